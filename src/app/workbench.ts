@@ -22,7 +22,7 @@ import type { TableRequest } from '../model/run/table-request.ts'
 import type { AskPort } from './ask/port.ts'
 import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
 import type { Operation } from './operations/list.ts'
-import type { QueueLook } from './share/queue-look.ts'
+import type { QueueState } from './share/queue-look.ts'
 
 /** A run started by the UI. Events arrive in order; `done` resolves with the exit code and never rejects. */
 export type RunningOperation = {
@@ -113,7 +113,7 @@ export interface Workbench extends AsyncDisposable {
   /** Runs of this user on this machine; absent if unknown. */
   readonly machine?: MachineRuns
   /** The queue of workers; absent if none is configured. */
-  readonly queue?: QueueLook
+  readonly queue?: QueueState
 }
 
 /**

@@ -16,7 +16,7 @@ import type { CatalogDialect, Migration } from './dialect-port.ts'
 const TABLE = 'catalog_migrations'
 const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS ${TABLE} (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, breaking INTEGER NOT NULL, applied_at TEXT NOT NULL)`
 const LOCK_WAIT_MS = 30_000
-const LOCK_LOOK_MS = 100
+const LOCK_POLL_MS = 100
 
 export type CatalogPresence = 'absent' | 'present'
 
@@ -106,10 +106,10 @@ async function record(transaction: SqlTransaction, migration: Migration, nowMs: 
 
 async function migrationLock(database: SqlDatabase): Promise<SessionLock> {
   if (database.lock === undefined) return { held: true, [Symbol.asyncDispose]: async () => undefined }
-  for (let waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_LOOK_MS) {
+  for (let waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_POLL_MS) {
     const lock = await database.lock('migration')
     if (lock !== null) return lock
-    await new Promise((resolve) => setTimeout(resolve, LOCK_LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS))
   }
   throw migrating(database)
 }

@@ -1,5 +1,5 @@
 /** Flags shared by `copy` and `diff`: tables, columns, names, source and target. */
-import { OBJECT_WISHES, type ObjectOptions } from '../model/copy/schema-object.ts'
+import { OBJECT_OPTIONS, type ObjectOptions } from '../model/copy/schema-object.ts'
 import { defaultNumber } from '../app/operations/facts.ts'
 import type { DiffOperation } from '../engine/copy/operations/diff/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -22,13 +22,13 @@ export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly
   const flags = givenList(args, 'with').flatMap((word) => splitNames('--with', word))
   const words = flags.length > 0 ? flags : configNames('with', defaults.with)
   if (words.length === 0) return undefined
-  const odd = words.find((word) => word !== 'all' && !OBJECT_WISHES.some((options) => options === word))
+  const odd = words.find((word) => word !== 'all' && !OBJECT_OPTIONS.some((options) => options === word))
   if (odd !== undefined) {
     throw new SluiceError(flags.length > 0 ? 'BAD_FLAG' : 'BAD_CONFIG', `--with ${odd} is not a kind of object`, {
-      hint: `it takes ${OBJECT_WISHES.join(', ')} and all`,
+      hint: `it takes ${OBJECT_OPTIONS.join(', ')} and all`,
     })
   }
-  return OBJECT_WISHES.filter((options) => words.includes('all') || words.includes(options))
+  return OBJECT_OPTIONS.filter((options) => words.includes('all') || words.includes(options))
 }
 
 export type Selection = Pick<

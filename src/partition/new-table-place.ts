@@ -102,7 +102,7 @@ export async function unfollowable(
     column.generated === true ? [] : [{ name: column.name, as: column.type, column }],
   )
   const followed = { table: { ...planned.table, key: copyKey(planned) }, columns, identity: [] }
-  const preflight = await store.offers.slotChanges?.().examine(isRefused ? [] : [followed], signal)
+  const preflight = await store.offers.slotChanges?.().inspect(isRefused ? [] : [followed], signal)
   const first = preflight?.refusals[0]
   if (first === undefined) return null
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }

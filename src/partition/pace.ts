@@ -8,7 +8,7 @@ import { newPartitionName } from './planned-periods.ts'
 import type { FilledPeriod } from './filled-periods.ts'
 import { bytesPerHour, neededPerHour } from './forecast.ts'
 
-const TOLD_EVERY_MS = 10_000
+const REPORT_EVERY_MS = 10_000
 
 type Estimate = { readonly rows: bigint; readonly bytes: bigint }
 
@@ -49,7 +49,7 @@ export class CopyPace {
     )
     this.#endsAt = endsAt
     this.#run = run
-    this.#timer = setInterval(() => this.report(), TOLD_EVERY_MS).unref()
+    this.#timer = setInterval(() => this.report(), REPORT_EVERY_MS).unref()
   }
 
   event(event: CopyEvent): void {

@@ -35,11 +35,17 @@ const BECOMES = {
 } as const
 
 /** These are not objects of a table; the detail has all the information. */
-const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statistics', 'event trigger', 'subscription'])
+const ONLY_REPORTED: ReadonlySet<string> = new Set([
+  'lock',
+  'old snapshots',
+  'statistics',
+  'event trigger',
+  'subscription',
+])
 
 function findingLine({ verdict, about, object, detail, hint }: EventOf<'cutover.finding'>, block: MakeBlock): Block {
   const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
-  const isReported = verdict === 'left' && ONLY_TOLD.has(about)
+  const isReported = verdict === 'left' && ONLY_REPORTED.has(about)
   const text = `${isReported ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
   const details: Block['details'] = hint === undefined ? [] : [['do', hint]]
   return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })

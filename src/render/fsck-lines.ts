@@ -4,7 +4,7 @@ import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
 
 /** How often the progress of a check is reported, ms. */
-const TOLD_EVERY_MS = 10_000
+const REPORT_EVERY_MS = 10_000
 
 const STEPS = {
   listing: 'objects listed',
@@ -50,7 +50,7 @@ export class FsckLines {
   #progress(event: EventOf<'fsck.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.reportedAt ??= at
     if (this.#step?.name !== event.step) this.#step = { name: event.step, at, done: Number(event.done) }
-    if (at - this.reportedAt < TOLD_EVERY_MS) return []
+    if (at - this.reportedAt < REPORT_EVERY_MS) return []
     this.reportedAt = at
     return [block('at', progressText(event, this.#step.done, at - this.#step.at))]
   }

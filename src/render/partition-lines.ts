@@ -7,7 +7,7 @@ import { visible } from '../shared/visible.ts'
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
 /** How often the progress of moving rows is reported, ms. */
-const TOLD_EVERY_MS = 10_000
+const REPORT_EVERY_MS = 10_000
 
 const STEPS: Readonly<Record<EventOf<'partition.progress'>['step'], string>> = {
   making: 'making partitions',
@@ -59,7 +59,7 @@ export class PartitionLines {
   ): readonly Block[] {
     const isNew = this.#step !== `${table} ${step}`
     this.#step = `${table} ${step}`
-    if (step === 'making' || (!isNew && at - (this.reportedAt ?? at) < TOLD_EVERY_MS)) return []
+    if (step === 'making' || (!isNew && at - (this.reportedAt ?? at) < REPORT_EVERY_MS)) return []
     this.reportedAt = at
     const count =
       rows === '0' && total === undefined

@@ -32,13 +32,13 @@ export type StoredIdentity = {
 export type Fate = 'lives' | 'ended' | 'unknown'
 
 /** Information of this machine about its processes. */
-export type ProcessLook = {
+export type ProcessState = {
   readonly isAlive: (pid: number) => boolean
   /** As `ProcessIdentity.started`. */
   readonly startOf: (pid: number) => string | null
 }
 
-const SYSTEM: ProcessLook = { isAlive, startOf: processStart }
+const SYSTEM: ProcessState = { isAlive, startOf: processStart }
 
 let own: Omit<ProcessIdentity, 'host'> | null = null
 
@@ -57,7 +57,7 @@ export function newOwner(host = hostname()): Owner {
  * The state of the process of a row.
  * @param here this process
  */
-export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: ProcessLook = SYSTEM): Fate {
+export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: ProcessState = SYSTEM): Fate {
   const { machine, host, pid, started } = one
   if (pid === null) return 'unknown'
   // Rows of older programs, and of systems without this information, have only the host name.
@@ -68,7 +68,7 @@ export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: Process
 }
 
 /** True if the process of a row has certainly ended, so that its lease need not be awaited. @param here this process */
-export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: ProcessLook = SYSTEM): boolean {
+export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: ProcessState = SYSTEM): boolean {
   return fateOf(one, here, look) === 'ended'
 }
 

@@ -3,7 +3,7 @@
  * Containers may share a folder, and have different processes with the same PID.
  */
 import { createHash } from 'node:crypto'
-import { hasEnded, thisProcess, type ProcessIdentity, type ProcessLook } from './owner.ts'
+import { hasEnded, thisProcess, type ProcessIdentity, type ProcessState } from './owner.ts'
 
 /** For a regular expression: machine, PID and start of a process. */
 export const MARK = String.raw`([0-9a-f]{8})-(\d+)-(\d+)`
@@ -38,7 +38,7 @@ export function isLeft(
   [tag = '', pid = '', started = '']: readonly string[],
   modified: number,
   here: ProcessIdentity = thisProcess(),
-  look?: ProcessLook,
+  look?: ProcessState,
 ): boolean {
   const age = Date.now() - modified
   if (tag !== tagOf(here)) return age > FORGOTTEN_MS

@@ -43,7 +43,7 @@ export type SystemDeclaration = {
   /** For systems without `catalog`: why no typed statement is sent to them, in one sentence. */
   readonly unasked?: string
   /** For systems without `catalog`: checks of `doctor` in a database without a catalog. */
-  readonly examine?: (checks: Checks, url: string, clock: Pick<Clock, 'now'>) => Promise<void>
+  readonly inspect?: (checks: Checks, url: string, clock: Pick<Clock, 'now'>) => Promise<void>
   /** For systems that run in this process: the package with the native module, and its version. */
   readonly native?: { readonly module: string; version(): Promise<string> }
 }

@@ -96,7 +96,7 @@ describe('tables of a file to which changes cannot be applied are refused', () =
   ])('%s: %s', async (system, sql, expected) => {
     await using target = await targetOf(system, ...sql.split(/;\s+(?=CREATE)/))
     const table = await tableOf(target, 't')
-    const { refusals } = await target.changes.examine(requestOf([{ ...table, catchingUp: true }]))
+    const { refusals } = await target.changes.inspect(requestOf([{ ...table, catchingUp: true }]))
     expect(refusals.map(({ message }) => message)).toEqual(expected.map((one) => expect.stringMatching(one) as unknown))
   })
 
@@ -107,7 +107,7 @@ describe('tables of a file to which changes cannot be applied are refused', () =
       'CREATE TRIGGER noted AFTER INSERT ON t BEGIN SELECT 1; END',
     )
     const request = requestOf([await tableOf(target, 't')], { fireTriggers: true })
-    const { refusals, notes } = await target.changes.examine(request)
+    const { refusals, notes } = await target.changes.inspect(request)
     expect(refusals).toEqual([])
     expect(notes.join('\n')).toMatch(/triggers fire .*noted[^]*deleted and inserted[^]*foreign keys are not checked/)
   })
@@ -120,7 +120,7 @@ describe('tables of a file to which changes cannot be applied are refused', () =
     )
     const table = await tableOf(target, 't')
     const named = (name: string): ChangeTable => ({ ...table, table: { ...table.table, table: { name } } })
-    const { refusals } = await target.changes.examine(requestOf([named('v'), named('nothing')]))
+    const { refusals } = await target.changes.inspect(requestOf([named('v'), named('nothing')]))
     expect(refusals.map(({ message }) => message)).toEqual([
       'v is a view: changes can be applied only to tables',
       'there is no table nothing',

@@ -105,14 +105,14 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server whose changes triggers rec
     url.username = 'maker'
     url.password = 'word'
     await using store = await openMysqlCopy(url.href)
-    const { refusals } = await triggersOf(store).examine(one.tables, SIGNAL)
+    const { refusals } = await triggersOf(store).inspect(one.tables, SIGNAL)
     expect(refusals.map(({ message }) => message)).toEqual([
       expect.stringMatching(/may not create triggers on a server that writes a binary log/),
       expect.stringMatching(/binlog_format = STATEMENT/),
       expect.stringMatching(/is a replica of another one/),
     ])
     await one.place.sql('RESET SLAVE ALL', "SET GLOBAL binlog_format = 'ROW'", 'SET GLOBAL read_only = 1')
-    const again = await one.source.examine(one.tables, SIGNAL)
+    const again = await one.source.inspect(one.tables, SIGNAL)
     expect(again.refusals.map(({ message }) => message)).toEqual([expect.stringMatching(/read_only, as replicas are/)])
     await one.place.sql('SET GLOBAL read_only = 0')
     // With a row-based log.

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { withWritableCatalog } from '../../src/engine/lake/catalog-session.ts'
 import { COMMIT_COLUMNS, FILE_COLUMNS, PARTITION_COLUMNS } from '../../src/catalog/relations.ts'
 import type { TableOutcome } from '../../src/engine/lake/import/import-one.ts'
-import { importInLanes, type LaneSplit } from '../../src/engine/lake/import/lanes.ts'
+import { importInWorkers, type ApplyWorkerSplit } from '../../src/engine/lake/import/lanes.ts'
 import type { RunControl } from '../../src/engine/run/operation.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -38,7 +38,7 @@ export function writeTable(lake: string, name: string, count = COMMITS): string 
 
 export type BatchOptions = {
   readonly parallel?: number
-  readonly split?: LaneSplit
+  readonly split?: ApplyWorkerSplit
   readonly interrupter?: Interrupter
   readonly control?: RunControl
   readonly onEvent?: (event: EventBody) => void
@@ -73,7 +73,7 @@ export async function batchInto(file: string, paths: readonly string[], options:
     const targets = paths.map((path, i) => ({ name: nameOf(path), path, logBytes: 1000 - i }))
     const settings = { batchSize: BATCH_ROWS, allowRefused: false, waitMs: 0 }
     const split = { largeLogBytes: 1, threads: 2, ...options.split }
-    const done = await importInLanes(
+    const done = await importInWorkers(
       catalog,
       options.threadUrl ?? url,
       targets,

@@ -99,7 +99,7 @@ it('rows are equal after writing and reading files', async () => {
       const request = { columns, files: await write(csvOf(rows, columns, step)), signal: NEVER }
       expect(request.files).toHaveLength(rows.length === 0 ? 0 : 1)
       if (rows.length === 0) return
-      const [found] = await files.examine(request)
+      const [found] = await files.inspect(request)
       expect(found?.digest).toEqual(sumOf(rows))
       expect(texts(await gathered(files.rows(request, 4)))).toEqual(texts(rows))
       const { text, rows: counted } = await drained(files.csv(request))
@@ -109,7 +109,7 @@ it('rows are equal after writing and reading files', async () => {
           yield Buffer.from(text)
         })(),
       )
-      expect((await files.examine({ ...request, files: again }))[0]?.digest).toEqual(sumOf(rows))
+      expect((await files.inspect({ ...request, files: again }))[0]?.digest).toEqual(sumOf(rows))
     }),
     { numRuns: process.env['SLUICE_TEST_ALL'] === '1' ? 300 : 12 },
   )

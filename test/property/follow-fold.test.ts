@@ -1,7 +1,7 @@
 /** Folded batches of changes, each applied in one step, have the same result as the changes one by one. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CopiedStretches, type CopiedStretch } from '../../src/engine/follow/compare/copied-part.ts'
+import { CopiedRanges, type CopiedRange } from '../../src/engine/follow/compare/copied-part.ts'
 import { Fold } from '../../src/engine/follow/apply/fold.ts'
 import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/change.ts'
 import type { FrameLayout } from '../../src/model/copy/frame.ts'
@@ -226,7 +226,7 @@ test('changes that are applied to copied chunks only, and the rest later, give t
         for (const one of before) booked(source, one)
         const bounds = cuts.map(boundOf).toSorted((a, b) => placeOf(a) - placeOf(b))
         const open = [null, ...bounds].map((after, i) => ({ after, through: bounds[i] ?? null }))
-        const copied: CopiedStretch[] = []
+        const copied: CopiedRange[] = []
         const changes: RowChange[] = []
         let [now, from] = [0, 0]
         const again = new Map<string, Row>()
@@ -238,7 +238,7 @@ test('changes that are applied to copied chunks only, and the rest later, give t
             if (change !== null) changes.push(change)
           }
         }
-        const apply = (until: number, part: CopiedStretches | null): void => {
+        const apply = (until: number, part: CopiedRanges | null): void => {
           const end = Math.min(until, changes.length)
           for (; from < end;) {
             for (const change of changes.slice(from, Math.min(end, from + size))) {
@@ -270,7 +270,7 @@ test('changes that are applied to copied chunks only, and the rest later, give t
           for (const [id, row] of source) if (within(row)) target.set(id, row)
           copied.push(chunk)
           pass(now + step.applied)
-          if (open.length > 0) apply(from + step.applied, new CopiedStretches(1, copied))
+          if (open.length > 0) apply(from + step.applied, new CopiedRanges(1, copied))
         }
         pass(during.length)
         apply(changes.length, null)

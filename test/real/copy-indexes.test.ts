@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Event, EventBody, PlannedObjectLine } from '../../src/model/run/event.ts'
-import { OBJECT_WISHES } from '../../src/model/copy/schema-object.ts'
+import { OBJECT_OPTIONS } from '../../src/model/copy/schema-object.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { ALL } from '../support/backend.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
@@ -31,7 +31,7 @@ function of<T extends EventBody['type']>(events: readonly Event[], type: T): rea
   return events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
 }
 
-const EVERYTHING = { with: OBJECT_WISHES } as const
+const EVERYTHING = { with: OBJECT_OPTIONS } as const
 
 const copyAll = (
   from: Place,

@@ -44,7 +44,7 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-const examine = (catalog?: string, path?: string): Promise<Performed> =>
+const inspect = (catalog?: string, path?: string): Promise<Performed> =>
   perform({ kind: 'doctor', ...(catalog === undefined ? {} : { catalog }), ...(path === undefined ? {} : { path }) })
 
 /** Every finding with a status other than ok, with its subject. */
@@ -80,11 +80,11 @@ describe('a file', () => {
   for (const kind of ['sqlite', 'duckdb'] as const) {
     test(`${kind}: every check is ok before and after an import`, async () => {
       const catalog = `${kind}:///${join(folder.path, `sound.${kind}`)}`
-      const before = await examine(catalog, lake)
+      const before = await inspect(catalog, lake)
       expect(troubles(before)).toEqual([])
       expect(before.check('file')?.found).toBe('it does not exist yet: the first import creates it')
       await imported(catalog)
-      const after = await examine(catalog, table)
+      const after = await inspect(catalog, table)
       expect(troubles(after)).toEqual([])
       expect(after.finished).toMatchObject({ exitCode: 0, totals: { problems: '0', warnings: '0' } })
       expect(after.check('version')?.found).toMatch(/^version \d+, 1 table$/)
@@ -93,13 +93,13 @@ describe('a file', () => {
   }
 
   test('a missing folder, a folder in place of the file, and a file that is no database are reported', async () => {
-    expectProblem(await examine(`sqlite:///${join(folder.path, 'no', 'such', 'c.db')}`), 'folder', {
+    expectProblem(await inspect(`sqlite:///${join(folder.path, 'no', 'such', 'c.db')}`), 'folder', {
       found: `${join(folder.path, 'no', 'such')} does not exist`,
     })
-    expectProblem(await examine(`duckdb:///${lake}`), 'file', { found: `${lake} is a folder` })
+    expectProblem(await inspect(`duckdb:///${lake}`), 'file', { found: `${lake} is a folder` })
     const text = join(folder.path, 'text.db')
     writeFileSync(text, 'no database at all, but long enough to be looked at as one'.repeat(100))
-    const performed = await examine(`sqlite:///${text}`)
+    const performed = await inspect(`sqlite:///${text}`)
     expect(performed.finished.exitCode).toBe(1)
     expect(troubles(performed).join()).toMatch(/^fail /)
   })
@@ -108,10 +108,10 @@ describe('a file', () => {
     const newer = `sqlite:///${join(folder.path, 'newer.db')}`
     await imported(newer)
     await change(newer, NEWER)
-    expectProblem(await examine(newer), 'version', { found: 'the catalog was created by a newer sluice' })
+    expectProblem(await inspect(newer), 'version', { found: 'the catalog was created by a newer sluice' })
     const foreign = `sqlite:///${join(folder.path, 'foreign.db')}`
     await change(foreign, 'CREATE TABLE delta_files (mine int)')
-    expectProblem(await examine(foreign), 'version', {
+    expectProblem(await inspect(foreign), 'version', {
       found: expect.stringContaining('sluice did not create') as string,
     })
   })
@@ -120,13 +120,13 @@ describe('a file', () => {
     const catalog = `sqlite:///${join(folder.path, 'killed.db')}`
     await imported(catalog)
     await change(catalog, HERE_BUT_DEAD, 'DROP INDEX delta_files_closed')
-    const performed = await examine(catalog)
+    const performed = await inspect(catalog)
     expect(performed.finished.exitCode).toBe(0)
     expect(performed.check('imports')).toMatchObject({ status: 'warn', found: '1 lease left behind: gone' })
     expect(performed.check('imports')?.cause).toContain('process 42 on far-away')
     expect(performed.check('indexes')).toMatchObject({ status: 'warn', found: 'missing: delta_files_closed' })
     await change(catalog, `UPDATE delta_tables SET "cursor" = '{}'`)
-    expect((await examine(catalog)).check('imports')?.found).toMatch(/^1 unfinished: /)
+    expect((await inspect(catalog)).check('imports')?.found).toMatch(/^1 unfinished: /)
   })
 
   test('invalid URLs are reported', async () => {
@@ -137,18 +137,18 @@ describe('a file', () => {
       'postgresql://h:99999999/x',
       'postgresql://h/x?sslmode=odd',
     ])
-      expectProblem(await examine(url), 'address', {})
+      expectProblem(await inspect(url), 'address', {})
   })
 })
 
 describe('a lake', () => {
   test('that is missing, is a file, or has no tables is reported', async () => {
-    expectProblem(await examine(undefined, join(folder.path, 'nowhere')), 'address', {
+    expectProblem(await inspect(undefined, join(folder.path, 'nowhere')), 'address', {
       found: `there is no folder ${join(folder.path, 'nowhere')}`,
     })
     const empty = join(folder.path, 'empty')
     mkdirSync(empty)
-    const performed = await examine(undefined, empty)
+    const performed = await inspect(undefined, empty)
     expect(performed.check('tables')).toMatchObject({ status: 'warn', found: 'none' })
     expect(performed.finished.exitCode).toBe(0)
   })
@@ -156,16 +156,16 @@ describe('a lake', () => {
   test('whose commits are from the future or out of order is reported', async () => {
     const path = join(folder.path, 'times', 't')
     writeLog(path, [[PROTOCOL, METADATA], [add('a')], [add('b')]])
-    expect((await examine(undefined, path)).check('commit times')).toMatchObject({ status: 'ok' })
+    expect((await inspect(undefined, path)).check('commit times')).toMatchObject({ status: 'ok' })
     const set = (version: number, seconds: number): void =>
       utimesSync(join(path, '_delta_log', commitName(version)), seconds, seconds)
     set(1, 1_600_000_000)
-    expect((await examine(undefined, path)).check('commit times')).toMatchObject({
+    expect((await inspect(undefined, path)).check('commit times')).toMatchObject({
       status: 'warn',
       found: '1 commit older than the one before',
     })
     set(2, Date.now() / 1000 + 7200)
-    expect((await examine(undefined, path)).check('commit times')).toMatchObject({
+    expect((await inspect(undefined, path)).check('commit times')).toMatchObject({
       status: 'warn',
       found: '1 commit from the future',
     })
@@ -204,11 +204,11 @@ describe.skipIf(!POSTGRES_OWN)(
 
     test('every check is ok before and after an import', async () => {
       const catalog = `${server.url(await place())}?schema=lake`
-      const before = await examine(catalog)
+      const before = await inspect(catalog)
       expect(troubles(before)).toEqual([])
       expect(before.check('version')?.found).toContain('no catalog yet')
       await imported(catalog)
-      const after = await examine(catalog)
+      const after = await inspect(catalog)
       expect(troubles(after)).toEqual([])
       expect(after.check('server')?.found).toMatch(/^PostgreSQL \d+.*UTF8/)
       expect(after.check('rights')?.found).toBe('sluice is admin: may create, upgrade and import')
@@ -219,18 +219,18 @@ describe.skipIf(!POSTGRES_OWN)(
 
     test('a wrong password, a missing database and a server that is down are reported', async () => {
       const name = await place()
-      const wrong = await examine(server.url(name, 'sluice', 'not the password'))
+      const wrong = await inspect(server.url(name, 'sluice', 'not the password'))
       expectProblem(wrong, 'login', { found: 'Database connection failed' })
       expect(wrong.check('login')?.cause).toContain('password authentication failed')
       expect(wrong.check('server')).toBeUndefined()
       expect(JSON.stringify(wrong.events)).not.toContain('not the password')
-      const nowhere = await examine(server.url('nowhere'))
+      const nowhere = await inspect(server.url('nowhere'))
       expect(nowhere.check('login')?.cause).toContain('does not exist')
       const free = createServer().listen(0, '127.0.0.1')
       await new Promise((listening) => free.once('listening', listening))
       const { port } = free.address() as AddressInfo
       await new Promise((closed) => free.close(closed))
-      const down = await examine(`postgresql://x@127.0.0.1:${port}/x`)
+      const down = await inspect(`postgresql://x@127.0.0.1:${port}/x`)
       expectProblem(down, 'network', { cause: 'nothing listens there (ECONNREFUSED)' })
       expect(down.check('login')).toBeUndefined()
     })
@@ -242,9 +242,9 @@ describe.skipIf(!POSTGRES_OWN)(
       await imported(catalog)
       await sql(server.url(name), `CREATE ROLE reader LOGIN PASSWORD '${SECRET}'`)
       const reader = server.url(name, 'reader', SECRET)
-      expectProblem(await examine(reader), 'rights', { found: 'reader may not read the catalog' })
+      expectProblem(await inspect(reader), 'rights', { found: 'reader may not read the catalog' })
       await perform({ kind: 'grants', catalog, role: 'reader', to: 'reader', apply: true })
-      const may = await examine(reader)
+      const may = await inspect(reader)
       expect(may.check('rights')).toMatchObject({
         status: 'warn',
         found: 'reader is reader: may query, but not import',
@@ -252,9 +252,9 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(may.check('rights')?.cause).toMatch(/^it lacks INSERT, UPDATE, DELETE on /)
       expect(may.finished.exitCode).toBe(0)
       await perform({ kind: 'grants', catalog, role: 'importer', to: 'reader', apply: true })
-      expect((await examine(reader)).check('rights')).toMatchObject({ status: 'ok' })
+      expect((await inspect(reader)).check('rights')).toMatchObject({ status: 'ok' })
       await sql(server.url(name), 'REVOKE EXECUTE ON FUNCTION catalog_analyze() FROM reader')
-      expect((await examine(reader)).check('rights')).toMatchObject({
+      expect((await inspect(reader)).check('rights')).toMatchObject({
         status: 'warn',
         cause: expect.stringContaining('EXECUTE on catalog_analyze') as string,
       })
@@ -271,15 +271,15 @@ describe.skipIf(!POSTGRES_OWN)(
           `ALTER ROLE sluice IN DATABASE ${name} SET statement_timeout = '30s'`,
           `ALTER ROLE sluice IN DATABASE ${name} SET synchronous_commit = off`,
         )
-        const performed = await examine(server.url(name))
+        const performed = await inspect(server.url(name))
         expectProblem(performed, 'writes', { found: 'refused: transactions are read-only by default' })
         expect(performed.check('timeouts')).toMatchObject({ status: 'warn', found: 'statement_timeout is 30000 ms' })
         expect(performed.check('durability')).toMatchObject({ status: 'warn', found: 'synchronous_commit is off' })
-        expect((await examine(`${server.url(name)}?statement_timeout=600000`)).check('timeouts')?.status).toBe('ok')
+        expect((await inspect(`${server.url(name)}?statement_timeout=600000`)).check('timeouts')?.status).toBe('ok')
         const other = await place()
         await imported(server.url(other))
         await sql(server.url(other), 'DROP INDEX delta_files_default_key')
-        expect((await examine(server.url(other))).check('indexes')).toMatchObject({
+        expect((await inspect(server.url(other))).check('indexes')).toMatchObject({
           status: 'warn',
           found: 'missing: delta_files_default',
         })
@@ -292,11 +292,11 @@ describe.skipIf(!POSTGRES_OWN)(
         ssl: { cert: pem('server.pem'), key: pem('server.key') },
       })
       const ca = `sslrootcert=${encodeURIComponent(pem('ca.pem'))}`
-      const checked = await examine(`${secure.url()}?sslmode=verify-full&${ca}`)
+      const checked = await inspect(`${secure.url()}?sslmode=verify-full&${ca}`)
       expect(checked.check('tls')?.found).toMatch(/^TLSv1\.\d \S+, certificate and host checked$/)
-      const bare = await examine(`${secure.url()}?sslmode=require`)
+      const bare = await inspect(`${secure.url()}?sslmode=require`)
       expect(bare.check('tls')?.found).toContain('certificate not checked; it stays on this machine')
-      const wrong = await examine(
+      const wrong = await inspect(
         `${secure.url()}?sslmode=verify-full&sslrootcert=${encodeURIComponent(pem('other-ca.pem'))}`,
       )
       expectProblem(wrong, 'login', { found: expect.stringContaining('no secure connection') as string })
@@ -322,7 +322,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const through = ({ port }: Proxy, more = ''): string =>
         server.url(name).replace(`:${server.port}/`, `:${port}/`) + more
       const start = performance.now()
-      const [after, before] = await Promise.all([examine(through(late)), examine(through(early, '?connect_timeout=1'))])
+      const [after, before] = await Promise.all([inspect(through(late)), inspect(through(early, '?connect_timeout=1'))])
       expectProblem(after, 'round trip', { found: 'no answer within 5 s' })
       expect(after.check('server')).toBeUndefined()
       expectProblem(before, 'login', {})
@@ -379,7 +379,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(
     test('every check is ok except durability, which the test server has switched off', async () => {
       const catalog = server.url(await place())
       await imported(catalog)
-      const performed = await examine(catalog)
+      const performed = await inspect(catalog)
       // The test server is started with settings that do not wait for the disk.
       const known = ['warn database/durability: innodb_flush_log_at_trx_commit is 2']
       expect(troubles(performed).filter((trouble) => !known.includes(trouble))).toEqual([])
@@ -393,24 +393,24 @@ describe.skipIf(!MARIADB_AVAILABLE)(
       const name = await place()
       const catalog = server.url(name)
       await imported(catalog)
-      const wrong = await examine(server.url(name, 'app', 'not the password'))
+      const wrong = await inspect(server.url(name, 'app', 'not the password'))
       expectProblem(wrong, 'login', {})
       expect(wrong.check('login')?.cause).toMatch(/denied/i)
       const user = `reader${RUN}`
       await server.sql(`CREATE USER '${user}'@'%' IDENTIFIED BY '${SECRET}'`)
       await perform({ kind: 'grants', catalog, role: 'reader', to: user, apply: true })
-      const reader = await examine(server.url(name, user, SECRET))
+      const reader = await inspect(server.url(name, user, SECRET))
       expect(reader.check('rights')).toMatchObject({
         status: 'warn',
         found: `${user}@% is reader: may query, but not import`,
       })
       expect(reader.finished.exitCode).toBe(0)
       await server.sql(`ALTER TABLE \`${name}\`.delta_txns CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci`)
-      expectProblem(await examine(catalog), 'collation', { found: 'delta_txns compares texts by utf8mb4_general_ci' })
+      expectProblem(await inspect(catalog), 'collation', { found: 'delta_txns compares texts by utf8mb4_general_ci' })
       if (!server.isOurs) return
       await server.sql('SET GLOBAL read_only = ON')
       try {
-        expectProblem(await examine(catalog), 'writes', { found: 'refused: read_only is on' })
+        expectProblem(await inspect(catalog), 'writes', { found: 'refused: read_only is on' })
       } finally {
         await server.sql('SET GLOBAL read_only = OFF')
       }

@@ -49,7 +49,7 @@ async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<vo
 
 /** Rows of a quarter of a megabyte and more get files of their own. */
 async function inspectedSum(request: ReadFiles): Promise<Digest> {
-  return digestSum((await files.examine(request)).map(({ digest }) => digest))
+  return digestSum((await files.inspect(request)).map(({ digest }) => digest))
 }
 
 async function gatheredBytes(csv: AsyncIterable<Buffer>): Promise<Buffer[]> {
@@ -149,11 +149,11 @@ describe('values', () => {
     const table = stored([column('only', TEXT)])
     const rows: Row[] = [[null], [''], ['\\.'], ['\n'], [null], ['\u{feff}'], [null]]
     const request = { columns: table.columns, files: await written(table, csvOf(rows, table.columns)), signal: NEVER }
-    expect((await files.examine(request))[0]?.digest).toEqual(sumOf(rows))
+    expect((await files.inspect(request))[0]?.digest).toEqual(sumOf(rows))
     expect((await gathered(files.rows(request, 2))).toSorted()).toEqual(rows.toSorted())
     const { text } = await drained(files.csv(request))
     expect(text.split('\n')).toContain('"\\."')
-    expect((await files.examine({ ...request, files: await written(table, once(text)) }))[0]?.digest).toEqual(
+    expect((await files.inspect({ ...request, files: await written(table, once(text)) }))[0]?.digest).toEqual(
       sumOf(rows),
     )
   })
@@ -173,7 +173,7 @@ describe('values', () => {
       const made = await files.write(request, csvOf(rows, table.columns))
       expect(made.map(({ name, rows: held }) => [name, held])).toEqual([['x-00000.parquet', 3n]])
       const read = { columns: table.columns, files: [join(into, 'x-00000.parquet')], signal: NEVER }
-      expect((await files.examine(read))[0]?.digest).toEqual(sumOf(rows))
+      expect((await files.inspect(read))[0]?.digest).toEqual(sumOf(rows))
       expect((await gathered(files.rows(read, 9))).toSorted(byFirst)).toEqual(rows)
     }
   })
@@ -217,7 +217,7 @@ describe('values', () => {
       signal: NEVER,
     }
     expect(await inspectedSum(request)).toEqual(sumOf(rows))
-    const [small, found] = await files.examine(request)
+    const [small, found] = await files.inspect(request)
     expect([small?.rows, found?.rows]).toEqual([1n, 1n])
     expect(JSON.parse(found?.stats.max['note'] ?? '')).toBe(`${'é"\n'.repeat(11).slice(0, 32)}\u007f`)
   })
@@ -261,7 +261,7 @@ describe('files', () => {
     const rows = Array.from({ length: many }, (_, i): Row => [String((i * 7919) % many), `${Math.sin(i)}`])
     const made = await written(table, csvOf(rows, table.columns, 1 << 20), MB)
     expect(made.length).toBeGreaterThan(2)
-    const found = await files.examine({ columns: table.columns, files: made, signal: NEVER })
+    const found = await files.inspect({ columns: table.columns, files: made, signal: NEVER })
     expect(found.reduce((sum, one) => sum + one.rows, 0n)).toBe(BigInt(many))
     const edges = found.flatMap(({ stats }) => [Number(stats.min['id']), Number(stats.max['id'])])
     expect(edges).toEqual(edges.toSorted((a, b) => a - b))
@@ -279,7 +279,7 @@ describe('files', () => {
           signal: NEVER,
         }
         const again = await written(simple, files.csv(request))
-        return (await files.examine({ ...request, files: again })).map(({ rows: held }) => held)
+        return (await files.inspect({ ...request, files: again })).map(({ rows: held }) => held)
       }),
     )
     expect(all).toEqual(all.map((_, i) => [BigInt(20_000 + i)]))
@@ -338,7 +338,7 @@ describe('files', () => {
         null,
       ],
     ]
-    const [found] = await files.examine({
+    const [found] = await files.inspect({
       columns: table.columns,
       files: await written(table, csvOf(rows, table.columns)),
       signal: NEVER,
@@ -476,7 +476,7 @@ describe('failures', () => {
     const [file = ''] = await written(hardTable, csvOf(HARD_ROWS, hardTable.columns))
     const request = { columns: hardTable.columns, files: [file], signal: NEVER }
     const whole = readFileSync(file)
-    const [sound] = await files.examine(request)
+    const [sound] = await files.inspect(request)
     expect(sound?.sha256).toBe(createHash('sha256').update(whole).digest('hex'))
     const places = process.env['SLUICE_TEST_ALL'] === '1' ? 300 : 25
     let noticed = 0
@@ -485,7 +485,7 @@ describe('failures', () => {
       const flipped = Buffer.from(whole)
       flipped[at] = (flipped[at] ?? 0) ^ (1 << (i % 8))
       writeFileSync(file, flipped)
-      const found = await files.examine(request).catch((error: unknown) => error)
+      const found = await files.inspect(request).catch((error: unknown) => error)
       if (found instanceof Error) {
         expect(found).toMatchObject({ code: 'PROOF_FAILED' })
         noticed++
@@ -498,13 +498,13 @@ describe('failures', () => {
     expect(noticed).toBeGreaterThan(places / 4)
     for (const bytes of [0, 10, whole.length >> 1, whole.length - 1]) {
       writeFileSync(file, whole.subarray(0, bytes))
-      expect(await codeOf(files.examine(request)), `${bytes} bytes`).toBe('PROOF_FAILED')
+      expect(await codeOf(files.inspect(request)), `${bytes} bytes`).toBe('PROOF_FAILED')
       expect(await codeOf(gathered(files.rows(request, 9)))).toBe('PROOF_FAILED')
       expect(await codeOf(drained(files.csv(request)))).toBe('PROOF_FAILED')
     }
     const [other = ''] = await written(simple, csvOf(simpleRows(9), simple.columns))
-    expect(await codeOf(files.examine({ ...request, files: [other] }))).toBe('PROOF_FAILED')
-    expect(await codeOf(files.examine({ ...request, files: [`${file}.gone`] }))).toBe('PROOF_FAILED')
+    expect(await codeOf(files.inspect({ ...request, files: [other] }))).toBe('PROOF_FAILED')
+    expect(await codeOf(files.inspect({ ...request, files: [`${file}.gone`] }))).toBe('PROOF_FAILED')
   })
 })
 

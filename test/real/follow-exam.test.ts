@@ -20,7 +20,7 @@ let sql: Psql
 
 const refusals = async (...names: readonly string[]): Promise<string[]> => refusalsOf(await asked(store, ...names))
 const refusalsOf = async (tables: readonly FollowedTable[]): Promise<string[]> =>
-  (await source.examine(tables, SIGNAL)).refusals.map(({ message, hint }) => `${message} → ${hint}`)
+  (await source.inspect(tables, SIGNAL)).refusals.map(({ message, hint }) => `${message} → ${hint}`)
 
 describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POSTGRES_MISSING}`, () => {
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POST
   })
 
   test('a table with a key passes, and what the stream does not report is named', async () => {
-    const preflight = await source.examine(await asked(store, 'good'), SIGNAL)
+    const preflight = await source.inspect(await asked(store, 'good'), SIGNAL)
     expect(preflight.refusals).toEqual([])
     expect(preflight.identities).toEqual([['id']])
     expect(preflight.notes).toEqual([
@@ -64,7 +64,7 @@ describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POST
       ALTER TABLE by_index REPLICA IDENTITY USING INDEX by_code;
       CREATE TABLE index_gone (id int PRIMARY KEY, code text NOT NULL); CREATE UNIQUE INDEX gone ON index_gone (code);
       ALTER TABLE index_gone REPLICA IDENTITY USING INDEX gone; DROP INDEX gone`)
-    const preflight = await source.examine(await asked(store, 'by_index', 'full_key'), SIGNAL)
+    const preflight = await source.inspect(await asked(store, 'by_index', 'full_key'), SIGNAL)
     expect(preflight.refusals).toEqual([])
     expect(preflight.identities).toEqual([['code'], ['b', 'a']])
     const names = ['none', 'deferred', 'nothing', 'full_none', 'full_late', 'index_gone']
@@ -141,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POST
     await other.run(`BEGIN; CREATE TABLE p (x int); PREPARE TRANSACTION 'it''s open'`)
     const writer = await psql(server.url('examined'))
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO good VALUES (1)")
-    const preflight = await source.examine(await asked(store, 'good'), SIGNAL)
+    const preflight = await source.inspect(await asked(store, 'good'), SIGNAL)
     expect(preflight.refusals.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^prepared transaction 'it''s open' of sluice in database postgres is open for \d+ s/),
     ])
@@ -159,7 +159,7 @@ describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POST
     await sql.run('GRANT USAGE ON SCHEMA app TO follower; GRANT SELECT ON app.mine TO follower')
     await using poor = await openPostgresCopy(url)
     const tables = await asked(poor, 'app.mine')
-    const found = (await changesOf(poor).examine(tables, SIGNAL)).refusals.map(
+    const found = (await changesOf(poor).inspect(tables, SIGNAL)).refusals.map(
       ({ message, hint }) => `${message} → ${hint}`,
     )
     expect(found).toEqual([
@@ -196,7 +196,7 @@ describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POST
     await setup.run('CREATE TABLE good (id int PRIMARY KEY)')
     await setup.close()
     await using other = await openPostgresCopy(plain.url())
-    const preflight = await changesOf(other).examine(await asked(other, 'good'), SIGNAL)
+    const preflight = await changesOf(other).inspect(await asked(other, 'good'), SIGNAL)
     expect(preflight.refusals.map(({ message }) => message)).toEqual([
       'wal_level is replica, but a stream needs logical',
       'all walsenders are in use: 0 of max_wal_senders = 0 are in use',

@@ -40,7 +40,7 @@ function withIdentities(tables: readonly FollowedTable[], { identities }: Follow
 /** Tables as they are followed after a preflight check without refusals. */
 export async function followed(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
   const tables = await asked(store, ...names)
-  const preflight = await changesOf(store).examine(tables, SIGNAL)
+  const preflight = await changesOf(store).inspect(tables, SIGNAL)
   if (preflight.refusals.length > 0) throw new Error(preflight.refusals.map(({ message }) => message).join('\n'))
   return withIdentities(tables, preflight)
 }

@@ -288,7 +288,7 @@ describe.skipIf(absent !== '')(`changes applied to MySQL ${absent}`, () => {
       const { as = target, catchingUp = false, ...more } = options
       await target.place.sql(...sql)
       const table = await changeTable(target.store, name, ['id'])
-      const { refusals, notes } = await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
+      const { refusals, notes } = await as.changes.inspect(requestOf([{ ...table, catchingUp }], more))
       // The servers of tests are set to be faster than safe.
       return { refusals, notes: notes.filter((one) => !one.startsWith('innodb_flush_log_at_trx_commit')) }
     }
@@ -317,7 +317,7 @@ describe.skipIf(absent !== '')(`changes applied to MySQL ${absent}`, () => {
       await target.place.sql('CREATE VIEW seen AS SELECT * FROM plain')
       const table = await changeTable(target.store, 'plain', ['id'])
       const view = { ...table, table: { ...table.table, table: { ...table.table.table, name: 'seen' } } }
-      expect(said(await target.changes.examine(requestOf([view])))).toMatch(/view/)
+      expect(said(await target.changes.inspect(requestOf([view])))).toMatch(/view/)
       await expect(target.changes.open(requestOf([view]))).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
     })
 
@@ -326,7 +326,7 @@ describe.skipIf(absent !== '')(`changes applied to MySQL ${absent}`, () => {
       await target.place.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
       try {
         const plain = requestOf([await changeTable(target.store, 'plain', ['id'])])
-        expect((await target.changes.examine(plain)).notes.join()).toMatch(
+        expect((await target.changes.inspect(plain)).notes.join()).toMatch(
           /innodb_flush_log_at_trx_commit of the target is 2/,
         )
       } finally {

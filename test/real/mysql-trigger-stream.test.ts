@@ -425,7 +425,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
         'plain',
       )
       const asked = await followedAs(store, 'plain', 'nokey', 'nulls', 'isam', 'child', 'setnull', 'restricts')
-      const { refusals, identities } = await source.examine(asked, SIGNAL)
+      const { refusals, identities } = await source.inspect(asked, SIGNAL)
       expect(refusals.map(({ message }) => message.replace(/^[^.]*\./, ''))).toEqual([
         'nokey has no key that identifies its rows',
         'nulls has no unique index without NULL on (a) to identify its rows',
@@ -453,7 +453,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       url.username = `reader_${database.slice(1, 7)}`
       url.password = 'word'
       await using other = await openMysqlCopy(url.href)
-      const { refusals } = await triggersOf(other).examine(await followedAs(other, 'plain'), SIGNAL)
+      const { refusals } = await triggersOf(other).inspect(await followedAs(other, 'plain'), SIGNAL)
       const said = refusals.map(({ message }) => message).join('\n')
       await place.sql(`XA ROLLBACK '${database}'`)
       expect(said).toMatch(/has no DROP, INSERT, UPDATE, DELETE, TRIGGER on database/)

@@ -41,7 +41,7 @@ describe.skipIf(absent !== '')(`preflight check of a PostgreSQL target of change
     const { as = target, identity = ['id'], catchingUp = false, ...more } = options
     await target.place.sql(sql)
     const table = await changeTable(target.store, name, identity)
-    const found = await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
+    const found = await as.changes.inspect(requestOf([{ ...table, catchingUp }], more))
     return {
       ...found,
       notes: found.notes.filter((note) => hasMerge || !note.endsWith('or the server is older than 15')),
@@ -92,7 +92,7 @@ describe.skipIf(absent !== '')(`preflight check of a PostgreSQL target of change
     const gone = { ...table, table: { ...table.table, table: { name: 'gone' } } }
     const narrow = { ...table, table: { ...table.table, table: { name: 'narrow' } } }
     await target.place.sql('CREATE TABLE narrow (id int PRIMARY KEY)')
-    const found = await target.changes.examine(
+    const found = await target.changes.inspect(
       requestOf([above, gone, narrow, { ...table, identity: [] }, { ...table, identity: ['b'] }]),
     )
     expect(found.refusals.map(({ message }) => message)).toEqual([

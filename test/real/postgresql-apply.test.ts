@@ -292,7 +292,7 @@ describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => 
     await loud.rollBack()
     await using quiet = await target.changes.open(requestOf([table]))
     await applied(quiet, [put(['3', 'a'])])
-    const { notes } = await target.changes.examine(requestOf([table]))
+    const { notes } = await target.changes.inspect(requestOf([table]))
     expect(notes).toContainEqual(expect.stringMatching(/does not check deferrable constraints.*later_u_key/))
   })
 

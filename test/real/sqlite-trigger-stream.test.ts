@@ -123,7 +123,7 @@ const sorted = (rows: Map<string, string> | undefined): readonly (readonly [stri
   [...(rows ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 const began = async ({ source }: Sit, tables: readonly FollowedTable[]): Promise<StreamBirth> => {
-  const preflight = await source.examine(tables, SIGNAL)
+  const preflight = await source.inspect(tables, SIGNAL)
   expect(preflight.refusals).toEqual([])
   expect(preflight.identities).toEqual(tables.map(({ identity }) => identity))
   return await source.begin('sluice_7', tables, SIGNAL)
@@ -231,7 +231,7 @@ describe('preflight check of a SQLite file as a source', () => {
       'delete',
     )
     const tables = await sit.tables(['nokey', 'loose', 'holes', 'anything', 'fine'])
-    const { refusals, identities } = await sit.source.examine(tables, SIGNAL)
+    const { refusals, identities } = await sit.source.inspect(tables, SIGNAL)
     expect(refusals.map(({ table, message }) => [table?.name, message])).toEqual([
       [undefined, expect.stringMatching(/rollback journal \(journal_mode = delete\): other sessions could not commit/)],
       ['nokey', expect.stringMatching(/no primary key/)],

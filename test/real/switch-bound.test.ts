@@ -57,7 +57,7 @@ describe.skipIf(!POSTGRES_OWN)('dependencies of tables in a cutover (needs a ser
   }
 
   const rows = async (query: string): Promise<unknown[]> => (await sql.rows(query)).flat()
-  const inspected = (wanted = FORWARD): Promise<readonly SwitchFinding[]> => switchesOf(store).examine(wanted, SIGNAL)
+  const inspected = (wanted = FORWARD): Promise<readonly SwitchFinding[]> => switchesOf(store).inspect(wanted, SIGNAL)
   const refusals = async (wanted = FORWARD): Promise<readonly SwitchFinding[]> =>
     (await inspected(wanted)).filter(({ verdict }) => verdict === 'refused')
 
@@ -399,7 +399,7 @@ describe.skipIf(!POSTGRES_OWN)('dependencies of tables in a cutover (needs a ser
   test('a role without the rights gets their names', async () => {
     await newTable()
     await using poor = await openPostgresCopy(server.url('bound', 'mere', 'mere'))
-    const found = (await switchesOf(poor).examine(FORWARD, SIGNAL)).filter(({ verdict }) => verdict === 'refused')
+    const found = (await switchesOf(poor).inspect(FORWARD, SIGNAL)).filter(({ verdict }) => verdict === 'refused')
     expect(new Set(found.map(({ about }) => about))).toEqual(new Set(['schema', 'role', 'owner']))
   })
 

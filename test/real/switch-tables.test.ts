@@ -75,7 +75,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
   test('the public name, and names of indexes, constraints and statistics, move to the other table, and back', async () => {
     const names = await namesOf(PUBLIC)
     const twins = await namesOf(TWIN)
-    expect(await switchesOf(store).examine(FORWARD, SIGNAL)).not.toContainEqual(
+    expect(await switchesOf(store).inspect(FORWARD, SIGNAL)).not.toContainEqual(
       expect.objectContaining({ verdict: 'refused' }),
     )
     await turn(store, FORWARD)
@@ -437,7 +437,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
 
   test('a missing table is refused by name', async () => {
     const gone = request(PUBLIC, 'nothing', OLD)
-    expect(await switchesOf(store).examine(gone, SIGNAL)).toMatchObject([
+    expect(await switchesOf(store).inspect(gone, SIGNAL)).toMatchObject([
       { verdict: 'refused', object: 'public.nothing' },
     ])
     await expect(switchesOf(store).open(gone, LIMITS, SIGNAL)).rejects.toMatchObject({ code: 'SOURCE_GONE' })

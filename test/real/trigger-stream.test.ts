@@ -379,7 +379,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     await using own = await openPostgresCopy(server.url('noted', 'keeper', 'x'))
     const noting = triggersOf(own)
     const two = await asked(own, 'plain', 'parts', 'other')
-    const { refusals } = await noting.examine(two, SIGNAL)
+    const { refusals } = await noting.inspect(two, SIGNAL)
     expect(refusals.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^public.other belongs to role .*, and only its owner may create triggers on it that always fire/,
@@ -466,7 +466,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     await sql.run(`
       CREATE TABLE bare (v int); CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY); CREATE TABLE above (id int PRIMARY KEY); CREATE TABLE below () INHERITS (above);
       CREATE TABLE whole (id int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED); ALTER TABLE whole REPLICA IDENTITY NOTHING`)
-    const { refusals, identities, wal } = await source.examine(
+    const { refusals, identities, wal } = await source.inspect(
       await asked(store, 'bare', 'fleeting', 'above', 'whole', 'parts_1', 'parts'),
       SIGNAL,
     )

@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
-import type { LaneRow } from '../../src/engine/copy/ledger/stream-row.ts'
+import type { ApplyWorkerRow } from '../../src/engine/copy/ledger/stream-row.ts'
 import { ProgressReporter } from '../../src/engine/follow/progress/events.ts'
 import type { AlertCondition, StreamVerdict } from '../../src/model/run/alert.ts'
 import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
@@ -76,7 +76,7 @@ function stream(...conditions: AlertCondition[]): {
       ticks += 1000
       moment = next
       const { changes, waitsMs = null, applied = 10n, commitMs = null, isShut = false, emptyMs = null } = next
-      const row: LaneRow = {
+      const row: ApplyWorkerRow = {
         lane: 0,
         position: '',
         batches: 0,

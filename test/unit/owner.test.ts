@@ -11,7 +11,7 @@ import {
   cpuOf,
   thisProcess,
   type ProcessIdentity,
-  type ProcessLook,
+  type ProcessState,
 } from '../../src/shared/owner.ts'
 
 const ON_LINUX = process.platform === 'linux'
@@ -49,7 +49,7 @@ describe('whether a process is running', () => {
 describe('the state of the process in a row', () => {
   const HERE: ProcessIdentity = { machine: 'boot/1', host: 'a', pid: 10, started: '500' }
   /** Process 10 is this one, 20 runs since tick 700, 30 runs with an unknown start, and 40 has ended. */
-  const LOOK: ProcessLook = {
+  const LOOK: ProcessState = {
     isAlive: (pid) => [10, 20, 30].includes(pid),
     startOf: (pid) => ({ 10: '500', 20: '700' })[pid] ?? null,
   }

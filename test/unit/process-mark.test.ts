@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { thisProcess, type ProcessLook } from '../../src/shared/owner.ts'
+import { thisProcess, type ProcessState } from '../../src/shared/owner.ts'
 import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../src/shared/process-mark.ts'
 import { removeLeft } from '../../src/stores/duckdb/file-claim.ts'
 
@@ -11,7 +11,7 @@ const NEVER_THERE = 2 ** 22 + 1
 const here = thisProcess()
 const own = (): readonly string[] => new RegExp(MARK).exec(ownMark())?.slice(1) ?? []
 const tag = own()[0] ?? ''
-const nobody: ProcessLook = { isAlive: () => false, startOf: () => null }
+const nobody: ProcessState = { isAlive: () => false, startOf: () => null }
 
 test('a mark is abandoned if its process ran on this machine and has ended', () => {
   expect(own()).toHaveLength(3)

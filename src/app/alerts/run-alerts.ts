@@ -17,7 +17,7 @@ import { operationInWords, alertKey, alertKeyBefore, subjectPlace } from './scop
 import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
 
 /** Interval of `look`, ms. */
-const LOOK_MS = 1000
+const POLL_MS = 1000
 /** Longest wait for sinks after the run, ms. The next run sends the rest. */
 const LAST_MS = 60_000
 
@@ -73,7 +73,7 @@ export class RunAlerts {
     this.#sinks = sinksOf(options, { run: runId, about: operationInWords(operation), host })
     this.#secrets = urlsOf(operation).flatMap(secretsOfUrl)
     this.#timer = this.#causes.isWatching
-      ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), LOOK_MS).unref()
+      ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), POLL_MS).unref()
       : null
   }
 

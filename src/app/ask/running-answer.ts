@@ -7,7 +7,7 @@ import { RowSpool } from './row-spool.ts'
 import { saveRows } from './save.ts'
 
 /** Interval of progress reports, ms. */
-const TELL_EVERY_MS = 200
+const REPORT_EVERY_MS = 200
 
 export class RunningAnswer implements AsyncDisposable {
   readonly #cancel = new AbortController()
@@ -92,7 +92,7 @@ export class RunningAnswer implements AsyncDisposable {
   }
 
   async #run(question: AskQuestion, most: number | undefined): Promise<void> {
-    const beat = setInterval(() => this.report(this.progress), TELL_EVERY_MS)
+    const beat = setInterval(() => this.report(this.progress), REPORT_EVERY_MS)
     let error: SluiceError | null = null
     try {
       const spool = await RowSpool.open(undefined, most)
@@ -124,7 +124,7 @@ export class RunningAnswer implements AsyncDisposable {
       rows: async (rows: readonly SqlRow[]) => {
         const first = spool.rows === 0
         await spool.append(rows)
-        if (first || performance.now() - this.notified >= TELL_EVERY_MS) {
+        if (first || performance.now() - this.notified >= REPORT_EVERY_MS) {
           this.notified = performance.now()
           this.report(this.progress)
         }

@@ -6,10 +6,10 @@ import { tookText } from '../../shared/figures.ts'
 import type { LakeDeclaration } from '../../stores/declaration.ts'
 import type { PreflightTarget } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
-import { examineNetwork } from './network.ts'
+import { inspectNetwork } from './network.ts'
 
 /** @returns true if the bucket can be listed */
-export async function examineBucket(
+export async function inspectBucket(
   examination: Examination,
   area: string,
   path: string,
@@ -22,7 +22,7 @@ export async function examineBucket(
     return ok(found)
   })
   if (known.verdict?.status !== 'ok' || target === null) return false
-  if (!(await examineNetwork(examination, area, target))) return false
+  if (!(await inspectNetwork(examination, area, target))) return false
   const listed = await examination.check(area, 'list', (signal) => listVerdict(path, signal))
   return listed.verdict?.status === 'ok'
 }

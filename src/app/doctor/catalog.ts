@@ -13,7 +13,7 @@ import type { Examination } from './examination.ts'
 const AREA = 'catalog'
 const MOST_NAMED = 5
 
-export async function examineCatalog(examination: Examination, database: SqlDatabase): Promise<void> {
+export async function inspectCatalog(examination: Examination, database: SqlDatabase): Promise<void> {
   let rights: CatalogRights | null = null
   const asked = await examination.check(AREA, 'rights', async () => {
     rights = await catalogRights(database)

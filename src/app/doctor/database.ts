@@ -5,22 +5,22 @@ import type { ServerPreflight } from '../../stores/common/preflight-port.ts'
 import { parseCatalogUrl, type CatalogUrl } from '../../engine/run/catalog-url.ts'
 import { openCatalogDatabase } from '../../engine/run/registry.ts'
 import { systemOf } from '../../engine/run/systems.ts'
-import { examineCatalog } from './catalog.ts'
+import { inspectCatalog } from './catalog.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import type { Examination } from './examination.ts'
 import { checkLocalFile } from './local-file.ts'
-import { examineNetwork } from './network.ts'
+import { inspectNetwork } from './network.ts'
 import { clockVerdict, locksVerdict, databaseRoundTripVerdict } from './server-check.ts'
 
 const AREA = 'database'
 
 type Run = { readonly clock: Clock; readonly runId: string }
 
-export async function examineDatabase(examination: Examination, url: string, run: Run): Promise<void> {
+export async function inspectDatabase(examination: Examination, url: string, run: Run): Promise<void> {
   // Systems without catalogs have their own checks, for copies.
-  const examine = systemOf(url)?.examine
-  if (examine !== undefined) return await examine(examination, url, run.clock)
+  const inspect = systemOf(url)?.inspect
+  if (inspect !== undefined) return await inspect(examination, url, run.clock)
   const known: { catalog?: CatalogUrl; server?: ServerPreflight | undefined } = {}
   await examination.check(AREA, 'address', async () => {
     const catalog = (known.catalog = parseCatalogUrl(url))
@@ -31,13 +31,13 @@ export async function examineDatabase(examination: Examination, url: string, run
   if (catalog === undefined) return
   let opens = false
   if ('file' in catalog) opens = await checkLocalFile(examination, AREA, catalog.system.title, catalog.file)
-  else if (server !== undefined) opens = await examineNetwork(examination, AREA, server.target)
+  else if (server !== undefined) opens = await inspectNetwork(examination, AREA, server.target)
   if (!opens) return
   const database = await login(examination, catalog, url)
   if (database === null) return
   try {
-    if (server !== undefined && !(await examineServer(examination, database, server, run))) return
-    await examineCatalog(examination, database)
+    if (server !== undefined && !(await inspectServer(examination, database, server, run))) return
+    await inspectCatalog(examination, database)
     if (server !== undefined) await examination.check(AREA, 'archives', (signal) => archivesVerdict(url, signal))
   } finally {
     await closed(database)
@@ -66,7 +66,7 @@ async function loginName(database: SqlDatabase): Promise<string> {
 }
 
 /** @returns false if the server stopped replying: further checks would time out too */
-async function examineServer(
+async function inspectServer(
   examination: Examination,
   database: SqlDatabase,
   { checks, options: requests }: ServerPreflight,

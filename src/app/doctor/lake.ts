@@ -5,7 +5,7 @@ import { isS3Url, parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { walkLake } from '../../engine/lake/walk.ts'
 import { lakeOf, openLake, openLakeStore } from '../../engine/run/registry.ts'
-import { examineBucket } from './bucket.ts'
+import { inspectBucket } from './bucket.ts'
 import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'
 import { CHECK_MS } from '../../stores/common/preflight-port.ts'
@@ -13,11 +13,11 @@ import type { Examination } from './examination.ts'
 
 const AREA = 'lake'
 /** The search for tables ends before the time limit of its check. */
-const LOOK_MS = CHECK_MS - 1_000
+const POLL_MS = CHECK_MS - 1_000
 /** Tolerance for clocks of file servers. */
 const AHEAD_MS = 60_000
 
-export async function examineLake(examination: Examination, path: string, clock: Clock): Promise<void> {
+export async function inspectLake(examination: Examination, path: string, clock: Clock): Promise<void> {
   const place = await examination.check(AREA, 'address', async () => {
     if (isS3Url(path)) return ok(placeName(path))
     const { root } = await openLakeStore(path)
@@ -25,7 +25,7 @@ export async function examineLake(examination: Examination, path: string, clock:
   })
   if (place.verdict?.status === 'fail') return
   const credentials = isS3Url(path) ? lakeOf(path).credentials : undefined
-  if (credentials !== undefined && !(await examineBucket(examination, AREA, path, credentials))) return
+  if (credentials !== undefined && !(await inspectBucket(examination, AREA, path, credentials))) return
   const tables: string[] = []
   const inspected = await examination.check(AREA, 'tables', (signal) => tablesVerdict(path, tables, signal))
   if (inspected.verdict?.status === 'fail') return
@@ -53,7 +53,7 @@ function placeName(path: string): string {
 
 async function tablesVerdict(path: string, tables: string[], signal: AbortSignal): Promise<Verdict> {
   const enough = new AbortController()
-  const timer = setTimeout(() => enough.abort(), LOOK_MS)
+  const timer = setTimeout(() => enough.abort(), POLL_MS)
   const unreadable: string[] = []
   let isWhole = true
   try {

@@ -7,7 +7,7 @@ import type { PreflightTarget } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 
 /** @returns true if a login can be tried */
-export async function examineNetwork(
+export async function inspectNetwork(
   examination: Examination,
   area: string,
   target: PreflightTarget,

@@ -23,7 +23,7 @@ export type TerminalFacts = {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-export async function examineProgram(examination: Examination, terminal: TerminalFacts = ownTerminal()): Promise<void> {
+export async function inspectProgram(examination: Examination, terminal: TerminalFacts = ownTerminal()): Promise<void> {
   const check = (name: string, body: () => Promise<Verdict | null>): Promise<unknown> =>
     examination.check(AREA, name, body)
   await check('node', async () => ok(`${process.version} on ${process.platform} ${process.arch}`))

@@ -1,5 +1,5 @@
 /** Compact states and key ranges of the chunks of one table whose events are no longer kept. Updated in place. */
-import type { ChunkStretch, ClosedState, KeySpan } from '../../model/run/event.ts'
+import type { ChunkRange, ClosedState, KeySpan } from '../../model/run/event.ts'
 
 const STATES: readonly (ClosedState | null)[] = [null, 'pending', 'proved', 'written', 'aside', 'failed']
 /** Largest chunk number that is stored. Plans contain no larger ones. */
@@ -50,7 +50,7 @@ export class ChunkStates {
   }
 
   /** The known states, as the longest possible ranges of adjacent chunks with the same state. */
-  stretches(): readonly ChunkStretch[] {
+  stretches(): readonly ChunkRange[] {
     const found: Growing[] = []
     let last: Growing | null = null
     for (let no = 0; no <= this.#largest; no++) {

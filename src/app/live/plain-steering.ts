@@ -45,7 +45,7 @@ export class PlainSteering implements Steered {
       get lanes() {
         return given?.lanes ?? null
       },
-      ...(given === undefined ? { fixedLanes: true } : {}),
+      ...(given === undefined ? { fixedApplyWorkers: true } : {}),
       ...(given?.onRequest === undefined ? {} : { onRequest: given.onRequest }),
     }
   }

@@ -39,7 +39,7 @@ export type QueueSeen = {
 /** @property notes on the change @property schedules all schedules after the change */
 export type ScheduleChanged = { readonly notes: readonly string[]; readonly schedules: readonly ScheduleEvent[] }
 
-export interface QueueLook {
+export interface QueueState {
   /** URL of the queue's database without password. */
   readonly label: string
   /** @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, UNSUPPORTED_URL, LEDGER_NEWER; the next call tries again */

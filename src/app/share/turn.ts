@@ -6,7 +6,7 @@
 import type { Event } from '../../model/run/event.ts'
 
 /** Interval of checks, ms. */
-const LOOK_MS = 1000
+const POLL_MS = 1000
 /**
  * Reading a ledger of millions of chunks takes minutes. A turn lasts at least this many times as long as its
  * beginning, so that most of the turn is work.
@@ -26,7 +26,7 @@ export class TaskTurn implements Disposable {
   constructor(ms: number, over: () => void) {
     this.#ms = ms
     this.#over = over
-    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    this.#timer = setInterval(() => this.#look(), POLL_MS)
     this.#timer.unref()
   }
 
@@ -43,10 +43,10 @@ export class TaskTurn implements Disposable {
   #look(): void {
     if (this.#isCounting) return
     if (!this.#begun) {
-      this.#beginning += LOOK_MS
+      this.#beginning += POLL_MS
       return
     }
-    this.#spent += LOOK_MS
+    this.#spent += POLL_MS
     if (this.#spent < Math.max(this.#ms, this.#beginning * TIMES_ITS_BEGINNING)) return
     clearInterval(this.#timer)
     this.#over()

@@ -37,7 +37,7 @@ import { WorkerAlerts } from './worker-alerts.ts'
 type WorkerRun = RunOf<typeof worker>
 
 /** Interval at which an idle worker compares its clock with the limit, ms. */
-const LOOK_MS = 100
+const POLL_MS = 100
 /** Time for a task's program to end after an abort, ms. */
 const GRACE_MS = 20_000
 /** Minimum interval of heartbeat events, ms. */
@@ -355,7 +355,7 @@ export class Worker {
   }
 
   async #idle(idleMs: number | null, stop: AbortSignal): Promise<void> {
-    while (!stop.aborted && !this.#isIdle(idleMs)) await restUnder(stop, LOOK_MS)
+    while (!stop.aborted && !this.#isIdle(idleMs)) await restUnder(stop, POLL_MS)
   }
 
   #isIdle(idleMs: number | null): boolean {

@@ -8,7 +8,7 @@ import { armDeadline } from '../../shared/deadline.ts'
 import { runOperation } from '../run.ts'
 import { FLAG, type OperationMessage, type OperationStart } from './operation-messages.ts'
 
-const LOOK_EVERY_MS = 40
+const POLL_EVERY_MS = 40
 
 const start = workerData as OperationStart
 const flags = new Int32Array(start.flags)
@@ -17,7 +17,7 @@ const look = setInterval(() => {
   const [stop, abort] = [Atomics.load(flags, FLAG.stop), Atomics.load(flags, FLAG.abort)]
   if (stop !== 0) interrupter.requestStop(new SluiceError('STOPPED', 'stopped on request', { exitCode: stop }))
   if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted on request', { exitCode: abort }))
-}, LOOK_EVERY_MS)
+}, POLL_EVERY_MS)
 
 // Keeps requests that arrive before the operation listens.
 const early: SteeringRequest[] = []

@@ -5,7 +5,7 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { startThread } from '../../shared/thread.ts'
-import type { QueueLook, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from '../share/queue-look.ts'
+import type { QueueState, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from '../share/queue-look.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
 import { PendingCalls } from './pending-calls.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
@@ -16,7 +16,7 @@ export type KnownQueue = { readonly url: string; readonly error?: ErrorInfo }
 /** Time for a thread to close its connections before it is terminated, ms. */
 const GRACE_MS = 2_000
 
-export class ThreadedQueue implements QueueLook {
+export class ThreadedQueue implements QueueState {
   readonly label: string
   readonly #start: QueueStart
   readonly #error: ErrorInfo | null

@@ -18,7 +18,7 @@ import { partitionsNow } from '../steps/detached-table.ts'
 import { dataFolder, removeParts } from '../steps/export.ts'
 import { localFiles } from '../steps/local-files.ts'
 import { archivedFiles } from '../steps/prove.ts'
-import { appIdOf, bringThere, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
+import { appIdOf, restoreThere, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
 import { changedAfter } from '../steps/refusals.ts'
 import { proofOf, settledStep } from '../steps/step-end.ts'
 import { placeDigest, fileTest, foundRows, type FoundFile, type SourcePlace } from './found.ts'
@@ -107,7 +107,7 @@ async function rewrite(
   let etags: ReadonlyMap<string, string>
   try {
     await cutFiles(context, partition, found, { test, folder, prefix, files })
-    etags = await bringThere(context, partition, files)
+    etags = await restoreThere(context, partition, files)
   } catch (thrown) {
     await discard(context, folder, prefix, files)
     throw thrown
@@ -189,7 +189,7 @@ async function cutFiles(
       signal: interrupt.abort,
     })
     const paths = written.map((one) => join(below, one.name))
-    const inspected = await parquet.examine({
+    const inspected = await parquet.inspect({
       columns: partition.columns,
       files: paths.map((path) => join(root, path)),
       signal: interrupt.abort,

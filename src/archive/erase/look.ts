@@ -21,7 +21,7 @@ export type ErasedRows = {
 }
 
 /** A partition with rows to erase, or whose files are not yet in a version or not yet removed. */
-export type PartitionLook = {
+export type PartitionFacts = {
   readonly partition: ArchivedPartition
   readonly archivedRows: bigint
   readonly sourceRows: bigint
@@ -31,8 +31,8 @@ export type PartitionLook = {
   readonly underWay: boolean
 }
 
-export type EraseLook = {
-  readonly partitions: readonly PartitionLook[]
+export type EraseState = {
+  readonly partitions: readonly PartitionFacts[]
   /** Rows of the table that are in no partition of the archive. */
   readonly otherRows: Digest
   readonly refusal: SluiceError | null
@@ -84,13 +84,13 @@ export async function lookAround(
   context: ArchiveContext,
   record: ArchiveRecord,
   wanted: ErasedRows,
-): Promise<EraseLook> {
+): Promise<EraseState> {
   const log = await context.log()
   const { abort } = context.interrupt
   const without = await spared(context, wanted)
   const logged = (await log.state(abort))?.files
   const attached = await partitionsNow(context)
-  const partitions: PartitionLook[] = []
+  const partitions: PartitionFacts[] = []
   for (const partition of record.partitions) {
     throwIfAborted(abort)
     const { label, state, filePrefix, retracted } = partition
@@ -174,7 +174,7 @@ export async function otherRowsOfAll(
 
 export function heldError(
   { name }: ArchiveContext,
-  inspections: readonly Pick<PartitionLook, 'partition'>[],
+  inspections: readonly Pick<PartitionFacts, 'partition'>[],
 ): SluiceError | null {
   const held = inspections.filter(({ partition }) => partition.held !== null)
   const [first] = held

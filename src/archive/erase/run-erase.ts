@@ -31,7 +31,7 @@ import {
   spared,
   UNDER_WAY,
   whileMoved,
-  type PartitionLook,
+  type PartitionFacts,
   type ErasedRows,
 } from './look.ts'
 
@@ -57,7 +57,7 @@ export type Erasing = {
  */
 export async function erasePartitions(
   { context, database, erasures, erasure, wanted, run }: Erasing,
-  inspections: readonly PartitionLook[],
+  inspections: readonly PartitionFacts[],
 ): Promise<boolean> {
   const log = await context.log()
   const without = await spared(context, wanted)

@@ -241,7 +241,7 @@ async function provedFiles(
   if (proved.length === files.length) return proved
   await using local = await localFiles(context, files)
   const parquet = await context.parquet()
-  const inspected = await parquet.examine({ columns, files: local.paths, signal: context.interrupt.abort })
+  const inspected = await parquet.inspect({ columns, files: local.paths, signal: context.interrupt.abort })
   return inspected.map(({ bytes, rows, sha256, digest }, i) => ({
     path: files[i]?.path ?? '',
     bytes,

@@ -1,5 +1,5 @@
 /** Counts archived periods by the check that compared them with the database, for a sentence at the end. */
-import type { PeriodLook } from './period-rows.ts'
+import type { PeriodState } from './period-rows.ts'
 
 /** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */
 type How = 'values' | 'keys' | 'count' | 'empty'
@@ -12,7 +12,7 @@ export class PlanCounts {
   readonly #notInspected = new Map<string, number>()
 
   /** Adds a period that was checked by count at most, or not at all. */
-  look(look: PeriodLook): void {
+  look(look: PeriodState): void {
     if ('notLooked' in look) this.#add(this.#notInspected, look.notLooked)
     else this.by(look.rows === 0n && look.surplus === 0n ? 'empty' : 'count')
   }

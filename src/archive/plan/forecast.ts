@@ -29,7 +29,7 @@ export async function emitArchiveForecast(
   const ms =
     due.length === 0
       ? null
-      : foretoldMs(
+      : plannedMs(
           samplesOf(earlier, taken),
           all.map((one) => one.rows),
         )
@@ -115,7 +115,7 @@ export type ExportSample = { readonly rows: bigint; readonly ms: number }
  * @returns ms; null if the samples are not sufficient. For each partition, the time of the fastest sample plus the
  * median time per row: a sample that waited for locks must not affect the forecast
  */
-export function foretoldMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {
+export function plannedMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {
   const telling = samples.filter(({ rows }) => rows >= FEW)
   const largest = telling.reduce((most, { rows }) => (rows > most ? rows : most), 0n)
   if (telling.length === 0 || due.some((rows) => rows > largest * BigInt(FAR))) return null

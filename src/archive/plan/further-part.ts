@@ -1,7 +1,7 @@
 /** Finds the name of the part under which late rows of an archived period would be archived. */
 import { byPeriod, isAbsorbed, isOnlyNoted, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts'
+import { periodRows, type PeriodState, type PeriodSource } from './period-rows.ts'
 import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
@@ -25,7 +25,7 @@ export async function latePeriods(
   record: ArchiveRecord | null,
   periods: readonly string[],
   options: 'cheap' | 'any',
-): Promise<ReadonlyMap<string, PeriodLook>> {
+): Promise<ReadonlyMap<string, PeriodState>> {
   if (record === null) return new Map()
   const known = byPeriod(record.partitions)
   const gone = periods.flatMap((period) => {

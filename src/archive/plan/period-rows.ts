@@ -17,7 +17,7 @@ const MOST_SPANS = 50
 export type PeriodSource = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
 
 /** Result for one archived period of a plain table, or for late rows of a removed native partition. */
-export type PeriodLook =
+export type PeriodState =
   /** `surplus`: rows beyond the ledger's number; negative if some are missing. `place`: the default partition. */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: RowsPlace }
   /** The reason why it was not checked. */
@@ -38,7 +38,7 @@ export async function periodRows(
   source: PeriodSource,
   record: ArchiveRecord,
   options: 'cheap' | 'any',
-): Promise<ReadonlyMap<string, PeriodLook>> {
+): Promise<ReadonlyMap<string, PeriodState>> {
   const natives = record.partitions.filter(
     ({ state, native }) => (isArchived(state) || state === 'EXPIRED') && native !== null,
   )
@@ -102,9 +102,9 @@ async function rowsInspectedAt(
   place: Periods,
   groups: readonly Group[],
   options: 'cheap' | 'any',
-): Promise<ReadonlyMap<string, PeriodLook>> {
+): Promise<ReadonlyMap<string, PeriodState>> {
   const { source, what } = place
-  const inspections = new Map<string, PeriodLook>()
+  const inspections = new Map<string, PeriodState>()
   const periods: Period[] = []
   for (const group of groups) {
     const { partition } = group

@@ -3,7 +3,7 @@ import { isAllRemoved } from '../ledger/record.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { surplusText } from '../../model/archive/surplus-text.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import { periodRows, type PeriodLook } from './period-rows.ts'
+import { periodRows, type PeriodState } from './period-rows.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 import { heldText } from './referring-rows.ts'
@@ -63,7 +63,7 @@ async function withGoing(
   return notes.length === 0 ? one : { ...one, note: notes.join('; ') }
 }
 
-function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
+function withLook(one: PlannedPartition, look: PeriodState | undefined): PlannedPartition {
   if (look === undefined) return one
   const surplus = 'surplus' in look ? look.surplus : 0n
   const isLate = surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'

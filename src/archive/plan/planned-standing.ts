@@ -5,7 +5,7 @@ import { isArchived } from '../../model/archive/state.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
 import type { ArchiveCandidate } from './candidate.ts'
-import type { PeriodLook } from './period-rows.ts'
+import type { PeriodState } from './period-rows.ts'
 
 /** A partition in the ledger, in the source, or in both. */
 export type PlannedPartition = {
@@ -15,7 +15,7 @@ export type PlannedPartition = {
   readonly known: ArchivedPartition | null
   readonly note?: string
   /** Rows of an archived period that are still in the source; absent if none are expected, or it is not archived. */
-  readonly look?: PeriodLook
+  readonly look?: PeriodState
 }
 
 type Around = {

@@ -9,7 +9,7 @@ import { duePeriods } from '../../model/calendar/due.ts'
 import { periodAt, type Period } from '../../model/calendar/period.ts'
 import type { ArchiveCandidate, CandidateRequest } from './candidate.ts'
 import { latePeriods, lateText, partFor } from './further-part.ts'
-import type { PeriodLook } from './period-rows.ts'
+import type { PeriodState } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
 import { kindBySize, knownTimeKind } from './time-kind.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
@@ -112,7 +112,7 @@ async function ownBounds(
 }
 
 /** Text about periods whose late rows were not counted; null if all were. */
-function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
+function unlookedText(late: ReadonlyMap<string, PeriodState>): string | null {
   const unlooked = [...late].flatMap(([label, look]) => ('notLooked' in look ? [{ label, why: look.notLooked }] : []))
   const [first] = unlooked
   if (first === undefined) return null

@@ -6,7 +6,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { ArchiveCandidate } from './candidate.ts'
 
 /** Time limits of the search, ms: per foreign key and partition, and for all partitions of a table. */
-const LOOK_MS = 500
+const POLL_MS = 500
 const ALL_LOOKS_MS = 5000
 
 /** Rows that refer to one partition, as texts. */
@@ -58,7 +58,7 @@ export class Referred {
       return { unknown: `the search for such rows took ${ALL_LOOKS_MS / 1000} s for earlier partitions` }
     const since = performance.now()
     const store = this.#store.offers.referrers
-    const budgetMs = Math.min(LOOK_MS, this.#leftMs)
+    const budgetMs = Math.min(POLL_MS, this.#leftMs)
     const found = (await store?.referringRow(table, referrer, condition, budgetMs, signal)) ?? null
     this.#leftMs -= performance.now() - since
     return found

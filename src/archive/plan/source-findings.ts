@@ -15,7 +15,7 @@ import type { KeyDifferences } from '../../model/archive/query-port.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { keyDifferences, keyFindings } from './late-rows.ts'
 import type { PlanCounts } from './counted.ts'
-import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts'
+import { periodRows, type PeriodState, type PeriodSource } from './period-rows.ts'
 import { detachedGone } from './detached-gone.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { stillThere } from './not-removed.ts'
@@ -94,7 +94,7 @@ export async function* sourceFindings(
 }
 
 /** Reports all rows of an expired period as late, because its files may be gone. */
-function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<ArchiveFinding> {
+function* lateExpired({ label }: ArchivedPartition, look: PeriodState | undefined): Generator<ArchiveFinding> {
   if (look === undefined || !('rows' in look) || look.rows === 0n) return
   const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
   const detail = `${countText(look.rows, 'row')} in ${where}, of a period that has expired`
@@ -138,7 +138,7 @@ function archivedNeighbours(partition: ArchivedPartition, { partitions }: Archiv
   return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
 }
 
-function surplusOf(look: PeriodLook | undefined): bigint {
+function surplusOf(look: PeriodState | undefined): bigint {
   return look !== undefined && 'surplus' in look ? look.surplus : 0n
 }
 

@@ -42,9 +42,9 @@ export async function refuseSwappedColumns(
   if (exchanged.length > 0)
     throw swappedError(store, table, exchanged, 'rename the columns to their names at the time of archiving')
   // A value that is equal in all rows is no evidence: another column may have the same value.
-  const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
+  const isReported = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
   const fresh = freshColumns(table, stored.columns)
-  for (const { name } of others.filter((one) => isTold(one.name))) {
+  for (const { name } of others.filter((one) => isReported(one.name))) {
     const now = fresh.find((one) => thenLike(one).includes(name) && isOf(one.name, name))
     if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
   }
@@ -54,7 +54,7 @@ export async function refuseSwappedColumns(
   for (const one of others) {
     const { name } = one
     const before = thenLike(one).find(
-      (then) => isTold(then) && isOf(name, then) && (isThere(then) ? isAnother(then, name) : moved.has(name)),
+      (then) => isReported(then) && isOf(name, then) && (isThere(then) ? isAnother(then, name) : moved.has(name)),
     )
     if (before !== undefined) throw tookError(store, table, { name, before }, isThere(before))
   }

@@ -6,10 +6,10 @@ import type { ArchiveFinding } from '../steps/find-damage.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
-import type { SaidArchive } from './said.ts'
+import type { RecordedArchive } from './said.ts'
 
 /** Labels for which the log has files, a transaction, or a hold. */
-export function labelsOf(name: string, state: ArchiveLogState, { said }: SaidArchive): ReadonlySet<string> {
+export function labelsOf(name: string, state: ArchiveLogState, { said }: RecordedArchive): ReadonlySet<string> {
   const before = appIdOf({ name }, '')
   const written = [...state.txns.keys()].flatMap((id) => (id.startsWith(before) ? [id.slice(before.length)] : []))
   return new Set([...state.files.keys(), ...written, ...said.holds.keys()])
@@ -17,8 +17,8 @@ export function labelsOf(name: string, state: ArchiveLogState, { said }: SaidArc
 
 /** Stored columns of the table, and the column sets and holds in the properties of the archive. */
 export type LoggedFacts = {
-  readonly noted: Pick<SaidArchive['noted'], 'stored'>
-  readonly said: Pick<SaidArchive['said'], 'columns' | 'holds'>
+  readonly noted: Pick<RecordedArchive['noted'], 'stored'>
+  readonly said: Pick<RecordedArchive['said'], 'columns' | 'holds'>
 }
 
 /**

@@ -30,7 +30,7 @@ import { archiveAt, type FoundArchive } from './archive-at.ts'
 import { labelsOf, loggedPartition } from './logged.ts'
 import { nameFilesAgain } from './name-again.ts'
 import type { Unpublished } from './restored.ts'
-import { saidArchive, type SaidArchive, type RebuildOptions } from './said.ts'
+import { recordedArchive, type RecordedArchive, type RebuildOptions } from './said.ts'
 import { unpublished } from './unpublished.ts'
 import { whereabouts, type RebuildContext } from './whereabouts.ts'
 
@@ -63,8 +63,8 @@ export async function rebuildLedger(
   const { store, database } = opened
   const found = await archiveAt(options.to, table, opened, run)
   const natives = (await store.offers.partitions?.list(table, abort)) ?? null
-  const look = (state: ArchiveLogState): Promise<SaidArchive> =>
-    saidArchive(table, { ...found, state }, options, natives, { store, signal: abort })
+  const look = (state: ArchiveLogState): Promise<RecordedArchive> =>
+    recordedArchive(table, { ...found, state }, options, natives, { store, signal: abort })
   const first = await look(found.state)
   const units = await nativesFor(store, table, first.present, abort)
   // Accept any ownership token of the log until this ledger has its own.
@@ -79,7 +79,7 @@ export async function rebuildLedger(
   await using open = await openArchive(table, first.present, opened, run, { reads: true, heads })
   const { context } = open
   const log = await context.log()
-  let last: (Found & { readonly said: SaidArchive; readonly state: ArchiveLogState }) | null = null
+  let last: (Found & { readonly said: RecordedArchive; readonly state: ArchiveLogState }) | null = null
   const judge = async (state: ArchiveLogState): Promise<ArchiveProperties | null> => {
     head = state.head
     const said = await look(state)
@@ -137,7 +137,7 @@ type Around = {
 async function comparedWith(
   context: ArchiveContext,
   { archive, state }: FoundArchive,
-  said: SaidArchive,
+  said: RecordedArchive,
   { natives, before, options: requests, run }: Around,
 ): Promise<Found> {
   const { name } = context
@@ -174,7 +174,7 @@ async function comparedWith(
 }
 
 const NOTHING: Unpublished = { finding: [], partition: null, compared: 0n }
-type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
+type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: RecordedArchive }
 
 /** Compares all labels with the source. Findings without a partition cannot be accepted. */
 async function comparedLabels(
@@ -240,7 +240,7 @@ async function etagsOf(
   return etags
 }
 
-function propertiesOf({ noted, said }: SaidArchive, partitions: readonly ArchivedPartition[]): ArchiveProperties {
+function propertiesOf({ noted, said }: RecordedArchive, partitions: readonly ArchivedPartition[]): ArchiveProperties {
   const { calendar, timeColumn, graceMs, retentionMs, stored } = noted
   return {
     calendar,
@@ -256,7 +256,7 @@ function propertiesOf({ noted, said }: SaidArchive, partitions: readonly Archive
 function report(
   table: string,
   archive: string,
-  cut: SaidArchive['present'],
+  cut: RecordedArchive['present'],
   one: ArchivedPartition,
   { emit }: Run<Events>,
 ): void {

@@ -29,7 +29,7 @@ export type RebuildOptions = {
   readonly graceMs?: number
 }
 
-export type SaidArchive = {
+export type RecordedArchive = {
   /** The description in the archive. */
   readonly noted: Omit<ArchiveRecord, 'partitions'>
   /** The description with the table's present columns. */
@@ -42,13 +42,13 @@ export type SaidArchive = {
  * @throws SluiceError BAD_FLAG if the user must give facts; PLAN_CHANGED if the archive contradicts them, or the table
  * differs; ARCHIVE_CONFLICT, UNSUPPORTED_TYPE
  */
-export async function saidArchive(
+export async function recordedArchive(
   table: TableSpec,
   { archive, state }: FoundArchive,
   options: RebuildOptions,
   natives: NativePartitions | null,
   { store, signal }: Pick<OpenedArchive, 'store'> & { readonly signal: AbortSignal },
-): Promise<SaidArchive> {
+): Promise<RecordedArchive> {
   const said = readArchiveProperties(state.metadata.configuration ?? {})
   const { calendar, timeColumn } = cutBy(table, said, options, natives)
   const stored = said.stored ?? (await storedBefore(table, archive, state, timeColumn, { store, signal }))
@@ -65,7 +65,7 @@ export async function saidArchive(
     retentionMs: said.retentionMs ?? null,
   }
   const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)
-  if (unsure !== null) throw unsureError(table, unsure, {}, BROUGHT_BACK)
+  if (unsure !== null) throw unsureError(table, unsure, {}, RESTORED_ROWS)
   const isSure = stored.numbersOf !== undefined && stored.numbersOf === record.stored.numbersOf
   const other = isSure ? undefined : changes.find(({ kind }) => kind !== 'added')
   if (other !== undefined) {
@@ -75,7 +75,7 @@ export async function saidArchive(
       {
         where: redactUrl(archive),
         reason: 'it is unknown whether it is the archived table',
-        hint: BROUGHT_BACK,
+        hint: RESTORED_ROWS,
       },
     )
   }
@@ -83,7 +83,7 @@ export async function saidArchive(
   return { noted: archived, present, said }
 }
 
-const BROUGHT_BACK =
+const RESTORED_ROWS =
   'nothing was changed; give the table its archived columns again, adopt the archive, then change the columns again: the next run records the changes'
 
 type Cut = { readonly calendar: string; readonly timeColumn: string | null }

@@ -16,10 +16,10 @@ import { digestNow } from '../plan/not-removed.ts'
 import { filesStanding } from '../steps/files-there.ts'
 import { loggedPartition } from './logged.ts'
 import { restoredThere, type Unpublished } from './restored.ts'
-import type { SaidArchive } from './said.ts'
+import type { RecordedArchive } from './said.ts'
 import { differing, type RebuildContext } from './whereabouts.ts'
 
-type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
+type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: RecordedArchive }
 
 const UNKNOWN_ROWS =
   'it was archived, and an erasure destroyed the history that had its row count; the table has none of its rows'

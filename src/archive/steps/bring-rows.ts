@@ -25,7 +25,7 @@ const ROWS = 5000
  * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but queries still
  * read them from the archive
  */
-export async function bringRows(
+export async function restoreRows(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   place: RowsPlace,
@@ -49,7 +49,7 @@ export async function bringRows(
         .filter(({ how }) => how === 'missing' || (how === 'changed' && existing === 'equal'))
         .map(({ row }) => row)
     }
-    if (wanted.length > 0 && !(await bringSome(context, { partition, held }, into, writing, wanted)))
+    if (wanted.length > 0 && !(await restoreSome(context, { partition, held }, into, writing, wanted)))
       throw await notTaken(context, partition, into, wanted, writing)
     seen += BigInt(rows.length)
     report(seen, 0n)
@@ -143,7 +143,7 @@ async function findKeptOut(rows: readonly Row[], writing: KeyedTable): Promise<N
 }
 
 /** @returns true if all rows are in the table now; otherwise the transaction was rolled back */
-async function bringSome(
+async function restoreSome(
   { ledger, name }: ArchiveContext,
   { partition, held }: ClaimedPartition,
   into: ComparedTable,

@@ -160,7 +160,7 @@ async function oneFile(
     const path = local.paths[0] ?? ''
     await stat(path)
     const parquet = await context.parquet()
-    const [read] = await parquet.examine({ columns, files: [path], signal: interrupt.abort })
+    const [read] = await parquet.inspect({ columns, files: [path], signal: interrupt.abort })
     if (read === undefined) return { finding: 'unreadable file', detail: 'it could not be read' }
     if (read.sha256 !== file.sha256) return { finding: 'changed file', detail: 'its sha256 differs' }
     if (read.digest.rows !== file.rows || read.digest.sum !== file.sum) {

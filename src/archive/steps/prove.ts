@@ -28,7 +28,7 @@ export async function proveFiles(
   const report = progress(context, partition, 'verifying', expected.rows)
   report(0n, 0n, true)
   const parquet = await context.parquet()
-  const files = await parquet.examine({
+  const files = await parquet.inspect({
     columns: partition.columns,
     files: paths.map((path) => join(folder, path)),
     signal: interrupt.abort,
@@ -125,7 +125,7 @@ export async function proofOver(
     await using local = await localFiles(context, partition.files)
     await proveFiles(context, partition, proof, pathsOf(partition.files), local.folder)
     const parquet = await context.parquet()
-    const files = await parquet.examine({
+    const files = await parquet.inspect({
       columns,
       all: partition.columns,
       files: local.paths,

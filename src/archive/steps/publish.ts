@@ -26,7 +26,7 @@ export async function publishFiles(
   if (context.published && (await log.own(context.interrupt.abort)) === null) {
     throw otherArchive(context.name, work.partition, 'its Delta log is gone')
   }
-  const etags = await bringThere(context, work.partition, files)
+  const etags = await restoreThere(context, work.partition, files)
   const { version } = await log.publish(publication(context, work, files), context.interrupt.abort)
   return { version, files: archivedFiles(files, etags) }
 }
@@ -75,7 +75,7 @@ export async function retractFiles(
 }
 
 /** Uploads files from the spool folder to a bucket, and reads them back. @returns ETags by name, if there are any */
-export async function bringThere(
+export async function restoreThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
   files: readonly InspectedFile[],

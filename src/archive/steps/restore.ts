@@ -5,7 +5,7 @@ import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Closing } from '../../model/run/ledger-port.ts'
 import { isAllRemoved, type ArchivedPartition } from '../ledger/record.ts'
-import { bringRows, oneKeyRefusal } from './bring-rows.ts'
+import { restoreRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
 import { nativePartitions } from './detached-table.ts'
@@ -64,7 +64,7 @@ export async function restorePartition(
   } else if (partition.away) {
     await attachAgain(context, { partition, held }, seen.found?.now ?? null)
   } else if (partition.state === 'PUBLISHED') {
-    if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, options)
+    if (!isWhole(seen)) await restoreMissing(context, { partition, held }, seen, options)
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
     if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
@@ -179,14 +179,14 @@ async function countAgain(
 }
 
 /** Restores rows that were removed from a plain table by hand; queries read the other rows from the table. */
-async function bringMissing(
+async function restoreMissing(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   { place }: Foreseen,
   options: RestoreOptions,
 ): Promise<void> {
   if (place === null) throw new Error(`${partition.label} cannot be restored: it has no place`)
-  await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
+  await inOwnTable(context, partition, restoreRows(context, { partition, held }, place, 'changed'))
   const found = await rowsNow(context, partition, place, options.late)
   if (!isSettled(found, { ...options, asChanged: true }))
     throw changedAfter(context.name, partition, rowsNowText(found, proofOf(partition).rows))
@@ -237,7 +237,7 @@ async function fill(
   let found: RowsNow
   try {
     const existing = !isPartly ? 'none' : options.asChanged ? 'changed' : 'equal'
-    await inOwnTable(context, partition, bringRows(context, work, place, existing))
+    await inOwnTable(context, partition, restoreRows(context, work, place, existing))
     found = await rowsNow(context, work.partition, place, options.late)
     if (!isSettled(found, options)) throw changedMeanwhile(name, partition, rowsNowText(found, proofOf(partition).rows))
   } catch (thrown) {

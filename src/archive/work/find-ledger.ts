@@ -27,8 +27,8 @@ export class Ledgers implements AsyncDisposable {
   readonly #isLent: boolean
   readonly #prepared = new Map<LedgerDatabase, Promise<void>>()
 
-  private constructor(store: CopyStore, changes: boolean, own: LedgerDatabase, isLent = false) {
-    this.#isLent = isLent
+  private constructor(store: CopyStore, changes: boolean, own: LedgerDatabase, isPooled = false) {
+    this.#isLent = isPooled
     this.#store = store
     this.#changes = changes
     this.own = own

@@ -14,7 +14,7 @@ import { namesNow } from './find-archive.ts'
 import { Ledgers } from './find-ledger.ts'
 import type { StreamBegun } from '../../engine/run/run-context.ts'
 
-const LOOK_MS = 1000
+const POLL_MS = 1000
 
 type Waiting = Pick<StreamBegun, 'run' | 'stopping'>
 
@@ -52,7 +52,7 @@ async function waitAt(
       const message = `the program ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} archives or restores rows of ${label} of ${tableText(table)}; waiting until it has ended`
       if (message !== reported) run.emit({ type: 'log', level: 'note', message })
       reported = message
-      await sleep(LOOK_MS, undefined, { signal: stopping }).catch(() => undefined)
+      await sleep(POLL_MS, undefined, { signal: stopping }).catch(() => undefined)
       throwIfAborted(stopping)
     }
   } catch (error) {

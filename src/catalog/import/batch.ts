@@ -25,7 +25,7 @@ import { inLists } from '../in-lists.ts'
 const { first_file_no: FIRST_FILE_NO } = columnPlaces(COMMIT_COLUMNS)
 /** Maximum number of cached partitions; above it the cache is cleared and the table is queried again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
-const HASHES_A_QUESTION = 400
+const HASHES_PER_QUERY = 400
 
 export class Batch {
   readonly files: FileRow[] = []
@@ -87,7 +87,7 @@ export class FileNumbers {
     const numbers = new Map<string, number>()
     // Rows of older programs are found by the hash of the original text.
     const hashes = [...new Set([...partitions].flatMap(([values, texts]) => [values, ...texts]))].map(valuesHash)
-    for (const { some, marks } of inLists(hashes, HASHES_A_QUESTION)) {
+    for (const { some, marks } of inLists(hashes, HASHES_PER_QUERY)) {
       const found = await transaction.all(
         `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${marks})`,
         [this.#tableId, ...some],

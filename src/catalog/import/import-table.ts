@@ -27,7 +27,7 @@ import type { ImportOptions, ImportResult } from './options.ts'
 import { unreadableRefusal } from './readable.ts'
 import { ImportRecord, StopHere } from './record.ts'
 import { Replay } from './replay.ts'
-import { scanStretch, type ScannedCommits } from './scan.ts'
+import { scanRange, type ScannedCommits } from './scan.ts'
 import { soundStart } from './sound-start.ts'
 import { checkpointIdentity, type Start } from './start.ts'
 
@@ -184,7 +184,7 @@ class ImportRun {
 
   async #scan(commits: readonly CommitFile[]): Promise<ScannedCommits> {
     const { log, interrupt, maxEvents } = this.#o
-    return scanStretch(log, commits, interrupt, maxEvents)
+    return scanRange(log, commits, interrupt, maxEvents)
   }
 
   #checkReadable(protocol: ProtocolAction | null, metadata: MetadataAction | null, whole: boolean): void {

@@ -24,7 +24,7 @@ import type { Totals } from './head.ts'
 import { refuseLong } from './readable.ts'
 import { actionRow, domainRow, emptyTally, importedFileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
 
-const HASHES_A_QUESTION = 500
+const HASHES_PER_QUERY = 500
 const ROOMY = 9_000_000_000_000_000
 
 export class Replay {
@@ -143,8 +143,8 @@ export class Replay {
     }
     const all = [...hashes]
     for (const hash of all) this.#openRows.set(hash, [])
-    for (let start = 0; start < all.length; start += HASHES_A_QUESTION) {
-      for (const row of await this.#rowsOf(all.slice(start, start + HASHES_A_QUESTION)))
+    for (let start = 0; start < all.length; start += HASHES_PER_QUERY) {
+      for (const row of await this.#rowsOf(all.slice(start, start + HASHES_PER_QUERY)))
         this.#openRows.get(row.keyHash)?.push(row)
     }
   }

@@ -32,7 +32,7 @@ export type ScannedCommits = {
  * Reads commits until their end or until the index is full.
  * @throws SluiceError of reading a commit; BAD_ACTION as `refuseLong`; the stop or abort reason of the interrupt
  */
-export async function scanStretch(
+export async function scanRange(
   log: LogStore,
   commits: readonly CommitFile[],
   interrupt: Interrupt,

@@ -74,9 +74,9 @@ export interface Companion {
    * @param parts `database` is null if there is no ledger
    * @throws SluiceError if tables cannot be replicated
    */
-  examine(parts: InspectedParts): Promise<void>
+  inspect(parts: InspectedParts): Promise<void>
   /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>
   /** @returns an error if this number of apply workers is not possible; otherwise null */
-  lanesRefusal(lanes: number, to: CopyStore): SluiceError | null
+  applyWorkersRefusal(lanes: number, to: CopyStore): SluiceError | null
 }

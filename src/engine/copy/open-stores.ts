@@ -17,7 +17,7 @@ import { onSide } from './sides.ts'
 export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields' | 'mortal' | 'onRetry'>
 
 /** Pause between two reports about a store that does not answer, ms. */
-const TOLD_AGAIN_MS = 5000
+const REPORT_AGAIN_MS = 5000
 
 /**
  * Store options of a run: emits retries. In a distributed run, the server ends sessions of a frozen process (`mortal`).
@@ -35,7 +35,7 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
   let reportedAt = -Infinity
   return {
     onRetry: ({ label, why, attempt, forMs, isOpen = false }) => {
-      if (clock.ticks() - reportedAt < TOLD_AGAIN_MS) return
+      if (clock.ticks() - reportedAt < REPORT_AGAIN_MS) return
       reportedAt = clock.ticks()
       const left = `try ${attempt} follows; retries end after ${Math.ceil(forMs / 1000)} s`
       // Report the cause first: a small screen cuts the end.

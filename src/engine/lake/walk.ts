@@ -2,7 +2,7 @@
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its data folders, which may
  * hold millions of files, are not entered; its other folders are entered, because they may have tables.
  */
-import type { FolderLook, LakeItem, LakeStore, TableFolders, Unseen } from '../../model/lake/lake-store.ts'
+import type { FolderState, LakeItem, LakeStore, TableFolders, Unseen } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../run/registry.ts'
@@ -51,7 +51,7 @@ async function* walk(
   options: WalkOptions,
 ): AsyncGenerator<FoundInFolder> {
   throwIfAborted(options.signal)
-  const look: FolderLook = await lake.look(path, options.signal)
+  const look: FolderState = await lake.look(path, options.signal)
   if (look.is === 'table') {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
     if (!options.recursive) return
@@ -120,7 +120,7 @@ async function* walk(
 
 /** The folders of a table, or the error if its folder cannot be listed: reading its log does not need the listing. */
 async function foldersOrDenied(
-  look: Extract<FolderLook, { is: 'table' }>,
+  look: Extract<FolderState, { is: 'table' }>,
   signal: AbortSignal,
 ): Promise<TableFolders | SluiceError> {
   try {

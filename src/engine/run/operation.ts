@@ -26,7 +26,7 @@ export type RunControl = {
   /** Number of workers that may work now; null: the number in the operation. */
   readonly lanes: number | null
   /** The number of workers cannot be changed while it runs. */
-  readonly fixedLanes?: boolean
+  readonly fixedApplyWorkers?: boolean
   /** Set if requests come one by one: a copy gets them here, including earlier ones, and ignores the values above. */
   readonly onRequest?: (listener: (request: SteeringRequest) => void) => void
 }

@@ -2,15 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Run } from './run-context.ts'
 
-const LOOK_EVERY_MS = 50
+const POLL_EVERY_MS = 50
 
 export async function whilePaused({ control, interrupt }: Run): Promise<void> {
-  while (control?.paused === true && !interrupt.stop.aborted) await sleep(LOOK_EVERY_MS)
+  while (control?.paused === true && !interrupt.stop.aborted) await sleep(POLL_EVERY_MS)
 }
 
 /** Waits until worker number `worker` may take the next table. @returns false if the run is to stop */
 export async function laneOpen(worker: number, { control, interrupt }: Run): Promise<boolean> {
   while (!interrupt.stop.aborted && (control?.paused === true || worker > (control?.lanes ?? Infinity)))
-    await sleep(LOOK_EVERY_MS)
+    await sleep(POLL_EVERY_MS)
   return !interrupt.stop.aborted
 }

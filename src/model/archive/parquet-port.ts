@@ -59,20 +59,20 @@ export interface ParquetFiles extends AsyncDisposable {
    * Reads all columns of all rows on a connection that has written nothing, and all bytes of the files.
    * @throws SluiceError PROOF_FAILED for an invalid Parquet file, or one with other columns or types; SOURCE_IO
    */
-  examine(request: ReadFiles): Promise<readonly InspectedFile[]>
-  /** Digest of the rows that match, one per file. @throws as `examine` */
+  inspect(request: ReadFiles): Promise<readonly InspectedFile[]>
+  /** Digest of the rows that match, one per file. @throws as `inspect` */
   matching(request: Tested): Promise<readonly Digest[]>
   /**
    * Writes the rows of a file that do not match, with unchanged values, as `write` does.
    * @returns files that hold rows; none if every row matches
-   * @throws as `write` and `examine`
+   * @throws as `write` and `inspect`
    */
   rewrite(request: Rewritten): Promise<readonly WrittenFile[]>
-  /** Rows in canonical form, in any order. @throws as `examine` */
+  /** Rows in canonical form, in any order. @throws as `inspect` */
   rows(request: ReadTest, batchRows: number): AsyncIterable<readonly Row[]>
-  /** Rows as CSV in the wire form; returns how many. @throws as `examine` */
+  /** Rows as CSV in the wire form; returns how many. @throws as `inspect` */
   csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
-  /** Rows of `one` whose key also exists in files of `others`. @throws as `examine` */
+  /** Rows of `one` whose key also exists in files of `others`. @throws as `inspect` */
   sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys>
   /**
    * Row count and checksum of the rows in a key range, in the sort order of the source for integers and timestamps.

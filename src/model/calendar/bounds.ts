@@ -6,7 +6,7 @@ import { isInstant, readValue, valueText, type ValueKind } from './value-text.ts
 import { dayAt, firstInstant, MS_OF_DAY, zoneWallClock } from './zone.ts'
 
 /** Largest JavaScript date, in milliseconds. */
-const LAST_MOMENT = 8.64e15
+const LAST_DATE_MS = 8.64e15
 
 /** `from` inclusive, `to` exclusive. */
 export type PeriodBounds = { readonly from: string; readonly to: string }
@@ -62,5 +62,5 @@ export function begins(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number
 
 function exactValue(text: string | null, kind: ValueKind): number | null {
   const value = text === null ? null : readValue(text, kind)
-  return value?.exact === true && Math.abs(value.at) <= LAST_MOMENT ? value.at : null
+  return value?.exact === true && Math.abs(value.at) <= LAST_DATE_MS ? value.at : null
 }

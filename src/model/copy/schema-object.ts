@@ -3,7 +3,7 @@ import type { TableName } from './column-type.ts'
 
 /** Objects that can be requested besides rows. */
 export type ObjectOptions = 'indexes' | 'constraints' | 'defaults'
-export const OBJECT_WISHES: readonly ObjectOptions[] = ['indexes', 'constraints', 'defaults']
+export const OBJECT_OPTIONS: readonly ObjectOptions[] = ['indexes', 'constraints', 'defaults']
 
 export type IndexPart = {
   /** Null for an expression. */

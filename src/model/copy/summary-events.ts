@@ -9,7 +9,7 @@ export type ChunkEventTotals = { read: Dec; written: Dec; skipped: Dec; quaranti
 export type ClosedState = 'pending' | 'proved' | 'written' | 'aside' | 'failed'
 
 /** Consecutive chunks in the same state. */
-export type ChunkStretch = {
+export type ChunkRange = {
   /** Numbers, both inclusive. */
   first: Int
   last: Int
@@ -40,7 +40,7 @@ export type ChunksSummaryEvent = {
   /** Totals of this run, and of earlier ones. */
   here: ChunkEventTotals
   before: ChunkEventTotals
-  states: readonly ChunkStretch[]
+  states: readonly ChunkRange[]
 }
 
 /** Replaces events of the whole run that are not sent again: their number and totals. */

@@ -14,7 +14,7 @@ export type FollowedTable = {
   readonly table: TableSpec
   /** In the order of the cells of `ChangeRow`. */
   readonly columns: readonly ReadColumn[]
-  /** Columns by which the source identifies the row of an UPDATE or DELETE; part of `columns`. Set by `examine`. */
+  /** Columns by which the source identifies the row of an UPDATE or DELETE; part of `columns`. Set by `inspect`. */
   readonly identity: readonly string[]
   /**
    * Target columns that get no values from the source and that the target does not compute as the source does: their
@@ -161,7 +161,7 @@ export interface ChangeSource {
   /** @throws Error if the text is not a position */
   position(text: string): LogPosition
   /** Checks the requirements; read-only. */
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight>
+  inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight>
   /**
    * Measures the cost for writers of the source before anything is installed; only for sources with such a cost.
    * @param tables with their row keys
@@ -314,7 +314,7 @@ export interface ChangeTarget {
   /** Row format that is written unchanged; absent if rows are decoded. A `pg-binary` target accepts `pg-text` too. */
   readonly frames?: FrameFormat
   /** Checks the requirements; read-only. */
-  examine(request: ChangeRequest): Promise<TargetPreflight>
+  inspect(request: ChangeRequest): Promise<TargetPreflight>
   /** True if two different keys of the source may be equal in a table with this collation. */
   folds?(collation: string): boolean
   open(request: ChangeRequest): Promise<ChangeWriter>

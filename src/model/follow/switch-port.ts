@@ -49,7 +49,7 @@ export type SwitchMark = { readonly text: string }
 
 export interface SwitchStore {
   /** Checks a cutover; read-only. */
-  examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]>
+  inspect(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]>
   /** @throws SluiceError SOURCE_GONE if a table does not exist; CONNECTION_LOST */
   mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark>
   /**

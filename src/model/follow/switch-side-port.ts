@@ -59,7 +59,7 @@ export interface SwitchSide {
   /** @throws SluiceError SOURCE_GONE if the table does not exist */
   facts(table: TableName, signal: AbortSignal): Promise<SideFacts>
   /** Checks the side that will be opened. @param source facts of the other side */
-  examine(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]>
+  inspect(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]>
   writers(table: TableName, signal: AbortSignal): Promise<SideWriters>
   /** @throws SluiceError SOURCE_GONE */
   mark(table: TableName, signal: AbortSignal): Promise<SwitchMark>

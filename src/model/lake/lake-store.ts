@@ -23,7 +23,7 @@ export type TableFolders = {
  * Contents of a folder. Data folders of a table (`column=value`, names that begin with `_` or `.`) are not entered:
  * they may hold millions of files. Its other folders may contain further tables.
  */
-export type FolderLook =
+export type FolderState =
   | { readonly is: 'table'; folders(signal: AbortSignal): Promise<TableFolders> }
   | { readonly is: 'folder'; readonly items: readonly LakeItem[] }
   | { readonly is: 'denied'; readonly error: SluiceError }
@@ -48,7 +48,7 @@ export interface LakeStore {
   /** Useful number of folders to list at the same time; 1 if a listing costs almost nothing. */
   readonly parallel: number
   /** Subfolders, and files that may be databases, by name. */
-  look(path: string, signal: AbortSignal): Promise<FolderLook>
+  look(path: string, signal: AbortSignal): Promise<FolderState>
   /** True if a folder can be listed and is not a table; cheaper than `look`. */
   isPlainFolder(path: string, signal: AbortSignal): Promise<boolean>
   /** Announces a `look` at a folder, so that it can be prefetched; if `nested`, also at the folders of a table. */

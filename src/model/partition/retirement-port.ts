@@ -22,7 +22,7 @@ export type DatabaseUse = {
   readonly resetAt: string | null
 }
 
-export type DatabaseLook = { readonly use: DatabaseUse; readonly findings: readonly DecommissionFinding[] }
+export type DatabaseState = { readonly use: DatabaseUse; readonly findings: readonly DecommissionFinding[] }
 
 /** A table of a user or of sluice, partitions included. */
 export type ContainedTable = {
@@ -72,7 +72,7 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /** Current name of the database with an identity; null if it does not exist. */
   nameOf(identity: string, signal: AbortSignal): Promise<string | null>
   /** Counters and findings of the server, even if the database refuses connections. @throws SluiceError SOURCE_GONE */
-  look(signal: AbortSignal): Promise<DatabaseLook>
+  look(signal: AbortSignal): Promise<DatabaseState>
   /** @throws SluiceError CONNECT_FAILED if it refuses connections */
   inside(signal: AbortSignal): Promise<DatabaseInside>
   /**

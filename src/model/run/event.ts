@@ -54,7 +54,7 @@ export type {
 export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from '../lake/fsck-events.ts'
 export type { RunStatus, TableStatus } from './run-status.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from '../copy/ring-events.ts'
-export type { ChunksSummaryEvent, ChunkStretch, ChunkEventTotals, ClosedState } from '../copy/summary-events.ts'
+export type { ChunksSummaryEvent, ChunkRange, ChunkEventTotals, ClosedState } from '../copy/summary-events.ts'
 
 export type EventBody =
   // ── a run

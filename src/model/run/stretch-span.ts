@@ -1,13 +1,13 @@
 /** Key range of a chunk within a run of consecutive chunks. */
 import type { KeySpan } from './event.ts'
-import type { ChunkStretch } from '../copy/summary-events.ts'
+import type { ChunkRange } from '../copy/summary-events.ts'
 
 /**
  * Key range of one chunk. If only the outer bounds are known, equal widths of all chunks are assumed, which is enough
  * for display.
  * @param no number of one of the chunks @returns undefined if unknown
  */
-export function spanIn({ first, last, edges }: ChunkStretch, no: number): KeySpan | undefined {
+export function spanIn({ first, last, edges }: ChunkRange, no: number): KeySpan | undefined {
   if (edges === undefined) return undefined
   const [at, chunks] = [no - first, last - first + 1]
   if (edges.length <= chunks) return evenly(edges, at, chunks)

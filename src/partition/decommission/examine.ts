@@ -13,7 +13,7 @@ import type { DecommissionRow } from './decommission-ledger.ts'
 import { graceFinding, archiveHolds, switchFinding, wayBack } from './known.ts'
 import { useSince } from './use.ts'
 
-export type ExamineOptions = {
+export type InspectOptions = {
   readonly row: SwitchRow
   readonly oldTable: TableName
   readonly heir: TableName
@@ -35,7 +35,7 @@ export type InspectedOldTable = {
 }
 
 /** Read-only. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
-export async function examine(options: ExamineOptions, signal: AbortSignal): Promise<InspectedOldTable> {
+export async function inspect(options: InspectOptions, signal: AbortSignal): Promise<InspectedOldTable> {
   const { row, oldTable, heir, store, database, steps, graceMs } = options
   const look = await store.look(oldTable, heir, signal)
   if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} no longer exists`)
@@ -63,7 +63,7 @@ export async function examine(options: ExamineOptions, signal: AbortSignal): Pro
 
 /** Streams that still write to the table, or read from it. */
 async function otherStreams(
-  { row, oldTable, copies, database }: ExamineOptions,
+  { row, oldTable, copies, database }: InspectOptions,
   signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {
   const found: DecommissionFinding[] = []

@@ -5,7 +5,7 @@ import { Ledgers } from '../../archive/work/find-ledger.ts'
 import { openSourceStore } from '../../engine/copy/open-stores.ts'
 
 /** Longest wait for a locked table. */
-const LOOK_WAIT_MS = 10_000
+const INSPECT_WAIT_MS = 10_000
 
 export type OpenStore = { readonly store: CopyStore; readonly database: LedgerDatabase; readonly ledgers: Ledgers }
 
@@ -22,7 +22,7 @@ export class OpenStores implements AsyncDisposable {
     const url = this.#urls[place] ?? ''
     const known = this.#open.get(url)
     if (known !== undefined) return known
-    const store = await openSourceStore(url, undefined, { lockWaitMs: LOOK_WAIT_MS })
+    const store = await openSourceStore(url, undefined, { lockWaitMs: INSPECT_WAIT_MS })
     try {
       const ledgers = await Ledgers.open(store, false)
       const opened = { store, database: ledgers.own, ledgers }

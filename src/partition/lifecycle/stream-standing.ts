@@ -9,12 +9,12 @@ import { ChunkLedger } from '../../engine/copy/ledger/chunks.ts'
 import type { RunOwner, TableKey } from '../../engine/copy/ledger/owner.ts'
 import { partitionsOfRange, periodParts } from '../../engine/copy/plan/period-cut.ts'
 import {
-  joinedLanes,
-  LANE_COLUMNS,
-  laneOf,
+  joinedApplyWorkers,
+  APPLY_WORKER_COLUMNS,
+  applyWorkerOf,
   STREAM_COLUMNS,
   streamOf,
-  type LaneRow,
+  type ApplyWorkerRow,
   type StreamRow,
   type StreamTableState,
 } from '../../engine/copy/ledger/stream-row.ts'
@@ -35,7 +35,7 @@ export type StreamStanding = {
   /** True if a running program has the stream. */
   readonly isFollowed: boolean
   /** Progress of the apply workers, joined; null before any change was applied. */
-  readonly lane: LaneRow | null
+  readonly lane: ApplyWorkerRow | null
   readonly chunks: bigint
   readonly chunksDone: bigint
   readonly chunksFailed: bigint
@@ -73,7 +73,7 @@ export async function streamStanding(
   const [endedMs, schema, name, state] = found.slice(columns.length)
   const key = { schema: String(schema), name: String(name) }
   const lanes = await database.all(
-    `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
+    `SELECT ${APPLY_WORKER_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
     [row.id],
   )
   return {
@@ -82,7 +82,7 @@ export async function streamStanding(
     key,
     state: String(state) as StreamTableState,
     isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).lease.holder(row.id)) !== null,
-    lane: lanes.length === 0 ? null : joinedLanes(lanes.map(laneOf), { position: positionOf }),
+    lane: lanes.length === 0 ? null : joinedApplyWorkers(lanes.map(applyWorkerOf), { position: positionOf }),
     ...(await chunksOf(database, key, String(state) as StreamTableState)),
     periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
     proof: await proofOf(database, row.id, key),

@@ -15,5 +15,5 @@ export const cassandra: SystemDeclaration = {
     open: async ({ url }, options) => (await import('./copy/index.ts')).openCassandraCopy(url, options),
   },
   unasked: 'Cassandra has no read-only sessions, so only sluice could prevent a statement from writing',
-  examine: async (checks, url, clock) => (await import('./preflight.ts')).examineCassandra(checks, url, clock),
+  inspect: async (checks, url, clock) => (await import('./preflight.ts')).inspectCassandra(checks, url, clock),
 }

@@ -14,10 +14,10 @@ export async function ping({ client }: CassandraLink): Promise<void> {
   await client.execute('SELECT key FROM system.local', [], HERE)
 }
 
-export type NodeLook = { readonly address: string; readonly datacenter: string; readonly isUp: boolean }
+export type NodeState = { readonly address: string; readonly datacenter: string; readonly isUp: boolean }
 
 /** The nodes as the connections see them. */
-export function nodesOf({ client }: CassandraLink): readonly NodeLook[] {
+export function nodesOf({ client }: CassandraLink): readonly NodeState[] {
   return client.hosts.values().map((host) => ({
     address: withoutPort(host.address),
     datacenter: host.datacenter,

@@ -23,7 +23,7 @@ import {
 
 const AREA = 'database'
 
-export async function examineCassandra(checks: Checks, url: string, clock: Pick<Clock, 'now'>): Promise<void> {
+export async function inspectCassandra(checks: Checks, url: string, clock: Pick<Clock, 'now'>): Promise<void> {
   const address = await checks.check(AREA, 'address', async () => ok(cassandraSettings(url).label))
   if (address.verdict?.status !== 'ok') return
   const opened: { link: CassandraLink | null } = { link: null }

@@ -120,7 +120,7 @@ function lengthAt(pattern: RegExp, text: string, at: number): number {
 }
 
 /** Whether the text of a definition has the name of a table as a word. */
-export function speaksOf(sql: string, { name }: TableName): boolean {
+export function mentions(sql: string, { name }: TableName): boolean {
   const word = regexText(name)
   return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }

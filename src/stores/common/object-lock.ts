@@ -6,7 +6,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { objectFailed } from './object-names.ts'
 
-const LOOK_MS = 200
+const POLL_MS = 200
 /** A lock that an idle session has held for this long is not waited for, ms. */
 const IDLE_MS = 30_000
 
@@ -43,6 +43,6 @@ export async function takeObjectLock(
       })
     }
     // Polls, because a waiting statement would block a concurrent index build, which waits for all waiting sessions.
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
+    await sleep(POLL_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
   }
 }

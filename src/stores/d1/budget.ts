@@ -15,7 +15,7 @@ export const API_RATE: BudgetRate = { most: 1200, seconds: 300 }
 /** Share of the limit for this program; the rest is for other users of the token: the dashboard, a deployment. */
 const SHARE = 5 / 6
 /** Waits of at least this length are reported, ms. */
-const TOLD_MS = 5_000
+const REPORT_MS = 5_000
 
 export type BudgetOptions = {
   readonly clock?: Pick<Clock, 'ticks'>
@@ -117,7 +117,7 @@ export class RequestBudget {
           next.go()
           continue
         }
-        if (ms >= TOLD_MS && !next.reported) {
+        if (ms >= REPORT_MS && !next.reported) {
           next.reported = true
           next.onWait?.(ms)
         }

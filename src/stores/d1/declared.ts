@@ -13,5 +13,5 @@ export const d1: SystemDeclaration = {
   },
   unasked:
     'its API runs all statements: D1 has no read-only sessions, so only sluice could prevent a statement from writing',
-  examine: async (checks, url) => (await import('./preflight.ts')).examineD1(checks, url),
+  inspect: async (checks, url) => (await import('./preflight.ts')).inspectD1(checks, url),
 }

@@ -9,7 +9,7 @@ const AREA = 'database'
 const BROKEN =
   'do not copy to this database: copies depend on this; please report it with the date and the kind of the database'
 
-export async function examineD1(checks: Checks, url: string): Promise<void> {
+export async function inspectD1(checks: Checks, url: string): Promise<void> {
   const address = await checks.check(AREA, 'address', async () => ok(d1Settings(url, process.env).label))
   if (address.verdict?.status !== 'ok') return
   const opened: { store: D1CopyStore | null } = { store: null }

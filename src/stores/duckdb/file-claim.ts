@@ -10,7 +10,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark.ts'
 
 const WAIT_MS = 10_000
-const LOOK_MS = 15
+const POLL_MS = 15
 
 /** Claims a file for this thread; waits for threads that have it. @throws SluiceError TARGET_BUSY after ten seconds */
 export async function claimFile(file: string, label: string): Promise<Disposable> {
@@ -28,7 +28,7 @@ export async function claimFile(file: string, label: string): Promise<Disposable
         retryable: true,
       })
     }
-    await new Promise((wake) => setTimeout(wake, LOOK_MS))
+    await new Promise((wake) => setTimeout(wake, POLL_MS))
   }
   return { [Symbol.dispose]: () => rmSync(claim, { force: true }) }
 }

@@ -3,7 +3,7 @@ import { closeSync, existsSync, lstatSync, openSync, readSync, realpathSync, sta
 import { opendir, readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { mayHoldTables } from '../../model/lake/lake-store.ts'
-import type { DatabaseFile, FolderLook, LakeItem, LakeStore } from '../../model/lake/lake-store.ts'
+import type { DatabaseFile, FolderState, LakeItem, LakeStore } from '../../model/lake/lake-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isFolder } from '../../shared/folder.ts'
 import { localSourceError } from './index.ts'
@@ -20,7 +20,7 @@ class LocalLake implements LakeStore {
     this.identity = realpathSync(root)
   }
 
-  async look(path: string): Promise<FolderLook> {
+  async look(path: string): Promise<FolderState> {
     let entries: Dirent[]
     try {
       if (holdsLog(path)) return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }

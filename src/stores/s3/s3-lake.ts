@@ -1,6 +1,6 @@
 /** A lake in a bucket: folders are the parts of keys between slashes. */
 import { mayHoldTables } from '../../model/lake/lake-store.ts'
-import type { DatabaseFile, FolderLook, LakeItem, LakeStore, TableFolders } from '../../model/lake/lake-store.ts'
+import type { DatabaseFile, FolderState, LakeItem, LakeStore, TableFolders } from '../../model/lake/lake-store.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -19,7 +19,7 @@ class S3Lake implements LakeStore {
   readonly #bucket: string
   readonly #client: S3Client
   readonly #counts = noCounts()
-  readonly #folders = new Map<string, Promise<FolderLook>>()
+  readonly #folders = new Map<string, Promise<FolderState>>()
 
   constructor(root: string, identity: string, bucket: string, client: S3Client) {
     this.root = root
@@ -28,7 +28,7 @@ class S3Lake implements LakeStore {
     this.#client = client
   }
 
-  async look(path: string, signal: AbortSignal): Promise<FolderLook> {
+  async look(path: string, signal: AbortSignal): Promise<FolderState> {
     const look = this.#folders.get(path) ?? this.#ask(path, signal)
     this.#folders.delete(path)
     return look
@@ -53,7 +53,7 @@ class S3Lake implements LakeStore {
     return null
   }
 
-  async #ask(path: string, signal: AbortSignal): Promise<FolderLook> {
+  async #ask(path: string, signal: AbortSignal): Promise<FolderState> {
     try {
       return await this.#list(path, signal)
     } catch (error) {
@@ -64,7 +64,7 @@ class S3Lake implements LakeStore {
     }
   }
 
-  async #list(path: string, signal: AbortSignal): Promise<FolderLook> {
+  async #list(path: string, signal: AbortSignal): Promise<FolderState> {
     const prefix = prefixOf(path)
     const request = { bucket: this.#bucket, prefix, delimiter: '/', signal, counts: this.#counts }
     const log = prefix + LOG
@@ -87,7 +87,7 @@ class S3Lake implements LakeStore {
   }
 
   /** The rest of a table is listed once, when its folders are requested. */
-  #table(prefix: string, rest: () => Promise<FolderNames>): FolderLook {
+  #table(prefix: string, rest: () => Promise<FolderNames>): FolderState {
     let listed: Promise<TableFolders> | null = null
     const list = async (): Promise<TableFolders> => {
       const { names, unseen } = await rest()

@@ -9,7 +9,7 @@ import { isReported } from '../run/story.ts'
 const MOST_BEFORE = 0.6
 
 /** Detail lines below a log line: they begin with the label `where`, `cause` or `do`. */
-const MORE_TOLD = /^ {5}(?:where|cause|do) /
+const MORE_REPORTED = /^ {5}(?:where|cause|do) /
 
 /**
  * @param left cells by which wide table rows are scrolled @param lists true: every line other than a log line is a
@@ -17,7 +17,7 @@ const MORE_TOLD = /^ {5}(?:where|cause|do) /
  */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)
-  if (lists && !isReported(line) && !MORE_TOLD.test(line)) return [line.slice(left, left + cells)]
+  if (lists && !isReported(line) && !MORE_REPORTED.test(line)) return [line.slice(left, left + cells)]
   if (width(line) <= cells || !isTableRow(line)) return wrapLabelled(line, cells)
   const last = line.search(/\S+(?: \S+)*$/)
   if (last > cells * MOST_BEFORE) return [line.slice(left, left + cells)]
@@ -29,7 +29,7 @@ export function planRows(text: string, cells: number, left: number, lists = fals
 /** Whether a row of the plan is scrolled with the arrows. */
 export function isWide(text: string, cells: number, lists = false): boolean {
   const line = clean(text)
-  if (width(line) <= cells || (lists && (isReported(line) || MORE_TOLD.test(line)))) return false
+  if (width(line) <= cells || (lists && (isReported(line) || MORE_REPORTED.test(line)))) return false
   return lists || (isTableRow(line) && line.search(/\S+(?: \S+)*$/) > cells * MOST_BEFORE)
 }
 

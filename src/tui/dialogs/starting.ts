@@ -19,7 +19,7 @@ const plans = new WeakMap<object, RunningOperation>()
 
 /** Most lines kept of a plan or listing; the command in a shell prints all. */
 const MOST_LINES = 5000
-const TOLD_MS = 100
+const REPORT_MS = 100
 
 /** Opens the plan of a command; the command itself does not start. */
 export async function askStart(s: Acting, row: RelationRow, command: string): Promise<void> {
@@ -120,7 +120,7 @@ export async function eventLines(
     timer ??= setTimeout(() => {
       timer = null
       reported([...lines])
-    }, TOLD_MS)
+    }, REPORT_MS)
   })
   const exitCode = await running.done
   if (timer !== null) clearTimeout(timer)

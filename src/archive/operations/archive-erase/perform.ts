@@ -9,7 +9,7 @@ import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openArchiveSource, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
-import { lookAround, whileMoved, type EraseLook, type ErasedRows } from '../../erase/look.ts'
+import { lookAround, whileMoved, type EraseState, type ErasedRows } from '../../erase/look.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
@@ -142,7 +142,7 @@ async function erase(
       return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
-  const look = await lookNow({ context, wanted }, opened, record)
+  const look = await inspectNow({ context, wanted }, opened, record)
   if (dryRun || look.refusal !== null) report(tableText(table.table), look, run)
   const history = await historyNow(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
@@ -176,11 +176,11 @@ async function eraseAll(
   erasing: Erasing,
   opened: OpenedArchive,
   record: ArchiveRecord,
-  first: EraseLook,
+  first: EraseState,
 ): Promise<boolean> {
   const { context, run } = erasing
   for (const turn of [0, 1]) {
-    const look = turn === 0 ? first : await lookNow(erasing, opened, await recordNow(opened, record))
+    const look = turn === 0 ? first : await inspectNow(erasing, opened, await recordNow(opened, record))
     if (look.refusal !== null) throw look.refusal
     if (!(await erasePartitions(erasing, look.partitions))) return false
     await eraseOtherRows(erasing, () => recordNow(opened, record), turn)
@@ -191,11 +191,11 @@ async function eraseAll(
 }
 
 /** `lookAround`, repeated if it fails because another command has changed the ledger. */
-function lookNow(
+function inspectNow(
   { context, wanted }: Pick<Erasing, 'context' | 'wanted'>,
   opened: OpenedArchive,
   record: ArchiveRecord,
-): Promise<EraseLook> {
+): Promise<EraseState> {
   return whileMoved(
     context,
     record,
@@ -247,7 +247,7 @@ async function historyNow(
   return (await erasableFiles(context, counting, state.version, Date.now())).map(({ path }) => path)
 }
 
-function rewritten({ partitions }: EraseLook): readonly string[] {
+function rewritten({ partitions }: EraseState): readonly string[] {
   return partitions.flatMap(({ files }) => files)
 }
 
@@ -255,7 +255,7 @@ function rewritten({ partitions }: EraseLook): readonly string[] {
 async function undeletable(
   { store, table, interrupt }: ArchiveContext,
   record: ArchiveRecord,
-  { partitions, otherRows }: EraseLook,
+  { partitions, otherRows }: EraseState,
 ): Promise<SluiceError | null> {
   const isPlain = record.partitions.every(({ native }) => native === null)
   if (!isPlain || (otherRows.rows === 0n && partitions.every(({ sourceRows }) => sourceRows === 0n))) return null
@@ -323,7 +323,7 @@ function reportTexts({ stored }: ArchiveRecord, { test }: ErasedRows, run: Erase
   run.emit({ type: 'log', level: 'warn', message })
 }
 
-function report(table: string, { partitions, otherRows }: EraseLook, { emit }: EraseRun): void {
+function report(table: string, { partitions, otherRows }: EraseState, { emit }: EraseRun): void {
   for (const { partition, archivedRows, sourceRows, files } of partitions) {
     emit({
       type: 'archive.erasure',
@@ -341,7 +341,7 @@ function report(table: string, { partitions, otherRows }: EraseLook, { emit }: E
   emit({ type: 'archive.erasure', table, step: 'found', archived: '0', source: dec(otherRows.rows), files: '0' })
 }
 
-function foundTotals({ partitions, otherRows }: EraseLook): Readonly<Record<string, string>> {
+function foundTotals({ partitions, otherRows }: EraseState): Readonly<Record<string, string>> {
   return {
     rows: dec(partitions.reduce((sum, { archivedRows }) => sum + archivedRows, 0n)),
     sourceRows: dec(partitions.reduce((sum, { sourceRows }) => sum + sourceRows, otherRows.rows)),
@@ -349,7 +349,7 @@ function foundTotals({ partitions, otherRows }: EraseLook): Readonly<Record<stri
   }
 }
 
-function isNothing({ partitions, otherRows }: EraseLook): boolean {
+function isNothing({ partitions, otherRows }: EraseState): boolean {
   return otherRows.rows === 0n && partitions.length === 0
 }
 

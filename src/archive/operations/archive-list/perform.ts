@@ -23,7 +23,7 @@ import { detachedGone } from '../../plan/detached-gone.ts'
 import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
 import { PlanCounts } from '../../plan/counted.ts'
-import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
+import { periodRows, type PeriodState } from '../../plan/period-rows.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
 type ArchiveListRun = RunOf<typeof archiveList>
@@ -154,7 +154,7 @@ function expiredFields(
   }
 }
 
-function lookFields(look: PeriodLook | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
+function lookFields(look: PeriodState | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
   if (look === undefined || 'notLooked' in look) return {}
   return { counted: dec(look.rows), ...(look.surplus === 0n ? {} : { surplus: dec(look.surplus) }) }
 }

@@ -20,7 +20,7 @@ import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-
 import { keyDifferences, lateRows } from '../../plan/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../work/open.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
-import { periodRows, type PeriodLook, type PeriodSource } from '../../plan/period-rows.ts'
+import { periodRows, type PeriodState, type PeriodSource } from '../../plan/period-rows.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { refuseTriggers } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
@@ -158,7 +158,7 @@ async function defaultPartitionRows(
   { context }: OpenArchive,
   record: ArchiveRecord,
   partition: ArchivedPartition,
-  look: PeriodLook | undefined,
+  look: PeriodState | undefined,
   seen: Foreseen,
 ): Promise<Pick<Foreseen, 'text' | 'refusal'>> {
   if (seen.isAmongOthers === true || look === undefined || !('rows' in look) || look.place === undefined) return seen

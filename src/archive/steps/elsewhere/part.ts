@@ -64,7 +64,7 @@ async function meantRows(
   await using local = await localFiles(context, files)
   const parquet = await context.parquet()
   const request = { columns: partition.columns, files: local.paths, signal: context.interrupt.abort }
-  const read = await parquet.examine(request)
+  const read = await parquet.inspect(request)
   const other = files.find(({ sha256, sum }, i) => sha256 !== read[i]?.sha256 || sum !== read[i]?.digest.sum)
   if (other !== undefined) {
     throw otherArchive(context.name, partition, `${other.path} has changed since it was proved`)

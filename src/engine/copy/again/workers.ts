@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
-const LOOK_MS = 50
+const POLL_MS = 50
 
 export type RepairWorkers = {
   readonly most: number
@@ -23,7 +23,7 @@ export async function compareInWorkers(
   const lane = async (worker: number): Promise<void> => {
     while (!isEnded && !isOver()) {
       if (waits(worker)) {
-        await sleep(LOOK_MS)
+        await sleep(POLL_MS)
         continue
       }
       const { done, value } = await next.next()

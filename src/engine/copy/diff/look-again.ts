@@ -105,7 +105,7 @@ async function look(
     const error = asSluiceError(thrown)
     if (error.code !== 'VALUE_REFUSED') throw thrown
     const [only] = suspects
-    if (only !== undefined && suspects.length === 1) return [await lookAlone(sides, only, error)]
+    if (only !== undefined && suspects.length === 1) return [await inspectAlone(sides, only, error)]
     const half = suspects.length >> 1
     return [...(await look(sides, suspects.slice(0, half), times)), ...(await look(sides, suspects.slice(half), times))]
   }
@@ -150,7 +150,7 @@ async function isPresent(sides: DiffSides, side: 'source' | 'target', key: RowKe
 }
 
 /** Result for a row that cannot be read: it differs; null if the source has the row but cannot read it. */
-async function lookAlone(sides: DiffSides, suspect: RowDifference, error: SluiceError): Promise<Look> {
+async function inspectAlone(sides: DiffSides, suspect: RowDifference, error: SluiceError): Promise<Look> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: [suspect.key] } as const
   let unread = false

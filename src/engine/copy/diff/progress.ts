@@ -4,7 +4,7 @@ import type { Clock } from '../../../shared/clock.ts'
 
 type Step = Extract<EventBody, { type: 'diff.progress' }>['step']
 
-const TOLD_EVERY_MS = 250
+const REPORT_EVERY_MS = 250
 export const EXTRA = 'looking for extra rows'
 
 export type DiffExtent = { readonly rows: bigint; readonly estimated: boolean; readonly ranges: number }
@@ -46,7 +46,7 @@ export class DiffProgress {
   compared(rows: bigint): void {
     this.#rows += rows
     const now = this.#clock.ticks()
-    if (now - this.reportedAt < TOLD_EVERY_MS) return
+    if (now - this.reportedAt < REPORT_EVERY_MS) return
     this.reportedAt = now
     this.report('comparing')
   }
@@ -58,7 +58,7 @@ export class DiffProgress {
   inspectedUp(rows: number): void {
     this.seen += BigInt(rows)
     const now = this.#clock.ticks()
-    if (now - this.reportedAt < TOLD_EVERY_MS) return
+    if (now - this.reportedAt < REPORT_EVERY_MS) return
     this.reportedAt = now
     this.report(EXTRA)
   }

@@ -67,7 +67,7 @@ export async function repairKeys(
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
-  const taken = await heldOtherwise(
+  const taken = await underAnotherKey(
     sides,
     changes.flatMap(({ key, before, after }) =>
       // A batch cannot read before it writes; a transaction can.
@@ -111,15 +111,15 @@ function repairNotes(
 }
 
 /** Keys for which the target returns a row with another key (collation): a write would overwrite that row. */
-async function heldOtherwise(sides: DiffSides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
+async function underAnotherKey(sides: DiffSides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
   if (keys.length === 0) return new Set()
   const asked = new Set(keys.map((key) => JSON.stringify(key)))
   const found = [...(await byBound(sides, 'target', keys)).keys()]
   if (found.every((text) => asked.has(text))) return new Set()
   if (keys.length === 1) return asked
   const half = keys.length >> 1
-  const first = await heldOtherwise(sides, keys.slice(0, half))
-  return new Set([...first, ...(await heldOtherwise(sides, keys.slice(half)))])
+  const first = await underAnotherKey(sides, keys.slice(0, half))
+  return new Set([...first, ...(await underAnotherKey(sides, keys.slice(half)))])
 }
 
 function changeOf(

@@ -4,7 +4,7 @@
  */
 import type { TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { ChunkStretch, ChunkEventTotals } from '../../../model/copy/summary-events.ts'
+import type { ChunkRange, ChunkEventTotals } from '../../../model/copy/summary-events.ts'
 import { dec } from '../../../model/run/dec.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -145,7 +145,7 @@ export async function cleanChunks(
   key: TableKey,
   integers: boolean,
   weak: readonly string[] = [],
-): Promise<{ readonly sums: ChunkEventTotals; readonly states: readonly ChunkStretch[] }> {
+): Promise<{ readonly sums: ChunkEventTotals; readonly states: readonly ChunkRange[] }> {
   const { castText } = ledgerDialect(database.dialect).types
   const clean = `${OF_TABLE} AND ${CLOSED} AND COALESCE(rows_quarantined, 0) = 0`
   const identity = [key.name, key.schema]
@@ -165,7 +165,7 @@ export async function cleanChunks(
   )
   const [read = 0n, written = 0n, weakly = 0n] = row.map(whole)
   const state = weakly === 0n ? 'proved' : 'written'
-  const states: ChunkStretch[] = []
+  const states: ChunkRange[] = []
   let first: { readonly no: number; readonly begin: string | null } | null = null
   for (const [no, begin, end, follows, isFollowed] of ends) {
     if (Number(follows) === 0) first = { no: Number(no), begin: begin == null ? null : String(begin) }

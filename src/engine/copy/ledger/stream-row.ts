@@ -81,7 +81,7 @@ export function sureRows(counts: ChangeCounts | undefined): number | null {
 }
 
 /** Progress of an apply worker. @property counts by name of the source's table */
-export type LaneRow = {
+export type ApplyWorkerRow = {
   readonly lane: number
   readonly position: string
   /** Number of target transactions that have advanced the position. */
@@ -112,10 +112,10 @@ export function streamOf(row: SqlRow): StreamRow {
   }
 }
 
-export const LANE_COLUMNS = 'lane, log_position, batches, commit_ms, transactions, counts'
+export const APPLY_WORKER_COLUMNS = 'lane, log_position, batches, commit_ms, transactions, counts'
 
-/** @param row values of `LANE_COLUMNS` */
-export function laneOf(row: SqlRow): LaneRow {
+/** @param row values of `APPLY_WORKER_COLUMNS` */
+export function applyWorkerOf(row: SqlRow): ApplyWorkerRow {
   const [lane, position, batches, commitMs, transactions, counts] = row
   return {
     lane: Number(lane),
@@ -133,10 +133,10 @@ export function laneOf(row: SqlRow): LaneRow {
  * @returns the position of the slowest worker, and summed counts; a transaction over tables of several workers is
  * counted once
  */
-export function joinedLanes(
-  lanes: readonly LaneRow[],
+export function joinedApplyWorkers(
+  lanes: readonly ApplyWorkerRow[],
   positions: { readonly position: (text: string) => LogPosition },
-): LaneRow {
+): ApplyWorkerRow {
   const [first, ...others] = lanes
   if (first === undefined) throw new Error('a stream has at least one lane')
   const at = (text: string): LogPosition => positions.position(text)
@@ -146,6 +146,6 @@ export function joinedLanes(
     lane: 0,
     batches: lanes.reduce((sum, { batches }) => sum + batches, 0),
     transactions: lanes.reduce((sum, { transactions }) => sum + transactions, 0),
-    counts: Object.assign({}, ...lanes.map(({ counts }) => counts)) as LaneRow['counts'],
+    counts: Object.assign({}, ...lanes.map(({ counts }) => counts)) as ApplyWorkerRow['counts'],
   }
 }

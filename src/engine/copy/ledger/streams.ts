@@ -10,10 +10,10 @@ import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { makeLateTable } from './late-tables.ts'
 import { RereadLedger } from './rereads.ts'
 import {
-  LANE_COLUMNS,
-  joinedLanes,
-  laneOf,
-  type LaneRow,
+  APPLY_WORKER_COLUMNS,
+  joinedApplyWorkers,
+  applyWorkerOf,
+  type ApplyWorkerRow,
   type StreamRow,
   type StreamStatus,
   type StreamTable,
@@ -146,7 +146,7 @@ export class StreamLedger {
     id: string,
     birth: StreamBirth,
     keys: readonly TableKey[],
-    lanes: readonly Pick<LaneRow, 'lane' | 'counts'>[],
+    lanes: readonly Pick<ApplyWorkerRow, 'lane' | 'counts'>[],
   ): readonly Statement[] {
     return [
       {
@@ -216,10 +216,10 @@ export class StreamLedger {
   }
 
   /** Apply workers of the stream, by number. @throws SluiceError LEDGER_DAMAGED if the stream has none */
-  async lanes(id: string): Promise<readonly LaneRow[]> {
-    const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
+  async lanes(id: string): Promise<readonly ApplyWorkerRow[]> {
+    const sql = `SELECT ${APPLY_WORKER_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
     const rows = await this.database.all(sql, [id])
-    if (rows.length > 0) return rows.map(laneOf)
+    if (rows.length > 0) return rows.map(applyWorkerOf)
     throw new SluiceError('LEDGER_DAMAGED', `stream ${id} has no position in migration_stream_lanes`, {
       hint: `changes may be missing: end the stream with sluice follow ${id} --end, and copy again`,
     })
@@ -228,8 +228,8 @@ export class StreamLedger {
   /**
    * Progress of the stream: position of its slowest apply worker, and counts of all. @throws SluiceError LEDGER_DAMAGED
    */
-  async progress(id: string, positions: Positions): Promise<LaneRow> {
-    return joinedLanes(await this.lanes(id), positions)
+  async progress(id: string, positions: Positions): Promise<ApplyWorkerRow> {
+    return joinedApplyWorkers(await this.lanes(id), positions)
   }
 
   /** Position of a table's apply worker. @throws SluiceError LEDGER_DAMAGED */
@@ -247,7 +247,11 @@ export class StreamLedger {
    * @param lanes worker of each table, by its key
    * @param rows the new workers
    */
-  async divide(id: string, lanes: readonly (readonly [TableKey, number])[], rows: readonly LaneRow[]): Promise<void> {
+  async divide(
+    id: string,
+    lanes: readonly (readonly [TableKey, number])[],
+    rows: readonly ApplyWorkerRow[],
+  ): Promise<void> {
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
       ...rows.map(({ lane, position, batches, commitMs, transactions, counts }): Statement => ({

@@ -20,7 +20,7 @@ import type { CopyContext } from '../table/copy-context.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { TableTotals } from '../table/chunk-sums.ts'
-import { inspectCopied, type InspectedCounts, type LookResult } from './look.ts'
+import { inspectCopied, type InspectedCounts, type CountResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
 /** Limit of chunks named in a message. */
@@ -48,7 +48,7 @@ type LookTurn = 'mine' | { readonly by: bigint } | null
  * Counts chunks of other runs, unless the options exclude it. @param standing of the run's chunks @throws as
  * `inspectCopied`
  */
-export async function lookEarlier(
+export async function inspectEarlier(
   context: TableContext,
   standing: TableTotals,
   around: CopyContext,
@@ -291,7 +291,7 @@ function textOf({ chunk, before, source, expected, target }: InspectedCounts, si
 }
 
 /** Text for counts as expected. Surplus and missing rows are summed separately, so that they cannot cancel out. */
-function howEqual({ more, fewer }: LookResult): string {
+function howEqual({ more, fewer }: CountResult): string {
   if (more === 0n && fewer === 0n) return 'equal on both sides'
   const parts = [
     ...(more > 0n ? [`${countText(more, 'row')} more than the source`] : []),

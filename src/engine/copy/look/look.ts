@@ -45,7 +45,7 @@ export function surplusOf({ plan }: TableContext, { surplus, read, written }: St
 }
 
 /** Result of a count: sums, and all unexpected counts. */
-export type LookResult = {
+export type CountResult = {
   /** Chunks without a recorded surplus. */
   readonly unknown: readonly InspectedCounts[]
   readonly found: readonly { readonly one: InspectedCounts; readonly side: 'source' | 'target' }[]
@@ -67,7 +67,7 @@ export async function inspectCopied(
   earlier: Earlier,
   planSurplus: bigint | null,
   stop: AbortSignal,
-): Promise<LookResult | null> {
+): Promise<CountResult | null> {
   await using target = await onSide('target', () => context.store.source(context.signal))
   const look = new Look(context, target, stop)
   return isRanged(context.plan) ? await look.byChunk(earlier) : await look.whole(earlier, planSurplus)
@@ -78,7 +78,7 @@ class Look {
   readonly #target: SourceView
   readonly #stop: AbortSignal
   readonly #unknown: InspectedCounts[] = []
-  readonly #found: LookResult['found'][number][] = []
+  readonly #found: CountResult['found'][number][] = []
   #more = 0n
   #fewer = 0n
   notified = Number.NEGATIVE_INFINITY
@@ -89,7 +89,7 @@ class Look {
     this.#stop = stop
   }
 
-  async byChunk({ chunks, count }: Earlier): Promise<LookResult | null> {
+  async byChunk({ chunks, count }: Earlier): Promise<CountResult | null> {
     let at = 0
     for await (const some of slices(chunks)) {
       if (this.#stop.aborted) return null
@@ -108,7 +108,7 @@ class Look {
   }
 
   /** If source ranges cannot be read in the target: compares the sum over all chunks with the count of the table. */
-  async whole({ chunks, count }: Earlier, planSurplus: bigint | null): Promise<LookResult | null> {
+  async whole({ chunks, count }: Earlier, planSurplus: bigint | null): Promise<CountResult | null> {
     const { ledger, owner } = this.#context
     const { before, ours } = await ledger.readRows(owner.runId)
     const source = await this.#sourceOf(chunks, count)
@@ -129,7 +129,7 @@ class Look {
     else this.#fewer -= beyond
   }
 
-  #result(): LookResult {
+  #result(): CountResult {
     return { unknown: this.#unknown, found: this.#found, more: this.#more, fewer: this.#fewer }
   }
 

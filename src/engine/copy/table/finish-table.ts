@@ -19,7 +19,7 @@ import { chunkTotals } from '../ledger/chunk-totals.ts'
 import { wholeProof } from '../ledger/proofs.ts'
 import { settleStatement } from '../ledger/quarantine.ts'
 import type { RunLedger } from '../ledger/runs.ts'
-import { lookEarlier, type EarlierInspection } from '../look/look-earlier.ts'
+import { inspectEarlier, type EarlierInspection } from '../look/look-earlier.ts'
 import { passingOf } from '../../../model/share/passing.ts'
 import { openTokens } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
@@ -58,7 +58,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
     }
     const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
     if (mayLook && !steering.stop.aborted && !run.interrupt.abort.aborted) {
-      inspected = await lookEarlier(context, standing, around)
+      inspected = await inspectEarlier(context, standing, around)
       error = worse(error, inspected.error)
     }
     // Differing counts do not prevent the creation of indexes.

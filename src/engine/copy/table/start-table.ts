@@ -43,7 +43,7 @@ import { onSide } from '../sides.ts'
 const BATCH_ROWS = 5000
 const REQUEST_ROWS = 25_000
 const BATCH_BYTES = 4 * 1024 * 1024
-const PLANNING_LOOK_MS = 300
+const PLANNING_POLL_MS = 300
 
 /**
  * Prepares one table so that workers can claim its chunks. An error does not affect other tables.
@@ -262,7 +262,7 @@ async function mayCut(
     const doing =
       plan.cut === 'key' ? 'dividing the table into chunks' : 'copying the table, which cannot be shared without a key'
     if (!reported) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
-    await sleep(PLANNING_LOOK_MS)
+    await sleep(PLANNING_POLL_MS)
   }
 }
 

@@ -51,7 +51,7 @@ export async function reportStarted(
     },
   })
   reportCost(context, proved, around)
-  const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
+  const isMany = ring === null && periods === undefined && again === null && proved.chunks > REPORTED_ONE_BY_ONE
   if (isMany) await reportSummed(context)
   for await (const chunk of wantedChunks(context, isMany ? `${CLOSED} AND rows_quarantined > 0` : CLOSED)) {
     if (again !== null) {
@@ -76,7 +76,7 @@ export async function reportStarted(
 }
 
 /** Limit of chunks of earlier runs that are reported one by one. Above it, only chunks with quarantined rows are. */
-const TOLD_ONE_BY_ONE = 10_000n
+const REPORTED_ONE_BY_ONE = 10_000n
 
 async function reportSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
   const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source), weakProofs(plan.proof))

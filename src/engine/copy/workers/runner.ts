@@ -21,7 +21,7 @@ import type { JobShare } from '../ledger/claim-search.ts'
 import type { Flight, Steering } from './steering.ts'
 import type { TableRun } from '../table/table-run.ts'
 
-const LOOK_MS = 50
+const POLL_MS = 50
 /** Pause of a worker without work before it queries the ledger again. */
 const IDLE_MS = 500
 const PROGRESS_MS = 250
@@ -74,7 +74,7 @@ class Worker {
     const { steering } = this.#options
     while (!steering.stop.aborted && !this.#over.signal.aborted) {
       if (steering.isPaused || this.#no > steering.workersNow) {
-        await this.#wait(LOOK_MS)
+        await this.#wait(POLL_MS)
         continue
       }
       const task = await this.#take()

@@ -12,8 +12,8 @@ const FRAME_BYTES = MEBIBYTE
 /** Latency up to which the target is never slow, ms: for a mebibyte of rows, and for the end of a chunk. */
 const FINE_ROWS_MS = 500
 const FINE_COMMIT_MS = 2000
-const LOOK_MS = 1000
-const TOLD_EVERY = 5
+const POLL_MS = 1000
+const REPORT_EVERY = 5
 /** After this many ticks at the slowest rate without effect, the copy is not the cause. */
 const GIVE_UP_TICKS = 60
 /** A lower rate has helped if the latency is below this share of the latency at the beginning. */
@@ -60,12 +60,12 @@ export class SlowTarget {
   /** Call often; acts once a second. */
   look(): void {
     const now = this.#clock.ticks()
-    if (now - this.inspectedAt < LOOK_MS) return
+    if (now - this.inspectedAt < POLL_MS) return
     this.inspectedAt = now
     this.#rows.tick()
     this.#commits.tick()
     const { p95, baseline } = this.#rows
-    if (p95 !== null && ++this.#ticks % TOLD_EVERY === 0) this.#onLatency(reported(p95, baseline))
+    if (p95 !== null && ++this.#ticks % REPORT_EVERY === 0) this.#onLatency(reported(p95, baseline))
     const slow = [this.#rows, this.#commits].find(({ isSlow }) => isSlow)
     this.#throttle.mayGrow = slow === undefined
     if (slow === undefined || slow.p95 === null) {

@@ -10,8 +10,8 @@ import type { Statement } from '../../../model/run/ledger-port.ts'
 import { FoldedChanges } from './folded-changes.ts'
 import { HeldRows } from './held-rows.ts'
 import { positionClosing } from '../ledger/position.ts'
-import type { LaneRow } from '../../copy/ledger/stream-row.ts'
-import type { LaneParts } from './lane-parts.ts'
+import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
+import type { ApplyWorkerParts } from './lane-parts.ts'
 import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type VisibleTransactions } from '../compare/visible.ts'
 import { WaitingChanges, BatchRows } from './waiting-changes.ts'
@@ -30,9 +30,9 @@ type Writing = {
 }
 
 export class ApplyWorker {
-  readonly #parts: LaneParts
+  readonly #parts: ApplyWorkerParts
   readonly #folded: FoldedChanges
-  #row: LaneRow
+  #row: ApplyWorkerRow
   #applied: LogPosition
   readonly #held: HeldRows
   /** The transaction whose changes arrive now. */
@@ -61,7 +61,7 @@ export class ApplyWorker {
   readonly #batch = new BatchRows()
   readonly #taken = new TakenTransactions()
 
-  constructor(parts: LaneParts) {
+  constructor(parts: ApplyWorkerParts) {
     const { row, positions, tables } = parts
     this.#parts = parts
     this.#row = row
@@ -86,7 +86,7 @@ export class ApplyWorker {
   }
 
   /** This worker's ledger row as last written. */
-  get row(): LaneRow {
+  get row(): ApplyWorkerRow {
     return this.#row
   }
 

@@ -7,7 +7,7 @@ import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { ApplyWorker } from './apply-worker.ts'
-import { joinedLanes, type LaneRow } from '../../copy/ledger/stream-row.ts'
+import { joinedApplyWorkers, type ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 import type { Positions } from '../../copy/ledger/streams.ts'
 import type { VisibleTransactions } from '../compare/visible.ts'
 
@@ -46,8 +46,8 @@ export class ApplyWorkers {
   }
 
   /** Ledger rows of all apply workers as last written, joined into one row. */
-  get row(): LaneRow {
-    return joinedLanes(
+  get row(): ApplyWorkerRow {
+    return joinedApplyWorkers(
       this.#lanes.map(({ row }) => row),
       this.#positions,
     )

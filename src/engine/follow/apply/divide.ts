@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
+import { joinedApplyWorkers, type ChangeCounts, type ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
  * @returns false if its apply workers are at different positions: the division stays as it is
  * @throws what the stores throw
  */
-export async function divideLanes(
+export async function divideApplyWorkers(
   { planned, run }: FollowingParts,
   { changes }: StreamSides,
   ledger: StreamLedger,
@@ -22,7 +22,7 @@ export async function divideLanes(
   const rows = await ledger.lanes(stream)
   if (new Set(rows.map(({ position }) => position)).size > 1) return false
   const groups = wanted === 1 ? [[...tables.keys()]] : await joinedTables(tables, planned.from, run.interrupt.abort)
-  const all = joinedLanes(rows, changes)
+  const all = joinedApplyWorkers(rows, changes)
   const lanes = spreadGroups(groups, tables, all.counts, wanted)
   const stored = await ledger.tables(stream, changes)
   const isSo = tables.every(({ name }, at) => stored.find(({ source }) => source === name)?.lane === lanes[at])
@@ -77,7 +77,11 @@ export function spreadGroups(
 }
 
 /** First ledger row of each apply worker: the change counts of its tables. Worker 0 also gets the transaction count. */
-function rowsOf(lanes: readonly number[], tables: readonly FollowTable[], all: LaneRow): readonly LaneRow[] {
+function rowsOf(
+  lanes: readonly number[],
+  tables: readonly FollowTable[],
+  all: ApplyWorkerRow,
+): readonly ApplyWorkerRow[] {
   return [...new Set(lanes)]
     .toSorted((a, b) => a - b)
     .map((lane) => ({

@@ -21,7 +21,7 @@ export async function emptyTables(
   run: CopyRun,
 ): Promise<void> {
   const request = { tables: tables.map((one) => one.target), fireTriggers: false, signal: run.interrupt.abort }
-  const { refusals } = await changeTarget.examine(request)
+  const { refusals } = await changeTarget.inspect(request)
   refuse(refusals, run)
   await using writer = await changeTarget.open(request)
   await writer.truncate([...tables.keys()])

@@ -5,11 +5,11 @@ import type { ChangeTable } from '../../../model/follow/port.ts'
 import type { ApplyWorkers } from './apply-workers.ts'
 import type { LoopParts } from './loop-parts.ts'
 
-const LOOK_MS = 1000
+const POLL_MS = 1000
 /** A check takes at most 1/SHARE of the time: a schema may have a thousand empty tables. */
 const SHARE = 50
 
-export class HeldLook {
+export class HeldFacts {
   readonly #parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>
   /** When the next check is due. */
   #due = -Infinity
@@ -20,14 +20,14 @@ export class HeldLook {
 
   /** Checks if one is due. @throws what the target throws */
   async look(lanes: ApplyWorkers): Promise<void> {
-    if (this.#parts.clock.ticks() >= this.#due) await this.lookNow(lanes)
+    if (this.#parts.clock.ticks() >= this.#due) await this.inspectNow(lanes)
   }
 
   /** Checks at once: at the start and the end of a run. @throws what the target throws */
-  async lookNow(lanes: ApplyWorkers): Promise<void> {
+  async inspectNow(lanes: ApplyWorkers): Promise<void> {
     const { to, tables, clock, run } = this.#parts
     const from = clock.ticks()
-    this.#due = from + LOOK_MS
+    this.#due = from + POLL_MS
     if (!lanes.hasUnsure) return
     await lanes.written()
     const { unsure } = lanes
@@ -39,7 +39,7 @@ export class HeldLook {
     }
     await lanes.noteFound()
     const now = clock.ticks()
-    this.#due = now + Math.max(LOOK_MS, (now - from) * SHARE)
+    this.#due = now + Math.max(POLL_MS, (now - from) * SHARE)
   }
 }
 

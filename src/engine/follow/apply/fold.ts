@@ -126,10 +126,10 @@ export class Fold {
     const name = identityName(key)
     const old = before === null ? name : identityName(before)
     const known = this.#known(old)
-    const isLent = old === name || live
+    const isPooled = old === name || live
     // The target holds the earlier row, unless this batch has changed it already.
-    const there = isLent && known?.isLeft !== true ? (before ?? key) : null
-    const base = known === undefined || known.row === null ? there : isLent ? known.base : null
+    const there = isPooled && known?.isLeft !== true ? (before ?? key) : null
+    const base = known === undefined || known.row === null ? there : isPooled ? known.base : null
     const put = { key, row: filled(row, known?.row ?? null), base, isNew: false }
     if (before === null || old === name) return this.#put(name, put, known)
     this.#remove(before)

@@ -8,17 +8,17 @@ import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
 import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
 import { changeBytes, MOST_BYTES } from './change-bytes.ts'
 import { Fold } from './fold.ts'
-import { LaneCounts } from './lane-counts.ts'
-import type { LaneParts } from './lane-parts.ts'
+import { ApplyWorkerCounts } from './lane-counts.ts'
+import type { ApplyWorkerParts } from './lane-parts.ts'
 import type { TableBatch } from './set-aside.ts'
 
 /** Most changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
 const PIECE_ROWS = 20_000
 
 export class FoldedChanges {
-  readonly #parts: LaneParts
+  readonly #parts: ApplyWorkerParts
   readonly #folds: readonly Fold[]
-  readonly #counts: LaneCounts
+  readonly #counts: ApplyWorkerCounts
   #rows = 0
   /** Rows and bytes not yet handed to the target. */
   #folded = 0
@@ -26,9 +26,9 @@ export class FoldedChanges {
   /** Ledger statements for the next transaction. */
   readonly #also: Statement[] = []
 
-  constructor(parts: LaneParts) {
+  constructor(parts: ApplyWorkerParts) {
     this.#parts = parts
-    this.#counts = new LaneCounts(parts.tables, parts.row.counts)
+    this.#counts = new ApplyWorkerCounts(parts.tables, parts.row.counts)
     this.#folds = parts.tables.map((table) => new Fold(identityPlaces(table)))
   }
 

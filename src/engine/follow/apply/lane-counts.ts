@@ -6,7 +6,7 @@ import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
 /** Number of counts per table: inserts, updates, deletes, truncates. */
 const KINDS = 4
 
-export class LaneCounts {
+export class ApplyWorkerCounts {
   readonly #tables: readonly FollowTable[]
   readonly #sums: Record<string, ChangeCounts>
   /** Counts since the last `sums`. */

@@ -4,8 +4,8 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'
 import type { Steering } from '../../copy/workers/steering.ts'
-import type { CopiedStretches } from '../compare/copied-part.ts'
-import type { LaneRow } from '../../copy/ledger/stream-row.ts'
+import type { CopiedRanges } from '../compare/copied-part.ts'
+import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 import type { ProvingParts } from '../compare/proving.ts'
 import type { TableStates } from '../progress/table-states.ts'
 import type { Watch } from '../progress/watch.ts'
@@ -18,7 +18,7 @@ export type LoopParts = ProvingParts & {
   /** Requested number of apply workers; null keeps the existing ones. */
   readonly lanes: number | null
   /** Rows to which changes are applied, by name of a partly copied table. */
-  readonly parts: ReadonlyMap<string, CopiedStretches>
+  readonly parts: ReadonlyMap<string, CopiedRanges>
   /** Divides the stream again. @returns false if its apply workers are at different positions */
   readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean
@@ -34,7 +34,7 @@ export type LoopParts = ProvingParts & {
 /** Result of the loop, and why it ended. */
 export type LoopEnd = {
   readonly why: 'stopped' | 'reached' | 'alerted'
-  readonly row: LaneRow
+  readonly row: ApplyWorkerRow
   readonly applied: LogPosition
   /** Position at which this run found every row of every table equal, as the source writes it; null if it did not. */
   readonly provedAt: string | null

@@ -7,12 +7,12 @@ import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ReportedFailures } from '../../copy/workers/failure-events.ts'
 import { durably } from '../stream/durable-stream.ts'
-import { HeldLook } from './find-held-rows.ts'
+import { HeldFacts } from './find-held-rows.ts'
 import type { ApplyWorkers } from './apply-workers.ts'
 import { SignOffLedger, type SignOffRequest } from '../ledger/sign-offs.ts'
 import { looking } from '../stream/looking-stream.ts'
 import type { LoopEnd, LoopGoal, LoopParts } from './loop-parts.ts'
-import { openLanes } from './open-lanes.ts'
+import { openApplyWorkers } from './open-lanes.ts'
 import { PacedStream } from '../stream/paced-stream.ts'
 import { answerOf, Proving, type ProvingRound, type Unanswered } from '../compare/proving.ts'
 import { rereadRows } from '../compare/rereads.ts'
@@ -35,7 +35,7 @@ const WAIT_MS = 250
 export class FollowLoop {
   readonly #parts: LoopParts
   readonly #wholeness: StreamWholeness
-  readonly #held: HeldLook
+  readonly #held: HeldFacts
   readonly #goal: LoopGoal
   /** Last requested number of apply workers that was applied; null if none was requested. */
   #lanesAsked: number | null = null
@@ -57,7 +57,7 @@ export class FollowLoop {
     this.#parts = parts
     this.#goal = goal
     this.#wholeness = new StreamWholeness(parts, birth)
-    this.#held = new HeldLook(parts)
+    this.#held = new HeldFacts(parts)
     this.#failures = new ReportedFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
     this.#signOffs = new SignOffLedger(parts.database)
   }
@@ -106,10 +106,10 @@ export class FollowLoop {
     await this.#wholeness.verify()
     const lanes = this.#lanesWanted
     if (lanes !== null && lanes !== this.#lanesAsked && (await this.#parts.divide(lanes))) this.#lanesAsked = lanes
-    const laneOf = await this.#load()
-    await using side = await openLanes({
+    const applyWorkerOf = await this.#load()
+    await using side = await openApplyWorkers({
       ...this.#parts,
-      laneOf,
+      applyWorkerOf,
       positions: changes,
       touched: this.#goal.watch?.touched,
       signal,
@@ -133,13 +133,13 @@ export class FollowLoop {
     // An earlier run may have ended before it confirmed. With nothing left to apply, this run would not confirm either.
     source.confirm(lane.applied)
     this.#wholeness.lane = lane
-    await this.#held.lookNow(lane)
+    await this.#held.inspectNow(lane)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     const end = await this.#follow(lane, source, proving, telling)
     // After a cutover, users write to the target, so it is not checked.
     if (end !== null && this.#goal.watch === null) {
-      await this.#held.lookNow(lane)
+      await this.#held.inspectNow(lane)
       await opened.passed?.()
     }
     return end

@@ -7,7 +7,7 @@ import type { LoopParts } from './loop-parts.ts'
 import type { Positions } from '../../copy/ledger/streams.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 
-export type OpenLanes = AsyncDisposable & {
+export type OpenApplyWorkers = AsyncDisposable & {
   readonly lanes: ApplyWorkers
   /** Sets the receiver of the position that is durable in all apply workers. */
   answerTo(confirm: (position: LogPosition) => void): void
@@ -18,15 +18,15 @@ export type LanesRequest = Pick<
   'stream' | 'fence' | 'ledger' | 'database' | 'target' | 'tables' | 'states' | 'fireTriggers' | 'clock'
 > & {
   /** By table, the number of its apply worker. */
-  readonly laneOf: readonly number[]
+  readonly applyWorkerOf: readonly number[]
   readonly positions: Positions
-  /** As in `LaneParts`. */
+  /** As in `ApplyWorkerParts`. */
   readonly touched?: TouchedRows | undefined
   readonly signal: AbortSignal
 }
 
 /** @throws what the target throws; sessions opened so far are closed then */
-export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
+export async function openApplyWorkers(request: LanesRequest): Promise<OpenApplyWorkers> {
   const {
     stream,
     fence,
@@ -34,7 +34,7 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
     database,
     target: changeTarget,
     tables,
-    laneOf,
+    applyWorkerOf,
     states,
     positions,
     fireTriggers,
@@ -72,12 +72,12 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
       const known = fireTriggers
         ? []
         : [...tables.keys()].filter(
-            (table) => laneOf[table] === row.lane && states.isApplied(table) && states.part(table) === null,
+            (table) => applyWorkerOf[table] === row.lane && states.isApplied(table) && states.part(table) === null,
           )
       const parts = { confirm, writer, database, ledger, held, row, tables, known, states, positions, clock }
       return new ApplyWorker(touched === undefined ? parts : { ...parts, touched })
     })
-    const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
+    const places = applyWorkerOf.map((lane) => rows.findIndex((row) => row.lane === lane))
     const lanes = new ApplyWorkers(each, places, positions, database)
     opened = lanes
     return {

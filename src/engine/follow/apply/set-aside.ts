@@ -25,7 +25,7 @@ export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; rea
  */
 export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }
 
-export type ApplyAround = {
+export type ApplyContext = {
   readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
@@ -39,7 +39,7 @@ export type ApplyAround = {
  */
 export async function applyBatches(
   batches: readonly TableBatch[],
-  around: ApplyAround,
+  around: ApplyContext,
 ): Promise<readonly AppliedBatch[]> {
   const refused = new Map<number, readonly Row[]>()
   const left = [...batches]
@@ -82,7 +82,7 @@ export async function refusedNow(thrown: unknown, batch: Refused, around: Naming
 }
 
 type Refused = Pick<TableBatch, 'at' | 'batch'>
-type Naming = Pick<ApplyAround, 'writer' | 'name'>
+type Naming = Pick<ApplyContext, 'writer' | 'name'>
 
 /**
  * The error with the table and, if one row of the batch is refused alone, its key: servers name the constraint only.
@@ -97,7 +97,7 @@ async function named(refused: Refused, error: SluiceError, { writer, name }: Nam
 }
 
 /** A row of the batch that is refused alone, found by bisection; null if there is none. Rolls back first. */
-async function refusedRow({ at, batch }: Refused, writer: ApplyAround['writer']): Promise<Put | null> {
+async function refusedRow({ at, batch }: Refused, writer: ApplyContext['writer']): Promise<Put | null> {
   const { puts, gone } = unpacked(batch)
   if (puts.length === 1) return puts[0] ?? null
   await writer.rollBack()
@@ -134,7 +134,7 @@ function withText(
 /** The batch with refused rows deleted instead of written; null if too many are refused, or no row is refused alone. */
 async function withoutRefused(
   { at, batch }: TableBatch,
-  { writer }: ApplyAround,
+  { writer }: ApplyContext,
 ): Promise<{ readonly batch: CellBatch; readonly refused: readonly Row[] } | null> {
   const { puts, gone } = unpacked(batch)
   const refused = new Set<Put>()
@@ -165,7 +165,7 @@ async function withoutRefused(
 }
 
 /** True if the target accepts `body`; it runs in its own transaction, which is rolled back. */
-async function isTaken(body: () => Promise<unknown>, writer: ApplyAround['writer']): Promise<boolean> {
+async function isTaken(body: () => Promise<unknown>, writer: ApplyContext['writer']): Promise<boolean> {
   try {
     await body()
     return true

@@ -140,7 +140,7 @@ export async function tableByHand(
       hint: `wait until it is live, or resume the stream: sluice follow ${stream.id}`,
     })
   }
-  const { identities, refusals } = await changes.examine([sourceOf(one.plan)], abort)
+  const { identities, refusals } = await changes.inspect([sourceOf(one.plan)], abort)
   const [identity = []] = identities
   if (identity.length === 0) {
     const [first] = refusals.filter(({ table }) => table !== undefined)

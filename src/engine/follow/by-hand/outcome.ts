@@ -14,7 +14,7 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { streamKnown } from '../stream/named-stream.ts'
 import { refuseStanding } from './nominate.ts'
 
-const LOOK_MS = 250
+const POLL_MS = 250
 /** After this time (ms), report why the rows are not read yet. */
 const LONG_MS = 3000
 /** Interval between such reports, ms. */
@@ -56,7 +56,7 @@ export async function untilRead(
       if (held.message !== said) run.emit({ type: 'log', level: 'warn', ...held })
       said = held.message
     }
-    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+    await sleep(POLL_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
   }
 }
 

@@ -16,15 +16,15 @@ import { comparePeriodTimes } from '../../copy/plan/period-cut.ts'
  */
 export type RowState = 'copied' | 'open' | 'unsure'
 
-export type CopiedStretch = { readonly after: KeyBound | null; readonly through: KeyBound | null }
+export type CopiedRange = { readonly after: KeyBound | null; readonly through: KeyBound | null }
 
-export class CopiedStretches {
+export class CopiedRanges {
   /** Position of the time column in a row. */
   readonly #place: number
-  readonly #stretches: readonly CopiedStretch[]
+  readonly #stretches: readonly CopiedRange[]
 
   /** @param stretches ranges of the key that are copied; the time is its first column */
-  constructor(place: number, stretches: readonly CopiedStretch[]) {
+  constructor(place: number, stretches: readonly CopiedRange[]) {
     this.#place = place
     this.#stretches = stretches
   }
@@ -62,11 +62,11 @@ export async function copiedPart(
   ledger: ChunkLedger,
   column: string,
   columns: readonly string[],
-): Promise<CopiedStretches> {
+): Promise<CopiedRanges> {
   const place = columns.indexOf(column)
   if (place < 0)
     throw new SluiceError('NOT_FOLLOWABLE', `the stream does not report ${column}, the first key column of the table`)
   const cover = new Cover()
   for await (const chunk of ledger.each(CLOSED)) cover.add(chunk)
-  return new CopiedStretches(place, cover.stretches)
+  return new CopiedRanges(place, cover.stretches)
 }

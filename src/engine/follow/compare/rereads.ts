@@ -19,7 +19,7 @@ import { rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.t
 import { noteRepairPlan } from '../../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../../copy/ledger/repairs.ts'
 import { keyPart } from '../../../model/copy/row-key.ts'
-import type { CopiedStretches } from './copied-part.ts'
+import type { CopiedRanges } from './copied-part.ts'
 import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { RereadLedger } from '../../copy/ledger/rereads.ts'
@@ -30,9 +30,9 @@ import { snapshotOf } from './visible.ts'
 const AT_ONCE = 1000
 const AGAIN_MS = 50
 /** Most rows of one repair: as many as a comparison lists per table. */
-const MOST_MENDED = 20_000
+const MOST_REPAIRED = 20_000
 
-export type RereadAround = {
+export type RereadContext = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly changes: ChangeSource
@@ -62,7 +62,7 @@ export async function rereadRows(
   stream: string,
   table: FollowTable,
   at: number,
-  around: RereadAround,
+  around: RereadContext,
 ): Promise<Reread | null> {
   const { from, changes, ledger, signal } = around
   const read = new Set<string>()
@@ -104,11 +104,11 @@ export async function repairRows(
   stream: string,
   table: FollowTable,
   at: number,
-  around: RereadAround & { readonly part: CopiedStretches | null },
+  around: RereadContext & { readonly part: CopiedRanges | null },
 ): Promise<{ readonly read: number; readonly mended: number }> {
   const { ledger, part } = around
   // All in one transaction: a unique value may have to move from one row to another.
-  const waiting = await ledger.rereads.of(stream, table.key, MOST_MENDED, part === null)
+  const waiting = await ledger.rereads.of(stream, table.key, MOST_REPAIRED, part === null)
   if (waiting.length === 0) return { read: 0, mended: 0 }
   const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
   const there = part === null ? puts : puts.filter((row) => part.of(row) === 'copied')
@@ -143,7 +143,7 @@ async function readAgain(
   view: SourceView,
   waiting: Waiting,
   table: FollowTable,
-  { to, ledger, runId, signal }: RereadAround,
+  { to, ledger, runId, signal }: RereadContext,
 ): Promise<ReadRows> {
   const { plan } = table
   const keyed = byIdentity(table)

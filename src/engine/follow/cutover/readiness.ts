@@ -18,7 +18,7 @@ import { SignOffLedger, type SignOffVerdictRow } from '../ledger/sign-offs.ts'
 import { streamTableNames } from '../stream/wanted-stream.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { findingsGate, type Gate, type Gates } from './gates.ts'
-import { examineReverse, renamed } from './reverse-stream.ts'
+import { inspectReverse, renamed } from './reverse-stream.ts'
 import { oldTableName, reverseCopy } from './reverse-copy.ts'
 import type { Able, OpenedFamily } from './standing.ts'
 
@@ -81,7 +81,7 @@ export async function readyFor(
     })
   }
   const request: SwitchRequest = { from, to, oldTable }
-  const findings = await switches.examine(request, run.interrupt.abort)
+  const findings = await switches.inspect(request, run.interrupt.abort)
   for (const { verdict, about, object, detail, hint } of findings) {
     run.emit({
       type: 'cutover.finding',
@@ -99,7 +99,7 @@ export async function readyFor(
   const reverse = reverseCopy(copy, from, oldTableAt)
   let taken: FollowedTable | null = null
   try {
-    taken = await examineReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
+    taken = await inspectReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
     gates.set({
       name: 'reverse stream',
       state: 'waiting',

@@ -19,7 +19,7 @@ export type MadeStream = { readonly slot: string; readonly start: string; readon
  * @returns the table as the source of the stream
  * @throws SluiceError NOT_FOLLOWABLE, SOURCE_GONE, and errors of planning the table
  */
-export async function examineReverse(
+export async function inspectReverse(
   operation: CopyOperation,
   ends: { readonly from: CopyStore; readonly to: CopyStore },
   source: TableName,
@@ -30,12 +30,12 @@ export async function examineReverse(
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} does not exist`)
   const { changes, target } = streamSides(planned, 'slot')
-  const preflight = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
+  const preflight = await changes.inspect([sourceOf(one.plan)], run.interrupt.abort)
   refuse(preflight.refusals, run)
   const table = followTable(one.plan, ledgerKey(one, planned), preflight.identities[0] ?? [])
   // The table holds every row from the start, so its constraints cannot block the stream.
   const fireTriggers = operation.follow?.fireTriggers === true
-  const reported = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
+  const reported = await target.inspect({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
   refuse(reported.refusals, run)
   return table.source
 }

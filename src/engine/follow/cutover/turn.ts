@@ -74,7 +74,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   #facts: TurnFacts | null = null
 
   constructor(parts: TurnParts) {
-    super({ ...parts, findings: () => parts.switches.examine(parts.request, parts.signal) })
+    super({ ...parts, findings: () => parts.switches.inspect(parts.request, parts.signal) })
     this.#parts = parts
   }
 

@@ -1,18 +1,18 @@
 /** Statements that advance an apply worker's position in the same transaction as its rows. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { LaneRow } from '../../copy/ledger/stream-row.ts'
+import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 
-export type HeldLane = { readonly stream: string; readonly lane: number; readonly fence: number }
+export type HeldApplyWorker = { readonly stream: string; readonly lane: number; readonly fence: number }
 
 const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
 
 /** @param before the row as this owner last wrote or read it @param also other statements of this transaction */
 export function positionClosing(
   { dialect }: LedgerDatabase,
-  { stream, lane, fence }: HeldLane,
-  before: Pick<LaneRow, 'batches'>,
-  after: Pick<LaneRow, 'position' | 'commitMs' | 'transactions' | 'counts'>,
+  { stream, lane, fence }: HeldApplyWorker,
+  before: Pick<ApplyWorkerRow, 'batches'>,
+  after: Pick<ApplyWorkerRow, 'position' | 'commitMs' | 'transactions' | 'counts'>,
   also: readonly Statement[],
 ): Closing {
   const { now } = ledgerDialect(dialect)

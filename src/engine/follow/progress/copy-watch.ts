@@ -11,7 +11,7 @@ import { yieldedText } from '../../copy/workers/failure.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { SideAnswers } from './sides-answer.ts'
 import { SourceSilence } from './behind.ts'
-import type { LaneRow } from '../../copy/ledger/stream-row.ts'
+import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 import { alerted } from '../stream/stream-ending.ts'
 
 /** Interval at which both sides are queried. */
@@ -40,7 +40,7 @@ export class CopyWatch implements AsyncDisposable {
   #birth: StreamBirth
   #isBorn: boolean
   /** Progress of the stream before the copy; null if no table of the stream takes changes yet. */
-  #applied: LaneRow | null = null
+  #applied: ApplyWorkerRow | null = null
   #ended: SluiceError | null = null
 
   /** @param slot queried from now on, even before it exists @param birth null while the slot is being created */
@@ -58,7 +58,7 @@ export class CopyWatch implements AsyncDisposable {
   /**
    * Notes that publication and slot exist. @param applied as `progress` returns it; null if no table takes changes yet
    */
-  born(birth: StreamBirth, applied: LaneRow | null): void {
+  born(birth: StreamBirth, applied: ApplyWorkerRow | null): void {
     this.#birth = birth
     this.#applied = applied
     this.#isBorn = true

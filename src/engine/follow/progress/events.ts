@@ -6,7 +6,7 @@ import type { LogPosition } from '../../../model/copy/change.ts'
 import type { FollowCountedEvent } from '../../../model/follow/events.ts'
 import type { SourceLag, StreamBirth } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'
-import { countedInAll, type LaneRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
+import { countedInAll, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
 import { SideAnswers } from './sides-answer.ts'
 import { SourceSilence, type Behind } from './behind.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
@@ -15,7 +15,7 @@ import type { PacedStream } from '../stream/paced-stream.ts'
 import { Progress } from './progress.ts'
 
 /** Interval of progress reports. */
-const TELL_MS = 1000
+const REPORT_EVERY_MS = 1000
 /** A loop without a round for this time is blocked. */
 const OVERDUE_MS = 2000
 /** Interval of reports of changes per table. */
@@ -27,7 +27,7 @@ const BRIEFLY_MS = 250
 type Session = { readonly lane: ApplyWorkers; readonly source: PacedStream; readonly birth: StreamBirth }
 
 /** Last report of the source, and its time by the run's clock. */
-type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isTold: boolean }
+type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isReported: boolean }
 
 /** A stream is behind if its oldest transaction has waited longer than this. */
 const BEHIND_MS = 5000
@@ -39,7 +39,7 @@ const WINDOW_MS = 10_000
 type Standing = {
   /** Position up to which changes are durable in the target. */
   readonly applied: LogPosition
-  readonly row: LaneRow
+  readonly row: ApplyWorkerRow
   /** End of the received log; null while a received change is not applied. */
   readonly idleAt: LogPosition | null
   /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
@@ -96,7 +96,7 @@ export class ProgressReporter implements AsyncDisposable {
     const emit: LoopParts['run']['emit'] = (event) => run.emit(event)
     this.#source = new SideAnswers({ name: 'source', label: from.label, clock, emit })
     this.#target = new SideAnswers({ name: 'target', label: to.label, clock, emit })
-    this.#beat = setInterval(() => this.#look(), TELL_MS).unref()
+    this.#beat = setInterval(() => this.#look(), REPORT_EVERY_MS).unref()
   }
 
   /** Called on each round of the loop. @throws the error of the query for the source's position */
@@ -108,10 +108,10 @@ export class ProgressReporter implements AsyncDisposable {
     const now = this.#parts.clock.ticks()
     if (now - this.#roundAt > OVERDUE_MS) this.#keptUntil = now
     this.#roundAt = now
-    if (now - this.#askedAt >= TELL_MS) this.#ask()
+    if (now - this.#askedAt >= REPORT_EVERY_MS) this.#ask()
     if (this.#known === null) await this.#source.settled(BRIEFLY_MS)
     if (this.#failure !== null) throw this.#failure.thrown
-    if (this.#known?.isTold !== false) {
+    if (this.#known?.isReported !== false) {
       // The source's answer is late, and the loop continues.
       if (this.#roundAt - this.reportedAt > OVERDUE_MS) this.report(false)
       return
@@ -153,7 +153,7 @@ export class ProgressReporter implements AsyncDisposable {
     this.#askedAt = askedAt
     this.#source.ask(
       () => changes.lag(birth, run.interrupt.abort),
-      (lag) => (this.#known = { lag, askedAt, at: clock.ticks(), isTold: false }),
+      (lag) => (this.#known = { lag, askedAt, at: clock.ticks(), isReported: false }),
       (thrown) => (this.#failure = { thrown }),
     )
   }
@@ -178,8 +178,8 @@ export class ProgressReporter implements AsyncDisposable {
     // No session was opened yet, but the slot retains log all the same.
     if (now === null) return alerts?.look({ walBytes: Number(known.lag.heldBytes) })
     const { lag } = known
-    const isOld = known.isTold
-    known.isTold = true
+    const isOld = known.isReported
+    known.isReported = true
     this.#standing = now
     this.reportedAt = clock.ticks()
     const behind = this.#silence.look({
@@ -250,7 +250,7 @@ class TableCounts {
   changed(
     names: readonly string[],
     states: readonly StreamTableState[],
-    counts: LaneRow['counts'],
+    counts: ApplyWorkerRow['counts'],
   ): readonly FollowCountedEvent[] {
     const found: FollowCountedEvent[] = []
     for (const [at, table] of names.entries()) {

@@ -5,7 +5,7 @@ import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { SourceLag } from '../../../model/follow/port.ts'
 import type { Behind } from './behind.ts'
-import { countedInAll, type LaneRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
+import { countedInAll, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
 
 /** Window of the rates. */
 const WINDOW_MS = 10_000
@@ -30,7 +30,7 @@ export class Progress {
    */
   event(
     applied: LogPosition,
-    { transactions, counts }: Pick<LaneRow, 'transactions' | 'counts'>,
+    { transactions, counts }: Pick<ApplyWorkerRow, 'transactions' | 'counts'>,
     { lagMs, lagIs, isCaughtUp }: Behind,
     { now, waiting, isNoted, heldBytes, safeBytes }: SourceLag,
     states: readonly StreamTableState[],
@@ -84,7 +84,7 @@ export class Progress {
 }
 
 /** Changed rows of all tables; a TRUNCATE counts as one. */
-export function changesOf(counts: LaneRow['counts']): number {
+export function changesOf(counts: ApplyWorkerRow['counts']): number {
   return Object.values(counts)
     .map(countedInAll)
     .reduce((sum, one) => sum + one.inserts + one.updates + one.deletes + one.truncates, 0)

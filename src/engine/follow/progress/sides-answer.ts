@@ -7,7 +7,7 @@ import { asSluiceError } from '../../../shared/errors.ts'
 /** A side without an answer for this time is silent: a busy server exceeds it now and then, but not for long. */
 const SILENT_MS = 3000
 /** A shorter silence is not reported. */
-const TOLD_MS = 5000
+const REPORT_MS = 5000
 
 export type AnsweringSide = {
   readonly name: 'source' | 'target'
@@ -70,7 +70,7 @@ export class SideAnswers {
 
   /** Reports a silence once. */
   report(): void {
-    if (this.#isReported || this.waitedMs < TOLD_MS) return
+    if (this.#isReported || this.waitedMs < REPORT_MS) return
     this.#isReported = true
     const { name, label, emit } = this.#side
     const why = this.#why === null ? '' : ` (${this.#why})`

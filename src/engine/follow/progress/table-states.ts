@@ -1,6 +1,6 @@
 /** State of a stream's tables in this run; only the keys of rows just read again are not in the ledger. */
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { CopiedStretches } from '../compare/copied-part.ts'
+import type { CopiedRanges } from '../compare/copied-part.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { StreamTable, StreamTableState } from '../../copy/ledger/stream-row.ts'
 
@@ -13,11 +13,11 @@ type State = {
   /** `keyText` of rows that were read again: they may be newer than the applied changes. */
   readonly newer: ReadonlySet<string>
   /** Rows that take changes while the others are still to be copied; null if all rows take changes, or no row does. */
-  readonly part: CopiedStretches | null
+  readonly part: CopiedRanges | null
 }
 
 const NONE: ReadonlySet<string> = new Set()
-const NO_PARTS: ReadonlyMap<string, CopiedStretches> = new Map()
+const NO_PARTS: ReadonlyMap<string, CopiedRanges> = new Map()
 
 export class TableStates {
   #states: State[] = []
@@ -31,7 +31,7 @@ export class TableStates {
   load(
     tables: readonly Pick<FollowTable, 'name'>[],
     stored: readonly StreamTable[],
-    parts: ReadonlyMap<string, CopiedStretches> = NO_PARTS,
+    parts: ReadonlyMap<string, CopiedRanges> = NO_PARTS,
   ): void {
     const known = new Map(stored.map((one) => [one.source, one]))
     this.#states = tables.map(({ name }) => {
@@ -59,7 +59,7 @@ export class TableStates {
   }
 
   /** Rows of the table that take changes; null for all of them. */
-  part(at: number): CopiedStretches | null {
+  part(at: number): CopiedRanges | null {
     return this.#states[at]?.part ?? null
   }
 

@@ -11,7 +11,7 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { copyAndFollow } from '../stream/companion.ts'
 
-const LOOK_MS = 500
+const POLL_MS = 500
 /** After this wait (ms), possible reasons are reported. */
 const LONG_MS = 30_000
 
@@ -64,7 +64,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
       note(run, `${who} has not begun to compare: it is behind, a table is not live, or it is of an older version`)
       long = true
     }
-    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+    await sleep(POLL_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
   }
 }
 
@@ -81,7 +81,7 @@ async function followed({ id, operation, run }: CompareParts): Promise<boolean> 
   } catch (error) {
     // Another program has just taken the stream, and compares.
     if (asSluiceError(error).code !== 'LEDGER_BUSY') throw error
-    await sleep(LOOK_MS)
+    await sleep(POLL_MS)
     return true
   }
 }

@@ -6,7 +6,13 @@ import type { StreamHistory, StreamProof, StreamTableHistory } from '../../../mo
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import { countedInAll, joinedLanes, LANE_COLUMNS, laneOf, type StreamRow } from '../../copy/ledger/stream-row.ts'
+import {
+  countedInAll,
+  joinedApplyWorkers,
+  APPLY_WORKER_COLUMNS,
+  applyWorkerOf,
+  type StreamRow,
+} from '../../copy/ledger/stream-row.ts'
 import { SignOffLedger } from '../ledger/sign-offs.ts'
 
 /** @throws what the database throws */
@@ -16,11 +22,14 @@ export async function streamHistory(
 ): Promise<StreamHistory> {
   const [row = []] = await database.all('SELECT created_ms, ended_ms FROM migration_streams WHERE stream_id = ?', [id])
   const begunMs = Number(row[0])
-  const laneRows = await database.all(
-    `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
+  const applyWorkerRows = await database.all(
+    `SELECT ${APPLY_WORKER_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
     [id],
   )
-  const lane = laneRows.length === 0 ? null : joinedLanes(laneRows.map(laneOf), { position: positionOf })
+  const lane =
+    applyWorkerRows.length === 0
+      ? null
+      : joinedApplyWorkers(applyWorkerRows.map(applyWorkerOf), { position: positionOf })
   return {
     stream: id,
     status,
@@ -40,7 +49,7 @@ async function tablesOf(
   database: LedgerDatabase,
   id: string,
   begunMs: number,
-  counts: ReturnType<typeof laneOf>['counts'],
+  counts: ReturnType<typeof applyWorkerOf>['counts'],
 ): Promise<readonly StreamTableHistory[]> {
   const rows = await database.all(
     'SELECT schema_name, table_name, source_table, state FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',

@@ -5,7 +5,7 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { startCopy } from '../../copy/operations/copy/start.ts'
 import type { Ending } from '../../run/run-context.ts'
 import type { OnlyStream } from '../progress/watch.ts'
-import { lanesRefusal, refuseTargetUrl } from './refusals.ts'
+import { applyWorkersRefusal, refuseTargetUrl } from './refusals.ts'
 
 /**
  * Runs a copy, and the stream of its changes if `follow` is set.
@@ -22,9 +22,9 @@ function streamOf(within: OnlyStream | undefined): Companion {
     refuse: ({ to }) => refuseTargetUrl(to),
     asked: async (operation, from, to) =>
       (await import('./wanted-stream.ts')).requestedStream(operation, from.identity, to),
-    examine: async (parts) => (await import('./preflight.ts')).planFollowing(parts),
+    inspect: async (parts) => (await import('./preflight.ts')).planFollowing(parts),
     open: async (parts) =>
       (await import('./following.ts')).Following.open({ ...parts, ...(within === undefined ? {} : { within }) }),
-    lanesRefusal,
+    applyWorkersRefusal,
   }
 }

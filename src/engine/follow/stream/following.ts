@@ -14,8 +14,8 @@ import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
 import type { CopyContext } from '../../copy/table/copy-context.ts'
 import type { Ending } from '../../run/run-context.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
-import { copiedPart, type CopiedStretches } from '../compare/copied-part.ts'
-import { divideLanes } from '../apply/divide.ts'
+import { copiedPart, type CopiedRanges } from '../compare/copied-part.ts'
+import { divideApplyWorkers } from '../apply/divide.ts'
 import { refuse, type FollowingParts } from './preflight.ts'
 import { streamFence } from '../../copy/ledger/stream-lease.ts'
 import { openFollowedStream, type OpenStream } from './open-stream.ts'
@@ -128,8 +128,8 @@ export class Following implements FollowedStream {
   }
 
   /** Rows to which changes are applied, by name of a partly copied table. */
-  async #partsCopied(): Promise<ReadonlyMap<string, CopiedStretches>> {
-    const parts = new Map<string, CopiedStretches>()
+  async #partsCopied(): Promise<ReadonlyMap<string, CopiedRanges>> {
+    const parts = new Map<string, CopiedRanges>()
     if (!this.#isInPart) return parts
     const { database, owner } = this.#open.parts
     const copying = await this.#copying()
@@ -165,7 +165,7 @@ export class Following implements FollowedStream {
     const states = new TableStates()
     const parts = await this.#partsCopied()
     states.load(tables, await ledger.tables(stream, changes), parts)
-    const preflight = await target.examine({
+    const preflight = await target.inspect({
       tables: tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
       fireTriggers: operation.follow?.fireTriggers === true,
       signal,
@@ -203,7 +203,7 @@ export class Following implements FollowedStream {
         alerts,
         lanes: operation.follow?.lanes ?? null,
         shared: this.#shared,
-        divide: (lanes) => divideLanes(this.#open.parts, sides, ledger, stream, tables, lanes),
+        divide: (lanes) => divideApplyWorkers(this.#open.parts, sides, ledger, stream, tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => tables[at] ?? [])
           unbuilt.push(...(await buildReached(reached, tables, states, { ...around, store: planned.to })))

@@ -23,7 +23,7 @@ import { noteFollower, refuseMoved } from './follower.ts'
 import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { refusePlans, reportOthers, withTargetColumns } from './planned-tables.ts'
-import { lanesRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
+import { applyWorkersRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
 import { refuseStreamGap, retireBefore } from './stream-gap.ts'
 import { takeStream } from './take-stream.ts'
 import { streamOptions, withFiring } from './wanted-stream.ts'
@@ -95,7 +95,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   if (found !== null && recopied.size === 0)
     await refuseLostPartitions(found, planned, { database, owner, signal: run.interrupt.abort })
   if (!operation.restart && found?.birth == null) await refuseStreamGap(parts)
-  const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
+  const refused = applyWorkersRefusal(operation.follow?.lanes ?? 1, planned.to)
   if (refused !== null) throw refused
   const known = { parts, ledger, sides, cdc, found, isMoved, recopied }
   if (operation.restart && before !== null) await endBefore(known, before)

@@ -60,7 +60,7 @@ export async function inspected(
 ): Promise<readonly FollowTable[]> {
   const signal = run.interrupt.abort
   const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
-  const preflight = await changes.examine(plans.map(sourceOf), signal)
+  const preflight = await changes.inspect(plans.map(sourceOf), signal)
   const hasOther = (operation.follow?.cdc ?? 'slot') === 'slot' && planned.from.offers.triggerChanges !== undefined
   const otherwise = hasOther ? '; or --cdc trigger, which needs no replication slot' : ''
   refuse(
@@ -79,7 +79,7 @@ export async function inspected(
     run,
   )
   const there = tables.filter(({ plan }) => !plan.create)
-  const reported = await target.examine({
+  const reported = await target.inspect({
     tables: there.map((one) => ({ ...one.target, ...(isBorn && !recopied.has(one.name) ? {} : { catchingUp: true }) })),
     fireTriggers: operation.follow?.fireTriggers === true,
     signal,

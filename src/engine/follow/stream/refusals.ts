@@ -13,7 +13,7 @@ export function refusedWhileFollowing(
   request: SteeringRequest,
   to: Pick<CopyStore, 'can' | 'system' | 'label'>,
 ): SluiceError | null {
-  if (request.act === 'lanes') return lanesRefusal(request.lanes, to)
+  if (request.act === 'lanes') return applyWorkersRefusal(request.lanes, to)
   if ('table' in request) return refusedForStream(request.act)
   return request.act === 'workers' ? refusedWorkers() : null
 }
@@ -56,7 +56,7 @@ export function refusedForStream(act: TableRequest['act']): SluiceError {
 const MOST_LANES = 16
 
 /** Why a stream cannot be divided into that many apply workers; null if it can. */
-export function lanesRefusal(
+export function applyWorkersRefusal(
   wanted: number,
   { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
 ): SluiceError | null {

@@ -10,7 +10,7 @@ import { RereadLedger } from '../../copy/ledger/rereads.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import type { FollowTable } from './followed-table.ts'
 import { isEmpty } from '../apply/find-held-rows.ts'
-import { countChanges, sureRows, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
+import { countChanges, sureRows, type ChangeCounts, type ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 
 /**
  * Refuses tables that were recreated, or emptied by another program: no change restores their missing rows.
@@ -22,7 +22,7 @@ export async function refuseOtherTarget(
     /** True if this run has completed the copy of the table: its mark and number of rows are not compared. */
     readonly isCopied: boolean
   })[],
-  { counts }: Pick<LaneRow, 'counts'>,
+  { counts }: Pick<ApplyWorkerRow, 'counts'>,
   around: {
     readonly stream: string
     readonly from: CopyStore

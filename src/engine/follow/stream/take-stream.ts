@@ -8,7 +8,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
-const LOOK_MS = 1000
+const POLL_MS = 1000
 
 /**
  * Waits for the lease of a program on another machine; does not wait for a running program on this machine.
@@ -30,7 +30,7 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
     }
     const message = `${who} follows these tables; waiting until its lease ends`
     if (!reported) run.emit({ type: 'log', level: 'note', message })
-    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+    await sleep(POLL_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
     throwIfAborted(run.interrupt.stop)
   }
 }

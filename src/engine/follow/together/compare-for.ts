@@ -17,7 +17,7 @@ import { answerOfRange } from '../compare/range-answer.ts'
 import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
 
 /** Interval (ms) of checks that the shared comparison is open: its snapshots keep VACUUM from removing dead rows. */
-const LOOK_MS = 1000
+const POLL_MS = 1000
 
 export type CompareForParts = {
   readonly from: string
@@ -63,7 +63,7 @@ async function withRound(
   await using source = views.source
   await using target = views.target
   const heart = beat(COPY_LEASE_MS / 3, () => rounds.renew(round.id))
-  const inspections = beat(LOOK_MS, stillThere)
+  const inspections = beat(POLL_MS, stillThere)
   let [ranges, rows] = [0, 0n]
   try {
     while (!signal.aborted) {

@@ -22,7 +22,7 @@ import { answerOfRange, TableAnswer } from '../compare/range-answer.ts'
 import { RoundLedger, type ProofRange } from './rounds.ts'
 
 /** Interval (ms) at which the ledger is queried for results while only others compare. */
-const LOOK_MS = 200
+const POLL_MS = 200
 /** Fewest ranges that are shared. */
 const FEWEST = 2
 /** Other programs are called only after this time (ms): a shorter round is not worth it. */
@@ -136,7 +136,7 @@ class Comparing {
       }
       const left = await this.#rounds.left(this.#round)
       await this.#take()
-      if (claimed === null && left > 0) await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+      if (claimed === null && left > 0) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
     }
     return this.#compared.toSorted((one, other) => one.table - other.table)
   }

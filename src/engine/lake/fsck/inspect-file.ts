@@ -20,7 +20,7 @@ import type { FsckFile, Subject } from './subject.ts'
 const SHOWN = 80
 
 /** Result of checking a file. */
-export type FileLook = {
+export type FileState = {
   readonly findings: readonly Finding[]
   /** Columns of which a bound or a count was compared. */
   readonly bounds: number
@@ -43,7 +43,7 @@ export class FileExaminer {
   }
 
   /** Compares the footer with the log. */
-  footer(file: FsckFile, footer: Footer | FileFault): FileLook {
+  footer(file: FsckFile, footer: Footer | FileFault): FileState {
     const { path } = file
     if ('fault' in footer) return look([faultFinding(file, footer), ...this.statistics(file)])
     const findings: Finding[] = [...rowFindings(file, footer.rows), ...this.#columnFindings(file, footer)]
@@ -99,7 +99,7 @@ export class FileExaminer {
     vector: DeletionVector | null,
     parquet: ParquetFooters,
     signal: AbortSignal,
-  ): Promise<FileLook> {
+  ): Promise<FileState> {
     const { path } = file
     const stats = file.stats === null ? null : this.#statsOf(file.stats)
     const fit = this.#fit(footer)
@@ -227,6 +227,6 @@ function pageFindings({ path }: FsckFile, { pages }: ScannedRows): Finding[] {
   }))
 }
 
-function look(findings: readonly Finding[]): FileLook {
+function look(findings: readonly Finding[]): FileState {
   return { findings, bounds: 0, pages: 0, summedPages: 0 }
 }

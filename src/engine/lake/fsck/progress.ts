@@ -4,7 +4,7 @@ import type { Clock } from '../../../shared/clock.ts'
 
 export type FsckStep = FsckProgressEvent['step']
 
-const TOLD_EVERY_MS = 250
+const REPORT_EVERY_MS = 250
 
 export class FsckProgress {
   readonly #table: string
@@ -37,7 +37,7 @@ export class FsckProgress {
   add(count: number, bytes = 0): void {
     this.#done += count
     this.#bytes += bytes
-    if (this.#clock.ticks() - this.reportedAt >= TOLD_EVERY_MS) this.report()
+    if (this.#clock.ticks() - this.reportedAt >= REPORT_EVERY_MS) this.report()
   }
 
   /** Reports the final state of a step over files. */

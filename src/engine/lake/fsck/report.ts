@@ -7,7 +7,7 @@ import { givenFields } from '../../../shared/given-fields.ts'
 /** Maximum number of findings stored in a catalog. */
 const MOST_KEPT = 50_000
 /** Maximum number of notes of one kind that are emitted as events; further notes are only counted. */
-const NOTES_TOLD = 10_000
+const REPORTED_NOTES = 10_000
 
 export class FsckReport {
   readonly #emit: Emit<'fsck.finding' | 'fsck.checked'>
@@ -45,7 +45,7 @@ export class FsckReport {
     } else this.notes++
     const count = (this.#counts.get(kind) ?? 0) + 1
     this.#counts.set(kind, count)
-    if (level === 'note' && count > NOTES_TOLD) return
+    if (level === 'note' && count > REPORTED_NOTES) return
     if (this.reported.length < MOST_KEPT) this.reported.push(finding)
     this.#emit({
       type: 'fsck.finding',

@@ -6,7 +6,7 @@ import type { Identity } from '../../run/identity.ts'
 import type { ImportSettings, ImportTarget } from './import-one.ts'
 import type { LakeEvent } from './lake-run.ts'
 
-export type LaneStart = {
+export type ApplyWorkerStart = {
   readonly catalog: string
   readonly runId: string
   /** The same for all threads of a run. */
@@ -15,14 +15,14 @@ export type LaneStart = {
   readonly sharedRun?: string
   readonly identity: Identity
 }
-export type LaneTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }
+export type ApplyWorkerTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }
 /** To a worker's thread. An import handles messages between two blocks of lines. */
-export type LaneOrder =
-  | ({ readonly type: 'import' } & LaneTask)
+export type ApplyWorkerOrder =
+  | ({ readonly type: 'import' } & ApplyWorkerTask)
   | { readonly type: 'stop' | 'abort'; readonly reason: PackedError }
   | { readonly type: 'pause'; readonly paused: boolean }
   | { readonly type: 'close' }
-export type LaneMessage =
+export type ApplyWorkerMessage =
   | { readonly type: 'opened'; readonly error: PackedError | null }
   | { readonly type: 'event'; readonly body: LakeEvent }
   | {

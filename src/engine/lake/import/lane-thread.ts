@@ -7,9 +7,9 @@ import { redactText, secretsOfUrl } from '../../../shared/redact.ts'
 import type { ImportSettings, ImportTarget, TableOutcome } from './import-one.ts'
 import type { LakeRun } from './lake-run.ts'
 import { packed } from '../../../shared/packed-error.ts'
-import type { LaneMessage, LaneOrder, LaneStart } from './lane-messages.ts'
+import type { ApplyWorkerMessage, ApplyWorkerOrder, ApplyWorkerStart } from './lane-messages.ts'
 
-const LOOK_EVERY_MS = 40
+const POLL_EVERY_MS = 40
 /**
  * Longest time for a thread to close its connection, ms. Then it is terminated, which is as safe for the catalog as
  * kill -9.
@@ -19,7 +19,7 @@ const GRACE_MS = 10_000
 type Target = Omit<ImportTarget, 'log'>
 type Pending = { readonly target: Target; readonly begun: number; readonly finish: (outcome: TableOutcome) => void }
 
-export class LaneThread {
+export class ApplyWorkerThread {
   /** Resolves to null when the connection is open, or to the error: then the thread imports nothing. Never rejects. */
   readonly opened: Promise<SluiceError | null>
   readonly #worker: Worker
@@ -39,9 +39,16 @@ export class LaneThread {
     this.opened = new Promise((resolve) => (this.reportOpened = resolve))
     const { runId, owner, commandLine, tool, actor, host, interrupt, sharedRun } = run
     const shared = sharedRun === undefined ? {} : { sharedRun }
-    const workerData: LaneStart = { catalog, runId, owner, commandLine, ...shared, identity: { tool, actor, host } }
+    const workerData: ApplyWorkerStart = {
+      catalog,
+      runId,
+      owner,
+      commandLine,
+      ...shared,
+      identity: { tool, actor, host },
+    }
     this.#worker = startThread(entry, workerData)
-    this.#worker.on('message', (message: LaneMessage) => this.#hear(message))
+    this.#worker.on('message', (message: ApplyWorkerMessage) => this.#hear(message))
     this.#worker.on('error', (error) => this.#died(error))
     this.#gone = new Promise((resolve) =>
       this.#worker.once('exit', () => {
@@ -53,7 +60,7 @@ export class LaneThread {
       if (signal.aborted) this.#interrupt()
       else signal.addEventListener('abort', this.#interrupt, { once: true })
     }
-    this.#look = run.control === undefined ? null : setInterval(() => this.#passPause(), LOOK_EVERY_MS)
+    this.#look = run.control === undefined ? null : setInterval(() => this.#passPause(), POLL_EVERY_MS)
     this.#look?.unref()
   }
 
@@ -83,7 +90,7 @@ export class LaneThread {
     for (const signal of [stop, abort]) signal.removeEventListener('abort', this.#interrupt)
   }
 
-  #hear(message: LaneMessage): void {
+  #hear(message: ApplyWorkerMessage): void {
     switch (message.type) {
       case 'opened':
         return this.reportOpened(message.error === null ? null : errorFromInfo(message.error.info, message.error.kind))
@@ -127,7 +134,7 @@ export class LaneThread {
     this.#paused = paused
   }
 
-  #order(order: LaneOrder): void {
+  #order(order: ApplyWorkerOrder): void {
     this.#worker.postMessage(order)
   }
 }

@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os'
 import type { WritableCatalog } from '../catalog-session.ts'
 import type { LakeRun } from './lake-run.ts'
-import { LaneThread } from './lane-thread.ts'
+import { ApplyWorkerThread } from './lane-thread.ts'
 import { importAndReport, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inWorkers } from '../in-lanes.ts'
 
@@ -18,7 +18,7 @@ const LARGE_LOG_BYTES = 16 * 2 ** 20
 const THREAD_BYTES = 400 * 2 ** 20
 
 /** Which tables are given to threads; defaults: the constants above and `threadsFor`. */
-export type LaneSplit = {
+export type ApplyWorkerSplit = {
   /** Tables with at least this many bytes of log are large. */
   readonly largeLogBytes?: number
   /** Maximum number of threads. */
@@ -27,30 +27,30 @@ export type LaneSplit = {
   readonly entry?: URL
 }
 
-export type LaneTarget = Omit<ImportTarget, 'worker'> & { readonly logBytes: number }
+export type ApplyWorkerTarget = Omit<ImportTarget, 'worker'> & { readonly logBytes: number }
 
 export type NamedOutcome = TableOutcome & { readonly name: string }
 
 /** @returns outcomes of the tables that were started; a stopped run leaves out the others */
-export async function importInLanes(
+export async function importInWorkers(
   catalog: WritableCatalog,
   url: string,
-  targets: readonly LaneTarget[],
+  targets: readonly ApplyWorkerTarget[],
   parallel: number,
   settings: ImportSettings,
   run: LakeRun,
-  split: LaneSplit = {},
+  split: ApplyWorkerSplit = {},
 ): Promise<readonly NamedOutcome[]> {
   // Largest first, so that no large table begins when the other workers are about to finish.
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
   const outcomes: NamedOutcome[] = []
-  const asked = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
+  const asked = run.control === undefined || run.control.fixedApplyWorkers === true ? parallel : MAX_LANES
   const lanes = Math.max(1, Math.min(asked, targets.length))
-  const threads = new Map<number, LaneThread>()
+  const threads = new Map<number, ApplyWorkerThread>()
   const largeLogBytes = split.largeLogBytes ?? LARGE_LOG_BYTES
   let freeThreads = split.threads ?? threadsFor(catalog, lanes)
 
-  const threadOf = async (worker: number): Promise<LaneThread | null> => {
+  const threadOf = async (worker: number): Promise<ApplyWorkerThread | null> => {
     const known = threads.get(worker)
     if (known?.alive === true) return known
     if (known !== undefined) {
@@ -59,7 +59,7 @@ export async function importInLanes(
     }
     if (freeThreads <= 0) return null
     freeThreads--
-    const thread = new LaneThread(url, run, split.entry)
+    const thread = new ApplyWorkerThread(url, run, split.entry)
     threads.set(worker, thread)
     if ((await thread.opened) === null) return thread
     // The server accepts no further connection, so this thread uses its own. If the server is down, the import reports
@@ -69,7 +69,7 @@ export async function importInLanes(
     await thread.close()
     return null
   }
-  const importOne = async ({ logBytes, log, ...target }: LaneTarget, worker: number): Promise<TableOutcome> => {
+  const importOne = async ({ logBytes, log, ...target }: ApplyWorkerTarget, worker: number): Promise<TableOutcome> => {
     // A log of an object store is already open with its listing, and its worker waits more than it parses.
     const large = logBytes >= largeLogBytes && log?.root.startsWith('s3:') !== true
     const thread = large ? await threadOf(worker) : null

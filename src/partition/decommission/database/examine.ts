@@ -20,7 +20,7 @@ import { TargetSide } from './target-side.ts'
 import { archivesInside, wantedByTarget, wantedInside } from './wanted.ts'
 import { graceFinding } from '../known.ts'
 
-export type ExamineDatabase = {
+export type InspectDatabase = {
   readonly retirement: DatabaseRetirement
   /** Store with the ledger. */
   readonly to: CopyStore
@@ -40,8 +40,8 @@ export type InspectedDatabase = { readonly contents: Contents; readonly inside: 
  * @param outside findings of its server, made while `seen` was the only session of sluice in the database
  * @param inside the database itself, and the ledgers of archives in it
  */
-export async function examineOpen(
-  options: ExamineDatabase,
+export async function inspectOpen(
+  options: InspectDatabase,
   seen: InspectedDatabase,
   outside: Findings,
   inside: { readonly store: CopyStore; readonly archives: Ledgers },
@@ -61,7 +61,7 @@ async function wantedThere({
   database,
   identity,
   signal,
-}: Pick<ExamineDatabase, 'to' | 'database' | 'identity' | 'signal'>): Promise<Findings> {
+}: Pick<InspectDatabase, 'to' | 'database' | 'identity' | 'signal'>): Promise<Findings> {
   const found: DecommissionFinding[] = []
   await using ledgers = await allLedgers(to, database, signal)
   for (const place of ledgers.places) found.push(...(await wantedByTarget(place, identity)))
@@ -71,7 +71,7 @@ async function wantedThere({
 /** As `wantedThere`, for every ledger in the database itself. */
 async function wantedHere(
   { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
-  { to, database, signal }: Pick<ExamineDatabase, 'to' | 'database' | 'signal'>,
+  { to, database, signal }: Pick<InspectDatabase, 'to' | 'database' | 'signal'>,
 ): Promise<Findings> {
   const found: DecommissionFinding[] = []
   await using ledgers = await allLedgers(store, archives.own, signal)
@@ -81,7 +81,7 @@ async function wantedHere(
 
 /** Findings of a session in the database, with the ledger's and the target's data of its tables. */
 export async function contentFindings(
-  { to, database, identity, leave, signal }: ExamineDatabase,
+  { to, database, identity, leave, signal }: InspectDatabase,
   { contents, inside }: InspectedDatabase,
 ): Promise<TableFindings> {
   const moved = await movedFrom(database, identity)
@@ -102,8 +102,8 @@ export type InspectedInactive = {
  * For a database that refuses connections: its content cannot have changed since, but the target's can.
  * @param inactive the step that made it inactive @param left uncopied content that the user gave up
  */
-export async function examineInactive(
-  options: ExamineDatabase,
+export async function inspectInactive(
+  options: InspectDatabase,
   inactive: DatabaseStep,
   left: readonly string[],
   { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
@@ -154,7 +154,7 @@ function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs:
 }
 
 async function keptFindings(
-  { to, leave, signal }: ExamineDatabase,
+  { to, leave, signal }: InspectDatabase,
   { doneMs, detail }: DatabaseStep,
 ): Promise<Findings> {
   if (detail.kept === undefined) return [NOT_COUNTED]

@@ -21,7 +21,7 @@ import type { lifecycleInit, LifecycleInitOperation } from './declaration.ts'
 type Run = RunOf<typeof lifecycleInit>
 
 /** Longest wait for a locked table. */
-const LOOK_WAIT_MS = 10_000
+const INSPECT_WAIT_MS = 10_000
 /** Default of --ahead in the commands. */
 const AHEAD = 2
 
@@ -33,7 +33,7 @@ export async function performLifecycleInit(operation: LifecycleInitOperation, ru
   // Refuse an unusable file before the table is read, which may take minutes.
   const before = write === null ? '' : await textOf(write)
   const { abort: signal } = run.interrupt
-  await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  await using store = await openSourceStore(from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
   const spec = await lifecycleTable(store, table, signal)
   const name = tableText(spec.table)
   const look = async (): Promise<Found> => {

@@ -14,9 +14,9 @@ import { openCopyStore, openExisting, openSourceStore } from '../../../engine/co
 import { onSide } from '../../../engine/copy/sides.ts'
 import {
   contentFindings,
-  examineInactive,
-  examineOpen,
-  type ExamineDatabase,
+  inspectInactive,
+  inspectOpen,
+  type InspectDatabase,
 } from '../../decommission/database/examine.ts'
 import {
   alreadyClosed,
@@ -129,7 +129,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   const contents = await onSide('source', () => inside.look(signal))
   refuseUnknownLeft(contents, operation.leave)
   const { findings: outside } = await retirement.look(signal)
-  const findings = await withLedgers(operation.from, (own) => examineOpen(options, { contents, inside }, outside, own))
+  const findings = await withLedgers(operation.from, (own) => inspectOpen(options, { contents, inside }, outside, own))
   reportFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
@@ -160,7 +160,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
 }
 
 /** Refuses connections to the database, and inspects its contents. If a stop is requested, accepts them again. */
-async function closed(retired: Retired, inside: DatabaseInside, options: ExamineDatabase) {
+async function closed(retired: Retired, inside: DatabaseInside, options: InspectDatabase) {
   const { operation, retirement, identity, run } = retired
   const { stop, abort } = run.interrupt
   try {
@@ -180,7 +180,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   const inactive = all.findLast(({ step }) => step === 'inactive')
   const closing = all.findLast(({ step }) => step === 'closing')
   if (inactive === undefined) throw new Error('a database without its first step is not inactive')
-  const { findings, graceOver } = await examineInactive(
+  const { findings, graceOver } = await inspectInactive(
     { ...retired, leave: operation.leave, signal },
     inactive,
     closing?.detail.left ?? [],

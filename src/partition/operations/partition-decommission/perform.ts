@@ -21,7 +21,7 @@ import {
   type DecommissionDetail,
   type DecommissionRow,
 } from '../../decommission/decommission-ledger.ts'
-import { examine, type InspectedOldTable } from '../../decommission/examine.ts'
+import { inspect, type InspectedOldTable } from '../../decommission/examine.ts'
 import { knownRows, lastArchive, lastCopyFinding } from '../../decommission/last-archive.ts'
 import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-switch.ts'
 import { otherOldTable, decommissionRefusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
@@ -82,7 +82,7 @@ async function next(
   run: DecommissionRun,
 ): Promise<Ending> {
   const { row, name, ledger, steps } = retired
-  const inspected = await examine(
+  const inspected = await inspect(
     { ...retired, database, copies: store, graceMs: operation.graceMs },
     run.interrupt.stop,
   )

@@ -19,14 +19,14 @@ import type { partitionList, PartitionListOperation } from './declaration.ts'
 type PartitionListRun = RunOf<typeof partitionList>
 
 /** Longest wait for a locked table. */
-const LOOK_WAIT_MS = 10_000
+const INSPECT_WAIT_MS = 10_000
 /** Default partitions up to this size are counted without --count. */
 const SMALL_BYTES = 64_000_000n
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, CONNECT_FAILED */
 export async function performPartitionList(operation: PartitionListOperation, run: PartitionListRun): Promise<Ending> {
   const { tables, calendar, epoch, count } = operation
-  await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
   const notInspected: string[] = []
   const { errors, passedOver, unread, stopped } = await eachTable(

@@ -26,15 +26,15 @@ import { reportFindings } from '../../plan-findings.ts'
 type Run = RunOf<typeof partitionPlan>
 
 /** Longest wait for a locked table. */
-const LOOK_WAIT_MS = 10_000
+const INSPECT_WAIT_MS = 10_000
 /**
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED if the
  * name of the new table belongs to another table
  */
 export async function performPartitionPlan(operation: PartitionPlanOperation, run: Run): Promise<Ending> {
   const { from, to = from } = operation
-  await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
-  await using target = await onSide('target', () => openCopyStore(to, { mode: 'plan', lockWaitMs: LOOK_WAIT_MS }))
+  await using store = await openSourceStore(from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
+  await using target = await onSide('target', () => openCopyStore(to, { mode: 'plan', lockWaitMs: INSPECT_WAIT_MS }))
   const place = newTablePlace(store, target, run.interrupt.abort, 'partition plan')
   const { source } = place
   const planned = await planNewTableAt(place, operation, new Date(run.clock.now()))

@@ -136,7 +136,7 @@ async function appliedMeanwhile(
     {
       ...run,
       emit: (event) => {
-        if (!TOLD_BEFORE.has(event.type)) run.emit(event)
+        if (!REPORTED_BEFORE.has(event.type)) run.emit(event)
       },
     },
   )
@@ -147,7 +147,7 @@ async function appliedMeanwhile(
   return null
 }
 
-const TOLD_BEFORE: ReadonlySet<string> = new Set(['plan.ready', 'follow.started'])
+const REPORTED_BEFORE: ReadonlySet<string> = new Set(['plan.ready', 'follow.started'])
 
 /** Adds the next command once the table is complete. */
 function withNext(ending: Ending, stream: string | null, to: string): Ending {

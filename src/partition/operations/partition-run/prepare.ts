@@ -30,11 +30,11 @@ export type PartitionRun = RunOf<typeof partitionRun>
 type Prepared = { readonly about: NewTableFit; readonly periods: PeriodOptions }
 
 /** Longest wait for a locked table. */
-const LOOK_WAIT_MS = 10_000
+const INSPECT_WAIT_MS = 10_000
 
 /** @throws SluiceError as `performPartitionRun` */
 export async function prepare(operation: PartitionRunOperation, to: string, run: PartitionRun): Promise<Prepared> {
-  await using from = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  await using from = await openSourceStore(operation.from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'write' }))
   const place = newTablePlace(from, target, run.interrupt.abort, 'partition run')
   const planned = await planNewTableAt(place, { ...operation, exact: false }, new Date(run.clock.now()))

@@ -15,7 +15,7 @@ import { indexesOf, PLAIN, SAI, SASI } from './index-list.ts'
 import { cassandraTableName, textLiteral } from './names.ts'
 import { isBefore } from './types.ts'
 
-const LOOK_MS = 100
+const POLL_MS = 100
 const BUILD_TRIES = 5
 
 export class CassandraObjects implements ObjectStore {
@@ -102,7 +102,7 @@ export class CassandraObjects implements ObjectStore {
         const { rows } = await this.#ask(cql, [keyspace], host)
         if (rows.some((row) => names.includes(String(row.get('index_name')))) || !host.isUp()) break
         if (!(await this.taken(table, [name], signal)).has(name)) return false
-        await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+        await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
       }
     }
     return true

@@ -8,7 +8,7 @@ import type { ChangeTable, FollowRefusal, TargetPreflight } from '../../../model
 import { applyIndexes } from './indexes.ts'
 
 /** Definition of a table, read from its database. */
-export type TableLook = {
+export type TableState = {
   /** `table`, or the system's word for another object: `view`, `virtual`. Null if there is no such name. */
   readonly kind: string | null
   readonly columns: readonly InspectedColumn[]
@@ -41,10 +41,10 @@ export type ApplyRules = {
   readonly overwrites: boolean
 }
 
-/** @param request as passed to `ChangeTarget.examine` */
+/** @param request as passed to `ChangeTarget.inspect` */
 export function inspectedTable(
   request: ChangeTable,
-  look: TableLook,
+  look: TableState,
   fireTriggers: boolean,
   rules: ApplyRules,
 ): TargetPreflight {
@@ -58,11 +58,11 @@ export function inspectedTable(
     else refuse(`${name} is a ${look.kind}: changes can be applied only to tables`, 'copy into a table')
     return { refusals, notes }
   }
-  examineColumns(request, look, name, refuse)
+  inspectColumns(request, look, name, refuse)
   if (refusals.length > 0) return { refusals, notes }
-  examineTriggers(look, name, fireTriggers, rules, refuse, notes)
-  examineIndexes(request, look, name, rules, refuse, notes)
-  examineForeignKeys(look, name, rules, refuse, notes)
+  inspectTriggers(look, name, fireTriggers, rules, refuse, notes)
+  inspectIndexes(request, look, name, rules, refuse, notes)
+  inspectForeignKeys(look, name, rules, refuse, notes)
   return { refusals, notes }
 }
 
@@ -104,7 +104,7 @@ export function fitsColumns(
   return lacking.length === 0 && identity.length > 0 && unusable.length === 0
 }
 
-function examineColumns(request: ChangeTable, { columns }: TableLook, name: string, refuse: Refuse): void {
+function inspectColumns(request: ChangeTable, { columns }: TableState, name: string, refuse: Refuse): void {
   const found = new Map(columns.map((column) => [column.name.toLowerCase(), column]))
   const { identity } = request
   fitsColumns(request, (column) => found.get(column.toLowerCase()), refuse)
@@ -115,8 +115,8 @@ function examineColumns(request: ChangeTable, { columns }: TableLook, name: stri
   }
 }
 
-function examineTriggers(
-  { triggers }: TableLook,
+function inspectTriggers(
+  { triggers }: TableState,
   name: string,
   fireTriggers: boolean,
   { system }: ApplyRules,
@@ -134,9 +134,9 @@ function examineTriggers(
   )
 }
 
-function examineIndexes(
+function inspectIndexes(
   { identity, catchingUp }: ChangeTable,
-  { objects }: TableLook,
+  { objects }: TableState,
   name: string,
   { scans, overwrites }: ApplyRules,
   refuse: Refuse,
@@ -170,8 +170,8 @@ function examineIndexes(
   }
 }
 
-function examineForeignKeys(
-  { objects, referred = [] }: TableLook,
+function inspectForeignKeys(
+  { objects, referred = [] }: TableState,
   name: string,
   { foreignKeys, system }: ApplyRules,
   refuse: Refuse,

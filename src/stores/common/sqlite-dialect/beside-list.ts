@@ -3,7 +3,7 @@ import { tableText, type Column, type TableOption, type TableSpec } from '../../
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { columnsIn, expressionIn } from '../column-definitions.ts'
-import { maskedCode, speaksOf } from '../definition-text.ts'
+import { maskedCode, mentions } from '../definition-text.ts'
 import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { ListRows, SqliteListQuery } from './object-list.ts'
@@ -69,7 +69,7 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
     }
   }
   for (const [name, sql] of views) {
-    const about = tables.filter((table) => speaksOf(String(sql), table))
+    const about = tables.filter((table) => mentions(String(sql), table))
     if (about.length === 0 && all) rows.push(['view', undefined, String(name)])
     for (const table of about) rows.push(['view', tableText(table), String(name)])
   }

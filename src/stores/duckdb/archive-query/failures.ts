@@ -7,13 +7,13 @@ import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
 
 /** Error text of a column that was not loaded, in case it is read all the same. */
-export const NOT_BROUGHT = 'sluice did not read the column'
+export const NOT_RESTORED = 'sluice did not read the column'
 
 /** Error of a query whose plan had no error, so the files may be the cause. */
 export function answerFailure(error: unknown, folder: string, hint: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
   const { message } = error
-  if (message.includes(NOT_BROUGHT)) return new SluiceError('INTERNAL', message, { cause: error })
+  if (message.includes(NOT_RESTORED)) return new SluiceError('INTERNAL', message, { cause: error })
   const ofFiles =
     'code' in error ||
     message.includes(folder) ||
@@ -22,7 +22,7 @@ export function answerFailure(error: unknown, folder: string, hint: string): unk
 }
 
 /** Error about rows that come from the source. */
-export function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
+export function restoreFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
   const message = messageOf(error)
   const known = valueRefusal(message, columns) ?? engineError(error, table)
   if (known instanceof SluiceError) return known

@@ -24,7 +24,7 @@ import { nativeOf } from '../archive/columns.ts'
 import { fed } from '../archive/feed.ts'
 import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
-import { answerFailure, bringFailure, changedFile, NOT_BROUGHT, unreadValue } from './failures.ts'
+import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'
 import { refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
@@ -167,7 +167,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
     } catch (error) {
       throwIfAborted(signal)
-      throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
+      throw failure !== null ? error : restoreFailure(error, tableText(this.#request.table), columns)
     }
     const leftOut: LeftOutRows[] = []
     try {
@@ -299,7 +299,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
           ? `CASE WHEN ${text} IS NULL THEN c${place} ELSE ${refusing(text, place)} END`
           : `c${place}`
       }
-      const value = column.hot ? `error(${sqlLiteral(`${NOT_BROUGHT} ${column.name}`)})` : 'NULL'
+      const value = column.hot ? `error(${sqlLiteral(`${NOT_RESTORED} ${column.name}`)})` : 'NULL'
       return `CAST(${value} AS ${nativeOf(column.stored)})`
     })
     const named = this.#names.map((name) => quotedName(name)).join(', ')

@@ -50,7 +50,7 @@ class DuckdbParquetFiles implements ParquetFiles {
     return this.#written(request, (desk) => writeParquet(desk, request, this.#options.memoryBytes, csv))
   }
 
-  examine(request: ReadFiles): Promise<readonly InspectedFile[]> {
+  inspect(request: ReadFiles): Promise<readonly InspectedFile[]> {
     return this.#with(async (desk) => {
       const found: InspectedFile[] = []
       for (const file of request.files) found.push(await checkArchivedFile(desk, file, request))

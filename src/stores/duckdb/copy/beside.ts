@@ -5,7 +5,7 @@ import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { countText } from '../../../shared/figures.ts'
 import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import { columnsIn, expressionIn } from '../../common/column-definitions.ts'
-import { nameAt, speaksOf } from '../../common/definition-text.ts'
+import { nameAt, mentions } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { DuckdbCopySession } from './session.ts'
 
@@ -45,7 +45,7 @@ export class DuckdbDependencies implements DependencyStore {
       `SELECT schema_name, view_name, sql FROM duckdb_views() WHERE ${HERE} AND NOT internal`,
     )) {
       const text = `${String(schema)}.${String(name)}`
-      const about = tables.filter((table) => speaksOf(String(sql), table))
+      const about = tables.filter((table) => mentions(String(sql), table))
       for (const table of about) rows.push(['view', tableText(table), text])
       if (all && about.length === 0) rows.push(['view', undefined, text])
     }

@@ -59,7 +59,7 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
     return new DuckdbCopy(opened, reader, mode === 'write' ? await connect(opened) : null)
   } catch (error) {
     await database?.close()
-    throw busyAsState(duckdbCopyError(error, label, side), side)
+    throw busyAsLedgerBusy(duckdbCopyError(error, label, side), side)
   }
 }
 
@@ -77,7 +77,7 @@ async function connect({ database, label, side }: Opened): Promise<DuckdbCopySes
 /**
  * Maps TARGET_BUSY of a target to LEDGER_BUSY: the program that has the target open writes into it, as another copy.
  */
-function busyAsState(error: unknown, side: DuckdbCopySide): unknown {
+function busyAsLedgerBusy(error: unknown, side: DuckdbCopySide): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || side === 'source') return error
   const { where, reason } = error
   return new SluiceError('LEDGER_BUSY', error.message, {

@@ -40,7 +40,7 @@ export async function attachTable(
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
   // Read first: after an error the server refuses every query of this transaction.
   const late = await lateRowsOf(session, parent, bounds)
-  if (late !== null) await bringLate(session, { oid, name }, late)
+  if (late !== null) await restoreLate(session, { oid, name }, late)
   try {
     await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
   } catch (error) {
@@ -83,7 +83,7 @@ export async function defaultPartition(session: CopySession, { oid }: Parent): P
 }
 
 /** Moves late rows. Without a unique key duplicates could not be found: then the rows stay, and ATTACH fails. */
-async function bringLate(session: CopySession, table: KnownTable, late: LateRows): Promise<void> {
+async function restoreLate(session: CopySession, table: KnownTable, late: LateRows): Promise<void> {
   if (!(await hasLate(session, late))) return
   await refusePublished(session, late)
   const [unique] = await session.ask(

@@ -58,7 +58,7 @@ export async function createBack(session: CopySession, parent: TableName): Promi
  * @returns `differs` if the stored rows are not those that were sent
  * @throws SluiceError PARTITION_CHANGED if a key exists already, TABLE_REFUSED if a row has no partition
  */
-export async function bringInto(
+export async function restoreInto(
   session: CopySession,
   parent: TableName,
   source: { readonly table: TableName; readonly columns: readonly string[] },

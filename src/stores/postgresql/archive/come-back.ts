@@ -9,7 +9,7 @@ import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { lockDetachedTable, hasRows, tableHolds, partitionParent } from './as-found.ts'
 import { attachTable, createLike, defaultPartition } from './attach.ts'
-import { BACK, bringInto, createBack } from './beside.ts'
+import { BACK, restoreInto, createBack } from './beside.ts'
 import type { PartitionBounds } from '../server/bounds.ts'
 import { loadCsv } from './csv-in.ts'
 import { moveTable, requireFree } from './move.ts'
@@ -105,13 +105,13 @@ export async function bringAmongOthers(
     await loadCsv(session, BACK, request.columns, csv)
     if (!(await hasRows(session, { oid: '', name: BACK }, request))) return 'differs'
     const columns = request.came.map(({ name }) => name)
-    return bringInto(session, request.parent, { table: BACK, columns }, request, rest)
+    return restoreInto(session, request.parent, { table: BACK, columns }, request, rest)
   }
   const table = await lockDetachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await tableHolds(session, table, request))) return 'differs'
   const source = { table: table.name, columns: request.sources }
-  const end = await bringInto(session, request.parent, source, request, rest)
+  const end = await restoreInto(session, request.parent, source, request, rest)
   if (end === 'done') await session.ask(`DROP TABLE ${tableSql(table.name)}`)
   return end
 }

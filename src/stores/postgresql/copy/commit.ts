@@ -12,7 +12,7 @@ import { underSignal } from '../server/under-signal.ts'
  * A query that runs after all statements of a transaction, without another round trip.
  * @property see checks the value; if it throws, nothing is committed
  */
-export type LastLook = { readonly sql: string; readonly see: (found: string | null) => Promise<void> }
+export type LastState = { readonly sql: string; readonly see: (found: string | null) => Promise<void> }
 
 /**
  * Runs the statements that close a chunk, or other ledger statements, and commits.
@@ -25,7 +25,7 @@ export async function commitChunk(
   settings: PostgresSettings,
   signal: AbortSignal,
   what: PostgresLostCommit<CopySession>['what'] = 'a chunk',
-  last?: LastLook,
+  last?: LastState,
 ): Promise<'committed' | 'fenced'> {
   const end = await underSignal(session, signal, () => closed(session, statements, settings, last?.sql))
   if (end === null) {

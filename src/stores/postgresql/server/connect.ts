@@ -165,7 +165,7 @@ async function prepare(
 ): Promise<Pick<Connected, 'backend' | 'version' | 'local'>> {
   const { backend, version, path } = await serverOf(client, settings)
   await refusePlanted(client, settings)
-  const isLent = await lends(client, settings, purpose, backend.pid)
+  const isPooled = await sharesProcesses(client, settings, purpose, backend.pid)
   const settled = [
     ...SPELLING.map(([name, value]) => `${name} TO '${value}'`),
     // Default fraction: the planner would optimize a cursor for its first rows.
@@ -182,13 +182,13 @@ async function prepare(
         ? []
         : [`search_path TO ${path}`]
       : [`search_path TO ${quoteName(settings.schema)}`]),
-    ...(mode === 'read' ? [`${isLent ? '' : 'default_'}transaction_read_only TO on`] : []),
+    ...(mode === 'read' ? [`${isPooled ? '' : 'default_'}transaction_read_only TO on`] : []),
   ]
-  const statements = settled.map((one) => `${isLent ? 'SET LOCAL' : 'SET'} ${one}`)
-  if (settings.isDurable === true) statements.push(durableSql(isLent ? 'transaction' : 'session'))
+  const statements = settled.map((one) => `${isPooled ? 'SET LOCAL' : 'SET'} ${one}`)
+  if (settings.isDurable === true) statements.push(durableSql(isPooled ? 'transaction' : 'session'))
   const sql = statements.join(';')
-  if (!isLent) await client.query(sql)
-  return { backend, version, local: isLent ? sql : null }
+  if (!isPooled) await client.query(sql)
+  return { backend, version, local: isPooled ? sql : null }
 }
 
 /**
@@ -252,7 +252,12 @@ const TRIES = 3
  * invents the process id that a client receives when it connects; the server reports the real one.
  * @param pid process id on the server
  */
-async function lends(client: Client, settings: PostgresSettings, purpose: Purpose, pid: number): Promise<boolean> {
+async function sharesProcesses(
+  client: Client,
+  settings: PostgresSettings,
+  purpose: Purpose,
+  pid: number,
+): Promise<boolean> {
   const { processID } = client as Client & { readonly processID?: number | null }
   if (processID === pid) return false
   // `prepare=off` is documented for such poolers only.
@@ -263,16 +268,16 @@ async function lends(client: Client, settings: PostgresSettings, purpose: Purpos
   if (known !== undefined) return known
   const other = await connected(settings, purpose)
   try {
-    let isLent = false
-    for (let tries = 0; tries < TRIES && !isLent; tries++) {
+    let isPooled = false
+    for (let tries = 0; tries < TRIES && !isPooled; tries++) {
       // A pool hands out either the last returned process, which the other client gets, or the first, for this one.
-      isLent = (await processOf(client)) !== pid
+      isPooled = (await processOf(client)) !== pid
       await other.query('BEGIN')
-      isLent ||= (await processOf(other)) === pid || (await processOf(client)) !== pid
+      isPooled ||= (await processOf(other)) === pid || (await processOf(client)) !== pid
       await other.query('ROLLBACK')
     }
-    lenders.set(pool, isLent)
-    return isLent
+    lenders.set(pool, isPooled)
+    return isPooled
   } finally {
     void other.end().catch(() => undefined)
   }

@@ -15,7 +15,7 @@ export async function takePostgresLock(
   name: string,
   keep: KeepSession,
 ): Promise<SessionLock | null> {
-  let taken = session.isLent
+  let taken = session.isPooled
   try {
     if (!taken) taken = await isTaken(session, name)
   } finally {
@@ -33,7 +33,7 @@ export async function takePostgresLock(
       // Without the unlock the server keeps the lock until it detects the closed connection: the next request fails.
       const unlocked =
         session.alive &&
-        !session.isLent &&
+        !session.isPooled &&
         (await session.command('SELECT pg_advisory_unlock_all()').then(
           () => true,
           () => false,

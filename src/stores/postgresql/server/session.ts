@@ -50,7 +50,7 @@ export class CopySession extends WireSession {
     const isDurable = settings.isDurable ?? mode === 'write'
     const session = new CopySession(settings, await connect({ ...settings, isDurable }, mode))
     try {
-      if (session.isLent) throw pooled(settings, NEEDS_SESSION)
+      if (session.isPooled) throw pooled(settings, NEEDS_SESSION)
       await session.command(copySettings(settings))
       return session
     } catch (error) {

@@ -157,7 +157,7 @@ export class SqlSession extends WireSession {
       return await this.answer({
         text,
         values: toPostgres(parameters),
-        ...(name === undefined || this.isLent ? {} : { name }),
+        ...(name === undefined || this.isPooled ? {} : { name }),
       })
     } catch (error) {
       if (isStalePlan(error)) this.#statements.forget(sql)

@@ -7,7 +7,7 @@
  */
 import type { TextRow } from './session.ts'
 
-const LOOK_MS = 250
+const POLL_MS = 250
 /** Shortest use of a snapshot, ms, if only the other session waits: so a table that is often altered is copied, too. */
 const LEAST_MS = 2000
 
@@ -52,7 +52,7 @@ export function watchWanted({ ask, readers, others, always, onWanted }: WantedOp
     // A failed check ends the checks, but not the transaction of the snapshot, so the copy continues. If the session is
     // lost, readers report it.
     const giveUp = (): unknown => ask('ROLLBACK TO SAVEPOINT looking').catch(() => undefined)
-    timer = setTimeout(() => void look().catch(giveUp), LOOK_MS).unref()
+    timer = setTimeout(() => void look().catch(giveUp), POLL_MS).unref()
   }
   next()
   return () => {

@@ -85,7 +85,7 @@ export class WireSession implements Pooled {
   }
 
   /** True if a pooler shares the server process between transactions: no state may outlive a transaction. */
-  get isLent(): boolean {
+  get isPooled(): boolean {
     return this.#local !== null
   }
 

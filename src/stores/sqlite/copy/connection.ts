@@ -11,7 +11,7 @@ import { useWal } from '../sql-database.ts'
 import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 import { sqliteCode } from '../errors.ts'
 
-const LOOK_MS = 25
+const POLL_MS = 25
 
 /** What all parts of a store share that is a database file. */
 export type SqliteParts = {
@@ -74,7 +74,7 @@ export async function beginWrite(connection: Database.Database, signal?: AbortSi
     } catch (error) {
       if (!sqliteCode(error).startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error
     }
-    await sleep(LOOK_MS)
+    await sleep(POLL_MS)
   }
 }
 

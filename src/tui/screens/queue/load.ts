@@ -7,7 +7,7 @@ import { queueView } from './queue-open.ts'
 import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 
-const LOOK_MS = 2_000
+const POLL_MS = 2_000
 /** Time without an answer after which the queue is shown as unreachable, ms. The answer is still awaited. */
 const PATIENCE_MS = 6_000
 /** Most runs listed. */
@@ -45,7 +45,7 @@ export class QueuePolling {
     this.#queue = workbench.queue
     this.#store = store
     this.#clock = clock
-    this.#timer = this.#queue === undefined ? null : setInterval(() => this.#tick(), LOOK_MS).unref()
+    this.#timer = this.#queue === undefined ? null : setInterval(() => this.#tick(), POLL_MS).unref()
   }
 
   /** Called after a state change: sends a request at once if another screen was opened. */

@@ -8,7 +8,7 @@ import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 import { copyRunsOf } from '../../session/operations.ts'
 
-const LOOK_MS = 2000
+const POLL_MS = 2000
 /** Most runs listed of this machine, and of each ledger. */
 const MOST = 200
 const MOST_OF_LEDGER = 50
@@ -31,7 +31,7 @@ export class RunsWatch {
     this.#workbench = workbench
     this.#store = store
     this.#clock = clock
-    this.#timer = setInterval(() => this.#tick(), LOOK_MS).unref()
+    this.#timer = setInterval(() => this.#tick(), POLL_MS).unref()
   }
 
   /** Called after a state change: refreshes the list at once when it becomes visible. */

@@ -13,7 +13,7 @@ import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 
 /** Interval of asking the reader thread for changes, ms. A change that it has seen is returned by the next request. */
-const LOOK_MS = 200
+const POLL_MS = 200
 /** Interval of redrawing ages when nothing else is drawn, ms. */
 export const AGES_MS = 60_000
 
@@ -33,7 +33,7 @@ export class Live {
     this.#store = store
     this.#clock = clock
     this.#failed = failed
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref()
+    this.#timer = setInterval(() => void this.#look(), POLL_MS).unref()
     this.#aging = setInterval(() => this.#age(), AGES_MS).unref()
   }
 

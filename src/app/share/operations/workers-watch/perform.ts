@@ -8,7 +8,7 @@ import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { workersWatch, WorkersWatchOperation } from './declaration.ts'
 
 /** Interval, ms: Prometheus seldom scrapes more often. */
-const LOOK_MS = 5_000
+const POLL_MS = 5_000
 
 /**
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER; CONNECTION_LOST after 30 seconds without the
@@ -34,7 +34,7 @@ export async function performWorkersWatch(
         run.emit({ type: 'log', level: 'warn', message: `${errorLine(error.info())}; it is tried again` })
       since ??= now
     }
-    await restUnder(stop, LOOK_MS)
+    await restUnder(stop, POLL_MS)
   }
   return { totals: {}, stopped: true }
 }

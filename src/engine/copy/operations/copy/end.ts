@@ -22,7 +22,7 @@ export async function showCopyPlan(shown: PlannedCopyRun): Promise<Ending> {
   refuseForeignAmong(own)
   const needsLedger = own.length > 0 && (companion !== null || operation.again === true)
   await using database = needsLedger ? await to.ledger() : null
-  await companion?.examine({ operation, planned, run, database })
+  await companion?.inspect({ operation, planned, run, database })
   emitPlan(
     { ...planned, periods: operation.periods },
     planHash,

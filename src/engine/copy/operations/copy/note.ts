@@ -71,5 +71,5 @@ export function join({ companion, hearers, views, steering, to }: RecordedCopy, 
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()
   steering.refusal = (request) =>
-    request.act === 'lanes' ? (companion?.lanesRefusal(request.lanes, to) ?? null) : null
+    request.act === 'lanes' ? (companion?.applyWorkersRefusal(request.lanes, to) ?? null) : null
 }

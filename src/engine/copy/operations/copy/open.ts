@@ -76,7 +76,7 @@ async function isRefusedWhole({ operation, companion, from, planning, run }: Ope
   const events: CopyEvent[] = []
   try {
     const quiet = { ...run, emit: (event: CopyEvent) => void events.push(event) }
-    await companion?.examine({ operation, planned, run: quiet, database: null })
+    await companion?.inspect({ operation, planned, run: quiet, database: null })
   } catch (thrown) {
     // On success the events are dropped here: the later check emits them again.
     for (const event of events) run.emit(event)

@@ -17,7 +17,7 @@ import {
   type ReadyOptions,
 } from '../readiness.ts'
 import { reverseCopy } from '../reverse-copy.ts'
-import { examineReverse } from '../reverse-stream.ts'
+import { inspectReverse } from '../reverse-stream.ts'
 import type { AbleEnds, Between } from './sides.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
 
@@ -55,7 +55,7 @@ export async function betweenReady(
   const [from, to] = [table.source.table.table, table.target.table.table]
   gates.table = tableText(from)
   for (const { code, gate } of await streamGates({ stream, streams: opens.streams }, able.changes)) set(code, gate)
-  const findings = await able.opening.examine(to, await able.closing.facts(from, signal), signal)
+  const findings = await able.opening.inspect(to, await able.closing.facts(from, signal), signal)
   for (const { object, hint, ...finding } of findings) {
     run.emit({
       type: 'cutover.finding',
@@ -69,11 +69,11 @@ export async function betweenReady(
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
   const signed = await signOffGate(opens.database, stream.id, table.key, asked)
   set('NOT_SIGNED', signed.gate)
-  const shut = shutBy(await able.closing.examine(from, await able.opening.facts(to, signal), signal))
+  const shut = shutBy(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
   let taken: FollowedTable | null = null
   try {
-    taken = await examineReverse(reverse, { from: opens.store, to: closes.store }, to, run)
+    taken = await inspectReverse(reverse, { from: opens.store, to: closes.store }, to, run)
     const detail = 'the reverse stream is possible; it is created before the cutover'
     const closed = shut === null ? '' : `. Going back is refused while ${shut.why}`
     gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })

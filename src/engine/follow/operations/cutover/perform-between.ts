@@ -160,7 +160,7 @@ async function switched(
   return await finished(operation, after, row, { totals: { switched: '1' }, proof }, run)
 }
 
-type TurnAround = {
+type TurnContext = {
   readonly operation: CutoverOperation
   readonly between: Between
   readonly able: AbleEnds
@@ -173,7 +173,7 @@ type TurnAround = {
   readonly run: CutoverRun
 }
 
-function turnOf(around: TurnAround): BetweenTurn {
+function turnOf(around: TurnContext): BetweenTurn {
   const { operation, between, able, ready, gates, id, maker, earlier, run } = around
   const { opens, stream, family } = between
   const { from, to } = ready
@@ -205,7 +205,7 @@ function turnOf(around: TurnAround): BetweenTurn {
     says: saysOf(around),
     wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
     findings: async () =>
-      await able.opening.examine(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
+      await able.opening.inspect(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
     look: () => requireNoQuarantine(opens.database, ready.key, gates),
     document,
     gates,
@@ -220,7 +220,7 @@ function turnOf(around: TurnAround): BetweenTurn {
 }
 
 /** Writes the cutover's document for the ledger, with the facts known at each step. */
-function documentWriter({ operation, between, ready, gates, run }: TurnAround): (facts: DocumentFacts) => string {
+function documentWriter({ operation, between, ready, gates, run }: TurnContext): (facts: DocumentFacts) => string {
   const { closes, opens, family } = between
   const { from, to } = ready
   return ({ made, reversePosition, ...facts }) =>
@@ -257,7 +257,7 @@ function documentWriter({ operation, between, ready, gates, run }: TurnAround): 
     })
 }
 
-function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says'] {
+function saysOf({ able, ready: { from, to } }: TurnContext): BetweenParts['says'] {
   const { database, host, port } = able.opening.address
   const name = tableText(from)
   const there = `${tableText(to)} of database ${database}`

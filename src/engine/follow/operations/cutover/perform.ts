@@ -168,7 +168,7 @@ async function switched(
 /** Timeout of the cleanup, ms. */
 const END_MS = 30_000
 
-type TurnAround = {
+type TurnContext = {
   readonly operation: CutoverOperation
   readonly standing: OpenedFamily
   readonly able: Able
@@ -180,7 +180,7 @@ type TurnAround = {
   readonly run: CutoverRun
 }
 
-function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnAround): CutoverTurn {
+function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnContext): CutoverTurn {
   const { ledger, database, stream, store } = standing
   const reverseKey = tableKeyOf(ready.oldTable)
   return new CutoverTurn({

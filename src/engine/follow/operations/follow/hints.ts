@@ -12,7 +12,7 @@ const OWN = namesOf(follow.command)
 const FOREIGN = new Set([...namesOf(copy.command)].filter((name) => !OWN.has(name)))
 
 /** Clauses that name their command: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
-const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
+const NAMES_ITS_COMMAND = /sluice (?!follow\b)\w|the command that began/
 
 /** Resumes the stream of a copy. @param within as for `copy` @throws as `copy`, with hints in words of `follow` */
 export async function goOn(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
@@ -30,7 +30,7 @@ export async function goOn(operation: CopyOperation, run: CopyRun, within?: Only
 export function hintOfFollow(hint: string): string {
   const words = hint
     .split(/;\s/)
-    .filter((clause) => !SAYS_WHERE.test(clause))
+    .filter((clause) => !NAMES_ITS_COMMAND.test(clause))
     .flatMap((clause) => [...clause.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name))
   const foreign = [...new Set(words.filter((name) => FOREIGN.has(name)))].map((name) => `--${name}`)
   if (foreign.length === 0) return hint

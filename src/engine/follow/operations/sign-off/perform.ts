@@ -9,7 +9,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { OBJECT_WISHES, type ObjectOptions } from '../../../../model/copy/schema-object.ts'
+import { OBJECT_OPTIONS, type ObjectOptions } from '../../../../model/copy/schema-object.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { chosenLosses, planLeftBehind } from '../../../copy/plan/left-behind.ts'
@@ -192,7 +192,7 @@ async function objectChecks(
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
   const asked = await planObjects(planned, wanted, signal)
-  const all = await planObjects(planned, OBJECT_WISHES, signal)
+  const all = await planObjects(planned, OBJECT_OPTIONS, signal)
   return planned.tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
     const head = { check: 'made by --with', table: tableText(targetName) }

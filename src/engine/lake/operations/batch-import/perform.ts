@@ -2,7 +2,7 @@
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { importInLanes, type NamedOutcome } from '../../import/lanes.ts'
+import { importInWorkers, type NamedOutcome } from '../../import/lanes.ts'
 import { stoppedEnding } from '../../../run/stopped-ending.ts'
 import { planTables, reportPlan, type PlanTarget } from '../../import/plan.ts'
 import { foldersInside, lookText, shallowText, unsearchedError, UNSEARCHED_HINT, walkLake } from '../../walk.ts'
@@ -37,7 +37,7 @@ export async function performBatchImport(operation: BatchImportOperation, run: B
       log: plan.logs.get(target.path),
       logBytes: size.get(target.name) ?? 0,
     }))
-    const outcomes = await importInLanes(catalog, url, lined, operation.parallel, settings, run)
+    const outcomes = await importInWorkers(catalog, url, lined, operation.parallel, settings, run)
     await catalog.indexes.finish()
     return endOfRun(targets.length, outcomes, targets.length - outcomes.length, unsearched)
   }

@@ -1,6 +1,6 @@
 /** DuckDB files as the target of a replication stream. */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
+import { inspectedTable, type ApplyRules, type TableState } from '../../../common/apply/examined-table.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
@@ -28,7 +28,7 @@ export class DuckdbApply implements ChangeTarget {
     this.#parts = parts
   }
 
-  async examine(request: ChangeRequest): Promise<TargetPreflight> {
+  async inspect(request: ChangeRequest): Promise<TargetPreflight> {
     const refusals: FollowRefusal[] = []
     const notes: string[] = []
     for (const table of request.tables) {
@@ -45,7 +45,7 @@ export class DuckdbApply implements ChangeTarget {
     return new TurnWriter(request, new DuckdbSteps(writer(), request, label), turn)
   }
 
-  async #look({ table }: ChangeTable, signal: AbortSignal): Promise<TableLook> {
+  async #look({ table }: ChangeTable, signal: AbortSignal): Promise<TableState> {
     const { reader } = this.#parts
     const { schema = 'main', name } = table.table
     const [kind] = await reader.rows(

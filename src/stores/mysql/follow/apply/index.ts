@@ -14,7 +14,7 @@ export class MysqlApply implements ChangeTarget {
     this.#config = config
   }
 
-  async examine(request: ChangeRequest): Promise<TargetPreflight> {
+  async inspect(request: ChangeRequest): Promise<TargetPreflight> {
     throwIfAborted(request.signal)
     try {
       const session = await openApplySession(this.#config)

@@ -5,7 +5,7 @@ import {
   inspectedTable,
   type ApplyRules,
   type InspectedColumn,
-  type TableLook,
+  type TableState,
 } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { isSortable } from '../../copy/ranges.ts'
@@ -28,12 +28,12 @@ type Refuse = (message: string, hint: string) => void
 
 export async function checkMysqlTarget(request: ChangeRequest, session: MysqlSession): Promise<TargetPreflight> {
   const findings: Findings = { refusals: [], notes: [] }
-  await examineServer(session, request, findings)
-  for (const table of request.tables) await examineTable(table, request, session, findings)
+  await inspectServer(session, request, findings)
+  for (const table of request.tables) await inspectTable(table, request, session, findings)
   return findings
 }
 
-async function examineServer(
+async function inspectServer(
   session: MysqlSession,
   { origin }: ChangeRequest,
   { refusals, notes }: Findings,
@@ -67,7 +67,7 @@ async function examineServer(
   }
 }
 
-async function examineTable(
+async function inspectTable(
   request: ChangeTable,
   { fireTriggers }: ChangeRequest,
   session: MysqlSession,
@@ -81,7 +81,7 @@ async function examineTable(
     return refuse(engineText(request, shape), ENGINE_HINT)
   const triggers = await triggersOf(request, session)
   const keys = await foreignKeysOf(request, session)
-  const look: TableLook = {
+  const look: TableState = {
     kind: shape === null ? null : shape.kind === 'VIEW' ? 'view' : 'table',
     columns: shape === null ? [] : columnsOf(shape),
     objects: (shape?.indexes ?? []).map(objectOf),
@@ -92,7 +92,7 @@ async function examineTable(
   refusals.push(...reported.refusals)
   notes.push(...reported.notes)
   if (shape === null || look.kind !== 'table' || lackingColumns(request, shape).length > 0) return
-  examineColumns(request, shape, refuse)
+  inspectColumns(request, shape, refuse)
   const missing = await missingRights(request, session)
   if (missing.length > 0)
     refuse(`the user has no ${missing.join(', ')} on ${name}`, `GRANT ${missing.join(', ')} on the table`)
@@ -113,7 +113,7 @@ async function examineTable(
 }
 
 /** Different row keys must differ in the target too, and a column that the target computes cannot be written. */
-function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
+function inspectColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
   const name = tableText(table.table)
   for (const [at, { name: column, column: planned }] of columns.entries()) {
     const found = shape.columns[at]

@@ -53,7 +53,7 @@ export class MysqlTriggers implements ChangeSource {
     return counterOf(text)
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
+  inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.#ask(signal, (session) => checkMysqlTriggers(session, this.#config.database, tables))
   }
 

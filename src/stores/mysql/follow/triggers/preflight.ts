@@ -13,7 +13,7 @@ import type { MysqlSession } from '../../session.ts'
 import { replicaFault } from './replica.ts'
 import { cascadesOf, uniqueIndexes } from './shape.ts'
 
-const NOT_TOLD =
+const NOT_REPORTED =
   'triggers record only rows, not DDL or TRUNCATE. Either halts the stream, which names the table to copy again'
 /** Rights that logs need in the database of the URL. */
 const FOR_LOGS = ['CREATE', 'DROP', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRIGGER']
@@ -23,18 +23,18 @@ export async function checkMysqlTriggers(
   database: string,
   tables: readonly FollowedTable[],
 ): Promise<FollowPreflight> {
-  const refusals = [...(await examineServer(session, database))]
+  const refusals = [...(await inspectServer(session, database))]
   const identities: (readonly string[])[] = []
   for (const one of tables) {
-    const found = await examineTable(session, one)
+    const found = await inspectTable(session, one)
     const { table } = one.table
     refusals.push(...found.obstacles.map(({ message, hint }) => ({ table, message: `${tableText(table)} ${message}`, hint }))) // prettier-ignore
     identities.push(found.obstacles.length === 0 ? found.identity : [])
   }
-  return { refusals, notes: [NOT_TOLD], identities, wal: null }
+  return { refusals, notes: [NOT_REPORTED], identities, wal: null }
 }
 
-async function examineServer(session: MysqlSession, database: string): Promise<readonly FollowRefusal[]> {
+async function inspectServer(session: MysqlSession, database: string): Promise<readonly FollowRefusal[]> {
   const refusals: FollowRefusal[] = []
   const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
   const login = await loginOf(session)
@@ -102,7 +102,7 @@ export async function preparedTransactions(session: MysqlSession): Promise<reado
 
 type Obstacle = Omit<FollowRefusal, 'table'>
 
-async function examineTable(
+async function inspectTable(
   session: MysqlSession,
   { table: spec, columns }: FollowedTable,
 ): Promise<{ readonly identity: readonly string[]; readonly obstacles: readonly Obstacle[] }> {

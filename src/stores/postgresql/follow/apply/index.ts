@@ -14,7 +14,7 @@ export class PostgresApply implements ChangeTarget {
     this.#settings = settings
   }
 
-  async examine(request: ChangeRequest): Promise<TargetPreflight> {
+  async inspect(request: ChangeRequest): Promise<TargetPreflight> {
     try {
       return await checkPostgresTarget(request, this.#settings)
     } catch (error) {

@@ -32,19 +32,19 @@ export async function checkPostgresTarget(
 ): Promise<TargetPreflight> {
   await using session = await CopySession.open(settings, 'read')
   const findings: Findings = { refusals: [], notes: [] }
-  await examineServer(session, request, findings)
+  await inspectServer(session, request, findings)
   const shapes: (PostgresApplyShape | null)[] = []
   for (const table of request.tables) shapes.push(await readPostgresApplyShape(table, session))
   const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
   const isReplica = !request.fireTriggers && (await mayBeReplica(session))
   const ground: Ground = { session, request, isReplica, followed }
   for (const [i, table] of request.tables.entries()) {
-    await examineTable(table, shapes[i] ?? null, ground, findings)
+    await inspectTable(table, shapes[i] ?? null, ground, findings)
   }
   return isReplica ? findings : { ...findings, checksKeys: true }
 }
 
-async function examineServer(session: CopySession, { origin }: ChangeRequest, { refusals }: Findings): Promise<void> {
+async function inspectServer(session: CopySession, { origin }: ChangeRequest, { refusals }: Findings): Promise<void> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP')`,
   )
@@ -64,7 +64,7 @@ async function examineServer(session: CopySession, { origin }: ChangeRequest, { 
   })
 }
 
-async function examineTable(
+async function inspectTable(
   request: ChangeTable,
   shape: PostgresApplyShape | null,
   ground: Ground,
@@ -84,18 +84,18 @@ async function examineTable(
       'copy into a table',
     )
   }
-  if (!examineColumns(request, shape, refuse)) return
+  if (!inspectColumns(request, shape, refuse)) return
   if (shape.unindexed.length > 0) refuse(unindexedText(request, shape), indexHint(request))
-  await examineRights(request, shape, ground, findings)
-  await examineRules(shape, ground, refuse)
-  await examineTriggers(shape, ground, findings, name, refuse)
-  await examineForeignKeys(request, shape, ground, findings, refuse)
-  await examineSecondary(request, shape, ground, findings, refuse)
+  await inspectRights(request, shape, ground, findings)
+  await inspectRules(shape, ground, refuse)
+  await inspectTriggers(shape, ground, findings, name, refuse)
+  await inspectForeignKeys(request, shape, ground, findings, refuse)
+  await inspectSecondary(request, shape, ground, findings, refuse)
 }
 
 type Refuse = (message: string, hint: string) => void
 
-function examineColumns(request: ChangeTable, shape: PostgresApplyShape, refuse: Refuse): boolean {
+function inspectColumns(request: ChangeTable, shape: PostgresApplyShape, refuse: Refuse): boolean {
   const { table, columns, comparedApart = [] } = request
   const found = new Map(columns.map(({ name }, at) => [name, shape.columns[at] ?? undefined]))
   const fits = fitsColumns(request, (name) => found.get(name), refuse)
@@ -114,7 +114,7 @@ function foldedBy(column: Column): string | null {
 }
 
 /** Rights and row security of the table, not of its partitions: rows are written through the table. */
-async function examineRights(
+async function inspectRights(
   { table, columns }: ChangeTable,
   { relation }: PostgresApplyShape,
   { session }: Ground,
@@ -153,7 +153,7 @@ async function examineRights(
   }
 }
 
-async function examineRules({ relation }: PostgresApplyShape, { session }: Ground, refuse: Refuse): Promise<void> {
+async function inspectRules({ relation }: PostgresApplyShape, { session }: Ground, refuse: Refuse): Promise<void> {
   const rules = await session.ask(
     `SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = ${relation.oid}::oid AND ev_enabled <> 'D' ORDER BY 1`,
   )
@@ -162,7 +162,7 @@ async function examineRules({ relation }: PostgresApplyShape, { session }: Groun
   refuse(`rules of ${tableText(relation.name)} would change the writes: ${names}`, 'drop or disable them')
 }
 
-async function examineTriggers(
+async function inspectTriggers(
   { members }: PostgresApplyShape,
   { session, request, isReplica }: Ground,
   { notes }: Findings,
@@ -195,7 +195,7 @@ async function examineTriggers(
   )
 }
 
-async function examineForeignKeys(
+async function inspectForeignKeys(
   { table, catchingUp }: ChangeTable,
   { members }: PostgresApplyShape,
   { session, request, isReplica, followed }: Ground,
@@ -244,7 +244,7 @@ function droppedHint(dropped: readonly string[]): string {
   return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
 }
 
-async function examineSecondary(
+async function inspectSecondary(
   { table, catchingUp, identity }: ChangeTable,
   { secondary, way }: PostgresApplyShape,
   { isReplica, session }: Ground,

@@ -8,7 +8,7 @@ import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import { retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
-import { commitChunk, type LastLook } from '../../copy/commit.ts'
+import { commitChunk, type LastState } from '../../copy/commit.ts'
 import { postgresTargetError, tableOfError } from '../../server/errors.ts'
 import { truncateTables, relationColumnNames, RelationCache } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -134,7 +134,7 @@ export class PostgresChangeWriter implements ChangeWriter {
    * Last check before the commit. Written tables stay locked until the end of the transaction: if their names and
    * columns are right now, they were right for every statement. Throws SluiceError TABLE_REFUSED.
    */
-  #lastLook(): LastLook {
+  #lastLook(): LastState {
     const wanted = [...this.#written].flatMap((table) => {
       const shape = this.#tables.get(table)?.shape
       if (shape === undefined) return []

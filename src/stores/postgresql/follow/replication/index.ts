@@ -17,7 +17,7 @@ import type {
 import { ReadsServer, writing } from '../../server/reading.ts'
 import type { CopySession } from '../../server/session.ts'
 import { beginStream, endReplication, renewTables } from './birth.ts'
-import { examineSource } from './preflight.ts'
+import { inspectSource } from './preflight.ts'
 import { readPostgresFollower, writePostgresFollower } from './stream-comment.ts'
 import { replicationSlotLines, sourceLag } from './lag.ts'
 import { commitFence, flushLog, isFlushed, lsnOf, lsnText } from '../../server/lsn.ts'
@@ -56,8 +56,8 @@ export abstract class PostgresChangeSource extends ReadsServer {
 export class PostgresChanges extends PostgresChangeSource implements ChangeSource {
   readonly #notes = new TruncateNotes()
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.read(signal, (session) => examineSource(session, tables, signal))
+  inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
+    return this.read(signal, (session) => inspectSource(session, tables, signal))
   }
 
   async begin(

@@ -27,7 +27,7 @@ type Found = {
 type Obstacle = Omit<FollowRefusal, 'table'>
 
 /** @param cdc for triggers, replica identity and generated columns do not matter */
-export async function examineTables(
+export async function inspectTables(
   session: CopySession,
   tables: readonly FollowedTable[],
   cdc: Cdc,

@@ -3,34 +3,34 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FollowedTable, FollowPreflight, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { examineTables } from './preflight-tables.ts'
+import { inspectTables } from './preflight-tables.ts'
 import { openTransactions } from '../../server/waiting.ts'
 
 const OLDEST = 140_000
 /** How long the growth of the log is measured, in ms. */
 const RATE_MS = 500
 
-const NOT_TOLD =
+const NOT_REPORTED =
   'the stream reports only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. DDL halts the stream, which names the table to copy again'
 
-export async function examineSource(
+export async function inspectSource(
   session: CopySession,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<FollowPreflight> {
-  const server = await examineServer(session)
-  const { refusals, identities } = await examineTables(session, tables, 'slot')
+  const server = await inspectServer(session)
+  const { refusals, identities } = await inspectTables(session, tables, 'slot')
   const open = await openTransactions(session)
   const notes = [
     ...(open.length === 0 ? [] : [`the slot is created when these transactions have ended: ${open.join('; ')}`]),
-    NOT_TOLD,
+    NOT_REPORTED,
   ]
   const all = [...server, ...refusals]
   // A refused source needs no free space.
   return { refusals: all, notes, identities, wal: all.length > 0 ? null : await walRoom(session, signal) }
 }
 
-async function examineServer(session: CopySession): Promise<readonly FollowRefusal[]> {
+async function inspectServer(session: CopySession): Promise<readonly FollowRefusal[]> {
   const [row] = await session.ask(
     `SELECT pg_catalog.current_setting('wal_level'), pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_setting('max_replication_slots'), (SELECT count(*) FROM pg_catalog.pg_replication_slots),

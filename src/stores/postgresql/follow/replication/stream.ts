@@ -29,7 +29,7 @@ export type StreamOptions = {
 
 /** Longest wait for a terminated session to end, in ms. */
 const TAKE_OVER_MS = 15_000
-const LOOK_MS = 50
+const POLL_MS = 50
 /** Batches decoded while the caller writes one: their rows are in memory twice, as bytes and as cells. */
 const AHEAD = 2
 
@@ -186,7 +186,7 @@ async function started(
       if (!isActive || !takeOver || performance.now() > until) throw error
       await endReader(settings, request.slot)
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }
 

@@ -22,7 +22,7 @@ import {
 import { findSlots, PLUGIN } from './slot.ts'
 
 /** Longest wait for locks on a partition, in ms. */
-const LOOK_MS = 200
+const POLL_MS = 200
 
 /** Shape of a table that is gone or was never noted. */
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
@@ -214,12 +214,12 @@ async function rowsOf(
   return rows
 }
 
-/** Waits for the partition's lock for `LOOK_MS` at most, because other sessions queue behind this request. */
+/** Waits for the partition's lock for `POLL_MS` at most, because other sessions queue behind this request. */
 async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some' | 'unclear'> {
   await session.ask('SAVEPOINT look')
   try {
     const [row] = await session.ask(
-      `SET LOCAL lock_timeout = ${LOOK_MS};
+      `SET LOCAL lock_timeout = ${POLL_MS};
        SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) = 0, c.oid::pg_catalog.regclass,
          pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
        FROM pg_catalog.pg_class c WHERE c.oid = ${literal(oid)}::oid`,

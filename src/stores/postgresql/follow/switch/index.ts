@@ -29,7 +29,7 @@ const BUDGET_MS = 5000
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 
 export class PostgresSwitches extends ReadsServer implements SwitchStore {
-  examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
+  inspect(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
     return reading(this.readers, this.settings, signal, async (session) => {
       for (const table of [request.from, request.to]) {
         const side = await cutoverTable(session, table)

@@ -34,12 +34,12 @@ export function inspections(codeOf: CutoverInspection): readonly CutoverInspecti
 
 const LOOKS = inspections(ownCodeOf)
 /** Inspections that only report: they have no statements, and no session should wait for them. */
-const ONLY_TOLD: readonly CutoverInspection[] = [cutoverLeftFindings, cutoverHolderFindings]
+const ONLY_REPORTED: readonly CutoverInspection[] = [cutoverLeftFindings, cutoverHolderFindings]
 
 /** @param within true within the cutover: leaves out inspections that are only reported */
 export async function stepsOf(sides: CutoverTables, within: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
-  for (const look of [...LOOKS, ...(within ? [] : ONLY_TOLD)]) steps.push(...(await look(sides)))
+  for (const look of [...LOOKS, ...(within ? [] : ONLY_REPORTED)]) steps.push(...(await look(sides)))
   return steps
 }
 

@@ -56,7 +56,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     }))
   }
 
-  examine(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
+  inspect(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
     return this.#look(table, signal, async (session, side) => {
       const from = JSON.parse(source.text) as CutoverTableFacts
       const roles = [...new Set([from.owner, ...from.grants.map(({ role }) => role)])]

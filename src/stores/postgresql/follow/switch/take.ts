@@ -8,13 +8,13 @@ import type { CutoverTable } from './sides.ts'
  * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be the
  * session of sluice. The server then also cancels an autovacuum that blocks this session, possibly for hours.
  */
-const LOOK_MS = 20
+const POLL_MS = 20
 
 /** Sets this wait at the start of a transaction. A role that may not set it waits as long as any other session. */
 export function lookFirstSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"
-  return `SELECT CASE WHEN r.rolsuper${granted} THEN pg_catalog.set_config('deadlock_timeout', '${LOOK_MS}', true) END FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
+  return `SELECT CASE WHEN r.rolsuper${granted} THEN pg_catalog.set_config('deadlock_timeout', '${POLL_MS}', true) END FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
 }
 
 export type Dependent = { readonly sql: string; readonly isView: boolean; readonly owner: string }

@@ -47,7 +47,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     this.#views = views
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
+  inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.read(signal, (session) => checkPostgresTriggers(session, tables))
   }
 

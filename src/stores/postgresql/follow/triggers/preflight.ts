@@ -1,22 +1,22 @@
 /** Preflight check of server, role and tables for triggers: reports all obstacles before anything is created. */
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
-import { examineTables } from '../replication/preflight-tables.ts'
+import { inspectTables } from '../replication/preflight-tables.ts'
 
 const OLDEST = 140_000
 
-const NOT_TOLD =
+const NOT_REPORTED =
   'triggers record only rows, not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. DDL halts the stream, which names the table to copy again'
 
 export async function checkPostgresTriggers(
   session: CopySession,
   tables: readonly FollowedTable[],
 ): Promise<FollowPreflight> {
-  const { refusals, identities } = await examineTables(session, tables, 'trigger')
-  return { refusals: [...(await examineServer(session)), ...refusals], notes: [NOT_TOLD], identities, wal: null }
+  const { refusals, identities } = await inspectTables(session, tables, 'trigger')
+  return { refusals: [...(await inspectServer(session)), ...refusals], notes: [NOT_REPORTED], identities, wal: null }
 }
 
-async function examineServer(session: CopySession): Promise<readonly FollowRefusal[]> {
+async function inspectServer(session: CopySession): Promise<readonly FollowRefusal[]> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
        pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(pg_catalog.current_database()),

@@ -22,7 +22,7 @@ import { aboutTable, type PlanInspection } from './about.ts'
 import { planCodeFindings } from './code.ts'
 import { planKeyFindings } from './keys.ts'
 import { leadsIndex } from './by-index.ts'
-import { measureLanes } from './measure.ts'
+import { measureApplyWorkers } from './measure.ts'
 import { rehearsed } from './rehearse.ts'
 import { planReferenceFindings } from './references.ts'
 import { planRightFindings } from './rights.ts'
@@ -104,7 +104,7 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
     }
     request.signal.addEventListener('abort', stop)
     try {
-      return await measureLanes(request, async () => {
+      return await measureApplyWorkers(request, async () => {
         throwIfAborted(request.signal)
         const session = await CopySession.open(this.settings, 'write')
         open.push(session)

@@ -32,7 +32,10 @@ type Table = {
 }
 
 /** @param open opens a session that may write; the caller closes it */
-export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<MeasuredRead> {
+export async function measureApplyWorkers(
+  request: MeasureRequest,
+  open: () => Promise<CopySession>,
+): Promise<MeasuredRead> {
   const lanes: Lane[] = []
   let onlyRead: string | null = null
   for (let lane = 0; lane < request.lanes; lane++) {

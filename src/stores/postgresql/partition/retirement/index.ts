@@ -5,7 +5,7 @@ import type { OpenMode } from '../../../../model/run/sql-port.ts'
 import type {
   Closed,
   DatabaseInside,
-  DatabaseLook,
+  DatabaseState,
   DatabaseRetirement,
   DatabaseStanding,
 } from '../../../../model/partition/retirement-port.ts'
@@ -93,7 +93,7 @@ class PostgresRetirement implements DatabaseRetirement {
     }, signal)
   }
 
-  look(signal: AbortSignal): Promise<DatabaseLook> {
+  look(signal: AbortSignal): Promise<DatabaseState> {
     return this.#do(async (session) => {
       const [row] = await session.ask(`SELECT oid FROM pg_catalog.pg_database WHERE datname = ${literal(this.name)}`)
       if (row?.[0] == null) throw this.#gone()

@@ -15,7 +15,7 @@ export class SqliteApply implements ChangeTarget {
     this.#parts = parts
   }
 
-  async examine(request: ChangeRequest): Promise<TargetPreflight> {
+  async inspect(request: ChangeRequest): Promise<TargetPreflight> {
     const { reader, label } = this.#parts
     try {
       return checkSqliteTarget(reader(), request)

@@ -1,6 +1,6 @@
 /** Preflight checks of a SQLite target: causes for which it would refuse or alter changes. Reads only. */
 import type Database from 'better-sqlite3'
-import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
+import { inspectedTable, type ApplyRules, type TableState } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
@@ -28,7 +28,7 @@ export function checkSqliteTarget(connection: Database.Database, request: Change
   return { refusals, notes }
 }
 
-function inspect(connection: Database.Database, { table }: ChangeTable): TableLook {
+function inspect(connection: Database.Database, { table }: ChangeTable): TableState {
   const { name } = table.table
   const all = (sql: string, parameters: readonly string[]): readonly SqlRow[] => rowsOf(connection, sql, parameters)
   const [kind] = all(`SELECT type FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)`, [name])

@@ -55,7 +55,7 @@ export class SqliteTriggers implements ChangeSource {
     return counterOf(text)
   }
 
-  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
+  inspect(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.#read(signal, (one) => checkSqliteTriggers(one, this.#file, tables))
   }
 

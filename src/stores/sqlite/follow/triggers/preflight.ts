@@ -10,7 +10,7 @@ import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { uniquesOf } from './conflicts.ts'
 
-const NOT_TOLD =
+const NOT_REPORTED =
   'triggers record only rows, not DDL: DDL halts the stream, which names the table to copy again. Writes of a program that disables triggers for its connection are not recorded'
 
 export function checkSqliteTriggers(
@@ -21,7 +21,7 @@ export function checkSqliteTriggers(
   const found = tables.map((table) => tableRefusals(connection, table))
   return {
     refusals: [...fileRefusals(connection, file), ...found.flat()],
-    notes: [NOT_TOLD],
+    notes: [NOT_REPORTED],
     identities: tables.map(({ table }, at) => (found[at]?.length === 0 ? table.key : [])),
     wal: null,
   }
