@@ -71,6 +71,8 @@ export type Column = {
   readonly zeros?: true
   /** Fields of its composite type in order, as the system describes them: the text of a value does not name them. */
   readonly fields?: string
+  /** Statement that creates its enum type or domain, for the hint of a target that lacks the type. */
+  readonly typeSql?: string
   /** The system cannot recreate the same values from their texts. */
   readonly oneWay?: true
   /** Portable form of its values, if no other system can read the native form; also the name of a native type. */

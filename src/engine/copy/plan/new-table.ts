@@ -58,7 +58,7 @@ function newColumn(
   to: CopyStore,
   sameSystem: boolean,
 ): Column {
-  const { name, nullable, type, native, sequence, asText, spelled, exactAs, fields } = column
+  const { name, nullable, type, native, sequence, asText, spelled, exactAs, fields, typeSql } = column
   const isKnown = sameSystem && !(column.made !== undefined && type.kind === 'text')
   const declared = isKnown
     ? {
@@ -66,7 +66,7 @@ function newColumn(
         type,
         ...(asText === true ? { asText } : {}),
         ...(spelled === true ? { spelled } : {}),
-        ...givenFields({ exactAs, fields }),
+        ...givenFields({ exactAs, fields, typeSql }),
       }
     : to.declare(type, source.key.includes(name), {
         ...(decimal === undefined ? {} : { decimal }),

@@ -271,7 +271,8 @@ export async function refuseUnknownTypes(table: TableSpec, session: CopySession)
   }
   const [first] = refused
   if (first === undefined) return
-  const { code, reason, hint } = first
+  const { code, reason } = first
+  const hint = [...new Set(refused.map((error) => error.hint))].join('; ')
   throw new SluiceError(code, refused.map(({ message }) => message).join('; '), { reason, hint })
 }
 
@@ -292,7 +293,7 @@ function refuseLongNames({ table, columns }: TableSpec): void {
  */
 async function unknownType(
   table: TableSpec,
-  { name, native, fields }: Column,
+  { name, native, fields, typeSql }: Column,
   session: CopySession,
 ): Promise<SluiceError | null> {
   const where = `${tableText(table.table)}.${name}`
@@ -311,6 +312,9 @@ async function unknownType(
   }
   return new SluiceError('TABLE_REFUSED', `${where} needs the type ${native}`, {
     reason,
-    hint: 'create the type in the target first, or create the table there with a text column',
+    hint:
+      typeSql === undefined
+        ? 'create the type in the target first, or create the table there with a text column'
+        : `create the type in the target first: ${typeSql}`,
   })
 }

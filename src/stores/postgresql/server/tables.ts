@@ -1,10 +1,11 @@
 /** Reads the columns, key, size and partitioning of tables from the system catalogs. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
-import { compositeFields, postgresColumnType, loadTypes } from './types.ts'
+import { compositeFields, postgresColumnType, loadTypes, typeStatement } from './types.ts'
 
 type TablePattern = {
   /** SQL over `n.nspname` and `c.relname`. */
@@ -126,6 +127,7 @@ function columnOf(row: TextRow, types: Awaited<ReturnType<typeof loadTypes>>): C
     native: native ?? '',
     ...(native === 'json' ? { spelled: true } : {}),
     ...(fields === null ? {} : { fields }),
+    ...givenFields({ typeSql: typeStatement(type ?? '', types) ?? undefined }),
     ...(known.kind === 'decimal' && known.precision === undefined ? { exactAs: native ?? '' } : {}),
     ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
     nullable: nullable === 't',

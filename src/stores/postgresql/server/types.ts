@@ -17,6 +17,8 @@ type PgType = {
   readonly element: string
   /** Fields of a composite type, in order. */
   readonly fields: readonly TypeField[]
+  /** Statement that creates an enum type or a domain; null for other types. */
+  readonly statement: string | null
 }
 
 type TypeField = { readonly name: string; readonly oid: string; readonly modifier: number }
@@ -30,23 +32,49 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
   while (wanted.length > 0) {
     const rows = await ask(
       `SELECT oid, pg_catalog.format_type(oid, NULL), typtype, typbasetype, typtypmod,
-         CASE WHEN typcategory = 'A' AND typlen = -1 AND typname NOT IN ('int2vector', 'oidvector') THEN typelem ELSE 0 END
+         CASE WHEN typcategory = 'A' AND typlen = -1 AND typname NOT IN ('int2vector', 'oidvector') THEN typelem ELSE 0 END, ${STATEMENT}
        FROM pg_catalog.pg_type WHERE oid = ANY (${literal(`{${wanted.join(',')}}`)}::oid[])`,
     )
     const composite = rows.flatMap(([oid, , kind]) => (kind === 'c' ? [oid ?? ''] : []))
     const fields = composite.length === 0 ? [] : await ask(fieldsSql(composite))
-    for (const [oid = '', name = '', kind = '', base = '0', modifier = '-1', element = '0'] of rows.map(texts)) {
+    for (const row of rows) {
+      const [oid = '', name = '', kind = '', base = '0', modifier = '-1', element = '0'] = texts(row)
       const own = fields
         .map(texts)
         .flatMap(([owner, field = '', type = '', limit = '-1']) =>
           owner === oid ? [{ name: field, oid: type, modifier: Number(limit) }] : [],
         )
-      known.set(oid, { oid, name, kind, base, modifier: Number(modifier), element, fields: own })
+      known.set(oid, {
+        oid,
+        name,
+        kind,
+        base,
+        modifier: Number(modifier),
+        element,
+        fields: own,
+        statement: row[6] ?? null,
+      })
     }
     const parts = [...known.values()].flatMap((type) => [type.base, type.element, ...type.fields.map(({ oid }) => oid)])
     wanted = [...new Set(parts)].filter((oid) => oid !== '0' && !known.has(oid))
   }
   return known
+}
+
+/** SQL: the statement that creates a row of pg_type: an enum, or a domain with the collation of its base; else NULL. */
+const STATEMENT = `CASE typtype
+    WHEN 'e' THEN pg_catalog.concat('CREATE TYPE ', pg_catalog.format_type(oid, NULL), ' AS ENUM (',
+      (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel::text), ', ' ORDER BY e.enumsortorder)
+       FROM pg_catalog.pg_enum e WHERE e.enumtypid = pg_type.oid), ')')
+    WHEN 'd' THEN CASE WHEN typcollation = (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = pg_type.typbasetype) THEN pg_catalog.concat_ws(' ', 'CREATE DOMAIN', pg_catalog.format_type(oid, NULL), 'AS', pg_catalog.format_type(typbasetype, typtypmod),
+      CASE WHEN typdefault IS NOT NULL THEN pg_catalog.concat('DEFAULT ', typdefault) END, CASE WHEN typnotnull THEN 'NOT NULL' END,
+      (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(c.oid), ' ' ORDER BY c.oid)
+       FROM pg_catalog.pg_constraint c WHERE c.contypid = pg_type.oid AND c.contype = 'c')) END END`
+
+/** The statement that creates a column's enum type or domain, also of an array of it; null for other types. */
+export function typeStatement(oid: string, types: ReadonlyMap<string, PgType>): string | null {
+  const type = types.get(oid)
+  return type?.statement ?? types.get(type?.element ?? '')?.statement ?? null
 }
 
 function fieldsSql(oids: readonly string[]): string {
