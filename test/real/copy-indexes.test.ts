@@ -140,7 +140,7 @@ describe('between two PostgreSQL', () => {
         expression: expect.stringMatching(/^left: .*name has another name/),
         partial: expect.stringMatching(/^left: .*name has another name/),
         amount_ok: expect.stringMatching(/^left: .*name has another name/),
-        to_parent: 'left: public.parents is not part of this copy',
+        to_parent: 'left: public.parents is not copied',
       })
       const made = await pgObjects(to, 'moved')
       expect(made).toContain('CREATE INDEX plain ON moved USING btree (label DESC NULLS LAST, amount)')

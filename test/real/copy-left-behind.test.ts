@@ -458,10 +458,10 @@ describe('a plan names', () => {
       kind: 'trigger',
       table: 'public.t',
       names: Array.from({ length: 40 }, (_, i) => `t${i}`),
-      means: 'the target has no equivalent',
+      means: 'to be created in the target by hand',
     }
     expect(leftLines([entry])).toEqual([
-      'left behind: 40 triggers (t0, t1, t2, t3 and 36 more): the target has no equivalent',
+      'left behind: 40 triggers (t0, t1, t2, t3 and 36 more): to be created in the target by hand',
     ])
   })
 })

@@ -19,6 +19,8 @@ export type TouchedStore = {
   readonly name: string
   readonly family: StoreFamily
   readonly access: 'read' | 'write'
+  /** False if this run only reads the store, although others of its kind write. */
+  readonly changes: boolean
   readonly end?: 'source' | 'target'
 }
 
@@ -112,8 +114,12 @@ export function defaultText(kind: OperationKind, option: string): string {
 /** Every store of the operation, in the order of its declaration. */
 export function storesOf(operation: Operation): readonly TouchedStore[] {
   return declarationOf(operation.kind).stores.flatMap((store) =>
-    textsOf(operation, store.field).map((name) => ({ ...store, name })),
+    textsOf(operation, store.field).map((name) => ({ ...store, name, changes: changes(operation, store) })),
   )
+}
+
+function changes(operation: Operation, { access, changesWith }: AnyDeclaration['stores'][number]): boolean {
+  return access === 'write' && (changesWith === undefined || Reflect.get(operation, changesWith) === true)
 }
 
 /** The first store of a family; undefined if there is none. */

@@ -110,11 +110,11 @@ function withPassword(word: string, known: ReadonlyMap<string, string>): string 
   return known.get(word) ?? word
 }
 
-/** Stores that the operation reads or writes, by its declaration. */
+/** Stores that the operation reads or changes, by its declaration. */
 function touched(operation: Operation): readonly string[] {
   const stores = storesOf(operation)
-  const lines = stores.map(({ name, access }) => `${access === 'write' ? 'writes' : 'reads '}  ${redactUrl(name)}`)
-  return stores.some(({ access }) => access === 'write') ? lines : [...lines, 'nothing is changed']
+  const lines = stores.map(({ name, changes }) => `${changes ? 'writes' : 'reads '}  ${redactUrl(name)}`)
+  return stores.some(({ changes }) => changes) ? lines : [...lines, 'nothing is changed']
 }
 
 type Asked = { readonly request: Extract<Request, { kind: 'operation' }>; readonly printed: string }

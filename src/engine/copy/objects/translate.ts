@@ -103,7 +103,7 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
 function foreignKey(object: ForeignKey, passage: Passage): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)
-  if (other === undefined) return { refused: `${tableText(object.to.table)} is not part of this copy` }
+  if (other === undefined) return { refused: `${tableText(object.to.table)} is not copied` }
   if (object.rest !== '' && !sameWords) return { refused: `only ${from} supports ${object.rest}` }
   if (/\(/.test(object.onDelete) && object.from.some((name) => targetColumn(name, plan) !== name)) {
     return { refused: `${object.onDelete} names a column that has another name in the target` }

@@ -72,10 +72,11 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
   return sequence.options?.cycle === true ? 'cyclic sequence' : null
 }
 
-/** The dependency, described for two tables in one database: a cutover between them recreates views. */
+/** The dependency, described for two tables in one database: a cutover between them recreates views and triggers. */
 function within(entry: LeftBehind): LeftBehind {
-  if (entry.kind !== 'view') return entry
-  return { ...entry, means: 'it reads the table of the source; a cutover recreates it for the new one' }
+  if (entry.kind !== 'view' && entry.kind !== 'trigger') return entry
+  const on = entry.kind === 'view' ? 'it reads' : 'it belongs to'
+  return { ...entry, means: `${on} the table of the source; a cutover recreates it for the new one` }
 }
 
 async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]> {
