@@ -57,7 +57,7 @@ test('the plan names objects that are built, and why others are left out', () =>
       { name: 'a', kind: 'index', status: 'build' },
       { name: 'b\u001b[31m', kind: 'index', status: 'build', note: 'is called t_b in the target' },
       { name: 'u', kind: 'unique', status: 'there' },
-      { name: 'f', kind: 'foreign key', status: 'left', note: 'p is not part of this copy' },
+      { name: 'f', kind: 'foreign key', status: 'left', note: 'p is not copied' },
     ],
   } as unknown as CopyPlanLine
   const lines = reported(plannedObjects(line, '', block))
@@ -65,7 +65,7 @@ test('the plan names objects that are built, and why others are left out', () =>
     'plan then makes 2 indexes; 1 index or constraint is there',
     expect.stringMatching(/^ {2}index a, b/),
     expect.stringMatching(/^note index b.* is called t_b in the target$/),
-    'note foreign key f is left out: p is not part of this copy',
+    'note foreign key f is left out: p is not copied',
   ])
   expect(lines.join('')).not.toContain('\u001b')
   expect(plannedObjects({ ...line, objects: [] }, '', block)).toEqual([])

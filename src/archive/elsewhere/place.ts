@@ -1,7 +1,7 @@
 /** The target table of archived rows: another table of their own database, or a table of another database. */
 import type { ArchiveContext } from '../steps/context.ts'
 import type { ArchiveRecord } from '../ledger/record.ts'
-import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { quotedTable, tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import type { LeftKind } from '../../model/copy/left-behind.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { foldedText } from '../../shared/name-pattern.ts'
@@ -49,11 +49,13 @@ export function refuseUnfitTarget({ can, label }: CopyStore): void {
   })
 }
 
-/** `name` or `schema.name`, if the system has schemas; the default is the name of the source table. */
+/** `name` or `schema.name`, also in double quotes, if the system has schemas; the default is the name of the source table. */
 export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
   if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]
-  const dot = into.indexOf('.')
   if (to.schema === null) return { name: into }
+  const quoted = quotedTable(into)
+  if (quoted !== null) return { schema: to.schema, ...quoted }
+  const dot = into.indexOf('.')
   return dot <= 0 ? { schema: to.schema, name: into } : { schema: into.slice(0, dot), name: into.slice(dot + 1) }
 }
 

@@ -6,7 +6,7 @@ import { BY_VALUE } from '../ledger/by-value.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { storedTable, withNumbers } from '../types/index.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { storedTableText, tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
@@ -42,7 +42,7 @@ export async function newArchive(
   }
   return {
     table: table.table,
-    archive: archiveTablePlace(to, table),
+    archive: archiveTablePlaces(to, table)[0],
     archiveId: randomUUID(),
     timeColumn,
     calendar: calendar === null ? BY_VALUE : calendarText(calendar),
@@ -53,10 +53,15 @@ export async function newArchive(
   }
 }
 
+/** Where an archive of a table below the given location is: today's place, and that of versions up to 2026-11. */
+export function archiveTablePlaces(to: string, { table }: Pick<TableSpec, 'table'>): readonly [string, ...string[]] {
+  return [placeOf(to, tableText(table)), placeOf(to, storedTableText(table))]
+}
+
 /** Folder or URL of a table's archive: a subfolder of the given location. */
-export function archiveTablePlace(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
+function placeOf(to: string, name: string): string {
   // Table names may contain any character.
-  const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
+  const folder = partitionFolder('t', name).slice('t='.length)
   const place = parseLakeUrl(to)
   return place.kind === 'bucket' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
 }

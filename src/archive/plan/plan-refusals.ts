@@ -14,7 +14,7 @@ import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
 import { nearestText } from './label-named.ts'
 import { plannedName } from '../work/merge-parts.ts'
-import { archiveTablePlace } from './new-archive.ts'
+import { archiveTablePlaces } from './new-archive.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
 /** Hint if the requested calendar differs from the archive's. */
@@ -82,7 +82,7 @@ export function sameArchive(
   }
   if (
     operation.to !== undefined &&
-    pathOfLocation(archiveTablePlace(operation.to, record)) !== pathOfLocation(record.archive)
+    !archiveTablePlaces(operation.to, record).some((one) => pathOfLocation(one) === pathOfLocation(record.archive))
   ) {
     refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
   }

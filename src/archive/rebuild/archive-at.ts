@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from '../work/each-table.ts'
 import { openOwned } from '../work/open.ts'
-import { archiveTablePlace } from '../plan/new-archive.ts'
+import { archiveTablePlaces } from '../plan/new-archive.ts'
 
 export type FoundArchive = {
   /** Folder or URI of the Delta table. */
@@ -53,7 +53,7 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
 
 function placesAt(to: string, table: TableSpec): readonly string[] {
   const place = parseLakeUrl(to)
-  return [place.kind === 'bucket' ? place.root : resolve(place.path), archiveTablePlace(to, table)]
+  return [place.kind === 'bucket' ? place.root : resolve(place.path), ...archiveTablePlaces(to, table)]
 }
 
 function refuseOther(archive: string, { table }: TableSpec, { metadata }: ArchiveLogState): void {

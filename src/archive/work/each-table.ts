@@ -1,6 +1,12 @@
 /** Finds the tables of an archive operation. */
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
-import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import {
+  quotedTable,
+  tableText,
+  storedTableText,
+  type TableName,
+  type TableSpec,
+} from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
@@ -22,9 +28,6 @@ export type OpenSource = AsyncDisposable &
     /** @throws SluiceError as `Ledgers.of` */
     of(table: TableName, signal: AbortSignal): Promise<OpenedArchive>
   }
-
-const PART = /"(?:[^"]|"")+"|[^".*]+/.source
-const QUOTED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`, 'su')
 
 /**
  * A source with its ledgers.
@@ -98,7 +101,13 @@ export async function archivedSourceTable(
   const [table, ...others] = await sourceTables(opened, [name], signal)
   if (table === undefined) throw await noSuchTable(opened.store, name, `no table matches ${name}`)
   if (others.length === 0) return table
-  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
+  throw new SluiceError(
+    'AMBIGUOUS_TABLE',
+    `${name} is more than one table: ${[table, ...others].map((one) => tableText(one.table)).join(', ')}`,
+    {
+      hint: 'name it with its schema; double quotes keep a dot within a name',
+    },
+  )
 }
 
 /** The table of an archive; without columns if the source no longer has it: its archive is still valid. */
@@ -155,15 +164,11 @@ export async function recordsOf(
  */
 function tablePattern(pattern: string, letters: LetterCase): (table: TableName) => boolean {
   const fits = namePattern(pattern, letters)
-  const [, schema, name] = (pattern.includes('"') ? QUOTED.exec(pattern) : null) ?? []
+  const quoted = quotedTable(pattern)
   return (table) =>
-    fits(tableText(table)) ||
+    fits(storedTableText(table)) ||
     fits(table.name) ||
-    (name !== undefined && table.name === bare(name) && (schema === undefined || table.schema === bare(schema)))
-}
-
-function bare(part: string): string {
-  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part
+    (table.name === quoted?.name && (quoted.schema === undefined || table.schema === quoted.schema))
 }
 
 type Called = { readonly name: TableName; readonly archived: ArchivedTable }

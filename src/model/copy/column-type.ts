@@ -185,12 +185,45 @@ export function hasWholeBounds({ key, columns, ring }: TableSpec): boolean {
   return key.length === 1 && columns.find(({ name }) => name === key[0])?.type.kind === 'int'
 }
 
-/** `schema.name`, for messages. */
+/**
+ * `schema.name`, for messages, and as a key: beside a schema, a part with a dot is in double quotes. So `a."b.c"` and
+ * `"a.b".c` differ.
+ */
 export function tableText({ schema, name }: TableName): string {
+  return schema === undefined ? name : `${dotless(schema)}.${dotless(name)}`
+}
+
+function dotless(part: string): string {
+  return part.includes('.') ? `"${part.replaceAll('"', '""')}"` : part
+}
+
+/** `tableText` without quotes: the key of a table in the stored facts of a stream. Two tables may share it. */
+export function storedTableText({ schema, name }: TableName): string {
   return schema === undefined ? name : `${schema}.${name}`
+}
+
+const QUOTED = /^(?:("(?:[^"]|"")+"|[^".*]+)\.)?("(?:[^"]|"")+"|[^".*]+)$/su
+
+/** The table that a text names with double quotes, as in SQL; null for a text without quotes or of another form. */
+export function quotedTable(text: string): TableName | null {
+  const [, schema, name] = (text.includes('"') ? QUOTED.exec(text) : null) ?? []
+  if (name === undefined) return null
+  return schema === undefined ? { name: unquoted(name) } : { schema: unquoted(schema), name: unquoted(name) }
+}
+
+function unquoted(part: string): string {
+  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part
+}
+
+/** The schema, `''` if there is none, and the name of a user's text: without quotes, the first dot ends the schema. */
+export function namedParts(text: string): readonly [schema: string, name: string] {
+  const quoted = quotedTable(text)
+  if (quoted !== null) return [quoted.schema ?? '', quoted.name]
+  const dot = text.indexOf('.')
+  return [text.slice(0, Math.max(dot, 0)), text.slice(dot + 1)]
 }
 
 /** True if `name` is the table's name, with or without its schema. */
 export function isCalled(table: TableName, name: string): boolean {
-  return table.name === name || tableText(table) === name
+  return [table.name, tableText(table), storedTableText(table)].includes(name)
 }

@@ -64,10 +64,10 @@ export type StreamBirth = {
   readonly facts: Readonly<Record<string, string>>
   /** Position of the slot at its creation, as `ChangeSource.text` prints it. */
   readonly start: string
-  /** By `tableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files). */
+  /** By `storedTableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files). */
   readonly shapes: Readonly<Record<string, string>>
   /**
-   * Per table (`tableText`) copied again within the stream: changes committed before this position are in the copy, and
+   * Per table (`storedTableText`) copied again within the stream: changes committed before this position are in the copy, and
    * the stream skips them. The skipped changes may have columns or a publication that no longer exist.
    */
   readonly since?: Readonly<Record<string, string>>

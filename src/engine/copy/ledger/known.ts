@@ -1,4 +1,5 @@
 /** Checks that the ledger has a named run or table: an empty result for a wrong name would be misleading. */
+import { namedParts } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 
@@ -25,8 +26,7 @@ export async function refuseUnknownTable(
     throw noSuchLedgerRun(runId)
   }
   if (table === null) return
-  const dot = table.indexOf('.')
-  const [schema, name] = [table.slice(0, Math.max(dot, 0)), table.slice(dot + 1)]
+  const [schema, name] = namedParts(table)
   const isNamed = '(table_name = ? OR (schema_name = ? AND table_name = ?))'
   if (await isAnywhere(isNamed, [table, schema, name], ['migration_plans', 'migration_quarantine'])) return
   throw new SluiceError('NO_SUCH_TABLE', `no copy into this database has written into a table ${table}`, {

@@ -1,6 +1,7 @@
 /** Rows that could not be read or written, with their cause, until they are corrected and replayed. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { createHash } from 'node:crypto'
+import { namedParts } from '../../../model/copy/column-type.ts'
 import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -214,8 +215,7 @@ export async function waitingRows(
   limit: number,
 ): Promise<{ readonly rows: readonly WaitingRow[]; readonly count: bigint }> {
   const { castText: text } = ledgerDialect(database.dialect).types
-  const dot = of.table?.indexOf('.') ?? -1
-  const [schema, name] = [of.table?.slice(0, Math.max(dot, 0)) ?? '', of.table?.slice(dot + 1) ?? '']
+  const [schema, name] = namedParts(of.table ?? '')
   const where = `WHERE replayed_ms IS NULL ${of.runId === null ? '' : 'AND run_id = ?'}
     ${of.table === null ? '' : 'AND (table_name = ? OR schema_name = ? AND table_name = ?)'}`
   const parameters = [...(of.runId === null ? [] : [of.runId]), ...(of.table === null ? [] : [of.table, schema, name])]

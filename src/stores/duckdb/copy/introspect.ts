@@ -1,6 +1,6 @@
 /** Tables of a DuckDB file. */
 import { createHash } from 'node:crypto'
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -50,7 +50,11 @@ function order({ schema, name }: Table): string {
 
 function matcher(pattern: string): (table: Table) => boolean {
   const fits = namePattern(pattern, 'ascii')
-  return (table) => (table.schema === 'main' && fits(table.name)) || (pattern.includes('.') && fits(order(table)))
+  const quoted = quotedTable(pattern)
+  return (table) =>
+    (table.schema === 'main' && fits(table.name)) ||
+    (pattern.includes('.') && fits(order(table))) ||
+    (table.name === quoted?.name && table.schema === (quoted.schema ?? 'main'))
 }
 
 function specOf(

@@ -1,6 +1,6 @@
 /** Table names, in SQL and in the patterns of users. */
-import type { TableName } from '../../../model/copy/column-type.ts'
-import { namePattern } from '../../../shared/name-pattern.ts'
+import { quotedTable, type TableName } from '../../../model/copy/column-type.ts'
+import { foldedText, namePattern } from '../../../shared/name-pattern.ts'
 import { quoted } from '../load.ts'
 
 export { quoted } from '../load.ts'
@@ -28,10 +28,22 @@ export type TablePattern = {
 
 export type NameTest = (name: string) => boolean
 
-/** @param pattern `db.table` or `table`, with `*` for any characters @param folded the server ignores case in names */
+/**
+ * @param pattern `db.table` or `table`, with `*` for any characters; a part with a dot in double quotes
+ * @param folded the server ignores case in names
+ */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
+  const letters = folded ? 'unicode' : 'exact'
+  const quoted = quotedTable(pattern)
+  if (quoted !== null && /"[^"]*\.[^"]*"/.test(pattern)) {
+    const same =
+      (text: string): NameTest =>
+      (name) =>
+        foldedText(name, letters) === foldedText(text, letters)
+    return { schema: quoted.schema === undefined ? null : same(quoted.schema), table: same(quoted.name) }
+  }
   const dot = pattern.indexOf('.')
-  const fits = (text: string): NameTest => namePattern(text, folded ? 'unicode' : 'exact')
+  const fits = (text: string): NameTest => namePattern(text, letters)
   return dot < 0
     ? { schema: null, table: fits(pattern) }
     : { schema: fits(pattern.slice(0, dot)), table: fits(pattern.slice(dot + 1)) }

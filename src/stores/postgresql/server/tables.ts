@@ -1,5 +1,5 @@
 /** Reads the columns, key, size and partitioning of tables from the system catalogs. */
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
 import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
@@ -13,8 +13,6 @@ type TablePattern = {
   /** True if one name was given, not a pattern. */
   readonly exact: boolean
 }
-
-const QUOTED = /^(?:"((?:[^"]|"")+)"|([^".*]+))(?:\.(?:"((?:[^"]|"")+)"|([^".*]+)))?$/
 
 /**
  * Tables and partitioned tables that match a pattern; a partition only if the pattern is its name. Rows and bytes of a
@@ -34,17 +32,11 @@ function tablePattern(pattern: string): TablePattern {
   const readings = [like('c.relname', pattern, 'pg_catalog.pg_table_is_visible(c.oid)')]
   // Names may contain dots. A comparison of the whole text need not know which dot separates schema and name.
   if (pattern.includes('.')) readings.push(like("(n.nspname::text || '.' || c.relname::text)", pattern, 'true'))
-  const quoted = pattern.includes('"') ? QUOTED.exec(pattern) : null
+  const quoted = quotedTable(pattern)
   if (quoted !== null) {
-    const names = [quoted[1] ?? quoted[2], quoted[3] ?? quoted[4]].flatMap((name) =>
-      name === undefined ? [] : [literal(name.replaceAll('""', '"'))],
-    )
-    const [first, second] = names
-    readings.push(
-      second === undefined
-        ? `c.relname = ${first} AND pg_catalog.pg_table_is_visible(c.oid)`
-        : `n.nspname = ${first} AND c.relname = ${second}`,
-    )
+    const { schema, name } = quoted
+    const within = schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(schema)}`
+    readings.push(`c.relname = ${literal(name)} AND ${within}`)
   }
   return { condition: readings.map((reading) => `(${reading})`).join(' OR '), exact: !pattern.includes('*') }
 }

@@ -54,7 +54,7 @@ export class DuckdbApply implements ChangeTarget {
       [schema, name],
       { signal },
     )
-    const found = await duckdbTables(reader, `${schema}.${name}`, signal)
+    const found = await duckdbTables(reader, tableText({ schema, name }), signal)
     const spec = found.find((one) => one.table.name.toLowerCase() === name.toLowerCase())
     const referred = await reader.rows(
       `SELECT DISTINCT constraint_name, table_name FROM duckdb_constraints() WHERE database_name = current_database() AND schema_name = ?

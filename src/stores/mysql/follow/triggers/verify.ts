@@ -1,6 +1,6 @@
 /** Verifies that a stream by triggers is unchanged: progress row, logs, triggers, fingerprints of its tables. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { storedTableText, tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import type { MysqlSession } from '../../session.ts'
@@ -44,11 +44,12 @@ export async function verifyMysqlTriggers(
   const moved: Record<string, string> = {}
   for (const [at, table] of tables.entries()) {
     const name = all[at] ?? ''
-    const before = parseMysqlShape(birth.shapes[name])
+    const key = storedTableText(table.table.table)
+    const before = parseMysqlShape(birth.shapes[key])
     const now = await readMysqlTriggerShape(session, table.table.table)
     const code = await tableFault(session, birth, table, before, now)
     if (code !== null) faults.push({ code: code.code, tables: [name], message: `${name}: ${code.reason}`, since })
-    else if (now !== null && JSON.stringify(now) !== birth.shapes[name]) moved[name] = JSON.stringify(now)
+    else if (now !== null && JSON.stringify(now) !== birth.shapes[key]) moved[key] = JSON.stringify(now)
   }
   return { faults, moved, unclear: [] }
 }

@@ -1,0 +1,110 @@
+/** Two tables whose names differ only in the part to which a dot belongs, `s."x.t"` and `"s.x".t`, are two tables. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { quotedTable, tableText } from '../../src/model/copy/column-type.ts'
+import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+const [IN_NAME, IN_SCHEMA] = ['s."x.t"', '"s.x".t'] as const
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-dots-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function ran(...words: readonly string[]): Promise<Ran> {
+  const { request } = await parseCommandLine(words, {})
+  if (request.kind !== 'operation') throw new Error(`${words.join(' ')} starts nothing`)
+  return perform(request.operation)
+}
+
+async function both(system: 'postgresql' | 'duckdb'): Promise<Place> {
+  const place = await makePlace(system, folder)
+  for (const [schema, table, who, days] of [
+    ['s', IN_NAME, 'name', 801],
+    ['"s.x"', IN_SCHEMA, 'schema', 800],
+  ] as const)
+    await place.sql(
+      `DROP SCHEMA IF EXISTS ${schema} CASCADE`,
+      `CREATE SCHEMA ${schema}`,
+      `CREATE TABLE ${table} (id BIGINT PRIMARY KEY, moment TIMESTAMPTZ NOT NULL, who TEXT)`,
+      `INSERT INTO ${table} SELECT i, TIMESTAMPTZ '2023-01-01 12:00:00+00' + i * INTERVAL '1 day', '${who}' FROM generate_series(0, ${days - 1}) g(i)`,
+    )
+  return place
+}
+
+test.each([IN_NAME, IN_SCHEMA, 's.t', '"a.b"."c"".d"'])('the text %s names one table', (text) => {
+  const named = quotedTable(text) ?? { schema: 's', name: 't' }
+  expect(tableText(named)).toBe(text)
+})
+
+describe.each(['postgresql', 'duckdb'] as const)('%s', { timeout: 90_000 }, (system) => {
+  test('a copy of both copies both', async ({ skip }) => {
+    const why = await missing(system)
+    skip(why !== '', `needs ${system}: ${why}`)
+    const [from, to] = [await both(system), await makePlace('sqlite', folder)]
+    for (const [table, into] of [
+      [IN_NAME, 'one'],
+      [IN_SCHEMA, 'two'],
+    ] as const)
+      expect(
+        (await ran('copy', '--from', from.url, '--to', to.url, '--table', table, '--to-table', into)).finished.exitCode,
+      ).toBe(0)
+    expect(await to.rows('SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM two)')).toEqual([['801', '800']])
+    const plan = await ran(
+      'copy',
+      '--from',
+      from.url,
+      '--to',
+      to.url,
+      '--table',
+      IN_NAME,
+      '--table',
+      IN_SCHEMA,
+      '--dry-run',
+    )
+    expect(JSON.stringify(plan.events)).toContain(JSON.stringify(IN_NAME))
+    expect(JSON.stringify(plan.events)).toContain(JSON.stringify(IN_SCHEMA))
+  })
+})
+
+test('the archive of one is not that of the other', { timeout: 90_000 }, async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', `needs postgresql: ${why}`)
+  const { url, rows } = await both('postgresql')
+  const to = mkdtempSync(join(folder, 'archive-'))
+  const archive = (table: string): Promise<Ran> =>
+    ran(
+      'archive',
+      'run',
+      '--from',
+      url,
+      '--table',
+      table,
+      '--by',
+      'moment',
+      '--calendar',
+      'year',
+      '--to',
+      to,
+      '--partition',
+      '2023',
+      '--grace',
+      '0s',
+    )
+  expect((await archive(IN_NAME)).finished).toMatchObject({ exitCode: 0 })
+  const { finished } = await ran('query', IN_SCHEMA, 'select 1 from "t"', '--from', url)
+  expect(finished.error?.message ?? 'no archive').toMatch(/no archive/)
+  expect((await archive(IN_SCHEMA)).finished).toMatchObject({ exitCode: 0 })
+  expect(await rows('SELECT schema_name, table_name, archive FROM migration_archives ORDER BY 1')).toEqual([
+    ['s', 'x.t', expect.stringContaining('/s.')],
+    ['s.x', 't', expect.stringContaining('s.x')],
+  ])
+  const confirm = `--confirm=${IN_SCHEMA}`
+  expect((await ran('archive', 'run', '--from', url, '--table', IN_SCHEMA, '--drop', confirm)).finished.exitCode).toBe(
+    0,
+  )
+  expect(await rows(`SELECT (SELECT count(*) FROM ${IN_NAME}), (SELECT count(*) FROM ${IN_SCHEMA})`)).toEqual([
+    ['801', '435'],
+  ])
+})
