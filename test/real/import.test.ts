@@ -371,6 +371,26 @@ test('a log that was cleaned past the catalog is imported again from its checkpo
   expect(existsSync(checkpoint) && statSync(checkpoint).size > 0).toBe(true)
 })
 
+test('import --moved refuses a log without any imported commit: nothing shows that it is the same one', async () => {
+  using folder = temporaryFolder()
+  const [a, b] = [join(folder.path, 'a'), join(folder.path, 'b')]
+  writeLog(a, [FIRST, [add('x')]])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, a)
+  cpSync(a, b, { recursive: true })
+  const log = join(b, '_delta_log')
+  for (const version of [0, 1]) rmSync(join(log, `${String(version).padStart(20, '0')}.json`))
+  const lines = [PROTOCOL, METADATA, add('z'), { checkpointMetadata: { version: 5 } }]
+  const checkpoint = join(log, '00000000000000000005.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json')
+  writeFileSync(checkpoint, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  rmSync(a, { recursive: true })
+  await expect(importInto(database, b, { moved: true })).rejects.toMatchObject({
+    code: 'LOG_REWRITTEN',
+    message: 'no commit of this log can be compared with the imported ones',
+  })
+  expect(await database.all('SELECT location, current_version FROM delta_tables')).toEqual([[openLocalLog(a).root, 1]])
+})
+
 const IN_COMMIT: Line = {
   protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['inCommitTimestamp'] },
 }

@@ -5,6 +5,7 @@ import type { CommitFile, LogListing } from '../../delta/listing.ts'
 import { logPathOf } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { againIfRight } from '../ways-out.ts'
 import type { ImportHead } from './head.ts'
@@ -217,6 +218,18 @@ export function checkSameTable(
     label,
     `commit ${String(head.currentVersion)} is gone, and checkpoint ${version} is of table ${metadata.id}, not ${head.metadataId}`,
   )
+}
+
+/** The error for a log at another place that has no imported commit: it may have diverged. */
+export function nothingCompared(
+  { tableId, currentVersion, historyFrom, location }: ImportHead,
+  { log, database: { label } }: Pick<At, 'log' | 'database'>,
+): SluiceError {
+  return new SluiceError('LOG_REWRITTEN', 'no commit of this log can be compared with the imported ones', {
+    where: `${log.label}/_delta_log`,
+    reason: `versions ${String(historyFrom)} to ${String(currentVersion)} were imported from ${location}, and none of them is left in this log: it may be that of another table, or of a copy that went another way`,
+    hint: `to keep these versions, run sluice export-log ${shellQuote(tableId)} --to FOLDER first; ${againIfRight(tableId, label)}`,
+  })
 }
 
 async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, signal: AbortSignal): Promise<boolean> {

@@ -13,7 +13,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { withWaysOut } from '../ways-out.ts'
 import { readImportHead, wholeness, type ImportHead, type ImportWholeness } from './head.ts'
-import { changedSince, checkNewest, checkOlder, checkSameTable, rewritten } from './same-log.ts'
+import { changedSince, checkNewest, checkOlder, checkSameTable, nothingCompared, rewritten } from './same-log.ts'
 import { compareFiles } from './same-files.ts'
 import { baseCheckpoint, commitsAbove, importStart, type Start } from './start.ts'
 
@@ -88,8 +88,10 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
     try {
       await proveCheckpoint(at.log, at.parquet, base, { signal: at.signal })
       const declared = await declarations(base, at)
-      if (start.kind === 'rebase' && same === 'unknown' && head !== null)
+      if (start.kind === 'rebase' && same === 'unknown' && head !== null) {
+        if (head.location !== at.log.root) throw nothingCompared(head, at)
         checkSameTable(head, at, base.version, declared.metadata)
+      }
       return { start, base, declared, latest, listing, cutOff: historyCutOff(listing, history, corrupt) }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error

@@ -2,7 +2,7 @@
 import type { RingSpec, TableSpec } from './column-type.ts'
 import type { TokenRange } from './ring.ts'
 
-export type RingState = {
+export type RingSampleOptions = {
   /** Number of equal parts of the ring, at least 1. */
   readonly splits: number
   /** Number of sampled windows, at least one in each part. */
@@ -57,7 +57,7 @@ export type RingPicture = {
 
 export interface TokenRing {
   /** Sampled distribution of a table's rows on its ring. @throws SluiceError NO_RING if it has none */
-  sample(table: TableSpec, look: RingState, signal: AbortSignal): Promise<RingPicture>
+  sample(table: TableSpec, look: RingSampleOptions, signal: AbortSignal): Promise<RingPicture>
 }
 
 /** Fraction of `range` that lies in `within`, 0 to 1. */

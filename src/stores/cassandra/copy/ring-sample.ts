@@ -4,7 +4,7 @@
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
-import type { FullPartition, RingState, RingPart, RingPicture } from '../../../model/copy/ring-picture.ts'
+import type { FullPartition, RingSampleOptions, RingPart, RingPicture } from '../../../model/copy/ring-picture.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
@@ -22,7 +22,7 @@ const TOGETHER = 8
 export async function ringPicture(
   link: CassandraLink,
   table: TableSpec,
-  look: RingState,
+  look: RingSampleOptions,
   signal: AbortSignal,
 ): Promise<RingPicture> {
   const { ring } = table
@@ -42,7 +42,7 @@ export async function ringPicture(
       for (let at = next++; at < ranges.length; at = next++) {
         const range = ranges[at]
         if (range === undefined) return
-        const seen = await inspectFolder(read, range, windows, `${look.seed} ${at}`)
+        const seen = await sampleRange(read, range, windows, `${look.seed} ${at}`)
         parts[at] = { ...range, ...seen.part, server: estimates?.(range) ?? null }
         if (seen.fullest !== null && seen.fullest.rows > (fullest?.rows ?? 0)) fullest = seen.fullest
       }
@@ -61,7 +61,7 @@ type Seen = {
 }
 
 /** Divides a part into equal pieces with one window each; a piece is assumed as dense as its window. */
-async function inspectFolder(read: ReadRingPart, range: TokenRange, windows: number, seed: string): Promise<Seen> {
+async function sampleRange(read: ReadRingPart, range: TokenRange, windows: number, seed: string): Promise<Seen> {
   let [rows, partitions, bytes, seen] = [0, 0, 0, 0]
   let exact = true
   let fullest: FullPartition | null = null
