@@ -52,7 +52,7 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
   if (at > head.currentVersion || at < 0 || !Number.isSafeInteger(at)) {
     throw new SluiceError(
       'VERSION_NOT_FOUND',
-      `the catalog holds ${head.tableId} up to version ${head.currentVersion}, not ${at}`,
+      `the catalog has ${head.tableId} up to version ${head.currentVersion}, not ${at}`,
       {
         where: head.location,
         hint: 'import again if the log has newer versions',

@@ -148,8 +148,8 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
     ...mine(lease),
   ])
   if (changed !== 1) {
-    throw new SluiceError('LEASE_LOST', `another run took over ${lease.tableId}; nothing of this batch was written`, {
-      hint: 'let the other run finish: this one did not renew its lease in time',
+    throw new SluiceError('LEASE_LOST', `another run took over ${lease.tableId}; this batch was not written`, {
+      hint: 'let the other run finish, then run the same command again; this run did not renew its lease in time',
     })
   }
 }

@@ -59,7 +59,9 @@ export async function pruneTable(at: CatalogSweep, historyFrom: number, nowMs: n
       [historyFrom, isoTime(nowMs), tableId, historyFrom, historyFrom],
     )
     if (raised !== 1) {
-      throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing was pruned`)
+      throw new SluiceError('LEASE_LOST', `another run changed ${tableId}; nothing was pruned`, {
+        hint: 'let the other run finish, then run the same command again',
+      })
     }
     // Delete commits in this transaction: queries read the history, and the version at a time, from them.
     return transaction.run('DELETE FROM delta_commits WHERE table_id = ? AND version < ?', [tableId, historyFrom])

@@ -53,9 +53,9 @@ export function givenCount(
   const value = single(args, name, as)
   if (value === undefined) return undefined
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
-  const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least} up` : `from ${least} to ${most}`
-  const wrong = typeof value === 'number' && !Number.isNaN(value) ? ` and not ${value}` : ''
-  throw new SluiceError('BAD_FLAG', `${as} takes a whole number ${bounds}${wrong}`)
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  const wrong = typeof value === 'number' && !Number.isNaN(value) ? `, not ${value}` : ''
+  throw new SluiceError('BAD_FLAG', `${as} must be a whole number ${bounds}${wrong}`)
 }
 
 /** A required integer. @throws SluiceError BAD_FLAG */
@@ -94,6 +94,6 @@ export function given<K extends string, V>(key: K, value: V | undefined): { read
 }
 
 /** The error for two options that cannot be combined. */
-export function exclusive(one: string, other: string, hint = 'leave one of the two out'): SluiceError {
+export function exclusive(one: string, other: string, hint = 'remove one of the two'): SluiceError {
   return new SluiceError('BAD_FLAG', `${one} and ${other} exclude each other`, { hint })
 }

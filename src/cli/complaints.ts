@@ -33,7 +33,10 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
   const choice = /^Invalid values: Argument: (\S+), Given: "?(.*?)"?, Choices: (.+)$/.exec(flat)
   if (choice !== null) {
     const [, name = '', wrong = '', choices = ''] = choice
-    return new SluiceError('BAD_FLAG', `--${name} takes ${choices.replaceAll('"', '')}, and not ${wrong}`)
+    return new SluiceError(
+      'BAD_FLAG',
+      `--${name} takes ${choices.replaceAll('"', '').replace(/, (?=[^,]*$)/, ' or ')}, not ${wrong}`,
+    )
   }
   return new SluiceError('BAD_FLAG', flat, { hint: help })
 }

@@ -108,7 +108,9 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
 function whole(name: string, value: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const number = Number(value)
   if (/^\d+$/.test(value) && number >= least && number <= most) return number
-  throw wrong(`${name} takes a whole number from ${least} ${most < 100 ? `to ${most}` : 'up'}, not ${value}`)
+  throw wrong(
+    `${name} must be a whole number ${most < 100 ? `from ${least} to ${most}` : `of at least ${least}`}, not ${value}`,
+  )
 }
 
 function wrong(message: string): SluiceError {
@@ -178,7 +180,7 @@ function stateOf(line: string, where: string): RunState {
   const { code, message, hint } = isRecord(answer['error']) ? answer['error'] : {}
   throw new SluiceError(
     knownCode(code),
-    typeof message === 'string' ? message : 'the run refuses without a reason',
+    typeof message === 'string' ? message : 'the run refused the request without a reason',
     typeof hint === 'string' ? { hint } : {},
   )
 }

@@ -92,8 +92,8 @@ export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
     if (word === '--help' || word === '-h') asked ??= 'first'
     else if (value === 'all') asked = 'all'
     else if (equals !== undefined) {
-      throw new SluiceError('BAD_FLAG', `--help takes all, and not ${value ?? ''}`, {
-        hint: '--help=all shows every option of a command',
+      throw new SluiceError('BAD_FLAG', `--help takes all, not ${value ?? ''}`, {
+        hint: 'use --help=all to see every option of a command',
       })
     }
   }
@@ -165,7 +165,9 @@ function distributedOptions(
   const queue = own.includes('queue') ? undefined : givenText(args, 'queue')
   if (!givenFlag(args, 'distributed')) {
     if (slots === undefined && queue === undefined) return null
-    throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'tasks'} needs --distributed`)
+    throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'tasks'} needs --distributed`, {
+      hint: 'add --distributed',
+    })
   }
   const stores = allStores(defaults, env).filter(({ error }) => error === undefined)
   return {
@@ -185,7 +187,7 @@ export function readGlobals(
 ): Globals {
   const color = args['color']
   if (typeof color === 'string' && !['', 'always', 'never', 'auto', 'true', 'false'].includes(color)) {
-    throw new SluiceError('BAD_FLAG', `--color takes always, never or auto, and not ${color}`)
+    throw new SluiceError('BAD_FLAG', `--color takes always, never or auto, not ${color}`)
   }
   const schema = chooseSchema(givenText(args, 'schema'), env)
   return {

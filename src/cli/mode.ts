@@ -44,13 +44,13 @@ export function chooseMode(input: ModeInput): FrontendMode {
         'BAD_FLAG',
         `--tui needs a terminal, and ${input.stdinTTY ? 'stdout' : 'stdin'} is not a terminal`,
         {
-          hint: 'run it in a terminal without pipes or redirections, or leave --tui out to get text',
+          hint: 'run it in a terminal without pipes or redirections, or remove --tui to get text',
         },
       )
     }
     if (input.env['TERM'] === 'dumb') {
       throw new SluiceError('BAD_FLAG', '--tui needs a terminal that can move its cursor, and TERM is dumb', {
-        hint: 'set TERM to the type of your terminal, such as xterm-256color, or leave --tui out to get text',
+        hint: 'set TERM to the type of your terminal, such as xterm-256color, or remove --tui to get text',
       })
     }
     return 'tui'

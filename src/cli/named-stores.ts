@@ -18,7 +18,7 @@ export function urlBehind(text: string, env: Env, key: string): string {
   const value = env[name]?.trim() ?? ''
   if (value !== '') return value
   throw new SluiceError('BAD_CONFIG', `the variable ${name} is not set, but ${key} of the config file uses it`, {
-    hint: `set ${name}, or leave the config file out with --no-config`,
+    hint: `set ${name}, or ignore the config file with --no-config`,
   })
 }
 
@@ -53,7 +53,7 @@ export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origi
     'BAD_FLAG',
     `${origin} is neither a URL nor the name of a store: ${word}${suggested(word, names)}`,
     {
-      hint: `the config file names ${names.join(', ')}`,
+      hint: `the stores of the config file are ${names.join(', ')}`,
     },
   )
 }

@@ -24,7 +24,7 @@ export function refuseTwice(args: Arguments, argv: readonly string[], takes: rea
     const on = flags.find((word) => word === `--${option.name}` || word === `--${option.name}=true`)
     const off = flags.find((word) => word === `--no-${option.name}` || word === `--${option.name}=false`)
     if (on === undefined || off === undefined) continue
-    throw new SluiceError('BAD_FLAG', `${on} and ${off} cannot be combined`, { hint: 'leave one of the two out' })
+    throw new SluiceError('BAD_FLAG', `${on} and ${off} cannot be combined`, { hint: 'remove one of the two' })
   }
 }
 

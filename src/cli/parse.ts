@@ -131,7 +131,10 @@ async function buildParser(
         })
         if (chosen.choice !== null) {
           const { url } = chosen.choice
-          outcome.request = withNote(outcome.request, `no catalog is given: using ${url}, the one that the terminal UI created`)
+          outcome.request = withNote(
+            outcome.request,
+            `no catalog is given: using ${url}, the one that the terminal UI created`,
+          )
         }
         const { request } = outcome
         refuseUnneededConfirm(args, request.kind === 'operation' ? request.operation : null)
@@ -159,7 +162,7 @@ async function buildParser(
         throw (
           noSuchStore(database, defaults, '--from') ??
           new SluiceError('BAD_FLAG', '--from is not the URL of a database', {
-            hint: 'write it like postgresql://user@host/database, or leave it out',
+            hint: 'write it like postgresql://user@host/database, or remove --from',
           })
         )
       }
@@ -191,7 +194,7 @@ function refuseRemotePlaces(command: string, args: Arguments): void {
     if (typeof value !== 'string') continue
     const scheme = urlScheme(value)
     if (scheme === null) continue
-    throw new SluiceError('BAD_FLAG', `--${option} takes a ${takes} of this machine, and no ${scheme}: URL`, {
+    throw new SluiceError('BAD_FLAG', `--${option} takes a ${takes} of this machine, not a URL (${scheme}:)`, {
       where: value,
       hint: `name a ${takes} by its path; what is written there can be copied to another place afterwards`,
     })

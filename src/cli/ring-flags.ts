@@ -35,7 +35,9 @@ export function readTrack(args: Arguments, cdm: CdmOptions | null): TrackOptions
     throw exclusive('--auto-rerun', '--prev-run-id')
   }
   if (runId !== undefined && runId === previous)
-    throw new SluiceError('BAD_FLAG', `--run-id and --prev-run-id are both ${runId}`)
+    throw new SluiceError('BAD_FLAG', `--run-id and --prev-run-id are both ${runId}`, {
+      hint: 'give the new run another --run-id',
+    })
   return { ...given('runId', runId), ...given('previous', previous), ...(autoRerun ? { autoRerun } : {}) }
 }
 
@@ -87,7 +89,7 @@ export function readExplodeMap(args: Arguments, cdm: CdmOptions | null): CopyOpe
 function wholeText(args: Arguments, name: string): string | undefined {
   const word = givenText(args, name)?.trim()
   if (word === undefined || /^-?\d{1,40}$/.test(word)) return word
-  throw new SluiceError('BAD_FLAG', `--${name} takes a whole number, and not ${word}`)
+  throw new SluiceError('BAD_FLAG', `--${name} must be a whole number, not ${word}`)
 }
 
 function runNumber(args: Arguments, name: string): string | undefined {
@@ -102,7 +104,9 @@ function runNumber(args: Arguments, name: string): string | undefined {
 function microseconds(args: Arguments): string | undefined {
   const word = givenText(args, 'writetime')
   if (word === undefined || (/^\d{1,19}$/.test(word) && BigInt(word) < 2n ** 63n)) return word
-  throw new SluiceError('BAD_FLAG', `--writetime ${word} is not a number of microseconds`)
+  throw new SluiceError('BAD_FLAG', `--writetime ${word} is not a number of microseconds`, {
+    hint: 'write it like --writetime 1764547200000000, in microseconds since 1970',
+  })
 }
 
 const LEVELS: ReadonlySet<string> = new Set(
@@ -113,6 +117,6 @@ function level(args: Arguments, name: string): string | undefined {
   const word = givenText(args, name)?.toUpperCase()
   if (word === undefined || LEVELS.has(word)) return word
   throw new SluiceError('BAD_FLAG', `--${name} ${word} is not a consistency level`, {
-    hint: `one of ${[...LEVELS].join(', ')}`,
+    hint: `give one of ${[...LEVELS].join(', ')}`,
   })
 }

@@ -62,5 +62,7 @@ function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'pa
 function dayOf(word: string): number {
   const day = Number(word)
   if (/^-?\d{1,3}$/.test(word) && day !== 0 && Math.abs(day) <= 366) return day
-  throw new SluiceError('BAD_FLAG', `--day ${word} is no day of a period`, { hint: '1 is its first day, -1 its last' })
+  throw new SluiceError('BAD_FLAG', `--day ${word} is not a day of a period`, {
+    hint: 'write 1 for the first day of the period, -1 for the last one',
+  })
 }

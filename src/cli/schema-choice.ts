@@ -53,7 +53,7 @@ export function urlWithSchema(url: string, { name, from }: SchemaChoice): string
   const schema = catalogSchemaSupport(url)
   if (schema !== true) {
     throw new SluiceError('BAD_FLAG', `${origin} is for PostgreSQL only`, {
-      hint: schema?.instead ?? `leave ${origin} out, or name a postgresql:// database`,
+      hint: schema?.instead ?? `remove ${origin}, or name a postgresql:// database`,
     })
   }
   const hash = url.indexOf('#')
@@ -64,8 +64,8 @@ export function urlWithSchema(url: string, { name, from }: SchemaChoice): string
   for (const pair of named) {
     const other = decoded(pair.slice(pair.indexOf('=') + 1))
     if (other === name) continue
-    throw new SluiceError('BAD_FLAG', `two schemas are given: ${origin} says ${name}, the URL says ${other}`, {
-      hint: 'leave one out',
+    throw new SluiceError('BAD_FLAG', `two schemas are given: ${name} with ${origin}, ${other} in the URL`, {
+      hint: 'remove one of the two',
     })
   }
   if (named.length > 0) return url

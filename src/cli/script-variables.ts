@@ -71,5 +71,5 @@ function countOf(env: Env, name: string): number | undefined {
   if (value === undefined) return undefined
   const count = Number(value)
   if (/^\d+$/.test(value) && Number.isSafeInteger(count) && count > 0) return count
-  throw new SluiceError('BAD_FLAG', `${name} takes a whole number from 1 up, not ${value}`)
+  throw new SluiceError('BAD_FLAG', `${name} must be a whole number of at least 1, not ${value}`)
 }

@@ -17,7 +17,7 @@ export function someTableArguments(args: Arguments, defaults: ConfigDefaults): r
   const tables = namedTableArguments(args, defaults)
   if (tables.length > 0) return tables
   throw new SluiceError('BAD_FLAG', 'no table is named', {
-    hint: "add --table NAME, or --table 'public.*' for all that fit; sluice discover URL lists them",
+    hint: "add --table NAME, or --table 'public.*' for all tables that match; sluice discover URL lists them",
   })
 }
 

@@ -117,8 +117,8 @@ export function slicesIn(text: string): SlicesOptions {
   if (first !== undefined && from >= 1 && through >= from) {
     return { unit: (unit ?? 'week') as SliceUnit, numbers: { from, through } }
   }
-  throw new SluiceError('BAD_FLAG', `--slices ${text} names no slices`, {
-    hint: 'write week or month; with numbers 1-6 for the first six weeks of the first period, week:7 for one, month:1-2 for months',
+  throw new SluiceError('BAD_FLAG', `--slices ${text} is not a unit or a range of slices`, {
+    hint: 'write week or month; to copy only some slices of the first period, add their numbers: week:1-6, week:7 or month:1-2',
   })
 }
 
@@ -192,7 +192,7 @@ function single({ as }: Single, { name, least, most }: Option, args: Arguments, 
       const text = givenText(args, name, shown)
       const ms = text === undefined ? undefined : parseDuration(shown, text)
       if (ms === undefined || ms >= (least ?? 0)) return ms
-      throw new SluiceError('BAD_FLAG', `${shown} takes ${leastText(least ?? 0)} or more`)
+      throw new SluiceError('BAD_FLAG', `${shown} must be at least ${leastText(least ?? 0)}, not ${text}`)
     }
     default:
       return givenText(args, name, shown)

@@ -32,7 +32,7 @@ function refusedFeature(name: string): SluiceError {
   if (ELSEWHERE.has(name)) {
     return new SluiceError(
       'TABLE_FEATURE',
-      `table feature '${name}': its commits are in the catalog of another system`,
+      `the commits of the table are in the catalog of another system (table feature '${name}')`,
       {
         reason: 'the log in the file system may be incomplete, and sluice cannot detect that',
         hint: 'read this table through the catalog that owns it',

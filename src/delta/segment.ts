@@ -126,9 +126,13 @@ export function segmentAt(listing: LogListing, version?: number, without: Withou
   if (hole !== null) {
     const oldest = version === undefined || checkpoint !== null ? null : oldestAnswer(listing, without)
     if (oldest !== null && target < oldest) {
-      throw new SluiceError('VERSION_NOT_FOUND', `version ${target} is gone; the log begins at version ${oldest}`, {
-        reason: `${span(hole.from, hole.to)}: log cleanup removes old commits`,
-      })
+      throw new SluiceError(
+        'VERSION_NOT_FOUND',
+        `version ${target} no longer exists; the log begins at version ${oldest}`,
+        {
+          reason: `${span(hole.from, hole.to)}: log cleanup removes old commits`,
+        },
+      )
     }
     throw gapError(listing, checkpoint?.version ?? null, hole)
   }

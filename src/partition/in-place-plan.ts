@@ -77,9 +77,13 @@ export function lastOfPast(current: Period, filled: Period | undefined): Period 
 }
 
 function isOver(last: Period, current: Period): SluiceError {
-  return new SluiceError('BAD_FLAG', `${last.label} has ended: current rows would be after the first partition`, {
-    hint: `give --last ${current.label} or a later period`,
-  })
+  return new SluiceError(
+    'BAD_FLAG',
+    `the first partition cannot end with ${last.label}: this period is over, and the partition must include current rows`,
+    {
+      hint: `give --last ${current.label} or a later period`,
+    },
+  )
 }
 
 /** @throws SluiceError BAD_FLAG if two new tables would have the same name */

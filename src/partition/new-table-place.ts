@@ -81,10 +81,14 @@ export async function newTableThere(
   const name = newTableName(about)
   const there = await rangedAt(target, name, source.signal)
   if (there === null || there.column.name === about.planned.column.name) return there
-  throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is partitioned by ${there.column.name}`, {
-    where: target.label,
-    hint: `name another table with --into, or give --by ${there.column.name}`,
-  })
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `the new table ${tableText(name)} already exists and is partitioned by ${there.column.name}, not by ${about.planned.column.name}`,
+    {
+      where: target.label,
+      hint: `name another table with --into, or give --by ${there.column.name}`,
+    },
+  )
 }
 
 /** Columns by which the rows are copied: the time, so that a range of them is a range of time, and the table's key. */
@@ -181,7 +185,7 @@ export async function rangedAt(store: CopyStore, name: TableName, signal: AbortS
 }
 
 export function notPartitioned(name: TableName, store: CopyStore): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `${tableText(name)} already exists, and is not partitioned`, {
+  return new SluiceError('TABLE_REFUSED', `${tableText(name)} already exists, but is not partitioned`, {
     where: store.label,
     hint: 'name another table with --into',
   })

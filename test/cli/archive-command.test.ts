@@ -137,7 +137,7 @@ describe('archive', () => {
     ['archive run --table t --to mysql://h/d', 'BAD_FLAG --to is neither a folder nor a bucket'],
     [
       'archive run --table t --calendar decade',
-      'BAD_FLAG --calendar takes quarter, month, week, day, year, and not decade',
+      'BAD_FLAG --calendar takes quarter, month, week, day or year, not decade',
     ],
     ['archive run --table t --first-month 13', 'BAD_FLAG --first-month takes 1 to 12 or a name, not 13'],
     ['archive run --table t --first-month ju', 'BAD_FLAG --first-month takes 1 to 12 or a name, not ju'],
@@ -162,7 +162,7 @@ describe('archive', () => {
     ['archive run --table t --oldr-than 8q', 'BAD_FLAG unknown flag --oldr-than (--older-than?)'],
     ['restore --table t', 'BAD_FLAG no partition is named'],
     ['query t', 'BAD_FLAG QUERY is missing'],
-    ['query t select --format xml', 'BAD_FLAG --format takes table, csv, json, and not xml'],
+    ['query t select --format xml', 'BAD_FLAG --format takes table, csv or json, not xml'],
   ])('refuses %s', async (line, expected) => {
     expect(await refused([...line.split(' '), ...from])).toBe(expected)
   })

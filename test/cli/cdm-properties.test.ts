@@ -147,7 +147,7 @@ describe('properties files', () => {
     ['spark.cdm.connect.origin.scb file:///x.zip', /origin\.scb is not supported/],
     ['spark.cdm.feature.extractJson.originColumn c', /extractJson\.originColumn is not supported/],
     ['spark.cdm.filter.java.writetime.min 5', /writetime\.min is not supported/],
-    ['spark.cdm.perfops.numParts many', /numParts takes a whole number/],
+    ['spark.cdm.perfops.numParts many', /numParts must be a whole number/],
     ['spark.cdm.trackRun maybe', /trackRun takes true or false/],
     ['spark.cdm.feature.constantColumns.values 1', /has 1 values for 2 names/],
     ['spark.cdm.schema.origin.column.ttl.automatic false', /ttl\.automatic is false, but/],
@@ -212,7 +212,7 @@ describe('spark-submit', () => {
   })
 
   it('is refused if no command matches the class', async () => {
-    await expect(copyOf('--class', `${CLASS}.GuardrailCheck`)).rejects.toThrow(/no counterpart/)
+    await expect(copyOf('--class', `${CLASS}.GuardrailCheck`)).rejects.toThrow(/sluice has no command for/)
     await expect(copyOf('--class', `${CLASS}.Nothing`)).rejects.toThrow(/is not a program/)
     await expect(copyOf('copy', '--class', `${CLASS}.DiffData`)).rejects.toThrow(/is for diff, and the command is copy/)
   })
@@ -398,7 +398,7 @@ describe('flags of a ring', () => {
 
   it.each([
     [['--partition-min', '5', '--partition-max', '4'], /is above/],
-    [['--partition-min', '1e9'], /takes a whole number/],
+    [['--partition-min', '1e9'], /must be a whole number/],
     [['--coverage', '0'], /from 1 to 100/],
     [['--prev-run-id', '0'], /is not the number of a run/],
     [['--prev-run-id', '5', '--auto-rerun'], /exclude each other/],

@@ -99,7 +99,7 @@ describe('copy', () => {
     [`--from ${FROM} --to ${TO} --tables "a`, 'BAD_FLAG --tables "a is not a list of names'],
     [
       `--from ${FROM} --to ${TO} --table t --workers 65`,
-      'BAD_FLAG --workers takes a whole number from 1 to 64 and not 65',
+      'BAD_FLAG --workers must be a whole number from 1 to 64, not 65',
     ],
     [`--from ${FROM} --to ${TO} --table t --resume --restart`, 'BAD_FLAG --resume and --restart exclude each other'],
     [`--from ${FROM} --to ${TO} --table t --verify none --verify chunk`, 'BAD_FLAG --verify is given 2 times'],
@@ -166,7 +166,7 @@ describe("the script's variables", () => {
     expect(await asked(['copy'], env)).toEqual(scripted)
     expect(await refused(['copy', '--table', 't'], { ...SCRIPT, DATABASE_URL: '' })).toBe('BAD_FLAG no source is given')
     expect(await refused(['copy'], { ...env, CHECKPOINT_SIZE: '1e3' })).toContain(
-      'CHECKPOINT_SIZE takes a whole number',
+      'CHECKPOINT_SIZE must be a whole number',
     )
     expect(await refused(['copy'], { ...env, RESUME_MODE: 'no' })).toContain('RESUME_MODE takes true or false')
     expect(await refused(['copy'], { ...env, DATABASE_URL: 'db' })).toBe('BAD_FLAG DATABASE_URL is not a URL')
@@ -287,7 +287,7 @@ describe('diff, retry-quarantine, discover', () => {
     }
     expect(await asked(['discover', FROM, '--tables', 'a,b.*'])).toMatchObject({ tables: ['a', 'b.*'] })
     expect(await asked(['discover', 's3://bucket/lake'])).toMatchObject({ kind: 'discover' })
-    expect(await refused(['discover', '.', '--tables', 'a'])).toBe('BAD_FLAG --tables is for databases')
+    expect(await refused(['discover', '.', '--tables', 'a'])).toBe('BAD_FLAG --tables requires the URL of a database')
   })
 })
 

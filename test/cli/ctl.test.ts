@@ -56,9 +56,9 @@ describe('settings', () => {
     else expect(controlRequest(words)).toEqual(expected)
   })
   it.each([
-    ['workers=0', 'workers takes a whole number from 1 to 64, not 0'],
-    ['workers=', 'workers takes a whole number from 1 to 64, not '],
-    ['rate=fast', 'rate takes a whole number from 1 up, not fast'],
+    ['workers=0', 'workers must be a whole number from 1 to 64, not 0'],
+    ['workers=', 'workers must be a whole number from 1 to 64, not '],
+    ['rate=fast', 'rate must be a whole number of at least 1, not fast'],
     ['worker=3', 'worker is not a setting (workers?)'],
     ['stopp', 'stopp is not a setting (stop?)'],
     ['skip', 'skip needs a table: skip TABLE'],

@@ -36,7 +36,7 @@ describe('sync', () => {
     ],
     ['sync', 'BAD_FLAG no table to sync is named'],
     ['sync a --all', 'BAD_FLAG TABLE and --all exclude each other'],
-    ['sync --all --interval 10ms', 'BAD_FLAG --interval takes 1.0 s or more'],
+    ['sync --all --interval 10ms', 'BAD_FLAG --interval must be at least 1.0 s, not 10ms'],
   ])('%s', async (line, expected) => {
     expect(await asked(line)).toEqual(expected)
   })
@@ -45,7 +45,7 @@ describe('sync', () => {
 describe('partition ensure', () => {
   it('names the smallest lock timeout in milliseconds', async () => {
     const line = 'partition ensure --from postgresql://db/shop --table t --ahead 1 --lock-timeout 0ms'
-    expect(await asked(line)).toBe('BAD_FLAG --lock-timeout takes 1.00 ms or more')
+    expect(await asked(line)).toBe('BAD_FLAG --lock-timeout must be at least 1.00 ms, not 0ms')
   })
 })
 
@@ -75,7 +75,7 @@ describe('prune', () => {
     ['prune --all --older-than 30d -n', { ...base, tables: [], keep: { forMs: 2_592_000_000 }, dryRun: true }],
     ['prune --keep-versions 3', 'BAD_FLAG no table to prune is named'],
     ['prune t', 'BAD_FLAG the versions to remove are not given'],
-    ['prune t --keep-versions 0', 'BAD_FLAG --keep-versions takes a whole number from 1 up and not 0'],
+    ['prune t --keep-versions 0', 'BAD_FLAG --keep-versions must be a whole number of at least 1, not 0'],
     ['prune t --keep-versions 3 --older-than 1d', 'BAD_FLAG --keep-versions and --older-than exclude each other'],
   ])('%s', async (line, expected) => {
     expect(await asked(line)).toEqual(expected)

@@ -105,11 +105,11 @@ it('a name is accepted as a place of archives; any other word is a folder', asyn
 it('an unknown name is refused, and the error lists the known names without a URL', async () => {
   for (const words of ['copy --from prdo --to copy --table t', 'archive list --from prdo']) {
     expect(await refusal(words)).toBe(
-      'BAD_FLAG --from is neither a URL nor the name of a store: prdo (prod?): the config file names prod, copy, lake, cold, shelf',
+      'BAD_FLAG --from is neither a URL nor the name of a store: prdo (prod?): the stores of the config file are prod, copy, lake, cold, shelf',
     )
   }
   expect(await refusal('runs --database-url laek')).toBe(
-    'BAD_FLAG --database-url is neither a URL nor the name of a store: laek (lake?): the config file names prod, copy, lake, cold, shelf',
+    'BAD_FLAG --database-url is neither a URL nor the name of a store: laek (lake?): the stores of the config file are prod, copy, lake, cold, shelf',
   )
 })
 

@@ -69,7 +69,7 @@ describe('--schema', () => {
       expect(error.hint).toContain(hint)
     }
     const two = await refused(['runs', '--database-url', `${PG}?schema=a%62`, '--schema', 'x'])
-    expect(two).toMatchObject({ code: 'BAD_FLAG', message: 'two schemas are given: --schema says x, the URL says ab' })
+    expect(two).toMatchObject({ code: 'BAD_FLAG', message: 'two schemas are given: x with --schema, ab in the URL' })
     expect(await catalogOf(['runs', '--database-url', `${PG}?schema=a%62`, '--schema', 'ab'])).toBe(`${PG}?schema=a%62`)
     expect(await refused(['runs', '--database-url', PG, '--schema', ''])).toMatchObject({
       message: '--schema is empty',

@@ -73,7 +73,7 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
     )
     expect((await perform({ ...restore, into: 'taken' })).finished.error).toMatchObject({
       code: 'TARGET_NOT_EMPTY',
-      message: expect.stringMatching(/^a key of the restored rows is taken in \S*taken: A1$/),
+      message: expect.stringMatching(/^a key of the restored rows already exists in \S*taken: A1$/),
     })
     // A row that arrives late under such a key becomes a further part, and a query counts both rows.
     await place.sql(`INSERT INTO ${table} VALUES ('B1', '2020-02-04 00:00:00', 'late')`)

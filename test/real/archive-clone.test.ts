@@ -763,7 +763,7 @@ test(
     expect(await counted(of(made, place).query)).toBe(all)
     await place.sql(`UPDATE carl.migration_archives SET table_name = '${TABLE}'`)
     expect(await counted(of(made, place).query)).toMatch(
-      /^ARCHIVE_CONFLICT: two ledgers of archives name public.bookings: .*anna.* and .*carl/,
+      /^ARCHIVE_CONFLICT: two archive ledgers record archives of public.bookings: .*anna.* and .*carl/,
     )
     // A ledger of a role that may not archive the table is ignored.
     await login(
@@ -940,7 +940,7 @@ test.for(['sqlite', 'postgresql'] as const)(
     const asks = { ...erase, ledgers: [prod.url] }
     for (const operation of [asks, { ...asks, dryRun: true }]) {
       const { error } = (await perform(operation)).finished
-      expect(error?.message).toMatch(/ stays: the ledger .* says DROPPED of 2020-Q[12]: /)
+      expect(error?.message).toMatch(/ cannot be destroyed: the ledger .* says DROPPED of 2020-Q[12]: /)
       expect(error?.hint).toMatch(
         /^sluice restore --from \S+ --table \S+ --partition 2020-Q[12], then run the same command again$/,
       )

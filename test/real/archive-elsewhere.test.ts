@@ -135,7 +135,7 @@ describe.each([
     // Keys that the target has already, with the same values and with others.
     const taken = await perform(restoreTo({ into: 'a_part', where: 'id BETWEEN 5 AND 9' }))
     expect(taken.finished).toMatchObject({ error: { code: 'TARGET_NOT_EMPTY' } })
-    expect(taken.finished.error?.message).toContain('2 keys of the restored rows are taken')
+    expect(taken.finished.error?.message).toContain('2 keys of the restored rows already exist')
     expect(taken.finished.error?.message).not.toContain('BETWEEN')
     await place.sql("UPDATE a_part SET note = 'mine' WHERE id = 7")
     const changed = await perform(restoreTo({ into: 'a_part', where: 'id = 7' }))
@@ -171,7 +171,7 @@ describe.each([
     expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '0', there: '5500' } })
     expect(await place.rows('SELECT count(*), count(DISTINCT note) FROM halves')).toEqual([['11000', '11000']])
     await place.sql('DELETE FROM halves WHERE id > 6000')
-    expect((await perform(rest)).finished.error?.message).toContain('500 keys of the restored rows are taken')
+    expect((await perform(rest)).finished.error?.message).toContain('500 keys of the restored rows already exist')
   })
 
   test.skipIf(why !== '')(`a table without a key takes rows only if it is empty${why}`, async () => {

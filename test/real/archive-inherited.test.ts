@@ -26,7 +26,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       const { finished } = await perform({ ...run, dryRun } as Operation)
       expect(finished.error).toMatchObject({
         code: 'TABLE_REFUSED',
-        message: `public.grandchild, public.heir inherit from public.${TABLE}`,
+        message: `public.${TABLE} cannot be archived: public.grandchild, public.heir inherit from it`,
       })
     }
     await place.sql(`ALTER TABLE heir NO INHERIT ${TABLE}`)
@@ -118,7 +118,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     ).toMatchObject({ exitCode: 0 })
     expect((await perform(own)).finished.error).toMatchObject({
       code: 'TABLE_REFUSED',
-      message: `public.${TABLE}_1 is a partition of public.${TABLE}, which has an archive`,
+      message: `public.${TABLE}_1 cannot have its own archive: it is a partition of public.${TABLE}, which has an archive`,
     })
   })
 

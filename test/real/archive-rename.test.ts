@@ -484,7 +484,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, which has no OIDs for tables', 
       await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN v`, renamed('w', 'v'))
       const doubted = {
         code: 'PLAN_CHANGED',
-        message: expect.stringMatching(/: w is gone, and v may be w under another name$/),
+        message: expect.stringMatching(/: w is missing, and v may be w under another name$/),
         hint: expect.stringMatching(/--dropped w .*rename v to w.*--dropped v.*--renamed w=v/),
       }
       for (const sql of ['sum(v)', 'sum(w)', '*', 'count(*) FILTER (v = 1)'])
@@ -840,7 +840,7 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that was renamed before
       const refused = await perform(restore)
       expect(refused.finished.error).toMatchObject({
         code: 'TABLE_REFUSED',
-        message: `the name t.${TABLE}_0 is taken by another table, view, index or type`,
+        message: `the name t.${TABLE}_0 is already used by another table, view, index or type`,
       })
       // This is found before rows are restored.
       expect(refused.events.filter((event) => event.type === 'archive.progress')).toEqual([])

@@ -169,15 +169,18 @@ it('options for periods are refused', { timeout: 120_000 }, async () => {
   for (const [words, reported] of refused) expect(await sluice('archive', ...words), words.join(' ')).toMatch(reported)
   expect(await sluice('archive', 'run', ...orderly, '--partition', 'eu', '--grace', '0s')).toMatch(/^0 .*eu/s)
   const known: typeof refused = [
-    [['plan', '--table', ORDERS, '--calendar', 'month'], /^5 .*has another cut: values of region.*leave --calendar/s],
-    [['plan', '--table', ORDERS, '--by', 'note'], /^5 .*has another cut: values of region.*leave --by out/s],
+    [
+      ['plan', '--table', ORDERS, '--calendar', 'month'],
+      /^5 .*has another partitioning: values of region.*remove --calendar/s,
+    ],
+    [['plan', '--table', ORDERS, '--by', 'note'], /^5 .*has another partitioning: values of region.*remove --by,/s],
     [
       ['plan', '--table', ORDERS, '--by-value', 'note'],
-      /^5 .*has another column of values: region.*leave --by-value out/s,
+      /^5 .*has another column of values: region.*remove --by-value/s,
     ],
     [
       ['expire', '--table', ORDERS, '--older-than', '10y', '--retention', '30d', '--dry-run'],
-      /^2 .*partitioned by values of region, and values have no age.*sluice archive erase/s,
+      /^2 .*they are values of region, and values have no age.*sluice archive erase/s,
     ],
     [['hold', '--table', ORDERS, '--partition', 'asia', '--reason', 'x'], /^\d .*has no partition asia/s],
   ]
@@ -186,7 +189,7 @@ it('options for periods are refused', { timeout: 120_000 }, async () => {
   const visits = ['--table', 'visits', '--to', join(folder.path, randomBytes(4).toString('hex'))]
   expect(await sluice('archive', 'run', ...visits, '--by', 'at', '--older-than', '4q')).toMatch(/^0 /)
   expect(await sluice('archive', 'plan', '--table', 'visits', '--by-value', 'page')).toMatch(
-    /^5 .*has another cut: periods of at.*leave --by-value out/s,
+    /^5 .*has another partitioning: periods of at.*remove --by-value/s,
   )
   // A name of any column of the listing, and a value as users write it.
   const list = await sluice('archive', 'list', '--table', ORDERS)

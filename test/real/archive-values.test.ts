@@ -78,7 +78,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     await done(verify)
     const { byValue: column, ...others } = run as Extract<Operation, { kind: 'archive' }>
     expect(await refusal({ ...others, by: column ?? '' })).toMatch(
-      /^PLAN_CHANGED: .* another cut: values of region \(leave --by out/,
+      /^PLAN_CHANGED: .* another partitioning: values of region \(remove --by,/,
     )
     // Archive location and --by-value come from the ledger now.
     const { byValue: _, to: __, ...rest } = drop as Extract<Operation, { kind: 'archive' }>

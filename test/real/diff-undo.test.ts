@@ -48,7 +48,7 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)('%s', (syste
     expect(partly.finished).toMatchObject({
       exitCode: 1,
       totals: { undone: '2', changed: '1' },
-      error: { code: 'DIFFERENCES', message: 'one row was changed after the repair, and not restored' },
+      error: { code: 'DIFFERENCES', message: 'one row was changed after the repair, so sluice did not restore it' },
     })
     expect(await target.rows('SELECT COUNT(*) FROM t WHERE a = 2')).toEqual([['1']])
   })

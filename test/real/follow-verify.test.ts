@@ -75,7 +75,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     const drop = `SELECT pg_drop_replication_slot('${NAME}')`
     await sql.run(drop)
     expect(await halted()).toEqual([
-      `SLOT_LOST public.plain,public.parts,public.other: replication slot ${NAME} is gone`,
+      `SLOT_LOST public.plain,public.parts,public.other: replication slot ${NAME} no longer exists`,
     ])
     // Nothing but what slots write themselves was written meanwhile.
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)

@@ -89,7 +89,8 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
       for (const [code, ...args] of commands) {
         const ran = sluice(...args)
         expect([args[0], ran.code], ran.said).toEqual([args[0], code])
-        if (code !== 0) expect(ran.said).toContain('a connection pooler gives out another session for each transaction')
+        if (code !== 0)
+          expect(ran.said).toContain('the connection pooler uses a different server session for each transaction')
         expect([args[0], ...(await left(pooler, database, size))]).toEqual([args[0], ...before])
         await application.query('INSERT INTO orders VALUES ($1, now())', [++id])
       }

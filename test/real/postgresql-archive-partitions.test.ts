@@ -545,7 +545,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         parts.recreate({ ...request, partition: { schema: 'public', name: 'bookings_m2' } }, pieces(csv)),
       ).rejects.toMatchObject({
         code: 'TABLE_REFUSED',
-        message: 'the name public.bookings_m2 is taken by another table, view, index or type',
+        message: 'the name public.bookings_m2 is already used by another table, view, index or type',
       })
       expect(
         await parts.recreate(

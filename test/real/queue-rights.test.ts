@@ -87,7 +87,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
       expect([code, err]).toEqual([2, expect.stringContaining('exclude each other')])
     }
     const file = await grants('sqlite:///queue.db', 'worker', 'queue_worker')
-    expect([file.code, file.err]).toEqual([6, expect.stringContaining('cannot hold a queue')])
+    expect([file.code, file.err]).toEqual([6, expect.stringContaining('cannot be used for a queue of workers')])
   })
 
   test('the printed grants are enough to work, and to read without changing anything', async () => {

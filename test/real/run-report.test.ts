@@ -150,7 +150,7 @@ test('of a second comparison has only what that has written, and its own duratio
 
 test('of an unknown run names the places that were searched', async () => {
   const { finished } = await perform(asked('12345', { to: to.url }))
-  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was read has run 12345' })
+  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'run 12345 was not found' })
   expect(finished.error?.reason).toContain('the ledger of')
   expect(finished.error?.hint).toContain('sluice runs --distributed')
   expect((await perform(asked('9'.repeat(19)))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
@@ -269,7 +269,7 @@ describe.each([...MISSING.keys()])('a ledger of %s', (system) => {
     }
     // A run that is not in this ledger is unknown.
     const none = await perform(asked('17', { to: target.url }), undefined)
-    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was read has run 17' })
+    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'run 17 was not found' })
   })
 })
 

@@ -153,7 +153,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(await copy.schedules.want('coming')).toBe(false)
     const listed = await stage.sluice('schedule', 'list', '--connect', stage.urlOf(stage.queue, 'staging'))
     expect(of(listed.events, 'schedule')).toMatchObject([
-      { state: 'paused', error: expect.stringMatching(/MISSING_CONFIRM.*another database.*schedule resume coming/s) },
+      { state: 'paused', error: expect.stringMatching(/MISSING_CONFIRM.*in this database.*schedule resume coming/s) },
     ])
     await expect(changeSchedule(copy, 'coming', 'run-now')).rejects.toMatchObject({ code: 'MISSING_CONFIRM' })
     await changeSchedule(copy, 'coming', 'resume')

@@ -294,7 +294,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     ).toEqual([`partition public.ne'w is new`])
     await expect(changes(detach)).rejects.toMatchObject({
       code: 'NOT_SWITCHABLE',
-      message: `partition public.${part} of public.${TWIN} is gone`,
+      message: `partition public.${part} no longer belongs to public.${TWIN}`,
     })
     await sql.run(attach)
     await expect(changes(`DROP TABLE "ne'w"`)).rejects.toMatchObject({

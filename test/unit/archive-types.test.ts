@@ -50,7 +50,7 @@ describe('types', () => {
 
   it('without a rule are refused, unless they are stored as text', () => {
     const any = [column('x', { kind: 'native', name: 'any' }, { native: '' })]
-    expect(() => stored(any)).toThrow(/things\.x is a column without a type/)
+    expect(() => stored(any)).toThrow(/things\.x: it is a column without a type/)
     expect(stored(any, { asText: ['x'] }).columns[0]?.stored).toBe('string')
     expect(() => stored([])).toThrow(/no columns/)
     expect(() => stored([column('x', { kind: 'bool' })], { asText: ['y'] })).toThrow(/no column y/)

@@ -111,8 +111,8 @@ describe('segments', () => {
     ['p10 c11-20 p30', 25, 'LOG_GAP commits 21 to 25 are missing between commit 20 and checkpoint 30'],
     ['c0-5', 6, 'VERSION_NOT_FOUND version 6 does not exist; the newest is 5'],
     ['c0-5', -1, 'VERSION_NOT_FOUND version -1 does not exist; the newest is 5'],
-    ['c8-12 p10', 5, 'VERSION_NOT_FOUND version 5 is gone; the log begins at version 10'],
-    ['c8-12 p10', 9, 'VERSION_NOT_FOUND version 9 is gone; the log begins at version 10'],
+    ['c8-12 p10', 5, 'VERSION_NOT_FOUND version 5 no longer exists; the log begins at version 10'],
+    ['c8-12 p10', 9, 'VERSION_NOT_FOUND version 9 no longer exists; the log begins at version 10'],
   ])('%s at %s fails', async (text, version, expected) => {
     expect(await failure(segment(text, version))).toBe(expected)
   })

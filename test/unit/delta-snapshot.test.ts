@@ -178,7 +178,7 @@ describe('state', () => {
     [
       { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['catalogManaged'] },
       'TABLE_FEATURE',
-      /'catalogManaged': its commits are in the catalog of another system/,
+      /commits of the table are in the catalog of another system \(table feature 'catalogManaged'\)/,
     ],
     [
       { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: [], writerFeatures: ['catalogOwned-preview'] },

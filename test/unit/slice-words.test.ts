@@ -17,7 +17,7 @@ describe('--slices', () => {
   test.each(['', '0', '0-3', '6-1', 'quarter', 'week:', 'week:1,2', '1-', '-3', '1-99999', 'month-1'])(
     'refuses %j',
     (text) => {
-      expect(() => slicesIn(text)).toThrow('names no slices')
+      expect(() => slicesIn(text)).toThrow('is not a unit or a range of slices')
     },
   )
 })

@@ -37,7 +37,7 @@ export async function askInto(
 ): Promise<void> {
   const text = sql.replace(END, '')
   if (text.trim() === '')
-    throw new SluiceError('BAD_QUERY', 'there is no statement', { hint: 'type a statement first' })
+    throw new SluiceError('BAD_QUERY', 'no statement was entered', { hint: 'type a statement first' })
   if (place.kind === 'archive') return await askArchive(place, text, explain, sink, signal)
   const ask = async (database: SqlDatabase): Promise<void> => {
     const asked = explain && !EXPLAINS.test(text) ? `${database.explains} ${text}` : text
@@ -85,8 +85,8 @@ async function askArchive(
 ): Promise<void> {
   if (explain) {
     throw new SluiceError('BAD_QUERY', 'a query over a table and its archive cannot be explained', {
-      reason: 'its rows are in two systems; the answer shows which parts were read',
-      hint: 'run it, or explain it over the database alone',
+      reason: 'the rows of this query are in two systems: the database and the archive',
+      hint: 'run the query: its answer shows which parts were read; or explain it in the database alone',
     })
   }
   await using store = await openSourceStore(url)

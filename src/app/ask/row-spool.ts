@@ -213,7 +213,10 @@ async function writeAll(file: FileHandle, bytes: Buffer, position: number): Prom
 async function readAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let at = 0; at < bytes.byteLength;) {
     const { bytesRead } = await file.read(bytes, at, bytes.byteLength - at, position + at)
-    if (bytesRead === 0) throw new SluiceError('INTERNAL', 'the file of an answer has fewer rows than the answer')
+    if (bytesRead === 0)
+      throw new SluiceError('INTERNAL', 'the temporary file with the rows of the answer ends too early', {
+        hint: 'run the statement again',
+      })
     at += bytesRead
   }
 }

@@ -73,7 +73,7 @@ export class RunningAnswer implements AsyncDisposable {
     const saving = this.#busy.then(async () => {
       const [spool, columns] = [this.#spool, this.#columns]
       if (this.#done?.whole !== true || spool === null || columns === null) {
-        throw new SluiceError('BAD_QUERY', 'the answer is not complete, and an incomplete answer is not saved', {
+        throw new SluiceError('BAD_QUERY', 'the answer cannot be saved: it is not complete', {
           hint: this.#done === null ? 'wait until the statement has ended' : 'run the statement again',
         })
       }

@@ -70,7 +70,7 @@ export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSi
     await (await open(temporaryFile, 'wx', 0o644)).close()
     const counted = await written(rows, options.format, temporaryFile, signal)
     if (counted !== rows.spool.rows) {
-      throw new SluiceError('INTERNAL', `the file holds ${counted} rows, the answer ${rows.spool.rows}`, {
+      throw new SluiceError('INTERNAL', `the saved file has ${counted} rows, but the answer has ${rows.spool.rows}`, {
         where: path,
       })
     }
@@ -100,7 +100,7 @@ async function written(rows: Rows, format: SaveFormat, path: string, signal: Abo
   if (format === 'parquet') {
     const columns = uniqueNames(rows.columns).map((name, i) => ({ name, type: rows.spool.facts[i]?.type ?? 'text' }))
     refuseBytesAmongOthers(rows)
-    if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns cannot be a Parquet file')
+    if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns cannot be saved as Parquet')
     return await writeAnswer({ path, columns, csv: wire(rows.spool), signal })
   }
   const file = await open(path, 'r+')
@@ -125,7 +125,7 @@ function refuseBytesAmongOthers({ columns, spool }: Rows): void {
     'LOSSY_TYPE',
     `Parquet has no type for columns with both bytes and other values: ${names.join(', ')}`,
     {
-      hint: `make them one type in the query, as with hex(${first}) or CAST(${first} AS BLOB), or save as .csv or .jsonl, where bytes are \\x and digits`,
+      hint: `convert each of them to one type in the query, such as hex(${first}) or CAST(${first} AS BLOB); or save as .csv or .jsonl, which write bytes as \\x and hexadecimal digits`,
     },
   )
 }

@@ -34,7 +34,7 @@ export class Examination implements Checks {
     const timeUp = new Promise<Verdict>((resolve) => {
       timer = setTimeout(() => {
         isLate = true
-        late.abort(new SluiceError('ABORTED', `not done within ${seconds} s`))
+        late.abort(new SluiceError('ABORTED', `the check did not end within ${seconds} s`))
         resolve(fail(`no answer within ${seconds} s`, { hint: 'find what blocks it: a firewall, a lock, a disk' }))
       }, this.#limitMs)
     })

@@ -74,12 +74,8 @@ export async function writtenFile(
 async function refuseOneHost(operation: Operation): Promise<void> {
   const file = await writtenFile(operation)
   if (file === null) return
-  throw new SluiceError(
-    'BAD_FLAG',
-    `${file.label} is a file of this machine, and cannot be written from several machines`,
-    {
-      reason: `${file.title} has one writer`,
-      hint: 'name a server, or remove --distributed',
-    },
-  )
+  throw new SluiceError('BAD_FLAG', `several machines cannot write to ${file.label}: it is a file of this machine`, {
+    reason: `${file.title} has one writer`,
+    hint: 'name a database on a server, or remove --distributed',
+  })
 }

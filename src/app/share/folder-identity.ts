@@ -81,6 +81,7 @@ function newMark(folder: string, warn: (message: string) => void): string | null
     }
     throw new SluiceError('TARGET_IO', 'sluice cannot write the marker file that workers compare', {
       where: `${file}: ${error.message}`,
+      hint: 'make sure that files can be created in this folder, then run the same command again',
       cause: error,
     })
   }

@@ -26,8 +26,8 @@ export async function openQueueRights(url: string): Promise<QueueRights> {
 }
 
 function noQueueIn(url: string): SluiceError {
-  return new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} cannot hold a queue`, {
-    hint: `a queue of workers is in ${titlesOf((system) => system.queue !== undefined)}, such as postgresql://user@host/database`,
+  return new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} cannot be used for a queue of workers`, {
+    hint: `name a database of ${titlesOf((system) => system.queue !== undefined)}, such as postgresql://user@host/database`,
   })
 }
 

@@ -27,9 +27,13 @@ export function sharingOf(operation: Operation): Sharing {
     })
   }
   if (isPlanOnly(operation)) {
-    throw new SluiceError('BAD_FLAG', '--dry-run makes its plan on this machine, not by workers', {
-      hint: 'remove --distributed or --dry-run',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      '--dry-run and --distributed cannot be combined: the plan is made on this machine',
+      {
+        hint: 'remove one of the two',
+      },
+    )
   }
   const fields = new Map<string, unknown>(Object.entries(operation))
   const isOn = (field: string): boolean => ![undefined, false].includes(fields.get(field) as undefined)
@@ -71,16 +75,13 @@ export function namedStores(operation: Operation, known: readonly NamedUrl[]): r
   return [...new Set(urlsOf(operation))].map((url) => {
     const found = known.find((store) => store.url === url)
     if (found !== undefined) return found
-    throw new SluiceError(
-      'BAD_FLAG',
-      `${redactUrl(url)} is not a store of the config file, and a queue holds names of stores only`,
-      {
-        hint:
-          known.length === 0
-            ? 'add it to stores: in sluice.yaml, here and where workers run, and give that name'
-            : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
-      },
-    )
+    throw new SluiceError('BAD_FLAG', `${redactUrl(url)} is not a store of the config file`, {
+      reason: 'a queue records only names of stores, not URLs',
+      hint:
+        known.length === 0
+          ? 'add it to stores: in sluice.yaml, here and where workers run, and give that name'
+          : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
+    })
   })
 }
 

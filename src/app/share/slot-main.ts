@@ -46,7 +46,7 @@ const order = await new Promise<SlotOrder>((resolve) => {
   })
 })
 // Without the worker there are no heartbeats, so another worker may soon get the task.
-process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this task is gone')))
+process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this task has ended')))
 // A terminal sends signals to all of its programs: ignore them, because the worker decides what to do.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 

@@ -41,7 +41,7 @@ export async function checkTableFolders(operation: unknown, known: readonly Name
   if (folders.length === 0 || folders.some((folder) => !isFolderName(folder) || existsSync(folder))) return
   const message = `${hostname()} has none of the folders of its tables: ${firstOf(folders, MOST_NAMED)}`
   throw new SluiceError('NO_SUCH_PATH', message, {
-    reason: 'folders belong to one machine, and the catalog names these',
-    hint: 'start a worker on the machine that has them; sluice rollback TABLE --forget takes out a table whose folder is gone',
+    reason: 'the catalog records the tables in these folders, and a folder exists on one machine only',
+    hint: 'start a worker on the machine that has them; sluice rollback TABLE --forget removes a table from the catalog if its folder no longer exists',
   })
 }

@@ -70,13 +70,9 @@ export function wholeOptions(
 ): readonly TableRequest[] {
   if (tables.length === 0) return []
   if (known === null) {
-    throw new SluiceError(
-      'BAD_FLAG',
-      'the queue was made by an older program, whose workers cannot steer single tables',
-      {
-        hint: 'the first worker, or run, of this version upgrades it; pause, resume and stop apply to the whole run',
-      },
-    )
+    throw new SluiceError('BAD_FLAG', 'single tables cannot be steered: an older program created the queue', {
+      hint: 'start a worker of this version, which upgrades the queue; pause, resume and stop apply to the whole run',
+    })
   }
   const whole = tables.map((options) => ({ ...options, table: meant(options, runId, operation, known) }))
   return [...holds.flatMap((hold) => renamed(hold, known)), ...whole]

@@ -92,12 +92,16 @@ function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName)
   if (can.ledgerPerSchema !== true || schema === null || into.schema === undefined) return
   const letters = can.folds?.tables ?? 'exact'
   if (foldedText(into.schema, letters) === foldedText(schema, letters)) return
-  throw new SluiceError('BAD_FLAG', `${tableText(into)} is a table of another database than ${schema}`, {
-    where: label,
-    reason:
-      'only the ledgers of that database show whether it is the source, or a table that other programs write into',
-    hint: `nothing was changed; give that database with --into-url, and ${into.name} alone with --into`,
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `rows cannot be restored into ${tableText(into)}: it is not in the database ${schema} of the URL`,
+    {
+      where: label,
+      reason:
+        'only the ledgers in its own database show whether the table is the source, or a table that other programs write into',
+      hint: `nothing was changed; give the database of the table with --into-url, and ${into.name} alone with --into`,
+    },
+  )
 }
 
 /** Kinds of objects that can have the name of the target table but are not tables. */
@@ -118,11 +122,15 @@ async function refuseOther(store: CopyStore, name: TableName, signal: AbortSigna
 }
 
 function sameArchive(table: TableName, { label }: CopyStore): SluiceError {
-  return new SluiceError('BAD_FLAG', `${tableText(table)} of that database has the same archive`, {
-    where: label,
-    reason: 'that database is a copy of the archived one, and its queries would count the rows twice',
-    hint: 'name another table with --into',
-  })
+  return new SluiceError(
+    'BAD_FLAG',
+    `rows cannot be restored into ${tableText(table)} of that database: it has the same archive`,
+    {
+      where: label,
+      reason: 'that database is a copy of the archived one: its queries would count these rows twice',
+      hint: 'name another table with --into',
+    },
+  )
 }
 
 async function refuseSource(
@@ -133,8 +141,8 @@ async function refuseSource(
   const asked = tableText(into)
   const restore = `sluice restore --table ${shellQuote(name)} --partition LABEL`
   if (asked === tableText(table.table)) {
-    throw new SluiceError('BAD_FLAG', `${name} is the table from which these rows were archived`, {
-      hint: `to restore them into it, leave --into out: ${restore}`,
+    throw new SluiceError('BAD_FLAG', `--into names the archived table itself: ${name}`, {
+      hint: `to restore rows into this table, remove --into: ${restore}`,
     })
   }
   const natives = store.offers.partitions
@@ -148,14 +156,22 @@ async function refuseSource(
   const left = tables.map((native) => natives.detachedName(native.table, native.identity))
   const isAmong = (all: readonly TableName[]): boolean => all.some((one) => tableText(one) === asked)
   if (isAmong(kin.above)) {
-    throw new SluiceError('BAD_FLAG', `${name} is a partition of ${asked}, or inherits from it`, {
-      reason: 'rows restored into it would be counted as rows of the source',
-      hint: 'name another table; nothing was changed',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `rows cannot be restored into ${asked}: ${name} is a partition of it, or inherits from it`,
+      {
+        reason: 'rows restored into it would be counted as rows of the source',
+        hint: 'name another table with --into; nothing was changed',
+      },
+    )
   }
   if (!isAmong([...kin.below, ...left])) return
-  throw new SluiceError('BAD_FLAG', `${asked} is a partition of ${name}, or inherits from it`, {
-    reason: 'rows restored into it would be counted beside the archived ones, or would prevent their restore',
-    hint: `name another table; or restore the partition: ${restore}`,
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `rows cannot be restored into ${asked}: it is a partition of ${name}, or inherits from it`,
+    {
+      reason: 'rows restored into it would be counted beside the archived ones, or would prevent their restore',
+      hint: `name another table; or restore the partition: ${restore}`,
+    },
+  )
 }

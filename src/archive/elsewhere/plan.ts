@@ -76,10 +76,10 @@ export async function refuseOtherMeaning(
       if (other === null) continue
       throw new SluiceError(
         'TABLE_REFUSED',
-        `${label} cannot be restored into ${tableText(table.table)}: in ${name}, ${other}`,
+        `${label} cannot be restored into ${tableText(table.table)}, because column ${name} would change the meaning of archived values: ${other}`,
         {
           where: to.label,
-          reason: 'the column would change the archived texts; no row was written',
+          reason: 'the type of the column differs from the archived one; no row was written',
           hint: `create a table with a text column for ${name}, and name it with --into`,
         },
       )

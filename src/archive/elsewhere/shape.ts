@@ -72,11 +72,15 @@ function twoColumns(
   both: readonly { readonly file: StoredColumn; readonly of: string }[],
 ): SluiceError {
   const what = both.map(({ file, of }) => `${file.column.native} in ${of}`).join(', ')
-  return new SluiceError('TABLE_REFUSED', `${name} of ${table} is ${what}`, {
-    where: table,
-    reason: 'one column of a table cannot hold both types unchanged',
-    hint: 'restore these partitions into separate tables, with one command each',
-  })
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `these partitions of ${table} cannot be restored together: column ${name} is ${what}`,
+    {
+      where: table,
+      reason: 'one column of a table cannot hold both types unchanged',
+      hint: 'restore these partitions into separate tables, with one command each',
+    },
+  )
 }
 
 /**

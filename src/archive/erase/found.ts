@@ -100,12 +100,10 @@ export function fileTest(
     if (earlier !== undefined && column !== undefined && isCarried(earlier.as, column.as)) return earlier.name
     throw new SluiceError(
       'UNSUPPORTED_TYPE',
-      earlier === undefined
-        ? `files of ${label} of ${name} were written before the column ${tested} existed`
-        : `column ${tested} had the type ${earlier.column.native} when ${label} of ${name} was archived`,
+      `the condition on column ${tested} cannot be tested in the files of ${label} of ${name}`,
       {
         where: `${name}, ${label}`,
-        reason: 'the condition cannot be tested in these files; nothing was changed',
+        reason: `${earlier === undefined ? 'they were written before the column existed' : `the column had the type ${earlier.column.native} when they were written`}; nothing was changed`,
         hint: 'use other columns in the condition, or restore the partition first',
       },
     )

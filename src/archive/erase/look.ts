@@ -180,9 +180,9 @@ export function heldError(
   const [first] = held
   if (first === undefined) return null
   const named = held.map(({ partition }) => `${partition.label} (${partition.held ?? ''})`).join(', ')
-  return new SluiceError('PARTITION_HELD', `partitions of ${name} contain rows to erase, and are held: ${named}`, {
+  return new SluiceError('PARTITION_HELD', `rows of ${name} cannot be erased: they are in held partitions: ${named}`, {
     where: name,
-    reason: 'a held partition cannot be erased, and a partial erasure is not allowed: nothing was changed',
+    reason: 'rows of a held partition cannot be erased, and a partial erasure is not allowed: nothing was changed',
     hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} ends the hold`,
   })
 }
@@ -193,12 +193,16 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
   const [first] = held
   if (first === undefined) return null
   const named = held.map((one) => `${one.label} (${one.held ?? ''})`).join(', ')
-  return new SluiceError('PARTITION_HELD', `files of expired partitions of ${name} are held: ${named}`, {
-    where: name,
-    reason:
-      'an erasure deletes files that only older versions of the archive name, and the held files are among them; nothing was changed',
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} ends the hold`,
-  })
+  return new SluiceError(
+    'PARTITION_HELD',
+    `rows of ${name} cannot be erased: files of expired partitions are held: ${named}`,
+    {
+      where: name,
+      reason:
+        'an erasure deletes files that only older versions of the archive name, and the held files are among them; nothing was changed',
+      hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} ends the hold`,
+    },
+  )
 }
 
 /** Error: a partition between two states cannot be erased reliably. */

@@ -181,10 +181,10 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
 }
 
 function notInspected(name: string, path: string): SluiceError {
-  return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, and the ledger does not`, {
+  return new SluiceError('ARCHIVE_CONFLICT', `${path} is in the log of ${name}, but not in the ledger`, {
     where: name,
     reason: 'the rows to erase were not searched in that file, so no erasure is reported',
-    hint: 'sluice archive verify lists other faults',
+    hint: 'find the program that added it, then run the same command again; sluice archive verify lists other faults',
   })
 }
 

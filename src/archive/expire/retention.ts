@@ -23,7 +23,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
       `--retention is shorter than the recorded retention of ${tableText(table)}, ${retentionInWords(retentionMs)}`,
       {
         reason: 'expired partitions can be restored during the recorded retention',
-        hint: 'leave --retention out, or give a longer one',
+        hint: 'remove --retention, or give a longer one',
       },
     )
   }

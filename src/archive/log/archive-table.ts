@@ -331,7 +331,7 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   #taken(): SluiceError {
-    return new SluiceError('ARCHIVE_CONFLICT', `${TRIES} versions in a row were written by other programs`, {
+    return new SluiceError('ARCHIVE_CONFLICT', `${TRIES} commits failed: other programs wrote these versions first`, {
       where: this.#parts.store.label,
       hint: 'run the same command again when fewer programs write into this archive',
       retryable: true,

@@ -255,7 +255,7 @@ export function areSame(active: readonly ActiveArchiveFile[], { files, tags }: P
 /** Delta reads the empty text as NULL, and UTF-8 cannot hold a lone surrogate. */
 export function refuseUnfit(partition: string, fence: bigint): void {
   if (partition === '' || !isWellFormed(partition)) {
-    throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)
+    throw new SluiceError('VALUE_REFUSED', `a Delta table cannot store '${partition}' as the value of a partition`)
   }
   if (fence < 0n || fence > INT64.most) throw new Error(`a fence of ${fence}`)
 }

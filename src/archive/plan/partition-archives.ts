@@ -18,7 +18,7 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
   if (first === undefined) return
   throw new SluiceError(
     'TABLE_REFUSED',
-    `partitions of ${tableText(table.table)} have their own archives: ${namesOf(own)}`,
+    `${tableText(table.table)} cannot be queried: some of its partitions have their own archives: ${namesOf(own)}`,
     {
       where: sought.store.label,
       reason: 'rows archived from them are only in those archives, and would be missing in the answer',
@@ -43,22 +43,30 @@ export async function refuseTwoArchives(
   const [first] = own
   const name = tableText(table)
   if (first !== undefined) {
-    throw new SluiceError('TABLE_REFUSED', `partitions of ${name} have their own archives: ${namesOf(own)}`, {
-      where: name,
-      reason: `an archive of ${name} would have these rows twice, or not at all`,
-      hint: `restore them, then archive ${name}: ${restoreOf(first)}; or continue to archive each partition separately`,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${name} cannot be archived: some of its partitions have their own archives: ${namesOf(own)}`,
+      {
+        where: name,
+        reason: `an archive of ${name} would have these rows twice, or not at all`,
+        hint: `restore them, then archive ${name}: ${restoreOf(first)}; or continue to archive each partition separately`,
+      },
+    )
   }
   const partitions = sought.store.offers.partitions
   const above = (await partitions?.kin(table, [], abort))?.above ?? []
   if (above.length === 0 || ((await partitions?.inheritance(table, abort))?.parents ?? []).length > 0) return
   const [archived] = isNew ? await published(sought, above, abort) : []
   if (archived !== undefined) {
-    throw new SluiceError('TABLE_REFUSED', `${name} is a partition of ${archived.name}, which has an archive`, {
-      where: name,
-      reason: `rows that are archived under the name ${name} are missing in all queries of ${archived.name}`,
-      hint: `archive it with the other partitions: sluice archive run --table ${shellQuote(archived.name)}`,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${name} cannot have its own archive: it is a partition of ${archived.name}, which has an archive`,
+      {
+        where: name,
+        reason: `rows that are archived under the name ${name} are missing in all queries of ${archived.name}`,
+        hint: `archive it with the other partitions: sluice archive run --table ${shellQuote(archived.name)}`,
+      },
+    )
   }
   const names = above.map(tableText).join(', ')
   const message = `it is a partition of ${names}: rows that are archived and dropped are missing in ${names} too, and ${names} cannot be archived as long as ${name} has its own archive`

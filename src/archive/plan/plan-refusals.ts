@@ -18,7 +18,7 @@ import { archiveTablePlaces } from './new-archive.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
 /** Hint if the requested calendar differs from the archive's. */
-export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
+export const CALENDAR_HINT = 'remove --calendar, --first-month, --year-offset, --first-weekday and --zone'
 
 /**
  * Refuses `--as-text` for the column that partitions the archive, because conditions would compare texts, and for bytes
@@ -39,7 +39,7 @@ export function refuseAsText(
     throw new SluiceError('BAD_FLAG', `${name} ${what}: it cannot be stored as text`, {
       where: `${tableText(table)}.${name}`,
       reason,
-      hint: `leave --as-text ${shellQuote(name)} out; if an archive cannot hold a value, change it in the source`,
+      hint: `remove --as-text ${shellQuote(name)}; if the archive refuses a value of this column, correct the value in the source`,
     })
   }
   if (column !== null && asText.includes(column))
@@ -84,21 +84,25 @@ export function sameArchive(
     operation.to !== undefined &&
     !archiveTablePlaces(operation.to, record).some((one) => pathOfLocation(one) === pathOfLocation(record.archive))
   ) {
-    refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
+    refuse(
+      'location',
+      record.archive,
+      'remove --to; or move the folder, and write its new location into migration_archives.archive',
+    )
   }
   if (operation.byValue !== undefined && !isByValue(record))
-    refuse('cut', `periods of ${record.timeColumn ?? 'the partitions'}`, 'leave --by-value out')
+    refuse('partitioning', `periods of ${record.timeColumn ?? 'the partitions'}`, 'remove --by-value')
   if (operation.by !== undefined && isByValue(record))
-    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or use --by-value')
+    refuse('partitioning', `values of ${record.timeColumn ?? ''}`, 'remove --by, or use --by-value')
   if (calendar !== null && isByValue(record))
-    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_HINT}, or use --by-value`)
+    refuse('partitioning', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_HINT}, or use --by-value`)
   if (calendar !== null && calendarText(calendar) !== record.calendar)
     refuse('calendar', record.calendar, CALENDAR_HINT)
   if (timeColumn !== record.timeColumn)
     refuse(
-      isByValue(record) ? 'column of values' : 'column of time',
+      isByValue(record) ? 'column of values' : 'time column',
       record.timeColumn ?? 'the partitions',
-      `leave ${isByValue(record) ? '--by-value' : '--by'} out`,
+      `remove ${isByValue(record) ? '--by-value' : '--by'}`,
     )
   const graceMs = operation.graceMs ?? record.graceMs
   return { ...record, graceMs }
@@ -119,8 +123,8 @@ export function refuseOtherTime(
   if (change === undefined) return
   const [what, was] =
     change.kind === 'retyped'
-      ? [`${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
-      : ['gone', '']
+      ? [`of type ${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
+      : ['no longer in the table', '']
   // The ledger has one location per table: `--to` with another folder is refused.
   const elsewhere = 'put its rows into a table of another name, which gets its own archive'
   throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is partitioned by ${timeColumn}, which is ${what}`, {
@@ -186,12 +190,16 @@ export async function refuseHeirs(
   const { heirs, parents } = inheritance
   const name = tableText(table)
   if (heirs.length > 0) {
-    throw new SluiceError('TABLE_REFUSED', `${heirs.map(tableText).join(', ')} inherit from ${name}`, {
-      where: name,
-      reason:
-        'its rows are read and deleted with those of these tables, and an archived row does not say from which table it came',
-      hint: `archive each of these tables separately, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived after ALTER TABLE … NO INHERIT on each of them`,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${name} cannot be archived: ${heirs.map(tableText).join(', ')} inherit from it`,
+      {
+        where: name,
+        reason:
+          'its rows are read and deleted with those of these tables, and an archived row does not say from which table it came',
+        hint: `archive each of these tables separately, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived after ALTER TABLE … NO INHERIT on each of them`,
+      },
+    )
   }
   if (parents.length === 0) return
   const names = parents.map(tableText).join(', ')

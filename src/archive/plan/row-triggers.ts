@@ -43,7 +43,7 @@ export async function refuseTriggers(
   if (changing.length > 0) {
     throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change or reject rows`, {
       where: name,
-      reason: 'rows would not be restored as they were archived, and this session cannot disable it',
+      reason: 'rows would not be restored as they were archived, and this session cannot disable them',
       hint: remedy,
     })
   }

@@ -104,10 +104,10 @@ function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, t
 function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
   return new SluiceError(
     'PARTITION_STATE',
-    `the table of ${label} was detached from ${tableText(record?.table ?? { name: '' })}, and is gone`,
+    `rows of ${label} of ${tableText(record?.table ?? { name: '' })} cannot be read: its detached table was not found`,
     {
       reason: 'queries read its rows from the detached table until a run has computed its checksum',
-      hint: 'it was dropped or moved by hand: sluice archive list shows its state',
+      hint: 'it was dropped or moved by hand: move it back, or restore it from a backup; sluice archive list shows its state',
     },
   )
 }

@@ -289,7 +289,7 @@ function reportLost(
 
 function differs(name: string, standing: number): SluiceError {
   const what = standing === 1 ? '1 difference is' : `${standing} differences are`
-  return new SluiceError('PROOF_FAILED', `${name} cannot take its archive over: ${what} not accepted`, {
+  return new SluiceError('PROOF_FAILED', `${name} cannot take over its archive: ${what} not accepted`, {
     hint: 'nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ. With --dry-run it shows the state of each: for PUBLISHED and RESTORED the rows of the table are valid, for DETACHED and DROPPED those of the archive',
   })
 }

@@ -123,7 +123,7 @@ function cutBy(
   if (said.calendar !== undefined && own === null)
     refuse(`${name} has no partitions now, but was archived by partitions`, ANOTHER)
   if (own !== null && by !== undefined && by !== own)
-    refuse(`the archive of ${name} is partitioned by another column: ${own}`, 'leave --by out')
+    refuse(`the archive of ${name} is partitioned by another column: ${own}`, 'remove --by')
   const timeColumn = own ?? by ?? ''
   if (!columns.some((column) => column.name === timeColumn))
     refuse(`${name} has no column ${timeColumn}, by which it was archived`, ANOTHER)

@@ -56,7 +56,7 @@ export class Destroyer {
     if (word !== this.#word) await this.#readAgain()
     const keeper = this.#others.keeper(path)
     const who =
-      this.#counted.get(path) ?? (keeper === null ? undefined : `the ledger ${keeper.id}, which was not read,`)
+      this.#counted.get(path) ?? (keeper === null ? undefined : `the ledger ${keeper.id}, which was not read, may need`)
     if (who !== undefined) throw this.#counts(path, who)
     this.#word = word
     await writer.remove(path, interrupt.abort)
@@ -65,19 +65,21 @@ export class Destroyer {
   async #readAgain(): Promise<void> {
     const { archived, interrupt, log } = this.#owned
     const state = await (await log()).own(interrupt.abort, { tableId: archived.archiveId })
-    const counted = new Map([...(state?.files.values() ?? [])].flat().map(({ path }) => [path, 'the newest version']))
+    const counted = new Map(
+      [...(state?.files.values() ?? [])].flat().map(({ path }) => [path, 'the newest version needs']),
+    )
     for (const { store, database, table } of this.#ledgers) {
       const record = await readArchive(database, table)
-      for (const path of onlyCopies(record?.partitions ?? []).keys()) counted.set(path, 'a ledger')
+      for (const path of onlyCopies(record?.partitions ?? []).keys()) counted.set(path, 'a ledger needs')
       await store.offers.durability?.flushed(interrupt.abort)
     }
     this.#counted = counted
   }
 
   #counts(path: string, who: string): SluiceError {
-    return new SluiceError('ARCHIVE_CONFLICT', `${who} names ${path}, which was about to be destroyed`, {
+    return new SluiceError('ARCHIVE_CONFLICT', `${path} was not destroyed: ${who} it`, {
       where: this.#owned.name,
-      hint: 'nothing more was removed; sluice archive verify lists other faults',
+      hint: 'nothing more was removed; run the same command again, which reads the log and the ledgers again',
     })
   }
 }

@@ -131,7 +131,10 @@ async function foreseeRows(
       return made('it is recreated, filled from its files, and compared before it is attached')
     default: {
       const what = `${label} of ${context.name} is not archived: its state is ${state}`
-      return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
+      return plain(
+        what,
+        new SluiceError('PARTITION_STATE', what, { hint: 'no restore is needed: its rows are in the source' }),
+      )
     }
   }
 }

@@ -37,7 +37,7 @@ export async function proveFiles(
   report(read.rows, 0n, true)
   if (!equalDigests(read, expected)) {
     const what = read.rows === expected.rows ? 'other values' : `${read.rows} rows instead of ${expected.rows}`
-    throw new SluiceError('PROOF_FAILED', `the Parquet files of ${partition.label} of ${name} hold ${what}`, {
+    throw new SluiceError('PROOF_FAILED', `the Parquet files of ${partition.label} of ${name} have ${what}`, {
       where: `${name}, ${partition.label}`,
       hint: 'nothing was removed from the source; run the same command to write the files again',
     })

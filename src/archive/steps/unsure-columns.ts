@@ -77,7 +77,7 @@ export function unsureError(
   const mixed = gone.length === 1 ? '' : ', with one such flag for each missing column'
   return new SluiceError(
     'PLAN_CHANGED',
-    `the columns of ${name} differ from those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
+    `the columns of ${name} differ from those of its archive: ${is(gone)} missing, ${is(fresh)} new`,
     {
       where: name,
       reason: 'this system does not number columns: a renamed column looks like a dropped and an added one',
@@ -103,7 +103,7 @@ function takenError(
       : `rename ${now} to ${then}, run ${settleCommand(name, { renamed, dropped: [...dropped, now] })}, rename it back to ${now}, then run ${settleCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
   return new SluiceError(
     'PLAN_CHANGED',
-    `the columns of ${name} differ from those of its archive: ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} gone, and ${takenText(taken)}`,
+    `the columns of ${name} differ from those of its archive: ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} missing, and ${takenText(taken)}`,
     {
       where: name,
       reason:

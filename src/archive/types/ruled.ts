@@ -17,7 +17,7 @@ export function ruled(
   const flag = `--as-text ${shellQuote(column.name)}`
   throw new SluiceError(
     'UNSUPPORTED_TYPE',
-    `${where}.${column.name} is ${typeText(column)}: an archive cannot hold that`,
+    `an archive cannot store ${where}.${column.name}: it is ${typeText(column)}`,
     {
       where: `${where}.${column.name}`,
       ...(namesObjects(column.type)

@@ -167,7 +167,7 @@ function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }
   const [old, now] = [tableText(archived.table), tableText(table)]
   return new SluiceError(
     'PARTITION_STATE',
-    `${now} may be ${old} under another name, and the archive of ${old} is not read`,
+    `the archive of ${old} cannot be used: ${now} may be ${old} under another name`,
     {
       where: label,
       reason: `the ledger has archived rows of ${old}, the database no longer has that table, and ${now} has ${has}`,

@@ -125,11 +125,11 @@ export class Ledgers implements AsyncDisposable {
     const name = tableText(table)
     return new SluiceError(
       'ARCHIVE_CONFLICT',
-      `two ledgers of archives name ${name}: ${first.where} and ${second.where}`,
+      `two archive ledgers record archives of ${name}: ${first.where} and ${second.where}`,
       {
         where: this.#store.label,
         reason: 'neither ledger has all archived partitions, and a run would use only one of them',
-        hint: `sluice archive list with ?schema= of each shows its archives; then delete the rows of ${name} from migration_archives and migration_archive_partitions of the wrong one`,
+        hint: `compare both with sluice archive list, and ?schema= in the URL; then delete the rows of ${name} from migration_archives and migration_archive_partitions in the ledger that is wrong`,
       },
     )
   }

@@ -202,13 +202,14 @@ export class OtherLedgers implements AsyncDisposable {
 /** @returns a SluiceError ARCHIVE_CONFLICT with the ledgers that must be read before the history may be destroyed */
 export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
   if (first === undefined) return null
-  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  const others = more.length === 0 ? ' was' : ` and ${more.length} more were`
   return new SluiceError(
     'ARCHIVE_CONFLICT',
-    `the log of ${name} names ${ledgerText(first)}${others}, which was not read`,
+    `rows of ${name} cannot be erased: ${ledgerText(first)}${others} not read`,
     {
       where: name,
-      reason: 'an erasure destroys all older files, and for that ledger some of them may be the only copy of rows',
+      reason:
+        'an erasure destroys all older files of the archive, and for that ledger some of them may be the only copy of rows',
       hint: askHint('the same command', first),
     },
   )
@@ -217,7 +218,7 @@ export function unaskedError(name: string, [first, ...more]: readonly NamedLedge
 /** @returns a SluiceError ARCHIVE_CONFLICT for a file that an erasure would destroy */
 export function keptError(name: string, path: string, { why, hint, back }: Reason): SluiceError {
   const way = back ?? 'restore its rows into their database'
-  return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {
+  return new SluiceError('ARCHIVE_CONFLICT', `${path} cannot be destroyed: ${why}`, {
     where: name,
     reason: 'an erasure destroys all older files; none was destroyed',
     hint: hint ?? `${way}, then run the same command again`,

@@ -189,7 +189,10 @@ export class ImportRecord {
     const { database, tableId } = this.#o
     await this.settled()
     if (this.version !== latest) {
-      throw new SluiceError('INTERNAL', `the import ended at version ${String(this.version)}, the log at ${latest}`)
+      throw new SluiceError(
+        'INTERNAL',
+        `the import ended at version ${String(this.version)}, but the log ends at ${latest}`,
+      )
     }
     if (this.#rebase !== null) await sweepBelow(this.#sweep, this.historyFrom)
     await writeUnderLease(database, this.#lease, async (transaction) => {
@@ -307,7 +310,9 @@ export class ImportRecord {
       await transaction.run('UPDATE delta_tables SET "cursor" = ? WHERE table_id = ?', [cursor, tableId])
     } else {
       if (!(await moveHead(transaction, tableId, from, head))) {
-        throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing of this batch was written`)
+        throw new SluiceError('LEASE_LOST', `another run changed ${tableId}; this batch was not written`, {
+          hint: 'let the other run finish, then run the same command again',
+        })
       }
       if (this.#rebase !== null && from !== null && from < this.#rebase)
         await dropVersions(transaction, tableId, 'version < ?', this.#rebase)

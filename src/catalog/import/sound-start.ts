@@ -190,7 +190,7 @@ async function ownHead({ database, tableId, log, moved }: At): Promise<ImportHea
   if (byLocation !== null && byLocation.tableId !== tableId) {
     throw new SluiceError('TABLE_ID_TAKEN', `this table is already in the catalog, as ${byLocation.tableId}`, {
       where: byLocation.location,
-      hint: `leave --table-id out, or give --table-id ${byLocation.tableId}`,
+      hint: `remove --table-id, or give --table-id ${byLocation.tableId}`,
     })
   }
   return byId

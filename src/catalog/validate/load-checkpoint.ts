@@ -190,7 +190,7 @@ function badCheckpoint(error: unknown, path: string): unknown {
   const message = error instanceof Error ? error.message : String(error)
   return new SluiceError('BAD_CHECKPOINT', `${path}: ${message}`, {
     where: path,
-    hint: 'the file is damaged or cut short; an older checkpoint and the commits after it may still exist',
+    hint: 'restore the file from a copy: it is damaged or incomplete',
     cause: error,
   })
 }

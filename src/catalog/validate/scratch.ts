@@ -65,10 +65,7 @@ export async function loadCounted(
   await transaction.load(table, columns, rows)
   const arrived = (await countOf(transaction, table)) - before
   if (arrived !== rows.length) {
-    throw new SluiceError(
-      'INTERNAL',
-      `${rows.length} rows were sent to the scratch table ${table}, and ${arrived} arrived`,
-    )
+    throw new SluiceError('INTERNAL', `scratch table ${table} received ${arrived} of ${rows.length} rows`)
   }
 }
 
@@ -101,7 +98,7 @@ export async function loadPacked(
     if (Number(row?.[0]) !== rows.length || row?.[1] !== 1 || rows.some((one) => one.includes(NOTHING))) return false
     const inserted = await transaction.run(`INSERT INTO ${table} SELECT ${cells} FROM unpacked`)
     if (inserted !== rows.length)
-      throw new SluiceError('INTERNAL', `${rows.length} rows were sent to the scratch table, and ${inserted} arrived`)
+      throw new SluiceError('INTERNAL', `scratch table ${table} received ${inserted} of ${rows.length} rows`)
     return true
   })
   if (!whole) await scratch.write((transaction) => loadCounted(transaction, table, columns, rows))

@@ -55,14 +55,17 @@ export class CdmSettings {
     if (value === undefined) return undefined
     const number = Number(value)
     if (/^\d{1,16}$/.test(value) && number >= least && number <= most) return number
-    throw this.bad(key, `takes a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? ' up' : ` to ${most}`}`)
+    throw this.bad(
+      key,
+      `must be a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
+    )
   }
 
   /** An integer, with all of its digits. @throws SluiceError BAD_CONFIG */
   whole(key: string): string | undefined {
     const value = this.text(key)
     if (value === undefined || /^-?\d{1,40}$/.test(value)) return value
-    throw this.bad(key, 'takes a whole number')
+    throw this.bad(key, 'must be a whole number')
   }
 
   list(key: string): readonly string[] {

@@ -30,7 +30,7 @@ export function jobOf(word: string): CdmJob {
   const job = Object.hasOwn(JOBS, name) ? JOBS[name] : undefined
   if (job !== undefined) return job
   if (name === 'GuardrailCheck') {
-    throw new SluiceError('BAD_FLAG', '--class GuardrailCheck has no counterpart', {
+    throw new SluiceError('BAD_FLAG', 'sluice has no command for --class GuardrailCheck', {
       hint: 'a copy quarantines rows that are too large for the target; sluice tokens TABLE --from URL shows the largest partitions',
     })
   }
@@ -76,7 +76,7 @@ export function fromSparkSubmit(argv: readonly string[]): readonly string[] {
     if (command === null) words.unshift(job.command)
     else if (command !== job.command) {
       throw new SluiceError('BAD_FLAG', `--class ${asked} is for ${job.command}, and the command is ${command}`, {
-        hint: `remove one of the two`,
+        hint: 'remove one of the two',
       })
     }
   }

@@ -41,7 +41,7 @@ function refuseManyToDrop(tables: readonly string[]): void {
   const [table = ''] = tables
   if (tables.length === 1 && !/[*?]/.test(table)) return
   throw new SluiceError('BAD_FLAG', '--drop requires one table, by its name', {
-    hint: 'archive the tables together, and drop one after the other',
+    hint: 'archive the tables together without --drop, then run the command with --drop for each table',
   })
 }
 

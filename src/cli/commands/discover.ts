@@ -17,8 +17,8 @@ const discover: Command = {
       return operate({ kind: 'discover-database', url: path, tables })
     }
     if (patterns.length > 0) {
-      throw new SluiceError('BAD_FLAG', '--tables is for databases', {
-        hint: 'give the URL of a database, or leave --tables out',
+      throw new SluiceError('BAD_FLAG', '--tables requires the URL of a database', {
+        hint: 'give the URL of a database, or remove --tables',
       })
     }
     return operate({

@@ -16,7 +16,10 @@ const grants: Command = {
       return operate({ kind: 'queue-grants', connect, role: ofQueue, to, apply }, { printed: { env } })
     }
     const role = ACCESS_LEVELS.find((level) => level === wanted)
-    if (role === undefined) throw new SluiceError('BAD_FLAG', `--role ${wanted} is not a role`)
+    if (role === undefined)
+      throw new SluiceError('BAD_FLAG', `--role ${wanted} is not a role`, {
+        hint: `give one of ${[...ACCESS_LEVELS, ...QUEUE_ROLES].join(', ')}`,
+      })
     refuseFlag(args, 'connect', wanted, '--database-url names a catalog')
     return operate({ kind: 'grants', catalog: catalog(), role, to, apply })
   },

@@ -15,7 +15,9 @@ const runs: Command = {
     const isHere = givenFlag(args, 'here')
     if (givenFlag(args, 'distributed')) {
       if (isHere || isOfCopies)
-        throw new SluiceError('BAD_FLAG', `--distributed and --${isHere ? 'here' : 'to'} exclude each other`)
+        throw new SluiceError('BAD_FLAG', `--distributed and --${isHere ? 'here' : 'to'} exclude each other`, {
+          hint: 'remove one of the two',
+        })
       const connect = chooseQueue(args, context.defaults, context.env)
       const runId = run === undefined ? undefined : runOf(run)
       return operate(
@@ -23,12 +25,15 @@ const runs: Command = {
         { printed: { env: context.env } },
       )
     }
-    if (isHere && isOfCopies) throw new SluiceError('BAD_FLAG', '--here and --to exclude each other')
+    if (isHere && isOfCopies)
+      throw new SluiceError('BAD_FLAG', '--here and --to exclude each other', { hint: 'remove one of the two' })
     if (isHere || (!isOfCopies && run === undefined && context.optionalCatalog() === undefined))
       return { kind: 'runs-here', limit }
     const reported = { printed: {}, live: () => liveNotes(context.env) }
     if (!isOfCopies && run !== undefined) {
-      throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the target database of the copy' })
+      throw new SluiceError('BAD_FLAG', '--run needs --to', {
+        hint: 'add --to with the URL of the target database of the copy',
+      })
     }
     if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, reported)
     const to = chooseEnd('to', args, context.defaults, context.env)

@@ -11,8 +11,8 @@ const trust: Command = {
       givenFlag(args, 'remove'),
     ]
     if (list && (remove || folder !== null)) {
-      throw new SluiceError('BAD_FLAG', '--list lists all files, and takes neither a folder nor --remove', {
-        hint: 'leave one of them out',
+      throw new SluiceError('BAD_FLAG', '--list cannot be combined with a folder or --remove', {
+        hint: 'remove --list; or remove the folder and --remove to list all files',
       })
     }
     return { kind: 'trust', folder: folder ?? '.', action: list ? 'list' : remove ? 'remove' : 'trust' }

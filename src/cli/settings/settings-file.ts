@@ -84,11 +84,11 @@ export function outside(key: string, number: number, { from, to, most }: Setting
 
 function countOf(key: string, value: unknown, where: string, { from, to }: Setting): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
-  const hint = `write a whole number, ${from} to ${to} are recommended; or leave the key out`
+  const hint = `write a whole number, ${from} to ${to} are recommended; or remove the key`
   if (value === null) throw new SluiceError('BAD_CONFIG', `${key} has no value`, { where, hint })
   // A list or a text may contain anything, also a password.
-  const wrong = typeof value === 'number' ? ` and not ${value}` : typeof value === 'string' ? ' and no text' : ''
-  throw new SluiceError('BAD_CONFIG', `${key} takes a whole number from 1 up${wrong}`, { where, hint })
+  const wrong = typeof value === 'number' ? `, not ${value}` : typeof value === 'string' ? ', not a text' : ''
+  throw new SluiceError('BAD_CONFIG', `${key} must be a whole number of at least 1${wrong}`, { where, hint })
 }
 
 function ignored(keys: readonly string[]): string {

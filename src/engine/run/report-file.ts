@@ -52,7 +52,7 @@ export async function writeReport(
     return { wrote: [path] }
   } catch (error) {
     throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
-      hint: 'name another file with --report; the reported work is done',
+      hint: 'the run itself is complete, only its report is missing: name another file with --report',
       cause: error,
     })
   }

@@ -8,5 +8,5 @@ export function sourceGone(what: 'file' | 'object', where: string, details: Erro
   const hint = where.includes(IN_LOG)
     ? { hint: 'a program that cleans the log deleted it after the log was listed: run the same command again' }
     : {}
-  return new SluiceError('SOURCE_GONE', `the ${what} is gone`, { where, ...hint, ...details })
+  return new SluiceError('SOURCE_GONE', `the ${what} no longer exists`, { where, ...hint, ...details })
 }

@@ -78,7 +78,7 @@ export function isS3Url(text: string): boolean {
 function refuseCredentials(bucket: string): void {
   if (!/[:@]/.test(bucket)) return
   throw new SluiceError('BAD_CONFIG', 'an S3 URL must not hold credentials', {
-    reason: 'URLs end up in logs, in the audit and in shell histories',
+    reason: 'URLs are recorded in logs, catalogs and shell histories',
     hint: 'write s3://bucket/folder, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile',
   })
 }

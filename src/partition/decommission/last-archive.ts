@@ -60,7 +60,8 @@ export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions
   if (copy === null) {
     throw new SluiceError('PLAN_CHANGED', `the copy of ${tableText(oldTable)} no longer exists`, {
       where: target.label,
-      hint: 'another program removed it: nothing is dropped; run the same command again to copy the rows once more',
+      reason: 'another program removed it; nothing was dropped',
+      hint: 'run the same command again to copy the rows once more',
     })
   }
   return { to: redactUrl(to), rows: String(rows), sum, copy: { rows: String(copy.rows), sum: copy.sum } }
@@ -145,7 +146,7 @@ async function specOf(copies: CopyStore, oldTable: TableName, signal: AbortSigna
     'BAD_FLAG',
     `${tableText(oldTable)} cannot be selected for a copy: as a pattern, its name matches other tables`,
     {
-      hint: 'copy it by hand with sluice copy, and leave --archive out',
+      hint: 'copy it by hand with sluice copy, and remove --archive',
     },
   )
 }

@@ -25,7 +25,7 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
     })
   }
   if (names.length > 1) {
-    throw new SluiceError('AMBIGUOUS_TABLE', `${name} may be ${names.join(' or ')}`, {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table: ${names.join(', ')}`, {
       hint: 'name it with its schema',
     })
   }

@@ -44,7 +44,8 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
 export function otherOldTable(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} is not the table that was made inactive`, {
     where: name,
-    hint: 'another user has replaced it: nothing is dropped; remove or rename it by hand',
+    reason: 'another user has replaced it; nothing was dropped',
+    hint: 'drop or rename it by hand',
   })
 }
 

@@ -89,7 +89,7 @@ export function withEntry(
       `${all === undefined ? 'the config file' : 'lifecycle'} is not a list of keys, one per line`,
       {
         where: file,
-        hint: '--write - prints the entry: add it by hand',
+        hint: 'print the entry with --write -, then add it by hand',
       },
     )
   }
@@ -109,7 +109,7 @@ export function withEntry(
   if (!replace) {
     throw new SluiceError('BAD_CONFIG', `lifecycle of ${file} already has an entry of ${entry.table}`, {
       where: file,
-      hint: 'change it there; or replace it with --replace; --write - prints the new entry first',
+      hint: 'change it there, or replace it with --replace; to see the new entry first, print it with --write -',
     })
   }
   const column = columnOf(before, startOf(known))

@@ -238,7 +238,7 @@ function partitionerOf(written: string, settings: CassandraSettings): Partitione
   const name = written.split('.').at(-1) ?? ''
   const found = PARTITIONERS[name]
   if (found !== undefined) return found
-  throw new SluiceError('UNSUPPORTED_URL', `the cluster uses ${name || 'an unknown partitioner'}`, {
+  throw new SluiceError('UNSUPPORTED_URL', `the partitioner of the cluster is not supported: ${name || 'unknown'}`, {
     where: settings.label,
     reason: 'sluice supports Murmur3Partitioner and RandomPartitioner',
     hint: 'use another tool to copy the rows into a cluster with one of these partitioners first',

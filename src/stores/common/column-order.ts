@@ -40,11 +40,15 @@ export function refuseReordered(
 export function refuseReorderedTarget(planned: Planned, now: readonly string[], label: string): void {
   const reason = reordered(planned, now)
   if (reason === null) return
-  throw new SluiceError('TABLE_REFUSED', `columns of ${tableText(planned.table)} have other names or positions`, {
-    where: label,
-    reason: `${reason}; no changes were written to the wrong columns`,
-    hint: 'restore the names of the columns, then run the same command again; or copy the table again with --resync',
-  })
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `changes cannot be written to ${tableText(planned.table)}: its columns have other names or positions`,
+    {
+      where: label,
+      reason: `${reason}; no change was written to a wrong column`,
+      hint: 'restore the names of the columns, then run the same command again; or copy the table again with --resync',
+    },
+  )
 }
 
 /** @returns the first difference in words; null if the remaining columns have the planned order */

@@ -115,7 +115,7 @@ function refuseForeign(table: string, columns: ReadonlySet<string>): void {
   if (why === null) return
   throw new SluiceError('TABLE_REFUSED', `the database has a table ${table} that does not belong to sluice's ledger`, {
     reason: `the ledger uses this table name, and ${why}`,
-    hint: 'rename that table, or use another database or schema for this; nothing was created or changed',
+    hint: 'rename that table, or use another database or schema for the ledger; nothing was created or changed',
   })
 }
 

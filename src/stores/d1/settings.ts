@@ -42,6 +42,7 @@ export function d1Settings(url: string, environment: D1Environment = process.env
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN has characters that are not valid in a token', {
       where: label,
+      hint: 'set CLOUDFLARE_API_TOKEN to the token alone, without quotes or blanks',
     })
   }
   const secrets = [token, ...secretsOfUrl(url)]
@@ -57,7 +58,7 @@ function baseOf(environment: D1Environment): string {
   const written = environment['CLOUDFLARE_API_BASE_URL']?.trim() || DEFAULT_BASE
   const url = URL.canParse(written) ? new URL(written) : null
   const wrong = (what: string): SluiceError =>
-    new SluiceError('BAD_CONFIG', `CLOUDFLARE_API_BASE_URL ${what}`, { hint: `leave it out for ${DEFAULT_BASE}` })
+    new SluiceError('BAD_CONFIG', `CLOUDFLARE_API_BASE_URL ${what}`, { hint: `unset it to use ${DEFAULT_BASE}` })
   if (url === null || !/^https?:$/.test(url.protocol)) throw wrong('is not an https URL')
   if (url.username !== '' || url.password !== '' || url.search !== '') throw wrong('must contain only an address')
   if (url.protocol === 'http:' && !isLocalHost(url.hostname)) throw wrong('would send the token without encryption')

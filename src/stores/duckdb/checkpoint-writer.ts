@@ -132,7 +132,7 @@ async function proveRows(db: DuckDb, source: string, text: RowsText, copied: num
   const what = wrong === undefined ? `${sum(text)} rows` : `${text.counts[wrong]} rows of ${wrong}`
   throw new SluiceError('TARGET_IO', `the checkpoint does not have the ${what} that were written to it`, {
     where: file,
-    hint: 'nothing was published; try again, and report it with this line if it occurs again',
+    hint: 'nothing was published: run the same command again, and report this error if it occurs again',
   })
 }
 

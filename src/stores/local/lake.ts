@@ -117,13 +117,13 @@ function holdsLog(path: string): boolean {
   const target = entry.isSymbolicLink() ? statSync(log, { throwIfNoEntry: false }) : entry
   if (target?.isDirectory() === true) return true
   const what = target === undefined ? 'a symbolic link whose target is missing' : 'a file, not a folder'
-  throw new SluiceError('NO_LOG', `its _delta_log is ${what}`, { where: log, hint: 'restore the log of the table' })
+  throw new SluiceError('NO_LOG', `_delta_log is ${what}`, { where: log, hint: 'restore the log of the table' })
 }
 
 function notListed(path: string, error: unknown): SluiceError {
   if (!(error instanceof SluiceError) && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
     if (targetOf(path) === 'nowhere')
-      return new SluiceError('NO_SUCH_PATH', 'it is a symbolic link whose target is missing', {
+      return new SluiceError('NO_SUCH_PATH', 'the path is a symbolic link whose target is missing', {
         where: path,
         cause: error,
       })

@@ -190,7 +190,7 @@ function temporaryName(file: string): string {
 /** Accepts an existing file with the same bytes: an earlier attempt wrote it. */
 async function refuseOther(source: string, file: string): Promise<void> {
   if (await equalFiles(source, file)) return
-  throw new SluiceError('TARGET_IO', 'another file already has this name', {
+  throw new SluiceError('TARGET_IO', 'the file cannot be written: another file already has this name', {
     where: file,
     reason: 'files in an archive are never overwritten',
   })

@@ -123,7 +123,7 @@ function ofStatement(failure: Failure): Verdict | null {
       'TARGET_BUSY',
       'the catalog is locked by another program',
       {
-        reason: 'another transaction holds the same rows or tables',
+        reason: 'another transaction locks the same rows or tables',
         hint: 'wait until it ends, then run the same command again',
         retryable: true,
       },

@@ -42,7 +42,7 @@ export function numberText(value: number | bigint): string {
 }
 
 function refuseNumber(value: number): never {
-  throw new SluiceError('VALUE_REFUSED', `${value} is not a number that MySQL can hold`)
+  throw new SluiceError('VALUE_REFUSED', `${value} is not a number that MySQL can store`)
 }
 
 /** The same bytes as a Buffer, not a copy. */

@@ -138,9 +138,9 @@ function factsOf(
   const encoding = headers.get('content-encoding')
   if (encoding !== null && /gzip|br|deflate/i.test(encoding)) {
     answer.cancel()
-    throw new SluiceError('SOURCE_IO', `the object is stored with Content-Encoding ${encoding}`, {
+    throw new SluiceError('SOURCE_IO', `the object cannot be read: it is stored with Content-Encoding ${encoding}`, {
       where,
-      hint: 'store the files of a table without a content encoding',
+      hint: 'store the files of the table again without Content-Encoding',
     })
   }
   const etag = headers.get('etag')

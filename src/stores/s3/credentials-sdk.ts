@@ -79,7 +79,7 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
       // The message would repeat the command and the program's output.
       return new SluiceError('BAD_CONFIG', start, {
         reason: 'its credential_process ended with an error, or printed no valid credentials',
-        hint: 'run the program that credential_process names by hand',
+        hint: 'run the program of credential_process by hand to see its error',
       })
     }
     const sso = settings.has('sso_session') || settings.has('sso_account_id')

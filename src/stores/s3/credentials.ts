@@ -78,7 +78,7 @@ export async function findCredentials(env: Env, profile: Profile, region: string
   }
   if (found.expires !== undefined && found.expires <= Date.now()) {
     throw new SluiceError('SOURCE_DENIED', 'the AWS credentials have expired', {
-      reason: `they ended at ${isoTime(found.expires)}`,
+      reason: `they expired at ${isoTime(found.expires)}`,
       hint: 'sign in again, and check the clock of this machine',
     })
   }

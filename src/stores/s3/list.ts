@@ -85,7 +85,7 @@ function parsePage(xml: string): ListPage {
   const truncated = tagText(xml, 'IsTruncated') === 'true'
   const next = truncated ? tagText(xml, 'NextContinuationToken') : null
   if (truncated && next === null)
-    throw new SluiceError('SOURCE_IO', 'the listing is cut short, and does not name a next page')
+    throw new SluiceError('SOURCE_IO', 'the listing is incomplete: the store did not return the token of the next page')
   return { objects, prefixes, next }
 }
 

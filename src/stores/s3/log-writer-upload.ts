@@ -198,7 +198,7 @@ async function proveSize({ client, ...at }: S3Object, size: number, signal: Abor
     return headers.get('content-length')
   })
   if (Number(length) === size) return
-  throw new SluiceError('TARGET_IO', `the object has ${String(length)} of ${size} bytes`, {
+  throw new SluiceError('TARGET_IO', `the uploaded object has ${String(length)} bytes instead of ${size}`, {
     where: s3Path(at.bucket, at.key),
   })
 }
@@ -215,15 +215,19 @@ async function readAt(handle: FileHandle, position: number, length: number, wher
 }
 
 function other({ bucket, key }: S3Object): SluiceError {
-  return new SluiceError('TARGET_IO', 'another object already has this name', {
+  return new SluiceError('TARGET_IO', 'the object cannot be written: another object already has this name', {
     where: s3Path(bucket, key),
     reason: 'files in an archive are never overwritten',
   })
 }
 
 function busy({ bucket, key }: Pick<S3Object, 'bucket' | 'key'>): SluiceError {
-  return new SluiceError('TARGET_IO', 'other programs write under this name continuously', {
-    where: s3Path(bucket, key),
-    retryable: true,
-  })
+  return new SluiceError(
+    'TARGET_IO',
+    'the object cannot be written: other programs write to the same name at the same time',
+    {
+      where: s3Path(bucket, key),
+      retryable: true,
+    },
+  )
 }

@@ -35,7 +35,11 @@ class S3LogWriter implements LogWriter {
 
   constructor(url: string, options: S3WriterOptions) {
     const place = parseLakeUrl(url)
-    if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', { where: url })
+    if (place.kind !== 'bucket')
+      throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
+        where: url,
+        hint: 'write it as s3://BUCKET/PREFIX',
+      })
     this.root = place.root
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket
@@ -63,10 +67,14 @@ class S3LogWriter implements LogWriter {
         }
         // Two writers at the same time, or the object was just removed: the store asks for a retry.
         if (attempt >= this.#client.rule.tries) {
-          throw new SluiceError('TARGET_IO', 'other programs write under this name continuously', {
-            where: s3Path(at.bucket, at.key),
-            retryable: true,
-          })
+          throw new SluiceError(
+            'TARGET_IO',
+            'the object cannot be written: other programs write to the same name at the same time',
+            {
+              where: s3Path(at.bucket, at.key),
+              retryable: true,
+            },
+          )
         }
         await this.#client.pause(attempt, null, signal)
       }

@@ -125,6 +125,10 @@ function nothingBelow(where: string): SluiceError {
 /** @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL if it is not an `s3://` URL */
 export function openS3Lake(url: string, client: S3Client = sharedClient()): LakeStore {
   const place = parseLakeUrl(url)
-  if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', { where: url })
+  if (place.kind !== 'bucket')
+    throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
+      where: url,
+      hint: 'write it as s3://BUCKET/PREFIX',
+    })
   return new S3Lake(s3Path(place.bucket, place.prefix), place.root, place.bucket, client)
 }

@@ -41,7 +41,11 @@ class S3Log implements LogStore {
 
   constructor(url: string, options: S3LogOptions) {
     const place = parseLakeUrl(url)
-    if (place.kind !== 'bucket') throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', { where: url })
+    if (place.kind !== 'bucket')
+      throw new SluiceError('BAD_CONFIG', 'this is not a URL of a bucket', {
+        where: url,
+        hint: 'write it as s3://BUCKET/PREFIX',
+      })
     this.root = place.root
     this.label = s3Path(place.bucket, place.prefix)
     this.#bucket = place.bucket

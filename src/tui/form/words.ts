@@ -29,7 +29,9 @@ export function refuseEmptyOperand({ takes }: CommandForm, values: ReadonlyMap<s
   const gaps = operands.slice(0, last).filter(({ name }) => (values.get(name) ?? '') === '')
   if (gaps.length === 0) return
   const names = gaps.map(({ name }) => name.toUpperCase()).join(' and ')
-  throw new SluiceError('BAD_FLAG', `${names} ${gaps.length === 1 ? 'is' : 'are'} missing`, { hint: 'fill it in' })
+  throw new SluiceError('BAD_FLAG', `${names} ${gaps.length === 1 ? 'is' : 'are'} missing`, {
+    hint: `fill in ${names}`,
+  })
 }
 
 /** A list has several words, separated by blanks. */
@@ -53,7 +55,9 @@ export function listWords(text: string): readonly string[] {
     const at = PIECES.lastIndex
     const found = PIECES.exec(text)?.groups
     if (found === undefined)
-      throw new SluiceError('BAD_FLAG', `a quote is open, from ${text.slice(at, at + 20)} on`, { hint: 'close it' })
+      throw new SluiceError('BAD_FLAG', `a quote is not closed: ${text.slice(at, at + 20)}`, {
+        hint: 'close the quote',
+      })
     const { single, double, escaped, blank, plain } = found
     if (blank === undefined)
       word = (word ?? '') + (single ?? double?.replaceAll(/\\(["\\])/g, '$1') ?? escaped ?? plain ?? '')

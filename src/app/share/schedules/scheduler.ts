@@ -148,9 +148,9 @@ export class Scheduler {
     if (others.length > 0) {
       throw new SluiceError(
         'BAD_CONFIG',
-        `its command works on ${others.join(', ')} here, and on ${added.join(', ')} where it was added`,
+        `its command uses ${others.join(', ')} on this worker, but used ${added.join(', ')} when it was added`,
         {
-          hint: 'a config file sets options that the command does not have: compare the config file of this worker',
+          hint: 'compare the config file of this worker with the one of the machine where the schedule was added: they set different options',
         },
       )
     }

@@ -43,7 +43,7 @@ export function systemdUnits({ name, rule, words, folder }: Printed): readonly U
  */
 export function crontabLine({ name, rule, words, folder }: Printed): UnitFile {
   if ([folder, ...words].some((word) => /[\r\n]/.test(word)))
-    throw new SluiceError('BAD_FLAG', 'the command has a line break, which ends a line of a crontab', {
+    throw new SluiceError('BAD_FLAG', 'the command cannot be written into a crontab: it contains a line break', {
       hint: 'use --as systemd',
     })
   const { fields, zone } = crontabTimes(rule)

@@ -57,7 +57,7 @@ export function differs(name: string, { all, open, closed }: Differences): Sluic
   if (others.some(({ repair }) => repair?.kind !== 'later')) hints.push(rowsHint(name))
   return new SluiceError(
     'PROOF_FAILED',
-    `${name} cannot take its archive over: ${standing.size} of ${countText(all, 'difference')} ${standing.size === 1 ? 'is' : 'are'} not accepted`,
+    `${name} cannot take over its archive: ${standing.size} of ${countText(all, 'difference')} ${standing.size === 1 ? 'is' : 'are'} not accepted`,
     { hint: hints.join('; ') },
   )
 }

@@ -46,9 +46,13 @@ type ArchiveAdoptRun = RunOf<typeof archiveAdopt>
 export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
   const { from, table: named, confirm, dryRun, to, calendar = {} } = operation
   if (!dryRun && confirm !== named) {
-    throw new SluiceError('MISSING_CONFIRM', 'the database that owned this archive before is refused afterwards', {
-      hint: `confirm with the table name: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
-    })
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      'after the adoption, the previous database can no longer write into this archive',
+      {
+        hint: `confirm with the table name: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
+      },
+    )
   }
   await using source = await openArchiveSource(from, !dryRun)
   const table = await archivedSourceTable(source, named, run.interrupt.abort)
@@ -82,7 +86,10 @@ function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpe
   throw new SluiceError(
     'PLAN_CHANGED',
     `the ledger has another location for the archive of ${name}: ${redactUrl(archive)}`,
-    { where: name, hint: 'leave --to out, or change migration_archives.archive if the folder was moved' },
+    {
+      where: name,
+      hint: 'remove --to; if the folder was moved, write its new location into migration_archives.archive',
+    },
   )
 }
 

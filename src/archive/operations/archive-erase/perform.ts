@@ -92,13 +92,17 @@ async function refuseOtherNames(
   for (const change of changes) {
     if (change.kind !== 'renamed' || !(names.has(change.from) || names.has(change.column.name))) continue
     const name = tableText(table.table)
-    throw new SluiceError('PLAN_CHANGED', `${change.from} is called ${change.column.name} in ${name} now`, {
-      where: name,
-      reason: 'the archive has the earlier name until a run records the new one: nothing was changed',
-      hint: isBegun
-        ? back
-        : `sluice archive run --table ${shellQuote(name)} records it, even if no partition is due; then give the condition with the new name`,
-    })
+    throw new SluiceError(
+      'PLAN_CHANGED',
+      `the condition cannot be used: column ${change.from} of ${name} is now called ${change.column.name}`,
+      {
+        where: name,
+        reason: 'the archive has the earlier name until a run records the new one: nothing was changed',
+        hint: isBegun
+          ? back
+          : `sluice archive run --table ${shellQuote(name)} records it, even if no partition is due; then give the condition with the new name`,
+      },
+    )
   }
 }
 
@@ -356,5 +360,5 @@ function isNothing({ partitions, otherRows }: EraseState): boolean {
 async function recordNow({ database }: OpenedArchive, { table }: ArchiveRecord): Promise<ArchiveRecord> {
   const record = await readArchive(database, table)
   if (record !== null) return record
-  throw new SluiceError('LEDGER_DAMAGED', `the ledger no longer has ${tableText(table)}`)
+  throw new SluiceError('LEDGER_DAMAGED', `table ${tableText(table)} is no longer in the ledger`)
 }

@@ -104,7 +104,7 @@ function refuseAgeless(record: ArchiveRecord): void {
   const column = record.timeColumn ?? ''
   throw new SluiceError(
     'BAD_FLAG',
-    `the archive of ${name} is partitioned by values of ${column}, and values have no age`,
+    `partitions of ${name} cannot expire: they are values of ${column}, and values have no age`,
     {
       where: name,
       hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET removes rows for good, with a condition on ${column}`,

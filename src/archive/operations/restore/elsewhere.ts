@@ -50,9 +50,9 @@ type RestoreRun = RunOf<typeof restore>
 export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
   if (into === undefined && intoUrl === undefined) {
     if (where === undefined) return false
-    throw new SluiceError('BAD_FLAG', '--where restores a part of a partition, and only into another table', {
+    throw new SluiceError('BAD_FLAG', '--where requires --into or --into-url', {
       reason: 'the rest of the partition would be neither in the archive nor in the table',
-      hint: 'add --into TABLE, or --into-url URL',
+      hint: 'add --into TABLE or --into-url URL, or remove --where to restore whole partitions',
     })
   }
   if (asChanged !== true && without === undefined) return true
@@ -60,7 +60,8 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
     'BAD_FLAG',
     `--into cannot be combined with ${asChanged === true ? '--as-changed' : '--without'}`,
     {
-      hint: 'the original table is not read, and every archived column is restored',
+      reason: 'a restore into another table does not read the original one, and restores every archived column',
+      hint: `remove ${asChanged === true ? '--as-changed' : '--without'}`,
     },
   )
 }
@@ -96,7 +97,10 @@ async function archiveOf(
   if (others.length > 0) {
     throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
   }
-  if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `there is no archive of ${name}`)
+  if (found === undefined)
+    throw new SluiceError('NO_SUCH_TABLE', `there is no archive of ${name}`, {
+      hint: 'sluice archive list shows the archived tables',
+    })
   const { name: called, record: noted, opened } = found
   const table = await tableNow(opened, called, interrupt.abort)
   await refuseSwappedColumns(opened.store, table, noted, interrupt.abort)
@@ -143,7 +147,10 @@ async function brought(
   const parts = await partsOf(context, partitions, asked)
   if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
   const table = await targetTableNow(name, store, run.interrupt.abort)
-  if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} no longer exists`)
+  if (table === null)
+    throw new SluiceError('TABLE_REFUSED', `rows cannot be restored: ${tableText(name)} no longer exists`, {
+      hint: 'run the same command again',
+    })
   if (planned.create) await refuseOtherMeaning(store, table, partitions, planned, run.interrupt.abort)
   const { digest, there } = await bringElsewhere(context, parts, destinationOf(store, table, planned))
   await store.target().finish(table, run.interrupt.abort)

@@ -66,7 +66,7 @@ async function keysAlike(
   if (found === null) return null
   return new SluiceError(
     'ROW_REFUSED',
-    `${tableText(table.table)} cannot hold all of these rows: ${oneKeyText(found)}`,
+    `${tableText(table.table)} cannot store all of these rows: ${oneKeyText(found)}`,
     {
       where: store.label,
       reason: 'both rows had different keys when they were archived; nothing was changed',
@@ -162,7 +162,7 @@ function otherRows({ store, table }: Destination, wanted: bigint, found: bigint)
     'PROOF_FAILED',
     wanted === found
       ? `the ${wanted} rows in ${tableText(table.table)} do not have the checksum of the written rows`
-      : `${tableText(table.table)} has ${found} more rows, and ${wanted} were written`,
+      : `${tableText(table.table)} has ${found} more rows than before, but ${wanted} were written`,
     {
       where: store.label,
       reason:

@@ -104,11 +104,15 @@ async function whole(
     if (equalDigests(now, sum.digest())) return { kind: 'there', digest: now }
   }
   const name = tableText(table.table)
-  throw new SluiceError('TARGET_NOT_EMPTY', `${name} holds ${countText(rows, 'row')}, and has no key`, {
-    where: store.label,
-    reason: 'restored rows could not be distinguished from those in the table; nothing was changed',
-    hint: 'name a new table with --into, and it is created; or empty this one',
-  })
+  throw new SluiceError(
+    'TARGET_NOT_EMPTY',
+    `rows cannot be restored into ${name}: it has ${countText(rows, 'row')} and no key`,
+    {
+      where: store.label,
+      reason: 'restored rows could not be distinguished from those in the table; nothing was changed',
+      hint: 'name a new table with --into, and it is created; or empty this one',
+    },
+  )
 }
 
 async function byKey(
@@ -183,8 +187,9 @@ function takenError(
   rows: bigint,
   changed: bigint,
 ): SluiceError {
-  const what = rows === 1n ? 'a key of the restored rows is' : `${rows} keys of the restored rows are`
-  return new SluiceError('TARGET_NOT_EMPTY', `${what} taken in ${tableText(table.table)}: ${keysText(rows, taken)}`, {
+  const what =
+    rows === 1n ? 'a key of the restored rows already exists' : `${rows} keys of the restored rows already exist`
+  return new SluiceError('TARGET_NOT_EMPTY', `${what} in ${tableText(table.table)}: ${keysText(rows, taken)}`, {
     where: store.label,
     reason: `${changed === 0n ? 'the existing rows have the same values' : `${changed} of the existing rows have other values`}, and the table does not have all restored rows; nothing was changed`,
     hint: 'name a new table with --into, and it is created; or remove the existing rows from this table',

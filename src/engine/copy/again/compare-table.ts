@@ -270,7 +270,7 @@ class TableComparison {
       this.#context,
       this.#stop,
     )
-    if (!closed) throw new SluiceError('LEASE_LOST', `chunk ${chunk.no} of ${name} was changed by another program`)
+    if (!closed) throw new SluiceError('LEASE_LOST', `another program changed chunk ${chunk.no} of ${name}`)
     const skipped = read - repaired - quarantined
     proved.add(chunk.id)
     this.#again.open.delete(chunk.id)

@@ -59,7 +59,7 @@ export function compareCounted({ source }: TablePlan, expected: Digest, found: D
       : `${expected.rows} rows were written or skipped, ${found.rows} are in the target`
   throw new SluiceError(
     'PROOF_FAILED',
-    `the target does not hold a row for each row that was read from ${source.table.name}: ${what}`,
+    `the target does not have one row for each row that was read from ${source.table.name}: ${what}`,
     {
       reason: 'several rows have the same key in the target, or a trigger or another writer changed its rows',
       hint: 'sluice diff names the rows that differ',

@@ -53,6 +53,6 @@ export function notEmpty(table: string, begun = false): SluiceError {
 export function tooManyQuarantined(table: string, most: number, last?: string): SluiceError {
   return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the copy of this table ends`, {
     ...(last === undefined ? {} : { reason: `cause of the last refused row: ${last}` }),
-    hint: `${last === undefined ? 'sluice quarantine list names their causes' : 'correct the rows at the source'}; --max-aside allows more`,
+    hint: `${last === undefined ? 'see their causes with sluice quarantine list' : 'correct the rows at the source'}, or allow more refused rows with --max-aside`,
   })
 }

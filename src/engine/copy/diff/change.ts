@@ -158,7 +158,9 @@ export async function change(
       landed,
     }
     if ((await writer.commit(closing)) === 'fenced') {
-      throw new SluiceError('LEASE_LOST', `another program is repairing ${plan.target.table.name}`)
+      throw new SluiceError('LEASE_LOST', `another program is repairing ${plan.target.table.name}`, {
+        hint: 'wait until that program has ended, then run the same command again',
+      })
     }
     return stored
   })

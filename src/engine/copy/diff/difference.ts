@@ -35,7 +35,8 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
 /** Difference for a source row whose key equals the key of another source row in the target, which holds only one. */
 export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {
-    hint: 'the target treats both keys as equal and holds one of the rows: give one of them another key at the source',
+    reason: 'the target treats both keys as equal, so it has only one of the two rows',
+    hint: 'give one of the two rows another key at the source',
   })
   return { key: rowBound(plan, row), kind: 'missing', columns: [], unasked }
 }

@@ -128,7 +128,10 @@ async function madeSure(
     else {
       const error = new SluiceError(
         'VALUE_REFUSED',
-        'a query by the key finds no row, although the table has a row with this key',
+        'the table has a row with this key, but a query for exactly this key does not find it',
+        {
+          hint: 'query the table for this key by hand: if no row is found, rebuild the index of the key, then compare again',
+        },
       )
       sure.push({ difference: { ...suspect, unasked: unasked(side, error) }, now: PRESENT[suspect.kind] })
     }
@@ -193,7 +196,10 @@ async function inspect(
       return { difference: null, now: { source: both, target: both } }
     }
     if (here === undefined && kind !== 'extra' && !finds) {
-      const error = new SluiceError('VALUE_REFUSED', 'a query by the key, as the target stores it, finds no row')
+      const error = new SluiceError(
+        'VALUE_REFUSED',
+        'the target stores the key in another form, and a query with this form finds no row',
+      )
       return { difference: { ...suspect, unasked: unasked('source', error) }, now: PRESENT[kind] }
     }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }

@@ -42,7 +42,9 @@ export async function trackDiff(
     })
   }
   if (source.ring?.partitioner === 'random')
-    throw new SluiceError('NO_RING', `${name} has tokens that do not fit a bigint`, { hint: 'remove --track-run' })
+    throw new SluiceError('NO_RING', `--track-run cannot record ${name}: its tokens do not fit a bigint`, {
+      hint: 'remove --track-run',
+    })
   const store = to.offers.tracks.open(targetName.schema ?? to.schema ?? '', database)
   await store.prepare()
   const { previous, lost } = await previousRun(store, targetName.name, 'VALIDATE', options)

@@ -159,6 +159,7 @@ async function buildOne(
           throw new SluiceError('OBJECTS_FAILED', `${name} was created, but its definition is not the planned one`, {
             where: tableText(plan.target.table),
             reason: 'the target prints the definition differently, or another object has its name',
+            hint: 'compare both definitions; if another object has this name, rename or drop it, then run the same command again',
           })
         }
         await ledger.end(key, object, null)

@@ -81,7 +81,9 @@ export async function planCopy(
 
 function refuseOneForMany(sources: readonly TableSpec[], { toTable }: CopyOperation): void {
   if (sources.length <= 1 || toTable === undefined) return
-  throw new SluiceError('BAD_FLAG', `--to-table names one table, but ${sources.length} would be copied`)
+  throw new SluiceError('BAD_FLAG', `--to-table names one table, but ${sources.length} would be copied`, {
+    hint: 'select one table with --table, or remove --to-table',
+  })
 }
 
 function wantedName({ table }: TableSpec, { toSchema, toTable }: CopyOperation): TableName {

@@ -55,7 +55,7 @@ export function planRing(
   if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} is above the largest, ${high}`)
   if (low < ring.low || high > ring.high) {
     throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is not a token of ${tableText(table.table)}`, {
-      reason: `its tokens go from ${ring.low} to ${ring.high}`,
+      reason: `its tokens are numbers from ${ring.low} to ${ring.high}`,
     })
   }
   const coverage = options?.coverage ?? 100

@@ -110,17 +110,21 @@ function refuseGiven(
   refuseViews(from, to, given, found)
   if (options.where !== undefined) refuseUnbalanced(options.where)
   if (options.decimal !== undefined && to.can.decimals !== 'declared') {
-    throw new SluiceError('BAD_FLAG', '--decimal sets the type of decimals in targets without a decimal type', {
+    throw new SluiceError('BAD_FLAG', '--decimal cannot be used with this target', {
       where: to.label,
-      reason: 'this target has a decimal type',
+      reason: 'the target has a decimal type; --decimal is for targets without one',
       hint: 'remove --decimal',
     })
   }
   if (given.ring !== undefined && to.can.atomic === 'batch') {
-    throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
-      reason: 'the target commits each batch and resumes after the last key, which has no meaning in token order',
-      hint: elsewhere(),
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `${tableText(given.table)} cannot be copied into this target: its rows are read in token order`,
+      {
+        reason: 'the target commits each batch and resumes after the last key, which has no meaning in token order',
+        hint: elsewhere(),
+      },
+    )
   }
   if (given.hidesColumns === true && options.columns === undefined) {
     throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
@@ -150,10 +154,14 @@ function elsewhere(): string {
 /** Refuses exploded maps, whose rows share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
 function refuseSeveral({ table, key, columns }: TableSpec): void {
   if (!columns.some(({ name, made }) => made === 'key' && key.includes(name))) return
-  throw new SluiceError('UNSUPPORTED_KEY', `each row of ${tableText(table)} becomes several rows`, {
-    reason: 'the target commits each batch and resumes after the last source row, not within it',
-    hint: elsewhere(),
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `${tableText(table)} cannot be copied into this target: each of its rows becomes several rows`,
+    {
+      reason: 'the target commits each batch and resumes after the last source row, not within it',
+      hint: elsewhere(),
+    },
+  )
 }
 
 /** Refuses a mode for existing rows if a table lacks the key for the mode. @throws SluiceError UNSUPPORTED_KEY */
@@ -176,7 +184,7 @@ function refuseKeys(
   if (onExisting === 'upsert' && !sameNames(target.key, rangeKey)) {
     throw new SluiceError(
       'UNSUPPORTED_KEY',
-      `${tableText(target.table)} is unique by ${target.key.join(', ')}, not by ${rangeKey.join(', ')}`,
+      `rows of ${tableText(target.table)} cannot be upserted: its key is ${target.key.join(', ')}, not ${rangeKey.join(', ')}`,
       { hint: `give --key the source columns of the target's key, or choose another --on-existing` },
     )
   }
@@ -313,13 +321,17 @@ function refuseViews(from: CopyStore, to: CopyStore, source: TableSpec, target: 
   const [view, label] = source.viewOf === undefined ? [target, to.label] : [source, from.label]
   if (view?.viewOf === undefined) return
   const name = tableText(view.table)
-  throw new SluiceError('TABLE_REFUSED', `${name} is a materialized view of ${view.viewOf}`, {
-    where: label,
-    reason: 'the server derives it from the rows of that table, and it may lag behind them',
-    hint:
-      view === source
-        ? `copy ${view.viewOf}, and create the view in the target`
-        : `copy into ${view.viewOf}, or into another table with --to-table`,
-    ...(view === source ? { kind: 'source' as const } : {}),
-  })
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `${name} cannot be ${view === source ? 'copied' : 'written'}: it is a materialized view of ${view.viewOf}`,
+    {
+      where: label,
+      reason: 'the server derives it from the rows of that table, and it may lag behind them',
+      hint:
+        view === source
+          ? `copy ${view.viewOf}, and create the view in the target`
+          : `copy into ${view.viewOf}, or into another table with --to-table`,
+      ...(view === source ? { kind: 'source' as const } : {}),
+    },
+  )
 }

@@ -264,7 +264,11 @@ function isOthers(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
 }
 
 function differs(key: RowKey): SluiceError {
-  return new SluiceError('PROOF_FAILED', `the row ${rowKeyText(key)} in the target differs from the row that was read`)
+  return new SluiceError(
+    'PROOF_FAILED',
+    `the row ${rowKeyText(key)} in the target differs from the row that was read`,
+    { hint: 'sluice diff names the values that differ' },
+  )
 }
 
 /** Error: of two values with write times, the target keeps the later one. */
@@ -281,10 +285,10 @@ function isNewer(key: RowKey, { target }: TablePlan): SluiceError {
 }
 
 function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
-  const others = rows === 1 ? `a row ${where} has the same key` : `${rows} rows ${where} have it`
+  const others = rows === 1 ? `a row ${where} has it, too` : `${rows} rows ${where} have it`
   return new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} does not identify one row: ${others}`, {
     reason: 'rows whose key is NULL cannot be distinguished',
-    hint: 'give the rows a key at the source, or let the target accept them, then copy the table again with --restart',
+    hint: 'give each of these rows a unique key without NULL at the source, or change the target so that it accepts them; then copy the table again with --restart',
   })
 }
 

@@ -228,10 +228,10 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
 function otherRows({ plan }: TableContext, there: bigint, written: bigint): SluiceError {
   return new SluiceError(
     'TARGET_NOT_EMPTY',
-    `${tableText(plan.target.table)} holds ${there} rows, and the interrupted copy wrote ${written}`,
+    `${tableText(plan.target.table)} has ${there} rows, but the interrupted copy wrote only ${written}`,
     {
       reason: `${tableText(plan.source.table)} has no key, so all of it is copied again: rows of other programs would be removed`,
-      hint: 'move the other rows away, then run the same command again; or name unique columns with --key',
+      hint: 'move the other rows to another table, then run the same command again; or name unique columns with --key',
     },
   )
 }

@@ -206,7 +206,7 @@ export class Steering {
     throw new SluiceError('BAD_FLAG', what, {
       hint:
         this.tables.length === 0
-          ? 'the run is still planning'
+          ? 'wait until the run has planned its tables'
           : `its tables are ${shown}${this.tables.length > 8 ? ' …' : ''}`,
     })
   }

@@ -314,7 +314,7 @@ export class ApplyWorker {
   }
 
   #add(change: RowChange): void {
-    if (this.#open === null) throw new SluiceError('BAD_STREAM', 'a change came outside of a transaction')
+    if (this.#open === null) throw new SluiceError('BAD_STREAM', 'the stream sent a change outside of a transaction')
     this.#folded.add(change, this.#open)
   }
 

@@ -175,10 +175,13 @@ export async function tableOf(
 ): Promise<FollowTable> {
   const followed = await streamTableNames(stream.id, database)
   if (followed.size !== 1) {
-    throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} follows ${followed.size} tables`, {
-      reason: 'a cutover exchanges one table',
-      hint: `use a separate stream for each table: sluice copy --follow --from ${shellQuote(redactUrl(copy.from))} --tables TABLE --to-table NEW_TABLE`,
-    })
+    throw new SluiceError(
+      'NOT_SWITCHABLE',
+      `a cutover exchanges one table, but stream ${stream.id} follows ${followed.size} tables`,
+      {
+        hint: `use a separate stream for each table: sluice copy --follow --from ${shellQuote(redactUrl(copy.from))} --tables TABLE --to-table NEW_TABLE`,
+      },
+    )
   }
   const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
   const [table] = await inspected({ operation: copy, planned, run }, streamSides(planned, 'slot'), true)

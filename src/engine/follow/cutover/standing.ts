@@ -70,9 +70,9 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
     new SluiceError('NOT_SWITCHABLE', message, { where: store.label, reason, hint })
   if (store.identity !== stream.sourceIdentity) {
     throw no(
-      `stream ${stream.id} fills a table of another database`,
+      `stream ${stream.id} cannot be cut over within this database`,
       `it reads from ${stream.source}; two databases have no common transaction`,
-      'cutover works within one database: copy the table into its own database',
+      'name the source of the stream with --from, or copy the table into its own database',
     )
   }
   const switches = store.offers.switches
@@ -90,10 +90,10 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
 /** @throws SluiceError NOT_SWITCHABLE for a stream that reads changes by triggers */
 export function refuseTriggerStream(stream: StreamRow, { label }: CopyStore): void {
   if (cdcOf(stream, undefined) === 'slot') return
-  throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} reads changes by triggers`, {
+  throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} cannot be cut over: it reads changes by triggers`, {
     where: label,
     reason: 'only the log of a slot shows what was committed before the cutover',
-    hint: 'copy with --cdc slot',
+    hint: 'copy the table again with --follow --cdc slot --restart',
   })
 }
 

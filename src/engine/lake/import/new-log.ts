@@ -210,7 +210,7 @@ async function refuseExisting(folder: string): Promise<void> {
   })
   if (names.length === 0) return
   throw new SluiceError('BAD_FLAG', `${folder} is not empty`, {
-    hint: 'name a folder that does not exist yet: an existing log is never written over',
+    hint: 'name a folder that does not exist yet or is empty: sluice never overwrites an existing log',
   })
 }
 

@@ -30,15 +30,15 @@ export async function retireOf(
 /** @throws SluiceError BAD_FLAG */
 export function refuseSameDatabase(identity: string, to: CopyStore): void {
   if (identity !== to.identity) return
-  throw new SluiceError('BAD_FLAG', '--from and --to name one database', {
+  throw new SluiceError('BAD_FLAG', '--from and --to are the same database', {
     where: to.label,
-    hint: '--from is the database to drop, --to the one that its tables have moved to, with the ledger',
+    hint: 'name the database to drop with --from, and the database that has its tables and the ledger now with --to',
   })
 }
 
 export function noArchive(): SluiceError {
-  return new SluiceError('BAD_FLAG', '--archive makes a last copy of one old table, not of a whole database', {
-    hint: 'copy the tables that are still wanted with sluice copy --table TABLE, then leave --archive out',
+  return new SluiceError('BAD_FLAG', '--archive copies one old table, not a whole database', {
+    hint: 'copy the tables that you still need with sluice copy --table TABLE, then remove --archive',
   })
 }
 

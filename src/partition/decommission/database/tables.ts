@@ -24,11 +24,13 @@ export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]
     const named = tables.filter(({ table }) => isCalled(table, name))
     if (named.length === 1) continue
     if (named.length > 1) {
-      const texts = named.map(({ table }) => tableText(table)).join(' or ')
-      throw new SluiceError('AMBIGUOUS_TABLE', `--leave ${name} may be ${texts}`, { hint: 'name it with its schema' })
+      const texts = named.map(({ table }) => tableText(table)).join(', ')
+      throw new SluiceError('AMBIGUOUS_TABLE', `--leave ${name} matches more than one table: ${texts}`, {
+        hint: 'name it with its schema',
+      })
     }
-    throw new SluiceError('NO_SUCH_TABLE', `--leave names ${name}, and the database has no such table`, {
-      hint: 'name it as the findings do, with its schema',
+    throw new SluiceError('NO_SUCH_TABLE', `--leave names ${name}, but the database has no such table`, {
+      hint: 'write the name as in the findings, with its schema',
     })
   }
 }

@@ -106,8 +106,11 @@ async function plain(
 ): Promise<Found> {
   if (by === undefined) {
     const times = table.columns.filter((column) => (store.offers.times?.condition(column, null, null) ?? null) !== null)
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not partitioned, so --by has to name a column`, {
-      hint: times.length === 0 ? 'it has no column of times' : `such as --by ${times[0]?.name ?? ''}`,
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not partitioned, so --by must name a column`, {
+      hint:
+        times.length === 0
+          ? 'name another table: this one has no column of times'
+          : `name a column of times, such as --by ${times[0]?.name ?? ''}`,
     })
   }
   const column = columnNamed(table, by)

@@ -251,7 +251,7 @@ async function tablesOf(
     where: label,
     reason:
       oldTable === null
-        ? `the ledger names it as an old table that sluice has not dropped`
+        ? `according to the ledger it is an old table that sluice has not dropped`
         : `${tableText(oldTable)} may be the only table that holds these rows`,
     hint: 'another user renamed or dropped it: restore its name, then run the same command again',
   })

@@ -109,7 +109,7 @@ async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlac
   const { name, table, store, limits, tell: report } = able
   const ranged = await store.offers.maintenance?.look(table.table, false, limits.signal)
   if (ranged != null && ranged.column.name !== operation.by) {
-    throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}`, {
+    throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}, not by ${operation.by}`, {
       where: store.label,
       hint: `give --by ${shellQuote(ranged.column.name)}`,
     })

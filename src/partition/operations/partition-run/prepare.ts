@@ -93,7 +93,7 @@ async function makeNewTable(
 }
 
 function notFollowable({ detail, hint }: PlanFinding, where: string): SluiceError {
-  const instead = 'sluice partition in-place, which needs no stream'
+  const instead = 'run sluice partition in-place, which needs no stream'
   return new SluiceError('NOT_FOLLOWABLE', detail, {
     where,
     hint: hint === undefined ? instead : `${hint}; or ${instead}`,

@@ -162,10 +162,14 @@ function refuseUnfit({ table, columns, counters }: CassandraShape): void {
   }
   const shared = [...columns.values()].filter(({ part }) => part === 'static').map(({ name }) => name)
   if (shared.length === 0) return
-  throw new SluiceError('UNSUPPORTED_TYPE', `${where} has static columns: ${shared.join(', ')}`, {
-    where,
-    reason:
-      'they belong to all rows of a partition: a removal of some rows would leave them without a row, or remove them from the other rows',
-    hint: 'archive it without removing anything, or copy it into a table without static columns',
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `rows of ${where} cannot be removed: it has static columns (${shared.join(', ')})`,
+    {
+      where,
+      reason:
+        'they belong to all rows of a partition: a removal of some rows would leave them without a row, or remove them from the other rows',
+      hint: 'archive it without removing anything, or copy it into a table without static columns',
+    },
+  )
 }

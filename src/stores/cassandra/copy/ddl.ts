@@ -99,12 +99,15 @@ function refuseNames({ table, columns }: TableSpec): void {
   if (!/^\w{1,48}$/.test(name)) {
     throw new SluiceError('TABLE_REFUSED', `Cassandra does not accept a table named ${JSON.stringify(name)}`, {
       where: tableText(table),
-      reason: 'names of tables have up to 48 letters of ASCII, digits and _',
+      reason: 'a table name may have at most 48 characters: ASCII letters, digits and _',
       hint: 'give it another name with --to-table',
     })
   }
   if (!columns.some((column) => column.name === '')) return
-  throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be created', { where: tableText(table) })
+  throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be created', {
+    where: tableText(table),
+    hint: 'rename the column in the source, or leave it out with --columns',
+  })
 }
 
 /** @throws SluiceError TABLE_REFUSED if another type has its name */

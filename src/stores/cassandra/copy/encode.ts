@@ -207,7 +207,10 @@ function keyOf(key: CqlType): (name: string) => Json {
 }
 
 function within(value: Json): Json {
-  if (value === null) throw new SluiceError('VALUE_REFUSED', 'lists, sets and maps of Cassandra cannot contain NULL')
+  if (value === null)
+    throw new SluiceError('VALUE_REFUSED', 'lists, sets and maps of Cassandra cannot contain NULL', {
+      hint: 'remove the NULL at the source, or give the target a text column',
+    })
   return value
 }
 

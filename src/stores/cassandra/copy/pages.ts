@@ -306,13 +306,17 @@ export class Pages {
 
   #moved(): SluiceError {
     const table = tableText(this.#request.table.table)
-    return new SluiceError('SOURCE_IO', `rows of ${table} were removed while a range of the table was read again`, {
-      where: table,
-      reason: 'a page could not be read, and the start of the next one is unknown',
-      hint: 'run the same command again: the range is read from its beginning',
-      kind: 'source',
-      retryable: true,
-    })
+    return new SluiceError(
+      'SOURCE_IO',
+      `a range of ${table} cannot be read to its end: rows were removed while it was read`,
+      {
+        where: table,
+        reason: 'a page could not be read, and the start of the next one is unknown',
+        hint: 'run the same command again: the range is read from its beginning',
+        kind: 'source',
+        retryable: true,
+      },
+    )
   }
 }
 

@@ -292,7 +292,7 @@ export class RowWrites {
   }
 
   #refused(at: number, reason: string): SluiceError {
-    return new SluiceError('ROW_REFUSED', `the cluster cannot hold the row: ${reason}`, {
+    return new SluiceError('ROW_REFUSED', `Cassandra cannot store the row: ${reason}`, {
       where: `${tableText(this.#shape.table)}.${this.#columns[at]?.name ?? ''}`,
     })
   }

@@ -44,7 +44,7 @@ function ofSource(error: SluiceError): SluiceError {
 }
 
 function gone(table: string, reason: string): SluiceError {
-  return new SluiceError('SOURCE_GONE', `${table} has changed since it was planned, or is gone`, {
+  return new SluiceError('SOURCE_GONE', `${table} has changed since it was planned, or was dropped`, {
     where: table,
     reason,
     hint: 'run the same command again',

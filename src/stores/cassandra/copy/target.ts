@@ -74,7 +74,7 @@ export class CassandraTarget implements CopyTarget {
       throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in Cassandra`, {
         reason:
           'rows keep their write times, and a deletion hides rows with an older write time that are written after it',
-        hint: 'choose --on-existing upsert, or TRUNCATE the table and copy with refuse',
+        hint: 'copy with --on-existing upsert, or TRUNCATE the table and copy with --on-existing refuse',
       })
     }
     await askingCassandra(this.#link, 'schema', () => this.#same.check(table.table))

@@ -149,7 +149,7 @@ function entryColumns(
   const cql = system === 'cassandra' ? parseCql(map.native, fieldsOf(table)) : null
   if (cql === null ? map.type.kind !== 'json' : cql.kind !== 'map') {
     throw new SluiceError('UNSUPPORTED_TYPE', `${tableText(table.table)}.${column} (${map.native}) is not a map`, {
-      hint: '--explode-map needs a map of Cassandra, or a column of JSON objects',
+      hint: 'name a Cassandra map or a column of JSON objects with --explode-map',
     })
   }
   const named = (name: string, made: 'key' | 'value'): Column => {

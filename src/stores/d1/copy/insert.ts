@@ -101,7 +101,10 @@ export class Inserts {
       for (; i < values.length; i++) {
         const cell = row[i] ?? null
         if (cell !== null) values[i] = this.#encoders[i]?.bind(cell) ?? null
-        else if (i === this.#alias) throw new SluiceError('ROW_REFUSED', 'D1 would replace NULL by a generated number')
+        else if (i === this.#alias)
+          throw new SluiceError('ROW_REFUSED', 'D1 would replace NULL by a generated number', {
+            hint: 'give the column a value in this row of the source',
+          })
         else values[i] = null
       }
     } catch (error) {
@@ -149,11 +152,15 @@ export class Inserts {
 
   #tooLarge(total: number, sizes: readonly number[]): SluiceError {
     const largest = this.#columns[sizes.indexOf(Math.max(...sizes))]?.name ?? ''
-    return new SluiceError('ROW_REFUSED', `the row has ${total} bytes, and its largest value is in ${largest}`, {
-      where: tableText(this.#table.table),
-      reason: `the limit of D1 is ${MOST_ROW_BYTES} bytes for a value, and for all values of a row`,
-      hint: 'store long values elsewhere, such as in R2, or leave the column out with --columns',
-    })
+    return new SluiceError(
+      'ROW_REFUSED',
+      `the row is too large: it has ${total} bytes, and its largest value is in ${largest}`,
+      {
+        where: tableText(this.#table.table),
+        reason: `the limit of D1 is ${MOST_ROW_BYTES} bytes for a value, and for all values of a row`,
+        hint: 'store long values elsewhere, such as in R2, or leave the column out with --columns',
+      },
+    )
   }
 }
 

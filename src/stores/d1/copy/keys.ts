@@ -81,8 +81,12 @@ function anyValue(literal: string): SqlValue {
 export function rowidOf(table: TableSpec): string {
   const free = freeRowid(table.columns)
   if (free !== null) return free
-  throw new SluiceError('UNSUPPORTED_KEY', 'columns named rowid, _rowid_ and oid hide the numbers of the rows', {
-    where: table.table.name,
-    hint: 'rename one of them, or give the table a primary key',
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `the rows of ${table.table.name} cannot be identified: its columns rowid, _rowid_ and oid hide the row numbers`,
+    {
+      where: table.table.name,
+      hint: 'rename one of them, or give the table a primary key',
+    },
+  )
 }

@@ -181,7 +181,7 @@ function sourceError(thrown: unknown, client: D1Client, where: string | null): u
     if (gone || said.startsWith('no such column')) {
       return new SluiceError('SOURCE_GONE', said, {
         where: whereOf(thrown, settings),
-        reason: 'the table has changed since it was planned, or is gone',
+        reason: 'the table has changed since it was planned, or was dropped',
         hint: 'run the same command again',
         cause: thrown,
       })

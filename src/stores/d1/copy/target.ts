@@ -92,7 +92,7 @@ export function creation(table: TableSpec): string {
   if (bytes < MOST_STATEMENT_BYTES) return sql
   throw refused(
     table,
-    `the statement that creates the table would have ${bytes} bytes`,
+    `the table cannot be created: its CREATE TABLE statement would have ${bytes} bytes`,
     `the limit of D1 is below ${MOST_STATEMENT_BYTES}`,
   )
 }
@@ -100,7 +100,11 @@ export function creation(table: TableSpec): string {
 function refuseWidth(table: TableSpec): void {
   const { length } = table.columns
   if (length > D1_MOST_COLUMNS)
-    throw refused(table, `the table has ${length} columns`, `the limit of D1 is ${D1_MOST_COLUMNS}`)
+    throw refused(
+      table,
+      `the table cannot be copied: it has ${length} columns`,
+      `the limit of D1 is ${D1_MOST_COLUMNS}`,
+    )
 }
 
 function refuseName(table: TableSpec): void {

@@ -46,7 +46,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
     {
       where: `${table}.${column.name}`,
       reason: 'the value is in a row of the database that the query reads',
-      hint: 'leave the row out with a condition on another column, or read other columns',
+      hint: 'exclude the row with a condition on another column, or select other columns',
       kind: 'source',
     },
   )

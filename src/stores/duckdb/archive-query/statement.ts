@@ -24,7 +24,10 @@ export async function readStatement(session: QuerySession, sql: string, limit: n
     if (prepared.statementType !== StatementType.SELECT) {
       throw new SluiceError('BAD_QUERY', 'the statement is not a query', { reason: 'only queries are allowed' })
     }
-    if (prepared.parameterCount > 0) throw new SluiceError('BAD_QUERY', 'the query has parameters without values')
+    if (prepared.parameterCount > 0)
+      throw new SluiceError('BAD_QUERY', 'the query has parameters without values', {
+        hint: 'write the values into the query',
+      })
     const indexes = Array.from({ length: prepared.columnCount }, (_, i) => i)
     const selected = indexes.map((i) => `${shown(`c${i}`, prepared.columnTypeId(i))} AS c${i}`)
     const names = indexes.map((i) => `c${i}`).join(', ')

@@ -74,7 +74,7 @@ export function readError(error: unknown, file: string, signal: AbortSignal): un
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const message = messageOf(error)
   if (code === 'ENOENT' || /No files found|No such file or directory/i.test(message)) {
-    return new SluiceError('PROOF_FAILED', 'a file of the archive is gone', { where: file, cause: error })
+    return new SluiceError('PROOF_FAILED', 'a file of the archive is missing', { where: file, cause: error })
   }
   if (code !== undefined) {
     return new SluiceError('SOURCE_IO', `a file of the archive cannot be read: ${firstLine(error)}`, {

@@ -253,11 +253,15 @@ export class DuckdbChunk implements ChunkWriter {
  */
 async function newRows(session: DuckdbCopySession, { table }: ChunkRequest): Promise<SqlCondition> {
   if (hidesNumbers(table.columns)) {
-    throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {
-      where: tableText(table.table),
-      reason: 'without a key range, rows of a chunk are identified by their numbers',
-      hint: 'choose another name with --rename',
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `rows cannot be copied into ${tableText(table.table)}: its column rowid hides the row numbers`,
+      {
+        where: tableText(table.table),
+        reason: 'without a key range, the rows of a chunk are identified by their row numbers',
+        hint: 'rename the column with --rename',
+      },
+    )
   }
   const [row] = await session.rows(`SELECT CAST(coalesce(max(rowid), -1) AS VARCHAR) FROM ${fromTable(table)}`)
   return { sql: `rowid > ${BigInt(String(row?.[0] ?? -1))}`, parameters: [] }

@@ -38,7 +38,7 @@ export async function untilFlushed(session: MysqlSession, label: string): Promis
   return new SluiceError('TARGET_DENIED', 'the server does not guarantee that its commits are on its disk', {
     where: label,
     reason: `innodb_flush_log_at_trx_commit is ${setting}: a crash may undo confirmed commits, and the next step cannot be undone`,
-    hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, and innodb_flush_log_at_timeout to 1; then run the same command again',
+    hint: 'run SET GLOBAL innodb_flush_log_at_trx_commit = 1, GLOBAL innodb_flush_log_at_timeout = 1; then run the same command again',
   })
 }
 

@@ -54,7 +54,7 @@ export function mysqlSourceError(thrown: unknown, where: string, condition: stri
   if (GONE.has(errno)) {
     return new SluiceError('SOURCE_GONE', message, {
       where,
-      reason: 'the table was altered since it was planned, or is gone',
+      reason: 'the table was altered or dropped since it was planned',
       hint: 'run the same command again',
       cause: thrown,
     })
@@ -63,7 +63,7 @@ export function mysqlSourceError(thrown: unknown, where: string, condition: stri
     return new SluiceError('TARGET_BUSY', 'other sessions lock a table for too long', {
       where,
       reason: 'a table that is altered or locked by another session cannot be read',
-      hint: 'find the session (SHOW FULL PROCESSLIST), then run the same command again',
+      hint: 'end the session that locks the table (SHOW FULL PROCESSLIST lists the sessions), then run the same command again',
       retryable: true,
       cause: thrown,
     })
@@ -92,7 +92,7 @@ export function mysqlTargetError(thrown: unknown, where: string): unknown {
   if (isLockLost(failure) || INTERRUPTED.has(errno)) {
     return new SluiceError('TARGET_BUSY', message, {
       where,
-      reason: 'another transaction holds the same rows, or another user ended the statement',
+      reason: 'another transaction locks the same rows, or another user ended the statement',
       retryable: true,
       cause: thrown,
     })
@@ -126,7 +126,7 @@ export function rowHint(errno: number | undefined): string {
 
 /** The snapshot is lost with its connection: a new view of the source is needed. */
 export function sourceLost(where: string, cause: unknown): SluiceError {
-  return new SluiceError('CONNECTION_LOST', 'the snapshot of the source is gone', {
+  return new SluiceError('CONNECTION_LOST', 'the snapshot of the source was lost', {
     where,
     reason: 'a connection that held a snapshot broke, or the server was restarted',
     hint: 'run the same command again: it continues where it stopped',

@@ -110,8 +110,8 @@ async function refusePublished(session: CopySession, late: LateRows): Promise<vo
   if (found === undefined) return
   throw new SluiceError('TABLE_REFUSED', `late rows of the default partition ${tableText(rest)} cannot be moved`, {
     where: tableText(parent.name),
-    reason: `the publication ${quoteName(found[0] ?? '')} would send their deletes, but not their inserts into a detached table: its subscribers would lose these rows; nothing was changed`,
-    hint: `${moveByHand(late)}; a publication of all tables or of the schema also sends the other table: first create that table for the subscribers`,
+    reason: `the publication ${quoteName(found[0] ?? '')} would send the DELETE of these rows, but not their INSERT into the detached table, so its subscribers would lose them; nothing was changed`,
+    hint: `if the publication is for all tables or for a schema, first create ${tableText(lateTable(late))} at the subscribers; then ${moveByHand(late)}`,
   })
 }
 
@@ -165,23 +165,33 @@ async function columnsOf(session: CopySession, { oid }: Parent): Promise<string>
 }
 
 function inTheWay(late: LateRows, cause: unknown): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `the default partition ${tableText(late.rest)} has rows of the partition`, {
-    where: tableText(late.parent.name),
-    reason: 'they were written after the partition was detached; nothing was changed',
-    hint: moveByHand(late),
-    cause,
-  })
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `the partition cannot be attached: the default partition ${tableText(late.rest)} has rows of its range`,
+    {
+      where: tableText(late.parent.name),
+      reason: 'they were written after the partition was detached; nothing was changed',
+      hint: moveByHand(late),
+      cause,
+    },
+  )
 }
 
 /**
  * Statements that move late rows out of the default partition, and back after the attachment. A single statement
  * deletes rows and stores the deleted ones, so concurrent writes are not lost.
  */
-function moveByHand({ parent, rest, columns, where }: LateRows): string {
-  const [from, lateTable] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
-  const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${lateTable} (${columns}) SELECT ${columns} FROM gone`
-  const away = `BEGIN; CREATE TABLE ${lateTable} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
-  return `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(parent.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`
+function moveByHand(late: LateRows): string {
+  const { parent, rest, columns, where } = late
+  const [from, other] = [tableSql(rest), tableSql(lateTable(late))]
+  const kept = `WITH gone AS (DELETE FROM ${from} WHERE ${where} RETURNING ${columns}) INSERT INTO ${other} (${columns}) SELECT ${columns} FROM gone`
+  const away = `BEGIN; CREATE TABLE ${other} AS SELECT ${columns} FROM ${from} WITH NO DATA; ${kept}; COMMIT`
+  return `move the late rows to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(parent.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${other}`
+}
+
+/** Table that the user moves late rows to. */
+function lateTable({ rest }: LateRows): TableName {
+  return { ...rest, name: suffixed(rest.name, 'late') }
 }
 
 /** @property unchecked statements that add the NOT VALID constraints, after the load: rows may violate them */

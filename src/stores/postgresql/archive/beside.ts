@@ -173,7 +173,7 @@ export async function moveLate(
     if (gone === came) return came
     throw new SluiceError(
       'TABLE_REFUSED',
-      `${gone} rows of ${tableText(rest)} were removed, and ${came} were inserted into ${tableText(name)}`,
+      `rows of ${tableText(rest)} cannot be moved: ${gone} were removed, but ${came} were inserted into ${tableText(name)}`,
       {
         where: tableText(rest),
         reason: 'a trigger of the table refuses rows; nothing was changed',

@@ -116,7 +116,7 @@ export async function endMarkers(session: CopySession, { identity, partition }: 
     if (performance.now() > until) {
       throw new SluiceError('TARGET_BUSY', `an earlier program is still detaching ${tableText(partition)}`, {
         retryable: true,
-        hint: 'end its session of the server, then run the same command again',
+        hint: 'end its session on the server, then run the same command again',
       })
     }
     await sleep(50)

@@ -107,12 +107,16 @@ async function withinPatience(
   } catch (error) {
     if (!session.alive || sqlStateOf(error) !== '57014') throw error
     const name = tableText(partition.name)
-    throw new SluiceError('TABLE_REFUSED', `the server searched rows that refer to ${name} for longer than ${ms} ms`, {
-      where: tableText(parent.name),
-      reason: 'other sessions cannot use the table during that time, so it was aborted; nothing was changed',
-      hint: 'if other sessions can wait for a second, run the same command with --lock-timeout 2500ms',
-      cause: error,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${name} cannot be detached: the search for rows that refer to it took longer than ${ms} ms`,
+      {
+        where: tableText(parent.name),
+        reason: 'other sessions cannot use the table during the search, so it was aborted; nothing was changed',
+        hint: 'if other sessions can wait for a second, run the same command with --lock-timeout 2500ms',
+        cause: error,
+      },
+    )
   }
   await session.ask('SET LOCAL statement_timeout = DEFAULT')
 }

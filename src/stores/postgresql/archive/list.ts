@@ -28,7 +28,8 @@ export async function listPartitions(
   database: string,
 ): Promise<NativePartitions | null> {
   const parent = await tableByName(session, table)
-  if (parent === null) throw new SluiceError('SOURCE_GONE', missingTable(table), { hint: 'it was renamed or dropped' })
+  if (parent === null)
+    throw new SluiceError('SOURCE_GONE', missingTable(table), { hint: 'it was renamed or dropped: check its name' })
   const key = await partitionKey(session, parent)
   if (key === null) return null
   const rows = await session.ask(partitionsSql(parent.oid))

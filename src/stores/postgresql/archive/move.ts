@@ -62,9 +62,13 @@ export async function moveTable(session: CopySession, { oid, name: from }: Known
 /** @throws SluiceError TABLE_REFUSED if another table has the name */
 export async function requireFree(session: CopySession, name: TableName, oid = '0'): Promise<void> {
   if (!(await isTaken(session, name, oid))) return
-  throw new SluiceError('TABLE_REFUSED', `the name ${tableText(name)} is taken by another table, view, index or type`, {
-    hint: 'rename one of them, then run the same command again',
-  })
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `the name ${tableText(name)} is already used by another table, view, index or type`,
+    {
+      hint: 'rename one of them, then run the same command again',
+    },
+  )
 }
 
 /** Relations and types of a schema share one namespace, since every table is a type. */

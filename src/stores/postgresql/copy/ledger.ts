@@ -44,10 +44,10 @@ export class PostgresLedger implements LedgerDatabase {
     if (hidden !== undefined) {
       throw new SluiceError(
         'TARGET_DENIED',
-        `the session of a program whose lease expired belongs to ${String(hidden[0])}`,
+        `sluice cannot end the session of a program whose lease expired: it belongs to ${String(hidden[0])}`,
         {
           where: this.#database.label,
-          reason: 'this user has no right to see that session, and cannot end it',
+          reason: 'this user has no right to see or end that session',
           hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
         },
       )

@@ -58,7 +58,7 @@ function refusedByAll(
     .slice(0, NAMED)
     .map(({ host, error }) => `${host}: ${error.message}${error.reason === undefined ? '' : ` (${error.reason})`}`)
   const more = refusals.length - named.length
-  return new SluiceError('WORKERS_REFUSED', 'every worker that could take this run refuses it', {
+  return new SluiceError('WORKERS_REFUSED', 'every worker that could execute this run refuses it', {
     reason: `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
     hint: `correct these errors, or start a matching worker; then run sluice ctl ${runId} resume --distributed to queue the rest`,
   })

@@ -319,9 +319,9 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
 /** Error for a schedule in a copy of its queue: runs of one environment may be unwanted in another. */
 function unconfirmed(name: string): SluiceError {
   const command = `sluice schedule resume ${shellQuote(name)}`
-  return new SluiceError('MISSING_CONFIRM', `schedule ${name} was confirmed in another database than this one`, {
+  return new SluiceError('MISSING_CONFIRM', `schedule ${name} is not confirmed in this database`, {
     reason: `this queue is a copy, or was moved, restored from a backup or promoted while no worker ran; the schedule starts runs here only after ${command}`,
-    hint: `${command} confirms it; sluice schedule remove ${shellQuote(name)} removes it from this queue`,
+    hint: `run ${command} to confirm it, or sluice schedule remove ${shellQuote(name)} to remove it from this queue`,
   })
 }
 

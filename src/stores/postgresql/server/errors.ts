@@ -55,7 +55,7 @@ export function postgresSourceError(thrown: unknown, settings: PostgresSettings,
     if (/^42(?:P01|703|704)|^3F000/.test(state)) {
       return new SluiceError('SOURCE_GONE', server.message, {
         where: settings.label,
-        reason: 'the table has changed since it was planned, or is gone',
+        reason: 'the table has changed since it was planned, or was dropped',
         hint: 'run the same command again',
         cause: thrown,
       })
@@ -116,9 +116,9 @@ function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): Sluice
 
 /** Error if the snapshot, or the session that held it, is lost: the source must be read from a new snapshot. */
 export function viewLost(settings: PostgresSettings, cause: unknown): SluiceError {
-  return new SluiceError('CONNECTION_LOST', 'the snapshot of the source is gone', {
+  return new SluiceError('CONNECTION_LOST', 'the snapshot of the source was lost', {
     where: settings.label,
-    reason: 'the connection that held its snapshot broke, or the server was restarted',
+    reason: 'the connection that held it broke, or the server was restarted',
     hint: 'run the same command again: it continues where it stopped',
     kind: 'source',
     retryable: true,

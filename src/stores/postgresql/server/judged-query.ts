@@ -67,17 +67,17 @@ export function usesSql(tree: string): string {
         WHEN p.proname OPERATOR(pg_catalog.~) ${literal(RUNS_OTHERS)}
           OR p.provolatile OPERATOR(pg_catalog.=) 'v'::pg_catalog."char" AND NOT p.proname OPERATOR(pg_catalog.~) ${literal(READING)}
           THEN 'the function does more than read rows' END
-      WHEN login.reaches THEN 'this login has rights beyond rows, and what is no function of the server itself could use them'
+      WHEN login.reaches THEN 'this login has rights beyond reading and writing rows, and a function that is not built in could use them'
       WHEN ${isStranger('p.proowner')} THEN ${belongs('p.proowner')} END AS why
     FROM called JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) called.id
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace CROSS JOIN login
     UNION ALL
-    SELECT 'reads', ${named('n.nspname', 'c.relname')}, pg_catalog.concat(${belongs('c.relowner')}, '; what hangs on it could use the rights of this login, which reach beyond rows')
+    SELECT 'reads', ${named('n.nspname', 'c.relname')}, pg_catalog.concat(${belongs('c.relowner')}, '; functions that it calls would run with the rights of this login, which go beyond reading and writing rows')
     FROM asked JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) asked.id
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace CROSS JOIN login
     WHERE login.reaches AND c.oid OPERATOR(pg_catalog.>=) ${FIRST_OF_USERS} AND ${isStranger('c.relowner')}
     UNION ALL
-    SELECT 'reads', ${named('n.nspname', 'c.relname')}, 'what the server keeps for superusers alone, as hashes of passwords, is no row of a database'
+    SELECT 'reads', ${named('n.nspname', 'c.relname')}, 'only privileged roles may read it: it has data of the server, such as password hashes'
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace CROSS JOIN login
     WHERE login.reaches AND c.oid OPERATOR(pg_catalog.<) ${FIRST_OF_USERS} AND c.oid OPERATOR(pg_catalog.=) ANY (${array(directly(tree))})
       AND NOT pg_catalog.has_table_privilege('public', c.oid, 'SELECT')) s
@@ -91,7 +91,7 @@ export function refusedUse([what, name, why]: SqlRow, where: string): SluiceErro
   return new SluiceError('BAD_QUERY', `the query ${String(what)} ${String(name)}`, {
     where,
     reason: String(why),
-    hint: 'query without it; or connect as a role that is not a superuser, owns the queried objects, and has no rights on the files and sessions of the server',
+    hint: 'remove it from the query; or connect as a role that is not a superuser, owns the queried objects, and has no rights on the files and sessions of the server',
   })
 }
 

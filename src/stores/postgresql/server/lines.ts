@@ -68,7 +68,10 @@ async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncG
       })
     }
   }
-  if (length > 0) throw new SluiceError('SOURCE_IO', `the rows of ${table} end within a row`)
+  if (length > 0)
+    throw new SluiceError('SOURCE_IO', `the rows of ${table} end within a row`, {
+      hint: 'run the same command again; report the error if it occurs again',
+    })
 }
 
 class LineReader {

@@ -137,7 +137,7 @@ class QuerySession extends WireSession {
       this.client.off('notice', heard)
     }
     if (!trees.some(isAnalysed)) {
-      throw new SluiceError('BAD_QUERY', 'the server does not show the functions of the query', {
+      throw new SluiceError('BAD_QUERY', 'the server does not report the functions that the query calls', {
         where: this.settings.label,
         reason: 'a query is run only after its functions are known',
         hint: 'connect directly to the server, without a program that suppresses its messages',

@@ -286,9 +286,13 @@ function whereOf(thrown: unknown, settings: PostgresSettings): string {
 
 /** Error for a pooler that shares server processes. @param reason why one process must stay, as a sentence */
 export function pooled(settings: PostgresSettings, reason: string): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'a connection pooler gives out another session for each transaction', {
-    where: settings.label,
-    reason,
-    hint: 'connect directly to the server, or through a pool in session mode',
-  })
+  return new SluiceError(
+    'CONNECT_FAILED',
+    'the connection pooler uses a different server session for each transaction',
+    {
+      where: settings.label,
+      reason,
+      hint: 'connect directly to the server, or through a pool in session mode',
+    },
+  )
 }

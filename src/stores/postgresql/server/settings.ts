@@ -80,9 +80,9 @@ export function postgresSettings(url: string, environment: PostgresEnvironment =
     parts.parameters.get(name) ?? (inUrl || first.get(name) || environment[variable] || '')
   const host = end('host', parts.host, 'PGHOST') || 'localhost'
   if (host.includes(',')) {
-    throw new SluiceError('BAD_CONFIG', 'give only one host in the URL', {
+    throw new SluiceError('BAD_CONFIG', 'more than one host is given', {
       where: label,
-      hint: 'use the primary server',
+      hint: 'name only the primary server',
     })
   }
   const port = Number(end('port', parts.port, 'PGPORT') || '5432')
@@ -202,13 +202,15 @@ type UrlParts = {
   readonly parameters: ReadonlyMap<string, string>
 }
 
+const FORM = 'write it as postgresql://user:password@host:5432/database'
+
 /** Splits a URL in the same way as `redactUrl`, so that messages hide exactly the text that is used as password. */
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^postgres(?:ql)?:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(url)
   if (match === null) {
     throw new SluiceError('BAD_CONFIG', 'this is not a PostgreSQL URL', {
       where: label,
-      hint: 'postgresql://user:password@host:5432/database',
+      hint: FORM,
     })
   }
   const [, path = '', query = ''] = match
@@ -231,7 +233,8 @@ function splitUrl(url: string, label: string): UrlParts {
   const rest = path.slice(at + 1)
   const end = rest.indexOf('/')
   const address = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(end === -1 ? rest : rest.slice(0, end))
-  if (address === null) throw new SluiceError('BAD_CONFIG', 'the host of the URL cannot be read', { where: label })
+  if (address === null)
+    throw new SluiceError('BAD_CONFIG', 'the host of the URL cannot be read', { where: label, hint: FORM })
   const parameters = new Map<string, string>()
   for (const pair of query.split('&').filter((text) => text !== '')) {
     const equals = pair.indexOf('=')

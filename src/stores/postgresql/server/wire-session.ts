@@ -264,5 +264,5 @@ export class WireSession implements Pooled {
 
 /** Refuses U+0000, at which the protocol ends a text. */
 function refuseNul(sql: string): void {
-  if (sql.includes('\0')) throw new SluiceError('VALUE_REFUSED', 'a statement cannot hold the character U+0000')
+  if (sql.includes('\0')) throw new SluiceError('VALUE_REFUSED', 'a statement cannot contain the character U+0000')
 }

@@ -65,7 +65,9 @@ export class Inserter {
         const cell = row[i] as Row[number]
         if (cell !== null) this.#values[at + i] = (binders[i] as Binder)(cell)
         else if (i === this.#alias)
-          throw new SluiceError('ROW_REFUSED', 'SQLite would replace NULL by a generated number')
+          throw new SluiceError('ROW_REFUSED', 'SQLite would replace NULL by a generated number', {
+            hint: 'give the column a value in this row of the source',
+          })
         else this.#values[at + i] = null
       }
     } catch (error) {

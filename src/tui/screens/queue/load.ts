@@ -99,4 +99,4 @@ export class QueuePolling {
   }
 }
 
-const SILENT = new SluiceError('CONNECT_FAILED', 'it does not answer', { retryable: true })
+const SILENT = new SluiceError('CONNECT_FAILED', 'the queue does not answer', { retryable: true })

@@ -28,7 +28,7 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
   const work = await run.workOf(operation.scheduled, known)
   const file = slots > 1 ? await work.writtenFile() : null
   if (file !== null) {
-    throw new SluiceError('BAD_FLAG', `${file} is a file, and one worker at a time writes into it`, {
+    throw new SluiceError('BAD_FLAG', `several workers cannot write to ${file}: a file has one writer at a time`, {
       hint: 'remove --tasks',
     })
   }

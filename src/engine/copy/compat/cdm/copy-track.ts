@@ -55,8 +55,8 @@ export class CopyTrack {
     }
     for (const { source } of planned.tables) {
       if (source.ring !== undefined && source.ring.partitioner !== 'random') continue
-      const what = source.ring === undefined ? 'is not on a token ring' : 'has tokens that do not fit a bigint'
-      throw new SluiceError('NO_RING', `${tableText(source.table)} ${what}`, {
+      const what = source.ring === undefined ? 'it is not on a token ring' : 'its tokens do not fit a bigint'
+      throw new SluiceError('NO_RING', `--track-run cannot record ${tableText(source.table)}: ${what}`, {
         hint: 'remove --track-run: the ledger records the same',
       })
     }

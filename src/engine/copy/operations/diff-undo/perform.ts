@@ -35,7 +35,10 @@ export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUnd
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   if (!(await hasLedger(database))) {
-    throw new SluiceError('NO_SUCH_TABLE', 'the target has no ledger, so there are no repairs', { where: to.label })
+    throw new SluiceError('NO_SUCH_TABLE', 'the target has no ledger, so there are no repairs', {
+      where: to.label,
+      hint: 'name the target of the repair with --to',
+    })
   }
   await prepareLedger(database)
   const all = await repairsOf(database, BigInt(operation.runId))
@@ -123,9 +126,13 @@ async function undoAll(
   const what = changed === 1 ? 'one row was' : `${changed} rows were`
   return {
     totals,
-    error: new SluiceError('DIFFERENCES', `${what} changed after the repair, and not restored`, {
-      hint: 'inspect migration_repairs: it holds the values before (before_json) and after the repair (after_json)',
-    }),
+    error: new SluiceError(
+      'DIFFERENCES',
+      `${what} changed after the repair, so sluice did not restore ${changed === 1 ? 'it' : 'them'}`,
+      {
+        hint: 'inspect migration_repairs: it holds the values before (before_json) and after the repair (after_json)',
+      },
+    ),
   }
 }
 

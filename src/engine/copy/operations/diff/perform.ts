@@ -138,7 +138,9 @@ async function compareTable(
   try {
     if (table.plan === null) throw table.error
     if (table.plan.create)
-      throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`)
+      throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`, {
+        hint: 'copy the table first, or name the table of the target with --to-table',
+      })
     const { outcome, error } = await diffTable(operation, table, around, run)
     addOutcome(all.sum, outcome)
     if (error !== undefined) throw error

@@ -151,10 +151,10 @@ function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceE
     ({ offers }) => offers.switchSide === undefined || offers.slotChanges === undefined,
   )
   const systems = [...new Set(unable.map(({ system }) => system))]
-  return new SluiceError('NOT_SWITCHABLE', `stream ${stream} fills a table of another database`, {
+  return new SluiceError('NOT_SWITCHABLE', `stream ${stream} cannot be cut over between these databases`, {
     where: store.label,
-    reason: `sluice cannot close tables of ${systems.join(' and ')} to all writers except the reverse stream`,
-    hint: `stop the writers, run sluice follow ${stream} --until-caught-up, sign off, and give users the new address; so far, cutover works within one PostgreSQL database and between two`,
+    reason: `sluice cannot close tables of ${systems.join(' and ')} to all writers except the reverse stream; so far, cutover works within one PostgreSQL database and between two`,
+    hint: `stop the writers, run sluice follow ${stream} --until-caught-up, sign off, and give users the new address`,
   })
 }
 

@@ -76,7 +76,7 @@ async function refuseOther(
   if (!ours || database === null || database === here) return
   throw new SluiceError(
     'BAD_FLAG',
-    `replication slot ${name} belongs to database ${database}, and --from names ${here}`,
+    `replication slot ${name} belongs to database ${database}, but --from names ${here}`,
     {
       hint: `name database ${database} with --from; the publication of the slot is there too`,
     },

@@ -133,7 +133,7 @@ function endOf(totals: Record<string, string>, failures: readonly SluiceError[],
 function failedError(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
   if (refused === failures.length && unsearched.length === 0) {
     return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {
-      hint: 'see the table.finished lines; --exclude skips these tables',
+      hint: 'skip these tables with --exclude; their table.finished lines name the features',
     })
   }
   const more = refused > 0 ? `, ${refused} refused` : ''

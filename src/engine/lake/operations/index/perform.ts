@@ -112,8 +112,8 @@ async function namedRange(
   const column = known.find((one) => one.name === name) ?? (await rangeOfSchema(reader, tableId, known, name))
   if (column !== null) return column
   const names = known.map((one) => one.name)
-  throw new SluiceError('BAD_FLAG', `column ${name} has no ranges`, {
-    hint: names.length === 0 ? 'no column of this table has any' : `these have: ${names.join(', ')}`,
+  throw new SluiceError('BAD_FLAG', `column ${name} has no ranges to remove`, {
+    hint: names.length === 0 ? 'no column of this table has ranges' : `name one of ${names.join(', ')}`,
   })
 }
 
@@ -145,8 +145,9 @@ function wantedColumn(name: string, schema: StructType, partitioned: ReadonlySet
   const { path, physicalPath, field } = leafOf(name, schema)
   const shown = path.join('.')
   if (path.length === 1 && partitioned.has(field.name.toLowerCase())) {
-    throw new SluiceError('BAD_FLAG', `${shown} is a partition column`, {
-      hint: 'its values are known for every file: conditions on it read no statistics at all',
+    throw new SluiceError('BAD_FLAG', `${shown} is a partition column, which needs no ranges`, {
+      reason: 'its values are known for every file: conditions on it read no statistics at all',
+      hint: 'remove it from the command',
     })
   }
   const kind = rangeClassOf(field)

@@ -102,10 +102,14 @@ export async function performRollback(operation: RollbackOperation, run: Rollbac
   const forget = operation.forget === true
   if (operation.dryRun) return patient(() => wouldRemove(operation, run, forget))
   if (operation.confirm !== operation.table && operation.confirm !== tableId) {
-    throw new SluiceError('MISSING_CONFIRM', `rollback of ${tableId} needs its name as confirmation`, {
-      reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
-      hint: `add --confirm=${shellQuote(tableId)}`,
-    })
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `rollback removes ${tableId} from the catalog: confirm with the name of the table`,
+      {
+        reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
+        hint: `add --confirm=${shellQuote(tableId)}`,
+      },
+    )
   }
   const body = async ({ database }: WritableCatalog): Promise<Ending> => {
     const lease = await acquireLease(database, tableId, runLeaseHolder(run))

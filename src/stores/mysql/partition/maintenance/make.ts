@@ -203,5 +203,9 @@ function lockLost(where: string): SluiceError {
 }
 
 function refused(where: string, reason: string, hint: string): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `these partitions cannot be created in ${where}`, { where, reason, hint })
+  return new SluiceError('TABLE_REFUSED', `the missing partitions of ${where} cannot be created`, {
+    where,
+    reason,
+    hint,
+  })
 }

@@ -11,7 +11,7 @@ const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1
 export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {
   const [slot] = await findSlots(session, name)
   if (slot === undefined) {
-    throw new SluiceError('SLOT_LOST', `replication slot ${name} is gone`, {
+    throw new SluiceError('SLOT_LOST', `replication slot ${name} no longer exists`, {
       hint: 'begin the copy again: changes since its position are lost',
     })
   }

@@ -60,9 +60,9 @@ export async function agreeSettings(client: Client, settings: PostgresSettings):
   const known = new Map(rows.map(([name, value]) => [name, value]))
   for (const [name, wanted] of Object.entries(EXPECTED)) {
     if (wanted.test(known.get(name) ?? '')) continue
-    throw new SluiceError('CONNECT_FAILED', `the server does not keep the setting ${name}`, {
+    throw new SluiceError('CONNECT_FAILED', `the server did not apply the setting ${name}`, {
       where: settings.label,
-      reason: `it is ${known.get(name) ?? 'not there'}, so a stream would read other values than a copy`,
+      reason: `its value is ${known.get(name) ?? 'unknown'}, so a stream would read other values than a copy`,
       hint: 'connect directly to the server, without a pooler',
       kind: 'source',
     })

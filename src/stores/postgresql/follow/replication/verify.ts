@@ -107,7 +107,7 @@ export async function slotFault(
 ): Promise<string | null> {
   const [slot] = await findSlots(session, birth.slot)
   const name = `replication slot ${birth.slot}`
-  if (slot === undefined) return `${name} is gone`
+  if (slot === undefined) return `${name} no longer exists`
   if (slot.plugin !== PLUGIN || slot.database !== birth.facts['slot.database']) {
     return `${name} is another slot: plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'}`
   }

@@ -45,7 +45,7 @@ export async function changesSinceMark(
     return [
       ...(old.nested === undefined ? [`writes of triggers into ${tableText(table)} were not counted`] : []),
       ...(isWritten ? [`a trigger of another table wrote into ${tableText(table)}`] : []),
-      ...gone.map(({ name }) => `partition ${name} of ${tableText(table)} is gone`),
+      ...gone.map(({ name }) => `partition ${name} no longer belongs to ${tableText(table)}`),
       ...fresh.nodes.flatMap((node) =>
         changed(
           node,
@@ -80,8 +80,11 @@ async function treesOf(session: CopySession, tables: readonly CutoverTable[]): P
 
 function lost(table: CutoverTable, gone: readonly Node[]): SluiceError {
   const [first, ...more] = gone
-  const others = more.length === 0 ? '' : `, and ${more.length} more`
-  return new SluiceError('NOT_SWITCHABLE', `partition ${first?.name} of ${tableText(table)} is gone${others}`, {
+  const lostText =
+    more.length === 0
+      ? `partition ${first?.name} no longer belongs`
+      : `partition ${first?.name} and ${more.length} more no longer belong`
+  return new SluiceError('NOT_SWITCHABLE', `${lostText} to ${tableText(table)}`, {
     where: tableText(table),
     reason: 'another user detached or dropped it after all rows were compared: its rows would be missing',
     hint: 'attach it again; then the same command compares all rows again',

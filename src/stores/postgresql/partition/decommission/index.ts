@@ -167,7 +167,7 @@ async function dropOldTable(session: CopySession, table: KnownTable, heir: Table
   if (above === null) {
     throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} does not exist`, {
       where: tableText(table.name),
-      reason: 'the old table may have the only copy of these rows',
+      reason: 'the old table may have the only copy of these rows; it was not dropped',
     })
   }
   for (const sequence of await ownedSequences(session, table.oid, above.oid)) {

@@ -312,6 +312,6 @@ function late(table: TableName, tries: number, why: string): SluiceError {
 function gone(table: TableName): SluiceError {
   return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
     where: tableText(table),
-    hint: 'inspect it, then run the same command again',
+    hint: 'it was dropped or renamed: check its name, then run the same command again',
   })
 }

@@ -110,7 +110,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
   if (filled.length === 0) return
   throw new SluiceError(
     'PARTITION_REFUSED',
-    `${filled.join(', ')} ${filled.length === 1 ? 'holds' : 'hold'} rows that ${tableText(leaf.past)} cannot store`,
+    `the partitioning of ${tableText(table)} cannot be reverted: ${filled.join(', ')} ${filled.length === 1 ? 'has' : 'have'} rows that ${tableText(leaf.past)} cannot store`,
     {
       where: tableText(table),
       reason: `${tableText(leaf.past)} ends at ${leaf.bound}, and a revert drops the other partitions with their rows`,

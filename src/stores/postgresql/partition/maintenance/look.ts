@@ -67,7 +67,10 @@ async function columnOf(session: CopySession, { oid, name }: FoundRelation, key:
     `SELECT atttypid, atttypmod, attnotnull FROM pg_catalog.pg_attribute
      WHERE attrelid = ${literal(oid)}::oid AND attname = ${literal(key.column)} AND NOT attisdropped`,
   )
-  if (row === undefined) throw new SluiceError('NO_SUCH_TABLE', missingTable(name), { hint: 'it was dropped just now' })
+  if (row === undefined)
+    throw new SluiceError('NO_SUCH_TABLE', missingTable(name), {
+      hint: 'it was dropped during this command: check its name',
+    })
   const [type, modifier, notNull] = row
   const types = await loadTypes([type ?? ''], (sql) => session.ask(sql))
   return {

@@ -105,7 +105,7 @@ function overlapping({ table }: RangedTable, options: ComingPartition, partition
   const { from, to } = partition
   return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} overlaps ${tableText(options.name)}`, {
     where: tableText(table),
-    reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; the required bounds are from ${options.from} to ${options.to}`,
+    reason: `its bounds are from ${from ?? 'the beginning'} to ${to ?? 'the end'}; the required ones are from ${options.from} to ${options.to}`,
     hint: 'detach it, or use a calendar in which a period has these bounds',
   })
 }

@@ -138,7 +138,9 @@ export class SqliteChangedRows {
     try {
       if (cell !== null) return (this.#binders[place] as Binder)(cell)
       if (place !== this.#alias) return null
-      throw new SluiceError('ROW_REFUSED', 'SQLite would replace NULL by a generated number')
+      throw new SluiceError('ROW_REFUSED', 'SQLite would replace NULL by a generated number', {
+        hint: 'give the column a value in this row of the source',
+      })
     } catch (error) {
       throw ofValue(error, { table: this.#request.table, columns: this.#columns }, row, place)
     }
