@@ -201,7 +201,7 @@ describe('into another table', () => {
       'a table elsewhere',
       key({ to: { table: { schema: 'public', name: 'x' }, columns: ['id'] } }),
       {},
-      /not part of this copy/,
+      /is not copied/,
     ],
     [
       'what only one system says of a key',
