@@ -19,7 +19,7 @@ import { OPERATIONS, type Operation } from './operations/list.ts'
 import { reported } from './whole-commands/reported.ts'
 import { wholeCommands } from './whole-commands/whole.ts'
 
-/** What a run is given as it is: the operation gets the same. */
+/** Options of a run that are passed to the operation unchanged. */
 type Given = Omit<OperationContext, 'emit' | 'workOf'>
 
 export type RunOptions = Given & {
@@ -268,7 +268,7 @@ async function perform(operation: Operation, run: Run<EventType>): Promise<Endin
 const DROPPED_MS = 7000
 
 /**
- * Waits for the work, but not for ever after an abort: a hanging server must not prevent a run from reporting its end.
+ * Waits for the work; after an abort only for a limited time: a hanging server must not prevent the final event.
  * @param abort of the run @throws what the work throws, or the abort's reason if the work has not ended `patienceMs`
  * after the abort
  */

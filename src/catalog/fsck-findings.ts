@@ -42,7 +42,7 @@ export type LastFsck = {
   readonly findings: number
 }
 
-/** @returns null if it was never checked */
+/** The latest check of a table; null if it was never checked. */
 export async function lastFsck(database: SqlDatabase, tableId: string): Promise<LastFsck | null> {
   const rows = await database.all('SELECT checked_at, version FROM catalog_fsck WHERE table_id = ? AND line = 0', [
     tableId,

@@ -1,4 +1,4 @@
-/** Values in parts for one statement each, with the placeholders of an IN list. */
+/** Splits values into groups of at most `most`, each for one statement. `marks`: the placeholders for an IN list. */
 export function* inLists<T>(
   values: readonly T[],
   most: number,

@@ -81,7 +81,7 @@ async function perform(transaction: SqlTransaction, { sql, done }: Migration, bi
 }
 
 /**
- * Refuses a migration that objects of other users block, such as a view on a column. They are never dropped.
+ * Refuses a migration that objects of other users block, such as a view on a column. These objects are never dropped.
  * @throws SluiceError TABLE_REFUSED
  */
 async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): Promise<void> {

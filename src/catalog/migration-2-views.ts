@@ -27,7 +27,7 @@ const ACTIVE =
   'f.added_version <= t.current_version AND (f.removed_version IS NULL OR f.removed_version > t.current_version)'
 
 export function viewsSql(fn: ViewFunctions): string {
-  // A log may hold any number as a time; a function that refuses it would fail the whole view.
+  // A log may contain any number as a time. A function that refuses the number would fail the whole view.
   const iso = (ms: string): string => `CASE WHEN ${ms} BETWEEN ${FIRST_MS} AND ${LAST_MS} THEN ${fn.iso(ms)} END`
   const view = (name: string, body: string): string => `${fn.create} ${name} AS\n${body};\n`
   const known = (unknown: string, value: string): string => `CASE WHEN ${unknown} > 0 THEN NULL ELSE ${value} END`

@@ -9,7 +9,8 @@ const NAMED = 4
 /**
  * Versions whose commit is in the catalog, and not in the log; ascending.
  * @param from first version of the catalog's history; the catalog may have commits below it, too
- * @param logFrom first version that the log can build: versions of the history below it are not returned
+ * @param logFrom first version that the log can build. Commits from `from` up to, but not including, this version are
+ * not returned
  */
 export async function commitsOnlyHeld(
   reader: SqlReader,
@@ -26,7 +27,10 @@ export async function commitsOnlyHeld(
   return [...below, ...within].map(([version]) => Number(version)).filter((version) => !inLog.has(version))
 }
 
-/** As `commitsOnlyHeld`, for commits at or below the base `from`, from the copies that a validation has. */
+/**
+ * As `commitsOnlyHeld`, but only commits at or below the base version `from`, read from the scratch copy of the catalog
+ * that a validation has loaded.
+ */
 export async function commitsOnlyCopied(
   scratch: SqlDatabase,
   from: number,

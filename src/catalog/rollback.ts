@@ -25,7 +25,7 @@ export async function deleteTable(transaction: SqlTransaction, tableId: string):
     const rows = await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])
     if (rows > 0) counts.push({ relation, rows })
   }
-  // Not in `ALL_RELATIONS`, because a catalog before migration 3 lacks the relation.
+  // The findings are not in `ALL_RELATIONS`, because a catalog before migration 3 lacks their relation.
   await forgetFsck(transaction, tableId)
   return counts
 }

@@ -1,6 +1,6 @@
 import type { SqlTransaction } from '../model/run/sql-port.ts'
 
-/** Catalog tables that hold the state of a version: of each key, the newest row at or below the version is valid. */
+/** Catalog tables with the state of a version. For each key, the newest row at or below the version is valid. */
 export type StateRelation = {
   readonly name: 'delta_metadata' | 'delta_protocols' | 'delta_txns' | 'delta_domains'
   /** Key column: a newer row replaces older ones with the same value; null: a newer row replaces all older ones. */

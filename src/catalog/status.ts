@@ -59,7 +59,9 @@ export async function setStatus(
   )
 }
 
-/** All imports, or those of one table, newest first. @param after id of a run: only imports that began after it */
+/**
+ * All imports, or those of one table, newest first. @param after run id; returns only imports that began after this run
+ */
 export async function readStatus(reader: SqlReader, tableId?: string, after?: string): Promise<readonly StatusRow[]> {
   const wanted = [...(tableId === undefined ? [] : ['table_id = ?']), ...(after === undefined ? [] : ['import_id > ?'])]
   const rows = await reader.all(

@@ -24,7 +24,7 @@ export async function hasFewRows(reader: SqlReader, tableId: string, most: numbe
   return row?.[0] === 0
 }
 
-/** Rows examined in one transaction. */
+/** Rows inspected in one transaction. */
 const STEP_ROWS = 50_000
 
 /**

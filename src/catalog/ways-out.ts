@@ -9,8 +9,8 @@ export function forgetCommand(tableId: string): string {
 }
 
 /**
- * Text about a new import of the table, with the condition that makes it safe: the catalog may hold the only copy of
- * commits that the log lost.
+ * Text about a new import of the table, with the condition that makes it safe: the catalog may have the only copy of
+ * commits that are gone from the log.
  * @param url of the catalog, without secrets
  */
 export function againIfRight(tableId: string, url: string): string {

@@ -16,7 +16,7 @@ import { parseDuration } from './duration.ts'
 
 /** A command and the causes that it can raise. Other causes are refused: such an alert would never be raised. */
 export type Alerting = {
-  /** As typed: `archive verify`. */
+  /** The command as typed: `archive verify`. */
   readonly command: string
   readonly causes: readonly AlertCause[]
   /** Text about the requirement of another cause, such as `requires --follow`. */

@@ -8,8 +8,8 @@ import type { CliSession } from './session.ts'
 
 /**
  * @param body emits the rows and returns their totals
- * @param around printed command line whose databases and config file are added to commands in hints; absent: hints stay
- *   as they are
+ * @param around printed command line, whose databases and config file are added to commands in hints; absent: hints are
+ * unchanged
  * @returns the exit code
  */
 export async function answered(

@@ -24,7 +24,7 @@ const MOST_WORKERS = 16
 /** Lowest useful rate; no partition is worth a slower one. */
 const LEAST_RATE = 1000
 
-/** What the options of an archive say, apart from the stores, tables and partitions. */
+/** Options of an archive, without the stores, tables and partitions. */
 export type Archiving = Omit<
   ArchiveOperation,
   'kind' | 'from' | 'tables' | 'partitions' | 'confirm' | 'dryRun' | 'alert'

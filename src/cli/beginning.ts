@@ -1,15 +1,18 @@
-/** Additions of the command line to the events of a run: notes after the first event, a next command in the last. */
+/**
+ * Additions of the command line to the events of a run: notes after the first event, and the next command in the last
+ * event.
+ */
 import type { RunFinished } from '../engine/run/operation.ts'
 import type { Event } from '../model/run/event.ts'
 
 export type Beginning = {
   /** Notes printed at the beginning. */
   readonly notes?: readonly string[]
-  /** Printed with them, such as about options that the user may not have intended. */
+  /** Warnings printed with the notes, for example about options that the user may not have intended. */
   readonly warnings?: readonly string[]
   /**
-   * Command that is suggested after the run, if it differs from the resume command that the run names; undefined: that
-   * one.
+   * Command to suggest after the run, if it differs from the resume command that the run names; undefined: the resume
+   * command is suggested.
    */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }

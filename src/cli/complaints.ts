@@ -16,7 +16,7 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
     })
   }
   if (flat.startsWith('Not enough non-option arguments')) {
-    // The given operands come first.
+    // The operands are filled in order, so those after the given ones are missing.
     const given = Number(/got (\d+)/.exec(flat)?.[1] ?? 0)
     const needed = entry?.operands.match(/<[^>]+>/g)?.slice(given) ?? []
     const names = needed.map((one) => one.replaceAll(/[<>]|\.\./g, '').toUpperCase())

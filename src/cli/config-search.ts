@@ -1,4 +1,7 @@
-/** Searches the config file if none is given: `sluice.yaml` of the current folder or one above it, else of the user. */
+/**
+ * Searches for a config file if none is given: `sluice.yaml` in the current folder or a folder above it, otherwise the
+ * file in the user's config folder.
+ */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -9,7 +12,7 @@ import { isTrusted } from './trust.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 export type FoundConfig = {
-  /** As for `--config`: only the name if it is in the current folder. */
+  /** Path of the file as a user would type it for `--config`: only the name if it is in the current folder. */
   readonly file: string | null
   /** Files found but not read, each with the reason. */
   readonly passedOver: readonly string[]
@@ -32,7 +35,7 @@ export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid
   const word = firstWord(argv)
   if (configFlag(argv) !== null || hasFlag(argv, '--no-config')) return NONE
   if (WITHOUT.has(word ?? '') && !hasFlag(argv, '--distributed')) return NONE
-  // `lifecycle` writes to the file; the user's own file is for all folders.
+  // `lifecycle` writes to the file, so leave out the file in the user's config folder: it applies to all folders.
   const own = userFolder(env)
   const folders = [...upwards(cwd), ...(word === 'lifecycle' ? [] : [own])]
   const passedOver: string[] = []

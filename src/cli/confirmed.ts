@@ -50,7 +50,7 @@ export async function confirmed(
   })
   if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
   const typed = typedName(operation, events)
-  // The dry run has no event with the name, or only zero counts: nothing would be removed.
+  // If the dry run has no event with the name, or only zero counts, nothing would be removed: no name is needed.
   if (typed === null || typed.name === null || (counted === true && removesNothing(trial.totals))) return { operation }
   const { name } = typed
   const { ask } = await import('./confirm.ts')

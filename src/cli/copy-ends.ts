@@ -105,7 +105,7 @@ export function namedDatabases(
   )
 }
 
-/** A URL in shell syntax. A URL with a secret becomes the variable that holds it, or else is redacted. */
+/** A URL in shell syntax. A URL with a secret is replaced by the variable that contains it, or else is redacted. */
 export function shownUrl(url: string, env: Env): string {
   if (secretsOfUrl(url).length === 0) return shellQuote(url)
   const names = Object.keys(env).filter((name) => env[name] === url && /^[A-Za-z]\w*$/.test(name))

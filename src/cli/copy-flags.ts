@@ -36,6 +36,7 @@ export type Selection = Pick<
   'from' | 'to' | 'tables' | 'toSchema' | 'toTable' | 'columns' | 'rename' | 'where' | 'key' | 'workers'
 >
 
+/** Source and target of a copy or diff. */
 export type Ends = { readonly from: GivenStore; readonly to: GivenStore }
 
 export type Selected = {

@@ -1,4 +1,4 @@
-/** `--distributed`: leaves a run to workers, and steers such a run. */
+/** `--distributed`: queues a run for workers, and steers a queued run. */
 import { exclusive } from './arguments.ts'
 import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'

@@ -43,6 +43,7 @@ function isDay(date: string): boolean {
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date)
 }
 
+/** Matches a date, optionally with a time of day and a zone. */
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
 
 /** `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00` in ms since the epoch; UTC without a zone. */

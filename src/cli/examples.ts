@@ -4,7 +4,7 @@ import { examplesOf } from '../app/operations/examples.ts'
 /** Rows of one shell line, at most `width` wide if its words allow; continued rows end with a backslash. */
 export function shellRows(line: string, width: number): readonly string[] {
   const rows: string[] = []
-  // Keep a flag with its value.
+  // Keep a flag and its value on one row.
   for (const part of line.split(/ (?=--)/)) {
     const last = rows.at(-1)
     const joined = `${last ?? ''} ${part}`

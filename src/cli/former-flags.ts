@@ -8,7 +8,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ['patience', 'lock-timeout'],
   ['budget', 'retry-limit'],
 ])
-/** For `partition`, which has workers, but no apply workers. */
+/** Old names for `partition`, which has workers, but no apply workers. */
 const OF_PARTITION: ReadonlyMap<string, string> = new Map([['lanes', 'workers']])
 
 /** The words with each old flag under its new name. Words after `--` stay unchanged. */

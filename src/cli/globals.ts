@@ -22,7 +22,7 @@ export type Globals = {
   readonly quiet: boolean
   /** Runs in the background, without the terminal. */
   readonly background: boolean
-  /** Leaves the run to workers of this queue; null: this program runs it. */
+  /** Queue whose workers execute the run; null: this program executes it. */
   readonly distributed: DistributedOptions | null
   /** The queue whose runs the UI lists; null if none is configured. */
   readonly connect: KnownQueue | null
@@ -65,7 +65,7 @@ export function firstWord(argv: readonly string[]): string | null {
   return null
 }
 
-/** The words before a `--`, and those from it on. */
+/** Splits the words at `--`: the words before it, then `--` with all words after it. */
 export function splitAtEnd(argv: readonly string[]): readonly [flags: readonly string[], rest: readonly string[]] {
   const end = argv.indexOf('--')
   return end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
@@ -82,8 +82,9 @@ export function configFlag(argv: readonly string[]): string | null {
 }
 
 /**
- * Mode of `--help` or `-h`, found without yargs, which reads any value of a flag as off; null without such a flag.
- * @throws SluiceError BAD_FLAG for a value that is not `all`, since the command would run
+ * Mode of `--help` or `-h`; null without such a flag. Read without yargs, which takes `--help=VALUE` as `--help` turned
+ * off and would run the command.
+ * @throws SluiceError BAD_FLAG for a value other than `all`
  */
 export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
   let asked: 'first' | 'all' | null = null
@@ -102,7 +103,7 @@ export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
 
 /**
  * Declares the flags; hidden, because `sluice --help` lists them once for all commands.
- * @param own options of the command, which replace global flags of the same name
+ * @param own names of options of the command, which replace global flags of the same name
  */
 export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: readonly string[]): void {
   const names = GLOBAL_OPTIONS.map(({ name }) => name)
@@ -113,7 +114,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: reado
     if (own.includes(name) || name === 'help' || name === 'version' || names.includes(on ?? '')) continue
     const hidden = { hidden: true, global: true } as const
     if (on !== undefined) yargs.option(on, { ...hidden, type: 'boolean', default: true })
-    // environment.ts reads this flag before anything is loaded. Declare it, so that it is no unknown flag.
+    // environment.ts reads this flag before anything is loaded. Declare it, so that yargs accepts it.
     else if (bare === true) yargs.option(name, { ...hidden, default: true })
     else yargs.option(name, { ...yargsOption(option, defaults), ...hidden })
   }
@@ -139,7 +140,10 @@ function namedCatalog(
   return { ...choice, url }
 }
 
-/** If the config file names an unset variable, only commands that need a catalog fail. */
+/**
+ * URL of a catalog, with the name of a store resolved. `unset`: the config file names an unset variable, and only
+ * commands that need a catalog must fail.
+ */
 function behind(
   { url, from }: CatalogChoice,
   defaults: ConfigDefaults,
@@ -178,7 +182,10 @@ function distributedOptions(
   }
 }
 
-/** Reads the global flags. @param own options of the command, not read here @throws SluiceError BAD_FLAG */
+/**
+ * Reads the global flags. @param own names of options of the command, which are not read here @throws SluiceError
+ * BAD_FLAG
+ */
 export function readGlobals(
   args: Arguments,
   env: Readonly<Record<string, string | undefined>>,

@@ -3,7 +3,7 @@ import type { Output } from './output.ts'
 
 type Piece = { readonly side: 'data' | 'talk'; readonly text: string }
 
-/** Characters kept of the beginning, and of the end. */
+/** Number of characters that are kept of the beginning, and of the end. */
 const KEPT = 2_000_000
 
 export class HeldOutput implements Output {
@@ -31,7 +31,7 @@ export class HeldOutput implements Output {
     return null
   }
 
-  /** Writes the held output to `output`. */
+  /** Writes the stored output to `output`. */
   writeTo(output: Output): void {
     for (const piece of this.#first) output[piece.side](piece.text)
     if (this.#leftOut > 0)
@@ -48,7 +48,7 @@ export class HeldOutput implements Output {
     this.#last.push(piece)
     this.#lastLength += piece.text.length
     if (this.#lastLength <= 2 * KEPT) return
-    // Dropped in bulk now and then: each single removal would move all later pieces.
+    // Drop many pieces at once, because each single removal would move all later pieces.
     let from = 0
     while (this.#lastLength > KEPT) {
       this.#lastLength -= this.#last[from]?.text.length ?? 0

@@ -9,7 +9,7 @@ import { EXIT_CODES } from './exit-codes.ts'
 import { laterOptions } from './option-flags.ts'
 
 export type DocumentedOption = {
-  /** Without dashes. */
+  /** Name of the option, without dashes. */
   readonly name: string
   readonly alias: string | null
   readonly type: 'text' | 'number' | 'flag' | 'choice'

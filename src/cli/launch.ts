@@ -12,7 +12,7 @@ import { compiledEntry } from '../shared/compiled-entry.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
 import type { CliContext } from './ports.ts'
 
-/** Time until exit after all output is written, if a connection or a thread still holds the event loop, ms. */
+/** Time until exit after all output is written, if a connection or a thread still keeps the event loop busy, ms. */
 const LINGER_MS = 500
 
 /** Words that print the help of the program. */
@@ -42,7 +42,7 @@ function crash(error: unknown): void {
 
 /**
  * Runs the program and leaves the exit code in `process.exitCode`.
- * @param around for a background process: its signals and its order
+ * @param around signals and order of a background process; empty for other processes
  */
 export async function launch(
   words: readonly string[],
@@ -92,7 +92,8 @@ export async function launch(
     searchFrom: process.cwd(),
     program: programWords({
       env: process.env,
-      // Not the script that Node runs, which may add words before the command, as the example in the guide does.
+      // Do not name the script that Node runs: a user's script may add words before the command, as the example in the
+      // guide does.
       script: fileURLToPath(compiledEntry('cli/bin')),
       cwd: process.cwd(),
     }),

@@ -31,6 +31,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   archive: { place: 'archive', without: ['workers', 'rate'], never: ['expire'] },
 }
 
+/** Arguments of a command line, and the defaults of the config file. */
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
 /** @property ends flags for databases from the entry. Printed commands need them: most commands do not read entries */
@@ -93,6 +94,7 @@ function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleCo
   return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
 }
 
+/** True if an option is not on the command line: it has no value, or the config file's value. */
 function isUnsaid(value: unknown, name: string, defaults: ConfigDefaults): boolean {
   return value === undefined || value === configuredFor(name, defaults) || (Array.isArray(value) && value.length === 0)
 }

@@ -58,7 +58,9 @@ export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origi
   )
 }
 
-/** Every store of the config file with its URL, which may hold a password; with the error if its variable is unset. */
+/**
+ * Every store of the config file with its URL, which may contain a password; with an error if its variable is unset.
+ */
 export function allStores({ stores = {} }: ConfigDefaults, env: Env): readonly ConfiguredStore[] {
   return Object.entries(stores).map(([name, text]) => {
     try {

@@ -8,7 +8,7 @@ import { splitAtEnd } from './globals.ts'
 import { shownOption } from './option-flags.ts'
 
 /**
- * @param argv the words themselves; yargs keeps only the last value of a repeated flag
+ * @param argv the words as typed, because yargs keeps only the last value of a repeated flag
  * @throws SluiceError BAD_FLAG
  */
 export function refuseTwice(args: Arguments, argv: readonly string[], takes: readonly Option[]): void {

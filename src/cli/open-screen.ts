@@ -16,6 +16,7 @@ export function printed({ quiet, verbose, logFile }: Globals, secrets: readonly 
   return { quiet, verbose, logFile, secrets }
 }
 
+/** Options of the UI that come from the environment and the global flags. */
 export async function whoAndWhat(
   { ascii, maxRuntimeMs, connect }: Globals,
   { env }: CliContext,

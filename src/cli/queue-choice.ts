@@ -14,6 +14,7 @@ export type DistributedOptions = {
   readonly connect: string
   /** Name of the queue; null: the unnamed queue, for workers without queue names. */
   readonly queue: string | null
+  /** Number of tasks. */
   readonly slots: number
   /** Stores of the config file. */
   readonly stores: readonly NamedUrl[]

@@ -14,7 +14,7 @@ import { oneLine, visible } from '../shared/visible.ts'
 import { defuse } from './render-text.ts'
 import type { Output } from './output.ts'
 
-/** GitHub keeps 10 annotations of a kind per step: nine of sluice, and one with the number of the rest. */
+/** GitHub keeps 10 annotations of a kind per step: nine with messages, and one with the number of further messages. */
 const MAX_ANNOTATIONS = 9
 /** Limit of rows in the summary: GitHub refuses more than 1 MB. */
 const MAX_ROWS = 1000

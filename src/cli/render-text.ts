@@ -45,8 +45,8 @@ export type TextOptions = {
 }
 
 /**
- * `FRAME`: lines that --quiet keeps for a command run by a timer, whose mail must name the database. `LAST_WORDS`:
- * lines that are left out for a step of a larger command.
+ * `FRAME`: lines that --quiet keeps, because the mail of a timer that runs the command must name the database.
+ * `LAST_WORDS`: lines that are left out for a step of a larger command.
  */
 const FRAME: ReadonlySet<LineWord> = new Set(['start', 'end'])
 const LAST_WORDS: ReadonlySet<LineWord> = new Set(['next', 'do', 'exit'])

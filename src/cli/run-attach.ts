@@ -78,7 +78,7 @@ async function liveRuns(socketPath: (runId: string) => string): Promise<readonly
 
 const shown = ({ run, command }: Live): string => `${run} ${command ?? 'does not answer'}`
 
-/** Message after leaving a run, which continues. */
+/** Message after the user has left a run, which continues. */
 export function goesOn(runId: string): string {
   return `run ${runId} continues; to watch it again: sluice attach ${runId}`
 }

@@ -16,6 +16,7 @@ const WORDS = {
 export class ScheduleText {
   readonly #openFace: (output: LineOutput) => Face
   readonly #output = new LineOutput()
+  /** Task whose events were printed last. */
   #slot: string | null = null
   #face: Face | null = null
 
@@ -42,6 +43,7 @@ export class ScheduleText {
     }
   }
 
+  /** Output of an event of a task. Each task is printed by its own frontend. */
   notified({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
     if (slot !== this.#slot) {
       void this.#face?.close()

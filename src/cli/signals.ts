@@ -32,7 +32,7 @@ export type SignalOptions = {
   readonly die: (exitCode: number) => void
 }
 
-/** Listens until closed. */
+/** Listens for signals until `close` is called. */
 export function watchSignals(options: SignalOptions): SignalWatch {
   const { source, interrupter } = options
   let first: Signal | null = null

@@ -16,7 +16,7 @@ export type Telemetry = AsyncDisposable & {
   /** Notes for the user. */
   readonly notes: readonly string[]
   readonly listen: (event: Event) => void
-  /** For tasks of a worker. */
+  /** Receives events of a worker's tasks. */
   readonly slots: SlotListener | undefined
 }
 
@@ -40,6 +40,7 @@ export const NO_TELEMETRY: Telemetry = {
 
 type Reported = AsyncDisposable & {
   take(event: Event): void
+  /** Takes an event of a worker's task. */
   takeOfSlot(slot: HeardSlot, event: Event): void
   takeEnd?(run: EndedRun): void
 }
@@ -130,7 +131,7 @@ function harmless<A extends readonly unknown[]>(hear: (...reported: A) => void):
     try {
       hear(...reported)
     } catch {
-      // The event is missing in the telemetry.
+      // Ignore the error: only this event is missing in the telemetry.
     }
   }
 }

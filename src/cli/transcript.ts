@@ -20,10 +20,11 @@ export type TranscriptOptions = Omit<FaceOptions, 'progress'> & Beginning
 export type Transcript = {
   /** Takes one event of a run; events of a run arrive in order. */
   take(run: number, event: Event): void
-  /** Writes the held output, the oldest run first. Resolves once it is written. */
+  /** Writes the stored output, oldest run first. Resolves once it is written. */
   end(): Promise<void>
 }
 
+/** Output of one run until the UI closes. */
 type Held = { readonly faces: readonly Face[]; readonly output: HeldOutput }
 
 /** @throws SluiceError BAD_FLAG if the log file cannot be opened */

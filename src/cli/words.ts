@@ -21,6 +21,7 @@ import { chooseQueue } from './queue-choice.ts'
 import { runIdArgument } from './run-id.ts'
 import { namedTableArguments, oneTableOf, someTableArguments, tablesOrAllArgument } from './table-words.ts'
 
+/** A parsed command line. */
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
 /** As `Spoken`, with the kind of the operation. */

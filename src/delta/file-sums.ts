@@ -43,6 +43,7 @@ function partIn(digest: Buffer): number {
 export type SetFile = { readonly path: string; readonly dvId: string | null; readonly size: number }
 type FileSet = () => AsyncIterable<readonly SetFile[]>
 
+/** Reads a set of files and adds up its checksums. */
 export async function sumsOf(files: FileSet): Promise<FileSums> {
   const sums = new FileSums()
   for await (const block of files()) for (const { path, dvId, size } of block) sums.add(path, dvId, size)

@@ -11,7 +11,7 @@ export type Gaps = {
   readonly lost: readonly VersionInterval[]
 }
 
-/** @param without checkpoints that proved unreadable */
+/** @param without set of unreadable checkpoints, which are not used */
 export function logGaps(
   { commits, checkpoints, latest }: LogListing,
   without: ReadonlySet<CheckpointFiles> = new Set(),
@@ -31,7 +31,7 @@ export function logGaps(
 
 /**
  * Why older commits and checkpoints of the log cannot be used; null if there are none.
- * @param without checkpoints that proved unreadable
+ * @param without set of unreadable checkpoints, which are not used
  */
 export function historyCutOff(
   listing: LogListing,

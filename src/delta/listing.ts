@@ -1,4 +1,4 @@
-/** Lists and classifies the files of a log folder: commits, complete checkpoints and the rest. Opens no file. */
+/** Lists and classifies the files of a log folder: commits, complete checkpoints and other files. Opens no file. */
 import { SluiceError } from '../shared/errors.ts'
 import { throwIfAborted } from '../shared/abort.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -31,7 +31,10 @@ export function checkpointModified({ files }: CheckpointFiles): number {
 export type LogListing = {
   /** Ascending by version. */
   readonly commits: readonly CommitFile[]
-  /** Complete ones, ascending by version; within a version the preferred one comes first (V2, multi-part, classic). */
+  /**
+   * Complete checkpoints, ascending by version; within a version the preferred form comes first (V2, multi-part,
+   * classic).
+   */
   readonly checkpoints: readonly CheckpointFiles[]
   /** Multi-part checkpoints that lack a part; readers must ignore them. */
   readonly incomplete: readonly { readonly version: number; readonly parts: number; readonly present: number }[]

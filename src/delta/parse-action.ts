@@ -29,7 +29,7 @@ function fileFields(fields: Fields): asserts fields is Fields<FileFields> {
   fields.integerOrNull('defaultRowCommitVersion')
 }
 
-/** The exact text of a `txn.version` that a double cannot hold. */
+/** The exact text of a `txn.version` that a double cannot represent. */
 function exactVersion(raw: string, where: WhereText): string {
   const digits = memberText(raw, ['txn', 'version'])
   // Check the length before parsing: a number of millions of digits would take minutes.

@@ -35,7 +35,7 @@ export type ReplaySource = {
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
 /**
- * A commit up to this size (bytes) is held in memory to find its last action for each file; larger commits are read
+ * A commit up to this size (bytes) is kept in memory to find its last action for each file; larger commits are read
  * twice.
  */
 const HELD = 8 << 20
@@ -123,7 +123,7 @@ class Replay {
   }
 
   /**
-   * The first pass finds the number of the last line for each file, the second returns these lines. Only keys are held
+   * The first pass finds the number of the last line for each file, the second returns these lines. Only keys are kept
    * in memory.
    */
   async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {

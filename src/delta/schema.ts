@@ -50,7 +50,7 @@ export type Field = {
   readonly id: number | null
   readonly type: DeltaType
   readonly nullable: boolean
-  /** For display only: large numbers are rounded. */
+  /** Use only for display: large numbers are rounded. */
   readonly metadata: Readonly<Record<string, unknown>>
   readonly typeChanges: readonly TypeChange[]
 }

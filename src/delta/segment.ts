@@ -107,7 +107,7 @@ function gapError(
 /**
  * The files of `version` (default: the latest): the newest complete checkpoint at or below it, and the commits after
  * it.
- * @param without checkpoints found unreadable; the next older checkpoint, or version 0, is then the start
+ * @param without set of unreadable checkpoints: the next older checkpoint, or version 0, is then the start
  * @throws SluiceError VERSION_NOT_FOUND if the log never had the version or no longer has it; LOG_GAP naming the
  * missing commits
  */
@@ -162,7 +162,7 @@ function oldestAnswer(listing: LogListing, without: Without): number | null {
 /**
  * The longest gapless part of the log that ends at the latest version: from version 0 if all commits exist, otherwise
  * from the oldest checkpoint with all later commits.
- * @param without checkpoints found unreadable
+ * @param without set of unreadable checkpoints, which are not used
  * @throws SluiceError LOG_GAP if the latest version itself cannot be built
  */
 export function logHistory(listing: LogListing, without: Without = NONE): History {

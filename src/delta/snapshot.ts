@@ -183,6 +183,7 @@ export class Snapshot {
     return parquet <= SMALL_CHECKPOINT && commits.reduce((sum, { size }) => sum + size, 0) <= SMALL_COMMITS
   }
 
+  /** All actions of a replay in memory. */
   async #held(
     wanted: 'add' | 'remove',
     signal: AbortSignal,
@@ -215,6 +216,7 @@ export class Snapshot {
     return this.#listedStandIn(checkpoint)
   }
 
+  /** As `#standIn`, with the checkpoints of the present listing only. */
   #listedStandIn(checkpoint: CheckpointFiles): LogSegment | null {
     try {
       return segmentAt(this.#listing, this.version, new Set([...this.#context.unreadable, checkpoint]))

@@ -11,7 +11,7 @@ import { fileKey, type ReplaySource } from './replay.ts'
 
 /** Latest action of the log for one spelling of a file. */
 type Spelling = {
-  /** As in the log. */
+  /** Path as written in the log. */
   readonly path: string
   readonly kind: 'add' | 'remove'
   /** Null if only the checkpoint has it. */
@@ -28,6 +28,7 @@ type SpelledApart = {
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
 
 type FileAction = { readonly path: string; readonly deletionVector?: DeletionVectorDescriptor | null | undefined }
+/** A file and the latest action of each spelling, by path. */
 type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 
 /** Collects adds and removes of a segment. Pass the rows of the checkpoint first, then the commits, oldest first. */

@@ -20,7 +20,7 @@ export type TableHead = { readonly protocol: ProtocolAction; readonly metadata: 
 export type DeltaTableState = TableHead & {
   readonly version: number
   readonly txns: ReadonlyMap<string, TxnAction>
-  /** Without removed domains. */
+  /** Active domains; removed ones are left out. */
   readonly domains: ReadonlyMap<string, DomainMetadataAction>
 }
 

@@ -7,9 +7,9 @@ import { halfCharacter } from './half-characters.ts'
 /** Wanted values as JSON text, strings with their quotes; undefined if missing, null or not a scalar. */
 export type StatsPieces = {
   numRecords: string | undefined
-  /** True if min and max hold for the rows that still exist; default true. */
+  /** True if min and max are bounds of the rows that still exist; default true. */
   tightBounds: boolean
-  /** By index of the column in the list given to the reader. */
+  /** One entry per column, in the order of the list given to the reader. */
   readonly min: (string | undefined)[]
   readonly max: (string | undefined)[]
   readonly nulls: (string | undefined)[]
@@ -189,7 +189,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     for (let first = true; nextMember(first); first = false) {
       if (keyIs('numRecords')) {
         const count = scalar()
-        // Of two `numRecords`, use the first, as DuckDB does.
+        // If `numRecords` occurs twice, use the first, as DuckDB does.
         if (!isCounted) pieces.numRecords = count
         isCounted = true
       } else if (keyIs('minValues')) readTree(tree, pieces.min)

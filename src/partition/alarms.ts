@@ -29,7 +29,10 @@ export type AlarmOptions = {
   readonly ahead: number
   /** Required periods that are missing or partly covered. */
   readonly coming: Coming
-  /** Counted rows of the default partition: of missing, archived, later and other periods; null if not counted. */
+  /**
+   * Counted rows of the default partition: in missing periods, in archived periods (`late`), after the required periods
+   * (`ahead`), and all others. Null if they were not counted.
+   */
   readonly stray: {
     readonly missing: readonly bigint[]
     readonly late: readonly (StrayRows & { readonly label: string })[]
@@ -71,7 +74,7 @@ export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): re
       })),
     ...openGaps(standing, options.archive)
       .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
-      // Missing periods are reported already.
+      // Leave out a gap that begins and ends with missing periods: these are reported already.
       .filter(({ low, high }) => !missing.some((one) => one.low === low) || !missing.some((one) => one.high === high))
       .map((gap): Alarm => ({
         alarm: 'gap',

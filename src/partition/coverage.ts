@@ -108,7 +108,7 @@ export function comingPeriods(
   const edges = all.flatMap(({ low, high }) => [low, high])
   for (const period of wanted(all, spec, kind, { now, ahead })) {
     const options = besideOthers(spec, period, kind, edges)
-    // The period is a day that the zone skipped.
+    // The zone skips the day of this period: leave it out.
     if (options.low >= options.high) continue
     const meets = all.filter(({ low, high }) => low < options.high && high > options.low)
     if (meets.length === 0) missing.push(options)
@@ -134,8 +134,8 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
 }
 
 /**
- * The unbounded partition that covers required periods; null if there is none. Never the default partition: others can
- * be created, too.
+ * The unbounded partition that covers required periods; null if there is none. Never the default partition, because
+ * other partitions can be created beside it.
  * @param ahead whole periods after the current one
  */
 export function catchAll(
@@ -210,14 +210,14 @@ function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): rea
   return periods
 }
 
-/** Number of whole periods from the current one to a time; null outside of the years with names. */
+/** Number of whole periods from the current one to a time; null if that time is outside of the years 1 to 9999. */
 export function aheadOf(spec: CalendarSpec, at: number, kind: ValueKind, now: Date): number | null {
   const period = Number.isFinite(at) ? periodOfNumber(spec, dayIn(spec, at, kind)) : null
   const today = currentPeriod(spec, now)
   return period === null ? null : ordinalOf(spec, parseDay(period.from)) - ordinalOf(spec, parseDay(today.from))
 }
 
-/** The range after the required periods, up to the limit of `--ahead`. */
+/** The range after the required periods, up to the limit of `--ahead`; null if it is empty. */
 export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: CoverageRequest): PlacedPeriod | null {
   const [first, end] = [ahead + 1, MOST_AHEAD].map((n) =>
     placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), n), kind),

@@ -31,7 +31,7 @@ type TablesEnd = {
   readonly errors: readonly SluiceError[]
   /** Number of tables of a pattern that are partitioned in an unsupported way. */
   readonly passedOver: number
-  /** Texts that name each archive that could not be read, and the cause. */
+  /** One text for each archive that could not be read: its name and the cause. */
   readonly unread: readonly string[]
   /** True if some tables were not begun because a stop was requested. */
   readonly stopped: boolean

@@ -37,7 +37,7 @@ export async function filledPeriods(
   const cut = periodsOfYears(spec, years).flatMap((period) =>
     slicesOf(spec, period, unit ?? null).flatMap((part) => {
       const slice = placedPeriod(spec, part, planned.kind)
-      // The slice is a day that the zone skipped.
+      // Leave out a slice for a day that the zone skips.
       return slice.low < slice.high ? [{ period, slice }] : []
     }),
   )
@@ -64,7 +64,7 @@ function whole(
   const { from, to } = placedPeriod(spec, period, kind)
   const sum = (of: (slice: FilledSlice) => bigint): bigint => slices.reduce((all, slice) => all + of(slice), 0n)
   const estimated = slices.some(({ off }) => off !== null)
-  // Margins are added: blocks contain rows of neighbouring slices, so errors do not cancel out.
+  // Add up the error margins: a block contains rows of neighbouring slices, so their errors do not cancel out.
   return {
     period,
     from,

@@ -22,6 +22,7 @@ export type InPlaceOptions = {
   readonly last?: string | undefined
 }
 
+/** A request to partition in place, the labels of its new periods, and the last period of the past partition. */
 export type InPlaceAsked = {
   readonly request: InPlaceRequest
   readonly labels: readonly string[]
@@ -55,7 +56,7 @@ export async function inPlaceRequest(
   const { name } = table.table
   const coming = Array.from({ length: AHEAD }, (_, at) => nextPeriod(spec, last, at + 1)).flatMap((period) => {
     const { from, to, low, high } = placedPeriod(spec, period, planned.kind)
-    // The period is a day that the zone skipped.
+    // Leave out a period for a day that the zone skips.
     return low < high ? [{ name: newPartitionName(name, period.label), label: period.label, from, to }] : []
   })
   return {

@@ -24,6 +24,7 @@ export type NewTablePlace = {
   readonly target: CopyStore
   /** Creates the new table. */
   readonly maker: PartitionPlanStore
+  /** True if the new table is in another database than the old one. */
   readonly isElsewhere: boolean
 }
 
@@ -53,8 +54,8 @@ export async function planNewTableAt(
 }
 
 /**
- * Default name of the new table. In the same database the table has another name until the cutover. In another database
- * it has the old table's name, unless a stream already fills a table under the other name.
+ * Default name of the new table. In the database of the old table, the new one has another name until the cutover. In
+ * another database it has the old table's name, unless a stream already fills a table under the other name.
  */
 async function newName({ source, target, isElsewhere }: NewTablePlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
@@ -96,7 +97,10 @@ export function copyKey({ table, column }: Pick<TableToPartition, 'table' | 'col
   return [column.name, ...table.key.filter((name) => name !== column.name)]
 }
 
-/** Why the table cannot be replicated; null if it can. Other findings that refuse the table may be the cause. */
+/**
+ * Why the table cannot be replicated; null if it can. If other findings already refuse the table, only the server is
+ * checked.
+ */
 export async function unfollowable(
   { source: { store, signal } }: NewTablePlace,
   { planned, findings }: NewTableFit,

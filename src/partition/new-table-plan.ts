@@ -37,7 +37,7 @@ export type NewTablePlan = {
   readonly years: Years
   readonly spec: CalendarSpec
   readonly findings: readonly PlanFinding[]
-  /** Null for a table that is partitioned, or a partition: planning ends. */
+  /** Null if planning ends, because the table is partitioned already or is itself a partition. */
   readonly newTable: {
     readonly name: string
     readonly filled: Filled
@@ -66,7 +66,7 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   )
   const partitions = periods.flatMap((period) => {
     const { from: low, to, low: begins, high } = placedPeriod(spec, period, planned.kind)
-    // The period is a day that the zone skipped.
+    // Leave out a period for a day that the zone skips.
     if (begins >= high) return []
     return [{ name: newPartitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })

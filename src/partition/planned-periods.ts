@@ -8,9 +8,11 @@ import { currentPeriod } from './coverage.ts'
 
 /** Limit of partitions: more tables than this slow down the planning of every query. */
 const MOST_PARTITIONS = 10_000
-/** Years around which periods of every calendar can be cut. Placeholders such as 0001 and 9999 lie outside. */
+/**
+ * First and last year for which periods of every calendar can be built. Placeholders such as 0001 and 9999 lie outside.
+ */
 const [FIRST_YEAR, LAST_YEAR] = [3, 9997]
-/** Limit of consecutive empty years that get partitions; years beyond a larger gap are far. */
+/** Limit of consecutive empty years that get partitions. Years beyond a larger gap count as far away (`far`). */
 const EMPTY_YEARS = 2
 
 export type RowYears = {
@@ -41,7 +43,7 @@ export function rowYears({ years }: Years): RowYears {
   return { main, far: far.map(([year, counted]) => ({ year, ...counted })) }
 }
 
-/** Every period that may hold rows of these years, in order; one more month at both ends, because of time zones. */
+/** Every period that may hold rows of these years, in order. One month is added at both ends, because of time zones. */
 export function periodsOfYears(
   spec: CalendarSpec,
   { first, last }: { readonly first: number; readonly last: number },

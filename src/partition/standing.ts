@@ -93,7 +93,7 @@ export async function partitionCoverage(
   if (kind === null) throw otherRanges(table)
   const zones = request.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [request.zone]
   const all = placedPartitions(table.partitions, kind)
-  // Every name of UTC becomes `UTC`.
+  // Map every name of UTC to `UTC`.
   const known = zones.flatMap((zone) =>
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
   )

@@ -81,7 +81,7 @@ export function periodFor(partition: RangePartition, { spec, kind }: StateOption
   return spec === null || partition.isDefault ? null : periodOfBounds(spec, partition.from, partition.to, kind)
 }
 
-/** Now, in the terms of the column: dates and local times in the zone of the table. */
+/** The current time as a value of the column: dates and local times in the zone of the table. */
 export function nowFor({ zone, kind, now }: Pick<StateOptions, 'zone' | 'kind' | 'now'>): number {
   return isInstant(kind) ? now.getTime() : zoneWallClock(zone, now.getTime())
 }

@@ -53,7 +53,7 @@ export function learnCalendar(
     const newest = bounded.slice(-size)
     const [first] = longest(fittingOf(newest, kind, zones), bounded, kind)
     if (first !== undefined) return { found: first, zones: [] }
-    // Checking all zones takes a third of a second.
+    // Test all other zones only once and only if needed: it takes a third of a second.
     possible ??= others.filter((zone) => beginDays(bounded.slice(-2), kind, zone))
     if (possible.length === 0) continue
     const left = longest(fittingOf(newest, kind, possible), bounded, kind)
@@ -77,8 +77,9 @@ function fittingOf(
 }
 
 /**
- * Uses older partitions to distinguish zones: in winter, days begin at the same time in London and in UTC. Ambiguous
- * candidates are returned, preferred ones first.
+ * Uses older partitions to exclude candidates: in winter, for example, days begin at the same time in London and in
+ * UTC.
+ * @returns the remaining candidates, preferred ones first; several if they cannot be distinguished
  */
 function longest(
   fitting: readonly FoundCalendar[],
@@ -119,7 +120,10 @@ export function matchingPeriods(
   return of
 }
 
-/** In one zone, no two candidates share a period: quarters that begin in April and in May, for example, never do. */
+/**
+ * In one zone, no two candidates share a period: for example, quarters that begin in April and quarters that begin in
+ * May have no period in common.
+ */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
   const inZones = isInstant(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
   for (const zone of inZones) {

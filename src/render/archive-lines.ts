@@ -91,7 +91,7 @@ export class ArchiveLines {
   #plan(event: EventOf<'archive.planned'>, block: MakeBlock): readonly Block[] {
     const { table, status, note } = event
     if (LEFT[status] !== undefined && !this.#options.verbose) {
-      // A value has no age.
+      // A partition by value has no age, so it cannot be too young: count it as not named.
       this.#count(status === 'later' && this.#byValue.has(table) ? 'unnamed' : status)
       return []
     }

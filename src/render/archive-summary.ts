@@ -5,7 +5,7 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
-/** Totals that count partitions by state, in the order in which a partition goes through the states. */
+/** Totals that count partitions by state, in the order of the states. */
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**

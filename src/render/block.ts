@@ -24,11 +24,11 @@ export type Block = {
   readonly problem: boolean
 }
 
-/** For the lines of an operation whose plan may be all that was asked for. */
+/** Options of a class that prints the lines of an operation. */
 export type LinesOptions = {
   readonly subjects: SubjectColumn
   readonly verbose: boolean
-  /** Only the plan was requested; it is printed on stdout. */
+  /** True if only the plan was requested, which is printed on stdout. */
   readonly dryRun: boolean
   /** Called with errors that need not be repeated at the end: `CODE message`. */
   readonly onReported: (error: string) => void

@@ -72,7 +72,10 @@ export class CdmLines {
     ]
   }
 
-  /** The migrator counts one run, sluice all runs into the same tables. If they differ, both are printed. */
+  /**
+   * The migrator's final counts are those of one run. The totals of sluice include all runs into the same tables. If
+   * they differ, both are printed.
+   */
   #earlier({ totals: { read, written, skipped, quarantined } }: EventOf<'run.finished'>): readonly string[] {
     if (read === undefined || BigInt(read) === this.#read) return []
     const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`

@@ -35,7 +35,7 @@ export class ChunkLines {
     this.#verbose = verbose
   }
 
-  /** For a resumed table, the number of open chunks is printed with the first of them. */
+  /** Prepares a table. If it is resumed, its number of open chunks is printed with the first of them. */
   begun({ table, key, low, high, chunks, done }: EventOf<'copy.started'>): void {
     const open = BigInt(chunks) - BigInt(done.chunks)
     this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })

@@ -11,7 +11,10 @@ export type TableColumn = {
   readonly most?: number
   /** If a terminal is too narrow, columns with the lowest rank are left out first; without a rank a column stays. */
   readonly rank?: number
-  /** If a terminal is too narrow, the text goes whole on a line below the row, because a cut text cannot be pasted. */
+  /**
+   * If a terminal is too narrow, the whole text is printed on a line below the row, because a cut text cannot be
+   * pasted.
+   */
   readonly below?: true
 }
 
@@ -36,7 +39,7 @@ export const right = <Row>(title: string, cell: (row: Row) => string, more: InTe
 export const cellsOf = <Row>(columns: readonly ListColumn<Row>[], row: Row): readonly string[] =>
   columns.map(({ cell }) => cell(row))
 
-/** Columns whose rows are made elsewhere. */
+/** Left-aligned columns with these titles. The caller makes the texts of their rows. */
 export const titled = (...titles: readonly string[]): readonly TableColumn[] =>
   titles.map((title) => ({ title, align: 'left' }))
 

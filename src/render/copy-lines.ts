@@ -48,7 +48,7 @@ export class CopyLines {
   plan(event: EventOf<'plan.ready'>, block: MakeBlock): readonly Block[] {
     const { copies = [] } = event
     for (const line of copies) this.#plans.set(line.table, line)
-    // With a plan alone no later event reports refused tables.
+    // In a dry run no later event reports refused tables.
     const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
     const left = leftLines(event.leftBehind ?? []).map((text) => block('note', text))
     return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
@@ -84,7 +84,7 @@ export class CopyLines {
   }
 
   steered(event: EventOf<'table.steered'>, block: MakeBlock): readonly Block[] {
-    // Failures of a retry are reported again.
+    // After a retry, report failures again, even if they are the same.
     if (event.act === 'retry') {
       for (const key of this.#failures) if (key.startsWith(`${event.table}\n`)) this.#failures.delete(key)
     }
@@ -105,7 +105,7 @@ export class CopyLines {
   }
 
   retried({ table, chunk, attempt, waitMs, error }: EventOf<'chunk.retried'>, block: MakeBlock): readonly Block[] {
-    // A note of the run has reported it once for all chunks.
+    // SOURCE_BUSY concerns all chunks: a note of the run has reported it once.
     if (error.code === 'SOURCE_BUSY' && !this.#options.verbose) return []
     const what = `${this.#subject(table)}chunk ${chunk}  ${error.code} ${error.message}`
     return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
@@ -260,7 +260,7 @@ export class CopyLines {
     if (again !== undefined && again.compared !== '0') return comparedText(proved, chunks, quarantined, again)
     if (proof === 'none' || proved === '0') return ''
     const equal = proof === 'count' ? 'count equal' : 'count and checksum equal'
-    // Other rows may lie between those that were read; the proof does not cover them.
+    // With `upsert` and `append`, other rows may lie between the rows that were read. The proof does not cover them.
     const shared = ['upsert', 'append'].includes(this.#plans.get(table)?.onExisting ?? '')
     const what = shared ? equal.replace(/ equal$/, ' of the rows that were read equal') : equal
     return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`

@@ -98,7 +98,7 @@ export function differenceRows(event: DifferenceEvent): readonly (readonly strin
   ])
 }
 
-/** NULL is distinguished from the text `NULL`. */
+/** Quotes the text `NULL`, to distinguish it from NULL. */
 function valueText(value: string | null): string {
   if (value === null) return 'NULL'
   return value === '' || value === 'NULL' ? `'${value}'` : cutListed(value)

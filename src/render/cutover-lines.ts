@@ -34,7 +34,7 @@ const BECOMES = {
   fine: 'needs nothing',
 } as const
 
-/** These are not objects of a table; the detail has all the information. */
+/** Findings about something other than an object of a table: only their detail is printed. */
 const ONLY_REPORTED: ReadonlySet<string> = new Set([
   'lock',
   'old snapshots',

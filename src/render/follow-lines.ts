@@ -166,7 +166,7 @@ function provedText({
   return `${plural(differing, 'row')} ${differing === '1' ? 'differs' : 'differ'} as of ${position} (${sides})${open}; ${took}`
 }
 
-/** Used for the lines of a run and for its screen. */
+/** Progress of a stream, for the lines of a run and for its screen. */
 export function streamProgressText(event: EventOf<'follow.progress'>): string {
   const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
   const behind = waiting === undefined ? sizeText(lagBytes) : plural(waiting, 'note')

@@ -24,7 +24,7 @@ export class FsckLines {
   readonly notified = new Map<string, number>()
   #hidden = 0
   reportedAt: number | null = null
-  /** Progress of the running step at its first event. */
+  /** The running step: its name, and time and progress at its first event. */
   #step: { readonly name: string; readonly at: number; readonly done: number } | null = null
 
   constructor(subjects: SubjectColumn, verbose: boolean) {
@@ -77,7 +77,7 @@ export class FsckLines {
     const all = inspected === of ? grouped(of) : `${grouped(inspected)} of ${grouped(of)}`
     const wrong = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const text = `${this.#subjects.pad(check, WIDTH)}${all}${wrong}  ${detail}`
-    // A check that inspected nothing is not reported as sound.
+    // A check that inspected none of its objects is not reported as sound.
     const isSound = findings === '0' && (inspected !== '0' || of === '0')
     return [block(isSound ? 'ok' : 'note', text, { table })]
   }

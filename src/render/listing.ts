@@ -2,6 +2,7 @@
 import type { Event, EventOf, EventType } from '../model/run/event.ts'
 import { cellsOf, type ListColumn, type TableColumn } from './column.ts'
 
+/** Columns, and the cells of an event; null for an event of another type. */
 export type Listing = {
   readonly columns: readonly TableColumn[]
   readonly row: (event: Event) => readonly string[] | null

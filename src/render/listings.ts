@@ -51,7 +51,7 @@ const tables = listing('table', [
   ),
 ])
 
-/** Tables and database files share one list, because `discover` finds both. */
+/** One list for tables and database files, because `discover` finds both. */
 const found: Listing = {
   columns: tables.columns,
   row: (event) => {
@@ -162,7 +162,7 @@ export const PLAN: readonly ListColumn<PlanLine>[] = [
 ]
 
 function planVersions({ status, fromVersion, toVersion }: PlanLine): string {
-  // For a current table there is nothing to import: its "from" is after its "to".
+  // A current table has nothing to import: its `fromVersion` is higher than its `toVersion`.
   if (status === 'current' || fromVersion === undefined || fromVersion === toVersion) return versionCell(toVersion)
   return toVersion === undefined ? NONE : `v${fromVersion}..v${toVersion}`
 }

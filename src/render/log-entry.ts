@@ -14,7 +14,9 @@ export type LogEntry = {
 /** Maximum length of an entry, in cells, so that one hostile message cannot fill the memory. */
 const LOG_CELLS = 500
 
-/** Left out, because screens show these themselves: the pace of a run, and the command that resumes it. */
+/**
+ * Lines that are left out, because screens show them themselves: the pace of a run, and the command that resumes it.
+ */
 const DRAWN: ReadonlySet<LineWord> = new Set(['at', 'next'])
 
 const ERROR_LABELS: ReadonlySet<string> = new Set(['where', 'cause', 'do'])

@@ -159,7 +159,7 @@ export class Narrator {
       }
       case 'chunk.failed':
         if (this.#isCopy()) return this.#copies.chunkFailed(event, block)
-        // The table or the run reports the error again; here it is only detail.
+        // The table or the run reports the error again, so here it is printed only with `--verbose`.
         return this.#verbose
           ? [
               block(
@@ -276,7 +276,7 @@ export class Narrator {
       const why = error === undefined ? '' : `: ${error.message}`
       blocks.push(block('note', `${subject}${event.status}${why}`, { table }))
     }
-    // The event repeats all notes, for readers of this event only. Omit those that were printed already.
+    // The event repeats all notes, for readers that see only this event. Omit notes that were printed already.
     const notes = (event.notes ?? []).filter((note) => !this.notified.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
     if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {

@@ -10,11 +10,11 @@ type Running = { readonly done: number; readonly bytes: number; readonly total: 
 
 export type ShownPace = {
   readonly done: number
-  /** Null if the plan counts in another unit than the chunks, or was too low: then the rest is unknown. */
+  /** Null if the plan counts in another unit than the chunks, or was too low: then the remaining work is unknown. */
   readonly total: number | null
   readonly unit: string
   readonly estimated: boolean
-  /** Whole percent, at most 99, because 100 means proved, and then the run is over. Null if unknown. */
+  /** Whole percent, at most 99, because at 100 all work is proved and the run has ended. Null if unknown. */
   readonly percent: number | null
   readonly perSecond: number | null
   /** Null if no bytes are reported. */
@@ -70,7 +70,7 @@ export class PaceFold {
         break
       }
       case 'table.finished':
-        // A comparison reports its finished work in no other event.
+        // A comparison reports its finished work in no other event, so take it from its last progress event.
         this.#finished += this.#running.get(event.table)?.get('')?.done ?? 0
         // A failed table may be retried and finish again.
         if (!this.notified.has(event.table)) this.#tablesDone += 1

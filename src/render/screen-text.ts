@@ -100,7 +100,7 @@ export function wrap(text: string, cells: number): string[] {
     while (width(rest) > cells) {
       const head = takeStart(rest, cells)
       if (head === '') {
-        // A single character is wider than the row.
+        // A single character is wider than the row: replace it.
         rest = '…'
         break
       }

@@ -19,7 +19,7 @@ export class ScriptLines {
     return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weak(block)]
   }
 
-  /** Rows that have to be checked again; reported once. */
+  /** A line about rows that have to be checked again; returned once. */
   weak(block: MakeBlock): readonly Block[] {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')

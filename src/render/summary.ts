@@ -51,7 +51,7 @@ export class SummaryFold {
         this.#planOnly ||= event.details !== undefined
         break
       case 'table.finished':
-        // For a table that was retried, the last result is valid.
+        // If a table was retried, its last result counts.
         this.#tables.set(event.table, event.status)
         this.#actions += BigInt(event.actions ?? 0)
         break
@@ -188,7 +188,7 @@ export class SummaryFold {
     if (changes === undefined || this.#before.size === 0) return copied
     let applied = BigInt(changes)
     for (const before of this.#before.values()) applied -= before
-    // The counts of a table restart at 0 if it is copied again.
+    // If a table is copied again, its counts restart at 0, so the difference would be wrong.
     if (applied < 0n) return copied
     return [copied, `${plural(applied, 'change')} applied`].filter((part) => part !== '').join('; ')
   }

@@ -31,7 +31,7 @@ export class Interrupter implements Interrupt {
   }
 }
 
-/** Exit code of a stopped run: the code of the first signal that requested the stop, else 75. */
+/** Exit code of a stopped run: the code of the first signal that requested the stop, otherwise 75. */
 export function exitOfStop({ stop }: Interrupt): number {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.kind === 'stopped' ? reason.exitCode : EXIT_OF_KIND.stopped

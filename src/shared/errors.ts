@@ -89,9 +89,11 @@ export const ERROR_CODES = {
   PARTITION_CHANGED: 'state',
   /** A user has put a hold on the partition. */
   PARTITION_HELD: 'state',
-  /** Two programs publish into one archive, or the archive is not the one in the ledger. */
+  /** Two programs publish into one archive, or the archive differs from the one in the ledger. */
   ARCHIVE_CONFLICT: 'state',
-  /** The archive belongs to another database, or its log continues from a head that is not in the ledger. */
+  /**
+   * The archive belongs to another database, or its log continues with an ownership token that is not in the ledger.
+   */
   ARCHIVE_FOREIGN: 'state',
   /** The replication slot of a stream is missing, invalidated or replaced: changes since its position are lost. */
   SLOT_LOST: 'state',
@@ -114,7 +116,7 @@ export const ERROR_CODES = {
   LOSSY_TYPE: 'unsupported',
   /** Changes of a table, or of a whole server, cannot be replicated. */
   NOT_FOLLOWABLE: 'unsupported',
-  /** Two tables that cannot be exchanged in their current form. */
+  /** Two tables cannot exchange their names in their current form. */
   NOT_SWITCHABLE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
@@ -123,8 +125,8 @@ export const ERROR_CODES = {
   /** A table cannot be partitioned, or its old table cannot be decommissioned. */
   PARTITION_REFUSED: 'verify',
   /**
-   * `PARTITIONS_MISSING`: partitions of the current or of coming periods do not exist and were not created.
-   * `PARTITIONS_BLOCKED`: something keeps all due partitions in the source.
+   * `PARTITIONS_MISSING`: partitions of the current or of future periods do not exist and were not created.
+   * `PARTITIONS_BLOCKED`: no due partition can be archived, or can expire.
    */
   PARTITIONS_MISSING: 'verify',
   PARTITION_OVERLAP: 'verify',

@@ -4,7 +4,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /**
- * @param mode of each new folder, less the umask
+ * @param mode of each new folder, before the umask is applied
  * @returns the topmost folder that was created; null if all existed
  * @throws the error of the file system
  */

@@ -37,7 +37,7 @@ export function pointerLines(
 ): readonly [source: string, caret: string] {
   const characters = Array.from(source)
   let from = 0
-  // A third of the room is kept for the text after the position.
+  // Keep a third of the width for the text after the position.
   while (from < at && width(characters.slice(from, at).join('')) > (cells * 2) / 3) from += 1
   const head = (from > 0 ? '…' : '') + characters.slice(from, at).join('')
   let shown = head

@@ -25,7 +25,8 @@ function splitUrl(url: string): UrlParts | null {
   const slash = path.indexOf('/')
   const authority = slash === -1 ? path : path.slice(0, slash)
   let at = authority.lastIndexOf('@')
-  // An unescaped slash in a password moves the end of the authority; no path of a database holds `user:…@`.
+  // An unescaped slash in a password would end the authority too early. No path of a database contains `user:…@`, so
+  // search the whole path for the last `@`.
   if (!WEB_SCHEME.test(scheme) && (authority.split('@', 1)[0] ?? '').includes(':')) at = path.lastIndexOf('@')
   if (at === -1) return { scheme, user: null, password: null, rest: body }
   const userInfo = body.slice(0, at)
@@ -88,7 +89,7 @@ export function secretsOfUrl(url: string): readonly string[] {
 /** Removes passwords and secret parameters of URLs from a text; given secrets of 4 or more characters become `***`. */
 export function redactText(text: string, secrets: readonly string[] = []): string {
   let clean = text
-  // Longest first, because a secret that begins with another would leave its tail behind.
+  // Replace the longest secret first: otherwise a secret that begins with another one would keep its tail.
   const forms = [...new Set(secrets.flatMap((secret) => [secret, visible(secret)]))]
   for (const secret of forms.toSorted((a, b) => b.length - a.length)) {
     if (secret.length >= MIN_SECRET && clean.includes(secret)) clean = clean.replaceAll(secret, '***')

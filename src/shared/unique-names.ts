@@ -1,4 +1,4 @@
-/** Unique column names, as for a file with keys. Systems that read such files ignore case. */
+/** Unique column names, for files whose rows have the names as keys. Systems that read such files ignore case. */
 export function uniqueNames(names: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return names.map((name) => {

@@ -78,7 +78,7 @@ export type CatalogOptions = {
   readonly patienceMs?: number
   /** Threads that the database uses, for systems whose `catalog` has `threads`. */
   readonly threads?: number
-  /** Only rights are changed, and no rows: code of tables of other roles does not run. */
+  /** Writes change only rights, not rows: so no code of other roles runs, and it is not checked. */
   readonly rightsOnly?: true
 }
 
@@ -87,9 +87,9 @@ export type CatalogDeclaration = {
   readonly example?: string
   /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise what users do instead, in words. */
   readonly schema: true | { readonly instead: string }
-  /** A database can be opened once at a time: kept open between two queries, it would block every run. */
+  /** A database can be opened once at a time, so it is not kept open between two queries: it would block every run. */
   readonly oneOpener?: true
-  /** Works in threads of this process; their number can be set. */
+  /** The database works in threads of this process; their number can be set. */
   readonly threads?: true
   /** @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
   open(place: CatalogPlace, mode: OpenMode, options: CatalogOptions): Promise<SqlDatabase>
@@ -112,8 +112,8 @@ export type CopyOptions = {
    */
   readonly yields?: true
   /**
-   * The server ends sessions of a view if this program stops for as long as a lease: another program has its work by
-   * then, and must not wait for its locks.
+   * The server ends the sessions of a view if this program is frozen for as long as a lease. By then another program
+   * does its work, and must not wait for its locks.
    */
   readonly mortal?: true
   /** Rows per INSERT, if a service takes them in statements. */
@@ -135,7 +135,7 @@ export type CopyDeclaration = {
   readonly offers: readonly Capability[]
   /** A batch consists of rows of one partition, and is not the unit sent to the target. */
   readonly batchesByPartition?: true
-  /** Systems for which it can hold the tables of the Cassandra Data Migrator, as people write them. */
+  /** Display names of the systems in which its stores can keep the tables of the Cassandra Data Migrator. */
   readonly tracks?: readonly string[]
   /** Names of the parts of `CopyStore.identity` between its slashes; absent if it is shown as a whole. */
   readonly identity?: readonly string[]

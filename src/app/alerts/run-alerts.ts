@@ -18,7 +18,7 @@ import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engi
 
 /** Interval of `look`, ms. */
 const POLL_MS = 1000
-/** Longest wait for sinks after the run, ms. The next run sends the rest. */
+/** Longest wait for sinks after the run, ms. The next run sends alerts that are still unsent. */
 const LAST_MS = 60_000
 
 type Parts = {
@@ -83,7 +83,7 @@ export class RunAlerts {
   }
 
   /**
-   * A verdict about the stream of the run. It does not end the run: the stream ends itself between two batches.
+   * Handles a verdict about the run's stream. The verdict does not end the run: the stream ends itself between batches.
    * @param tables in the form of `--tables`
    */
   takeStream(verdict: StreamVerdict, tables: string): void {

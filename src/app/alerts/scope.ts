@@ -26,9 +26,9 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
-/** Fields of the same kind for one cause: a complete run clears what a random selection of files has raised. */
+/** More fields of this kind, for one cause only: a complete `fsck` clears an alert that was raised for a sample. */
 const HOW_OF_CAUSE: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
-/** Fields of the same kind within an object field. */
+/** More fields of this kind, inside a field that is an object. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**

@@ -71,7 +71,7 @@ export class AnswerColumnFacts {
   /** True if the column became text because of mixed types, or if all its texts may be numbers or times. */
   get reportedAsText(): boolean {
     if (this.type !== 'text') return false
-    // Declared as text, and nothing else was seen; or declared as a type that some values do not fit.
+    // A declared type: report the column only if some values do not fit that type.
     if (this.#declared !== undefined) return !this.#fits
     return this.#bytes || this.#reals || this.#integers || (this.#texts && (this.#mayBeNumbers || this.#mayBeTimes))
   }

@@ -30,7 +30,7 @@ export type AskProgress = {
   /** Size of the result file. */
   readonly bytes: number
   readonly ms: number
-  /** True once these are all rows of the result. */
+  /** True once all rows of the result have been received. */
   readonly whole: boolean
   /** True once the user has cancelled the statement, and it has ended on the server. */
   readonly cancelled: boolean

@@ -17,7 +17,7 @@ const PLACE_BYTES = 8
 /** Limit of one result in bytes, and share of the free disk space that it may use. */
 const MOST_BYTES = 16 * 2 ** 30
 const SHARE = 0.5
-/** Larger windows are read cell by cell, only the start of each. */
+/** Largest window that is read at once, bytes. In a larger one, only the start of each cell is read. */
 const WINDOW_BYTES = 1 << 20
 /** Bytes of a value in a window. */
 export const WINDOW_CELL_BYTES = 1024

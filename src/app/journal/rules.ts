@@ -18,7 +18,7 @@ const OF_PARTITIONS = 20_000
 
 const single = { by: (): string => '' }
 
-/** For event types without a rule, the newest are kept, as many as a screen keeps. */
+/** Rules by event type. Without a rule, the newest events of the type are kept, as many as a screen keeps. */
 const RULES: { readonly [T in EventType]?: Rule<T> } = {
   'run.started': single,
   'plan.ready': single,

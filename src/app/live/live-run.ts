@@ -151,7 +151,7 @@ function keeperOf({ runId, operation, commandLine, folder = null }: RunAbout, op
   return new BookKeeper(book, run, clock)
 }
 
-/** @param over stops listening when it fires */
+/** Calls `to` with the abort reason when `signal` fires. @param over ends the listening when it fires */
 function pass(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
   const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
   if (signal.aborted) fire()

@@ -11,7 +11,7 @@ import type { RunJournal } from '../journal/run-journal.ts'
 const MOST_WAITING = 4 * 1024 * 1024
 const MOST_VIEWERS = 32
 const PROGRESS_MS = 100
-/** Time for viewers to read the rest after the last event, ms. */
+/** Time for viewers to read unsent events after the end of the run, ms. */
 const LINGER_MS = 1_000
 
 type Viewer = { readonly socket: Socket; readonly limit: number }

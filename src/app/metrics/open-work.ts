@@ -9,7 +9,7 @@ type Open = { readonly table: string; readonly metric: Rows; rows: number }
 
 export class OpenWork {
   readonly #series: Series
-  /** By run and task, then by table and chunk or partition. */
+  /** Current work by run and task, then by table and chunk or partition. */
   readonly #open = new Map<string, Map<string, Open>>()
 
   constructor(series: Series) {

@@ -91,7 +91,7 @@ export class RunMetrics {
     this.#series.set('sluice_worker_slots_working', {}, working)
   }
 
-  /** Clears the momentary values of a run without work in this program: an old lag would raise an alarm for ever. */
+  /** Clears the current states of a run without work in this program: an old lag would raise an alarm permanently. */
   #left(run: string): void {
     for (const metric of MOMENTARY) this.#series.clear(metric, run)
     this.#series.ended(run)

@@ -23,7 +23,7 @@ class RunSeries {
 }
 
 export class Series {
-  /** By run id; empty for values without a run. */
+  /** Values by run id; the key is empty for values without a run. */
   readonly #runs = new Map<string, RunSeries>()
   /** Ended runs, oldest end first. */
   readonly #ended = new Set<string>()

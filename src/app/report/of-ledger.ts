@@ -63,7 +63,7 @@ export async function ledgerPart(
   }
 }
 
-/** A chunk without a checksum of the target is unproved. A table without a key is compared only after all chunks. */
+/** SQL for the proof of a chunk; NULL without a checksum of the target. Tables without a key are compared last. */
 const HELD =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 

@@ -7,7 +7,7 @@ import type { ScheduleChange } from './schedules/change.ts'
 export type SharedRun = Omit<DistributedRun, 'operation'> & {
   /** Tables of its subject; empty if unknown. */
   readonly about: string
-  /** Name in `stores:` of the database whose ledger it writes; null if it has none. */
+  /** Name in `stores:` of the database whose ledger the run writes; null if the run writes no ledger. */
   readonly ledgerStore: string | null
   /** Default number of chunks that each task copies at once; null if it copies none. */
   readonly workersEach: number | null
@@ -45,7 +45,7 @@ export interface QueueState {
   /** @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, UNSUPPORTED_URL, LEDGER_NEWER; the next call tries again */
   look(wanted: QueueWanted): Promise<QueueSeen>
   /**
-   * Records steering requests of a run. For an ended run, `held: false` queues the unfinished rest.
+   * Records steering requests of a run. For an ended run, `held: false` queues its unfinished work again.
    * @returns the run with its current requests
    * @throws SluiceError NO_SUCH_PATH, BAD_FLAG, CONNECT_FAILED
    */

@@ -3,6 +3,7 @@ import type { QueueStand } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import type { QueueStandEvent } from '../../model/share/worker-events.ts'
 
+/** The counts of a queue as fields of an event. */
 export function standReported({
   workers,
   slots,

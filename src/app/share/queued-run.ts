@@ -13,7 +13,7 @@ import { operationFolders, namedStores, sharingOf, withStoreNames, type Sharing,
 
 /** An operation that can be queued: without secrets, with absolute paths. */
 export type Queueable = {
-  /** With complete URLs. */
+  /** The operation with complete URLs. */
   readonly operation: Operation
   /** Stores of the config file that the operation uses. */
   readonly stores: readonly NamedUrl[]

@@ -56,7 +56,7 @@ export class RunWatch implements QueueWatch {
   readonly #whole: Whole
   readonly #finished: FinishedChunks
   readonly #counts: EndCounts
-  /** By run: the chunks of active alerts, and when this worker first read them, ms of a monotonic clock. */
+  /** Chunks of active alerts by run, and when this worker first read each, ms of a monotonic clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Chunks at the start of each `stuck` alert, by run and table; `since` distinguishes alerts of one table. */
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
@@ -110,7 +110,7 @@ export class RunWatch implements QueueWatch {
     return await this.#sending.done(ms)
   }
 
-  /** Null if the run has no alert options, or this program version does not have its operation. */
+  /** A run with its alert options; null if it has none, or this program version does not have its operation. */
   wanted({ runId, operation: read }: AlertRun): AlertedRun | null {
     const operation = knownOperation(read)
     const options = operation === null ? undefined : alertOptionsOf(operation)
@@ -217,7 +217,7 @@ export class RunWatch implements QueueWatch {
     for (const alert of standing) this.#noteRaised(run.runId, alert)
     const now = systemClock.ticks()
     const named = this.#namedSince(run.runId, standing, now)
-    // A chunk is named after the limit without progress, so any progress in this window was made after that.
+    // An alert names a chunk only after the limit without progress, so progress in this window is newer than the alert.
     const moves = (key: string): readonly MovedChunk[] =>
       own.flatMap((slot) => slot.moved(now - (named.get(key) ?? now) + condition.limit))
     for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
@@ -258,7 +258,7 @@ export class RunWatch implements QueueWatch {
     if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return
     const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
     if (raised.length === 0) return await over('its chunks continue or are done')
-    // Other chunks progressed earlier, on this host or another one.
+    // Some chunks of the alert made progress in an earlier check, on this host or another one.
     if (raised.some((chunk) => !moved.includes(chunk)))
       return await over(movedText(raised, new Set(['further', 'done'])))
     const [isOne, isDone] = [raised.length === 1, !moved.some(goesOn)]
@@ -273,7 +273,7 @@ export class RunWatch implements QueueWatch {
     this.#raised.set(key, alert)
   }
 
-  /** Forgets chunks that are not named any more: they can be named again later. */
+  /** When this worker first read each chunk of the active alerts; drops chunks that no active alert names. */
   #namedSince(runId: string, standing: readonly StandingAlert[], now: number): ReadonlyMap<string, number> {
     const before = this.#named.get(runId)
     const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => standingChunkKey({ table, chunk })))

@@ -15,8 +15,8 @@ const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
 /**
  * A failed chunk never fails a task: its program has done everything else, and the task is over.
  * @param rested earlier failed turns of the task
- * @returns `rest` with the cause if the task is retried after a pause, `queue` if it was stopped, `none` if it is over.
- * If all tables failed with CONNECT_FAILED, the first of these errors is the error of the task
+ * @returns `rest` with the cause if the task is retried after a pause, `queue` if it was stopped and is queued again,
+ * `none` if it is over. If all tables failed with CONNECT_FAILED, the first of these errors is the error of the task
  */
 export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: SlotDone, rested: Rested): SlotEnd {
   const reported = error === undefined ? {} : { error }

@@ -34,8 +34,7 @@ const alerts = new SlotAlerts((alert) => report({ alert }))
 const order = await new Promise<SlotOrder>((resolve) => {
   process.on('message', (message: ToSlot) => {
     if ('order' in message) {
-      // Applied before the promise resolves: a request may arrive together with the order, and is newer than the
-      // order's requests.
+      // Apply the order's requests before the promise resolves: the next message may have a newer request.
       for (const request of message.order.wishes) honour(request)
       resolve(message.order)
     } else if ('wish' in message) honour(message.wish)
@@ -84,7 +83,7 @@ const finished =
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished
-// Stopped without a request: only parts that were to be left out remain.
+// The program stopped without a request: only work that was to be left out remains.
 const isLeftOut = exitCode === EXIT_OF_KIND.stopped && !interrupter.stop.aborted && !interrupter.abort.aborted
 const done = {
   exitCode,

@@ -10,7 +10,7 @@ import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
 /**
- * @property leftOut the program stopped by itself, because the rest of its work was to be left out
+ * @property leftOut the program ended by itself, because all remaining work was to be left out
  * @property isUnworked the program ended before its run began, so no alert was raised
  * @property failures errors of incomplete tables
  * @property isGone the program did not reply for too long, and was killed
@@ -28,7 +28,7 @@ export type SlotDone = {
 /** Instructions for the program, which do not appear in the process list. */
 export type SlotOrder = Pick<Identity, 'tool' | 'actor' | 'host' | 'book'> & {
   readonly commandLine: string
-  /** With names instead of URLs. */
+  /** The operation with names instead of URLs. */
   readonly operation: unknown
   /** This machine's URLs of the names. */
   readonly stores: readonly NamedUrl[]
@@ -64,7 +64,7 @@ export function orderOf(
     ...(slot.takesTurns ? { turnMs: TASK_TURN_MS } : {}),
     ...(slot.mark === null ? {} : { mark: slot.mark }),
     ...(slot.onCall ? { onCall: true } : {}),
-    // On-call runs follow each other, and have no subject of their own: do not record them.
+    // Do not record on-call runs: they follow each other within a task, and have no tables of their own.
     ...(book === undefined || slot.onCall ? {} : { book }),
   }
 }

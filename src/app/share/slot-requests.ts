@@ -49,7 +49,7 @@ function tableOptionsSince(
   // A program retries earlier failures by itself when it begins.
   const again = before === NO_REQUESTS ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
   const gone = known.filter((one) => !tables.some(isHold(one)))
-  // A request for a whole table also resets its chunks: send requests for chunks that are still held back again.
+  // A request for a whole table also resets its chunks, so send the requests for paused or skipped chunks once more.
   const retried = new Set([...gone, ...again].map(({ table }) => table))
   const added = tables.filter((one) => retried.has(one.table) || !known.some(isHold(one)))
   return [

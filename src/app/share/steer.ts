@@ -8,7 +8,7 @@ import { unknownRun } from './unknown-run.ts'
 import { refuseForOperation, refuseWorkers, wholeOptions } from './table-orders.ts'
 
 /**
- * @param options null: only read the run. `held: false` of an ended run queues its unfinished rest again
+ * @param options null: only read the run. `held: false` for an ended run queues its unfinished work again
  * @param tables requests for single tables, in order
  * @returns the run as it is now
  * @throws SluiceError NO_SUCH_PATH for an unknown run; BAD_FLAG for an ended run, an unknown table, or an unsupported

@@ -1,7 +1,7 @@
 /**
  * Limits the working time of a task before it is given back. Only the processing of chunks is timed. Reading the ledger
- * before the first chunk, and counting chunks of earlier runs at the end, are excluded: after a stop there, the next
- * turn would repeat this work, and end in the same way.
+ * before the first chunk, and counting chunks of earlier runs at the end, are not timed: if the time ended there, the
+ * next turn would repeat this work, and would also end there.
  */
 import type { Event } from '../../model/run/event.ts'
 

@@ -11,7 +11,7 @@ import type { AlertRun } from '../../engine/run/watch-port.ts'
 type Asked = Exclude<AlertAct, { readonly sent: AlertState }>
 type Found = Extract<AlertAnswer['answer'], { readonly found: unknown }>
 
-/** A change that is not in the queue yet. @property isReported this machine had the alert: the task sends its end */
+/** A change that is not in the queue yet. @property isReported true if the task itself sends the end of the alert */
 type Unheard = {
   readonly act: Asked
   readonly key: AlertKey
@@ -69,7 +69,7 @@ export class WorkerAlerts {
     return { act: 'sent' }
   }
 
-  /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: the rest follows later */
+  /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: unsent ones stay pending */
   async deliver(): Promise<void> {
     for (const [name, one] of this.#unheard) {
       const { act, key, run, isReported } = one

@@ -167,7 +167,7 @@ export class Worker {
     return { slots: this.#slots, rows: this.#rows }
   }
 
-  /** Never throws: the queue would take an exception for the task's own failure. */
+  /** Never throws: the queue would treat an exception as a failure of the task. */
   async #perform(key: SlotKey): Promise<void> {
     if (this.#stop.aborted) return
     this.#taken += 1
@@ -313,7 +313,7 @@ export class Worker {
     }
   }
 
-  /** Retries until the queue has recorded it. If this worker ends first, the sweep of another worker finds the task. */
+  /** Repeats a write until the queue has it. If this worker ends first, another worker's sweep finds the task. */
   async #toQueue(say: () => Promise<void>): Promise<void> {
     const { interrupt, clock } = this.#run
     const { abort } = interrupt

@@ -75,7 +75,7 @@ export class QueryDesk implements Answers {
     this.#fresh[Symbol.dispose]()
   }
 
-  /** Closes the database. A file with one opener would block every run if it stayed open between queries. */
+  /** Closes the database. A file that only one program can open would block every run if it stayed open. */
   async #letGo(): Promise<void> {
     const database = this.#database
     this.#database = null
@@ -123,7 +123,7 @@ export class QueryDesk implements Answers {
   }
 
   async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
-    // Opening a file with one opener every few seconds would block other requests.
+    // If only one program can open the file, opening it every few seconds would block other programs.
     const isShared = !this.#hasOneOpener && this.#away === null
     const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
     const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)

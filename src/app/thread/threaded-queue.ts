@@ -57,7 +57,7 @@ class Asked {
   readonly #thread: Worker
   readonly #calls = new PendingCalls()
 
-  /** @param gone called when the thread has ended by itself */
+  /** @param gone called if the thread ends without a request */
   constructor(start: QueueStart, gone: () => void) {
     this.#thread = startThread(compiledEntry('app/thread/queue-main'), start)
     // The thread must not keep the program running.

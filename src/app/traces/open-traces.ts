@@ -9,7 +9,7 @@ import { ChosenIds, reportEnd } from './shared-run.ts'
 import { RunTraces } from './run-traces.ts'
 import { traceParent, parentOfSlots } from './trace-parent.ts'
 
-/** Time to send the rest when the program ends, ms. */
+/** Time to send unsent spans when the program ends, ms. */
 const LAST_MS = 2_000
 
 export type OpenTraces = AsyncDisposable & {

@@ -6,7 +6,7 @@ import { SpanStatusCode, trace, type Attributes, type Context, type Span, type T
 import type { Event, EventOf } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** Limit of failed spans of a run, and of its other spans. Beyond the limit, one in EACH of the other spans is kept. */
+/** Most failed spans of a run, and most other spans. Of the other spans beyond this limit, one in EACH is kept. */
 const ALL = 1000
 const EACH = 100
 

@@ -13,7 +13,7 @@ export function traceParent(traceparent: string | undefined): Context {
   return isSpanContextValid(parent) ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT
 }
 
-/** The span of a shared run: its tasks are in one trace on all machines; after a resume they are below another span. */
+/** The span of a shared run. All its tasks are below this span, on any machine; after a resume, below another span. */
 export function spanOfRun({ runId, sharedRun }: Pick<HeardSlot, 'runId' | 'sharedRun'>): SpanIds {
   const digestOf = (text: string): string => createHash('sha256').update(`sluice shared run ${text}`).digest('hex')
   return { traceId: digestOf(runId).slice(0, 32), spanId: digestOf(sharedRun).slice(32, 48) }

@@ -20,7 +20,7 @@ const GLOBALS: readonly Option[] = GLOBAL_OPTIONS.map((option) => ({
   type: needsValue(option) ? 'text' : 'flag',
 }))
 
-/** Steers a run without being an operation: only the queue of a shared run is appended. */
+/** Command that steers a run, but is not an operation: only the queue of a shared run is appended to it. */
 export const STEERING = 'ctl'
 const OF_STEERING: readonly string[] = ['connect', 'config', 'no-config', 'distributed']
 

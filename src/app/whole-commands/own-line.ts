@@ -27,7 +27,7 @@ export function ownCall(line: string): WrittenCall | null {
   const [action] = alone.operands
   const isAction = actionsOf(name.raw).some((one) => one.name === action?.raw)
   const called = (isAction ? callable(name.raw, action?.raw) : null) ?? known
-  // Options that the action does not support are refused before a run begins.
+  // The action supports these options: a run with other options is refused before it begins.
   const { flags, operands } = alone
   return {
     callable: narrowed(called, flags),

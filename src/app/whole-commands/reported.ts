@@ -16,7 +16,7 @@ const TEXTS: ReadonlySet<string> = new Set([
   'resumeCommand',
 ])
 
-/** Fields with objects that contain such texts. */
+/** Fields whose objects contain fields of `TEXTS`. */
 const AROUND: ReadonlySet<string> = new Set(['error', 'details', 'copies', 'leftBehind', 'tables'])
 
 /** The event with every command completed; the same object if there is none. */

@@ -110,7 +110,7 @@ function selection({ callable, flags }: WrittenCall, run: WrittenCall): readonly
   if (callable.operands.length > 0 || NAMES_TABLES.some((name) => flags.has(name))) return []
   return [...run.flags].flatMap(([name, values]) => {
     const isGiven = flags.has(name) || !isSelection(name, callable) || !isSelection(name, run.callable)
-    // Numbers, such as of workers, do not select anything.
+    // An option with a number, such as the number of workers, selects nothing.
     if (isGiven || callable.takes.get(name)?.type === 'number' || isEnd(name)) return []
     return values.map((value) => written(name, value?.raw))
   })
@@ -121,7 +121,7 @@ function urlOf(run: WrittenCall, name: string, { callable }: WrittenCall): strin
   return isAlike(name, callable, run) || !callable.takes.has(name) ? firstOf(run, name) : undefined
 }
 
-/** False if the option means different things, such as `--to`: folder of an archive, or a database. */
+/** False if the option has another meaning in the other command: `--to` is the folder of an archive, or a database. */
 function isAlike(name: string, { takes }: WrittenCall['callable'], run: WrittenCall): boolean {
   return takes.get(name)?.completes === run.callable.takes.get(name)?.completes
 }

@@ -87,7 +87,7 @@ export async function refuseOtherMeaning(
   }
 }
 
-/** Type of the transfer: between equal types of one system, the archived type, so that values are not converted. */
+/** Type in which values are transferred. Between equal types of one system it is the archived type: no conversion. */
 function travels(
   { source, target, as, from }: ColumnPlan,
   shape: readonly ArchivedShapeColumn[],

@@ -27,7 +27,7 @@ export type PartitionFacts = {
   readonly sourceRows: bigint
   /** Paths of its files that hold rows to erase: these files are rewritten without the rows. */
   readonly files: readonly string[]
-  /** True if its files are in no version yet, or it has expired and the newest version may still name its files. */
+  /** True if no version has its files yet, or if it has expired and the newest version may still name its files. */
   readonly underWay: boolean
 }
 
@@ -187,7 +187,7 @@ export function heldError(
   })
 }
 
-/** Error if an expired partition with files is held: the end of the history removes files of all expired partitions. */
+/** Error if an expired partition with files is held: an erasure removes the files of all expired partitions. */
 export function heldExpiredError({ name }: ArchiveContext, { partitions }: ArchiveRecord): SluiceError | null {
   const held = partitions.filter((one) => one.state === 'EXPIRED' && one.sweptMs === null && one.held !== null)
   const [first] = held

@@ -11,7 +11,7 @@ import { SluiceError } from '../../shared/errors.ts'
 const SORTED: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'date', 'timestamp'])
 const EQUAL: ReadonlySet<ColumnType['kind']> = new Set([...SORTED, 'bool', 'text', 'uuid'])
 
-/** For the error about a column that the archive does not have yet. */
+/** Facts for the error about a column that the archive does not have yet. */
 export type MissingColumnCauses = {
   /** Columns of the current table. */
   readonly columns: readonly Pick<Column, 'name'>[]

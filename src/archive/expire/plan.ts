@@ -23,7 +23,7 @@ export type ExpiryOptions = {
   readonly olderThan: string
   /** Labels as the user typed them; empty means all. */
   readonly named: readonly string[]
-  /** By the clock of the database, ms since the epoch. */
+  /** Current time by the clock of the database, ms since the epoch. */
   readonly nowMs: number
   /** Type of the partition bounds. */
   readonly kind: ValueKind

@@ -6,7 +6,7 @@ import { retentionInWords } from '../log/retention.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @param asked ms, or undefined @throws SluiceError BAD_FLAG if never set; PLAN_CHANGED if shorter than recorded */
+/** Retention to use, ms. @throws SluiceError BAD_FLAG if it was never set; PLAN_CHANGED if shorter than recorded */
 export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: number | undefined): number {
   if (asked === undefined && retentionMs === null) {
     throw new SluiceError(

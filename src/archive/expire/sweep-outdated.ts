@@ -136,7 +136,7 @@ function filesText(files: number): string {
   return files === 1 ? '1 file' : `${files} files`
 }
 
-/** Files older than the retention, without a hold. Without a retention: none, and a note reports what stays. */
+/** Files older than the retention, without a hold. If no retention is set: none, and a note reports what stays. */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned
@@ -201,7 +201,7 @@ function expiredLabel(partition: ArchivedPartition | null): readonly string[] {
   return partition?.state === 'EXPIRED' ? [partition.label] : []
 }
 
-/** Records that a partition cannot be restored any more. @returns false if it is held, in use, or was restored */
+/** Records that a partition cannot be restored any more. @returns false if it has a hold, is in use, or was restored */
 async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: string): Promise<boolean> {
   const { database, record } = sweeping
   const now = (): Promise<ArchivedPartition | null> => readPartition(database, record.table, label)
@@ -222,7 +222,7 @@ async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: str
   }
 }
 
-/** First version that is complete after the sweep; null if only a checkpoint has the removals. */
+/** First version that can be read completely after the sweep; null if only a checkpoint records the removals. */
 function travelOf(due: readonly Due[]): number | null {
   const versions = due.flatMap(({ file }) => file.removedVersion ?? [])
   return versions.length === 0 ? null : Math.max(...versions)

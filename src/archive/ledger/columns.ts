@@ -62,7 +62,7 @@ export const PARTITION_COLUMNS: ArchiveColumns = {
   removed_sum: 'name',
   // 1 while a restore is writing rows.
   restoring: 'integer',
-  // 1 if the files of a restored partition are no longer part of the Delta table.
+  // 1 if the files of a restored or expired partition are no longer part of the Delta table.
   retracted: 'integer',
   hold_reason: 'text',
   fence: 'integer',
@@ -95,12 +95,12 @@ export const PARTITION_COLUMNS: ArchiveColumns = {
   // Columns of the files and of the checksum, as JSON; NULL if an older program exported it: then the archive's
   // columns apply.
   stored: 'text',
-  // When it expired, and who requested it; NULL if it has not expired, or was restored.
+  // When the partition expired, and who requested it; NULL if it has not expired, or was restored.
   expired_ms: 'integer',
   expired_by: 'name',
   // Time at which the destruction of its files began: from then on it cannot be restored.
   swept_ms: 'integer',
-  // For a further part of a period: name of the first part, and the part number from 2 on; NULL for the first part.
+  // For a later part of a period: name of the first part, and the part number from 2 on; NULL for the first part.
   period: 'name',
   part: 'integer',
   // For a table partitioned by whole numbers: the kind of time they encode, or `name` if they encode none and the
@@ -120,7 +120,7 @@ const HISTORY: ArchiveColumns = {
 const HEADS: ArchiveColumns = {
   // The commit that carries this ownership token.
   delta_version: 'integer',
-  // `intended` before its commit is written, `left` once the log is known to have it.
+  // `intended` before its commit is written, `left` once the log is known to have the token.
   state: 'name',
   run_id: 'integer',
   at_ms: 'integer',

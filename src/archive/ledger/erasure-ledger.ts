@@ -46,6 +46,7 @@ export type ErasedNow = {
   readonly fence: bigint
   readonly archivedRows: bigint
   readonly sourceRows: bigint
+  /** Digest of the archived rows that remain; null for rows in no partition. */
   readonly left: Digest | null
   readonly version: number | null
 }

@@ -36,11 +36,11 @@ export type PartitionFacts = {
   readonly unheld?: true
   /** Columns of the files and of the digest. */
   readonly columns?: readonly StoredColumn[]
-  /** True if its table is detached from its parent, but its rows are still read from that table. */
+  /** True if the partition's table is detached from its parent, but queries still read the rows from that table. */
   readonly away?: boolean
-  /** Who expired it, at the current time; null if it was restored. */
+  /** User who expires the partition now; null if the partition was restored. */
   readonly expired?: { readonly by: string } | null
-  /** Its files are being destroyed from now on. */
+  /** Present if the destruction of the partition's files begins now. */
   readonly swept?: true
   /** Label of a period of a plain table: this partition takes over the rows of the period's restored parts. */
   readonly absorbs?: string
@@ -48,6 +48,6 @@ export type PartitionFacts = {
   readonly leaving?: boolean
 }
 
-/** `period` and `part` only for a further part of a period. */
+/** `period` and `part` only for a later part of a period. */
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'> &
   Partial<Pick<ArchivedPartition, 'period' | 'part' | 'chosenBy'>>

@@ -279,7 +279,7 @@ export class PartitionLedger {
     })
   }
 
-  /** If the state does not change, the number of removed rows shows whether the step landed. */
+  /** Query that shows whether the step landed. The state may be unchanged, so it also compares the removed rows. */
   #landed({ sql, parameters }: Statement, { removed }: PartitionFacts): Statement {
     if (removed === undefined) return { sql, parameters }
     return { sql: `${sql} AND removed_rows = ?`, parameters: [...parameters, removed.rows] }

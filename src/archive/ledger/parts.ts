@@ -1,5 +1,5 @@
 /**
- * Parts of a period. Rows that arrive after the first part was archived are archived as a further part: a partition
+ * Parts of a period. Rows that arrive after the first part was archived are archived as a later part: a partition
  * with its own files and proof. The rows of the period are the sum of its parts.
  */
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'
@@ -24,7 +24,7 @@ export function byPeriod(all: readonly ArchivedPartition[]): ReadonlyMap<string,
   return periods
 }
 
-/** True if the source holds rows of a part that is in progress: no other part of a plain table may begin then. */
+/** True if the part is in progress, and the source holds its rows: no other part of a plain table may begin then. */
 export function isInProgress({ state, retracted, fence }: ArchivedPartition): boolean {
   return state === 'RESTORED' ? !retracted : state !== 'DROPPED' && state !== 'EXPIRED' && fence > 0n
 }
@@ -34,7 +34,7 @@ export function isAbsorbed({ state, retracted, digest }: ArchivedPartition): boo
   return state === 'RESTORED' && retracted && digest === null
 }
 
-/** True if it was restored and its rows are in the source. */
+/** True if the partition was restored and its rows are in the source. */
 export function isBack(partition: ArchivedPartition): boolean {
   return partition.state === 'RESTORED' && !isAbsorbed(partition)
 }

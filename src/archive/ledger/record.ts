@@ -34,12 +34,13 @@ export type ArchivedTable = {
   readonly retentionMs: number | null
   /** Name of this ledger in the archive's log; absent until a program that names ledgers has changed the archive. */
   readonly ledger?: LedgerName
-  /** Null if the table has an identity of its own, or no witness could be recorded. */
+  /** Identifies the table by some of its rows. Null if it has an identity, or no witness could be recorded. */
   readonly witness: TableWitness | null
 }
 
 /** A table that is archived for the first time. */
 export type NewArchive = Omit<ArchivedTable, 'table' | keyof typeof UNNOTED>
+/** Values of a new table that are recorded only later. */
 export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as const
 
 /** @property values prefixes of the sha256 of non-key values by column: the ledger holds none of these values */
@@ -47,8 +48,8 @@ export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Recor
 
 /** Facts at the end of the last run that distinguish a table without an identity from another of the same name. */
 export type TableWitness = {
-  /** Its name, and its schema fingerprint. */
   readonly table: TableName
+  /** Schema fingerprint of the table. */
   readonly mark: string
   readonly key: readonly string[]
   /** Some rows that stayed in the table. */
@@ -57,9 +58,9 @@ export type TableWitness = {
 
 export type ArchivedPartition = {
   readonly label: string
-  /** Label of its period's first part: its own, unless it holds rows that arrived after the period was archived. */
+  /** Label of the period's first part. Differs from `label` if the rows arrived after the period was archived. */
   readonly period: string
-  /** From 1 on. */
+  /** Number of the part within its period, from 1. */
   readonly part: number
   readonly state: ArchiveState
   /**
@@ -78,8 +79,11 @@ export type ArchivedPartition = {
   readonly version: number | null
   /** Rows already deleted from a plain table. */
   readonly removed: Digest
+  /** True while a restore is writing rows. */
   readonly restoring: boolean
+  /** True if the log no longer names the files of a restored or expired partition. */
   readonly retracted: boolean
+  /** Reason of the hold; null without a hold. */
   readonly held: string | null
   readonly fence: bigint
   /** Current lease owner; null if there is none. */
@@ -88,7 +92,7 @@ export type ArchivedPartition = {
   readonly changedMs: number | null
   readonly exportMs: number | null
   readonly dropAfterMs: number | null
-  /** By the clock of the database. */
+  /** True if the grace period is over, by the clock of the database. */
   readonly graceOver: boolean
   /** Paths that the Delta log may name for the partition; null if an older program made the ledger: then any path. */
   readonly logged: readonly string[] | null
@@ -96,13 +100,13 @@ export type ArchivedPartition = {
   readonly own: string | null
   /** Columns of its files, and of the checksum they were proved with; before the export, the archive's columns. */
   readonly columns: readonly StoredColumn[]
-  /** Its table is detached from its parent, but queries still read the rows from that table, not from the archive. */
+  /** True if its table is detached, but queries still read the rows from that table, not from the archive. */
   readonly away: boolean
   /** When it expired, by the clock of the database, and who requested it; null if it has not expired. */
   readonly expired: { readonly ms: number; readonly by: string } | null
   /** Time at which the destruction of its files began; null while an expired partition can be restored. */
   readonly sweptMs: number | null
-  /** A detach outside of a transaction has begun or will begin: only the system catalogs show where its rows are. */
+  /** True if a detach outside of a transaction has begun or will begin: only the system catalogs show its progress. */
   readonly leaving: boolean
   /**
    * Meaning of the whole numbers in the time column: a kind of time, or `name` if they are no times. Null for other
@@ -141,7 +145,7 @@ export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMa
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
 
-/** True if nothing was published, or was about to be. */
+/** True if no partition was ever published, and no publication was begun. */
 export function isUnpublished({ partitions }: ArchiveRecord): boolean {
   return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
 }

@@ -54,7 +54,7 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
       if (!there.has(one[0])) await changeTable(database, `ALTER TABLE ${name} ADD COLUMN ${columnSql(one, dialect)}`)
     }
   }
-  // Version 1 used the character set of the database, in which labels may not fit, and `Users` and `users` were equal.
+  // Version 1 used the character set of the database: it may lack characters of labels, and `Users` may equal `users`.
   const renewals = version === 1 ? ((await database.renewals?.(Object.keys(TABLES))) ?? []) : []
   for (const sql of renewals) await changeTable(database, sql)
   const { kept, unlessThere } = dialect.indexes

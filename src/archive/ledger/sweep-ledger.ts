@@ -15,7 +15,7 @@ export type SweptFile = DestroyedFile & { readonly partition: string | null }
 
 export type ArchiveSweepRecord = {
   readonly id: bigint
-  /** Versions before it have lost files; null if only a checkpoint has the removals. */
+  /** Versions before this Delta version have lost files; null if only a checkpoint records the removals. */
   readonly version: number | null
   readonly retentionMs: number
   readonly files: readonly SweptFile[]

@@ -62,7 +62,7 @@ export class ArchiveTable implements ArchiveLog {
     this.#parts = parts
   }
 
-  /** Reads nothing yet. */
+  /** Opens the table without reading its log. */
   static open(parts: ArchiveTableParts): ArchiveTable {
     if (parts.store.root !== parts.writer.root) throw new Error('store and writer of an archive have two roots')
     return new ArchiveTable(parts)

@@ -27,7 +27,7 @@ const RETENTION_MS = 7 * 86_400_000
 /** @param newest version of the newest checkpoint; null without one */
 export function isCheckpointDue(version: number, newest: number | null): boolean {
   if (version === 0) return false
-  // Also due if one was missed because its writer was killed.
+  // A checkpoint is also due if an earlier one is missing because its writer was killed.
   return version % INTERVAL === 0 || version - (newest ?? 0) >= 2 * INTERVAL
 }
 

@@ -6,7 +6,10 @@ import type { AddAction } from '../../delta/actions.ts'
 import type { Departed, LoggedFile } from '../steps/log.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
-/** By label; without partitions removed before an erasure, which ends the history. @throws SluiceError SOURCE_IO … */
+/**
+ * Removed partitions by label. Lacks partitions removed before an erasure, which deletes older commits.
+ * @throws SluiceError SOURCE_IO …
+ */
 export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
   const { store } = source
   const departed = new Map<string, Departed>()
@@ -34,7 +37,7 @@ export async function findDeparted(source: LogSource, signal: AbortSignal): Prom
     }
     const { partition, step } = said
     if (typeof partition !== 'string' || (step !== 'restore' && step !== 'expire')) continue
-    // Repeated commit of a program that was killed in between: the previous commit has the files.
+    // A killed program has repeated its commit: the previous commit has the files.
     if (files.length === 0 && departed.has(partition)) continue
     departed.set(partition, { step, at, version: commit.version, files: isWhole ? files : [] })
   }

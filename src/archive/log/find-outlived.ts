@@ -6,7 +6,7 @@ import { readArchiveState, type LogSource } from './read-state.ts'
 
 export type OutlivedRequest = LogSource & {
   readonly writer: LogWriter
-  /** Has a checkpoint, so the log may begin here. */
+  /** Oldest version to keep. It has a checkpoint, so the log may begin here. */
   readonly version: number
   /** Older temporary files were left by programs that have ended, ms since the epoch. */
   readonly olderThanMs: number
@@ -36,7 +36,7 @@ export async function outlivedFiles(request: OutlivedRequest, signal: AbortSigna
       if (isOlder(strayName(path), version)) log.push(file)
     } else if (isOwnFile(path)) data.push(file)
   }
-  // After the listing: files published or begun meanwhile are known now.
+  // Read the prefixes after the listing, so that they include files begun meanwhile.
   const prefixes = await awaited()
   const state = await readArchiveState(request, signal)
   const active = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))

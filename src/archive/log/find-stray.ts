@@ -49,7 +49,7 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
     if (isOwnFile(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
   }
   if (found.length === 0) return
-  // After the listing and before the log: files begun meanwhile are known here, published ones in the log.
+  // Read the prefixes after the listing and before the log: they have files begun meanwhile, the log published ones.
   const prefixes = (await request.awaited?.()) ?? []
   const table = await openTable(request, signal)
   const named = table === null ? null : await namedBy(request, table, tableId, signal)

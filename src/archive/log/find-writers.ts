@@ -9,6 +9,7 @@ import { openTable, type LogSource } from './read-state.ts'
 export type Writers = {
   /** True if the oldest existing commit names its ledger; programs before ledger version 11 wrote no name. */
   readonly isNamed: boolean
+  /** All ledgers that the log names, except the caller's own. */
   readonly others: readonly NamedLedger[]
   /** Ledgers of `others` that may have added a file; all `others` if a commit that added it has no name or is gone. */
   mayBeOf(path: string): readonly NamedLedger[]

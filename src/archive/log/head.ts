@@ -39,7 +39,7 @@ export type HeadIntent = {
   readonly claim: CommitClaim | null
 }
 
-/** Checksums in the ledger for the commits of one version. @property landed one of them is known to be in the log */
+/** Checksums in the ledger for the commits of one version. @property landed true if the log has one of these commits */
 export type CommitSums = { readonly sha256: ReadonlySet<string>; readonly landed: boolean }
 
 /** The ownership tokens of one archive in its ledger. */
@@ -62,7 +62,7 @@ export interface HeadBook {
   forget(versions: readonly number[]): Promise<void>
 }
 
-/** Larger than the last one, unless 2^53 is near: tokens are only compared for equality. */
+/** A new ownership token. Larger than the last one, unless 2^53 is near: tokens are only compared for equality. */
 export function nextHead(last: bigint | null): bigint {
   const next = (last ?? 0n) + BigInt(1 + randomInt(STEP))
   return next <= BigInt(Number.MAX_SAFE_INTEGER) ? next : BigInt(1 + randomInt(STEP))

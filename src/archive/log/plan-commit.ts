@@ -235,11 +235,13 @@ function predicateOf(column: string, value: string): string {
   return JSON.stringify([`(${column} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}')`])
 }
 
+/** True if the log already has this transaction of the partition, or a newer one. */
 export function isSaid({ txns }: ArchiveTableState, { appId, version }: Publication['txn']): boolean {
   const said = txns.get(appId)
   return said !== undefined && said >= version
 }
 
+/** True if the active files are exactly the files to publish, with equal sizes and tags. */
 export function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
   const found = new Map(active.map((file) => [file.path, file]))
   return (

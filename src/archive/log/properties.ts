@@ -35,7 +35,7 @@ export function columnsName(columns: readonly StoredColumn[]): string {
   return createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 16)
 }
 
-/** A table's configuration from the ledger; keeps column sets, which files may use. @returns null if up to date */
+/** The configuration with the ledger's properties; null if up to date. Keeps column sets: files may use them. */
 export function withProperties(configuration: Configuration, properties: ArchiveProperties): Configuration | null {
   const said = textsOf(properties)
   const isOurs = (key: string): boolean => [CALENDAR, TIME_COLUMN, GRACE, STORED].includes(key) || key.startsWith(HOLD)

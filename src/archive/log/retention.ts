@@ -23,7 +23,7 @@ export function retentionInWords(ms: number): string {
   return `${count} ${name}${count === 1 ? '' : 's'}`
 }
 
-/** In ms; null if it is not set, or sluice cannot parse it. */
+/** The retention in ms; null if it is not set, or sluice cannot parse it. */
 export function retentionMs(configuration: Readonly<Record<string, string | null>> | null | undefined): number | null {
   const text = configuration?.[RETENTION]?.trim().toLowerCase() ?? ''
   const [, count, name] = /^(?:interval\s+)?(\d+)\s+(week|day|hour|minute|second|millisecond)s?$/.exec(text) ?? []

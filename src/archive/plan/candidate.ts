@@ -5,7 +5,7 @@ import type { PartName } from './further-part.ts'
 import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'
 
 export type CandidateRequest = {
-  /** Only these; empty means all. */
+  /** Partitions that the user named; empty means all. */
   readonly asked: readonly NamedPartition[]
   /** First day that is kept; null if no age was given. */
   readonly until: string | null

@@ -23,7 +23,7 @@ import { laterArchive } from './later-archive.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 import { archivedFile } from '../rebuild/logged.ts'
 
-/** For a label that is not in the ledger: the partition in the source; null if the source has none. */
+/** Finds the partition in the source for a label that is not in the ledger; null if the source has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
 
 /** Compares every partition of the ledger and of the log, in no order. */
@@ -183,7 +183,7 @@ async function compared(
   return { finding: 'differs from the source', partition: label, detail }
 }
 
-/** Finding if the partition's table is not found; null for a plain table, or a detached table that was dropped. */
+/** Finding if the partition's table is not found. Null for a plain table, and if a detached table was dropped. */
 async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<ArchiveFinding | null> {
   const { native, state, label } = partition
   if (native === null) return null

@@ -1,4 +1,4 @@
-/** Counts archived periods by the check that compared them with the database, for a sentence at the end. */
+/** Counts archived periods by how they were compared with the database, for the final message. */
 import type { PeriodState } from './period-rows.ts'
 
 /** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */

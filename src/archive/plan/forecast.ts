@@ -54,7 +54,7 @@ export async function emitArchiveForecast(
 
 /**
  * Time from the start of an export until the partition is DETACHED, or PUBLISHED if it was not detached, ms by label.
- * Only partitions that did this in one claim; of several claims, the latest.
+ * Includes only partitions whose steps were all done under one claim. If there are several such claims, the latest.
  */
 async function takenMs(database: LedgerDatabase, { schema, name }: TableName): Promise<ReadonlyMap<string, number>> {
   if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()
@@ -102,7 +102,7 @@ function foretold(rows: bigint, exported: readonly Size[]): Size {
   }
 }
 
-/** With fewer rows, the time of a partition is the fixed time of its steps, and does not depend on rows. */
+/** Samples with fewer rows are not used for the time per row: they show only the fixed time of the steps. */
 const FEW = 100
 /** A partition with more rows than this multiple of the largest archived one cannot be forecast. */
 const FAR = 10

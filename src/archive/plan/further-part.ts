@@ -16,7 +16,7 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
 }
 
 /**
- * Counts rows of dropped periods now in the table.
+ * Counts the rows in the table that belong to dropped periods.
  * @param options as for `periodRows`
  * @returns by label of the period
  */

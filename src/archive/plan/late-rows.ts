@@ -59,8 +59,8 @@ export async function keyDifferences(
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  // A value that was archived with an earlier column type may have another text for the same value. Of such columns,
-  // compare only key columns.
+  // The archived text of a value with an earlier column type may differ from its text in the table. Of columns with an
+  // earlier type, compare only key columns.
   const has = (column: QueryColumn): boolean =>
     partitions.every((partition) => {
       const found = columnIn(partition.columns, column)

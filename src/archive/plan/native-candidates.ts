@@ -68,7 +68,7 @@ function isEpoch(kind: ValueKind): boolean {
 type Place = Pick<ArchiveCandidate, 'status' | 'note'>
 
 /**
- * Blocks a due partition whose range the ledger already has, if the partition cannot become a further part; otherwise
+ * Blocks a due partition whose range the ledger already has, if the partition cannot become a later part; otherwise
  * notes that it has late rows.
  */
 function furtherOf(
@@ -115,7 +115,7 @@ function furtherOf(
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
-/** The calendar's label for its bounds, otherwise its table's name: with the schema if another schema has this name. */
+/** Label of a partition: by the calendar, otherwise its table's name, with the schema if two schemas have this name. */
 function labelOf(
   { from, to, table: { table }, identity }: NativePartition,
   calendar: CalendarSpec,

@@ -19,7 +19,7 @@ type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
-  /** The entry of its table, or of a replaced table that was not archived or was restored. */
+  /** Ledger entry of the partition itself, or of a table that it replaced, if that was not archived or was restored. */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null
@@ -27,6 +27,7 @@ export type LedgerOverlap = {
   readonly across: ArchivedPartition | null
   /** A partition in this range that was begun before the table was partitioned: its rows are removed one by one. */
   readonly open?: ArchivedPartition
+  /** An expired partition of the period that was in this range. */
   readonly expired?: ArchivedPartition
   /** The partition itself, archived and attached again by hand: the archive has its rows. */
   readonly again?: ArchivedPartition
@@ -138,7 +139,7 @@ export class NativeParts {
   }
 }
 
-/** True if it is published, and its rows are in an attached partition of the table. */
+/** True if the partition is published, and its rows are in an attached partition of the table. */
 export function isInTable({ state, native, away, leaving }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' && native !== null && !away && !leaving
 }
@@ -154,12 +155,12 @@ function isOf(known: ArchivedPartition, partition: Standing, kind: ValueKind): b
   return known.native?.identity === partition.identity && !isApart
 }
 
-/** True if the inner range lies within the outer one. */
+/** True if the inner range is within the outer one. */
 function holds(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
   return low(outer, kind) <= low(inner, kind) && high(inner, kind) <= high(outer, kind)
 }
 
-/** Bounds of the first partition that lie within `inside`: there `inside` would have to be split. */
+/** Bounds of the first partition that are within `inside`: `inside` would have to be split at these bounds. */
 export function edgesWithin({ from, to }: Bounds, inside: Bounds, kind: ValueKind): readonly string[] {
   return [from, to].filter((bound): bound is string => {
     const at = bound === null ? NaN : (readValue(bound, kind)?.at ?? NaN)

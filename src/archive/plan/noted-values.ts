@@ -24,8 +24,9 @@ export async function notedValues(
 }
 
 /**
- * Columns that certainly kept their names. Each is compared with the columns that may have its name now: of the
- * recorded rows whose two values differ, some still have this column's value, and none has the other column's value.
+ * Columns that certainly kept their names. Each is compared with every column that may have its name now, in the
+ * recorded rows where the two columns had different values. A column kept its name if some of these rows still have its
+ * value, and none has the value of the other column.
  */
 export async function keptNames(
   store: CopyStore,

@@ -117,7 +117,7 @@ function holdsFiles({ state, sweptMs, retracted, version }: ArchivedPartition): 
   )
 }
 
-/** True if some rows are no longer in the table. Not for an expired partition: its rows exist nowhere. */
+/** True if some rows are no longer in the table. False for an expired partition, which is no longer in the archive. */
 function isOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
   if (state === 'EXPIRED') return false
   return (

@@ -80,7 +80,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   })
 }
 
-/** Per period the first part, or else the parts with distinct bounds: their ranges include late rows of all parts. */
+/** For each period its first part, otherwise one part for each range: these ranges include late rows of all parts. */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {
     const first = parts.find(({ part }) => part === 1)

@@ -31,7 +31,7 @@ export async function inspectedThrough(
 
 /**
  * Adds notes. For a native partition: what prevents its drop. For a plain table: rows of other tables that prevent the
- * removal, and key numbers that later rows may get.
+ * removal, and key numbers that later rows may get again.
  */
 async function withGoing(
   { table, archived, referred }: PlannedArchive,
@@ -70,8 +70,8 @@ function withLook(one: PlannedPartition, look: PeriodState | undefined): Planned
   const notes = [
     ...('notLooked' in look ? [`not inspected: ${look.notLooked}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
-    // If all archived rows were removed, this surplus may contain rows changed during a restore, which prevent the
-    // drop.
+    // If all archived rows were removed, surplus rows may be restored rows that were changed. These prevent the drop:
+    // the note would be wrong.
     ...(isLate && !isAllRemoved(one.known)
       ? ['late rows are archived as a further part after this one is dropped, or with it after it is restored']
       : []),

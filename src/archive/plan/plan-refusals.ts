@@ -21,8 +21,8 @@ import type { PlannedPartition } from './planned-standing.ts'
 export const CALENDAR_HINT = 'remove --calendar, --first-month, --year-offset, --first-weekday and --zone'
 
 /**
- * Refuses `--as-text` for the column that partitions the archive, because conditions would compare texts, and for bytes
- * in the key, by which rows are removed and restored. Accepts it if the archive already has such a column.
+ * Refuses `--as-text` for the column that partitions the archive, because conditions would compare texts; and for key
+ * columns of bytes, because rows are removed and restored by key. Accepts a column that is already archived as text.
  * @param column column that partitions the archive
  * @param isLoose the text of a value is its SQL literal, which also works for keys
  * @throws SluiceError BAD_FLAG

@@ -12,6 +12,7 @@ export type PlannedPartition = {
   readonly label: string
   readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
   readonly candidate: ArchiveCandidate | null
+  /** The partition in the ledger; null if the ledger does not have it. */
   readonly known: ArchivedPartition | null
   readonly note?: string
   /** Rows of an archived period that are still in the source; absent if none are expected, or it is not archived. */
@@ -96,7 +97,7 @@ export function plannedAction(
   }
 }
 
-/** In a plain table, all rows of a period are archived with one part: the first restored part that was named. */
+/** Status of a restored part. In a plain table, the first restored part that was named archives the whole period. */
 function restoredAgain(
   known: ArchivedPartition,
   others: readonly ArchivedPartition[],

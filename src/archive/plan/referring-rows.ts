@@ -81,7 +81,7 @@ export async function heldBack(
   return held
 }
 
-/** A note about rows that prevent the removal, or may; null if there are none. */
+/** A note about rows that prevent, or may prevent, the removal; null if there are none. */
 export function heldText({ rows, notLooked: notInspected }: HeldBy): string | null {
   const parts = [...rows, ...notInspected.map((text) => `rows that refer to it were not searched: ${text}`)]
   return parts.length === 0 ? null : parts.join('; ')

@@ -143,7 +143,8 @@ function surplusOf(look: PeriodState | undefined): bigint {
 }
 
 /**
- * Null if table or files lack a key column, or if a file cannot be read, which is reported as another finding.
+ * Differences of a period by key. Null if table or files lack a key column, or if a file cannot be read: another
+ * finding reports that file.
  * @param values always compare values; otherwise only if keys differ
  */
 async function differencesByKey(

@@ -49,7 +49,8 @@ export async function refuseSwappedColumns(
     if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
   }
   const isThere = (name: string): boolean => table.columns.some((one) => one.name === name)
-  // If one column has the other's values and vice versa, an UPDATE exchanged them; a new column has different values.
+  // A rename if the column `before` has neither its own archived values nor those of `name`: an UPDATE that exchanged
+  // the values of two columns would leave `before` with the values of `name`.
   const isAnother = (before: string, name: string): boolean => !isOf(before, before) && !isOf(before, name)
   for (const one of others) {
     const { name } = one

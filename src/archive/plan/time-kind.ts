@@ -131,8 +131,8 @@ export function kindBySize(numbers: readonly string[]): NumberKind {
 }
 
 /**
- * The kind, if all bounds are day boundaries in one time zone. A single bound must be one in UTC, or in the zone of the
- * archive or of `zone`: among hundreds of zones it would fit one by chance.
+ * The kind, if all bounds are day boundaries in one time zone. A single bound must be a day boundary in UTC, in the
+ * zone of the archive or in `zone`: among hundreds of zones, a single bound would match one by chance.
  */
 function kindOfBounds(
   bounds: Evidence['bounds'],

@@ -89,7 +89,7 @@ export async function reportDoubtful(
   }
 }
 
-/** True if a value of a refused row is invalid. The row has a value outside its type, and is given as printed texts. */
+/** True if a value is invalid for its type. @param text the value as printed, from a row that the source refused */
 function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column

@@ -55,7 +55,7 @@ type NamedValue = {
   readonly value: string | null
   readonly label: string
   readonly rows: bigint
-  /** Why it cannot be a partition, as text. */
+  /** Why the value cannot be a partition, as text. */
   readonly note?: string
 }
 

@@ -7,13 +7,13 @@ import type { ColumnType } from '../../model/copy/column-type.ts'
 /** Name of the partition of rows without a value. The text 'NULL' is written in quotes. */
 const NULL_LABEL = 'NULL'
 
-/** Longest label, characters: with the suffix of a further part and suffixes of systems it must fit into 190. */
+/** Longest label, characters. With `.partN` of a later part and the suffix of a system, a name must fit into 190. */
 export const LONGEST_LABEL = 150
 
 /** Characters written without escape: no control or format character, and no blank except the plain space. */
 const SHOWN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
 
-/** @param value canonical text; null is NULL @returns not empty, without outer blanks, unique in the type */
+/** Label of a value: not empty, without outer blanks, unique in its type. @param value canonical text; null is NULL */
 export function valueLabel(value: string | null, kind: ColumnType['kind'] = 'text'): string {
   if (value === null) return NULL_LABEL
   if (kind === 'bool') return value === '1' ? 'true' : 'false'
@@ -38,7 +38,7 @@ export function jsonLabel(text: string): string | null {
 
 function isPlain(text: string): boolean {
   if (text === '' || text !== text.trim() || text.startsWith('"')) return false
-  // Further parts have such names, and users write NULL in upper or lower case.
+  // Labels of later parts end in `.partN`, and users write NULL in any case: quote values of either form.
   if (/\.part\d{1,9}$/i.test(text) || text.toUpperCase() === NULL_LABEL) return false
   // Different characters may be displayed alike: only NFC is written without quotes.
   return text === text.normalize('NFC') && SHOWN.test(text)

@@ -84,7 +84,7 @@ export type ArchiveAnswer = {
 }
 
 /**
- * @param reported called with the answer, which is valid until it returns
+ * @param reported called with the answer, which is valid until the returned promise resolves
  * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if the archive changes in every try;
  * errors of the source
  */
@@ -120,8 +120,8 @@ export async function answer(
     } catch (error) {
       throwIfAborted(signal)
       if (given || (error instanceof SluiceError && error.code === 'BAD_QUERY')) throw error
-      // A detach makes readers of the partition fail, and files are deleted after a restore. Retry also if a partition
-      // was restored and archived again: its state is as before, but the revision of the ledger differs.
+      // The read may fail because a partition was detached, or its files were deleted after a restore. Compare also the
+      // revision of the ledger: a partition that was restored and archived again has the same state as before.
       const moved =
         error instanceof Moved ||
         standingsText(await standingsOf(store, table, record, signal)) !== standingsText(standings) ||

@@ -73,6 +73,7 @@ export async function standingsOf(
   }
 }
 
+/** Text that is equal as long as no table has changed its place. */
 export function standingsText({ leaving, attached, missing }: Standings): string {
   return JSON.stringify([
     leaving.map(({ partition, standing }) => [partition.label, standing]),

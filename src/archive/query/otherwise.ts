@@ -5,7 +5,7 @@ import { canShowAs, isComputedOtherwise, otherMeaning } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
 
 /**
- * Numbers that DuckDB compares differently from the source database. Databases compare a number with a decimal point
+ * Texts about numbers that DuckDB compares differently from the source. Databases compare a number with a decimal point
  * and a 4-byte column as 8-byte numbers, DuckDB as 4-byte ones. MySQL and MariaDB read a number of two digits as a
  * year.
  * @returns one sentence for each column that the statement reads, if the statement compares numbers of that type

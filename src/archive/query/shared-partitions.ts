@@ -18,7 +18,10 @@ import { countText } from '../../shared/figures.ts'
 
 export type SharedPartition = {
   readonly label: string
-  /** Null if only the source can compare the bounds: then rows that were moved out of the bounds are not detected. */
+  /**
+   * Bounds of the partition. Null for a partition by value, and if only the source can compare the bounds: then rows
+   * that were moved out of them are not detected.
+   */
   readonly within: Excepted | null
 }
 

@@ -18,6 +18,7 @@ export function labelsOf(name: string, state: ArchiveLogState, { said }: Recorde
 /** Stored columns of the table, and the column sets and holds in the properties of the archive. */
 export type LoggedFacts = {
   readonly noted: Pick<RecordedArchive['noted'], 'stored'>
+  /** Properties of the Delta table. */
   readonly said: Pick<RecordedArchive['said'], 'columns' | 'holds'>
 }
 

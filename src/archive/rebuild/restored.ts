@@ -13,7 +13,7 @@ import { differing, ofDetached, ofRest, type RebuildContext } from './whereabout
  * A partition without files in the newest version.
  * @property partition the partition for the new ledger; null if neither archive nor source have it
  * @property compared number of archived rows that were compared with the source
- * @property gone text about what is lost
+ * @property gone text about lost rows or files
  */
 export type Unpublished = {
   readonly finding: readonly ArchiveFinding[]
@@ -26,8 +26,8 @@ export type Unpublished = {
 type Place = RowsPlace & Pick<ArchivedPartition, 'native'>
 
 /**
- * RESTORED if the source has all rows. Otherwise a finding; if it is accepted, the archive keeps the missing rows,
- * unless the files are missing too.
+ * State RESTORED if the source has all rows; otherwise a finding. If the user accepts the finding, the archive keeps
+ * the missing rows, unless the files are missing too.
  * @param before the partition as its files describe it, PUBLISHED
  * @param version the version that removed its files
  * @throws SluiceError errors of the store
@@ -91,7 +91,7 @@ async function damageOf(context: ArchiveContext, before: ArchivedPartition): Pro
   }
 }
 
-/** For a partition without a table: only its files have its rows. */
+/** Result for a partition without a table: only its files have its rows. */
 async function withoutTable(context: ArchiveContext, before: ArchivedPartition): Promise<Unpublished> {
   const { native } = before
   const damaged = await damageOf(context, before)
@@ -128,7 +128,7 @@ function placeOf(context: ArchiveContext, before: ArchivedPartition, { natives }
   return { table: found.table, where: null, native: { table: found.table.table, identity: found.identity } }
 }
 
-/** The rows in the source; null if these and the files differ from the proof. */
+/** The rows in the source; null if they differ from the proof, and the files differ from it as well. */
 async function rowsOrNull(
   context: ArchiveContext,
   before: ArchivedPartition,

@@ -25,6 +25,7 @@ import type { FoundArchive } from './archive-at.ts'
 /** Facts given by the user. */
 export type RebuildOptions = {
   readonly calendar: Partial<CalendarSpec>
+  /** Partition column of a plain table. */
   readonly by?: string
   readonly graceMs?: number
 }
@@ -34,6 +35,7 @@ export type RecordedArchive = {
   readonly noted: Omit<ArchiveRecord, 'partitions'>
   /** The description with the table's present columns. */
   readonly present: Omit<ArchiveRecord, 'partitions'>
+  /** Properties of the Delta table. */
   readonly said: ReturnType<typeof readArchiveProperties>
 }
 

@@ -104,7 +104,7 @@ async function candidateOf(
     return values.find((one) => one.label === label) ?? null
   }
   const wanted = { asked, until: null, calendar, isLogged: true } as const
-  // The label of a further part without history is not the label of a period.
+  // A later part without history has a label that is not the label of a period.
   if (natives === null && !isPeriod(calendar, label)) return null
   const candidates =
     natives === null

@@ -59,7 +59,7 @@ async function ofNative(
   return found
 }
 
-/** For a partition that is not attached. @param standing rows between its bounds that belong to other parts */
+/** Result for a partition that is not attached. @param standing rows between its bounds that belong to other parts */
 async function ofLeft(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -79,7 +79,7 @@ async function ofLeft(
   return { finding: differing(logged, detail), accepted: found.partition }
 }
 
-/** For parts in a plain table: the rows between the bounds belong to at most one part; other parts were removed. */
+/** Result for parts in a plain table: rows between the bounds belong to at most one part; other parts were removed. */
 async function ofPlain(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
@@ -118,7 +118,7 @@ function isGone(rows: RowsNow, part: ArchivedPartition): boolean {
   return rows.kind === 'keyed' && rows.missing.rows === proofOf(part).rows
 }
 
-/** For a plain table: the finding, and the partition if the user accepts the difference. */
+/** Result for a plain table: the finding, and the partition if the user accepts the difference. */
 export async function ofRest(
   context: ArchiveContext,
   part: ArchivedPartition,
@@ -128,13 +128,13 @@ export async function ofRest(
   const finding = differing(part, rowsNowText(rows, proofOf(part).rows))
   if (rows.kind !== 'keyed') return { finding }
   if (rows.missing.rows === 0n) return { finding, accepted: part }
-  // Some rows are in the archive alone, as after an interrupted removal.
+  // Some rows are only in the archive, as after an interrupted removal.
   const isRest = rows.changed.rows === 0n && rows.late.rows === 0n && now !== null
   const removed = isRest ? less(await expectedNow(context, part), now) : null
   return removed === null ? { finding } : { finding, accepted: { ...part, state: 'DETACHED', removed } }
 }
 
-/** For a partition that is attached; null if it is another table with the same bounds. */
+/** Result for an attached partition; null if the attached table is another one with the same bounds. */
 async function ofAttached(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -150,7 +150,7 @@ async function ofAttached(
   return { finding: differing(logged, countsText(now, logged)), accepted: partition }
 }
 
-/** For a table that is no longer attached to its parent. */
+/** Result for a table that is no longer attached to its parent. */
 export async function ofDetached(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -193,7 +193,7 @@ async function rowsInParent(
   return (await view.extent(table, condition, true)).rows
 }
 
-/** Null if a row has a value outside its type: such a row cannot have been proved. */
+/** Digest of the partition's rows in the source; null if a value is outside its type: such a row was never proved. */
 function digestOrNull(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   return digestNow(context, partition).catch(nullOn('VALUE_REFUSED'))
 }

@@ -103,14 +103,14 @@ export async function advancePartition(
   }
 }
 
-/** True if its files are published, but queries still read its rows from the source. */
+/** True if the partition's files are published, but queries still read its rows from the source. */
 function isOut({ state }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING'
 }
 
 /**
- * Error if published rows are missing in the source. Rows of an earlier run may be lost; rows exported by this run are
- * exported again as they are now, so the error is only for a partition without any row.
+ * Error if published rows are missing in the source. Rows that an earlier run exported may be lost. Rows that this run
+ * exported are exported again as they are now: then the error is only for a partition without any row.
  */
 async function lostNow(
   context: ArchiveContext,
@@ -152,7 +152,7 @@ async function toExportAgain(
   }
   warn(context, `${why}; it is exported again`)
   await context.ledger.move(held, partition.state, 'PLANNED', { error })
-  // Needs a new fence: files with the old one are published, and the log has its transaction.
+  // The claim needs a new fence: files with the old one are published, and the log has a transaction with it.
   return isOut(partition) ? heldAgain(context, held) : held
 }
 

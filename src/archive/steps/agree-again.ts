@@ -7,7 +7,7 @@ import { losableRefusal } from './losable.ts'
 import { retractRestored } from './restore.ts'
 
 /**
- * For DROPPED: the ledger takes over rows, checksums, columns and files of the log.
+ * Repairs the ledger for a DROPPED partition: it gets rows, checksums, columns and files of the log.
  * @param later the partition as the log has it, whose files were just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state has changed
  */
@@ -21,8 +21,8 @@ export async function takeLater(context: ArchiveContext, later: ArchivedPartitio
 }
 
 /**
- * For RESTORED or EXPIRED: removes the files from the log. They stay in the log if a crash of the server could lose the
- * rows; the next run then tries again.
+ * Repairs the log for a RESTORED or EXPIRED partition: removes its files from the log. They stay in the log if a server
+ * crash could lose the rows; the next run then tries again.
  * @throws SluiceError LEASE_LOST, ARCHIVE_CONFLICT, ARCHIVE_FOREIGN
  */
 export async function retractAgain(

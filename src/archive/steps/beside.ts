@@ -82,7 +82,7 @@ export async function refuseDoubledFiles(
   await refuseDoubled(context, partition, periodParts, (others) => sameKeys(context, { ...partition, paths }, others))
 }
 
-/** @param find finds rows whose keys are also in files of the others; null if it cannot check */
+/** @param find finds rows whose keys are also in files of the other partitions; returns null if it cannot check */
 async function refuseDoubled(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -131,7 +131,7 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
   return key.length === 0 || key.length < context.table.key.length ? null : key
 }
 
-/** Partitions that may have archived the same rows: other parts of the period, and periods whose rows were moved. */
+/** Partitions that may have archived the same rows: other parts of the period, and former periods of moved rows. */
 async function mayHaveThem(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -148,9 +148,9 @@ async function mayHaveThem(
 }
 
 /**
- * Detached periods from which rows may have been moved here: if this partition removed such a row, their drop would be
- * refused without an explanation. Moves are rare: periods with as many rows as archived are compared only with late
- * rows, which are few.
+ * Detached periods from which rows may have been moved into this partition. If this partition removed a moved row, the
+ * drop of its former period would be refused without an explanation. Moves are rare, so a period with as many rows as
+ * archived is compared only with late rows, which are few.
  */
 async function mayBeMovedFrom(
   { table }: ArchiveContext,

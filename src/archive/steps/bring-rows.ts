@@ -18,8 +18,8 @@ import { fileColumns } from '../types/fit.ts'
 const ROWS = 5000
 
 /**
- * For a partition that is DETACHED and restoring, or PUBLISHED: inserts rows whose key is free; existing rows must be
- * equal.
+ * Restores rows of a partition that is DETACHED and restoring, or PUBLISHED: inserts rows whose key is free; existing
+ * rows must be equal.
  * @param existing `none`: no row was found in the table; `equal`: existing rows must be equal; `changed`: existing rows
  * may have other values, and keep them
  * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but queries still
@@ -107,7 +107,7 @@ export async function oneKeyRefusal(
   return found === null ? null : keysAlike(context.name, partition, oneKeyText(found))
 }
 
-/** Error: not all these rows are in the table, although each key was free or had its values before. */
+/** Error: some of these rows are missing in the table, although each key was free or had the archived values before. */
 async function notTaken(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -33,7 +33,7 @@ export type ThrottleBytes = (bytes: number, signal: AbortSignal) => Promise<void
 export type Serialised = <T>(work: () => Promise<T>) => Promise<T>
 
 export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
-  /** For messages and events. */
+  /** Name of the table in messages and events. */
   readonly name: string
   readonly table: TableSpec
   readonly archived: ArchivedTable
@@ -84,8 +84,8 @@ export function partitionRowRequest(
 }
 
 /**
- * Matches the columns of a partition's files with the table's columns. For a missing table all match; a column that is
- * not compared is treated as added later.
+ * Matches the columns of a partition's files with the table's columns. If the table is missing, all match. A column
+ * that is not compared is treated as if it had been added later.
  */
 export function fitNow(
   { archived, uncompared }: Pick<ArchiveContext, 'archived' | 'uncompared'>,

@@ -21,6 +21,7 @@ export type CountingLedger = {
 
 /** Other ledgers that the log names. */
 export type Others = {
+  /** Ledgers that were read. */
   readonly asked: readonly CountingLedger[]
   /** A ledger that may need the file and was not read; null if there is none. */
   keeper(path: string): NamedLedger | null

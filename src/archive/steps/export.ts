@@ -122,7 +122,7 @@ async function bothWays(
   const stored = { ...noted, columns, sortBy: noted.sortBy.filter(isThere) }
   const failed = new AbortController()
   const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
-  // The number of rows of a period in a plain table is unknown.
+  // For a period of a plain table, the number of rows is unknown: 0.
   const rows = partition.native === null ? 0n : request.table.rows
   const report = progress(context, partition, 'exporting', rows)
   const seen = { rows: -1n, bytes: 0n }

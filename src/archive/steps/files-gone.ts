@@ -35,8 +35,8 @@ export function lostText({ rows, all, atMost }: LostRows): string {
 }
 
 /**
- * If all rows are lost: → EXPIRED with destroyed files. Otherwise → RESTORED: the rows in the source stay as they are,
- * and a detached table is attached again.
+ * Changes the state of a partition whose files are lost. If all rows are lost: → EXPIRED with destroyed files.
+ * Otherwise → RESTORED: the rows in the source stay as they are, and a detached table is attached again.
  * @param by user who requested it
  * @throws SluiceError LEASE_LOST if another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a
  * detached table

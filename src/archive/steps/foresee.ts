@@ -106,8 +106,8 @@ async function foreseeRows(
     }
   }
   if (isDropped) {
-    // If queries already read the archive, the files have all rows of the table; before that, the table may have had
-    // more rows.
+    // Once queries read the archive, the files have all rows of the table. Before (`away`), the table may have had more
+    // rows than the files.
     return made(MADE_ANEW, partition.away && !options.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {
@@ -140,7 +140,7 @@ async function foreseeRows(
 }
 
 /**
- * For a partition whose rows queries read from the table: missing rows are restored, changed rows are kept.
+ * Result for a partition whose rows queries read from the table: missing rows are restored, changed rows are kept.
  * @param tables other partitions that cover its range, if its own table is missing
  * @returns null if all its rows must be restored
  */
@@ -183,7 +183,7 @@ async function published(
   return { place: null, found: null, text: refusal.message, columns, refusal }
 }
 
-/** For a table that is already attached again: a restore only compares its rows with the archive. */
+/** Result for a table that is already attached again: a restore only compares its rows with the archive. */
 async function attachedAlready(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -46,7 +46,7 @@ export async function leaveParent(
 }
 
 /**
- * Ends a detach that an earlier run began outside of a transaction, or clears `leaving` if the detach never began.
+ * Finishes a detach that an earlier run began outside of a transaction, or clears `leaving` if the detach never began.
  * @returns `left`: PUBLISHED → DETACHING; `in`: its table was not detached
  * @throws SluiceError TARGET_BUSY if statements that began earlier are still running, PARTITION_CHANGED if the table is
  * missing, LEASE_LOST

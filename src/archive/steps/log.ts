@@ -57,7 +57,7 @@ export type Publication = {
   readonly partition: string
   /** `name` is relative to the root. */
   readonly files: readonly InspectedFile[]
-  /** Tags of each file: the proof that stays in the log for ever. */
+  /** Tags of each file, with its proof; the log keeps them permanently. */
   readonly tags: (file: InspectedFile) => Readonly<Record<string, string>>
   readonly info: Readonly<Record<string, string>>
   readonly txn: { readonly appId: string; readonly version: bigint }

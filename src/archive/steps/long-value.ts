@@ -34,7 +34,7 @@ export async function longValueError(
   return refused(await firstLong(store, request, interrupt.abort).catch(() => null), name, thrown)
 }
 
-/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits exceed a string of Node: no checksum exists */
+/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits do not fit into a Node string: no checksum */
 export function refuseLongBytes(
   rows: readonly Row[],
   request: RowRequest,

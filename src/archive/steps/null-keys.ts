@@ -18,7 +18,7 @@ export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequ
   return `${label} has ${countText(rows, 'row')} with NULL in ${rows === 1n ? 'its key' : 'their keys'} (${keyMayBeNull(table).join(', ')})`
 }
 
-/** Hint of refusals for such rows. */
+/** Hint of errors about rows with NULL in a key column. */
 export const NULL_KEY_HINT =
   'give these rows a key, or remove them, then run the same command again; NOT NULL on the key columns prevents new ones'
 

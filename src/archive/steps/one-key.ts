@@ -86,7 +86,7 @@ function folded(text: string): string {
     .toUpperCase()
 }
 
-/** True if the table accepts only one of two rows with free keys. */
+/** True if the table accepts the first row, and then refuses the second, though both keys are free. */
 async function areOne(into: KeyedTable, one: Row, other: Row): Promise<boolean> {
   return await writeKeyed(
     into,

@@ -75,7 +75,7 @@ export function columnRefusal(
   return refusal(context, partition, what, hint)
 }
 
-/** True for a plain table's partitioning column, if a restore must write rows or the column no longer selects them. */
+/** True for a plain table's partitioning column, if a restore must write rows, or the column cannot select them now. */
 function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: StoredColumn): boolean {
   const { archived, store, table } = context
   const now = retypedNow(archived.stored.columns, lost) ?? lost
@@ -125,7 +125,7 @@ function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: s
   })
 }
 
-/** True if no archived row was removed from the plain table: while none is missing, a restore writes none. */
+/** True if no archived row was removed from the plain table: then a restore writes no row. */
 function isWholeInTable({ state, native, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && native === null && removed.rows === 0n && !restoring
 }

@@ -9,7 +9,7 @@ import type { ArchiveContext } from './context.ts'
 const ROWS = 50_000
 
 /**
- * Without a rate it is one statement, which the system may run in parallel. With a rate, a native partition is digested
+ * Without a rate, one statement is run, possibly in parallel by the system. With a rate, a native partition is digested
  * by ranges of blocks; within one snapshot no row is in two ranges. A period of a plain table is always one statement:
  * ranges of a period would each scan the table.
  * @throws as `SourceView.digest`

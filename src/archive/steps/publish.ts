@@ -119,7 +119,7 @@ function publication(
   }
 }
 
-/** Tags with the proof of a file, which stay in the log for ever. */
+/** Tags with the proof of a file; the log keeps them permanently. */
 export function tagsOf(
   { store, name, tool, runId }: ArchiveContext,
   { label, period, part, from, to, native, columns, chosenBy }: ArchivedPartition,
@@ -134,8 +134,8 @@ export function tagsOf(
     // Defined in docs/reference/CANONICAL.md.
     'sluice.checksum': digest.sum,
     'sluice.sha256': sha256,
-    // To rebuild a lost ledger: the name of the column set, which is among the table's properties, and the native table
-    // of the partition.
+    // A lost ledger is rebuilt from these tags: the name of the column set, which is in the table's properties, and the
+    // native table of the partition.
     'sluice.columns': columnsName(columns),
     ...(native === null ? {} : { 'sluice.native': nativeText(native) }),
     ...(chosenBy === null ? {} : { 'sluice.chosenBy': chosenBy }),
@@ -148,6 +148,7 @@ function nativeText({ table: { schema, name }, identity }: NonNullable<ArchivedP
   return JSON.stringify({ ...(schema === undefined ? {} : { schema }), name, identity })
 }
 
+/** Paths that the log may name for the partition; null if an older program kept no list. */
 export function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | null {
   return logged === null ? null : new Set(logged)
 }

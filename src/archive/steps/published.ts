@@ -13,7 +13,7 @@ import { rowsNow, rowsNowText, type RowsPlace } from './rows-now.ts'
 import { attachedByHand, findDetachedTable, attachedPartition } from './detached-table.ts'
 
 /**
- * Where the rows of such a partition are in the source.
+ * Where the rows of a published, not yet proved partition are in the source.
  * @param standing attached tables in the range of a missing partition; empty if its own table exists
  * @returns null if its rows must be restored from the files, into their own table or into several others
  * @throws SluiceError PARTITION_CHANGED if its table exists but is not a partition of this table, or was detached and
@@ -35,7 +35,7 @@ export async function publishedPlace(
 }
 
 /**
- * Error if such a partition must not be exported again: archived rows are missing in the source, and the export would
+ * Error if the partition must not be exported again: archived rows are missing in the source, and the export would
  * replace what may be their only copy. Changed and late rows are no reason, nor are rows that moved to another period
  * of a plain table. A row with a changed key is a missing row.
  * @param same counts rows with keys of archived ones; null if this run exported them: then only an empty partition is

@@ -263,6 +263,7 @@ export function lost(name: string, { label }: Named): SluiceError {
   return new SluiceError('LEASE_LOST', `another program now works on ${label} of ${name}`, { retryable: true })
 }
 
+/** Error: the archive of a partition differs from its proof. */
 export function otherArchive(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('ARCHIVE_CONFLICT', `the archive of ${label} of ${name} is not the proved one: ${how}`, {
     where: `${name}, ${label}`,

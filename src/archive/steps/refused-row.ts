@@ -7,8 +7,8 @@ import { elsewhereCommand } from './refusals.ts'
 
 /**
  * Replaces errors of rows that are restored into their own table.
- * @throws SluiceError PARTITION_CHANGED for a value that is no longer a member of its enum: adding it again would not
- * equal the value in the remaining rows; ROW_REFUSED, VALUE_REFUSED
+ * @throws SluiceError PARTITION_CHANGED for a value that is no longer a member of its enum: if the member was renamed,
+ * adding the old name would create a different member; ROW_REFUSED, VALUE_REFUSED
  */
 export async function inOwnTable(
   { name }: Pick<ArchiveContext, 'name'>,

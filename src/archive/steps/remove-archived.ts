@@ -94,7 +94,7 @@ type Standing = {
   readonly changed: { readonly rows: bigint; readonly keys: readonly string[] }
 }
 
-/** @param by columns by which a row is compared; the digest covers the columns of `into` */
+/** Archived rows in the table. @param by columns that are compared; the digest covers the columns of `into` */
 async function standing(
   context: ArchiveContext,
   partition: ClaimedPartition['partition'],
@@ -110,7 +110,7 @@ async function standing(
       await compareRowsNow(context, by.into, view, rows.map(by.row))
     ).entries()) {
       if (how === 'same') some.push(rows[at] ?? [])
-      // A row with another spelling of the key may have been added after the archived one was removed.
+      // A row with another spelling of the key may have been added after the removal of the archived row.
       else (how === 'missing' || there !== undefined ? missing : changed).add(key)
     }
     same = added(same, sumOfRows(some))
@@ -121,9 +121,9 @@ async function standing(
 }
 
 /**
- * DETACHED, restoring → the state before the restore: DROPPED if all rows had been removed, but DETACHED while rows of
- * the table have keys of archived ones. Queries read the archive all the time. Restored rows are deleted again, each
- * only while it has the written values; generated values may differ.
+ * Undoes a restore: DETACHED, restoring → DROPPED if all rows had been removed before, otherwise DETACHED. It is also
+ * DETACHED if rows of the table have keys of archived ones. Queries always read the archive. Restored rows are deleted
+ * again, each only while it has the written values; generated values may differ.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore can then be resumed
  */
 export async function backOut(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {

@@ -39,8 +39,8 @@ export async function removeArchivedRows(
   const { ledger, interrupt, store, table, name, pace } = context
   const { shared } = fitNow(context, partition)
   const whole = await proofOver(context, partition, fileColumns(shared))
-  // Without transactions, a range may be removed in part, and only the store records that its rest was proved: always
-  // use the same range.
+  // Without transactions, a range may be removed in part, and only the store records that the remaining rows were
+  // proved: always use the same range.
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   const found =
     store.can.atomic === 'row'
@@ -66,7 +66,7 @@ export async function removeArchivedRows(
     const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
     const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
     if (end === 'differs' && store.can.atomic !== 'row') {
-      // A row was added or removed since the digests.
+      // A row was added or removed since the digests were computed.
       const now = { ...partition, removed }
       return removeArchived(context, { partition: now, held }, whole, await summedRanges(context, now, bytesOfRow))
     }

@@ -26,7 +26,7 @@ import { fileColumns } from '../types/fit.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
 
-/** Number of rows that this run compared with their proof, or restored; null if it compared none. */
+/** Number of rows that this run restored, or compared with their proof; null if it compared none. */
 export type Restored = { readonly rows: bigint | null }
 
 /**
@@ -194,8 +194,8 @@ async function restoreMissing(
 }
 
 /**
- * Warns of restored rows whose foreign keys refer to missing rows; a system that enforces foreign keys refuses such
- * rows. They stay as archived.
+ * Warns about restored rows whose foreign keys refer to missing rows. The rows stay as archived. Only systems that do
+ * not enforce foreign keys accept such rows.
  */
 async function warnOfDangling(
   { store, name, emit, interrupt }: ArchiveContext,

@@ -26,9 +26,9 @@ export type FindLate = (partition: ArchivedPartition, place: RowsPlace) => Promi
 export type RowsNow =
   /** All rows are equal, by count and checksum. */
   | { readonly kind: 'equal'; readonly now: Digest }
-  /** Different from the archived ones; without a key it is unknown which rows. */
+  /** The rows differ from the archived ones, but it is unknown which rows differ: see `why`. */
   | { readonly kind: 'counted'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
-  /** By key: archived rows that are in the table, `same` or `changed`, or `missing`; `late`: other rows. */
+  /** Compared by key. Archived rows are `same`, `changed` or `missing`; `late` rows are not in the archive. */
   | {
       readonly kind: 'keyed'
       /** Null if a row has a value outside its type. */

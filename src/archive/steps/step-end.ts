@@ -11,7 +11,7 @@ export function proofOf({ digest, label }: ArchivedPartition): Digest {
   return digest
 }
 
-/** @throws SluiceError unless the step is done */
+/** @throws SluiceError if the step did not end with `done` */
 export function settledStep(
   end: StepEnd,
   { name }: ArchiveContext,

@@ -13,7 +13,7 @@ import { Naming, type NamedRows } from './named-rows.ts'
 /** Rows that violate one constraint. */
 export type Violation = { readonly constraint: string; readonly rows: NamedRows }
 
-/** Hint of refusals for such rows. */
+/** Hint of errors about rows that violate a constraint. */
 export const VIOLATION_HINT =
   'correct or remove these rows, or drop the constraint, then run the same command again; a restore needs the table without the constraint, too'
 
@@ -23,7 +23,7 @@ type Around = {
   readonly store: CopyStore
   readonly emit: Emit<'log'>
   readonly signal: AbortSignal
-  /** The rows are a partition that is a table: a restore of this table tests only constraints of column types. */
+  /** True for a native partition: a restore of its table tests only constraints of column types. */
   readonly isNative: boolean
 }
 
@@ -42,7 +42,7 @@ export async function violations(
   if (all.length === 0) return []
   const conditions = all.flatMap(({ violated }) => (violated === null ? [] : [`(${violated})`]))
   if (conditions.length === all.length) {
-    // Usually no row violates one, so one read is sufficient for all constraints.
+    // Usually no row violates a constraint, so one read is sufficient for all constraints.
     const any = await violatingRows(view, request, conditions.join(' OR '), signal)
     if (any?.rows === 0n) return []
   }

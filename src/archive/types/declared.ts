@@ -52,7 +52,7 @@ function renamed(
   return after === undefined ? name : after.name + rest
 }
 
-/** Text about members that moved to other positions. Of a renamed member, the server refuses the old text. */
+/** Text about members that moved to other positions. Renamed members are ignored: the server refuses their old text. */
 function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   if (isSame) {
     const other = before.parts.find(({ number, name }) => {
@@ -68,7 +68,7 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
     : `the members of ${after.name} have another order now`
 }
 
-/** Text about changed attributes, whose values texts list by position. A new type is compared by attribute names. */
+/** Text about changed attributes: a text has their values by position. A new type is compared by attribute names. */
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
@@ -79,7 +79,7 @@ function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSa
   return `${what} were (${named(before)}) and are (${named(after)}) now`
 }
 
-/** The type without schema, which depends on the search_path, and without length: the server refuses long values. */
+/** The type without its schema, which depends on the search_path, and its length: servers refuse too long values. */
 function plainType(type: string | undefined): string | undefined {
   return type?.replaceAll(/\([\d, -]+\)/g, '').replace(/^(?:"(?:[^"]|"")*"|\w+)\./, '')
 }

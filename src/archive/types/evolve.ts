@@ -1,7 +1,7 @@
 /**
  * Evolves an archive when the columns of its table change. A column keeps its physical name as long as it exists, so
  * that older files stay readable; column mapping maps the Delta table's name to it. Dropped columns, and columns with
- * an earlier type, keep their physical names for ever.
+ * an earlier type, keep their physical names permanently.
  */
 import type { Column, Expression, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'

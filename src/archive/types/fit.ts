@@ -32,7 +32,7 @@ export function fileColumns(shared: readonly SharedColumn[]): readonly StoredCol
   return shared.map(({ file }) => file)
 }
 
-/** A column whose type has changed, maybe only in the archive, if its values fit; null if not, or if it was dropped. */
+/** The present column for a column with another type, in table or archive; null if dropped, or if values do not fit. */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)
   if (now === undefined) return null

@@ -9,8 +9,9 @@ export type NamedColumn = { readonly column: Column; readonly old: StoredColumn;
 export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
 
 /**
- * A rename keeps position and type. So a column may come from any archived column of its type that keeps all columns in
- * order. If none does, it may come from any missing column of its type.
+ * A rename keeps the position and type of a column. So a present column may be any archived column of its type, as long
+ * as all present columns can be matched with archived columns in the same order. If there is no such match, it may be
+ * any missing column of its type.
  * @param named in the order of the table @param stored archived columns, in the order that they had
  */
 export function doubtfulNames(

@@ -134,7 +134,7 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
 }
 
 /**
- * For archived tables that neither a table number nor a witness identifies.
+ * Refuses a table that may be a renamed archived one, if neither a table number nor a witness identifies that one.
  * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
 export async function refusePerhapsRenamed(

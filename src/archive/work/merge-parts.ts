@@ -9,7 +9,7 @@ import { plannedAction, type PlannedPartition } from '../plan/planned-standing.t
 
 type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
 
-/** Partitions of the ledger in their order, further parts after the others of their period, new partitions last. */
+/** Partitions in the order of the ledger. A new part follows the other parts of its period; new periods come last. */
 export function merged(
   name: string,
   candidates: readonly ArchiveCandidate[],

@@ -35,6 +35,7 @@ export function isNamedPart(asked: readonly NamedPartition[], part: Pick<Part, '
   return asked.length === 0 || isAsked(asked, part)
 }
 
+/** True if the part or its period was named. */
 export function isAsked(asked: readonly NamedPartition[], { label, period }: Pick<Part, 'label' | 'period'>): boolean {
   return asked.some((one) => one.label === label || (one.whole && one.label === period))
 }

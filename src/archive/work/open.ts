@@ -38,14 +38,14 @@ export const FILE_BYTES = 256 * 1024 * 1024
 /** Memory of the engine that writes and reads Parquet, bytes. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
-/** Lock timeout and retry limit of a detach, ms: limits the wait of other sessions per attempt, and all attempts. */
+/** Lock timeout of a detach, ms, which limits the wait of other sessions; and retry limit for all its attempts, ms. */
 export const DETACH_WAIT_MS = 100
 export const BUDGET_MS = 60_000
 
 export type ArchiveSizes = {
   readonly fileBytes?: number
   readonly memoryBytes?: number
-  /** Longest time that other sessions wait because of one lock attempt, and how long locks are retried, ms. */
+  /** Lock timeout and retry limit of a detach, ms. */
   readonly patienceMs?: number
   readonly budgetMs?: number
   /** Bytes of the source that all workers together may read or remove per second. */
@@ -74,11 +74,11 @@ type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
   readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[]
 }
 
-/** Includes the host name: several machines may share a folder. */
+/** Prefix of spool folders. Includes the host name, because several machines may share a folder. */
 const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
-/** Containers with the same host name have other processes under the same pids; null without a machine id. */
+/** Digest of the machine id, because containers may have equal host names and pids; null without a machine id. */
 const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
-/** Digest of the machine id, which older versions did not write, and pid. */
+/** Suffix of a spool folder: digest of the machine id, which older versions did not write, and pid. */
 const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
 /** Age after which a folder is removed if it is unknown whether its program is running, ms. */
 const SPOOL_FORGOTTEN_MS = 7 * 86_400_000

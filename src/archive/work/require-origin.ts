@@ -87,7 +87,7 @@ function sharedFacts(then: Origin, now: Origin): readonly string[] {
   return Object.keys(then).filter((name) => now[name] !== undefined)
 }
 
-/** Texts about differences. Ignores facts that one origin lacks; a text if there is no common fact to compare. */
+/** Texts about different facts. Facts that one origin lacks are ignored; if there is no common fact, a text says so. */
 function changedFacts(then: Origin, now: Origin): readonly string[] {
   const both = sharedFacts(then, now)
   if (both.length === 0) return ['none of the recorded identifiers can be read in this database']

@@ -115,7 +115,7 @@ async function onlyHolder(
   return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
-/** True if a table has one of the recorded rows, as far as they can be compared; false without a witness. */
+/** True if a table has at least one recorded row, by the values that can be compared; false without a witness. */
 export async function hasNotedRow(
   store: CopyStore,
   table: TableSpec,

@@ -32,8 +32,8 @@ const ACTIONS =
 const COMMITS = `SELECT version, commit_info, commit_info_line, commit_time, in_commit_time, file_mtime, log_bytes, log_digest, num_lines, first_file_no,
     min(first_file_no) OVER (ORDER BY version ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
   FROM delta_commits WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
-// A commit below the base is stored with all its lines. Rows left by a killed sweep have neither adds nor commitInfo,
-// and must not be taken for a commit.
+// A commit below the base is stored with all its lines. Rows without adds and without commitInfo were left by a killed
+// sweep: they are not a commit.
 export const ORPHANS = `SELECT DISTINCT version FROM delta_actions
   WHERE table_id = ? AND source = 0 AND version < ? AND kind IN ('add', 'commitInfo') ORDER BY version`
 
@@ -82,8 +82,8 @@ export async function* heldCommits(reader: SqlReader, table: ExportedTable): Asy
 }
 
 /**
- * Time of the exported file of a version, ms. Times of versions must increase, so commits before the first version may
- * have moved its time forward. Only its file time can keep this shift.
+ * Time of the exported file of a version, ms. Times of versions must increase, so earlier commits that the catalog
+ * lacks may have moved the time of the first version forward: its file gets the moved time. Other files keep theirs.
  */
 function fileTime(first: boolean, time: number | null, inCommit: number, modified: number | null): number | null {
   return first && inCommit === 0 ? time : modified

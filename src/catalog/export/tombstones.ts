@@ -1,6 +1,6 @@
 /**
- * Removes that a checkpoint must still contain (PROTOCOL.md, "Action Reconciliation"): the latest action of the file is
- * a remove, and the retention has not passed. VACUUM keeps the files that they name.
+ * Remove actions that a checkpoint must still contain (PROTOCOL.md, "Action Reconciliation"): the latest action of the
+ * file is a remove, and the retention has not passed. VACUUM keeps the files that these actions name.
  */
 import type { RemoveAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
@@ -17,9 +17,9 @@ const REMOVES = `SELECT version, source, line, raw FROM delta_actions
   ORDER BY version DESC, source DESC, line DESC LIMIT ?`
 
 /**
- * Removes that are valid at a version, newest first.
+ * Remove actions that are valid at a version, newest first.
  * @param baseSource source of the rows to read for the first version: its checkpoint or its commit
- * @param after removes up to this time (ms) have expired
+ * @param after remove actions up to this time (ms) have expired
  */
 export async function* tombstonesAt(
   reader: SqlReader,

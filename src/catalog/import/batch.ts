@@ -120,8 +120,8 @@ export class FileNumbers {
   }
 
   /**
-   * Reserves `count` numbers of files in the table; returns the first. Queries the table once: it has no index in a
-   * load.
+   * Reserves `count` numbers of files in the table; returns the first. Queries the table only once, because it has no
+   * index during a load.
    */
   async reserveFiles(reader: SqlReader, count: number): Promise<number> {
     const first = this.#nextFile ?? (await nextNumber(reader, this.#tableId, 'delta_files', 'file_no'))
@@ -184,7 +184,10 @@ export async function writeBatch(
   return firstNumber
 }
 
-/** If numbers are unique in the database, only one writer runs at a time; otherwise each table has its own numbers. */
+/**
+ * Next free number: the largest one plus 1. If numbers are unique in the database, only one writer runs at a time;
+ * otherwise each table has its own numbers.
+ */
 async function nextNumber(reader: SqlReader, tableId: string, relation: string, column: string): Promise<number> {
   const ofTable = dialectOf(reader).numbering === 'table'
   const [row] = await reader.all(

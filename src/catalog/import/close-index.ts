@@ -32,11 +32,11 @@ export class CloseIndex {
   #head = new Int32Array(this.#capacity).fill(NONE)
   #tail = new Int32Array(this.#capacity).fill(NONE)
   #used = new Uint8Array(this.#capacity)
-  /** 1 if the catalog was queried for the slot. Allocated at the start of the second pass. */
+  /** By slot: 1 if the catalog was queried for the key. Allocated at the start of the second pass. */
   #asked = new Uint8Array(0)
   #lifeSize = new Float64Array(0)
   #lifeRecords = new Float64Array(0)
-  /** Only for lifetimes that began before this range, which are few. */
+  /** Row numbers of lifetimes that began before this range of commits; these are few. */
   readonly #lifeFileNo = new Map<number, number>()
   readonly #otherLife = new Map<number, OpenLife>()
 
@@ -149,7 +149,7 @@ export class CloseIndex {
     return slot
   }
 
-  /** Only the first pass grows the table. */
+  /** Doubles the size of the hash table; called in the first pass only. */
   #growKeys(): void {
     const { hashA, hashB, head, tail, used } = {
       hashA: this.#hashA,

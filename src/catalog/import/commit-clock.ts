@@ -12,7 +12,7 @@ import { writeUnderLease, type Lease } from '../lease.ts'
 import { setMany } from './set-many.ts'
 import { countOf } from '../count-rows.ts'
 
-/** Milliseconds since the epoch, and whether the time comes from the commit itself. */
+/** Time in ms since the epoch. `inCommit`: true if the time is from the commit itself. */
 export type ImportedCommitTime = { readonly time: number; readonly inCommit: boolean }
 
 type Declared = { readonly protocol: ProtocolAction | null; readonly metadata: MetadataAction | null }

@@ -16,7 +16,7 @@ export type Cursor = {
   readonly total: number
   /** Rows of the base checkpoint already written, while its version is not complete. */
   readonly checkpointRows?: number
-  /** Files written by all runs of this import, and the part of them up to the current version. */
+  /** Number of files written by all runs of this import, and of those up to the current version. */
   readonly files?: number
   readonly wholeFiles?: number
   /** Identity of the base checkpoint: its rows are skipped only if it is unchanged. */
@@ -161,7 +161,7 @@ export async function purgeTable(
 
 /**
  * Removes what an interrupted import wrote above its last whole version: rows of later versions are deleted, and
- * lifetimes closed ahead of their commits are opened again, because the log may have changed since.
+ * files that were marked as removed by a later commit are active again, because the log may have changed since.
  */
 export async function discardAbove(
   transaction: SqlTransaction,

@@ -162,8 +162,8 @@ class ImportRun {
     first: ScannedCommits,
   ): Promise<void> {
     const { indexes } = this.#o
-    // The ends of files from before this import need look-ups by key. Above a base loaded now, all ends are known in
-    // advance.
+    // The catalog may have files of an earlier import: if a commit removes such a file, it must be found by its key.
+    // Above a base loaded now this is not needed, because the scan finds the end of every file.
     const lookUp = start.kind !== 'fresh' && start.kind !== 'rebase'
     if (lookUp) await indexes.ensure(this.#o.tableId)
     replay.begin(first.index, lookUp)
@@ -278,7 +278,7 @@ class ImportRun {
       status,
       importId: record.importId,
       version: record.version,
-      // After a stop before the new base is current, the old base is still valid.
+      // If the import was stopped before the new base became current, the old base is still valid.
       historyFrom: record.version !== null && record.version < record.historyFrom ? null : record.historyFrom,
       files: replay?.totals.files ?? 0,
       bytes: replay?.totals.bytes ?? 0,

@@ -1,7 +1,7 @@
 /**
  * Decides when the indexes of `delta_files` exist. A load into an empty catalog, or into its own partition, builds them
- * last; code that queries files by key before that builds them first. A killed import may leave some missing, which is
- * slow but correct, and the next import builds them.
+ * at its end. If files must be found by key earlier, the indexes are built before that. A killed import may leave some
+ * missing, which is slow but correct, and the next import builds them.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { REPEATABLE, type SqlDatabase } from '../../model/run/sql-port.ts'

@@ -36,7 +36,7 @@ type FileTime = readonly [version: number, modified: number]
 /**
  * Sets the table's location to the root of the log, and stores the log's file times. The caller has checked that it is
  * the imported log.
- * @param from null if no row is kept
+ * @param from the table whose rows are kept; null if no row is kept
  * @returns the time of the newest version if rows are kept, otherwise null
  * @throws SluiceError LOG_REWRITTEN if paths that name one file at one location name two at the other; LEASE_LOST
  */
@@ -92,7 +92,7 @@ function storeFileTimes(transaction: SqlTransaction, tableId: string, times: rea
 type FileKey = readonly [fileNo: number, hash: number]
 
 /**
- * Files whose key is another one below the log's root.
+ * Files whose key hash changes, because their path is resolved against the log's present root.
  * @param before former location
  * @throws SluiceError LOG_REWRITTEN
  */
@@ -151,7 +151,8 @@ type Named = { readonly path: string; readonly other: string }
 
 /**
  * Finds paths that are one file with one root and two with the other: adds and removes would then match differently.
- * Keeps only paths in memory that the roots resolve differently: few, unless a writer uses absolute paths.
+ * Keeps in memory only the paths that the two roots resolve differently. These are few, unless a writer uses absolute
+ * paths.
  * @returns text about two such paths, or null
  */
 async function readApart(

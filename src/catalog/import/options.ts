@@ -33,7 +33,7 @@ export type ImportOptions = {
   readonly waitMs: number
   /** Id of the row in `migration_status`, unless an unfinished import continues with its own id. */
   readonly importId: string
-  /** For a share of a distributed run: the id of that run. */
+  /** Id of the distributed run of which this import is a share. */
   readonly sharedRun?: string
   /** `false`: do not record a failure that happened before the first write (default `true`). */
   readonly noteFailure?: boolean

@@ -64,7 +64,10 @@ export class ImportRecord {
   /** Version of a new base, until the old history is deleted. */
   #rebase: number | null = null
 
-  /** Files written by earlier runs of this import, by all its runs, and by all its runs up to the current version. */
+  /**
+   * `#filesBefore`: files written by earlier runs of this import. `#files`: files written by all its runs.
+   * `#wholeFiles`: those of `#files` that belong to versions up to the current one.
+   */
   #filesBefore = 0
   #files = 0
   #wholeFiles = 0
@@ -80,7 +83,7 @@ export class ImportRecord {
     return this.#importId
   }
 
-  /** Writes the rows that mark a running import. No row of the log is written before this. */
+  /** Writes the rows that record a running import. No row of the log is written before this. */
   async open(start: Exclude<Start, { kind: 'current' }>, latest: number, actions: number): Promise<void> {
     const { database, tableId, log, clock, indexes, onStart, onNote, sharedRun } = this.#o
     if (start.importId !== null) this.#importId = start.importId
@@ -91,7 +94,7 @@ export class ImportRecord {
     this.done = start.done
     this.#total = start.done + actions
     this.#rebase = start.sweep
-    // Without rows to skip, rows above the current version are discarded and counted again.
+    // If no rows are skipped, rows above the current version are discarded and counted again.
     const before = start.purge ? null : start.head?.cursor
     if (sharedRun !== undefined) {
       const known = before?.shared?.run === sharedRun ? before.shared.from : start.done
@@ -226,7 +229,7 @@ export class ImportRecord {
     try {
       await this.settled()
     } catch {
-      // This is the failure to record, or a consequence of it.
+      // The failed transaction is the failure to record here, or a consequence of it.
     }
     try {
       const now = await database.now()

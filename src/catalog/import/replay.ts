@@ -84,7 +84,7 @@ export class Replay {
       const slot = this.#index.slotOf(this.#key)
       const live = liveRecords(action.add, records)
       this.#opened(action.add, live)
-      // Rows already written get their end by an UPDATE, the others with the INSERT.
+      // The end of a row that is already written is set by an UPDATE. A new row is inserted with its end.
       if (slot !== null && write) {
         const other = this.#index.openLife(slot)
         this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null, other })

@@ -128,7 +128,7 @@ export function actionRow(
   return row
 }
 
-/** Where an action was read. */
+/** Version, source and line from which an action was read. */
 export type ActionPlace = {
   readonly tableId: string
   readonly version: number

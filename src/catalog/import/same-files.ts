@@ -11,7 +11,7 @@ import { isLame, Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
 import { activeFiles } from '../query/files.ts'
 
 type File = SetFile & {
-  /** As in the log. */
+  /** Path as written in the log. */
   readonly raw: string
 }
 

@@ -84,8 +84,8 @@ export async function scanRange(
 }
 
 /**
- * Records keys in line order, although they arrive in two ways: most are cut from the raw text, the others come in
- * blocks of parsed lines. After a line that must be parsed, keys from raw text wait for the block, too.
+ * Records keys in line order. Most keys are cut from the raw text at once; other keys come later, in blocks of parsed
+ * lines. So after a line that must be parsed, keys from raw text wait for the block of this line.
  */
 class KeyNotes {
   readonly #index: CloseIndex

@@ -114,7 +114,7 @@ export async function importStart(options: {
     commits,
     resume: await resumePoint(database, head),
     done: unfinished?.done ?? 0,
-    // Before the new base is current nothing needs a sweep: rows written ahead are discarded as usual.
+    // If the new base is not current yet, no sweep is needed: the import discards rows above the current version.
     sweep: base !== null && base <= current ? head.historyFrom : null,
   }
 }

@@ -21,7 +21,7 @@ const relations = catalogSql({
   index: (name, relation, columns) => `CREATE INDEX IF NOT EXISTS ${name} ON ${relation}(${columns});\n`,
   uniqueLocation: {
     inline: '',
-    // A B-tree key holds 2,704 bytes; a path can be longer.
+    // A B-tree key has at most 2,704 bytes; a path can be longer.
     statement: 'CREATE UNIQUE INDEX IF NOT EXISTS delta_tables_location ON delta_tables(md5(location));\n',
   },
   orReplace: 'OR REPLACE',
@@ -58,6 +58,6 @@ export const postgresqlDialect: CatalogDialect = {
       AND coalesce(v.relname, t.relname) IS NOT NULL AND coalesce(v.relname, t.relname) !~ '^delta_'::text
     UNION SELECT g.tgname FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal
       AND g.tgrelid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^delta_'::text)`,
-  // Never used on texts of a log: one lone surrogate or \\u0000 in them fails the whole statement.
+  // Do not use this on texts of a log: one lone surrogate or \\u0000 in them fails the whole statement.
   jsonText: (column, path) => `(${column}::json #>> ARRAY[${path.map(sqlLiteral).join(', ')}])`,
 }

@@ -69,8 +69,8 @@ export async function totalsByPartition(
 }
 
 /**
- * Active files that may hold a matching row, in pages. A condition needs several statements: only with the reader of a
- * transaction do they see one state of the catalog.
+ * Active files that may contain a matching row, in pages. A condition needs several statements: only with the reader of
+ * a transaction do they see one state of the catalog.
  */
 export async function* prunedFiles(
   database: SqlReader,
@@ -87,6 +87,7 @@ export async function* prunedFiles(
   }
 }
 
+/** Active files that partition values and ranges of columns cannot exclude; their statistics are tested afterwards. */
 async function* filesToJudge(
   database: SqlReader,
   tableId: string,

@@ -47,6 +47,7 @@ export async function extendRanges(
   }
 }
 
+/** Range columns that do not cover all files of the table. */
 type Behind = {
   readonly columns: readonly RangeColumn[]
   readonly version: number
@@ -121,7 +122,7 @@ async function beginAt(
     const current = classes.get(JSON.stringify(column.physicalPath))
     if (current === undefined) return { ...column, builtVersion: version }
     const isOther = current.kind !== null && current.kind !== column.kind
-    // Texts of another type mean something else: the column is built from the start.
+    // The column has another type now, so its stored keys are not comparable: build its ranges from the start.
     return {
       ...column,
       name: current.name,

@@ -87,13 +87,14 @@ function isFloating({ type }: Field): boolean {
   return type.kind === 'primitive' && (type.name === 'float' || type.name === 'double')
 }
 
+/** Limits for a number; wider if writers may have rounded the bounds. */
 function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {
   const text = literalText(value, 'number', 'string')
   const number = text === null ? null : parseExactNumber(text)
   if (number === null) return NOTHING
   if (!isWide) return { reach: numberKey(number, 'down'), start: numberKey(number, 'up') }
   const [low, high] = [shifted(number, -1n), shifted(number, 1n)]
-  // A bound at a limit of 64 bits may stand for any value beyond it, as in src/delta/values/numbers.ts.
+  // A bound at a limit of 64 bits may represent any value beyond it, as in src/delta/values/numbers.ts.
   const reach = compareExact(low, EXACT_INT64.most) > 0 ? EXACT_INT64.most : low
   const start = compareExact(high, EXACT_INT64.least) < 0 ? EXACT_INT64.least : high
   return { reach: numberKey(reach, 'down'), start: numberKey(start, 'up') }
@@ -111,6 +112,7 @@ function shifted({ unscaled, scale }: ExactNumber, direction: 1n | -1n): ExactNu
   return { unscaled: fine + direction * step, scale: scale + SHIFT_DIGITS }
 }
 
+/** Limits for an instant: bounds may have been cut to milliseconds. */
 function timesAround(micros: bigint): LiteralReach {
   return { reach: timeKey(micros - CUT_MICROS), start: timeKey(micros + CUT_MICROS) }
 }

@@ -40,14 +40,14 @@ export class RangeRows {
     this.#columns = columns
   }
 
-  /** @param stats null if missing or unreadable: then the file may hold anything */
+  /** @param stats null if missing or unreadable: the file may then contain any values */
   add(fileNo: number, stats: StatsPieces | null): void {
     this.files++
     const zoneNo = Math.floor(fileNo / ZONE_FILES)
     for (const [slot, { columnNo, kind }] of this.#columns.entries()) {
       const min = stats?.min[slot]
       const max = stats?.max[slot]
-      // Without min and max, nothing is known, not even the two values of a boolean.
+      // If min and max are missing, the values are unknown, also for a boolean.
       const { low, high } =
         min === undefined && max === undefined ? { low: null, high: null } : spanKeys(kind, min, max)
       const nulls = stats?.nulls[slot]

@@ -107,7 +107,7 @@ async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefin
   }
 }
 
-/** Retentions from the table's own metadata at a version. */
+/** Expiry times, computed from the retentions in the table's metadata at a version. */
 async function expiryAt(scratch: SqlDatabase, version: number, now: number): Promise<Expiry> {
   const property = (name: string): string => `raw->>'$.metaData.configuration."delta.${name}"'`
   const [row] = await scratch.all(

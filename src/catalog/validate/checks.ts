@@ -17,7 +17,7 @@ export const same = (names: readonly string[], mode?: ComparedField['mode']): Co
 const vectorOf = (side: string): string =>
   `CASE WHEN nullif(${side}.deletion_vector, 'null') IS NOT NULL THEN CAST(json_object(${VECTOR_FIELDS.map((name) => `'${name}', json_extract(${side}.deletion_vector, '$.${name}')`).join(', ')}) AS VARCHAR) END`
 
-/** For comparisons in which at least one side comes from a checkpoint. */
+/** The vector, for comparisons in which at least one side comes from a checkpoint. */
 export const VECTOR_OF_CHECKPOINT: ComparedField = {
   name: 'deletion_vector',
   log: vectorOf('l'),
@@ -25,6 +25,7 @@ export const VECTOR_OF_CHECKPOINT: ComparedField = {
   mode: 'json',
 }
 
+/** File lifetimes of the log, with the fields of their adds. */
 const LOG_LIVES = `
 SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JOIN log_add a USING (version, source, line)`
 
@@ -46,7 +47,7 @@ const STATE_FIELDS: readonly ComparedField[] = [
 /** SQL: numbers the active rows of a file, of which a base checkpoint may list several. */
 const placeBy = (order: string): string => `row_number() OVER (PARTITION BY key, dv ORDER BY ${order}) AS place`
 
-/** If a checkpoint has a file's stats in columns, without their text, compare the values. */
+/** A checkpoint may have a file's stats only in columns, without their text: then values are compared. */
 const STATS_FIELDS: readonly ComparedField[] = [
   {
     name: 'stats',
@@ -160,7 +161,8 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
 }
 
 /**
- * Compares lines that are in no other relation, byte for byte. Rows of a checkpoint have no text, so these by value.
+ * Compares lines that are in no other relation, byte for byte. Rows of a checkpoint have no text, so they are compared
+ * by value.
  */
 export function compareActions({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
   // Compare commits below the first version only if the catalog has them: after a move to a new base it lacks them.

@@ -7,8 +7,8 @@ import { sqlLiteral } from '../../shared/sql-text.ts'
 /**
  * When two texts are the same: `text` byte for byte, `values` as JSON objects including nulls, `json` as JSON without
  * nulls, `stats` as JSON with equal numbers and times, `shared` like `stats` if both sides have the field, `spelled`
- * like `values` for partition values from two writers. Remaining differences of the last three are judged by the
- * columns' types (`settle-by-type`).
+ * like `values` for partition values from two writers. Differences that remain in the last three modes are compared by
+ * the types of the columns (`settle-by-type`).
  */
 export type CompareMode = 'text' | 'values' | 'json' | 'stats' | 'shared' | 'spelled'
 
@@ -59,7 +59,10 @@ WHERE d IS NOT NULL`
 
 const JSON_MODES = "'values', 'json', 'stats', 'shared', 'spelled'"
 
-/** Numbers by value, times by instant, all else by text. HUGEINT would round a fraction, so only integers use it. */
+/**
+ * Compares numbers by value, times as instants and other values as text. HUGEINT would round a fraction, so only
+ * integers use it.
+ */
 const SAME_ATOM = `CASE
   WHEN atom IS NULL THEN 'null'
   WHEN starts_with(atom, '"') AND regexp_matches(atom, '^"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:')

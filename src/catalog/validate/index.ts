@@ -270,7 +270,7 @@ async function checkRelations(report: Report, range: VersionRange): Promise<void
   await report.compare(version, 'partitions', LOG, [comparePartitions, comparePartitionRows])
 }
 
-/** Compares the whole state of one version; each side computes it by its own rule. */
+/** Compares the whole state of one version; log and catalog compute the state by different rules. */
 async function checkVersion(report: Report, version: number, range: VersionRange): Promise<void> {
   await report.compare(version, 'active files', LOG, [compareActive(version)])
   for (const kind of PARSED_KINDS) {

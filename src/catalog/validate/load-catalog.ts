@@ -47,7 +47,9 @@ export const TABLE_COLUMNS = [
   'updated_at',
 ] as const
 
-/** Binary columns. All others are read as text: integers may exceed 2^53, and a damaged catalog may hold any value. */
+/**
+ * Binary columns. All others are read as text: integers may exceed 2^53, and a damaged catalog may contain any value.
+ */
 const BINARY = new Set(['raw', 'add_raw', 'log_digest'])
 
 type Texts = readonly (string | null)[]

@@ -92,15 +92,15 @@ async function sidecarsOf(
   )
   return rows.map(([path, bytes]) => {
     const text = String(path)
-    // Usually a bare name; otherwise a path relative to the table.
+    // The path of a sidecar is usually a bare name; otherwise it is relative to the table.
     const place = text.includes('/') ? canonicalPath(text, log.root) : `${SIDECAR_FOLDER}/${decodeOnce(text)}`
     return { path: place, bytes: Number(bytes) }
   })
 }
 
 /**
- * Refuses a loaded V2 checkpoint whose metadata has another version, or other sizes of its sidecars. Some readers
- * refuse it, too.
+ * Refuses a loaded V2 checkpoint whose `checkpointMetadata` has another version, or whose sidecar files have other
+ * sizes than it records. Some readers refuse it, too.
  * @throws SluiceError BAD_CHECKPOINT
  */
 export async function refuseContradicted(

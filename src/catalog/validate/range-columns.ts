@@ -14,8 +14,8 @@ export type ProvedColumn = {
   readonly builtTo: number
   readonly builtVersion: number
   /**
-   * Lowest number of a file added after `builtVersion`, from the commits; null if there is none, `unknown` if some of
-   * these commits are gone: then no query uses the ranges before they are built again.
+   * Lowest number of a file added after `builtVersion`, from the commits; null if no file was added. `unknown`: some of
+   * these commits are gone, so no query uses the ranges until they are built again.
    */
   readonly firstNew: number | null | 'unknown'
 }

@@ -16,7 +16,7 @@ export type LoggedFileStats = {
 type Tree = null | string | number | boolean | readonly Tree[] | { readonly [key: string]: Tree }
 type Members = { readonly [key: string]: Tree }
 
-/** Numbers that a double may not hold exactly. */
+/** Numbers that a double may not represent exactly. */
 const LONG_NUMBER = /[\d.]{16}|\d[eE]/
 /** A string, with its colon if it is a key, or any other scalar. */
 const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[^\s",:{}[\]]+/gs

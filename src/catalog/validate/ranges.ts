@@ -187,6 +187,7 @@ class ColumnProof {
     }
   }
 
+  /** Reports a missing or repeated row of a file, and keys or flags that exclude values that the file may have. */
   #judge(path: string, content: Content, rows: readonly Stored[], reported: CatalogDifference[]): void {
     const { name } = this.#column
     if (rows.length !== 1) {
@@ -232,7 +233,7 @@ function byNumber(rows: readonly SqlRow[]): ReadonlyMap<number, readonly Stored[
   return found
 }
 
-/** The content of both. Files with only nulls have no bounds. */
+/** Bounds and flags that cover the content of `a` and of `b`. Files with only nulls have no bounds. */
 function together(a: Content, b: Content): Content {
   const flags = {
     mayHaveNulls: a.mayHaveNulls || b.mayHaveNulls,

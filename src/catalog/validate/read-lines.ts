@@ -61,7 +61,7 @@ export type JsonText = {
   readonly line: number
   /** The text between the line breaks; lines of one object are joined by a line feed. */
   readonly raw: string
-  /** The same with lone surrogates replaced, which DuckDB refuses and no text column can hold. */
+  /** The same text with lone surrogates replaced: DuckDB refuses them, and no text column can store them. */
   readonly text: string
 }
 

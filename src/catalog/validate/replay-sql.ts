@@ -1,6 +1,6 @@
 /** The replay, in window functions: file lifetimes, totals and times of every version. DuckDB statements, in order. */
 
-/** Paths that may have another canonical form; all others are their own key. */
+/** Paths that may have another canonical form; every other path is its key unchanged. */
 export const ODD_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
 WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
@@ -35,6 +35,7 @@ SELECT file_no, row_number() OVER (PARTITION BY key, dv_id, added_version ORDER 
 FROM cat_files WHERE (key, coalesce(dv_id, ''), added_version) IN (
   SELECT (key, coalesce(dv_id, ''), added_version) FROM cat_files GROUP BY ALL HAVING count(*) > 1)`
 
+/** File lifetimes of the catalog, with versions as numbers and with `nth` as in `log_life`. */
 const CATALOG_LIVES = `
 CREATE VIEW cat_life AS
 SELECT f.*, coalesce(f.dv_id, '') AS dv, TRY_CAST(f.added_version AS BIGINT) AS added, TRY_CAST(f.removed_version AS BIGINT) AS removed,
@@ -69,9 +70,9 @@ SELECT version, arg_min(raw, line) AS raw, min(line) AS line FROM log_other
 WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(version) FROM log_version) GROUP BY version`
 
 /**
- * Commit times, all by the newest version's configuration: the in-commit timestamp, else the file's own time, at least
- * 1 ms after the version before. The file's time in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The
- * time of a checkpoint without its commit does not move later times.
+ * Commit times, all by the configuration of the newest version: the in-commit timestamp, otherwise the time of the
+ * file. The time of a file is moved to at least 1 ms after the version before; in closed form: time(v) = v + max over u
+ * <= v of (mtime(u) - u). The time of a checkpoint without its commit does not move later times.
  */
 const TIMES = `
 CREATE TABLE log_time AS

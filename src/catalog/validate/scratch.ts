@@ -1,6 +1,6 @@
 /**
- * Relations of the scratch database that hold log and catalog. The validator replays in DuckDB's SQL, because the
- * importer replays in JavaScript: two different implementations are unlikely to have the same bug.
+ * Relations of the scratch database with the rows of log and catalog. The validator replays in DuckDB's SQL, because
+ * the importer replays in JavaScript: two different implementations are unlikely to have the same bug.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'

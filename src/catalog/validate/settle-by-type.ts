@@ -1,5 +1,5 @@
 /**
- * Removes from `difference` values that are equal by the columns' types: a float that a struct holds as 0.10000000149,
+ * Removes from `difference` values that are equal by the columns' types: a float that a struct stores as 0.10000000149,
  * `"Infinity"`, `1E+20`, `1.50` and `1.5`, NULL and the empty text as a partition value. Only for texts from two
  * writers; the catalog's own text is compared byte for byte.
  */
@@ -17,9 +17,10 @@ SELECT id, version, field, mode, log, catalog FROM difference
 WHERE id > ? AND mode IN ('stats', 'shared', 'spelled') AND field IN ('stats', 'partition_values') AND log IS NOT NULL AND catalog IS NOT NULL
   AND (mode <> 'stats' OR ${COMPACT}) ORDER BY id`
 
+/** True if the two texts of a field mean the same. */
 type Judge = (field: string, mode: string, log: string, catalog: string) => boolean
 
-/** @param after differences up to this id are settled */
+/** @param after only differences with a larger id are inspected */
 export async function settleByType(scratch: SqlDatabase, after: number): Promise<void> {
   const judges = new Map<number, Judge>()
   for await (const page of scratch.pages(OPEN, [after], PAGE_ROWS)) {

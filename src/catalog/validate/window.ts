@@ -95,7 +95,7 @@ export type VersionWindow = {
 /**
  * The longest run of versions that ends at `version`: from 0 if all commits exist, else from the first checkpoint that
  * is followed by all later commits.
- * @param without checkpoints that could not be read
+ * @param without set of unreadable checkpoints, which are not used
  * @throws SluiceError LOG_GAP if `version` cannot be built
  */
 export function windowOf(

@@ -17,7 +17,7 @@ export type CdmOptions = Pick<CopyOperation, Shared> &
   Partial<Pick<CopyOperation, 'from' | 'to'>> & {
     /** `keyspace.table`, as source tables are named. */
     readonly table?: string
-    /** For a diff: what to repair. */
+    /** Differences that a diff repairs. */
     readonly correct: { readonly missing: boolean; readonly mismatch: boolean; readonly counters: boolean }
     /** Notes printed at the beginning of the run. */
     readonly notes: readonly string[]
@@ -147,7 +147,7 @@ function explodeMapOf(settings: CdmSettings): CdmOptions['explodeMap'] {
   throw settings.bad(`${at}.origin.name`, 'needs .target.name.key and .target.name.value: give all three')
 }
 
-/** By default values keep their own write times and TTLs. */
+/** By default, values keep the write times and TTLs that they have in the origin. */
 function stampOptions(settings: CdmSettings, fresh: (name: string) => string): CassandraOptions {
   const at = 'spark.cdm.schema.origin.column'
   const names = ['ttl', 'writetime'].filter((kind) => settings.text(`${at}.${kind}.names`) !== undefined)

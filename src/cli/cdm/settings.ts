@@ -73,6 +73,7 @@ export class CdmSettings {
     return value === undefined ? [] : value.split(',').map((item) => item.trim())
   }
 
+  /** Error about a property, with its location. */
   bad(key: string, what: string, hint?: string): SluiceError {
     return new SluiceError('BAD_CONFIG', `${key} ${what}`, { where: this.where(key), hint })
   }

@@ -11,9 +11,9 @@ import type { ConfiguredStore } from '../named-stores.ts'
 import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
-/** Texts around an operation, in addition to its events. */
+/** Texts printed with an operation, in addition to its events. */
 export type CommandTexts = Beginning & {
-  /** For the printed command that repeats the run. */
+  /** Additions to the printed command that repeats the run. */
   readonly printed: PrintedMore
   /** Notes on other active runs, also printed at the beginning. */
   readonly live?: () => Promise<readonly string[]>

@@ -46,7 +46,7 @@ function operationOf(
   }
   const again = givenFlag(args, 'again')
   const track = readTrack(args, cdm)
-  // A second Migrate reads everything, unless it is to resume a known run.
+  // A repeated Migrate job reads everything again, unless it resumes a known run.
   const goesOn = track?.autoRerun === true || part !== undefined
   const readsAll = cdm !== null && !again && !goesOn
   refuseWith(again, { restart, part: part !== undefined, deleteExtra: givenFlag(args, 'delete-extra') })

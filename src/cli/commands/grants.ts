@@ -1,4 +1,4 @@
-/** grants: rights in a catalog, or in the database of a queue, depending on the role. */
+/** grants: statements that grant rights in a catalog, or in the database of a queue, depending on the role. */
 import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/lake/operations/grants/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { exclusive, givenFlag, givenText, requiredText } from '../arguments.ts'

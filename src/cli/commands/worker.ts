@@ -9,7 +9,7 @@ import type { Command } from './command.ts'
 const worker: Command = {
   request: (args, { defaults, env }) => {
     const stores = allStores(defaults, env)
-    // A variable that is not set prevents only runs that need it.
+    // Leave out stores whose variable is not set: only runs that need such a store fail.
     const known = stores.filter(({ error }) => error === undefined)
     const unset = stores.filter(({ error }) => error !== undefined)
     const warnings = unset.map(

@@ -32,7 +32,7 @@ export type CompletionRequest = {
   readonly takes: readonly Option[]
   /** One word may contain several names, separated by commas. */
   readonly commas?: true
-  /** For columns: the table named as an operand. */
+  /** Table named as an operand, whose columns are completed. */
   readonly table?: string
 }
 

@@ -22,7 +22,7 @@ export type NamedPlace = {
 
 export type FoundPlaces = {
   readonly places: readonly NamedPlace[]
-  /** By flag: name of the place that is the flag's default in the file. */
+  /** For each flag, the name of the place that the file sets as default. */
   readonly defaults: Readonly<Partial<Record<'database-url' | 'from' | 'to', string>>>
 }
 

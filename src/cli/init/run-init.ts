@@ -11,6 +11,7 @@ import { configText, inspectCommand } from './text.ts'
 
 export type InitRequest = GivenPlaces & { readonly write: string; readonly dryRun: boolean }
 
+/** Context of the command. */
 type Around = {
   readonly cwd: string
   readonly tool: string

@@ -15,7 +15,7 @@ export const SCRIPT_LOG = 'migrator.log'
 const PRESETS = Object.keys(SCRIPT_PRESETS) as ScriptPreset[]
 
 export type Settings = {
-  /** By priority: flags, settings file, preset. */
+  /** Each size is taken from the flags, else from the settings file, else from the preset. */
   readonly sizes: ScriptSizes
   readonly script: ScriptOptions
   /** Notes printed at the beginning of the run. */

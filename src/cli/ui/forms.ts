@@ -71,6 +71,7 @@ function formOfAction(command: CommandDeclaration, action: SpokenAction): Comman
   }
 }
 
+/** Options of a form: operands, the catalog if the command uses one, other options, `--config`. */
 function taken(
   { operands }: CommandDeclaration,
   takes: readonly Option[],

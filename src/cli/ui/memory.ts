@@ -9,6 +9,7 @@ import { stateFolder } from '../../shared/state-folder.ts'
 /** Largest file accepted, bytes. */
 const MOST_BYTES = 1_000_000
 
+/** Reads and writes the stored UI state. */
 export type UiMemory = { read(): unknown; write(value: unknown): void }
 
 function removed(file: string): void {
@@ -19,7 +20,7 @@ function removed(file: string): void {
   }
 }
 
-/** @param of open lake, catalog and database; passwords are not part of the file name */
+/** @param of the open lake, catalog and database; passwords are not part of the file name */
 export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<string, string | undefined>>): UiMemory {
   const place = of.map((one) => (one === null ? '' : one.includes('://') ? redactUrl(one) : path.resolve(one)))
   const name = createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 16)

@@ -12,6 +12,7 @@ import { jsonStringText, statsReader } from '../stats.ts'
 import { compareCodePoints } from '../values/domains.ts'
 import { isStatsPiece } from '../values/typed.ts'
 
+/** A statistic of the log that does not match the file. `found`: what the file has. */
 export type Misstated = {
   readonly column: string
   readonly log: string
@@ -27,6 +28,7 @@ export type ColumnFacts = {
   readonly values: readonly string[]
 }
 
+/** Statistics of one file, as JSON texts. */
 export type StatsOfFile = {
   readonly numRecords: string | undefined
   readonly tightBounds: boolean
@@ -86,6 +88,7 @@ export function hasBounds({ field }: LeafColumn): boolean {
 /** Rows of a file, rows that no deletion vector hides, and whether null counts are exact. */
 export type FileRowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
 
+/** Differences between the statistics of a column and the values of the file. */
 export function misstatements(
   { column, min, max, nulls }: StatsOfFile['columns'][number],
   facts: ColumnFacts,

@@ -1,5 +1,5 @@
 /**
- * Compares a log compaction file with its commits: it must hold their latest action for each file, protocol, metadata,
+ * Compares a log compaction file with its commits: it must have their latest action for each file, protocol, metadata,
  * transaction and domain (PROTOCOL.md, "Log Compaction Files"). Readers may read it instead of the commits.
  */
 import type { ActionLine, AddAction, MetadataAction, ProtocolAction } from '../actions.ts'
@@ -25,7 +25,7 @@ export class LatestActions {
     this.#root = root
   }
 
-  /** Later lines win. */
+  /** Adds a line: it replaces an earlier line about the same file or state. */
   take({ action }: ActionLine): void {
     switch (action.kind) {
       case 'add':
@@ -77,7 +77,7 @@ function metadataText({ id, schemaString, partitionColumns, configuration }: Met
   try {
     schema = sorted(JSON.parse(schemaString))
   } catch {
-    // Not JSON: compared as text.
+    // The text is not JSON, so it is compared as text.
   }
   return JSON.stringify([id, schema, partitionColumns ?? [], sorted(configuration ?? {})])
 }

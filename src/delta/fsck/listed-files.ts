@@ -65,7 +65,7 @@ export class ListedFiles {
     return ((this.#marks[no] as number) & mark) !== 0
   }
 
-  /** In the order of the listing, folder by folder. */
+  /** All listed objects, in the order of the listing, folder by folder. */
   *all(): Generator<Listed> {
     for (const [folder, names] of this.#folders) {
       for (const [name, no] of names) {

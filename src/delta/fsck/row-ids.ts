@@ -6,7 +6,7 @@ import type { AddAction } from '../actions.ts'
 import { numRecordsOf } from '../stats.ts'
 import type { Finding } from './finding.ts'
 
-/** Domain whose configuration holds the high water mark. */
+/** Domain whose configuration has the high water mark. */
 export const ROW_TRACKING_DOMAIN = 'delta.rowTracking'
 
 type Ids = { readonly path: string; readonly first: number; readonly last: number }
@@ -70,7 +70,7 @@ export class RowCommitVersions {
   #count = 0
   #first = { path: '', of: 0 }
 
-  /** @param version of the commit that adds the file, or of a checkpoint that holds it */
+  /** @param version of the commit that adds the file, or of a checkpoint that has it */
   take({ path, defaultRowCommitVersion: of }: AddAction, version: number): void {
     if (of == null || of <= version) return
     if (this.#count++ === 0) this.#first = { path, of }

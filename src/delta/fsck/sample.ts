@@ -19,7 +19,7 @@ export class RandomSample<T> {
     if (this.#drawn.length >= 2 * this.#size + 1000) this.#cut()
   }
 
-  /** Smallest hash first. */
+  /** The selected items, smallest hash first. */
   items(): readonly T[] {
     this.#cut()
     return this.#drawn.map(({ item }) => item)

@@ -21,7 +21,7 @@ export type ColumnChecks = {
   between(low: LiteralValue, high: LiteralValue): ValueCheck | null
 }
 
-/** True if the span may have a value at or above `value`. */
+/** True if the bounds allow a value at or above `value`. */
 function reaches<V>(domain: Domain<V>, span: ValueBounds<V>, value: V): boolean {
   if (span.high === undefined || domain.compare(span.high, value) >= 0) return true
   return span.beyond === 'prefix' && domain.startsWith?.(value, span.high) === true
@@ -31,7 +31,7 @@ function isWithin<V>(domain: Domain<V>, span: ValueBounds<V>, from: V, to: V): b
   return (span.low === undefined || domain.compare(span.low, to) <= 0) && reaches(domain, span, from)
 }
 
-/** True if every value of the span equals the literal. */
+/** True if the bounds allow only the value of the literal. */
 function isOnly<V>(domain: Domain<V>, span: ValueBounds<V>, point: LiteralPoint<V>): boolean {
   if (span.low === undefined || span.high === undefined || span.beyond !== undefined) return false
   if (domain.compare(point.low, point.high) !== 0) return false

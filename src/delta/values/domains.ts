@@ -28,7 +28,7 @@ export type Domain<V> = {
   partition(value: PartitionValue): ValueBounds<V> | null
   /** From the texts of min and max in the stats. */
   stats(min: string | undefined, max: string | undefined): ValueBounds<V>
-  /** For `beyond: 'prefix'`. */
+  /** Needed for a type whose bounds have `beyond: 'prefix'`. */
   startsWith?(value: V, start: V): boolean
 }
 
@@ -76,7 +76,7 @@ const CUT_MARKS: ReadonlySet<number> = new Set([0x3f, 0x7f, 0x7fff, 0xfffd, 0xff
 
 /**
  * A max without the marks that writers append when they truncate it: their highest character, or the remains of half a
- * surrogate pair. The rest bounds all values that start with it, even if the mark was part of the value.
+ * surrogate pair. The remaining text bounds all values that start with it, even if the mark was part of the value.
  */
 function withoutCutMarks(text: string): string {
   let end = text.length

@@ -45,8 +45,9 @@ export type InspectedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> 
 
 /** A stream that has started: it delivers all changes committed from now on. */
 export interface FollowedStream extends AsyncDisposable {
-  /** Chunks can be claimed only while this query gives a row. */
+  /** Chunks can be claimed only while this query returns a row. */
   readonly fence: Statement
+  /** Receives each event of the copy. */
   heard(event: CopyEvent): void
   /**
    * Waits until all changes that are visible at the source now are durable there. @returns the log position
@@ -54,7 +55,7 @@ export interface FollowedStream extends AsyncDisposable {
   settle(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */
   toCopy(): Promise<readonly PlannedTable[]>
-  /** Copies chunks while the stream's lease holds. */
+  /** Runs `body`, which copies chunks, while this process has the lease of the stream. */
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
   follow(copied: Ending, around: CopyContext): Promise<Ending>
@@ -63,7 +64,7 @@ export interface FollowedStream extends AsyncDisposable {
 }
 
 export interface Companion {
-  /** True if the operation itself reports dependencies that do not come along: a cutover does. */
+  /** True if the operation itself reports dependencies that are not copied, as a cutover does. */
   readonly saysLeftBehind: boolean
   /** @throws SluiceError NOT_FOLLOWABLE for a URL that no stream can write to; nothing is opened before */
   refuse(operation: CopyOperation): void

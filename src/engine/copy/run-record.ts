@@ -3,7 +3,7 @@ import { exitOfStop, type Interrupt } from '../../shared/abort.ts'
 import type { Ending } from '../run/run-context.ts'
 import type { RunLedger, NewRunRow } from './ledger/runs.ts'
 
-/** @param runs null if nothing is written, and so nothing is recorded */
+/** Runs `body`, and records its start and end. @param runs null if nothing is written, and so nothing is recorded */
 export async function recorded(
   runs: RunLedger | null,
   row: NewRunRow,

@@ -41,7 +41,7 @@ export async function withCatalog<T>(
  */
 async function explainDenied(database: SqlDatabase, thrown: unknown, wants: AccessLevel): Promise<unknown> {
   if (!(thrown instanceof SluiceError) || thrown.code !== 'TARGET_DENIED') return thrown
-  // A server that refuses this query too gives no better error.
+  // If the server refuses this query, too, the original error is reported.
   const rights = await catalogRights(database).catch(() => null)
   const lacked = rights === null ? null : missingFor(rights, wants)
   if (rights === null || lacked === null) return thrown
@@ -101,7 +101,7 @@ export async function withWritableCatalog(
     throw await explainDenied(database, error, prepared ? 'importer' : 'admin')
   }
   const indexes = new FileIndexes(database)
-  // Every reader of the catalog can read its audit, even years later.
+  // These must not be in the audit: every reader of the catalog can read it, even years later.
   const secrets = [url, subject].flatMap(secretsOfUrl)
   const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
     await auditEnd(database, runId, {

@@ -1,5 +1,5 @@
 /**
- * Checks that the data files of a snapshot exist, by listings: no file is opened or requested by name, and none outside
+ * Checks by listings that the data files of a snapshot exist. No file is opened or requested by name, and none outside
  * the table root is checked. A bucket is listed as a whole if that needs fewer requests than listing its folders.
  */
 import { resolveDataPath } from '../../delta/paths.ts'

@@ -65,8 +65,8 @@ export async function withTable<T>(
 }
 
 /**
- * Reads from the catalog in one snapshot, in which the version is checked again: a prune, or a move to a new base, may
- * have removed its rows since the table was opened.
+ * Reads from the catalog in one snapshot, and checks the version in this snapshot again. Since the table was opened, a
+ * prune or a move to a new base may have removed the version's rows.
  * @param body gets the table as it is in the snapshot
  * @throws SluiceError HISTORY_MISSING, NO_SUCH_TABLE …
  */

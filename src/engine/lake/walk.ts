@@ -1,6 +1,6 @@
 /**
- * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its data folders, which may
- * hold millions of files, are not entered; its other folders are entered, because they may have tables.
+ * Finds tables and database files below a folder. A folder with a `_delta_log` is a table. Its data folders, which may
+ * hold millions of files, are not entered. Its other folders are entered, because they may have tables.
  */
 import type { FolderState, LakeItem, LakeStore, TableFolders, Unseen } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'

@@ -12,7 +12,7 @@ export type TableSteering = TableRequest & { readonly shared?: true }
 export type SteeringRequest =
   | TableSteering
   | { readonly act: 'hold'; readonly held: boolean }
-  /** Stop after the chunks that run. */
+  /** Stop after the chunks that are being copied. */
   | { readonly act: 'stop' }
   | { readonly act: 'workers'; readonly workers: number }
   /** Number of apply workers of a replication stream. */

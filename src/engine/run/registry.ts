@@ -15,7 +15,7 @@ export { parquetFooters, parquetRows, scratchDatabase } from '../../stores/parqu
 
 /**
  * The log of a table: a local folder, or a prefix of a bucket.
- * @param options.route way to the store of a bucket
+ * @param options.route network route to the server of a bucket
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
  */
 export function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {

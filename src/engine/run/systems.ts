@@ -83,7 +83,7 @@ export function trackingTitles(): string {
   return orList(SYSTEMS.flatMap(({ copies }) => copies?.tracks ?? []))
 }
 
-/** `a, b or c`. */
+/** Joins words to a text: `a, b or c`. */
 export function orList(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`
 }

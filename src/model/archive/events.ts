@@ -92,7 +92,7 @@ export type ArchiveStateEvent = {
   dropAfter?: string
   /** Export: time until the files were complete. The source computes its checksum at the same time, or after it. */
   writeMs?: Ms
-  /** Since the previous state. */
+  /** Time since the previous state. */
   ms: Ms
   error?: ErrorInfo
 }
@@ -113,6 +113,7 @@ export type ArchivedEvent = {
   version?: Dec
   changedAt?: string
   dropAfter?: string
+  /** Reason of the hold that forbids changes of the partition. */
   held?: string
   error?: string
   /** Time and user of the expiry, time until which it can be restored at least, time of file destruction. UTC. */
@@ -190,6 +191,7 @@ export type ArchiveExpiryEvent = {
   bytes: Dec
   /** The partition can be restored at least until this time, UTC. */
   until?: string
+  /** Reason of the hold that forbids changes of the partition. */
   held?: string
   note?: string
 }

@@ -45,7 +45,10 @@ export type NativePartitions = {
   readonly partitions: readonly NativePartition[]
 }
 
-/** `differs`: the rows are not the proved ones, and nothing was done. `gone`: the table is missing or was replaced. */
+/**
+ * End of a step. `differs`: the rows are not the proved ones, and nothing was done. `gone`: the table is missing or was
+ * replaced. `fenced`: the guard of the closing failed, and nothing was done.
+ */
 export type StepEnd = 'done' | 'differs' | 'gone' | 'fenced'
 
 export type PartitionRequest = {
@@ -81,7 +84,7 @@ export type DetachResult = { readonly end: StepEnd; readonly tries: number; read
 
 /** A detach outside of any transaction: it waits for long-running statements without blocking other sessions. */
 export type LeavingBegun = {
-  /** Commits the intent first; the detach does not begin unless that succeeded. */
+  /** Commits the intent first: the detach begins only after this has succeeded. */
   readonly begun: Closing
   /** Ends the transaction that moves the table, instead of `closing`. */
   readonly left: Closing
@@ -173,8 +176,8 @@ export interface PartitionStore {
   list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null>
   /**
    * Moves a partition out of its parent into the schema for archived tables, without reading its rows. Retries for
-   * locks within the budget, each try shorter than the lock timeout. After half of the budget, where the system
-   * supports it, detaches outside of a transaction and finishes once the statements that were running have ended.
+   * locks within the budget, each try shorter than the lock timeout. After half of the budget, it detaches outside of a
+   * transaction, if the system supports that, and finishes once the statements that were running have ended.
    * @returns `differs` if its columns are not the archived ones
    * @throws SluiceError TARGET_BUSY if other sessions keep it in use, STOPPED
    */
@@ -310,7 +313,7 @@ export type Referrer = {
   readonly own: boolean
 }
 
-/** `values`: the referencing columns of one such row, as text. `unknown`: why it could not be determined, as text. */
+/** A referencing row: its referencing columns, as text; or `unknown`: why it could not be determined. Null if none. */
 export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
 
 /** Rows that reference a missing row; `unknown`: why they are not counted, as text. */

@@ -12,7 +12,7 @@ export type QueryColumn = StoredColumn & {
   readonly archived: boolean
   /** False for a column that the source dropped, or has in another type by now. */
   readonly hot: boolean
-  /** Physical names of this column under earlier types whose values fit its type, newest first. */
+  /** Physical names of this column under earlier types whose values fit its present type, newest first. */
   readonly earlier?: readonly string[]
 }
 
@@ -57,11 +57,11 @@ export type Interval = { readonly column: string; readonly least: bigint | null;
 export type QueryNeeds = {
   /** Names of the columns that the statement reads. */
   readonly columns: ReadonlySet<string>
-  /** Rows outside of any of these do not affect the answer; at most one per column. */
+  /** Rows outside of any of these intervals do not affect the answer; at most one interval per column. */
   readonly intervals: readonly Interval[]
-  /** Whether it compares texts: for equality only, or for order too. `order` if unknown. */
+  /** How the statement compares texts: not at all, for equality only, or also for order. `order` if unknown. */
   readonly texts: 'none' | 'equal' | 'order'
-  /** DuckDB types of numbers that it compares; absent if it compares none, or if unknown. */
+  /** DuckDB types of the numbers that the statement compares; absent if it compares none, or if unknown. */
   readonly numbers?: ReadonlySet<'FLOAT' | 'SMALLINT' | 'INTEGER'>
 }
 
@@ -85,7 +85,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   /** Indexes of boolean columns; rows hold 1 and 0 for them. */
   readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
-  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads it. */
+  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads this one. */
   unread(shown: string): string
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.

@@ -13,7 +13,7 @@ export type ColumnValues = {
 }
 
 export type TimeExtent = {
-  /** Null if no row has a value. */
+  /** Smallest and largest value; null if no row has a value. */
   readonly low: string | null
   readonly high: string | null
   /** Rows where it is NULL: they belong to no period. */

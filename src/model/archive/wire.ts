@@ -35,7 +35,7 @@ export function textField(text: string): string {
   return text === '' || NEEDS_QUOTES.test(text) ? quoted(text) : text
 }
 
-/** Piece size in characters: JavaScript strings end at 0.5 GB, which the hexadecimal digits of 256 MB reach. */
+/** Characters per piece. A string holds at most 0.5 GB, which the hexadecimal digits of a 256 MB value would reach. */
 const PIECE = 1 << 20
 
 /** Canonical rows as CSV bytes, in pieces of about 1 MB whatever a row holds. */

@@ -17,7 +17,7 @@ const UNIT_OF: ReadonlyMap<string, CalendarUnit> = new Map([
   ['y', 'year'],
 ])
 
-/** `m` is a month. `0q` is everything before the current quarter. @throws SluiceError BAD_FLAG */
+/** Parses an age. `m` is a month; `0q` is everything before the current quarter. @throws SluiceError BAD_FLAG */
 export function parseAge(text: string): Age {
   const found = /^\s*(\d{1,6})\s*([dwmqy])\s*$/i.exec(text)
   const unit = UNIT_OF.get(found?.[2]?.toLowerCase() ?? '')

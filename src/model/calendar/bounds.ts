@@ -12,9 +12,10 @@ const LAST_DATE_MS = 8.64e15
 export type PeriodBounds = { readonly from: string; readonly to: string }
 
 /**
- * Dates unchanged, local timestamps at midnight, instants in UTC (`2024-03-31 22:00:00+00`) or since the epoch: the
- * start of the day in the calendar's zone. Both bounds are equal for a day that the zone skipped. The upper bound of a
- * period equals, byte by byte, the lower one of the next.
+ * Bounds of a period as values of the column. A date stays as it is; a local timestamp is at midnight; an instant is
+ * the start of the day in the calendar's zone, in UTC (`2024-03-31 22:00:00+00`) or as a number since the epoch. Both
+ * bounds are equal for a day that the zone skipped. The upper bound of a period equals, byte by byte, the lower bound
+ * of the next period.
  */
 export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): PeriodBounds {
   return { from: boundOf(spec, period.from, kind), to: boundOf(spec, period.to, kind) }
@@ -53,7 +54,7 @@ function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
   return valueText(isInstant(kind) ? firstInstant(spec.zone, number) : number * MS_OF_DAY, kind)
 }
 
-/** True if a value begins a day; for instants, at either midnight. @param day as `2024-04-01` */
+/** True if a value is the beginning of a day; for an instant, either midnight counts. @param day as `2024-04-01` */
 export function begins(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
   if (!isInstant(kind)) return at === number * MS_OF_DAY

@@ -20,7 +20,8 @@ const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
 }
 
 /**
- * Options may be omitted. Every unit accepts all options: an age in quarters needs first-month in any calendar.
+ * Parses a text of a calendar; options may be omitted. Every unit accepts all options: an age in quarters needs
+ * first-month in any calendar.
  * @throws SluiceError BAD_FLAG
  */
 export function parseCalendar(text: string): CalendarSpec {

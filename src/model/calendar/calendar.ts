@@ -16,7 +16,7 @@ export type CalendarSpec = {
    * June 2024.
    */
   readonly yearOffset: number
-  /** 1 (Monday) to 7. */
+  /** First day of a week: 1 (Monday) to 7 (Sunday). */
   readonly firstWeekday: number
   /** IANA name; days begin at its midnight. */
   readonly zone: string

@@ -23,6 +23,7 @@ export function realDay(year: number, month: number, day: number): number | null
   return civilDay(number).day === day ? number : null
 }
 
+/** True for days of the years 1 to 9999: only their periods have names. */
 export function isLabelled(number: number): boolean {
   return number >= FIRST_DAY && number <= LAST_DAY
 }

@@ -151,7 +151,7 @@ function day(year: string, month: string, dayOfMonth = '1'): readonly number[] {
   return found === null ? [] : [found]
 }
 
-/** `2024-04-01 .. 2024-06-30` */
+/** First and last day of a period, as text: `2024-04-01 .. 2024-06-30`. */
 export function daysText({ from, to }: Period): string {
   const last = dayNumber({ year: Number(to.slice(0, 4)), month: Number(to.slice(5, 7)), day: Number(to.slice(8)) }) - 1
   return `${from} .. ${dayText(last)}`

@@ -5,11 +5,11 @@ import type { LetterCase } from '../../shared/name-pattern.ts'
 
 export type StoreAbilities = {
   /**
-   * What one transaction of a target can hold: a chunk with its ledger row; a batch of rows with the chunk's cursor; or
-   * a single row, and then writes must be idempotent.
+   * Largest unit of one transaction of a target: a chunk with its ledger row, a batch of rows with the chunk's cursor,
+   * or a single row. With single rows, writes must be idempotent.
    */
   readonly atomic: 'chunk' | 'batch' | 'row'
-  /** `shared`: all readers of a view share a snapshot. `connection`: one per connection. `none`: rows may change. */
+  /** `shared`: all readers of a view share a snapshot. `connection`: each has its own. `none`: rows may change. */
   readonly snapshot: 'shared' | 'connection' | 'none'
   /** Chunks that can be written at the same time; further workers only wait. */
   readonly writers: number

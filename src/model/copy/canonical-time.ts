@@ -8,7 +8,7 @@ const DATE = /^\d{4}-\d\d-\d\d$/
 const ANY_DATE = /^(\d{4,}-\d\d-\d\d)(?:[ T]00:00:00(?:\.0+)?)?( BC| \(BC\))?$/
 const ENDLESS = /^-?infinity$/i
 
-/** @throws SluiceError VALUE_REFUSED */
+/** A date in canonical form. @throws SluiceError VALUE_REFUSED */
 export function date(text: string): string {
   if (DATE.test(text)) return text
   const found = ANY_DATE.exec(text)
@@ -19,7 +19,7 @@ export function date(text: string): string {
 
 const TIME = /^(-?\d{2,}:\d\d)(:\d\d)?(?:\.(\d+))?$/
 
-/** @throws SluiceError VALUE_REFUSED */
+/** A time of day in canonical form. @throws SluiceError VALUE_REFUSED */
 export function time(text: string): string {
   const found = TIME.exec(text)
   if (found === null || (found[2] === undefined && found[3] !== undefined)) throw refusedValue('a time of day', text)
@@ -64,7 +64,7 @@ export function withoutClock(text: string): string {
   )
 }
 
-/** `.500000` as `.5`, `.000` as nothing. */
+/** The fraction without trailing zeros: `.500000` becomes `.5`, and `.000` becomes an empty text. */
 function fraction(digits: string | undefined): string {
   if (digits === undefined) return ''
   const short = digits.replace(/0+$/, '')

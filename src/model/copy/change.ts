@@ -61,7 +61,7 @@ export type ChangeBatch = {
 /** A batch without packed rows. */
 export type CellBatch = ChangeBatch & { readonly packed?: undefined }
 
-/** A row that is in the table afterwards, inserted or updated. */
+/** A row that the table has after the batch: inserted or updated. */
 export type Put = {
   readonly row: ChangeRow
   /** Its row key. */

@@ -79,7 +79,7 @@ export function readType({ into }: Codec, source: Column): ColumnType {
 }
 
 export type Conversion = {
-  /** @throws SluiceError VALUE_REFUSED for what the codec cannot convert */
+  /** Converts a value of the source. @throws SluiceError VALUE_REFUSED for a value that the codec cannot convert */
   readonly forth: (cell: Exclude<Cell, null>) => Exclude<Cell, null>
   /** Converts texts of keys back. A text that the codec cannot have produced is returned unchanged. */
   readonly back: (text: string) => string

@@ -63,8 +63,8 @@ export type Column = {
   readonly spelled?: true
   /**
    * Native type in which two columns with the same declaration exchange values. Set if the column is in no key and can
-   * store values that their canonical form would change: 1.50 of a decimal without a scale, 0000-00-00, or 'true' in a
-   * BOOLEAN of SQLite.
+   * store values that their canonical form would change, such as 1.50 of a decimal without a scale, 0000-00-00, or
+   * 'true' in a BOOLEAN of SQLite.
    */
   readonly exactAs?: string
   /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */

@@ -5,7 +5,9 @@ import type { RingSpec } from './column-type.ts'
 import type { Dec, Int, Ms } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
-/** Bounds of a chunk: lower exclusive, upper inclusive; both inclusive if the key is an integer. Null is open. */
+/**
+ * Bounds of a chunk: lower exclusive, upper inclusive; both inclusive if the key is an integer. A null bound is open.
+ */
 export type KeySpan = { from?: readonly string[] | null; to?: readonly string[] | null }
 
 export type ChunkStartedEvent = {
@@ -57,10 +59,10 @@ export type TargetLatency = {
 }
 
 /**
- * Why a chunk was released. `stop`: the run stops. `asked`: its release was requested. `lease`: no heartbeat of its
- * owner for too long. `ended`: the owner's program ended. `compare`: its rows are compared with the source at the end
- * of the copy. `left`: it failed here, and is left to the owner of the stream. `taken`: another program has it, or may
- * claim it when its lease has expired.
+ * Why a chunk was released. `stop`: the run stops. `asked`: a user requested the release. `lease`: its owner sent no
+ * heartbeat for too long. `ended`: the owner's program ended. `compare`: the end of the copy compares its rows with the
+ * source. `left`: it failed here, and the owner of the stream copies it. `taken`: another program has it, or may claim
+ * it when its lease has expired.
  */
 export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
@@ -71,10 +73,13 @@ export type CopyTally = {
   proved: Dec
   /** Chunks proved by other runs, which this run did not change. */
   earlier: Dec
-  /** Of these: chunks copied without a proof, and chunks proved by their number of rows only. Absent for 0. */
+  /**
+   * How many of `proved` and `earlier` were copied without a proof, or proved by their number of rows only. Absent for
+   * 0.
+   */
   unproved?: Dec
   counted?: Dec
-  /** Number of these chunks whose rows this run counted, on both sides. */
+  /** How many of `earlier` this run counted: their rows, on both sides. */
   looked: Dec
   /** Earliest and latest time at which chunks of other runs were proved. */
   provedAt?: [string, string]
@@ -128,7 +133,7 @@ export type CopySummaryLine = {
 export type CopyStartedEvent = {
   type: 'copy.started'
   table: string
-  /** Its name in the target. */
+  /** Name of the table in the target. */
   to: string
   rows: Dec
   estimated: boolean
@@ -193,7 +198,10 @@ export type PlannedObjectLine = {
 /** All events of this file. */
 export type CopyEvents =
   | CopyStartedEvent
-  /** Steering request for a table of a copy, or a chunk. After `retry` the last `table.finished` is valid. */
+  /**
+   * Steering request for a table of a copy, or a chunk. After `retry` the table sends `table.finished` again: the last
+   * one counts.
+   */
   | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
   | ChunkStartedEvent
   | {
@@ -228,7 +236,7 @@ export type CopyEvents =
   | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
   /** A chunk of a copy can be claimed again: its worker released it, or died. */
   | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
-  /** An index, a constraint or a default that is created besides the rows of a copy, by its name in the target. */
+  /** A copy creates an index, a constraint or a default. `name`: its name in the target. */
   | { type: 'index.started'; table: string; name: string; kind: string }
   | { type: 'index.done'; table: string; name: string; kind: string; ms: Ms }
   | { type: 'index.failed'; table: string; name: string; kind: string; error: ErrorInfo }
@@ -263,7 +271,7 @@ export type CopyEvents =
       /** Ranges that the previous run did not finish; 0 also for a tracked run without work. */
       pending?: Dec
     }
-  /** Result of such a run, with the names and the order of `run_info`. */
+  /** Result of a `run.tracked` run, with the names and the order of `run_info`. */
   | { type: 'run.counted'; table: string; cdmRun?: Dec; counters: Readonly<Record<string, Dec>> }
   | {
       type: 'diff.progress'

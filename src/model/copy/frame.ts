@@ -18,7 +18,10 @@ export interface FrameLayout {
 export interface RowFrame {
   /** `identityName` of its row key. */
   readonly name: string
-  /** Offset and length in `data` of the key bytes; in one layout, equal bytes mean equal names. Length -1: none. */
+  /**
+   * Offset and length in `data` of the key bytes. In one layout, equal bytes mean equal names. Length -1: there are no
+   * key bytes.
+   */
   readonly nameAt: number
   readonly nameLength: number
   /** Whole protocol messages; the row begins at the offset `at`. */

@@ -3,9 +3,9 @@ import type { TableName } from './column-type.ts'
 
 /** Distinguishes a table from a replacement with the same name. */
 export type TableMark = {
-  /** Another table has another text. */
+  /** Differs from the text of every other table. */
   readonly text: string
-  /** True if it stays as long as the table exists; otherwise it also changes when the table is altered. */
+  /** True if `text` stays the same as long as the table exists; otherwise it also changes when the table is altered. */
   readonly lasting: boolean
 }
 

@@ -32,7 +32,9 @@ export class NameIndex {
     }
   }
 
-  /** Adds the row that `find` did not find; must follow that call. @param packed holds the row at this index */
+  /**
+   * Adds a row. Call it directly after a `find` that did not find this row. @param packed holds the row at this index
+   */
   add(packed: PackedRows, slot: number): void {
     this.#slots[this.#hole] = slot
     this.#count++

@@ -3,13 +3,13 @@ import type { SchemaObject } from './schema-object.ts'
 
 /** Lists indexes, constraints and defaults of tables, and creates them. */
 export interface ObjectStore {
-  /** Equal for systems that accept each other's definitions. */
+  /** Dialect of definitions: equal for systems that accept each other's definitions. */
   readonly words: string
   /** All objects of a table, primary key included; empty if the table does not exist. */
   list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]>
   /** Scope within which the names of such objects must be unique. */
   scope(object: SchemaObject): 'table' | 'schema'
-  /** Which of the names belong to objects outside of the table. */
+  /** Returns the names that already belong to objects outside of the table. */
   taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
   fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }

@@ -41,7 +41,7 @@ export type Capabilities<Store> = {
   readonly otherLedgers: OtherLedgers<Store>
   /** Tables of the Cassandra Data Migrator. */
   readonly tracks: Tracks
-  /** Tables lie on a ring of tokens. */
+  /** For systems whose tables lie on a ring of tokens. */
   readonly ring: TokenRing
   /** Distinguishes a database from a copy, and a table from another one with the same name. */
   readonly identification: Identification
@@ -75,7 +75,7 @@ export type Capabilities<Store> = {
   readonly decommission: DecommissionStore
   /** Committed changes in commit order, from the log. Each call returns a new source, which stores its own stream. */
   readonly slotChanges: () => ChangeSource
-  /** The same, by triggers that record each change. */
+  /** Committed changes in commit order, as recorded by triggers. Each call returns a new source. */
   readonly triggerChanges: () => ChangeSource
   /** Applies changes of a source. */
   readonly changeTarget: ChangeTarget

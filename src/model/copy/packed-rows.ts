@@ -70,6 +70,7 @@ export class PackedRows {
     this.#dropped++
   }
 
+  /** True if the entry is in use. */
   isThere(slot: number): boolean {
     return (this.flags(slot) & IS_DROPPED) === 0
   }

@@ -6,7 +6,7 @@ export type PeriodMark = {
   readonly after: string
   /** Partition for its rows; null if no partition covers them, so that they go to the default partition. */
   readonly partition: string | null
-  /** Its name in the calendar. */
+  /** Name of the period in the calendar; null if the period has none. */
   readonly label: string | null
   /** The week or month of a slice. */
   readonly slice?: string

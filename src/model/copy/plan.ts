@@ -36,7 +36,7 @@ export type TablePlan = {
   readonly columns: readonly ColumnPlan[]
   /** Set if the user named the columns; absent if all columns of the source are copied, also columns dropped later. */
   readonly chosen?: true
-  /** Generated columns that both sides compute: compared, never written. Compared rows hold them after `columns`. */
+  /** Generated columns that both sides compute: compared, never written. Compared rows contain them after `columns`. */
   readonly checked?: readonly ColumnPlan[]
   /** Names of columns in `checked` that older versions did not compare. Part of the hash. */
   readonly newlyChecked?: readonly string[]

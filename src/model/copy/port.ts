@@ -30,7 +30,7 @@ export interface CopyStore extends AsyncDisposable {
   readonly offers: Offers<CopyStore>
   /** Default schema for table names without one; null if the system has no schemas. */
   readonly schema: string | null
-  /** Its URL names `schema`: tables in the default schema of another store also map to this schema. */
+  /** Set if the URL names `schema`: then tables in the default schema of another store also map to this schema. */
   readonly namesSchema?: true
   /**
    * Tables by name: `schema.name` or `name`, with `*` for any characters.
@@ -50,7 +50,7 @@ export interface CopyStore extends AsyncDisposable {
   objects(): ObjectStore
   /** Sequences, generated expressions, and dependencies that a copy does not transfer. */
   dependencies(): DependencyStore
-  /** In the schema of the URL, or the default schema of the login. */
+  /** Opens the ledger in the schema of the URL, or in the default schema of the login. */
   ledger(): Promise<LedgerDatabase>
 }
 

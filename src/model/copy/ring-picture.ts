@@ -2,6 +2,7 @@
 import type { RingSpec, TableSpec } from './column-type.ts'
 import type { TokenRange } from './ring.ts'
 
+/** Options of a sample of the ring. */
 export type RingSampleOptions = {
   /** Number of equal parts of the ring, at least 1. */
   readonly splits: number
@@ -16,7 +17,7 @@ export type RingCount = { readonly rows: number; readonly partitions: number; re
 
 export type RingPart = TokenRange &
   RingCount & {
-    /** True if all of it was read; otherwise the counts are estimates from its windows. */
+    /** True if the whole part was read; otherwise the counts are estimates from its windows. */
     readonly exact: boolean
     /** Rows that were read. */
     readonly seen: number

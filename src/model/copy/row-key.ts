@@ -10,6 +10,7 @@ export function rowKeyOf(row: Row, places: readonly number[]): RowKey {
   return places.map((at) => keyPart(row[at] ?? null))
 }
 
+/** One key value as text; null for NULL. */
 export function keyPart(cell: Cell): string | null {
   if (cell === null) return null
   if (typeof cell === 'object') return bytesText(cell)

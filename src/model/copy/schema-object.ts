@@ -23,7 +23,7 @@ type Named = {
   readonly own: string
   /** Columns that it uses; null if they cannot be determined. */
   readonly columns: readonly string[] | null
-  /** Left by an interrupted build: it exists by name, but is not in force. */
+  /** Left by an interrupted build: the object exists, but the system does not use it. */
   readonly broken?: true
 }
 
@@ -39,7 +39,7 @@ export type IndexObject = Named & {
   readonly include: readonly string[]
   /** Condition of a partial index. */
   readonly where?: string
-  /** NULLs are equal. */
+  /** True if NULLs count as equal. */
   readonly nullsEqual?: true
 }
 
@@ -52,7 +52,7 @@ export type ForeignKey = Named & {
   readonly onUpdate: string
   /** `MATCH FULL`, `DEFERRABLE …`: the rest of the definition, in SQL. */
   readonly rest: string
-  /** Existing rows are not checked. */
+  /** True if the constraint does not check rows that existed before it. */
   readonly unchecked?: true
 }
 
@@ -106,7 +106,7 @@ export function signatureOf(object: SchemaObject): string {
 const CAST =
   /::(?:"[^"]*"|[a-z_][\w$]*)(?:\.(?:"[^"]*"|[a-z_][\w$]*))?(?: (?:varying|precision|with(?:out)? time zone))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*/gi
 
-/** Without parentheses, blanks and casts: a system adds casts depending on column types. */
+/** A definition without parentheses, blanks and casts. A system adds casts depending on column types. */
 function bare(definition: string): string {
   return definition.replaceAll(CAST, '').replaceAll(/[()\s]/g, '')
 }

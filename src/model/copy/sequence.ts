@@ -18,9 +18,9 @@ export type ColumnSequence = {
    * its position cannot be read.
    */
   readonly next: bigint | null
-  /** Absent if the system has none, and counts up by 1. */
+  /** Absent if the system has no such options, and counts up by 1. */
   readonly options?: SequenceOptions
-  /** The system refuses explicit numbers. */
+  /** Set if the system refuses explicit numbers. */
   readonly always?: true
   /** A named sequence, which other columns may use too. */
   readonly named?: TableName

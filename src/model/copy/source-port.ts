@@ -15,11 +15,11 @@ export type RowRequest = {
   readonly where: string | null
   /** True: in ascending key order, the order in which ranges are divided; false: in any order. */
   readonly ordered: boolean
-  /** With write times of the values, if the system keeps them. */
+  /** Also return write times of the values, if the system keeps them. */
   readonly stamps?: true
   /**
-   * Also return partitions that have static values only, as rows without clustering columns; `stamps` returns them
-   * too. Without either, such a partition is refused.
+   * Also return partitions that have static values only, as rows without clustering columns; `stamps` returns them too.
+   * A read without `sharedOnly` and without `stamps` refuses them.
    */
   readonly sharedOnly?: true
   /**
@@ -78,7 +78,7 @@ export interface SourceView extends AsyncDisposable {
   readonly exported?: string
   /** True while the view can be read; absent if the store cannot determine it. A failed statement does not close it. */
   readonly isValid?: (() => boolean) | undefined
-  /** @param exact true to count, which may take as long as reading the key */
+  /** Row count and key bounds. @param exact true to count the rows, which may take as long as reading the key */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
   /**
    * Divides a range of keys or blocks into ranges of about `rows` rows. Neighbours have byte-equal bounds; the outer

@@ -15,8 +15,8 @@ export type ChunkRange = {
   last: Int
   state: ClosedState
   /**
-   * For a key that is one integer: start of the first chunk, then the end of each chunk or only of the last; inclusive,
-   * null is open. Absent if not reported.
+   * For a key that is one integer: the start of the first chunk, then the end of each chunk, or only of the last one.
+   * Bounds are inclusive; null is open. Absent if not reported.
    */
   edges?: readonly (string | null)[]
 }

@@ -30,7 +30,10 @@ export type DigestRequest = {
   /** Limits the work to rows with these `keyText`s, if other rows may lie between them. */
   readonly only?: ReadonlySet<string>
   readonly frames?: FrameFormat
-  /** Columns instead of the chunk's columns: digest of all rows, not only of written ones. Only with `canonical`. */
+  /**
+   * Columns of the digest, instead of the chunk's columns. The digest may then include rows that this chunk did not
+   * write. Only with the scheme `canonical`.
+   */
   readonly columns?: readonly WriteColumn[]
 }
 
@@ -43,8 +46,8 @@ export interface CopyTarget {
   clear(table: TableSpec, signal: AbortSignal): Promise<void>
   /**
    * Finishes a loaded table: sequence positions, statistics. Idempotent.
-   * @param sequences of the source, by target column: sequences of the target advance at least as far, and never go
-   * back. Other numbered columns continue after their largest value
+   * @param sequences of the source, by target column: sequences of the target advance at least to their positions, and
+   * are never set to an earlier one. Other numbered columns continue after their largest value
    * @returns what the sequences of the target cannot do, as text
    */
   finish(table: TableSpec, signal: AbortSignal, sequences?: readonly ColumnSequence[]): Promise<readonly string[]>

@@ -16,6 +16,6 @@ export function textEquality({
   if (/(?:^|\.)"?citext"?$/.test(native)) return 'system'
   if (collation === undefined || sortsOnly === true) return 'bytes'
   if (collation === 'NOCASE') return 'nocase'
-  // Under most `_bin` collations that are given here, MySQL ignores blanks at the end.
+  // Most `_bin` collations that reach this line are MySQL's, and ignore blanks at the end.
   return collation === 'RTRIM' || /^\w+_bin$/.test(collation) ? 'rtrim' : 'system'
 }

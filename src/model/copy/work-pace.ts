@@ -32,7 +32,7 @@ export class WorkPace {
     }
   }
 
-  /** Per second; null if this run copied nothing, or for less than a second. */
+  /** Rows and bytes per second; null if this run copied nothing, or for less than a second. */
   mean(): { readonly rows: number; readonly bytes: number } | null {
     if (this.#from === null || this.#to === null || this.rows === 0) return null
     const seconds = (this.#to - this.#from) / 1000

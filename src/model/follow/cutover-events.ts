@@ -66,7 +66,7 @@ export type CutoverSwitchedEvent = {
   /** Longest wait of a session per try, and the total of all tries. */
   pauseMs: Ms
   waitedMs: Ms
-  /** Only between two databases: both times are lower bounds, because a program was killed during a try. */
+  /** Set if both times are lower bounds, because a program was killed during a try. Only between two databases. */
   isLeast?: true
   tries: Dec
   /** Rows of the full comparison, and rows compared again within the cutover. */

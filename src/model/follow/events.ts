@@ -9,7 +9,7 @@ export type FollowStartedEvent = {
   slot: string
   position: string
   tables: Dec
-  /** Created by this run. */
+  /** True if this run created the stream. */
   isNew: boolean
   /** Set if triggers record changes; their schema or tables are named after `slot`. Absent with a replication slot. */
   cdc?: 'trigger'
@@ -44,10 +44,12 @@ export type FollowProgressEvent = {
   /** Age of the last applied commit, or of the first one delayed by a rate limit or a pause; 0 if all is applied. */
   lagMs: Ms
   /**
-   * Set if `lagMs` is a bound. `at most` with a log: the source still reads log that it did not send, or is silent;
-   * `lagMs` starts at the last applied commit, or at the last position that the source sent. `at most` with triggers,
-   * whose records have no time: `lagMs` starts at the begin of the last applied batch, or at the last time without
-   * records; pending changes are younger. `at least`: nothing was applied yet; `lagMs` starts at the run's first read.
+   * Set if `lagMs` is a bound.
+   * `at most`, with a log: the source still reads log that it has not sent, or is silent. `lagMs` is measured from the
+   * last applied commit, or from the last position that the source sent.
+   * `at most`, with triggers, whose records have no time: `lagMs` is measured from the start of the last applied batch,
+   * or from the last time without records. Pending changes are younger.
+   * `at least`: nothing was applied yet. `lagMs` is measured from the run's first read.
    */
   lagIs?: 'at most' | 'at least'
   /** Transactions and changed rows over all runs of the stream. */

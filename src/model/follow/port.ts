@@ -64,11 +64,14 @@ export type StreamBirth = {
   readonly facts: Readonly<Record<string, string>>
   /** Position of the slot at its creation, as `ChangeSource.text` prints it. */
   readonly start: string
-  /** By `storedTableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files). */
+  /**
+   * By `storedTableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files).
+   */
   readonly shapes: Readonly<Record<string, string>>
   /**
-   * Per table (`storedTableText`) copied again within the stream: changes committed before this position are in the copy, and
-   * the stream skips them. The skipped changes may have columns or a publication that no longer exist.
+   * For each table (`storedTableText`) that was copied again within the stream: changes committed before this position
+   * are in the copy, and the stream skips them. The skipped changes may have columns or a publication that no longer
+   * exist.
    */
   readonly since?: Readonly<Record<string, string>>
   /**
@@ -116,8 +119,8 @@ export type SourceLag = {
   /** Current end of the log. */
   readonly now: LogPosition
   /**
-   * Trigger records that are not applied and deleted yet, if positions are counters: their difference is not the
-   * backlog. Absent if positions are bytes of a log.
+   * Trigger records that are not applied and deleted yet. Set if positions are counters, because the difference of two
+   * counters is not the backlog. Absent if positions are bytes of a log.
    */
   readonly waiting?: bigint
   /**
@@ -187,7 +190,7 @@ export interface ChangeSource {
   /**
    * Compares the stream with its start record. Call before `open` at every start, every five seconds, and before
    * applying a `truncate`: afterwards its cause cannot be determined.
-   * @param tables those still replicated; others are not checked
+   * @param tables that are still replicated; other tables of the stream are not checked
    * @param applied durable position in the target
    */
   verify(
@@ -256,11 +259,14 @@ export interface ChangeStream extends AsyncDisposable {
   /**
    * Changes since the last call, in order; waits up to `waitMs` for the first. Flow control stops the server while too
    * much is buffered here; keepalives are still answered.
-   * @returns empty if nothing came
+   * @returns empty if no change arrived in time
    * @throws SluiceError CONNECTION_LOST (retryable: open another stream), SLOT_LOST, BAD_STREAM
    */
   next(waitMs: number): Promise<readonly Change[]>
-  /** This position is durable in the target: the source may discard its log before it. Sent at once, and in replies. */
+  /**
+   * Reports that this position is durable in the target: the source may discard its log before it. Sent at once, and in
+   * replies.
+   */
   confirm(position: LogPosition): void
   /** Asks the source for its position: an `idle` follows after everything before it. */
   ask(): void

@@ -18,7 +18,7 @@ export type SignedTable = {
   /** Names of the source and of the target, `schema.name`. */
   readonly table: string
   readonly target: string
-  /** Only rows of this partition were compared. */
+  /** Set if only rows of this partition were compared. */
   readonly partition?: string
   readonly rows: Dec
   readonly targetRows: Dec

@@ -90,7 +90,10 @@ export interface SwitchSide {
     signal: AbortSignal,
   ): Promise<SideDigest>
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions>
-  /** Sets sequences beyond the positions of both sides and cached values of sessions. @returns what was set, as text */
+  /**
+   * Sets sequences beyond the positions of both sides, and beyond values that sessions have cached. @returns what was
+   * set, as text
+   */
   advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Opens a table in the transaction of the closing statements, which the ledger of this database runs.

@@ -6,7 +6,7 @@ export type LakeItem = {
   readonly name: string
   /** Path or URI that opens it. */
   readonly path: string
-  /** Real path of a symbolic link, which may lead back up. */
+  /** Real path of a symbolic link, which may point to a parent folder. */
   readonly link?: () => string
 }
 
@@ -34,7 +34,7 @@ export function mayHoldTables(name: string): boolean {
 }
 
 export type DatabaseFile = {
-  /** Its first 16 bytes, padded with zeros. */
+  /** First 16 bytes of the file, padded with zeros. */
   readonly head: Buffer
   readonly bytes: number
   readonly modified: number

@@ -75,8 +75,8 @@ export interface LogStore {
     denied?: (folder: string, error: SluiceError) => void,
   ): AsyncIterable<FileEntry>
   /**
-   * Bytes of one object from `start` (default 0) to `end` (exclusive), in chunks of at most a few MB. Small objects
-   * come as one.
+   * Bytes of one object from `start` (default 0) to `end` (exclusive), in chunks of at most a few MB. A small object is
+   * one chunk.
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED if the object was replaced during the read
    */
   read(
@@ -91,17 +91,17 @@ export interface LogStore {
   ): AsyncIterable<Buffer>
   /**
    * Announces that these objects will soon be read completely in this order, so that a remote store can prefetch them.
-   * Replaces the previous announcement. Need not be followed, and never fails.
-   * @param options.keep they will be read a second time
+   * Replaces the previous announcement. The caller need not read them, and the call never fails.
+   * @param options.keep true if they will be read a second time
    */
   ahead?(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void
   /** Size and time of one object; null if it does not exist. */
   head(path: string, signal: AbortSignal): Promise<LogObject | null>
   /**
    * A local file with the object's bytes; disposing removes a temporary one.
-   * @param options.columns of a Parquet file: the only top-level columns that will be read. Data of others may be
-   * missing
-   * @param options.known the object as returned by `head`: LOG_CHANGED for another one, if the store has ETags
+   * @param options.columns of a Parquet file: the only top-level columns that will be read. Data of other columns may
+   * be missing
+   * @param options.known the object as returned by `head`: LOG_CHANGED if it was replaced since, if the store has ETags
    */
   localFile(
     path: string,

@@ -4,7 +4,7 @@ import { pointedMessage } from '../../shared/pointed.ts'
 
 export type PredicateToken = {
   readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'sign' | 'end'
-  /** Without quotes and with doubled quotes undone. */
+  /** The text without its quotes; a doubled quote inside of it counts as one. */
   readonly text: string
   /** Position of the first character, in UTF-16 units from 0. */
   readonly at: number

@@ -15,7 +15,7 @@ export type PartitionedEvent = {
   hasDefault: boolean
   /** Upper bound up to which the partitions have no gap; absent if there are none. */
   coveredTo?: string
-  /** The last partition has no upper bound. */
+  /** Set if the last partition has no upper bound. */
   isOpen?: boolean
   /** Another tool that creates its partitions. */
   keptBy?: string
@@ -120,9 +120,9 @@ export type PartitionLandedEvent = {
   chunks: Dec
   /** Proof of each chunk: row count and checksum, or row count only. */
   proof: 'chunk' | 'count'
-  /** Since its first chunk of this run. */
+  /** Time since its first chunk in this run. */
   ms?: Ms
-  /** Its last chunk was proved by an earlier run. */
+  /** Set if its last chunk was proved by an earlier run. */
   earlier?: true
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a store offers to partition a table without copying it: the table becomes the first partition of a new table
- * with its name, next to new periods. Its rows are read before that, while sessions use it.
+ * with its name, next to new periods. The store reads the rows before that, while sessions use the table.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
 import type { PlanFinding, TableToPartition, NewTablePartition } from './plan-port.ts'
@@ -51,6 +51,7 @@ export type InPlaceLimits = {
   readonly signal: AbortSignal
 }
 
+/** Called when a step changes its status. `again`: other sessions kept the lock for too long. */
 export type InPlaceReported = (step: InPlaceStep, status: 'begun' | 'done' | 'found' | 'again', detail: string) => void
 
 /** Result of a switch. @property pauseMs longest wait of other sessions for the successful try */

@@ -54,7 +54,7 @@ export type MakeStep = 'making' | 'logging' | 'copying' | 'following' | 'switchi
 
 export type MakeRequest = {
   readonly table: RangedTable
-  /** By lower bound, without overlaps with each other or with partitions of `table`. */
+  /** Partitions to create, sorted by lower bound, without overlaps with each other or with partitions of `table`. */
   readonly partitions: readonly ComingPartition[]
   /** Lock timeout of a statement, ms; sessions behind it wait as long. */
   readonly patienceMs: number

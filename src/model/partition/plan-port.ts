@@ -59,7 +59,7 @@ export type MeasureRequest = TableToPartition & {
   readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
   readonly lanes: number
-  /** Stops once a session has this many rows … */
+  /** A session stops once it has read this many rows … */
   readonly rows: number
   /** … or after this time, ms. */
   readonly budgetMs: number
@@ -79,8 +79,8 @@ export type MeasuredRead = {
 export type NewTableStatements = {
   readonly all: readonly string[]
   /**
-   * Statements that a row copied late could violate until the table has caught up: foreign keys, and unique constraints
-   * other than the primary key.
+   * Statements for constraints that late rows could violate until the table has caught up: foreign keys, and unique
+   * constraints other than the primary key.
    */
   readonly late: readonly string[]
   readonly columns: readonly NewTableLine[]
@@ -89,14 +89,20 @@ export type NewTableStatements = {
 /** A column of the new table, and its line in the statement that creates the table. */
 export type NewTableLine = { readonly name: string; readonly type: string; readonly line: string }
 
-/** `about` of a finding that holds only in the database of the old table: a publication includes new tables too. */
+/**
+ * `about` of a finding about a publication of the old table's database, which would also contain the new partitions.
+ * The finding does not apply if the new table is created in another database.
+ */
 export const PUBLISHED_PARTITIONS = 'published partitions'
 
 /** Result of trying the statements of a new table in a database. */
 export type Rehearsal = {
   /** Types that the database lacks. If there are any, only the columns of the new table were tried. */
   readonly missing: readonly string[]
-  /** Why it refuses required statements, each reason once; `hint` if the database itself cannot be changed. */
+  /**
+   * Reasons why the database refuses required statements, without duplicates. `hint`: what to do, if the general advice
+   * (create the missing objects, grant the rights) does not help.
+   */
   readonly refused: readonly { readonly reason: string; readonly hint?: string }[]
   /** The refused statements of `late`, with reasons. */
   readonly left: readonly { readonly statement: string; readonly reason: string }[]

@@ -45,8 +45,8 @@ export const STREAM_CAUSES = Object.keys(STREAM_FORMS) as readonly StreamCause[]
 type Limited = 'lag' | 'stalled' | 'wal' | 'rate' | 'stuck'
 
 /**
- * Limits in ms, bytes, or changes per second. `rate` is raised below its limit, the others above it; causes without a
- * limit whenever they occur.
+ * Limits in ms, bytes, or changes per second. The cause `rate` is raised below its limit, other causes above theirs. A
+ * cause without a limit is raised whenever it occurs.
  */
 export type AlertCondition =
   { readonly cause: Limited; readonly limit: number } | { readonly cause: Exclude<AlertCause, Limited> }

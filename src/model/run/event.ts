@@ -165,7 +165,7 @@ export type EventBody =
       hint?: string
       /** `sync --watch` only: the catalog cannot be reached, or can be reached again. */
       catalog?: 'away' | 'back'
-      /** Cause of an alert that holds, and that an earlier run has sent. */
+      /** Cause of an active alert that an earlier run has sent. */
       alert?: AlertCause
     }
   | {

@@ -2,7 +2,7 @@
 export const KEPT = {
   /** Completed chunks, newest. */
   chunksDone: 60,
-  /** Chunks that failed, have quarantined rows or are held back, newest. */
+  /** Chunks that failed, have quarantined rows, or are paused or skipped; newest. */
   chunksNoted: 500,
   /** Quarantined rows per chunk. */
   rowsOfChunk: 20,

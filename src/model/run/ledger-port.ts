@@ -55,7 +55,8 @@ export type Closing = {
 }
 
 /**
- * Idle timeout after which the server ends a ledger transaction, ms: its program hangs or is cut off, and would keep
- * rows locked beyond its lease. Shorter than any lease; no code computes between two statements of one transaction.
+ * Idle timeout after which the server ends a ledger transaction, ms: a program that hangs or has lost its connection
+ * would keep rows locked beyond its lease. Shorter than any lease. A timeout this short is safe, because no code
+ * computes between two statements of one transaction.
  */
 export const FROZEN_LEDGER_MS = 15_000

@@ -33,7 +33,7 @@ export interface SessionLock extends AsyncDisposable {
 /** Checks on a new connection whether a transaction committed. */
 export type HasLanded = (reader: SqlReader) => Promise<boolean>
 
-/** For idempotent transaction bodies. */
+/** For idempotent transaction bodies: after a lost reply they simply run again. */
 export const REPEATABLE: HasLanded = async () => false
 
 /** Rows of a query that a user entered. */

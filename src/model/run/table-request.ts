@@ -2,7 +2,10 @@
 
 /** A steering request for one table of a copy, or one of its chunks. */
 export type TableRequest = {
-  /** `pause`: none of it begins until `resume`. `skip`: left out of this run. `retry`: tries failed parts again. */
+  /**
+   * `pause`: no work of the table or chunk begins until `resume`. `skip`: it is left out of this run. `retry`: failed
+   * parts are tried again.
+   */
   readonly act: 'pause' | 'resume' | 'skip' | 'retry'
   readonly table: string
   /** Number of the chunk; the whole table if absent. */

@@ -3,7 +3,10 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 import type { AlertKey } from '../run/alert.ts'
 import type { TableHold, TableRetry } from '../run/table-request.ts'
 
-/** `running`: tasks are queued or in work. `stopped`: on request; can be resumed. Others: final, as in `RunStatus`. */
+/**
+ * `running`: tasks are queued or in work. `stopped`: on request; can be resumed. The other values are final, as in
+ * `RunStatus`.
+ */
 export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopped'
 
 /** `queued`: waits for a worker. `working`: a worker has it and sends heartbeats. `ended`: nothing left to do. */
@@ -11,6 +14,7 @@ export type SlotState = 'queued' | 'working' | 'ended'
 
 /** Steering requests of a run, applied by its workers. Numbers are for the whole run, and divided among its tasks. */
 export type RunRequests = {
+  /** True pauses the run, false resumes it. */
   readonly held?: boolean
   /** Rows per second; null is no limit. */
   readonly rate?: number | null
@@ -64,23 +68,29 @@ export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined)
   return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
 }
 
-/** End of a turn of a task: the rest is queued again (after a pause if the cause is transient), or nothing is left. */
+/**
+ * End of a turn of a task. `queue`: the remaining work is queued again. `rest`: it is queued again after a pause,
+ * because the cause is transient. `none`: no work is left.
+ */
 export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'
   readonly exitCode: number
   readonly error?: ErrorInfo
-  /** No program of the task has reported the error to the alerts of its run. */
+  /** Set if no program of the task has reported the error to the alerts of its run. */
   readonly isUnworked?: boolean
-  /** Its program hung and was killed: alerts call the task lost. */
+  /** Set if its program hung and was killed: alerts then report the task as lost. */
   readonly isLost?: boolean
 }
 
 /** A task that a worker has, for listeners. @property sharedRun as in `EndedRun` */
 export type HeardSlot = { readonly runId: string; readonly no: number; readonly sharedRun: string }
 
-/** A run that ended, for the worker that recorded it. Times: ms since the epoch, clock of the queue's database. */
+/**
+ * A run that has ended, as returned to the worker that recorded its end. Times: ms since the epoch, clock of the
+ * queue's database.
+ */
 export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'target' | 'program'> & {
-  /** The same for all tasks, until the run is resumed after its end. */
+  /** Id that is equal for all tasks, until the run is resumed after its end. */
   readonly sharedRun: string
   /** When it was submitted or last resumed. */
   readonly from: number
@@ -100,7 +110,7 @@ export type TaskRow = SlotProgress & {
   /** Its part of the work, if the tasks of a run differ. */
   readonly about: string
   readonly state: SlotState
-  /** It copies and compares for the task of the stream, whenever that task requests it. */
+  /** True for a task that copies or compares tables whenever the task of the stream requests it. */
   readonly onCall: boolean
   /** Number of turns begun. */
   readonly turns: number
@@ -111,7 +121,7 @@ export type TaskRow = SlotProgress & {
   readonly beatAt: number | null
   /** True if its worker sent no heartbeat for `LOST_AFTER_MS`. */
   readonly isLost: boolean
-  /** Null until it ends, and if it ended while queued because another task did the rest. */
+  /** Null until the task ends. Also null if it ended while queued, because another task had done the remaining work. */
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
 }
@@ -124,7 +134,7 @@ export type DistributedRun = SlotProgress & {
   readonly runId: string
   readonly kind: string
   readonly commandLine: string
-  /** With store names instead of URLs; this program may not have an operation of a newer one. */
+  /** With store names instead of URLs. An operation of a newer program may be unknown to this one. */
   readonly operation: unknown
   /** Queue of its tasks; null is the queue of workers without queue names. */
   readonly queue: string | null
@@ -154,9 +164,12 @@ export type DistributedRun = SlotProgress & {
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
   /** Runs of the newest turns of its tasks, in ledger, catalog and run history. */
   readonly slotRuns: readonly string[]
-  /** Tasks are queued, and no live worker takes them. */
+  /** True if tasks are queued, and no live worker takes them. */
   readonly isWaiting: boolean
-  /** It was queued in another database, of which this one is a copy; nothing begins until it is confirmed here. */
+  /**
+   * True if the run was queued in another database, of which this one is a copy: nothing begins until it is confirmed
+   * here.
+   */
   readonly isUnconfirmed: boolean
 }
 
@@ -217,16 +230,17 @@ export type WatchedRun = {
   /** Identities of its stores, by name. */
   readonly stores: readonly { readonly name: string; readonly identity: string }[]
   readonly status: DistributedStatus
+  /** True if the run is paused on request. */
   readonly isHeld: boolean
-  /** It ended, and a later run of the same command succeeded. */
+  /** True if the run ended, and a later run of the same command succeeded. */
   readonly isMended: boolean
   /** Time of reading. */
   readonly now: number
   /** Working tasks without a heartbeat for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
   /**
-   * Tasks that were taken from a lost worker, until start and end of the loss are reported. `isBack`: that worker has
-   * the task again; null if not recorded. `isKilled`: the worker is alive, and killed the program.
+   * Tasks that were taken from a lost worker, until start and end of the loss are reported. `isBack`: true if that
+   * worker has the task again; null if not recorded. `isKilled`: the worker is alive, and killed the program.
    */
   readonly lost: readonly (SilentSlot & {
     readonly at: number
@@ -237,13 +251,17 @@ export type WatchedRun = {
   readonly alerts: readonly StandingAlert[]
   /** Failures that no worker has reported. */
   readonly unreported: readonly UnworkedFailure[]
-  /** Program version of the run, if no live worker takes its tasks `LOST_AFTER_MS` after its begin; otherwise null. */
+  /**
+   * Program version of the run, if no live worker has taken its tasks within `LOST_AFTER_MS` after its start; otherwise
+   * null.
+   */
   readonly waitsFor: string | null
 }
 
 /**
- * A run that ended after its ledger was read, or a copy whose ledger was not read. @property endedAt ms since the epoch
- * by the clock of the queue's database @property endedMsAgo age of that end when the queue was read
+ * A run whose ledger totals at its end are not recorded yet.
+ * @property endedAt ms since the epoch by the clock of the queue's database
+ * @property endedMsAgo age of that end when the queue was read
  */
 export type UncountedRun = Pick<WatchedRun, 'runId' | 'operation' | 'stores'> & {
   readonly endedAt: number

@@ -26,24 +26,26 @@ import type { ScheduleBook } from './schedule-port.ts'
 
 export type { QueuedStore, QueuedRun, QueuedSlot } from './queued-run.ts'
 
+/** Identifies a task: its run, and its number in the run. */
 export type SlotKey = { readonly runId: string; readonly no: number }
 
 /** A claimed task with a fencing token: a later claim has a higher one. */
 export type ClaimedSlot = SlotKey & {
   readonly fence: number
   readonly kind: string
+  /** True if a task is released after a while and resumed later, so that runs alternate. */
   readonly takesTurns: boolean
-  /** The same for all turns of all tasks, until the run is resumed after its end. */
+  /** Id that is equal for all turns of all tasks, until the run is resumed after its end. */
   readonly sharedRun: string
   /** Operation of the task, otherwise of the run. */
   readonly operation: unknown
   readonly stores: readonly QueuedStore[]
   readonly commandLine: string
   readonly about: string
-  /** Digest of the confirmed plan; null if none was required. */
+  /** Digest of the confirmed plan; null if no confirmation was required. */
   readonly mark: string | null
   readonly rested: Rested
-  /** It copies and compares for the task of the stream. */
+  /** True for a task that copies or compares tables when the task of the stream requests it. */
   readonly onCall: boolean
   /** Steering requests of the run before this turn. */
   readonly orders: SlotOrders
@@ -51,13 +53,15 @@ export type ClaimedSlot = SlotKey & {
 
 /**
  * Tables of a run that can be steered now, from the plans of its tasks.
- * @property names full names, each once @property isWhole true if every task has planned: there are no others
+ * @property names full names, each once
+ * @property isWhole true if every task has planned, so that no more tables will be added
  */
 export type SteeredTables = { readonly names: readonly string[]; readonly isWhole: boolean }
 
 /** Reply to a heartbeat: steering requests, and the number of tasks that share the limits. */
 export type SlotOrders = { readonly wishes: RunRequests; readonly working: number; readonly isOver: boolean }
 
+/** What a worker records about itself in the queue. */
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
 /** Result of a sweep: tasks queued again because their worker was lost, or because they were never queued. */
@@ -70,17 +74,18 @@ export type QueueSweep = {
   readonly ended: readonly EndedRun[]
   /** Runs that this worker refused, and that were not resumed since. */
   readonly own: readonly string[]
-  /** What this worker confirmed for the database after its server was promoted. */
+  /** Schedules and runs that this worker confirmed after the queue's server was promoted. */
   readonly carried: Carried
-  /** Runs that begin nothing until they are confirmed in this database. */
+  /** Runs that start no task until they are confirmed in this database. */
   readonly unconfirmed: readonly string[]
-  /** There are tasks of lost workers, but this worker has not been connected long enough to take them. */
+  /** True if there are tasks of lost workers, but this worker has not been connected long enough to take them. */
   readonly isWithheld: boolean
 }
 
 /**
- * Number of confirmed schedules and running runs. @property isSetBack none were confirmed: after the timeline switch
- * the queue has an earlier state
+ * Number of confirmed schedules and running runs.
+ * @property isSetBack true if nothing was confirmed: the promoted server lacks recent heartbeats of this worker, so the
+ * queue is at an earlier state
  */
 export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
@@ -115,7 +120,7 @@ export interface RunQueue extends AsyncDisposable {
   slots(runId: string): Promise<readonly TaskRow[]>
   /** Live ones first; ended ones of the last day. */
   workers(): Promise<readonly WorkerRow[]>
-  /** All zeros if there is no queue yet. */
+  /** Counts of workers, tasks and unconfirmed runs; all zeros if there is no queue yet. */
   stand(): Promise<QueueStand>
   /** Requests live workers to end. @param name host, or id of one worker @returns how many were requested */
   drain(name: string): Promise<number>
@@ -134,15 +139,15 @@ export interface RunQueue extends AsyncDisposable {
    */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
-  /** Active alerts of its runs, for all hosts. */
+  /** Active alerts of the runs in the queue, for all hosts. */
   readonly alerts: AlertBook
   /** The queue from the view of one worker. */
   worker(about: WorkerAbout): QueueWorker
 }
 
 /**
- * State of a loss report: start reported, start sent; end reported, end sent. A report that is not confirmed as sent is
- * repeated after `CONFIRM_MS`.
+ * What is recorded about the alert for a lost worker. `reported`: a worker sends it. `sent`: it was sent. `over`: a
+ * worker sends its end. `forgotten`: the end was sent. A step that is not confirmed is repeated after `CONFIRM_MS`.
  */
 export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 
@@ -171,7 +176,7 @@ export interface QueueWorker {
   ): Promise<SlotOrders | null>
   /** Records the ledger totals of its run, unless newer ones are recorded. @param ageMs since they were read */
   count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
-  /** Runs that ended after their ledger was read, and copies whose ledger was not read, newest first. */
+  /** Runs whose ledger totals at their end are not recorded yet, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
   /**
    * Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again.

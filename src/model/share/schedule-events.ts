@@ -16,7 +16,7 @@ export type ScheduleEvent = {
   queue?: string
   /** Its current run. */
   running?: Dec
-  /** It was requested to run now. */
+  /** Set if it was requested to run now. */
   wanted?: true
   nextPeriod?: string
   nextAt?: Time
@@ -63,7 +63,7 @@ export type ScheduleOutputEvent = {
   type: 'schedule.output'
   run: Dec
   slot: Dec
-  /** Unchanged. */
+  /** The event, unchanged. */
   event: { readonly type: string; readonly [field: string]: unknown }
 }
 

@@ -42,9 +42,9 @@ export type Schedule = ScheduleSpec &
     /** Why it is void, or why its last attempt began no run; null if there is no problem. */
     readonly error: ErrorInfo | null
     readonly addedAt: number
-    /** It was requested to run now. */
+    /** True if it was requested to run now. */
     readonly wanted: boolean
-    /** A live worker that is not draining takes work from its queue. */
+    /** True if a live worker that is not draining takes work from its queue. */
     readonly hasWorker: boolean
     /** Its current run. */
     readonly running: string | null

@@ -16,7 +16,7 @@ export type QueuedOptions = {
   readonly clock: Clock
   /** Digest of the confirmed plan. */
   readonly mark?: string | null
-  /** One task does all of the work. */
+  /** Set if one task does all of the work. */
   readonly whole?: boolean
 }
 

@@ -16,6 +16,7 @@ import { useSince } from './use.ts'
 export type InspectOptions = {
   readonly row: SwitchRow
   readonly oldTable: TableName
+  /** The table that has the public name now. */
   readonly heir: TableName
   readonly store: DecommissionStore
   readonly copies: CopyStore
@@ -28,7 +29,9 @@ export type InspectedOldTable = {
   readonly identity: string
   readonly findings: readonly DecommissionFinding[]
   readonly use: TableUse
+  /** True if the use counters must be recorded now, because no earlier record is comparable. */
   readonly wantsNote: boolean
+  /** True if the reverse stream may still write to the old table. */
   readonly isWanted: boolean
   readonly graceOver: boolean
   readonly graceEndMs: number

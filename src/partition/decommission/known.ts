@@ -10,6 +10,7 @@ import { Ledgers } from '../../archive/work/find-ledger.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import { hasStreams } from '../../engine/copy/ledger/stream-lookup.ts'
 
+/** The reverse stream of a cutover, according to the ledger. */
 export type WayBack = {
   /** True if a stream may still write to the old table. */
   readonly isWanted: boolean

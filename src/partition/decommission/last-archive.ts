@@ -31,7 +31,7 @@ const COPY = {
   workers: 4,
   maxAside: 0,
   restart: false,
-  // Chunks of an earlier copy may be older than the end of the reverse stream.
+  // Compare the chunks of an earlier copy again: they may be older than the end of the reverse stream.
   again: true,
   dryRun: false,
 } as const

@@ -3,6 +3,7 @@ import { isoTime } from '../../shared/clock.ts'
 import type { DecommissionFinding, TableUse } from '../../model/partition/decommission-port.ts'
 import type { DecommissionRow } from './decommission-ledger.ts'
 
+/** Finding about reads and writes of the old table since its counters were recorded. */
 export type UseSince = {
   readonly finding: DecommissionFinding
   /** True if the counters must be recorded now, because no earlier record is comparable. */

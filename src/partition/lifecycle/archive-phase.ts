@@ -98,8 +98,8 @@ async function followedBy({ store, database, table, run }: InspectedTable): Prom
 type DuePeriods = { readonly due: readonly string[]; readonly empty: readonly string[] }
 
 /**
- * Labels of periods older than the limit that are still in the table. @returns `empty`: labels of periods without rows,
- * which no run archives
+ * Labels of periods older than the limit that are still in the table.
+ * @returns `empty`: labels of periods without rows, which no run archives
  */
 async function dueOf(inspected: InspectedTable, olderThan: string): Promise<DuePeriods> {
   const { standing, name, archive, now, store, run } = inspected
@@ -116,7 +116,7 @@ async function dueOf(inspected: InspectedTable, olderThan: string): Promise<DueP
   }
   const old = listedPartitions({ name, standing, archive }, options, null, []).filter(({ state }) => state === 'due')
   const names = new Set(old.map(({ partition }) => partition))
-  // Estimates are good enough, except an estimate of zero.
+  // Count a partition only if its estimate is zero or missing; other estimates are good enough.
   const perhaps = standing.table.partitions.filter((one) => names.has(tableText(one.name)) && (one.rows ?? 0n) === 0n)
   const counts =
     perhaps.length === 0

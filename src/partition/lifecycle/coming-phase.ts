@@ -42,7 +42,7 @@ export async function comingPhase(inspected: InspectedTable): Promise<Phase> {
   const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} creates partitions of it, too`
   if (alarms.length === 0)
     return { ...facts, state: 'done', detail: `${reported}, ${ahead} whole periods ahead${kept}` }
-  // Rows of the default partition that no required period takes are not moved by `partition ensure`.
+  // `partition ensure` does not move rows of the default partition that belong to no required period.
   const isLeft = coming.missing.length === 0 && alarms.every(({ alarm }) => alarm === 'rows in the default')
   const timeless = isLeft ? await timelessRows(inspected, standing) : 0n
   if (isLeft && timeless === strayRows) {

@@ -6,13 +6,13 @@ import type { CalendarOptions } from '../standing.ts'
 export type EntryWords = {
   /** Options of a command for the table besides its name: `--config sluice.yaml`, or `--from` and a URL. */
   readonly table: string
-  /** The same after the table got its public name in the second database. Default: `table`. */
+  /** As `table`, after the new table got its public name in the second database. Default: `table`. */
   readonly moved?: string
   /** Option of a command that takes this database as the new one: `--to`. */
   readonly into: string
   /** Options of a command for a stream besides its id: `--from` and `--to`. */
   readonly stream: string
-  /** The same for a reverse stream between two databases. Default: `stream`. */
+  /** As `stream`, for a reverse stream between two databases. Default: `stream`. */
   readonly back?: string
   /** All databases of the table, `--from` the current one. Default: `stream`. */
   readonly here?: string

@@ -35,7 +35,7 @@ export type InspectedTable = {
   readonly wayBack: StreamStanding | null
   /** Steps that retire the old table. */
   readonly retired: readonly DecommissionRow[]
-  /** The database that writers left by a cutover; null after a cutover within one database, and before any cutover. */
+  /** The database that writers left in a cutover; null after a cutover within one database, and before any cutover. */
   readonly left: LeftDatabase | null
   /** Cutovers, oldest first. */
   readonly switches: readonly SwitchRow[]

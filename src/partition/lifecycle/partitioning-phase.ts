@@ -29,7 +29,7 @@ export async function partitioningPhase(inspected: InspectedTable): Promise<Phas
     state: 'not begun',
     detail: `the table has no partitions yet${ended}`,
     next: ofTable('partition run', entry),
-    // Another database always needs a copy.
+    // If the new table is in another database, only a copy can fill it.
     ...(store.offers.inPlace === undefined || entry.to !== undefined
       ? {}
       : { also: [ofTable('partition in-place', entry)] }),

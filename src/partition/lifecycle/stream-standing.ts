@@ -22,8 +22,10 @@ import { SignOffLedger } from '../../engine/follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../engine/copy/ledger/streams.ts'
 import { hasStreams } from '../../engine/copy/ledger/stream-lookup.ts'
 
+/** A comparison. `ms`: its time, since the epoch. `differing`: number of rows that differ. */
 export type StreamProofNow = { readonly ms: number; readonly equal: boolean; readonly differing: string }
 
+/** A sign-off. `ms`: its time, since the epoch. `by`: the signer. `given`: false if it was refused. */
 export type SignedNow = { readonly ms: number; readonly by: string; readonly given: boolean }
 
 export type StreamStanding = {
@@ -96,7 +98,7 @@ async function chunksOf(
   state: StreamTableState,
 ): Promise<Pick<StreamStanding, 'chunks' | 'chunksDone' | 'chunksFailed' | 'rows'>> {
   const none = { chunks: 0n, chunksDone: 0n, chunksFailed: 0n, rows: 0n }
-  // Chunks of a table that has to be copied again are retired by the run that copies it.
+  // If a table has to be copied again, the run that copies it retires the present chunks: do not count them.
   if (state === 'resync' || !(await hasLedger(database))) return none
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(

@@ -55,7 +55,7 @@ export type Waiting = 'nothing' | 'escape' | 'sequence' | 'paste'
 
 export class InputGrammar {
   #place: Place = 'ground'
-  /** A second escape precedes the sequence, which is alt in rxvt. */
+  /** True if a second escape came before the sequence, which means alt in rxvt. */
   #isDouble = false
   #parameters = ''
   /** Number of characters that a mouse report still lacks. */
@@ -135,7 +135,7 @@ export class InputGrammar {
       case 'string':
         return this.#inString(text, at)
       case 'string-escape':
-        // Anything but ST begins another sequence.
+        // Only a backslash completes ST, the end of the string. Any other character begins another sequence.
         this.#drop(char === '\\' ? 'ground' : 'escape')
         return char === '\\' ? at + 1 : at
       case 'paste':
@@ -256,7 +256,7 @@ export class InputGrammar {
     return text.length
   }
 
-  /** @param behind characters after its end */
+  /** @param behind number of characters from the end mark on, which are not part of the paste */
   #endPaste(behind: number): void {
     const isLong = this.#pasteLength - behind > LONGEST_PASTE || this.#pieces.length === 0
     const whole = isLong ? '' : this.#pieces.join('')

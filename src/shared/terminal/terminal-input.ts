@@ -31,7 +31,7 @@ export class TerminalInput {
   #timer: NodeJS.Timeout | null = null
   #late: NodeJS.Immediate | null = null
   #reads = 0
-  /** Whether the beginning of the incomplete input arrived together with other input. */
+  /** True if the beginning of the incomplete input arrived together with other input. */
   #isCarried = false
   #givenUpAt = 0
   #restUntil = 0
@@ -92,7 +92,7 @@ export class TerminalInput {
 
   readonly #waited = (): void => {
     const reads = this.#reads
-    // If the program was busy, the rest may have arrived, but is not read yet.
+    // If the program was busy, the rest of the input may have arrived, but was not read yet.
     this.#late = setImmediate(() => {
       this.#late = null
       if (reads !== this.#reads) return

@@ -1,6 +1,6 @@
 /**
- * Texts that are not valid. Servers accept some such bytes, and the driver would replace them with U+FFFD. Here the
- * driver is changed to return the bytes: different keys stay different, and servers accept the bytes as the same key.
+ * Texts with invalid bytes. Servers accept some of them, and the driver would replace them with U+FFFD. Here the driver
+ * is changed to return the bytes: different keys stay different, and servers accept the bytes as the same key.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import cassandra from 'cassandra-driver'

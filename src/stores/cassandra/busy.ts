@@ -8,8 +8,9 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
 
 /**
+ * Retries a read while a node is overloaded or starting, up to the link's retry limit.
  * @param read may run any number of times
- * @throws what `read` throws, unless a node was only overloaded or starting, and the link's retry limit is not reached
+ * @throws what `read` throws for any other cause, or after the retry limit
  */
 export async function whileBusy<T>(
   read: () => Promise<T>,

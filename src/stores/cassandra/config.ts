@@ -28,7 +28,7 @@ export type CassandraSettings = {
   readonly serialConsistency: string | null
   readonly tls: TlsPlan
   readonly connectTimeoutMs: number
-  /** How long the answer to one request is waited for. */
+  /** How long to wait for the reply to one request. */
   readonly requestTimeoutMs: number
   /** How long work is retried after transient errors. */
   readonly retryMs: number
@@ -40,7 +40,7 @@ export type CassandraSettings = {
   readonly mostPageRows?: number
   /** Period of commit log syncs for nodes that do not report it; 0: synced before acknowledging; null: default. */
   readonly syncPeriodMs: number | null
-  /** Written as `ycql://`: YugabyteDB, which distributes rows by `partition_hash`. */
+  /** True if the URL begins with `ycql://`: YugabyteDB, which distributes rows by `partition_hash`. */
   readonly ycql: boolean
 }
 

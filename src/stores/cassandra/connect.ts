@@ -13,7 +13,7 @@ export type Partitioner = 'murmur3' | 'random' | 'ycql'
 export type CassandraLink = AsyncDisposable & {
   readonly client: Client
   readonly settings: CassandraSettings
-  /** As '2.1.0'. */
+  /** For example '2.1.0'. */
   readonly release: string
   /** Version of the native protocol: 3 from 2.1 on, 4 from 2.2 on. */
   readonly protocol: number
@@ -33,10 +33,10 @@ export type CassandraLink = AsyncDisposable & {
 export type ConnectOptions = {
   readonly environment?: CassandraEnvironment
   readonly signal?: AbortSignal
-  /** Names of levels; default: the URL's, else LOCAL_QUORUM. */
+  /** Names of consistency levels; default: the levels of the URL, otherwise LOCAL_QUORUM. */
   readonly readConsistency?: string
   readonly writeConsistency?: string
-  /** A missing keyspace is no failure. */
+  /** Set if a missing keyspace is not an error. */
   readonly withoutKeyspace?: true
   readonly onRetry?: RetryHeard
 }
@@ -114,7 +114,7 @@ async function linked(settings: CassandraSettings, options: ConnectOptions): Pro
   }
 }
 
-/** The driver needs the local datacenter before it connects: a first connection reads it from a node. */
+/** Reads the local datacenter from a node with a first connection, because the driver needs it before it connects. */
 async function findDatacenter(settings: CassandraSettings, encrypted: boolean, signal?: AbortSignal): Promise<string> {
   const scout = clientOf(settings, encrypted, null, {
     isMetadataSyncEnabled: false,
@@ -173,7 +173,8 @@ async function introduced(client: Client, settings: CassandraSettings): Promise<
   const { rows } = await client.execute(
     'SELECT release_version, native_protocol_version, partitioner, cluster_name, data_center FROM system.local',
     [],
-    // With the largest page size: a guardrail on pages refuses this first statement, or no statement at all.
+    // Request the largest page size: if a guardrail limits pages, it then refuses this first statement and no later
+    // one.
     { consistency: 1, fetchSize: settings.mostPageRows ?? LARGEST_PAGE },
   )
   const said = (name: string): string => String(rows[0]?.get(name) ?? '')
@@ -186,7 +187,7 @@ async function introduced(client: Client, settings: CassandraSettings): Promise<
   }
 }
 
-/** Longest wait for the end of a connection, ms: a frozen node does not acknowledge it. */
+/** Longest wait for a connection to close, ms: a frozen node does not acknowledge it. */
 const CLOSE_MS = 1500
 
 async function closed(client: Client): Promise<void> {
@@ -205,7 +206,7 @@ function clientOf(
   const { user, password, connectTimeoutMs, requestTimeoutMs } = settings
   const client = new Client({
     contactPoints: [...settings.contactPoints],
-    // With a newer version tried first, a server that requires a client certificate drops the connection.
+    // If the driver first tried a newer version, a server that requires a client certificate would drop the connection.
     protocolOptions: { port: settings.port, maxVersion: MOST_PROTOCOL },
     applicationName: 'sluice',
     encoding: { useUndefinedAsUnset: true, useBigIntAsLong: true, useBigIntAsVarint: true, map: Map, set: Set },

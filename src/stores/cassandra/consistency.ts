@@ -73,9 +73,9 @@ const LONGEST_PAUSE_MS = 10_000
 const ATTEMPTS_AT_LEVEL = 3
 
 /**
- * Runs writes at a level. Errors of availability and timeouts are retried, then at ONE if allowed; an unreachable or
- * overloaded cluster is retried with pauses that double. Only for writes that may be repeated: not for counters or
- * conditional writes.
+ * Runs writes at a consistency level. A write that fails for lack of replicas or with a timeout is retried, and then
+ * done at ONE if allowed. If the cluster is unreachable or overloaded, the write is retried with pauses that double.
+ * Only for writes that may be repeated: not for counters or conditional writes.
  */
 export class FallBack<Rows> {
   /** Number of writes that were done at ONE. */

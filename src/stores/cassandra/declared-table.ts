@@ -1,4 +1,7 @@
-/** Tables with fixed names in Cassandra, where tables have no owners: a user's table differs in columns or key. */
+/**
+ * Tables with fixed names in Cassandra. Tables have no owners there, so a user's table of such a name is recognised by
+ * its other columns or key.
+ */
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { CassandraLink } from './connect.ts'
@@ -39,7 +42,7 @@ export async function refuseOtherShapes(
   }
 }
 
-/** @returns what does not fit; null if everything does, or there is no such table */
+/** @returns what differs, as text; null if nothing differs, or there is no such table */
 async function misfit(link: CassandraLink, keyspace: string, declared: DeclaredTable): Promise<string | null> {
   const found = await link.client.metadata.getTable(keyspace, declared.name)
   // The driver gives null, although its types exclude it.

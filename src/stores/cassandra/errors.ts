@@ -6,6 +6,7 @@ import { tlsError, tlsMissing } from '../common/tls.ts'
 import type { CassandraSettings } from './config.ts'
 import { cassandraFailure, type Failure } from './failure.ts'
 
+/** What failed: connecting, a read, a write, or a change of the schema. */
 export type Doing = 'connect' | 'read' | 'write' | 'schema'
 
 type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDetails, 'where' | 'cause'>]

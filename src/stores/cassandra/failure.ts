@@ -9,10 +9,10 @@ export type CassandraFailureKind =
   | 'keyspace'
   | 'table'
   | 'datacenter'
-  /** No node could be reached. */
+  /** No node was reachable. */
   | 'no-host'
   | 'unknown-host'
-  /** A connection broke, or its answer did not come. */
+  /** A connection broke, or no reply arrived. */
   | 'network'
   | 'no-answer'
   /** Fewer replicas are up than the level requires. */
@@ -82,7 +82,7 @@ const TELLING: readonly CassandraFailureKind[] = [
   'denied',
   'keyspace',
   'overloaded',
-  // The driver tries another node, and then reports only that none is left.
+  // After these failures the driver tries another node, and then reports only that none is left.
   'unavailable',
   'write-timeout',
   'read-timeout',

@@ -6,7 +6,7 @@ import type { CassandraLink } from './connect.ts'
 import { isBefore } from './copy/cql-type.ts'
 import { plainMap } from './copy/names.ts'
 
-/** At ONE: a node's facts about itself are read from that node alone. */
+/** Level ONE: the facts of a node about itself are read from that node alone. */
 const HERE = { consistency: types.consistencies.one } as const
 
 /** A short query, to measure the round trip. */
@@ -43,8 +43,8 @@ export type Replication = {
 }
 
 /**
- * Null if there is no such keyspace. Read from the server: from 3.0 on it returns a map, which the driver's metadata
- * cannot parse when maps are read as `Map`.
+ * Replication of a keyspace; null if it does not exist. It is read from the server, because the driver's metadata
+ * cannot parse the map that servers return from 3.0 on, when maps are read as `Map`.
  */
 export async function replicationOf({ client, release }: CassandraLink, keyspace: string): Promise<Replication | null> {
   const isOld = isBefore(release, 3, 0)
@@ -76,7 +76,7 @@ export type CassandraRights =
   | { readonly kind: 'everything'; readonly why: 'no rights' | 'no login' | 'superuser' }
   | { readonly kind: 'some'; readonly rights: readonly string[]; readonly on: string }
 
-/** Rights of this login on the keyspace of the URL, or on all keyspaces. Without rights on single tables. */
+/** Rights of this login on the keyspace of the URL, or on all keyspaces. Rights on single tables are not included. */
 export async function cassandraRights({ client, settings }: CassandraLink): Promise<CassandraRights> {
   const { keyspace, user } = settings
   const on = keyspace === null ? 'ALL KEYSPACES' : `KEYSPACE ${quotedName(keyspace)}`
@@ -95,7 +95,7 @@ export async function cassandraRights({ client, settings }: CassandraLink): Prom
   return { kind: 'some', rights, on }
 }
 
-/** A superuser's rights are in no list. Releases before 2.2 have users, later ones roles. */
+/** True for a superuser, whose rights are not listed. Releases before 2.2 have users, later ones roles. */
 async function isSuperuser(client: CassandraLink['client'], user: string, quoted: string): Promise<boolean> {
   try {
     const roles = await client.execute(`LIST ROLES OF ${quoted}`, [], HERE)
@@ -106,7 +106,10 @@ async function isSuperuser(client: CassandraLink['client'], user: string, quoted
   }
 }
 
-/** Largest clock difference of a node to this machine, ms, positive: ahead; 0 if within the query's duration. */
+/**
+ * Largest clock difference between a node and this machine, ms; positive if the node is ahead. 0 if it is within the
+ * duration of the query.
+ */
 export async function clockSkew(
   { client }: CassandraLink,
   clock: Pick<Clock, 'now'>,

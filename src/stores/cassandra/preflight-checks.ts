@@ -76,7 +76,9 @@ export function nodesVerdict(link: CassandraLink): Verdict {
   })
 }
 
-/** Nodes with different schemas refuse or misread what the others accept. */
+/**
+ * Checks that all nodes have the same schema: a node with another schema refuses or misreads what the others accept.
+ */
 export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
   const { versions, nodes } = await schemaVersions(link)
   if (versions <= 1) return ok('the same on all nodes')
@@ -86,7 +88,7 @@ export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
   })
 }
 
-/** Number of copies of each row, and how many of them have to answer. */
+/** Checks the replication: number of copies of each row, and how many of them have to answer. */
 export async function keyspaceVerdict(link: CassandraLink): Promise<Verdict> {
   const { settings, datacenter } = link
   const { keyspace } = settings
@@ -138,7 +140,8 @@ export async function rightsVerdict(link: CassandraLink): Promise<Verdict> {
 }
 
 /**
- * Checks the clocks: of two writes of a row the later time wins, and times come from the nodes and from this machine.
+ * Checks the clocks of the nodes and of this machine: both set write times, and of two writes of a row the later time
+ * wins.
  */
 export async function clocksVerdict(link: CassandraLink, clock: Pick<Clock, 'now'>): Promise<Verdict> {
   const { ms, address } = await clockSkew(link, clock)

@@ -8,7 +8,9 @@ import { askingCassandra, type Doing } from './errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
 const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_time, run_info, status'
-/** Rows that are written at the same time. Not as a batch, which with many partitions puts the load on one server. */
+/**
+ * Rows that are written at the same time, without a batch: a batch of many partitions would put the load on one server.
+ */
 const AT_ONCE = 32
 
 const TABLES: readonly DeclaredTable[] = [

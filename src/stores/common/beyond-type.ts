@@ -28,7 +28,7 @@ const TIME = /^(\d+)-(\d\d-\d\d(?:[ T][\d:.]+)?)(?:[+-][\d:]+)?( \(?BC\)?)?/
 const ERA = / \(BC\)/
 
 function compareNumbers(a: string, b: string): number {
-  // Without its colons, a time of day is a number that sorts alike.
+  // A time of day without its colons is a number with the same order.
   const [x, y] = [NUMBER.exec(a.replaceAll(':', '')), NUMBER.exec(b.replaceAll(':', ''))]
   if (x === null || y === null) return 0
   const signs = sign(x) - sign(y)
@@ -47,7 +47,7 @@ function fraction([, , , digits = '']: RegExpExecArray): string {
 }
 
 function compareTimes(a: string, b: string): number {
-  // DuckDB writes the era after the date.
+  // DuckDB writes the era directly after the date, before the time.
   const [x, y] = [a, b].map((text) => TIME.exec(ERA.test(text) ? `${text.replace(ERA, '')} BC` : text)) as [
     RegExpExecArray | null,
     RegExpExecArray | null,

@@ -34,7 +34,7 @@ export function refuseReordered(
 }
 
 /**
- * For changes of a stream: checks the target's table before the transaction that writes them commits.
+ * Checks the target's table before a transaction that writes changes of a stream commits.
  * @throws SluiceError TABLE_REFUSED
  */
 export function refuseReorderedTarget(planned: Planned, now: readonly string[], label: string): void {

@@ -1,4 +1,4 @@
-/** Parses definitions that databases print, where no other form exists: names, elements in brackets, quoted parts. */
+/** Parses definitions that databases offer only as printed text: names, elements in brackets, quoted parts. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import { regexText } from '../../shared/name-pattern.ts'
 
@@ -39,7 +39,7 @@ export function bracketElements(sql: string, quoting: Quoting = 'standard'): rea
   return elements
 }
 
-/** The name at the start of a text, quoted or not, and the rest; null if there is none. */
+/** The name at the start of a text, quoted or not, and the text after it; null if the text begins with no name. */
 export function nameAt(
   text: string,
   quoting: Quoting = 'standard',

@@ -48,8 +48,8 @@ const USUAL: Readonly<Record<string, string>> = {
 }
 
 /**
- * Address of a database, so that two URLs of one database compare equal: URL without user, password and options, with
- * its port; a text that is not a URL is returned unchanged. All names of the local host are equal.
+ * Address of a database: its URL with the port, but without user, password and options. Two URLs of one database have
+ * equal addresses, and all names of the local host are equal. A text that is not a URL is returned unchanged.
  */
 export function addressOf(label: string): string {
   if (!URL.canParse(label)) return label

@@ -18,8 +18,8 @@ export type KeyDialect = {
   /** SQL expression of a key column as text, in the form that `value` takes. */
   text(column: Column): string
   /**
-   * For a text that no column of this system can hold: the largest storable text that sorts before it; null for every
-   * other text. No row has such a key, and a range that ends there ends at the smaller text.
+   * If no column of this system can store the text: the largest storable text that sorts before it; otherwise null. No
+   * row has such a key, so a range that ends there can end at the smaller text.
    */
   below?(text: string): string | null
   /**
@@ -182,7 +182,7 @@ export async function* cutByKey(
 
 /**
  * Ranges from bound to bound.
- * @param next the key after the wanted number of rows in a range; null if the range holds fewer
+ * @param next the last key of the next range; null if `rest` has fewer rows than one range should have
  * @throws SluiceError UNSUPPORTED_KEY as `Ascent`
  */
 export async function* cutByBounds(
@@ -200,7 +200,7 @@ export async function* cutByBounds(
       return
     }
     yield { by: 'key', after, through }
-    // Checked after the yield: a caller may stop before, and take the rest as one range.
+    // Checked after the yield: a caller may stop before, and copy all remaining rows as one range.
     ascent.add(through)
     after = through
   }
@@ -268,7 +268,7 @@ export function wholeSteps(low: bigint, high: bigint, step: bigint): bigint {
   return (high - low) / step + 1n
 }
 
-/** Whole numbers from `low` to `high` in steps; the outer bounds stay unchanged. */
+/** Ranges of `step` whole numbers from `low` to `high`; the first and the last range keep the bounds of `within`. */
 export function* byArithmetic(within: KeyRange, low: bigint, high: bigint, step: bigint): Generator<Range> {
   let after = within.after
   for (let last = low + step - 1n; last < high; last += step) {

@@ -17,8 +17,8 @@ export async function makeLate(database: LedgerDatabase, name: string, body: str
 }
 
 /**
- * Writes the version of a ledger into its table, unless a version at least as high is there: another program may have
- * written it.
+ * Writes the version of a ledger into its table, unless the table already has this version or a higher one: another
+ * program may have written it.
  */
 export async function noteVersion(database: LedgerDatabase, table: string, version: number): Promise<void> {
   const noted = async (): Promise<number> =>

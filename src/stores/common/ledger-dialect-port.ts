@@ -17,7 +17,7 @@ export type LedgerDialect = {
   }
   /** Suffix of a query for the next row to take, so that workers do not wait for each other. */
   readonly skipLocked: string
-  /** Suffix of a query for a row that must not change in this transaction; empty with one writing program at a time. */
+  /** Suffix of a query for a row that must not change in this transaction; empty if only one program can write. */
   readonly shareLocked: string
   /** Suffix of an INSERT whose key may exist already: then nothing is written. */
   readonly unlessThere: string
@@ -56,8 +56,8 @@ export type LedgerDialect = {
    */
   readonly updates: 'subquery' | 'join'
   /**
-   * Many rows from few parameters, if the database reads them much faster than the same number of VALUES rows; else
-   * null.
+   * SQL that makes many rows of few parameters. Null for databases that do not read it much faster than the same number
+   * of VALUES rows.
    * @param rows values of the columns, as texts
    */
   readonly bulk: ((columns: readonly BulkColumn[], rows: readonly BulkRow[]) => BulkRows) | null

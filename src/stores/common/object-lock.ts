@@ -7,7 +7,7 @@ import { systemClock } from '../../shared/clock.ts'
 import { objectFailed } from './object-names.ts'
 
 const POLL_MS = 200
-/** A lock that an idle session has held for this long is not waited for, ms. */
+/** How long an idle session may hold the lock, ms: then the wait for it ends with an error. */
 const IDLE_MS = 30_000
 
 export type ObjectLock = {

@@ -23,7 +23,7 @@ export type OwnTable = {
   readonly only?: readonly string[]
   /** Columns that the table has in every version: they distinguish it from a user's table of that name. */
   readonly marks: readonly string[]
-  /** The table has one column, which a user's table may have among others. */
+  /** The table has exactly one column; a user's table may have a column of that name among others. */
   readonly oneColumn?: true
   /** There are several such tables: the number after the name identifies the table or the stream. */
   readonly numbered?: true
@@ -157,7 +157,7 @@ export function ownTable(name: string): OwnTable | null {
   return family?.numbered === true ? family : null
 }
 
-/** Whether it is a ledger table, which records facts about user data: no copy by pattern takes it. */
+/** Whether it is a ledger table, which records facts about user data: a copy by pattern leaves it out. */
 export function isOfLedgers({ owner }: OwnTable): boolean {
   return owner !== 'catalog' && owner !== 'track'
 }

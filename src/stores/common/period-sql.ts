@@ -21,7 +21,7 @@ export function countsByIndex(
   return `SELECT ${conditions.map((one) => `(SELECT ${text('count(*)')} FROM ${from} WHERE ${one})`).join(', ')}`
 }
 
-/** Query for index in `conditions` and count, for conditions with at least one row: the table is read once. */
+/** Query for pairs of index in `conditions` and count; conditions without rows are left out. Reads the table once. */
 export function countsByScan(
   from: string,
   conditions: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Objects with names of sluice's own tables that are not plain tables, in systems without table owners: a view shows
- * rows that were never written, and a trigger changes what sluice writes. PostgreSQL has owners, and its own check.
+ * Objects that have names of sluice's own tables, but are not plain tables: a view can show rows that were never
+ * written, and a trigger can change what sluice writes. For systems without table owners; PostgreSQL has another check.
  */
 import { SluiceError } from '../../shared/errors.ts'
 

@@ -42,7 +42,7 @@ export class Pool<S extends Pooled> {
     return [...this.#used, ...this.#idle].filter(({ alive }) => alive)
   }
 
-  /** Takes over an open, unused connection. */
+  /** Adds an open, unused connection to the pool. */
   adopt(session: S): void {
     this.#idle.push(session)
   }

@@ -6,6 +6,7 @@ import type { TlsPlan } from './tls.ts'
 /** How long one check may take, ms. */
 export const CHECK_MS = 5_000
 
+/** @property late true if the check reached its time limit */
 export type PreflightOutcome = { readonly verdict: Verdict | null; readonly late: boolean }
 
 /** Runs checks one after the other; each has a time limit, and always ends in a finding. */
@@ -33,6 +34,7 @@ export type ServerOptions = {
 
 export type ServerCheck = {
   readonly name: string
+  /** @returns null if there is nothing to report */
   look(database: SqlDatabase, options: ServerOptions): Promise<Verdict | null>
 }
 

@@ -21,7 +21,7 @@ export class QueryWatch implements Disposable {
 
   /**
    * Call it for each error of the query: the error may only show that the query was stopped.
-   * @param outOfTime the database reports a timeout, which its clock may reach before this program's clock
+   * @param outOfTime true if the database reports a timeout: its clock may reach the deadline before this program's
    * @throws SluiceError the signal's reason, DEADLINE
    */
   throwIfOver(label: string, outOfTime = false): void {

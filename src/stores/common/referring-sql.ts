@@ -40,10 +40,10 @@ export function orphansSql(
 }
 
 /**
- * A condition for rows that refer to a missing row, with unqualified names of their columns. Columns of the parent get
- * other names, because the condition has no name for the table of the rows.
+ * A condition for rows that refer to a missing row, with unqualified names of their columns. Columns of the parent are
+ * renamed, because within the subquery an unqualified name would mean the column of the parent.
  * @param parent the table that the key refers to, as in FROM
- * @param isFull a row with some NULLs, but not all, violates the key, too
+ * @param isFull true for MATCH FULL: a row with some NULLs, but not all, violates the key, too
  */
 export function danglingSql(
   { columns, to, equal = [] }: Pick<Referrer, 'columns' | 'to' | 'equal'>,

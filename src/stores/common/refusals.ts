@@ -46,7 +46,7 @@ export class MemberRefused extends SluiceError {
   }
 }
 
-/** A range of a source that is no range of the target. @param system its display name */
+/** Error for `replace-range` if the source's range is no range of the target. @param system its display name */
 export function rangeKept(system: string, table: string): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in ${system}`, {
     reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
@@ -83,7 +83,7 @@ export function ofValue(
 }
 
 /**
- * A refusal as retryable if a changed table can be its cause (other column types, or a new unique index): the next
+ * Makes a refusal retryable if a changed table can be its cause (other column types, or a new unique index): the next
  * attempt reads the table again. Other errors are returned unchanged.
  */
 export function retryableIfChanged(error: unknown): unknown {

@@ -41,7 +41,7 @@ export async function retrying<T>(body: (attempt: number) => Promise<T>, options
   }
 }
 
-/** Milliseconds to wait after the given number of attempts: random, from 0 to the doubled limit ("full jitter"). */
+/** Random pause after this number of attempts, ms: from 0 to a limit that doubles with each attempt ("full jitter"). */
 export function pauseBefore(attempts: number, random: () => number = Math.random): number {
   return random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 30))
 }

@@ -30,7 +30,7 @@ export function conditionSql(columns: readonly Column[], test: RowTest, words: C
   return isKnown ? sql : null
 }
 
-/** Comparison by the system's own rule, for which it may use an index, and by every byte. */
+/** Joins two conditions: a comparison by the system's own rule, which may use an index, and one byte by byte. */
 export function sameBytes(op: '=' | '<>', byRule: string, byBytes: string): string {
   return op === '=' ? `${byRule} AND ${byBytes}` : `NOT (${byRule} AND ${byBytes})`
 }

@@ -25,7 +25,7 @@ export function tlsVerdict(
 
 /** @param free connections that this login may still open */
 export function connectionsVerdict(free: number, most: number, { poolSize }: ServerOptions): Verdict {
-  // For statements, for writes, and one or two connections that hold a lock or read pages.
+  // A pool for statements, a pool for writes, and up to two connections that hold a lock or read pages.
   const needed = 2 * poolSize + 2
   const found = `${free} of ${most} free; an import uses up to ${needed}`
   if (free >= needed) return ok(found)

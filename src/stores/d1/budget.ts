@@ -1,7 +1,7 @@
 /**
- * Limits the rate of requests. Cloudflare counts them per user over five minutes, and blocks every call for five more
- * above the limit. So all users of one token in this program share one budget. The budget counts its own requests, and
- * follows the numbers of the API if they are given.
+ * Limits the rate of requests. Cloudflare counts them per user over five minutes; above the limit, it blocks every call
+ * for five more minutes. So all users of one token in this program share one budget. The budget counts its own
+ * requests, and follows the numbers that the API reports, if it does.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleepFor } from 'node:timers/promises'
@@ -12,7 +12,7 @@ export type BudgetRate = { readonly most: number; readonly seconds: number }
 
 /** The documented limit of the API. */
 export const API_RATE: BudgetRate = { most: 1200, seconds: 300 }
-/** Share of the limit for this program; the rest is for other users of the token: the dashboard, a deployment. */
+/** Share of the limit for this program. Other users of the token, such as the dashboard, get the remaining share. */
 const SHARE = 5 / 6
 /** Waits of at least this length are reported, ms. */
 const REPORT_MS = 5_000
@@ -24,7 +24,7 @@ export type BudgetOptions = {
 
 export type BudgetTurn = {
   readonly signal: AbortSignal
-  /** Goes before requests that can wait: a lease must not run out behind a queue of rows. */
+  /** True: the request is sent before requests that can wait, so that a lease does not expire behind queued rows. */
   readonly urgent: boolean
   /** Called if the request has to wait for a while. */
   onWait?(ms: number): void
@@ -59,7 +59,7 @@ export class RequestBudget {
     return Math.min(this.#ownLeft(), this.#left?.count ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Resolves when a request may go out. @throws the signal's reason */
+  /** Resolves when a request may be sent. @throws the signal's reason */
   async take(turn: BudgetTurn): Promise<void> {
     throwIfAborted(turn.signal)
     await new Promise<void>((resolve, reject) => {
@@ -130,7 +130,7 @@ export class RequestBudget {
   }
 
   /**
-   * Milliseconds until the next request. Once half of the budget is used, the rest is spread over the remaining time.
+   * Milliseconds until the next request. Once half of the budget is used, the remaining requests are spread over time.
    */
   #delay(now: number): number {
     this.#forget(now)

@@ -7,7 +7,7 @@ import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'
 import { call, type Answered, type D1Call } from './transport.ts'
 
-/** Bytes come as a list of numbers. */
+/** A value in an answer of the API, which sends bytes as a list of numbers. */
 export type D1Value = null | string | number | readonly number[]
 export type D1Row = readonly D1Value[]
 
@@ -58,7 +58,7 @@ export type D1Usage = {
 
 export type SendOptions = {
   readonly signal: AbortSignal
-  /** Goes before requests that can wait. */
+  /** True: the request is sent before requests that can wait. */
   readonly urgent?: boolean
 }
 
@@ -122,7 +122,7 @@ export class D1Client {
     }
   }
 
-  /** Statements that may run twice: retried after any failure that may pass. @throws D1Failure; the signal's reason */
+  /** Statements that may run twice: retried after any temporary failure. @throws D1Failure; the signal's reason */
   read(statements: readonly D1Statement[], options: SendOptions): Promise<readonly D1Result[]> {
     return this.#repeated(options, async () => (await this.#raw(statements, options)).results)
   }

@@ -21,7 +21,7 @@ export type D1FailureKind =
 export type FailureFacts = {
   readonly kind: D1FailureKind
   readonly message: string
-  /** False if the request may have been executed all the same. */
+  /** False if the request may have been executed in spite of the failure. */
   readonly settled: boolean
   readonly status?: number
   readonly code?: number
@@ -32,7 +32,7 @@ export type FailureFacts = {
 export class D1Failure extends Error {
   override readonly name = 'D1Failure'
   readonly kind: D1FailureKind
-  /** Certainly nothing of the request took effect. */
+  /** True if nothing of the request took effect. */
   readonly settled: boolean
   readonly status: number | null
   readonly code: number | null

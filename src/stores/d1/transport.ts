@@ -15,7 +15,7 @@ export type D1Call = {
   readonly answerMs: number
   /** A longer answer is aborted. */
   readonly mostBytes?: number
-  /** Called as soon as there are headers. */
+  /** Called when the headers of the answer have arrived. */
   heard(headers: Headers): void
 }
 

@@ -13,12 +13,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** For errors about data: later lines of a message may contain the row, which sluice must not print. */
+/** First line of an error about data: later lines may contain the row, which sluice must not print. */
 export function firstLine(error: unknown): string {
   return messageOf(error).split('\n', 1)[0] ?? ''
 }
 
-/** As one line, without the copy of the statement and its caret. */
+/** The message as one line, without the copy of the statement and its caret. */
 export function duckdbErrorLine(error: unknown): string {
   return (messageOf(error).split(/\n+LINE \d+:/)[0] ?? '').replaceAll(/\s*\n\s*/g, ' ').trim()
 }

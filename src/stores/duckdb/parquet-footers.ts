@@ -51,7 +51,7 @@ class DuckDbFooters implements ParquetFooters {
     return this.#connected(options.signal, (connection, names) => scanRows(connection, names, file, footer, options))
   }
 
-  /** One damaged file fails the query for all: then each is read separately. */
+  /** Reads all footers in one query. One damaged file fails that query: then each file is read separately. */
   async #together(files: readonly string[], signal: AbortSignal): Promise<readonly (Footer | FileFault)[]> {
     if (files.length === 0) return []
     try {
@@ -283,7 +283,7 @@ function chunkFault(
   return null
 }
 
-/** Where the last column ends. @throws Error if columns overlap */
+/** Offset of the end of the last column. @throws Error if columns overlap */
 function reachOf(places: readonly { readonly start: number; readonly end: number }[]): number {
   let reach = MAGIC_BYTES
   for (const { start, end } of places.toSorted((a, b) => a.start - b.start || a.end - b.end)) {

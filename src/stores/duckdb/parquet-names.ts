@@ -7,7 +7,7 @@ export class ParquetNames implements AsyncDisposable {
   #folder: Promise<string> | null = null
   #links = 0
 
-  /** Valid until this is disposed. */
+  /** @returns the name, or that of a link to the file, which is valid until this object is disposed */
   async plain(file: string): Promise<string> {
     if (!/[*?[\]{}\\\u0000-\u001f]/.test(file) && extname(file) === '.parquet') return file
     this.#folder ??= mkdtemp(join(tmpdir(), 'sluice-fsck-'))

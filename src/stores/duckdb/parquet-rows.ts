@@ -130,7 +130,7 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
 }
 
 /**
- * Follows the lines of a COPY: counts them, and holds the last one back until it is known to be the last. Returns only
+ * Follows the lines of a COPY: counts them, and keeps the last one that came until another line follows. Returns only
  * whole lines, in pieces of some 100 KB.
  */
 class LineTail {
@@ -150,7 +150,7 @@ class LineTail {
     return cut === 0 ? null : this.#counted(all.subarray(0, cut))
   }
 
-  /** The rest without the mark; null if the mark is missing. */
+  /** The remaining lines without the mark; null if the mark is missing. */
   end(): Buffer | null {
     const all = this.#joined()
     if (all.at(-1) !== LF || all.at(-2) !== LAST_MARK.charCodeAt(0)) return null

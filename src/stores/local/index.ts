@@ -25,7 +25,7 @@ const SMALL_BYTES = 1 << 16
 let slab: Buffer | null = null
 let slabUsed = 0
 
-/** The file does not exist, or cannot: its name holds NUL or is too long. */
+/** The file does not exist, or cannot exist, because its name contains NUL or is too long. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
 
 /** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */
@@ -62,7 +62,7 @@ function statOrNull(file: string): Stats | null {
 }
 
 /**
- * Real path of a folder that may be missing: the existing part is resolved, the rest kept.
+ * Real path of a folder that may be missing: links are resolved in the part that exists; the missing part is kept.
  * @throws as `localSourceError`
  */
 export function realFolder(path: string): string {

@@ -44,7 +44,7 @@ class LocalLogWriter implements LogWriter {
         this.#onStep('placed', path)
       } catch (error) {
         if (fileErrorCode(error) !== 'EEXIST') throw error
-        // The same bytes: an earlier attempt, which may have ended before the folder was synced.
+        // An earlier attempt wrote the same bytes, and may have ended before the folder was synced.
         if (!(await fileHolds(file, bytes))) return 'exists'
       } finally {
         await rm(temporaryFile, { force: true })

@@ -68,6 +68,7 @@ export function mysqlFailure(thrown: unknown): Failure | null {
   return { code, errno: mysqlErrorNumber(thrown), message }
 }
 
+/** True if the server gave up the transaction, which may succeed if it is run again. */
 export function isLockLost({ errno }: Failure): boolean {
   return errno !== null && LOCK_LOST.has(errno)
 }

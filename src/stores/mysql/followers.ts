@@ -17,12 +17,12 @@ const NO_PROCESS = 1227
 const FOLLOWS = 1 + 2
 /** The first MariaDB version whose EXPLAIN DELETE was measured to open the tables that a DELETE would change. */
 const OPENS_FOLLOWERS = [10, 11] as const
-/** The first statement may open the tables of statistics, too. */
+/** Attempts: the first statement may open the tables of statistics, too. */
 const TRIES = 3
 
 export type Deletion = {
   readonly table: TableName
-  /** Which other tables are refused. */
+  /** Refused tables: `all` tables whose rows would change, or `hidden` ones, which information_schema does not show. */
   readonly refused: 'all' | 'hidden'
   /** What the user can do about the named foreign keys. */
   readonly remedy: string

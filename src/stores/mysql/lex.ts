@@ -4,6 +4,7 @@
 const NO_CODE =
   /'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`|--(?=\s|$)[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
 
+/** @property isCode false for a literal, a quoted name or a comment */
 export type SqlSegment = { readonly isCode: boolean; readonly text: string }
 
 /** All of the text in order; the segments joined are the text. */

@@ -17,7 +17,7 @@ const FEW_ROWS = 4
 const UNLOADABLE = new Set(['json', 'bit', 'geometry', 'point', 'linestring', 'polygon', 'vector'])
 const BINARY = /^(?:tiny|medium|long)?blob$|^(?:var)?binary$/
 
-/** For our sessions, whose sql_mode has ANSI_QUOTES. */
+/** Quotes a name for our sessions, whose sql_mode has ANSI_QUOTES. */
 export const quoted = quotedName
 
 /** Column types by table, as the server names them; read once per table. */

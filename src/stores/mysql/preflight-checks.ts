@@ -108,7 +108,7 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
   })
 }
 
-/** Sessions set the other timeouts themselves. */
+/** Checks the statement timeouts: sessions set all other timeouts themselves. */
 async function timeoutsVerdict(reader: SqlReader): Promise<Verdict> {
   const values = await variables(reader, ['max_statement_time', 'max_execution_time'])
   const set = [...values].filter(([, value]) => Number(value) > 0)

@@ -296,7 +296,7 @@ export class MysqlSession implements Pooled {
     return row.map(parameterOf)
   }
 
-  /** A loop, because two callers may have waited for the same stream. */
+  /** Resolves once no statement streams rows. A loop, because two callers may have waited for the same stream. */
   async #lineFree(): Promise<void> {
     while (this.#stream !== null) await this.#stream.keepRest()
     if (this.#broken !== null) throw this.#named(this.#broken)

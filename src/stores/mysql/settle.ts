@@ -16,6 +16,7 @@ export type MysqlLostCommit<T> = {
    * session can no longer commit.
    */
   readonly answer: ((asker: MysqlSession) => Promise<T>) | undefined
+  /** Error that ended the connection before COMMIT was answered. */
   readonly lost: unknown
   /** Runs the body on another connection. */
   ask<R>(body: (asker: MysqlSession) => Promise<R>): Promise<R>

@@ -35,6 +35,7 @@ export interface MysqlDatabase extends SqlDatabase {
   readonly flavour: 'mysql' | 'mariadb'
   /** Collation in which `a`, `A` and `a ` differ; migrations put it in the place of `${binary}`. */
   readonly binaryCollation: string
+  /** @returns null if another session holds the lock */
   lock(name: string): Promise<SessionLock | null>
 }
 

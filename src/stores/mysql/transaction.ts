@@ -43,7 +43,7 @@ export class Transaction implements SqlTransaction {
     }
   }
 
-  /** Rows changed; an UPDATE also counts rows that had the values already, an upsert as the server counts it. */
+  /** Number of changed rows. An UPDATE also counts rows that had the values already; an upsert as the server counts. */
   async run(sql: string, parameters: SqlRow = []): Promise<number> {
     const { changed } = await this.#try(() => this.#session.execute(translateSql(sql), parameters))
     return changed

@@ -45,7 +45,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     const answer = await client.request(sent, async (given) => given, [416])
     if (answer.status === 416) {
       answer.cancel()
-      // At the first request: the object is shorter than the requested start.
+      // 416 at the first request: the object is shorter than the requested start.
       if (first) return
       throw changed(where)
     }
@@ -78,7 +78,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     let position = from
     try {
       for await (const chunk of answer.body) {
-        // A store without ranges sends everything.
+        // A store that does not support ranges sends the whole object.
         const wanted = chunk.subarray(Math.max(0, at - position), Math.max(0, stop - position))
         position += chunk.length
         if (wanted.length === 0) continue
@@ -92,7 +92,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
       throwIfAborted(signal)
       const failure = connectionError(error, where, failures + 1)
       if (error instanceof SluiceError || !failure.retryable || ++failures >= client.rule.tries) throw failure
-      // Without an identity the next answer might be of another object.
+      // Unless an ETag, or size and time, are known, the next answer might be of another object.
       if (etag === null && !hasIdentity(begun)) throw failure
       await client.pause(failures, null, signal)
     } finally {

@@ -145,14 +145,14 @@ class Copy {
     const whole = [{ start: 0, end: size }]
     const left = missing(this.#wanted(columns, size) ?? whole, this.#have)
     if (left.length === 0) return
-    // Above half of the file, fetch all of it: pieces cost as much.
+    // If more than half of the file is needed, fetch all of it: separate ranges cost as much.
     const rest = total(left) + total(this.#have) > size / 2 ? missing(whole, this.#have) : left
     await this.#fetch(cutRanges(rest, PART), signal)
   }
 
   /**
-   * The first request: a small object as a whole; else the first part, or the end with the footer if columns are
-   * wanted.
+   * Sends the first request. It fetches a small object as a whole. Of a larger one it fetches the end with the footer
+   * if columns are requested, otherwise the first part.
    */
   async #begin(columns: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     const small = this.#knownSize !== null && this.#knownSize <= SMALL
@@ -184,7 +184,7 @@ class Copy {
     const ranges = this.#chunks
       .filter(({ path }) => names.has((path[0] ?? '').toLowerCase()))
       .map(({ start, end }) => ({ start, end: Math.min(size, end + PADDING) }))
-    // After the last column: indexes, filters and the footer.
+    // The bytes after the last column are indexes, filters and the footer.
     const last = Math.max(4, ...this.#chunks.map(({ end }) => end))
     return joined([...ranges, { start: 0, end: 4 }, { start: last, end: size }], GAP)
   }

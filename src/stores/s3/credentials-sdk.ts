@@ -21,9 +21,11 @@ type Found = {
 
 const REQUEST_TIMEOUT_MS = 10_000
 const CONTAINER_TIMEOUT_MS = 2_000
-/** A program of a profile may ask the user, or start a browser. */
+/** Limit for a profile's program, ms: it may ask the user, or start a browser. */
 const PROFILE_TIMEOUT_MS = 60_000
-/** Outside of an instance no service answers, and the user waits this long for the error. */
+/**
+ * Limit for the metadata service, ms: outside of an instance none answers, and the user waits this long for the error.
+ */
 const INSTANCE_TIMEOUT_MS = 1_000
 
 const quiet = (): void => undefined
@@ -59,7 +61,7 @@ async function library(): Promise<typeof import('@aws-sdk/credential-providers')
 }
 
 /**
- * Credentials of a profile that `leadsOn`. Runs its `credential_process`, which the user's config names.
+ * Credentials of a profile for which `leadsOn` is true. Runs its `credential_process`, which the user's config names.
  * @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
  */
 export async function fromProfile({ name, settings, files }: Profile, region: string): Promise<Credentials> {
@@ -116,7 +118,7 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
   return await gotten(provider(), who, 2 * REQUEST_TIMEOUT_MS, () => refused(who, undefined))
 }
 
-/** Credentials from the agent next to a container (ECS, EKS Pod Identity); null if none is set. */
+/** Credentials from the agent next to a container (ECS, EKS Pod Identity); null if no agent is set. */
 export async function fromContainer(env: Env): Promise<Credentials | null> {
   const relative = presentText(env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'])
   const full = presentText(env['AWS_CONTAINER_CREDENTIALS_FULL_URI'])

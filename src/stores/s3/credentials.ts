@@ -58,7 +58,8 @@ export class CredentialSource {
 }
 
 /**
- * Environment, profile, web identity, container, instance; null with AWS_NO_SIGN_REQUEST=true.
+ * Searches environment, profile, web identity, container and instance, in this order; null with
+ * AWS_NO_SIGN_REQUEST=true.
  * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile gives none; SOURCE_DENIED, SOURCE_IO
  */
 export async function findCredentials(env: Env, profile: Profile, region: string): Promise<Credentials | null> {

@@ -34,7 +34,10 @@ export function endpointOf(env: Env, profile: Profile): Endpoint {
   return { custom: url.origin + url.pathname.replace(/\/+$/, ''), region }
 }
 
-/** Path-style for other stores, and for names that AWS's certificates do not cover (dots); else bucket in the host. */
+/**
+ * URL of a request: path-style for other stores than AWS, and for bucket names with dots, which AWS's certificates do
+ * not cover. Otherwise the bucket is in the host name.
+ */
 export function objectUrl(endpoint: Endpoint, region: string, bucket: string, key: string, query: string): string {
   const path = key.split('/').map(encoded).join('/')
   const tail = query === '' ? '' : `?${query}`

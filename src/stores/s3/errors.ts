@@ -79,7 +79,7 @@ export function pointsElsewhere({ status, code }: S3Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
 
-/** Codes for keys that were rotated: they have expired, or were deleted after their successors came. */
+/** Codes for keys that were rotated: they have expired, or were deleted after new keys were created. */
 const KEYS_ENDED: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
@@ -132,7 +132,7 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
     return new SluiceError('SOURCE_DENIED', `S3 refuses access: ${code}`, { where, reason, hint })
   }
   const { region } = refusal
-  // Other refusals of AWS also name the bucket's region.
+  // AWS names the bucket's region also in refusals that are not about the region.
   const isOfRegion = status !== 400 || code === 'AuthorizationHeaderMalformed' || code === 'HTTP 400'
   if (isOfRegion && pointsElsewhere(refusal) && region !== null) {
     return new SluiceError('SOURCE_IO', `the bucket is in the region ${region}, which this endpoint does not serve`, {

@@ -6,7 +6,7 @@ import type { Unseen } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'
 import { listPages, type ListPage, type ListRequest } from './list.ts'
 
-/** Pages of 1,000 names, besides those on which the table was found: about ten seconds. */
+/** Most pages of 1,000 names, in addition to those on which the table was found: about ten seconds. */
 const MOST_PAGES = 100
 
 export type FolderNames = { readonly names: readonly string[]; readonly unseen: Unseen | null }
@@ -34,7 +34,7 @@ export function listFolders(client: S3Client, request: ListRequest, begun: Begun
       const next = await pages.next()
       if (next.done === true) break
       page = next.value
-      // A store without that parameter starts from the beginning: continue page by page.
+      // A store that ignores `startAfter` lists from the beginning: then continue page by page.
       if (behind !== null && !isBehind(page, behind)) skips = false
       listed += namesOn(page)
       if (namesOn(page) > 0) last = lastOn(page)

@@ -1,4 +1,4 @@
-/** Maps a store's errors for writers to errors of the target. */
+/** Maps errors of the S3 client to errors of the target, for writes. */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { spaceExhausted } from '../../shared/guide-errors.ts'
 
@@ -12,7 +12,7 @@ const NEEDED =
   'the credentials need s3:PutObject, s3:GetObject, s3:ListBucket, s3:DeleteObject and s3:AbortMultipartUpload'
 const FULL = /HTTP 507|QuotaExceeded|StorageFull/i
 
-/** @param error of the client, which reports errors of the source */
+/** @param error of the S3 client, which reports all errors as errors of the source */
 export function ofTarget(error: unknown): unknown {
   if (!(error instanceof SluiceError)) return error
   const { where, reason, retryable } = error
@@ -32,6 +32,7 @@ export function ofTarget(error: unknown): unknown {
   })
 }
 
+/** Error for a store that does not honour conditional writes. */
 export function overwrites(where: string, why: string): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', 'two archivers could overwrite each other in this bucket', {
     where,

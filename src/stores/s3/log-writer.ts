@@ -20,7 +20,7 @@ export type S3WriterOptions = {
   readonly sizes?: UploadSizes
 }
 
-/** Prefixes whose store has proved that it honours If-None-Match. */
+/** Prefixes whose store was tested, and honours If-None-Match. */
 const honoured = new WeakMap<S3Client, Set<string>>()
 
 class S3LogWriter implements LogWriter {
@@ -96,7 +96,7 @@ class S3LogWriter implements LogWriter {
   async upload(path: string, file: string, signal: AbortSignal): Promise<void> {
     await this.#guarded(signal, async () => {
       const at = this.#at(path)
-      // Test the store before the upload: the commit that would follow is never given to an unsafe store.
+      // Test the store before the upload: the commit after it is never sent to an unsafe store.
       await this.#proven(signal)
       await uploadFile(at, file, signal, this.#sizes)
     })

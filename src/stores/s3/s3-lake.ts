@@ -86,7 +86,7 @@ class S3Lake implements LakeStore {
     return { is: 'folder', items: this.#foldersOf(prefix, names) }
   }
 
-  /** The rest of a table is listed once, when its folders are requested. */
+  /** State of a folder with a table. Its other folders are listed once, when they are requested. */
   #table(prefix: string, rest: () => Promise<FolderNames>): FolderState {
     let listed: Promise<TableFolders> | null = null
     const list = async (): Promise<TableFolders> => {

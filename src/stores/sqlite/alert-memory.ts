@@ -1,4 +1,4 @@
-/** Standing alerts in a SQLite file. Every call is one atomic statement, and waits for other programs that write. */
+/** Active alerts in a SQLite file. Every call is one atomic statement, and waits for other programs that write. */
 import Database from 'better-sqlite3'
 import { CONFIRM_MS, type AlertMemory } from '../../model/run/alert-memory.ts'
 import { systemClock, type Clock } from '../../shared/clock.ts'
@@ -15,13 +15,13 @@ const CONFIRMED = { unsent_ms: 'INTEGER', is_over: 'INTEGER NOT NULL DEFAULT 0' 
 
 const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
 /**
- * The time while the statement holds the lock. A time taken before the wait for the lock is too early: what another
+ * Time read while the statement has the lock. A time read before the wait for the lock is too early: rows that another
  * program wrote during the wait would then be in the future.
  */
 const NOW = 'sluice_now()'
 /** `BETWEEN`: a clock that was set back must not delay the alert. */
 const UNCONFIRMED = `(unsent_ms NOT BETWEEN ${NOW} - ${CONFIRM_MS} AND ${NOW})`
-/** Returns no row if the alert is open, and its sender has confirmed it or still may. */
+/** Returns no row if the alert is open, and its sender has confirmed it or may still confirm it. */
 const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, ${NOW})
   ON CONFLICT DO UPDATE SET since_ms = CASE WHEN is_over = 1 THEN excluded.since_ms ELSE since_ms END, unsent_ms = ${NOW}, is_over = 0
   WHERE is_over = 1 OR ${UNCONFIRMED} RETURNING since_ms`
@@ -72,7 +72,7 @@ function addConfirmed(database: Database.Database): void {
     try {
       database.exec(`ALTER TABLE standing ADD COLUMN ${name} ${type}`)
     } catch (error) {
-      // Another program may have added it in between.
+      // Another program may have added the column in between.
       if (!has(name)) throw error
     }
   }

@@ -1,4 +1,4 @@
-/** The process that runs one user query; see query.ts. Writes wait for the reader, so it holds at most one page. */
+/** The process that runs one user query; see query.ts. Writes wait for the reader, so at most one page is in memory. */
 import { readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { SqlRow } from '../../model/run/sql-port.ts'

@@ -1,6 +1,6 @@
 /**
- * Runs user queries in a process of their own: SQLite blocks inside the call, so in this process ctrl-c and deadlines
- * would have to wait. The query is sent over stdin; pages come back as lines. The process waits until a page is read.
+ * Runs user queries in a separate process: SQLite blocks inside the call, so in this process ctrl-c and deadlines would
+ * have to wait. The query is sent over stdin; pages come back as lines. The process waits until a page is read.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -25,7 +25,7 @@ export type QueryReply =
   | { readonly refused: 'no rows' | 'several' }
   | { readonly error: { readonly code: string | null; readonly message: string } }
 
-/** Errors of the file; all others are the query's. */
+/** Codes of errors of the file; the query causes all other errors. */
 const OF_THE_FILE = /^SQLITE_(BUSY|LOCKED|CORRUPT|NOTADB|IOERR|CANTOPEN|FULL|PERM|NOMEM)/
 
 const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [

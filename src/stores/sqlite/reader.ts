@@ -6,7 +6,10 @@ import { sqliteCode } from './errors.ts'
 
 export const BUSY_TIMEOUT_MS = 10_000
 
-/** The path again. @throws an error with the driver's code for a missing file, which the driver would create */
+/**
+ * Returns the path if the file exists.
+ * @throws an error with the driver's code for a missing file, which the driver would create
+ */
 export function existing(file: string): string {
   if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
   return file

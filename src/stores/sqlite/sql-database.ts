@@ -76,7 +76,8 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    // An open statement keeps its connection from a transaction, so pages use others; kept ones have a warm cache.
+    // A connection with an open statement cannot begin a transaction, so pages use other connections. These are kept,
+    // because their cache is warm.
     const connection = this.#idle.pop() ?? this.#open()
     try {
       yield* pagesOf(connection, sql, parameters, pageRows, this.label)

@@ -56,7 +56,7 @@ export type Dialog =
       /** Latest warning while source and target are read. */
       readonly reported: string | null
       readonly lines: readonly CopyPlanLine[]
-      /** Dependencies that the copy does not bring along. */
+      /** Dependencies that the copy does not transfer. */
       readonly left: readonly LeftBehind[]
       readonly error: ErrorInfo | null
       readonly top: number
@@ -109,7 +109,9 @@ export type Dialog =
   | { readonly kind: 'abort'; readonly run: number; readonly choice: number }
   /** Confirmation before stopping a run of another program. */
   | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
-  /** Confirmations for the queue: drain a worker, run a schedule, stop a run or queue the rest of an ended one. */
+  /**
+   * Confirmations for the queue: drain a worker, run a schedule, stop a run, queue the remaining tasks of an ended run.
+   */
   | { readonly kind: 'drain'; readonly worker: WorkerRow; readonly choice: number }
   | { readonly kind: 'schedule'; readonly name: string; readonly choice: number }
   | { readonly kind: 'shared'; readonly act: 'stop' | 'resume'; readonly runId: string; readonly choice: number }

@@ -1,6 +1,6 @@
 /**
  * Style of a tone. Uses only the terminal's 16 colours, default foreground and inverse, so the user's palette decides.
- * Every state also has a mark and a word; colour is only in addition.
+ * Every state also has a mark and a word; colour only repeats them.
  */
 import type { Tone } from './line.ts'
 
@@ -11,6 +11,7 @@ export type TextStyle = {
   readonly inverse?: true
 }
 
+/** Style of each tone. */
 export const LOOKS: Readonly<Record<Tone, TextStyle>> = {
   plain: {},
   ok: { color: 'cyan' },
@@ -22,7 +23,7 @@ export const LOOKS: Readonly<Record<Tone, TextStyle>> = {
   chosen: { inverse: true },
 }
 
-/** Each mark, and what stands for it in ASCII. */
+/** Each mark, and its replacement in ASCII. */
 const MARKS = {
   ok: ['✓', 'ok'],
   behind: ['↓', 'v'],

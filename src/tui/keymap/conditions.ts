@@ -41,6 +41,7 @@ export const hasRow: When = (s) => onTables(s) && cursorRow(s) !== null
 export const listRow: When = (s) => inList(s) && hasRow(s)
 /** Whether the row under the cursor can be opened: only Delta tables have details. */
 export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
+/** The row under the cursor has a detail pane, or the detail pane is open. */
 export const panes: When = (s) => canOpen(s) || inDetail(s)
 export const otherPanes: When = (s) => panes(s) || hasNeeds(s)
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
@@ -49,6 +50,7 @@ export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
 /** Whether actions on the table are hinted. Tabs other than the overview hint their own keys instead. */
 export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
+/** Tabs that can show an earlier version of the table. */
 export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
 export const hasCatalog: When = (s) => s.catalog !== null
@@ -106,7 +108,9 @@ export const hasResults: When = (s) => {
   return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
 }
 export const steers: When = (s) => works(s) || rests(s)
+/** A running run that can be paused is on screen. */
 export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
+/** A paused run is on screen, or a queue run on which `p` has an effect. */
 export const rests: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'paused') || sharedPause(s) !== null
 /** The active run, if it can be paused; other operations do not support pausing. */
 const turned = (s: State): RunView | undefined => {

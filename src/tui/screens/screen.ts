@@ -12,7 +12,7 @@ export type ScreenEntry = {
   readonly title: string
   /** The screen whose tab is marked while this one is open, if it has no tab of its own. */
   readonly under?: Screen
-  /** The screen that the next session begins with, if this session is left here. */
+  /** The screen that the next session begins with, if the user leaves this session here. */
   readonly next: Screen
   /** Groups of keys on its help page, in order. */
   readonly keys: readonly KeyGroup[]

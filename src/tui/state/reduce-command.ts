@@ -30,7 +30,7 @@ const MOVES: Partial<Record<KeyCommand, Move>> = {
   'cursor.last': 'last',
 }
 
-/** Commands that open a prompt, and the text that it has at first. */
+/** Commands that open a prompt, and its initial text. */
 const PROMPTS: Partial<Record<KeyCommand, readonly [kind: Prompt['kind'], text: string]>> = {
   'copy.tables': ['copy-to', ''],
   'as-of.edit': ['as-of', ''],

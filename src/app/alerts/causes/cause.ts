@@ -2,19 +2,20 @@
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** State of a cause according to an event. Tables that were not inspected have no verdict. */
+/** Whether a cause exists, according to an event. Tables that were not inspected have no verdict. */
 export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */
   readonly table: string
   /** Tables for sinks if `table` is empty; absent: the tables of the command. */
   readonly named?: string
+  /** False if the cause does not exist, or has ended. */
   readonly holds: boolean
   /** Start of the current table's data, ms since the epoch: an older alert is about another table of the same name. */
   readonly notBefore?: number
   readonly value: string
   readonly limit?: string
-  /** How long the cause has held already, ms; absent if it just began. */
+  /** How long the condition has existed already, ms; absent if it has just begun. */
   readonly stoodMs?: number
 }
 

@@ -4,9 +4,9 @@ import type { ErrorCode } from '../../../shared/errors.ts'
 import { InspectedTables, type CauseWatch, type CauseVerdict } from './cause.ts'
 import { countText } from '../../../shared/figures.ts'
 
-/** Another program imports or locks the table right now. */
+/** Errors while another program imports or locks the table. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
-/** The catalog cannot be reached: not an error of the table that was being updated. */
+/** Errors of an unreachable catalog: they are not errors of the table that was being updated. */
 const AWAY: ReadonlySet<ErrorCode> = new Set(['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'])
 
 export function drift(): CauseWatch {
@@ -65,7 +65,7 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
   ]
 }
 
-/** What a validation without differences compared: by default four older versions, which are chosen at random. */
+/** Text about what a validation without differences has compared; by default four random older versions. */
 function validated({
   versions = '0',
   checkpoints = '0',

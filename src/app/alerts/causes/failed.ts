@@ -13,7 +13,7 @@ const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   ROWS_IN_DEFAULT: ['default-rows'],
 }
 
-/** Errors of a stopped run that the stop does not explain. */
+/** Final errors of a stopped run that the stop itself does not cause: they are failures. */
 const AFTER_STOP: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['OUT_OF_TRIES', 'TABLES_FAILED'])
 
 /** @param holds true if another cause is active */

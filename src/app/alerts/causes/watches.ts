@@ -138,7 +138,7 @@ function fsck(): CauseWatch {
         const { table, finding, path, detail } = event
         return [{ cause: 'fsck', table, holds: true, value: [finding, path, detail].filter(Boolean).join(': ') }]
       }
-      // An interrupted run, and one of a sample, have not inspected everything.
+      // An interrupted run has not inspected all files, and neither has a run over a sample.
       if (event.type !== 'run.finished' || event.status !== 'ok' || isDrawn) return []
       return tables.well.map((table) => ({
         cause: 'fsck' as const,

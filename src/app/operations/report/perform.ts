@@ -86,7 +86,7 @@ async function gathered(
   else if (book.trouble !== null) notInspectedAt.push(`the run history of this machine: ${book.trouble}`)
   else inspected.push({ what: 'book', where: run.host, knows: book.part !== null })
   const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
-  // Only shared runs are found in the queue alone: for other runs, do not read the queue, which may be unavailable.
+  // Read the queue only if no other source has the run: only shared runs need it, and it may be unavailable.
   const queue =
     isKnown || connect === undefined ? null : await ask('queue', connect, async () => await queuePart(connect, id))
   if (connect === undefined) notInspectedAt.push('the queue of workers (--connect URL)')

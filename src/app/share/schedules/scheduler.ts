@@ -79,7 +79,7 @@ export class Scheduler {
     await this.#refuse(schedule, error)
   }
 
-  /** Reports schedules that came with a copy of the queue's database, once per worker. They never become due. */
+  /** Reports schedules that were copied with the queue's database, once per worker. They never become due. */
   async #noteUnconfirmed(): Promise<void> {
     const held = await this.#options.book.unconfirmed()
     const names = new Set(held.map(({ name }) => name))

@@ -10,7 +10,7 @@ export type UnitFile = { readonly file: string; readonly text: string }
 export type Printed = {
   readonly name: string
   readonly rule: ScheduleRule
-  /** Without the program name. */
+  /** Words of the command, without the program name. */
   readonly words: readonly string[]
   /** Working folder. */
   readonly folder: string

@@ -16,7 +16,7 @@ export function isAcceptable({ finding, repair }: ComparedPartition): boolean {
   return finding.finding === 'differs from the source' || OF_FILES.has(finding.finding) || repair?.kind === 'later'
 }
 
-/** Message: how ledger and log are made equal; null for files that are gone. @param dryRun nothing is changed */
+/** Message: how ledger and log are made equal; null for missing files. @param dryRun nothing is changed */
 export function repairText(repair: Repair, dryRun: boolean): string | null {
   const would = (now: string, then: string): string => (dryRun ? `would ${then}` : now)
   const { label, state, files, digest } = repair.partition

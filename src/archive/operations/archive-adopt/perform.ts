@@ -143,7 +143,7 @@ async function takeOver(
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
 
-/** The finding to report: an unidentified table rather than a damaged file, because that table may be the only copy. */
+/** The finding to report. An unidentified table takes precedence over a damaged file: it may be the only copy. */
 function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
   return finding === null || OF_FILES.has(finding.finding) ? (unclear ?? finding) : finding
 }
@@ -179,7 +179,7 @@ class Adoption {
     this.#name = tableText(parts.table.table)
   }
 
-  /** @returns properties for the table from then on; null if not in the ledger @throws SluiceError PROOF_FAILED */
+  /** @returns new properties of the table; null if the ledger lacks the table @throws SluiceError PROOF_FAILED */
   async judge(state: ArchiveLogState): Promise<ArchiveProperties | null> {
     const { record, unclear, accepted, context, opened, run } = this.#parts
     const all: ComparedPartition[] = []
@@ -199,7 +199,7 @@ class Adoption {
     return { ...own, holds: new Map([...this.#back, ...own.holds]) }
   }
 
-  /** Reports how ledger and log are made equal; `withoutFiles` reports it for files that are gone. */
+  /** Reports how ledger and log are made equal; for missing files, `withoutFiles` reports it. */
   #report(repair: Repair): void {
     const message = repairText(repair, this.#parts.dryRun)
     if (message !== null) this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
@@ -236,7 +236,7 @@ class Adoption {
     }
   }
 
-  /** Takes a partition over into the ledger as the log has it. */
+  /** Records a partition in the ledger as the log has it. */
   async note({ label, files, fence, repair }: ComparedPartition): Promise<void> {
     const { context, opened, record, run } = this.#parts
     const reload = async (): Promise<ArchivedPartition> => {

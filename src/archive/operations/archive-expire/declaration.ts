@@ -12,7 +12,7 @@ export type ArchiveExpireOperation = {
   /** Age such as `10y`: the current year and the 10 years before it are kept. */
   readonly olderThan: string
   readonly epoch?: Epoch
-  /** Only these, by label; empty means all that are old enough. */
+  /** Labels of the partitions to expire; empty means all that are old enough. */
   readonly partitions: readonly string[]
   /** Retention of files that the archive no longer names, ms; default: the ledger's. */
   readonly retentionMs?: number

@@ -21,7 +21,7 @@ const HELD = {
   alert: words.alert,
 }
 
-/** None: the result is a number, at the end. */
+/** No events of its own: the result is a number in the final event. */
 const EVENTS = [] as const
 
 export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {

@@ -25,7 +25,7 @@ export type ArchiveOperation = {
   readonly calendar?: CalendarSpec
   /** Age such as `8q`: the current quarter and the 8 quarters before it are kept. */
   readonly olderThan?: string
-  /** Only these, by label; empty means all that are due. */
+  /** Labels of the partitions to process; empty means all that are due. */
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]

@@ -23,7 +23,7 @@ export function reportTable(
   emit({ type: 'log', level, table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
 }
 
-/** Reports tables without a time as skipped: they have no age. @throws SluiceError UNSUPPORTED_TYPE if all are such */
+/** Reports tables without a time as skipped: they have no age. @throws SluiceError UNSUPPORTED_TYPE if none has one */
 export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): void {
   const [first] = plans
   const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))

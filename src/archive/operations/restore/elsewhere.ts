@@ -45,7 +45,7 @@ type RestoreRun = RunOf<typeof restore>
 
 /**
  * True if rows are restored into another table than the archived one.
- * @throws SluiceError BAD_FLAG for flags that do not apply in one of the two cases
+ * @throws SluiceError BAD_FLAG for a flag that does not apply to this kind of restore
  */
 export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
   if (into === undefined && intoUrl === undefined) {
@@ -207,7 +207,7 @@ async function refuseUnpublished(
   const { name } = context
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
-  // For a detached table, the log names files until new ones replace them: `partDigest` compares log and ledger.
+  // Files of a detached table stay in the log until new ones replace them; `partDigest` compares log and ledger.
   if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`

@@ -84,7 +84,7 @@ async function isEmpty(
   return !seen
 }
 
-/** Without a key: the table must have exactly these rows, from an earlier run. */
+/** State of a table with rows but without a key: it must have exactly the archived rows, from an earlier run. */
 async function whole(
   context: ArchiveContext,
   parts: readonly RestoredPart[],

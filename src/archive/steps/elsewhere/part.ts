@@ -18,9 +18,9 @@ export type RestoredPart = {
   readonly test: RowTest | null
   /** Files that may hold rows of the part. */
   readonly files: readonly ArchivedFile[]
-  /** Digest of its rows, over all columns of the files. */
+  /** Digest of the part's rows, over all columns of the files. */
   readonly expect: Digest
-  /** Size of its files, as far as known. */
+  /** Size of these files, bytes, as far as known. */
   readonly bytes: bigint
 }
 

@@ -24,7 +24,7 @@ export type AgainTally = {
 export type AgainWork = {
   /** Numbers of chunks still to be compared. */
   readonly left: NumberSet
-  /** Ids of chunks that were compared and proved; the ledger holds their current state. */
+  /** Ids of chunks that were compared and proved; their current state is in the ledger. */
   readonly proved: NumberSet
   /** Ids of compared chunks that have open rows. */
   readonly open: NumberSet

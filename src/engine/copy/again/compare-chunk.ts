@@ -148,14 +148,14 @@ function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(ref
 }
 
 /**
- * Rows without a key cannot be repaired. If the source has no such rows, all target rows are extra; otherwise the
- * larger of both row counts is open.
+ * Counts for rows without a key, which cannot be repaired. If the range has no row in the source, all its target rows
+ * are extra; otherwise the larger of the two row counts is open.
  */
 function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: bigint; readonly open: bigint } {
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
 }
 
-/** Digests of both sides; without checksums if they differ, because rows were then compared one by one. */
+/** Digests of both sides. If they differ, rows were compared one by one, so the digests get no checksum. */
 export function comparedSums({
   piece: { source, target },
 }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {

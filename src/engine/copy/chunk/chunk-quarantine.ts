@@ -79,7 +79,7 @@ export class ChunkQuarantine {
     ]
   }
 
-  /** Rows that an earlier attempt at this chunk quarantined and this attempt did not meet. */
+  /** Rows that an earlier attempt at this chunk quarantined, without those that this attempt quarantined again. */
   async #before(): Promise<bigint> {
     if (this.#claim.cursor === null) return 0n
     const before = await quarantineLines(this.#context.database, this.#claim.id)

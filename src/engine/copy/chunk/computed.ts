@@ -39,7 +39,7 @@ export class Computed {
   /**
    * Compares rows with the target, including generated columns: all rows of a range, or rows with certain keys.
    * @param view source view of rows that were forwarded as bytes; null if rows went through `add`
-   * @param only keys that the chunk wrote, if the range may hold other rows too; null for the whole range
+   * @param only keys that the chunk wrote, if the range may contain other rows too; null for the whole range
    * @throws SluiceError PROOF_FAILED
    */
   async prove(

@@ -83,7 +83,7 @@ class ChunkWork {
   readonly #uneven = new UnevenElements()
   #bytes = 0
   #cursor: string | null
-  /** The range was empty before this chunk was written, or is emptied first. */
+  /** True if the range was empty before this chunk was written, or is emptied first. */
   #fresh = false
 
   constructor(context: TableContext, view: SourceView, claim: Claim, careful: boolean, progress: ChunkProgress) {
@@ -372,7 +372,7 @@ class ChunkWork {
     }
   }
 
-  /** The request, with generated columns to compare and with keys as the source holds them. */
+  /** The request with additional columns: generated columns to compare, and key columns as the source stores them. */
   #wanted(range: Range): RowRequest {
     const request = this.#request(range)
     return { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }

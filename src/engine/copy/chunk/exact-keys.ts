@@ -1,4 +1,4 @@
-/** Keys that lose precision on their way to the target: rows are identified by the key as the source holds it. */
+/** Keys that lose precision on their way to the target: rows are identified by the key as the source stores it. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -12,7 +12,7 @@ export function hasLossyKey(plan: TablePlan): boolean {
 }
 
 export class ExactKeys {
-  /** Key columns as the source holds them, read after all other columns; empty if the key loses nothing. */
+  /** Key columns as the source stores them, read after all other columns; empty if the key loses nothing. */
   readonly columns: readonly ReadColumn[]
   readonly #positions: readonly number[]
   readonly #keys = new WeakMap<Row, RowKey>()

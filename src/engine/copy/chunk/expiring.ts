@@ -22,10 +22,11 @@ export class Expiring {
   }
 }
 
+/** Rows that do not expire soon: their digest and their keys. */
 export type Steady = { readonly digest: Digest; readonly keys: ReadonlySet<string> }
 
 /**
- * Rows that do not expire soon, as the source holds them now.
+ * Reads `batches` from the source. @returns digest and keys of the rows that do not expire soon
  * @param key positions of the target's key
  * @param isWanted whether a row, given by its key, is part of the proof
  * @param tookMs how long the earlier read of the target took

@@ -1,6 +1,6 @@
 /**
- * Estimates the number of rows from bytes of frames while they are sent. Starts with the table's size on disk, which is
- * poor: it includes headers, dead rows and free space. Finished chunks give a better ratio.
+ * Estimates the number of rows from bytes of frames while they are sent. The first estimate uses the table's size on
+ * disk and is poor, because this size includes headers, dead rows and free space. Finished chunks give a better ratio.
  */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 
@@ -20,7 +20,7 @@ export class FrameRows {
     return bytes / this.#guessed
   }
 
-  /** Records a finished chunk: this many rows were this many bytes. */
+  /** Records the bytes and the rows of a finished chunk. */
   counted(bytes: number, rows: number): void {
     if (rows <= 0) return
     this.#bytes += bytes

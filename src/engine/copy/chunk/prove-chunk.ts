@@ -30,9 +30,9 @@ export type WrittenChunk = {
   readonly writer: ChunkWriter
   readonly claim: Claim
   readonly scheme: TablePlan['proof']
-  /** The range was empty before the chunk was written, or is emptied first. */
+  /** True if the range was empty before the chunk was written, or is emptied first. */
   readonly fresh: boolean
-  /** Keys of the written and skipped rows, where only these are proved; else null. */
+  /** Keys of the rows written and skipped, if only these rows are proved; otherwise null. */
   readonly keys: WrittenKeys | null
   /** Positions of the target's key in a row. */
   readonly targetKey: readonly number[]
@@ -65,7 +65,7 @@ export class ChunkProof {
   }
 
   /**
-   * Compares the rows read with what the target holds now.
+   * Compares the rows read with the rows that are in the target now.
    * @param read digest of the rows read; null if they were only counted
    * @param forwarded rows were passed on as the source printed them
    * @throws SluiceError PROOF_FAILED; errors of the stores
@@ -79,7 +79,7 @@ export class ChunkProof {
     if (keys !== null && columns !== null) return await this.#compareKeys(read, keys, columns)
     // Rows of block ranges cannot be found in the target: they are compared when the whole table is copied.
     if (range.by !== 'key' && range.by !== 'nullKey') return { source: read, stored: null, rows: null }
-    // Neither a range nor keys distinguish the chunk's rows from others.
+    // No range and no keys select exactly the chunk's rows in the target.
     if (scheme === 'count' && keys === null && !fresh && !writer.seesRange)
       return { source: read, stored: null, rows: null }
     const only = keys?.texts ?? null
@@ -120,8 +120,8 @@ export class ChunkProof {
   }
 
   /**
-   * Rows that the target's range must hold, for a proof by count. A range with other rows must hold at least the rows
-   * written or skipped.
+   * Number of rows that the target's range must contain, for a proof by count. A range with other rows must contain at
+   * least the rows written or skipped.
    */
   #counted(stored: bigint): bigint {
     const { fresh, written, skipped } = this.#chunk
@@ -130,7 +130,7 @@ export class ChunkProof {
   }
 
   /**
-   * Rows in the target's range minus rows read. A range that was empty, or was emptied, holds only the rows written;
+   * Rows in the target's range minus rows read. A range that was empty, or was emptied, contains only the rows written;
    * otherwise rows are counted.
    * @param rows rows in the target's range, if counted
    * @param last new upper bound of a range that had none; null if the bound is unchanged
@@ -168,7 +168,7 @@ export class ChunkProof {
 
   /**
    * Compares again without rows that expire soon, if any row may have expired.
-   * @returns null if expiry cannot explain the difference, or the other rows differ too
+   * @returns null if expiry cannot explain the difference, or if rows that do not expire soon differ too
    */
   async #steady(
     scheme: 'canonical' | 'count' | 'echo',

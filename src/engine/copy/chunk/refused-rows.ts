@@ -36,7 +36,8 @@ export function taken(lines: Map<string, number>, line: string): boolean {
 }
 
 /**
- * Error: the range holds rows already. @param begun the table is partly copied, so the mode for existing rows is fixed
+ * Error: the range already contains rows. @param begun the table is partly copied, so the mode for existing rows is
+ * fixed
  */
 export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already holds rows in the range to be written`, {

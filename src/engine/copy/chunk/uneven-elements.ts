@@ -6,7 +6,7 @@ import type { Stamp } from '../../../model/copy/rows.ts'
 import { rowCountText } from './rows-text.ts'
 
 export class UnevenElements {
-  /** By column of the source. */
+  /** Number of rows with uneven elements, per column of the source. */
   readonly #rows = new Map<string, bigint>()
 
   /** Adds the rows of a batch. */

@@ -1,4 +1,4 @@
-/** Keys of rows that a chunk wrote or found in the target, for proofs of a range that may hold other rows too. */
+/** Keys of rows that a chunk wrote or found in the target, for proofs of a range that may contain other rows too. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowHash, RowSum } from '../../../model/copy/row-hash.ts'

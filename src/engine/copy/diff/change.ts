@@ -14,6 +14,7 @@ import type { TableKey } from '../ledger/owner.ts'
 import { ByKey, rowBound, targetRange } from './sides.ts'
 import { isEqualCell, type Timed } from './times.ts'
 
+/** Context of a repair of one table. */
 export type Repairing = {
   readonly to: CopyStore
   readonly database: LedgerDatabase
@@ -27,7 +28,7 @@ export type Repairing = {
 export type RepairHold = {
   /** Updates one row while the process holds the lease. */
   readonly renew: Statement
-  /** Gives a row while the process holds the lease. */
+  /** Returns a row while the process has the lease. */
   readonly guard: Statement
 }
 
@@ -42,17 +43,17 @@ export type Change = {
   readonly stamp: Stamp | undefined
   /** The source row as read; null if the source has none. */
   readonly source: Timed | null
-  /** The target may also hold `after` already. */
+  /** The target may also have the row `after` already. */
   readonly mayBeDone?: true
 }
 
-/** `changed`: the target no longer holds the row as it was read, and nothing was written. */
+/** `changed`: the row in the target has changed since it was read, and nothing was written. */
 export type ChangeResult = 'fixed' | 'changed' | SluiceError
 
 /** Statements for the ledger that record changed rows. */
 export type Notes = {
   readonly statements: readonly Statement[]
-  /** Gives a row once the statements are stored, if they and the rows share a transaction. */
+  /** Returns a row once the statements are stored, if they and the rows share a transaction. */
   readonly landed: Statement
 }
 
@@ -126,7 +127,7 @@ export async function change(
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
   const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
-  // Without one transaction for rows and ledger, record the old rows before changing them.
+  // If rows and ledger are not written in one transaction, record the old rows before changing them.
   if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
     await batchOnce(database, owner, notes)
@@ -167,8 +168,8 @@ export async function change(
 }
 
 /**
- * `isMade`: true if the changes were made. `others`: if false, the changes that cannot be made; if true, the changes
- * for which the target computes other values than the source.
+ * Result of a write. `isMade`: true if the changes were made. If it is false, `others` has the changes that cannot be
+ * made. If it is true, `others` has the changes for which the target computes other values than the source.
  */
 type Outcome = { readonly isMade: boolean; readonly others: ReadonlyMap<Change, ChangeResult> }
 
@@ -210,7 +211,7 @@ async function readBack(
   written: number,
   writer: ChunkWriter,
 ): Promise<Outcome> {
-  // The first call removes the rows to remove, but `stored` does not: so call `digest` before it.
+  // `stored` does not remove the rows that are to be removed, but `digest` does: call `digest` first.
   await writer.digest({ scheme: 'count' })
   const stored = await storedRows(plan, writer)
   const holds = ({ text }: Change, after: Row | null): boolean => {
@@ -242,7 +243,7 @@ async function storedRows(plan: TablePlan, writer: ChunkWriter): Promise<ByKey<R
   return byKey
 }
 
-/** @param given may lack values that the target computes: they are not compared then */
+/** @param given row that may lack values that the target computes; these values are then not compared */
 export function isEqualRow(given: Row, stored: Row): boolean {
   return given.every((cell, at) => isEqualCell(cell, stored[at] ?? null))
 }

@@ -6,7 +6,7 @@ import type { Expected } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'
 
 export class ComparedPart {
-  /** Null for the table as a whole. */
+  /** The chunk; null for the table as a whole. */
   readonly chunk: Expected
   /** Expected surplus of the target; null if it was never recorded. */
   readonly surplus: bigint | null
@@ -14,7 +14,7 @@ export class ComparedPart {
   isWhole = false
   /** True if rows differ, but their number is unknown. */
   isUnclear = false
-  /** Differences not settled yet. */
+  /** Number of differences that are not settled yet. */
   open = 0
   #missing = 0n
   #extra = 0n

@@ -42,7 +42,10 @@ export class CopiedTable {
     this.#ledger = ledger
   }
 
-  /** Live chunks in the order of their ids, including unfinished ones. @param behind only ids above this one */
+  /**
+   * Live chunks in the order of their ids, including unfinished ones. @param behind id: returns only chunks with larger
+   * ids
+   */
   chunks(behind = 0): AsyncIterable<StoredChunk> {
     return this.#chunks.each(`id > ${behind}`, this.#ledger.page)
   }

@@ -7,6 +7,7 @@ import { chunkTokens, type RingPlan } from '../plan/ring-plan.ts'
 import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
 
+/** A piece of a compared range. `part`: the copied chunk, or the whole table, to which it belongs; null for none. */
 export type TokenPiece = { readonly range: TokenRange; readonly part: ComparedPart | null }
 
 type Closed = { readonly tokens: TokenRange; readonly id: number }

@@ -10,7 +10,7 @@ import { rowBound } from './sides.ts'
 export type RowDifference = {
   readonly key: RowKey
   readonly kind: 'missing' | 'extra' | 'different'
-  /** By the source's column names. */
+  /** Differing columns, under the source's column names. */
   readonly columns: readonly {
     readonly column: string
     readonly source: string | null
@@ -32,7 +32,9 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
   })
 }
 
-/** Difference for a source row whose key equals the key of another source row in the target, which holds only one. */
+/**
+ * Difference for a source row whose key equals the key of another source row in the target, which has only one of them.
+ */
 export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {
     reason: 'the target treats both keys as equal, so it has only one of the two rows',

@@ -16,6 +16,7 @@ const KEYS_AT_ONCE = 200
 /** Limit of rows, per read, that were found on neither side and are verified. */
 const MOST_MADE_SURE = 100
 
+/** Context in which differing rows are read again. */
 export type Again = {
   readonly from: Pick<CopyStore, 'source'>
   readonly to: Pick<CopyStore, 'source'>
@@ -49,7 +50,8 @@ const PRESENT: Readonly<Record<RowDifference['kind'], Present>> = {
 }
 
 /**
- * Each suspect ends in one group: still different; no longer different, or on neither side; unreadable at the source.
+ * Divides the suspects into three groups: still different; no longer different, or on neither side; unreadable at the
+ * source.
  * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
  * very many rows differ
  */
@@ -87,7 +89,7 @@ export async function lookAgain(
     }
     const moved = again.length < left.length
     left = again
-    // Nothing changed since the last read, so the rest really differs.
+    // Nothing changed since the last read, so the remaining rows really differ.
     if (!moved) break
   }
   return { differ: [...left, ...known], ...sum }
@@ -111,7 +113,9 @@ async function look(
   }
 }
 
-/** For rows found on neither side by key: checks whether the side that had the row has such a key at all. */
+/**
+ * Verifies rows that a query by key finds on neither side: checks whether the side that had the row still has the key.
+ */
 async function madeSure(
   sides: DiffSides,
   suspects: readonly RowDifference[],
@@ -152,7 +156,7 @@ async function isPresent(sides: DiffSides, side: 'source' | 'target', key: RowKe
   return last !== null && range.by === 'key' && JSON.stringify(last) === JSON.stringify(range.through)
 }
 
-/** Result for a row that cannot be read: it differs; null if the source has the row but cannot read it. */
+/** Result for a row that cannot be read: a difference; null if the row is in the source, but unreadable there. */
 async function inspectAlone(sides: DiffSides, suspect: RowDifference, error: SluiceError): Promise<Look> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: [suspect.key] } as const

@@ -1,6 +1,5 @@
 /**
- * Source keys already compared. If several source rows get the same key in the target, the target holds only one of
- * them.
+ * Source keys already compared. If several source rows get the same key in the target, the target has only one of them.
  */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'

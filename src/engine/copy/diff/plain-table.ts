@@ -1,4 +1,7 @@
-/** Compares a table without a token ring: ranges with equal checksums are done; differences are settled at the end. */
+/**
+ * Compares a table without a token ring: ranges with equal checksums need no search, and differences in other ranges
+ * are settled at the end.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../model/copy/source-port.ts'

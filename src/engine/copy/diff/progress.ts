@@ -63,6 +63,7 @@ export class DiffProgress {
     this.report(EXTRA)
   }
 
+  /** Counts a difference. */
   found(): void {
     this.#differences++
   }

@@ -155,9 +155,10 @@ function changeOf(
 }
 
 /**
- * Reads repaired rows again, where the transaction of the repair could not. In some targets a recent removal hides a
- * write with an older time, and a trigger may change or ignore a write, so only a read shows whether a row is repaired.
- * @returns rows that the target holds instead, by change; null if the target has no such row
+ * Reads repaired rows again, in targets where the transaction of the repair cannot read them. In some targets a recent
+ * removal hides a write with an older write time, and a trigger may change or ignore a write. So only a read shows
+ * whether a row is repaired.
+ * @returns rows that are in the target instead, by change; null if the target has no such row
  */
 async function readAgain(
   sides: DiffSides,
@@ -221,7 +222,9 @@ async function correctNotes(
   if (statements.length > 0) await database.batch(statements)
 }
 
-/** The stamp with the current time, which is later than earlier removals, and with the TTLs of the source. */
+/**
+ * Write times and TTLs for a row: the current time, which is later than earlier removals, and the TTLs of the source.
+ */
 function writtenNow(stamp: Stamp | undefined): Stamp | undefined {
   if (stamp === undefined) return undefined
   const now = BigInt(Date.now()) * 1000n

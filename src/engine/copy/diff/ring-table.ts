@@ -23,6 +23,7 @@ import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 /** Limit of differences of a range that are settled in one call. */
 const TOGETHER = 1000
 
+/** Event that reports a compared range. */
 export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
 
 /** Records ranges in other tables, such as those of the Cassandra Data Migrator. */
@@ -34,7 +35,7 @@ export type RangeRecord = {
 export type RingTable = {
   readonly sides: DiffSides
   readonly ring: RingPlan
-  /** In the order of comparison. */
+  /** Ranges in the order of comparison. */
   readonly ranges: readonly TokenRange[]
   readonly workers: number
   readonly settler: Settler

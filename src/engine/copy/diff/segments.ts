@@ -14,12 +14,13 @@ import type { DiffSides } from './sides.ts'
 /** Limit of rows in a range that gets one checksum. */
 export const SEGMENT_ROWS = 200_000
 
-/** Most chunks in a segment, however few rows they hold. */
+/** Limit of chunks in a segment, independent of their rows. */
 const SEGMENT_CHUNKS = 1000
 
 /** Number of pieces that a segment with different checksums is divided into. */
 const PARTS = 32
 
+/** A key range. `part`: the copied chunk, or the whole table, to which it belongs; null for none. */
 export type RangePiece = { readonly range: Range; readonly part: ComparedPart | null }
 
 /** One range and the pieces it consists of. Pieces are compared one by one if the checksums of the range differ. */
@@ -63,7 +64,7 @@ function joinedPieces(pieces: readonly RangePiece[]): RangeSegment {
 /**
  * Segments of chunks, in the state in which their ledger page was read. If another run divides a chunk meanwhile, the
  * old and the new chunks are compared; none is left out.
- * @returns true if a chunk holds the rows with a NULL key
+ * @returns true if one chunk has the rows with a NULL key
  */
 async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<RangeSegment, boolean> {
   const integers = hasWholeBounds(sides.plan.source)

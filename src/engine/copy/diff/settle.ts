@@ -19,6 +19,7 @@ const AT_ONCE = 200
 /** Number of tries to repair a row that another program changes between read and write. */
 const TRIES = 3
 
+/** Counts of the differences of a table, by kind and result. */
 export type Settled = {
   missing: number
   fixedMissing: number
@@ -58,6 +59,7 @@ export const noneSettled = (): Settled => ({
   refused: [],
 })
 
+/** Stores, ledger and lease for reading differences again and repairing them. */
 export type RepairContext = {
   /** Opens read views of the source, in which rows are read again. */
   readonly from: Pick<CopyStore, 'source'>
@@ -96,6 +98,7 @@ export class Settler {
   readonly #named = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
+  /** Ends when the last call of `settle` ends: calls run one after the other. */
   #turn: Promise<void> = Promise.resolve()
 
   constructor(options: SettleOptions, sides: ComparedSides, around: RepairContext, run: DiffRun) {
@@ -105,7 +108,10 @@ export class Settler {
     this.#run = run
   }
 
-  /** Emits how many differences were counted and not named. @param more differences that never reached the settler */
+  /**
+   * Emits how many differences were counted and not named. @param more number of differences that were not passed to
+   * the settler
+   */
   reportUnnamed(more: number): void {
     const all = this.#unnamed + more
     if (all === 0) return
@@ -113,7 +119,10 @@ export class Settler {
     this.#run.emit({ type: 'log', level: 'note', table: this.#table, message })
   }
 
-  /** @param into receives the counts @param before called with the number that is left, before any repair */
+  /**
+   * @param into receives the counts @param before called before any repair, with the number of differences that are
+   * left
+   */
   async settle(suspects: readonly RowDifference[], into: Settled, before?: (left: number) => void): Promise<void> {
     if (suspects.length === 0) return before?.(0)
     if (this.#around.to.can.atomic === 'row') return this.#settle(suspects, into, before)

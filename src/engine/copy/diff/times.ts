@@ -52,7 +52,7 @@ export function repairOf(
     // writes stay.
     if (cell === null) times[at] = there
     else if (time === null || time > there) continue
-    // At equal times the larger value wins, whichever side it is on, so write one unit later.
+    // If both times are equal, the larger value wins, on whichever side it is. So write one unit later.
     else if (time === there || overwriteNewer) times[at] = there + 1n
     else newer.push(from)
   }
@@ -99,6 +99,7 @@ export function differingLifetimes(
   )
 }
 
+/** True if the expiry times of a column differ by more than the tolerance, or if only one value expires. */
 function expiryApart(source: Timed, target: Timed, at: number): boolean {
   // A value without a write time has no TTL either: keys, collections, missing values.
   if (source.stamp?.times[at] == null || target.stamp?.times[at] == null) return false

@@ -10,7 +10,7 @@ export type Acceptance = {
   /** Null for the table as a whole. */
   readonly chunk: { readonly id: number; readonly no: number; readonly fence: number } | null
   readonly source: bigint
-  /** Rows that the target was expected to hold; its actual rows if no run recorded an expected number. */
+  /** Expected number of target rows; the actual number if no run recorded an expected one. */
   readonly expected: bigint
   readonly target: bigint
 }
@@ -59,7 +59,7 @@ export function acceptance(
 /** Sum of accepted differences of a table, without chunks that were copied or repaired since. */
 export type AcceptedSum = {
   readonly chunks: number
-  /** Rows that the target held beyond the expected ones, and rows that it lacked. */
+  /** Surplus rows of the target, and rows that the target lacked, compared with the expected numbers. */
   readonly more: bigint
   readonly fewer: bigint
   readonly lastMs: number

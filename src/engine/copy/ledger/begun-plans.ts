@@ -7,7 +7,7 @@ export type BegunPlans = {
   /** Hash of the plan under which the copy into a table was started; null if there is none. */
   hashOf(table: TableName): Promise<string | null>
   /**
-   * Of the possible target names of a table, the one under which the ledger has a copy; the first if it has none.
+   * Returns the target name under which the ledger has a copy of the table; the first of `names` if it has none.
    * @param source `CopyStore.identity`
    */
   placeOf(source: string, table: TableName, names: readonly [TableName, ...TableName[]]): Promise<TableName>

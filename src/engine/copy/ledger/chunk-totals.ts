@@ -201,6 +201,7 @@ function behind(value: string, order: string): string {
 
 /** Key ranges that the chunks of a table cover. */
 export type Coverage = {
+  /** True if the table has a chunk. */
   readonly any: boolean
   /** Largest chunk number. */
   readonly last: number

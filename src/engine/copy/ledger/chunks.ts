@@ -73,12 +73,12 @@ export class ChunkLedger {
     return rows.map(chunkOf)
   }
 
-  /** As `pages`, chunk by chunk. */
+  /** As `pages`, but returns chunk by chunk. */
   async *each(such: string | null = null, size = PAGE): AsyncGenerator<StoredChunk> {
     for await (const chunks of this.pages(such, size)) yield* chunks
   }
 
-  /** As `pages`, as one list. */
+  /** As `pages`, but returns one list. */
   async some(such: string): Promise<readonly StoredChunk[]> {
     const chunks: StoredChunk[] = []
     for await (const page of this.pages(such)) chunks.push(...page)

@@ -18,8 +18,8 @@ export type ClaimScope = {
 type Span = readonly [from: number, through: number]
 
 /**
- * Limits of spans in the first query, which nearly always finds a chunk, and in later queries: statement size is
- * limited.
+ * Most intervals of chunk numbers in the first query, which nearly always finds a chunk, and in later queries: the size
+ * of a statement is limited.
  */
 const FIRST_SPANS = 20
 const MORE_SPANS = 1000
@@ -31,7 +31,7 @@ export class ClaimSearch {
   readonly #spans: readonly Span[] | null
   /** Null if chunks are taken by ascending number. */
   #at: number | null
-  /** No smaller number was pending at the last search. */
+  /** The next search in ascending order starts here: at the last search no smaller number was pending. */
   #mark = 0
 
   constructor({ only, seed }: ClaimScope) {
@@ -66,7 +66,7 @@ export class ClaimSearch {
     this.#mark = no
   }
 
-  /** A chunk is pending again, as far as this process knows. */
+  /** Call when this process knows that a chunk is pending again: the next search may start at its number. */
   released(no: number): void {
     this.#mark = Math.min(this.#mark, no)
   }
@@ -77,15 +77,17 @@ export class ClaimSearch {
   }
 }
 
+/** Condition for the chunks of one of several jobs; empty for a single job. */
 export function shareText(part: JobShare | null): string {
   return part === null ? '' : ` AND (chunk_no - 1) % ${part.of} = ${part.no - 1}`
 }
 
+/** Condition that excludes these chunk numbers; empty without numbers. */
 export function without(numbers: readonly string[]): string {
   return numbers.length === 0 ? '' : ` AND chunk_no NOT IN (${numbers.map((no) => BigInt(no)).join(', ')})`
 }
 
-/** Merges adjacent numbers into spans: a run may take thousands. */
+/** Merges adjacent chunk numbers into intervals: a run may take thousands of chunks. */
 function spansOf(numbers: readonly number[]): readonly Span[] {
   const spans: [number, number][] = []
   for (const no of numbers.toSorted((a, b) => a - b)) {
@@ -103,7 +105,9 @@ function grouped(spans: readonly Span[]): readonly (readonly Span[])[] {
   return groups
 }
 
-/** Only the outer bounds may use an index: `+` before the column keeps the database from using one per inner span. */
+/**
+ * Lets only the outer bounds use an index: `+` before the column keeps the database from using it for each interval.
+ */
 function within(spans: readonly Span[]): string {
   const [low, high] = [spans[0]?.[0] ?? 0, spans.at(-1)?.[1] ?? 0]
   const bounds = ` AND chunk_no BETWEEN ${low} AND ${high}`

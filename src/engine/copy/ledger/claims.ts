@@ -36,7 +36,7 @@ export class ChunkClaims {
   #seed: number | null = null
   /** Smallest and largest pending chunk number, for claims that start at a random position. */
   #ends: readonly [number, number] | null = null
-  /** Gives a row while this process may claim chunks; null: no restriction. */
+  /** Returns a row while this process may claim chunks; null: no restriction. */
   #fence: Statement | null = null
   /** Called after each claim to check whether it may stay; null: no check. */
   #allowed: (() => Promise<void>) | null = null
@@ -71,7 +71,7 @@ export class ChunkClaims {
   /**
    * Sets a check that follows each claim. Another program may forbid the copy: it first records this, and then searches
    * for claims. A claim is recorded before its check, so at least one of the two programs sees the other.
-   * @param allowed throws if a claimed chunk must be given back
+   * @param allowed throws if a claimed chunk must be released
    */
   askBehind(allowed: () => Promise<void>): void {
     this.#allowed = allowed
@@ -132,7 +132,7 @@ export class ChunkClaims {
     return null
   }
 
-  /** For a database file of one process, without an index: claims chunks found by one scan, except claimed ones. */
+  /** Claims in a database file of one process, without an index: one scan finds many chunks, which are then claimed. */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
       const next = this.#ahead.shift()
@@ -147,6 +147,7 @@ export class ChunkClaims {
     }
   }
 
+  /** Reads the next free chunks into `#ahead`. @returns false if there are none */
   async #readAhead(due: string): Promise<boolean> {
     for (const look of this.#search.isScattered ? this.#search.all() : this.#search.queries(null)) {
       const rows = await this.#database.all(
@@ -309,7 +310,7 @@ export class ChunkClaims {
     await runStatement(this.#database, sql, [chunk.id, chunk.fence])
   }
 
-  /** Gives a chunk back unfinished: after a stop, or for a later retry. */
+  /** Releases an unfinished chunk, after a stop or for a later retry. */
   async release(
     claim: Claim,
     waitMs: number,
@@ -328,6 +329,7 @@ export class ChunkClaims {
     ])
   }
 
+  /** Records that the chunk is given up, and why. */
   async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
     const sql = `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
               WHERE ${HELD}`

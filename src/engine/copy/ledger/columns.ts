@@ -6,7 +6,7 @@ type Types = Pick<LedgerDialect, 'types'>
 export type CopyColumnKind = 'integer' | 'name' | 'text' | 'time' | 'counter'
 export type CopyColumns = Readonly<Record<string, CopyColumnKind>>
 
-/** Columns of the script's own table. */
+/** Columns of the table that the script creates. */
 export const SEED_COLUMNS: CopyColumns = {
   table_name: 'name',
   start_id: 'integer',
@@ -23,7 +23,7 @@ export const LATE_CHUNK_COLUMNS: CopyColumns = {
   surplus: 'integer',
 }
 
-/** Since version 3: distinguishes an owner's process from all others, see `shared/owner`. */
+/** Columns since version 3: they distinguish an owner's process from all others, see `shared/owner`. */
 export const LATE_OWNER_COLUMNS: CopyColumns = { machine: 'name', process_started: 'name' }
 
 export const CHUNK_COLUMNS: CopyColumns = {
@@ -98,7 +98,7 @@ export const LATE_PLAN_COLUMNS: CopyColumns = {
   target_mark: 'text',
 }
 
-/** Since version 3: the process of the planner. */
+/** Columns since version 3: the process of the planner. */
 export const LATE_PLANNER_COLUMNS: CopyColumns = {
   planner_host: 'name',
   planner_pid: 'integer',
@@ -146,7 +146,7 @@ const REPAIR_COLUMNS: CopyColumns = {
   table_name: 'name',
   row_key: 'text',
   action: 'name',
-  // The row that the target held; NULL if it held none.
+  // The earlier row of the target; NULL if there was none.
   before_json: 'text',
   after_json: 'text',
   repaired_ms: 'integer',

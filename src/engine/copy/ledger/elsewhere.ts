@@ -83,8 +83,8 @@ export async function refuseKnownElsewhere(
 }
 
 /**
- * The ledger to read: the login's own if it has the item; otherwise the first other ledger that has the item; otherwise
- * the login's own. Further ledgers that have the item are reported in a note.
+ * The ledger to read: the login's own if it has the item, or if no ledger has it; otherwise the first other ledger that
+ * has it. Further ledgers that have the item are reported in a note.
  * @returns dispose it after reading
  */
 export async function readLedger(
@@ -165,7 +165,7 @@ function byName({ schema }: Pick<LedgerWhere, 'schema'>, url = 'the target'): st
 
 /**
  * All ledgers of copies and streams in a database, to check whether one of them still needs an object. Ledgers planted
- * by other roles are included: their only effect is that more is kept.
+ * by other roles are included: their only effect is that more objects are kept.
  * @returns the ledgers, first the login's own if it exists, and those that cannot be queried
  */
 export async function allLedgers(
@@ -196,7 +196,7 @@ function knowsTable(name: TableName): Knows {
   return async (database) => (await database.all(sql, [schema, table])).length > 0
 }
 
-/** For a run of `runs`, `report` and `quarantine list`; null: any ledger matches. */
+/** Finds a ledger that has a run, for `runs`, `report` and `quarantine list`; null: any ledger matches. */
 export function knowsRun(runId: bigint | null): Knows {
   if (runId === null) return async () => true
   return async (database) => (await database.all('SELECT 1 FROM migration_runs WHERE run_id = ?', [runId])).length > 0

@@ -26,6 +26,7 @@ export function killedRunRows(run: bigint): string {
   return `(SELECT COALESCE(SUM(n), 0) FROM (${of('migration_checkpoints')} UNION ALL ${of('migration_chunk_history')} UNION ALL ${repaired}) AS written)`
 }
 
+/** Status, process and heartbeat of a run, from which `lifeOf` derives its state. */
 export type Sign = StoredIdentity & {
   readonly status: string
   /** By the clock of the ledger's database; null for runs without a heartbeat. */

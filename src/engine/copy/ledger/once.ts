@@ -14,7 +14,7 @@ export function forgetBatches(owner: string): Statement {
 export type Hold = {
   /** Extends the lease, so that no process takes it before the batch has ended. */
   readonly renew: Statement
-  /** Text after SELECT …: gives one row while the lease is held, none afterwards. */
+  /** Text after SELECT …: returns one row while this process has the lease, none afterwards. */
   readonly from: Statement
 }
 

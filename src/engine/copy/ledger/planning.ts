@@ -99,7 +99,7 @@ export class Planning {
     if (rows.length === 0) throw this.#lost()
   }
 
-  /** Records the surplus of the table as a whole. @param before as read earlier; null if none was recorded */
+  /** Records the surplus of the table as a whole. @param before surplus as read earlier; null if none was recorded */
   async noteSurplus(before: bigint | null, surplus: bigint): Promise<void> {
     if (before === surplus) return
     if (before !== null) await prepareSurplusChanges(this.#database)

@@ -84,7 +84,7 @@ export function lineOf({ key, row }: Pick<RowToQuarantine, 'key' | 'row'>): stri
 
 /**
  * Numbers indistinguishable rows of one chunk in the order of their refusal: rows without a key, and several rows with
- * one key, which a source without a unique index may hold.
+ * one key, which are possible in a source without a unique index.
  */
 export function numberRefusedRows(): (quarantinedRow: RowToQuarantine) => RowToQuarantine {
   const seen = new Map<string, number>()
@@ -143,8 +143,8 @@ export function replayedChunk(database: LedgerDatabase, checkpoint: number, held
 }
 
 /**
- * For an attempt that copies its chunk from the beginning: ends the entries of earlier attempts, because this attempt
- * writes or refuses each of their rows itself. Otherwise a later replay would count such a row twice.
+ * Ends the entries of earlier attempts, for an attempt that copies its chunk from the beginning: this attempt writes or
+ * refuses each of these rows again. Otherwise a later replay would count such a row twice.
  */
 export function endedLines(
   database: LedgerDatabase,
@@ -206,7 +206,7 @@ export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
 
 /**
  * The oldest waiting rows, and the number of all.
- * @param of null for all; a table by its name, optionally with its schema
+ * @param of name of the table to list, optionally with its schema; null for all tables
  * @param limit most rows returned
  */
 export async function waitingRows(

@@ -40,7 +40,7 @@ export function repairStatement(
   }
 }
 
-/** Gives a row once the first of some notes is stored. @param notes of `repairStatement` */
+/** Returns a row once the first of some notes is stored. @param notes of `repairStatement` */
 export function notedStatement([first]: readonly Statement[]): Statement {
   return {
     sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ?',
@@ -61,7 +61,7 @@ export function correctedStatement(id: string, after: Row | null): Statement {
   }
 }
 
-/** Gives a row once a repair is undone. */
+/** Returns a row once a repair is undone. */
 export function wasUndone(id: string): Statement {
   return { sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ? AND undone_ms IS NOT NULL', parameters: [id] }
 }

@@ -25,6 +25,7 @@ export type PlanRow = {
   readonly hash: string
   /** The hashed text, JSON; used to name the options that differ. */
   readonly plan: string
+  /** Options of the copy, as JSON. */
   readonly wishes: string
   readonly chunkRows: number
   readonly planned: boolean

@@ -2,7 +2,9 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 
-/** Runs it in a transaction of its own. @param sql idempotent, as for `LedgerDatabase.batch` @returns its rows */
+/**
+ * Runs the statement in a separate transaction. @param sql idempotent, as for `LedgerDatabase.batch` @returns its rows
+ */
 export async function runStatement(
   database: LedgerDatabase,
   sql: string,

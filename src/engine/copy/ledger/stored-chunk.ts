@@ -22,7 +22,7 @@ export type StoredChunk = Omit<Claim, 'written'> &
     readonly sourceSum: string | null
     /** Target rows in its range minus source rows read, at its completion; null if unknown. */
     readonly surplus: bigint | null
-    /** The run that worked on it last. */
+    /** Run that last worked on this chunk. */
     readonly runId: bigint | null
     /** By the clock of the ledger's database; null until completed. */
     readonly completedMs: number | null
@@ -34,6 +34,7 @@ export type StoredChunk = Omit<Claim, 'written'> &
  * this code too, but no quarantined rows.
  */
 export const ASIDE_CODE = 'ROWS_ASIDE'
+/** Condition for completed chunks with quarantined rows. */
 const ASIDE = `COALESCE(error_code, '') = '${ASIDE_CODE}' AND COALESCE(rows_quarantined, 0) > 0`
 /** Proof of a completed chunk in which a comparison has left differences. */
 export const DIFFERS = 'differs'
@@ -57,7 +58,7 @@ export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
-/** With `status = 'failed'`: the chunk is not completed. */
+/** Condition for failed chunks, with `status = 'failed'`: the chunk is not completed. */
 export const BROKEN = `NOT (${ASIDE})`
 
 /** Parameters of `HELD`. */
@@ -65,7 +66,7 @@ export function heldBy(owner: RunOwner, { id, fence }: Claim): readonly SqlValue
   return [id, fence, owner.id]
 }
 
-/** Gives a row while no other process has taken the chunk since it was claimed. */
+/** Returns a row while no other process has taken the chunk since it was claimed. */
 export function heldQuery(owner: RunOwner, claim: Claim): Statement {
   return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: heldBy(owner, claim) }
 }

@@ -116,7 +116,7 @@ export function streamLost(): SluiceError {
   })
 }
 
-/** Gives a row while no other process has taken the stream. @param fence as returned by `StreamLease.take` */
+/** Returns a row while no other process has taken the stream. @param fence as returned by `StreamLease.take` */
 export function streamFence(id: string, fence: number): Statement {
   return {
     sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',

@@ -35,6 +35,7 @@ export type StreamTable = {
   readonly key: TableKey
   /** Name of the source's table, by `tableText`. */
   readonly source: string
+  /** Number of the table's apply worker. */
   readonly lane: number
   readonly state: StreamTableState
   /** Catch-up position: the table is live once this position is applied; null while the table is copied. */
@@ -82,6 +83,7 @@ export function sureRows(counts: ChangeCounts | undefined): number | null {
 
 /** Progress of an apply worker. @property counts by name of the source's table */
 export type ApplyWorkerRow = {
+  /** Number of the worker; 0 for the progress of all workers. */
   readonly lane: number
   readonly position: string
   /** Number of target transactions that have advanced the position. */

@@ -38,8 +38,8 @@ export type Positions = {
 }
 
 /**
- * @property position in source form @property differing rows @property pauseMs time during which changes were held
- * back, ms
+ * @property position in source form @property differing rows @property pauseMs time during which no changes were
+ * applied, ms
  */
 export type StoredStreamProof = {
   readonly position: string
@@ -167,7 +167,7 @@ export class StreamLedger {
     ]
   }
 
-  /** Gives a row if the stream has this start position. */
+  /** Returns a row if the stream has this start position. */
   isBorn(id: string, birth: StreamBirth): Statement {
     return {
       sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
@@ -183,7 +183,7 @@ export class StreamLedger {
     }
   }
 
-  /** Gives a row once `emptiedStatement` has run. */
+  /** Returns a row once `emptiedStatement` has run. */
   isEmptied(id: string): Statement {
     return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
   }

@@ -49,7 +49,7 @@ async function namedRuns(
     )
     return new Map(rows.map(([tracked, run]) => [BigInt(String(tracked)), BigInt(String(run))]))
   } catch (error) {
-    // In this ledger no user gave a run an id.
+    // The table is missing: in this ledger, no user gave an id to a run.
     if (isMissingTable(error)) return new Map()
     throw error
   }

@@ -36,6 +36,7 @@ export type EarlierInspection = {
   readonly notes: readonly string[]
 }
 
+/** Pause before the lease is requested again, ms. */
 const TURN_WAIT_MS = 500
 
 /**
@@ -85,8 +86,8 @@ export async function inspectEarlier(
 }
 
 /**
- * One task of a distributed run counts the earlier chunks, and the others use its result. The task needs the lease for
- * dividing the table, so that another task can replace a lost one. Waits for a task that counts.
+ * One task of a distributed run counts the earlier chunks, and the other tasks use its result. The task needs the lease
+ * for dividing the table, so that another task can replace a lost one. Waits for a task that counts.
  */
 async function turnToLook(context: TableContext, shared: SharedTables, stop: AbortSignal): Promise<LookTurn> {
   const { key, planning, name, emit } = context
@@ -185,8 +186,8 @@ function isAccepted({ name, plan, key }: TableContext, accepted: readonly string
 }
 
 /**
- * Surplus of a table that is counted as a whole; null if unknown. Version 1 recorded none: a table that it created was
- * empty.
+ * Surplus of a table that is counted as a whole; null if unknown. Ledger version 1 did not record it: it is 0 if the
+ * table was empty before the copy.
  */
 async function surplusOfPlan({ key, plan }: TableContext, { runs }: CopyContext): Promise<bigint | null> {
   const known = await runs.planSurplus(key)

@@ -1,7 +1,7 @@
 /**
  * Counts rows of chunks that earlier runs proved, on both sides, before a run reports a table as complete. The target
- * must hold the source's current rows plus the surplus recorded at completion. Counts detect added and removed rows,
- * but no changed values.
+ * must have as many rows as the source has now, plus the surplus recorded at completion. Counts detect added and
+ * removed rows, but no changed values.
  */
 import type { Range } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -24,7 +24,7 @@ export type InspectedCounts = {
   /** Rows of the source at completion, and now. */
   readonly before: bigint
   readonly source: bigint
-  /** Rows that the target must hold; null if no run recorded the surplus. */
+  /** Expected number of target rows; null if no run recorded the surplus. */
   readonly expected: bigint | null
   readonly target: bigint
 }
@@ -36,8 +36,8 @@ export function changedSide({ before, source, expected, target }: InspectedCount
 }
 
 /**
- * Recorded surplus of a chunk. Ledger version 1 recorded none; it is then written minus read if the range had to be
- * empty or was replaced, else unknown (null).
+ * Recorded surplus of a chunk. Ledger version 1 did not record it. Then it is `written` minus `read` if the range had
+ * to be empty or was replaced, otherwise unknown (null).
  */
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus
@@ -48,8 +48,9 @@ export function surplusOf({ plan }: TableContext, { surplus, read, written }: St
 export type CountResult = {
   /** Chunks without a recorded surplus. */
   readonly unknown: readonly InspectedCounts[]
+  /** Unexpected counts, each with the side that has changed. */
   readonly found: readonly { readonly one: InspectedCounts; readonly side: 'source' | 'target' }[]
-  /** Surplus rows and missing rows, kept apart so that they cannot cancel out. */
+  /** Surplus rows and missing rows, counted separately so that they cannot cancel out. */
   readonly more: bigint
   readonly fewer: bigint
 }
@@ -73,6 +74,7 @@ export async function inspectCopied(
   return isRanged(context.plan) ? await look.byChunk(earlier) : await look.whole(earlier, planSurplus)
 }
 
+/** Counts the rows of proved chunks on both sides. */
 class Look {
   readonly #context: TableContext
   readonly #target: SourceView

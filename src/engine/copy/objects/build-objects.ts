@@ -75,7 +75,7 @@ function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean
 /** The parts of a table's context that building needs. */
 type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'signal' | 'emit'>
 
-/** Builds those objects of a table's plan that fit and do not exist. */
+/** Builds the objects of a table's plan that do not exist, and for which `fits` returns true. */
 export async function buildThese(
   context: BuildContext,
   around: Pick<CopyContext, 'objects' | 'steering' | 'run'>,

@@ -5,6 +5,7 @@ import type { BuildLimit } from './slots.ts'
 
 export type ObjectWork = {
   readonly plans: ObjectPlans
+  /** Limits how many objects are built at the same time. */
   readonly slots: BuildLimit
   readonly ledger: ObjectLedger
   /** Source and target are one database. */

@@ -12,7 +12,8 @@ export type PlannedObject = {
   readonly name: string
   readonly kind: SchemaObject['kind']
   /**
-   * Extra columns of an existing unique key in the target: the source's primary key lacks them, the target's has them.
+   * Additional columns of an existing unique key in the target. They are in the target's primary key, but not in the
+   * source's.
    */
   readonly widenedBy?: readonly string[]
 } & (
@@ -57,6 +58,7 @@ export async function planObjects(
   return found
 }
 
+/** Context of the plan of one table's objects. */
 type Around = {
   readonly to: CopyStore
   readonly names: Names
@@ -142,7 +144,7 @@ export function satisfies(there: SchemaObject, wanted: SchemaObject): boolean {
   return wanted.kind === 'foreign key' && wanted.unchecked === true
 }
 
-/** Constraints have a namespace apart from indexes. */
+/** Constraints and indexes have separate namespaces. */
 function isConstraint({ kind }: SchemaObject): boolean {
   return kind === 'foreign key' || kind === 'check'
 }

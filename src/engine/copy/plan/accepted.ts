@@ -32,7 +32,7 @@ function columnsOf({ columns }: TableSpec): string {
   return columns.map(({ name }) => name).join(', ')
 }
 
-/** A column whose own name contains a dot takes precedence. */
+/** The column that a name means; null if there is none. A column whose own name contains a dot takes precedence. */
 function columnNamed({ table, columns }: TableSpec, name: string): string | null {
   const starts = [table.name, tableText(table)].map((text) => `${text}.`)
   const behind = starts.flatMap((start) => (name.startsWith(start) ? [name.slice(start.length)] : []))

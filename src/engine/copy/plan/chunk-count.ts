@@ -1,4 +1,4 @@
-/** Into how many chunks a table will be divided. */
+/** Number of chunks into which a table will be divided. */
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Extent } from '../../../model/copy/source-port.ts'
@@ -34,7 +34,7 @@ function stepsOf({ source, chunkRows }: TablePlan, { low, high, rows }: Extent):
   const [only, ...others] = source.key
   const isWhole = source.columns.some(({ name, type }) => name === only && type.kind === 'int')
   if (!isWhole || others.length > 0 || low === null || high === null) return null
-  // SQLite does not enforce column types.
+  // SQLite does not enforce column types: an INTEGER key may hold text.
   if (![low, high].every((text) => /^-?\d+$/.test(text))) return null
   const [first, last] = [BigInt(low), BigInt(high)]
   return isDense(first, last, rows) ? wholeSteps(first, last, BigInt(chunkRows)) : null

@@ -1,7 +1,7 @@
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** @throws SluiceError BAD_FLAG */
+/** The column of exactly this name. @throws SluiceError BAD_FLAG if the table has no such column */
 export function columnNamed(table: TableSpec, name: string): Column {
   const column = table.columns.find((one) => one.name === name)
   if (column !== undefined) return column

@@ -11,7 +11,7 @@ const FIRST = '0001-01-01 00:00:00'
 const BEYOND = '10000-01-01 00:00:00'
 
 /**
- * The plan; target rows are found by key if the target's texts sort differently from the source's times.
+ * Returns the plan, changed to find target rows by key if the target's texts sort differently from the source's times.
  * @param ask queries a view of the source
  * @throws SluiceError UNSUPPORTED_KEY if ranges of the target are to be replaced; errors of the source
  */
@@ -48,7 +48,7 @@ async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<st
     return last === null ? null : `the spelling of ${last}`
   }
   if (kind !== 'date' && kind !== 'time' && kind !== 'timestamp') return null
-  // Times with several spellings are normalized by the copy.
+  // A text may spell a time in several ways. The copy normalizes it, so it may sort differently in the target.
   if (from.can.textTimes === true) return 'the text of times'
   // A TIME of MySQL has a sign and up to three digits of hours, which other systems do not accept.
   if (kind === 'time') return from.system === to.system ? null : 'a time outside of one day'
@@ -77,7 +77,7 @@ async function lastKey(
   { source, where }: TablePlan,
   { ask, signal }: Sides,
 ): Promise<string | null> {
-  // A line end, so that a comment at the end of the user's condition does not hide the bracket.
+  // Add a line end, so that a comment at the end of the user's condition does not hide the bracket.
   const both = where === undefined ? condition : `(${where}\n) AND (${condition})`
   const last = await ask((view) => view.last(source, EVERY_KEY, both, signal))
   return last === null ? null : last.join(', ')

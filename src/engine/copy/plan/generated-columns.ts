@@ -62,7 +62,10 @@ function bareSql({ sql }: Expression): string {
   return sql.replaceAll(/[\s()]/g, '')
 }
 
-/** Null if unknown: a server does not show its expression, or the servers may print the same expression differently. */
+/**
+ * True if both columns have the same expression. Null if unknown: a server does not show its expression, or the servers
+ * may print the same expression differently.
+ */
 function hasSameExpression(
   { expression: one }: Column,
   { expression: other }: Column,

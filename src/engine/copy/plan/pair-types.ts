@@ -7,9 +7,9 @@ import { OTHER_FIELDS } from '../../../stores/common/refusals.ts'
 export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
 
 /**
- * @param sameSystem both systems print and read each other's texts
- * @param accepted the user accepted losses of the column: lossless pairs that older versions reported as lossy then
- * keep their old form, so that copies of these versions are resumed
+ * @param sameSystem each side can read the texts that the other one prints
+ * @param accepted the user accepted losses of the column. Lossless pairs that older versions reported as lossy keep
+ * their old form in this case, so that copies of these versions are resumed
  * @param rewritten transfer JSON in its canonical form, not as the original text
  * @throws SluiceError UNSUPPORTED_TYPE if no value could be transferred
  */
@@ -39,7 +39,7 @@ export function pairTypes(
   return paired(source, target, accepted)
 }
 
-/** JSON stored as text keeps its text, or else the loss must be accepted. */
+/** JSON as written: keeps its text, or names the loss if the target normalizes JSON. Null for other pairs. */
 function betweenJson(source: Column, target: Column): Pairing | null {
   const isText = source.type.kind === 'text' && source.type.padded !== true
   if (target.type.kind === 'json' && target.spelled === true) {

@@ -185,7 +185,7 @@ const OF_THE_RUN: ReadonlySet<string> = new Set(['INTERNAL', 'BAD_FLAG', 'BAD_PR
 
 type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
 
-/** @param old decisions made differently when the copy was started */
+/** @param old options under which an older version planned the copy; empty for the current plan */
 async function planOne(
   source: TableSpec,
   operation: CopyOperation,
@@ -226,7 +226,7 @@ async function planOne(
     const made = await again(() => withCollations(planned, to, signal))
     const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
     if (plan.create) await again(() => to.refuseUncreatable(plan.target, signal))
-    // Rows per range of a ring: an average.
+    // For a ring, the rows per range are an average.
     const part = ring === null ? extent : extentOfPart(extent, ring)
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(part, ring) }
     return { source, options, targetName, extent: part, ring, plan: sizedPlan, error: null }
@@ -238,10 +238,10 @@ async function planOne(
 }
 
 /**
- * Options for the plans of older versions, see `TableOptions`. `trimmed`: decimals without trailing zeros, and only
- * days of the calendar. Before that: JSON in canonical form (`rewritten`), no key that contains an enum (`key`), no
- * values of generated columns (`ungenerated`), no own times of collections (`rowTimes`). Of any version: column types
- * not taken from rows of the target (`intoEmpty`).
+ * Options under which older versions planned, see `TableOptions`. `trimmed`: decimals without trailing zeros, and only
+ * valid dates. Even older versions: JSON in canonical form (`rewritten`), no key that contains an enum (`key`), no
+ * values of generated columns (`ungenerated`), collections without times of their own (`rowTimes`). Any version: column
+ * types not taken from rows of the target (`intoEmpty`).
  */
 const BEFORE: readonly Partial<TableOptions>[] = [
   { trimmed: true },
@@ -334,7 +334,7 @@ function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
   return Math.max(1, Math.ceil(Number(rows) / splits))
 }
 
-/** @returns null if there is none */
+/** The table of the target as it is now; null if there is none. */
 export async function targetTableNow(name: TableName, to: CopyStore, signal: AbortSignal): Promise<TableSpec | null> {
   const found = await onSide('target', () => to.tables(tableText(name), signal))
   const exact = found.find(({ table }) => table.name === name.name && table.schema === name.schema)

@@ -16,7 +16,11 @@ export type PlannedTableState = 'new' | 'begun' | 'done'
 
 const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 
-/** Emits the plan. @param standings of each table in the ledger; empty if unread @param more further notes per table */
+/**
+ * Emits the plan.
+ * @param standings state of each table in the ledger; empty if the ledger was not read
+ * @param more further notes per table
+ */
 export function emitPlan(
   planned: PlannedCopy & { readonly periods?: PeriodOptions | undefined },
   hash: string,

@@ -40,7 +40,7 @@ const rulesOf1: HashRules = (source, plan) => ({
     : {}),
   // Distinguishes chunks proved by an older version from chunks in which these columns were compared.
   ...(plan.newlyChecked === undefined ? {} : { 'generated columns that are compared': plan.newlyChecked }),
-  // The same for collections that an older version wrote with the write time of their row.
+  // Likewise, distinguishes collections that an older version wrote with the write time of their row.
   ...(plan.ownTimes === undefined ? {} : { [OWN_TIMES]: plan.ownTimes }),
 })
 
@@ -78,7 +78,7 @@ export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES
   })
 }
 
-/** True if a stored plan had the same source and table name, but another table. @param stored as in `PlanRow` */
+/** True if a stored plan was for another table of the same source and name. @param stored as in `PlanRow` */
 export function isOfOtherTable(stored: string, source: string, { source: table }: Plan): boolean {
   const then = JSON.parse(stored) as Essence | null
   const isNamed = then?.['source'] === source && then['table'] === tableText(table.table)

@@ -15,7 +15,7 @@ import type { Extent } from '../../../model/copy/source-port.ts'
 import type { RingOptions } from '../operations/copy/option-types.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
-/** The Cassandra Data Migrator's target size of a range. */
+/** Size of a range at which the Cassandra Data Migrator aims, bytes. */
 const RANGE_BYTES = 10n * 1024n * 1024n
 const MOST_RANGES = 5000
 /** Ranges per worker, so that no worker waits long for the last range of another. */
@@ -29,7 +29,7 @@ export type RingPlan = {
   readonly splits: number
   /** True if the user requested this number of ranges. */
   readonly asked: boolean
-  /** Ascending. */
+  /** Ranges to copy, ascending. */
   readonly wanted: readonly TokenRange[]
   /** Text about the covered part of the table; null for the whole table. */
   readonly part: string | null
@@ -112,7 +112,7 @@ export async function tokensOfChunks(
   return all
 }
 
-/** Function that returns true for chunks of the run: those of which any part is wanted. */
+/** Returns a test for chunks: true if the run copies at least a part of the chunk. */
 export function isWantedChunk(plan: RingPlan): (chunk: StoredChunk) => boolean {
   if (plan.part === null) return () => true
   return (chunk) => {

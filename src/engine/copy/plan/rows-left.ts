@@ -35,7 +35,7 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   if (target.times === undefined) return [leftBehind('write time', [], table)]
   const { hidden } = source.times
   const values = columns.filter(({ from, source: { native } }) => !source.key.includes(from) && native !== 'counter')
-  // Counters have no TTL.
+  // Report no lost TTLs for a table of counters: counters have none.
   if (values.length === 0 && columns.length > source.key.length) return []
   const secret = values.filter(({ from }) => hidden.includes(from)).map(({ from }) => from)
   if (values.length === secret.length) {

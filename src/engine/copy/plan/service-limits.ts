@@ -43,8 +43,8 @@ export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amo
 }
 
 /**
- * Approximate number of requests, measured on real copies: claim, guard, rows in pieces, their read-back, and the end
- * of each chunk.
+ * Approximate number of requests, from measurements of real copies. Each chunk needs requests for its claim, its guard
+ * and its end; its rows are written and read back in pieces.
  */
 function requestsOf({ chunks, bytes }: Amount): bigint {
   return 20n + chunks * 9n + (bytes / REQUEST_BYTES) * 2n

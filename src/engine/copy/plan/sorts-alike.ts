@@ -26,7 +26,7 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
 }
 
 /**
- * The plan; target rows are found by key if the created table lacks a collation of the source's key.
+ * Returns the plan, changed to find target rows by key if the created table lacks a collation of the source's key.
  * @throws SluiceError UNSUPPORTED_KEY as `findingByKey`; errors of the target
  */
 export async function withCollations(plan: TablePlan, to: CopyStore, signal: AbortSignal): Promise<TablePlan> {
@@ -43,14 +43,16 @@ export async function withCollations(plan: TablePlan, to: CopyStore, signal: Abo
 }
 
 /**
- * @param what text about the key values that sort differently @throws SluiceError UNSUPPORTED_KEY if ranges of the
- * target are to be replaced
+ * Returns the plan, changed to find target rows by key.
+ * @param what text about the key values that sort differently
+ * @throws SluiceError UNSUPPORTED_KEY if ranges of the target are to be replaced
  */
 export function findingByKey(plan: TablePlan, what: string): TablePlan {
   if (plan.onExisting !== 'replace-range') return { ...plan, sortsAlike: false }
   throw noRange(plan.target, what)
 }
 
+/** Error for ranges that cannot be replaced. @param what text about the key values that sort differently */
 export function noRange({ table }: TableSpec, what: string): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', `ranges of ${tableText(table)} cannot be replaced`, {
     reason: `${what} sorts differently in the target than in the source: rows of other chunks would be removed`,
@@ -59,8 +61,8 @@ export function noRange({ table }: TableSpec, what: string): SluiceError {
 }
 
 /**
- * True if two key values may become equal: the next key column would mix their rows. Not for a time that is read as
- * UTC.
+ * True if two key values may become equal in the target: the next key column would then mix their rows. False for a
+ * time that is only read as UTC.
  */
 export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
   return lossy !== undefined && (source.spelled === true || !isDeepStrictEqual(as, source.type))

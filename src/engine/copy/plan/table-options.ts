@@ -19,19 +19,18 @@ export type TableOptions = {
   readonly acceptAllLossy?: true
   /** Type of decimals in a created table, if the target has no decimal type. */
   readonly decimal?: 'text' | 'real'
-  /** JSON is transferred in canonical form, as in a copy started that way. */
+  /** Transfer JSON in canonical form, as the version did that started the copy. */
   readonly rewritten?: true
-  /** Generated columns are left out and compared as before decision 16, as in a copy started that way. */
+  /** Leave out generated columns, and compare them as before decision 16, as the version did that started the copy. */
   readonly ungenerated?: true
   /** The copy was started by a version that wrote collections with the write time and TTL of their row. */
   readonly rowTimes?: true
   /**
-   * Values are transferred in canonical form even if `Column.exactAs` would keep more, as in a copy started that way.
+   * Transfer values in canonical form even if `Column.exactAs` would keep more, as the version did that started the
+   * copy.
    */
   readonly trimmed?: true
-  /**
-   * Columns of the target are planned as those of an empty table, as in a copy that was started into an empty table.
-   */
+  /** Plan the columns of the target as if its table were empty, because the copy was started into an empty table. */
   readonly intoEmpty?: true
   /** Compare values of generated columns even if their expressions differ. */
   readonly anyExpression?: true

@@ -218,7 +218,7 @@ export function recommendedChunkRows(rows: bigint, bytes: bigint): number {
   return Math.max(LEAST_SIZE, Math.min(size, Number(MOST_CHUNK_BYTES / rowBytes)))
 }
 
-/** @throws SluiceError BAD_FLAG for a column that the table does not have */
+/** The table with the key that `--key` names. @throws SluiceError BAD_FLAG for a column that the table does not have */
 export function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
   if (key === undefined) return table
   for (const name of key) columnOf(table, name, '--key')

@@ -22,7 +22,7 @@ const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
 /**
  * Writes the row and counts it in its chunk, in one transaction if the target has transactions.
- * @param plan of the table, with the `onExisting` of its copy: a row that this does not overwrite stays
+ * @param plan of the table, with the `onExisting` of its copy: an existing row that this mode does not overwrite stays
  * @returns `gone` if the source no longer has the row
  * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED if it is still refused;
  * PROOF_FAILED
@@ -59,7 +59,7 @@ export async function replay(
       signal,
     },
     async (writer) => {
-      // A row with its key may be in the target already: the copy leaves or overwrites such rows, or a repair wrote it.
+      // The target may have a row with this key: a copy leaves or overwrites existing rows, and a repair writes rows.
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
       const change = await changeOf(database, quarantinedRow, key, before === 0n ? 1 : 0, rows[0])
       const sum = new RowSum()
@@ -67,8 +67,8 @@ export async function replay(
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
       const isThere = async (): Promise<boolean> =>
         equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
-      // If several rows may have the key, it is unknown which one was refused: the entry ends only if none of them is
-      // missing, or if there is only one such row.
+      // If several rows may have the key, it is unknown which one was refused. The entry then ends only if none of them
+      // is missing, or if only one row has the key.
       const isPresent = rows.length > 0 && !isOneRow(key) && (await isThere())
       if (rows.length > 1 && !(isPresent && change === null)) throw notOne(key, rows.length)
       if (rows.length === 1 && !isOneRow(key) && before > 0n && !isPresent)
@@ -203,8 +203,8 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
 }
 
 /**
- * Refuses a key that no query finds, even if the row still exists: a text with bytes that are no characters, or NULL
- * for an empty value in the key of a partition.
+ * Refuses a key that no query finds, even if the row still exists. Such a key contains bytes that are no characters,
+ * or NULL for an empty value in the key of a partition.
  * @throws SluiceError ROW_REFUSED
  */
 function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {

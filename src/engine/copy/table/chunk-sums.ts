@@ -1,6 +1,6 @@
 /**
- * Totals over the chunks of a table, added chunk by chunk, or computed by the ledger. Of single chunks only tokens are
- * kept.
+ * Totals over the chunks of a table, added chunk by chunk, or computed by the ledger. For single chunks, only tokens
+ * are kept.
  */
 import type { TokenRange } from '../../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from '../again/again-work.ts'
@@ -25,18 +25,19 @@ export class TableTotals {
   readonly tokens: TokenRange[] = []
   /** True if all chunks are completed, as this run reports it: chunks that it must still compare are not completed. */
   isWhole = true
-  /** The target was compared as a whole: the only proof of chunks that are no ranges of the target. */
+  /** True if the target was compared as a whole, the only proof for chunks that are no ranges of the target. */
   isProvedWhole = false
   /** Ids of the read views of the source in which chunks were read. */
   readonly views = new Set<string>()
-  /** Checksum of the source rows of all chunks, if chunks are no ranges of the target; and number of rows written. */
+  /** Checksum of the source rows of all chunks; 0 if chunks are ranges of the target, or if they have no checksums. */
   sourceSum = 0n
+  /** Number of rows written. */
   written = 0n
   /** Target rows beyond those written from the source, in chunks that this run copied. */
   extra = 0n
   /** Chunks that other runs completed. */
   earlier = 0n
-  /** Number of these chunks that were completed before `begunMs`. */
+  /** Chunks of `earlier` that were completed before `begunMs`. */
   old = 0n
   /** Chunks of `earlier` that were copied without a proof, and those that were proved only by their number of rows. */
   unproved = 0n

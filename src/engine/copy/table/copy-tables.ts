@@ -26,8 +26,8 @@ export async function startTables(
 }
 
 /**
- * Copies all tables of the run. Tables that another process copies come last, and are waited for: if that process is
- * lost, this one takes over.
+ * Copies all tables of the run. Tables that another process copies come last, and this process waits for them: if the
+ * other process is lost, this one copies them.
  * @param work resolves when this run can do nothing more for the tables
  */
 export async function copyTables(

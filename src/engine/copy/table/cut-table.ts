@@ -37,7 +37,7 @@ export async function settlePlan(
   let known = await runs.plan(key)
   const isKnown = ({ hash }: PlanRow): boolean => isHashOf(hash, sourceIdentity, plan)
   const unused = known !== null && !isKnown(known) && !options.restart && (await isUnused(context))
-  // A stream stays with the tables that it began with.
+  // A stream keeps the tables with which it began.
   const mayBeOthers = known !== null && !options.restart && !unused && !options.isFollowed
   const others = mayBeOthers && (await retireOfOthers(context, runs, sourceIdentity))
   const instead = options.restart || unused || others
@@ -67,7 +67,7 @@ export async function settlePlan(
 }
 
 function hintOf(reason: string, { cut }: TablePlan): string {
-  // Users who set this option mostly have existing rows in the target.
+  // Users who set this option mostly have existing rows in the target, so advise a comparison.
   if (reason.startsWith('on-existing: ') && cut === 'key')
     return 'copy it as before, with --again if the target has rows: it compares them with the source and repairs what differs'
   if (reason.startsWith(`${OWN_ROWS}: `))

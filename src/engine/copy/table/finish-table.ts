@@ -79,7 +79,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   const tally = standing.tally(inspected?.chunks ?? 0)
   const unlooked = inspected?.isStopped === true
   const points = standing.views.size
-  // With a stream, applied changes bring all chunks to one state.
+  // With a stream, the applied changes make all chunks equal to one state of the source.
   const states = operation.follow === undefined ? Math.max(points, views.count) : 1
   const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
   const leftOut = error === null && unfinished && leavesOut
@@ -126,7 +126,7 @@ async function finishTarget(
   { name, plan, target, signal, periods, emit }: TableContext,
   { from, left }: CopyContext,
 ): Promise<readonly string[]> {
-  // A table that is copied by periods is large: the server may read it for minutes.
+  // Report this step: a table that is copied by periods is large, and the server may read it for minutes.
   if (periods !== undefined) {
     const message = 'all periods are copied: sequences are set, and the server gathers statistics (ANALYZE)'
     emit({ type: 'log', level: 'note', table: name, message })
@@ -215,8 +215,8 @@ function verdict(
 }
 
 /**
- * Block chunks are no ranges of the target: their checksums or numbers of rows are added up, and compared with the
- * checksum or number of rows of the whole table.
+ * Proves a table as a whole, because block chunks are no ranges of the target. The checksums or numbers of rows of all
+ * chunks are added up, and compared with the checksum or number of rows of the whole table.
  * @returns notes on columns that this does not prove
  */
 async function proveWhole(context: TableContext, totals: TableTotals): Promise<readonly string[]> {
@@ -246,7 +246,7 @@ async function sumWhole(
   const stored: Digest = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
-  // Otherwise the ledger would have the proof `canonical` for chunks without a checksum of the target.
+  // Record the proof of the whole table. Otherwise the ledger would show `canonical` for chunks without a checksum.
   await context.database.batch([wholeProof(context.key, chunks, stored)])
   return notes
 }

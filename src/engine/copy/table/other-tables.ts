@@ -9,8 +9,8 @@ import { onSide } from '../sides.ts'
 const PAUSE_MS = 300
 
 /**
- * Moves the chunks of an earlier copy to the history if both its source and its target were other tables than the
- * current ones, and reports that. The current tables then have no row of that copy.
+ * Retires the chunks of an earlier copy, and reports that, if both its source and its target were other tables than
+ * the current ones. The current tables then have no row of that copy.
  * @returns true if this process did so: it then holds the lease of the table until it stores the new plan. False also
  * if the system cannot identify its tables
  */

@@ -180,8 +180,8 @@ async function withEarlier(context: TableContext, { operation: { span } }: CopyC
 }
 
 /**
- * True if a key range may hold a row of the time span, in a table copied by periods, whose key begins with the time. A
- * run may copy only such chunks.
+ * True if a key range may contain a row of the time span. Only for a table copied by periods: its key begins with the
+ * time. A run may be limited to the chunks of a time span.
  */
 export function reaches(range: Range, { after, through }: TimeSpan): boolean {
   if (range.by !== 'key') return false

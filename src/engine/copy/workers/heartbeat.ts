@@ -6,7 +6,7 @@ import { COPY_LEASE_MS, type RunOwner } from '../ledger/owner.ts'
 import { runRenewal } from '../ledger/killed-runs.ts'
 import { planningRenewal } from '../ledger/planning.ts'
 
-/** @param also runs at each beat, even if all workers wait @returns the timer; once cleared, the leases expire */
+/** @param also runs at each heartbeat, even if all workers wait @returns the timer; once cleared, the leases expire */
 export function beatOfCopy(database: LedgerDatabase, owner: RunOwner, also: () => Promise<void>): NodeJS.Timeout {
   return beat(COPY_LEASE_MS / 3, async () => {
     await database.batch([

@@ -10,10 +10,11 @@ const FEWEST = 5
 /** With few writes, older samples are used too, up to this age. */
 const OLDEST_MS = 120_000
 const MOST = 4096
-/** Calm ticks needed before the target can be slow, and calm ticks kept for the usual latency. */
+/** Calm ticks that are needed before the target can be slow. */
 const LEARNED = 10
+/** Calm ticks that are kept, from which the usual latency is computed. */
 const REMEMBERED = 60
-/** Slow above SLOW times the usual for some ticks; calm again below CALM times. */
+/** The target is slow after SLOW_TICKS above SLOW times its usual latency, until CALM_TICKS at most CALM times it. */
 const SLOW = 4
 const CALM = 2
 const SLOW_TICKS = 3
@@ -52,7 +53,7 @@ export class LatencyMeter {
     const least = this.#samples.length - FEWEST
     this.#samples = this.#samples.filter(({ at }, i) => at > now - (i < least ? WINDOW_MS : OLDEST_MS))
     if (this.#samples.length < FEWEST) {
-      // Too few writes for a result.
+      // There are too few writes for a result.
       this.p95 = null
       this.isSlow = false
       return

@@ -11,9 +11,9 @@ import { ReportedFailures } from './failure-events.ts'
 export type RetryContext = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**
- * @param body may be run again in any case
+ * @param body can safely run more than once
  * @param stop ends the waiting
- * @param passes true for errors after which to retry
+ * @param passes returns true for errors after which to retry
  * @throws errors of `body` that are not transient; the stop's reason
  */
 export async function patiently<T>(

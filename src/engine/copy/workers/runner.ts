@@ -58,9 +58,9 @@ export async function runWorkers(options: RunnerOptions): Promise<void> {
 class Worker {
   readonly #no: number
   readonly #options: RunnerOptions
-  /** Aborted when one worker found that nothing is left: others may be waiting. */
+  /** Aborted when one worker found that no work is left: other workers may still be waiting. */
   readonly #over: AbortController
-  /** Ends every pause: there is no work to wait for, or none may begin. */
+  /** Aborted to end every pause: no work is left, or no more may begin. */
   readonly #awake: AbortSignal
 
   constructor(no: number, options: RunnerOptions, over: AbortController, awake: AbortSignal) {

@@ -39,12 +39,12 @@ export class SlowTarget {
     this.#commits = new LatencyMeter(clock, FINE_COMMIT_MS)
   }
 
-  /** The target accepted a batch of rows. */
+  /** Call when the target has accepted a batch of rows. @param ms duration of the call */
   wrote(ms: number, bytes: number): void {
     this.#rows.note((ms * MEBIBYTE) / Math.max(LEAST_BYTES, bytes))
   }
 
-  /** The target accepted a piece of a stream. */
+  /** Call when the target has accepted a piece of a stream. @param ms duration of the call */
   streamed(ms: number, bytes: number): void {
     this.#frames.ms += ms
     this.#frames.bytes += bytes

@@ -10,7 +10,7 @@ export type { HeldState } from '../../../model/run/table-request.ts'
 
 /** A chunk that a worker has. */
 export type Flight = {
-  /** Aborted when the chunk must be given back. */
+  /** Aborted when the chunk must be released. */
   readonly given: AbortSignal
   /** Aborted when the next attempt of the chunk must not wait any longer. */
   readonly wake: AbortSignal
@@ -177,7 +177,7 @@ export class Steering {
       else {
         const chunks = this.#chunks.get(table) ?? new Map<string, HeldState>()
         this.#chunks.set(table, chunks.set(chunk, why))
-        // A paused chunk would keep its transaction and locks open, so it is given back and copied again later.
+        // A paused chunk would keep its transaction and locks open, so it is released and copied again later.
         this.#flights
           .get(flightKey(table, chunk))
           ?.given.abort(new SluiceError('STOPPED', 'the chunk was paused or skipped'))
@@ -186,7 +186,7 @@ export class Steering {
     }
     if (chunk === undefined) {
       this.#tables.delete(table)
-      // Skipped chunks stay skipped: a request must name each of them.
+      // Chunks that were skipped one by one stay skipped, until a request names the chunk.
       for (const no of this.chunks(table, 'paused')) this.#chunks.get(table)?.delete(no)
     } else this.#chunks.get(table)?.delete(chunk)
     if (act === 'resume') return

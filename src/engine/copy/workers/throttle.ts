@@ -1,5 +1,5 @@
 /**
- * Rate limits for rows: one that the user sets, and one that is halved when target or source is overloaded or answers
+ * Two rate limits for rows. The user sets one. The other is halved when target or source is overloaded or answers
  * slowly, and then grows again (additive increase, multiplicative decrease).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,8 +7,9 @@ import type { TargetLatency } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** Time without changes after a halving; quiet time after which the rate grows by a twentieth of its earlier value. */
+/** Shortest time between two halvings of the rate, and from a halving to the first growth. */
 const COOL_DOWN_MS = 10_000
+/** Shortest time between two steps of growth; each step is a twentieth of the rate before the halving. */
 const QUIET_MS = 5_000
 const SLOWEST = 50
 /** The limit is lifted once it has grown to this multiple of the rate before the halving. */
@@ -16,7 +17,7 @@ const OUTGROWN = 1.5
 /** After a pause, the rows of this many seconds may be sent at once. */
 const BURST_SECONDS = 1
 
-/** How long a batch may continue at its rate after a stop, ms; the rest is given back. */
+/** How long a batch may continue at its rate after a stop, ms; after that it fails with STOPPED. */
 const STOP_MS = 3_000
 
 /** Slow answers alone lower the rate no further than to this share of the earlier rate. */

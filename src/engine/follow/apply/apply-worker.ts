@@ -118,7 +118,7 @@ export class ApplyWorker {
     return this.#taken.areVisible(snapshot)
   }
 
-  /** True if for some table it is unknown whether the target has rows. */
+  /** True if it is unknown for some table whether the target has rows. */
   get hasUnsure(): boolean {
     return this.#held.unsure.length > 0
   }
@@ -233,7 +233,7 @@ export class ApplyWorker {
     this.#write(this.#flush())
   }
 
-  /** Writes complete transactions because the open one has too many changes to keep apart. */
+  /** Writes complete transactions because the open one has too many changes to keep separately. */
   async #complete(): Promise<void> {
     await this.written()
     this.#writeComplete()
@@ -259,7 +259,7 @@ export class ApplyWorker {
     await this.written()
   }
 
-  /** Writes rows that were read again, in a transaction outside of the stream. @param also statements of it */
+  /** Writes rows that were read again, in a transaction outside of the stream. @param also statements to add to it */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
@@ -308,7 +308,7 @@ export class ApplyWorker {
     return this.#batch.lingerMs(this.#folded.rows, this.#waiting, withinMs) - withinMs
   }
 
-  /** Merges the changes that were kept apart into the batch. */
+  /** Merges the changes that were kept separately into the batch. */
   #join(): void {
     this.#apart.drain(this.#addEach)
   }

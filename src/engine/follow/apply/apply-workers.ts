@@ -19,11 +19,14 @@ export class ApplyWorkers {
   readonly #of: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
-  /** Start position of each worker. It has applied earlier changes; they come again if another worker was behind. */
+  /**
+   * Start position of each worker, which has applied all earlier changes. The stream delivers these again if another
+   * worker was behind.
+   */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** Worker of the transaction's first table. Only this worker counts it, also if other workers get it again. */
+  /** Worker of the open transaction's first table: only it counts the transaction, also if others get it again. */
   #counting: number | null = null
 
   /** @param lanes at least one @param of by table, the index of its apply worker */
@@ -114,7 +117,7 @@ export class ApplyWorkers {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // This may also come between two transactions: a read detects it before it returns changes.
+          // This change may also come between two transactions: a read detects it before it returns changes.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break

@@ -1,4 +1,4 @@
-/** Changes of an apply worker that are not handed to the target yet: one last state of each row, counts and sizes. */
+/** Changes of an apply worker that the target does not have yet: the last state of each row, counts and sizes. */
 import type { Change, ChangeBatch, RowChange } from '../../../model/copy/change.ts'
 import { keyText } from '../../../model/copy/key-text.ts'
 import { keyPart } from '../../../model/copy/row-key.ts'

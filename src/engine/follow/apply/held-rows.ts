@@ -1,7 +1,7 @@
 /**
- * Lower bound of the rows in the tables of an apply worker. Row counts are not added up, because changes that come
- * again during catch-up would count twice: a batch deletes at most as many rows as it names, and leaves at least those
- * that it writes.
+ * Lower bound of the rows in the tables of an apply worker: a batch deletes at most as many rows as it names, and
+ * leaves at least those that it writes. Row counts are not added up, because changes that are delivered again during
+ * catch-up would count twice.
  */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { IS_GONE, type PackedRows } from '../../../model/copy/packed-rows.ts'

@@ -11,6 +11,7 @@ import type { TableStates } from '../progress/table-states.ts'
 import type { Watch } from '../progress/watch.ts'
 
 export type LoopParts = ProvingParts & {
+  /** Fencing token under which this program owns the stream. */
   readonly fence: number
   readonly target: ChangeTarget
   readonly database: LedgerDatabase

@@ -98,7 +98,7 @@ export class FollowLoop {
     }
   }
 
-  /** Runs until the connections of both sides must be opened again. @returns null then */
+  /** Runs one session. @returns null if the connections of both sides must be opened again */
   async #session(telling: ProgressReporter): Promise<LoopEnd | null> {
     const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
@@ -130,7 +130,7 @@ export class FollowLoop {
     )
     side.answerTo((position) => source.confirm(position))
     const lane = side.lanes
-    // An earlier run may have ended before it confirmed. With nothing left to apply, this run would not confirm either.
+    // An earlier run may have ended before it confirmed this position; if nothing is applied, no later call does.
     source.confirm(lane.applied)
     this.#wholeness.lane = lane
     await this.#held.inspectNow(lane)

@@ -170,7 +170,7 @@ async function isTaken(body: () => Promise<unknown>, writer: ApplyContext['write
     await body()
     return true
   } catch (thrown) {
-    // Also for a retryable error: a row named needlessly is only read once more.
+    // A retryable error is a refusal here, too: a row that is named needlessly is only read once more.
     if (failureKind(thrown).kind !== 'row') throw thrown
     return false
   } finally {

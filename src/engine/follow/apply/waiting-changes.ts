@@ -16,7 +16,7 @@ const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
 const RUSH_ROWS_A_MS = 10
 
-/** Most changes of an open transaction that are kept apart; at this limit, complete transactions are written. */
+/** Most changes of an open transaction that are kept separately; at this limit, complete transactions are written. */
 const MOST_APART = 2_000
 
 /**

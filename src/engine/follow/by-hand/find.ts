@@ -59,7 +59,7 @@ export async function differencesIn(
 
 /**
  * Compares the rows of one key.
- * @returns the key as the system spells it, and the difference, null if there is none; null if neither side has a row
+ * @returns the key as the system spells it, and the difference (null for equal rows); null if neither side has a row
  */
 export async function rowsOfKey(
   key: RowKey,

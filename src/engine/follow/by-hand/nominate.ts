@@ -78,7 +78,7 @@ export function refuseUnfitStream({ from, stream, run }: Pick<RepairByHand, 'fro
   })
 }
 
-/** @throws SluiceError STREAM_HALTED, SLOT_LOST */
+/** Refuses a stream that is halted, has ended or has not begun. @throws SluiceError STREAM_HALTED, SLOT_LOST */
 export function refuseStanding({ id, status, birth, faults }: StreamRow, run: CopyRun): void {
   if (status === 'halted') throw reportedHalt(id, faults, run)
   if (status === 'ended') {

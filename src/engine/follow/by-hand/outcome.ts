@@ -29,7 +29,7 @@ export type Waited = {
 /**
  * Waits until the apply worker has read the rows and the table is live again.
  * @param label of the target
- * @returns `free` if no running program has the stream: no program would read them
+ * @returns `free` if no running program has the stream, so that no program would read the rows
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if the stream halts meanwhile
  */
 export async function untilRead(
@@ -83,7 +83,11 @@ async function heldBack(
   }
 }
 
-/** Rows by outcome. @property position at which the table equals the source @property runs that repaired rows */
+/**
+ * Rows by outcome: written (`mended`), removed, or already equal.
+ * @property position at which the table equals the source
+ * @property runs that repaired rows
+ */
 export type RepairCounts = {
   readonly mended: number
   readonly removed: number

@@ -43,7 +43,7 @@ export class CopiedRanges {
   }
 }
 
-/** @param side 1 for a lower bound (exclusive), -1 for an upper bound (inclusive) */
+/** State of a row by its time and one bound. @param side 1: a lower bound (exclusive), -1: an upper one (inclusive) */
 function besides(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
   const [edge] = bound ?? []
   if (bound === null || edge === undefined) return 'copied'
@@ -55,6 +55,7 @@ function besides(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
 }
 
 /**
+ * The copied part of a table.
  * @param column first key column of the source @param columns column names in the order of a change's cells
  * @throws SluiceError NOT_FOLLOWABLE if the stream does not report the column
  */

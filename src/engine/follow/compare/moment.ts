@@ -47,7 +47,7 @@ export type SnapshotParts = {
 export type NoSnapshot = 'order' | 'many changes' | 'late'
 
 /**
- * @returns the snapshot, or why there is none; the apply worker has every received change then
+ * @returns the snapshot, or why there is none; in both cases the apply worker has every received change
  * @throws errors of the stores and of the apply worker
  */
 export async function openCompareMoment(parts: SnapshotParts): Promise<ComparedSnapshot | NoSnapshot> {

@@ -131,8 +131,8 @@ export class Proving implements AsyncDisposable {
     const close = (): Promise<void> => (closed ??= Promise.resolve(got[Symbol.asyncDispose]()))
     const running: Running = { snapshot: got, close, request, end, settled: null }
     this.#running = running
-    // Close the views at once: the stream may be blocked at a TRUNCATE that waits for the target's view, and could then
-    // not end the round.
+    // Close the views at once. Otherwise the stream could not end the round while it is blocked at a TRUNCATE that
+    // waits for the target's view.
     const settle = async (settled: NonNullable<Running['settled']>): Promise<void> => {
       await close().catch(() => undefined)
       running.settled = settled

@@ -18,7 +18,7 @@ export type RowComparison = {
    */
   readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
-  /** Further differences, counted but not listed. */
+  /** Number of differences that are counted but not listed. */
   readonly more: number
   /** Rows of the source that cannot be read: whether they are equal is unknown. */
   readonly unread: number

@@ -1,7 +1,7 @@
 /**
- * Reads rows from the source by row key, between two transactions of the stream: rows with unchanged values that the
- * stream does not report, rows that the target refused, and rows that a comparison found to differ. Later changes of
- * the stream may be older than the read, so the table catches up once more.
+ * Reads rows from the source by row key, between two transactions of the stream: rows whose unchanged values the
+ * stream leaves out, rows that the target refused, and rows that a comparison found to differ. Changes that the stream
+ * delivers afterwards may be older than the rows read here, so the table catches up once more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
@@ -91,9 +91,9 @@ export async function rereadRows(
 }
 
 /**
- * Rereads the waiting rows of a live table, or of the copied part of a table, in one transaction. The target must hold
- * exactly the rows of the view: then the table stays equal to the source, and its unique values cannot conflict with
- * later changes.
+ * Rereads the waiting rows of a live table, or of the copied part of a table, in one transaction. Call it only while
+ * the target has exactly the rows of the view: then the table stays equal to the source, and its unique values cannot
+ * conflict with later changes.
  * @param view of the source
  * @param part copied part of the table; null for the whole table
  * @returns how many rows were read, and how many of them were changed

@@ -43,7 +43,7 @@ export class TouchedRows {
     return size
   }
 
-  /** @returns null if there are more than are kept, or if collecting has not begun: all rows must be compared again */
+  /** @returns null if there are more keys than are kept, or recording has not begun: then compare all rows again */
   keys(table: number): readonly RowKey[] | null {
     if (!this.#since || this.#isMore) return null
     return [...(this.#tables.get(table)?.values() ?? [])]

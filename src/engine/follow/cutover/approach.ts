@@ -1,6 +1,6 @@
 /**
- * A cutover as the stream's loop calls it, and what an attempt requires: all rows found equal, rows changed since then
- * known, a small lag.
+ * A cutover as the stream's loop calls it, and the requirements of an attempt: all rows were found equal, the rows
+ * changed since then are known, and the lag is small.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -168,7 +168,7 @@ export class Approach {
     return (await now.verify()) ? { made, findings } : 'on'
   }
 
-  /** @returns true if all rows were found equal and the rows changed since are known */
+  /** @returns true if all rows were found equal and the rows changed since are known; otherwise as `ready` */
   #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
     const { gates, clock } = this.#parts
     if (proof === null) {

@@ -166,7 +166,7 @@ export async function streamGates(
   ]
 }
 
-/** @throws SluiceError NOT_SWITCHABLE for a stream of several tables, and errors of planning or preparing its table */
+/** The only table of a stream. @throws SluiceError NOT_SWITCHABLE if it has several; errors of planning the table */
 export async function tableOf(
   ends: { readonly from: CopyStore; readonly to: CopyStore },
   { stream, database }: Pick<OpenedFamily, 'stream' | 'database'>,

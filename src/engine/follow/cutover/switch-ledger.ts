@@ -19,6 +19,7 @@ export type ReverseStream = {
   readonly sourceIdentity: string
   /** The options of an equivalent `copy --follow`, JSON. */
   readonly wishes: string
+  /** Start record of the stream. */
   readonly birth: StreamBirth
   /** Start position. */
   readonly position: string

@@ -38,12 +38,16 @@ export type TurnParts = Omit<ApproachParts, 'findings' | 'earlier'> & {
   readonly closing: (facts: ClosingFacts) => Closing
   /** True if the cutover has happened, according to the ledger. */
   readonly hasHappened: () => Promise<boolean>
+  /** Longest time that a session may wait for one attempt, ms. */
   readonly budgetMs: number
+  /** Reports a step. */
   readonly tell: (step: 'trying' | 'released' | 'again' | 'exchanged', detail: string) => void
 }
 
 export type ClosingFacts = {
+  /** Fencing token under which this program owns the earlier stream. */
   readonly fence: number
+  /** Start record of the reverse stream. */
   readonly birth: StreamBirth
   /** Position up to which the earlier stream is applied; `position` is where the reverse stream starts. */
   readonly applied: string
@@ -119,7 +123,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
     }
   }
 
-  /** All steps while other sessions wait. */
+  /** Takes all steps while other sessions wait. */
   async #within(
     now: Standstill,
     attempt: SwitchAttempt,

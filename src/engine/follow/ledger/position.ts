@@ -3,6 +3,7 @@ import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledg
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 
+/** An apply worker of a stream that this program owns under the fencing token `fence`. */
 export type HeldApplyWorker = { readonly stream: string; readonly lane: number; readonly fence: number }
 
 const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'

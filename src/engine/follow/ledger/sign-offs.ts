@@ -59,7 +59,7 @@ export class SignOffLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Creates its table if the ledger has none. */
+  /** Creates the table of sign-offs if the ledger has none. */
   async prepare(): Promise<void> {
     if (!(await this.isThere())) await makeLateTable(this.#database, NAME)
     this.#isThere = true

@@ -18,8 +18,8 @@ export type Behind = {
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
   /**
-   * True in the first `SILENT_MS` of a run if the source has not reported yet: it may be idle, so `lagMs` may be wrong
-   * and raises no alert.
+   * True in the first `SILENT_MS` of a run if the source has not reported yet. The source may be idle, so `lagMs` may
+   * be wrong, and raises no alert.
    */
   readonly isEarly: boolean
 }
@@ -29,7 +29,7 @@ export type LagInput = {
   readonly applied: LogPosition
   /** End of the received log; null while a received change is not applied. */
   readonly idleAt: LogPosition | null
-  /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
+  /** Commit time of the first waiting transaction, or else of the last applied one, source clock, ms; null if none. */
   readonly commitMs: number | null
   /** Commit time of the last applied transaction, as in the ledger: trigger records made until then are applied. */
   readonly durableMs?: number | null
@@ -84,7 +84,7 @@ export class SourceSilence {
     const isEmpty = !isNoted && !isOld
     const emptyMs = isEmpty ? clockMs : emptyForMs === null ? null : clockMs - emptyForMs
     if (emptyMs !== null) this.#heardMs = Math.max(this.#heardMs ?? emptyMs, emptyMs)
-    // A source that does not answer may have nothing to send, for as long as an idle one may be silent.
+    // A source that does not answer counts as idle until SILENT_MS after its trigger records were last empty.
     if (isEmpty || (!isNoted && this.#heardMs !== null && clockMs - this.#heardMs <= SILENT_MS)) return CAUGHT_UP
     const known = [durableMs, this.#heardMs].filter((ms) => ms !== null)
     const lastMs = known.length === 0 ? sinceMs : Math.max(...known)

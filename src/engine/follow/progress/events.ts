@@ -42,7 +42,7 @@ type Standing = {
   readonly row: ApplyWorkerRow
   /** End of the received log; null while a received change is not applied. */
   readonly idleAt: LogPosition | null
-  /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
+  /** Commit time of the first waiting transaction, or else of the last applied one, source clock, ms; null if none. */
   readonly commitMs: number | null
   /** Commit time of the last applied transaction, as in the ledger. */
   readonly durableMs: number | null
@@ -190,7 +190,7 @@ export class ProgressReporter implements AsyncDisposable {
       clockMs:
         lag.clockMs === undefined ? clock.now() : lag.clockMs + (isOld || isOverdue ? clock.ticks() - known.at : 0),
     })
-    // A source that has read its log to the end answers at once.
+    // Ask the source for its position: it answers at once if it has read its log to the end.
     if (session !== null && lag.readerWaits === false && now.idleAt !== null && now.idleAt < lag.now)
       session.source.ask()
     const { applied, row, idleAt, isHolding, isShut } = now
@@ -291,8 +291,8 @@ function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
 }
 
 /**
- * How fast a stream works off its backlog. A stream that keeps up nearly always has changes in transit, and its rate is
- * just the write rate of the source: not worth a report.
+ * How fast a stream works off its backlog. A stream that keeps up nearly always has changes in transit. Its rate is
+ * then just the write rate of the source, and is not reported.
  */
 class BacklogRate {
   /** Samples since the stream fell behind; empty while it keeps up. */

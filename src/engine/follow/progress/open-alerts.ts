@@ -6,7 +6,7 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { Alerts } from '../../run/alerts/alerts.ts'
 import type { Run } from '../../run/run-context.ts'
 
-/** Longest wait for the ledger: a target that does not answer must not keep back its own alert. */
+/** Longest wait for the ledger: a target that does not answer must not delay the alert about it. */
 const ANSWER_MS = 3000
 const AGAIN_MS = 250
 
@@ -38,7 +38,7 @@ export function openAlerts(
   return { alerts: new Alerts(alert, report), sent }
 }
 
-/** False if another program has the stream: this one stood still for longer than its lease. True if unknown. */
+/** False if another program has the stream: this one was suspended for longer than its lease. True if unknown. */
 async function isOwner(refuseLost: () => Promise<void>): Promise<boolean> {
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), ANSWER_MS)

@@ -1,6 +1,6 @@
 /**
- * Gets a sign-off compared now: by the program that runs the stream, which finds the request in the ledger, or by this
- * program if no other runs the stream. Results of earlier rounds are not used.
+ * Gets a sign-off compared now. The program that runs the stream finds the request in the ledger; if no program runs
+ * the stream, this one compares. Results of earlier rounds are not used.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'

@@ -47,7 +47,7 @@ class DurableStream extends StreamBehind {
     await super[Symbol.asyncDispose]()
   }
 
-  /** Resolves once every confirmed position has been passed on. @throws errors of the flush */
+  /** Resolves once every confirmed position has been passed on to the source. @throws errors of the flush */
   async passed(): Promise<void> {
     await this.#passing
     if (this.#failure !== null) throw this.#failure.error

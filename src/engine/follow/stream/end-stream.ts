@@ -12,7 +12,7 @@ import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { takeStream } from './take-stream.ts'
 
 /**
- * Idempotent.
+ * Ends a stream at both stores. Idempotent.
  * @param source the store that the stream reads
  * @param to the store that the stream writes
  * @param isMoved the caller has confirmed that the stream belongs to this target; otherwise slot and publication stay

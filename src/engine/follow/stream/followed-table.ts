@@ -87,7 +87,10 @@ function spelled(column: TablePlan['columns'][number], identity: readonly string
   return isFree ? column : { ...column, as: source.type }
 }
 
-/** If all columns are replicated: target columns that the source had at the stream's start only, or never had. */
+/**
+ * Target columns that the stream does not write: the source dropped them since the stream's start, or never had them.
+ * Empty if only chosen columns are replicated.
+ */
 function unwrittenColumns(plan: TablePlan): readonly string[] {
   if (plan.chosen === true) return []
   const known = new Set(comparedColumns(plan).map(({ to }) => to))

@@ -40,8 +40,8 @@ export async function notedFollower(
 ): Promise<{ readonly other: OtherTarget | null; readonly noted: Follower | null; readonly now: Target }> {
   const noted = await changes.follower(slot, signal)
   const now = await targetNow(to, signal)
-  // A matching target whose ledger lacks the recorded owner is a promoted standby, or restored from a backup: the check
-  // of positions detects missing changes.
+  // A matching target whose ledger lacks the recorded owner is a promoted standby, or was restored from a backup. The
+  // check of positions detects missing changes.
   const isShared = sharedRun !== undefined && owners.includes(noted?.owner ?? '')
   if (noted === null || isSameTarget(noted, now, isShared)) return { other: null, noted, now }
   return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }

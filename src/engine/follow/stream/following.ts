@@ -33,7 +33,7 @@ export class Following implements FollowedStream {
   readonly #open: OpenStream
 
   /**
-   * Begins a stream for the tables of a plan, or takes over the existing one.
+   * Begins a stream for the tables of a plan, or resumes the existing one.
    * @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG, TABLE_FOLLOWED, STREAM_HALTED, LEDGER_BUSY if another running program
    * has the stream
    */

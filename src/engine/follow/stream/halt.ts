@@ -29,7 +29,7 @@ export function reportedHalt(
   return halted(stream, faults, gone)
 }
 
-/** @param gone as in `haltStream`, at least one */
+/** Error for tables that the source no longer has. @param gone as in `haltStream`, at least one */
 export function notThere(stream: string, gone: readonly string[]): SluiceError {
   return new SluiceError('STREAM_HALTED', `the source no longer has table ${gone.join(', ')}, or does not show it`, {
     reason: `stream ${stream} follows it; its position is kept`,

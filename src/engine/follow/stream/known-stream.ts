@@ -17,6 +17,7 @@ import type { WantedStream } from '../../copy/companion.ts'
 import { streamTableNames } from './wanted-stream.ts'
 
 /**
+ * The stream of the plan's tables, or the stream `asked`; null if there is none.
  * @param asked the stream that the same command began
  * @throws SluiceError TABLE_FOLLOWED if a stream has other tables as well, or reads these from another source
  */

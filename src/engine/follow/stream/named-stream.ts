@@ -21,8 +21,8 @@ export async function streamKnown(database: LedgerDatabase, id: string, label: s
 }
 
 /**
- * URL of a stream's source if the command names none: the ledger's URL has no password, and one database needs no
- * second URL.
+ * URL of a stream's source: the URL that the command names; otherwise that of the target, if both are one database;
+ * otherwise the URL in the ledger, which has no password.
  * @param to the target, and the URL by which it was opened
  */
 export function sourceUrl(

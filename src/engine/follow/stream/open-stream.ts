@@ -208,7 +208,10 @@ function watchOf(
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
 }
 
-/** Refuses chunks read before the stream: since it is recorded, no copy takes chunks, and held ones are freed. */
+/**
+ * Refuses the stream if chunks were read before it. Since the stream was recorded, no other copy takes chunks, and
+ * chunks that other copies had are freed.
+ */
 async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
   try {
     await refuseStreamGap(parts)

@@ -10,7 +10,7 @@ import { reportsSnapshots } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 const NOTHING: readonly Change[] = []
-/** After a rest, the changes of so many seconds may pass at once. */
+/** After a pause, the changes of this many seconds may pass at once. */
 const BURST_SECONDS = 1
 
 export type StreamPace = {

@@ -38,8 +38,8 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
 }
 
 /**
- * Checks the order of the target's columns, as recorded for the stream: if two columns exchanged their names while no
- * program ran the stream, each would get the other's values.
+ * Checks that the target's columns have the order that was recorded for the stream. If two columns exchanged their
+ * names while no program ran the stream, each would get the other's values.
  * @param tables as planned now
  * @param recopied names of tables that are copied again: their earlier order does not matter, and the present one is
  * recorded only once they are emptied

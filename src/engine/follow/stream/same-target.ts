@@ -86,8 +86,8 @@ export async function refuseOtherTarget(
 }
 
 /**
- * Lower bound of the target's rows at the stream's position: the ledger's own bound; else the copied rows if no change
- * was applied; else 0. Copied and changed rows are not added, because some would count twice.
+ * Lower bound of the target's rows at the stream's position: the ledger's own bound; without one, the copied rows if
+ * no change was applied; otherwise 0. Copied and changed rows are not added, because some would count twice.
  */
 async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
   const sure = sureRows(counts)

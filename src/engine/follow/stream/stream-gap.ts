@@ -13,7 +13,7 @@ const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
 
 type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 
-/** For a stream without a slot yet. @throws SluiceError PLAN_CHANGED if chunks of its tables were read before */
+/** Checks a stream that has no slot yet. @throws SluiceError PLAN_CHANGED if chunks of its tables were read before */
 export async function refuseStreamGap({ operation, planned, database, owner }: Parts): Promise<void> {
   const read: PlannedTable[] = []
   for (const table of planned.tables)

@@ -36,7 +36,7 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
 }
 
 /**
- * Frees chunks that other programs have read for the copy: later changes of these rows may have been left out already,
+ * Frees chunks that other programs have read for the copy. Later changes of their rows may have been left out already,
  * and the log with these changes may be gone. The other programs can no longer write these chunks.
  */
 async function freeChunks(ledger: StreamLedger, stream: string, run: CopyRun): Promise<void> {

@@ -57,6 +57,7 @@ export type ClaimedRange = ProofRange & { readonly claim: string }
 export type AnsweredRange = {
   readonly no: number
   readonly table: number
+  /** True if this program compared the range. */
   readonly isOwn: boolean
   readonly answer: RangeAnswer
 }

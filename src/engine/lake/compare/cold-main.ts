@@ -17,8 +17,8 @@ type Timed = { readonly rows: number; readonly ms: number }
 type Proving = ParquetRows & { prove?(...args: Parameters<ParquetRows['lines']>): Promise<void> }
 
 /**
- * Bytes that this process has read by the kernel's count: `rchar`, what read calls returned, from the page cache or
- * from the disk. Null if there is no such count (not Linux, or unreadable).
+ * Bytes that this process has read, as the kernel counts them (`rchar`): what read calls returned, from the page cache
+ * or from the disk. Null if there is no such count (not Linux, or unreadable).
  */
 function bytesReadSoFar(): bigint | null {
   try {
@@ -70,8 +70,8 @@ async function ask(request: ColdRequest, latency: LatencySetting, passed: (bytes
 }
 
 /**
- * Bytes read for the answer. Asks again with loaded drivers, fresh connections and no proxy, so that nothing else
- * counts.
+ * Bytes read for the answer. Asks again with loaded drivers, fresh connections and no proxy, so that only these bytes
+ * are counted.
  */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
   // The same reader as was timed, but without the proxy: reads of the proxy are not part of the answer.

@@ -1,6 +1,6 @@
 /**
- * Asks one question once in a fresh Node process with a fresh connection. The child gets its request on stdin: a
- * database URL may hold a password, and every user of the machine can read a command line.
+ * Asks one question once in a fresh Node process with a fresh connection. The child gets its request on stdin, because
+ * a database URL may hold a password, and every user of the machine can read a command line.
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -19,7 +19,7 @@ export type ColdRequest = {
   /** URI of the table root. */
   readonly path: string
   readonly catalogUrl: string
-  /** The same as in the warm runs. */
+  /** Simulated latency, the same as in the warm runs. */
   readonly latency: LatencySetting
   /** Ask a second time over fresh connections, to count the bytes read without bytes of loading drivers. */
   readonly countBytes: boolean

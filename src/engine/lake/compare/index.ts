@@ -25,7 +25,7 @@ export type CompareOptions = {
   /** URL for the cold child process, which gets it on stdin only. */
   readonly catalogUrl: string
   readonly tableId: string
-  /** As the user named it, for events. */
+  /** The table as the user named it, for events. */
   readonly table: string
   /** Timed runs per side, at least 1. */
   readonly runs: number

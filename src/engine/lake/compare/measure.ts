@@ -32,7 +32,7 @@ export type MeasureOptions = {
   readonly plan: ComparePlan
   readonly openLog: () => LogStore | Promise<LogStore>
   readonly parquet: () => Promise<ParquetRows>
-  /** With the simulated latency. */
+  /** The catalog with the simulated latency. */
   readonly catalog: SqlDatabase
   readonly catalogUrl: string
   readonly runs: number

@@ -82,7 +82,7 @@ async function hold(answer: PagedAnswer, shares: ReadonlySet<number>): Promise<H
 
 type Found = { readonly lines: string[]; total: number }
 
-/** Removes every SQL row from `held` that equals a row of the files; the rest exists in SQL only. */
+/** Removes every SQL row from `held` that equals a row of the files; rows that stay exist in SQL only. */
 async function compare(
   answer: PagedAnswer,
   shares: ReadonlySet<number>,
@@ -116,7 +116,7 @@ type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
 
 function differenceOfRows(schema: StructType | undefined): RowDifference {
   const stats = statsComparer(schema === undefined ? [] : leafColumns(schema), 'kept')
-  /** Null if both mean the same; undefined if the types do not decide it. */
+  /** Difference of two values by their type; null if they are equal, undefined if the types do not decide it. */
   const byType = (name: string, mine: unknown, theirs: unknown): Contradiction | null | undefined => {
     if (schema === undefined || typeof mine !== 'string' || typeof theirs !== 'string') return undefined
     if (name !== 'stats' && name !== 'partitionValues') return undefined

@@ -15,14 +15,14 @@ export type QuestionId =
 
 export type CompareQuestion = {
   readonly id: QuestionId
-  /** Without the versions of a certain table; `PlannedQuestion.asked` has them. */
+  /** Title without the versions of a table; `PlannedQuestion.asked` has them. */
   readonly title: string
   /** What the files' reader and SQL read, and how. */
   readonly files: string
   readonly sql: string
 }
 
-/** In the order in which they are asked. */
+/** All questions, in the order in which they are asked. */
 export const QUESTIONS: readonly CompareQuestion[] = [
   {
     id: 'latest-version',

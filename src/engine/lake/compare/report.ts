@@ -21,10 +21,10 @@ export type ReportMeta = {
   readonly at: string
   /** Path or URI of the table. */
   readonly source: string
-  /** URL without password. */
+  /** URL of the catalog without password. */
   readonly catalog: string
   readonly machine: MachineFacts
-  /** Without secrets. */
+  /** The command line of the run, without secrets. */
   readonly commandLine: string
 }
 

@@ -6,8 +6,8 @@ import type { AnswerRow } from './answer.ts'
 export type AddPartitionValues = Readonly<Record<string, string | null>>
 
 /**
- * Comparable text. An empty value is null (PROTOCOL.md, "Partition Value Serialization"), and the order of keys is
- * ignored.
+ * Partition values as comparable text. An empty value is null (PROTOCOL.md, "Partition Value Serialization"), and the
+ * order of keys is ignored.
  */
 export function partitionValuesText(values: AddPartitionValues | null | undefined): string {
   const entries = Object.entries(values ?? {}).map(
@@ -41,7 +41,7 @@ function objectOf(text: string | null): object {
 }
 
 export type ComparedFileFacts = {
-  /** Canonical. */
+  /** Canonical path. */
   readonly path: string
   readonly dvId: string | null
   readonly size: number
@@ -131,7 +131,7 @@ export function originRow(version: number): AnswerRow {
 
 export type ComparedCommitFacts = {
   readonly version: number
-  /** ms since the epoch. */
+  /** Time of the commit, ms since the epoch. */
   readonly time: number
   readonly inCommitTime: boolean
   readonly operation: string | null
@@ -172,7 +172,7 @@ export type ChangeFacts = {
   readonly version: number
   readonly line: number
   readonly kind: string
-  /** Canonical; null for actions that are not about a file. */
+  /** Canonical path; null for actions that are not about a file. */
   readonly path: string | null
   readonly dvId: string | null
   readonly size: number | null

@@ -22,7 +22,7 @@ class Reservoir {
     if (at < SIZE) this.files[at] = file
   }
 
-  /** xorshift32. */
+  /** Next number of a xorshift32 generator. */
   #random(): number {
     let x = this.#state
     x ^= x << 13

@@ -1,5 +1,5 @@
 /**
- * Compares the files of a checkpoint with a replay of the log without it: readers that start from a checkpoint with a
+ * Compares the files of a checkpoint with a replay of the log without it. Readers that start from a checkpoint with a
  * missing entry lose that file's rows.
  */
 import type { Finding } from '../../../delta/fsck/finding.ts'
@@ -20,8 +20,8 @@ const MOST_REPLAYED = 1024 ** 3
 type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }
 
 /**
- * Replays the log to the version of the checkpoint, without it: all commits, or the commits after an older checkpoint
- * if the first commits are gone or all commits are larger than 1 GiB.
+ * Replays the log to the version of the checkpoint, without the checkpoint. Reads all commits; if the first ones are
+ * gone, or all are larger than 1 GiB together, only the commits after an older checkpoint.
  * @param sums of the files in the checkpoint
  * @returns null if the version cannot be built without the checkpoint, else the findings
  * @throws SluiceError of commits that cannot be read

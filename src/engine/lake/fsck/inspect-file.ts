@@ -25,6 +25,7 @@ export type FileState = {
   /** Columns of which a bound or a count was compared. */
   readonly bounds: number
   readonly pages: number
+  /** Pages that have a CRC-32. */
   readonly summedPages: number
 }
 

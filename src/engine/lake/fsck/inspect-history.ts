@@ -29,6 +29,7 @@ export type HistoryCounts = {
   readonly gone: number
   /** Versions below this one need files that are gone; null if there are none. */
   readonly unreadableBelow: number | null
+  /** Files of change data that commits refer to, and how many of them do not exist. */
   readonly changeFiles: number
   readonly changeGone: number
   /** Actions that one commit repeats. */
@@ -37,7 +38,7 @@ export type HistoryCounts = {
   readonly marked: readonly Finding[]
   /** Actions without required fields. */
   readonly incomplete: readonly Finding[]
-  /** Files with commit versions of rows above their own commit. */
+  /** Files whose `defaultRowCommitVersion` is above the version of the commit that adds them. */
   readonly early: readonly Finding[]
   /** Commits without an in-commit timestamp, or with one that is not above the previous one. */
   readonly untimely: readonly Finding[]
@@ -210,8 +211,8 @@ class InCommitTimes {
 }
 
 /**
- * Reports commits that are missing in the middle of a log: a finding if versions can no longer be read, a note if only
- * the changes of a commit are lost.
+ * Reports commits that are missing in the middle of a log. If versions can no longer be read, this is a finding; if
+ * only the changes of a commit are lost, it is a note.
  */
 export function gapFindings(gaps: Gaps): readonly Finding[] {
   const detail = gapText(gaps)

@@ -25,7 +25,10 @@ export class SpellingCheck {
     this.#isBased = segment?.checkpoint === null
   }
 
-  /** Has no findings if the log can no longer build the version. @throws SluiceError of a store that cannot be read */
+  /**
+   * Begins the check. It has no findings if the log can no longer build the version.
+   * @throws SluiceError of a store that cannot be read
+   */
   static async begin(table: DeltaTable, version: number, signal: AbortSignal): Promise<SpellingCheck> {
     try {
       return new SpellingCheck(await table.segment(version, signal), table.store.root)

@@ -27,6 +27,7 @@ export type InsideCounts = {
   bounds: number
   rows: number
   pages: number
+  /** Pages that have a CRC-32. */
   summedPages: number
 }
 

@@ -13,7 +13,7 @@ export class FsckReport {
   readonly #emit: Emit<'fsck.finding' | 'fsck.checked'>
   readonly #table: string
   readonly #counts = new Map<FindingKind, number>()
-  /** Keys of findings so far: two checks may find the same. */
+  /** Keys of the findings so far, because two checks may report the same finding. */
   readonly #known = new Set<string>()
   /** Paths of missing files. */
   readonly absent = new Set<string>()

@@ -19,14 +19,14 @@ import type { Run } from '../../run/run-context.ts'
 import type { FsckOperation } from '../operations/fsck/declaration.ts'
 
 export type FsckFile = {
-  /** As written in the log. */
+  /** Path as written in the log. */
   readonly path: string
   readonly size: number
   /** ms since the epoch. */
   readonly modificationTime: number
   readonly stats: string | null
   readonly vector: DeletionVectorDescriptor | null
-  /** By physical names. */
+  /** Partition values by physical column name. */
   readonly partitionValues: Readonly<Record<string, string | null>>
   readonly baseRowId: number | null
 }
@@ -39,7 +39,7 @@ export type Subject = {
   readonly metadata: MetadataAction
   readonly mode: ColumnMappingMode
   readonly schema: StructType
-  /** Logical names. */
+  /** Logical names of the partition columns. */
   readonly partitionColumns: readonly string[]
   /** Blocks of all active files; `isWanted` is false for files that `--since` leaves out. */
   readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>

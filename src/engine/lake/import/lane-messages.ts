@@ -9,14 +9,14 @@ import type { LakeEvent } from './lake-run.ts'
 export type ApplyWorkerStart = {
   readonly catalog: string
   readonly runId: string
-  /** The same for all threads of a run. */
+  /** Owner of the leases: the same for all threads of a run. */
   readonly owner: Owner
   readonly commandLine: string
   readonly sharedRun?: string
   readonly identity: Identity
 }
 export type ApplyWorkerTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }
-/** To a worker's thread. An import handles messages between two blocks of lines. */
+/** Message to a worker's thread. An import handles messages between two blocks of lines. */
 export type ApplyWorkerOrder =
   | ({ readonly type: 'import' } & ApplyWorkerTask)
   | { readonly type: 'stop' | 'abort'; readonly reason: PackedError }

@@ -88,9 +88,9 @@ export async function importInWorkers(
 }
 
 /**
- * Number of threads. None for a single worker, which runs in this thread, and none if one writer blocks the other: two
- * tables of 45 MB in SQLite took longer with threads than without. A thread also fails if another writer locks the file
- * for ten seconds, while workers of one thread take turns.
+ * Number of threads. 0 for a single worker, which runs in this thread. 0 if only one writer at a time can use the
+ * database: two tables of 45 MB in SQLite took longer with threads than without, and a thread fails if another writer
+ * locks the file for ten seconds. Workers of one thread take turns.
  */
 function threadsFor(catalog: WritableCatalog, lanes: number): number {
   if (lanes === 1 || !catalog.database.parallelWrites) return 0

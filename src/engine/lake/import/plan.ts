@@ -46,7 +46,7 @@ const CHECKPOINT_FACTOR = 4
 const CHECKPOINT_ROW_BYTES = 150
 const SAMPLE_BYTES = 65_536
 const LINE_BYTES = 500
-/** Up to this many tables the listings of their logs are kept for the import that follows. */
+/** With at most this many tables, the listings of their logs are kept for the import that follows. */
 const FEW_TARGETS = 16
 
 /** A kept listing is used for at most this long. */
@@ -124,7 +124,7 @@ function listedOnce(log: LogStore): LogStore {
     async *list(folder, options) {
       const { after } = options
       if (folder === LOG_FOLDER && known !== null && performance.now() - known.at < FRESH_MS) {
-        // Names of a log are ASCII, so both orders agree.
+        // Names of a log are ASCII, so JavaScript compares them in the same order as the listing.
         yield* after === undefined ? known.entries : known.entries.filter(({ name }) => name > after)
         return
       }

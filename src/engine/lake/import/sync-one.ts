@@ -1,4 +1,4 @@
-/** Brings one table of the catalog up to date: inspects the log, and imports only if there are new commits. */
+/** Updates one table of the catalog: inspects its log, and imports only if there are new commits. */
 import { readableTable } from '../../../catalog/catalog.ts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'

@@ -100,7 +100,7 @@ function infoOf(record: CommitRecord): Readonly<Record<string, unknown>> {
   return parsed.kind === 'commitInfo' ? parsed.commitInfo : {}
 }
 
-/** Predicate, user and the engine's metrics; numbers stay the text that the engine wrote. */
+/** Predicate, user and the engine's metrics; numbers keep the text that the engine wrote. */
 function reportedBy(info: Readonly<Record<string, unknown>>): Pick<CommitDetail, 'predicate' | 'user' | 'metrics'> {
   const parameters = recordOf(info['operationParameters'])
   const metrics = Object.entries(recordOf(info['operationMetrics'])).map(

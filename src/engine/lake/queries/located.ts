@@ -20,7 +20,7 @@ export type Located =
       readonly from: 'catalog'
       readonly database: SqlDatabase
       readonly table: ReadableTable
-      /** Import that wrote its rows: after a rollback and a new import, row numbers change. */
+      /** Id of the import that wrote the rows: after a rollback and a new import, row numbers change. */
       readonly importId: string | null
       readonly path: string
     }

@@ -1,4 +1,4 @@
-/** The Files and Partitions tabs of a table outside of the catalog: read from its log into memory, so limited. */
+/** The Files and Partitions tabs of a table outside of the catalog, read from its log into memory up to a limit. */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { schemaOf } from '../../../delta/schema.ts'
 import { numRecordsOf, statsRange } from '../../../delta/stats.ts'

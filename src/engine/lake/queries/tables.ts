@@ -14,7 +14,8 @@ import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../model/
 import { catalogRows, type CatalogRow } from './catalog-rows.ts'
 
 /**
- * Rows by name. For a table that is current in the catalog, the counts are read from the catalog.
+ * Rows of the list: tables, database files, and folders that cannot be read. For a table that is current in the
+ * catalog, the counts are read from the catalog.
  * @param away why the catalog cannot be queried; null if it was queried, or does not exist yet
  */
 export async function listLakeTables(
@@ -38,7 +39,7 @@ export async function listLakeTables(
   return rows
 }
 
-/** Row by the log alone, because the catalog cannot be queried. */
+/** The row with facts from the log only, because the catalog cannot be queried. */
 function withoutCatalog(row: TableRow, error: ErrorInfo): TableRow {
   return row.kind === 'delta' ? { ...row, catalog: { state: 'away', error } } : row
 }

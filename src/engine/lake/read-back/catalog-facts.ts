@@ -29,7 +29,7 @@ import type { VersionFacts } from './version-facts.ts'
 export type CatalogVersion = {
   readonly table: ReadableTable
   readonly version: number
-  /** Version of the exported log's checkpoint, which has no added version of its files; -1 without a checkpoint. */
+  /** Version of the exported log's checkpoint, which does not record when its files were added; -1 without one. */
   readonly checkpoint: number
   /** Source of the rows to read for removes of the first version: its checkpoint or its commit. */
   readonly baseSource: number
@@ -97,7 +97,7 @@ function wordsOf({ columns, raw }: AddRecord): FileWords {
   }
 }
 
-/** Statistics as written: the column has replacements for unpaired surrogates; the raw line, if kept, the originals. */
+/** Statistics as written: from the raw line if it is kept, because the column has replaced unpaired surrogates. */
 function statsOf(stats: string, raw: Uint8Array | null): string {
   if (raw === null || !stats.includes('\ufffd')) return stats
   const action = parseAction(utf8(raw), () => 'an add line of the catalog')

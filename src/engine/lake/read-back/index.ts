@@ -23,8 +23,8 @@ import { FIELDS, type What } from './version-facts.ts'
 /** Maximum number of versions that are read. */
 const MOST_VERSIONS = 8
 /**
- * Limit for the files of all sampled versions but the last: this many, or half of the files of the last version if that
- * is more.
+ * Limit for the files of all sampled versions except the last: this number, or half of the files of the last version
+ * if that is larger.
  */
 const FEW_FILES = 50_000
 /** Maximum number of differences that are shown; all are counted. */
@@ -186,7 +186,7 @@ class Comparison {
   }
 }
 
-/** The last version, which most readers read, the first, and as many between as the limits allow, evenly spaced. */
+/** Versions to read: the last, which most readers use, the first, and between them, evenly, as many as limits allow. */
 async function sampled(reader: SqlReader, { tableId, historyFrom, latest }: ReadableTable): Promise<readonly number[]> {
   const most = Math.min(MOST_VERSIONS, latest - historyFrom + 1)
   for (let count = most; count > 2; count--) {

@@ -48,7 +48,7 @@ export class Alerts {
         continue
       }
       const holds = cause === 'rate' ? value < limit : value > limit
-      // Below the limit, a lower bound proves nothing about an alert of an earlier run.
+      // A lower bound below the limit does not show that the alert of an earlier run has ended.
       const isLeast = cause === 'lag' ? sample.lagIs === 'at least' : cause === 'stalled' && sample.isStalledLonger
       if (!holds && isLeast === true && !this.#holds.has(cause)) continue
       const about = cause === 'lag' && sample.lagIs !== undefined ? `${sample.lagIs} ` : ''

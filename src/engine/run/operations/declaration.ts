@@ -62,21 +62,22 @@ export type Destruction<O> = {
   readonly against?: string
   /**
    * Text for the refusal without a name and a terminal, before the run starts: what the operation does to that name.
-   * Absent: the run itself refuses to go on.
+   * Absent: the run itself refuses to continue.
    */
   readonly refused?: (name: string) => string
 }
 
 /**
- * Source of the name to confirm. Either a field of the operation: its only name, or `several` for no name or more than
- * one. Or a field of an event of the dry run: without such an event no data is destroyed.
+ * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. A field of the
+ * operation gives its only name, or `several` if it has no name or more than one. Without an event, no data is
+ * destroyed.
  */
 export type NamedBy<O> =
   | { readonly field: FieldOf<O>; readonly several?: string }
   | {
       readonly event: RunEventType
       readonly field: string
-      /** Only events with these values, or one of several values. */
+      /** Limits the events to those with these values, or with one of several values. */
       readonly where?: Readonly<Record<string, string | readonly string[]>>
       /** A field whose name may be typed too, and is used if no event gives one. */
       readonly or?: FieldOf<O>
@@ -101,10 +102,11 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly command: CommandDeclaration | string
   /** Command-line words of its fields; without this and `actions`, `cli/readers.ts` parses the command by hand. */
   readonly words?: OperationWords<O>
-  /** The same for an operation that is one or more actions of a command: `archive list`. */
+  /** As `words`, for an operation that is one or more actions of a command: `archive list`. */
   readonly actions?: Actions<O>
   /** Name in `run.started`, if not its kind. */
   readonly event?: string
+  /** How its runs are displayed. */
   readonly shape: RunDisplay
   /** Its runs can be paused and resumed. Not set for copies, which handle all of their steering requests themselves. */
   readonly pauses?: true

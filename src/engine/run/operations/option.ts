@@ -18,7 +18,7 @@ export type Completes =
   | 'command'
 
 export type Option = {
-  /** Without dashes; for an operand the name between its brackets. */
+  /** Name without dashes; for an operand, the text between its brackets. */
   readonly name: string
   /** A word without a flag in front of it. */
   readonly operand?: true
@@ -28,7 +28,7 @@ export type Option = {
   /** Unit of a number, or the way in which a text is parsed: `duration` like 90s or 30d, `bytes` like 64MB. */
   readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
   readonly choices?: readonly string[]
-  /** Smallest and largest number; default: 0, and no limit. Of a duration only the smallest, in ms. */
+  /** Smallest and largest number; default: 0 and no limit. A duration has only a smallest value, in ms. */
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean
@@ -70,6 +70,6 @@ export type CommandDeclaration = CommandPage & {
   readonly first?: readonly string[]
   /** One paragraph below the options. */
   readonly epilogue?: string
-  /** The same with details: for `--help=all` and the manual. */
+  /** The epilogue with details, for `--help=all` and the manual. */
   readonly notes?: string
 }

@@ -39,7 +39,7 @@ export const RECURSIVE: Option = {
   describe: 'also search subfolders',
 }
 
-/** For commands that write actions into a catalog. */
+/** Option of commands that write actions into a catalog. */
 export const BATCH_SIZE: Option = {
   name: 'batch-size',
   type: 'number',
@@ -62,7 +62,7 @@ export const IMPORT_EVENTS = [
   'log',
 ] as const
 
-/** For commands that show a plan. */
+/** `--dry-run` of commands that show a plan. */
 export const PLAN_ONLY: Option = {
   name: 'dry-run',
   alias: 'n',
@@ -71,7 +71,7 @@ export const PLAN_ONLY: Option = {
   describe: 'show the plan and change nothing',
 }
 
-/** For commands that remove something. */
+/** `--dry-run` of commands that remove data. */
 export const WOULD_GO: Option = {
   name: 'dry-run',
   alias: 'n',
@@ -80,7 +80,7 @@ export const WOULD_GO: Option = {
   describe: 'show what would be removed and change nothing',
 }
 
-/** For imports. */
+/** Option of imports. */
 export const RESUME: Option = {
   name: 'resume',
   type: 'flag',
@@ -88,7 +88,7 @@ export const RESUME: Option = {
   describe: 'resume where an import stopped; this is also the default',
 }
 
-/** For commands that write into a catalog. @param standard default wait */
+/** `--wait` of commands that write into a catalog. @param standard default wait */
 export function waitOption(standard: '0s' | '10s'): Option {
   return {
     name: 'wait',

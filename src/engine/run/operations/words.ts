@@ -28,7 +28,7 @@ export type OperationWord =
   | { readonly as: 'any tables' | 'some tables' | 'one table' }
   /** URL of a database, or a store of the config file. */
   | { readonly as: 'end'; readonly option: 'from' | 'to'; readonly required?: true }
-  /** The same for an option without a default from the config file or a variable. */
+  /** As `end`, for an option without a default from the config file or a variable. */
   | { readonly as: 'database'; readonly option: string }
   /** Any number of databases. `gone:ID` stands for a ledger that no longer exists. */
   | { readonly as: 'databases'; readonly option: string }
@@ -95,9 +95,9 @@ export const duration = (option: string): WordSource<number> => ({ as: 'duration
 export const optionalDuration = (option: string): WordSource<number | undefined> => ({ as: 'duration', option })
 /** Id of a run. */
 export const optionalRun = (option: string): WordSource<string | undefined> => ({ as: 'run', option })
-/** Unchanged, with commas. */
+/** Words of the list unchanged, with their commas. */
 export const list = (option: string): WordSource<readonly string[]> => ({ as: 'list', option })
-/** Absent if empty. */
+/** As `list`, but absent if empty. */
 export const filledList = (option: string): WordSource<readonly string[] | undefined> => ({ as: 'filled', option })
 /** @param where text about the place where the possible values are listed */
 export const someOf = (option: string, where: string): WordSource<readonly string[]> => ({ as: 'some', option, where })
@@ -109,7 +109,7 @@ export const oneTable: WordSource<string> = { as: 'one table' }
 export const end = (option: 'from' | 'to'): WordSource<string> => ({ as: 'end', option, required: true })
 export const optionalEnd = (option: 'from' | 'to'): WordSource<string | undefined> => ({ as: 'end', option })
 export const database = (option: string): WordSource<string | undefined> => ({ as: 'database', option })
-/** Absent if none is named. */
+/** Databases; absent if none is named. */
 export const databases = (option: string): WordSource<readonly string[] | undefined> => ({ as: 'databases', option })
 export const catalog: WordSource<string> = { as: 'catalog', required: true }
 export const optionalQueue: WordSource<string | undefined> = { as: 'queue' }

@@ -48,7 +48,7 @@ export type ReportedRefusals = {
   readonly stage: string
   readonly code: string
   readonly rows: Dec
-  /** Of those, rows that a later attempt copied. */
+  /** How many of these rows a later attempt has copied. */
   readonly replayed: Dec
   /** Message of one of these rows. */
   readonly example: string
@@ -196,6 +196,7 @@ export type RunReport = {
   /** Time of the report, and program version that wrote it. */
   readonly at: string
   readonly tool: string
+  /** Sources that were read. */
   readonly looked: readonly InspectedAt[]
   readonly notReached: readonly NotReached[]
   /** What was not read, as text. */

@@ -16,6 +16,7 @@ export type KeptTable = {
   /** Schema and name in the target. */
   readonly schema: string
   readonly name: string
+  /** Mark (`TableMark`) of the target's table; null if its system has none. */
   readonly mark: string | null
   readonly rows: string
   readonly sourceRows: string
@@ -33,6 +34,7 @@ export type SidesOptions = {
   readonly signal: AbortSignal
 }
 
+/** Result of counting a moved table on both sides. */
 export type BothSides = {
   /** Why its rows cannot be assumed to be in the target; null if they can. */
   readonly lacks: string | null

@@ -9,7 +9,7 @@ export type LastProof = {
   readonly by: 'copy' | 'stream' | 'switch'
   /** True if the last comparison found all rows equal. */
   readonly equal: boolean
-  /** Continues the sentence that names the target. */
+  /** Text after the name of the target, in the same sentence. */
   readonly detail: string
 }
 

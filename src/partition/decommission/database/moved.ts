@@ -12,7 +12,7 @@ type LastSwitch = {
   /** `closes`: the table in the database to remove, closed to writers. `opens`: the table that users write instead. */
   readonly closes: TableKey
   readonly opens: TableKey
-  /** Equal rows of both sides at the cutover. */
+  /** Number of rows at the cutover, equal on both sides. */
   readonly rows: string
   /** Time of the cutover. */
   readonly ms: number
@@ -25,7 +25,7 @@ export type MovedTable = {
   /** Schema and name in the target. */
   readonly schema: string
   readonly name: string
-  /** Every row belongs to a chunk, and every chunk is copied. */
+  /** True if every row belongs to a chunk, and every chunk is copied. */
   readonly isWhole: boolean
   /** Condition on the copied rows; null for all. */
   readonly where: string | null
@@ -37,7 +37,7 @@ export type MovedTable = {
   readonly surplus: string
   /** When the last chunk was copied, ms since the epoch; null if unknown, or if no chunk was. */
   readonly copiedMs: number | null
-  /** Mark of its table when it was filled; null if unknown. */
+  /** Mark (`TableMark`) of the target's table when it was filled; null if unknown. */
   readonly mark: string | null
   /** The last cutover that moved its users to the target; null if none. */
   readonly switched: LastSwitch | null
@@ -78,7 +78,7 @@ async function copies(database: LedgerDatabase, switches: readonly LastSwitch[])
   const { columns, types } = ledgerDialect(database.dialect)
   const there = (await database.all(columns, ['migration_plans'])).map(([name]) => String(name))
   if (there.length === 0) return []
-  // An old ledger gets these columns with its next run.
+  // A ledger of an older version lacks these columns until its next run.
   const late = ['target_mark', 'surplus'].map((name) => (there.includes(name) ? `p.${name}` : 'NULL'))
   const of = 'c.schema_name = p.schema_name AND c.table_name = p.table_name'
   const rows = await database.all(
@@ -112,7 +112,7 @@ function movedOf(
   }
 }
 
-/** A table that a reverse stream kept equal until its users moved back: no copy filled its target. */
+/** A table that a reverse stream kept equal until its users moved back, so no copy filled its target. */
 function bySwitch(switched: LastSwitch): MovedTable {
   const { opens, rows } = switched
   const whole = { isWhole: true, where: null, columns: [], surplus: '0', copiedMs: null, mark: null }

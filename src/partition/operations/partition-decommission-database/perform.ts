@@ -99,7 +99,7 @@ async function next(retired: Retired): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
   const last = (await steps.of(identity)).at(-1)
   const isOpen = (await retirement.standing(run.interrupt.stop))?.isOpen === true
-  // An interrupted step: undo its effect, and inspect everything again.
+  // An earlier run was interrupted in this step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
       const message =
@@ -124,7 +124,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   const { operation, retirement, to, database, identity, steps, run } = retired
   const { stop: signal } = run.interrupt
   const options = { retirement, to, database, identity, leave: operation.leave, signal }
-  // This session stays until all others have ended, so that their last changes can be inspected.
+  // Keep this session open until all other sessions have ended, so that their last changes can be inspected.
   await using inside = await onSide('source', () => retirement.inside(signal))
   const contents = await onSide('source', () => inside.look(signal))
   refuseUnknownLeft(contents, operation.leave)
@@ -207,8 +207,8 @@ async function ofInactive(retired: Retired): Promise<Ending> {
 }
 
 /**
- * Last check before the drop, which relies on data of another database. Returns if the ledger still has `dropping` as
- * the last step, and everything read from the target is on its disk.
+ * Last check before the drop, which relies on data of another database. Returns if `dropping` is still the last step in
+ * the ledger, and everything read from the target is on its disk.
  * @throws SluiceError PLAN_CHANGED if the ledger differs, as after another program or a restored backup; TARGET_DENIED
  * if the target does not confirm that its commits are written
  */

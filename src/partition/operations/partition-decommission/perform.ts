@@ -107,7 +107,7 @@ async function next(
       if (drops) report(row, 'dropped', 'planned', run)
       return { totals: { ...totals, steps: '0' } }
     }
-    // Check before a long copy.
+    // Check the confirmation before the copy, which may take long.
     if (drops) refuseUnconfirmed(retired.oldTable, operation.confirm)
     const archived = await archive(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)

@@ -43,7 +43,7 @@ export async function performPartitionEnsure(
   run: PartitionEnsureRun,
 ): Promise<Ending> {
   const { tables, calendar, epoch, dryRun } = operation
-  // This also limits how long the first reads of a table wait for locks.
+  // The wait for a lock is limited for the first reads of a table, too.
   const waits = { lockWaitMs: operation.budgetMs }
   await using store = await (dryRun
     ? openCopyStore(operation.from, { mode: 'read', ...waits })
@@ -180,7 +180,7 @@ type Attempt = {
   readonly periods: readonly Period[]
 }
 
-/** If rows cannot be moved, periods without rows are still created, before their first row. */
+/** If rows cannot be moved, periods without rows in the default partition are still created, before their first row. */
 async function attempt(
   found: TableWithCoverage,
   periods: readonly Period[],
@@ -253,7 +253,7 @@ function wanted(
   return { table, partitions, signal: run.interrupt.abort, stop: run.interrupt.stop }
 }
 
-/** Status of a period not created by this run; null if it has no partition because the run was stopped. */
+/** `found` if another program created the period. Null if the period has no partition, because the run was stopped. */
 function foundStatus({ name }: Period, made: Made | null): 'found' | null {
   return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
 }

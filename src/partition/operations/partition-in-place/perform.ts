@@ -41,7 +41,8 @@ type Able = {
  * TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY, TARGET_DENIED, SOURCE_GONE, STOPPED
  */
 export async function performPartitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  // Every step is one transaction or one index: a stop request undoes the step that is running or waits for a lock.
+  // Every step is one transaction or one index build. A stop request undoes the step that is running or waits for a
+  // lock.
   const signal = run.interrupt.stop
   await using store = await openExisting(operation.from)
   const [inPlace, plan] = [store.offers.inPlace, store.offers.partitionPlan]
@@ -226,7 +227,7 @@ async function reverted(
       'done',
       cleared === 0 ? 'there was nothing to remove' : `${cleared} indexes and constraints are removed`,
     )
-    // A run that reverted may have been killed before its end.
+    // An earlier run that reverted may have been killed before its last steps: repeat these.
     await reportLeft(able, run)
     return { totals: { switched: '0' } }
   }
@@ -258,7 +259,8 @@ async function reported(
     [request.sideName, ...request.partitions.map((one) => one.name)],
     signal,
   )
-  // A run counts again before it creates anything, and scans the table if needed.
+  // Count rows here only if an index helps. A run counts them again before it creates anything, if needed with a scan
+  // of the table.
   const outside = (await plan.isIndexed(request.planned, signal)) ? await inPlace.outside(request, signal) : null
   const phases = phaseFindings({ request, last, statements, bytes, taken, outside, budgetMs: operation.budgetMs })
   return reportFindings(name, [...findings, ...phases], run)

@@ -4,7 +4,7 @@ import type { Option } from '../../../engine/run/operations/option.ts'
 
 const RUN = 'run:'
 const BOTH = 'plan and run:'
-/** Proofs of a chunk; `none` is no choice, because a stream must begin with proved rows. */
+/** Proofs of a chunk. `none` is not offered, because a stream must begin with proved rows. */
 export const CHUNK_PROOFS = ['chunk', 'count'] as const
 
 export const RUN_OPTIONS: readonly Option[] = [

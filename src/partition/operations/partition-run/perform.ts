@@ -41,7 +41,7 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
       interrupt: window.interrupt,
       emit: (event) => {
         if (event.type === 'follow.started') stream = event.stream
-        // The copy is complete from here on.
+        // When a table leaves the state `copying`, the copy is complete: cancel the window.
         if (event.type === 'follow.table' && event.state !== 'copying') window.over()
         pace.event(event)
         run.emit(event)
@@ -103,7 +103,7 @@ function copyOf(
   }
 }
 
-/** Ending of a run that copied the chosen slices, and leaves the rest to a later run. */
+/** Ending of a run that copied the chosen slices; a later run copies the other slices. */
 function ofSlices(
   ending: Ending,
   { period, of }: ChosenSlices,

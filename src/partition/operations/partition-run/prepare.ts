@@ -71,7 +71,7 @@ async function makeNewTable(
   const all: NewTablePlan = { ...about, findings }
   if (findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
   await refuseUnindexed(source, about)
-  // Check before creating the new table: leftovers of a refused run would prevent `partition in-place`.
+  // Check before the new table is created: leftovers of a refused run would prevent `partition in-place`.
   const unheard = await unfollowable(place, about)
   if (unheard !== null) throw notFollowable(unheard, source.store.label)
   refuseUnknownFirst(operation.first, newTable.partitions)

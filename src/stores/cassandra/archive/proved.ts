@@ -53,7 +53,7 @@ export class ProvedRows {
     }
   }
 
-  /** The closing of the step, which also deletes the record. */
+  /** The closing of the step, with a statement that also deletes the record. */
   closing(closing: Closing): Closing {
     const forget = { sql: 'DELETE FROM migration_removals WHERE id = ?', parameters: [this.#id] }
     return { ...closing, statements: [...closing.statements, forget] }

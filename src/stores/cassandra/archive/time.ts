@@ -1,6 +1,7 @@
 /**
- * Time periods in CQL, and their evaluation. Most releases cannot find rows by the value of a plain column, and some
- * others return overwritten values if a replica missed the update: so the reader filters the rows of a period.
+ * Time periods as CQL conditions, and their evaluation by the reader. Most releases cannot find rows by the value of a
+ * plain column. Other releases return overwritten values if a replica missed the update. So the reader filters the rows
+ * of a period.
  */
 import { cutFraction } from '../../../model/copy/canonical-time.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
@@ -48,6 +49,7 @@ const ANY = new RegExp(`^${QUOTED} IS NOT NULL$`)
 const FROM = new RegExp(`^${QUOTED} >= ${LITERAL}(?: AND \\1 < ${LITERAL})?$`)
 const TO = new RegExp(`^${QUOTED} < ${LITERAL}$`)
 
+/** Tests values of a time column by a condition. */
 export type TimeJudge = {
   readonly column: Column
   /** @param value canonical text */

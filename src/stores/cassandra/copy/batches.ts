@@ -3,8 +3,8 @@ import type { Encoded, Write } from './row-writes.ts'
 import type { Sending } from './sender.ts'
 
 /**
- * Servers warn about larger batches, and refuse batches above ten times this size (batch_size_fail_threshold_in_kb);
- * since 3.6 both concern only batches of several partitions.
+ * Servers warn about larger batches. They refuse batches above ten times this size (batch_size_fail_threshold_in_kb).
+ * Since 3.6, both apply only to batches of several partitions.
  */
 const BATCH_BYTES = 5 * 1024
 /** Servers refuse requests and mutations above 16 MiB. */
@@ -23,9 +23,9 @@ export type RowItem = {
 export const BATCH_ROWS = 100
 
 /**
- * A batch holds rows of one partition only: it is one write for the replicas. With several partitions, one node would
- * have to wait for all the others. Measured on one node: 15,600 to 18,100 rows a second as single writes, 256 at a
- * time; 40,800 to 58,300 in batches of 50.
+ * Groups rows into batches of one partition each: such a batch is one write for the replicas. With several partitions,
+ * one node would have to wait for all the others. Measured on one node: 15,600 to 18,100 rows a second as single
+ * writes, 256 at a time; 40,800 to 58,300 in batches of 50.
  * @param most rows of a batch
  */
 export function batchesOf(items: readonly RowItem[], most: number): readonly Sending[] {
@@ -53,7 +53,7 @@ export function batchesOf(items: readonly RowItem[], most: number): readonly Sen
   return sendings
 }
 
-/** All writes of a row are one atomic write for its replicas, unless together they exceed the size of a request. */
+/** All writes of a row are one atomic write for its replicas, unless together they exceed the limit of a request. */
 function alone(item: RowItem): readonly Sending[] {
   const { row, writes } = item
   const isTooLarge = writes.length > 1 && sizeOf(item) > REQUEST_BYTES

@@ -1,4 +1,4 @@
-/** Dependencies of Cassandra tables that a copy does not bring along. */
+/** Dependencies of Cassandra tables that a copy does not transfer. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'

@@ -20,7 +20,7 @@ export class Collecting {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #names: readonly string[]
-  /** The same names if the server returns write times of collections (5.0 and later), else empty. */
+  /** As `#names` if the server returns write times of collections (5.0 and later), otherwise empty. */
   readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
   /** Whether all rows of the target's range are from this writer; null if not yet known. */
@@ -88,7 +88,8 @@ export class Collecting {
 
   /**
    * @param has value in the target; null if none
-   * @returns `leave`, a write time, or null: the collection is written with its own time
+   * @returns `leave`: do not write the collection; a write time: write it with this one; null: write it with its own
+   * time
    */
   #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
     const { row, stamp } = encoded
@@ -104,7 +105,7 @@ export class Collecting {
       return time + 1n
     }
     if (isSame) return 'leave'
-    // The write time in the target is unknown: use a time later than every existing one.
+    // The write time in the target is unknown: use the current time, which is later than every existing one.
     return has === null ? null : this.#now()
   }
 

@@ -17,7 +17,7 @@ import type { CassandraStatements } from './statements.ts'
 /** How long an addition may still be applied after its reply was lost, ms: nodes drop older ones. */
 const SETTLE_MS = 5000
 const PAUSE_MS = 200
-/** Most additions to one counter: if it still differs, another program must be adding to it. */
+/** Most additions to one counter. If it still differs after these, another program must be adding to it. */
 const MOST_ADDED = 3
 
 export type CounterRow = {
@@ -91,11 +91,11 @@ export class Counters {
     let behind = this.#behind(row, await this.#reader.read([...row.values.keys()], row.key))
     for (let added = 0; behind.length > 0 && added < MOST_ADDED; added++) {
       await this.#addPatiently(row, behind, until)
-      // Existing counters now have their value.
+      // Counters that existed have the source's value now. Check those that were missing.
       const fresh = behind.filter(({ has }) => has === null)
       if (fresh.length === 0) return
       const now = await this.#readSurely(row)
-      // The proof of the chunk, or the next comparison, checks the counters.
+      // Too few replicas answer. The proof of the chunk, or the next comparison, checks the counters.
       if (now === 'unknown') return
       behind = this.#behind(row, now).filter(({ name }) => fresh.some((one) => one.name === name))
       const deleted = behind.find(({ has }) => has === null)
@@ -124,7 +124,10 @@ export class Counters {
     }
   }
 
-  /** Reads what was just written, which a level below QUORUM may miss; unknown if too few replicas are up for that. */
+  /**
+   * Reads what was just written, even if the write level is below QUORUM; `unknown` if too few replicas are up for
+   * that.
+   */
   async #readSurely({ key, values }: CounterRow): Promise<readonly unknown[] | 'unknown' | null> {
     const { writeLevel } = this.#link
     const level = isBelowQuorum(writeLevel) ? ALL : readLevelFor(writeLevel)

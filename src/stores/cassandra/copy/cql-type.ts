@@ -25,13 +25,13 @@ export type SimpleName =
 
 export type CqlField = { readonly name: string; readonly type: CqlType }
 
-/** Types within another type are always frozen, even if their text lacks `frozen`. */
+/** A CQL type. Types within another type are always frozen, even if their text lacks `frozen`. */
 export type CqlType =
   | { readonly kind: 'simple'; readonly name: SimpleName }
   | { readonly kind: 'list' | 'set'; readonly of: CqlType; readonly frozen: boolean }
   | { readonly kind: 'map'; readonly key: CqlType; readonly value: CqlType; readonly frozen: boolean }
   | { readonly kind: 'tuple'; readonly parts: readonly CqlType[] }
-  /** In the keyspace of its table; no other is possible. `fields` is null if only its name is known. */
+  /** A user-defined type, which must be in the keyspace of its table. `fields` is null if only its name is known. */
   | {
       readonly kind: 'udt'
       readonly name: string
@@ -71,7 +71,10 @@ const PLAIN: Readonly<Record<SimpleName, ColumnType>> = {
   varint: { kind: 'decimal', scale: 0 },
 }
 
-/** Lists and sets are JSON, as all types with several values: sets and maps are sorted, and none holds nulls. */
+/**
+ * The canonical type of a CQL type. Lists, sets and other types with several values are JSON: sets and maps are sorted,
+ * and none of them contains nulls.
+ */
 export function columnTypeOf(type: CqlType): ColumnType {
   if (type.kind === 'simple') return PLAIN[type.name]
   return type.kind === 'custom' ? { kind: 'native', name: `cassandra ${type.name}` } : { kind: 'json' }

@@ -34,7 +34,7 @@ export async function makeTable(
   } catch (error) {
     if (settings.length === 0 || !isRefused(error)) throw error
   }
-  // An option was refused: make the table without options, then set each one separately.
+  // The server refused an option: create the table without options, then set each one separately.
   await changeSchema(link, createCassandraTable(place), signal)
   const refused: string[] = []
   for (const setting of settings) {
@@ -49,7 +49,7 @@ export async function makeTable(
   return refused
 }
 
-/** The server has parsed the statement and refuses it, permanently. */
+/** True if the server has parsed the statement and refuses it permanently. */
 function isRefused(error: unknown): boolean {
   return error instanceof SluiceError && error.kind === 'target' && !error.retryable && error.code === 'TABLE_REFUSED'
 }
@@ -110,7 +110,7 @@ function refuseNames({ table, columns }: TableSpec): void {
   })
 }
 
-/** @throws SluiceError TABLE_REFUSED if another type has its name */
+/** Creates a user-defined type. @throws SluiceError TABLE_REFUSED if another type has its name */
 async function makeType(link: CassandraLink, keyspace: string, type: UserType, signal: AbortSignal): Promise<void> {
   const sql = createType(keyspace, type)
   const there = await typeThere(link, keyspace, type.name)

@@ -3,8 +3,8 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { columnTypeOf, isBefore, type SimpleName } from './cql-type.ts'
 
 /**
- * Lists become text, because Cassandra's lists hold no nulls and no nested lists; so do JSON, and times without a zone,
- * because a `timestamp` is a point in time.
+ * The CQL type for a type of another system. Lists become text, because Cassandra's lists hold no nulls and no nested
+ * lists. JSON and times without a zone become text too, because a `timestamp` is a point in time.
  * @param _inKey unused: keys take every type that is declared here
  * @param release of the server: before 2.2 there are no types smallint, tinyint, date and time
  */

@@ -27,7 +27,7 @@ export function cassandraDecoder(type: CqlType, as: ColumnType): (value: unknown
   return (value) => (value == null ? null : convert(read(value)))
 }
 
-/** True if the column's canonical form is the canonical form of the type in which values are transferred, too. */
+/** True if the column's canonical form is also the canonical form of the type in which values are transferred. */
 function isAlready(type: ColumnType, as: ColumnType): boolean {
   if (as.kind === 'native') return true
   if (type.kind === 'json') return as.kind === 'json' || as.kind === 'list'
@@ -35,7 +35,7 @@ function isAlready(type: ColumnType, as: ColumnType): boolean {
   if (as.kind === 'float') return type.kind === 'float' && type.bits <= as.bits
   if (as.kind === 'text') return as.padded !== true
   if (as.kind === 'decimal') return as.precision === undefined
-  // Finer digits than the type's are cut, as from any source.
+  // Values with more digits than the transfer type need a conversion, which cuts them as for any source.
   return as.kind !== 'time' && as.kind !== 'timestamp' ? true : 'digits' in type && type.digits <= as.digits
 }
 
@@ -133,7 +133,7 @@ function mapJson(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Js
   }
 }
 
-/** The key of a map as the name of a JSON member. */
+/** Writes the key of a map as the name of a JSON member. */
 function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolean): (key: unknown) => string {
   if (name === 'text' || name === 'ascii') return validText
   const json = scalarJson(name, spelled)
@@ -143,7 +143,10 @@ function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolea
   }
 }
 
-/** Fields added to the type after the write are missing in the value: null, except between Cassandra systems. */
+/**
+ * A value written before a field was added to its type lacks this field: it becomes null, except between Cassandra
+ * systems.
+ */
 function tupleJson(parts: readonly CqlType[], spelled: boolean): JsonWriter {
   const writers = parts.map((part) => jsonOf(part, spelled))
   return (value) => {

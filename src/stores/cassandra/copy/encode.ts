@@ -233,7 +233,7 @@ function udtOf(name: string, fields: readonly CqlField[], spelled: boolean): Byt
   return (value) => {
     if (!(value instanceof Map)) throw refused(`a ${name}`, value)
     const members = value as ReadonlyMap<string, Json>
-    // An unknown field cannot be stored, and a missing one would come back as null.
+    // An unknown field cannot be stored, and a missing one would be read back as null.
     for (const [field, one] of members) if (!names.has(field) && one !== null) throw refused(`a ${name}`, field)
     const last = spelled ? all.findLastIndex((field) => members.has(field.name)) + 1 : all.length
     if (!spelled && (members.size !== all.length || all.some((field) => !members.has(field.name)))) {

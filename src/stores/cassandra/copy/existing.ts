@@ -41,7 +41,7 @@ export class Existing {
   }
 
   /**
-   * Adds a row if its key is free, in one step. Cassandra allows no timestamps with conditions, so a row with its own
+   * Adds a row if its key is free, in one step. Cassandra allows no timestamps with conditions. So a row with its own
    * write times is not added here: its key is only read, and a concurrent writer has the later write time.
    */
   async add(row: Encoded): Promise<InsertOutcome> {
@@ -61,7 +61,7 @@ export class Existing {
         })
         return result.wasApplied() ? 'written' : 'taken'
       } catch (thrown) {
-        // After a retry, the condition shows whether the row was written.
+        // Retry: if the lost attempt has written the row, the condition fails and the next attempt returns `taken`.
         const error = cassandraError(thrown, this.#link.settings, 'write')
         if (!error.retryable || performance.now() > until) throw thrown
         const ms = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** Math.min(attempt, 10)) * Math.random()
@@ -81,6 +81,7 @@ export class Existing {
     this.#kept.set(partition, found !== null && found.some((value) => value !== null))
   }
 
+  /** The row without static values, if the target's static values are kept. */
   withoutKept(row: Encoded): Encoded {
     if (this.#kept.get(this.#rows.partitionText(row)) !== true) return row
     return this.#rows.withoutStatics(row)

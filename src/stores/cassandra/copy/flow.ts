@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 
 /** Most requests of all writers. More would only fill the queues of the nodes. */
 const MOST_TOGETHER = 512
-/** Most requests of one writer: more make it no faster. */
+/** Most requests of one writer: it is not faster with more. */
 const MOST_OF_ONE = 256
 
 export class RequestFlow {

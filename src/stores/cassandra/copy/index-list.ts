@@ -12,7 +12,7 @@ export const PLAIN = 'secondary'
 export const SASI = 'org.apache.cassandra.index.sasi.SASIIndex'
 export const SAI = 'StorageAttachedIndex'
 
-/** Which part of a collection is indexed; default `values`. */
+/** Names of the part of a collection that is indexed; default `values`. */
 const FUNCTIONS: ReadonlySet<string> = new Set(['keys', 'values', 'entries', 'full'])
 
 type Found = { readonly name: string; readonly target: string; readonly options: Readonly<Record<string, string>> }
@@ -69,7 +69,7 @@ function indexObject({ name, target, options }: Found, known: ReadonlySet<string
   }
 }
 
-/** Servers keep the class as it was written: `sai` is short for storage-attached indexes. */
+/** The class of an index. Servers list it as it was written: `sai` is short for storage-attached indexes. */
 function methodOf(written: string | undefined): string {
   if (written === undefined) return PLAIN
   return /^sai$/i.test(written) ? SAI : written.replace(/^org\.apache\.cassandra\.index\.sai\./, '')

@@ -79,7 +79,7 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
   return new CassandraStore(link, request, clock, options.mode !== undefined && options.mode !== 'write')
 }
 
-/** Driver messages contain hosts, but no login. */
+/** Reports retries. Driver messages contain hosts, but no login. */
 function heardRetries(url: string, onRetry: NonNullable<CassandraCopyOptions['onRetry']>): RetryHeard {
   return (thrown, attempt, forMs) => {
     const { message: why } = cassandraFailure(thrown)
@@ -132,7 +132,7 @@ class CassandraStore implements CopyStore {
   }
 
   target(): CopyTarget {
-    // One for the store: its writers share the limit of concurrent requests.
+    // One target per store: its writers share the limit of concurrent requests.
     this.#target ??= new CassandraTarget(this.#link, () => this.ledger(), this.request, this.#clock)
     return this.#target
   }

@@ -31,7 +31,7 @@ function objectText(value: object): string {
   return toString === Object.prototype.toString ? listText(Object.values(value)) : toString.call(value)
 }
 
-/** Quoted, so that `a,b` and `c` differ from `a` and `b,c`. */
+/** Texts of several values, each quoted, so that `a,b` and `c` differ from `a` and `b,c`. */
 function listText(values: readonly unknown[]): string {
   return `[${values.map((one) => (one == null ? 'null' : typeof one === 'string' ? JSON.stringify(one) : driverText(one))).join(',')}]`
 }

@@ -2,8 +2,9 @@
 import type { CqlType } from './types.ts'
 
 /**
- * Maps with simple keys are objects; others are lists of pairs, in the order of their keys. Frozen maps between two
- * Cassandra systems are lists too, because there the client's order is part of the value.
+ * True for maps that are JSON objects: those with simple keys. Other maps are lists of pairs, in the order of their
+ * keys. Between two Cassandra systems, frozen maps are lists too, because there the client's order is part of the
+ * value.
  * @param spelled whether the map is copied between two Cassandra systems
  */
 export function isByName({ key, frozen }: CqlType & { readonly kind: 'map' }, spelled: boolean): boolean {

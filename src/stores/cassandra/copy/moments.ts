@@ -28,7 +28,7 @@ let lastText = '1970-01-01'
 /** @param ms since 1970 */
 export function timestampText(ms: number): string {
   const days = Math.floor(ms / DAY)
-  // Consecutive values are often of one day: cache its text.
+  // Consecutive values often have the same day: reuse its text.
   if (days !== lastDays) {
     lastText = eraDayText(days)
     lastDays = days

@@ -37,7 +37,7 @@ export type Decimal = { readonly unscaled: bigint; readonly scale: number }
 /** Text of a decimal with all of its digits, so that the same decimal can be parsed from it: `1.50`, `-3`, `12e3`. */
 export function spelledDecimal({ unscaled, scale }: Decimal): string {
   if (scale === 0) return unscaled.toString()
-  // A text without an exponent would have too many zeros.
+  // Without an exponent, the text would have too many zeros.
   if (scale < 0 || scale > 200) return `${unscaled}e${-scale}`
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
   const point = digits.length - scale

@@ -63,7 +63,7 @@ export class CassandraObjects implements ObjectStore {
     return object
   }
 
-  /** Resolves when every node that is up has built its part. */
+  /** Resolves when every node that is up has built its part of the index. */
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
     if (object.kind !== 'index')
       throw objectFailed(object, `a copy to Cassandra creates only indexes: ${tableText(table.table)}`)
@@ -79,7 +79,7 @@ export class CassandraObjects implements ObjectStore {
     } catch (thrown) {
       throwIfAborted(signal)
       const error = cassandraError(thrown, this.#link.settings, 'schema')
-      // A class that the server lacks, or a column that it cannot index: another attempt would not help.
+      // The server lacks the index class, or cannot index the column: another attempt would not help.
       if (error instanceof SluiceError && !error.retryable && error.kind !== 'stopped')
         throw objectFailed(object, error.reason ?? error.message, { where: tableText(table.table), cause: thrown })
       throw asObjectError(error, object, (one) => one)
@@ -92,7 +92,7 @@ export class CassandraObjects implements ObjectStore {
    */
   async #isBuilt(name: string, table: TableSpec, signal: AbortSignal): Promise<boolean> {
     const keyspace = this.#keyspace(table)
-    // Listed by keyspace; releases before 3.0 put the table before the name.
+    // The server lists indexes by keyspace. Releases before 3.0 write the table before the name.
     const names = [name, `${table.table.name}.${name}`]
     const cql = 'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?'
     const hosts = this.#link.client.hosts.values().filter((host) => host.isUp())

@@ -26,8 +26,8 @@ export function cassandraOffers({ link, keyspace, source }: OfferParts): Cassand
     ring: { sample: (table, look, signal) => ringPicture(link, table, look, signal) },
     identification: {
       /**
-       * Tables of a keyspace that was restored elsewhere have other ids, unless the old ids were given when they were
-       * created.
+       * The id of a ledger table is part of the origin. In a keyspace that was restored elsewhere, tables have other
+       * ids, unless they were created with the old ids.
        */
       origin: () =>
         asked(async () => {

@@ -61,13 +61,13 @@ function by<T>(read: (bytes: Buffer) => T, compare: (a: T, b: T) => number): Com
   return (a, b) => compare(read(a), read(b))
 }
 
-/** Two's complement of equal length. */
+/** Compares signed integers in two's complement of equal length. */
 function signed(a: Buffer, b: Buffer): number {
   const first = ((a[0] ?? 0) ^ 0x80) - ((b[0] ?? 0) ^ 0x80)
   return first === 0 ? Buffer.compare(a, b) : first
 }
 
-/** As Java: -0.0 before 0.0, NaN last. */
+/** Compares as Java does: -0.0 before 0.0, NaN last. */
 function compareFloats(a: number, b: number): number {
   if (a < b) return -1
   if (a > b) return 1
@@ -75,7 +75,7 @@ function compareFloats(a: number, b: number): number {
   return Number(Object.is(b, -0)) - Number(Object.is(a, -0))
 }
 
-/** Compared with the same number of digits after the point. */
+/** Compares decimals after giving them the same number of digits after the point. */
 function compareDecimals(a: Buffer, b: Buffer): number {
   const [left, right] = [a, b].map((bytes) => {
     const text = spelledDecimal({ unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) })
@@ -94,7 +94,7 @@ function compareUuids(a: Buffer, b: Buffer): number {
   return timed || Buffer.compare(a, b)
 }
 
-/** The timestamp in a UUID of version 1, whose highest part comes last. */
+/** Compares the timestamps of UUIDs of version 1. The highest part of the timestamp comes last in the UUID. */
 function compareTimes(a: Buffer, b: Buffer): number {
   const time = (uuid: Buffer): bigint =>
     ((uuid.readBigUInt64BE(0) & 0xfffn) << 48n) | (BigInt(uuid.readUInt16BE(4)) << 32n) | BigInt(uuid.readUInt32BE(0))
@@ -110,7 +110,7 @@ function signedBytes(a: Buffer, b: Buffer): number {
   return 0
 }
 
-/** Values with length prefixes; nulls come first. */
+/** Splits bytes from `start` on into values, each of which has a length prefix; null for a null value. */
 function parts(start: number): (bytes: Buffer) => readonly (Buffer | null)[] {
   return (bytes) => {
     const all: (Buffer | null)[] = []
@@ -124,6 +124,7 @@ function parts(start: number): (bytes: Buffer) => readonly (Buffer | null)[] {
   }
 }
 
+/** Compares value by value; nulls come first. */
 function ofParts(split: (bytes: Buffer) => readonly (Buffer | null)[], compare: (at: number) => Compare): Compare {
   return (a, b) => {
     const [left, right] = [split(a), split(b)]

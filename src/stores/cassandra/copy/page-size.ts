@@ -5,8 +5,8 @@ const PAGE_BYTES = 1024 * 1024
 /** Rows of the first page, if nothing is known about the rows. */
 const FIRST_ROWS = 200
 /**
- * Larger pages survive until garbage collection moves them to the old generation, which costs more than the saved
- * requests.
+ * Most rows of a page. Larger pages survive until garbage collection moves them to the old generation, which costs more
+ * than the saved requests.
  */
 const MOST_ROWS = 1000
 const GROWTH = 4
@@ -32,7 +32,7 @@ export class PageSize {
   note(rows: number, bytes: number): void {
     if (rows === 0) return
     const mean = bytes / rows
-    // The larger of both: if rows grow, pages shrink at once.
+    // Use the larger estimate: if rows grow, pages shrink at once.
     this.#rowBytes = this.#rowBytes === null ? mean : Math.max(mean, (this.#rowBytes + mean) / 2)
     this.#rows = this.#fitting(this.#rows * GROWTH)
   }

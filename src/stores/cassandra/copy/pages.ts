@@ -1,7 +1,7 @@
 /**
- * Pages of a token range, in ring order. If the servers cannot give a page, it is requested with fewer rows, then the
- * rest of the range is divided, down to one token; there, partitions are read one by one. Rows that are still
- * unreadable are reported, never silently left out.
+ * Pages of a token range, in ring order. If the servers cannot return a page, it is requested with fewer rows. Then the
+ * remaining range is divided, down to one token; there, partitions are read one by one. Rows that are still unreadable
+ * are reported, never silently left out.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
@@ -26,13 +26,16 @@ export type CassandraPageRequest = {
   readonly ring: RingSpec
   /** List of columns, including the whole key. */
   readonly what: string
-  /** The static ones among them; null if there are none. */
+  /** The static columns among these; null if there are none. */
   readonly shared: SharedColumns | null
   readonly where: string | null
   readonly size: PageSize
-  /** Whether all unreadable parts are reported; else the first one ends the reading, wherever in a range it is. */
+  /** True: all unreadable parts are reported. False: the first one ends the read, wherever in a range it is. */
   readonly careful: boolean
-  /** Called with the key of a partition whose rest is unreadable; with its token if even the key cannot be read. */
+  /**
+   * Called with the key of a partition that cannot be read to its end, or with its token if even the key cannot be
+   * read.
+   */
   readonly unreadable: (partition: readonly unknown[] | bigint, thrown: unknown) => void
 }
 
@@ -53,7 +56,9 @@ type Piece = {
   readonly tokens: TokenRange
   /** Last emitted row: rows up to it are skipped. Only set for a piece of one token; otherwise null. */
   readonly after: DriverRow | null
-  /** The first token of the piece could not be read either, so the failure is located only by dividing. */
+  /**
+   * True if the first token of the piece could not be read either: then only further division finds the failing token.
+   */
   readonly blind?: true
 }
 
@@ -110,7 +115,7 @@ export class Pages {
       const page: Fetched = await next
       last = page.rows.at(-1) ?? last
       next = page.state === null ? null : this.#page(query, page.state, last, shrinks)
-      // If the reader stops, its error is ignored.
+      // If the reader stops, ignore the error of a page that it does not read.
       next?.catch(() => undefined)
       if (page.rows.length > 0) yield page
     }
@@ -145,7 +150,7 @@ export class Pages {
       throwIfAborted(this.#signal)
       try {
         const read = (): Promise<types.ResultSet> => {
-          // Servers compute TTLs when they get the request.
+          // Take the time of this request, because servers compute TTLs when they get it.
           readMs = wholeSecond(Date.now())
           return link.client.execute(cql, [...parameters], {
             prepare: true,
@@ -173,7 +178,7 @@ export class Pages {
     if (last !== null) {
       const token = await this.#tokenOf(last)
       const rest = token < high ? [{ tokens: { low: token + 1n, high }, after: null }] : []
-      // Pieces are taken from the end.
+      // The caller takes pieces from the end of the list.
       return [...rest, { tokens: { low: token, high: token }, after: last }]
     }
     const first = blind === true ? 'unknown' : await this.#firstToken({ low, high })
@@ -183,7 +188,7 @@ export class Pages {
       return [...rest, { tokens: { low: first, high: first }, after: null }]
     }
     if (blind !== true && !this.#request.careful) this.#request.unreadable(low, thrown)
-    // A few tokens cannot be divided into that many parts.
+    // `splitTokens` returns a range of a few tokens as one part: then halve it.
     const many = splitTokens(low, high, PARTS)
     const parts = many.length > 1 ? many : (halveTokens({ low, high }) ?? [])
     return parts.map((tokens): Piece => ({ tokens, after: null, blind: true })).toReversed()
@@ -248,7 +253,7 @@ export class Pages {
     }
   }
 
-  /** Throws `thrown` if the cluster answers nothing: then the failure is not due to a row. */
+  /** Throws `thrown` if the cluster does not answer at all, because then no row caused the failure. */
   async #proveAlive(thrown: unknown): Promise<void> {
     const { client } = this.#request.link
     if (this.#missesNode()) throw thrown
@@ -322,7 +327,7 @@ export class Pages {
 
 const TOO_MUCH: ReadonlySet<string> = new Set(['read-timeout', 'read-failure', 'no-answer'])
 
-/** Whether a smaller request might succeed. */
+/** True if a smaller request might succeed. */
 export function isTooMuch(thrown: unknown): boolean {
   if (thrown instanceof SluiceError) return false
   if (thrown instanceof errors.NoHostAvailableError) {

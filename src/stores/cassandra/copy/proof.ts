@@ -1,5 +1,6 @@
 /**
- * Digest of the target's rows, which proves them: by token ranges, or row by row if the target has other token ranges.
+ * Digest of the target's rows, which proves them: by token ranges, or row by row if token ranges differ between source
+ * and target.
  */
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -32,7 +33,7 @@ function rowsOf(
   pageRows: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RowBatch> {
-  // Static values of partitions without rows were written too.
+  // Include static values of partitions without rows: they were written too.
   return cassandraScan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
 }
 
@@ -136,7 +137,7 @@ export function partitionOfBound(
   return valuesOf(request, shape, bound, shape.partition)
 }
 
-/** Whether a row can have this bound as its key, with only empty texts after the partition key. */
+/** True if a row can have this bound as its key, with only empty texts after the partition key. */
 export function spellsEmpty({ columns }: ChunkRequest, { clustering }: CassandraShape, bound: RowKey): boolean {
   if (bound.includes(null)) return false
   return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')

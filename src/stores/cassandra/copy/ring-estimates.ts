@@ -11,6 +11,7 @@ export type RangeEstimate = {
   readonly bytes: number
 }
 
+/** Returns the servers' estimates for a token range. */
 export type Estimated = (range: TokenRange) => { readonly partitions: number; readonly bytes: number }
 
 /** @returns null if the servers keep no estimates, or have none of this table yet */
@@ -74,7 +75,7 @@ async function estimatesAt(
       mean: Number(row['mean_partition_size']),
     }))
   } catch (error) {
-    // Older servers have no such table, and some users may not read it: the sample is enough.
+    // Older servers have no such table, and some users may not read it. Estimates from the sample are enough then.
     if (isRefusal(error)) return null
     throw error
   }

@@ -32,7 +32,7 @@ export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): read
     .toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
 }
 
-/** The driver's number classes print their value. */
+/** A token as text: the driver's number classes print their value. */
 function textOf(token: { readonly getValue: () => unknown }): string {
   return String(token.getValue())
 }

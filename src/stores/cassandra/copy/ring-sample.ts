@@ -60,7 +60,10 @@ type Seen = {
   readonly fullest: FullPartition | null
 }
 
-/** Divides a part into equal pieces with one window each; a piece is assumed as dense as its window. */
+/**
+ * Samples a part: divides it into equal pieces, and reads one window in each. A piece is assumed to be as dense as its
+ * window.
+ */
 async function sampleRange(read: ReadRingPart, range: TokenRange, windows: number, seed: string): Promise<Seen> {
   let [rows, partitions, bytes, seen] = [0, 0, 0, 0]
   let exact = true
@@ -87,7 +90,7 @@ function ratio(a: bigint, b: bigint): number {
 function startIn({ low, high }: TokenRange, seed: string): bigint {
   let hash = 0xcbf29ce484222325n
   for (const byte of Buffer.from(seed)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  // FNV's last step leaves similar seeds close together: mix further.
+  // After FNV's last step, similar seeds have similar hashes: mix further.
   hash = BigInt.asUintN(64, (hash ^ (hash >> 33n)) * 0xff51afd7ed558ccdn)
   hash = hash ^ (hash >> 33n)
   const tokens = high - low + 1n

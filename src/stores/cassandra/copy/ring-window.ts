@@ -1,4 +1,7 @@
-/** One window of the ring: whole partitions from a token on, some hundred rows; wraps around the end of its piece. */
+/**
+ * One window of the ring: whole partitions from a token on, some hundred rows. After the end of its piece it continues
+ * at the beginning of the piece.
+ */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'
@@ -21,7 +24,7 @@ export type RingWindow = {
   readonly bytes: number
   /** Tokens that the window spans. */
   readonly tokens: bigint
-  /** The piece was read in full. */
+  /** True if the piece was read completely. */
   readonly whole: boolean
   /** Rows that were read, including those after the window. */
   readonly seen: number
@@ -40,7 +43,7 @@ type Stretch = {
   readonly seen: number
 }
 
-/** A reader of windows of one table. */
+/** Returns a function that reads windows of one table. */
 export function looker(link: CassandraLink, table: TableSpec, signal: AbortSignal): ReadRingPart {
   const { ring } = table
   if (ring === undefined) throw new Error('a table without a ring has no windows')
@@ -52,7 +55,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
 
   const query = ({ low, high }: TokenRange): readonly [string, readonly unknown[]] => {
     const type = ring.partitioner === 'ycql' ? Number : (token: bigint): bigint => token
-    // The outermost bounds stay open: as a bound, the smallest token also means the end of the ring.
+    // Leave the outermost bounds open: in a condition, the smallest token would also mean the end of the ring.
     const bounds = [
       ...(low > whole.low ? [[`${hash} >= ?`, type(low)] as const] : []),
       ...(high < whole.high ? [[`${hash} <= ?`, type(high)] as const] : []),
@@ -120,7 +123,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
     if (first.until !== null || start === piece.low)
       return windowOf(first.partitions, (first.until ?? piece.high) - start + 1n, first.until === null, first.seen)
     if (left <= 0) {
-      // The piece may hold only a few large partitions: it is complete if no row is before the start.
+      // The piece may contain only a few large partitions. It was read completely if no row lies before the start.
       const isWhole = (await tokenBehind(piece.low - 1n, start - 1n)) === null
       return windowOf(first.partitions, piece.high - start + 1n, isWhole, first.seen)
     }

@@ -19,7 +19,7 @@ import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
 type Part = { readonly name: string; readonly decode: (value: unknown) => Cell }
 
-/** Names of write time and TTL of a value in a row; null if the system keeps none. */
+/** Names, in a row of the driver, of a value, its write time and its TTL; null if the system keeps no write times. */
 type StampPart = {
   readonly value: string
   readonly time: string
@@ -51,7 +51,7 @@ export class RowDecoder {
     )
   }
 
-  /** @param ofCells the server returns the write times of all cells of a collection */
+  /** @param ofCells true if the server returns the write times of all cells of a collection */
   private constructor(request: RowRequest, shape: CassandraShape, more: readonly string[], ofCells: boolean) {
     this.#request = request
     this.#shape = shape
@@ -123,7 +123,7 @@ export class RowDecoder {
     const lifetimes: (number | null)[] = []
     const uneven: number[] = []
     for (const [at, part] of this.#stamps.entries()) {
-      // Some releases return 0 as the write time of an absent value.
+      // An absent value has no write time, but some releases return 0 for it.
       const isThere = part !== null && found[nameInRow(part.value)] != null
       const { time, life, isUneven } = isThere ? timeOfCells(found[part.time], found[part.life]) : NO_TIME
       times.push(time)
@@ -223,7 +223,7 @@ function stampOf({ columns, counters }: CassandraShape, name: string, at: number
   const column = columns.get(name)
   if (column === undefined || counters || (column.manyCells && !ofCells)) return null
   if (column.part === 'partition' || column.part === 'clustering') return null
-  // A user's column is very unlikely to begin with a blank.
+  // These aliases begin with a blank, because column names of users very rarely do.
   return { value: name, time: ` time ${at}`, life: ` life ${at}` }
 }
 

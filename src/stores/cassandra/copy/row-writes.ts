@@ -15,7 +15,10 @@ export type Parameters = readonly (Buffer | null)[]
 export type Write = {
   readonly sql: string
   readonly parameters: Parameters
-  /** Index of the write time's parameter, if a write with the same time must not repeat: list elements would double. */
+  /**
+   * Index of the parameter with the write time. Set if a repeated write needs another time, because list elements would
+   * double.
+   */
   readonly timeAt?: number
   /** Index of the parameter with the TTL in seconds, and the second since 1970 at which it ends. */
   readonly lifetimes?: { readonly at: number; readonly until: number }
@@ -27,7 +30,7 @@ export type Encoded = {
   readonly cells: Parameters
   readonly stamp: Stamp | undefined
   readonly bytes: number
-  /** It has no clustering key: its values are the static columns of a partition without rows. */
+  /** True if the row has no clustering key: its values are the static columns of a partition without rows. */
   readonly staticOnly: boolean
 }
 
@@ -57,7 +60,7 @@ export class RowWrites {
   readonly #regulars: readonly number[]
   readonly #inserts = new Map<string, InsertForm>()
 
-  /** @param keepNulls an absent value removes the value of the target */
+  /** @param keepNulls true if an absent value removes the value of the target */
   constructor(
     shape: CassandraShape,
     columns: readonly WriteColumn[],
@@ -150,7 +153,7 @@ export class RowWrites {
       const { groups, whole } = this.#stamping.of(stamp, here, absent)
       const [first] = groups
       const longest = this.#longestCollection(encoded)
-      // The key gets the longest TTL of all values: it expires with the row.
+      // The key gets the longest TTL of all values, so that it expires with the last of them.
       const isOwn = first !== undefined && (longest === null || byLife(longest, first.using) <= 0)
       this.#insert(writes, cells, isOwn ? first.using : (longest ?? whole), isOwn ? first.at : [])
       for (const { using, at } of isOwn ? groups.slice(1) : groups) this.#update(writes, encoded, using, at)
@@ -188,7 +191,7 @@ export class RowWrites {
     if (!form.isWhole) for (const one of at) this.#updateOne(writes, cells, using, [one], form.all)
   }
 
-  /** The INSERT for a set of columns; the INSERT for the key alone if there are too many sets. */
+  /** The INSERT for a set of columns. If there are too many different sets, the INSERT for the key alone. */
   #insertForm(at: readonly number[], how: UsingClause): InsertForm {
     const name = `${how} ${at.join()}`
     const known = this.#inserts.get(name)
@@ -204,7 +207,7 @@ export class RowWrites {
   #update(writes: Write[], { cells, staticOnly }: Encoded, using: CellStamps, at: readonly number[]): void {
     const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
     const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
-    // One statement per set of columns could be too many; one per column is not.
+    // There could be too many different sets of columns, so fall back to one statement per column.
     const sets = this.#statements.takesUpdate(this.#names(at), clauseOf(using)) ? [at] : at.map((one) => [one])
     for (const set of sets) this.#updateOne(writes, cells, using, set, key)
   }

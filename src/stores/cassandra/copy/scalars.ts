@@ -61,7 +61,10 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
   }
 }
 
-/** The driver prints decimals with a negative scale wrongly, and hides their parts: read them from the bytes. */
+/**
+ * Unscaled value and scale of a decimal, read from the bytes: the driver prints decimals with a negative scale wrongly,
+ * and hides their parts.
+ */
 function decimalParts(value: unknown): Decimal {
   const bytes = BigDecimal.toBuffer(value as cassandra.types.BigDecimal)
   return { unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) }

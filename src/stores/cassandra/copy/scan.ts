@@ -156,7 +156,8 @@ async function* inspected(
     const partition = encoded(0, columns)
     if (partition === null) return []
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
-    // NULL in a key: a partition with static values only, whose key older versions of sluice wrote with empty texts.
+    // A key with NULL belongs to a partition with static values only. Older versions of sluice wrote it with empty
+    // texts.
     if (!mayShare && key.includes(null)) return []
     if (!mayShare || (spellsEmpty && !key.includes(null))) {
       const rest = encoded(columns, parts.length)
@@ -175,7 +176,7 @@ async function* inspected(
   }
 }
 
-/** Null for values that the cluster cannot hold, so no row has them. */
+/** Null for values that the cluster cannot store: no row has them. */
 function heldValues(encode: () => Parameters): Parameters | null {
   try {
     return encode()

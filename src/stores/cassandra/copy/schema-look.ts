@@ -79,7 +79,7 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
     ask(link, `SELECT ${what} FROM ${ofColumns} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
   ])
   const [[now] = []] = listed
-  // A view is not listed with the tables, and has the columns that it had when it was created.
+  // A materialized view is not listed with the tables, and always has the columns with which it was created.
   if (now === undefined && found.length === 0) throw gone(tableText(table), 'it is gone')
   if (now !== undefined && now.toString() !== identity) throw gone(tableText(table), 'another table has its name now')
   const there = new Set(found.map(([column]) => String(column)))
@@ -96,7 +96,7 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
  * @param rows columns that are not planned
  */
 function shownColumns(rows: Awaited<ReturnType<typeof ask>>): readonly string[] {
-  // ALTER cannot add a clustering column.
+  // ALTER cannot add a clustering column, so an unplanned one is a hidden one.
   const isCompact = rows.some(([, kind]) => String(kind) === 'clustering')
   return rows.flatMap(([name, kind, type]) => {
     const isHidden = String(type) === 'empty' || (isCompact && String(kind) !== 'static')
@@ -132,7 +132,7 @@ async function ask(
 ): Promise<readonly (readonly (string | { toString(): string } | undefined)[])[]> {
   const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
   const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
-  // Each node has the whole schema.
+  // Level ONE is enough: each node has the whole schema.
   const options = { prepare: true, consistency: 1 }
   const read = (pageState?: string): Promise<types.ResultSet> =>
     link.client.execute(`${query}${where}`, parameters, {

@@ -43,7 +43,7 @@ export async function repairSeam(
   if (!columns.values.some((name) => last[name] != null && first[name] == null)) return
   const found = await ask(columns.partition.map((name) => first[name] as unknown))
   const [shared] = found.rows
-  // The partition was removed meanwhile.
+  // The partition was removed after the page was read.
   if (shared === undefined) return
   const later = Math.round((found.readMs - readMs) / 1000)
   for (const row of rows) {

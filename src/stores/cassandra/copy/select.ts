@@ -9,7 +9,7 @@ export type CqlQuery = { readonly cql: string; readonly parameters: readonly unk
 
 /** Texts, quoted names and comments, in which keywords have no meaning. */
 const SKIPPED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
-/** Keywords with other effects than to select rows. */
+/** Keywords that do more than select rows. */
 const NO_CONDITION = /\b(?:limit|order\s+by|group\s+by|per\s+partition|allow\s+filtering|using|or)\b|;/i
 
 /** @throws SluiceError BAD_PREDICATE */
@@ -39,7 +39,7 @@ export function byTokens(
 ): CqlQuery {
   const whole = RING_TOKENS[ring.partitioner]
   const hash = tokenExpression(table, ring)
-  // The outermost bounds stay open: as a bound, the smallest token also means the end of the ring.
+  // Leave the outermost bounds open: in a condition, the smallest token would also mean the end of the ring.
   const bounds = [
     ...(low > whole.low ? [{ text: `${hash} >= ?`, token: low }] : []),
     ...(high < whole.high ? [{ text: `${hash} <= ?`, token: high }] : []),
@@ -75,7 +75,7 @@ function tokenValue(token: bigint, { partitioner }: RingSpec): bigint | number {
 }
 
 function behind(conditions: readonly string[], where: string | null, first = false): string {
-  // End the line, so that a comment at the end of the user's text cannot hide what follows.
+  // End the line here: a comment at the end of the user's text must not hide the rest of the statement.
   const all = where === null ? conditions : [...conditions, `${where}\n`]
   if (all.length === 0) return ''
   const limit = first ? ' LIMIT 1 ' : ''

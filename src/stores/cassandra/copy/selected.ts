@@ -2,7 +2,7 @@
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const OF_ROWS: ReadonlySet<string> = new Set(['__columns', 'forEach', 'get', 'keys', 'values'])
-/** JavaScript puts numeric properties first, whatever the order of columns in the statement. */
+/** Names that are numbers: JavaScript puts such properties first, whatever the order of columns in the statement. */
 const NUMBER = /^\d+$/
 
 /** The property of a row that holds a column's value. */

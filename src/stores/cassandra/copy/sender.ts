@@ -11,7 +11,7 @@ import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 export type Sending = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
-  /** Sends the writes one by one in reverse order, and stops at the first error. */
+  /** Set if the writes must be sent one by one, in reverse order, up to the first error. */
   readonly inTurn?: true
 }
 
@@ -139,7 +139,7 @@ function stillLiving(writes: readonly Write[]): readonly Write[] {
   })
 }
 
-/** After a lost reply, the write time is some µs later: the attempt replaces list elements of the first attempt. */
+/** After a lost reply the write time is some µs later, so that this attempt replaces list elements of the first one. */
 function parametersOf({ parameters, timeAt }: Write, later: bigint): Parameters {
   if (later === 0n || timeAt === undefined) return parameters
   const time = parameters[timeAt]

@@ -3,8 +3,9 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { CassandraShape } from './shape.ts'
 
 /**
- * Whether a key may be the key of such a partition. Older versions wrote empty texts after the partition key, as in a
- * row whose clustering key is empty texts: a partition can have only one of the two.
+ * True if a key may be the key of a partition with static values only. Older versions wrote empty texts after the
+ * partition key. A row with empty texts as its clustering key has the same key, so a partition can have only one of the
+ * two.
  * @param partition number of columns of the partition key
  */
 export function isSharedBound(bound: RowKey, partition: number): boolean {

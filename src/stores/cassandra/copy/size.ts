@@ -8,7 +8,7 @@ import { isTooMuch } from './pages.ts'
 import { ringPicture } from './ring-sample.ts'
 import { countQuery } from './select.ts'
 
-/** One window in each of a few parts: reads at most some thousand rows of a table of unknown size. */
+/** Two windows in each of four parts, so that few rows of a table of unknown size are read. */
 const LOOK = { splits: 4, sample: 8, seed: 'size' } as const
 
 /** Rows up to which a table is counted if its exact number is requested: a count reads all of it. */

@@ -48,14 +48,14 @@ export class CassandraSource implements SourceView {
     }
   }
 
-  /** The cluster cannot count by a condition that the reader evaluates. */
+  /** Counts rows. The cluster cannot count by a condition that only the reader evaluates. */
   async #count(table: TableSpec, where: string | null): Promise<bigint | null> {
     if (timeJudge(table, where) === null) return countCassandraRows(this.#link, table, where, this.#signal)
     const request = { table, columns: [], range: { by: 'all' }, where, ordered: false } as const
     return (await this.digest(request, this.#signal)).rows
   }
 
-  /** Divides by arithmetic: tokens are spread evenly, if partitions are. */
+  /** Divides a range by arithmetic: if partitions are spread evenly, so are tokens. */
   async *cut(table: TableSpec, within: Range, _where: string | null, rows: number): AsyncGenerator<Range> {
     const { ring } = table
     if (ring === undefined || within.by !== 'key') {
@@ -99,7 +99,7 @@ export class CassandraSource implements SourceView {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held open.
+    // A view holds no resources.
   }
 }
 

@@ -13,7 +13,10 @@ export type StampOptions = {
   readonly ttl?: number
   readonly writetime?: string
   readonly dropStamps?: true
-  /** Columns of the target: every value of a row gets the latest of their write times, or the longest of their TTLs. */
+  /**
+   * Columns of the target. If set, every value of a row gets the latest write time (`timesOf`) or the longest TTL
+   * (`livesOf`) of these columns.
+   */
   readonly timesOf?: readonly string[]
   readonly livesOf?: readonly string[]
 }
@@ -23,7 +26,7 @@ export type StampGroup = { readonly using: CellStamps; readonly at: readonly num
 
 export type RowUsing = {
   readonly groups: readonly StampGroup[]
-  /** For values without their own write time: the key, and collections if the server returns no times for them. */
+  /** For values without their own write time: the key, and collections whose times the server does not return. */
   readonly whole: CellStamps
 }
 
@@ -49,7 +52,7 @@ export class Stamping {
 
   /**
    * @param at positions of the values that are written
-   * @param absent positions of the values that are removed: with their own time if the stamp has one, else with the
+   * @param absent positions of the values that are removed. They get their own time if the stamp has one, otherwise the
    * row's time, so that older values are removed
    */
   of(stamp: Stamp | undefined, at: readonly number[], absent: readonly number[] = []): RowUsing {
@@ -116,7 +119,10 @@ export class Stamping {
     return latest ?? this.#now
   }
 
-  /** TTL of the key and of values without their own TTL: the longest of the others; 0 if one of these never expires. */
+  /**
+   * TTL of the key and of values without their own TTL: the longest TTL of the other values; 0 if one of these never
+   * expires.
+   */
   #longest(times: Stamp['times'], lifetimes: Stamp['lifetimes']): number {
     if (this.#lifetimesOf !== null) return Math.max(0, ...this.#lifetimesOf.map((at) => lifetimes[at] ?? 0))
     let longest = 0
@@ -130,7 +136,7 @@ export class Stamping {
   }
 }
 
-/** Removed values do not determine the row's write time. */
+/** Leaves out the times of removed values: these do not determine the row's write time. */
 function without(stamp: Stamp, absent: readonly number[]): Stamp {
   return { ...stamp, times: stamp.times.map((time, at) => (absent.includes(at) ? null : time)) }
 }

@@ -7,7 +7,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 /** Parts of the USING clause: write time, TTL, both, or none. */
 export type UsingClause = 'time' | 'time and life' | 'life' | 'nothing'
 
-/** Most sets of columns with a statement of their own; rows with further sets are written column by column. */
+/** Most sets of columns that get their own statement. Rows with other sets are written column by column. */
 const MOST_SETS = 256
 
 export class CassandraStatements {
@@ -30,7 +30,10 @@ export class CassandraStatements {
     return this.#cache.has(updateKey(columns, using))
   }
 
-  /** INSERT of these columns; then write time and TTL. Without `using`: only if the key does not exist. */
+  /**
+   * INSERT with parameters for these columns, then for write time and TTL. Without `using`: only if the key does not
+   * exist.
+   */
   insert(columns: readonly string[], using: UsingClause | null): string {
     return this.#of(insertKey(columns, using), () => {
       this.#sets++

@@ -66,7 +66,7 @@ export async function settingsOf(link: CassandraLink, { schema, name }: TableNam
   const cql = isOld
     ? 'SELECT * FROM system.schema_columnfamilies WHERE keyspace_name = ? AND columnfamily_name = ?'
     : 'SELECT * FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?'
-  // Each node has the whole schema.
+  // Level ONE is enough: each node has the whole schema.
   const parameters = [schema ?? link.settings.keyspace ?? '', name]
   const { rows } = await whileBusy(() => link.client.execute(cql, parameters, { prepare: true, consistency: 1 }), link)
   const [row] = rows

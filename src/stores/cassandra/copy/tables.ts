@@ -122,13 +122,16 @@ function timesOf(
   return { hidden: [], ...(many.length === 0 ? {} : { ofElements: many }) }
 }
 
-/** The driver's metadata gets new keyspaces with a delay, and may lack one that the server lists. */
+/**
+ * Refreshes the driver's metadata, then runs `look`: the driver gets new keyspaces with a delay, and may lack one that
+ * the server lists.
+ */
 async function refreshed<T>(link: CassandraLink, keyspace: string, look: () => Promise<T | null>): Promise<T | null> {
   await link.client.metadata.refreshKeyspace(keyspace)
   return (await look()) ?? null
 }
 
-/** The driver's types declare this call with a callback only. */
+/** The driver's types declare this call only with a callback: wrap it in a promise. */
 function viewAt({ client }: CassandraLink, keyspace: string, name: string): Promise<metadata.MaterializedView | null> {
   return new Promise((resolve, reject) => {
     client.metadata.getMaterializedView(keyspace, name, (error: Error | null, view) =>
@@ -137,7 +140,9 @@ function viewAt({ client }: CassandraLink, keyspace: string, name: string): Prom
   })
 }
 
-/** Key columns in their order, then static ones, then the rest as the cluster lists it. */
+/**
+ * Sort position of a column: key columns in their order, then static ones, then the others as the cluster lists them.
+ */
 function place({ name, static: shared }: Column, key: readonly string[]): number {
   const at = key.indexOf(name)
   return at === -1 ? key.length + (shared === true ? 0 : 1) : at

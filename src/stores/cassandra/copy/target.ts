@@ -59,7 +59,10 @@ export class CassandraTarget implements CopyTarget {
     await askingCassandra(this.#link, 'schema', () => truncate(this.#link, table, signal))
   }
 
-  /** Nothing to do after loading. @returns a note for each sequence, which Cassandra does not have */
+  /**
+   * Does nothing: Cassandra needs no work after loading. @returns a note for each sequence, which Cassandra does not
+   * have
+   */
   async finish(
     _table: TableSpec,
     _signal: AbortSignal,

@@ -5,7 +5,7 @@ export type CellTime = {
   readonly time: bigint | null
   /** Seconds left, the longest of all cells; null if one of them never expires. */
   readonly life: number | null
-  /** The cells differ in write time or TTL. */
+  /** True if the cells differ in write time or TTL. */
   readonly isUneven: boolean
 }
 

@@ -33,8 +33,8 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
 }
 
 /**
- * What is left after a removal: write times; and `first`, the value of the first partition key column for rows, of
- * the first clustering column for static values.
+ * What a removal has left: write times, and `first`. For rows, `first` is the first partition key column. For static
+ * values it is the first clustering column, which is null if the partition has no rows.
  */
 export type Left = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
 
@@ -135,8 +135,8 @@ export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null
 }
 
 /**
- * A removal has the latest write time of the row: if that is ahead of the clock, it would hide every row written under
- * this key until then.
+ * Refuses to remove a row whose latest write time is ahead of the clock by more than `QUIET_US`. A removal has this
+ * write time, and would hide every row that is written under the key until then.
  * @param now of the server, microseconds since 1970
  * @throws SluiceError with this code and this hint
  */

@@ -126,7 +126,7 @@ export function parseCql(native: string, fieldsOf?: (name: string) => readonly C
     }
     if (word === 'varchar') return { kind: 'simple', name: 'text' }
     if (SIMPLE.has(word)) return { kind: 'simple', name: word as SimpleName }
-    // A type is in the keyspace of its table.
+    // Skip the keyspace of a type: it is always the keyspace of its table.
     let name = token
     if (tokens[next] === '.') {
       next++

@@ -1,6 +1,6 @@
 /** Variable-length integers, as used in durations and for lengths within vectors. */
 
-/** Zigzag, then as `uvintBytes`. */
+/** Zigzag encoding, then `uvintBytes`. */
 export function vintBytes(value: bigint): Buffer {
   return uvintBytes(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)))
 }

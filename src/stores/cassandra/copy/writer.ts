@@ -33,7 +33,7 @@ export type WriterParts = {
   readonly flow: RequestFlow
   readonly ledger: () => Promise<LedgerDatabase>
   readonly options: WriteOptions
-  /** Milliseconds since 1970: write time for rows of unknown write time. */
+  /** Milliseconds since 1970: write time of rows whose own write time is unknown. */
   readonly now: number
   readonly same: SameTable
 }
@@ -134,7 +134,7 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Written rows stay.
+    // Written rows are not rolled back.
   }
 
   async #write(rows: readonly Encoded[]): Promise<number> {
@@ -143,7 +143,9 @@ export class CassandraChunkWriter implements ChunkWriter {
     return this.#put(rows)
   }
 
-  /** Writes all rows, over existing ones. @returns number of rows that have not expired by then */
+  /**
+   * Writes all rows, and overwrites existing ones. @returns number of rows that had not expired when they were written
+   */
   async #put(rows: readonly Encoded[]): Promise<number> {
     const { flow, options } = this.#parts
     const { signal } = this.#request
@@ -193,7 +195,10 @@ export class CassandraChunkWriter implements ChunkWriter {
     return written
   }
 
-  /** True if static values have to be written: every row of a partition has them, consecutive rows write them once. */
+  /**
+   * True if static values have to be written with this row. Every row of a partition has them, so consecutive rows
+   * write them only once.
+   */
   #isNewPartition(row: Encoded): boolean {
     if (!this.#rows.hasStatics) return false
     const text = `${this.#rows.partitionText(row)}\0${this.#rows.staticsText(row)}`
@@ -243,7 +248,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 
 const NOTHING: Collections = new Map()
 
-/** Whether a row has expired: it expires with its first write, which has the longest TTL. */
+/** True if a row has expired. It expires with its first write, which has the longest TTL. */
 function isOver({ staticOnly }: Encoded, writes: readonly Write[], now: number): boolean {
   const some = staticOnly ? writes : writes.slice(0, 1)
   return some.length > 0 && some.every(({ lifetimes }) => lifetimes !== undefined && lifetimes.until <= now)

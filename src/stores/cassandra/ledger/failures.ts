@@ -6,7 +6,7 @@ import type { CassandraSettings } from '../config.ts'
 import { cassandraError } from '../errors.ts'
 import { cassandraFailure, type CassandraFailureKind, type RetryHeard } from '../failure.ts'
 
-/** Transient failures; the change may have been made all the same. */
+/** Transient failures. After them it is unknown whether the change was made. */
 const PASSING: ReadonlySet<CassandraFailureKind> = new Set<CassandraFailureKind>([
   'write-timeout',
   'write-failure',
@@ -56,8 +56,9 @@ export async function pause(attempts: number, signal: AbortSignal): Promise<void
 }
 
 /**
- * Retries an idempotent operation after transient failures. @param patienceMs retry limit @param onRetry called before
- * each further attempt
+ * Retries an idempotent operation after transient failures.
+ * @param patienceMs retry limit
+ * @param onRetry called before each further attempt
  */
 export async function retryIdempotent<T>(
   body: () => Promise<T>,

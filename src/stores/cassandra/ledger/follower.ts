@@ -74,8 +74,9 @@ export class LedgerFollower {
   }
 
   /**
-   * Applies all new entries of other programs. @returns the time by the cluster's clock @throws SluiceError
-   * LEDGER_DAMAGED, LEDGER_NEWER
+   * Applies all new entries of other programs.
+   * @returns the time by the cluster's clock
+   * @throws SluiceError LEDGER_DAMAGED, LEDGER_NEWER
    */
   async catchUp(): Promise<number> {
     for (let attempt = 1; ; attempt++) {
@@ -96,7 +97,7 @@ export class LedgerFollower {
     this.#advance(entry, now)
     const since = entry.seq - this.#snapshotSeq
     const { snapshotEntries } = this.#options
-    // If a snapshot fails, the next one is saved after a quarter of the usual number of entries.
+    // If a snapshot fails, the next attempt follows after a quarter of the usual number of entries.
     const isDue = since >= snapshotEntries && since % (snapshotEntries / 4n) === 0n
     const isHeavy = Math.floor(before / SNAPSHOT_BYTES) !== Math.floor(this.#bytes / SNAPSHOT_BYTES)
     if ((isDue || isHeavy) && this.#saving === null) {

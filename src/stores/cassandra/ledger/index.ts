@@ -120,7 +120,7 @@ class CqlLedger implements LedgerDatabase {
   }
 
   async #serve(): Promise<void> {
-    // Other calls in the same turn of the event loop join the group.
+    // Wait until other calls in the same turn of the event loop have joined the group.
     await breathe()
     while (this.#waiting.length > 0) {
       const group = this.#take()
@@ -147,7 +147,7 @@ class CqlLedger implements LedgerDatabase {
   async #perform(group: readonly Job[]): Promise<void> {
     const follower = this.#follower
     const onlyReads = group.every(({ isRead }) => isRead)
-    // A result without changes is valid only if no other program has changed anything before.
+    // If the batches change nothing, their results are valid only if the replica was up to date when they ran.
     let isCurrent = onlyReads
     let now = onlyReads ? await follower.catchUp() : await follower.now()
     for (let attempt = 1; ; attempt++) {
@@ -172,7 +172,7 @@ class CqlLedger implements LedgerDatabase {
     readonly landed: 'applied' | 'taken' | 'unchanged' | 'missing'
   }> {
     const { replica, position } = this.#follower
-    // Time never goes back, even if the clocks of nodes differ.
+    // The time of entries never decreases, even if the clocks of nodes differ.
     const now = Math.max(clock, this.#follower.latest)
     replica.begin(now)
     try {
@@ -217,7 +217,7 @@ class CqlLedger implements LedgerDatabase {
     for (let attempt = 1; ; attempt++) {
       const landed = await log.append(entry)
       if (landed === 'applied') return landed
-      // An earlier attempt may have succeeded, and other programs may have appended since.
+      // `taken` may also mean that an earlier attempt succeeded, and that other programs have appended entries since.
       if (landed === 'taken' && unsure === null) {
         await log.withdraw(entry, entry.bytes.length).catch(() => undefined)
         return landed
@@ -231,8 +231,8 @@ class CqlLedger implements LedgerDatabase {
   }
 
   /**
-   * Whether an entry is part of the log; `nowhere`: not yet, and still possible. Retries reads after transient
-   * failures.
+   * `applied` or `taken`: whether the entry is part of the log. `nowhere`: not yet, and it may still become one.
+   * Retries reads after transient failures.
    */
   async #find(
     entry: LedgerLogEntry,

@@ -82,8 +82,8 @@ export class LedgerLog {
   }
 
   /**
-   * The end of the log, after pending changes were completed or discarded; null if there is no log. @throws SluiceError
-   * LEDGER_NEWER
+   * The end of the log, after pending changes were completed or discarded; null if there is no log.
+   * @throws SluiceError LEDGER_NEWER
    */
   async head(): Promise<SnapshotHead | null> {
     try {
@@ -155,7 +155,7 @@ export class LedgerLog {
     )
     if (found === null) return 'applied'
     if (found instanceof SluiceError) return found
-    // If the driver or a server has sent the update twice, the first one may have succeeded.
+    // The driver or a server may have sent the update twice: then the first one may have succeeded.
     return String(found.get('id')) === id ? 'applied' : 'taken'
   }
 
@@ -316,7 +316,7 @@ export class LedgerLog {
     }
   }
 
-  /** @returns null if it was applied, else the row that was found; an error if the outcome is unknown */
+  /** @returns null if the change was applied, otherwise the stored row; an error if the outcome is unknown */
   async #cas(sql: string, parameters: readonly unknown[]): Promise<types.Row | null | SluiceError> {
     try {
       const [row] = await this.#run(sql, parameters, this.#level.plain, this.#level.serial)

@@ -10,6 +10,7 @@ import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { StoredEntry, EntryBatch } from './entry.ts'
 
+/** Results of statements, and the batch to record for those that changed something. */
 export type Ran = {
   readonly results: readonly (readonly SqlRow[])[]
   /** Null if nothing changed. */
@@ -31,7 +32,7 @@ export class Replica {
     const define = (name: string, body: (...parameters: unknown[]) => unknown): void => {
       this.#database.function(name, { varargs: true }, body)
     }
-    // Half a millisecond more, so that rounding down gives the same milliseconds again.
+    // Add half a millisecond, so that rounding down returns the same millisecond.
     define('unixepoch', (word) => (word === 'subsec' ? (this.#now + 0.5) / 1000 : Math.floor(this.#now / 1000)))
     const iso = (): string => new Date(this.#now).toISOString()
     define('current_timestamp', () => iso().slice(0, 19).replace('T', ' '))
@@ -68,7 +69,7 @@ export class Replica {
       this.#database.exec('RELEASE batch')
       return ran
     } catch (error) {
-      // Some failures end the whole transaction.
+      // Some failures have already ended the whole transaction.
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK TO batch; RELEASE batch')
       throw error
     }

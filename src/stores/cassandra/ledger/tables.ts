@@ -93,7 +93,8 @@ export function refuseOtherLogTables(link: CassandraLink, keyspace: string): Pro
 const ATTEMPTS = 8
 
 /**
- * All programs use the same node, if they have the same list of nodes: so each sees at once what another has created.
+ * Changes the schema. All programs with the same list of nodes use the same node, so each of them sees at once what
+ * another program has created.
  */
 async function change(link: CassandraLink, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {

@@ -15,7 +15,7 @@ export type TableState = {
   readonly objects: readonly SchemaObject[]
   /** Names of triggers that fire when rows change. */
   readonly triggers: readonly string[]
-  /** Foreign keys of other tables that refer to this one, in words. */
+  /** Foreign keys of other tables that refer to this one, as text. */
   readonly referred?: readonly string[]
 }
 
@@ -35,9 +35,9 @@ export type ApplyRules = {
    * refused. A batch deletes rows before it writes them, and a foreign key would refuse its deletes.
    */
   readonly foreignKeys: 'unchecked' | 'refused'
-  /** Whether a table without an index on the row key can be replicated: all changes of a batch scan it once. */
+  /** True if a table without an index on the row key can be replicated: one scan serves all changes of a batch. */
   readonly scans: boolean
-  /** Whether a changed row is updated in place if possible. */
+  /** True if a changed row is updated in place where possible. */
   readonly overwrites: boolean
 }
 

@@ -4,7 +4,7 @@ import { isPlainIndex, type IndexObject, type SchemaObject } from '../../../mode
 export type ApplyIndexes = {
   /** True if a unique index has exactly the columns of the row key: then a row can be overwritten by its key. */
   readonly isUnique: boolean
-  /** A lookup by the row key reads few rows. */
+  /** True if a lookup by the row key reads few rows. */
   readonly isFound: boolean
   /** Unique indexes that can refuse a row although its row key is free. */
   readonly secondary: readonly IndexObject[]
@@ -41,7 +41,9 @@ function finds(index: IndexObject, wanted: ReadonlySet<string>): boolean {
   return (index.unique && within) || sameNames(key.slice(0, wanted.size), wanted)
 }
 
-/** Whether rows with different row keys also differ in the index. */
+/**
+ * True if the index contains all columns of the row key: then rows with different row keys also differ in the index.
+ */
 function covers(index: IndexObject, wanted: ReadonlySet<string>): boolean {
   const key = new Set(
     index.parts.flatMap(({ column, prefix, special }) =>

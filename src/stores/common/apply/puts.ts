@@ -15,6 +15,7 @@ export type WrittenColumn = { readonly name: string; readonly at: number; readon
  */
 export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
 
+/** Rows of a batch: removed ones (`gone`, their row keys), whole ones, and partial ones. */
 export type SortedBatch = {
   readonly gone: readonly Row[]
   /** Cells of the written columns. */

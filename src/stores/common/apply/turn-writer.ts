@@ -1,4 +1,4 @@
-/** Applies changes to a database with one writer: a transaction holds the writer's turn until its end. */
+/** Applies changes to a database with one writer: a transaction keeps the writer's turn until it ends. */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
 import { batchRowCount, unpacked } from '../../../model/copy/unpacked.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -39,7 +39,10 @@ export class TurnWriter implements ChangeWriter {
   /** Releases the writer's turn; null while no transaction is open. */
   #leave: (() => void) | null = null
   #isBegun = false
-  /** Error that ended the transaction. Until `rollBack` it fails every call, or a part would be committed alone. */
+  /**
+   * Error that ended the transaction. Every call fails with it until `rollBack`; otherwise a part would be committed
+   * alone.
+   */
   #failure: unknown = null
   #isDisposed = false
 

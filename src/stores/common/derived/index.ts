@@ -82,7 +82,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
   }
 }
 
-/** Without column numbers: only archives keep them, and a table with derived columns cannot have an archive. */
+/** The facts without column numbers: only archives need these, and a table with derived columns has no archive. */
 function commentsOnly(facts: ColumnFacts, below: (table: TableSpec) => TableSpec): ColumnFacts {
   return {
     numbers: () => Promise.resolve(null),

@@ -22,7 +22,7 @@ type Place =
 export type RowPlan = {
   /** Columns to read from the source table. */
   readonly columns: readonly ReadColumn[]
-  /** One row; with a map, one row per entry, and none if it is null. A refused entry is reported without its value. */
+  /** Derives one row, or with a map one row per entry, none for a null. Reports a refused entry without its value. */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
   /** The stamp for each row of `rowsOf`. */
   stampOf(stamp: Stamp): Stamp
@@ -100,7 +100,7 @@ type RefusedEntry = (key: Cell, error: SluiceError) => void
 
 /**
  * Returns the function that splits a map.
- * @param key null if keys are not requested @param value likewise
+ * @param key null if keys are not requested @param value null if values are not requested
  * @throws (the function) SluiceError VALUE_REFUSED if the value is not a map
  */
 function entriesOf(

@@ -17,7 +17,7 @@ const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 /**
  * The wrapped view, without optional members that the source's view lacks or that derived rows do not allow.
  * @param bases source tables, by name
- * @param spelled the source treats different spellings of a number as different values
+ * @param spelled true if the source treats different spellings of a number as different values
  */
 export function derivedSource(
   view: SourceView,
@@ -41,7 +41,7 @@ export function derivedSource(
   )
 }
 
-/** Ranges are ranges of the source table: their bounds lack the derived columns. */
+/** Its ranges are ranges of the source table, so their bounds do not contain the derived columns. */
 class DerivedView implements SourceView {
   readonly #view: SourceView
   readonly request: Derivation

@@ -4,6 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 export type StoredValue = string | number | bigint | Uint8Array
 
+/** The value as a literal; `valueOfLiteral` reads it. */
 export function literalOf(value: StoredValue): string {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`

@@ -7,8 +7,8 @@ import { cutByKey, keyColumns, rangeCondition, type KeyDialect } from '../key-ra
 type KeyRange = Range & { readonly by: 'key' }
 
 /**
- * As `cutByKey`. A key of another type than its column's, or with invalid characters, is not found by its text, and
- * cannot be a bound: the last range has all rows from such a key on.
+ * As `cutByKey`. A key of another type than its column's, or with invalid characters, is not found by its text, so it
+ * cannot be a bound. The last range then has all rows from the first such key on.
  */
 export async function* cutStoredKeys(
   table: TableSpec,

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { refuseUnmakeable, unspelled, type NewTableLimits } from '../new-table.ts'
 
-/** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
+/** @throws SluiceError TABLE_REFUSED for a name that SQL cannot contain */
 export function quote(name: string): string {
   if (name.includes('\0')) {
     throw new SluiceError('TABLE_REFUSED', 'a name contains the character U+0000', {

@@ -18,7 +18,7 @@ export const SQLITE_LEDGER: LedgerDialect = {
   before: [],
   hidesTables: false,
   columns: 'SELECT name FROM pragma_table_info(?)',
-  // In lower case: SQLite finds names in any case.
+  // Table names are compared in lower case, because SQLite finds names in any case.
   columnsOfAll: (tables) =>
     `SELECT lower(t.name), c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
      WHERE t.type IN ('table', 'view') AND lower(t.name) IN (${marks(tables)})`,

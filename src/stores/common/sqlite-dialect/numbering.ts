@@ -6,6 +6,7 @@ import type { SqliteListQuery } from './object-list.ts'
 export type Numbering = {
   /** Statements that set the table's counter, in this order; none of them lowers it. */
   readonly statements: readonly SqliteListQuery[]
+  /** Messages about sequences of the source that SQLite cannot continue in the same way. */
   readonly notes: readonly string[]
 }
 

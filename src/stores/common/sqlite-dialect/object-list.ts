@@ -65,7 +65,7 @@ export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[]
     if (value == null || Number(hidden) > 1) continue
     objects.push({ kind: 'default', name: String(name), own: String(value), columns: [String(name)] })
   }
-  // Only the definition of the table shows these.
+  // SQLite shows CHECK constraints only in the table's definition.
   if (/\bCHECK\s*\(/i.test(definitionCode(String(created?.[0] ?? '')))) {
     objects.push({ kind: 'check', name: 'CHECK', own: '', columns: null })
   }

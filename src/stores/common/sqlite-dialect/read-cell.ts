@@ -28,7 +28,7 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
   switch (type.kind) {
     case 'bytes':
       return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
-    // Untyped columns give literals if they are transferred as such, else the stored texts.
+    // Untyped columns that are transferred as literals are handled above; here they give the stored texts.
     case 'native':
     case 'text':
     case 'json':
@@ -38,7 +38,7 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
     case 'float':
       return (stored) => convert(exactly(withoutBytes('a number', stored)))
     case 'decimal':
-      // Between columns declared alike: the text as it is stored.
+      // If source and target column are declared alike, the text is transferred as it is stored.
       return as.kind === 'native' ? (stored) => convert(withoutBytes('a number', stored)) : decimalReader(type, convert)
     case 'timestamp':
       return type.zone && as.kind === 'timestamp' && !as.zone

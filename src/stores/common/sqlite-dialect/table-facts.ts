@@ -26,7 +26,7 @@ export type SqliteColumnInfo = {
   readonly hidden: number
 }
 
-/** An index of whole columns, over all rows. */
+/** A unique index on columns, not on expressions, and on all rows. */
 export type UniqueIndex = {
   readonly origin: string
   readonly names: readonly string[]
@@ -50,8 +50,8 @@ export function freeRowid(columns: readonly { readonly name: string }[]): string
 }
 
 /**
- * The column that is the rowid: the only one of a key, of exactly the type INTEGER, unless SQLite made an index for it
- * (as for INTEGER PRIMARY KEY DESC).
+ * The column that is the rowid: the only column of the primary key, of exactly the type INTEGER. Null if there is none,
+ * or if SQLite made an index for the key, as for INTEGER PRIMARY KEY DESC.
  */
 export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryIndex: boolean): string | null {
   const [first, ...more] = columns.filter(({ pk }) => pk > 0)
@@ -60,7 +60,7 @@ export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryInde
 }
 
 /**
- * A column without its collation.
+ * The column of a row of `pragma_table_xinfo`; its collation is read separately.
  * @param alias the column that is the rowid
  * @param inferred the type that the rows show; undefined if the declared one is right
  * @param options `ofNone`: notes the declared type next to an inferred one
@@ -89,7 +89,7 @@ export function sqliteColumnOf(
   }
 }
 
-/** The row key: the primary key, else the smallest unique index, those without NULLs first. */
+/** The row key: the primary key; else a unique index, one without NULLs first, then the one with the fewest columns. */
 export function sqliteKeyOf(
   alias: string | null,
   columns: readonly Column[],

@@ -25,14 +25,16 @@ export const ANY: ColumnType = { kind: 'native', name: 'any' }
 export type SqliteDeclaredType = {
   readonly native: string
   readonly type: ColumnType
+  /** As `Column.asText`. */
   readonly asText?: true
+  /** As `Column.spelled`. */
   readonly spelled?: true
 }
 
 /**
  * The name of a type that SQLite keeps exactly, and the type as it is read back.
- * @param decimal what decimals become. Default: doubles if these keep all digits, else texts; `text`: always texts;
- * `real`: always doubles; if these lose digits, the type as read back is a float
+ * @param decimal what decimals become. Default: doubles if these keep all digits, otherwise texts. `text`: always
+ * texts. `real`: always doubles; if these lose digits, the column is read back as a float
  */
 export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): SqliteDeclaredType {
   const native = nativeOf(type, decimal)
@@ -54,8 +56,8 @@ export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
 const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', 'uuid', 'date', 'time', 'timestamp'])
 
 /**
- * `Column.exactAs` of a column, if a canonical value would be stored as another value than the column holds: `1` for
- * 'true', `7` for 7.0, or lower case for a UUID in upper case.
+ * `Column.exactAs` of a column. It is set if the canonical form of a value could be stored as another value than the
+ * column has: `1` for 'true', `7` for 7.0, or lower case for a UUID in upper case.
  * @param kind of the declared type: types that are inferred from rows change in the target during a copy
  * @param isInferred the type was taken from rows
  */
@@ -68,7 +70,7 @@ export function exactOf(
   if (affinity === 'any') return options.isInferred ? { exactAs: 'any' } : {}
   if (!RESPELLED.has(kind)) return {}
   if (affinity === 'text') return { exactAs: 'text' }
-  // A number is stored as a number again.
+  // Numbers of a decimal column are stored as numbers again, so they need no other form.
   return kind === 'decimal' ? {} : { exactAs: 'any' }
 }
 

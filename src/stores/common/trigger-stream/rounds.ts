@@ -22,7 +22,7 @@ export type StreamRound = {
    * greater. Meaningless if `isEmpty`.
    */
   readonly position: LogPosition
-  /** Nothing was noted. */
+  /** True if no change was noted. */
   readonly isEmpty: boolean
   /**
    * Durably deletes exactly the emitted notes, and records the position in the same transaction. Called once, when the
@@ -40,6 +40,7 @@ export type StreamRound = {
 export type RoundChanges = AsyncGenerator<readonly Change[], StreamRound | null>
 
 export interface Rounds {
+  /** Inspects the source between two rounds; reports no change. */
   look(): Promise<RoundState>
   /**
    * @param forView the snapshot stays open until `StreamRound.view` takes it, or until the generator is ended early;

@@ -50,7 +50,7 @@ export class TriggerStream implements SnapshotStream {
           const { value, done } = await this.#telling.next()
           if (done !== true) return value
           this.#telling = null
-          // Return to the caller, which has other work than to wait for an unavailable table.
+          // Null: a table is unavailable. Return, because the caller has other work than to wait for it.
           return value === null ? [] : this.#ended(value)
         }
         const idle = await this.#look()
@@ -86,7 +86,7 @@ export class TriggerStream implements SnapshotStream {
     const reported = this.notified
     if (reported === null || position < reported.position || this.#forgetting !== null) return
     this.#forgetting = reported.round.forget(reported.position)
-    // The next call reports its result.
+    // The next call of `next` or `snapshot` awaits it, and throws its error.
     this.#forgetting.catch(() => undefined)
   }
 

@@ -10,7 +10,7 @@ export type Suspicion = {
   /** Expressions for the position of a row. */
   readonly places: readonly string[]
   readonly columns: readonly ReadColumn[]
-  /** The rest of the statement that read the rows, after its columns. */
+  /** The statement that read the rows, without its SELECT list. */
   readonly behind: D1Statement
   readonly rows: readonly D1Row[]
 }

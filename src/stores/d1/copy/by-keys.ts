@@ -1,6 +1,6 @@
 /**
- * Digest of rows found by their keys, for key ranges of the source that are no ranges of D1: in other systems texts
- * sort by a collation, and in D1 decimals are texts. Thousands of keys go in one parameter.
+ * Digest of rows found by their keys, if a key range of the source is no range of D1: other systems sort texts by a
+ * collation, and D1 stores decimals as texts. One parameter holds thousands of keys.
  */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'

@@ -43,9 +43,9 @@ export type D1CopyOptions = {
 }
 
 type D1Probe = {
-  /** A request whose last statement fails leaves no effects of the others. */
+  /** True if a request whose last statement fails leaves no effects of its other statements. */
   readonly atomic: boolean
-  /** SQLite can decode JSON and hexadecimal digits, the form in which rows are sent. */
+  /** True if SQLite can decode JSON and hexadecimal digits, the form in which rows are sent. */
   readonly functions: boolean
 }
 

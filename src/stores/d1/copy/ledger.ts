@@ -44,6 +44,6 @@ export class D1Ledger implements LedgerDatabase {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held open.
+    // Nothing to close: there is no connection between two requests.
   }
 }

@@ -19,11 +19,12 @@ import type { D1Shape } from './shape.ts'
 
 export type Inspections = {
   readonly types: ReadonlyMap<string, ColumnType>
-  /** For columns that do not compare by bytes. */
+  /** Collation by column, for columns that do not compare by bytes. */
   readonly collations: ReadonlyMap<string, string>
   /** 0 if unknown. */
   readonly rows: bigint
   readonly bytes: bigint
+  /** Largest rowid, for a table that is read by rowids; null without rows. */
   readonly lastRowid: bigint | null
 }
 

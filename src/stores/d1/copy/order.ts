@@ -10,7 +10,7 @@ import { rowidOf } from './keys.ts'
 import { placeSql } from './select.ts'
 
 export type Order = {
-  /** Expressions for the position of a row, which no other row has; they come first in every row. */
+  /** Expressions for the position of a row, which is unique: the first columns of every row that is read. */
   readonly places: readonly string[]
   /** For ORDER BY. */
   readonly by: string
@@ -42,7 +42,10 @@ export function d1PageOrder(table: TableSpec, range: Range, where: string | null
   }
 }
 
-/** A value of `placeSql`, of its storage class. The sign before a cast prevents that SQLite converts the column. */
+/**
+ * SQL of a value of `placeSql`, in its storage class. The `+` removes the affinity that a CAST has: otherwise SQLite
+ * would convert the column for the comparison.
+ */
 function boundOf(value: D1Value): SqlCondition {
   if (value === null) throw new Error('the position of a row has no value')
   if (typeof value === 'number') return { sql: '?', parameters: [value] }

@@ -38,6 +38,7 @@ export type D1Page = {
   /** Index of the first requested column in a row; the values of the row's position precede it. */
   readonly from: number
   readonly bytes: number
+  /** Stored bytes of texts that are not valid UTF-8. */
   readonly broken: BrokenTexts
 }
 
@@ -52,7 +53,7 @@ export async function* d1Pages(client: D1Client, request: D1PageRequest, signal:
     const page: D1Page = await next
     const last = page.rows.at(-1)
     next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from))
-    // Its error is thrown when it is awaited.
+    // No unhandled rejection: the next turn of this loop awaits the page, and throws its error.
     next?.catch(() => undefined)
     if (page.rows.length > 0) yield page
     throwIfAborted(signal)

@@ -16,8 +16,8 @@ const LONG_BYTES = 990_000
 const LARGEST_DOUBLE = '1.7976931348623157e308'
 
 /**
- * Form of a column: unchanged if it holds only one storage class; else with the class's letter before the value. Whole
- * numbers have no letter in a column of whole numbers.
+ * Form in which a column's values are selected: unchanged if the column has only one storage class; otherwise with the
+ * letter of the class before each value. In a column of whole numbers, these have no letter.
  */
 type Form = 'text' | 'integer' | 'real' | 'tagged'
 

@@ -123,7 +123,7 @@ export class D1Source implements SourceView {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held open.
+    // Nothing to close: there is no connection between two requests.
   }
 
   async #scan({ table, columns, range, where, onRefused, asStored }: RowRequest, signal: AbortSignal): Promise<D1Scan> {

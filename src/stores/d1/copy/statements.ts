@@ -9,10 +9,10 @@ import { D1Failure } from '../failure.ts'
 export const SETTLE_MS = 60_000
 
 export type Once = {
-  /** Gives a row as long as the statements may run. */
+  /** Query that returns a row as long as the statements may run. */
   readonly guard: Statement
   readonly statements: readonly D1Statement[]
-  /** Gives a row once they have run. */
+  /** Query that returns a row once the statements have run. */
   readonly landed: Statement
 }
 
@@ -20,6 +20,7 @@ export type D1WriteOutcome =
   | { readonly kind: 'done'; readonly results: readonly D1Result[] }
   /** An earlier attempt has run, and its answer got lost. */
   | { readonly kind: 'landed' }
+  /** The guard returns no row any more: another worker has the chunk. */
   | { readonly kind: 'fenced' }
 
 /** Statement for the API: bigints go as texts, which numeric columns convert. */
@@ -34,7 +35,7 @@ export function d1Statement({ sql, parameters }: Statement): D1Statement {
   }
 }
 
-/** Fails its batch if `guard` gives no row: only an error rolls back a request. */
+/** Fails its batch if `guard` returns no row: only an error rolls back a request. */
 export function d1Guard(guard: Statement): D1Statement {
   const { sql, params } = d1Statement(guard)
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, params }
@@ -71,13 +72,13 @@ export async function runOnce(
     const [has, holds] = await ask(client, [landed, guard], signal)
     if (has) return { kind: 'landed' }
     if (!holds) return { kind: 'fenced' }
-    // The guard still holds, so it did not fail: broken JSON in the rows gives the same error.
+    // The guard still returns a row, so it did not fail the batch: broken JSON in the rows gives the same error.
     if (refused || performance.now() > deadline) throw failure
     await client.pause(failure, attempt, deadline - performance.now(), signal)
   }
 }
 
-/** Whether each of the queries gives a row, in one snapshot. */
+/** For each query, whether it returns a row; all queries read one snapshot. */
 async function ask(
   client: D1Client,
   questions: readonly Statement[],

@@ -55,7 +55,7 @@ export async function d1Tables(client: D1Client, pattern: string, signal: AbortS
 
 const NO_LOOKS: Inspections = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
 
-/** Rows of one of the requested names, without its index. */
+/** Rows of the requested name with this index, without the index in front. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {
   return (rows ?? []).filter(([key]) => key === at).map((row) => row.slice(1))
 }

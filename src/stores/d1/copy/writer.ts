@@ -1,6 +1,6 @@
 /**
- * Writes a chunk into D1. A transaction is one request, so each batch of rows moves the chunk's cursor in the same
- * request: neither a lost answer nor a late worker can store a row twice.
+ * Writes a chunk into D1, where each request is a transaction. A request stores a batch of rows and moves the chunk's
+ * cursor. So neither a lost answer nor a late worker can store a row twice.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -24,7 +24,7 @@ import { d1TargetKeys } from './keys.ts'
 import { MOST_KEY_PARAMETERS } from './scan.ts'
 import { d1Statement, isFenced, leaseLost, runOnce, d1WriteError } from './statements.ts'
 
-/** Rows that the statement before it stored. D1's own count includes rows that triggers wrote. */
+/** Counts the rows that the previous statement stored. D1's own count includes rows that triggers wrote. */
 const COUNT: D1Statement = { sql: 'SELECT changes()', params: [] }
 
 export class D1ChunkWriter implements ChunkWriter {
@@ -160,7 +160,7 @@ export class D1ChunkWriter implements ChunkWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Written rows stay, together with their cursor.
+    // Nothing to roll back: written rows stay, together with their cursor.
   }
 
   #clearing(): readonly D1Statement[] {

@@ -6,7 +6,7 @@ import { engineError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
 
-/** Error text of a column that was not loaded, in case it is read all the same. */
+/** Start of the error text if the statement reads a column that was not loaded. */
 export const NOT_RESTORED = 'sluice did not read the column'
 
 /** Error of a query whose plan had no error, so the files may be the cause. */

@@ -19,8 +19,9 @@ export function sameKey(key: readonly KeyColumn[], hot: string, archived: string
 }
 
 /**
- * Refuses a source row whose key the system may treat as equal to an archived key without an equal row in the table:
- * letters and digits are the same, without case and accents. A collation may treat other texts as equal, too.
+ * Refuses a source row whose key may be equal to an archived key by the system's collation: both have the same letters
+ * and digits, without case and accents. A key that is certainly equal to a key of the other side is not refused. Other
+ * texts that a collation treats as equal are not found.
  * @throws SluiceError PARTITION_STATE
  */
 export async function refuseAlikeKeys(

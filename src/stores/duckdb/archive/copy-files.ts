@@ -75,6 +75,7 @@ function isFloat({ stored }: StoredColumn): boolean {
   return stored === 'float' || stored === 'double'
 }
 
+/** The number of bytes, raised to `least` or lowered to `most` if it is outside of these limits. */
 export function within(bytes: number, { most, least }: { readonly most: number; readonly least: number }): number {
   return Math.floor(Math.min(most, Math.max(least, bytes)))
 }

@@ -9,8 +9,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { interruptibleDuckdb } from './ask.ts'
 
 /**
- * More than any pipe holds. The statement skips this first line. Once it is written, the FIFO is surely open for
- * reading: from then on, each side is notified if the other closes.
+ * Length of the first line, which the statement skips: more than any pipe can buffer. So once this line is written, the
+ * FIFO is surely open for reading: from then on, each side is notified if the other closes.
  */
 const OPENING_BYTES = 1_100_000
 /** Bytes buffered here while the statement is busy. */

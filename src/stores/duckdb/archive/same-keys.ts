@@ -33,7 +33,7 @@ export async function sameKeysOf(
   }
 }
 
-/** Keys of files whose other columns may differ; null without a file. */
+/** SQL for the keys in all files; other columns of the files may differ. Null if there are no files. */
 async function keysSql(desk: Desk, all: readonly KeyedFiles[]): Promise<string | null> {
   const selects: string[] = []
   for (const { files, key } of all) {

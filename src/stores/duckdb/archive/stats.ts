@@ -87,7 +87,7 @@ function upper(text: string, { stored }: StoredColumn): string | null {
   }
 }
 
-/** A long text is cut; the bound gets a character above the first one that was cut off. Null if there is none. */
+/** A long text is cut, and a character is added that is above the first one that was cut off. Null if none is above. */
 function upperText(characters: readonly string[]): string | null {
   if (characters.length <= MOST) return JSON.stringify(characters.join(''))
   const next = characters[MOST] ?? ''

@@ -32,7 +32,7 @@ export class DuckdbChunk implements ChunkWriter {
   /** Condition for the rows of this chunk. */
   readonly #condition: SqlCondition
   readonly #list: KeyList | null
-  /** Of a careful chunk: rows to write again after an unexpected error of a statement. */
+  /** For a careful chunk: rows to write again if a statement fails unexpectedly. */
   readonly #accepted: Row[] = []
   /** Whether earlier rows of the range still have to be removed. */
   #toClear: boolean
@@ -62,7 +62,7 @@ export class DuckdbChunk implements ChunkWriter {
   /**
    * Begins the transaction.
    * @param leave called at its end
-   * @param turn the writer's turn, held until then
+   * @param turn lock on the writer: no other transaction begins before this one has ended
    * @throws SluiceError UNSUPPORTED_KEY if a range to replace cannot be expressed here
    */
   static async begin(
@@ -73,7 +73,7 @@ export class DuckdbChunk implements ChunkWriter {
     turn: Turn,
   ): Promise<DuckdbChunk> {
     const { table, range } = request
-    // Before the transaction: the list must survive a restart of it.
+    // Created before the transaction, because the list must survive a restart of the transaction.
     const list =
       range.by === 'keys' ? await keyList(session, table, boundTexts(table, range.keys, typesOf(request))) : null
     await session.begin()

@@ -36,7 +36,7 @@ const ABILITIES: StoreAbilities = {
   hosts: 'one',
   frames: [],
   folds: { tables: 'ascii', columns: true },
-  // JavaScript's strings end at half a gigabyte.
+  // A JavaScript string has at most about 536 million characters.
   maxValueBytes: 500_000_000,
 }
 
@@ -75,7 +75,7 @@ async function connect({ database, label, side }: Opened): Promise<DuckdbCopySes
 }
 
 /**
- * Maps TARGET_BUSY of a target to LEDGER_BUSY: the program that has the target open writes into it, as another copy.
+ * Maps TARGET_BUSY of a target to LEDGER_BUSY: the program that has the target open is treated as another copy into it.
  */
 function busyAsLedgerBusy(error: unknown, side: DuckdbCopySide): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || side === 'source') return error
@@ -162,7 +162,7 @@ class DuckdbCopy implements CopyStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // After the last chunk.
+    // Wait until the chunk that is being written has ended.
     await this.#parts.turn.take(() => undefined)
     this.#parts.reader.close()
     this.#writer?.close()

@@ -113,7 +113,7 @@ function definedAs(sql: string, name: string, native: string, what: RegExp): Reg
   return null
 }
 
-/** The primary key, or else the smallest unique one, those without NULLs first. */
+/** The primary key; else a unique key, one without nullable columns first, then the one with the fewest columns. */
 function keyOf(columns: readonly Column[], constraints: readonly SqlRow[]): Pick<TableSpec, 'key' | 'primary'> {
   const keys = constraints.map(([, , kind, names]) => {
     return { primary: kind === 'PRIMARY KEY', names: JSON.parse(String(names)) as readonly string[] }

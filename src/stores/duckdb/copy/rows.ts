@@ -53,7 +53,7 @@ export async function* duckdbRows(
   const asked = { where, signal }
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
-  // Not aliased: ORDER BY would read an alias as a column of that name.
+  // The columns get no aliases: ORDER BY would read an alias as a column of that name.
   const columns = request.columns.map(({ column, as }) => duckdbSelection(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`

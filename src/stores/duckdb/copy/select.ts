@@ -82,7 +82,7 @@ function withWhole(printed: string, { precision, scale }: ColumnType & { readonl
   return precision === undefined || precision !== scale ? printed : withWholeDigit(printed)
 }
 
-/** For types finer than microseconds DuckDB prints all nine digits. */
+/** SQL that cuts trailing zeros: for types finer than microseconds DuckDB prints all nine digits. */
 function withoutZeros(printed: string, { digits }: { readonly digits: number }): string {
   return digits > 6
     ? `CASE WHEN contains(${printed}, '.') THEN rtrim(rtrim(${printed}, '0'), '.') ELSE ${printed} END`

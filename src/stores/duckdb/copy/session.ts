@@ -54,12 +54,12 @@ export class DuckdbCopySession extends DuckdbSession {
   }
 }
 
-/** What all parts of a store share that is a DuckDB file. */
+/** What source, target and ledger of one DuckDB file share. */
 export type DuckdbParts = {
   readonly reader: DuckdbCopySession
   /** @throws Error if the file was opened for reading */
   readonly writer: () => DuckdbCopySession
-  /** Had while the writer is in a transaction. */
+  /** Taken while the writer is in a transaction. */
   readonly turn: Turn
   readonly label: string
 }

@@ -65,7 +65,7 @@ export class DuckdbTarget implements CopyTarget {
   }
 }
 
-/** @throws SluiceError TABLE_REFUSED for names that SQL cannot hold */
+/** @throws SluiceError TABLE_REFUSED for names that SQL cannot contain */
 export function createDuckdbTable(table: TableSpec): string {
   refuseUnmakeable(table, { title: 'DuckDB', unnamed: unspelled })
   const columns = table.columns.map((column) => {

@@ -43,7 +43,7 @@ const INTEGERS = { 8: 'TINYINT', 16: 'SMALLINT', 24: 'INTEGER', 32: 'INTEGER', 6
 /** Item types with a single form in a JSON array. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
-/** More than 38 digits are kept as text. */
+/** The DuckDB type of a decimal; a text for more than 38 digits. */
 function decimalOf({ precision, scale = 0 }: ColumnType & { kind: 'decimal' }): string {
   return precision === undefined || precision > 38 || scale > precision || scale < 0
     ? 'VARCHAR'
@@ -64,7 +64,8 @@ export function duckdbColumnType(native: string): ColumnType {
 }
 
 /**
- * True for unions and variants: the text of a value does not name its type; the first type that accepts it is taken.
+ * True for unions and variants: the text of a value does not name its type, so DuckDB takes the first type that accepts
+ * it.
  */
 export function textHidesType(native: string): boolean {
   return /\b(?:UNION\(|VARIANT\b)/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))

@@ -31,8 +31,8 @@ const REFERRED_TO = new Set([1217, 1451])
 const REMEDY = 'drop these foreign keys first, or archive those tables and make the keys RESTRICT'
 
 /**
- * @param session of a writer, without an open transaction. On return and on errors none is open, or the session is
- * broken
+ * @param session of a writer, without an open transaction. After the call, also if it throws, no transaction is open or
+ * the session is broken
  * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these, TARGET_BUSY if other transactions lock
  * them, CONNECTION_LOST, COMMIT_UNKNOWN, BAD_PREDICATE, VALUE_REFUSED for rows that cannot be compared
  */

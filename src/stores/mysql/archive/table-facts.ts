@@ -3,7 +3,7 @@ import { tableText, type TableName, type TableSpec } from '../../../model/copy/c
 import type { Losable } from '../../../model/copy/durability-port.ts'
 import type { MysqlSession } from '../session.ts'
 
-/** Engines without a log. Aria has a log with its own page format (ROW_FORMAT = PAGE) and TRANSACTIONAL not 0. */
+/** Engines without a log. Aria logs a table only if its row format is PAGE and TRANSACTIONAL is not 0. */
 const LOSING_ENGINES = `SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?
   AND (ENGINE IN ('MyISAM', 'MRG_MyISAM', 'MEMORY', 'CSV', 'ARCHIVE', 'BLACKHOLE')
     OR ENGINE = 'Aria' AND (ROW_FORMAT <> 'Page' OR LOWER(CREATE_OPTIONS) LIKE '%transactional=0%'))`

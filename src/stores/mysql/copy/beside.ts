@@ -14,7 +14,7 @@ export class MysqlDependencies implements DependencyStore {
   readonly #ask: AskMysql
   readonly #database: string
 
-  /** @param database for names without one */
+  /** @param database of tables whose name has no schema */
   constructor(ask: AskMysql, database: string) {
     this.#ask = ask
     this.#database = database

@@ -68,7 +68,7 @@ export function enumMemberSql(name: string, as: ColumnType): string {
   return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
 }
 
-/** The text from the bytes that `gaplessBytes` selects; its own bytes if they are not all characters. */
+/** The text from the bytes that `gaplessBytes` selects; the stored bytes if some of them are no character. */
 export function gaplessText(value: SqlValue): SqlValue {
   if (!(value instanceof Uint8Array)) return value
   return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)

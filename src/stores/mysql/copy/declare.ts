@@ -1,10 +1,10 @@
-/** Column types in which MySQL and MariaDB hold a type without loss. */
+/** Column types in which MySQL and MariaDB store the values of a type without loss. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { baseTypeName } from './types.ts'
 
 export type MysqlDeclaredType = { readonly native: string; readonly type: ColumnType }
 
-/** Precision and scale of a DECIMAL. */
+/** Largest precision and largest scale of a DECIMAL. */
 const MOST_DIGITS = 65
 const MOST_SCALE = 30
 /** Longer texts are stored separately anyway, and VARCHARs of a row are limited to 65,535 bytes in total. */

@@ -13,13 +13,13 @@ const LOCK_WAIT = 1205
 /** True if the login sees all columns: for `*` the server checks all of them, including INVISIBLE ones. */
 export async function readsAll(session: MysqlSession, table: TableName): Promise<boolean> {
   try {
-    // The result has no column names of the table: for some names the driver ends the connection.
+    // Selects a constant: with some column names in a result the driver ends the connection.
     await session.rows(`SELECT 1 FROM (SELECT * FROM ${mysqlTableSql(table)} LIMIT 0) AS every_column`)
     return true
   } catch (error) {
     const errno = mysqlErrorNumber(error)
     if (DENIED.has(errno ?? 0)) return false
-    // The dictionary silently leaves out tables that it could not open in time.
+    // After a lock timeout the dictionary may leave out this table without an error, so report the timeout.
     if (errno === LOCK_WAIT) throw error
     // Any other obstacle is reported by the statement that reads the table.
     if (session.broken !== null) throw error

@@ -26,7 +26,7 @@ import { openView } from './view.ts'
 
 /** InnoDB locks rows; more writers than this would only wait for the disk. */
 const WRITERS = 64
-/** Bytes of a packet reserved for what surrounds a value. */
+/** Bytes of a packet that are reserved for everything but the value. */
 const PACKET_MARGIN = 1_024
 
 /**

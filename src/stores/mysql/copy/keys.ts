@@ -13,9 +13,9 @@ export type MysqlIndexPart = {
 }
 
 /**
- * The primary key; else a unique index without NULL, else one with NULL, the one with the fewest columns first. Not
- * used are indexes on expressions, on prefixes of texts, on generated columns, and on values that cannot be compared
- * exactly (floating point numbers).
+ * The primary key; else a unique index, one without nullable columns first, then the one with the fewest columns. Empty
+ * if there is none. Indexes on expressions, prefixes of texts, generated columns, and values that cannot be compared
+ * exactly (floating point numbers) are not used.
  */
 export function chooseKey(
   parts: readonly MysqlIndexPart[],

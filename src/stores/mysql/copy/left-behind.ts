@@ -14,7 +14,7 @@ const OWN = "('information_schema', 'mysql', 'performance_schema', 'sys')"
 
 type Found = [LeftKind, string | undefined, string | null]
 
-/** @param own database for names without one */
+/** @param own database of tables whose name has no schema */
 export async function mysqlLeftBehind(
   session: MysqlSession,
   { tables: asked, all }: LeftScope,
@@ -122,7 +122,7 @@ async function ofDatabases(session: MysqlSession, schemas: readonly string[]): P
   return found
 }
 
-/** Reports triggers and views as unread if the user lacks a right without which the dictionary silently hides them. */
+/** Reports triggers and views as unread if the user lacks TRIGGER or SHOW VIEW: the dictionary hides them silently. */
 async function hiddenFrom(session: MysqlSession): Promise<readonly LeftBehind[]> {
   const grants = (await session.command('SHOW GRANTS')).map(([text]) => String(text).toUpperCase())
   const has = (right: string): boolean => grants.some((text) => text.includes('ALL PRIVILEGES') || text.includes(right))

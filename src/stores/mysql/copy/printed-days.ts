@@ -9,11 +9,13 @@ export function isDated(native: string): boolean {
   return DATED.has(baseTypeName(native))
 }
 
+/** True if a date is copied as the server prints it. */
 export function isPrintedDay({ as, column }: Pick<WriteColumn, 'as' | 'column'>): boolean {
   return as.kind === 'native' && isDated(column.native)
 }
 
-/** Lets the session store dates that no calendar has. */
+/** Lets the session store dates that no calendar has; keeps its sql_mode in `@sluice_mode`. */
 export const ODD_DAYS =
   "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = CONCAT(REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', ''), ',ALLOW_INVALID_DATES')"
+/** Restores the sql_mode that `ODD_DAYS` has changed. */
 export const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'

@@ -20,7 +20,7 @@ type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonl
 
 /**
  * Reads rows over one session, which nothing else may use meanwhile; at most a few batches wait in memory.
- * @param odd receives rows of a request `asStored` that have a value that is not of its type
+ * @param odd for a request `asStored`: receives the rows with a value that does not fit its column's type
  * @throws SluiceError VALUE_REFUSED with column and key; the server's errors; the signal's reason
  */
 export async function* readMysqlRows(
@@ -48,7 +48,7 @@ export async function* readMysqlRows(
   )
   for (;;) {
     const page = await stream.take(size.rows)
-    // A result that was cut short is not complete.
+    // An abort ends the statement without an error: the page may lack rows, or be empty.
     throwIfAborted(signal)
     if (page.length === 0) return
     const rows: Row[] = []
@@ -65,8 +65,8 @@ export async function* readMysqlRows(
 
 /**
  * Converts rows of the driver to canonical form; null for a quarantined row.
- * @param odd receives rows with a value outside the key that is not of its type; these keep it as stored. Null: such
- * rows are refused
+ * @param odd receives rows in which a value outside the key does not fit its column's type; the row keeps the stored
+ * value. Null: these rows are refused
  * @throws (the function) SluiceError VALUE_REFUSED, with column and key, if no callback takes such rows
  */
 export function canonicalRowReader(

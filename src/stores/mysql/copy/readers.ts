@@ -10,7 +10,7 @@ import type { MysqlSession } from '../session.ts'
 import { sourceLost } from './errors.ts'
 import { endStatement, openCopySession } from './sessions.ts'
 
-/** How often all snapshots are taken, if a write occurred between them. */
+/** Attempts to take all snapshots: they are taken again if a write occurred between them. */
 const ATTEMPTS = 3
 /** How long discarding a result may take before the statement is killed, in milliseconds. */
 const DRAIN_MS = 20
@@ -55,7 +55,7 @@ export class Readers implements AsyncDisposable {
     return this.#all.every(({ broken }) => broken === null)
   }
 
-  /** Runs the body with a reader of its own; waits if all are in use. */
+  /** Runs the body with a reader that no other caller uses meanwhile; waits if all are in use. */
   async use<T>(signal: AbortSignal | null, body: (session: MysqlSession) => Promise<T>): Promise<T> {
     const session = await this.take(signal)
     try {

@@ -97,6 +97,7 @@ export function isOpaque(base: string): boolean {
   return OPAQUE.has(base)
 }
 
+/** True for geometry types. */
 export function isShape(base: string): boolean {
   return OPAQUE.has(base) && base !== 'vector'
 }

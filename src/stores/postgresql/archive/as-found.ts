@@ -36,7 +36,7 @@ export async function lockedPartition(
   })
 }
 
-/** True for a table that was detached. */
+/** True for a detached table: it is in the schema of archived tables, and has no parent. */
 export function isUnchanged({ name, parent, kind }: FoundRelation): boolean {
   return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
 }
@@ -45,8 +45,8 @@ export function isUnchanged({ name, parent, kind }: FoundRelation): boolean {
  * Detached tables that may be this partition, in a database loaded from a dump. Their names end in the OID at the
  * detach; a load gives new OIDs.
  * @param identity OID as recorded
- * @returns the table whose name ends in `identity`; else the one whose OID is `identity`; else all tables named after
- * the partition with any OID
+ * @returns the table whose name ends in `identity`. If there is none: the table whose OID is `identity`. If there is
+ * none either: all tables named after the partition with any OID
  */
 export async function detachedTables(
   session: CopySession,
@@ -113,6 +113,7 @@ export async function tableHolds(session: CopySession, table: FoundRelation, pro
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
 }
 
+/** True if the table has exactly the rows that were proved, or there is nothing to compare. */
 export async function hasRows(
   session: CopySession,
   { name, kind }: KnownTable & Partial<Pick<FoundRelation, 'kind'>>,

@@ -23,6 +23,7 @@ import type { KnownTable } from '../server/locks.ts'
 
 export type ReturnRequest = PartitionRequest & Giving & PartitionBounds
 
+/** Attaches the detached table to its parent again. @param missing receives properties that could not be restored */
 export async function attach(
   { session, locks }: WithinStep,
   request: ReturnRequest & { readonly reshape?: Reshape },
@@ -44,6 +45,7 @@ export async function attach(
   return 'done'
 }
 
+/** Loads archived rows into a new partition. @param missing receives properties that could not be restored */
 export async function recreate(
   { session, locks }: WithinStep,
   request: ReturnRequest,
@@ -91,6 +93,7 @@ async function unsent(
   await set('LOGGED')
 }
 
+/** Inserts archived rows into a range that has newer rows. @param csv null: the rows are in the detached table */
 export async function bringAmongOthers(
   { session, locks }: WithinStep,
   request: AmongOthersRequest,
@@ -116,7 +119,10 @@ export async function bringAmongOthers(
   return end
 }
 
-/** The table is locked exclusively. @throws errors of the server, such as for a value that does not fit the new type */
+/**
+ * Adapts an exclusively locked table to later changes of its parent's columns.
+ * @throws errors of the server, such as for a value that does not fit the new type
+ */
 async function reshapeTable(
   session: CopySession,
   table: KnownTable,

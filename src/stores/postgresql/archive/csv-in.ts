@@ -38,7 +38,7 @@ function fitOf({ name, as, column }: WriteColumn): Refit | null {
   })
 }
 
-/** Rewrites CSV fields for COPY as a stream; only data of the current piece is held. */
+/** Rewrites CSV fields for COPY as a stream; only the current piece is in memory. */
 
 /** `bytes`: adds PostgreSQL's prefix for hex digits. `drop`: omitted. `quoted`: a leading backslash is quoted. */
 export type Refit = 'bytes' | 'drop' | 'quoted'

@@ -15,7 +15,7 @@ import { readOwn } from './own.ts'
 import { postgresReferrers } from './referrers.ts'
 import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 
-/** Share of `patienceMs` for the detach; the rest is for lock waits. */
+/** Share of `patienceMs` for the detach; the remaining time is for lock waits. */
 const DETACH_SHARE = 0.4
 
 /** Facts read before any lock is taken, since the queries take longer than all work under the locks. */
@@ -34,6 +34,7 @@ export type Leave = {
 
 export type Pair = { readonly parent: FoundRelation; readonly partition: FoundRelation }
 
+/** Reads the facts of `Leave`, without a lock. */
 export async function lookBefore(session: CopySession, pair: Pair, { keep }: Keeping): Promise<Leave> {
   const { parent, partition } = pair
   const below = partition.kind === 'p' ? await tablesBelow(session, partition) : []

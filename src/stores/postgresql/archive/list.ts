@@ -37,7 +37,7 @@ export async function listPartitions(
   const specs = await specsOf(session, all, database)
   const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, ...rest }): NativePartition[] => {
     const spec = specs.get(oid)
-    // Dropped since it was listed.
+    // The partition was dropped after it was listed.
     if (spec === undefined) return []
     return [
       {
@@ -128,7 +128,7 @@ async function specsOf(
   return new Map(specs.map((spec) => [spec.identity.slice(database.length + 1).split('/')[0] ?? '', spec]))
 }
 
-/** By lower bound; the default partition last. */
+/** Sorts partitions by lower bound; the default partition is the last one. */
 async function ordered(
   session: CopySession,
   partitions: readonly Found[],

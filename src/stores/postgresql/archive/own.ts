@@ -32,7 +32,7 @@ type OwnIndex = {
 type Own = {
   readonly statements: readonly OwnStatement[]
   readonly indexes: readonly OwnIndex[]
-  /** For a partition that was partitioned itself. */
+  /** How the partition itself was partitioned; absent if it was not. */
   readonly division?: Division
 }
 

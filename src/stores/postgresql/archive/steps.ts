@@ -28,6 +28,7 @@ const PATIENCE_MS = 2000
 export type LedgerCheckedStep = {
   /** The table of the step, for messages. */
   readonly table: TableName
+  /** Statements that complete the ledger entry in the same transaction. */
   readonly closing: Closing
   readonly signal: AbortSignal
 }

@@ -3,8 +3,8 @@ import type { CopySession, TextRow } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
 /**
- * Expression for the collation with the given OID: NULL if texts are compared by bytes. Else its name (for the default
- * collation, the locale of the database) and the version of the library that sorts.
+ * Expression that identifies the collation with this OID: NULL if it compares texts by bytes. Otherwise its name (for
+ * the default collation, the locale of the database) and the version of the library that sorts.
  */
 export function collationSql(oid: string, version: number): string {
   // Before version 15 databases only had locales of the C library, and the server did not record their versions.

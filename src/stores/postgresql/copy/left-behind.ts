@@ -1,4 +1,4 @@
-/** Dependencies of PostgreSQL tables that a copy does not bring along, from the system catalogs. */
+/** Dependencies of PostgreSQL tables that a copy leaves out, from the system catalogs. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import {
   groupedLeft,

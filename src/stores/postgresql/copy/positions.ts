@@ -98,8 +98,8 @@ export async function movePostgresSequences(
 }
 
 /**
- * Arguments of `setval` after which a sequence continues with `goal`: the previous number, as used. If the goal is the
- * first number of the sequence: the goal, as unused.
+ * Arguments of `setval` after which a sequence continues with `goal`: the number before the goal, marked as used. If
+ * the goal is the first number of the sequence: the goal itself, marked as unused.
  */
 export function settingFor(
   goal: bigint,

@@ -24,7 +24,7 @@ export class PostgresSnapshot implements AsyncDisposable {
   readonly #name: string
   readonly #readers: Pool<CopySession>
   #unwatched: () => void = () => undefined
-  /** Set if the server ends the sessions of a program that freezes. */
+  /** Timer that keeps the holder from being idle; set if the server ends the sessions of a program that freezes. */
   #heart: NodeJS.Timeout | undefined
   #lost: SluiceError | null = null
 
@@ -67,7 +67,7 @@ export class PostgresSnapshot implements AsyncDisposable {
     }
   }
 
-  /** Snapshot of a session in a REPEATABLE READ transaction; takes over the session. @throws errors of the server */
+  /** Snapshot of a session in a REPEATABLE READ transaction; it closes the session. @throws errors of the server */
   static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<PostgresSnapshot> {
     const [row] = await holder.ask(
       `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),

@@ -1,8 +1,8 @@
 /**
  * The transaction of one chunk. Triggers and foreign keys of the table fire as for any session: without them a copy
  * could leave rows that the target's owner has forbidden. For a table with a replication stream they do not fire
- * (`pastTriggers`): the triggers of the source have fired, and the stream brings their changes. Rows that overwrite or
- * keep those with the same key go through a temporary table: COPY has no ON CONFLICT.
+ * (`pastTriggers`): the triggers of the source have fired, and the stream replicates their changes. Rows that overwrite
+ * or keep rows with the same key are staged in a temporary table: COPY has no ON CONFLICT.
  */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'

@@ -10,7 +10,7 @@ import { QUEUE_SCHEMA } from './schema.ts'
 
 /** Table of alerts, with its schema. */
 export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
-/** Cause of the second row of an alert, which exists until its sender confirms. */
+/** Cause of an alert's second row. This row exists until the sender confirms. */
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
 const LATE = silent('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
@@ -21,8 +21,9 @@ const HAS_REPORT = `lost -> 'isReported'::text IS NOT NULL`
 const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 < ${NOW} - ${CONFIRM_MS}::float8`
 
 /**
- * How a slot's row notes the report of its loss. `reportedAt` and `overAt` exist until the sender confirms. If no sink
- * accepted the alert, it is not confirmed, and is sent again after `CONFIRM_MS`. The loss is removed once it is over.
+ * Notes in a task's row about the report of its loss. `reportedAt` and `overAt` exist until the sender confirms. If no
+ * sink accepted the alert, it is not confirmed, and is sent again after `CONFIRM_MS`. The loss is removed once it is
+ * over.
  * @property becomes SQL: the new note
  * @property where SQL: the notes that it applies to
  */
@@ -34,7 +35,7 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
   sent: { becomes: `lost - 'reportedAt'::text`, where: HAS_REPORT },
   over: {
     becomes: `lost || jsonb_build_object('overAt', ${NOW})`,
-    // The end waits for the report of the loss, so that no sink gets it alone.
+    // The end is sent only after the report of the loss, so that no sink gets the end alone.
     where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL AND lost -> 'reportedAt'::text IS NULL OR ${isLate('overAt')})`,
   },
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
@@ -118,5 +119,5 @@ function digestOf({ scope, cause, table }: AlertKey, ...more: readonly string[])
     .digest('hex')
 }
 
-/** Digest of the second row of an alert, which exists until its sender confirms. It has no run, so no list shows it. */
+/** Digest of an alert's second row, which exists until the sender confirms. The row has no run, so no list shows it. */
 const unsentOf = (key: AlertKey): string => digestOf(key, 'unsent')

@@ -1,4 +1,4 @@
-/** How a shared run ends: with its last slot, or on request. */
+/** How a shared run ends: with its last task, or on request. */
 import type { PoolClient } from 'pg'
 import type { EndedRun } from '../../../model/share/distributed.ts'
 import { EXIT_OF_KIND } from '../../../shared/errors.ts'
@@ -24,7 +24,7 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
   return rows[0]?.stops === true
 }
 
-/** For a run that must stop: ends waiting slots and slots of lost workers, and the run if no slot is worked on. */
+/** For a run that must stop: ends waiting tasks and tasks of lost workers, and the run if no task is worked on. */
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<{ no: number }>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', fence = s.fence + 1, rate = 0
@@ -40,9 +40,9 @@ export async function endOfStopped(client: PoolClient, runId: string): Promise<E
 }
 
 /**
- * Ends slots that wait, and removes their jobs.
- * @param end `exitCode`: for all waiting slots, which keep their last error. `shared`: the error, as jsonb, of the slot
- * that finished a shared operation; null if it succeeded. The waiting slots did no work at its end and get no exit
+ * Ends tasks that wait, and removes their jobs.
+ * @param end `exitCode`: for all waiting tasks, which keep their last error. `shared`: the error, as jsonb, of the task
+ * that finished a shared operation; null if it succeeded. The waiting tasks did not finish it, so they get no exit
  * code.
  */
 export async function dropQueued(
@@ -62,8 +62,8 @@ export async function dropQueued(
 }
 
 /**
- * Records the end of a run without queued or working slots. Slots that share one operation report its result: the run
- * gets the last result. If each slot has its own operation, the run gets the worst result.
+ * Records the end of a run without queued or working tasks. Tasks that share one operation report its result: the run
+ * gets the last result. If each task has its own operation, the run gets the worst result.
  * @returns null if the run is active, or ended earlier
  */
 export async function endOfRun(client: PoolClient, runId: string): Promise<EndedRun | null> {
@@ -109,7 +109,7 @@ export function sharedRunOf(runId: string, resumed: string | null): string {
   return resumed === null ? runId : `${runId}/${resumed}`
 }
 
-/** Queues the ended slots that compare with the slot of the stream. Slots that a worker has are left alone. */
+/** Queues the ended tasks that compare with the task of the stream. Tasks that a worker has claimed are not changed. */
 export async function queueOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'ended'`
   const { rows } = await client.query<{ slot_no: number }>(
@@ -120,7 +120,7 @@ export async function queueOnCall(client: PoolClient, runId: string): Promise<vo
   await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
 }
 
-/** Ends the slots on call that still wait, once all other slots have ended: there is nothing left to compare with. */
+/** Ends the waiting tasks on call, once all other tasks have ended: there is nothing left to compare with. */
 export async function dropOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
     AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`
@@ -131,7 +131,7 @@ export async function dropOnCall(client: PoolClient, runId: string): Promise<voi
   )
 }
 
-/** Queues a slot and its job again. */
+/** Queues a task and its job again. */
 export async function queueAgain(client: PoolClient, runId: string, no: number, restMs = 0): Promise<void> {
   await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = $3', values: [runId, no] }, restMs)
 }

@@ -10,7 +10,7 @@ export type AskPostgres = <R extends QueryResultRow>(
 const DATABASE = `SELECT oid::text AS database, datname::text AS name, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS may
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`
 const SYSTEM = 'SELECT system_identifier::text AS system FROM pg_catalog.pg_control_system()'
-/** Timeline of the log written now; the last checkpoint has the older one after a promotion. NULL on a standby. */
+/** Timeline of the current log; after a promotion, the last checkpoint still has the older one. NULL on a standby. */
 const TIMELINE = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
   THEN pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END AS timeline`
 

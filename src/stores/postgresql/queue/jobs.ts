@@ -1,12 +1,14 @@
 /**
- * A run and its slots, with jobs of graphile-worker for the slots. Each slot has one job key, so a slot that is queued
+ * A run and its tasks, with jobs of graphile-worker for the tasks. Each task has one job key, so a task that is queued
  * twice has one job.
  */
 import type { PoolClient } from 'pg'
 import type { SlotKey, QueuedRun } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Task name for slots of a program in a queue. A worker takes tasks of its own program and its queues. */
+/**
+ * Name of graphile-worker's task for the tasks of a program in a queue. A worker takes those of its program and queues.
+ */
 export function taskName(program: string, queue: string | null): string {
   return `sluice slot, ${program}${queue === null ? '' : `, ${queue}`}`
 }
@@ -14,15 +16,15 @@ export function taskName(program: string, queue: string | null): string {
 /** Flag of a run's jobs. A worker that refused the run forbids the flag, and gets no job of it. */
 export const jobFlag = (runId: string): string => `run ${runId}`
 
-/** SQL: `jobs.key` of the slot `s`. */
+/** SQL: `jobs.key` of the task `s`. */
 const KEY = "'sluice/' || s.run_id || '/' || s.slot_no"
 
-/** Slots to queue or to unqueue: SQL condition and its values. */
+/** Tasks to queue or to unqueue: SQL condition and its values. */
 type Which = { readonly where: string; readonly values: readonly unknown[] }
 
 /**
- * Queues the job of every matching slot.
- * @param which SQL over `s`, a slot; its first parameter is $2
+ * Queues the job of every matching task.
+ * @param which SQL over `s`, a task; its first parameter is $2
  * @param restMs delay before a worker may take it, ms
  */
 export async function queueSlots(client: PoolClient, { where, values }: Which, restMs = 0): Promise<void> {
@@ -47,10 +49,10 @@ export async function unqueueSlots(client: PoolClient, { where, values }: Which)
   )
 }
 
-/** SQL over `s`, a waiting slot: it has no job that a worker would ever take. */
+/** SQL over `s`, a waiting task: it has no job that a worker would ever take. */
 export const HAS_NO_JOB = `NOT EXISTS (SELECT FROM graphile_worker.jobs j WHERE j.key = ${KEY} AND j.attempts < j.max_attempts)`
 
-/** Unlocks the jobs of slots, of any worker: the jobs of a lost worker would stay locked for four hours. */
+/** Unlocks the jobs of tasks, of any worker: the jobs of a lost worker would stay locked for four hours. */
 export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): Promise<void> {
   if (keys.length === 0) return
   await client.query(
@@ -60,7 +62,7 @@ export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): 
   )
 }
 
-/** Creates the run and queues its slots, in the caller's transaction. @param identity of the database of the queue */
+/** Creates the run and queues its tasks, in the caller's transaction. @param identity of the database of the queue */
 export async function submitRun(client: PoolClient, run: QueuedRun, identity: string): Promise<void> {
   const { runId, kind, takesTurns, operation, stores, commandLine, source, target, program, actor, host, queue } = run
   await client.query(

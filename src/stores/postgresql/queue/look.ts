@@ -1,4 +1,4 @@
-/** Reads the state of runs, slots and workers from their rows. All times are by the clock of the database. */
+/** Reads the state of runs, tasks and workers from their rows. All times are by the clock of the database. */
 import {
   LOST_AFTER_MS,
   SILENT_AFTER_MS,
@@ -16,7 +16,7 @@ import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_R
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
-/** SQL: no heartbeat for `forMs`. By default the worker is lost, and another one may take its slot. */
+/** SQL: no heartbeat for `forMs`. By default the worker is lost, and another one may take its task. */
 export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
@@ -45,7 +45,7 @@ function takesFromQueue(queue: string): string {
 export function hasWorker(queue: string): string {
   return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT w.draining AND NOT ${silent('w.beat_at')} AND ${takesFromQueue(queue)})`
 }
-/** SQL: the worker `w` takes slots of the run `r`, as `takesFrom`. */
+/** SQL: the worker `w` takes tasks of the run `r`, as `takesFrom`. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
 /**
  * SQL condition: the active run `r` waits, because it is not confirmed in this database.
@@ -53,20 +53,20 @@ export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
  */
 export const unconfirmedSql = (identity: string): string =>
   `(r.status = 'running' AND ${isOtherDatabase(identity, 'r')})`
-/** SQL: slots of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */
+/** SQL: tasks of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */
 const WAITS = `(r.status = 'running' AND EXISTS (
     SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND (q.state = 'queued' OR (q.state = 'working' AND ${silent('q.beat_at')})))
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
 
-/** A worker that took a slot's failure has this long, ms, to report it: a command of an alert has 30 s. */
+/** A worker that took a task's failure has this long, ms, to report it: a command of an alert has 30 s. */
 const REPORTED_WITHIN_MS = 60_000
-/** SQL: the slot `s` has a failure that no worker has reported or is reporting now. */
+/** SQL: the task `s` has a failure that no worker has reported or is reporting now. */
 export const UNREPORTED = `(s.unreported IS NOT NULL AND coalesce((s.unreported ->> 'takenAt'::text)::float8 < ${ms('clock_timestamp()')} - ${REPORTED_WITHIN_MS}::float8, true))`
 
 /** Most ledgers that a worker reads again in one pass. */
 const MOST_UNCOUNTED = 20
 
-/** SQL: rows of a slot. Rows of chunks that a turn left open are counted by the next worker of the slot. */
+/** SQL: rows of a task. Rows of chunks that a turn left open are counted by the next worker of the task. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
 type RunRecord = Omit<DistributedRun, 'rows' | 'slots' | 'refusals' | 'slotRuns'> &
@@ -76,6 +76,7 @@ type RunRecord = Omit<DistributedRun, 'rows' | 'slots' | 'refusals' | 'slotRuns'
     readonly slotRuns: DistributedRun['slotRuns'] | null
   }
 
+/** Counts of workers, tasks and runs. */
 export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed' | 'refusedSchedules'>> {
   const { rows } = await pool.ask<
     QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'unconfirmed' | 'oldest', number>
@@ -136,7 +137,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
   }))
 }
 
-/** Runs whose ledger is due to be read again. Only for a day after their end: later the target may have changed. */
+/** Runs whose ledger must be read again, until a day after their end: later the target may have changed. */
 export async function readUncounted(pool: QueuePool): Promise<readonly UncountedRun[]> {
   const { rows } = await pool.ask<UncountedRun>(
     `SELECT r.run_id AS "runId", r.operation, r.stores, ${ms('r.ended_at')} AS "endedAt",
@@ -148,7 +149,7 @@ export async function readUncounted(pool: QueuePool): Promise<readonly Uncounted
 
 type SlotRecord = Omit<TaskRow, 'rows'> & { readonly rows: string }
 
-/** Slots of a run, in order of their numbers. */
+/** Tasks of a run, in order of their numbers. */
 export async function readSlots(pool: QueuePool, runId: string): Promise<readonly TaskRow[]> {
   const { rows } = await pool.ask<SlotRecord>(
     `SELECT s.run_id AS "runId", s.slot_no AS no, s.about, s.state, ${ON_CALL} AS "onCall", s.turns, s.worker_id AS "workerId", w.host,
@@ -170,7 +171,7 @@ type WatchRecord = Omit<WatchedRun, 'silent' | 'lost' | 'alerts' | 'unreported'>
 }
 
 /**
- * Runs with alert options: active ones, and others with an alert, a lost slot or an unreported failure. Runs confirmed
+ * Runs with alert options: active ones, and others with an alert, a lost task or an unreported failure. Runs confirmed
  * in another database, of which this one is a copy, are watched there.
  * @param workerId id of the caller: while this worker is not `steady`, no other worker is reported as silent
  */
@@ -209,7 +210,7 @@ export async function readWatched(pool: QueuePool, workerId: string): Promise<re
   }))
 }
 
-/** Tables by the newest plans of the run's slots. Slots on call have the tables of the slot with the stream. */
+/** Tables from the newest plans of the run's tasks. Tasks on call have the tables of the task with the stream. */
 export async function readTables(pool: QueuePool, runId: string): Promise<SteeredTables> {
   const { rows } = await pool.ask<{ readonly names: readonly string[] | null; readonly whole: boolean | null }>(
     `SELECT (SELECT array_agg(DISTINCT name ORDER BY name) FROM ${QUEUE_SCHEMA}.sluice_run_slots o, unnest(o.tables) name WHERE o.run_id = $1 AND NOT o.compares) AS names,

@@ -30,13 +30,13 @@ export class QueuePool implements AsyncDisposable {
   }
 
   /**
-   * @param most connections at once
+   * @param most largest number of connections
    * @throws SluiceError CONNECT_FAILED (also for a pooler that shares sessions), TABLE_REFUSED, TLS_FAILED,
    * TARGET_DENIED, BAD_CONFIG
    */
   static async open(url: string, most: number): Promise<QueuePool> {
     const settings = postgresSettings(url)
-    // Maps errors of the server to SluiceErrors, and shows if the connection is encrypted.
+    // A first connection: maps errors of the server to SluiceErrors, and shows if connections are encrypted.
     const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
     await client.end().catch(() => undefined)
@@ -57,7 +57,7 @@ export class QueuePool implements AsyncDisposable {
       // If the server is cut off, a heartbeat must not wait for longer than the worker counts as alive.
       query_timeout: 15_000,
     })
-    // A connection that breaks between two statements is reopened by the next one.
+    // A connection that breaks between two statements is reopened by the next statement.
     pool.on('error', () => undefined)
     pool.on('connect', (connected) => connected.on('error', () => undefined))
     const queue = new QueuePool(pool, settings)
@@ -173,8 +173,8 @@ export class QueuePool implements AsyncDisposable {
 }
 
 /**
- * Statements name the schema of each table of the queue: objects that another role creates are never found. Not sent as
- * a startup option, which poolers refuse or ignore.
+ * Sets a search path on which no object of another role is found; statements name the schema of each table of the
+ * queue. The path is not a startup option, because poolers refuse or ignore these.
  */
 const HOOKS = {
   onConnect: async (client: Pick<Client, 'query'>): Promise<void> => {

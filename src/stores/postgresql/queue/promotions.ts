@@ -1,5 +1,6 @@
 /**
- * Remembers the database of a worker's queue: if the worker used it before a promotion, the promoted one is no copy.
+ * Remembers the database of a worker's queue: if the worker used it before a promotion, the promoted database is not
+ * treated as a copy.
  */
 import type { Carried } from '../../../model/share/queue-port.ts'
 import { isOtherDatabase, isOnStandby, isSameServer, type AskPostgres } from './identity.ts'

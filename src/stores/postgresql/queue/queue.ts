@@ -1,4 +1,4 @@
-/** Queue of shared runs in PostgreSQL: graphile-worker hands out slots; tables of sluice have the state of runs. */
+/** Queue of shared runs in PostgreSQL: graphile-worker hands out tasks; tables of sluice have the state of runs. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
 import type { DistributedRun, QueueStand, RunRequests, TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
@@ -38,12 +38,12 @@ const NOTHING: QueueStand = {
 
 /** SQL: ms since the epoch, the unit of the times of steering requests. */
 const NOW_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
-/** SQL: when the request was made. A slot with a later heartbeat has received it. */
+/** SQL: when the request was made. A task with a later heartbeat has received it. */
 const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 
 /**
  * @param mode `look`: does not create a missing queue, which then has no runs
- * @param slots most slots of a worker at once
+ * @param slots most tasks of a worker at once
  * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
  */
 export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {

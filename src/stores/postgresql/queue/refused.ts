@@ -14,8 +14,8 @@ const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS_TABLE} f WHERE f.run_id = r.
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
- * Ends runs without a slot at work that at least one live worker refused, if no worker that could take them had a
- * heartbeat for `REFUSED_FOR_MS`. Without a live worker a run waits for one. The slots get the error, and a worker
+ * Ends runs without a task at work that at least one live worker refused, if no worker that could take them had a
+ * heartbeat for `REFUSED_FOR_MS`. Without a live worker a run waits for one. The tasks get the error, and a worker
  * reports it.
  * @param workerId id of the caller: while this worker is not `steady`, it ends no run
  */

@@ -12,13 +12,15 @@ const SCHEMA = quoted(QUEUE_SCHEMA)
 type Owner = {
   readonly name: string
   readonly superuser: boolean
-  /** Owns the schema of sluice or a table in it, not only the schema of graphile-worker or its tables. */
+  /**
+   * True if the role owns the schema of sluice or a table in it, not only the schema of graphile-worker or its tables.
+   */
   readonly of_queue: boolean
-  /** The role that gets the rights already has the rights of this owner. */
+  /** True if the role that gets the rights already has the rights of this owner. */
   readonly held: boolean
-  /** This session has the rights of the owner. */
+  /** True if this session has the rights of the owner. */
   readonly mine: boolean
-  /** This session may grant membership of this owner. */
+  /** True if this session may grant membership of this owner. */
   readonly administered: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Runs graphile-worker to hand out slots: selects its tasks, suppresses its log, and stops it. */
+/** Runs graphile-worker to hand out tasks: selects what it takes, suppresses its log, and stops it. */
 import { EventEmitter } from 'node:events'
 import { Logger, run } from 'graphile-worker'
 import type { Notification, Pool } from 'pg'
@@ -27,7 +27,8 @@ export async function takeSlots(
   const names = queues.length === 0 ? [null] : queues
   const breaking = await breakingIn(pool)
   const events = new EventEmitter()
-  // Emitted before graphile-worker reads the message and stops the runner without a check of the schema.
+  // Clears the message before graphile-worker reads it: otherwise graphile-worker would stop the runner without a check
+  // of the schema.
   events.on('pool:listen:notification', ({ message }: { readonly message: Notification }) => {
     if (message.channel !== MIGRATED) return
     message.payload = ''
@@ -41,7 +42,7 @@ export async function takeSlots(
     noHandleSignals: true,
     logger: SILENT,
     forbiddenFlags: () => refused().map(jobFlag),
-    // With a delay of 0 each of these queries is awaited. Otherwise one that fails would end the program.
+    // With a delay of 0 graphile-worker awaits each of these queries; otherwise a failed one would end the program.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     taskList: Object.fromEntries(names.map((queue) => [taskName(program, queue), task])),
   })

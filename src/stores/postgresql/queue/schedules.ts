@@ -145,8 +145,8 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async recovered(): Promise<readonly Schedule[]> {
-    // A skipped time clears the error but starts no run. Another worker may have started it just before the alert was
-    // noted.
+    // A skipped time clears the error but starts no run. Another worker may have started the run just before the alert
+    // was noted.
     const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
     const alertSql = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
     return await this.#read(`s.error IS NULL AND NOT ${isOtherDatabase('$1', 's')} AND EXISTS (${alertSql})`, [
@@ -190,8 +190,8 @@ export class PostgresSchedules implements ScheduleBook {
       if (passed !== null) {
         await client.query(`INSERT INTO ${HISTORY} (name, note) VALUES ($1, $2)`, [name, passed])
       }
-      // After the server's clock was set back and the schedule added or resumed, times recur. Their runs must not start
-      // again.
+      // Times recur if the server's clock was set back and the schedule was then added or resumed. Their runs must not
+      // start again.
       const had =
         time === null
           ? null
@@ -205,7 +205,7 @@ export class PostgresSchedules implements ScheduleBook {
         const values = [name, time?.period ?? null, time?.at ?? null, run.runId]
         await client.query(`INSERT INTO ${HISTORY} (name, period, due_ms, run_id) VALUES ($1, $2, $3, $4)`, values)
       }
-      // A start by hand does not move the next time.
+      // A start by hand does not change the next scheduled time.
       if (byHand) await client.query(`UPDATE ${SCHEDULES} SET wanted = false, error = NULL WHERE name = $1`, [name])
       else {
         await client.query(
@@ -279,7 +279,7 @@ export class PostgresSchedules implements ScheduleBook {
   }
 }
 
-/** Deletes old history lines, their runs, and the slots and output of these runs. */
+/** Deletes old history lines, their runs, and the tasks and output of these runs. */
 async function forget(client: PoolClient, name: string): Promise<void> {
   const old = `SELECT h.no, h.run_id FROM ${HISTORY} h WHERE h.name = $1 ORDER BY h.no DESC OFFSET ${KEPT}`
   await client.query(`DELETE FROM ${RUNS_TABLE} r USING (${old}) o WHERE r.run_id = o.run_id`, [name])

@@ -21,16 +21,16 @@ const WITH_CONFIRMED_IN = 6
 const WITH_COUNTED_ENDS = 7
 
 /**
- * SQL condition: the slot `s` waits for a call (column `compares`, since version 3). `to_jsonb` also works on the older
+ * SQL condition: the task `s` waits for a call (column `compares`, since version 3). `to_jsonb` also works on the older
  * queue that a read-only session may find.
  */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
-/** SQL over `w`, a worker, as `ON_CALL`: it shall take no more work. */
+/** SQL condition, for all versions of a queue: the worker `w` was asked to take no more work. */
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted'::text)::boolean, false)"
-/** SQL over `r`, a run, as `ON_CALL`: rows and chunks of the ledger; null if no slot has read it. */
+/** SQL, for all versions of a queue: rows and chunks in the ledger of the run `r`; null if no task has read it. */
 export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows'::text)::bigint"
 export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
-/** SQL over `r`, as `ON_CALL`: the ledger was last read before the run ended. False in a queue before version 7. */
+/** SQL condition: the ledger of the run `r` was last read before its end. False in a queue before version 7. */
 export const COUNT_IS_DUE =
   "(to_jsonb(r) ? 'counted_end'::text AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows'::text IS NOT NULL AND (to_jsonb(r) ->> 'counted_end'::text)::timestamptz IS DISTINCT FROM r.ended_at)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"
@@ -40,9 +40,9 @@ export type QueueTables = {
   readonly runs: boolean
   readonly schedules: boolean
   readonly drains: boolean
-  /** Slots list the tables that they can be steered by. */
+  /** True if tasks list the tables by which they can be steered. */
   readonly tables: boolean
-  /** Runs record the database in which they may start. */
+  /** True if runs record the database in which they may start. */
   readonly confirmedRuns: boolean
 }
 
@@ -100,7 +100,7 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** Version 3: slots that compare with the slot of the stream, open rows, workers that are asked to end, alerts. */
+/** Version 3: tasks that compare with the task of the stream, open rows, workers that are asked to end, alerts. */
 const COMPARERS_AND_ALERTS = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
     key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -109,7 +109,7 @@ const COMPARERS_AND_ALERTS = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
 `
 
-/** Version 4: tables by which a slot can be steered, from its newest plan; NULL before it has planned. */
+/** Version 4: tables by which a task can be steered, from its newest plan; NULL before it has planned. */
 const STEERED_TABLES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN tables text[];
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 4;
@@ -117,7 +117,7 @@ const STEERED_TABLES = `
 
 /**
  * Version 5. Copies: rows and chunks by the ledger of the target, and the time of that reading (ms since the epoch, the
- * ledger's clock). Slots: the chunks that a slot works on, and its lost worker. Alerts: run and chunks.
+ * ledger's clock). Tasks: the chunks that a task works on, and its lost worker. Alerts: run and chunks.
  */
 const TOTALS_AND_LOSSES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN ledger_rows bigint, ADD COLUMN ledger_chunks int, ADD COLUMN ledger_ms bigint;
@@ -126,7 +126,10 @@ const TOTALS_AND_LOSSES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
 `
 
-/** Version 6: the database in which a schedule was confirmed (existing ones: this one). Since 7 with its timeline. */
+/**
+ * Version 6: the database in which a schedule was confirmed; this one for existing schedules. Version 7 adds its
+ * timeline.
+ */
 const CONFIRMED_IN = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 6;
@@ -143,7 +146,7 @@ const COUNTED_ENDS = `
 `
 
 /**
- * Version 8. Slots: the error until a worker has reported it. Workers: the count of sent heartbeats, and the time since
+ * Version 8. Tasks: the error until a worker has reported it. Workers: the count of sent heartbeats, and the time since
  * which a worker reaches the queue again (NULL before its first gap). Runs: the database of submission or confirmation.
  * Existing runs were submitted here, unless the schedules show that the queue is a copy: an active schedule was
  * confirmed elsewhere, and no schedule here. NULL: a run that a worker of version 7 submitted after the upgrade.
@@ -180,7 +183,7 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     const there = await isThere(pool)
     if (there && (await versionNow(pool, label)) === VERSION) return
     await patiently(pool, label, there ? 'queue' : 'catalog', async (client) => {
-      // Lock before the version is read: two sessions that had both read it could not lock it.
+      // Lock before the version is read: two sessions that had both read it would wait for each other's lock.
       await client.query(there ? `LOCK TABLE ${VERSION_TABLE} IN ACCESS EXCLUSIVE MODE` : TABLES)
       await bringUp(client, await versionNow(client, label), identity)
     })

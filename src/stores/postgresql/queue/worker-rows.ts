@@ -28,7 +28,7 @@ const AGAIN_MS = 3_600_000
 export class OldWorkers {
   #readAt = Number.NEGATIVE_INFINITY
 
-  /** Once an hour, deletes workers silent for seven days. Workers of slots stay: lists of slots show their host. */
+  /** Once an hour, deletes workers silent for seven days. Workers of tasks stay: lists of tasks show their host. */
   async forget(pool: QueuePool): Promise<void> {
     const now = systemClock.ticks()
     if (now - this.#readAt < AGAIN_MS) return

@@ -1,4 +1,4 @@
-/** The queue as one worker uses it: heartbeat, slots claimed with a fencing token, and the sweep for lost slots. */
+/** The queue as one worker uses it: heartbeat, tasks claimed with a fencing token, and the sweep for lost tasks. */
 import type { PoolClient } from 'pg'
 import {
   SILENT_AFTER_MS,
@@ -50,13 +50,13 @@ const FIRST_REST_MS = 2_000
 
 const LONGEST_REST_MS = 60_000
 
-/** A slot that one worker refused is offered to other workers after this, ms. */
+/** A task that one worker refused is offered to other workers after this, ms. */
 const OFFERED_AFTER_MS = 1_000
 
-/** SQL: the slot is this worker's, under this fencing token. */
+/** SQL: the task is this worker's, under this fencing token. */
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
-/** SQL over `s`, a slot of a lost worker: the report of its loss as `SilentSlot`, and when it was found. */
+/** SQL over `s`, a task of a lost worker: the report of its loss as `SilentSlot`, and when it was found. */
 const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS_TABLE} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
@@ -176,10 +176,10 @@ export class PostgresQueueWorker implements QueueWorker {
     const { left, exitCode, error, isUnworked = false, isLost = false } = end
     const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
-      // Lock the row of the run first: otherwise two last slots that end at once would each see the other at work.
+      // Lock the row of the run first: otherwise two last tasks that end at once would each see the other at work.
       const isStopped = await isToStop(client, runId)
       const isLeftOut = left === 'none' && exitCode === EXIT_OF_KIND.stopped
-      // A table that was left out may be wanted again since the slot's last heartbeat.
+      // A user may have included the table again since the task's last heartbeat.
       const isWanted = isLeftOut && !(await leavesOut(client, runId))
       const goesOn = !isStopped && (left !== 'none' || isWanted)
       const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
@@ -203,7 +203,7 @@ export class PostgresQueueWorker implements QueueWorker {
         await queueAgain(client, runId, no, rest)
         return { isMine: true, goesOn, ended: null }
       }
-      // Slots that share one operation end together: nothing is left, or it is refused to all.
+      // Tasks that share one operation end together: no work is left, or the operation is refused for all of them.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, { shared: error === undefined ? null : queueJsonbText(error) })
@@ -211,7 +211,7 @@ export class PostgresQueueWorker implements QueueWorker {
       const ended = await endOfRun(client, runId)
       // A shared operation has failed only when the run has.
       const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
-      // If the run was asked to stop while the slot rested before a retry, it has not failed.
+      // If the run was asked to stop while the task rested before a retry, it has not failed.
       if (isUnworked && error !== undefined && hasFailed && left === 'none')
         await client.query(`UPDATE ${SLOTS_TABLE} SET unreported = error WHERE run_id = $1 AND slot_no = $2`, [
           runId,
@@ -260,7 +260,7 @@ export class PostgresQueueWorker implements QueueWorker {
         [identity, this.#about.workerId],
       )
       await unlockJobs(client, lostKeys)
-      // Includes the slots lost just now: their job may be locked, or missing.
+      // Includes the tasks lost just now: their job may be locked, or missing.
       const { rows: unqueued } = await client.query<SlotKey>(
         `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id)
          WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmedSql('$1')} AND ${HAS_NO_JOB}
@@ -340,7 +340,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return rows.map(({ run_id }) => run_id)
   }
 
-  /** True if slots are silent but this worker may not declare them lost: it is not `steady`. */
+  /** True if tasks are silent but this worker may not declare them lost: it is not `steady`. */
   async #isWithheld(client: PoolClient): Promise<boolean> {
     const { rows } = await client.query<{ held: boolean }>(
       `SELECT NOT ${steady('$1')} AND EXISTS (

@@ -58,7 +58,7 @@ export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
     case 'time':
       return type.kind === 'time' && type.digits <= (as.cut ?? as.digits)
     case 'timestamp':
-      // The same text, whichever of the two has a zone: sessions are in UTC.
+      // The text is the same whether or not one of the types has a zone: sessions are in UTC.
       return type.kind === 'timestamp' && type.digits <= (as.cut ?? as.digits)
     case 'native':
       return as.name !== 'ewkb'
@@ -111,7 +111,9 @@ function slowReader({ as, column: { type } }: AnyColumn): Reader {
   return type.kind === 'timestamp' && type.zone ? (text) => read(withoutZone(text)) : read
 }
 
-/** Null if the server's text is canonical; undefined if it is too different. Reference implementation: `normalizer`. */
+/**
+ * Null if the server's text is canonical; undefined if it needs a `slowReader`. Reference implementation: `normalizer`.
+ */
 function quickReader({ as, column: { type } }: AnyColumn): Reader | null | undefined {
   switch (as.kind) {
     case 'bool':

@@ -26,7 +26,7 @@ export async function transact<T>(
     throw error
   }
   end()
-  // The connection broke before COMMIT was sent: surely not committed.
+  // The connection broke before COMMIT was sent: nothing was committed.
   if (!session.alive) throw session.loss()
   const ending = await session.commit().catch(async (error: unknown) => {
     await session.rollBack()

@@ -48,7 +48,7 @@ const SPELLING: readonly (readonly [name: string, value: string])[] = [
   ['bytea_output', 'hex'],
   // Values below 1 round the output.
   ['extra_float_digits', '1'],
-  // Money has the same sign and decimal places in both directions.
+  // `money` is printed and read with the same sign and decimal places.
   ['lc_monetary', 'C'],
   // Without it a fragment of XML is invalid.
   ['xmloption', 'content'],
@@ -168,7 +168,7 @@ async function prepare(
   const isPooled = await sharesProcesses(client, settings, purpose, backend.pid)
   const settled = [
     ...SPELLING.map(([name, value]) => `${name} TO '${value}'`),
-    // Default fraction: the planner would optimize a cursor for its first rows.
+    // With the default fraction the planner would optimize a cursor for its first rows.
     'cursor_tuple_fraction TO 1',
     `lock_timeout TO ${LOCK_TIMEOUT_MS}`,
     `idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
@@ -192,9 +192,9 @@ async function prepare(
 }
 
 /**
- * Schemas of a search_path that names pg_catalog after others, without pg_catalog: the server then searches it first,
- * and new tables still get the same schema. Null if pg_catalog is already first. pg_temp stays: only the session itself
- * creates objects there, and no other table precedes it.
+ * For a search_path that names pg_catalog after other schemas: these other schemas. The server then searches pg_catalog
+ * first, and new tables get the same schema. Null if pg_catalog is first already. pg_temp keeps its place in the path:
+ * only this session can create objects in it.
  */
 const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)
   WHERE s.name OPERATOR(pg_catalog.<>) 'pg_catalog' AND pg_catalog.array_position(pg_catalog.current_schemas(false), 'pg_catalog'::pg_catalog.name) OPERATOR(pg_catalog.>) 1`
@@ -242,7 +242,7 @@ async function refusePlanted(client: Client, settings: PostgresSettings): Promis
   if (planted !== undefined) throw plantedError(planted, settings.user, settings.label)
 }
 
-/** Whether the pooler of a database shares processes between transactions, as found earlier by this program. */
+/** For each database: true if its pooler shares processes between transactions, as found earlier by this program. */
 const lenders = new Map<string, boolean>()
 /** Attempts: a pool in use may give two clients different processes by chance. */
 const TRIES = 3
@@ -270,7 +270,8 @@ async function sharesProcesses(
   try {
     let isPooled = false
     for (let tries = 0; tries < TRIES && !isPooled; tries++) {
-      // A pool hands out either the last returned process, which the other client gets, or the first, for this one.
+      // A pool gives either the last returned process, so that `other` gets that of `client`, or the first returned
+      // one, so that `client` gets another process.
       isPooled = (await processOf(client)) !== pid
       await other.query('BEGIN')
       isPooled ||= (await processOf(other)) === pid || (await processOf(client)) !== pid

@@ -60,7 +60,7 @@ export class CopyIn implements Submittable {
         if (this.#over) break
       }
     } catch (error) {
-      // Without CopyFail the server would take the rows so far as complete. Its reply is ignored.
+      // Without CopyFail the server would store the rows that it has received. Its reply is ignored.
       if (!this.#over) this.#connection?.sendCopyFail('the rows ended with an error')
       await this.#server(this.#ended).catch(() => undefined)
       throw error
@@ -74,11 +74,11 @@ export class CopyIn implements Submittable {
   }
 
   handleRowDescription(): void {
-    // Rows of statements besides the COPY are not used.
+    // Result rows of statements other than the COPY are not used.
   }
 
   handleDataRow(): void {
-    // As above.
+    // Not used, as in `handleRowDescription`.
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {

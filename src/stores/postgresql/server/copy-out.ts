@@ -26,7 +26,7 @@ export class CopyOut implements Submittable {
   readonly #mine: Listener = (data) => this.#take(data)
   /** Part of a message header at the end of a piece. */
   #header: Buffer | null = null
-  /** Bytes that are still to come of the current row, and of another message. */
+  /** Bytes not yet received of the current row (`#row`) or of another message (`#other`). */
   #row = 0
   #other = 0
   #messages = 0n
@@ -47,7 +47,7 @@ export class CopyOut implements Submittable {
     this.#flow = flow
   }
 
-  /** Messages with rows (servers send one per row), and the server's own row count. Known at the end. */
+  /** Messages with rows (servers send one per row), and the server's own row count. Both are known at the end. */
   get counted(): { readonly messages: bigint; readonly rows: bigint | null } {
     return { messages: this.#messages, rows: this.#tag }
   }

@@ -1,6 +1,6 @@
 /**
  * A socket that reads bytes directly into its reader's buffer. A stream of small transactions makes thousands of small
- * reads a second. Each would otherwise allocate a buffer of 64 kB and copy a row out of it.
+ * reads a second. Each would otherwise allocate a buffer of 64 kB and copy the bytes out of it.
  */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 

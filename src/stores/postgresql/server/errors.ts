@@ -204,7 +204,7 @@ function reasonOf({ detail, constraint, column }: ServerError): { readonly reaso
   return parts.length === 0 ? {} : { reason: parts.join(': ') }
 }
 
-/** The table that the server's error names; null without one. Errors of constraints checked at the commit have it. */
+/** The table that the server's error names; null without one. Errors of constraints checked at the commit name it. */
 export function tableOfError(thrown: unknown): string | null {
   const { schema, table } = serverError(thrown) ?? {}
   return schema === undefined || table === undefined ? null : tableText({ schema, name: table })
@@ -214,7 +214,10 @@ function serverError(thrown: unknown): ServerError | null {
   return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
 }
 
-/** Hint for a restored row that refers to a missing row, or for a removed row that others refer to; else for both. */
+/**
+ * Hint for a foreign key violation: a restored row refers to a missing row, or other rows refer to a removed row.
+ * Covers both cases if the message shows neither.
+ */
 export function foreignKeyHint(message: string): string {
   const lacking =
     'restored rows refer to a missing row: restore that row, or drop the foreign key, then run the same command again'

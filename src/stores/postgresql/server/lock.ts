@@ -30,7 +30,8 @@ export async function takePostgresLock(
     async [Symbol.asyncDispose]() {
       if (released) return
       released = true
-      // Without the unlock the server keeps the lock until it detects the closed connection: the next request fails.
+      // Without the unlock the server keeps the lock until it detects the closed connection, and the next request
+      // fails.
       const unlocked =
         session.alive &&
         !session.isPooled &&

@@ -21,7 +21,7 @@ export function sliceMark(past: string): string {
   return `${PREFIX}${past}_slice`
 }
 
-/** SQL condition: the name is none of this file. @param name SQL of the column with the name */
+/** SQL condition: the name is not one that this file makes. @param name SQL of the column with the name */
 export function notOwnSql(name: string): string {
   return `${name} !~ '^${PREFIX}[0-9]+(_|$)'::text`
 }

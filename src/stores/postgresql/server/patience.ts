@@ -25,7 +25,7 @@ export type WantedLock = {
 export type PatienceLimits = {
   /** Longest time that other sessions wait for a transaction, ms; lock waits get only a part of it. */
   readonly patienceMs: number
-  /** Retry limit without the locks, ms. */
+  /** Longest time of tries that do not get the locks, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }

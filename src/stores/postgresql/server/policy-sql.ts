@@ -4,7 +4,7 @@ export const policyRolesSql = (policy: string): string =>
     FROM pg_catalog.unnest(${policy}.polroles) role) g ORDER BY g.name COLLATE pg_catalog."C")`
 
 /**
- * SQL expression: what `CREATE POLICY name ON table` needs behind the name of the table.
+ * SQL expression: the part of `CREATE POLICY name ON table` after the name of the table.
  * @param policy alias of `pg_policy`
  * @param roles a list of roles, in SQL
  */

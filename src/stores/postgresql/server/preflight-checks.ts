@@ -124,7 +124,7 @@ async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
 
 const TIMEOUTS = ['statement_timeout', 'transaction_timeout'] as const
 
-/** Sessions set lock_timeout and idle_in_transaction_session_timeout themselves. */
+/** Warns of timeouts that end long statements. Sessions set lock_timeout and the idle timeout themselves. */
 async function timeoutsVerdict(reader: SqlReader, hasStatementTimeout: boolean): Promise<Verdict> {
   const values = await resetValues(reader, TIMEOUTS)
   const set = TIMEOUTS.filter(

@@ -26,7 +26,7 @@ const DECLARE = 'DECLARE sluice_query NO SCROLL CURSOR FOR\n'
 const EXPLAIN =
   /^\s*explain\b(?:\s*\((?!\s*(?:select|values|table|with)\b)[^()'"/-]*\)|(?:\s+analy[sz]e\b)?(?:\s+verbose\b)?)/i
 const READER = 'pg_read_all_data'
-/** First server version with this role. */
+/** First server version with the role `READER`. */
 const HAS_READER = 140_000
 
 /** Types by OID, as in pg_type.dat; the same on every server. */
@@ -118,7 +118,7 @@ class QuerySession extends WireSession {
   /**
    * Makes the server analyse a query, without planning or running it, and checks the objects that the query uses.
    * @param before the user's text before the query
-   * @throws SluiceError BAD_QUERY for functions that do more than read, for functions of other roles, and for what
+   * @throws SluiceError BAD_QUERY for functions that do more than read, for functions of other roles, and for any that
    * could leave a superuser's read-only role
    */
   async refuseUnsafe(before: string, query: string): Promise<void> {

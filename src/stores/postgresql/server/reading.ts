@@ -44,7 +44,7 @@ export function writing<T>(settings: PostgresSettings, signal: AbortSignal, body
 }
 
 /**
- * `writing` on a target.
+ * Runs `body` as `writing` does, but with errors of the target.
  * @param place what errors name, such as the table
  * @throws SluiceError of `body`; errors of the target
  */
@@ -77,7 +77,7 @@ async function ofSource<T>(settings: PostgresSettings, signal: AbortSignal, body
   }
 }
 
-/** Base of what a server offers for its tables: settings, and sessions that read. */
+/** Base class for readers of a server: its settings, and a pool of reading sessions. */
 export abstract class ReadsServer {
   protected readonly settings: PostgresSettings
   protected readonly readers: Pool<CopySession>

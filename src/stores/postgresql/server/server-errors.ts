@@ -97,7 +97,10 @@ export const LACKS_IDENTITY = {
   hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or remove it from the publication',
 } as const
 
-/** @returns a SluiceError of the target; errors without a case here, as most SQL mistakes (class 42), unchanged */
+/**
+ * @returns a SluiceError of the target. Errors without a case here, such as most SQL mistakes (class 42), are returned
+ * unchanged.
+ */
 export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)

@@ -284,7 +284,7 @@ function ignoredPasswordFile(environment: PostgresEnvironment): string | null {
 function passwordFromFile(server: Server, environment: PostgresEnvironment): string | undefined {
   const text = optionFileText(fileOf(environment), isOpenToOthers)
   if (text === null) return undefined
-  // The file lists local servers as localhost, also those behind a socket file.
+  // The password file lists local servers as localhost, also servers with a socket file.
   const hosts = server.host.startsWith('/') ? [server.host, 'localhost'] : [server.host]
   const wanted = [hosts, [String(server.port)], [server.database], [server.user]]
   for (const line of text.split(/\r?\n/)) {

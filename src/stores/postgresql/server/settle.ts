@@ -23,6 +23,7 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly id?: string
   /** Returns true if the effects of the transaction exist; undefined if nothing distinguishes them. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
+  /** Error of the broken connection. */
   readonly lost: unknown
   readonly label: string
   /** Runs a query on a new connection, retried until it gets one. */

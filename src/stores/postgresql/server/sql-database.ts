@@ -103,7 +103,8 @@ class PostgresDatabase implements SqlDatabase {
   /**
    * Three pools, because code with a connection may need another one. A write that reads outside its transaction would
    * wait forever if writes had taken all connections. Sessions of the first pool are held for single statements only.
-   * Page walks and read transactions hold theirs for long, may nest, and are few. The URL limits the number of writes.
+   * Page walks and read transactions keep their sessions for long and may nest, but there are few of them. The URL
+   * limits the number of writes.
    */
   readonly #single: Pool<SqlSession>
   readonly #held: Pool<SqlSession>
@@ -212,7 +213,7 @@ class PostgresDatabase implements SqlDatabase {
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
       this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
     let foreign = false
-    // A server that refuses writes now but accepted some before may be promoted; else it is the wrong server.
+    // A server that refuses writes now but accepted some before may be promoted. One that never did is the wrong one.
     let isTurned = false
     return this.#retrying(
       async () => {
@@ -236,7 +237,7 @@ class PostgresDatabase implements SqlDatabase {
           if (!session.alive) orphan = session.backend
           // After a failed statement later ones fail too, without the cause.
           const cause = sqlStateOf(error) === '25P02' ? session.failure : error
-          // The error may be of another database that the body uses: that is not retried here.
+          // The error may come from another database that the body uses: such an error is not retried here.
           foreign = !causedBy(cause, session.failure)
           if (sqlStateOf(cause) === '55P03') lockTimeouts++
           isTurned = this.#hasWritten && isPostgresReadOnly(cause)

@@ -140,7 +140,9 @@ export function orderSql({ table, key }: TableSpec): string {
     : ` ORDER BY ${key.map((name) => `${quoteName(table.name)}.${quoteName(name)}`).join(', ')}`
 }
 
-/** Type in which a key column is compared; for a domain its base type, because a domain has no own comparison. */
+/**
+ * Type in which a key column is compared; for a domain its base type, because a domain has no comparison of its own.
+ */
 function castOf({ type, native }: Column): string {
   return native === CHAR ? native : (builtIn(type) ?? native)
 }
@@ -173,5 +175,5 @@ function builtIn(type: ColumnType): string | null {
   }
 }
 
-/** Makes deferred triggers and constraints run before rows are compared, not after it at the commit. */
+/** Makes deferred triggers and constraints run before rows are compared, not later at the commit. */
 export const CONSTRAINTS_NOW = 'SET CONSTRAINTS ALL IMMEDIATE'

@@ -195,7 +195,7 @@ function indexesSql(oids: string): string {
 
 /**
  * The first index without float columns.
- * @param floats not fit for key ranges: two systems may compare them differently
+ * @param floats names of float columns: two systems may compare floats differently, so no key range uses them
  */
 function bestKey(
   indexes: readonly TextRow[],

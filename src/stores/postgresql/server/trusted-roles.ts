@@ -9,7 +9,7 @@ export const TRUSTED = `WITH RECURSIVE mine (role) AS (
     UNION SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
     UNION SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper)`
 
-/** SQL after `TRUSTED`: a role is none of these. @param owner the expression of its OID */
+/** SQL condition, used after `TRUSTED`: the role is not trusted. @param owner the expression of its OID */
 export const isStranger = (owner: string): string =>
   `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
 

@@ -12,7 +12,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { tableSql } from './sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** Names of a table that each ledger of a kind has: ledgers are found by it. */
+/** For each kind of ledger, a table that every such ledger has: ledgers are found by its name. */
 const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
 
 /** SQL: the OID of a system catalog, as in `pg_depend`. */
@@ -48,7 +48,7 @@ const NOT_PLAIN = `CASE
       WHEN ${isStranger('c.relowner')} AND (${HAS_HEIRS} OR ${LEADS_OUT})
         THEN pg_catalog.concat(${belongs('c.relowner')}, ', and has a type, a function, a trigger or a child table that may run code when it is read') END`
 
-/** Functions that catalogs call by name. */
+/** Adds the functions that a catalog of sluice calls by name. */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`

@@ -119,7 +119,6 @@ function nativeType({ name }: PgType): ColumnType {
   return { kind: 'native', name }
 }
 
-/** Type of a built-in OID of pg_type.dat, the same on every server; null for other OIDs. */
 /** Types whose modifier changes nothing, by OID. */
 const BUILT_IN: Readonly<Record<number, ColumnType>> = {
   16: { kind: 'bool' },
@@ -136,6 +135,7 @@ const BUILT_IN: Readonly<Record<number, ColumnType>> = {
   3802: { kind: 'json' },
 }
 
+/** Type of a built-in OID of pg_type.dat, the same on every server; null for other OIDs. */
 function builtInType(oid: number, modifier: number): ColumnType | null {
   switch (oid) {
     case 1700:
@@ -208,7 +208,7 @@ export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
     case 'list':
       return declareList(type.of)
     case 'native':
-      // Cassandra has the same address type.
+      // Cassandra's `inet` is the same type as PostgreSQL's.
       return type.name === 'inet' ? { native: 'inet', type } : { native: 'text', type: { kind: 'text' } }
   }
 }
@@ -216,7 +216,10 @@ export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
 /** Types whose values have only one form in a JSON array. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
-/** Other lists become JSON: floats and dates keep the source's spelling, and inner lists may differ in length. */
+/**
+ * Type of a list. Lists other than of `PLAIN_ITEMS` become JSON: floats and dates keep the source's spelling, and inner
+ * lists may differ in length.
+ */
 function declareList(item: ColumnType): PostgresDeclaredType {
   const of = declarePostgresType(item)
   return PLAIN_ITEMS.has(item.kind) && of.type.kind === item.kind

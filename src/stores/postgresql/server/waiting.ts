@@ -18,7 +18,9 @@ export type PostgresWait = {
   /** Session that reads the open transactions; another session waits for them. */
   readonly session: CopySession
   readonly signal: AbortSignal
+  /** Reports the open transactions. */
   readonly tell: (message: string) => void
+  /** Limit of the wait, ms. */
   readonly patienceMs: number
 }
 

@@ -8,7 +8,7 @@
 import type { TextRow } from './session.ts'
 
 const POLL_MS = 250
-/** Shortest use of a snapshot, ms, if only the other session waits: so a table that is often altered is copied, too. */
+/** Shortest use of a snapshot, ms, if only the other session waits. So a table that is often altered can be copied. */
 const LEAST_MS = 2000
 
 export type WantedOptions = {

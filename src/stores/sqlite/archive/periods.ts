@@ -12,6 +12,7 @@ import { wideRowsOf } from '../reader.ts'
 /** Rows between two pauses for other work. */
 const STRETCH = 50_000
 
+/** How the counts are read: by an index, or by a scan, with an upper bound of its rows. */
 export function sqlitePeriodEffort(
   connection: Database.Database,
   table: TableSpec,

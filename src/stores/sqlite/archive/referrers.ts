@@ -8,7 +8,7 @@ import { sqliteColumns } from '../copy/shape.ts'
 import { sqliteCode } from '../errors.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
-/** Rows that a statement may read, because it cannot be stopped: about a second. */
+/** Most rows that a statement may read, which takes about a second: a statement cannot be stopped. */
 const MOST_ROWS = 1_000_000
 const TOO_MANY = `it has more than ${MOST_ROWS} rows`
 

@@ -35,7 +35,7 @@ export function sqliteTimeAround({ name, type }: Column, from: string | null, to
   switch (type.kind) {
     case 'int': {
       const sides = [
-        // 5.5 is above 5, and below 6.
+        // A fraction is between two whole numbers: 5.5 is above 5 and below 6.
         ...(from === null ? [] : [`${column} > ${BigInt(wholeBound(from)) - 1n}`]),
         ...(to === null ? [] : [`${column} < ${wholeBound(to)}`]),
       ]

@@ -16,7 +16,7 @@ export function checksIn(sql: string): readonly UncheckedConstraint[] {
   return [...code.matchAll(/\bCHECK\s*\(/gi)].map(({ index, 0: { length } }) => {
     const expression = sql.slice(index + length, closingBracket(code, index + length))
     const named = nameBefore(sql, code, index)
-    // A comment at its end must not hide the bracket.
+    // The line end: a comment at the end of the expression would hide the bracket.
     return { constraint: `CHECK ${named ?? `(${expression.trim()})`}`, violated: `NOT (${expression}\n)` }
   })
 }

@@ -13,12 +13,12 @@ import { sqliteCode } from '../errors.ts'
 
 const POLL_MS = 25
 
-/** What all parts of a store share that is a database file. */
+/** Shared by all parts of a store that is a database file. */
 export type SqliteParts = {
   readonly reader: () => Database.Database
   /** @throws Error if the database was opened for reading */
   readonly writer: () => Database.Database
-  /** Had while the writer is in a transaction. */
+  /** Lock that is taken while the writer is in a transaction. */
   readonly turn: Turn
   readonly label: string
   readonly side: SqliteCopySide
@@ -53,13 +53,13 @@ export function openSqliteWriter(file: string): SqliteWriter {
   }
 }
 
-/** Restores the journal mode, so that the database is one file again; fails if another program has it open. */
+/** Restores the journal mode, so that the database is one file again; has no effect if another program has it open. */
 function restoreMode(connection: Database.Database, before: string): void {
   if (before === 'wal') return
   try {
     connection.pragma(`journal_mode = ${before}`)
   } catch {
-    // It stays in WAL mode, in which it can be read and written just as well.
+    // The file stays in WAL mode, in which it can be read and written just as well.
   }
 }
 

@@ -1,4 +1,4 @@
-/** What DuckDB computes differently from SQLite. */
+/** Expressions that DuckDB computes differently from SQLite. */
 import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const SQLITE_EXPRESSIONS: ExpressionRules = {

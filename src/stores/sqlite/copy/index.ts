@@ -43,7 +43,7 @@ const ABILITIES: StoreAbilities = {
   looseTypes: true,
   expressions: SQLITE_EXPRESSIONS,
   numbering: 'whole key',
-  // Half a gigabyte is the largest text that JavaScript can hold.
+  // A JavaScript string has at most about 512 MB.
   maxValueBytes: 500_000_000,
 }
 
@@ -154,7 +154,7 @@ class SqliteCopy implements CopyStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // After the last chunk: a connection in use cannot be closed.
+    // Wait until the current chunk has ended: a connection in use cannot be closed.
     await this.#parts.turn.take(() => undefined)
     this.#reader?.close()
     this.#reader = null

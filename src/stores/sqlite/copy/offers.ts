@@ -35,13 +35,13 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
         return body(connection)
       },
     )
-  // One for all callers, because it records which stream is read.
+  // One object for all callers, because it records the stream that is read.
   let triggers: SqliteTriggers | null = null
   return {
     durability: new SqliteDurability(file),
     identification: {
       origin: () => origin(file),
-      // There is no server.
+      // SQLite has no server, and so no start time.
       started: () => Promise.resolve(null),
       mark: async (_table, signal) => {
         throwIfAborted(signal)

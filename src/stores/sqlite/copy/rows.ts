@@ -93,7 +93,7 @@ export function* slices(connection: Database.Database, scan: SqliteScan, care: C
 
 /** Converts the results of one statement to rows. */
 export class SqliteRowReader {
-  /** A value needs more care: the statement has to be prepared again. */
+  /** True if `Care` has changed for a value: the statement must then be prepared again. */
   again = false
   bytes = 0
   readonly #connection: Database.Database

@@ -29,7 +29,7 @@ export function lockSideFile(file: string, label: string): Disposable {
 function lockOf(connection: Database.Database, side: string): Disposable {
   return {
     [Symbol.dispose]: () => {
-      // While the lock is held, so that no other program has locked the file.
+      // Remove the file before the lock is released, so that no other program has locked it.
       rmSync(side, { force: true })
       connection.close()
     },

@@ -138,7 +138,7 @@ export class SqliteView implements SourceView {
     return lastKey(table, range, where, SQLITE_SOURCE_KEYS, this.#ask(where))
   }
 
-  /** Iterations that still run end. */
+  /** Ends the iterations that are still running, and closes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const rows of this.#open) rows.return?.()
     this.#connection.close()
@@ -174,7 +174,9 @@ export class SqliteView implements SourceView {
     }
   }
 
-  /** A reproducible order, for repeated statements; the key's order if requested, or if it costs nothing. */
+  /**
+   * Order of the rows, the same for a repeated statement: the key's order if requested or free, otherwise the rowid's.
+   */
   #order({ table, range, ordered }: RowRequest): string {
     const { rowid } = this.#shape(table)
     if (ordered || range.by === 'key' || rowid === null) return keyOrder(table, SQLITE_SOURCE_KEYS)
@@ -258,7 +260,10 @@ export class SqliteView implements SourceView {
   }
 }
 
-/** A view of a connection that is closed with it, also if the view cannot begin. @throws SluiceError of the source */
+/**
+ * Opens a view. Its connection is closed with the view, or at once if the view cannot begin.
+ * @throws SluiceError of the source
+ */
 export function sqliteView(connection: Database.Database, label: string): SourceView {
   try {
     return new SqliteView(connection, label)

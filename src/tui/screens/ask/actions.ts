@@ -34,7 +34,9 @@ export class AskSession {
   #answering: Answering | null = null
   #asked = 0
   #isLoading = false
-  /** Whether ctrl-c has warned that a second ctrl-c leaves: the statement may have ended just before the first. */
+  /**
+   * Whether ctrl-c has warned that a second ctrl-c leaves the UI: the statement may have ended just before the first.
+   */
   #leaves = false
   readonly #saving: AskSaving
   readonly #reading = new Set<string>()

@@ -32,7 +32,7 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
       hint: 'remove --tasks',
     })
   }
-  // Comes first: without a confirmation no marker file is created.
+  // Check the confirmation first: without it, no marker file must be created.
   const mark = await work.confirmedMark()
   const stores = await work.identities((message) => run.emit({ type: 'log', level: 'warn', message }))
   await using queue = await openQueue(connect, 'work')

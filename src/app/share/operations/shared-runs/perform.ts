@@ -112,7 +112,7 @@ function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-/** Reports tables of an active run; for an ended run its error names the tables that were left out. */
+/** Reports steering requests for tables of an active run. The error of an ended run names the tables left out. */
 async function reportTables(
   one: DistributedRun,
   slots: readonly TaskRow[],
@@ -136,7 +136,7 @@ async function reportTables(
       unheard: dec(unheard.length),
     })
     if (known === null || !isUnknownTable(table, known)) continue
-    // The request came before the first task had planned, or when a stream had just begun.
+    // The request was made before the first task had planned its tables, or when a stream had just begun.
     run.emit({
       type: 'log',
       level: 'warn',

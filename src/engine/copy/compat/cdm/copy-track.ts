@@ -1,6 +1,6 @@
 /**
  * Records a copy in the tables of the Cassandra Data Migrator: each range during the copy, and the totals at its end.
- * Before the copy, finds the ranges that an earlier run left.
+ * Before the copy, finds the ranges that an earlier run did not complete.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../../model/copy/ring.ts'
@@ -72,7 +72,7 @@ export class CopyTrack {
     return new CopyTrack(track, around)
   }
 
-  /** True if the command continues an earlier run (`--prev-run-id`), and the target knows that run. */
+  /** True if the command continues an earlier run (`--prev-run-id`) that is recorded in the target. */
   static async goesOn(
     { operation: { track }, to, database }: Omit<TrackContext, 'run' | 'owner'>,
     planned: PlannedCopy,
@@ -91,7 +91,7 @@ export class CopyTrack {
   }
 
   /**
-   * Finds the ranges that an earlier run left.
+   * Finds the ranges that an earlier run did not complete.
    * @returns the wanted ranges; null for all
    * @throws SluiceError BAD_FLAG if the run number is taken; errors of the target
    */
@@ -268,7 +268,10 @@ export class CopyTrack {
     return left
   }
 
-  /** Reopens chunks done in the ledger but pending in the earlier run: they have quarantined or different rows. */
+  /**
+   * Reopens chunks that are completed in the ledger, but pending in the earlier run: they have quarantined or different
+   * rows.
+   */
   async #reopen(
     one: PlannedTable,
     chunks: readonly StoredChunk[],
@@ -306,7 +309,8 @@ export class CopyTrack {
 }
 
 /**
- * Id of the latest earlier copy; 0 for none. A copy that resumes without `--prev-run-id` names it too.
+ * Id of the latest earlier copy; 0 for none. A copy that resumes without `--prev-run-id` records it as its previous
+ * run.
  * @param own id of this run, which may be stored already after a lost reply
  */
 async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {

@@ -98,6 +98,7 @@ export function storedChunkTokens(
   return range.by === 'key' ? [[String(no), tokensOfRange(range, ring)]] : []
 }
 
+/** Row counters of these chunks. */
 export function countsOf(chunks: readonly StoredChunk[]): CdmCounts {
   const sum = (pick: (chunk: StoredChunk) => bigint): bigint => chunks.reduce((all, chunk) => all + pick(chunk), 0n)
   return {

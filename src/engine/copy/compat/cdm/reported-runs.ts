@@ -31,7 +31,7 @@ export class ReportedRuns {
       const { min, max, coverage } = this.#operation.ring ?? {}
       const tracked = this.#track?.tables.get(name)
       const previous = this.#track?.previousOf(name) ?? null
-      // If nothing is left, no run is written, so there is no run to name.
+      // If no range is left to copy, no run is recorded, so there is no run to name.
       const isDone = this.#track !== null && tracked === undefined
       events.push({
         type: 'run.tracked',

@@ -1,13 +1,13 @@
 /**
- * One run over one table in `cdm_run_info` and `cdm_run_details`. Changes of ranges are written together after a short
- * delay, and all of them before the run ends. Changes that a killed process did not write are read from the ledger by
- * the next run.
+ * Records one run over one table in `cdm_run_info` and `cdm_run_details`. Changes of ranges are written together after
+ * a short delay, and all of them before the run ends. Changes that a killed process did not write are read from the
+ * ledger by the next run.
  */
 import type { TokenRange } from '../../../../model/copy/ring.ts'
 import type { RunType, TrackedRange, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
 import { runInfo, sumCounts, type CdmCounts } from './run-info.ts'
 
-/** Longest delay before a change is written, in milliseconds: changes of this time are written together. */
+/** Longest delay before a change is written, in milliseconds: changes within this time are written together. */
 const WAIT_MS = 250
 
 export type TrackedTableOptions = {
@@ -92,8 +92,8 @@ export class TrackedTable {
   }
 
   /**
-   * Writes pending changes and the end of the run. ENDED even if ranges failed; a run stopped before all of its ranges
-   * were done stays STARTED.
+   * Writes pending changes and the end of the run. The run becomes ENDED even if ranges failed. A run that was stopped
+   * before all of its ranges were done stays STARTED.
    * @param elsewhere lower bounds of ranges that another run completed: this run may end without them
    * @throws SluiceError errors of the target
    */

@@ -34,7 +34,7 @@ const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
  * Checks the rows of one list, and marks the list as done.
  * @param plan plan of the copy that wrote the rows, changed to overwrite rows with equal keys
  * @returns rows found as the source has them, and rows written again
- * @throws SluiceError PROOF_FAILED if the target does not hold what was written
+ * @throws SluiceError PROOF_FAILED if the rows written are not in the target
  */
 export async function recheck(
   list: Recheck,

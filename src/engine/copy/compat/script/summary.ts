@@ -90,7 +90,7 @@ export class CopySummary {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
     const sums: Sums = {
-      // Stays if no later event reports a status of the table.
+      // Initial status: it remains if no later event reports a status of the table.
       status: 'stopped',
       written: 0n,
       all: null,

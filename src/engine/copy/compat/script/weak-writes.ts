@@ -1,4 +1,7 @@
-/** Rows accepted only at level ONE: reported, and listed in the ledger before their chunk is completed. */
+/**
+ * Rows that the target accepted only at level ONE. They are reported, and listed in the ledger before their chunk is
+ * completed.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../../model/run/event.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'

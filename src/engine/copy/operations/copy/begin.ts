@@ -14,11 +14,13 @@ import type { CopyOperation } from './declaration.ts'
 
 type Hearer = (event: CopyEvent) => void
 
-/** Listeners that get the run's events before its caller does, in this order, each from the stage that sets it. */
+/**
+ * Listeners that receive the run's events before the caller of the run does, in this order. Each is set by one stage.
+ */
 export type Hearers = { track: Hearer | null; reported: Hearer | null; stream: Hearer | null }
 
 export type BegunCopy = {
-  /** As given, until a stage replaces it. */
+  /** The operation as given, until a stage replaces it. */
   readonly operation: CopyOperation
   /** Null for a copy without a stream. */
   readonly companion: Companion | null
@@ -28,6 +30,7 @@ export type BegunCopy = {
   readonly steering: Steering
   readonly throttle: Throttle
   readonly pulse: SlowTarget
+  /** Rows that the target accepted only at level ONE. */
   readonly weak: WeakWrites
   /** Options for both stores, so that a wait is reported only once. */
   readonly options: Pick<CopyOptions, 'onRetry' | 'mortal'>

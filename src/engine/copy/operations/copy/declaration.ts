@@ -36,7 +36,7 @@ export type CopyOperation = PairedTables & {
   readonly kind: 'copy'
   readonly onExisting: OnExisting
   readonly acceptLossy: readonly string[]
-  /** Do not refuse lossy columns. Set by `diff`, which compares values in types that both sides can hold. */
+  /** Do not refuse lossy columns. Set by `diff`, which compares values in types that both sides can store. */
   readonly acceptAllLossy?: true
   /** Type of decimals in tables created in SQLite or D1; default: by their precision. */
   readonly decimal?: (typeof DECIMALS)[number]
@@ -71,7 +71,7 @@ export type CopyOperation = PairedTables & {
   readonly with?: readonly ObjectOptions[]
   /** Copy the table period by period; the row key begins with the column of the periods. Set by `partition run`. */
   readonly periods?: PeriodOptions
-  /** With `periods`: copy only chunks with rows of this time span, and leave the others; default: all. */
+  /** With `periods`: copy only chunks with rows of this time span; default: all chunks. */
   readonly span?: TimeSpan
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptOptions

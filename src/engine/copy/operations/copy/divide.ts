@@ -13,6 +13,7 @@ import { standings } from './standings.ts'
 
 /** A copy whose tables have chunks. */
 export type Divided = {
+  /** Context for copying the tables. */
   readonly around: CopyContext
   /** Objects that a stream creates once it has caught up. */
   readonly work: ReturnType<typeof objectWork>

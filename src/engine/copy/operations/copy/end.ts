@@ -70,7 +70,7 @@ async function finish({ run, runs }: RecordedCopy, ending: Ending): Promise<void
   try {
     await runs.finish(status, exitCode, ending.error?.message ?? null)
   } catch (thrown) {
-    // The cause of the copy's failure often prevents writing the ledger too, and matters more.
+    // If the copy failed, do not throw this error: it often has the same cause, and the copy's failure matters more.
     if (status === 'completed') throw thrown
   }
 }

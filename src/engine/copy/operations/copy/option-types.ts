@@ -15,14 +15,14 @@ export type RingOptions = {
   /** Smallest and largest token, both inclusive, as texts. */
   readonly min?: string
   readonly max?: string
-  /** 1 to 100: percent of each range that is read, from its beginning. */
+  /** Percent of each range that is read, from its beginning: 1 to 100. */
   readonly coverage?: number
-  /** Only these ranges, both ends inclusive, as texts: left by a run of another tool. They are not divided further. */
+  /** Only these ranges, which a run of another tool left: both ends inclusive, as texts; not divided further. */
   readonly ranges?: readonly { readonly min: string; readonly max: string }[]
 }
 
 export type TrackOptions = {
-  /** Only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF; the new run refers to it. */
+  /** Only ranges that this earlier run left NOT_STARTED, STARTED, FAIL or DIFF; the new run refers to that run. */
   readonly previous?: string
   /** Continue the latest run if it did not end well. */
   readonly autoRerun?: true
@@ -33,7 +33,7 @@ export type TrackOptions = {
 export type CassandraOptions = {
   readonly readConsistency?: string
   readonly writeConsistency?: string
-  /** A write that fails at its level is done at ONE, reported, and listed to be checked again. */
+  /** A write that fails at its consistency level is repeated at ONE, reported, and listed to be checked again. */
   readonly fallBackToOne?: true
   /** Rows of one batch; a batch holds rows of one partition only. */
   readonly batchRows?: number
@@ -51,7 +51,7 @@ export type CassandraOptions = {
   readonly livesOf?: readonly string[]
 }
 
-/** Tables of a source and a target that are copied or compared, and how rows of one become rows of the other. */
+/** Tables of a source and a target that are copied or compared, and how target rows are made from source rows. */
 export type PairedTables = {
   /** URLs of the stores. */
   readonly from: string
@@ -68,7 +68,7 @@ export type PairedTables = {
   readonly where?: string
   readonly key?: readonly string[]
   readonly workers: number
-  /** Part of a token ring, and number of pieces; default: all of it. */
+  /** Part of the token ring, and number of ranges; default: the whole ring. */
   readonly ring?: RingOptions
   /** Columns of the target that get the same value in every row, by name, as texts. */
   readonly constants?: Readonly<Record<string, string>>
@@ -80,7 +80,7 @@ export type PairedTables = {
   readonly track?: TrackOptions
   /** Also print log lines in the format of the Cassandra Data Migrator. */
   readonly cdmLines?: true
-  /** Options for writing and reading Cassandra; default: those of its URL, and general defaults. */
+  /** Options for writing and reading Cassandra; default: the options in its URL, then general defaults. */
   readonly cassandra?: CassandraOptions
 }
 
@@ -106,7 +106,7 @@ export type FollowOptions = {
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied again while the others keep their rows. */
   readonly resync?: readonly string[]
-  /** The target has another address, or is another database, than the source recorded: continue with this target. */
+  /** Continue with this target, although its address or its database differs from the one recorded at the source. */
   readonly moved?: true
   /** Triggers of the target also fire for applied changes. */
   readonly fireTriggers?: true

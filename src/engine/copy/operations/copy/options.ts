@@ -4,9 +4,9 @@ import type { OnExisting } from '../../../../model/copy/plan.ts'
 import { inGroup, type Option } from '../../../run/operations/option.ts'
 
 export const ON_EXISTING = ['refuse', 'upsert', 'replace-range', 'append'] as const satisfies readonly OnExisting[]
-/** Types for decimals. */
+/** Types of decimals in a created table, if the target has no decimal type. */
 export const DECIMALS = ['text', 'real'] as const
-/** Proof of a chunk. */
+/** How a chunk is proved: by count and checksum, by count only, or not at all. */
 export const PROOFS = ['chunk', 'count', 'none'] as const
 
 /** Heading of options that exist for compatibility with other programs. */
@@ -118,7 +118,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'spark-word', type: 'list', hidden: true, describe: '' },
 ])
 
-/** For tables with a token ring. Tokens are texts: they have more digits than a number holds. */
+/** Options for tables with a token ring. Tokens are texts, because they have more digits than a number can hold. */
 export const RING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'splits',
@@ -161,10 +161,10 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
   },
 ])
 
-/** Levels for reads and writes. */
+/** Consistency levels for reads and writes. */
 const CONSISTENCY = ['ONE', 'TWO', 'THREE', 'QUORUM', 'ALL', 'LOCAL_QUORUM', 'EACH_QUORUM', 'LOCAL_ONE'] as const
 
-/** How Cassandra is read and written. */
+/** Options for reading and writing Cassandra. */
 export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'consistency',
@@ -178,7 +178,7 @@ export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
   { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows per page that Cassandra returns' },
 ])
 
-/** How rows are written. */
+/** Options for writing rows to Cassandra. */
 export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'batch-rows',
@@ -219,7 +219,7 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   },
 ])
 
-/** For operations with a stream. */
+/** End condition for operations with a stream. */
 export const UNTIL_EQUAL: Option = {
   name: 'until-equal',
   type: 'flag',

@@ -1,4 +1,4 @@
-/** Stage of a copy that plans its tables, the objects to create, and the dependencies that do not come along. */
+/** Stage of a copy that plans its tables, the objects to create, and the dependencies that it does not transfer. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LeftBehind } from '../../../../model/copy/left-behind.ts'
@@ -14,7 +14,7 @@ import { essenceHash } from '../../plan/plan-hash.ts'
 import { onSide } from '../../sides.ts'
 import type { OpenedCopy } from './open.ts'
 
-/** A copy whose tables are planned, with objects to create and dependencies left. */
+/** A copy with its planned tables, the objects to create, and the dependencies that it does not transfer. */
 export type PlannedCopyRun = OpenedCopy &
   OtherRows & {
     readonly to: CopyStore
@@ -24,7 +24,7 @@ export type PlannedCopyRun = OpenedCopy &
     readonly asked: WantedStream | null
     readonly planner: Planner
     readonly planned: PlannedCopy
-    /** Hash of the plan by the command alone, without target names from earlier runs. */
+    /** Hash of the plan that follows from the command only, without target names from earlier runs. */
     readonly planHash: string
   }
 
@@ -36,7 +36,7 @@ export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise
   let { operation } = inspected
   const isRestart = operation.restart && run.sharedRun !== undefined && !operation.dryRun
   if (isRestart && companion !== null) operation = { ...operation, restart: !(await hasRestarted(to, run.sharedRun)) }
-  // A plan that is only shown depends on the command alone.
+  // A dry run plans from the command only, without an existing stream.
   const asked = operation.dryRun ? null : ((await companion?.asked(operation, from, to)) ?? null)
   const planner: Planner = {
     ...planning,
@@ -51,7 +51,7 @@ export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise
   return { ...all, ...(await otherRows(all, planned)) }
 }
 
-/** Objects to create, and dependencies that do not come along. */
+/** Objects to create, and dependencies that the copy does not transfer. */
 export async function otherRows(
   { operation, companion, run, again }: Pick<PlannedCopyRun, 'operation' | 'companion' | 'run' | 'again'>,
   some: PlannedCopy,
@@ -70,7 +70,7 @@ async function hasRestarted(to: CopyStore, sharedRun = ''): Promise<boolean> {
   return await new SharedRestarts(database, sharedRun).hasStream()
 }
 
-/** For a plan that is only shown, in a target with schemas: takes target names from the ledger, as the run would. */
+/** For a dry run into a target with schemas: takes target names from the ledger, as the run would. */
 async function inNotedPlaces(
   planned: PlannedCopy,
   operation: PlannedCopyRun['operation'],

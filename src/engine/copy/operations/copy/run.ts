@@ -23,7 +23,7 @@ export async function runCopy(noted: RecordedCopy, following: FollowedStream | n
   const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
   const heart = beatOfCopy(database, owner, async () => {
-    // A session of a frozen owner may hold locks that every worker waits for.
+    // Also reclaim chunks here: every worker may be waiting for locks of a frozen owner's session.
     if (to.can.atomic !== 'chunk') return
     for (const { context, done } of tables) if (context && !done) await reclaim(noted, context)
   })

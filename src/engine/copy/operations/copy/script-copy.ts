@@ -54,7 +54,7 @@ async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'lo
   return {
     ...operation,
     workers,
-    // Stores other than Cassandra take their batch size from here.
+    // Batch size of stores other than Cassandra.
     ...(batchRows === undefined || operation.batchRows === undefined ? {} : { batchRows }),
     cassandra: {
       ...operation.cassandra,

@@ -1,4 +1,4 @@
-/** Starts a copy, in its own way or as the parallel script for Cassandra does. */
+/** Starts a copy: an ordinary one, or one that works like the parallel script for Cassandra. */
 import type { Ending } from '../../../run/run-context.ts'
 import type { Companion } from '../../companion.ts'
 import type { CopyRun } from '../../copy-run.ts'

@@ -79,7 +79,7 @@ async function undoAll(
   // Plan every table before the first row is changed: an undo must not stop halfway.
   const plans = new Map<string, TablePlan>()
   for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
-  /** Tables whose expected surplus is restored. */
+  /** Ids of the tables for which the repair's changes of the surplus are undone in the ledger. */
   const expected = new Set<string>()
   let undone = 0
   let changed = 0
@@ -192,7 +192,7 @@ function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
   return [...rows.values()]
 }
 
-/** Key from the row itself: older versions wrote an empty text for NULL. */
+/** Key, read from the recorded row, because older versions recorded an empty text for NULL in a key. */
 function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
   const row = before ?? after
   return row === null ? key : rowBound(plan, row)

@@ -200,7 +200,7 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
 }
 
-/** Columns whose values were reduced to what the target can hold before the comparison. */
+/** Note on columns whose source values the comparison first reduced to what the target can hold; empty if none. */
 function lossyNotes({ columns }: TablePlan): readonly string[] {
   const lossy = columns.flatMap(({ from, lossy: why }) => (why === undefined ? [] : [`${from} (${why})`]))
   return lossy.length === 0 ? [] : [`compared after conversion to the types of the target: ${lossy.join(', ')}`]

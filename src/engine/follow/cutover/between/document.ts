@@ -10,7 +10,9 @@ export type CutoverEndpoint = { readonly database: string; readonly identity: st
 export type BetweenDocument = {
   readonly format: 'sluice-cutover-between'
   readonly version: 1
+  /** As in `SwitchRow`. */
   readonly turn: number
+  /** The writers move from `closes` to `opens`. */
   readonly closes: CutoverEndpoint
   readonly opens: CutoverEndpoint
   /** How long earlier attempts blocked writers. */

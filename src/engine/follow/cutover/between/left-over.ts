@@ -8,14 +8,15 @@ import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
 import type { AbleEnds, Between } from './sides.ts'
 
-/** @property isOpen the target is open to writers @property waited how long attempts of killed programs blocked them */
+/** @property isOpen the target is open @property waited how long attempts of killed programs blocked writers */
 export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
 
 /** Timeout of the cleanup, ms. */
 const END_MS = 30_000
 
 /**
- * Opens the target to writers if both sides were proved equal and the source is still closed; else opens the source.
+ * Opens the target to writers if both sides were proved equal and the source is still closed. Otherwise opens the
+ * source again.
  * @param forward true if the command has the direction of the cutover
  * @returns whether the target is open now; if not, how long the attempts blocked writers
  * @throws SluiceError LEDGER_BUSY if a running program makes the cutover

@@ -31,6 +31,7 @@ export type BetweenReady = Pick<CutoverReady, 'key' | 'identity' | 'reverse' | '
   readonly shut: ShutWay | null
 }
 
+/** Why a cutover back is refused, and what to do first. */
 export type ShutWay = { readonly why: string; readonly hint: string }
 
 export type BetweenOptions = Omit<ReadyOptions, 'parked'> & { readonly keepSessions: boolean }

@@ -41,6 +41,7 @@ export type AbleEnds = {
 }
 
 /**
+ * Opens both databases of a stream.
  * @param urls of both databases, in any order: the streams define their roles. Without `from`, the source that the
  * stream has stored is used.
  * @returns null if the stream stays within one database, or is unknown
@@ -135,7 +136,7 @@ async function newestOf(
   throw new SluiceError('LEDGER_DAMAGED', message, { where: `${from.store.label}, ${to.store.label}` })
 }
 
-/** @throws SluiceError NOT_SWITCHABLE if a table cannot move between these databases */
+/** Capabilities that a cutover needs. @throws SluiceError NOT_SWITCHABLE if a store lacks one; for a trigger stream */
 export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
   const [closing, opening] = [closes.store.offers.switchSide, opens.store.offers.switchSide]
   const [changes, back] = [closes.store.offers.slotChanges?.(), opens.store.offers.slotChanges?.()]

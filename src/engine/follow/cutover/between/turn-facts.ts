@@ -21,8 +21,10 @@ export type BetweenParts = ApproachParts &
     /** Error texts for statements that a closed side refuses. */
     readonly says: { readonly source: Says; readonly target: Says }
     readonly document: (facts: DocumentFacts) => string
+    /** Longest time that an attempt may keep the source closed, ms. */
     readonly budgetMs: number
     readonly endsSessions: boolean
+    /** Reports a step. */
     readonly tell: (step: BetweenStep, detail: string) => void
   }
 
@@ -39,6 +41,7 @@ export type DocumentFacts = Pick<
 }
 
 export type BetweenFacts = {
+  /** Log position at which the source was closed to writers; `position`: up to which the stream is applied. */
   readonly fence: string
   readonly position: string
   readonly reversePosition: string
@@ -47,6 +50,7 @@ export type BetweenFacts = {
   /** True if the length of an attempt is unknown: `pauseMs` and `waitedMs` are lower bounds. */
   readonly isLeast: boolean
   readonly tries: number
+  /** Rows of the last comparison of all rows; `touched`: rows changed since then, which the attempt compared. */
   readonly rows: bigint
   readonly touched: bigint
   readonly sessionsEnded: readonly string[]

@@ -69,7 +69,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     this.#parts = parts
   }
 
-  /** Not over while an attempt must be undone. */
+  /** False while an attempt must still be undone; otherwise as for every cutover. */
   override isOver(): boolean {
     return (this.end !== null || this.#left === null) && super.isOver()
   }
@@ -115,7 +115,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     return 'prove'
   }
 
-  /** All steps while the source is closed. @returns 'end', or why the attempt must be undone */
+  /** Takes all steps while the source is closed. @returns 'end', or why the attempt must be undone */
   async #within(one: Try, now: Standstill, made: MadeStream): Promise<'end' | Shut> {
     const { changes, steps, id, document, tell: report } = this.#parts
     const { proof } = now

@@ -158,7 +158,7 @@ type AtTarget = {
   readonly runs: RunLedger
 }
 
-/** Opens the target for each step: in between, a copy opens the target itself. */
+/** Opens the target for one step, then closes it: between two steps, a copy opens the target itself. */
 async function atTarget<T>(
   { to: url, dryRun }: DiffFollowedOperation,
   run: DiffFollowedRun,

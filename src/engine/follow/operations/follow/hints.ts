@@ -1,4 +1,4 @@
-/** Rewords hints of `copy` for `follow`: options of `copy` alone belong to the command that began the stream. */
+/** Rewords hints of `copy` for `follow`: options that only `copy` has belong to the command that began the stream. */
 import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { OnlyStream } from '../../progress/watch.ts'
@@ -14,7 +14,7 @@ const FOREIGN = new Set([...namesOf(copy.command)].filter((name) => !OWN.has(nam
 /** Clauses that name their command: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
 const NAMES_ITS_COMMAND = /sluice (?!follow\b)\w|the command that began/
 
-/** Resumes the stream of a copy. @param within as for `copy` @throws as `copy`, with hints in words of `follow` */
+/** Resumes the stream of a copy. @param within as for `copyAndFollow` @throws as `copyAndFollow`; hints are reworded */
 export async function goOn(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
   try {
     const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(reported(event)) }, within)

@@ -127,7 +127,7 @@ async function concluded(
   const followed = await streamTableNames(stream.id, database)
   const planned = await planFollowed(copyOperation, { from, to, begun: database }, followed, run.interrupt.abort)
   const { tables } = await signOffScope(operation, planned, run.interrupt.abort)
-  // A cutover requires this: it exchanges one table, and reads the log of a slot.
+  // A cutover is possible only for a stream of one table that reads the log of a slot.
   const hasCutover = followed.size === 1 && cdcOf(stream, undefined) === 'slot'
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>

@@ -56,7 +56,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
     bytes += BigInt(event.bytes ?? 0)
     emit(event)
   }
-  // Only for a single table: this lists a table's folder completely.
+  // Do this only for a single table, because it lists the table's folder completely.
   if (!operation.recursive && tables === 1 && last !== null)
     shallow.push(...(await foldersInside(operation.path, last, walked)))
   if (shallow.length > 0) {

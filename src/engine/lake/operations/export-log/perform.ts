@@ -34,7 +34,7 @@ const MOST_NAMED = 10
 export async function performExportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
     const by = await tableKey(await resolveTable(operation.table, database))
-    // One snapshot of the catalog, whatever imports run meanwhile.
+    // Read everything in one snapshot of the catalog: imports may run meanwhile.
     return database.read(async (reader) => {
       const table = await readableTable(reader, by)
       await warnUnreadable(reader, table, operation.table, run)

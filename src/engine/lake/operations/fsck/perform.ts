@@ -142,7 +142,7 @@ class Check {
     const jobs = async function* (): AsyncGenerator<FsckJob> {
       for await (const block of files) {
         for (const { file, isWanted } of block) {
-          // The listing is checked in memory: without this no timer and no signal would get a turn.
+          // The listing is checked in memory, without waiting: give timers and signals a turn.
           if (++counts.all % BREATHE_EVERY === 0) await breathe()
           counts.bytes += BigInt(file.size)
           if (await listing.needed(file)) found(activeTwice(file))

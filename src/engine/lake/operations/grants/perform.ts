@@ -19,7 +19,7 @@ export async function performGrants(operation: GrantsOperation, run: GrantsRun):
   const plan = await planOf(catalog, { level: role, to })
   const report = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
   if (apply && plan.unsure !== undefined) {
-    // MariaDB would create a user without a password.
+    // Do not run the statements: MariaDB would create a user without a password.
     throw new SluiceError('TARGET_DENIED', plan.unsure, {
       hint: `run the same command as ${plan.by}, or without --apply`,
     })

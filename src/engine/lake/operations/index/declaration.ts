@@ -8,7 +8,7 @@ import * as words from '../../../run/operations/words.ts'
 export type IndexOperation = {
   readonly kind: 'index'
   readonly table: string
-  /** Names as in conditions. */
+  /** Column names, spelled as in conditions. */
   readonly columns: readonly string[]
   readonly catalog: string
   /** Remove the ranges of the columns. */

@@ -6,7 +6,7 @@ import { PAGES } from '../../../run/operations/pages.ts'
 
 export type PruneOperation = {
   readonly kind: 'prune'
-  /** Empty: all tables of the catalog. */
+  /** Names of tables; empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
   /** Number of versions to keep, or all versions that were the latest within `forMs` ms. */

@@ -113,7 +113,7 @@ export async function performRollback(operation: RollbackOperation, run: Rollbac
   }
   const body = async ({ database }: WritableCatalog): Promise<Ending> => {
     const lease = await acquireLease(database, tableId, runLeaseHolder(run))
-    // Reading a long log again takes longer than a lease lasts.
+    // Renew the lease: reading a long log again takes longer than a lease lasts.
     const renewal = beatOfLease(database, lease)
     try {
       // Verify exactly the confirmed table: the typed name may resolve to another table by now.

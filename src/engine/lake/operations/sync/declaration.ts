@@ -7,7 +7,7 @@ import * as words from '../../../run/operations/words.ts'
 
 export type SyncOperation = {
   readonly kind: 'sync'
-  /** Empty: all tables of the catalog. */
+  /** Names of tables; empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
   /** Run until stopped. */

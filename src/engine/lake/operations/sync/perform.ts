@@ -34,7 +34,7 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
     if (watch) return watchTables(catalog, listed, proved, operation, run)
     await round(catalog, listed, proved, outcomes, operation, run)
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
-    // A resumed import may have found indexes missing; a few commits do not outdate statistics.
+    // A resumed import may have found indexes missing, so finish them. A few commits do not outdate statistics.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
     return endOf(listed, outcomes, tables.length === 1, run)
   }
@@ -121,7 +121,7 @@ async function watchTables(
       isAway = false
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      // An unreachable catalog may come back; a named table that is gone does not.
+      // Retry while the catalog does not answer. Other errors end the watch, such as a named table that is gone.
       if (error.kind !== 'target') throw error
       const isBusy = error.code === 'TARGET_BUSY'
       isAway ||= !isBusy

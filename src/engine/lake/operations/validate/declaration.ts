@@ -13,7 +13,7 @@ export type ValidateOperation = {
   readonly table: string
   readonly catalog: string
   readonly verbose: boolean
-  /** Number of older versions to check besides the latest. */
+  /** Number of older versions to check in addition to the latest. */
   readonly samples: number
   /** Maximum number of checkpoints to compare; absent means all. */
   readonly checkpoints?: number

@@ -143,7 +143,7 @@ function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {
     unique,
     method: 'btree',
     include: [],
-    // An index that no statement can name does not find rows.
+    // An index that a statement cannot name in FORCE INDEX is not used to find rows.
     parts: columns.map((column) => ({ column, ...(usable ? {} : { special: 'unusable' }) })),
   }
 }

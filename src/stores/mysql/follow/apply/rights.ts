@@ -30,6 +30,7 @@ export async function missingRights(request: ChangeTable, session: MysqlSession)
   return missing.includes('SELECT') ? ['SELECT', ...missing.filter((right) => right !== 'SELECT')] : missing
 }
 
+/** True if the user may create a temporary table, which staging needs. */
 export async function mayStage(session: MysqlSession): Promise<boolean> {
   const name = quoted('sluice_changes_may')
   if (!(await allowed(session, `CREATE TEMPORARY TABLE ${name} (n INT) ENGINE = InnoDB`))) return false

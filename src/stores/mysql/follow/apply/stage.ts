@@ -1,7 +1,7 @@
 /**
- * Applies rows whose unchanged values the source left out. A temporary table takes the values that the stream has; the
- * server adds the others from the rows of the target. It is created before the first transaction, because a server with
- * a binary log may refuse that within one. It is emptied by DELETE, because TRUNCATE commits.
+ * Applies rows whose unchanged values the source left out. A temporary table gets the values that the stream has; the
+ * server adds the missing values from the rows of the target. The table is created before the first transaction,
+ * because a server with a binary log may refuse that within one. It is emptied by DELETE, because TRUNCATE commits.
  */
 import { randomBytes } from 'node:crypto'
 import type { Cell } from '../../../../model/copy/rows.ts'

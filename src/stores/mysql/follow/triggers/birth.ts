@@ -92,8 +92,8 @@ export async function endMysqlTriggers(database: string, name: string, wait: Mys
 }
 
 /**
- * Creates logs and triggers again for tables of a stream that are copied again: the new copy already includes what the
- * old notes are about.
+ * Creates logs and triggers again for tables of a stream that are copied again: the new copy already includes the
+ * changes in the old notes.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as `beginMysqlTriggers`
  */
 export async function renewMysqlTriggers(
@@ -183,7 +183,7 @@ async function removeMade(config: MysqlConfig, name: string, { tell: report }: M
     const signal = AbortSignal.timeout(MYSQL_LOCK_WAIT_MS)
     await endMysqlTriggers(config.database, name, { session, signal, tell: report, patienceMs: CLEARING_MS })
   } catch {
-    // Not thrown: the first error is more useful.
+    // Reported, not thrown: the first error is more useful.
     report(`triggers and tables ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`) // prettier-ignore
   }
 }

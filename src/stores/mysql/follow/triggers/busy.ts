@@ -28,7 +28,9 @@ const MOST_NAMED = 5
 export type MysqlWait = {
   readonly session: MysqlSession
   readonly signal: AbortSignal
+  /** Reports a message to the user. */
   readonly tell: (message: string) => void
+  /** Lock timeout, ms. */
   readonly patienceMs: number
 }
 

@@ -181,8 +181,8 @@ export async function logKeyColumns(
 }
 
 /**
- * Expression that differs for all key values that the target may keep apart: the bytes of a text with a collation; the
- * number of an enum or a set, because number 0 is printed like the empty member.
+ * Expression with different values for all keys that may be different in the target. For a text with a collation: its
+ * bytes. For an enum or a set: its number, because number 0 is printed like the empty member.
  */
 export function exactSql(
   expression: string,

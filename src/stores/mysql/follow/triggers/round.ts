@@ -83,8 +83,8 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
  * @param session in a transaction with its snapshot taken, after a savepoint `sluice`
  * @param begun `position` of the batch, and `at`, the time when it was taken, before the snapshot: everything committed
  * until then is included
- * @returns null if no rows were reported: a table was altered, which the only change reports, or cannot be read in this
- * snapshot
+ * @returns null if no rows were reported: a table was altered (then a single change reports this), or a table cannot be
+ * read in this snapshot
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
  */
 export async function* mysqlReportedRound(

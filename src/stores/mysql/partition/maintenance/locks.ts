@@ -25,7 +25,7 @@ const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
 /** Share of the retry limit in which no transaction has to wait. */
 const WITHOUT_WAITING = 0.5
-/** Least such time for each statement, ms; for a short retry limit, the share of it. */
+/** Least time in which no transaction has to wait for a statement, ms; less if half of the retry limit is less. */
 const ALWAYS_WITHOUT_WAITING_MS = 250
 
 /** @returns time until which no transaction may have to wait, by the clock of `performance` */
@@ -34,16 +34,16 @@ export function politeUntil(budgetMs: number): number {
 }
 
 export type Sessions = {
-  /** With `lock_wait_timeout = 1`, which ends its statement if this program no longer can. */
+  /** Runs the statements. Its `lock_wait_timeout` of 1 s ends a statement if this program no longer can. */
   readonly worker: MysqlSession
-  /** Sees what the worker waits for, and ends it. */
+  /** Checks whether the worker waits for a lock, and ends its statement. */
   readonly watcher: MysqlSession
 }
 
 type Patience = {
   readonly patienceMs: number
   readonly budgetMs: number
-  /** See `politeUntil`; one time for the whole run: a table busy so long is not free for the next partition either. */
+  /** See `politeUntil`. Once for the whole run: a table that was busy so long is not free for the next partition. */
   readonly politeUntil: number
   readonly signal: AbortSignal
 }

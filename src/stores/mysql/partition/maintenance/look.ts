@@ -71,7 +71,7 @@ async function opened(session: MysqlSession, table: TableName): Promise<void> {
   }
 }
 
-/** In the order of the partitions. */
+/** The dictionary's rows about the partitions, in the order of the partitions. */
 async function partitionRows(session: MysqlSession, { schema, name }: TableName): Promise<readonly SqlRow[]> {
   return await session.rows(
     `SELECT PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION,

@@ -28,7 +28,7 @@ type Plan =
   { readonly is: 'there' } | { readonly is: 'made'; readonly alteration: Alteration; readonly options: string | null }
 
 /**
- * @param lock that keeps other runs from the table
+ * @param lock excludes other runs that create partitions of this table
  * @throws SluiceError TARGET_BUSY, TABLE_REFUSED, NO_SUCH_TABLE, UNSUPPORTED_TYPE; errors of the server
  */
 export async function makeMysqlPartitions(
@@ -73,7 +73,7 @@ export async function makeMysqlPartitions(
       } catch (error) {
         if (isStop(error, request)) return reported()
         if (!OVERTAKEN.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
-        // Another program changed the partitions: read them again; if it took a name, that is refused then.
+        // Another program changed the partitions: read them again. If it took a planned name, the next plan refuses it.
         await sleep(50)
         continue
       }
@@ -189,7 +189,7 @@ function declaration({ name, to }: ComingPartition, { method }: InspectedRangedT
   return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
 }
 
-/** Two spellings of one bound are equal. */
+/** True if both are spellings of one bound. */
 function same({ method }: InspectedRangedTable, a: string | null, b: string | null): boolean {
   return a === b || (a !== null && b !== null && method.write(a) !== null && method.write(a) === method.write(b))
 }

@@ -35,6 +35,7 @@ export function tick(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``
 }
 
+/** The qualified name of a table in backticks. */
 export function ticked({ schema, name }: TableName): string {
   return schema === undefined ? tick(name) : `${tick(schema)}.${tick(name)}`
 }

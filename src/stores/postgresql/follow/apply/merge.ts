@@ -17,7 +17,7 @@ export const OPERATION = {
 /** Statements over a staging table, without parameters. */
 export type StageSql = {
   readonly create: string
-  /** For row keys, for whole rows, and for rows with columns for unchanged values. */
+  /** COPY into the staging table: of row keys, of whole rows, and of rows with columns for unchanged values. */
   readonly copy: Readonly<Record<'gone' | 'whole' | 'partial', string>>
   readonly clear: string
   /** See `findingSql`. */
@@ -190,7 +190,7 @@ export function settable(written: readonly MergeColumn[]): readonly MergeColumn[
   return written.filter(({ inIdentity, alwaysNumbered }) => !inIdentity && !alwaysNumbered)
 }
 
-/** In the order of the row key. */
+/** The columns of the row key, in its order. */
 export function identityColumns({ identity }: ChangeTable, written: readonly MergeColumn[]): readonly MergeColumn[] {
   return identity.map((name) => {
     const column = written.find((one) => one.name === name)
@@ -200,8 +200,8 @@ export function identityColumns({ identity }: ChangeTable, written: readonly Mer
 }
 
 /**
- * MERGE finds each row once; unlike INSERT … ON CONFLICT it neither inserts on trial nor locks before it updates:
- * measured 1.5 times as fast.
+ * A MERGE, or an INSERT for `replace`. MERGE finds each row once. Unlike INSERT … ON CONFLICT it neither inserts on
+ * trial nor locks before it updates: measured 1.5 times as fast.
  * @param rows query that returns the written columns, in order
  */
 function putStatement(
@@ -218,7 +218,7 @@ function putStatement(
     .map((column) => sameSql(column, value(column.name)))
     .join(' AND ')
   const sets = written
-    // Values that are equal but not identical, as 'A' and 'a' of citext, are written too.
+    // Key columns are set too: equal values need not be identical, such as 'A' and 'a' of citext.
     .filter(({ alwaysNumbered }) => !alwaysNumbered)
     .map(({ name }) => `${quoteName(name)} = ${value(name)}`)
   const change = sets.length === 0 ? 'DO NOTHING' : `UPDATE SET ${sets.join(', ')}`

@@ -53,7 +53,7 @@ export class PostgresStage {
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
   readonly #frames: RowFrames
-  /** Batches until rows are copied into the table again: it refused a COPY, or had a row that was reported as new. */
+  /** Number of batches before new rows are copied straight into the table again: it refused the last such COPY. */
   #resting = 0
   #made = false
   /** The temporary table was created in the open transaction: a rollback removes it. */

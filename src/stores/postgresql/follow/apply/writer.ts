@@ -74,7 +74,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       this.#written.add(table)
       const isParted = known.shape.way === 'merge' && newRows(batch) > DIRECT_ROWS
       const lacking = await this.#others(known, known.frames.sorted(batch, isParted ? 'others' : 'all'))
-      // After the other rows: they may have released a unique value.
+      // New rows come last: the other rows may have released a unique value.
       if (isParted) await known.stage.insert(known.frames.sorted(batch, 'new'))
       return { lacking: lacking.map(({ put }) => put.key) }
     })

@@ -48,7 +48,7 @@ export async function constraintsHold(session: CopySession, { oid }: CheckedTabl
   }
 }
 
-/** Includes triggers of foreign keys: while they are disabled, the key is not enforced. */
+/** Checks all triggers, including those of foreign keys: while these are disabled, the key is not enforced. */
 export async function triggersFire(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t

@@ -80,7 +80,7 @@ function uuidText(data: Buffer, at: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** Not the server's spelling, but any server reads the same number from it. */
+/** The server may spell the number in another way, but any server reads the same number from this text. */
 function floatText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }

@@ -49,14 +49,14 @@ export class Changes {
   #commit: LogPosition = 0n
   /** The current transaction has another replication origin. */
   #foreign = false
-  /** Every change before this position was given out. */
+  /** Every change before this position was decoded: `take` has returned it, or will. */
   notified: LogPosition
 
   /**
    * @param from transactions whose commit record begins before it are left out
    * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send
    * them even if not requested
-   * @param options.isFramed gives out whole rows as bytes, see `RowFrame`
+   * @param options.isFramed returns whole rows as bytes, see `RowFrame`
    * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever
    * their columns are
    */

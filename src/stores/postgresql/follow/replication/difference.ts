@@ -41,7 +41,7 @@ export function shapeDifference(
   return JSON.stringify(before) === JSON.stringify(shape) ? { type: 'same' } : { type: 'moved', shape }
 }
 
-/** New partitions that may contain rows which no stream has reported. */
+/** New partitions that may contain rows that the stream has not reported. */
 export function untoldNodes(
   before: ReplicatedShape,
   now: ReplicatedShape,
@@ -61,8 +61,8 @@ export function untoldNodes(
 }
 
 /**
- * `gone`: detached partitions whose rows are in partitions of a note. `added`: partitions of notes, which must exist,
- * with the transactions that attached them.
+ * Partitions according to the notes. `gone`: partitions that were detached, because partitions of a note contain their
+ * rows now. `added`: partitions that were attached, each with the transaction that attached it.
  */
 function notedPartitions(
   { nodes: [root, ...nodes] }: ReplicatedShape,

@@ -10,7 +10,7 @@ import { BINARY, DELETE, INSERT, KEY, NEW, NULL, OLD, TEXT, UPDATE } from './pgo
 /** Larger messages are read value by value, because the frames of a batch keep their blocks in memory. */
 const MOST = 8 * 1024 * 1024
 
-/** Letter, relation, letter of the row, number of columns. */
+/** Bytes of a message before its values: letter, relation, letter of the row, number of columns. */
 const HEAD = 1 + 4 + 1 + 2
 
 /** @param column its index among the requested columns @throws SluiceError VALUE_REFUSED */
@@ -25,7 +25,7 @@ export class Framer implements MessageLayout {
   readonly width: number
   readonly isBinary: boolean
   readonly #letter: number
-  /** One for each value of a message. */
+  /** Functions that make texts, one for each value of a message. */
   readonly #texts: readonly ValueText[]
   readonly #place: number
   readonly #cell: CellOf

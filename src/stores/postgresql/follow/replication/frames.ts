@@ -1,15 +1,15 @@
 /**
  * Splits the bytes of a connection into whole messages of PostgreSQL's protocol, in blocks; an incomplete message waits
- * for the rest. Blocks are parts of a few large buffers, into which the connection is read. Separate buffers for each
- * read would take most of the garbage collector's time.
+ * for its remaining bytes. Blocks are parts of a few large buffers, into which the connection is read. Separate buffers
+ * for each read would take most of the garbage collector's time.
  */
 import { broken } from './pgoutput.ts'
 
-/** A letter, and the length of the rest. */
+/** Bytes of a message header: the type letter, and the length. */
 export const HEADER = 5
 /** Largest message that a server can send. */
 const MOST = 2 ** 30 + HEADER
-/** Bytes of a buffer: rows that wait keep all of it in memory. */
+/** Bytes of a buffer: rows that are not processed yet keep the whole buffer in memory. */
 const BUFFER = 256 * 1024
 /** Free bytes for one read of the connection. */
 const ROOM = 32 * 1024

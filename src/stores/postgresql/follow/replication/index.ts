@@ -28,7 +28,7 @@ import { TruncateNotes } from './truncate-notes.ts'
 import { slotFault, verifyStream } from './verify.ts'
 import { POSTGRES_WAIT_MS, type PostgresWait } from '../../server/waiting.ts'
 
-/** What a source of changes offers, whether it reads the log or notes of triggers: positions are those of the log. */
+/** Common part of both sources of changes, the log and the notes of triggers: both use positions of the log. */
 export abstract class PostgresChangeSource extends ReadsServer {
   text(position: LogPosition): string {
     return lsnText(position)

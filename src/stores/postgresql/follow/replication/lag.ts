@@ -1,4 +1,4 @@
-/** Lag of a slot, and how much of the log it holds back. */
+/** Lag of a slot, and how much log the server keeps for it. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ReplicationSlotLine, SourceLag, StreamBirth } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'

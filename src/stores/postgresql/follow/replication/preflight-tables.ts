@@ -93,13 +93,13 @@ export async function findReplicatedTables(
   )
 }
 
-/** Columns of a unique index, all NOT NULL. */
-/** Oids of the tables that exist. */
+/** OIDs of the tables that exist. */
 export function oidsOf(found: readonly (Found | null)[]): readonly string[] {
   return found.flatMap((one) => one?.oid ?? [])
 }
 
 type UniqueKey = {
+  /** Columns of a unique index, all NOT NULL. */
   readonly columns: readonly string[]
   readonly isPrimary: boolean
   /** Checked with each row, not at the end of a statement or transaction. */
@@ -193,7 +193,7 @@ const KINDS: Readonly<Record<string, string>> = {
 function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: number): readonly Obstacle[] {
   const known = new Map(shape.columns.map((column) => [column.name, column]))
   return columns.flatMap(({ name, column }) => {
-    // Constants and entries of a map are made here; no stream contains them.
+    // sluice makes these columns (constants, and entries of a map), so no stream contains them.
     if (column.made !== undefined) return []
     const found = known.get(name)
     if (found === undefined) return [obstacle(`has no column ${name}`, 'run the same command again')]

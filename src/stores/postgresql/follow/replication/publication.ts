@@ -10,7 +10,7 @@ const ACTIONS = 'insert, update, delete, truncate'
 export type PublicationRequest = {
   readonly name: string
   readonly tables: readonly TableName[]
-  /** Includes stored generated columns; PostgreSQL 18 and newer. */
+  /** True: publishes stored generated columns, too; PostgreSQL 18 and newer. */
   readonly generated: boolean
 }
 

@@ -27,9 +27,13 @@ export type FoundSlot = {
   readonly status: string | null
   /** Why the server invalidated it; PostgreSQL 16 and newer. */
   readonly invalidation: string | null
+  /** Position from which on the server keeps log for the slot: restart_lsn. */
   readonly restart: string | null
+  /** Position that the reader has confirmed: confirmed_flush_lsn. */
   readonly confirmed: string | null
+  /** Bytes of log after `restart`. */
   readonly heldBytes: bigint | null
+  /** Bytes that the server may still write before the slot can be lost: safe_wal_size; null without a limit. */
   readonly safeBytes: bigint | null
 }
 

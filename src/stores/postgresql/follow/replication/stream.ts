@@ -21,7 +21,7 @@ export type StreamOptions = {
   readonly signal: AbortSignal
   /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
-  /** Whole rows as bytes; `pg-binary`: as texts if sluice does not support the binary format of a column. */
+  /** Format in which whole rows are returned as bytes; `pg-binary` becomes texts if a column does not support it. */
   readonly frames?: FrameFormat | undefined
   /** Terminates the session that reads the slot now: the caller has the lease, so that program is dead. */
   readonly takeOver?: boolean

@@ -21,8 +21,8 @@ const ROOM = 1024 * 1024
 const FEW = 48 * 1024
 const REST_MS = 4
 /**
- * Bytes read during such a pause. If a connection is not read at all, the server handles each row separately until the
- * buffer is full. That doubles the server's cost (measured on one machine).
+ * Bytes that are read during such a pause, before reading stops. If a connection is not read at all, the server handles
+ * each row separately until the buffer is full. That doubles the server's cost (measured on one machine).
  */
 const RESTING = 16 * 1024
 const STATUS_MS = 5000
@@ -90,10 +90,10 @@ export class WalSender implements AsyncDisposable {
   #timer: NodeJS.Timeout | null = null
   readonly #blocks = new Blocks()
   #paused = false
-  /** Bytes received in this turn of the event loop, and during the pause. */
+  /** Bytes received in this turn of the event loop; `#rested`: during the pause before the reader is woken. */
   #bytes = 0
   #rested = 0
-  /** Set while the reader is not woken because few bytes came. */
+  /** Timer that wakes the reader; set while the reader is not woken because few bytes came. */
   #rest: NodeJS.Timeout | null = null
   #failure: unknown = null
   #wake: (() => void) | null = null

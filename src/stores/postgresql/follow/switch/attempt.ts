@@ -44,7 +44,9 @@ export type OpenedAttempt = {
   readonly request: SwitchRequest
   readonly signal: AbortSignal
   readonly lockTimeoutMs: number
+  /** Catch-up position: a log position after every committed change of the old table. */
   readonly fence: LogPosition
+  /** Limits how long other sessions wait for this transaction. */
   readonly held: LockBudget
   readonly tables: readonly [from: CutoverTable, to: CutoverTable]
   /** Search path of the session before this transaction. */

@@ -53,6 +53,7 @@ export async function barePartsSql(session: CopySession, side: CutoverTable): Pr
   return (await bareOf(session, side)).flatMap((table) => triggerSql(guardName(side), table))
 }
 
+/** Statements that open the table to all writers: they replace the body of the function. */
 export function openSql(side: CutoverTable): readonly string[] {
   return functionSql(side, 'BEGIN /* sluice open */ RETURN NULL; END')
 }

@@ -90,7 +90,7 @@ function unended(definition: string): string {
   return definition.replace(/;\s*$/, '')
 }
 
-/** All other objects that depend on the table or on its row type. */
+/** Refuses all other objects that depend on the table or on its row type: sluice cannot recreate them. */
 async function unknownTo(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from } = sides
   const rows = await sides.session.ask(`

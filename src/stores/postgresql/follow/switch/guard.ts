@@ -60,6 +60,7 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
   })
 }
 
+/** @property sql name of a table to guard @property hasOne true if it may have a guard, which is then replaced */
 export type Guarded = { readonly sql: string; readonly hasOne: boolean }
 
 /** Name of the function that blocks writers of a table, in its schema. */
@@ -67,6 +68,7 @@ export function guardFunction({ oid }: CutoverTable): string {
   return `sluice_parked_${oid}`
 }
 
+/** The same name, qualified and quoted for SQL. */
 export function guardName(table: CutoverTable): string {
   return tableSql({ schema: table.schema, name: guardFunction(table) })
 }
@@ -104,6 +106,7 @@ END`
   ]
 }
 
+/** Statements that create the trigger of a guard function on a table. */
 export function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] {
   return [
     // DROP TRIGGER locks out readers, too.

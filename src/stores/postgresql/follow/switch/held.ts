@@ -1,7 +1,7 @@
 /** Limits how long other sessions wait for a transaction's locks. The server ends it if idle between statements. */
 import type { CopySession } from '../../server/session.ts'
 
-/** Extra time after the budget, in ms: a program that is only slow gives up by itself before. */
+/** Extra time after `budgetMs`, in ms: a program that is only slow gives up before the server ends its session. */
 const GRACE_MS = 200
 /** Delay of the server when it ends a session, in ms. */
 const LATE_MS = 50

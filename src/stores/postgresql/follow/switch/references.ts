@@ -14,8 +14,8 @@ type Incoming = {
   readonly owned: boolean
   readonly owner: string
   /**
-   * True if the other table has a unique index on exactly these columns. For a key of the table to itself: if the other
-   * table has a key of the same name to itself.
+   * True if the other table has a unique index on exactly these columns. For a foreign key of the table to itself: true
+   * if the other table has a foreign key of the same name to itself.
    */
   readonly fits: boolean
   readonly columns: readonly string[]

@@ -1,5 +1,5 @@
 /**
- * Sequences: after the cutover no number is given out that a row has, or that a session may have cached. In a cutover
+ * Sequences: after the cutover they issue no number that a row has, or that a session may have cached. In a cutover
  * between databases the new table gets only numbers that the old one never issued.
  */
 import { quoteName } from '../../server/connect.ts'

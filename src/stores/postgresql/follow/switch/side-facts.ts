@@ -15,9 +15,10 @@ export type ColumnFact = {
   readonly allowed: string | null
   /** Name as in SQL; null for types without texts. */
   readonly collation: string | null
-  /** False: the collation takes some different texts as equal. */
+  /** False: the collation treats some different texts as equal. Null for types without texts. */
   readonly exact: boolean | null
   readonly notNull: boolean
+  /** True if the column is part of the primary key. */
   readonly inKey: boolean
   /** `numbers`: identity, or default from a sequence; `GENERATED ALWAYS AS (…)`: generated; otherwise empty. */
   readonly kind: string
@@ -57,14 +58,17 @@ export type CutoverTableFacts = {
   readonly referencedBy: readonly NamedFact[]
   readonly triggers: readonly NamedFact[]
   readonly rules: readonly NamedFact[]
+  /** Row security. */
   readonly security: boolean
   /** Row security for the owner, too. */
   readonly forced: boolean
   readonly policies: readonly PolicyFact[]
   readonly owner: string
-  /** The current role; whether it is a member of the owner, and may create functions in the table's schema. */
+  /** The current role. */
   readonly me: string
+  /** True if the current role has the rights of the owner. */
   readonly owned: boolean
+  /** True if the current role may create functions in the table's schema. */
   readonly mayCreate: boolean
   /** Rights of roles other than the owner, including PUBLIC: `SELECT` on the table, `SELECT (id)` on a column. */
   readonly grants: readonly { readonly role: string; readonly rights: readonly string[] }[]
@@ -73,9 +77,12 @@ export type CutoverTableFacts = {
   readonly publications: readonly string[]
   readonly subscriptions: number
   readonly extensions: readonly string[]
+  /** True if the table or one of its columns has a comment. */
   readonly comment: boolean
+  /** True if the planner has statistics of the table. */
   readonly analyzed: boolean
   readonly isPartition: boolean
+  /** Number of tables that inherit from it; partitions are not counted. */
   readonly heirs: number
 }
 

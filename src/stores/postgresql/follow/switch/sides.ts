@@ -21,11 +21,13 @@ export type CutoverTables = {
   readonly session: CopySession
   /** The table that has the public name until the cutover. */
   readonly from: CutoverTable
+  /** The table that gets the public name. */
   readonly to: CutoverTable
   /** The public name in SQL: name of `from` before the cutover, and of `to` after it. */
   readonly public: string
   /** Name of `from` after the cutover, in SQL. */
   readonly oldTable: string
+  /** The same name without schema and quotes. */
   readonly oldTableName: string
 }
 
@@ -41,7 +43,7 @@ export type CutoverStep = SwitchFinding & {
 export type NamedOfTable = { readonly kind: 'TRIGGER' | 'RULE' | 'POLICY'; readonly name: string }
 
 /**
- * Gives the other table what the public table has, in place of one of that name.
+ * Creates a trigger, rule or policy of the public table on the other table, in place of one with that name.
  * @param make statements that create it under the public name
  */
 export function recreated(
@@ -61,7 +63,7 @@ export function recreated(
   }
 }
 
-/** Drops from the other table what the public table does not have. */
+/** Drops a trigger, rule or policy of the other table that the public table does not have. */
 export function dropped({ to }: CutoverTables, { kind, name }: NamedOfTable, definition: string): CutoverStep {
   return {
     verdict: 'made',

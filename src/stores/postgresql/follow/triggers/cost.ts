@@ -17,7 +17,7 @@ const TRIALS = 5
 const MOST_TABLES = 8
 const SCHEMA = 'sluice_trial'
 
-/** @returns a line for each measured table, and one for the rest */
+/** @returns a line for each measured table, and one line for all other tables */
 export async function postgresTriggerCost(
   session: CopySession,
   tables: readonly FollowedTable[],

@@ -34,14 +34,14 @@ import { insertPosition, triggerFence } from './position.ts'
 import { PostgresRounds } from './rounds.ts'
 import { verifyPostgresTriggers } from './verify.ts'
 
-/** The catalogs store the lower half of a transaction id. */
+/** Mask for the lower 32 bits of a transaction id: the catalogs store only these. */
 const HALF = 0xffff_ffffn
 
 export class PostgresTriggers extends PostgresChangeSource implements ChangeSource {
   readonly #views: number
   readonly notified = new TruncateNotes()
 
-  /** @param views sessions of a read view at the same time */
+  /** @param views number of sessions that read one view */
   constructor(settings: PostgresSettings, sessions: Pool<CopySession>, views: number) {
     super(settings, sessions)
     this.#views = views
@@ -85,8 +85,8 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    // A position after everything that this check sees. If no session writes, the next catch-up position lets the log
-    // grow.
+    // A position later than everything that this check sees. If no session writes, the log reaches it with the next
+    // catch-up position, which adds a record.
     const end = await this.read(signal, async (session) => {
       await refuseStandby(session)
       return (await insertPosition(session)) + 1n

@@ -11,14 +11,14 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { postgresLogKeyColumn, makeKeyLog, type KeyColumn } from '../../partition/maintenance/key-log.ts'
 import { revokeOthers } from '../../partition/maintenance/rights.ts'
 
-/** A stream's triggers on a followed table: a blank sorts before letters, so they fire before the user's. */
+/** Names of a stream's triggers on a table. A blank sorts before letters, so they fire before the user's triggers. */
 function triggersOf(schema: string): readonly [rows: string, emptied: string] {
   return [` ${schema}_rows`, ` ${schema}_emptied`]
 }
 
 /** Setting that permits a session to delete notes. */
 const FORGETS = 'sluice.forgets'
-/** Vacuum after this many dead notes, not after a share of the log: it is empty most of the time. */
+/** Vacuum after this many dead notes, not after a share of the log: the log is empty most of the time. */
 const VACUUM_ROWS = 10_000
 
 /** The log of one table as it was created; stored as JSON. */
@@ -153,7 +153,7 @@ async function keyColumns(
   return rows.map(([name, type]) => ({ name: name ?? '', type: type ?? '' }))
 }
 
-/** Current function and guard of each log, each with the transaction that last wrote it; empty if gone. */
+/** Current function and guard of each log, each with the transaction that last wrote it; empty if it does not exist. */
 export async function writtenNow(
   session: CopySession,
   logs: readonly PostgresTableLog[],

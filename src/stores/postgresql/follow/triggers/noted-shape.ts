@@ -13,14 +13,14 @@ type Firing = {
   readonly emptied: string
 }
 
-/** @property firing by OID of the node */
+/** @property firing by OID of the table or partition */
 type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
 
 const NOTHING: Firing = { rows: '', emptied: '' }
 /** pg_trigger.tgtype: after each row that is inserted, updated or deleted; after each TRUNCATE. */
 const [ROWS, EMPTIED] = ['29', '32']
 
-/** The form that is stored and compared. */
+/** Text of a shape and its triggers, as it is stored and compared. */
 export function postgresShapeText({
   seen,
   firing,

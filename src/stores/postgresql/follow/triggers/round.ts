@@ -19,7 +19,7 @@ import { keysAs, type PostgresTableLog } from './log.ts'
 import { WRITTEN } from './position.ts'
 
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
-/** Rows and bytes of one piece. */
+/** Most rows and bytes of one piece. */
 const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
 /**
  * A round with more keys is large: the target writes it in pieces. A unique value may move from a row of a later piece
@@ -52,16 +52,19 @@ type Begun = PostgresReportedRound & {
   readonly noted: readonly Notes[]
 }
 
-/** @property emptiedBy transactions after which all rows have to be read; null if the keys are enough */
+/**
+ * @property place index of the table
+ * @property emptiedBy ids of transactions after which all rows must be read; null if the keys are enough
+ */
 type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
 
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
 type RoundOptions = {
-  /** Must be in no transaction; afterwards it is in the round's transaction, without locks. */
+  /** A session that is in no transaction; afterwards it is in the round's transaction, without locks. */
   readonly session: CopySession
   readonly tables: readonly PostgresNotedTable[]
-  /** Read before the round, see `position.ts`. */
+  /** Position that was read before the round, see `position.ts`. */
   readonly position: LogPosition
   /** Writes everything committed to the source's disk. */
   readonly flush: () => Promise<void>
@@ -70,7 +73,7 @@ type RoundOptions = {
 }
 
 /**
- * Changes in pieces; none if no table has notes.
+ * Yields the changes in pieces; none if no table has notes.
  * @returns null if a table could not be locked: then nothing was reported
  * @throws SluiceError VALUE_REFUSED, and errors of the server; then the session has to be destroyed
  */
@@ -132,7 +135,7 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
       `SELECT ${place}, count(*), array_agg(DISTINCT txid) FILTER (WHERE emptied) FROM ${tableSql(log.table)} HAVING count(*) > 0`,
   )
   const rows = await session.ask(counted.join(' UNION ALL '))
-  // The transaction began before its snapshot, so everything committed until then is in it.
+  // `now()` is the start of the transaction, before its snapshot: the snapshot has everything committed until `now()`.
   const [now] = await session.ask(
     `SELECT pg_catalog.pg_current_snapshot(), floor(extract(epoch FROM pg_catalog.now()) * 1000)::bigint, ${WRITTEN}`,
   )
@@ -215,7 +218,9 @@ async function* rowsOf(
     yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
 }
 
-/** Each key once, in each of its spellings: after an update of 'a' to 'A' the target still has 'a'. */
+/**
+ * SQL of the noted keys, each once in each of its spellings: after an update of 'a' to 'A' the target still has 'a'.
+ */
 function distinctKeys({ table, log }: PostgresNotedTable): string {
   const columns = log.key.map(({ name }, i) => spelledSql(table, name, postgresLogKeyColumn(i)))
   return `SELECT DISTINCT ON (${columns.join(', ')}) ${keysAs(log)} FROM ${tableSql(log.table)}`

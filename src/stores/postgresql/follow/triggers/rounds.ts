@@ -1,4 +1,4 @@
-/** Rounds of a PostgreSQL source: the sessions that they use. */
+/** Runs rounds of a PostgreSQL source, with the sessions that they use. */
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { storedTableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -26,7 +26,7 @@ type RoundsOptions = {
   readonly tables: readonly FollowedTable[]
   /** Called for each transaction that truncated a table. @param table its index in `tables` */
   readonly onEmptied: (table: number, txid: string) => void
-  /** Sessions of a read view at the same time. */
+  /** Number of sessions that read one view. */
   readonly readers: number
   readonly signal: AbortSignal
 }

@@ -108,7 +108,7 @@ export async function logsFault(
 
 type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame: boolean }
 
-/** State of each log, in their order. */
+/** State of each log, in the order of `logs`. */
 async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[]): Promise<readonly Kept[]> {
   const kept: Kept[] = []
   for (const { oid, table, counter, unchanged } of logs) {

@@ -1,4 +1,4 @@
-/** Objects that prevent the DROP of a table, objects that would lose it silently, and functions with its name. */
+/** Objects that prevent the DROP of a table, objects that would silently lose the table, and functions that name it. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -68,7 +68,7 @@ const LOSSES: Readonly<Record<string, string>> = {
 
 /** Functions whose text contains the table's name: the server tracks no dependency for those. */
 export async function mentioning(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
-  // Plain, and as written in a quoted name.
+  // The name itself, and its spelling within a quoted name.
   const texts = new Set([name, name.replaceAll('"', '""')])
   return await session.texts(
     `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 0) FROM pg_catalog.pg_proc p

@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
 import type { KnownTable } from '../../server/locks.ts'
 
-/** @property column null for the whole table @property to null for PUBLIC */
+/** @property column null for the whole table @property to null for PUBLIC @property by role that granted the right */
 type Grant = {
   readonly column: string | null
   readonly to: string | null

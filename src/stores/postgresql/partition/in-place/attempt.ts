@@ -74,6 +74,7 @@ export async function attachPast(
   return steps.filter(({ verdict }) => verdict === 'made').map(planFinding)
 }
 
+/** The table and the new one, as the steps of a cutover know them. */
 export function sidesIn(
   session: CopySession,
   { planned: { table }, sideName: newParts, past }: InPlaceRequest,

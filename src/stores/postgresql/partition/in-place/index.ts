@@ -1,5 +1,5 @@
 /**
- * Makes a table the first partition of a new one. Scans run first, while the table is in use; the rest is one
+ * Makes a table the first partition of a new one. Scans run first, while the table is in use; the cutover is one
  * transaction.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -37,7 +37,7 @@ import { beforeFindings, planFinding, takeover } from './inspections.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
 import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 
-/** Wait for another program on this table, ms: it may be about to end. */
+/** Longest wait for another program that works on this table, ms: it may be about to end. */
 const HOST_MS = 10_000
 const LOCK_MS = 900
 const PATIENCE_MS = 300
@@ -49,7 +49,7 @@ const MOST_REST_MS = 5000
 /** An index build takes hours: the server checks at this interval whether its client is still connected. */
 const LOOK_FOR_US =
   "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
-/** SQLSTATE of a statement that exceeded `statement_timeout`, because other sessions wait for it. */
+/** SQLSTATE of a statement that exceeded `statement_timeout`, which limits how long other sessions wait. */
 const TOO_LONG = '57014'
 
 const OTHERS = 'other sessions held the locks that it needs'
@@ -209,7 +209,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
     }
   }
 
-  /** Runs the body while no other program, on any host, runs one for this table. */
+  /** Runs the body while no other program, on any host, works on this table. */
   #locked<T>(table: TableName, limits: InPlaceLimits, body: Body<T>): Promise<T> {
     const { signal } = limits
     return this.#write(table, signal, async (session) => {
@@ -243,7 +243,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
       ([schema, name, key]) =>
         `ALTER TABLE ${tableSql({ schema: schema ?? '', name: name ?? '' })} VALIDATE CONSTRAINT ${quoteName(key ?? '')}`,
     ),
-    // The server does that by itself for partitions only, not for the partitioned table.
+    // Autovacuum analyzes only the partitions, not the partitioned table.
     `ANALYZE ${tableSql(table)}`,
   ]
   await session.ask(`SET lock_timeout TO ${SETTLE_LOCK_MS}`)
@@ -259,7 +259,10 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
   return left
 }
 
-/** Creates the new table, and compares both; the caller rolls back. Creates no foreign keys: they block writers. */
+/**
+ * Creates the new table and compares it with the old one; the caller rolls back. Creates no foreign keys: they block
+ * writers.
+ */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
   const bytes = BigInt((await session.one(`SELECT pg_catalog.pg_table_size(${about.oid})`)) ?? 0)

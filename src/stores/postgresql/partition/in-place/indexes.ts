@@ -9,19 +9,19 @@ import { withColumn, withPlace } from '../plan/list-text.ts'
 import { indexTailSql } from '../plan/new-table-facts.ts'
 import { INDEX_NOTES, indexMark, notOwnSql } from '../../server/marks.ts'
 
-/** A unique index of the table without the time column. */
+/** A unique index that does not contain the time column. */
 export type Narrow = {
   readonly oid: string
   readonly name: string
   /** Definition from `USING` on. */
   readonly tail: string
   readonly isPrimary: boolean
-  /** ` DEFERRABLE …` of a constraint; null for an index without one. */
+  /** Clause ` DEFERRABLE …` of its constraint, or an empty text; null for an index without a constraint. */
   readonly constraint: string | null
   readonly space: string | null
 }
 
-/** @property of the index that it replaces */
+/** @property of the existing index that this one is built for */
 export type IndexToBuild = {
   readonly name: string
   readonly of: Narrow
@@ -40,7 +40,7 @@ export async function wantedIndexes(about: About): Promise<readonly IndexToBuild
       return { name, of, note, sql }
     }
     const wide = build(of.isPrimary ? 'key' : 'wide', about.attnum, withColumn(of.tail, about.by))
-    // The table can have only one primary key: the index of the old one moves with it.
+    // A table has only one primary key. The cutover drops the old one with its index, so that index is built again.
     return of.isPrimary ? [wide, build('own', null, of.tail)] : [wide]
   })
 }
@@ -70,7 +70,7 @@ export async function buildIndexes(
   const there = await soundIndexes(session, oid)
   const names = new Set(wanted.map(({ name }) => name))
   for (const [name, isSound] of there) {
-    // An index in place of an index that was dropped meanwhile is not needed either.
+    // An index is not needed any more if the index that it was built for was dropped meanwhile.
     if (isSound && names.has(name)) continue
     report('index', 'begun', `${name} is dropped: ${isSound ? 'it is no longer needed' : 'its build was interrupted'}`)
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)

@@ -16,7 +16,7 @@ const LOOKS = inspections(sameCode)
 
 /**
  * Steps that move dependencies of the old table to the new one.
- * @param reported includes findings that change nothing
+ * @param reported true: also returns findings that change nothing
  */
 export async function takeover(sides: CutoverTables, reported: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
@@ -57,7 +57,7 @@ export async function beforeFindings(about: About): Promise<readonly PlanFinding
   ]
 }
 
-/** The bounds constraint includes NOT NULL, so no row need be checked again. */
+/** Finding about NULL in the time column. The bounds constraint includes NOT NULL, so the rows need no other check. */
 function withoutTime({ column }: About, { notNull, primary, type }: PlannedTableShape): PlanFinding {
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }

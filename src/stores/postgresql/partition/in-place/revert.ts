@@ -119,7 +119,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
   )
 }
 
-/** Restores the old primary key and unique constraints; none if these always had the time column. */
+/** Statements that restore the old primary key and unique constraints; none if these already had the time column. */
 async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
@@ -145,7 +145,7 @@ async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<read
   ]
 }
 
-/** Restores identity columns, which a detached table loses. */
+/** Statements that restore identity columns, which a detached table loses. */
 async function numbered(session: CopySession, { oid }: CutoverTable, past: string): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT a.attname, a.attidentity, pg_catalog.format('START WITH %s', q.seqstart) FROM pg_catalog.pg_attribute a

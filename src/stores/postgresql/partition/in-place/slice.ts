@@ -25,7 +25,7 @@ import type { KnownTable } from '../../server/locks.ts'
 
 /** Most rows that are moved as a sample, to measure the time per row. */
 const SAMPLE = 20_000
-/** Factor for the bounds check and the lookups of foreign keys. Measured: 1.03 to 1.28. */
+/** Factor on the measured time, for the bounds check and the lookups of foreign keys. Measured: 1.03 to 1.28. */
 const BESIDE = 1.3
 const LOCK_MS = 200
 
@@ -78,7 +78,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
         [
           ...(row === undefined ? [] : [`ALTER TABLE ${past} DROP CONSTRAINT ${quoteName(mark)}`]),
           ...functionSql(fn, leaf, true),
-          // Every role that writes a row calls it.
+          // Every role that writes a row calls the function.
           `GRANT EXECUTE ON FUNCTION ${fn}() TO PUBLIC`,
           `ALTER TABLE ${past} ADD CONSTRAINT ${quoteName(mark)} CHECK (${said}) NOT VALID`,
           `COMMENT ON CONSTRAINT ${quoteName(mark)} ON ${past} IS ${literal(said)}`,
@@ -169,7 +169,8 @@ function functionSql(fn: string, { oid }: Leaf, answer: boolean): readonly strin
 }
 
 /**
- * Refuses older snapshots: a query for the period would use the new partition, whose rows they do not see.
+ * Refuses a session with an older snapshot: its query for the period would use the new partition, whose rows that
+ * snapshot does not show.
  * @throws SluiceError TARGET_BUSY, so that it is retried
  */
 async function refuseSnapshots(session: CopySession, { table }: SliceRequest): Promise<void> {
@@ -289,7 +290,10 @@ function changed({ table }: SliceRequest, reason: string): SluiceError {
   })
 }
 
-/** Places of `ownStatementsSql`: owner, triggers, rules, row security, replica identity, grants. */
+/**
+ * Place numbers of the statements of `ownStatementsSql` for an attached table: owner, triggers, rules, row security,
+ * replica identity, grants.
+ */
 const ATTACHED: ReadonlySet<number> = new Set([30, 35, 36, 37, 38, 40, 41, 42, 44, 50, 51, 64, 65, 66])
 const REPLICA_IDENTITY = 44
 
@@ -306,7 +310,7 @@ async function ownOfPast(
   const [identity] = await session.ask(
     `SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ${literal(past.oid)}::oid AND indisreplident`,
   )
-  // An index of the first partition alone: new partitions do not have it.
+  // The replica identity is an index that only the first partition has.
   const isUnknown = identity !== undefined && !names.has(identity[0] ?? '')
   return rows.flatMap(([of, , sql, place]) => {
     const number = Number(place)
@@ -316,7 +320,7 @@ async function ownOfPast(
 }
 
 /**
- * Statements that set the states of triggers from the parent, which an attachment creates enabled.
+ * Statements that set the states of triggers: an attachment creates the triggers of the parent enabled.
  * @param past the first partition, still attached
  * @param tables new partitions, to be attached
  */

@@ -41,7 +41,7 @@ export class SideTables {
     this.tables = tables
   }
 
-  /** Copies all rows of one snapshot, which is taken after the triggers note changes. */
+  /** Copies all rows of one snapshot, taken after the triggers began to note changes. */
   async fill(onRows: (rows: bigint) => void): Promise<void> {
     await this.#inOneSnapshot(async () => this.#fill(onRows))
   }
@@ -225,7 +225,7 @@ async function lateConstraints(session: CopySession, tables: readonly KnownTable
 }
 
 /**
- * Rows with changes that are noted but not applied are left out on both sides.
+ * Compares the default partition with the new tables. Leaves out rows with changes that are noted but not applied.
  * @returns number of compared rows
  * @throws SluiceError PROOF_FAILED; NotNow if all rows were truncated meanwhile, so nothing can be compared
  */

@@ -12,6 +12,7 @@ import { constraintAbove, knownDefaultPartition, knownPartition, neighbourOf, re
 import { NewPartitionTable, refusalOf, type MissingProperty } from './new-table.ts'
 
 /**
+ * Creates a partition as a separate table, and attaches it.
  * @returns properties that the new partition did not get, and notes to report
  * @throws errors of the server: if another partition has these bounds by now, or the default partition has rows within
  * them
@@ -74,7 +75,7 @@ export async function attachedAs(
   return Object.fromEntries(rows.map(([oid, attached]) => [oid ?? '', attached ?? '']))
 }
 
-/** Sets states of triggers that the attachment created, in its transaction. */
+/** Sets the states of triggers, in the transaction of the attachment that created them. @returns refused statements */
 export async function giveCloned(
   session: CopySession,
   statements: readonly string[],

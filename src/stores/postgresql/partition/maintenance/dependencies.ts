@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import type { WantedLock } from '../../server/patience.ts'
 
-/** The newest plain partition; else a plain default partition, else the table itself. */
+/** Model of a new partition: the newest plain partition, else a plain default partition, else the table itself. */
 export function neighbourOf(table: RangedTable): KnownTable {
   const plain = table.partitions.filter(({ note }) => note === undefined)
   const newest = plain.findLast(({ isDefault }) => !isDefault) ?? plain.find(({ isDefault }) => isDefault)

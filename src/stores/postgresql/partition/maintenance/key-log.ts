@@ -22,7 +22,7 @@ export const NOTING_TRIGGERS = [' sluice_note_rows', ' sluice_note_emptied'] as 
 
 export type KeyColumn = {
   readonly name: string
-  /** As the server declares it, with its collation. */
+  /** Type as the server declares it, with its collation. */
   readonly type: string
 }
 
@@ -32,7 +32,7 @@ export type LogNames = {
   readonly note: TableName
 }
 
-/** Table, key and lifetime of a log. */
+/** Table and key of a log, and when it notes changes. */
 type LogOptions = LogNames & {
   readonly of: KnownTable
   /** Columns that identify rows and are never NULL. */
@@ -90,8 +90,8 @@ export function notedTable(name: string): string | null {
 }
 
 /**
- * The caller's transaction has locked the table against writers. After its commit no change in a later snapshot is
- * missing in the log while this session lasts; after the session nothing is noted.
+ * Begins a log, in the caller's transaction, which has locked the table against writers. From the commit on, the log
+ * misses no change as long as this session lasts; after the session nothing is noted.
  * @param parent OID of the partitioned table
  */
 export async function beginKeyLog(
@@ -289,7 +289,7 @@ export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string 
 /**
  * SQL condition: a table row has the key of another row.
  * @param row name of the table row
- * @param keys name of the other, with the columns of `keysSql`
+ * @param keys name of the other row, with the columns of `keysSql`
  */
 export function sameKey({ key }: KeyLog, row: string, keys: string): string {
   return key.map(({ name }, i) => `${row}.${quoteName(name)} = ${keys}.${postgresLogKeyColumn(i)}`).join(' AND ')

@@ -92,7 +92,7 @@ async function marked(session: CopySession, parent: string): Promise<readonly Kn
 
 /**
  * Finds noting triggers and functions of partitions and former partitions; a trigger shows its table.
- * @param logged OIDs of tables that have logs; null for tables that are no log
+ * @param logged OID of the table of each log; null for a marked table that is no log
  */
 async function notingOf(
   session: CopySession,

@@ -50,7 +50,7 @@ export async function inspectPostgresPartitions(
   }
 }
 
-/** Reached only for an exact name: patterns skip partitions. */
+/** Error if the user named a partition instead of its table. The name was exact, because patterns skip partitions. */
 async function isPartition(session: CopySession, { name }: FoundRelation, of: string): Promise<SluiceError> {
   const parent = await tableByIdentity(session, of)
   const whole = parent === null ? 'another table' : tableText(parent.name)

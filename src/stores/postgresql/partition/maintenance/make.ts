@@ -156,7 +156,10 @@ class Making {
   }
 }
 
-/** Refuses a table whose partitions are partitioned: a new one would be plain. @throws SluiceError TABLE_REFUSED */
+/**
+ * Refuses a table whose partitions are partitioned: a new partition would not be partitioned.
+ * @throws SluiceError TABLE_REFUSED
+ */
 function refuseDivided({ table, partitions }: RangedTable): void {
   const newest = partitions.findLast(({ isDefault }) => !isDefault)
   if (newest?.note !== PARTITIONED_ITSELF) return

@@ -44,6 +44,7 @@ type DefaultMove = {
   readonly options: readonly ComingPartition[]
 }
 
+/** @property proved number of compared rows @property notGiven properties that a new partition did not get */
 export type Moved = {
   readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
   readonly proved: bigint

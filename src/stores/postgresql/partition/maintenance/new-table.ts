@@ -17,13 +17,19 @@ import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
 import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
 
-/** Places of `ownStatementsSql` that run last: foreign keys, triggers, rules, row security. The copy needs none. */
+/**
+ * Place numbers of the statements of `ownStatementsSql` that run last, after the rows are copied: foreign keys,
+ * triggers, rules, row security.
+ */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
-/** Places that LIKE already copied. */
+/** Places of statements that are not needed, because LIKE copied the property. */
 const BROUGHT: ReadonlySet<number> = new Set([61])
-/** Places that a partition copies from a table that is no partition; the rest belongs to that table alone. */
+/**
+ * Places of the statements to use if the model is the partitioned table itself; all other statements concern that table
+ * only.
+ */
 const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 67])
 
 type Own = { readonly what: string; readonly sql: string; readonly place: number }
@@ -176,7 +182,6 @@ export class NewPartitionTable {
   }
 }
 
-/** @param closed true: revokes rights from default privileges, so that only roles with rights on the model get any */
 /** Runs a statement in the open transaction; returns why the server refuses it, or null. */
 export async function refusalOf(session: CopySession, sql: string): Promise<string | null> {
   try {
@@ -189,6 +194,7 @@ export async function refusalOf(session: CopySession, sql: string): Promise<stri
   }
 }
 
+/** @param closed true: revokes rights of default privileges, so that only roles with rights on the model get any */
 async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
   return await inTransaction(session, 'ISOLATION LEVEL READ COMMITTED READ WRITE', '', async () => {
     await session.ask(sql)
@@ -230,7 +236,7 @@ async function freshNames(
   )
   const names = new Map<string, string>()
   for (const [oid, old = ''] of rows) {
-    // Names by servers and users usually begin with the table's name.
+    // Names that a server or user gave usually begin with the table's name.
     const own = old ?? ''
     const options = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
     let fresh = Buffer.byteLength(options) > MOST_NAME_BYTES ? suffixed(name, oid ?? '') : options

@@ -10,7 +10,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { NOTING_TRIGGERS } from './key-log.ts'
 
-/** Times of the new period that a condition is tested with, besides its last one. */
+/** Number of times in the new period that a condition is tested with, in addition to the last time. */
 const MOMENTS = 16
 
 export type PeriodRule = PrintedBounds & { readonly column: Column; readonly from: string; readonly to: string }

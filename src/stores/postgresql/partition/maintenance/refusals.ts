@@ -34,7 +34,10 @@ function ofKind({ name, note }: RangePartition): Why | null {
   return { reason: note, hint: `replace ${tableText(name)} by a plain table` }
 }
 
-/** Constraints that are not validated: another table refuses rows that violate them. NOT ENFORCED never refuses. */
+/**
+ * Refuses NOT VALID constraints: rows may violate them, and another table would refuse these. NOT ENFORCED ones refuse
+ * no row.
+ */
 async function ofUnvalidated(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const rows = await session.ask(
     `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint k
@@ -73,7 +76,7 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   }
 }
 
-/** The reason, if a publication would not send the move of rows of a partition, or would send it wrongly; else null. */
+/** Reason if a publication would send a move of rows out of a partition wrongly, or not at all; otherwise null. */
 export async function ofPublications(
   session: CopySession,
   { identity: parent }: Pick<RangedTable, 'identity'>,

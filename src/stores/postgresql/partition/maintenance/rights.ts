@@ -14,7 +14,7 @@ const OWNED = {
 }
 
 /**
- * Revokes these rights, in the transaction that created the object. The search path must be empty.
+ * Revokes the rights of default privileges, in the transaction that created the object. The search path must be empty.
  * @param oid of the table, sequence, function or schema
  */
 export async function revokeOthers(

@@ -88,7 +88,10 @@ function behind(): NotNow {
   return new NotNow('other sessions changed it again before it was locked')
 }
 
-/** For a partition that was added meanwhile, ATTACH would scan the whole new default partition. @throws Changed */
+/**
+ * Throws if the table has changed: if a partition was added, ATTACH would scan the whole new default partition.
+ * @throws Changed
+ */
 async function refuseChanged(
   session: CopySession,
   { identity, partitions }: RangedTable,
@@ -129,7 +132,7 @@ async function exchanged(
     const own = name ?? ''
     // The suffix differs from that of a truncated new name.
     const away = rename(own, suffixed(own, `${oid}_old`))
-    // The attachment builds and names an index without a new name.
+    // If there is no new name, the attachment builds the index and names it.
     return fresh === undefined ? [away] : [away, rename(fresh, own)]
   })
 }

@@ -7,11 +7,12 @@ import { literal } from '../../server/sql.ts'
 
 export type WantedPeriods = {
   readonly missing: readonly ComingPartition[]
-  /** Partitions with the same bounds exist already. */
+  /** Requested partitions whose bounds an existing partition has. */
   readonly there: readonly ComingPartition[]
 }
 
 /**
+ * Splits the requested partitions into missing and existing ones.
  * @param now current state of the table
  * @param options with bounds as the server prints them
  * @throws SluiceError TABLE_REFUSED if another partition overlaps the bounds, or another table has the name

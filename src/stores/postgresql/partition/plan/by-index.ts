@@ -6,7 +6,7 @@ import type { About } from './about.ts'
 /** Most rows that one query counts. */
 const MOST = 200_000
 
-/** @returns null if the planner would scan the table, or read more than this many rows of an index */
+/** Counts rows by an index. @returns null if the planner would scan the table, or expects too many rows */
 export async function inspectedUp(
   session: CopySession,
   sql: string,

@@ -112,7 +112,10 @@ function triggersSql({ oid }: About): string {
     FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 
-/** A function is bound by a body parsed at creation, or by the table's row type. Other bodies contain its name. */
+/**
+ * SQL of the bound objects. A function is bound if its body was parsed at its creation, or by the table's row type.
+ * Other bodies only contain the table's name.
+ */
 function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),

@@ -12,11 +12,11 @@ import { rowBytes } from './spread.ts'
 import { checkDefinitions, indexTails } from './new-table.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
-/** Most rows and bytes of one COPY, and bytes of a worker: a row may be a gigabyte. */
+/** Most rows and bytes of one COPY, and most bytes of a worker: a row may be a gigabyte. */
 const ROUND = 5000
 const ROUND_BYTES = 8_000_000
 const MOST_BYTES = 256_000_000
-/** A read-only server, or a table or row that it refuses, also by an event trigger. */
+/** SQLSTATEs: the server is read-only, or refuses the table or a row, also by an event trigger. */
 const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
 /** `sent`: bytes that came from the server. */

@@ -61,11 +61,12 @@ export function columnsSql({ oid, session }: About): string {
 
 export type NewTableIndex = {
   readonly name: string
-  /** Definition from the method's name on; null for a constraint. */
+  /** Definition from `USING` on; null for a constraint. */
   readonly tail: string | null
   readonly constraint: string | null
   readonly unique: boolean
   readonly primary: boolean
+  /** True if the column to partition by is one of its key columns. */
   readonly wide: boolean
   readonly period: boolean
   readonly exclusion: boolean
@@ -125,7 +126,9 @@ export function tableSqlOf({ oid }: About): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Constraints without an index, for the new table: without NOT VALID, so that they are checked, and NO INHERIT. */
+/**
+ * Constraints without an index, for the new table: without NOT VALID, so that they are checked, and without NO INHERIT.
+ */
 export function constraintsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
@@ -136,7 +139,7 @@ export function constraintsSql({ oid }: About): string {
 export type NewTableStatistics = {
   readonly schema: string
   readonly name: string
-  /** Definition after its name, up to the table. */
+  /** Part of the definition between the name and the table. */
   readonly body: string
   readonly target: number | null
   readonly comment: string | null

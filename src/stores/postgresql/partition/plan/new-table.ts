@@ -80,7 +80,7 @@ export async function newTableParts(
   const all = [target, ...leaves.map(({ leaf }) => leaf)]
   const indexed = (some: readonly NewTableIndex[]): readonly string[] =>
     some.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? ''))
-  // Without a primary key rows are found by one of the other keys.
+  // Without a primary key, rows are found by another key, so no key is secondary.
   const hasPrimary = indexes.some(({ primary }) => primary)
   const secondary = hasPrimary ? indexed(indexes.filter((one) => (one.unique && !one.primary) || one.exclusion)) : []
   const made = [
@@ -179,7 +179,10 @@ export async function indexTails(about: About): Promise<readonly ((target: strin
   )
 }
 
-/** Temporal keys are left out: the server would refuse them. */
+/**
+ * False for keys that the server would refuse: temporal ones, and exclusion constraints before PostgreSQL 17 or without
+ * the column.
+ */
 function isTaken({ period, exclusion, wide }: NewTableIndex, { session }: About): boolean {
   return !period && (!exclusion || (wide && session.version >= 170_000))
 }

@@ -78,7 +78,7 @@ function nullability({ column, by, sql, nulls }: About, { notNull, primary, type
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   if (primary) {
-    // A NULL written later would stop the stream for good: the log has it before any correction.
+    // A NULL that is written later would stop the stream for good: the log keeps it even if the row is corrected.
     return {
       ...one,
       verdict: 'refused',

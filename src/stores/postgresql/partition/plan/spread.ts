@@ -17,7 +17,7 @@ import { rowsByIndex, inspectedUp } from './by-index.ts'
 const BLOCKS = 8192
 /** A table of fewer blocks is read completely. */
 const WHOLE = 2 * BLOCKS
-/** Limits of queries by an index: periods, and rows of all of them together. */
+/** Limits of queries by an index: number of periods, and rows of all periods together. */
 const LOOKED_UP = 1000
 const LOOKED_UP_ROWS = 1_000_000
 /** An estimate with a larger relative error than this is counted by an index, if there is one. */
@@ -57,7 +57,7 @@ export async function yearsOf(session: CopySession, planned: TableToPartition, e
   if (reading.sampled === null) return { years, nulls, outside, sampled: null }
   const sql = tableSql(planned.table.table)
   const by = quoteName(planned.column.name)
-  // Rows that the sample may have missed.
+  // Add years whose rows the sample has missed.
   for (const year of await yearsByIndex(session, planned)) if (!years.has(year)) years.set(year, { rows: 1n, off: 0n })
   const poor = [...years].filter(([, count]) => isPoor(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
   for (const [year] of poor.slice(0, LOOKED_UP)) {

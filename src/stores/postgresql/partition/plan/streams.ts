@@ -8,9 +8,11 @@ import type { About } from './about.ts'
 type Publication = {
   readonly name: string
   readonly how: 'table' | 'all' | 'schema'
+  /** True if changes are published as changes of the partitioned table. */
   readonly root: boolean
+  /** True if it has a row filter or a column list. */
   readonly narrow: boolean
-  /** It sends changed or deleted rows, which a replica identity has to identify. */
+  /** True if it sends changed or deleted rows: these must have a replica identity. */
   readonly identified: boolean
 }
 /** @property key true if a unique index on NOT NULL columns identifies rows at all times */
@@ -27,7 +29,7 @@ export async function planStreamFindings(about: About): Promise<readonly PlanFin
   return [
     ...publications.map((one) => publication(one, about)),
     ...(identity === undefined ? [] : replicaIdentity(identity, about)),
-    // The new table is not in publications of single tables.
+    // A publication of single tables does not include the new table.
     ...unidentified(
       identity,
       publications.filter(({ how }) => how !== 'table'),

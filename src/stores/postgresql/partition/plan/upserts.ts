@@ -100,14 +100,14 @@ function lost({ target, columns: given }: ConflictClause, narrow: readonly Narro
     : `the server will refuse it: after ${column} is added to the key, no unique index matches its columns`
 }
 
-/** Statements with ON CONFLICT; otherwise why they cannot be read, as text. */
+/** Statements with ON CONFLICT from the server's statistics; a text with the reason if these cannot be read. */
 async function recorded({ session }: About): Promise<readonly string[] | string> {
   const [row] = await session.ask(
     `SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'pg_stat_statements'`,
   )
   if (row === undefined) return 'the extension pg_stat_statements is not in this database'
-  // Statements that create functions and rules only repeat what the catalogs hold, or held.
+  // Statements that create functions and rules only repeat texts that the catalogs have, or had.
   const making = String.raw`^\s*create\s+(or\s+replace\s+)?(function|procedure|rule)\M`
   const found = await session.attempt(
     () =>

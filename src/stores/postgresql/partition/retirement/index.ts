@@ -52,6 +52,7 @@ class PostgresRetirement implements DatabaseRetirement {
   readonly label: string
   readonly name: string
   readonly server: string
+  /** The other database, through which this one is dropped. */
   readonly through: string
   readonly #settings: PostgresSettings
   readonly #session: CopySession
@@ -178,11 +179,12 @@ class PostgresRetirement implements DatabaseRetirement {
   }
 }
 
-/** The databases that the server's own programs try. */
+/** Databases that PostgreSQL's own programs connect to, in this order. */
 const USUAL = ['postgres', 'template1'] as const
 
 /**
- * @param asked its name; if absent the usual ones are tried
+ * Opens a session in another database.
+ * @param asked name of that database; if absent, `USUAL` ones are tried
  * @throws SluiceError BAD_FLAG if it is the database to retire, CONNECT_FAILED
  */
 async function openMaintenance(
@@ -199,7 +201,7 @@ async function openMaintenance(
   const failures: string[] = []
   for (const database of names) {
     try {
-      // The schema of the URL does not exist there.
+      // The schema of the URL is in the database to retire, so this session does not use it.
       return await CopySession.open({ ...settings, database, schema: null }, mode)
     } catch (error) {
       if (!isOfThisDatabase(error)) throw error

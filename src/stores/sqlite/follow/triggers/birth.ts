@@ -55,8 +55,8 @@ export async function endSqliteTriggers(
 }
 
 /**
- * Creates logs and triggers again for tables that are copied again: the new copy already includes what the old notes
- * are about.
+ * Creates logs and triggers again for tables that are copied again: the new copy already includes the changes that the
+ * old notes are about.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes
  */
 export async function renewSqliteTriggers(

@@ -118,7 +118,8 @@ export function conflictNotes(
     const same = terms.map((term) => `${term.sql} = ${newValue(term, columns)} COLLATE ${quote(term.collation)}`)
     return `${note} SELECT ${keys} FROM ${quote(table)} WHERE ${[...same, ...(where === null ? [] : [where])].join(' AND ')}`
   }
-  // For an index on whole columns and all rows, only if one of its values changes.
+  // SQL condition: the update changes a value of the index. For an index with expressions or a condition: the found row
+  // is not the updated row.
   const changed = ({ terms, where }: Unique): string =>
     where !== null || terms.some(({ column, sql }) => column === null && sql.startsWith('('))
       ? others
@@ -139,7 +140,10 @@ function newValue({ sql, column }: Term, columns: readonly NewColumn[]): string 
   return info.expression !== null && columns.some(isFilled) ? `(SELECT ${sql} FROM (${newRow(columns)}))` : filled(info)
 }
 
-/** The new row as it will be stored. A generated column may use others: each pass computes those that it can. */
+/**
+ * The new row as it will be stored. A generated column may use other generated columns, so they are computed in several
+ * passes.
+ */
 function newRow(columns: readonly NewColumn[]): string {
   const generated = columns.filter(({ expression }) => expression !== null)
   let row = `SELECT ${columns.map((one) => `${filled(one)} AS ${quote(one.name)}`).join(', ')}`

@@ -32,7 +32,7 @@ import { SqliteRounds } from './rounds.ts'
 import { verifySqliteTriggers } from './verify.ts'
 import { withConnection, written } from '../../copy/connection.ts'
 
-/** Number of notes whose size is measured, and bytes of a note besides its key. */
+/** Number of notes whose size is measured, and bytes of a note in addition to its key. */
 const [SAMPLED, NOTE_BYTES] = [100, 8]
 
 export class SqliteTriggers implements ChangeSource {
@@ -193,5 +193,3 @@ function sizeOf(connection: Database.Database, log: string): { readonly notes: b
     .get() as [number, number]
   return { notes: BigInt(notes), bytes: BigInt(Math.round(notes * (size + NOTE_BYTES))) }
 }
-
-/** Error for a missing file, which the driver would create. */

@@ -15,7 +15,7 @@ export function sqliteProgressTable(stream: string): string {
   return `${stream}_progress`
 }
 
-/** Holds the owner of the stream: one row. Created with the first owner, because streams of older programs lack it. */
+/** Table with the owner of the stream, one row. Created with the first owner, because older streams lack it. */
 export function sqliteFollowerTable(stream: string): string {
   return `${stream}_follower`
 }
@@ -30,7 +30,7 @@ export function sqliteLogKeyColumn(i: number): string {
   return `key_${i + 1}`
 }
 
-/** Name of the fact that holds the number of a table. */
+/** Name of the fact with the number of a table. */
 export function numberFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }

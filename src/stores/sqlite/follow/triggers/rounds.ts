@@ -152,8 +152,8 @@ export class SqliteRounds implements Rounds {
   /**
    * Deletes reported notes. A later note has a larger id than all reported ones: SQLite assigns the largest id of the
    * table plus 1, and the last reported note is deleted only with the last piece. The snapshot showed every smaller id,
-   * because there is one writer at a time. Each piece is a transaction: after a kill between two, the rest is reported
-   * again, which changes nothing.
+   * because there is one writer at a time. Each piece is a transaction: after a kill between two, the remaining notes
+   * are reported again, which changes nothing.
    */
   async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
     const progress = quote(sqliteProgressTable(this.request.birth.slot))
@@ -161,7 +161,7 @@ export class SqliteRounds implements Rounds {
       `UPDATE ${progress} SET forgetting = 1, forgotten = max(coalesce(forgotten, 0), ?)`,
     )
     const end = this.#writer.prepare(`UPDATE ${progress} SET forgetting = NULL`)
-    // Notes that come back after a power cut are reported again.
+    // If a power cut undoes the deletes, these notes are reported again.
     this.#writer.pragma('synchronous = NORMAL')
     try {
       for (const { place, last } of noted) {
