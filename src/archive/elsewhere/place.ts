@@ -49,7 +49,10 @@ export function refuseUnfitTarget({ can, label }: CopyStore): void {
   })
 }
 
-/** `name` or `schema.name`, also in double quotes, if the system has schemas; the default is the name of the source table. */
+/**
+ * `name` or `schema.name`, also in double quotes, if the system has schemas; the default is the name of the source
+ * table.
+ */
 export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
   if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]
   if (to.schema === null) return { name: into }
