@@ -142,82 +142,103 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
 
-  test('is refused while row security and policies differ, whatever their names', { timeout: 240_000 }, async () => {
-    const stage = await twoStage(server, 100)
-    const { source, target } = stage
-    await source.sql(
-      'DO $$ BEGIN CREATE ROLE row_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$',
-      `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
-      `ALTER TABLE ${SQL} FORCE ROW LEVEL SECURITY`,
-      `CREATE POLICY "own rows" ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
-    )
-    await target.sql(
-      `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
-      `CREATE POLICY "own rows" ON ${SQL} USING (id > 10)`,
-    )
-    const found = async (wanted = 'refused') =>
-      of((await perform(twoCutover(stage, { dryRun: true }))).events, 'cutover.finding').filter(
-        ({ verdict }) => verdict === wanted,
+  test(
+    'is refused while row security and policies differ, whatever their names, and with a subscription into a partition',
+    { timeout: 240_000 },
+    async () => {
+      const stage = await twoStage(server, 100)
+      const { source, target } = stage
+      await source.sql(
+        'DO $$ BEGIN CREATE ROLE row_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$',
+        `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
+        `ALTER TABLE ${SQL} FORCE ROW LEVEL SECURITY`,
+        `CREATE POLICY "own rows" ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
       )
-    expect(await found()).toMatchObject([
-      { about: 'row security for the owner' },
-      {
-        about: 'policy',
-        object: 'own rows',
-        detail: expect.stringContaining('AS RESTRICTIVE FOR ALL TO row_reader') as string,
-      },
-      {
-        about: 'policy',
-        object: 'own rows',
-        detail: expect.stringContaining('AS PERMISSIVE FOR ALL TO PUBLIC') as string,
-      },
-    ])
-    await target.sql(
-      `ALTER TABLE ${SQL} FORCE ROW LEVEL SECURITY`,
-      `DROP POLICY "own rows" ON ${SQL}`,
-      `CREATE POLICY other ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
-    )
-    expect(await found()).toEqual([])
+      await target.sql(
+        `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
+        `CREATE POLICY "own rows" ON ${SQL} USING (id > 10)`,
+      )
+      const found = async (wanted = 'refused') =>
+        of((await perform(twoCutover(stage, { dryRun: true }))).events, 'cutover.finding').filter(
+          ({ verdict }) => verdict === wanted,
+        )
+      expect(await found()).toMatchObject([
+        { about: 'row security for the owner' },
+        {
+          about: 'policy',
+          object: 'own rows',
+          detail: expect.stringContaining('AS RESTRICTIVE FOR ALL TO row_reader') as string,
+        },
+        {
+          about: 'policy',
+          object: 'own rows',
+          detail: expect.stringContaining('AS PERMISSIVE FOR ALL TO PUBLIC') as string,
+        },
+      ])
+      await target.sql(
+        `ALTER TABLE ${SQL} FORCE ROW LEVEL SECURITY`,
+        `DROP POLICY "own rows" ON ${SQL}`,
+        `CREATE POLICY other ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
+      )
+      expect(await found()).toEqual([])
 
-    // Rights on columns, and the values that a type takes.
-    await source.sql(
-      `GRANT SELECT (id), REFERENCES (id) ON ${SQL} TO row_reader`,
-      `GRANT UPDATE (id) ON ${SQL} TO PUBLIC`,
-    )
-    const grants = ['UPDATE (id) to PUBLIC', 'SELECT (id) to row_reader'].map((object) => ({ about: 'grant', object }))
-    const granting = await found()
-    expect(granting).toMatchObject(grants)
-    await target.sql(...granting.map(({ hint }) => hint ?? ''))
-    expect(await found()).toEqual([])
-    for (const [place, sorts, equal] of [
-      [source, '"C"', '"C"'],
-      [target, '"POSIX"', 'any_case'],
-    ] as const)
-      await place.sql(
-        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
-        `ALTER TABLE ${SQL} ADD COLUMN sorted text COLLATE ${sorts}, ADD COLUMN alike text COLLATE ${equal}`,
+      // A subscription into one partition: triggers do not close the table to it.
+      await target.sql(
+        "CREATE SUBSCRIPTION into_part CONNECTION '' PUBLICATION p WITH (connect = false, slot_name = NONE)",
       )
-    expect(await found()).toMatchObject([
-      { about: 'column', object: 'alike', detail: expect.stringContaining('takes different texts as equal') as string },
-    ])
-    expect(await found('left')).toContainEqual(
-      expect.objectContaining({ object: 'sorted', detail: expect.stringContaining('pg_catalog."POSIX"') as string }),
-    )
-    await target.sql(`ALTER TABLE ${SQL} DROP COLUMN alike`)
-    await source.sql(`ALTER TABLE ${SQL} DROP COLUMN alike`)
-    for (const [place, labels] of [
-      [source, "'a', 'b'"],
-      [target, "'a'"],
-    ] as const)
-      await place.sql(`CREATE TYPE mood AS ENUM (${labels})`, `ALTER TABLE ${SQL} ADD COLUMN feels mood[]`)
-    expect(await found()).toMatchObject([
-      {
-        about: 'column',
-        object: 'feels',
-        detail: "it is public.mood[] ('a', 'b') in the source, and public.mood[] ('a') in the target",
-      },
-    ])
-  })
+      await target.sql(
+        `INSERT INTO pg_subscription_rel SELECT oid, '"h1 25"'::regclass, 'r', NULL FROM pg_subscription WHERE subname = 'into_part'`,
+      )
+      expect(await found()).toMatchObject([{ about: 'subscription', object: 'the target table' }])
+      await target.sql('DELETE FROM pg_subscription_rel', 'DROP SUBSCRIPTION into_part')
+
+      // Rights on columns, and the values that a type takes.
+      await source.sql(
+        `GRANT SELECT (id), REFERENCES (id) ON ${SQL} TO row_reader`,
+        `GRANT UPDATE (id) ON ${SQL} TO PUBLIC`,
+      )
+      const grants = ['UPDATE (id) to PUBLIC', 'SELECT (id) to row_reader'].map((object) => ({
+        about: 'grant',
+        object,
+      }))
+      const granting = await found()
+      expect(granting).toMatchObject(grants)
+      await target.sql(...granting.map(({ hint }) => hint ?? ''))
+      expect(await found()).toEqual([])
+      for (const [place, sorts, equal] of [
+        [source, '"C"', '"C"'],
+        [target, '"POSIX"', 'any_case'],
+      ] as const)
+        await place.sql(
+          "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+          `ALTER TABLE ${SQL} ADD COLUMN sorted text COLLATE ${sorts}, ADD COLUMN alike text COLLATE ${equal}`,
+        )
+      expect(await found()).toMatchObject([
+        {
+          about: 'column',
+          object: 'alike',
+          detail: expect.stringContaining('takes different texts as equal') as string,
+        },
+      ])
+      expect(await found('left')).toContainEqual(
+        expect.objectContaining({ object: 'sorted', detail: expect.stringContaining('pg_catalog."POSIX"') as string }),
+      )
+      await target.sql(`ALTER TABLE ${SQL} DROP COLUMN alike`)
+      await source.sql(`ALTER TABLE ${SQL} DROP COLUMN alike`)
+      for (const [place, labels] of [
+        [source, "'a', 'b'"],
+        [target, "'a'"],
+      ] as const)
+        await place.sql(`CREATE TYPE mood AS ENUM (${labels})`, `ALTER TABLE ${SQL} ADD COLUMN feels mood[]`)
+      expect(await found()).toMatchObject([
+        {
+          about: 'column',
+          object: 'feels',
+          detail: "it is public.mood[] ('a', 'b') in the source, and public.mood[] ('a') in the target",
+        },
+      ])
+    },
+  )
 
   test(
     'requests the reverse stream again if the server ended the session that was creating it',

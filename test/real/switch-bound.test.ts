@@ -403,6 +403,21 @@ describe.skipIf(!POSTGRES_OWN)('dependencies of tables in a cutover (needs a ser
     expect(new Set(found.map(({ about }) => about))).toEqual(new Set(['schema', 'role', 'owner']))
   })
 
+  test('a subscription into one partition is refused, for the cutover and for its revert', async () => {
+    await newTable()
+    await sql.run(`CREATE SUBSCRIPTION "its'" CONNECTION '' PUBLICATION p WITH (connect = false, slot_name = NONE);
+      INSERT INTO pg_subscription_rel SELECT oid, '"Book ""ings_partitioned_2024"'::regclass, 'r', NULL FROM pg_subscription`)
+    const refused = [{ about: 'subscription', object: "its'", detail: expect.stringContaining('_2024') as string }]
+    expect(await refusals()).toMatchObject(refused)
+    await sql.run('DELETE FROM pg_subscription_rel')
+    await turn(store, FORWARD)
+    await sql.run(
+      `INSERT INTO pg_subscription_rel SELECT oid, '"Book ""ings_partitioned_2024"'::regclass, 'r', NULL FROM pg_subscription`,
+    )
+    expect(await refusals(BACK)).toMatchObject(refused)
+    await sql.run(`DELETE FROM pg_subscription_rel; DROP SUBSCRIPTION "its'"`)
+  })
+
   test('what stays is reported: missing statistics, publications of all tables, different comments', async () => {
     await newTable()
     await sql.run(

@@ -1,6 +1,7 @@
 /** Refuses tables that cannot be exchanged because of their kind, or because this role lacks rights. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
+import { treeSql } from '../../server/relation.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
 import { isDenied } from '../../server/server-errors.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
@@ -93,13 +94,16 @@ function ofSide(
   }
 }
 
-/** A subscription writes by OID, so it continues under any name. Not every role may read subscriptions. */
+/**
+ * A subscription writes by OID, so it continues under any name; it may write to one partition. Not every role may read
+ * subscriptions.
+ */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   const found = await session.attempt(
     () =>
       session.ask(
         `SELECT s.subname, r.srrelid::pg_catalog.regclass FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
-         WHERE r.srrelid IN (${from.oid}::oid, ${to.oid}::oid) ORDER BY 1`,
+         WHERE r.srrelid IN (${treeSql(`${from.oid}::oid`)} UNION ALL ${treeSql(`${to.oid}::oid`)}) ORDER BY 1, 2`,
       ),
     isDenied,
   )

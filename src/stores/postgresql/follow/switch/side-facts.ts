@@ -1,5 +1,6 @@
 /** Facts about a table besides its rows, compared by name with those of the other database of a cutover. */
 import { policyRolesSql, policySql } from '../../server/policy-sql.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
@@ -75,6 +76,7 @@ export type CutoverTableFacts = {
   /** Views, rules and functions that depend on it. */
   readonly dependents: readonly string[]
   readonly publications: readonly string[]
+  /** How many write into the table or into one of its partitions. */
   readonly subscriptions: number
   readonly extensions: readonly string[]
   /** True if the table or one of its columns has a comment. */
@@ -132,7 +134,7 @@ function factsSql({ oid }: CutoverTable): string {
             FROM pg_catalog.pg_rewrite r WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> c.oid
           UNION SELECT 'function ' || p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p WHERE p.oid IN (${dependsOn('pg_catalog.pg_proc')}) AND p.proname !~ '^sluice_'::text) z`)},
       'publications', ${list(`SELECT pg_catalog.to_json(p.pubname) FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname !~ '^sluice_'::text`)},
-      'subscriptions', (SELECT count(*) FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid),
+      'subscriptions', (SELECT count(*) FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid IN (${treeSql('c.oid')})),
       'extensions', ${list(`SELECT pg_catalog.to_json(e.extname) FROM pg_catalog.pg_extension e`)},
       'comment', EXISTS (SELECT FROM pg_catalog.pg_description d WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objoid = c.oid),
       'analyzed', c.reltuples >= 0::real, 'isPartition', c.relispartition,

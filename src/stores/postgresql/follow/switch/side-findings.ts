@@ -74,7 +74,7 @@ function placeFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
     if (facts.heirs > 0)
       found.push(refused('inheritance', table, 'other tables inherit from it', 'move their rows into the table'))
     if (facts.subscriptions > 0) {
-      const detail = 'a subscription writes to it, and triggers cannot prevent that'
+      const detail = 'a subscription writes to it or to a partition of it, and triggers cannot prevent that'
       found.push(refused('subscription', table, detail, 'ALTER SUBSCRIPTION … DISABLE and drop it before'))
     }
   }

@@ -1,5 +1,6 @@
 /** Objects that prevent the DROP of a table, objects that would silently lose the table, and functions that name it. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
+import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
@@ -38,12 +39,15 @@ export async function dropDependents(
   )
 }
 
-/** Publications and subscriptions whose streams would end silently, and memberships of other objects. */
+/**
+ * Publications and subscriptions of the table or of a partition, whose streams would end silently, and memberships of
+ * other objects.
+ */
 export async function silentLosses(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const number = `${literal(oid)}::oid`
   const rows = await session.ask(
-    `SELECT 'publication', p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${number}
-     UNION ALL SELECT 'subscription', u.subname FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid WHERE s.srrelid = ${number}
+    `SELECT 'publication', p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid IN (${treeSql(number)})
+     UNION ALL SELECT 'subscription', u.subname FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid WHERE s.srrelid IN (${treeSql(number)})
      UNION ALL SELECT 'extension', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0) FROM pg_catalog.pg_depend d
        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = ${number} AND d.deptype = 'e'
      UNION ALL SELECT CASE WHEN c.relispartition THEN 'partitioned table' ELSE 'parent table' END, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, i.inhparent, 0)
