@@ -113,7 +113,10 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
   test('reports before and after the cutover why a revert would be refused', { timeout: 240_000 }, async () => {
     const stage = await twoStage(server, 100)
     const { source, target } = stage
+    const next = async (place: Place): Promise<number> =>
+      Number((await place.rows(`INSERT INTO ${SQL} (created_at) VALUES ('2025-02-01') RETURNING id`))[0]?.[0])
     await source.sql(
+      `INSERT INTO ${SQL} (id, created_at) VALUES (5000, '2025-02-01')`,
       'CREATE TABLE guests (id bigint PRIMARY KEY)',
       `INSERT INTO guests SELECT id FROM ${SQL}`,
       `ALTER TABLE ${SQL} ADD CONSTRAINT "its guest" FOREIGN KEY (id) REFERENCES guests`,
@@ -132,6 +135,9 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(made.finished, JSON.stringify(made.finished.error)).toMatchObject({ exitCode: 0 })
     expect(warned(made.events)).toHaveLength(1)
     expect(of(made.events, 'cutover.switched')).toMatchObject([{ refusedWhile: why }])
+    // No sequence has given out these numbers.
+    expect(await next(target)).toBeGreaterThan(5000)
+    await target.sql(`INSERT INTO ${SQL} (id, created_at) VALUES (9000, '2025-02-01')`)
     const back = await perform(twoCutover(stage, { revert: true }))
     expect(back.finished).toMatchObject({ error: { code: 'NOT_SWITCHABLE', message: expect.stringContaining('its guest') as string } }) // prettier-ignore
     await source.sql(drop)
@@ -140,6 +146,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     // After the second cutover forward nothing blocks a revert.
     expect(of(again.events, 'cutover.switched').map(({ refusedWhile }) => refusedWhile)).toEqual([undefined])
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
+    expect(await next(source)).toBeGreaterThan(9000)
   })
 
   test(

@@ -9,7 +9,7 @@ import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { until } from './replication-kit.ts'
-import { LIMITS, makeNewTable, ours, request, switchesOf, turn } from './switch-kit.ts'
+import { LIMITS, makeNewTable, NO_VALUES, ours, request, switchesOf, turn } from './switch-kit.ts'
 
 const FORWARD = request('Book "ings', 'Book "ings_partitioned', "b' old")
 const BACK = request('Book "ings', "b' old", 'Book "ings_partitioned')
@@ -355,7 +355,7 @@ describe.skipIf(!POSTGRES_OWN)('dependencies of tables in a cutover (needs a ser
       expect(found[0]?.hint, make).toBeTruthy()
       {
         await using attempt = await switchesOf(store).open(FORWARD, LIMITS, SIGNAL)
-        await expect(attempt?.exchange(), make).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+        await expect(attempt?.exchange(NO_VALUES), make).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
       }
       await sql.run(undo)
     }

@@ -14,6 +14,9 @@ export const NOTHING: Closing = {
   landed: { sql: 'SELECT 1 WHERE false', parameters: [] },
 }
 
+/** Of rows without numbered columns. */
+export const NO_VALUES = { text: '[]' }
+
 export function switchesOf(store: CopyStore): SwitchStore {
   const switches = store.offers.switches
   if (switches === undefined) throw new Error('no tables of this store change places')
@@ -68,7 +71,7 @@ export async function turn(
 ): Promise<{ readonly made: readonly SwitchFinding[]; readonly waitedMs: number }> {
   await using attempt = await opened(store, wanted)
   await drain(attempt)
-  const made = await attempt.exchange()
+  const made = await attempt.exchange(await switchesOf(store).furthest(wanted, SIGNAL))
   const end = await attempt.commit(NOTHING)
   if (end !== 'committed') throw new Error(`the switch was ${end}`)
   return { made, waitedMs: attempt.waitedMs() }

@@ -11,7 +11,7 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
 import { rowsOnly, take } from './replication-kit.ts'
-import { makeNewTable, NOTHING, opened, ours, request, turn } from './switch-kit.ts'
+import { makeNewTable, NO_VALUES, NOTHING, opened, ours, request, turn } from './switch-kit.ts'
 
 const FORWARD = request("it's", 'twin "p"', 'old one')
 const BACK = request("it's", 'old one', 'twin "p"')
@@ -63,7 +63,7 @@ describe.each(VERSIONS)(
       const tables = [{ ...newTable, table: { ...newTable.table, table: { schema: 'public', name: "it's" } } }]
       await sql.run(`INSERT INTO ${TWIN} (at, note) VALUES ('2024-03-03', 'applied before the switch')`)
       await using attempt = await opened(store, FORWARD)
-      await attempt.exchange()
+      await attempt.exchange(NO_VALUES)
       const position = await attempt.position()
       const birth = await attempt.born(SLOT, first.start, tables)
       expect(await attempt.commit(NOTHING)).toBe('committed')
@@ -94,13 +94,13 @@ describe.each(VERSIONS)(
         (await sql.rows(`SELECT relkind FROM pg_class WHERE relname = 'it''s'`))[0]?.[0]
       for (const id of [2, 1]) {
         await using attempt = await opened(store, FORWARD)
-        await attempt.exchange()
+        await attempt.exchange(NO_VALUES)
         expect(await attempt.commit(set(id))).toBe(id === 1 ? 'committed' : 'fenced')
         expect(await kind()).toBe(id === 1 ? 'p' : 'r')
       }
       {
         await using attempt = await opened(store, BACK)
-        await attempt.exchange()
+        await attempt.exchange(NO_VALUES)
         const lost = { ...set(1), guard: { sql: 'SELECT 1 WHERE ? = 0', parameters: [1] } }
         expect(await attempt.commit(lost)).toBe('fenced')
       }

@@ -47,11 +47,16 @@ export type SwitchProof = { readonly rows: bigint; readonly targetRows: bigint; 
 /** Opaque snapshot of both tables' partitions, bounds and files: it changes if rows change outside of any stream. */
 export type SwitchMark = { readonly text: string }
 
+/** Furthest values that rows have in columns that sequences number. Opaque. */
+export type FurthestValues = { readonly text: string }
+
 export interface SwitchStore {
   /** Checks a cutover; read-only. */
   inspect(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]>
   /** @throws SluiceError SOURCE_GONE if a table does not exist; CONNECTION_LOST */
   mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark>
+  /** Of all rows of the new table. May read the whole table. @throws SluiceError SOURCE_GONE */
+  furthest(request: SwitchRequest, signal: AbortSignal): Promise<FurthestValues>
   /**
    * One try: locks the table with the public name against all other sessions, readers too.
    * @returns null if the lock was not granted in time; it is not requested any more then
@@ -87,9 +92,10 @@ export interface SwitchAttempt extends AsyncDisposable {
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof>
   /**
    * Renames both tables, recreates objects bound to the old one, sets sequences, protects the old table from writes.
+   * @param furthest values of all rows other than the compared ones
    * @returns what was recreated
    */
-  exchange(): Promise<readonly SwitchFinding[]>
+  exchange(furthest: FurthestValues): Promise<readonly SwitchFinding[]>
   /** After `exchange`: start record of a stream from the table with the public name. @param start slot position */
   born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth>
   /** After `exchange`: start position of a stream that misses no change of the table that now has the public name. */

@@ -6,7 +6,7 @@ import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { RowKey } from '../copy/row-key.ts'
 import type { Closing } from '../run/ledger-port.ts'
-import type { SwitchFinding, SwitchMark } from './switch-port.ts'
+import type { FurthestValues, SwitchFinding, SwitchMark } from './switch-port.ts'
 
 /** Columns, indexes, rights and views of a table. Opaque. */
 export type SideFacts = { readonly text: string }
@@ -48,8 +48,8 @@ export type SideClosed = {
   readonly ended: readonly string[]
 }
 
-/** Row count for given keys, and a digest that is equal on both sides for equal rows. */
-export type SideDigest = { readonly rows: bigint; readonly sums: string }
+/** Row count for given keys, a digest that is equal on both sides for equal rows, and furthest values of these rows. */
+export type SideDigest = { readonly rows: bigint; readonly sums: string; readonly furthest: FurthestValues }
 
 /** Address of a database for users; without password. */
 export type SideAddress = { readonly host: string; readonly port: string; readonly database: string }
@@ -90,11 +90,18 @@ export interface SwitchSide {
     signal: AbortSignal,
   ): Promise<SideDigest>
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions>
+  /** Of all rows. May read the whole table. @throws SluiceError SOURCE_GONE */
+  furthest(table: TableName, signal: AbortSignal): Promise<FurthestValues>
   /**
-   * Sets sequences beyond the positions of both sides, and beyond values that sessions have cached. @returns what was
-   * set, as text
+   * Sets sequences beyond the positions of both sides, cached values of sessions, and values of rows.
+   * @returns what was set, as text
    */
-  advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]>
+  advance(
+    table: TableName,
+    source: SidePositions,
+    furthest: readonly FurthestValues[],
+    signal: AbortSignal,
+  ): Promise<readonly string[]>
   /**
    * Opens a table in the transaction of the closing statements, which the ledger of this database runs.
    * @param mark the table must not have changed since this mark, except its rows

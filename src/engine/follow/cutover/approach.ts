@@ -5,7 +5,7 @@
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
-import type { SwitchFinding } from '../../../model/follow/switch-port.ts'
+import type { FurthestValues, SwitchFinding } from '../../../model/follow/switch-port.ts'
 import { TouchedRows } from '../compare/touched-rows.ts'
 import type { Standstill, Watch } from '../progress/watch.ts'
 import { findingsGate, type Gates } from './gates.ts'
@@ -31,12 +31,19 @@ export type ApproachParts = {
   /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
+  /** Reads the furthest values of the numbered columns of the new table. */
+  readonly furthest: () => Promise<FurthestValues>
   /** How long attempts of killed programs blocked other sessions. */
   readonly earlier?: Waited | undefined
 }
 
 /** Prerequisites of an attempt. */
-export type AttemptReady = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
+export type AttemptReady = {
+  readonly made: MadeStream
+  readonly findings: readonly SwitchFinding[]
+  /** Of all rows, except those changed since. */
+  readonly furthest: FurthestValues
+}
 
 /** How a cutover ended. */
 type WatchEnd<Facts> =
@@ -124,6 +131,8 @@ export class Approach {
   #measuredAt = -Infinity
   #nextAt = -Infinity
   #restMs = FIRST_REST_MS
+  /** Read once for each comparison: rows that changed since the comparison are known. */
+  #furthest: { readonly proof: Standstill['proof']; readonly values: FurthestValues } | null = null
 
   constructor(parts: ApproachParts) {
     this.#parts = parts
@@ -152,6 +161,12 @@ export class Approach {
     const { gates, wayBack, look, clock } = this.#parts
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared
+    if (this.#furthest === null || this.#furthest.proof !== now.proof) {
+      this.#furthest = { proof: now.proof, values: await this.#parts.furthest() }
+      // The stream waited meanwhile: its lag is measured again.
+      this.#lagMs = null
+      return 'on'
+    }
     const isNear = await this.#isNear(now)
     const made = wayBack()
     gates.set({
@@ -165,7 +180,7 @@ export class Approach {
     const gate = findingsGate(findings)
     gates.set(gate)
     if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
-    return (await now.verify()) ? { made, findings } : 'on'
+    return (await now.verify()) ? { made, findings, furthest: this.#furthest.values } : 'on'
   }
 
   /** @returns true if all rows were found equal and the rows changed since are known; otherwise as `ready` */

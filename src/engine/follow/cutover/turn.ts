@@ -26,7 +26,7 @@ const NEXT_MS = 20
 const SETTLE_TRIES = 20
 const SETTLE_MS = 500
 
-export type TurnParts = Omit<ApproachParts, 'findings' | 'earlier'> & {
+export type TurnParts = Omit<ApproachParts, 'findings' | 'furthest' | 'earlier'> & {
   readonly switches: SwitchStore
   readonly request: SwitchRequest
   /** Row key columns of the stream. */
@@ -78,7 +78,12 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   #facts: TurnFacts | null = null
 
   constructor(parts: TurnParts) {
-    super({ ...parts, findings: () => parts.switches.inspect(parts.request, parts.signal) })
+    const { switches, request, signal } = parts
+    super({
+      ...parts,
+      findings: () => switches.inspect(request, signal),
+      furthest: () => switches.furthest(request, signal),
+    })
     this.#parts = parts
   }
 
@@ -127,7 +132,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   async #within(
     now: Standstill,
     attempt: SwitchAttempt,
-    { made, findings }: AttemptReady,
+    { made, findings, furthest }: AttemptReady,
   ): Promise<'end' | 'prove' | 'on'> {
     const { lane, stream, fence, proof } = now
     const { changes, budgetMs, source, identity, tell: report } = this.#parts
@@ -157,7 +162,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
       return 'prove'
     }
     if (isOver()) return this.#over(`comparing ${keys.length} changed rows`, attempt)
-    const exchanged = await attempt.exchange()
+    const exchanged = await attempt.exchange(furthest)
     const birth = await attempt.born(made.slot, made.start, [source])
     const position = changes.text(await attempt.position())
     if (isOver()) return this.#over('recreating objects that depend on the table', attempt)

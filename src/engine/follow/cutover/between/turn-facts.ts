@@ -6,7 +6,7 @@ import type { BetweenDocument } from './document.ts'
 import type { BetweenLedger } from './ledger.ts'
 import type { AbleEnds } from './sides.ts'
 
-export type BetweenParts = ApproachParts &
+export type BetweenParts = Omit<ApproachParts, 'furthest'> &
   AbleEnds & {
     readonly id: string
     readonly stream: string

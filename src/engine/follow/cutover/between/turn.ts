@@ -6,11 +6,10 @@
  */
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
+import type { FurthestValues, SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { Standstill } from '../../progress/watch.ts'
 import { CutoverWatch, type AttemptReady } from '../approach.ts'
-import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { HeldStream } from './ledger.ts'
@@ -65,7 +64,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   #left: Try | null = null
 
   constructor(parts: BetweenParts) {
-    super(parts)
+    super({ ...parts, furthest: () => parts.opening.furthest(parts.to, parts.signal) })
     this.#parts = parts
   }
 
@@ -89,7 +88,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     return await super.between(now)
   }
 
-  protected override async attempt(now: Standstill, { made }: AttemptReady): Promise<'end' | 'prove' | 'on'> {
+  protected override async attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
     const { runId, stream, steps, clock, tell: report } = this.#parts
     const token = `${runId}_${now.fence}_${++this.tried}`
     const started = { closingMs: await steps.now(), earlier: this.approach.waits.all, token }
@@ -97,7 +96,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     const one: Try = { token, started, held, since: clock.ticks(), isProved: false, facts: null }
     let answer: Shut | 'end'
     try {
-      answer = await this.#within(one, now, made)
+      answer = await this.#within(one, now, ready)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       this.#left = one
@@ -116,7 +115,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   }
 
   /** Takes all steps while the source is closed. @returns 'end', or why the attempt must be undone */
-  async #within(one: Try, now: Standstill, made: MadeStream): Promise<'end' | Shut> {
+  async #within(one: Try, now: Standstill, { made, furthest }: AttemptReady): Promise<'end' | Shut> {
     const { changes, steps, id, document, tell: report } = this.#parts
     const { proof } = now
     const marks = this.#marks
@@ -129,7 +128,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     report('closed', `the source is closed to writers at log position ${fence}`)
     const late = await this.#catchUp(one, now, closed.fence)
     if (late !== null) return late
-    const equal = await this.#compare(one, marks)
+    const equal = await this.#compare(one, marks, furthest)
     if ('next' in equal) return equal
     const facts = this.#factsOf(one, {
       ...equal,
@@ -201,7 +200,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   }
 
   /** Compares the rows that the stream changed on both sides, and advances the sequences of the target. */
-  async #compare(one: Try, marks: Marks): Promise<Equal | Shut> {
+  async #compare(one: Try, marks: Marks, furthest: FurthestValues): Promise<Equal | Shut> {
     const { closing, opening, from, to, back, identity, signal } = this.#parts
     const keys = this.touched.keys(0)
     if (keys === null) return prove('all rows were removed at once')
@@ -216,7 +215,8 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     ])
     if (here.rows !== there.rows || here.sums !== there.sums)
       return prove(`${here.rows} of ${keys.length} changed rows in the source and ${there.rows} in the target differ`)
-    const sequences = await opening.advance(to, await closing.positions(from, signal), signal)
+    const positions = await closing.positions(from, signal)
+    const sequences = await opening.advance(to, positions, [furthest, there.furthest], signal)
     // The target is closed, so its log has no change of the earlier stream from here on.
     const reversePosition = back.text(await back.fence(signal))
     const late = this.#late(one, `comparing ${keys.length} changed rows`)

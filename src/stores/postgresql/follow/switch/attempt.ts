@@ -6,6 +6,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type {
+  FurthestValues,
   SwitchAttempt,
   SwitchFinding,
   SwitchMark,
@@ -56,6 +57,8 @@ export type OpenedAttempt = {
 export class Attempt implements SwitchAttempt {
   readonly fence: LogPosition
   readonly #opened: OpenedAttempt
+  /** Of the rows that were compared. */
+  #furthest: FurthestValues = { text: '[]' }
   #isExchanged = false
   #isEnded = false
 
@@ -78,16 +81,20 @@ export class Attempt implements SwitchAttempt {
 
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {
     if (this.#isExchanged) throw new Error('rows are compared before the tables are exchanged')
-    return this.#do((session) => compareTableRows(session, this.#opened.tables, identity, keys))
+    return this.#do(async (session) => {
+      const { furthest, ...proof } = await compareTableRows(session, this.#opened.tables, identity, keys)
+      this.#furthest = { text: JSON.stringify(furthest) }
+      return proof
+    })
   }
 
-  exchange(): Promise<readonly SwitchFinding[]> {
+  exchange(furthest: FurthestValues): Promise<readonly SwitchFinding[]> {
     const { request, lockTimeoutMs, path } = this.#opened
     const patienceMs = Math.min(lockTimeoutMs, MOST_PATIENCE_MS)
     return this.#do(async (session) => {
       await lockAll(session, this.#opened.tables[1], patienceMs)
       await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
-      const sides = await cutoverTables(session, request)
+      const sides = { ...(await cutoverTables(session, request)), furthest: [furthest, this.#furthest] }
       const steps = await stepsOf(sides, true)
       const refused = steps.filter(({ verdict }) => verdict === 'refused')
       if (refused.length > 0) throw refusal(sides, refused)

@@ -4,10 +4,14 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchProof } from '../../../../model/follow/switch-port.ts'
+import type { SideDigest } from '../../../../model/follow/switch-side-port.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
+import { columnTypes } from './column-types.ts'
+import { furthestOf, furthestSql, numberedColumns, type NumberedColumn } from './furthest.ts'
+import type { Furthest } from './sequences.ts'
 import type { CutoverTable } from './sides.ts'
 
 const KEYS_AT_ONCE = 1000
@@ -23,17 +27,19 @@ export async function compareTableRows(
   [from, to]: readonly [CutoverTable, CutoverTable],
   identity: readonly string[],
   keys: readonly RowKey[],
-): Promise<SwitchProof> {
-  const { row, conditions } = await asked(session, from, identity, keys)
+): Promise<SwitchProof & { readonly furthest: readonly Furthest[] }> {
+  const { conditions, ...wanted } = await asked(session, from, identity, keys)
+  const furthest: Furthest[] = []
   let [rows, targetRows, isEqual] = [0n, 0n, true]
   for (const condition of conditions) {
-    const here = await digest(session, from, row, condition)
-    const there = await digest(session, to, row, condition)
+    const here = await digest(session, from, wanted, condition)
+    const there = await digest(session, to, wanted, condition)
     rows += here.rows
     targetRows += there.rows
     isEqual &&= here.rows === there.rows && here.sums === there.sums
+    furthest.push(...there.furthest)
   }
-  return { rows, targetRows, isEqual }
+  return { rows, targetRows, isEqual, furthest }
 }
 
 /** Digest to compare with a table of another database. @throws TABLE_REFUSED if a column of the row key is missing */
@@ -42,17 +48,22 @@ export async function digestTableRows(
   side: CutoverTable,
   identity: readonly string[],
   keys: readonly RowKey[],
-): Promise<{ readonly rows: bigint; readonly sums: string }> {
-  const { row, conditions } = await asked(session, side, identity, keys)
+): Promise<SideDigest> {
+  const { conditions, ...wanted } = await asked(session, side, identity, keys)
   const sums: string[] = []
+  const furthest: Furthest[] = []
   let rows = 0n
   for (const condition of conditions) {
-    const found = await digest(session, side, row, condition)
+    const found = await digest(session, side, wanted, condition)
     rows += found.rows
     sums.push(found.sums)
+    furthest.push(...found.furthest)
   }
-  return { rows, sums: sums.join(' ') }
+  return { rows, sums: sums.join(' '), furthest: { text: JSON.stringify(furthest) } }
 }
+
+/** What is read of each row. */
+type Wanted = { readonly row: string; readonly numbered: readonly NumberedColumn[] }
 
 /** Columns to read of each row, and conditions that find the rows by an index. */
 async function asked(
@@ -60,12 +71,14 @@ async function asked(
   side: CutoverTable,
   identity: readonly string[],
   keys: readonly RowKey[],
-): Promise<{ readonly row: string; readonly conditions: Iterable<string> }> {
+): Promise<Wanted & { readonly conditions: Iterable<string> }> {
   const types = await columnTypes(session, side)
   const missing = identity.filter((name) => !types.has(name))
   if (missing.length === 0 && identity.length > 0) {
+    const numbered = await numberedColumns(session, side)
     await session.ask(BY_INDEX)
-    return { row: [...types.keys()].map(quoteName).join(', '), conditions: conditionsOf(identity, types, keys) }
+    const row = [...types.keys()].map(quoteName).join(', ')
+    return { row, numbered, conditions: conditionsOf(identity, types, keys) }
   }
   throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
     where: tableText(side),
@@ -76,15 +89,17 @@ async function asked(
 async function digest(
   session: CopySession,
   { sql, isPartitioned }: CutoverTable,
-  row: string,
+  { row, numbered }: Wanted,
   condition: string,
-): Promise<{ readonly rows: bigint; readonly sums: string }> {
+): Promise<{ readonly rows: bigint; readonly sums: string; readonly furthest: readonly Furthest[] }> {
   const hash = (seed: number): string =>
     `coalesce(pg_catalog.sum(pg_catalog.hashtextextended(r.t COLLATE "C", ${seed})), 0)`
-  const [found] = await session.ask(
-    `SELECT count(*), ${hash(0)}, ${hash(1_000_003)} FROM (SELECT ROW(${row})::text AS t FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
+  const read = [`ROW(${row})::text AS t`, ...numbered.map(({ name }, at) => `${quoteName(name)} AS n${at}`)]
+  const asked = ['count(*)', hash(0), hash(1_000_003), ...numbered.map((one, at) => furthestSql(one, `r.n${at}`))]
+  const [[rows, first, second, ...furthest] = []] = await session.ask(
+    `SELECT ${asked.join(', ')} FROM (SELECT ${read.join(', ')} FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
   )
-  return { rows: BigInt(found?.[0] ?? 0), sums: `${found?.[1]} ${found?.[2]}` }
+  return { rows: BigInt(rows ?? 0), sums: `${first} ${second}`, furthest: furthestOf(numbered, furthest) }
 }
 
 function* conditionsOf(
@@ -114,15 +129,4 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   const names = values.map((_, at) => `c${at}`).join(', ')
   const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM ROWS FROM (${lists.map((one) => `pg_catalog.unnest(${one})`).join(', ')}) AS k (${names}))`
   return [list, ...nulls].join(' AND ')
-}
-
-/** Types in which columns are compared; for a domain its base type. Without length: a length would truncate values. */
-async function columnTypes(session: CopySession, { oid }: CutoverTable): Promise<ReadonlyMap<string, string>> {
-  const rows = await session.ask(
-    `WITH RECURSIVE below AS (
-       SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
-       UNION ALL SELECT b.attnum, b.attname, t.typbasetype FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd')
-     SELECT b.attname, pg_catalog.format_type(b.type, -1) FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' ORDER BY b.attnum`,
-  )
-  return new Map(rows.map(([name, type]) => [name ?? '', type ?? '']))
 }

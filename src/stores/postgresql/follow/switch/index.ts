@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
+  FurthestValues,
   SwitchAttempt,
   SwitchFinding,
   SwitchLimits,
@@ -16,12 +17,13 @@ import { underSignal } from '../../server/under-signal.ts'
 import { Patience } from '../../server/patience.ts'
 import { commitFence, flushLog, isFlushed } from '../../server/lsn.ts'
 import { Attempt } from './attempt.ts'
+import { furthestValues } from './furthest.ts'
 import { guardBeforeSql, unguardSql } from './guard.ts'
 import { LockBudget } from './held.ts'
 import { findingOf, stepsOf } from './inspections.ts'
 import { cutoverMark } from './mark.ts'
 import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
-import { cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
+import { cutoverSide, cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
 import { dependentsWithRules, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
 const BUDGET_MS = 5000
@@ -44,6 +46,12 @@ export class PostgresSwitches extends ReadsServer implements SwitchStore {
       const { from, to } = await cutoverTables(session, request)
       return await cutoverMark(session, [from, to])
     })
+  }
+
+  furthest({ to }: SwitchRequest, signal: AbortSignal): Promise<FurthestValues> {
+    return reading(this.readers, this.settings, signal, async (session) =>
+      furthestValues(session, await cutoverSide(session, to)),
+    )
   }
 
   async open(request: SwitchRequest, limits: SwitchLimits, signal: AbortSignal): Promise<SwitchAttempt | null> {

@@ -1,12 +1,17 @@
 /**
- * Sequences: after the cutover they issue no number that a row has, or that a session may have cached. In a cutover
- * between databases the new table gets only numbers that the old one never issued.
+ * Sequences: after the cutover no number is given out that a row has, or that a session may have cached. In a cutover
+ * between databases the new table gets only numbers that the old one never issued. A partitioned table may not refuse a
+ * number that is given out again, because its key has the partition column, too.
  */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
+import type { FurthestValues } from '../../../../model/follow/switch-port.ts'
 import type { SidePositions } from '../../../../model/follow/switch-side-port.ts'
 import type { CopySession } from '../../server/session.ts'
+
+/** Furthest value of a numbered column, as text of a whole number. */
+export type Furthest = { readonly column: string; readonly value: string }
 
 type Sequence = {
   readonly oid: string
@@ -22,18 +27,24 @@ type Sequence = {
 }
 
 export async function cutoverSequenceFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
-  const { to } = sides
+  const { to, furthest = [] } = sides
   const old = await ownedBy(sides, sides.from)
   const fresh = await ownedBy(sides, to)
   const steps: CutoverStep[] = []
   for (const one of old) {
+    // Locks the sequence until the transaction ends, also against sessions that call nextval without an INSERT.
+    const lock = `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`
+    const values = valuesOf(one.column, furthest)
     if (!one.identity) {
+      const isBehind = values.length > 0 && (await sides.session.holds(isBehindSql(one, values)))
       steps.push({
         verdict: 'made',
         about: 'sequence',
         object: one.sql,
         detail:
           'both tables take their numbers from it; it will belong to the public table, and stays when the old one is dropped',
+        // Other tables may use it, and the lock would wait for their writers: it is locked only if it has to move.
+        ...(isBehind ? { before: [lock, beyondSql(literal(one.sql), one, values, '0')] } : {}),
         after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${quoteName(one.column)}`],
       })
       continue
@@ -50,9 +61,8 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
         ...(one.options === other.options
           ? []
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
-        // Locks the sequence until the transaction ends, also against sessions that call nextval without an INSERT.
-        `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
-        beyondSql(literal(other.sql), one, `(SELECT b.last_value FROM ${other.sql} b)`, one.cache),
+        lock,
+        beyondSql(literal(other.sql), one, [`(SELECT b.last_value FROM ${other.sql} b)`, ...values], one.cache),
       ],
     })
   }
@@ -65,25 +75,35 @@ function set(options: string): string {
 }
 
 /**
- * SQL that sets a sequence after the last values of two sequences, and after the numbers that sessions may have cached.
- * If that exceeds the range of the sequence, it is set to the last issued number.
+ * SQL that sets a sequence after its last value and others, and after the numbers that sessions may have cached. If that
+ * exceeds the range of the sequence, it is set to the furthest of these values.
  * @param sequence the sequence to set, as SQL that is cast to regclass
  * @param one sequence whose last value and range are used
- * @param other last value of the other sequence, in SQL
+ * @param others last value of the other sequence, furthest values of rows, in SQL
  * @param cache numbers that a session takes at once, in SQL
  */
-export function beyondSql(
-  sequence: string,
-  one: Pick<Sequence, 'sql' | 'increment' | 'minimum' | 'maximum'>,
-  other: string,
-  cache: string,
-): string {
+function beyondSql(sequence: string, one: SequenceRange, others: readonly string[], cache: string): string {
   const step = `${one.increment}::numeric * (${cache})::numeric`
   const [furthest, isWithin] = one.increment.startsWith('-')
     ? ['least', `f.at + ${step} >= ${one.minimum}::numeric`]
     : ['greatest', `f.at + ${step} <= ${one.maximum}::numeric`]
+  const within = others.map((other) => `least(greatest(${other}, ${one.minimum}), ${one.maximum})`)
   return `SELECT pg_catalog.setval(${sequence}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
-    FROM ${one.sql} a, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(${other}, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
+    FROM ${one.sql} a, LATERAL (SELECT ${furthest}(${['a.last_value', ...within].join(', ')})::numeric AS at) f`
+}
+
+type SequenceRange = Pick<Sequence, 'sql' | 'increment' | 'minimum' | 'maximum'>
+
+/** SQL condition: the next number of a sequence is not after these values. */
+function isBehindSql({ sql, increment }: SequenceRange, values: readonly string[]): string {
+  const [beyond, furthest] = increment.startsWith('-') ? ['<', 'least'] : ['>', 'greatest']
+  return `SELECT f.at ${beyond} a.last_value OR f.at = a.last_value AND NOT a.is_called FROM ${sql} a, (SELECT ${furthest}(${values.join(', ')})) f (at)`
+}
+
+/** Furthest values of a column, in SQL. */
+function valuesOf(column: string, furthest: readonly FurthestValues[]): readonly string[] {
+  const all = furthest.flatMap(({ text }) => JSON.parse(text) as readonly Furthest[])
+  return all.filter((one) => one.column === column).map(({ value }) => `${literal(value)}::numeric`)
 }
 
 function ownedBy(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Sequence[]> {
@@ -98,7 +118,7 @@ function ownedBy(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly 
   )
 }
 
-type Numbering = {
+export type Numbering = {
   readonly column: string
   readonly oid: string
   readonly sql: string
@@ -120,15 +140,17 @@ export async function positionsOf(session: CopySession, side: CutoverTable): Pro
 }
 
 /**
- * Sets the sequences after all numbers that either database may have issued. If this would exceed the range of a
- * sequence, it is set to the last issued number.
+ * Sets the sequences after all numbers that either database may have issued, and after those of the rows. If this would
+ * exceed the range of a sequence, it is set to the last of these numbers.
  * @param source positions of the other database
+ * @param furthest values of the rows, which are equal on both sides
  * @returns messages about the new positions
  */
 export async function advanceSequence(
   session: CopySession,
   side: CutoverTable,
   source: SidePositions,
+  furthest: readonly FurthestValues[],
 ): Promise<readonly string[]> {
   const others = JSON.parse(source.text) as readonly Position[]
   const reported: string[] = []
@@ -136,16 +158,15 @@ export async function advanceSequence(
     const other = others.find(({ column }) => column === one.column)
     if (other === undefined) continue
     const cache = `greatest(${one.cache}, ${other.cache})`
-    const [row] = await session.ask(
-      beyondSql(`${literal(one.oid)}::oid`, one, `${literal(other.last)}::numeric`, cache),
-    )
+    const values = [`${literal(other.last)}::numeric`, ...valuesOf(one.column, furthest)]
+    const [row] = await session.ask(beyondSql(`${literal(one.oid)}::oid`, one, values, cache))
     reported.push(`${one.column}: after ${row?.[0]}`)
   }
   return reported
 }
 
 /** Sequences owned by columns or used by their defaults. */
-function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
+export function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
   return session.objects<Numbering>(
     `SELECT DISTINCT ON (f.attnum) pg_catalog.json_build_object('column', f.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'cache', q.seqcache::text,
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text)::text

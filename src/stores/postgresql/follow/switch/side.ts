@@ -5,7 +5,7 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { restUnder } from '../../../../shared/abort.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
-import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
+import type { FurthestValues, SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type {
   SideAddress,
   SideClosed,
@@ -24,6 +24,7 @@ import { committed, Patience } from '../../server/patience.ts'
 import { commitFence, flushLog } from '../../server/lsn.ts'
 import { alone, barePartsSql, closeSql, hasWholeBarrier, openSql, tidySql, tokenOf } from './barrier.ts'
 import { digestTableRows } from './compare.ts'
+import { furthestValues } from './furthest.ts'
 import { changesSinceMark, cutoverMark } from './mark.ts'
 import { advanceSequence, positionsOf } from './sequences.ts'
 import { cutoverTableFacts, RIGHTS, type CutoverTableFacts } from './side-facts.ts'
@@ -187,12 +188,21 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     return this.#look(table, signal, (session, side) => digestTableRows(session, side, identity, keys))
   }
 
+  furthest(table: TableName, signal: AbortSignal): Promise<FurthestValues> {
+    return this.#look(table, signal, furthestValues)
+  }
+
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions> {
     return this.#look(table, signal, positionsOf)
   }
 
-  advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#write(table, signal, (session, side) => advanceSequence(session, side, source))
+  advance(
+    table: TableName,
+    source: SidePositions,
+    furthest: readonly FurthestValues[],
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    return this.#write(table, signal, (session, side) => advanceSequence(session, side, source, furthest))
   }
 
   open(

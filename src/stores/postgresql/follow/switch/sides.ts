@@ -1,7 +1,7 @@
 /** The two tables of a cutover, from the catalogs as they are now. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { SwitchFinding, SwitchRequest } from '../../../../model/follow/switch-port.ts'
+import type { FurthestValues, SwitchFinding, SwitchRequest } from '../../../../model/follow/switch-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -29,6 +29,8 @@ export type CutoverTables = {
   readonly oldTable: string
   /** The same name without schema and quotes. */
   readonly oldTableName: string
+  /** Furthest values of numbered columns of all rows; absent before the cutover. */
+  readonly furthest?: readonly FurthestValues[]
 }
 
 /** A finding, with statements that recreate the object. They use the names of the tables at the time when they run. */

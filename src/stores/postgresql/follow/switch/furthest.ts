@@ -1,0 +1,61 @@
+/**
+ * The furthest values of the columns that sequences number. Rows may have values that no sequence gave out, so a cutover
+ * sets its sequences beyond these, too. They are read before other sessions wait, because without an index on the column
+ * the whole table is read; rows that change later are read when they are compared.
+ */
+import type { FurthestValues } from '../../../../model/follow/switch-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession, TextRow } from '../../server/session.ts'
+import { columnTypes } from './column-types.ts'
+import { numberings, type Furthest, type Numbering } from './sequences.ts'
+import type { CutoverTable } from './sides.ts'
+
+/** Types of numbers that are compared with the range of a sequence. */
+const NUMBERS: ReadonlySet<string | undefined> = new Set(['smallint', 'integer', 'bigint', 'numeric'])
+
+export type NumberedColumn = Pick<Numbering, 'increment' | 'minimum' | 'maximum'> & { readonly name: string }
+
+export async function numberedColumns(session: CopySession, side: CutoverTable): Promise<readonly NumberedColumn[]> {
+  const types = await columnTypes(session, side)
+  const found = await numberings(session, side)
+  return found.flatMap(({ column, ...range }) => (NUMBERS.has(types.get(column)) ? [{ ...range, name: column }] : []))
+}
+
+/** Furthest value of all rows. It finds an index by itself. */
+export async function furthestValues(session: CopySession, side: CutoverTable): Promise<FurthestValues> {
+  const furthest: Furthest[] = []
+  for (const one of await numberedColumns(session, side)) {
+    const from = `${side.isPartitioned ? '' : 'ONLY '}${side.sql}`
+    const [row] = await session.ask(
+      `SELECT ${valueSql(one, quoteName(one.name))} FROM ${from} WHERE ${withinSql(one, quoteName(one.name))}`,
+    )
+    furthest.push(...furthestOf([one], row ?? []))
+  }
+  return { text: JSON.stringify(furthest) }
+}
+
+/** SQL of an aggregate. @param column SQL of the column */
+export function furthestSql(one: NumberedColumn, column: string): string {
+  return `${valueSql(one, column)} FILTER (WHERE ${withinSql(one, column)})`
+}
+
+/** @param values in the order of `columns`; null if there is no row */
+export function furthestOf(columns: readonly NumberedColumn[], values: TextRow): readonly Furthest[] {
+  return columns.flatMap(({ name }, at) => {
+    const value = values[at] ?? null
+    return value === null ? [] : [{ column: name, value: value.replace(/[.].*/, '') }]
+  })
+}
+
+function valueSql({ increment }: NumberedColumn, column: string): string {
+  return increment.startsWith('-') ? `min(${column})` : `max(${column})`
+}
+
+/**
+ * The sequence has a number after this value. The last number of a type often marks a special row: the sequence would
+ * be used up.
+ */
+function withinSql({ increment, minimum, maximum }: NumberedColumn, column: string): string {
+  const [low, high] = increment.startsWith('-') ? ['>', '<='] : ['>=', '<']
+  return `${column} ${low} '${minimum}'::bigint AND ${column} ${high} '${maximum}'::bigint`
+}
