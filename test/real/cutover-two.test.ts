@@ -110,6 +110,50 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(await source.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done']])
   })
 
+  test(
+    'opens the source again at the end of the budget, whatever its own sessions wait for',
+    { timeout: 240_000 },
+    async () => {
+      const stage = await twoStage(server, 200)
+      const { source, target } = stage
+      const writer = startTwoWriter(stage, 9)
+      await more(writer, 20)
+      const other = await psql(target.url)
+      let locked: Promise<void> | null = null
+      const lock = async (): Promise<void> => {
+        await other.run(`BEGIN; LOCK TABLE ${SQL} IN ACCESS EXCLUSIVE MODE`)
+        await sleep(9000)
+        await other.run('COMMIT')
+      }
+      // The first try waits in the catch-up of the stream, the next one in the comparison.
+      const at = ['closing', 'closed']
+      const { finished, events } = await perform(twoCutover(stage, { budgetMs: 2000 }), {
+        onEvent: (event) => {
+          if (event.type !== 'cutover.step' || event.step !== at[0]) return
+          if (event.step === 'closed') void writer.stop()
+          at.shift()
+          locked = (locked ?? Promise.resolve()).then(lock)
+        },
+      })
+      await locked
+      await writer.stop()
+      await other.close()
+      expect(finished, JSON.stringify([finished.error, events.slice(-5)])).toMatchObject({ exitCode: 0 })
+      expect(at).toEqual([])
+      const [reported] = of(events, 'cutover.switched')
+      expect(reported?.tries).not.toBe('1')
+      expect(reported?.pauseMs).toBeLessThan(6000)
+      const why = of(events, 'cutover.step')
+        .flatMap(({ step, detail }) => (step === 'released' ? [detail] : []))
+        .join()
+      expect(why).toContain('took longer than --pause-budget 2000 ms')
+      const stream = reported?.stream ?? ''
+      const back = { kind: 'follow', stream, from: target.url, to: source.url, end: false, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
+      expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })
+      expect(await rowsOf(source)).toEqual(await rowsOf(target))
+    },
+  )
+
   test('reports before and after the cutover why a revert would be refused', { timeout: 240_000 }, async () => {
     const stage = await twoStage(server, 100)
     const { source, target } = stage

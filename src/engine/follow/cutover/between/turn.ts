@@ -10,6 +10,7 @@ import type { FurthestValues, SwitchMark } from '../../../../model/follow/switch
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { Standstill } from '../../progress/watch.ts'
 import { CutoverWatch, type AttemptReady } from '../approach.ts'
+import { PauseLimit } from '../pause-limit.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { HeldStream } from './ledger.ts'
@@ -33,6 +34,9 @@ type Try = {
   readonly started: DocumentFacts
   readonly held: HeldStream
   readonly since: number
+  readonly limit: PauseLimit
+  /** What takes the time now. */
+  doing: string
   /** True if the ledger's status may be `proved`: then a program that takes over may open the target. */
   isProved: boolean
   /** Not null if the statement that opens the target may have been sent. */
@@ -89,26 +93,23 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   }
 
   protected override async attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
-    const { runId, stream, steps, clock, tell: report } = this.#parts
+    const { runId, stream, steps, clock, signal, tell: report } = this.#parts
     const token = `${runId}_${now.fence}_${++this.tried}`
     const started = { closingMs: await steps.now(), earlier: this.approach.waits.all, token }
     const held = { stream, fence: now.fence }
-    const one: Try = { token, started, held, since: clock.ticks(), isProved: false, facts: null }
+    const state = { doing: 'the catch-up of the stream', isProved: false, facts: null }
+    const one: Try = { token, started, held, since: clock.ticks(), limit: new PauseLimit(signal), ...state }
     let answer: Shut | 'end'
     try {
       answer = await this.#within(one, now, ready)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      this.#left = one
-      if (await this.#takeBack(one)) return 'end'
-      this.#left = null
+      if (await this.#undo(one)) return 'end'
       if (error.code !== 'TARGET_BUSY') throw thrown
       return this.#rest(`${error.message}: try ${this.tried} is given up`)
     }
     if (answer === 'end') return 'end'
-    this.#left = one
-    if (await this.#takeBack(one)) return 'end'
-    this.#left = null
+    if (await this.#undo(one)) return 'end'
     if (answer.next === 'on') return this.#rest(answer.why)
     report('again', `${answer.why}: all rows are compared once more, the source is open`)
     return 'prove'
@@ -126,9 +127,11 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     const noted = { ...one.started, fence, sessionsEnded: closed.ended }
     mustHold(await steps.closed(id, one.held, document(noted), fence))
     report('closed', `the source is closed to writers at log position ${fence}`)
-    const late = await this.#catchUp(one, now, closed.fence)
-    if (late !== null) return late
-    const equal = await this.#compare(one, marks, furthest)
+    const left = this.#parts.budgetMs - this.#elapsed(one)
+    const equal = await one.limit.within(left, async () => {
+      return (await this.#catchUp(one, now, closed.fence)) ?? (await this.#compare(one, marks, furthest))
+    })
+    if (equal === null) return this.#late(one)
     if ('next' in equal) return equal
     const facts = this.#factsOf(one, {
       ...equal,
@@ -190,8 +193,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
 
   async #catchUp(one: Try, { lane, stream }: Standstill, fence: LogPosition): Promise<Shut | null> {
     while (!(lane.isBoundary && lane.taken >= fence)) {
-      const late = this.#late(one, 'the catch-up of the stream')
-      if (late !== null) return late
+      if (this.#isLate(one)) return this.#late(one)
       stream.ask()
       await lane.take(await stream.next(NEXT_MS))
     }
@@ -201,9 +203,11 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
 
   /** Compares the rows that the stream changed on both sides, and advances the sequences of the target. */
   async #compare(one: Try, marks: Marks, furthest: FurthestValues): Promise<Equal | Shut> {
-    const { closing, opening, from, to, back, identity, signal } = this.#parts
+    const { closing, opening, from, to, back, identity } = this.#parts
+    const { signal } = one.limit
     const keys = this.touched.keys(0)
     if (keys === null) return prove('all rows were removed at once')
+    one.doing = `comparing ${keys.length} changed rows`
     const [change, ...more] = [
       ...(await closing.changesSince(from, marks.source, signal)),
       ...(await opening.changesSince(to, marks.target, signal)),
@@ -219,8 +223,8 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     const sequences = await opening.advance(to, positions, [furthest, there.furthest], signal)
     // The target is closed, so its log has no change of the earlier stream from here on.
     const reversePosition = back.text(await back.fence(signal))
-    const late = this.#late(one, `comparing ${keys.length} changed rows`)
-    return late ?? { sequences, reversePosition, touched: BigInt(keys.length) }
+    if (this.#isLate(one)) return this.#late(one)
+    return { sequences, reversePosition, touched: BigInt(keys.length) }
   }
 
   #factsOf(one: Try, { proof, position, ...found }: Found): BetweenFacts {
@@ -257,14 +261,25 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     return this.#parts.clock.ticks() - since
   }
 
-  /** Result if an attempt has exceeded its time; otherwise null. */
-  #late(one: Try, what: string): Shut | null {
+  #isLate(one: Try): boolean {
+    return this.#elapsed(one) > this.#parts.budgetMs
+  }
+
+  /** Result of an attempt that has exceeded its time. */
+  #late(one: Try): Shut {
     const { budgetMs, gates } = this.#parts
-    const elapsed = this.#elapsed(one)
-    if (elapsed <= budgetMs) return null
-    const why = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(elapsed)} ms)`
+    const why = `${one.doing} took longer than --pause-budget ${budgetMs} ms (${Math.round(this.#elapsed(one))} ms)`
     gates.set({ name: 'pause', state: 'waiting', detail: why })
     return { next: 'on', why: `${why}: try ${this.tried} is given up` }
+  }
+
+  /** Undoes an attempt, then waits for its work that did not end in time. @returns true if the cutover has happened */
+  async #undo(one: Try): Promise<boolean> {
+    this.#left = one
+    if (await this.#takeBack(one)) return true
+    this.#left = null
+    await one.limit.settled()
+    return false
   }
 
   /**

@@ -1,0 +1,55 @@
+/**
+ * Limits work for which other sessions wait. Not all of it can be cancelled: the stream may wait for a lock of another
+ * session. So the caller ends the wait of the others first, and only then waits for the work that was left.
+ */
+import { SluiceError } from '../../../shared/errors.ts'
+
+export class PauseLimit {
+  /** Fires at the end of the time, and with the signal of the run: for work that can be cancelled. */
+  readonly signal: AbortSignal
+  readonly #end = new AbortController()
+  #left: Promise<unknown> = Promise.resolve(null)
+
+  /** @param run signal of the run */
+  constructor(run: AbortSignal) {
+    this.signal = AbortSignal.any([run, this.#end.signal])
+  }
+
+  /** @returns null if the time ended before the work; the work may still run: see `settled` */
+  async within<T>(leftMs: number, work: () => Promise<T>): Promise<T | null> {
+    let timer: NodeJS.Timeout | undefined
+    const end = new Promise<null>((resolve) => {
+      timer = setTimeout(
+        () => {
+          resolve(null)
+          this.#end.abort(new SluiceError('ABORTED', 'the time for the pause is over'))
+        },
+        Math.max(0, leftMs),
+      )
+    })
+    const running = work()
+    // Also handles an error that comes after the end of the time.
+    this.#left = running.then(
+      () => null,
+      (error: unknown) => error,
+    )
+    try {
+      return await Promise.race([running, end])
+    } catch (error) {
+      if (this.#isOfEnd(error)) return null
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Waits for work that was left. @throws its error, unless the end of the time is the cause */
+  async settled(): Promise<void> {
+    const error = await this.#left
+    if (this.#end.signal.aborted && error !== null && !this.#isOfEnd(error)) throw error
+  }
+
+  #isOfEnd(error: unknown): boolean {
+    return this.#end.signal.aborted && error instanceof SluiceError && error.code === 'ABORTED'
+  }
+}
