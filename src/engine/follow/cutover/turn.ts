@@ -17,6 +17,7 @@ import type {
 } from '../../../model/follow/switch-port.ts'
 import type { Standstill } from '../progress/watch.ts'
 import { CutoverWatch, type ApproachParts, type AttemptReady } from './approach.ts'
+import { PauseLimit } from './pause-limit.ts'
 
 /** Longest wait for the lock in one attempt, ms. */
 const LOCK_MS = 900
@@ -76,6 +77,8 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   #mark: SwitchMark | null = null
   /** Facts that the pending commit writes about the cutover. */
   #facts: TurnFacts | null = null
+  /** What takes the time of an attempt now. */
+  #doing = ''
 
   constructor(parts: TurnParts) {
     const { switches, request, signal } = parts
@@ -95,11 +98,19 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   }
 
   protected override async attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
-    const { switches, request, budgetMs, clock, signal, gates, tell: report } = this.#parts
+    const limit = new PauseLimit(this.#parts.signal)
+    const answer = await this.#tryOnce(now, ready, limit)
+    // The table is unlocked by now.
+    await limit.settled()
+    return answer
+  }
+
+  async #tryOnce(now: Standstill, ready: AttemptReady, limit: PauseLimit): Promise<'end' | 'prove' | 'on'> {
+    const { switches, request, budgetMs, clock, gates, tell: report } = this.#parts
     this.tried++
     const asked = clock.ticks()
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
-    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, signal)
+    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, limit.signal)
     if (attempt === null) {
       this.approach.waits.add(clock.ticks() - asked)
       const detail = `other sessions lock the table: try ${this.tried} was given up after ${Math.round(clock.ticks() - asked)} ms`
@@ -110,7 +121,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
     report('trying', `try ${this.tried}: the table is locked, other sessions wait`)
     this.#facts = null
     try {
-      const answer = await this.#within(now, attempt, ready)
+      const answer = await this.#within(now, attempt, ready, limit)
       if (answer === 'end') return answer
       this.approach.waits.add(attempt.waitedMs())
       return answer
@@ -120,8 +131,10 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
       if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
       // The server has terminated the idle session of this program.
-      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs)
-        return this.#over('an idle session of this program', attempt)
+      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs) {
+        this.#doing = 'an idle session of this program'
+        return this.#over(attempt)
+      }
       if (error.code !== 'TARGET_BUSY') throw thrown
       gates.set({ name: 'lock', state: 'waiting', detail: error.message })
       return this.#rest(`${error.message}: try ${this.tried} is given up`)
@@ -132,13 +145,36 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   async #within(
     now: Standstill,
     attempt: SwitchAttempt,
-    { made, findings, furthest }: AttemptReady,
+    ready: AttemptReady,
+    limit: PauseLimit,
   ): Promise<'end' | 'prove' | 'on'> {
-    const { lane, stream, fence, proof } = now
+    this.#doing = 'the catch-up of the stream'
+    const left = this.#parts.budgetMs - attempt.waitedMs()
+    const closing = await limit.within(left, () => this.#prepared(now, attempt, ready))
+    if (closing === null) return this.#over(attempt)
+    if (closing === 'prove') return closing
+    this.#facts = closing
+    if ((await attempt.commit(this.#parts.closing(closing))) === 'fenced') {
+      throw new SluiceError('LEASE_LOST', 'another program runs this stream now', {
+        hint: 'no table was exchanged; end one of the two programs',
+      })
+    }
+    this.approach.waits.add(attempt.waitedMs())
+    this.switched(closing)
+    this.#parts.tell('exchanged', `both tables were exchanged in ${Math.round(attempt.waitedMs())} ms`)
+    return 'end'
+  }
+
+  /** All steps before the commit. @returns what the ledger notes with it; null if the time is over */
+  async #prepared(
+    { lane, stream, fence, proof }: Standstill,
+    attempt: SwitchAttempt,
+    { made, findings, furthest }: AttemptReady,
+  ): Promise<ClosingFacts | 'prove' | null> {
     const { changes, budgetMs, source, identity, tell: report } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs
     while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
-      if (isOver()) return this.#over('the catch-up of the stream', attempt)
+      if (isOver()) return null
       stream.ask()
       await lane.take(await stream.next(NEXT_MS))
     }
@@ -148,26 +184,30 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
       report('released', 'all rows were removed at once while other sessions waited: all are compared once more')
       return 'prove'
     }
-    if (isOver()) return this.#over('the catch-up of the stream', attempt)
+    if (isOver()) return null
     const [change, ...more] = await attempt.changesSince(this.#mark)
     if (change !== undefined) {
       const others = more.length === 0 ? '' : `, and ${more.length} more`
       report('again', `${change}${others}: all rows are compared once more`)
       return 'prove'
     }
+    this.#doing = `comparing ${keys.length} changed rows`
     const compared = await attempt.compare(identity, keys)
     if (!compared.isEqual) {
       const detail = `${compared.rows} of ${keys.length} changed rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
       report('again', detail)
       return 'prove'
     }
-    if (isOver()) return this.#over(`comparing ${keys.length} changed rows`, attempt)
+    if (isOver()) return null
+    this.#doing = 'recreating objects that depend on the table'
     const exchanged = await attempt.exchange(furthest)
     const birth = await attempt.born(made.slot, made.start, [source])
     const position = changes.text(await attempt.position())
-    if (isOver()) return this.#over('recreating objects that depend on the table', attempt)
+    if (isOver()) return null
     const pauseMs = Math.round(attempt.waitedMs())
-    const facts = {
+    return {
+      fence,
+      birth,
       applied: changes.text(lane.applied),
       position,
       pauseMs: Math.max(this.approach.waits.longestMs, pauseMs),
@@ -181,22 +221,11 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
       findings,
       made: exchanged,
     }
-    const closing = this.#parts.closing({ ...facts, fence, birth })
-    this.#facts = facts
-    if ((await attempt.commit(closing)) === 'fenced') {
-      throw new SluiceError('LEASE_LOST', 'another program runs this stream now', {
-        hint: 'no table was exchanged; end one of the two programs',
-      })
-    }
-    this.approach.waits.add(attempt.waitedMs())
-    this.switched(facts)
-    report('exchanged', `both tables were exchanged in ${Math.round(attempt.waitedMs())} ms`)
-    return 'end'
   }
 
-  #over(what: string, attempt: SwitchAttempt): 'on' {
+  #over(attempt: SwitchAttempt): 'on' {
     const { budgetMs, gates } = this.#parts
-    const detail = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(attempt.waitedMs())} ms)`
+    const detail = `${this.#doing} took longer than --pause-budget ${budgetMs} ms (${Math.round(attempt.waitedMs())} ms)`
     gates.set({ name: 'pause', state: 'waiting', detail })
     return this.#rest(`${detail}: try ${this.tried} is given up`)
   }
