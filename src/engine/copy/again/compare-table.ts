@@ -156,7 +156,12 @@ class TableComparison {
     const from = { source: async () => sharedView(await views.current()) }
     // Counter tables: a missing row is written by increments, as in a copy.
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
-    const repair = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
+    const repair = {
+      deleteExtra,
+      replaceRespelled: operation.deleteExtra === true,
+      ...(counting ? { counters: true as const } : {}),
+      times: operation.cassandra ?? {},
+    }
     const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
     return new Settler({ fix: true, limit: MOST_NAMED, repair, patient: false }, this.#sides.compared, stores, run)
   }

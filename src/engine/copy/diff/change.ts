@@ -102,6 +102,28 @@ export async function changeTogether(
 }
 
 /**
+ * Applies changes that belong together in one write: all of them, or none.
+ * @returns the result of each of them
+ * @throws SluiceError LEASE_LOST if another process holds the lease
+ */
+export async function changeAsOne(
+  plan: TablePlan,
+  changes: readonly Change[],
+  notes: Notes,
+  around: Repairing,
+): Promise<ChangeResult> {
+  try {
+    const { others } = await change(plan, changes, notes, around)
+    const [result = 'fixed'] = others.values()
+    return result
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.code !== 'ROW_REFUSED' && error.code !== 'VALUE_REFUSED') throw thrown
+    return error
+  }
+}
+
+/**
  * Separates existing rows, new rows and removals: a write of new rows must not overwrite rows that another program
  * wrote meanwhile. Changed rows come first, because a new row may need a unique value that they free.
  */
@@ -177,7 +199,7 @@ const NONE: ReadonlyMap<Change, ChangeResult> = new Map()
 const MADE: Outcome = { isMade: true, others: NONE }
 
 function onExisting(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
-  if (changes.every(({ after }) => after === null)) return 'replace-range'
+  if (changes.some(({ after }) => after === null)) return 'replace-range'
   if (changes.some(({ before }) => before !== null)) return 'upsert'
   // With `byRow`, NULLs are written only over existing rows.
   return byRow ? 'refuse' : 'append'
@@ -190,10 +212,11 @@ async function changedSince(
 ): Promise<ReadonlyMap<Change, ChangeResult>> {
   const stored = await storedRows(plan, writer)
   const known = new Set(changes.map(({ text }) => text))
-  if ([...stored.keys()].some((text) => !known.has(text))) {
+  const others = [...stored.keys()].flatMap((text) => (known.has(text) ? [] : stored.all(text)))
+  if (others.length > 0) {
     const [only] = changes
-    if (only === undefined || changes.length > 1) throw oneKey()
-    return new Map([[only, oneKey()]])
+    if (only === undefined || changes.length > 1) throw new EqualKey(others)
+    return new Map([[only, new EqualKey(others)]])
   }
   const isAs = (rows: readonly Row[], row: Row | null): boolean =>
     row === null ? rows.length === 0 : rows.some((one) => isEqualRow(row, one))
@@ -218,9 +241,10 @@ async function readBack(
     const rows = stored.all(text)
     return after === null ? rows.length === 0 : rows.length > 0 && rows.every((row) => isEqualRow(after, row))
   }
+  const given = changes.filter(({ after }) => after !== null).length
   const unlike = changes.filter((one) => !holds(one, one.after === null ? null : writtenCells(plan, one.after)))
   const isTaken = ({ text, before, after }: Change): boolean =>
-    before === null && after !== null && stored.has(text) && written < changes.length
+    before === null && after !== null && stored.has(text) && written < given
   // Either another program wrote the row, or a trigger changed it: only a write of a single row shows which, by its
   // count.
   if (changes.length > 1 && unlike.some(isTaken)) throw storesAnother()
@@ -272,12 +296,17 @@ export function storesAnother(columns: readonly string[] = []): SluiceError {
   })
 }
 
-/** Error for a row whose key equals the key of another row in the target. */
-export function oneKey(): SluiceError {
-  return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
-    reason: 'the target treats both keys as equal',
-    hint: 'give one of the two rows another key at the source',
-  })
+/** The key of the row equals the key of other rows in the target. */
+export class EqualKey extends SluiceError {
+  readonly others: readonly Row[]
+
+  constructor(others: readonly Row[]) {
+    super('ROW_REFUSED', 'the target holds another row under this key', {
+      reason: 'the target treats both keys as equal',
+      hint: 'give one of the two rows another key at the source',
+    })
+    this.others = others
+  }
 }
 
 /** Error for a row that another program changed each time it was to be written. */

@@ -13,11 +13,12 @@ import {
 } from '../ledger/repairs.ts'
 import {
   change,
+  changeAsOne,
   changeTogether,
   isEqualRow,
   kindsOf,
   NEVER,
-  oneKey,
+  EqualKey,
   storedInstead,
   storesAnother,
   type Change,
@@ -26,12 +27,15 @@ import {
   type Repairing,
 } from './change.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
-import { rowBound, sourceRequest, targetRequest, timedByKey, type DiffSides } from './sides.ts'
+import { olderSpelling, respelled, underOtherKeys } from './respelled.ts'
+import { byBound, type DiffSides } from './sides.ts'
 import { differingLifetimes, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
 
 export type RepairOptions = {
   /** Remove rows that the source does not have; otherwise they stay. */
   readonly deleteExtra: boolean
+  /** Replace a row that the target holds under another spelling of its key; otherwise the row is refused. */
+  readonly replaceRespelled: boolean
   readonly only?: 'missing' | 'different'
   /** Write missing counter rows by increments. */
   readonly counters?: true
@@ -45,7 +49,10 @@ export type RepairOptions = {
  */
 export type RepairResult = ChangeResult | 'left' | 'equal'
 
-/** Reads the rows again on both sides and writes the source's values. @returns the result per key, by its JSON text */
+/**
+ * Reads the rows again on both sides and writes the source's values.
+ * @returns the result per key, by its JSON text; also of keys whose row was replaced under another spelling
+ */
 export async function repairKeys(
   sides: DiffSides,
   keys: readonly RowKey[],
@@ -67,26 +74,49 @@ export async function repairKeys(
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
-  const taken = await underAnotherKey(
-    sides,
-    changes.flatMap(({ key, before, after }) =>
-      // A batch cannot read before it writes; a transaction can.
-      around.to.can.atomic === 'batch' || (before === null && after !== null) ? [key] : [],
-    ),
-  )
-  for (const text of taken) outcome.set(text, oneKey())
-  const free = changes.filter(({ text }) => !taken.has(text))
+  const taken = [...(await underOtherKeys(sides, changes.filter(isNew)))]
+  // A batch cannot read before it writes; a transaction can.
+  const mixed =
+    around.to.can.atomic === 'batch'
+      ? await underOtherKeys(
+          sides,
+          changes.filter((one) => !isNew(one)),
+        )
+      : []
+  for (const [{ text }, others] of mixed) outcome.set(text, new EqualKey(others))
+  const apart = new Set([...taken, ...mixed].map(([one]) => one))
+  const free = changes.filter((one) => !apart.has(one))
   const notes = new Map<Change, string[]>()
   const notesOf = (some: readonly Change[]): Notes => repairNotes(plan, some, around, notes)
-  for (const some of kindsOf(free)) {
-    const results = await changeTogether(plan, some, notesOf, around)
-    for (const [{ text: of }, result] of results) outcome.set(of, result)
+  const make = async (some: readonly Change[]): Promise<void> => {
+    for (const [one, result] of await changeTogether(plan, some, notesOf, around)) {
+      if (result instanceof EqualKey && isNew(one)) taken.push([one, result.others])
+      else outcome.set(one.text, result)
+    }
   }
+  for (const some of kindsOf(free.filter(({ after }) => after !== null))) await make(some)
+  const replaced = new Map<string, Change>()
+  for (const [one, others] of taken) {
+    const old = await olderSpelling(sides, others)
+    if (old === null || replaced.has(old.text)) outcome.set(one.text, new EqualKey(others))
+    else if (!options.replaceRespelled) outcome.set(one.text, respelled(old))
+    else {
+      const both = [one, old]
+      const result = await changeAsOne(plan, both, notesOf(both), around)
+      for (const { text } of both) outcome.set(text, result)
+      replaced.set(old.text, old)
+    }
+  }
+  await make(free.filter(({ text, after }) => after === null && !replaced.has(text)))
   const { atomic } = around.to.can
   if (atomic === 'chunk') return outcome
-  const stored = await readAgain(sides, free, around, options, outcome)
+  const stored = await readAgain(sides, [...changes, ...replaced.values()], around, options, outcome)
   if (atomic === 'batch') await correctNotes(plan, notes, outcome, stored, around)
   return outcome
+}
+
+function isNew({ before, after }: Change): boolean {
+  return before === null && after !== null
 }
 
 /** @param ids receives the ids of the notes of each change */
@@ -108,18 +138,6 @@ function repairNotes(
     return note
   })
   return { statements, landed: notedStatement(statements) }
-}
-
-/** Keys for which the target returns a row with another key (collation): a write would overwrite that row. */
-async function underAnotherKey(sides: DiffSides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
-  if (keys.length === 0) return new Set()
-  const asked = new Set(keys.map((key) => JSON.stringify(key)))
-  const found = [...(await byBound(sides, 'target', keys)).keys()]
-  if (found.every((text) => asked.has(text))) return new Set()
-  if (keys.length === 1) return asked
-  const half = keys.length >> 1
-  const first = await underAnotherKey(sides, keys.slice(0, half))
-  return new Set([...first, ...(await underAnotherKey(sides, keys.slice(half)))])
 }
 
 function changeOf(
@@ -236,18 +254,6 @@ function notRemoved(): SluiceError {
     reason: 'this part was written meanwhile, or in the last ten minutes without a readable write time',
     hint: 'run the diff again later',
   })
-}
-
-async function byBound(
-  sides: DiffSides,
-  side: 'source' | 'target',
-  keys: readonly RowKey[],
-): Promise<ReadonlyMap<string, Timed>> {
-  const { plan, signal } = sides
-  const range = { by: 'keys', keys } as const
-  const request = side === 'source' ? sourceRequest(sides, range) : targetRequest(sides, range)
-  const rows = await timedByKey(sides[side], request, plan, signal)
-  return new Map([...rows.values()].map((one) => [JSON.stringify(rowBound(plan, one.row)), one]))
 }
 
 /** Source names of columns whose values differ, or whose expiry differs if that is compared. */

@@ -96,6 +96,8 @@ export class Settler {
   seen = 0
   /** Keys of named differences. */
   readonly #named = new Set<string>()
+  /** Keys whose rows a repair has replaced under another spelling, before they were settled themselves. */
+  readonly #replaced = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
   /** Ends when the last call of `settle` ends: calls run one after the other. */
@@ -147,7 +149,11 @@ export class Settler {
     for (let at = 0; at < differences.length; at += AT_ONCE) {
       const some = differences.slice(at, at + AT_ONCE)
       const repaired = await this.repair(some)
-      for (const one of some) this.#count(one, one.unasked ?? repaired?.get(JSON.stringify(one.key)) ?? 'left', into)
+      const resultOf = ({ key, unasked }: RowDifference): RepairResult => {
+        const text = JSON.stringify(key)
+        return unasked ?? (this.#replaced.delete(text) ? 'fixed' : (repaired?.get(text) ?? 'left'))
+      }
+      for (const one of some) this.#count(one, resultOf(one), into)
     }
   }
 
@@ -165,7 +171,11 @@ export class Settler {
       await using source = await from.source(signal)
       await using target = await to.source(signal)
       const sides = { ...this.#sides, source, target }
-      for (const [text, result] of await repairKeys(sides, keys, around, this.request.repair)) results.set(text, result)
+      const asked = new Set(keys.map((one) => JSON.stringify(one)))
+      for (const [text, result] of await repairKeys(sides, keys, around, this.request.repair)) {
+        results.set(text, result)
+        if (result === 'fixed' && !asked.has(text) && this.request.repair.deleteExtra) this.#replaced.add(text)
+      }
       keys = keys.filter((one) => results.get(JSON.stringify(one)) === 'changed')
     }
     for (const one of keys) results.set(JSON.stringify(one), changedMeanwhile())

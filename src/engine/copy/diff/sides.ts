@@ -207,6 +207,19 @@ export async function timedByKey(
   return rows
 }
 
+/** Rows of these keys by the JSON of their keys, also rows of other keys that the side treats as equal. */
+export async function byBound(
+  sides: DiffSides,
+  side: 'source' | 'target',
+  keys: readonly RowKey[],
+): Promise<ReadonlyMap<string, Timed>> {
+  const { plan, signal } = sides
+  const range = { by: 'keys', keys } as const
+  const request = side === 'source' ? sourceRequest(sides, range) : targetRequest(sides, range)
+  const rows = await timedByKey(sides[side], request, plan, signal)
+  return new Map([...rows.values()].map((one) => [JSON.stringify(rowBound(plan, one.row)), one]))
+}
+
 /** Key of a row, with values as in bounds. */
 export function rowBound(plan: TablePlan, row: Row): RowKey {
   return rowKeyOf(row, keyPositions(plan))

@@ -37,7 +37,8 @@ export async function undoRepairs<U extends Undoing>(
     return { statements, landed: isNoted ? wasUndone(ids[0] ?? '') : NEVER }
   }
   const results = new Map<U, ChangeResult>()
-  for (const some of kindsOf([...rows.keys()])) {
+  // In the reverse order of a repair: a removed row may hold the key of one that comes back.
+  for (const some of kindsOf([...rows.keys()]).toReversed()) {
     for (const [change, result] of await changeTogether(plan, some, notesOf, around)) {
       const one = rows.get(change)
       if (one !== undefined) results.set(one, result)

@@ -11,7 +11,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import { plannedReadColumns, targetKeyPositions, keyedTargetTable, writeColumns } from '../table/context.ts'
-import { oneKey } from '../diff/change.ts'
+import { EqualKey } from '../diff/change.ts'
 import { areStamped, findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
@@ -75,7 +75,8 @@ export async function replay(
         throw notOne(key, Number(before), 'in the target')
       if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
       if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
-      if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before))) throw oneKey()
+      if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before)))
+        throw new EqualKey([])
       const stays = stamps === undefined && (plan.onExisting === 'append' || plan.onExisting === 'refuse')
       if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw isOthers(key, plan)
       const closing = closingOf(database, quarantinedRow, change)

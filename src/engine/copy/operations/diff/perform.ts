@@ -256,6 +256,7 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
   const { fixOnly, fixCounters, overwriteNewer, cassandra } = operation
   const repair = {
     deleteExtra,
+    replaceRespelled: deleteExtra,
     ...givenFields({ only: fixOnly, counters: fixCounters, overwriteNewer }),
     times: cassandra ?? {},
   }

@@ -1,0 +1,54 @@
+/**
+ * Missing rows whose key the target treats as equal to another key that it has. If the source has no row of that other
+ * key, both are one row whose key changed its spelling at the source.
+ */
+import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Change } from './change.ts'
+import { byBound, findsByKey, rowBound, rowsByKey, sourceRequest, type DiffSides } from './sides.ts'
+
+type Keyed = { readonly key: RowKey; readonly text: string }
+
+/** Rows of the target under keys that it treats as equal to these (collation): a write would overwrite them. */
+export async function underOtherKeys<K extends Keyed>(
+  sides: DiffSides,
+  keys: readonly K[],
+): Promise<readonly (readonly [of: K, others: readonly Row[]])[]> {
+  const [only] = keys
+  if (only === undefined) return []
+  const asked = new Set(keys.map(({ text }) => text))
+  const range = keys.map(({ key }) => key)
+  const others = [...(await byBound(sides, 'target', range))].filter(([text]) => !asked.has(text))
+  if (others.length === 0) return []
+  if (keys.length === 1) return [[only, others.map(([, { row }]) => row)]]
+  const half = keys.length >> 1
+  const first = await underOtherKeys(sides, keys.slice(0, half))
+  return [...first, ...(await underOtherKeys(sides, keys.slice(half)))]
+}
+
+/** @returns removal of the only one of these target rows, if the source surely has no row of its key; otherwise null */
+export async function olderSpelling(sides: DiffSides, others: readonly Row[]): Promise<Change | null> {
+  const { plan, source, signal } = sides
+  const [old] = others
+  if (old === undefined || others.length > 1 || !findsByKey(plan)) return null
+  const key = rowBound(plan, old)
+  const text = JSON.stringify(key)
+  let isUnread = false
+  // Rows that `--where` leaves out also keep their keys.
+  const request = { ...sourceRequest(sides, { by: 'keys', keys: [key] }), where: null }
+  const onRefused = (): void => void (isUnread = true)
+  const rows = await rowsByKey(source, { ...request, onRefused }, plan, signal)
+  const isThere = rows.every().some((row) => JSON.stringify(rowBound(plan, row)) === text)
+  if (isThere || isUnread) return null
+  return { text, key, before: old, after: null, stamp: undefined, source: null }
+}
+
+/** Error for a row that the target holds under another spelling of its key. */
+export function respelled({ key }: Change): SluiceError {
+  const message = `the target holds it under another spelling of its key (${rowKeyText(key)})`
+  return new SluiceError('ROW_REFUSED', message, {
+    reason: 'the target treats both keys as equal, and the source has only one of them',
+    hint: 'add --delete-extra to replace the row of the target',
+  })
+}
