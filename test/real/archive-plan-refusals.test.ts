@@ -142,3 +142,15 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     })
   })
 })
+
+test('SQLite: a value that is not a time is named with its row', async () => {
+  const place = await makePlace('sqlite', folder)
+  await place.sql(
+    'CREATE TABLE ev (id INTEGER PRIMARY KEY, at TIMESTAMP NOT NULL)',
+    "INSERT INTO ev VALUES (1, '2020-01-01 00:00:00'), (7, '')",
+  )
+  const to = mkdtempSync(join(folder, 'to-'))
+  const { run } = commandsOf({ place, form: 'plain', to, workers: 1 })
+  const ran = JSON.stringify(await perform({ ...run, tables: ['ev'] } as Operation))
+  expect(ran).toContain("ev.at has a value that is not a time: '' (row 7)")
+})

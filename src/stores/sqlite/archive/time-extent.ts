@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3'
 import { date, canonicalInstant } from '../../../model/copy/canonical-time.ts'
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
@@ -35,13 +36,19 @@ export async function sqliteTimeExtent(
     throwIfAborted(signal)
     const [row = []] = wideRowsOf(
       connection,
-      `SELECT CAST(min(time) AS TEXT), CAST(max(time) AS TEXT), count(*) - count(value), count(odd), CAST(min(odd) AS TEXT) FROM ` +
+      `SELECT CAST(min(time) AS TEXT), CAST(max(time) AS TEXT), count(*) - count(value), count(odd) FROM ` +
         `(SELECT ${name} AS value, ${sorted} AS time, CASE WHEN ${name} IS NOT NULL AND ifnull(${odd}, 1) THEN ${name} END AS odd ` +
         `FROM ${quote(table.table.name)} WHERE ${sql})`,
       parameters,
     )
-    const [first, last, without, others, other] = row
-    if (others !== 0n) throw refused(table, column, String(other))
+    const [first, last, without, others] = row
+    if (others !== 0n) {
+      const isOdd = `(${sql}) AND ${name} IS NOT NULL AND ifnull(${odd}, 1)`
+      const texts = [column.name, ...table.key].map((one) => `CAST(${quote(one)} AS TEXT)`).join(', ')
+      const query = `SELECT ${texts} FROM ${quote(table.table.name)} WHERE ${isOdd} ORDER BY ${name} LIMIT 1`
+      const [[value, ...key] = []] = wideRowsOf(connection, query, parameters)
+      throw refused(table, column, String(value), key.map(String))
+    }
     nulls += BigInt(String(without))
     if (first != null && last != null) {
       const [from, to] = [canonical(column, String(first)), canonical(column, String(last))]
@@ -79,9 +86,10 @@ function canonical({ type }: Column, text: string): string {
   }
 }
 
-function refused(table: TableSpec, column: Column, value: string): SluiceError {
+function refused(table: TableSpec, column: Column, value: string, key: RowKey): SluiceError {
   const where = `${tableText(table.table)}.${column.name}`
-  return new SluiceError('VALUE_REFUSED', `${where} has a value that is not a time: ${value.slice(0, 60)}`, {
+  const row = key.length === 0 ? '' : ` (row ${rowKeyText(key)})`
+  return new SluiceError('VALUE_REFUSED', `${where} has a value that is not a time: '${value.slice(0, 60)}'${row}`, {
     where,
     kind: 'source',
     reason: 'this column determines the period of a row, which is unknown for this value',
