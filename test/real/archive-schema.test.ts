@@ -127,6 +127,27 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await asked(counts)).toEqual([['180', '180', '1260', '0']])
   })
 
+  test.skipIf(why !== '' || system !== 'postgresql')(`an identity column is added${why}`, async () => {
+    const { only, restore, place } = await archived(
+      'dropped',
+      `ALTER TABLE ${TABLE} ADD COLUMN id2 bigint GENERATED ALWAYS AS IDENTITY`,
+    )
+    const note = said(await perform(only(NEW, { dryRun: true })))
+    expect(note).toMatch(/id2 is new: .* older files have NULL there, and a restore of them needs a value for it/)
+    expect((await perform(only(NEW))).finished).toMatchObject({ exitCode: 0 })
+    for (const dryRun of [true, false]) {
+      const ran = await perform({ ...restore, dryRun })
+      if (form === 'plain') {
+        expect(ran.finished).toMatchObject({ exitCode: 0 })
+        expect(said(ran)).toContain('id2 is not in the files, and gets a number that the database generates')
+        continue
+      }
+      expect(JSON.stringify([ran.finished, said(ran)])).toContain('id2 needs a value, and has no default')
+    }
+    if (form === 'plain')
+      expect(await place.rows(`SELECT count(id2) FROM ${TABLE} WHERE at < '2020-04-01'`)).toEqual([['60']])
+  })
+
   test.skipIf(why !== '')(`a detached partition is restored with the present columns${why}`, async () => {
     const { only, asked, restore, verify, states } = await archived(
       'detached',

@@ -143,9 +143,11 @@ export function changeText(change: ColumnChange): string {
   const { name, column } = change.column
   switch (change.kind) {
     case 'added': {
+      const isFilled = column.nullable || column.hasDefault === true || column.generated === true
       const value = column.hasDefault === true ? 'its default' : 'NULL'
       const back = column.generated === true ? 'the value that the database computes' : value
-      return `${name} is new: the next publication adds it to the archive; older files have NULL there, and rows restored from them get ${back}`
+      const effect = isFilled ? `rows restored from them get ${back}` : 'a restore of them needs a value for it'
+      return `${name} is new: the next publication adds it to the archive; older files have NULL there, and ${effect}`
     }
     case 'dropped':
       return `${name} is gone: the next publication removes it from the archive; older versions of the archive still show its values`

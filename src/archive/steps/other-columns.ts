@@ -23,7 +23,8 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
     ...shared.flatMap(({ file, now }) => otherwiseText(file, now)),
     ...fresh.map(({ name, column }) => {
       if (column.generated === true) return `${name} is computed by the database`
-      const value = column.hasDefault === true ? 'its default' : 'NULL'
+      const filled = column.hasDefault === true ? 'its default' : 'NULL'
+      const value = column.identity === true ? 'a number that the database generates' : filled
       return isWhole
         ? `${name} is not in the files: rows in the table keep its values, and a restored row gets ${value}`
         : `${name} is not in the files, and gets ${value}`
@@ -68,7 +69,9 @@ export function columnRefusal(
         ? 'add the column again, then run the same command; or '
         : ''
   if (cuts.length > 0) return refusal(context, partition, what, `${again}${intoText(context, partition)}`)
-  const needed = isWholeInTable(partition) ? [] : retyped.filter(isNeeded).map((column) => column.name)
+  const needed = isWholeInTable(partition)
+    ? []
+    : retyped.filter((column) => isNeeded(column, partition)).map((column) => column.name)
   const optional = needed.length === 0 ? '' : `give ${needed.join(', ')} a default, or allow NULL, and `
   const command = restoreCommand(name, partition, ...withoutFlags(lost))
   const hint = `${again}${optional}leave its values in the archive, where older versions have them: ${command}`
@@ -83,18 +86,22 @@ function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: Stor
   return !isWholeInTable(partition) || cutCondition(store, table, archived, partition) === null
 }
 
-/** True if every row needs a value for this column. */
-function isNeeded({ column }: StoredColumn): boolean {
-  return !column.nullable && column.hasDefault !== true && column.generated !== true && column.identity !== true
+/** True if every restored row needs a value for this column. */
+function isNeeded({ column }: StoredColumn, { native }: ArchivedPartition): boolean {
+  // A partition is filled before it is attached, as a table of its own: it has no identity until then.
+  const isNumbered = column.identity === true && native === null
+  return !column.nullable && column.hasDefault !== true && column.generated !== true && !isNumbered
 }
 
 /** Error if restored rows would lack a value in a column that needs one; otherwise null. */
 export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
-  const needed = fitNow(context, partition).fresh.find(isNeeded)
+  const needed = fitNow(context, partition).fresh.find((column) => isNeeded(column, partition))
   if (needed === undefined) return null
   const hint = context.table.key.includes(needed.name)
     ? elsewhereHint(context, partition)
-    : 'give the column a default, or allow NULL, then run the same command'
+    : needed.column.identity === true
+      ? `replace the identity of the column by a default (a sequence), then run the same command; or ${intoText(context, partition)}`
+      : 'give the column a default, or allow NULL, then run the same command'
   return refusal(context, partition, `${needed.name} needs a value, and has no default`, hint)
 }
 
