@@ -2,6 +2,7 @@
  * MySQL and MariaDB as sources with change logs written by triggers: what a batch reports, what halts a stream, what is
  * refused, and effects on writers.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection, type Connection } from 'mysql2/promise'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
@@ -9,7 +10,12 @@ import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
 import { reportsSnapshots } from '../../src/model/follow/moment-port.ts'
+import { mysqlConfig } from '../../src/stores/mysql/config.ts'
+import { mysqlSourceError } from '../../src/stores/mysql/copy/errors.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
+import { openCopySession } from '../../src/stores/mysql/copy/sessions.ts'
+import { awaitMysqlLock } from '../../src/stores/mysql/follow/triggers/busy.ts'
+import { mysqlTriggerCost } from '../../src/stores/mysql/follow/triggers/cost.ts'
 import { makePlace, missing, type Place } from '../support/copy-systems.ts'
 import { columnsOf, readAll, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
 
@@ -184,6 +190,38 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       expect(await view.counts?.({ table: plain.table, ranges: [EVERY_KEY], where: null }, SIGNAL)).toEqual([20n])
       // The read does not block an ALTER of the table.
       await place.sql('SET lock_wait_timeout = 1', "ALTER TABLE plain COMMENT = 'altered'")
+    })
+
+    test('a snapshot waits for a table that is locked, longer than a batch', async () => {
+      await using stream = await open()
+      if (!reportsSnapshots(stream)) throw new Error('tells no moments')
+      await place.sql("UPDATE plain SET v = 'a' WHERE id = 1")
+      await using view = await stream.snapshot(async () => undefined)
+      const [plain] = tables
+      if (view === null || plain === undefined) throw new Error('there was no moment')
+      await using locker = await session()
+      await locker.query('LOCK TABLES plain WRITE')
+      const counted = view.counts?.({ table: plain.table, ranges: [EVERY_KEY], where: null }, SIGNAL)
+      await sleep(1500)
+      await locker.query('UNLOCK TABLES')
+      expect(await counted).toEqual([20n])
+    })
+
+    test('later statements of a session wait for locks as before', async () => {
+      const config = mysqlConfig(place.url)
+      await using one = await openCopySession(config, 'write')
+      const waits = (): Promise<unknown> => one.rows('SELECT @@SESSION.lock_wait_timeout')
+      const usual = await waits()
+      const wait = { session: one, signal: SIGNAL, tell: () => undefined, patienceMs: 20_000 }
+      await awaitMysqlLock(wait, 'the table', 'DROP TABLE IF EXISTS other')
+      expect(await waits()).toEqual(usual)
+      await mysqlTriggerCost(one, config.database, tables, SIGNAL)
+      expect(await waits()).toEqual(usual)
+      await using locker = await session()
+      await locker.query('LOCK TABLES plain WRITE')
+      await one.command('SET SESSION lock_wait_timeout = 1')
+      const failure = await one.rows('SELECT * FROM plain').catch((error: unknown) => error)
+      expect(mysqlSourceError(failure, 'here')).toMatchObject({ code: 'TARGET_BUSY', kind: 'source' })
     })
 
     test('a table that is locked, or altered after the snapshot, is reported later', async () => {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
 
 /** Default lock timeout, ms. */
@@ -44,13 +45,15 @@ export async function awaitMysqlLock(wait: MysqlWait, what: string, statement: s
   let tries = 0
   await waitMysqlUntil(wait, what, async () => {
     const atOnce = session.facts.flavour === 'mariadb' && tries++ < TRIES_AT_ONCE
+    const restore = await setMysqlLockWait(session, atOnce ? 0 : 1)
     try {
-      await session.command(`SET SESSION lock_wait_timeout = ${atOnce ? 0 : 1}`)
       await session.command(statement)
       return true
     } catch (error) {
       if (!session.alive || !isMysqlBusy(error)) throw error
       return false
+    } finally {
+      await restore()
     }
   })
 }

@@ -6,6 +6,7 @@ import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costLines, costText, medianOf } from '../../../common/trigger-stream/cost-text.ts'
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
+import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
 import { logKeyColumns, logStatements, triggerStatements } from './log.ts'
 
@@ -31,8 +32,8 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
   const table = (what: string): TableName => ({ schema: database, name: `${TRIAL}_${what}` })
   const [scratch, some, log] = [table('trial'), table('rows'), table('keys')]
   const dropped = `DROP TABLE IF EXISTS ${[scratch, some, log].map(ticked).join(', ')}`
+  const restore = await setMysqlLockWait(session, 1)
   try {
-    await session.command('SET SESSION lock_wait_timeout = 1')
     await session.command(dropped)
     const columns = one.table.columns.filter(({ generated }) => generated !== true)
     const list = columns.map((column) => quoted(column.name)).join(', ')
@@ -59,6 +60,7 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
   } finally {
     await session.rollBack()
     if (session.broken === null) await session.command(dropped).catch(() => undefined)
+    await restore()
   }
 }
 

@@ -12,6 +12,7 @@ import { interruptibleMysql, openCopySession, stopOn } from '../../copy/sessions
 import { mysqlHeldView } from '../../copy/view.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
+import { setMysqlLockWait } from '../../lock-wait.ts'
 import type { MysqlSession } from '../../session.ts'
 import { lockProgress, readMysqlFollower } from './follower.ts'
 import { FIRST_NOTE, mysqlLogOf, mysqlProgressTable } from './log.ts'
@@ -35,7 +36,7 @@ type RoundsOptions = {
 export class MysqlRounds implements Rounds {
   readonly request: RoundsOptions
   readonly #noted: readonly MysqlNotedTable[]
-  #reader: MysqlSession
+  #reader: Reader
   readonly #writer: MysqlSession
 
   /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source's position is lost or below the target's */
@@ -48,7 +49,7 @@ export class MysqlRounds implements Rounds {
       try {
         await writer.execute('SET @sluice_forgets = ?', [birth.facts[TOKEN] ?? ''])
         const rounds = new MysqlRounds(options, reader, writer)
-        const progress = await readProgress(reader, config.database, birth.slot)
+        const progress = await readProgress(reader.session, config.database, birth.slot)
         // A source that has lost reported numbers would use them again.
         if (progress === null || progress.shown < from)
           throw logsGone('the source has lost state of the stream since its last run')
@@ -58,12 +59,12 @@ export class MysqlRounds implements Rounds {
         throw error
       }
     } catch (error) {
-      reader.destroy()
+      reader.session.destroy()
       throw error
     }
   }
 
-  private constructor(options: RoundsOptions, reader: MysqlSession, writer: MysqlSession) {
+  private constructor(options: RoundsOptions, reader: Reader, writer: MysqlSession) {
     const { birth, tables } = options
     this.request = options
     this.#reader = reader
@@ -77,7 +78,7 @@ export class MysqlRounds implements Rounds {
 
   async look(): Promise<RoundState> {
     const { config, birth } = this.request
-    const progress = await readProgress(this.#reader, config.database, birth.slot)
+    const progress = await readProgress(this.#reader.session, config.database, birth.slot)
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
     const { counter, shown } = progress
     const isNoted = await this.#isNoted()
@@ -88,7 +89,7 @@ export class MysqlRounds implements Rounds {
 
   async *report(forView: boolean): RoundChanges {
     const { config, signal } = this.request
-    const session = forView ? await readerOf(config) : this.#reader
+    const { session, restore } = forView ? await readerOf(config) : this.#reader
     const undo = forView ? stopOn(config, session, signal) : async (): Promise<void> => undefined
     let isKept = false
     try {
@@ -101,7 +102,11 @@ export class MysqlRounds implements Rounds {
         position,
         isEmpty: reported.size === 0,
         forget: (upTo) => this.#forget(reported, upTo),
-        view: () => mysqlHeldView(config, session),
+        view: async () => {
+          // Only a batch is read again later if a table stays locked; a view waits as every other does.
+          await restore()
+          return await mysqlHeldView(config, session)
+        },
       }
     } finally {
       await undo()
@@ -114,14 +119,14 @@ export class MysqlRounds implements Rounds {
   async guarded<T>(body: () => Promise<T>): Promise<T> {
     const { config, signal } = this.request
     try {
-      return await interruptibleMysql(config, this.#reader, signal, body)
+      return await interruptibleMysql(config, this.#reader.session, signal, body)
     } catch (error) {
       throw mysqlSourceError(gone(error) ?? error, config.label)
     }
   }
 
   async close(): Promise<void> {
-    this.#reader.destroy()
+    this.#reader.session.destroy()
     await this.#writer.close()
   }
 
@@ -144,7 +149,7 @@ export class MysqlRounds implements Rounds {
     const logs = this.#noted.map(({ log }) => mysqlTableSql(log.table))
     const whole = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id = ${FIRST_NOTE})`).join(' AND ')
     const noted = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id > ${FIRST_NOTE})`).join(' OR ')
-    const [[isWhole, isNoted] = []] = await this.#reader.rows(`SELECT ${whole}, ${noted}`)
+    const [[isWhole, isNoted] = []] = await this.#reader.session.rows(`SELECT ${whole}, ${noted}`)
     if (Number(isWhole) !== 1) throw logsGone('a log of the stream was emptied by another program')
     return Number(isNoted) === 1
   }
@@ -187,11 +192,13 @@ function gone(error: unknown): unknown {
   return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
 }
 
-async function readerOf(config: MysqlConfig): Promise<MysqlSession> {
+/** `restore` sets the usual lock timeout again. */
+type Reader = { readonly session: MysqlSession; readonly restore: () => Promise<void> }
+
+async function readerOf(config: MysqlConfig): Promise<Reader> {
   const session = await openCopySession(config, 'read')
   try {
-    await session.command(`SET SESSION lock_wait_timeout = ${LOCK_SECONDS}`)
-    return session
+    return { session, restore: await setMysqlLockWait(session, LOCK_SECONDS) }
   } catch (error) {
     session.destroy()
     throw error
