@@ -39,6 +39,8 @@ export type StoreAbilities = {
   readonly looseTypes?: true
   /** A list column cannot be part of a key. */
   readonly noListKeys?: true
+  /** A column of its type `json` cannot be part of a key. */
+  readonly noJsonKeys?: true
   /** Stores dates and times as text and sorts them as text, which matches time order in the years 1 to 9999. */
   readonly textTimes?: true
   /** Can store times before the year 1, after the year 9999, and infinite times. */

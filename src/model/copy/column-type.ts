@@ -115,6 +115,8 @@ export type TableSpec = {
   readonly key: readonly string[]
   /** True for a primary key, false for a unique one. */
   readonly primary: boolean
+  /** A floating point column of a key that is not used, because systems compare such numbers differently. */
+  readonly floatKey?: string
   /** NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
   readonly nullsEqual?: true
   /** Estimates of the system, unless counting costs nothing. */
@@ -226,4 +228,20 @@ export function namedParts(text: string): readonly [schema: string, name: string
 /** True if `name` is the table's name, with or without its schema. */
 export function isCalled(table: TableName, name: string): boolean {
   return [table.name, tableText(table), storedTableText(table)].includes(name)
+}
+
+/** `floatKey` of a table without a key. @param keys columns of its unique indexes */
+export function floatKeyOf(
+  columns: readonly Column[],
+  keys: readonly (readonly string[])[],
+): Pick<TableSpec, 'floatKey'> {
+  const float = columns.find(({ name, type }) => type.kind === 'float' && keys.some((names) => names.includes(name)))
+  return float === undefined ? {} : { floatKey: float.name }
+}
+
+/** Text about a table without a key, without its subject. */
+export function noKeyText({ floatKey }: Pick<TableSpec, 'floatKey'>): string {
+  return floatKey === undefined
+    ? 'has no key'
+    : `has no key but ${floatKey}, a floating point number, which is not used`
 }

@@ -1,5 +1,5 @@
 /** Limits of `--delete-extra`: which target rows may be removed, and above which number `--confirm` is required. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { noKeyText, tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -39,7 +39,7 @@ function keyless({ plan, source }: PlannedTable): SluiceError | null {
   if (plan === null || plan.cut === 'key') return null
   return new SluiceError(
     'UNSUPPORTED_KEY',
-    `${tableText(source.table)} has no key, but --again finds rows by their key`,
+    `${tableText(source.table)} ${noKeyText(source)}: --again finds rows by their key`,
     {
       hint: 'copy all of it again with --restart and without --again, or name unique columns with --key',
     },

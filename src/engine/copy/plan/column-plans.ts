@@ -38,7 +38,8 @@ export function planColumn(
   }
   const { codecs } = derived ?? {}
   const converted = codecs === undefined || source.made !== undefined ? null : codecBetween(source, column, codecs)
-  const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
+  const accepted = acceptLossy.includes(source.name)
+  const pairing = converted ?? pairTypes(source, column, sameSystem, accepted, rewritten, tableText(target.table))
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
   const exact = exactBetween(source, column) ?? zerosInto(source, column.type)
   const isWhole = exact !== null && converted === null && !isKey && trimmed !== true

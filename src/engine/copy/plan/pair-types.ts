@@ -11,6 +11,7 @@ export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
  * @param accepted the user accepted losses of the column. Lossless pairs that older versions reported as lossy keep
  * their old form in this case, so that copies of these versions are resumed
  * @param rewritten transfer JSON in its canonical form, not as the original text
+ * @param where table that an error names
  * @throws SluiceError UNSUPPORTED_TYPE if no value could be transferred
  */
 export function pairTypes(
@@ -19,24 +20,25 @@ export function pairTypes(
   sameSystem: boolean,
   accepted = false,
   rewritten = false,
+  where?: string,
 ): Pairing {
   if (sameSystem && source.native === target.native && source.oneWay === true) {
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
+      where,
       reason: 'the type has several members, and the text of a value does not show to which of them it belongs',
       hint: 'leave the column out with --columns, or give the column of the target a text type',
     })
   }
   if (sameSystem && source.native === target.native && source.fields !== target.fields) {
-    throw new SluiceError(
-      'UNSUPPORTED_TYPE',
-      `${source.name}: ${source.native} has other fields in the target`,
-      OTHER_FIELDS,
-    )
+    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name}: ${source.native} has other fields in the target`, {
+      where,
+      ...OTHER_FIELDS,
+    })
   }
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
   const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))
   if (pairing !== null) return pairing
-  return paired(source, target, accepted)
+  return paired(source, target, accepted, where)
 }
 
 /** JSON as written: keeps its text, or names the loss if the target normalizes JSON. Null for other pairs. */
@@ -58,13 +60,14 @@ function betweenShapes(source: Column, target: Column): Pairing | null {
   return { as: { kind: 'native', name } }
 }
 
-function paired(source: Column, target: Column, accepted: boolean): Pairing {
+function paired(source: Column, target: Column, accepted: boolean, where: string | undefined): Pairing {
   const pairing = between(source.type, target.type, accepted)
   if (pairing !== null) return pairing
   throw new SluiceError(
     'UNSUPPORTED_TYPE',
     `${source.name} (${source.native}) cannot become ${target.name} (${target.native})`,
     {
+      where,
       hint: 'leave the column out with --columns, or give the column of the target a text type',
     },
   )

@@ -1,5 +1,12 @@
 /** Plan of one table: columns and types, how rows are transferred, and how they are proved. */
-import { isNative, tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import {
+  isNative,
+  noKeyText,
+  tableText,
+  type Column,
+  type TableName,
+  type TableSpec,
+} from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -89,7 +96,7 @@ export function planTable(
     sortsAlike,
     cut,
     ...settingsLeft(source, found, to, sameSystem),
-    ...(keyed ? {} : { notResumable: 'it has no key: an interrupted copy of it restarts' }),
+    ...(keyed ? {} : { notResumable: `it ${noKeyText(source)}: an interrupted copy of it restarts` }),
     chunkRows: options.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
@@ -177,9 +184,13 @@ function refuseKeys(
     })
   }
   if (onExisting === 'replace-range' && source.key.length === 0) {
-    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(source.table)} has no key to divide it into ranges`, {
-      hint: 'name unique columns with --key, or choose another --on-existing',
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `${tableText(source.table)} ${noKeyText(source)}: it cannot be divided into ranges`,
+      {
+        hint: 'name unique columns with --key, or choose another --on-existing',
+      },
+    )
   }
   if (onExisting === 'upsert' && !sameNames(target.key, rangeKey)) {
     throw new SluiceError(
@@ -257,6 +268,9 @@ function refuseNewKey({ table, key, columns }: TableSpec, to: CopyStore): void {
   const list = columns.find(({ name, type }) => type.kind === 'list' && key.includes(name))
   if (list !== undefined && to.can.noListKeys === true)
     throw refused(`${list.name}, which is a list`, 'this system cannot index lists')
+  const json = columns.find(({ name, native }) => native === 'json' && key.includes(name))
+  if (json !== undefined && to.can.noJsonKeys === true)
+    throw refused(`${json.name}, which is json`, 'this system cannot index the type json')
 }
 
 function columnOf(table: TableSpec, name: string, flag: string): Column {

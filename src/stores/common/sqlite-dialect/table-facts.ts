@@ -1,6 +1,6 @@
 /** What the schema and the first rows of a SQLite table say about its columns and its row key. */
 import { createHash } from 'node:crypto'
-import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { floatKeyOf, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
 import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from './types.ts'
@@ -95,7 +95,7 @@ export function sqliteKeyOf(
   columns: readonly Column[],
   infos: readonly SqliteColumnInfo[],
   indexes: readonly UniqueIndex[],
-): Pick<TableSpec, 'key' | 'primary'> {
+): Pick<TableSpec, 'key' | 'primary' | 'floatKey'> {
   if (alias !== null) return { key: [alias], primary: true }
   const byName = new Map(columns.map((column) => [column.name, column]))
   const usable = indexes.filter(({ names, collations }) =>
@@ -113,7 +113,9 @@ export function sqliteKeyOf(
   const nulls = (names: readonly string[]): number =>
     names.some((name) => byName.get(name)?.nullable !== false) ? 1 : 0
   const [best] = usable.toSorted((a, b) => nulls(a.names) - nulls(b.names) || a.names.length - b.names.length)
-  return { key: best?.names ?? [], primary: false }
+  if (best !== undefined) return { key: best.names, primary: false }
+  const keys = indexes.map(({ names }) => names)
+  return { key: [], primary: false, ...floatKeyOf(columns, keys) }
 }
 
 /** Query for the bytecode of a comparison: SQLite shows the collation of a column nowhere else. */

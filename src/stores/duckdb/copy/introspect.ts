@@ -1,6 +1,6 @@
 /** Tables of a DuckDB file. */
 import { createHash } from 'node:crypto'
-import { quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -114,7 +114,10 @@ function definedAs(sql: string, name: string, native: string, what: RegExp): Reg
 }
 
 /** The primary key; else a unique key, one without nullable columns first, then the one with the fewest columns. */
-function keyOf(columns: readonly Column[], constraints: readonly SqlRow[]): Pick<TableSpec, 'key' | 'primary'> {
+function keyOf(
+  columns: readonly Column[],
+  constraints: readonly SqlRow[],
+): Pick<TableSpec, 'key' | 'primary' | 'floatKey'> {
   const keys = constraints.map(([, , kind, names]) => {
     return { primary: kind === 'PRIMARY KEY', names: JSON.parse(String(names)) as readonly string[] }
   })
@@ -129,7 +132,9 @@ function keyOf(columns: readonly Column[], constraints: readonly SqlRow[]): Pick
     (a, b) =>
       Number(b.primary) - Number(a.primary) || nulls(a.names) - nulls(b.names) || a.names.length - b.names.length,
   )
-  return best === undefined ? { key: [], primary: false } : { key: best.names, primary: best.primary }
+  if (best !== undefined) return { key: best.names, primary: best.primary }
+  const all = keys.map(({ names }) => names)
+  return { key: [], primary: false, ...floatKeyOf(columns, all) }
 }
 
 async function bytesOf(ask: (sql: string) => Promise<readonly SqlRow[]>): Promise<bigint> {

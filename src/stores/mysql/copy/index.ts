@@ -70,6 +70,7 @@ class Store implements CopyStore {
     this.identity = `${server}/${config.database}`
     this.schema = config.database
     this.can = {
+      noJsonKeys: true,
       atomic: 'chunk',
       ledgerPerSchema: true,
       snapshot: config.poolSize === 1 ? 'shared' : 'connection',

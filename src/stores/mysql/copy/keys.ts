@@ -1,5 +1,5 @@
 /** Chooses the row key of a table: columns that identify its rows, and sort them by an index. */
-import type { Column } from '../../../model/copy/column-type.ts'
+import { floatKeyOf, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { isSortable } from './ranges.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
@@ -20,11 +20,14 @@ export type MysqlIndexPart = {
 export function chooseKey(
   parts: readonly MysqlIndexPart[],
   columns: readonly Column[],
-): { readonly key: readonly string[]; readonly primary: boolean } {
-  const all = [...groupBy(parts, ({ index }) => index).values()]
-  const indexes = all.filter((index) => isUsable(index, columns))
-  const [best] = indexes.toSorted((a, b) => rank(a) - rank(b) || a.length - b.length)
-  if (best === undefined) return { key: [], primary: false }
+): Pick<TableSpec, 'key' | 'primary' | 'floatKey'> {
+  const indexes = [...groupBy(parts, ({ index }) => index).values()]
+  const usable = indexes.filter((index) => isUsable(index, columns))
+  const [best] = usable.toSorted((a, b) => rank(a) - rank(b) || a.length - b.length)
+  if (best === undefined) {
+    const keys = indexes.map((index) => index.map(({ column }) => column ?? ''))
+    return { key: [], primary: false, ...floatKeyOf(columns, keys) }
+  }
   return { key: best.flatMap(({ column }) => (column === null ? [] : [column])), primary: best[0]?.index === 'PRIMARY' }
 }
 

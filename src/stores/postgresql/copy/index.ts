@@ -54,6 +54,7 @@ const READERS = 64
 const STARTING_MS = 5000
 
 const ABILITIES: StoreAbilities = {
+  noJsonKeys: true,
   atomic: 'chunk',
   snapshot: 'shared',
   writers: 64,

@@ -1,5 +1,5 @@
 /** Reads the columns, key, size and partitioning of tables from the system catalogs. */
-import { quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
 import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
@@ -86,10 +86,8 @@ export async function describeTables(
   return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, alikeHeirs]) => {
     const columns = attributes.filter(([owner]) => owner === oid).map((row) => columnOf(row, types))
     const floats = columns.flatMap(({ name: column, type }) => (type.kind === 'float' ? [column] : []))
-    const key = bestKey(
-      indexes.filter(([owner]) => owner === oid),
-      floats,
-    )
+    const own = indexes.filter(([owner]) => owner === oid)
+    const key = bestKey(own, floats)
     // Block numbers become invalid when the file is rewritten; keys do not.
     const place = key.columns.length === 0 && blocks != null ? `/${file}` : ''
     return {
@@ -99,6 +97,7 @@ export async function describeTables(
       key: key.columns,
       primary: key.primary,
       ...(key.nullsEqual ? { nullsEqual: true as const } : {}),
+      ...(key.columns.length > 0 ? {} : floatKeyOf(columns, own.map(indexColumns))),
       rows: BigInt(rows ?? 0),
       bytes: BigInt(bytes ?? 0),
       ...(partitioning == null ? {} : { partitioning }),
@@ -193,6 +192,10 @@ function indexesSql(oids: string): string {
       pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
+function indexColumns([, , names]: TextRow): readonly string[] {
+  return JSON.parse(names ?? '[]') as string[]
+}
+
 /**
  * The first index without float columns.
  * @param floats names of float columns: two systems may compare floats differently, so no key range uses them
@@ -201,8 +204,9 @@ function bestKey(
   indexes: readonly TextRow[],
   floats: readonly string[],
 ): { readonly columns: readonly string[]; readonly primary: boolean; readonly nullsEqual: boolean } {
-  for (const [, primary, names, nullsEqual] of indexes) {
-    const columns = JSON.parse(names ?? '[]') as string[]
+  for (const index of indexes) {
+    const [, primary, , nullsEqual] = index
+    const columns = indexColumns(index)
     if (!columns.some((name) => floats.includes(name)))
       return { columns, primary: primary === 't', nullsEqual: nullsEqual === 't' }
   }

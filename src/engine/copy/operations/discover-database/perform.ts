@@ -1,5 +1,11 @@
 /** `discover URL`: tables of a database, their sizes, and whether a copy of them can be resumed. */
-import { keyMayBeNull, tableText, type RingSpec, type TableSpec } from '../../../../model/copy/column-type.ts'
+import {
+  keyMayBeNull,
+  noKeyText,
+  tableText,
+  type RingSpec,
+  type TableSpec,
+} from '../../../../model/copy/column-type.ts'
 import { dec, type RelationEvent } from '../../../../model/run/event.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
@@ -100,7 +106,7 @@ function ringOf({ partitioner, columns }: RingSpec): Pick<RingSpec, 'partitioner
 }
 
 function noteOf(table: TableSpec): string | null {
-  if (table.key.length === 0) return 'it has no key: an interrupted copy of it restarts'
+  if (table.key.length === 0) return `it ${noKeyText(table)}: an interrupted copy of it restarts`
   const nullable = keyMayBeNull(table)
   return nullable.length === 0 ? null : `rows whose ${nullable.join(', ')} is NULL are one chunk`
 }

@@ -3,7 +3,7 @@
  * reported at once, before anything is created.
  */
 import { ticked } from '../../partition/maintenance/options.ts'
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { noKeyText, tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import { grantedRights } from '../apply/rights.ts'
 import { isSortable } from '../../copy/ranges.ts'
@@ -128,7 +128,9 @@ async function inspectTable(
     obstacles.push({
       message:
         spec.key.length === 0
-          ? 'has no key that identifies its rows'
+          ? spec.floatKey === undefined
+            ? 'has no key that identifies its rows'
+            : noKeyText(spec)
           : `has no unique index without NULL on (${spec.key.join(', ')}) to identify its rows`,
       hint: 'give it a primary key, name another unique key with --key, or leave the table out',
     })

@@ -58,6 +58,12 @@ function tableRefusals(connection: Database.Database, { table }: FollowedTable):
       terms.length === table.key.length &&
       terms.every(({ column }) => column !== null && table.key.includes(column)),
   )
+  if (key.length === 0 && table.floatKey !== undefined) {
+    return refuse(
+      `${name} has no key but ${table.floatKey}, a floating point number, which does not identify rows safely`,
+      'add a unique index on other columns that are NOT NULL, or leave the table out',
+    )
+  }
   if (key.length === 0 || byKey === undefined)
     return refuse(`${name} has no primary key to identify its rows`, 'add a primary key, or leave the table out')
   const anything = key.find(({ type }) => type.kind === 'native' && type.name === 'any')
