@@ -300,10 +300,10 @@ export function storesAnother(columns: readonly string[] = []): SluiceError {
 export class EqualKey extends SluiceError {
   readonly others: readonly Row[]
 
-  constructor(others: readonly Row[]) {
+  constructor(others: readonly Row[], hint = 'give one of the two rows another key at the source') {
     super('ROW_REFUSED', 'the target holds another row under this key', {
       reason: 'the target treats both keys as equal',
-      hint: 'give one of the two rows another key at the source',
+      hint,
     })
     this.others = others
   }

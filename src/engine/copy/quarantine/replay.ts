@@ -76,7 +76,7 @@ export async function replay(
       if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
       if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
       if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before)))
-        throw new EqualKey([])
+        throw new EqualKey([], 'run the same copy with --again: it names what to do about the two rows')
       const stays = stamps === undefined && (plan.onExisting === 'append' || plan.onExisting === 'refuse')
       if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw isOthers(key, plan)
       const closing = closingOf(database, quarantinedRow, change)
