@@ -14,6 +14,7 @@ import type { TableContext } from '../table/context.ts'
 import { tooManyQuarantined } from '../chunk/refused-rows.ts'
 import type { RowDifference } from '../diff/difference.ts'
 import { unproved } from '../diff/explained.ts'
+import { openRows } from '../diff/outcome.ts'
 import { noneSettled, Settler } from '../diff/settle.ts'
 import { findExtra } from '../diff/extra.ts'
 import { failureKind } from '../workers/failure.ts'
@@ -390,16 +391,4 @@ class TableComparison {
   get #stop(): AbortSignal {
     return this.#around.steering.stop
   }
-}
-
-function openRows(open: bigint, newer: bigint): SluiceError {
-  const rows =
-    open === 1n ? 'one row of the target is missing or differs' : `${open} rows of the target are missing or differ`
-  const why = newer === 0n ? '' : `, ${newer} of them because the target has newer values`
-  return new SluiceError('DIFFERENCES', `${rows} from the source${why}`, {
-    hint:
-      newer > 0n
-        ? 'newer values of the target are kept; run sluice diff --fix --overwrite-newer to overwrite them'
-        : 'run the same command again to compare once more; sluice diff names the rows that differ',
-  })
 }

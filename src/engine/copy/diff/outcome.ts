@@ -1,3 +1,6 @@
+/** Counts of a comparison, and errors for them. */
+import { SluiceError } from '../../../shared/errors.ts'
+
 /** Counts of a comparison. */
 export type DiffCounts = {
   rows: bigint
@@ -38,3 +41,16 @@ export function addOutcome(sum: DiffCounts, one: Readonly<DiffCounts>): void {
 
 /** Hint for rows that no key distinguishes. */
 export const KEYLESS_HINT = 'give these rows a key at the source, or copy the table again with --restart'
+
+/** The error for rows that are not repaired. @param newer those that have newer values in the target */
+export function openRows(open: bigint, newer: bigint): SluiceError {
+  const rows =
+    open === 1n ? 'one row of the target is missing or differs' : `${open} rows of the target are missing or differ`
+  const why = newer === 0n ? '' : `, ${newer} of them because the target has newer values`
+  return new SluiceError('DIFFERENCES', `${rows} from the source${why}`, {
+    hint:
+      newer > 0n
+        ? 'newer values of the target are kept; run sluice diff --fix --overwrite-newer to overwrite them'
+        : 'run the same command again to compare once more; sluice diff names the rows that differ',
+  })
+}
