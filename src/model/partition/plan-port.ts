@@ -2,7 +2,7 @@
  * What a store offers for planning to partition a table: findings, distribution of its rows over time, statements that
  * create the new table, and a measured write rate. Only `make` leaves changes.
  */
-import type { Column, TableSpec } from '../copy/column-type.ts'
+import type { Column, TableName, TableSpec } from '../copy/column-type.ts'
 
 /** Type of the column's values: dates, local times (`timestamp`), or instants. */
 export type TimeKind = 'date' | 'timestamp' | 'timestamptz' | 'epoch-seconds' | 'epoch-milliseconds'
@@ -131,6 +131,8 @@ export interface PartitionPlanStore {
     partitions: readonly NewTablePartition[],
     signal: AbortSignal,
   ): Promise<NewTableStatements>
+  /** Those of the statements `late` of `newTable` whose object a new table in this store's database does not have. */
+  lacking(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Tries statements of `newTable` in the database of this store and rolls them back, to find refusals before a run.
    * @throws SluiceError TARGET_DENIED, CONNECTION_LOST

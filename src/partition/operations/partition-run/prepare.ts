@@ -56,7 +56,17 @@ async function newTableBefore(
   await refuseUnindexed(place.source, about)
   const message = `${tableText(newTableName(about))} already exists: its ${there.partitions.length} partitions are used, not the calendar of this command`
   run.emit({ type: 'log', level: 'note', message })
+  await reportLacking(place, about, run)
   return there
+}
+
+/** An earlier run may have been killed after it named the statements that it left out. */
+async function reportLacking({ source, maker }: NewTablePlace, about: NewTableFit, run: PartitionRun): Promise<void> {
+  const { planned, newTable } = about
+  const { late } = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
+  const name = newTableName(about)
+  const lacking = await onSide('target', () => maker.lacking(name, late, source.signal))
+  if (lacking.length > 0) reportLate(name, lacking, run)
 }
 
 async function makeNewTable(
@@ -135,7 +145,7 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: NewTab
 
 /** @param late statements that were left out */
 function reportLate(name: TableName, late: readonly string[], run: PartitionRun): void {
-  const message = `${tableText(name)} is created without foreign keys, exclusions and unique indexes other than its primary key: a row copied late may violate them. The cutover is refused without them`
+  const message = `${tableText(name)} is without foreign keys, exclusions or unique indexes of the old table: a row copied late may violate them. The cutover is refused without them`
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 

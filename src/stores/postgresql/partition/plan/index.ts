@@ -1,5 +1,6 @@
 /** Plans the partitioning of a PostgreSQL table, in transactions that only read, or are rolled back. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
   MeasureRequest,
@@ -21,6 +22,7 @@ import { CopySession } from '../../server/session.ts'
 import { aboutTable, type PlanInspection } from './about.ts'
 import { planCodeFindings } from './code.ts'
 import { planKeyFindings } from './keys.ts'
+import { lackingStatements } from './lacking.ts'
 import { leadsIndex } from './by-index.ts'
 import { measureApplyWorkers } from './measure.ts'
 import { rehearsed } from './rehearse.ts'
@@ -87,6 +89,10 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
 
   isIndexed(planned: TableToPartition, signal: AbortSignal): Promise<boolean> {
     return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
+  }
+
+  lacking(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#look(signal, (session) => lackingStatements(session, table, late))
   }
 
   rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal> {
