@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
 import { perform, type Place } from '../support/copy-systems.ts'
-import { psql } from './copy-postgresql-kit.ts'
+import { psql, type Psql } from './copy-postgresql-kit.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import {
@@ -118,26 +118,28 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       const { source, target } = stage
       const writer = startTwoWriter(stage, 9)
       await more(writer, 20)
-      const other = await psql(target.url)
+      const [other, atSource] = [await psql(target.url), await psql(source.url)]
       let locked: Promise<void> | null = null
-      const lock = async (): Promise<void> => {
-        await other.run(`BEGIN; LOCK TABLE ${SQL} IN ACCESS EXCLUSIVE MODE`)
+      const lock = async (side: Psql): Promise<void> => {
+        await side.run(`BEGIN; LOCK TABLE ${SQL} IN ACCESS EXCLUSIVE MODE`)
         await sleep(9000)
-        await other.run('COMMIT')
+        await side.run('COMMIT')
       }
       // The first try waits in the catch-up of the stream, the next one in the comparison.
-      const at = ['closing', 'closed']
+      const at = ['closing', 'closing', 'closed']
       const { finished, events } = await perform(twoCutover(stage, { budgetMs: 2000 }), {
         onEvent: (event) => {
           if (event.type !== 'cutover.step' || event.step !== at[0]) return
           if (event.step === 'closed') void writer.stop()
+          const side = event.step === 'closed' ? atSource : locked === null ? other : null
+          if (side !== null) locked = lock(side)
           at.shift()
-          locked = (locked ?? Promise.resolve()).then(lock)
         },
       })
       await locked
       await writer.stop()
       await other.close()
+      await atSource.close()
       expect(finished, JSON.stringify([finished.error, events.slice(-5)])).toMatchObject({ exitCode: 0 })
       expect(at).toEqual([])
       const [reported] = of(events, 'cutover.switched')
@@ -147,6 +149,10 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
         .flatMap(({ step, detail }) => (step === 'released' ? [detail] : []))
         .join()
       expect(why).toContain('took longer than --pause-budget 2000 ms')
+      // The rows that took too long were compared before the next try.
+      const compared = Number(/comparing (\d+) changed rows/.exec(why)?.[1])
+      expect(compared).toBeGreaterThan(10)
+      expect(Number(reported?.touchedRows)).toBeLessThan(compared / 2)
       const stream = reported?.stream ?? ''
       const back = { kind: 'follow', stream, from: target.url, to: source.url, end: false, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
       expect((await perform(back)).finished).toMatchObject({ exitCode: 0 })

@@ -17,6 +17,7 @@ import { PacedStream } from '../stream/paced-stream.ts'
 import { answerOf, Proving, type ProvingRound, type Unanswered } from '../compare/proving.ts'
 import { rereadRows } from '../compare/rereads.ts'
 import { ProgressReporter } from '../progress/events.ts'
+import { compareTouched } from '../compare/compare-touched.ts'
 import { repairWaiting, waitingTables } from '../compare/waiting-rows.ts'
 import type { Watch } from '../progress/watch.ts'
 import { StreamWholeness } from '../stream/wholeness.ts'
@@ -252,12 +253,13 @@ export class FollowLoop {
   /** Calls the watch. @returns true if its answer ends the run */
   async #watched(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
     if (!lane.isSettled || this.#rowsWait) return false
+    const sides = { lane, stream: source.unpaced, signal: this.#parts.run.interrupt.abort }
     const answer = await watch.between({
-      lane,
-      stream: source.unpaced,
+      ...sides,
       fence: this.#parts.fence,
       proof: this.#proof,
       verify: () => this.#wholeness.verify(),
+      compareTouched: () => compareTouched({ ...this.#parts, ...sides }, watch.touched),
     })
     if (answer === 'prove') this.#proof = null
     return answer === 'end'

@@ -59,6 +59,8 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   protected ended: WatchEnd<Facts> | null = null
   /** Attempts so far. */
   protected tried = 0
+  /** True if an attempt took too long to compare the touched rows: they are compared before the next one. */
+  protected isComparing = false
   readonly #begin: () => Promise<void>
   #isBegun = false
 
@@ -104,6 +106,11 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
   async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
     if (this.isOver()) return 'end'
+    if (this.isComparing) {
+      this.isComparing = !(await now.compareTouched())
+      this.approach.waited()
+      return 'on'
+    }
     const ready = await this.approach.ready(now)
     return typeof ready === 'string' ? ready : await this.attempt(now, ready)
   }
@@ -153,6 +160,12 @@ export class Approach {
     return restMs
   }
 
+  /** Call it after work during which the stream waited: the lag is measured again, and rows touched before are not known. */
+  waited(): void {
+    this.#lagMs = null
+    this.#furthest = null
+  }
+
   /**
    * @returns `prove` if all rows must be compared again, `on` if no attempt may begin yet
    * @throws SluiceError NOT_SWITCHABLE; what the stores throw
@@ -162,9 +175,9 @@ export class Approach {
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared
     if (this.#furthest === null || this.#furthest.proof !== now.proof) {
-      this.#furthest = { proof: now.proof, values: await this.#parts.furthest() }
-      // The stream waited meanwhile: its lag is measured again.
-      this.#lagMs = null
+      const values = await this.#parts.furthest()
+      this.waited()
+      this.#furthest = { proof: now.proof, values }
       return 'on'
     }
     const isNear = await this.#isNear(now)

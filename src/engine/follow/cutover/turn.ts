@@ -192,6 +192,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
       return 'prove'
     }
     this.#doing = `comparing ${keys.length} changed rows`
+    this.isComparing = true
     const compared = await attempt.compare(identity, keys)
     if (!compared.isEqual) {
       const detail = `${compared.rows} of ${keys.length} changed rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
@@ -199,6 +200,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
       return 'prove'
     }
     if (isOver()) return null
+    this.isComparing = false
     this.#doing = 'recreating objects that depend on the table'
     const exchanged = await attempt.exchange(furthest)
     const birth = await attempt.born(made.slot, made.start, [source])

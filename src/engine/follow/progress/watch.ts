@@ -15,6 +15,8 @@ export type Standstill = {
   readonly proof: ProvingRound | null
   /** @returns false if only later changes can show lost rows @throws SluiceError STREAM_HALTED, SLOT_LOST */
   readonly verify: () => Promise<boolean>
+  /** Compares the touched rows, so that only those that change later are touched. @returns false to call it again */
+  readonly compareTouched: () => Promise<boolean>
 }
 
 /** The only stream that a run may resume. */

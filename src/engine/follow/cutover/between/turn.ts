@@ -213,12 +213,15 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
       ...(await opening.changesSince(to, marks.target, signal)),
     ]
     if (change !== undefined) return prove(more.length === 0 ? change : `${change}, and ${more.length} more`)
+    this.isComparing = true
     const [here, there] = await Promise.all([
       closing.digest(from, identity, keys, signal),
       opening.digest(to, identity, keys, signal),
     ])
     if (here.rows !== there.rows || here.sums !== there.sums)
       return prove(`${here.rows} of ${keys.length} changed rows in the source and ${there.rows} in the target differ`)
+    if (this.#isLate(one)) return this.#late(one)
+    this.isComparing = false
     const positions = await closing.positions(from, signal)
     const sequences = await opening.advance(to, positions, [furthest, there.furthest], signal)
     // The target is closed, so its log has no change of the earlier stream from here on.

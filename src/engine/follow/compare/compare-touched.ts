@@ -1,0 +1,61 @@
+/**
+ * Compares the rows that changed since a comparison of all rows, as of a common snapshot, while users write. From then
+ * on only later changes are noted, so a cutover has fewer rows to compare while other sessions wait.
+ */
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { equalDigests } from '../../../model/copy/rows.ts'
+import { digests } from '../../copy/diff/sides.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import { openCompareMoment, type ComparedSnapshot, type SnapshotParts } from './moment.ts'
+import { byIdentity } from './rereads.ts'
+import type { TouchedRows } from './touched-rows.ts'
+
+/** Keys per query. */
+const AT_ONCE = 1000
+
+/**
+ * If rows differ, or cannot be compared, all rows are noted as changed.
+ * @returns false if there was no common snapshot: another one may succeed
+ * @throws what the stores and the apply worker throw
+ */
+export async function compareTouched(
+  { tables, ...parts }: SnapshotParts & { readonly tables: readonly FollowTable[] },
+  touched: TouchedRows,
+): Promise<boolean> {
+  let all: readonly (readonly RowKey[] | null)[] = []
+  const atSnapshot = (): void => {
+    all = tables.map((_, at) => touched.keys(at))
+    touched.begin()
+  }
+  let isEqual = false
+  try {
+    const got = await openCompareMoment({ ...parts, atSnapshot })
+    if (typeof got === 'string') {
+      isEqual = true
+      return false
+    }
+    await using snapshot = got
+    isEqual = await areEqual(tables, all, snapshot, parts.signal)
+    return true
+  } finally {
+    if (!isEqual) touched.noteAll()
+  }
+}
+
+async function areEqual(
+  tables: readonly FollowTable[],
+  all: readonly (readonly RowKey[] | null)[],
+  { source, target }: ComparedSnapshot,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const [at, table] of tables.entries()) {
+    const keys = all[at] ?? null
+    if (keys === null) return false
+    const sides = { plan: byIdentity(table), source, target, signal }
+    for (let from = 0; from < keys.length; from += AT_ONCE) {
+      const [here, there] = await digests(sides, { by: 'keys', keys: keys.slice(from, from + AT_ONCE) })
+      if (!equalDigests(here, there)) return false
+    }
+  }
+  return true
+}
