@@ -1,7 +1,7 @@
 /**
- * The furthest values of the columns that sequences number. Rows may have values that no sequence gave out, so a cutover
- * sets its sequences beyond these, too. They are read before other sessions wait, because without an index on the column
- * the whole table is read; rows that change later are read when they are compared.
+ * The furthest values of the columns that sequences number. Rows may have values that no sequence gave out, so a
+ * cutover sets its sequences beyond these, too. They are read before other sessions wait, because without an index on
+ * the column the whole table is read; rows that change later are read when they are compared.
  */
 import type { FurthestValues } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'

@@ -75,8 +75,8 @@ function set(options: string): string {
 }
 
 /**
- * SQL that sets a sequence after its last value and others, and after the numbers that sessions may have cached. If that
- * exceeds the range of the sequence, it is set to the furthest of these values.
+ * SQL that sets a sequence after its last value and others, and after the numbers that sessions may have cached. If
+ * that exceeds the range of the sequence, it is set to the furthest of these values.
  * @param sequence the sequence to set, as SQL that is cast to regclass
  * @param one sequence whose last value and range are used
  * @param others last value of the other sequence, furthest values of rows, in SQL
