@@ -119,7 +119,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       const writer = startTwoWriter(stage, 9)
       await more(writer, 20)
       const [other, atSource] = [await psql(target.url), await psql(source.url)]
-      let locked: Promise<void> | null = null
+      const locked: Promise<void>[] = []
       const lock = async (side: Psql): Promise<void> => {
         await side.run(`BEGIN; LOCK TABLE ${SQL} IN ACCESS EXCLUSIVE MODE`)
         await sleep(9000)
@@ -131,12 +131,12 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
         onEvent: (event) => {
           if (event.type !== 'cutover.step' || event.step !== at[0]) return
           if (event.step === 'closed') void writer.stop()
-          const side = event.step === 'closed' ? atSource : locked === null ? other : null
-          if (side !== null) locked = lock(side)
+          const side = event.step === 'closed' ? atSource : locked.length === 0 ? other : null
+          if (side !== null) locked.push(lock(side))
           at.shift()
         },
       })
-      await locked
+      await Promise.all(locked)
       await writer.stop()
       await other.close()
       await atSource.close()

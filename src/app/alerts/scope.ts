@@ -105,9 +105,9 @@ function subjectKey(operation: Operation, name: string, isQueued: boolean): stri
   const family = familyOf(operation)
   if (family === null || !PATHS.has(family) || name === '') return subjectPlace(operation, name)
   const mayBeId = storesOf(operation).some((store) => store.family === 'catalog')
-  const isGiven = subjectsOf(operation).includes(name)
+  const isNamed = subjectsOf(operation).includes(name)
   const isHere = (): boolean => !isQueued && existsSync(resolve(workingFolder() ?? '', name, LOG_FOLDER))
-  const isPath = /[/\\]/.test(name) || (isGiven && (!mayBeId || isHere()))
+  const isPath = /[/\\]/.test(name) || (isNamed && (!mayBeId || isHere()))
   return isPath ? pathKey(name, isQueued) : name
 }
 

@@ -34,13 +34,13 @@ export type NameTest = (name: string) => boolean
  */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
   const letters = folded ? 'unicode' : 'exact'
-  const quoted = quotedTable(pattern)
-  if (quoted !== null && /"[^"]*\.[^"]*"/.test(pattern)) {
+  const inQuotes = quotedTable(pattern)
+  if (inQuotes !== null && /"[^"]*\.[^"]*"/.test(pattern)) {
     const same =
       (text: string): NameTest =>
       (name) =>
         foldedText(name, letters) === foldedText(text, letters)
-    return { schema: quoted.schema === undefined ? null : same(quoted.schema), table: same(quoted.name) }
+    return { schema: inQuotes.schema === undefined ? null : same(inQuotes.schema), table: same(inQuotes.name) }
   }
   const dot = pattern.indexOf('.')
   const fits = (text: string): NameTest => namePattern(text, letters)

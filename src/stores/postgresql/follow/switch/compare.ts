@@ -95,9 +95,9 @@ async function digest(
   const hash = (seed: number): string =>
     `coalesce(pg_catalog.sum(pg_catalog.hashtextextended(r.t COLLATE "C", ${seed})), 0)`
   const read = [`ROW(${row})::text AS t`, ...numbered.map(({ name }, at) => `${quoteName(name)} AS n${at}`)]
-  const asked = ['count(*)', hash(0), hash(1_000_003), ...numbered.map((one, at) => furthestSql(one, `r.n${at}`))]
+  const fields = ['count(*)', hash(0), hash(1_000_003), ...numbered.map((one, at) => furthestSql(one, `r.n${at}`))]
   const [[rows, first, second, ...furthest] = []] = await session.ask(
-    `SELECT ${asked.join(', ')} FROM (SELECT ${read.join(', ')} FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
+    `SELECT ${fields.join(', ')} FROM (SELECT ${read.join(', ')} FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
   )
   return { rows: BigInt(rows ?? 0), sums: `${first} ${second}`, furthest: furthestOf(numbered, furthest) }
 }
