@@ -12,7 +12,7 @@ const STEPS: Readonly<Record<EventOf<'decommission.step'>['step'], readonly [pla
 
 const OF_DATABASE: Partial<typeof STEPS> = {
   inactive: ['would be made inactive: it would refuse connections', 'is inactive: it refuses connections'],
-  active: ['would accept connections again', 'takes connections'],
+  active: ['would accept connections again', 'accepts connections'],
 }
 
 /** Blocks of an event of any kind; empty for events of other operations. */

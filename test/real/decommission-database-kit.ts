@@ -76,7 +76,7 @@ export const steps = (events: readonly Event[]): readonly string[] =>
 
 export const STEPS = 'SELECT step FROM migration_database_decommissions ORDER BY done_ms, step_no'
 
-/** Whether the database takes connections, and its connection limit; no row if it does not exist. */
+/** Whether the database accepts connections, and its connection limit; no row if it does not exist. */
 export function standing({ server, name }: Moved): Promise<readonly (readonly (string | null)[])[]> {
   return server.rows(
     `SELECT datallowconn, datconnlimit FROM pg_database WHERE datname = '${name.replaceAll("'", "''")}'`,

@@ -31,7 +31,7 @@ beforeAll(() => {
 afterAll(() => folder[Symbol.dispose]())
 
 describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere${why}`, () => {
-  it('is made inactive, takes connections again after an undo, and is dropped by name after the grace period', async () => {
+  it('is made inactive, accepts connections again after an undo, and is dropped by name after the grace period', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const open = [['t', '17']]
@@ -313,7 +313,7 @@ describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere$
     expect((await perform(retire({ old: sqlite, to: moved.to }))).finished.error?.code).toBe('UNSUPPORTED_URL')
   })
 
-  it('takes connections again if a table was created in it before its last session ended', async () => {
+  it('accepts connections again if a table was created in it before its last session ended', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     await perform(retire(moved))

@@ -167,7 +167,7 @@ it('lists the tables of a database file of the lake, copies the marked ones, and
   await app.press(['esc', 'G'], /› public.import_tmp/)
   expect(app.screen()).toMatch(/app\/chinook.db +ROWS +SIZE +RESUMABLE/)
   await app.press(['k', 'k', 'space', 'c'], 'copy to (URL)')
-  await app.press(['edge', 'enter'], 'an URL such as')
+  await app.press(['edge', 'enter'], 'a URL such as')
   await app.press(['ctrl-u', 'postgresql://me:hidden@db/edge', 'enter'], 'enter starts')
   expect(app.screen()).not.toContain('hidden')
   const dry = app.fake.runsStarted.at(-1)

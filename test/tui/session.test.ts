@@ -245,7 +245,7 @@ it('shows why a key does nothing for the row', async () => {
   const app = await start()
   await app.until('events/clicks')
   await app.press(['?'], 'Keys · Tables · now')
-  expect(app.screen()).toMatch(/L +phases of a table: the row is no table of a database/)
+  expect(app.screen()).toMatch(/L +phases of a table: the row is not a table of a database/)
 })
 
 it('parses versions and times', () => {

@@ -18,7 +18,7 @@ const follow: Command = {
     if (report === undefined) return spoken('follow', FOLLOW_WORDS, { command, args, context })
     const other = OF_RUNS.find((name) => givenFlag(args, name))
     if (other !== undefined) {
-      throw exclusive(`--${other}`, '--report', 'a report only reads the ledger; leave one of the two out')
+      throw exclusive(`--${other}`, '--report', 'a report only reads the ledger: remove one of the two')
     }
     const to = chooseEnd('to', args, context.defaults, context.env)
     const stream = givenText(args, 'run') ?? ''

@@ -14,7 +14,7 @@ const notInCatalog: Reason = (s) =>
   cursorRow(s)?.kind === 'delta' ? 'the table is not in the catalog, i imports it' : 'the row is no Delta table'
 const noImport: Reason = (s) =>
   cursorRow(s)?.kind !== 'delta' ? 'the row is no Delta table' : s.lake === null ? 'no lake is open' : 'open the list'
-const noRelation: Reason = () => 'the row is no table of a database'
+const noRelation: Reason = () => 'the row is not a table of a database'
 const noRun = (otherwise: string): Reason => {
   return (s) => (activeRun(s) === undefined ? 'no run is active' : otherwise)
 }

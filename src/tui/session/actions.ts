@@ -122,7 +122,7 @@ function openResult(s: Acting): void {
     return
   }
   if (run !== null && isStory(run)) {
-    text(s, 'what it says', run.story, run.story.join('\n'))
+    text(s, 'output', run.story, run.story.join('\n'))
     return
   }
   const result = run === null ? null : shownResult(s.state, run)
@@ -176,7 +176,7 @@ function turnRate(s: Acting, run: RunView, faster: boolean): void {
 const STEERED: Readonly<Record<TableRequest['act'], string>> = {
   pause: 'is paused: P resumes it',
   resume: 'is resumed',
-  skip: 'is left to another run: S takes it in again',
+  skip: 'is left to another run: S adds it again',
   retry: 'is tried again: only its failed parts',
 }
 
@@ -295,7 +295,10 @@ export function actOn(s: Acting, command: KeyCommand, rows: readonly TableRow[] 
       const version = selectedVersion(s.state)
       if (version === null) break
       s.store.dispatch({ type: 'as-of', asOf: { version } })
-      s.flash(`Files and Partitions are as of v${version} now; t there with an empty line goes back`, 'ok')
+      s.flash(
+        `Files and Partitions are as of v${version} now; t there, and enter on an empty line, goes back to the newest`,
+        'ok',
+      )
       break
     }
     case 'open.commit':

@@ -76,7 +76,7 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
       const url = text.trim()
       const { from, tables } = copied(s.state)
       if (!/^[a-z][a-z0-9+]*:\/\/./i.test(url)) {
-        const error = 'an URL such as postgresql://user@host/db or sqlite:///file.db'
+        const error = 'a URL such as postgresql://user@host/db or sqlite:///file.db'
         s.store.dispatch({ type: 'prompt-error', error })
         return
       }

@@ -81,8 +81,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         type: 'list',
         shown: 'none',
         completes: 'column',
-        describe:
-          'restore rows without the values of this column, which the table no longer has, or computes; repeatable',
+        describe: 'leave out the values of this column, because the table has dropped or now computes it; repeatable',
       },
       {
         name: 'into',

@@ -46,7 +46,12 @@ export const PAGES = {
     group: 'Lakes',
     summary: 'prove that the catalog agrees with the log',
   },
-  fsck: { name: 'fsck', operands: '<table>', group: 'Lakes', summary: 'check data files and vectors against the log' },
+  fsck: {
+    name: 'fsck',
+    operands: '<table>',
+    group: 'Lakes',
+    summary: 'check files and deletion vectors against the log',
+  },
   'performance-compare': {
     name: 'performance-compare',
     operands: '<table>',

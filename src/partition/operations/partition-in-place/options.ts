@@ -9,7 +9,7 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     type: 'text',
     shown: 'TABLE_past',
     group: GROUP,
-    describe: 'name of the existing table once it is the first partition',
+    describe: 'new name of the existing table, which becomes the first partition',
   },
   {
     name: 'last',

@@ -337,7 +337,7 @@ function storyLines(run: RunView, cells: number, rows: number): Line[] {
     wrapLabelled(clean(text), cells - 2).map((part) => line(` ${part}`, storyTone(text))),
   )
   const more = reported.length > rows ? ` · the last ${rows} of ${reported.length} lines, enter shows all` : ''
-  return block([rule(`what it says${more}`, cells), ...reported.slice(-rows)], cells, rows + 1)
+  return block([rule(`output${more}`, cells), ...reported.slice(-rows)], cells, rows + 1)
 }
 
 /** The screen of one run. */

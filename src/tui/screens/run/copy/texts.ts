@@ -96,7 +96,7 @@ function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): s
   if (!live) return 'left undone as requested: run the same command to continue with it'
   return held === 'paused'
     ? `paused as requested${how}: P resumes it, and the run waits for it`
-    : `left to another run as requested${how}: S takes it in again`
+    : `left to another run as requested${how}: S adds it again`
 }
 
 const quarantinedText = ({ key: values, error }: ShownRefusedRow, key: readonly string[]): string =>
