@@ -79,8 +79,8 @@ export function namedStores(operation: Operation, known: readonly NamedUrl[]): r
       reason: 'a queue records only names of stores, not URLs',
       hint:
         known.length === 0
-          ? 'add it to stores: in sluice.yaml, here and where workers run, and give that name'
-          : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
+          ? 'add the URL under stores: in sluice.yaml, on this machine and on those of the workers, then use its name instead of the URL'
+          : `use the name of a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
     })
   })
 }

@@ -162,7 +162,7 @@ function refuseUnwritable(store: LogStore, protocol: ProtocolAction, metadata: M
   throw new SluiceError('TABLE_FEATURE', `sluice cannot write to a table with the feature '${refused}'`, {
     where: store.label,
     reason: 'another program changed the archive after it was created',
-    hint: `drop the feature '${refused}' with the engine that added it; or put later rows into a table of another name, which gets its own archive`,
+    hint: `drop the feature '${refused}' with the engine that added it; or write new rows into a table with another name, which gets its own archive`,
   })
 }
 
@@ -171,6 +171,6 @@ export function conflict(store: LogStore, what: string, hint?: string): SluiceEr
     where: store.label,
     hint:
       hint ??
-      'nothing was changed; restore the log that sluice wrote, or put later rows into a table of another name, which gets an archive of its own',
+      'nothing was changed; restore the log that sluice wrote, or write new rows into a table with another name, which gets its own archive',
   })
 }

@@ -68,7 +68,7 @@ async function namedValues(
   if (store.offers.rowValues === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are archived by time only`, {
       where: store.label,
-      hint: 'replace --by-value by --by with a column of times',
+      hint: 'use --by with a time column instead of --by-value',
     })
   }
   const found = await store.offers.rowValues.values(table, column, MOST_VALUES, signal)

@@ -267,8 +267,12 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
     const came = await query.bring(hot.columns, rows.csv, hot.except, late)
     if (came.rows === rows.rows()) return came
-    const message = `${rows.rows()} rows of ${tableText(table.table)} were read, and ${came.rows} were received`
-    throw new SluiceError('SOURCE_IO', message, { where: store.label, retryable: true })
+    const message = `the query received ${came.rows} of the ${rows.rows()} rows that were read from ${tableText(table.table)}`
+    throw new SluiceError('SOURCE_IO', message, {
+      where: store.label,
+      retryable: true,
+      hint: 'run the same command again',
+    })
   }
   const came = await brought()
   if (!settled) await unmoved()

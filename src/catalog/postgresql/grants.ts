@@ -19,8 +19,8 @@ export async function postgresqlGrants(
   const catalog = await catalogOf(reader, known)
   if (level === 'admin') return adminPlan(place, catalog, to)
   if (catalog === null) {
-    throw new SluiceError('NOT_A_CATALOG', 'the database has no catalog yet, so there is nothing to read or write', {
-      hint: 'grant --role admin and import a table with that role, or import one as a role that may create tables',
+    throw new SluiceError('NOT_A_CATALOG', 'the database has no catalog yet, so rights on it cannot be granted', {
+      hint: 'import a table first, as a role that may create tables; sluice grants --role admin prepares such a role',
     })
   }
   const role = quoted(to)

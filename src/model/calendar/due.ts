@@ -64,9 +64,9 @@ function hasInstants(spec: CalendarSpec, period: Period, kind: ValueKind): boole
 }
 
 function outside(value: string): SluiceError {
-  return new SluiceError('VALUE_REFUSED', `${JSON.stringify(value)} lies outside of the years 1 to 9999`, {
+  return new SluiceError('VALUE_REFUSED', `${JSON.stringify(value)} is outside of the years 1 to 9999`, {
     kind: 'source',
-    reason: 'periods have names only in these years',
-    hint: 'first correct or move the rows with such values by hand',
+    reason: 'a period has a name only within these years',
+    hint: 'correct these values, or move their rows out of the table, then run the same command again',
   })
 }

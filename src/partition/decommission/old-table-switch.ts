@@ -70,13 +70,17 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
   const [closed, open] = isClosed ? [here, there] : [there, here]
   const end = `sluice follow ${isClosed ? newest.id : reverse} --from ${open} --to ${closed} --end`
   const isOver = isClosed && newest.isOver
-  return new SluiceError('NOT_SWITCHABLE', `the last cutover of ${publicTable} was between two databases`, {
-    where: label,
-    reason: isClosed
-      ? `the table in this database is closed, and the table in ${newest.source} receives the writes`
-      : `the table in this database receives the writes, and ${oldTable} of the other database is closed`,
-    hint: `a closed table is dropped with its database: ${isOver ? '' : `${end} ends the reverse stream, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
-  })
+  return new SluiceError(
+    'NOT_SWITCHABLE',
+    `${publicTable} has no old table to remove: its last cutover was between two databases`,
+    {
+      where: label,
+      reason: isClosed
+        ? `the table in this database is closed, and the table in ${newest.source} receives the writes`
+        : `the table in this database receives the writes, and ${oldTable} of the other database is closed`,
+      hint: `drop the database of the closed table: ${isOver ? '' : `first end the reverse stream with ${end}, then run `}sluice partition decommission --database --from ${closed} --to ${open}`,
+    },
+  )
 }
 
 /** True if a ledger has a cutover of the table. @param name as in `switchOfOldTable` */

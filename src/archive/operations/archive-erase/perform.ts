@@ -97,10 +97,10 @@ async function refuseOtherNames(
       `the condition cannot be used: column ${change.from} of ${name} is now called ${change.column.name}`,
       {
         where: name,
-        reason: 'the archive has the earlier name until a run records the new one: nothing was changed',
+        reason: 'the archive keeps the earlier name until a run records the new one; nothing was changed',
         hint: isBegun
           ? back
-          : `sluice archive run --table ${shellQuote(name)} records it, even if no partition is due; then give the condition with the new name`,
+          : `run sluice archive run --table ${shellQuote(name)} to record the new name, even if no partition is due; then use the new name in --where`,
       },
     )
   }

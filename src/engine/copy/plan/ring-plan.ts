@@ -45,8 +45,9 @@ export function planRing(
   if (table.ring === undefined) {
     if (options === undefined) return null
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not on a token ring`, {
-      reason: 'splits, smallest and largest partition and coverage are options for tables of Cassandra',
-      hint: 'remove these options; --checkpoint-size sets the size of chunks',
+      reason:
+        '--splits, --partition-min, --partition-max and --coverage, also in a properties file of CDM, are for tables with tokens only',
+      hint: 'remove them; --checkpoint-size sets the size of chunks',
     })
   }
   const ring = RING_TOKENS[table.ring.partitioner]

@@ -112,7 +112,7 @@ export async function noteFollower(
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
     if (other !== null) throw notNoted(stream, birth, other.noted, error)
     const message = `the source could not record the target of stream ${stream}: a copy of the target could receive its changes instead`
-    const hint = `make this login the owner of ${birth.slot}`
+    const hint = `make this login the owner of the publication or schema ${birth.slot} at the source`
     run.emit({ type: 'log', level: 'warn', message, hint })
     return known
   }
@@ -163,7 +163,7 @@ function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause:
   return new SluiceError('SOURCE_DENIED', `the source could not record this target for stream ${stream}`, {
     where: cause.where,
     reason: `${targetText(noted)} stays the target of the stream: ${errorLine(cause.info())}`,
-    hint: `make this login the owner of ${slot} at the source, then run the same command again`,
+    hint: `make this login the owner of the publication or schema ${slot} at the source, then run the same command again`,
     cause,
   })
 }

@@ -21,7 +21,7 @@ export function calendarOptions(group: string, shown: Shown): readonly Option[] 
     {
       name: 'first-month',
       type: 'text',
-      describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
+      describe: 'month in which a year and its first quarter begin: 1 to 12, or its name',
     } as const,
     {
       name: 'year-offset',

@@ -168,8 +168,8 @@ function refuseUnfit({ table, columns, counters }: CassandraShape): void {
     {
       where,
       reason:
-        'they belong to all rows of a partition: a removal of some rows would leave them without a row, or remove them from the other rows',
-      hint: 'archive it without removing anything, or copy it into a table without static columns',
+        'all rows of a partition share the static values: if only some rows were removed, the values could stay without a row, or the other rows could lose them',
+      hint: 'archive the table without removing rows, or copy it into a table without static columns',
     },
   )
 }

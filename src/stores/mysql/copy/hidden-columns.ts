@@ -30,9 +30,9 @@ export async function readsAll(session: MysqlSession, table: TableName): Promise
 /** @throws SluiceError SOURCE_DENIED */
 export async function refuseMysqlHiddenColumns(session: MysqlSession, table: TableName): Promise<void> {
   if (await readsAll(session, table)) return
-  throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
+  throw new SluiceError('SOURCE_DENIED', `the login may not read all columns of ${tableText(table)}`, {
     where: tableText(table),
-    reason: 'their values cannot be proved, and would be lost with the rows',
+    reason: 'values of the other columns cannot be proved, and would be lost when the rows are removed',
     hint: `as an administrator: GRANT SELECT ON ${tableText(table)} TO ${await loginOf(session)}`,
     kind: 'source',
   })

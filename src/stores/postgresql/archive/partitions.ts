@@ -155,7 +155,9 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
       while (!(await markLeaving(session, request, request.patienceMs))) {
         throwIfAborted(request.stop)
         if (performance.now() > until)
-          throw new SluiceError('TARGET_BUSY', `other sessions use ${tableText(request.parent)}`)
+          throw new SluiceError('TARGET_BUSY', `other sessions use ${tableText(request.parent)}`, {
+            hint: 'run the same command again when fewer sessions use the table',
+          })
       }
       await unlockLeaving(session, request.identity)
       return 'done'

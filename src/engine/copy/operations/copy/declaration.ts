@@ -315,7 +315,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         choices: ['slot', 'trigger'],
         describe:
-          'with --follow: how the source reports changes: by a replication slot, or by triggers on its tables (if wal_level is not logical, and in SQLite, MySQL and MariaDB); fixed for the whole stream (default: slot)',
+          'with --follow: capture changes with a replication slot, or with triggers on the source tables (SQLite, MySQL, MariaDB, and PostgreSQL without wal_level=logical); cannot be changed later (default: slot)',
       },
       ...RING,
       ...TRACK,

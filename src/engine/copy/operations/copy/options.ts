@@ -255,5 +255,5 @@ export const RESYNC: Option = {
   shown: 'none',
   completes: 'table',
   describe:
-    'tables of the stream to empty in the target and copy again, comma-separated, such as one that may lack changes; other tables keep their rows',
+    'tables to empty in the target and copy again, because changes may be missing; comma-separated; other tables keep their rows',
 }

@@ -38,7 +38,7 @@ export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
         name: 'from',
         type: 'text',
         completes: 'database',
-        describe: 'URL of the database, such as cassandra://host/keyspace; else the config file',
+        describe: 'URL of the database, such as cassandra://host/keyspace; by default from the config file',
       },
       {
         name: 'splits',

@@ -68,7 +68,7 @@ export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[n
         name: 'report',
         type: 'text',
         completes: 'file',
-        describe: 'write the answers to this Markdown file; - prints them',
+        describe: 'write the report to this Markdown file; - prints it',
       },
     ],
   },
