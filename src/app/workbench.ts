@@ -1,6 +1,6 @@
 /**
- * Interface of the terminal UI to the app, which runs it in threads; tests use a plain object. All results are plain
- * data that can be sent to another thread; no call blocks the caller's event loop.
+ * Interface through which the terminal UI uses the app. The app implements it with threads; tests use a plain object.
+ * All results are plain data that can be sent to another thread; no call blocks the caller's event loop.
  */
 import type { SluiceError } from '../shared/errors.ts'
 import type { CommitEvent, Event } from '../model/run/event.ts'

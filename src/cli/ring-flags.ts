@@ -85,7 +85,7 @@ export function readExplodeMap(args: Arguments, cdm: CdmOptions | null): CopyOpe
   })
 }
 
-/** An integer, with all of its digits. */
+/** An integer as text, so that no digit is lost. */
 function wholeText(args: Arguments, name: string): string | undefined {
   const word = givenText(args, name)?.trim()
   if (word === undefined || /^-?\d{1,40}$/.test(word)) return word

@@ -16,7 +16,8 @@ function digitsValue(text: string, from: number, to: number): number {
 
 /**
  * Number of bytes missing in the last group. The RFC does not define a rest of one to three bytes; the Rust crate
- * `z85`, and so delta-kernel-rs, prefixes the group with as many '#'. A complete group cannot begin with '#'.
+ * `z85`, and so delta-kernel-rs, prefixes the group with one '#' per missing byte. A complete group cannot begin with
+ * '#'.
  */
 function missingBytes(text: string): number {
   const last = text.slice(-5)

@@ -16,8 +16,8 @@ export function isoTime(ms: number): string {
 const TIME_TEXT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d)(?::?(\d\d))?)?$/
 
 /**
- * A time as databases print it, in the form of `isoTime`: with `T` or a space, with a zone or, in UTC, without.
- * Microseconds are kept. A text that is not such a time is returned unchanged.
+ * Converts a time that a database printed to the form of `isoTime`. The input has `T` or a space before the time of
+ * day; without a zone it is UTC. Microseconds are kept. A text that is not such a time is returned unchanged.
  */
 export function isoOfText(text: string): string {
   const match = TIME_TEXT.exec(text)

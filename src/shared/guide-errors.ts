@@ -1,6 +1,7 @@
 /**
- * Failures that the guide names, in its words, for `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
- * A reason or hint in the details replaces the guide's, unless noted; `more` is appended to the hint of the guide.
+ * Errors that the user guide lists, with the guide's texts, for
+ * `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`. A reason or hint in the details replaces the
+ * guide's, unless noted; `more` is appended to the hint of the guide.
  */
 import type { ErrorCode, ErrorDetails } from './errors.ts'
 

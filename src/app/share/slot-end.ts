@@ -6,14 +6,17 @@ import type { SlotDone } from './slot-messages.ts'
 
 /** Number of retries after crashes. */
 const CRASHES = 5
-/** Number of pauses after a refused login or a session-sharing pooler: 2 min, enough for a password change to end. */
+/**
+ * Number of retries after a refused login or behind a session-sharing pooler: about 2 minutes, enough to finish a
+ * password change.
+ */
 export const REFUSED_LOGINS = 6
 
-/** Summary errors: the errors of the tables decide instead. */
+/** Errors that only sum up the errors of tables: the errors of the tables decide instead. */
 const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
 
 /**
- * A failed chunk never fails a task: its program has done everything else, and the task is over.
+ * A failed chunk does not cause a retry of the task: its program has done all other work.
  * @param rested earlier failed turns of the task
  * @returns `rest` with the cause if the task is retried after a pause, `queue` if it was stopped and is queued again,
  * `none` if it is over. If all tables failed with CONNECT_FAILED, the first of these errors is the error of the task

@@ -30,7 +30,7 @@ export class SlotProgram {
   readonly done: Promise<SlotDone>
   /** Id of the task's run in ledger, catalog and run history; null until the program reports it. */
   ledgerRun: string | null = null
-  /** Latest ledger totals read by the program, and their arrival, ms of a monotonic clock; null before. */
+  /** Latest ledger totals that the program read, and when they arrived, ms of a monotonic clock; null until then. */
   totals: { readonly read: LedgerTotals; readonly heardAt: number } | null = null
   /** Called with each event of the task's run. */
   heard: (event: Event) => void = () => undefined
@@ -150,7 +150,7 @@ export class SlotProgram {
     this.#send({ abort: true })
   }
 
-  /** Kills the program, for use if it does not end by itself. */
+  /** Kills the program. Call it if the program does not end by itself. */
   kill(): void {
     this.#child.kill('SIGKILL')
   }
@@ -202,7 +202,7 @@ export class SlotProgram {
 
   #keepMove(move: MovedChunk, at: number): void {
     const key = standingChunkKey({ ...move, chunk: move.chunk ?? '' })
-    // Keep the newest moves at the end.
+    // Move the entry to the end of the map: if the map is full, its first entry is removed.
     this.#moved.delete(key)
     this.#moved.set(key, { ...move, at })
     const [oldest] = this.#moved.keys()
@@ -232,7 +232,7 @@ export class ReportedEvents {
   }
 }
 
-/** True for an event that the next one of its kind replaces. */
+/** True for events that are not kept: progress, latency, and events of chunks except failures. */
 function isPassing({ type }: Event): boolean {
   return (
     type.endsWith('.progress') || (type.startsWith('chunk.') && type !== 'chunk.failed') || type === 'target.latency'

@@ -36,7 +36,7 @@ import { WorkerAlerts } from './worker-alerts.ts'
 
 type WorkerRun = RunOf<typeof worker>
 
-/** Interval at which an idle worker compares its clock with the limit, ms. */
+/** Interval at which a worker checks whether its idle time has reached the limit, ms. */
 const POLL_MS = 100
 /** Time for a task's program to end after an abort, ms. */
 const GRACE_MS = 20_000
@@ -46,7 +46,7 @@ const REPORT_MS = 10_000
 const AGAIN_MS = 2_000
 /** How long an ending worker tries to reach its queue, ms; after that another worker's sweep finds its tasks. */
 const LEAVING_MS = 5_000
-/** Time in which an ending worker starts to send waiting alerts, ms. The last one may take half a minute more. */
+/** Time in which an ending worker may begin to send pending alerts, ms. The last one may take another 30 seconds. */
 const LAST_ALERTS_MS = 20_000
 
 export class Worker {
@@ -192,8 +192,8 @@ export class Worker {
       await this.#run.checkTableFolders?.(slot.operation, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
-      // The database's identity is unknown: the next try reads the password again. A login that stays refused is an
-      // error of this worker only: other workers may use another login.
+      // The worker could not read the identity of the database. Retry the task: the next try reads the password again.
+      // If the login is still refused, only this worker refuses the task: other workers may use another login.
       if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
@@ -206,7 +206,7 @@ export class Worker {
     const program = new SlotProgram(orderOf(slot, stores, this.#run), requestsOf(slot, slot.orders))
     const { slots } = this.#run
     if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
-    // If the queue is unreachable no other worker comes, and the task works alone.
+    // If the queue is unreachable, no other worker is called, and the task continues alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#contact.failed(error))
     const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
     program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#contact.failed(error)))

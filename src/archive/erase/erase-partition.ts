@@ -140,7 +140,10 @@ async function rewrite(
   }
 }
 
-/** Removes files of a failed attempt, which no version names: the next attempt may need their disk space. */
+/**
+ * Removes files of a failed attempt; no version of the Delta table refers to them. The next attempt may need their disk
+ * space.
+ */
 async function discard(
   { writer, interrupt }: ArchiveContext,
   folder: string,

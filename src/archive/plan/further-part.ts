@@ -6,7 +6,11 @@ import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
-/** The part for rows of the table; null if a part of the period is in progress or restored. @param period label */
+/**
+ * Name of the part that would archive the rows of the period that are now in the table; null if a part of the period is
+ * in progress or restored.
+ * @param period label
+ */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
   if (record === null || parts.every(isOnlyNoted)) return { label: period, period, part: 1 }
@@ -43,7 +47,7 @@ export async function latePeriods(
   )
 }
 
-/** Text such as `3 rows that came after 2024-Q2 was archived`. */
+/** Text such as `3 rows added after 2024-Q2 was archived`. */
 export function lateText(rows: bigint, period: string): string {
   return `${countText(rows, 'row')} added after ${period} was archived`
 }

@@ -7,10 +7,10 @@ import { inLists } from '../in-lists.ts'
 export type Candidates = {
   /** Numbers of files that may match, ascending within their zones. */
   readonly numbers: readonly number[]
-  /** The numbers cover files up to `builtTo` that were added up to `builtVersion`. */
+  /** `numbers` covers only files with a number up to `builtTo` that were added by versions up to `builtVersion`. */
   readonly builtTo: number
   readonly builtVersion: number
-  /** Files that the numbers do not cover have at least this number. */
+  /** Files that `numbers` does not cover have this number or a higher one. */
   readonly restFrom: number
 }
 

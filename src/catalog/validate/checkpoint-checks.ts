@@ -1,8 +1,9 @@
 /**
- * Compares a checkpoint with the replay of the log at its version, action by action. Checkpoints are not copies of the
- * commits: of 153 real checkpoint adds 146 flip dataChange, 22 drop stats and 4 rewrite them. So fields that
- * PROTOCOL.md, "Action Reconciliation" keeps must be equal; statistics (if both sides have them) and partition values
- * are compared by the types of their columns; expired actions may be missing.
+ * Compares a checkpoint with the replay of the log at its version, action by action. A checkpoint does not repeat the
+ * adds of commits unchanged: of 153 adds in real checkpoints, 146 have another `dataChange`, 22 have no statistics, and
+ * 4 have rewritten statistics. Therefore fields that "Action Reconciliation" (PROTOCOL.md) keeps must be equal.
+ * Partition values are compared by the types of their columns, and so are statistics if both sides have them. Expired
+ * actions may be missing.
  */
 import { LINE_SOURCE } from './scratch.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt } from './replay-sql.ts'
@@ -148,8 +149,8 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): V
 }
 
 /**
- * Comparisons of the checkpoint loaded as second source: its rows are side `log`, the rows of the replay side
- * `catalog`.
+ * Comparisons of the replay with the checkpoint that was loaded as second source. Side `log`: rows of the checkpoint.
+ * Side `catalog`: rows of the replay.
  */
 export function checkpointComparisons(version: number, expiry: Expiry): readonly ValidateComparison[] {
   const states = (Object.keys(STATES) as ParsedKind[]).map((kind) => stateComparison(kind, version, expiry))

@@ -29,8 +29,8 @@ export const EXPECTED_ZONE_FILES = 1_024
 const ISO = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/
 
 /**
- * Reports differences of range columns and returns the usable ones; null if the table has neither columns nor rows of
- * ranges.
+ * Reports differences of range columns and returns the usable ones; null if the table has no range columns and no range
+ * rows.
  */
 export async function provedColumns(
   reader: SqlReader,
@@ -95,7 +95,10 @@ function pathOf(text: SqlValue | undefined): readonly string[] | null {
   }
 }
 
-/** Reports rows without a column: the next column with this number would get them. */
+/**
+ * Reports rows whose column number is not in `delta_range_columns`: a column that gets this number later would use
+ * them.
+ */
 async function reportStrays(
   reader: SqlReader,
   tableId: string,

@@ -1,6 +1,7 @@
 /**
- * Changed rows of one table as bytes, in arrays of numbers: thousands of rows are a few objects. With one object per
- * row, garbage collection took a quarter of the time (measured with one-row transactions).
+ * Changed rows of one table, packed: the bytes from the source, and typed arrays of offsets and flags. So thousands of
+ * rows need only a few objects. With one object per row, garbage collection took a quarter of the time (measured with
+ * one-row transactions).
  */
 import type { FrameLayout, RowFrame } from './frame.ts'
 import type { Row } from './rows.ts'
@@ -58,7 +59,10 @@ export class PackedRows {
     return slot
   }
 
-  /** Replaces the row by a later change of the same key. The flags about the target before the batch stay. */
+  /**
+   * Replaces the row by a later change of the same key. Keeps `IS_NEW` and `IS_LEFT`, which describe the target before
+   * the batch.
+   */
   replace(slot: number, frame: RowFrame, isGone: boolean): void {
     this.#put(slot, frame, (this.flags(slot) & STAYS) | (isGone ? IS_GONE : 0))
   }
@@ -88,7 +92,7 @@ export class PackedRows {
     return this.#at[slot] as number
   }
 
-  /** The name of a row that has key bytes. */
+  /** `identityName` of the row key; only for a row with key bytes. */
   name(slot: number): string {
     return this.layout(slot).name(this.data(slot), this.nameAt(slot), this.nameLength(slot))
   }

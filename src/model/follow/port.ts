@@ -95,7 +95,7 @@ export type Follower = {
   readonly origin: Readonly<Record<string, string>>
 }
 
-/** Changes may be missing since an event. The position does not advance. */
+/** A fault after which changes may be missing. The position of the stream does not advance. */
 export type StreamFault = {
   readonly code: 'SLOT_LOST' | 'OTHER_SERVER' | 'PUBLICATION_CHANGED' | 'TRIGGERS_CHANGED' | 'TABLE_CHANGED'
   /** Tables, by `tableText`, that may have lost changes. */
@@ -124,8 +124,8 @@ export type SourceLag = {
    */
   readonly waiting?: bigint
   /**
-   * True if trigger records are pending. They have no time: their maximum age follows from the last time without
-   * records. Absent if the changes come from a log, which has commit times.
+   * True if trigger records are pending. They carry no time: the oldest is at most as old as the last moment without
+   * pending records. Absent if the changes come from a log, which has commit times.
    */
   readonly isNoted?: boolean
   /** Bytes retained by the slot, or used by trigger records. */
@@ -134,7 +134,10 @@ export type SourceLag = {
   readonly safeBytes: bigint | null
   /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
-  /** Time by the clock that stamps commits, ms since the epoch; may be hours off. Absent: clock of this machine. */
+  /**
+   * Current time of the clock that sets commit times, ms since the epoch; may differ from this machine's clock by
+   * hours. Absent: use this machine's clock.
+   */
   readonly clockMs?: number
   /**
    * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
@@ -217,7 +220,7 @@ export interface ChangeSource {
   ): Promise<StreamBirth>
   /**
    * @returns a position after the commit records of all transactions that are visible to snapshots before this call
-   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`)
+   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may be after `pg_current_wal_lsn`)
    */
   fence(signal: AbortSignal): Promise<LogPosition>
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
@@ -268,11 +271,14 @@ export interface ChangeStream extends AsyncDisposable {
    * replies.
    */
   confirm(position: LogPosition): void
-  /** Asks the source for its position: an `idle` follows after everything before it. */
+  /** Asks the source for its position. The reply is an `idle`, which comes after all changes before that position. */
   ask(): void
   /** End of the server's log, as last reported. */
   readonly end: LogPosition
-  /** Ms since trigger records were last found empty; null if never since opening. Absent if changes come from a log. */
+  /**
+   * Ms since the last check that found no pending trigger records; null if no check since `open` has. Absent if changes
+   * come from a log.
+   */
   readonly emptyForMs?: number | null
 }
 
@@ -300,7 +306,10 @@ export type TargetPreflight = {
 }
 
 export type Applied = {
-  /** Row keys (`Put.key`) of rows not written, because the table lacks the row with their unchanged values (`base`). */
+  /**
+   * Row keys (`Put.key`) of changes not written: they carry no unchanged values, and the target has no row (`base`) to
+   * take these from.
+   */
   readonly lacking: readonly Row[]
 }
 

@@ -126,7 +126,10 @@ export type PartitionLandedEvent = {
   earlier?: true
 }
 
-/** Speed of the partition that is copied first, compared with the speed that its window requires. */
+/**
+ * Progress of the first partition in copy order that is not complete, the speed of the whole copy, and the speed that
+ * the window requires.
+ */
 export type PartitionPaceEvent = {
   type: 'partition.pace'
   table: string
@@ -135,7 +138,7 @@ export type PartitionPaceEvent = {
   /** Estimated. */
   total: Dec
   bytesPerHour: Dec
-  /** Speed at which the remaining rows are copied within the window; absent without a window. */
+  /** Speed needed to copy the rest of this partition before the window ends; absent without a window. */
   neededPerHour?: Dec
   leftMs?: Ms
 }
@@ -154,7 +157,7 @@ export type PartitionFindingEvent = {
   hint?: string
 }
 
-/** A step that partitions a table in place, or reverts that. */
+/** A step of partitioning a table in place, or of reverting it. */
 export type PartitionStepEvent = {
   type: 'partition.step'
   table: string
@@ -180,8 +183,8 @@ export type PartitionForecastEvent = {
   off?: Dec
   bytes: Dec
   /**
-   * Of a slice: at the measured rate of one copy session. Of a partition: with one slice per session at a time. Absent
-   * if nothing was measured.
+   * Estimated copy time. For a slice: one session at its share of the measured rate. For a partition: its slices,
+   * divided among all sessions. Absent if nothing was measured.
    */
   ms?: Ms
   /** True if it alone fits into the window; absent without a window. */

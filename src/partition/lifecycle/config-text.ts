@@ -143,7 +143,7 @@ function entryEnd(text: string, pair: Pair, column: number): number {
   }
 }
 
-/** Start of the next line. */
+/** Offset after the line break that ends the line at `at`; for the last line, the end of the text. */
 function lineEnd(text: string, at: number): number {
   const end = text.indexOf('\n', at)
   return end === -1 ? text.length : end + 1

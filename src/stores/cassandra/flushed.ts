@@ -10,9 +10,9 @@ const PERIODS = 1.5
 const UNIT_MS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /**
- * Returns once every write acknowledged before the call is in a synced commit log, on each node that acknowledged it:
- * after one and a half of the longest period; at once if all nodes sync before they acknowledge.
- * @throws SluiceError the signal's
+ * Returns once every write acknowledged before the call is in a synced commit log, on each node that acknowledged it.
+ * Waits 1.5 times the longest sync period of the nodes; returns at once if all nodes sync before they acknowledge.
+ * @throws SluiceError the reason of the signal, if it is aborted
  */
 export async function untilSynced(link: CassandraLink, signal: AbortSignal): Promise<void> {
   const hosts = link.client.hosts.values().filter((host) => host.isUp())
@@ -23,8 +23,8 @@ export async function untilSynced(link: CassandraLink, signal: AbortSignal): Pro
 }
 
 /**
- * Milliseconds between two syncs of a node; 0 if it syncs before it acknowledges. If it does not report that: the URL's
- * value, else the default.
+ * Milliseconds between two syncs of a node; 0 if it syncs before it acknowledges. If the node does not report it: the
+ * value in the URL, or the default.
  */
 async function periodOf({ client, settings }: CassandraLink, host: Host): Promise<number> {
   const unknown = settings.syncPeriodMs ?? DEFAULT_PERIOD_MS
@@ -41,7 +41,8 @@ async function periodOf({ client, settings }: CassandraLink, host: Host): Promis
 }
 
 /**
- * Milliseconds, from the rows of `system_views.settings`; 4.0 and 4.1 use different names, and 4.0 plain milliseconds.
+ * Sync period in ms, from the rows of `system_views.settings`. Releases 4.0 and 4.1 use different setting names, and
+ * 4.0 writes milliseconds without a unit.
  * @returns null if the settings are missing
  */
 export function syncPeriod(settings: ReadonlyMap<string, string>): number | null {

@@ -40,7 +40,7 @@ export type TableOutcome = {
   readonly ms: number
 }
 
-/** Why the catalog has no older versions, if this import did not choose the first version. */
+/** Reason in the note about missing older versions, if an earlier import chose the first version. */
 const OLDER_UNKNOWN = 'the catalog has no older versions'
 
 /** Shortest time between two progress events of a table, ms. */

@@ -12,11 +12,11 @@ export type PartitionDecommissionDatabaseOperation = {
   readonly to: string
   /** Another database of its server, used to close and drop it. */
   readonly maintenance?: string | undefined
-  /** Uncopied tables that are removed too, and `large objects`. */
+  /** Tables that are removed although they were not copied; `large objects` stands for all large objects. */
   readonly leave: readonly string[]
   /** Grace period after it was made inactive, ms. */
   readonly graceMs: number
-  /** Always refused: a last copy is possible for tables only. */
+  /** Always refused: only a table can be archived before it is dropped. */
   readonly archive?: string | undefined
   /** Only refuse connections, do not drop. */
   readonly inactive: boolean

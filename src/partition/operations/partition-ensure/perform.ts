@@ -180,7 +180,10 @@ type Attempt = {
   readonly periods: readonly Period[]
 }
 
-/** If rows cannot be moved, periods without rows in the default partition are still created, before their first row. */
+/**
+ * If rows cannot be moved, periods without rows in the default partition are still created, so that they exist before
+ * their first row arrives.
+ */
 async function attempt(
   found: TableWithCoverage,
   periods: readonly Period[],

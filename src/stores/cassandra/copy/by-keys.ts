@@ -17,7 +17,7 @@ const ONE = 1
 const QUORUM = 4
 const EACH_QUORUM = 7
 
-/** The read level that sees what was written at a level: some levels are for writes only. */
+/** Consistency level for reading rows that were written at `writeLevel`: some levels are for writes only. */
 export function readLevelFor(writeLevel: number): number {
   if (writeLevel === ANY) return ONE
   return writeLevel === EACH_QUORUM ? QUORUM : writeLevel

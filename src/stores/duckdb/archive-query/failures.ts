@@ -9,7 +9,7 @@ import { queryFailure } from './statement.ts'
 /** Start of the error text if the statement reads a column that was not loaded. */
 export const NOT_RESTORED = 'sluice did not read the column'
 
-/** Error of a query whose plan had no error, so the files may be the cause. */
+/** Error of a query after it was planned without an error: the files may be the cause. */
 export function answerFailure(error: unknown, folder: string, hint: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
   const { message } = error

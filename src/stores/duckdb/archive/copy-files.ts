@@ -9,12 +9,15 @@ import type { Desk } from './desk.ts'
 const MB = 1 << 20
 /** Rows of a row group: DuckDB's default. */
 const GROUP_ROWS = 122_880
-/** Bytes of a row group before compression; less if memory is short, since every thread holds some. */
+/**
+ * Limits of a row group in bytes before compression. Less memory means smaller groups, because each thread buffers
+ * some.
+ */
 const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
 /** For floating point columns: DuckDB's dictionary merges 0.0 and -0.0, so both would read as the first one. */
 export const NO_DICTIONARY = 'DICTIONARY_SIZE_LIMIT 0'
 
-/** Files by their names in DuckDB, which end in their number. */
+/** Written files. `at`: number at the end of the file name. */
 export type CopiedFile = readonly { readonly name: string; readonly rows: bigint; readonly at: number }[]
 
 type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }

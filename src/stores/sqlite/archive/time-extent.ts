@@ -19,7 +19,7 @@ const DAY = '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'
 
 /**
  * Reads the whole column, because SQLite does not enforce its type.
- * @throws SluiceError VALUE_REFUSED if a value is not a time, or TypeError for a column that is no time
+ * @throws SluiceError VALUE_REFUSED if a value is not a time
  */
 export async function sqliteTimeExtent(
   connection: Database.Database,

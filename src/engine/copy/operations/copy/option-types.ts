@@ -24,7 +24,7 @@ export type RingOptions = {
 export type TrackOptions = {
   /** Only ranges that this earlier run left NOT_STARTED, STARTED, FAIL or DIFF; the new run refers to that run. */
   readonly previous?: string
-  /** Continue the latest run if it did not end well. */
+  /** Continue the latest run if it did not end, or has failed ranges. */
   readonly autoRerun?: true
   /** Number of the run in `cdm_run_info`; default: the id of the run. */
   readonly runId?: string
@@ -87,8 +87,8 @@ export type PairedTables = {
 export type FollowOptions = {
   /**
    * `caught-up`: ends once every table has the rows that the source had when the run began to apply changes. `equal`:
-   * ends once every row was found equal in one snapshot of both sides. `signOff`: ends once the comparison requested in
-   * the ledger is answered. Absent: runs until it is stopped.
+   * ends once every row was found equal in one snapshot of both sides. `signOff`: ends once the result of the
+   * comparison that the ledger requests is recorded. Absent: runs until it is stopped.
    */
   readonly until?: 'caught-up' | 'equal' | { readonly signOff: string }
   /** Writers of the tables wait while the replication slot is created. */

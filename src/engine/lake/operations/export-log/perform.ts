@@ -77,8 +77,8 @@ export async function performExportLog(operation: ExportLogOperation, run: Expor
 }
 
 /**
- * A checkpoint has one spelling of a path for all readers. Refuses a checkpoint that would give readers other files
- * than the commits do.
+ * Commits may spell the path of one file in different ways; a checkpoint has only one spelling. Refuses a checkpoint
+ * from which a reader would get other files than from the commits.
  * @param folder of a log that has no checkpoint of the version yet
  * @param root URI of the table whose log is exported
  * @throws SluiceError DIFFERENCES naming the first file, with both readings
@@ -199,8 +199,8 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
 }
 
 /**
- * Warning: white space between lines was lost, or a source column of a line was changed. The digest does not show
- * which.
+ * Warning for commits that differ from the original bytes: white space between lines was lost, or a catalog column from
+ * which a line is rebuilt was changed. The digest does not show which.
  */
 function notTheBytes(versions: readonly number[]): string {
   return `commit ${firstOf(versions, MOST_NAMED)} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: run sluice validate TABLE to compare its rows with the log`

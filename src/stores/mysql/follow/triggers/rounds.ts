@@ -39,7 +39,10 @@ export class MysqlRounds implements Rounds {
   #reader: Reader
   readonly #writer: MysqlSession
 
-  /** @throws SluiceError as connecting; SOURCE_IO, retryable, if the source's position is lost or below the target's */
+  /**
+   * @throws SluiceError as for connecting; SOURCE_IO (retryable) if the source has lost its stored position, or that
+   * position is below the target's
+   */
   static async open(options: RoundsOptions): Promise<MysqlRounds> {
     const { config, birth, from, signal } = options
     throwIfAborted(signal)
@@ -103,7 +106,8 @@ export class MysqlRounds implements Rounds {
         isEmpty: reported.size === 0,
         forget: (upTo) => this.#forget(reported, upTo),
         view: async () => {
-          // Only a batch is read again later if a table stays locked; a view waits as every other does.
+          // The short lock timeout is for batches only: a batch whose table stays locked is read again later. A view
+          // uses the usual timeout.
           await restore()
           return await mysqlHeldView(config, session)
         },
@@ -180,8 +184,9 @@ export class MysqlRounds implements Rounds {
 }
 
 /**
- * Deletes each note by its number, and locks only these rows (READ COMMITTED locks no gaps). A range of numbers would
- * wait for an uncommitted note behind its end, and a plan that scans the log would wait for every such note.
+ * Deletes each note by its number, and locks only these rows (READ COMMITTED locks no gaps). A DELETE of a range of
+ * numbers would wait for an uncommitted note after the end of the range, and a plan that scans the log would wait for
+ * every uncommitted note.
  */
 function forgetSql(log: string): string {
   return `DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS j STRAIGHT_JOIN ${log} AS l FORCE INDEX (PRIMARY) ON l.id = j.id`

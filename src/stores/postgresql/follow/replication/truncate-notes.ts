@@ -1,10 +1,16 @@
-/** Notes which transactions truncated which table: no other reported change gives partitions new files. */
+/**
+ * Records which transactions truncated which table. Of all changes that the stream reports, only TRUNCATE gives a
+ * partition a new file.
+ */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../../model/follow/port.ts'
 import type { ReportedChanges } from './verify.ts'
 
-/** Transactions noted for each table: tables are inspected once a minute, and right after each TRUNCATE. */
+/**
+ * Limit of transactions kept per table. It is enough, because tables are inspected once a minute and right after each
+ * TRUNCATE.
+ */
 const MOST = 1000
 
 export class TruncateNotes implements ReportedChanges {

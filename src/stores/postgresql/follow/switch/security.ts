@@ -1,4 +1,4 @@
-/** Owner, rights, policies and row security: the other table gets exactly those of the public table. */
+/** Owner, rights, policies and row security: the new table gets exactly those of the public table. */
 import { policySql } from '../../server/policy-sql.ts'
 import { quoteName } from '../../server/connect.ts'
 import { leavesOf } from './guard.ts'

@@ -95,8 +95,8 @@ function ofSide(
 }
 
 /**
- * A subscription writes by OID, so it continues under any name; it may write to one partition. Not every role may read
- * subscriptions.
+ * A subscription writes by OID, so it continues under any name. It may write to a single partition, so partitions are
+ * searched too. Not every role may read subscriptions.
  */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   const found = await session.attempt(
