@@ -134,7 +134,7 @@ test('more than 1000 rows are counted, and removed only if their table is named'
     totals: { removed: '0' },
     error: {
       code: 'ROWS_EXTRA',
-      message: '1001 rows of t are not in the source; no row was removed',
+      message: '1001 rows of t are not in the source; none of them was removed',
       hint: 'add --confirm=t to remove them',
     },
   })

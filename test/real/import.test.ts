@@ -386,7 +386,7 @@ test('import --moved refuses a log without any imported commit: nothing shows th
   rmSync(a, { recursive: true })
   await expect(importInto(database, b, { moved: true })).rejects.toMatchObject({
     code: 'LOG_REWRITTEN',
-    message: 'no commit of this log can be compared with the imported ones',
+    message: 'the newest imported commit cannot be compared with this log',
   })
   expect(await database.all('SELECT location, current_version FROM delta_tables')).toEqual([[openLocalLog(a).root, 1]])
 })

@@ -119,7 +119,8 @@ export function storesOf(operation: Operation): readonly TouchedStore[] {
 }
 
 function changes(operation: Operation, { access, changesWith }: AnyDeclaration['stores'][number]): boolean {
-  return access === 'write' && (changesWith === undefined || Reflect.get(operation, changesWith) === true)
+  const fields = new Map<string, unknown>(Object.entries(operation))
+  return access === 'write' && changesWith?.some((field) => (fields.get(field) ?? false) !== false) !== false
 }
 
 /** The first store of a family; undefined if there is none. */

@@ -6,7 +6,7 @@ import { BY_VALUE } from '../ledger/by-value.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { storedTable, withNumbers } from '../types/index.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
-import { storedTableText, tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableTextBefore, tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
@@ -55,7 +55,7 @@ export async function newArchive(
 
 /** Where an archive of a table below the given location is: today's place, and that of versions up to 2026-11. */
 export function archiveTablePlaces(to: string, { table }: Pick<TableSpec, 'table'>): readonly [string, ...string[]] {
-  return [placeOf(to, tableText(table)), placeOf(to, storedTableText(table))]
+  return [placeOf(to, tableText(table)), placeOf(to, tableTextBefore(table))]
 }
 
 /** Folder or URL of a table's archive: a subfolder of the given location. */

@@ -146,7 +146,11 @@ export function changeText(change: ColumnChange): string {
       const isFilled = column.nullable || column.hasDefault === true || column.generated === true
       const value = column.hasDefault === true ? 'its default' : 'NULL'
       const back = column.generated === true ? 'the value that the database computes' : value
-      const effect = isFilled ? `rows restored from them get ${back}` : 'a restore of them needs a value for it'
+      const lacking =
+        column.identity === true
+          ? 'rows restored from them get new numbers; a partition with them cannot be attached again'
+          : 'a restore of them needs a value for it'
+      const effect = isFilled ? `rows restored from them get ${back}` : lacking
       return `${name} is new: the next publication adds it to the archive; older files have NULL there, and ${effect}`
     }
     case 'dropped':

@@ -53,7 +53,7 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
 
 function placesAt(to: string, table: TableSpec): readonly string[] {
   const place = parseLakeUrl(to)
-  return [place.kind === 'bucket' ? place.root : resolve(place.path), ...archiveTablePlaces(to, table)]
+  return [place.kind === 'bucket' ? place.root : resolve(place.path), ...new Set(archiveTablePlaces(to, table))]
 }
 
 function refuseOther(archive: string, { table }: TableSpec, { metadata }: ArchiveLogState): void {

@@ -75,7 +75,7 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
   const changes: ColumnChange[] = []
   const names = new Names(stored, table.columns)
   const kept: StoredColumn[] = (stored.kept ?? []).map((one) => ({ ...one, name: names.logical(one.name) }))
-  const columns = matches.map(({ column: { expression, ...column }, old: found }): StoredColumn => {
+  const columns = matches.map(({ column: { expression, typeSql, ...column }, old: found }): StoredColumn => {
     const { name } = column
     const old = found === null ? null : recomputed(found, expression)
     const rule = stays(old, column)

@@ -54,7 +54,7 @@ export function storedTable(table: TableSpec, options: StoringOptions): StoredTa
   const names = columns.map(({ name }) => name)
   const { physical, mapped } = physicalNames(names)
   return {
-    columns: columns.map(({ expression, ...column }, i) => {
+    columns: columns.map(({ expression, typeSql, ...column }, i) => {
       const comment = Object.hasOwn(options.comments, column.name) ? options.comments[column.name] : undefined
       const stored = {
         name: column.name,

@@ -3,7 +3,7 @@ import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/r
 import {
   quotedTable,
   tableText,
-  storedTableText,
+  tableTextBefore,
   type TableName,
   type TableSpec,
 } from '../../model/copy/column-type.ts'
@@ -166,7 +166,7 @@ function tablePattern(pattern: string, letters: LetterCase): (table: TableName) 
   const fits = namePattern(pattern, letters)
   const quoted = quotedTable(pattern)
   return (table) =>
-    fits(storedTableText(table)) ||
+    fits(tableTextBefore(table)) ||
     fits(table.name) ||
     (table.name === quoted?.name && (quoted.schema === undefined || table.schema === quoted.schema))
 }

@@ -225,9 +225,9 @@ export function nothingCompared(
   { tableId, currentVersion, historyFrom, location }: ImportHead,
   { log, database: { label } }: Pick<At, 'log' | 'database'>,
 ): SluiceError {
-  return new SluiceError('LOG_REWRITTEN', 'no commit of this log can be compared with the imported ones', {
+  return new SluiceError('LOG_REWRITTEN', 'the newest imported commit cannot be compared with this log', {
     where: `${log.label}/_delta_log`,
-    reason: `versions ${String(historyFrom)} to ${String(currentVersion)} were imported from ${location}, and none of them is left in this log: it may be that of another table, or of a copy that went another way`,
+    reason: `versions ${String(historyFrom)} to ${String(currentVersion)} were imported from ${location}, and this log no longer has the newest of them: it may be a copy that went another way since`,
     hint: `to keep these versions, run sluice export-log ${shellQuote(tableId)} --to FOLDER first; ${againIfRight(tableId, label)}`,
   })
 }

@@ -188,19 +188,16 @@ export function hasWholeBounds({ key, columns, ring }: TableSpec): boolean {
 }
 
 /**
- * `schema.name`, for messages, and as a key: beside a schema, a part with a dot is in double quotes. So `a."b.c"` and
- * `"a.b".c` differ.
+ * `schema.name`, for messages, and as a key. A schema with a dot is in double quotes: the first dot outside of quotes
+ * ends the schema, so two tables of one database have different texts.
  */
 export function tableText({ schema, name }: TableName): string {
-  return schema === undefined ? name : `${dotless(schema)}.${dotless(name)}`
+  if (schema === undefined) return name
+  return `${schema.includes('.') ? `"${schema.replaceAll('"', '""')}"` : schema}.${name}`
 }
 
-function dotless(part: string): string {
-  return part.includes('.') ? `"${part.replaceAll('"', '""')}"` : part
-}
-
-/** `tableText` without quotes: the key of a table in the stored facts of a stream. Two tables may share it. */
-export function storedTableText({ schema, name }: TableName): string {
+/** `tableText` of versions up to 2026-11, without quotes. */
+export function tableTextBefore({ schema, name }: TableName): string {
   return schema === undefined ? name : `${schema}.${name}`
 }
 
@@ -217,6 +214,17 @@ function unquoted(part: string): string {
   return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part
 }
 
+/** Of tables found by a name: those with exactly this schema and name, if there are any; otherwise all. */
+export function calledExactly<T extends { readonly table: TableName }>(
+  found: readonly T[],
+  text: string,
+): readonly T[] {
+  const quoted = quotedTable(text)
+  const wanted = quoted?.schema === undefined ? text : tableText(quoted)
+  const exact = found.filter(({ table }) => tableText(table) === wanted)
+  return exact.length > 0 ? exact : found
+}
+
 /** The schema, `''` if there is none, and the name of a user's text: without quotes, the first dot ends the schema. */
 export function namedParts(text: string): readonly [schema: string, name: string] {
   const quoted = quotedTable(text)
@@ -227,7 +235,7 @@ export function namedParts(text: string): readonly [schema: string, name: string
 
 /** True if `name` is the table's name, with or without its schema. */
 export function isCalled(table: TableName, name: string): boolean {
-  return [table.name, tableText(table), storedTableText(table)].includes(name)
+  return [table.name, tableText(table), tableTextBefore(table)].includes(name)
 }
 
 /** `floatKey` of a table without a key. @param keys columns of its unique indexes */

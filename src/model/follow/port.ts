@@ -65,11 +65,11 @@ export type StreamBirth = {
   /** Position of the slot at its creation, as `ChangeSource.text` prints it. */
   readonly start: string
   /**
-   * By `storedTableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files).
+   * By `tableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files).
    */
   readonly shapes: Readonly<Record<string, string>>
   /**
-   * For each table (`storedTableText`) that was copied again within the stream: changes committed before this position
+   * For each table (`tableText`) that was copied again within the stream: changes committed before this position
    * are in the copy, and the stream skips them. The skipped changes may have columns or a publication that no longer
    * exist.
    */

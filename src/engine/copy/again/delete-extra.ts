@@ -71,7 +71,7 @@ export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefi
   const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])
   if (confirm !== undefined && names.includes(confirm)) return null
   const name = tableText(plan.target.table)
-  return new SluiceError('ROWS_EXTRA', `${extra} rows of ${name} are not in the source; no row was removed`, {
+  return new SluiceError('ROWS_EXTRA', `${extra} rows of ${name} are not in the source; none of them was removed`, {
     where: name,
     hint: `add --confirm=${shellQuote(name)} to remove them`,
   })

@@ -118,10 +118,13 @@ export async function changeAsOne(
     return result
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    if (error.code !== 'ROW_REFUSED' && error.code !== 'VALUE_REFUSED') throw thrown
+    if (!OF_ONE_ROW.has(error.code)) throw thrown
     return error
   }
 }
+
+/** Errors that concern this row only; TABLE_REFUSED: other rows refer to it. */
+const OF_ONE_ROW: ReadonlySet<string> = new Set(['ROW_REFUSED', 'VALUE_REFUSED', 'TABLE_REFUSED'])
 
 /**
  * Separates existing rows, new rows and removals: a write of new rows must not overwrite rows that another program

@@ -37,8 +37,10 @@ export async function undoRepairs<U extends Undoing>(
     return { statements, landed: isNoted ? wasUndone(ids[0] ?? '') : NEVER }
   }
   const results = new Map<U, ChangeResult>()
-  // In the reverse order of a repair: a removed row may hold the key of one that comes back.
-  for (const some of kindsOf([...rows.keys()]).toReversed()) {
+  const kinds = kindsOf([...rows.keys()])
+  const isRemoval = ([one]: readonly Change[]): boolean => one?.after === null
+  // Removals first: such a row may have the key, or a unique value, of one that is inserted again.
+  for (const some of [...kinds.filter(isRemoval), ...kinds.filter((kind) => !isRemoval(kind))]) {
     for (const [change, result] of await changeTogether(plan, some, notesOf, around)) {
       const one = rows.get(change)
       if (one !== undefined) results.set(one, result)

@@ -29,8 +29,8 @@ export type StoreField<O> = {
   readonly family: StoreFamily
   /** `write`: a run may change the store; it may read it too. */
   readonly access: 'read' | 'write'
-  /** With `access: 'write'`: a run changes the store only if this field is on. */
-  readonly changesWith?: FieldOf<O>
+  /** With `access: 'write'`: a run changes the store only if one of these fields is on or set. */
+  readonly changesWith?: readonly FieldOf<O>[]
   /** Whether `run.started` names it as source or as target. */
   readonly end?: 'source' | 'target'
 }

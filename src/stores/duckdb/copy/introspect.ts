@@ -1,7 +1,7 @@
 /** Tables of a DuckDB file. */
 import { createHash } from 'node:crypto'
-import { floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
-import { namePattern } from '../../../shared/name-pattern.ts'
+import { calledExactly, floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { foldedText, namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { kept } from './select.ts'
@@ -25,7 +25,10 @@ export async function duckdbTables(
   const all = tables.map(([schema, name, sql, rows]): Table => {
     return { schema: String(schema), name: String(name), sql: String(sql), rows: BigInt(String(rows)) }
   })
-  const chosen = all.filter((table) => wanted(table)).toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
+  const chosen = calledExactly(
+    all.filter((table) => wanted(table)).map((table) => ({ ...table, table })),
+    pattern,
+  ).toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
   if (chosen.length === 0) return []
   const columns = await ask(
     `SELECT ${kept('schema_name')}, ${kept('table_name')}, ${kept('column_name')}, ${kept('data_type')}, is_nullable, column_default IS NOT NULL
@@ -48,13 +51,17 @@ function order({ schema, name }: Table): string {
   return `${schema}.${name}`
 }
 
+function isSame(a: string, b: string): boolean {
+  return foldedText(a, 'ascii') === foldedText(b, 'ascii')
+}
+
 function matcher(pattern: string): (table: Table) => boolean {
   const fits = namePattern(pattern, 'ascii')
   const quoted = quotedTable(pattern)
   return (table) =>
     (table.schema === 'main' && fits(table.name)) ||
     (pattern.includes('.') && fits(order(table))) ||
-    (table.name === quoted?.name && table.schema === (quoted.schema ?? 'main'))
+    (quoted !== null && isSame(table.name, quoted.name) && isSame(table.schema, quoted.schema ?? 'main'))
 }
 
 function specOf(

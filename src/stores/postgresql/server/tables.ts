@@ -1,5 +1,5 @@
 /** Reads the columns, key, size and partitioning of tables from the system catalogs. */
-import { floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { calledExactly, floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
 import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
@@ -19,12 +19,13 @@ type TablePattern = {
  * partitioned table include all partitions; rows and bytes of a parent table do not include inheriting tables.
  * @param database identity of this database
  */
-export function findPostgresTables(
+export async function findPostgresTables(
   session: CopySession,
   pattern: string,
   database: string,
 ): Promise<readonly TableSpec[]> {
-  return describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
+  const found = await describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
+  return calledExactly(found, pattern)
 }
 
 /** Parses a user's pattern: `schema.name` or `name`, with `*` for any characters; SQL's double quotes also work. */

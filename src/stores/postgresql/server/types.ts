@@ -69,7 +69,7 @@ const STATEMENT = `CASE typtype
     WHEN 'd' THEN CASE WHEN typcollation = (SELECT b.typcollation FROM pg_catalog.pg_type b WHERE b.oid = pg_type.typbasetype) THEN pg_catalog.concat_ws(' ', 'CREATE DOMAIN', pg_catalog.format_type(oid, NULL), 'AS', pg_catalog.format_type(typbasetype, typtypmod),
       CASE WHEN typdefault IS NOT NULL THEN pg_catalog.concat('DEFAULT ', typdefault) END, CASE WHEN typnotnull THEN 'NOT NULL' END,
       (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(c.oid), ' ' ORDER BY c.oid)
-       FROM pg_catalog.pg_constraint c WHERE c.contypid = pg_type.oid AND c.contype = 'c')) END END`
+       FROM pg_catalog.pg_constraint c WHERE c.contypid = pg_type.oid AND c.contype = 'c' AND c.convalidated)) END END`
 
 /** The statement that creates a column's enum type or domain, also of an array of it; null for other types. */
 export function typeStatement(oid: string, types: ReadonlyMap<string, PgType>): string | null {

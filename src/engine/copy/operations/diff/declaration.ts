@@ -132,7 +132,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
   doing: 'comparing',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },
-    { field: 'to', family: 'database', access: 'write', changesWith: 'fix', end: 'target' },
+    { field: 'to', family: 'database', access: 'write', changesWith: ['fix', 'track'], end: 'target' },
   ],
   about: 'tables',
   distributes: { by: 'parts', field: 'tables' },

@@ -1,5 +1,6 @@
 /** `retry-quarantine`: reads the quarantined rows of a copy from the source again, and writes them. */
 import type { TablePlan } from '../../../../model/copy/plan.ts'
+import { namedParts, tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
@@ -8,6 +9,7 @@ import { derivedTable, derivedView } from '../../../../stores/common/derived/ind
 import { failureKind } from '../../workers/failure.ts'
 import { refuseUnknownTable } from '../../ledger/known.ts'
 import { quarantined, type QuarantinedRow } from '../../ledger/quarantine.ts'
+import type { TableKey } from '../../ledger/owner.ts'
 import { openRechecks } from '../../ledger/rechecks.ts'
 import { replay } from '../../quarantine/replay.ts'
 import { recheck } from '../../compat/script/recheck.ts'
@@ -34,14 +36,13 @@ export async function performRetryQuarantine(
   await prepareLedger(database)
   const runs = new RunLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   const runId = operation.runId === undefined ? null : BigInt(operation.runId)
-  const rows = (await quarantined(database, runId)).filter(
-    ({ table }) =>
-      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
-  )
-  const weak = (await openRechecks(database, runId)).filter(
-    ({ table }) =>
-      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
-  )
+  const isMeant = ({ table }: { readonly table: TableKey }): boolean => {
+    if (operation.table === undefined) return true
+    const [schema, name] = namedParts(operation.table)
+    return table.name === operation.table || (table.name === name && (schema === '' || table.schema === schema))
+  }
+  const rows = (await quarantined(database, runId)).filter(isMeant)
+  const weak = (await openRechecks(database, runId)).filter(isMeant)
   const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
   const [first] = [...rows, ...weak]
   if (first === undefined) {
@@ -147,7 +148,7 @@ async function planAgain(
 ): Promise<Again> {
   const { from, view, to, targets, runs, signal } = around
   const stored = await runs.plan(row.table)
-  const name = row.table.schema === '' ? row.table.name : `${row.table.schema}.${row.table.name}`
+  const name = row.table.schema === '' ? row.table.name : tableText(row.table)
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {

@@ -3,7 +3,7 @@
  * and triggers for each table.
  */
 import { randomUUID } from 'node:crypto'
-import { storedTableText, tableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { lostByAll } from '../../../../model/follow/lost-stream.ts'
@@ -153,7 +153,7 @@ async function logged(
     throw changedMeanwhile(`triggers and log of ${where} were changed or dropped after their creation`)
   const known: MysqlTableLog = { number, table: log, key: followed.identity, index, made }
   born.facts[mysqlLogFact(table)] = JSON.stringify(known)
-  born.shapes[storedTableText(table)] = JSON.stringify(shape)
+  born.shapes[tableText(table)] = JSON.stringify(shape)
 }
 
 /**

@@ -2,7 +2,7 @@
  * Objects of a stream by triggers at the source: a progress row and, for each table, a log of keys and three triggers.
  * All are in the database of the URL, except the triggers: a server has these only in the database of their table.
  */
-import { storedTableText, tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
+import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
 import { isMembered } from '../../../../model/copy/members.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -51,7 +51,7 @@ export function isOwnTriggerLog(name: string): boolean {
 
 /** Name of the fact that holds the log of a table. */
 export function mysqlLogFact(table: TableName): string {
-  return `log of ${storedTableText(table)}`
+  return `log of ${tableText(table)}`
 }
 
 /** @throws Error if the stream has no log of the table */

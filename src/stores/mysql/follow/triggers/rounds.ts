@@ -1,6 +1,6 @@
 /** Reads batches of changes of a MySQL source from its trigger logs, with a reading and a writing session. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import { storedTableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
@@ -75,7 +75,7 @@ export class MysqlRounds implements Rounds {
     this.#noted = tables.map((table) => ({
       table,
       log: mysqlLogOf(birth, table),
-      shape: parseMysqlShape(birth.shapes[storedTableText(table.table.table)]),
+      shape: parseMysqlShape(birth.shapes[tableText(table.table.table)]),
     }))
   }
 

@@ -1,6 +1,6 @@
 /** Verifies that a stream by triggers is unchanged: progress row, logs, triggers, fingerprints of its tables. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import { storedTableText, tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import type { MysqlSession } from '../../session.ts'
@@ -44,7 +44,7 @@ export async function verifyMysqlTriggers(
   const moved: Record<string, string> = {}
   for (const [at, table] of tables.entries()) {
     const name = all[at] ?? ''
-    const key = storedTableText(table.table.table)
+    const key = tableText(table.table.table)
     const before = parseMysqlShape(birth.shapes[key])
     const now = await readMysqlTriggerShape(session, table.table.table)
     const code = await tableFault(session, birth, table, before, now)

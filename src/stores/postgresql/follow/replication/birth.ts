@@ -4,7 +4,7 @@
  * tables have no open changes at the start of the stream. Tables that are copied again are published again if missing,
  * and noted with their current shape.
  */
-import { storedTableText, tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { originOf } from '../../copy/identity.ts'
@@ -127,7 +127,7 @@ export async function notedWithin(
     const shape = seen.get(oid)?.shape
     const member = publication?.tables.get(oid)
     if (shape === undefined || member === undefined || !isNamedBy(table, shape)) throw changedMeanwhile(table)
-    shapes[storedTableText(table.table.table)] = shapeText(shape)
+    shapes[tableText(table.table.table)] = shapeText(shape)
     facts[memberFact(table.table.table)] = member
   }
   return { facts: { ...facts, ...publication?.facts }, shapes }

@@ -1,5 +1,5 @@
 /** The publication of a stream: the tables that the server sends, and which of their changes and columns. */
-import { storedTableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -128,5 +128,5 @@ export function sendsWholeTable(member: string): boolean {
 
 /** Name under which the facts of a stream hold the publication's entry of a table. */
 export function memberFact(table: TableName): string {
-  return `publication of ${storedTableText(table)}`
+  return `publication of ${tableText(table)}`
 }

@@ -1,5 +1,5 @@
 /** Maps relation OIDs of the stream to tables and column positions, and checks that the tables are unchanged. */
-import { storedTableText, tableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -61,7 +61,7 @@ export class ReplicatedRelations {
       ? replicationWire(tables.map((table, i) => ({ table, columns: wireColumns(columns, i) })))
       : TEXT_WIRE
     const noted = tables.map(({ table }) => {
-      const text = shapes[storedTableText(table.table)]
+      const text = shapes[tableText(table.table)]
       return text === undefined ? [] : parseReplicatedShape(text).columns
     })
     return new ReplicatedRelations(tables, readers, ids, types, noted, ask, wire)

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import type { FrameFormat } from '../../../../model/copy/rows.ts'
-import { storedTableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeStream, FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -46,7 +46,7 @@ export async function openReplicationStream(
 ): Promise<ChangeStream> {
   const { signal, origin, frames, takeOver = false } = options
   const { slot, publication } = birth
-  const since = tables.map(({ table }) => lsnOf(birth.since?.[storedTableText(table.table)] ?? '0/0'))
+  const since = tables.map(({ table }) => lsnOf(birth.since?.[tableText(table.table)] ?? '0/0'))
   throwIfAborted(signal)
   try {
     const relations = await withSession(settings, (session) =>

@@ -1,5 +1,5 @@
 /** Checks that a stream is as it was at its start: server, slot, publication, shapes of its tables. */
-import { storedTableText, tableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
@@ -52,9 +52,7 @@ export async function verifyStream(
     const publication = await findPublication(session, birth.publication)
     const changed = publicationFault(birth, publication?.facts ?? null)
     if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
-    const befores = tables.map(({ table }) =>
-      parseReplicatedShape(birth.shapes[storedTableText(table.table)] ?? NO_SHAPE),
-    )
+    const befores = tables.map(({ table }) => parseReplicatedShape(birth.shapes[tableText(table.table)] ?? NO_SHAPE))
     const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
     const seen = await readShapes(session, oids)
     const end = await commitFence(session)
@@ -83,7 +81,7 @@ export async function verifyStream(
       }
       const result = await tableDifference(session, followed, before, now, { notes, end, applied, reported })
       if (result.type === 'unclear') unclear.push(name)
-      if (result.type === 'moved') moved[storedTableText(table.table)] = shapeText(result.shape)
+      if (result.type === 'moved') moved[tableText(table.table)] = shapeText(result.shape)
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
     }
     return { faults, moved, unclear }

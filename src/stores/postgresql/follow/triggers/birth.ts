@@ -1,6 +1,6 @@
 /** Starts and ends a stream by triggers: removes earlier attempts, then creates schema, logs and triggers. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import { storedTableText, tableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
@@ -179,7 +179,7 @@ async function notedNow(
       if (noted === undefined || log === undefined)
         throw changedMeanwhile(`${tableText(table.table)} was changed while its log was created`)
       facts[postgresLogFact(table.table)] = JSON.stringify({ ...log, ...written[at] })
-      shapes[storedTableText(table.table)] = postgresShapeText(noted)
+      shapes[tableText(table.table)] = postgresShapeText(noted)
     }
     return { facts, shapes }
   })

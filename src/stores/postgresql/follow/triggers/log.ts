@@ -2,7 +2,7 @@
  * Objects of a stream by triggers at the source, in one schema. Each table has a log of keys, and a function that fills
  * it. One row holds the position up to which notes were deleted. A guard prevents deletes by other programs.
  */
-import { storedTableText, tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -38,7 +38,7 @@ export type PostgresTableLog = {
 
 /** Name of a table's log among the facts of a stream. */
 export function postgresLogFact(table: TableName): string {
-  return `log of ${storedTableText(table)}`
+  return `log of ${tableText(table)}`
 }
 
 /** @throws Error if the stream has no log of the table */

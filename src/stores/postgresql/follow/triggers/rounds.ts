@@ -1,6 +1,6 @@
 /** Runs rounds of a PostgreSQL source, with the sessions that they use. */
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
-import { storedTableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -58,7 +58,7 @@ export class PostgresRounds implements Rounds {
     this.#noted = tables.map((table) => ({
       table,
       log: postgresLogOf(birth, table),
-      shape: notedOf(birth.shapes[storedTableText(table.table.table)]).shape,
+      shape: notedOf(birth.shapes[tableText(table.table.table)]).shape,
     }))
   }
 

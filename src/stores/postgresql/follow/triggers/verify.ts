@@ -1,5 +1,5 @@
 /** Checks that a stream by triggers is unchanged: server, logs, functions, triggers, shapes of its tables. */
-import { storedTableText, tableText } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -32,7 +32,7 @@ export async function verifyPostgresTriggers(
   if (lost !== null) return whole('SLOT_LOST', lost)
   const logs = tables.map((table) => postgresLogOf(birth, table))
   return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
-    const befores = tables.map(({ table }) => notedOf(birth.shapes[storedTableText(table.table)]))
+    const befores = tables.map(({ table }) => notedOf(birth.shapes[tableText(table.table)]))
     const oids = befores.map(({ shape }) => shape.nodes[0]?.oid ?? '0')
     const seen = await readNoted(session, oids)
     const written = await writtenNow(session, logs)
@@ -64,7 +64,7 @@ export async function verifyPostgresTriggers(
         continue
       }
       if (result.type === 'unclear') unclear.push(name)
-      const [key, text] = [storedTableText(table.table.table), postgresShapeText(now)]
+      const [key, text] = [tableText(table.table.table), postgresShapeText(now)]
       if (result.type !== 'unclear' && text !== birth.shapes[key]) moved[key] = text
     }
     return { faults, moved, unclear }
