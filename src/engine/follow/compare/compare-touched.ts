@@ -14,7 +14,7 @@ import type { TouchedRows } from './touched-rows.ts'
 const AT_ONCE = 1000
 
 /**
- * If rows differ, or cannot be compared, all rows are noted as changed.
+ * If rows differ, all rows are noted as changed. After an error the same rows are noted as before.
  * @returns false if there was no common snapshot: another one may succeed
  * @throws what the stores and the apply worker throw
  */
@@ -27,18 +27,18 @@ export async function compareTouched(
     all = tables.map((_, at) => touched.keys(at))
     touched.begin()
   }
-  let isEqual = false
   try {
     const got = await openCompareMoment({ ...parts, atSnapshot })
-    if (typeof got === 'string') {
-      isEqual = true
-      return false
-    }
+    if (typeof got === 'string') return false
     await using snapshot = got
-    isEqual = await areEqual(tables, all, snapshot, parts.signal)
+    if (!(await areEqual(tables, all, snapshot, parts.signal))) touched.noteAll()
     return true
-  } finally {
-    if (!isEqual) touched.noteAll()
+  } catch (error) {
+    for (const [at, keys] of all.entries()) {
+      if (keys === null) touched.noteAll()
+      else for (const key of keys) touched.note(at, key)
+    }
+    throw error
   }
 }
 

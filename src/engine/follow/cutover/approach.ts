@@ -17,6 +17,8 @@ const MOST_LAG_MS = 500
 const MEASURE_MS = 100
 const FIRST_REST_MS = 500
 const LAST_REST_MS = 15_000
+/** Delay before the touched rows are compared again if there was no common snapshot, ms. */
+const AGAIN_MS = 500
 
 export type ApproachParts = {
   /** Change source of the stream that ends. */
@@ -62,12 +64,16 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   /** True if an attempt took too long to compare the touched rows: they are compared before the next one. */
   protected isComparing = false
   readonly #begin: () => Promise<void>
+  readonly #clock: Clock
+  /** When the touched rows may be compared again. */
+  #againAt = -Infinity
   #isBegun = false
 
   /** @param parts.begin records the cutover before anything is created for it */
   constructor(parts: ApproachParts & { readonly begin: () => Promise<void> }) {
     this.approach = new Approach(parts)
     this.#begin = parts.begin
+    this.#clock = parts.clock
   }
 
   get touched(): TouchedRows {
@@ -106,13 +112,19 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
   async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
     if (this.isOver()) return 'end'
+    // All rows are compared again: these, too.
+    if (now.proof === null) this.isComparing = false
     if (this.isComparing) {
+      if (this.#clock.ticks() < this.#againAt) return 'on'
       this.isComparing = !(await now.compareTouched())
+      this.#againAt = this.#clock.ticks() + AGAIN_MS
       this.approach.waited()
       return 'on'
     }
     const ready = await this.approach.ready(now)
-    return typeof ready === 'string' ? ready : await this.attempt(now, ready)
+    const answer = typeof ready === 'string' ? ready : await this.attempt(now, ready)
+    if (answer === 'prove') this.isComparing = false
+    return answer
   }
 
   protected switched(facts: Facts): void {
@@ -131,7 +143,7 @@ export class Approach {
   /** How long attempts have blocked other sessions. */
   readonly waits: Waits
   readonly #parts: ApproachParts
-  /** Tick of the clock when all rows had been compared for the first time. */
+  /** Tick of the clock when all rows had been compared for the first time, plus the time spent reading `furthest`. */
   #readySince: number | null = null
   #written: { readonly position: bigint; readonly at: number } | null = null
   #lagMs: number | null = null
@@ -175,7 +187,10 @@ export class Approach {
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared
     if (this.#furthest === null || this.#furthest.proof !== now.proof) {
+      const began = clock.ticks()
       const values = await this.#parts.furthest()
+      // Without an index it takes longer than all attempts.
+      if (this.#readySince !== null) this.#readySince += clock.ticks() - began
       this.waited()
       this.#furthest = { proof: now.proof, values }
       return 'on'
