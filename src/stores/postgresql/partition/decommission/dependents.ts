@@ -41,16 +41,16 @@ export async function dropDependents(
 
 /**
  * Publications and subscriptions of the table or of a partition, whose streams would end silently, and memberships of
- * other objects.
+ * other objects; each once, however many partitions it has.
  */
 export async function silentLosses(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const number = `${literal(oid)}::oid`
   const rows = await session.ask(
     `SELECT 'publication', p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid IN (${treeSql(number)})
-     UNION ALL SELECT 'subscription', u.subname FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid WHERE s.srrelid IN (${treeSql(number)})
-     UNION ALL SELECT 'extension', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0) FROM pg_catalog.pg_depend d
+     UNION SELECT 'subscription', u.subname FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid WHERE s.srrelid IN (${treeSql(number)})
+     UNION SELECT 'extension', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0) FROM pg_catalog.pg_depend d
        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = ${number} AND d.deptype = 'e'
-     UNION ALL SELECT CASE WHEN c.relispartition THEN 'partitioned table' ELSE 'parent table' END, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, i.inhparent, 0)
+     UNION SELECT CASE WHEN c.relispartition THEN 'partitioned table' ELSE 'parent table' END, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, i.inhparent, 0)
        FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = ${number}
      ORDER BY 1, 2`,
   )

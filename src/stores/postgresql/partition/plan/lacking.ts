@@ -5,7 +5,7 @@ import { literal, tableSql } from '../../server/sql.ts'
 
 /** Name of the index or constraint that a statement creates; comments follow their object. */
 const MAKES = /^(?:CREATE (?:UNIQUE )?INDEX|ALTER TABLE .+? ADD CONSTRAINT) "((?:[^"]|"")+)"/s
-const REFERS = / REFERENCES (.+?) ?\(/s
+const REFERS = / REFERENCES ((?:"(?:[^"]|"")+"|[^"\s(])+)/
 
 /** Objects are found by their names. Foreign keys to tables that this database does not have are left out. */
 export async function lackingStatements(
