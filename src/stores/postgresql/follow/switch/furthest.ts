@@ -13,12 +13,21 @@ import type { CutoverTable } from './sides.ts'
 /** Types of numbers that are compared with the range of a sequence. */
 const NUMBERS: ReadonlySet<string | undefined> = new Set(['smallint', 'integer', 'bigint', 'numeric'])
 
-export type NumberedColumn = Pick<Numbering, 'increment' | 'minimum' | 'maximum'> & { readonly name: string }
+export type NumberedColumn = Pick<Numbering, 'increment' | 'minimum' | 'maximum' | 'cache'> & {
+  readonly name: string
+  /** Type of the bounds, for which the server has operators of its own: they use indexes, and no others are found. */
+  readonly boundType: 'bigint' | 'numeric'
+}
 
+/** Without sequences that cycle: after a row near the end of the range they would give out numbers of other rows. */
 export async function numberedColumns(session: CopySession, side: CutoverTable): Promise<readonly NumberedColumn[]> {
   const types = await columnTypes(session, side)
   const found = await numberings(session, side)
-  return found.flatMap(({ column, ...range }) => (NUMBERS.has(types.get(column)) ? [{ ...range, name: column }] : []))
+  return found.flatMap(({ column, cycle, ...range }) => {
+    const type = types.get(column)
+    if (cycle || !NUMBERS.has(type)) return []
+    return [{ ...range, name: column, boundType: type === 'numeric' ? 'numeric' : 'bigint' }]
+  })
 }
 
 /** Furthest value of all rows. It finds an index by itself. */
@@ -48,14 +57,21 @@ export function furthestOf(columns: readonly NumberedColumn[], values: TextRow):
 }
 
 function valueSql({ increment }: NumberedColumn, column: string): string {
-  return increment.startsWith('-') ? `min(${column})` : `max(${column})`
+  return increment.startsWith('-') ? `pg_catalog.min(${column})` : `pg_catalog.max(${column})`
 }
 
 /**
- * The sequence has a number after this value. The last number of a type often marks a special row: the sequence would
- * be used up.
+ * The sequence has numbers after this value and those that a session may have cached. The last numbers of a type often
+ * mark special rows: the sequence would be used up.
  */
-function withinSql({ increment, minimum, maximum }: NumberedColumn, column: string): string {
-  const [low, high] = increment.startsWith('-') ? ['>', '<='] : ['>=', '<']
-  return `${column} ${low} '${minimum}'::bigint AND ${column} ${high} '${maximum}'::bigint`
+function withinSql({ boundType, ...range }: NumberedColumn, column: string): string {
+  const [minimum, maximum, increment] = [BigInt(range.minimum), BigInt(range.maximum), BigInt(range.increment)]
+  const needed = increment * (BigInt(range.cache) + 1n)
+  const bound = (value: bigint): string => `'${value}'::${boundType}`
+  if (increment < 0n) {
+    const end = minimum - needed - 1n
+    return `${column} > ${bound(end < maximum ? end : maximum)} AND ${column} <= ${bound(maximum)}`
+  }
+  const end = maximum - needed + 1n
+  return `${column} >= ${bound(minimum)} AND ${column} < ${bound(end > minimum ? end : minimum)}`
 }

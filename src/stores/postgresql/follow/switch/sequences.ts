@@ -44,7 +44,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
         detail:
           'both tables take their numbers from it; it will belong to the public table, and stays when the old one is dropped',
         // Other tables may use it, and the lock would wait for their writers: it is locked only if it has to move.
-        ...(isBehind ? { before: [lock, beyondSql(literal(one.sql), one, values, '0')] } : {}),
+        ...(isBehind ? { before: [lock, beyondSql(literal(one.sql), one, 'a.last_value', values, '0')] } : {}),
         after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${quoteName(one.column)}`],
       })
       continue
@@ -62,7 +62,13 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
           ? []
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
         lock,
-        beyondSql(literal(other.sql), one, [`(SELECT b.last_value FROM ${other.sql} b)`, ...values], one.cache),
+        beyondSql(
+          literal(other.sql),
+          one,
+          'a.last_value',
+          [`(SELECT b.last_value FROM ${other.sql} b)`, ...values],
+          one.cache,
+        ),
       ],
     })
   }
@@ -76,20 +82,31 @@ function set(options: string): string {
 
 /**
  * SQL that sets a sequence after its last value and others, and after the numbers that sessions may have cached. If
- * that exceeds the range of the sequence, it is set to the furthest of these values.
+ * that exceeds the range of the sequence, it is set to the furthest of these values. The numbers stay whole increments
+ * from `base`: rows may have numbers between them, which another server gives out.
  * @param sequence the sequence to set, as SQL that is cast to regclass
- * @param one sequence whose last value and range are used
+ * @param one sequence `a`, whose last value and range are used
+ * @param base last value of the source, in SQL
  * @param others last value of the other sequence, furthest values of rows, in SQL
  * @param cache numbers that a session takes at once, in SQL
  */
-function beyondSql(sequence: string, one: SequenceRange, others: readonly string[], cache: string): string {
-  const step = `${one.increment}::numeric * (${cache})::numeric`
+function beyondSql(
+  sequence: string,
+  one: SequenceRange,
+  base: string,
+  others: readonly string[],
+  cache: string,
+): string {
+  const increment = `'${one.increment}'::numeric`
+  const step = `${increment} * (${cache})::numeric`
   const [furthest, isWithin] = one.increment.startsWith('-')
     ? ['least', `f.at + ${step} >= ${one.minimum}::numeric`]
     : ['greatest', `f.at + ${step} <= ${one.maximum}::numeric`]
-  const within = others.map((other) => `least(greatest(${other}, ${one.minimum}), ${one.maximum})`)
+  const mod = (value: string): string => `pg_catalog.mod(${value}, ${increment})`
+  const rounded = `u.at + ${mod(`${increment} - ${mod(`u.at - ${base}::numeric`)}`)}`
   return `SELECT pg_catalog.setval(${sequence}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
-    FROM ${one.sql} a, LATERAL (SELECT ${furthest}(${['a.last_value', ...within].join(', ')})::numeric AS at) f`
+    FROM ${one.sql} a, LATERAL (SELECT ${furthest}(${['a.last_value', base, ...others].join(', ')})::numeric AS at) u,
+      LATERAL (SELECT least(greatest(${rounded}, ${one.minimum}::numeric), ${one.maximum}::numeric) AS at) f`
 }
 
 type SequenceRange = Pick<Sequence, 'sql' | 'increment' | 'minimum' | 'maximum'>
@@ -126,6 +143,8 @@ export type Numbering = {
   readonly increment: string
   readonly minimum: string
   readonly maximum: string
+  /** True if it begins again at the end of its range. */
+  readonly cycle: boolean
 }
 
 type Position = Pick<Numbering, 'column' | 'cache'> & { readonly last: string }
@@ -158,8 +177,9 @@ export async function advanceSequence(
     const other = others.find(({ column }) => column === one.column)
     if (other === undefined) continue
     const cache = `greatest(${one.cache}, ${other.cache})`
-    const values = [`${literal(other.last)}::numeric`, ...valuesOf(one.column, furthest)]
-    const [row] = await session.ask(beyondSql(`${literal(one.oid)}::oid`, one, values, cache))
+    const last = `${literal(other.last)}::numeric`
+    const values = valuesOf(one.column, furthest)
+    const [row] = await session.ask(beyondSql(`${literal(one.oid)}::oid`, one, last, values, cache))
     reported.push(`${one.column}: after ${row?.[0]}`)
   }
   return reported
@@ -169,7 +189,7 @@ export async function advanceSequence(
 export function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
   return session.objects<Numbering>(
     `SELECT DISTINCT ON (f.attnum) pg_catalog.json_build_object('column', f.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'cache', q.seqcache::text,
-       'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text)::text
+       'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cycle', q.seqcycle)::text
      FROM (SELECT d.objid AS sequence, a.attnum, a.attname, 0 AS rank FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i')
        UNION ALL SELECT d.refobjid, a.attnum, a.attname, 1 FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid
