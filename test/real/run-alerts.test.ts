@@ -307,6 +307,25 @@ test('an alert of a named table keeps its identity while the folder is missing',
   }
 })
 
+test('a name that is a folder here and the id of another table is refused, and the alert of that table stays', async () => {
+  const before = process.cwd()
+  const here = join(folder.path, 'meanings')
+  const [far, near] = [join(here, 'far', 'orders'), join(here, 'orders')]
+  for (const table of [far, near]) writeLog(table, [[PROTOCOL, METADATA, add('a')]])
+  const catalog = `sqlite:///${join(here, 'meanings.db')}`
+  expect((await run({ ...importOf(far, catalog), tableId: 'orders' } as Operation)).finished.exitCode).toBe(0)
+  expect((await run({ ...importOf(near, catalog), tableId: 'near' } as Operation)).finished.exitCode).toBe(0)
+  const validate = (table: string): Operation => ({ kind: 'validate', table, catalog, verbose: false, samples: 0 })
+  expect((await run(validate('orders'))).finished.exitCode).toBe(0)
+  process.chdir(here)
+  try {
+    expect((await run(validate('orders'))).finished.error).toMatchObject({ code: 'AMBIGUOUS_TABLE' })
+    expect((await run(validate('./orders'))).finished.exitCode).toBe(0)
+  } finally {
+    process.chdir(before)
+  }
+})
+
 test('nightly maintenance of a catalog sends that it failed, and that it succeeds again', async () => {
   const table = join(folder.path, 'kept')
   const catalog = `sqlite:///${join(folder.path, 'kept.db')}`

@@ -7,7 +7,6 @@ import { workingFolder } from '../../shared/working-folder.ts'
 import type { StoreFamily } from '../../engine/run/operations/declaration.ts'
 import { commandNameOf, declarationOf, storesOf, subjectFieldsOf, subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
-import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 
 const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
@@ -98,16 +97,14 @@ export function subjectPlace(operation: Operation, name: string): string {
 }
 
 /**
- * Identity of an alert's table across runs. A name without a slash is a path relative to this folder if it is a lake
- * table here, as for the run; otherwise it is a table id if the command has a catalog, or does not contain the name.
+ * Identity of an alert's table across runs, stable while its folder is unavailable. A name without a slash is a table
+ * id if the command has a catalog, or does not contain the name; otherwise it is a path relative to this folder.
  */
 function subjectKey(operation: Operation, name: string, isQueued: boolean): string {
   const family = familyOf(operation)
   if (family === null || !PATHS.has(family) || name === '') return subjectPlace(operation, name)
   const mayBeId = storesOf(operation).some((store) => store.family === 'catalog')
-  const isNamed = subjectsOf(operation).includes(name)
-  const isHere = (): boolean => !isQueued && existsSync(resolve(workingFolder() ?? '', name, LOG_FOLDER))
-  const isPath = /[/\\]/.test(name) || (isNamed && (!mayBeId || isHere()))
+  const isPath = /[/\\]/.test(name) || (!mayBeId && subjectsOf(operation).includes(name))
   return isPath ? pathKey(name, isQueued) : name
 }
 

@@ -17,7 +17,7 @@ import { endingIn, nearIn, nearOnDisk, tablePlaces } from './table-name.ts'
 import { openLake } from '../run/registry.ts'
 
 export type TableRef =
-  | { readonly by: 'path'; readonly path: string; readonly note: string | null }
+  | { readonly by: 'path'; readonly path: string }
   | { readonly by: 'id'; readonly tableId: string; readonly path: string }
 
 /**
@@ -25,12 +25,12 @@ export type TableRef =
  * @throws SluiceError NO_LOG for a folder without a log, AMBIGUOUS_TABLE; NO_SUCH_TABLE for anything else
  */
 export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
-  if (isUrl(table)) return { by: 'path', path: table, note: null }
+  if (isUrl(table)) return { by: 'path', path: table }
   const isTable = isFolder(join(table, '_delta_log'))
   const head = catalog === null ? null : await readImportHead(catalog, { tableId: table })
   if (isTable) {
-    const note = head === null ? null : `${table} is a path and a table id; the path is used`
-    return { by: 'path', path: resolve(table), note }
+    if (head !== null) await refuseTwoMeanings(table, head.location)
+    return { by: 'path', path: resolve(table) }
   }
   if (head !== null) return { by: 'id', tableId: table, path: pathOfLocation(head.location) }
   if (isFolder(table)) {
@@ -61,6 +61,15 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
       hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
     },
   )
+}
+
+/** @throws SluiceError AMBIGUOUS_TABLE for a folder that has the id of another table */
+async function refuseTwoMeanings(table: string, location: string): Promise<void> {
+  if ((await openLake(table)).root === location) return
+  throw new SluiceError('AMBIGUOUS_TABLE', `${table} is a folder here, and the id of another table of the catalog`, {
+    reason: `the table with this id is ${pathOfLocation(location)}`,
+    hint: `for the folder give ./${table}; for the table with this id give its path, or run the command in another folder`,
+  })
 }
 
 /** True if a path is a folder. @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO */
