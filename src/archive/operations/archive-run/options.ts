@@ -48,7 +48,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'text',
     group: 'plan, run and expire:',
     describe:
-      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; archive expire ignores the value in the config file',
+      'age, in whole periods, from which a partition is due: 8q, 24m, 52w, 365d, 7y; archive expire ignores a configured age',
   },
   {
     name: 'by',
