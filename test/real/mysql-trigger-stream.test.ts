@@ -221,7 +221,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       await locker.query('LOCK TABLES plain WRITE')
       await one.command('SET SESSION lock_wait_timeout = 1')
       const failure = await one.rows('SELECT * FROM plain').catch((error: unknown) => error)
-      expect(mysqlSourceError(failure, 'here')).toMatchObject({ code: 'TARGET_BUSY', kind: 'source' })
+      expect(mysqlSourceError(failure, 'here')).toMatchObject({ code: 'TARGET_BUSY', retryable: true })
     })
 
     test('a table that is locked, or altered after the snapshot, is reported later', async () => {

@@ -64,7 +64,6 @@ export function mysqlSourceError(thrown: unknown, where: string, condition: stri
       where,
       reason: 'a table that is altered or locked by another session cannot be read',
       hint: 'end the session that locks the table (SHOW FULL PROCESSLIST lists the sessions), then run the same command again',
-      kind: 'source',
       retryable: true,
       cause: thrown,
     })
