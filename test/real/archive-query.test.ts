@@ -322,7 +322,9 @@ describe('other tables', () => {
   test('without a recorded row, a column with the type of a dropped one is refused as possibly renamed', async () => {
     const url = await altered('doubted', DROP)
     for (const name of ['note', 'customer'])
-      await expect(ask(url, `SELECT count(${name}) FROM bookings`), name).rejects.toThrow(/^PLAN_CHANGED: the columns of bookings .* missing/)
+      await expect(ask(url, `SELECT count(${name}) FROM bookings`), name).rejects.toThrow(
+        /^PLAN_CHANGED: the columns of bookings .* missing/,
+      )
     expect((await ask(url, 'SELECT count(*), min(id) FROM bookings')).rows).toEqual([[ROWS.length, 0]])
   })
 
