@@ -270,7 +270,7 @@ describe('postgresql, which numbers its columns', async () => {
         code: 'PLAN_CHANGED',
         message: 'the condition cannot be used: column note of public.bookings is now called remark',
       })
-      expect(error?.hint).toMatch(/^sluice archive run --table public\.bookings /)
+      expect(error?.hint).toMatch(/^run sluice archive run --table public\.bookings /)
     }
     await done(bare)
     expect((await done(erase("remark = 'Ada'"))).totals).toMatchObject({ rows: '0' })

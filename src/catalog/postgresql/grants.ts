@@ -20,7 +20,7 @@ export async function postgresqlGrants(
   if (level === 'admin') return adminPlan(place, catalog, to)
   if (catalog === null) {
     throw new SluiceError('NOT_A_CATALOG', 'the database has no catalog yet, so rights on it cannot be granted', {
-      hint: 'import a table first, as a role that may create tables; sluice grants --role admin prepares such a role',
+      hint: 'import a table first, as a role that may create tables; sluice grants --role admin --to ROLE prepares such a role',
     })
   }
   const role = quoted(to)
