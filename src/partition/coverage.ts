@@ -135,7 +135,7 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
 
 /**
  * The unbounded partition that covers required periods; null if there is none. Never the default partition, because
- * other partitions can be created beside it.
+ * other partitions can be created in addition to it.
  * @param ahead whole periods after the current one
  */
 export function catchAll(

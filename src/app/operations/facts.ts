@@ -119,8 +119,7 @@ export function storesOf(operation: Operation): readonly TouchedStore[] {
 }
 
 function changes(operation: Operation, { access, changesWith }: AnyDeclaration['stores'][number]): boolean {
-  const fields = new Map<string, unknown>(Object.entries(operation))
-  return access === 'write' && changesWith?.some((field) => (fields.get(field) ?? false) !== false) !== false
+  return access === 'write' && (changesWith === undefined || changesWith.some((field) => isOn(operation, field)))
 }
 
 /** The first store of a family; undefined if there is none. */

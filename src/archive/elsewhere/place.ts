@@ -1,7 +1,7 @@
 /** The target table of archived rows: another table of their own database, or a table of another database. */
 import type { ArchiveContext } from '../steps/context.ts'
 import type { ArchiveRecord } from '../ledger/record.ts'
-import { quotedTable, tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { namedParts, quotedTable, tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import type { LeftKind } from '../../model/copy/left-behind.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { foldedText } from '../../shared/name-pattern.ts'
@@ -56,10 +56,8 @@ export function refuseUnfitTarget({ can, label }: CopyStore): void {
 export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
   if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]
   if (to.schema === null) return { name: into }
-  const quoted = quotedTable(into)
-  if (quoted !== null) return { schema: to.schema, ...quoted }
-  const dot = into.indexOf('.')
-  return dot <= 0 ? { schema: to.schema, name: into } : { schema: into.slice(0, dot), name: into.slice(dot + 1) }
+  const [schema, name] = namedParts(into)
+  return schema === '' ? { schema: to.schema, name: quotedTable(into)?.name ?? into } : { schema, name }
 }
 
 /**
@@ -173,7 +171,7 @@ async function refuseSource(
     'BAD_FLAG',
     `rows cannot be restored into ${asked}: it is a partition of ${name}, or inherits from it`,
     {
-      reason: 'rows restored into it would be counted beside the archived ones, or would prevent their restore',
+      reason: 'rows restored into it would be counted in addition to the archived ones, or would prevent their restore',
       hint: `name another table; or restore the partition: ${restore}`,
     },
   )

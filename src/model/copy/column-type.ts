@@ -215,13 +215,10 @@ function unquoted(part: string): string {
 }
 
 /** Of tables found by a name: those with exactly this schema and name, if there are any; otherwise all. */
-export function calledExactly<T extends { readonly table: TableName }>(
-  found: readonly T[],
-  text: string,
-): readonly T[] {
+export function calledExactly<T>(found: readonly T[], text: string, nameOf: (one: T) => TableName): readonly T[] {
   const quoted = quotedTable(text)
   const wanted = quoted?.schema === undefined ? text : tableText(quoted)
-  const exact = found.filter(({ table }) => tableText(table) === wanted)
+  const exact = found.filter((one) => tableText(nameOf(one)) === wanted)
   return exact.length > 0 ? exact : found
 }
 

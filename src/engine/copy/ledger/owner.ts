@@ -16,4 +16,9 @@ export function tableKeyOf({ schema = '', name }: TableName): TableKey {
   return { schema, name }
 }
 
+/** The table of a key. */
+export function tableOfKey({ schema, name }: TableKey): TableName {
+  return schema === '' ? { name } : { schema, name }
+}
+
 export type RunOwner = Owner & { readonly runId: bigint }

@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { TableKey } from './owner.ts'
+import { tableOfKey, type TableKey } from './owner.ts'
 import { streamsInto } from './stream-lookup.ts'
 import type { StreamRow } from './stream-row.ts'
 import { streamsIntoTables } from './stream-lookup.ts'
@@ -56,7 +56,7 @@ export async function refuseFollowedSince(database: LedgerDatabase, key: TableKe
 
 function refuseStreams([stream]: readonly StreamRow[], keys: readonly TableKey[], { reason, hint }: Instead): void {
   if (stream === undefined) return
-  const names = keys.map((key) => (key.schema === '' ? key.name : tableText(key)))
+  const names = keys.map((key) => tableText(tableOfKey(key)))
   throw new SluiceError(
     'TABLE_FOLLOWED',
     `${names.join(', ')} ${names.length === 1 ? 'belongs' : 'belong'} to stream ${stream.id}`,

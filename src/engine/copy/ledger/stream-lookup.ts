@@ -1,7 +1,7 @@
 /** Finds streams in a ledger, for readers without the lease of the stream. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { TableKey } from './owner.ts'
+import { tableOfKey, type TableKey } from './owner.ts'
 import { STREAM_COLUMNS, streamOf, type StreamRow } from './stream-row.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { knowingLedgers } from './elsewhere.ts'
@@ -46,7 +46,7 @@ export async function streamsInto(
   const own = await streamsIntoTables(database, keys)
   if (own.length > 0) return own
   for (const key of keys) {
-    const table = { ...(key.schema === '' ? {} : { schema: key.schema }), name: key.name }
+    const table = tableOfKey(key)
     await using others = await knowingLedgers(store, database, table, signal)
     for (const other of others.places) {
       const found = await streamsIntoTables(other.database, [key])

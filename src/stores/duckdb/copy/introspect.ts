@@ -25,10 +25,8 @@ export async function duckdbTables(
   const all = tables.map(([schema, name, sql, rows]): Table => {
     return { schema: String(schema), name: String(name), sql: String(sql), rows: BigInt(String(rows)) }
   })
-  const chosen = calledExactly(
-    all.filter((table) => wanted(table)).map((table) => ({ ...table, table })),
-    pattern,
-  ).toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
+  const found = all.filter((table) => wanted(table)).toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
+  const chosen = calledExactly(found, pattern, (table) => table)
   if (chosen.length === 0) return []
   const columns = await ask(
     `SELECT ${kept('schema_name')}, ${kept('table_name')}, ${kept('column_name')}, ${kept('data_type')}, is_nullable, column_default IS NOT NULL

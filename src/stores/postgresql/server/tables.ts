@@ -25,7 +25,7 @@ export async function findPostgresTables(
   database: string,
 ): Promise<readonly TableSpec[]> {
   const found = await describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
-  return calledExactly(found, pattern)
+  return calledExactly(found, pattern, ({ table }) => table)
 }
 
 /** Parses a user's pattern: `schema.name` or `name`, with `*` for any characters; SQL's double quotes also work. */

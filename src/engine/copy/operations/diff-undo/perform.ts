@@ -11,6 +11,7 @@ import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { storesAnother } from '../../diff/change.ts'
 import { noteUndone, undoRepairs, type Undoing } from '../../diff/undo.ts'
 import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
+import { tableOfKey } from '../../ledger/owner.ts'
 import { repairPlan } from '../../ledger/repair-plans.ts'
 import { packedRow, repairsOf, type RecordedRepair } from '../../ledger/repairs.ts'
 import { RunLedger } from '../../ledger/runs.ts'
@@ -42,7 +43,7 @@ export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUnd
   }
   await prepareLedger(database)
   const all = await repairsOf(database, BigInt(operation.runId))
-  const repairs = all.filter(({ table }) => isWanted(operation.tables, tableText(nameOf(table))))
+  const repairs = all.filter(({ table }) => isWanted(operation.tables, tableText(tableOfKey(table))))
   if (repairs.length === 0) {
     throw new SluiceError('NO_SUCH_TABLE', `the ledger has no repairs of run ${operation.runId} that can be undone`, {
       where: to.label,
@@ -206,8 +207,8 @@ async function planOf(
   run: DiffUndoRun,
 ): Promise<TablePlan> {
   const { to, database } = around
-  const name = tableText(nameOf(table))
-  const target = await targetTableNow(nameOf(table), to, run.interrupt.abort)
+  const name = tableText(tableOfKey(table))
+  const target = await targetTableNow(tableOfKey(table), to, run.interrupt.abort)
   if (target === null) throw new SluiceError('NO_SUCH_TABLE', `the target no longer has table ${name}`)
   const plan = await repairPlan(database, BigInt(operation.runId), table, target)
   if (plan === null) {
@@ -236,9 +237,6 @@ async function rowsNow(
   const rows = await rowsByKey(view, targetRequest({ plan }, range), plan, abort)
   return new Map([...rows.values()].map((row) => [JSON.stringify(rowBound(plan, row)), row]))
 }
-
-const nameOf = ({ schema, name }: RecordedRepair['table']): { readonly schema?: string; readonly name: string } =>
-  schema === '' ? { name } : { schema, name }
 
 /** True if the full name or its last part is listed, or if the list is empty. */
 function isWanted(tables: readonly string[], name: string): boolean {

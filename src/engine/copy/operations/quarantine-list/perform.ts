@@ -1,8 +1,10 @@
 /** `quarantine list`: rows that copies into a database quarantined and that are not retried yet. */
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { refuseUnknownTable } from '../../ledger/known.ts'
+import { tableOfKey } from '../../ledger/owner.ts'
 import { waitingRows } from '../../ledger/quarantine.ts'
 import { openCopyStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
@@ -29,7 +31,7 @@ export async function performQuarantineList(
     run.emit({
       type: 'quarantine.row',
       run: id.toString(),
-      table: where.schema === '' ? where.name : `${where.schema}.${where.name}`,
+      table: tableText(tableOfKey(where)),
       key,
       stage,
       code,

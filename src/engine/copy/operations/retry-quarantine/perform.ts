@@ -9,7 +9,7 @@ import { derivedTable, derivedView } from '../../../../stores/common/derived/ind
 import { failureKind } from '../../workers/failure.ts'
 import { refuseUnknownTable } from '../../ledger/known.ts'
 import { quarantined, type QuarantinedRow } from '../../ledger/quarantine.ts'
-import type { TableKey } from '../../ledger/owner.ts'
+import { tableOfKey, type TableKey } from '../../ledger/owner.ts'
 import { openRechecks } from '../../ledger/rechecks.ts'
 import { replay } from '../../quarantine/replay.ts'
 import { recheck } from '../../compat/script/recheck.ts'
@@ -148,7 +148,7 @@ async function planAgain(
 ): Promise<Again> {
   const { from, view, to, targets, runs, signal } = around
   const stored = await runs.plan(row.table)
-  const name = row.table.schema === '' ? row.table.name : tableText(row.table)
+  const name = tableText(tableOfKey(row.table))
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {
