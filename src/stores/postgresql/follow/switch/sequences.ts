@@ -13,66 +13,91 @@ import type { CopySession } from '../../server/session.ts'
 /** Furthest value of a numbered column, as text of a whole number. */
 export type Furthest = { readonly column: string; readonly value: string }
 
-type Sequence = {
+/** A sequence that numbers a column. */
+export type Numbering = {
+  readonly column: string
   readonly oid: string
   readonly sql: string
-  readonly column: string
-  readonly identity: boolean
+  /** It belongs to an identity column, to another column, or to no column of this table: a default uses it. */
+  readonly use: 'identity' | 'owned' | 'default'
   readonly owner: string
+  readonly isReadable: boolean
+  /** True if this session may change it. */
+  readonly isOurs: boolean
   readonly options: string
+  readonly cache: string
   readonly increment: string
   readonly minimum: string
   readonly maximum: string
-  readonly cache: string
+  /** True if it begins again at the end of its range. */
+  readonly cycle: boolean
 }
 
 export async function cutoverSequenceFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
-  const { to, furthest = [] } = sides
-  const old = await ownedBy(sides, sides.from)
-  const fresh = await ownedBy(sides, to)
+  const old = await sequencesOf(sides.session, sides.from)
+  const fresh = await sequencesOf(sides.session, sides.to)
   const steps: CutoverStep[] = []
   for (const one of old) {
-    // Locks the sequence until the transaction ends, also against sessions that call nextval without an INSERT.
-    const lock = `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`
-    const values = valuesOf(one.column, furthest)
-    if (!one.identity) {
-      const isBehind = values.length > 0 && (await sides.session.holds(isBehindSql(one, values)))
-      steps.push({
-        verdict: 'made',
-        about: 'sequence',
-        object: one.sql,
-        detail:
-          'both tables take their numbers from it; it will belong to the public table, and stays when the old one is dropped',
-        // Other tables may use it, and the lock would wait for their writers: it is locked only if it has to move.
-        ...(isBehind ? { before: [lock, beyondSql(literal(one.sql), one, 'a.last_value', values, '0')] } : {}),
-        after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${quoteName(one.column)}`],
-      })
-      continue
-    }
-    const other = fresh.find(({ identity, column }) => identity && column === one.column)
+    if (one.use !== 'identity') steps.push(await sharedStep(sides, one))
+    const other = fresh.find(({ use, column }) => use === 'identity' && column === one.column)
     // Other inspections refuse columns that differ.
-    if (other === undefined) continue
-    steps.push({
-      verdict: 'made',
-      about: 'identity',
-      object: one.column,
-      detail: `its next number is after those of both tables, and after ${one.cache} more that a session may have cached`,
-      before: [
-        ...(one.options === other.options
-          ? []
-          : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
-        lock,
-        beyondSql(
-          literal(other.sql),
-          one,
-          'a.last_value',
-          [`(SELECT b.last_value FROM ${other.sql} b)`, ...values],
-          one.cache,
-        ),
-      ],
-    })
+    if (one.use === 'identity' && other !== undefined) steps.push(identityStep(sides, one, other))
   }
   return steps
+}
+
+/** Step for a sequence from which the defaults of both tables take their numbers. */
+async function sharedStep(sides: CutoverTables, one: Numbering): Promise<CutoverStep> {
+  const step = { about: 'sequence', object: one.sql } as const
+  const column = quoteName(one.column)
+  const values = valuesOf(one.column, sides.furthest ?? [])
+  if (values.length > 0 && !one.isReadable) {
+    return {
+      ...step,
+      verdict: 'left',
+      detail: `this login may not read it, so its next number was not compared with the rows of ${column}`,
+    }
+  }
+  const isBehind = values.length > 0 && (await sides.session.holds(isBehindSql(one, values)))
+  if (isBehind && !one.isOurs) {
+    const furthest = one.increment.startsWith('-') ? 'min' : 'max'
+    return {
+      ...step,
+      verdict: 'refused',
+      detail: `its next number may be one that a row has in ${column}, and only ${quoteName(one.owner)} may change it`,
+      hint: `as ${quoteName(one.owner)}: SELECT setval(${literal(one.sql)}, (SELECT ${furthest}(${column}) FROM ${sides.from.sql}))`,
+    }
+  }
+  return {
+    ...step,
+    verdict: 'made',
+    detail: `both tables take their numbers from it${one.use === 'default' ? '' : '; it will belong to the public table, and stays when the old one is dropped'}`,
+    // Other tables may use it, and the lock would wait for their writers: it is locked only if it has to move.
+    ...(isBehind ? { before: [lockSql(one), beyondSql(literal(one.sql), one, 'a.last_value', values, '0')] } : {}),
+    ...(one.use === 'default' ? {} : { after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${column}`] }),
+  }
+}
+
+function identityStep({ to, furthest = [] }: CutoverTables, one: Numbering, other: Numbering): CutoverStep {
+  const others = [`(SELECT b.last_value FROM ${other.sql} b)`, ...valuesOf(one.column, furthest)]
+  return {
+    verdict: 'made',
+    about: 'identity',
+    object: one.column,
+    detail: `its next number is after those of both tables, and after ${one.cache} more that a session may have cached`,
+    before: [
+      ...(one.options === other.options
+        ? []
+        : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
+      lockSql(one),
+      beyondSql(literal(other.sql), one, 'a.last_value', others, one.cache),
+    ],
+  }
+}
+
+/** Locks the sequence until the transaction ends, also against sessions that call nextval without an INSERT. */
+function lockSql({ sql, owner }: Numbering): string {
+  return `ALTER SEQUENCE ${sql} OWNER TO ${quoteName(owner)}`
 }
 
 /** `SET INCREMENT BY 1 SET …` from the options as a definition writes them. */
@@ -109,7 +134,7 @@ function beyondSql(
       LATERAL (SELECT least(greatest(${rounded}, ${one.minimum}::numeric), ${one.maximum}::numeric) AS at) f`
 }
 
-type SequenceRange = Pick<Sequence, 'sql' | 'increment' | 'minimum' | 'maximum'>
+type SequenceRange = Pick<Numbering, 'sql' | 'increment' | 'minimum' | 'maximum'>
 
 /** SQL condition: the next number of a sequence is not after these values. */
 function isBehindSql({ sql, increment }: SequenceRange, values: readonly string[]): string {
@@ -121,30 +146,6 @@ function isBehindSql({ sql, increment }: SequenceRange, values: readonly string[
 function valuesOf(column: string, furthest: readonly FurthestValues[]): readonly string[] {
   const all = furthest.flatMap(({ text }) => JSON.parse(text) as readonly Furthest[])
   return all.filter((one) => one.column === column).map(({ value }) => `${literal(value)}::numeric`)
-}
-
-function ownedBy(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Sequence[]> {
-  return sides.session.objects<Sequence>(
-    `SELECT pg_catalog.json_build_object('oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'column', a.attname, 'identity', d.deptype = 'i', 'owner', pg_catalog.pg_get_userbyid(s.relowner),
-       'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
-       'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text)
-     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
-       JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
-       AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i') ORDER BY a.attnum`,
-  )
-}
-
-export type Numbering = {
-  readonly column: string
-  readonly oid: string
-  readonly sql: string
-  readonly cache: string
-  readonly increment: string
-  readonly minimum: string
-  readonly maximum: string
-  /** True if it begins again at the end of its range. */
-  readonly cycle: boolean
 }
 
 type Position = Pick<Numbering, 'column' | 'cache'> & { readonly last: string }
@@ -185,16 +186,28 @@ export async function advanceSequence(
   return reported
 }
 
-/** Sequences owned by columns or used by their defaults. */
-export function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
+/** One sequence of each column: that of its default, or else one that it owns. */
+export async function numberings(session: CopySession, side: CutoverTable): Promise<readonly Numbering[]> {
+  const all = await sequencesOf(session, side)
+  return all.filter(({ column }, at) => all.findIndex((one) => one.column === column) === at)
+}
+
+/** Sequences that columns own or whose defaults use them, in the order of the columns; those of defaults first. */
+function sequencesOf(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
+  const ofTables = `d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid`
   return session.objects<Numbering>(
-    `SELECT DISTINCT ON (f.attnum) pg_catalog.json_build_object('column', f.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'cache', q.seqcache::text,
-       'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cycle', q.seqcycle)::text
-     FROM (SELECT d.objid AS sequence, a.attnum, a.attname, 0 AS rank FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i')
-       UNION ALL SELECT d.refobjid, a.attnum, a.attname, 1 FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid
-           AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum WHERE f.adrelid = ${oid}::oid) f
-       JOIN pg_catalog.pg_class s ON s.oid = f.sequence AND s.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
-     ORDER BY f.attnum, f.rank DESC, s.oid`,
+    `SELECT pg_catalog.json_build_object('column', a.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname),
+       'use', u.use, 'owner', pg_catalog.pg_get_userbyid(s.relowner), 'isReadable', pg_catalog.has_sequence_privilege(s.oid, 'SELECT'), 'isOurs', pg_catalog.pg_has_role(s.relowner, 'USAGE'),
+       'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
+       'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text, 'cycle', q.seqcycle)
+     FROM (SELECT u.attnum, u.sequence, pg_catalog.max(u.use) AS use, pg_catalog.bool_or(u.use = 'default') AS of_default
+       FROM (SELECT d.refobjsubid AS attnum, d.objid AS sequence, CASE d.deptype WHEN 'i' THEN 'identity' ELSE 'owned' END AS use FROM pg_catalog.pg_depend d
+         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND ${ofTables} AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i')
+         UNION ALL SELECT f.adnum, d.refobjid, 'default' FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d
+           ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid AND ${ofTables} WHERE f.adrelid = ${oid}::oid) u
+       GROUP BY u.attnum, u.sequence) u
+       JOIN pg_catalog.pg_class s ON s.oid = u.sequence AND s.relkind = 'S' JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
+       JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = ${oid}::oid AND a.attnum = u.attnum
+     ORDER BY u.attnum, u.of_default DESC, s.oid`,
   )
 }
