@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
@@ -116,6 +116,22 @@ test('a hold whose archive cannot be written is in force, reports so, and is wri
   expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
   expect(holdsOf(archived)).toEqual([['sluice.hold.2020-Q1', 'audit']])
   expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['PUBLISHED']])
+})
+
+test('a checkpoint that cannot be written is named; the commit is valid without it', async () => {
+  const archived = await fresh('sqlite', 'plain')
+  const { run } = commandsOf(archived)
+  expect(await ended({ ...run, partitions: ['2020-Q1'], detach: false } as Operation)).toBe('ok')
+  for (let n = 1; n < 10; n++) {
+    expect(await ended(hold(archived.place, '2020-Q1', n % 2 === 0 ? null : `reason ${n}`))).toBe('ok')
+  }
+  vi.stubEnv('TMPDIR', join(folder, 'missing'))
+  const { finished, events } = await perform(hold(archived.place, '2020-Q1', null))
+  vi.unstubAllEnvs()
+  expect(finished.exitCode).toBe(0)
+  const message: unknown = expect.stringMatching(/: the checkpoint of version 10 was not written: ENOENT/)
+  expect(events).toContainEqual(expect.objectContaining({ type: 'log', level: 'warn', message }))
+  expect(saidBy(archived).version).toBe(10)
 })
 
 const KILLS = [

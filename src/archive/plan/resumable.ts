@@ -34,7 +34,7 @@ export type ResumeState =
 export async function resumeState(
   archived: ArchivedTable,
   opened: OpenedArchive,
-  run: Run,
+  run: Run<'log'>,
   called: TableName,
 ): Promise<ResumeState> {
   const patience = AbortSignal.timeout(PATIENCE_MS)

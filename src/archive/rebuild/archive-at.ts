@@ -22,7 +22,12 @@ export type FoundArchive = {
  * @throws SluiceError NO_LOG if neither is a Delta table; ARCHIVE_CONFLICT if sluice did not make the Delta table, or
  * it is the archive of another table; errors of reading a log
  */
-export async function archiveAt(to: string, table: TableSpec, opened: OpenedArchive, run: Run): Promise<FoundArchive> {
+export async function archiveAt(
+  to: string,
+  table: TableSpec,
+  opened: OpenedArchive,
+  run: Run<'log'>,
+): Promise<FoundArchive> {
   for (const archive of placesAt(to, table)) {
     const owned = await openOwned({ ...NOTHING, table: table.table, archive }, opened, run, table.table)
     const state = await (await owned.log()).state(run.interrupt.abort)

@@ -16,7 +16,7 @@ import { requireOrigin } from './require-origin.ts'
 export async function reportArchive(
   archived: ArchivedTable,
   opened: OpenedArchive,
-  run: Run,
+  run: Run<'log'>,
   called: TableName,
   change: Pick<CommitOptions, 'change'> = {},
 ): Promise<void> {

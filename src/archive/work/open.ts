@@ -229,7 +229,7 @@ export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: 
 export async function openOwned(
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
-  run: Run,
+  run: Run<'log'>,
   called: TableName,
 ): Promise<OwnedFolder> {
   refuseAbsentFolder(archived)
@@ -266,7 +266,10 @@ type LogParts = {
   readonly called: TableName
 }
 
-async function openLog({ reader, writer, heads, database, table, called }: LogParts, run: Run): Promise<ArchiveLog> {
+async function openLog(
+  { reader, writer, heads, database, table, called }: LogParts,
+  run: Run<'log'>,
+): Promise<ArchiveLog> {
   return ArchiveTable.open({
     store: reader,
     writer,
@@ -277,6 +280,7 @@ async function openLog({ reader, writer, heads, database, table, called }: LogPa
     table: tableText(called),
     now: () => run.clock.now(),
     tool: run.tool,
+    note: (text) => run.emit({ type: 'log', level: 'warn', message: `${tableText(called)}: ${text}` }),
   })
 }
 

@@ -21,8 +21,8 @@ const HELD = {
   alert: words.alert,
 }
 
-/** No events of its own: the result is a number in the final event. */
-const EVENTS = [] as const
+/** The result is a number in the final event. */
+const EVENTS = ['log'] as const
 
 export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-hold',
