@@ -140,6 +140,26 @@ test('MySQL: a binary column of another length, which the server pads, has anoth
   rmSync(folder, { recursive: true, force: true })
 })
 
+test('PostgreSQL: a shorter type cuts no blanks of a detached partition', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-types-'))
+  const { place, only, ended, restore, verify } = await made('postgresql', 'native', folder)
+  await place.sql(
+    `ALTER TABLE ${TABLE} ADD COLUMN code varchar(50)`,
+    `UPDATE ${TABLE} SET code = CASE id % 2 WHEN 0 THEN 'abc' || repeat(' ', 17) ELSE 'short' END`,
+  )
+  expect(await ended(only(OLD))).toBe('ok')
+  await place.sql(`ALTER TABLE ${TABLE} ALTER COLUMN code TYPE varchar(10) USING rtrim(code)`)
+  expect(await ended(restore)).toMatch(/VALUE_REFUSED: 30 values of column code of .* do not fit .*varying\(10\)/)
+  await place.sql(`ALTER TABLE ${TABLE} ALTER COLUMN code TYPE varchar(20)`)
+  expect(await ended(restore)).toBe('ok')
+  const lengths = `SELECT DISTINCT length(code) FROM ${TABLE} WHERE at < '2020-04-01' ORDER BY 1`
+  expect(await place.rows(lengths)).toEqual([['5'], ['20']])
+  expect(await ended(verify)).toBe('ok')
+  rmSync(folder, { recursive: true, force: true })
+})
+
 describe('values that a column of the archive cannot store', () => {
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-schema-values-'))))

@@ -4,7 +4,8 @@
  */
 import type { AmongOthersRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
-import type { TableName } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { lockDetachedTable, hasRows, tableHolds, partitionParent } from './as-found.ts'
@@ -121,7 +122,7 @@ export async function bringAmongOthers(
 
 /**
  * Adapts an exclusively locked table to later changes of its parent's columns.
- * @throws errors of the server, such as for a value that does not fit the new type
+ * @throws SluiceError VALUE_REFUSED; errors of the server, such as for a value that does not fit the new type
  */
 async function reshapeTable(
   session: CopySession,
@@ -138,9 +139,29 @@ async function reshapeTable(
   for (const one of await columnsOf(session, table, parent)) {
     const name = quoteName(one.name)
     if (one.isNew) await alter(`ADD COLUMN ${name} ${one.type}${one.collation}${one.value}${one.needed}`)
-    else await alter(`ALTER COLUMN ${name} TYPE ${one.type}${one.collation}`)
+    else {
+      if (one.isText) await refuseCutTexts(session, table, one)
+      await alter(`ALTER COLUMN ${name} TYPE ${one.type}${one.collation}`)
+    }
   }
   for (const sql of await checksOf(session, table, parent)) await alter(sql)
+}
+
+/** The server itself would cut blanks at the end of a text without an error. @throws SluiceError VALUE_REFUSED */
+async function refuseCutTexts(session: CopySession, table: KnownTable, { name, type }: ParentColumn): Promise<void> {
+  const text = `${quoteName(name)}::text COLLATE "C"`
+  const cut = await session.one(
+    `SELECT pg_catalog.count(*) FROM ${tableSql(table.name)} WHERE ${text} <> CAST(${quoteName(name)} AS ${type})::text`,
+  )
+  if (cut === '0') return
+  throw new SluiceError(
+    'VALUE_REFUSED',
+    `${cut} values of column ${name} of ${tableText(table.name)} do not fit its present type ${type}`,
+    {
+      where: tableText(table.name),
+      hint: `give the column a longer type and restore the partition again, or change these values in ${tableText(table.name)} first`,
+    },
+  )
 }
 
 type ParentColumn = {
@@ -151,6 +172,8 @@ type ParentColumn = {
   readonly value: string
   readonly needed: string
   readonly isNew: boolean
+  /** Both types are texts. */
+  readonly isText: boolean
 }
 
 /** Columns of the parent that the table lacks, or has in another type. */
@@ -164,7 +187,8 @@ async function columnsOf(
        CASE WHEN a.attcollation <> t.typcollation THEN
          (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname) FROM pg_catalog.pg_collation c
           JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) END,
-       a.attnotnull, a.attgenerated <> '', pg_catalog.pg_get_expr(d.adbin, d.adrelid), o.attnum IS NULL
+       a.attnotnull, a.attgenerated <> '', pg_catalog.pg_get_expr(d.adbin, d.adrelid), o.attnum IS NULL,
+       t.typcategory = 'S' AND (SELECT f.typcategory FROM pg_catalog.pg_type f WHERE f.oid = o.atttypid) = 'S'
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
        LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
        LEFT JOIN pg_catalog.pg_attribute o ON o.attrelid = ${literal(oid)}::oid AND o.attname = a.attname AND NOT o.attisdropped
@@ -172,7 +196,7 @@ async function columnsOf(
        AND (o.attnum IS NULL OR o.atttypid <> a.atttypid OR o.atttypmod <> a.atttypmod OR o.attcollation <> a.attcollation)
      ORDER BY a.attnum`,
   )
-  return rows.map(([name, type, collation, notNull, generated, expression, isNew]) => ({
+  return rows.map(([name, type, collation, notNull, generated, expression, isNew, isText]) => ({
     name: name ?? '',
     type: type ?? '',
     collation: collation == null ? '' : ` COLLATE ${collation}`,
@@ -184,6 +208,7 @@ async function columnsOf(
           : ` DEFAULT ${expression}`,
     needed: notNull === 't' ? ' NOT NULL' : '',
     isNew: isNew === 't',
+    isText: isText === 't',
   }))
 }
 
