@@ -145,6 +145,35 @@ test('a restored partition has an exclusion of its table once', async ({ skip })
   expect(await exclusions()).toEqual(before)
 })
 
+test('a sequence that the oldest partition owns and the whole table uses stays, also when that one is dropped', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') return skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const commands = commandsOf(await makeBookings(place, 'native', folder, 20))
+  await place.sql(
+    'CREATE SEQUENCE "Book ings"',
+    'CREATE SEQUENCE own',
+    `ALTER TABLE bookings ALTER COLUMN id SET DEFAULT nextval('"Book ings"')`,
+    `ALTER TABLE bookings_0 ALTER COLUMN id SET DEFAULT nextval('"Book ings"'), ALTER COLUMN amount SET DEFAULT nextval('own')`,
+    'ALTER SEQUENCE "Book ings" OWNED BY bookings_0.id',
+    'ALTER SEQUENCE own OWNED BY bookings_0.amount',
+  )
+  const sequences = (): Promise<readonly (readonly unknown[])[]> =>
+    place.rows(
+      `SELECT s.oid::regclass::text, d.refobjid::regclass::text FROM pg_class s LEFT JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'a' WHERE s.relkind = 'S' ORDER BY 1`,
+    )
+  expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+  const shared = ['"Book ings"', 'bookings']
+  expect(await sequences()).toEqual([shared, ['sluice_archived.own', expect.stringMatching(/bookings_0/)]])
+  expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+  expect(await sequences()).toEqual([shared])
+  expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+  expect(await place.rows(`SELECT nextval('"Book ings"')`)).toEqual([['1']])
+})
+
 test('rows that violate a NOT VALID constraint are restored, and the constraint stays NOT VALID', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)

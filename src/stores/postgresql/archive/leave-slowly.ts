@@ -12,7 +12,7 @@ import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import { tableByIdentity, tableByName, type FoundRelation } from '../server/known.ts'
 import { isPostgresBusy } from '../server/locks.ts'
-import { ARCHIVED_SCHEMA, archivedName, moveTable } from './move.ts'
+import { ARCHIVED_SCHEMA, moveAway } from './move.ts'
 import { moveBelow, tablesBelow } from '../server/tree.ts'
 
 export type DetachedPartition = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>
@@ -87,7 +87,7 @@ export async function endAndMove(session: CopySession, where: DetachedPartition,
     await session.ask(`ALTER TABLE ${tableSql(where.parent)} DETACH PARTITION ${tableSql(table.name)} FINALIZE`)
   }
   if (standing === 'away') return
-  await moveTable(session, table, archivedName(where.partition, table.oid))
+  await moveAway(session, table, where.partition)
   if (table.kind === 'p') await moveBelow(session, await tablesBelow(session, table))
 }
 

@@ -10,7 +10,7 @@ import { referencedLocks } from '../partition/maintenance/dependencies.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { hasColumns, type FoundRelation } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
-import { archivedName, moveTable } from './move.ts'
+import { moveAway } from './move.ts'
 import { readOwn } from './own.ts'
 import { postgresReferrers } from './referrers.ts'
 import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
@@ -89,7 +89,7 @@ export async function takeAway(
   const detach = `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`
   if (referred) await withinPatience(session, detach, { parent, partition }, patienceMs)
   else await session.ask(detach)
-  await moveTable(session, partition, archivedName(partition.name, partition.oid))
+  await moveAway(session, partition)
   await moveBelow(session, below)
   return 'done'
 }

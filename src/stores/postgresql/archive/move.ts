@@ -37,6 +37,32 @@ export function hasArchivedSchema(session: CopySession): Promise<boolean> {
 }
 
 /**
+ * Moves an exclusively locked table into the schema of archived tables. Its sequences go with it, except those that
+ * defaults of other tables use: programs find these by their names, and they must stay if the table is dropped.
+ * @param called its name as a partition
+ */
+export async function moveAway(session: CopySession, table: KnownTable, called: TableName = table.name): Promise<void> {
+  await session.askAll(await sequencesOfOthers(session, table))
+  await moveTable(session, table, archivedName(called, table.oid))
+}
+
+/** Statements that give such sequences to a column whose default uses them, or to none if owners or schemas differ. */
+async function sequencesOfOthers(session: CopySession, { oid }: KnownTable): Promise<readonly string[]> {
+  const root = (table: string): string => `coalesce(pg_catalog.pg_partition_root(${table})::oid, ${table})`
+  return await session.texts(
+    `SELECT DISTINCT ON (s.oid) pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY ', n.nspname, s.relname)
+       || CASE WHEN u.relowner = s.relowner AND u.relnamespace = s.relnamespace THEN pg_catalog.format('%I.%I.%I', n.nspname, u.relname, a.attname) ELSE 'NONE' END
+     FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_class s ON s.oid = o.objid AND s.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.refclassid = o.classid AND d.refobjid = s.oid
+       JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid JOIN pg_catalog.pg_class u ON u.oid = f.adrelid
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+     WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND o.refclassid = o.classid AND o.refobjid = ${literal(oid)}::oid AND o.deptype = 'a'
+       AND ${root('u.oid')} <> ${root(`${literal(oid)}::oid`)}
+     ORDER BY s.oid, u.relispartition, u.oid`,
+  )
+}
+
+/**
  * Moves an exclusively locked table with its indexes and sequences, which get other names if their names are taken.
  * @param to a free name
  * @throws SluiceError TABLE_REFUSED if it is not free

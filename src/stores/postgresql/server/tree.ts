@@ -8,7 +8,7 @@ import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import { tableByName, type FoundRelation } from './known.ts'
 import type { KnownTable, Locks } from './locks.ts'
-import { ARCHIVED_SCHEMA, archivedName, isTaken, moveTable, suffixed } from '../archive/move.ts'
+import { ARCHIVED_SCHEMA, isTaken, moveAway, moveTable, suffixed } from '../archive/move.ts'
 import { missingSchemas } from '../archive/noted-schemas.ts'
 
 /** How a partition is partitioned itself, for the ledger. */
@@ -66,7 +66,7 @@ export async function lockBelow(session: CopySession, locks: Locks, table: Found
 
 /** Moves tables into the schema of archived tables, after their parent, so that no writer finds one by its old name. */
 export async function moveBelow(session: CopySession, below: readonly KnownTable[]): Promise<void> {
-  for (const table of below) await moveTable(session, table, archivedName(table.name, table.oid))
+  for (const table of below) await moveAway(session, table)
 }
 
 /**
