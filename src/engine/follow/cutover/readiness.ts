@@ -147,7 +147,7 @@ export async function streamGates(
           : {
               state: 'refused',
               detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} runs stream ${stream.id}`,
-              hint: 'end it first, with ctrl-c or sluice ctl RUN stop',
+              hint: 'sluice ctl lists the runs of that machine; end it with ctrl-c, or with sluice ctl RUN stop',
             }),
       },
     },
