@@ -2,6 +2,7 @@
  * Proved rows are removed from Cassandra, but none that was written later. Also tests time conditions, which the reader
  * evaluates.
  */
+import { Readable } from 'node:stream'
 import type { types } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
@@ -86,7 +87,9 @@ async function requestOf(table: TableSpec, { fence, ...more }: Options = {}): Pr
   const request = { table, columns: columnsOf(table), range: { by: 'all' } as const, where: springOf(table), ...more }
   await using view = await store.source(SIGNAL)
   const proof = await view.digest({ ...request, ordered: false }, SIGNAL)
-  return { expect: proof, closing: await step(fence), signal: SIGNAL, ...request }
+  const rows = await readAll(view, { ...request, ordered: false })
+  const archived = (): AsyncIterable<typeof rows> => Readable.from([rows])
+  return { expect: proof, archived, closing: await step(fence), signal: SIGNAL, ...request }
 }
 
 async function remove(table: TableSpec, options: Options = {}, between?: () => Promise<unknown>): Promise<StepEnd> {
@@ -320,6 +323,51 @@ test('a removal of a killed program is resumed', async () => {
   ])
   // After the step is closed, the proof is forgotten: other rows in its place are not removed.
   expect(await store.target().remove!({ ...request, closing: await step() })).toBe('differs')
+})
+
+test('a resumed removal leaves rows that are not archived, also with old write times', async () => {
+  const table = await bookings('backfilled')
+  const request = await requestOf(table)
+  let deletes = 0
+  const killed = meddled(request, (cql) => {
+    if (cql.startsWith('DELETE FROM') && ++deletes > 20) return Promise.reject(new Error('killed'))
+    return Promise.resolve()
+  })
+  await expect(killed).rejects.toThrow('killed')
+  const [changed = 0] = await idsOf('backfilled', inSpring)
+  await keyspace.cql(
+    `INSERT INTO backfilled (p, c, at) VALUES (1, 9000, ${APRIL}) USING TIMESTAMP ${OLD + 5n}`,
+    `UPDATE backfilled USING TIMESTAMP ${OLD + 5n} SET note = 'x' WHERE p = ${changed % 50} AND c = ${changed}`,
+  )
+  expect(await store.target().remove!({ ...request, closing: await step() })).toBe('differs')
+  expect(new Set(await idsOf('backfilled', inSpring))).toEqual(new Set([9000, changed]))
+  // Without the archive, nothing shows that the remaining row is archived.
+  await keyspace.cql('DELETE FROM backfilled WHERE p = 1 AND c = 9000')
+  const { archived: _, ...unread } = request
+  expect(await store.target().remove!({ ...unread, closing: await step() })).toBe('differs')
+  expect(await idsOf('backfilled', inSpring)).toEqual([changed])
+})
+
+test('a row with a value in a column that the archive lacks stays, and an empty one is removed', async () => {
+  const table = await bookings('widened', 'flag int, tags set<text>')
+  const columns = columnsOf(table).filter(({ name }) => !['flag', 'tags'].includes(name))
+  const request = await requestOf(table, { columns })
+  const [one = 0] = await idsOf('widened', inSpring)
+  const key = `p = ${one % 50} AND c = ${one}`
+  await keyspace.cql(`UPDATE widened SET tags = {'a'} WHERE ${key}`)
+  expect(await store.target().remove!({ ...request, closing: await step() })).toBe('differs')
+  expect((await idsOf('widened', inSpring)).length).toBe(Number(request.expect.rows))
+  await keyspace.cql(`DELETE tags FROM widened WHERE ${key}`)
+  let deletes = 0
+  const killed = meddled(request, (cql) => {
+    if (cql.startsWith('DELETE FROM') && ++deletes > 20) return Promise.reject(new Error('killed'))
+    return Promise.resolve()
+  })
+  await expect(killed).rejects.toThrow('killed')
+  const [left = 0] = await idsOf('widened', inSpring)
+  await keyspace.cql(`UPDATE widened USING TIMESTAMP ${OLD} SET flag = 1 WHERE p = ${left % 50} AND c = ${left}`)
+  expect(await store.target().remove!({ ...request, closing: await step() })).toBe('differs')
+  expect(await idsOf('widened', inSpring)).toEqual([left])
 })
 
 describe('time conditions in Cassandra', () => {

@@ -25,11 +25,15 @@ import { removeArchived } from './remove-archived.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { keyPlaces } from './rows-now.ts'
 import { settledStep } from './step-end.ts'
+import { storedRows } from './stored-rows.ts'
 import { refuseViolations } from './unchecked.ts'
 import { fileColumns } from '../types/fit.ts'
 
 /** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 20_000
+
+/** Archived rows that a store compares with its own at once. */
+const COMPARED = 1000
 
 /** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, ROW_REFUSED, LEASE_LOST, STOPPED */
 export async function removeArchivedRows(
@@ -57,6 +61,7 @@ export async function removeArchivedRows(
   const report = progress(context, partition, 'removing', whole.rows)
   const where = partitionCondition(context, partition)
   const columns = sharedColumns(shared)
+  const archived = () => storedRows(context, partition, fileColumns(shared), COMPARED)
   let removed = partition.removed
   for (const [i, { range, digest }] of ranges.entries()) {
     await pace?.(Number(digest.rows) * bytesOfRow, interrupt.stop)
@@ -64,7 +69,8 @@ export async function removeArchivedRows(
     const after = added(removed, digest)
     const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
     const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
-    const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
+    const request = { table, columns, range, where, expect: digest, archived, closing, signal: interrupt.abort }
+    const end = await target.remove(request)
     if (end === 'differs' && store.can.atomic !== 'row') {
       // A row was added or removed since the digests were computed.
       const now = { ...partition, removed }

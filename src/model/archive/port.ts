@@ -1,7 +1,7 @@
 /** What archives need of a source besides the copy port: its native partitions, and removal of rows that are proved. */
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { Range } from '../copy/range.ts'
-import type { Digest } from '../copy/rows.ts'
+import type { Digest, Row } from '../copy/rows.ts'
 import type { Closing, Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 import type { SluiceError } from '../../shared/errors.ts'
@@ -260,6 +260,11 @@ export type RemoveRequest = {
   readonly where: string | null
   /** Expected digest of these rows; if it differs, nothing is removed. */
   readonly expect: Digest
+  /**
+   * These rows from the archive. A store without transactions reads them if an earlier attempt was interrupted: then
+   * the digest no longer shows which of the remaining rows are archived.
+   */
+  readonly archived?: () => AsyncIterable<readonly Row[]>
   readonly closing: Closing
   readonly signal: AbortSignal
 }

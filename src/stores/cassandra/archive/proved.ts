@@ -24,17 +24,19 @@ export class ProvedRows {
     this.#name = tableText(request.table.table)
   }
 
-  /** Microseconds since 1970 of an earlier proof of the same rows; null if there was none. */
-  async before(): Promise<bigint | null> {
+  /** True if an earlier attempt proved the same rows. */
+  async isNoted(): Promise<boolean> {
     const known = await this.#ledger.all(
       `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration_removals'`,
     )
-    if (known.length === 0) return null
-    const [row] = await this.#ledger.all('SELECT proved_us FROM migration_removals WHERE id = ?', [this.#id])
-    return row === undefined ? null : BigInt(String(row[0]))
+    if (known.length === 0) return false
+    return (await this.#ledger.all('SELECT 1 FROM migration_removals WHERE id = ?', [this.#id])).length > 0
   }
 
-  /** @returns false if another worker has the step now */
+  /**
+   * @param us time of the proof, in microseconds since 1970: earlier versions of sluice read it when they resume
+   * @returns false if another worker has the step now
+   */
   async note(us: bigint, { guard }: Closing): Promise<boolean> {
     const statements: readonly Statement[] = [
       guardedStatement(guard),

@@ -3,11 +3,14 @@
  * read, their digest is compared, and the proof is recorded in the ledger. Then the rows are read again batch by batch,
  * and each unchanged batch is removed row by row.
  *
+ * If an earlier attempt proved the rows and has removed some of them, no digest covers the others: each is compared
+ * with the archive. Its write time does not show that it is archived: `USING TIMESTAMP` and copies write old ones.
+ *
  * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
  * batch has changed, the result is 'differs': the rows removed so far are in the archive, the others in the table.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowSum, rowHash, sumOfRows } from '../../../model/copy/row-hash.ts'
 import { rowKeyOf } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -35,35 +38,50 @@ export type Removing = { readonly link: CassandraLink; readonly flow: RequestFlo
  */
 export async function removeCassandraRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
   const { link, ledger } = removing
-  const { table, columns, expect, closing } = request
+  const { table, expect, closing } = request
   if (!(await isSame(link, request))) return 'gone'
   const shape = await cassandraTableShape(link, table.table)
   refuseUnfit(shape)
-  // Unproved columns would be lost.
-  if ([...shape.columns.keys()].some((name) => !columns.some((column) => column.name === name))) return 'differs'
+  const reading = readingOf(request)
+  if ([...shape.columns.keys()].some((name) => !reading.columns.some((column) => column.name === name)))
+    return 'differs'
   if ((await ledger.all(closing.guard.sql, closing.guard.parameters)).length === 0) return 'fenced'
   const proved = new ProvedRows(ledger, request)
   const began = await serverTime(link)
-  const places = [...shape.partition, ...shape.clustering].map((name) =>
-    request.columns.findIndex((column) => column.name === name),
-  )
+  const places = keyPlaces(shape, reading.columns)
   const hint = 'hold this period until that time has passed; then run the same command again'
-  const { digest, batches } = await summed(link, request, (row, stamp) =>
+  const { digest, batches } = await summed(link, reading, (row, stamp) =>
     refuseAhead(
       { key: rowKeyOf(row, places), latest: latestOf(stamp), now: began },
       'VALUE_REFUSED',
-      tableText(request.table.table),
+      tableText(table.table),
       hint,
     ),
   )
-  const isWhole = equalDigests(digest, expect)
-  const since = isWhole ? began : await proved.before()
-  if (since === null) return 'differs'
-  if (isWhole && !(await proved.note(since, closing))) return 'fenced'
-  const quiet = since - QUIET_US
-  const left = await removeBatches(removing, request, shape, quiet, isWhole ? batches : null)
-  if (!left) return 'differs'
+  const remove = rowRemoval(removing, reading, shape, began - QUIET_US)
+  if (equalDigests(digest, expect)) {
+    if (!(await proved.note(began, closing))) return 'fenced'
+    if (!(await removeBatches(link, reading, remove, batches))) return 'differs'
+  } else {
+    if (!(await proved.isNoted())) return 'differs'
+    if (!(await removeRest(link, reading, remove, places))) return 'differs'
+  }
   return (await closeCassandraChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
+}
+
+/** A request that reads all columns. @property archivedColumns number of those that the archive has: the first ones */
+type Reading = RemoveRequest & { readonly archivedColumns: number }
+
+function readingOf(request: RemoveRequest): Reading {
+  const { table, columns } = request
+  const others = table.columns.filter(({ name }) => !columns.some((column) => column.name === name))
+  const all = [...columns, ...others.map((column) => ({ name: column.name, as: column.type, column }))]
+  return { ...request, columns: all, archivedColumns: columns.length }
+}
+
+/** Indexes of the key columns in a row. */
+function keyPlaces({ partition, clustering }: CassandraShape, columns: readonly ReadColumn[]): readonly number[] {
+  return [...partition, ...clustering].map((name) => columns.findIndex((column) => column.name === name))
 }
 
 /** @param columns of the rows, including the whole key */
@@ -79,32 +97,64 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
   return (row) => key.map(({ at, encode }) => encode(row[at] ?? null))
 }
 
+/** Removes those rows of a batch that are `wanted`. The result is false if a part of one is left. */
+type RemoveRows = (batch: RowBatch, wanted?: (row: Row) => boolean) => Promise<boolean>
+
+function rowRemoval(
+  { link, flow }: Removing,
+  { columns, signal }: Reading,
+  shape: CassandraShape,
+  quiet: bigint,
+): RemoveRows {
+  const removal = TimedRemoval.ofRows(link, shape, signal)
+  const keyOf = keyEncoder(shape, columns)
+  return async ({ rows, stamps }, wanted = () => true) => {
+    let left = 0
+    await flow.each(rows, signal, async (row, at) => {
+      if (wanted(row) && !(await removal.remove(keyOf(row), latestOf(stamps?.[at]), quiet))) left++
+    })
+    return left === 0
+  }
+}
+
 /**
- * @param sums digests of the batches as they were proved; null if an earlier attempt proved them and has removed some
- * rows since: then a row is removed only if all its values are older than that proof, by `QUIET_US`
+ * @param sums digests of the batches as they were proved
  * @returns whether all of the rows are gone
  */
 async function removeBatches(
-  { link, flow }: Removing,
-  request: RemoveRequest,
-  shape: CassandraShape,
-  quiet: bigint,
-  sums: readonly string[] | null,
+  link: CassandraLink,
+  reading: Reading,
+  remove: RemoveRows,
+  sums: readonly string[],
 ): Promise<boolean> {
-  const { columns, signal } = request
-  const removal = TimedRemoval.ofRows(link, shape, signal)
-  const keyOf = keyEncoder(shape, columns)
   let number = 0
-  let left = 0
-  for await (const { rows, stamps } of rowsOf(link, request)) {
-    if (sums !== null && sumOf(rows).sum !== sums[number++]) return false
-    await flow.each(rows, signal, async (row, at) => {
-      const latest = latestOf(stamps?.[at])
-      const isOld = sums !== null || latest === null || latest <= quiet
-      if (!isOld || !(await removal.remove(keyOf(row), latest, quiet))) left++
-    })
+  let isGone = true
+  for await (const batch of rowsOf(link, reading)) {
+    if (sumOfRows(batch.rows).sum !== sums[number++]) return false
+    if (!(await remove(batch))) isGone = false
   }
-  return left === 0 && (sums === null || number === sums.length)
+  return isGone && number === sums.length
+}
+
+/**
+ * Removes the rows that an earlier attempt has left, each only if the archive has the same row.
+ * @returns whether all of the rows are gone
+ */
+async function removeRest(
+  link: CassandraLink,
+  reading: Reading,
+  remove: RemoveRows,
+  places: readonly number[],
+): Promise<boolean> {
+  for await (const archived of reading.archived?.() ?? []) {
+    const hashes = new Set(archived.map(rowHash))
+    const range = { by: 'keys', keys: archived.map((row) => rowKeyOf(row, places)) } as const
+    for await (const batch of rowsOf(link, { ...reading, range })) {
+      await remove(batch, (row) => hashes.has(rowHash(row)))
+    }
+  }
+  for await (const _ of rowsOf(link, reading)) return false
+  return true
 }
 
 /**
@@ -113,32 +163,31 @@ async function removeBatches(
  */
 async function summed(
   link: CassandraLink,
-  request: RemoveRequest,
+  reading: Reading,
   refuse: (row: Row, stamp: Stamp | undefined) => void,
 ): Promise<{ readonly digest: Digest; readonly batches: readonly string[] }> {
   const all = new RowSum()
   const batches: string[] = []
-  for await (const { rows, stamps } of rowsOf(link, request)) {
+  for await (const { rows, stamps } of rowsOf(link, reading)) {
     for (const [at, row] of rows.entries()) {
       refuse(row, stamps?.[at])
       all.add(row)
     }
-    batches.push(sumOf(rows).sum)
+    batches.push(sumOfRows(rows).sum)
   }
   return { digest: all.digest(), batches }
 }
 
-function rowsOf(
+/** Rows as the archive has them. One with a value in a column that the archive lacks keeps it, and equals none there. */
+async function* rowsOf(
   link: CassandraLink,
-  { table, columns, range, where, signal }: RemoveRequest,
+  { table, columns, range, where, signal, archivedColumns }: Reading,
 ): AsyncGenerator<RowBatch> {
-  return cassandraScan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
-}
-
-function sumOf(rows: readonly Row[]): Digest {
-  const sum = new RowSum()
-  for (const row of rows) sum.add(row)
-  return sum.digest()
+  const scan = { table, columns, range, where, ordered: false, stamps: true } as const
+  for await (const batch of cassandraScan(link, scan, BATCH, undefined, signal)) {
+    const isArchived = (row: Row): boolean => row.every((cell, at) => at < archivedColumns || cell === null)
+    yield { ...batch, rows: batch.rows.map((row) => (isArchived(row) ? row.slice(0, archivedColumns) : row)) }
+  }
 }
 
 async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<boolean> {
