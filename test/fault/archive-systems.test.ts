@@ -123,6 +123,33 @@ test.skipIf(CASSANDRA_MISSING !== '')(
   },
 )
 
+test.skipIf(CASSANDRA_MISSING !== '')(
+  'an added column does not keep archived rows in Cassandra, unless one has a value in it',
+  { timeout: 120_000 },
+  async () => {
+    await using keyspace = await newKeyspace()
+    await keyspace.cql(
+      `CREATE TABLE ${TABLE} (id bigint PRIMARY KEY, at timestamp)`,
+      ...[1, 2, 3].map((id) => `INSERT INTO ${TABLE} (id, at) VALUES (${id}, '2020-01-02T00:00:00Z')`),
+      `INSERT INTO ${TABLE} (id, at) VALUES (90, '2090-01-01T00:00:00Z')`,
+    )
+    const url = `${keyspace.url}?commitlog_sync_period=1`
+    const { run, drop } = commandsOf({ place: { url }, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const ids = async (): Promise<readonly number[]> =>
+      (await keyspace.rows(`SELECT id FROM ${TABLE}`)).map((row) => Number(row.get('id'))).toSorted((a, b) => a - b)
+    expect((await perform(run)).finished.error).toBeUndefined()
+    await keyspace.cql(`ALTER TABLE ${TABLE} ADD flag int`, `UPDATE ${TABLE} SET flag = 7 WHERE id IN (1, 2, 3)`)
+    expect((await perform(drop)).finished.error).toMatchObject({
+      code: 'PARTITION_CHANGED',
+      message: expect.stringContaining('has values in flag that are not in the archive') as string,
+    })
+    expect(await ids()).toEqual([1, 2, 3, 90])
+    await keyspace.cql(`DELETE flag FROM ${TABLE} WHERE id IN (1, 2, 3)`)
+    expect((await perform(drop)).finished.error).toBeUndefined()
+    expect(await ids()).toEqual([90])
+  },
+)
+
 test('the same database under another address continues with its archive', { timeout: 60_000 }, async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)

@@ -1,4 +1,4 @@
-/** A detached period of a plain table whose rows are still in the table, while a column gets another type. */
+/** A detached period of a plain table whose rows are still in the table, while a column gets another type or is added. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -175,4 +175,51 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       )
     },
   )
+
+  test(
+    'an added column with a default does not keep rows in the table, unless one has another value in it',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const { place, table, archive, drop } = await visits(system)
+      const ids = async () => (await place.rows(`SELECT id FROM ${table} ORDER BY id`)).flat().map(Number)
+      expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+      await place.sql(
+        `ALTER TABLE ${table} ADD COLUMN flag integer DEFAULT 7`,
+        `UPDATE ${table} SET flag = 8 WHERE id = 1`,
+      )
+      expect((await perform(drop)).finished.error).toMatchObject({
+        code: 'PARTITION_CHANGED',
+        message: expect.stringContaining('has values in flag that are not in the archive') as string,
+      })
+      expect(await ids()).toEqual([1, 2, 3])
+      // Restored rows would have NULL in a column without a default.
+      await place.sql(`ALTER TABLE ${table} ADD COLUMN mark integer`, `UPDATE ${table} SET flag = 7, mark = 1`)
+      expect((await perform(drop)).finished.error?.message).toContain('has values in flag, mark that are not in')
+      // A late row stays, and the archived ones are removed by their keys.
+      await place.sql(
+        `UPDATE ${table} SET mark = NULL`,
+        `INSERT INTO ${table} (id, at, n) VALUES (4, '2020-02-04 00:00:00', 40)`,
+      )
+      expect((await perform(drop)).finished.error).toBeUndefined()
+      expect(await ids()).toEqual([3, 4])
+    },
+  )
+
+  test('an added column does not keep rows of a period without late rows', { timeout: 60_000 }, async (context) => {
+    if ((await missing(system)) !== '') context.skip()
+    const { place, table, archive, drop, restore } = await visits(system)
+    const ids = async () => (await place.rows(`SELECT id FROM ${table} ORDER BY id`)).flat().map(Number)
+    expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(`ALTER TABLE ${table} ADD COLUMN flag integer DEFAULT 7`)
+    expect((await perform(drop)).finished.error).toBeUndefined()
+    expect(await ids()).toEqual([3])
+    // A restore that is refused removes its rows again.
+    await place.sql(
+      `INSERT INTO ${table} (id, at, n) VALUES (1, '2020-02-02 00:00:00', 10), (2, '2020-02-03 00:00:00', 99)`,
+      "UPDATE migration_archive_partitions SET state = 'DETACHED', restoring = 1 WHERE partition_name = '2020-Q1'",
+    )
+    expect((await perform(restore)).finished.error?.reason).toContain('restored rows were removed again')
+    expect(await ids()).toEqual([2, 3])
+  })
 })

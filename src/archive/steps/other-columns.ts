@@ -1,5 +1,7 @@
 /** Partitions with other columns than their table: refusals and texts for a restore, and a check before removal. */
-import { RowSum } from '../../model/copy/row-hash.ts'
+import { sumOfRows } from '../../model/copy/row-hash.ts'
+import type { ReadColumn } from '../../model/copy/read-column.ts'
+import type { Row } from '../../model/copy/rows.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
@@ -156,34 +158,41 @@ function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
   return retypedText(lost, other)
 }
 
+/** Columns of the table that the files lack, and the value that all rows of a partition have in them. */
+export type FreshValues = { readonly columns: readonly ReadColumn[]; readonly values: Row }
+
 /**
- * Check before rows are removed: columns that were added since the export must have one value in all rows, such as a
- * default, so that no value is lost.
+ * Check before rows are removed: a column that was added since the export must have one value in all rows if it has a
+ * default, otherwise NULL, as restored rows would have; one that got another type must be NULL.
  * @throws SluiceError PARTITION_CHANGED
  */
-export async function refuseFreshValues(
+export async function freshValues(
   context: ArchiveContext,
   partition: ArchivedPartition,
   view: SourceView,
-): Promise<void> {
+): Promise<FreshValues> {
   const { name, table, interrupt } = context
   const { lost, fresh: all } = fitNow(context, partition)
   const fresh = all.filter(({ column }) => column.generated !== true)
-  if (fresh.length === 0) return
-  const request = { ...partitionRowRequest(context, partition, table), columns: archivedReadColumns(fresh) }
-  const one = new RowSum()
+  const columns = archivedReadColumns(fresh)
+  if (columns.length === 0) return { columns, values: [] }
+  const retyped = fresh.filter(({ was }) => lost.some(({ physical }) => was?.includes(physical) === true))
+  const request = { ...partitionRowRequest(context, partition, table), columns }
+  let first: Row = []
   for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
     const [row] = rows
     if (row === undefined) continue
-    one.add(row)
+    first = row
     break
   }
+  const values = fresh.map((one, i) =>
+    one.column.hasDefault === true && !retyped.includes(one) ? (first[i] ?? null) : null,
+  )
   const { rows, sum } = await view.digest(request, interrupt.abort)
-  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${one.digest().sum}`)) return
+  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${sumOfRows([values]).sum}`)) return { columns, values }
   const names = fresh.map((column) => column.name).join(', ')
-  const isRetyped = fresh.some(({ was }) => lost.some(({ physical }) => was?.includes(physical) === true))
   throw partitionError('PARTITION_CHANGED', name, partition, `has values in ${names} that are not in the archive`, {
-    reason: `${isRetyped ? 'the column got another type' : 'the column was added'} after the rows were archived, and its values would be removed with them`,
+    reason: `${retyped.length > 0 ? 'the column got another type' : 'the column was added'} after the rows were archived, and its values would be removed with them`,
     hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
   })
 }

@@ -16,6 +16,7 @@ import {
   type ClaimedPartition,
 } from './context.ts'
 import { Naming } from './named-rows.ts'
+import { freshValues, type FreshValues } from './other-columns.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { proofOver } from './prove.ts'
 import { asChangedCommand, changedAfter, changedMeanwhile } from './refusals.ts'
@@ -30,25 +31,21 @@ const ROWS = 5000
 /**
  * DETACHED → DROPPED. Before the first row is removed, all remaining archived rows must be in the table unchanged.
  * @param whole digest of the archived rows, in the columns that files and table share
- * @param found number of rows in the range, and their digest including removed rows
+ * @param found number of rows in the range, their digest including removed rows, and their values in fresh columns
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED
  */
 export async function removeArchived(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   whole: Digest,
-  found: { readonly sum: Digest; readonly rows: bigint },
+  found: { readonly sum: Digest; readonly rows: bigint; readonly fresh: FreshValues },
 ): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
-  const { shared, fresh } = fitNow(context, partition)
+  const { shared } = fitNow(context, partition)
   const into: ComparedTable = { table, shared }
   const places = keyPlaces(shared, table)
   if (places === null) throw changedAfter(name, partition, digestDifference(found.sum, whole))
   const there = await standing(context, partition, into)
-  // Values of columns added later would be deleted with the rows.
-  if (there.same.rows > 0n && fresh.some(({ column }) => column.generated !== true)) {
-    throw changedAfter(name, partition, digestDifference(found.sum, whole))
-  }
   // If all rows were removed before, rows with archived values were inserted again since.
   const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
   if (there.changed.rows > 0n || !equalDigests(added(before, there.same), whole)) {
@@ -62,20 +59,21 @@ export async function removeArchived(
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store cannot remove rows')
   const report = progress(context, partition, 'removing', whole.rows)
-  const [columns, where] = [sharedColumns(shared), partitionCondition(context, partition)]
+  const columns = [...sharedColumns(shared), ...found.fresh.columns]
+  const where = partitionCondition(context, partition)
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   let removed = before
   for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     throwIfAborted(interrupt.stop)
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
-    const digest = sumOfRows(some)
+    const expect = withFresh(some, found.fresh)
     const keys = some.map((row) => rowKeyOf(row, places))
-    const after = added(removed, digest)
+    const after = added(removed, sumOfRows(some))
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { removed: after, error: null })
     const range = { by: 'keys', keys } as const
     await context.pace?.(some.length * bytesOfRow, interrupt.stop)
-    const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
+    const end = await target.remove({ table, columns, range, where, expect, closing, signal: interrupt.abort })
     settledStep(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
     report(removed.rows, 0n)
@@ -86,6 +84,11 @@ export async function removeArchived(
   if (late === 0n) return
   const message = `${partition.label}: ${late} ${late === 1n ? 'late row stays' : 'late rows stay'} in the table, and can be archived as a further part of ${partition.period}`
   context.emit({ type: 'log', level: 'note', table: name, message })
+}
+
+/** Digest of archived rows as they are in the table. */
+function withFresh(rows: readonly Row[], { values }: FreshValues): Digest {
+  return sumOfRows(rows.map((row) => [...row, ...values]))
 }
 
 type Standing = {
@@ -140,13 +143,17 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   }
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store cannot remove rows')
-  const [columns, where] = [sharedColumns(into.shared), partitionCondition(context, partition)]
+  const where = partitionCondition(context, partition)
+  let fresh: FreshValues | null = null
   for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
     const keys = some.map((row) => rowKeyOf(row, places))
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
-    const request = { table, columns, range: { by: 'keys', keys } as const, where, expect: sumOfRows(some), closing }
+    fresh ??= await freshNow(context, partition)
+    const columns = [...sharedColumns(into.shared), ...fresh.columns]
+    const expect = withFresh(some, fresh)
+    const request = { table, columns, range: { by: 'keys', keys } as const, where, expect, closing }
     const end = await target.remove({ ...request, signal: interrupt.abort })
     settledStep(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
@@ -159,6 +166,11 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   const rows = changed.rows === 1n ? 'row' : 'rows'
   const message = `${partition.label}: the table has ${changed.rows} ${rows} with the keys of archived rows, but other values (${changed.keys.join('; ')}); queries use the archived values until ${asChangedCommand(name, partition)} accepts those in the table`
   context.emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+async function freshNow(context: ArchiveContext, partition: ClaimedPartition['partition']): Promise<FreshValues> {
+  await using view = await context.store.source(context.interrupt.abort)
+  return await freshValues(context, partition, view)
 }
 
 /** Digest of the archived rows that are not in the plain table with the values that a restore writes. */

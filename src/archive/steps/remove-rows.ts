@@ -19,7 +19,7 @@ import {
   type ClaimedPartition,
 } from './context.ts'
 import { changedAfter, restoreCommand } from './refusals.ts'
-import { refuseFreshValues } from './other-columns.ts'
+import { freshValues, type FreshValues } from './other-columns.ts'
 import { proofOver } from './prove.ts'
 import { removeArchived } from './remove-archived.ts'
 import { isAllRemoved } from '../ledger/record.ts'
@@ -43,33 +43,31 @@ export async function removeArchivedRows(
   const { ledger, interrupt, store, table, name, pace } = context
   const { shared } = fitNow(context, partition)
   const whole = await proofOver(context, partition, fileColumns(shared))
-  // Without transactions, a range may be removed in part, and only the store records that the remaining rows were
-  // proved: always use the same range.
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   const found =
     store.can.atomic === 'row'
-      ? { ranges: [{ range: wholeOf(table), digest: whole }], sum: whole, rows: whole.rows }
+      ? await wholeRange(context, partition, whole)
       : await summedRanges(context, partition, bytesOfRow)
   // If all rows were removed before, a restored row may have been moved out of the range: find it by key.
   const isByKey =
     store.can.atomic !== 'row' && isAllRemoved(partition) && whole.rows > 0n && keyPlaces(shared, table) !== null
   // If other rows are in the ranges, remove only archived rows, by key.
   if (isByKey || !equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
-  const { ranges } = found
+  const { ranges, fresh } = found
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store cannot remove rows')
   const report = progress(context, partition, 'removing', whole.rows)
   const where = partitionCondition(context, partition)
-  const columns = sharedColumns(shared)
+  const columns = [...sharedColumns(shared), ...fresh.columns]
   const archived = () => storedRows(context, partition, fileColumns(shared), COMPARED)
   let removed = partition.removed
-  for (const [i, { range, digest }] of ranges.entries()) {
+  for (const [i, { range, digest, expect }] of ranges.entries()) {
     await pace?.(Number(digest.rows) * bytesOfRow, interrupt.stop)
     throwIfAborted(interrupt.stop)
     const after = added(removed, digest)
     const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
     const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
-    const request = { table, columns, range, where, expect: digest, archived, closing, signal: interrupt.abort }
+    const request = { table, columns, range, where, expect, archived, closing, signal: interrupt.abort }
     const end = await target.remove(request)
     if (end === 'differs' && store.can.atomic !== 'row') {
       // A row was added or removed since the digests were computed.
@@ -83,10 +81,32 @@ export async function removeArchivedRows(
   if (ranges.length === 0) await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
 }
 
-type Proved = { readonly range: Range; readonly digest: Digest }
+/** `digest`: of the archived columns; `expect`: also of those that were added since. */
+type Proved = { readonly range: Range; readonly digest: Digest; readonly expect: Digest }
 
 /** `sum`: digest of all rows in the ranges and of removed rows; `rows`: number of rows in the table. */
-type Summed = { readonly ranges: readonly Proved[]; readonly sum: Digest; readonly rows: bigint }
+type Summed = {
+  readonly ranges: readonly Proved[]
+  readonly sum: Digest
+  readonly rows: bigint
+  readonly fresh: FreshValues
+}
+
+/**
+ *  All rows as one range, which a store without transactions sums itself, and in which it requires fresh columns to be
+ * empty. A range may be removed in part, and only the store records that the remaining rows were proved: always use the
+ * same range, and the same columns.
+ */
+async function wholeRange(
+  context: ArchiveContext,
+  partition: ClaimedPartition['partition'],
+  whole: Digest,
+): Promise<Summed> {
+  await using view = await context.store.source(context.interrupt.abort)
+  await freshValues(context, partition, view)
+  const range = { range: wholeOf(context.table), digest: whole, expect: whole }
+  return { ranges: [range], sum: whole, rows: whole.rows, fresh: { columns: [], values: [] } }
+}
 
 async function summedRanges(
   context: ArchiveContext,
@@ -95,7 +115,7 @@ async function summedRanges(
 ): Promise<Summed> {
   const { store, table, interrupt, pace } = context
   await using view = await store.source(interrupt.abort)
-  await refuseFreshValues(context, partition, view)
+  const fresh = await freshValues(context, partition, view)
   const request = partitionRowRequest(context, partition, table)
   const back = `drop the constraint, then run the same command again; or bring the rows back with ${restoreCommand(context.name, partition)}, correct them, and archive them again`
   await refuseViolations(context, partition, view, request, back)
@@ -103,12 +123,15 @@ async function summedRanges(
   let sum = partition.removed
   const add = async (range: Range): Promise<void> => {
     const digest = await view.digest({ ...request, range }, interrupt.abort)
+    const columns = [...request.columns, ...fresh.columns]
+    const expect =
+      fresh.columns.length === 0 ? digest : await view.digest({ ...request, columns, range }, interrupt.abort)
     await pace?.(Number(digest.rows) * bytesOfRow, interrupt.abort)
     sum = added(sum, digest)
-    if (digest.rows > 0n) ranges.push({ range, digest })
+    if (digest.rows > 0n) ranges.push({ range, digest, expect })
   }
   for await (const range of view.cut(table, EVERY_KEY, request.where, ROWS, interrupt.abort)) await add(range)
   // A row without a key was added after the export, which refuses such rows; the digests then differ.
   if (keyMayBeNull(table).length > 0) await add({ by: 'nullKey' })
-  return { ranges, sum, rows: sum.rows - partition.removed.rows }
+  return { ranges, sum, rows: sum.rows - partition.removed.rows, fresh }
 }
