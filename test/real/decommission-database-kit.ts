@@ -8,7 +8,8 @@ import { copyOf, makePlace, perform, postgresAt, type Place } from '../support/c
 export const DAY = 86_400_000
 export const SCHEMA = `"We""ird .x"`
 export const TABLE_SQL = `${SCHEMA}."Book'ings"`
-export const TABLE_TEXT = `We"ird .x.Book'ings`
+/** A schema with a dot is quoted. */
+export const TABLE_TEXT = `"We""ird .x".Book'ings`
 
 export type Moved = {
   readonly name: string

@@ -129,7 +129,9 @@ export async function keptFinding(
   const detail = `${then}; ${isOther ? `it was recreated since, and ${now}` : now}`
   const about = 'table'
   if (there !== null && !isOther && there.rows >= least) {
-    return { verdict: there.rows < BigInt(rows) ? 'look' : 'fine', about, object: table, detail }
+    if (isSwitched) return { verdict: there.rows < BigInt(rows) ? 'look' : 'fine', about, object: table, detail }
+    const hint = '--undo accepts connections again, so that sluice diff can compare the rows'
+    return { verdict: 'look', about, object: table, detail, hint }
   }
   if (leave.includes(table)) {
     return {

@@ -26,11 +26,11 @@ export async function lastProof(database: LedgerDatabase, identity: string, move
   }
   if (compared === null) return { by: 'copy', equal: false, detail: `${at}, without a stream` }
   const { until, provedMs, detail } = compared
-  const by = switched === null ? 'stream' : 'switch'
   if (provedMs === null)
-    return { by, equal: false, detail: `${at}, and followed by ${until}; they were never compared` }
+    return { by: 'stream', equal: false, detail: `${at}, and followed by ${until}; they were never compared` }
+  // Newer than any cutover: this database was written again.
   return {
-    by,
+    by: 'stream',
     equal: compared.equal,
     detail: `${at}, and followed by ${until}; at ${isoTime(provedMs)} ${detail}`,
   }
