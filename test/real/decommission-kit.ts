@@ -66,16 +66,26 @@ export async function parkTable(
   }
 }
 
+export type Switched = { readonly schema: string; readonly public: string; readonly parked: string }
+
+/** Statement that gives a cutover in the ledger its document, with the tables that have these names now. */
+export function documentSql({ schema, public: named, parked }: Switched): string {
+  const text = (value: string): string => `'${value.replaceAll("'", "''")}'`
+  const one = (name: string): string =>
+    `json_build_object('name', json_build_object('schema', ${text(schema)}, 'name', ${text(name)}), 'identity',
+       concat_ws('/', 'postgresql', (SELECT system_identifier FROM pg_control_system()), (SELECT oid FROM pg_database WHERE datname = current_database()),
+         (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${text(schema)} AND c.relname = ${text(name)})))`
+  return `UPDATE migration_switches SET document = json_build_object('format', 'sluice-cutover', 'version', 1,
+    'tables', json_build_object('public', ${one(named)}, 'parked', ${one(parked)}))::text`
+}
+
 /** Rows of the ledger as a cutover and its reverse stream leave them. */
 export async function noteSwitch(
   place: Place,
-  {
-    schema,
-    public: named,
-    parked: oldTable,
-  }: { readonly schema: string; readonly public: string; readonly parked: string },
+  tables: Switched,
   { switchedAgoMs = 8 * DAY, ended = true }: { switchedAgoMs?: number; ended?: boolean } = {},
 ): Promise<Pick<Parked, 'endStream' | typeof Symbol.asyncDispose>> {
+  const { schema, public: named, parked: oldTable } = tables
   const store = await openPostgresCopy(place.url)
   const database = await store.ledger()
   await prepareLedger(database)
@@ -97,6 +107,7 @@ export async function noteSwitch(
             VALUES ('s1', '76', ?, 1, 1, 'done', ?, ?, ?, 1, ?, ?)`,
       parameters: [STREAM, `${schema}.${named}`, `${schema}.twin`, `${schema}.${oldTable}`, at, at],
     },
+    { sql: documentSql(tables), parameters: [] },
   ])
   return {
     endStream,

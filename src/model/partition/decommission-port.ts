@@ -38,6 +38,12 @@ export type OldTable = {
   readonly identity: string
 }
 
+/** A table of a cutover: its name, and `TableSpec.identity`, as the ledger records them. */
+export type RecordedTable = { readonly name: TableName; readonly identity: string }
+
+/** @property oldTable table to retire @property heir the table that got the public name */
+export type CutoverTables = { readonly oldTable: RecordedTable; readonly heir: RecordedTable }
+
 export type OldTableState = OldTable & {
   readonly use: TableUse
   /** Clock of the database, ms since the epoch. */
@@ -65,14 +71,11 @@ export type KnownRows = { readonly columns: readonly ReadColumn[]; readonly dige
 export type DecommissionEnd = 'done' | 'fenced' | 'gone' | 'differs'
 
 export interface DecommissionStore {
-  /** The table with this name, `schema.name`; null if there is none. */
-  named(text: string, signal: AbortSignal): Promise<TableName | null>
   /**
    * Inspects the old table; read-only.
-   * @param heir the table that has the public name
-   * @returns null if the old table does not exist
+   * @returns `gone` if no table has its name, `other` if another table has it
    */
-  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<OldTableState | null>
+  look(tables: CutoverTables, signal: AbortSignal): Promise<OldTableState | 'gone' | 'other'>
   /**
    * Revokes all rights on the table from all roles but its owner.
    * @param close the ledger row @param grants revoked rights, as text for `reactivate`
@@ -93,14 +96,15 @@ export interface DecommissionStore {
   /**
    * Drops the table and its write protection, after moving sequences of its columns to the table with the public name.
    * Nothing else is dropped.
+   * @param heir checked again under the lock
    * @param expect expected digest of its rows, computed under the lock; null if none is recorded
    * @returns `also`: what else was done, as text
    * @throws SluiceError TARGET_BUSY if other sessions keep the lock longer than `budgetMs`, TABLE_REFUSED if an object
-   * depends on it, TARGET_DENIED
+   * depends on it or `heir` lacks its rows, TARGET_DENIED
    */
   drop(
     step: DecommissionStep,
-    heir: TableName,
+    heir: RecordedTable,
     expect: KnownRows | null,
     close: readonly Statement[],
   ): Promise<{ readonly end: DecommissionEnd; readonly also: readonly string[] }>

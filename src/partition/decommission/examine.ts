@@ -4,20 +4,26 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import type { DecommissionFinding, DecommissionStore, TableUse } from '../../model/partition/decommission-port.ts'
+import type {
+  CutoverTables,
+  DecommissionFinding,
+  DecommissionStore,
+  TableUse,
+} from '../../model/partition/decommission-port.ts'
 import { allLedgers, DAMAGED_HINT, schemaText, type UnreadLedger } from '../../engine/copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import { streamsIntoTables } from '../../engine/copy/ledger/stream-lookup.ts'
 import type { DecommissionRow } from './decommission-ledger.ts'
 import { graceFinding, archiveHolds, switchFinding, wayBack } from './known.ts'
+import { otherOldTable } from './refusals.ts'
 import { useSince } from './use.ts'
 
 export type InspectOptions = {
   readonly row: SwitchRow
   readonly oldTable: TableName
-  /** The table that has the public name now. */
-  readonly heir: TableName
+  /** Both tables of the cutover, according to its document. */
+  readonly tables: CutoverTables
   readonly store: DecommissionStore
   readonly copies: CopyStore
   readonly database: LedgerDatabase
@@ -37,11 +43,18 @@ export type InspectedOldTable = {
   readonly graceEndMs: number
 }
 
-/** Read-only. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
+/** Read-only. @throws SluiceError SOURCE_GONE, PLAN_CHANGED, CONNECTION_LOST */
 export async function inspect(options: InspectOptions, signal: AbortSignal): Promise<InspectedOldTable> {
-  const { row, oldTable, heir, store, database, steps, graceMs } = options
-  const look = await store.look(oldTable, heir, signal)
-  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} no longer exists`)
+  const { row, oldTable, tables, store, copies, database, steps, graceMs } = options
+  const look = await store.look(tables, signal)
+  if (look === 'gone') {
+    throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} does not exist`, {
+      where: copies.label,
+      reason: 'according to the ledger it is an old table that sluice has not dropped',
+      hint: 'another user renamed or dropped it: restore its name, then run the same command again',
+    })
+  }
+  if (look === 'other') throw otherOldTable(tableText(oldTable))
   const back = await wayBack(database, row)
   const since = useSince(look.use, look.identity, steps, back)
   const graceEndMs = (row.switchedMs ?? 0) + graceMs
@@ -52,7 +65,7 @@ export async function inspect(options: InspectOptions, signal: AbortSignal): Pro
       graceFinding(graceEndMs, look.nowMs, 'table'),
       ...back.findings,
       ...(await otherStreams(options, signal)),
-      ...(await archiveHolds(options, look.identity, signal)),
+      ...(await archiveHolds({ copies, oldTable, heir: tables.heir.name }, look.identity, signal)),
       since.finding,
       ...look.findings,
     ],

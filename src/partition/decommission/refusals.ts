@@ -42,10 +42,10 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
 
 /** @param name of the old table */
 export function otherOldTable(name: string): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `${name} is not the table that was made inactive`, {
+  return new SluiceError('PLAN_CHANGED', `${name} is another table than the ledger records`, {
     where: name,
-    reason: 'another user has replaced it; nothing was dropped',
-    hint: 'drop or rename it by hand',
+    reason: 'it was replaced, or the database was restored from a dump; nothing was dropped',
+    hint: 'give the old table this name again, or drop it by hand',
   })
 }
 

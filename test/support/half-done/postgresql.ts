@@ -6,7 +6,14 @@ import { expect } from 'vitest'
 import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import type { Operation } from '../../../src/app/operations/list.ts'
 import type { PartitionDecommissionOperation } from '../../../src/partition/operations/partition-decommission/declaration.ts'
-import { parkTable, PARKED as RETIRED, PARKED_SQL, PUBLIC as RETIRED_PUBLIC } from '../../real/decommission-kit.ts'
+import {
+  documentSql,
+  parkTable,
+  PARKED as RETIRED,
+  PARKED_SQL,
+  PUBLIC as RETIRED_PUBLIC,
+  SCHEMA as RETIRED_SCHEMA,
+} from '../../real/decommission-kit.ts'
 import { copyOf, perform, type Place } from '../copy-systems.ts'
 import { cutoverOf, makeTwins, PARKED, PUBLIC, TWIN } from '../cutover-stage.ts'
 import { leave, type Dies } from './child.ts'
@@ -313,6 +320,8 @@ function decommission(name: string, when: 'before' | 'after', sql: string, befor
   })
   return {
     databases: [`decommission-${name}`],
+    // A fixture before this document was read has none.
+    later: [documentSql({ schema: RETIRED_SCHEMA, public: RETIRED_PUBLIC, parked: RETIRED })],
     async leave({ source }, written) {
       await using _ = await parkTable(source)
       for (const one of before) {

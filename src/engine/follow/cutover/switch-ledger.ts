@@ -4,7 +4,7 @@ import type { StreamBirth } from '../../../model/follow/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { RunOwner, TableKey } from '../../copy/ledger/owner.ts'
-import { readSwitches, type SwitchRow } from './switch-row.ts'
+import { readSwitches, switchDocument, type SwitchRow } from './switch-row.ts'
 import { runStatement } from '../../copy/ledger/statement.ts'
 
 /** A cutover that is about to happen. */
@@ -61,9 +61,8 @@ export class SwitchLedger {
   }
 
   /** The cutover's document; null if it wrote none. */
-  async document(id: string): Promise<string | null> {
-    const [row] = await this.#database.all('SELECT document FROM migration_switches WHERE switch_id = ?', [id])
-    return row?.[0] == null ? null : String(row[0])
+  document(id: string): Promise<string | null> {
+    return switchDocument(this.#database, id)
   }
 
   /**

@@ -73,6 +73,12 @@ export async function readSwitches(database: LedgerDatabase): Promise<readonly S
   return rows.map(rowOf)
 }
 
+/** The document of a cutover; null if it wrote none. */
+export async function switchDocument(database: LedgerDatabase, id: string): Promise<string | null> {
+  const [row] = await database.all('SELECT document FROM migration_switches WHERE switch_id = ?', [id])
+  return row?.[0] == null ? null : String(row[0])
+}
+
 function rowOf(row: SqlRow): SwitchRow {
   const [
     id,

@@ -1,5 +1,5 @@
 /** `partition decommission`: inspects a cutover's old table, makes it inactive, drops it after the grace period. */
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -7,6 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type {
+  CutoverTables,
   DecommissionFinding,
   DecommissionStep,
   DecommissionStore,
@@ -14,7 +15,8 @@ import type {
 import { refuseKnownElsewhere } from '../../../engine/copy/ledger/elsewhere.ts'
 import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts'
-import type { SwitchRow } from '../../../engine/follow/cutover/switch-row.ts'
+import { identitiesIn } from '../../../engine/follow/cutover/document.ts'
+import { switchDocument, type SwitchRow } from '../../../engine/follow/cutover/switch-row.ts'
 import {
   DecommissionLedger,
   lastDecommissionStep,
@@ -35,7 +37,7 @@ type Retired = {
   readonly row: SwitchRow
   readonly name: string
   readonly oldTable: TableName
-  readonly heir: TableName
+  readonly tables: CutoverTables
   readonly store: DecommissionStore
   readonly ledger: DecommissionLedger
   readonly steps: readonly DecommissionRow[]
@@ -43,7 +45,7 @@ type Retired = {
 
 /**
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, UNSUPPORTED_URL, BAD_FLAG,
- * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, TABLE_REFUSED, PLAN_CHANGED
+ * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, TABLE_REFUSED, PLAN_CHANGED, LEDGER_DAMAGED
  */
 export async function performPartitionDecommission(
   operation: PartitionDecommissionOperation,
@@ -67,8 +69,12 @@ export async function performPartitionDecommission(
     report(row, 'dropped', 'found', run)
     return { totals: { steps: '0' } }
   }
-  const [oldTable, heir] = await tablesOf(row, decommission, store, run)
-  const retired = { row, name: row.oldTable, oldTable, heir, store: decommission, ledger, steps }
+  const { names, identities } = identitiesIn(await switchDocument(database, row.id))
+  const tables: CutoverTables = {
+    oldTable: { name: names.parked, identity: identities.parked },
+    heir: { name: names.public, identity: identities.public },
+  }
+  const retired = { row, name: row.oldTable, oldTable: names.parked, tables, store: decommission, ledger, steps }
   if (undo) return await undone(retired, operation, run)
   return await next(retired, database, store, operation, run)
 }
@@ -161,7 +167,7 @@ async function deactivate(
 }
 
 async function drop(
-  { row, store, ledger, oldTable, heir, name }: Retired,
+  { row, store, ledger, oldTable, tables, name }: Retired,
   { identity, archived }: { readonly identity: string; readonly archived: DecommissionDetail['archive'] },
   operation: PartitionDecommissionOperation,
   copies: CopyStore,
@@ -169,7 +175,7 @@ async function drop(
 ): Promise<void> {
   const expect = archived === undefined ? null : await knownRows(copies, oldTable, archived, run.interrupt.stop)
   const step = stepOf({ oldTable, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
-  const { end, also } = await store.drop(step, heir, expect, [
+  const { end, also } = await store.drop(step, tables.heir, expect, [
     ledger.statement({ step: 'dropped', identity, detail: {} }),
   ])
   refuseUndone(end, name)
@@ -236,25 +242,6 @@ function report(
   run: DecommissionRun,
 ): void {
   run.emit({ type: 'decommission.step', table: oldTable, public: publicTable, step, status })
-}
-
-async function tablesOf(
-  { oldTable: oldName, publicTable }: SwitchRow,
-  store: DecommissionStore,
-  { label }: CopyStore,
-  run: DecommissionRun,
-): Promise<readonly [TableName, TableName]> {
-  const { abort: signal } = run.interrupt
-  const [oldTable, heir] = [await store.named(oldName, signal), await store.named(publicTable, signal)]
-  if (oldTable !== null && heir !== null) return [oldTable, heir]
-  throw new SluiceError('SOURCE_GONE', `${oldTable === null ? oldName : publicTable} does not exist`, {
-    where: label,
-    reason:
-      oldTable === null
-        ? `according to the ledger it is an old table that sluice has not dropped`
-        : `${tableText(oldTable)} may be the only table that holds these rows`,
-    hint: 'another user renamed or dropped it: restore its name, then run the same command again',
-  })
 }
 
 function decommissionOf(store: CopyStore): DecommissionStore {

@@ -10,7 +10,7 @@ import { RelationCache, type PostgresRelation } from '../server/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { CONSTRAINTS_NOW, tableFromSql, rangeSql } from '../server/sql.ts'
-import { hasColumns } from '../server/known.ts'
+import { hasColumns, isOf } from '../server/known.ts'
 import { postgresRowTriggers } from './row-triggers.ts'
 import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
 
@@ -62,12 +62,6 @@ async function digestOfRemoved(
 
 function relationOf(session: CopySession, { table }: RemoveRequest): Promise<PostgresRelation | null> {
   return new RelationCache().of(table.table, (sql) => session.ask(sql))
-}
-
-/** True if the identity is this table's. For a table that is read by blocks, it has a suffix after the OID. */
-function isOf(identity: string, database: string, oid: string): boolean {
-  const own = `${database}/${oid}`
-  return identity === own || identity.startsWith(`${own}/`)
 }
 
 function refuseFollowed({ name, followers }: PostgresRelation): void {

@@ -72,7 +72,7 @@ export function postgresOffers(parts: OfferParts): PostgresOffers {
     maintenance: new PostgresMaintenance(settings, sessions),
     partitionPlan: new PostgresPartitionPlan(settings, sessions),
     inPlace: new PostgresInPlace(settings, sessions),
-    decommission: new PostgresDecommission(settings),
+    decommission: new PostgresDecommission(settings, identity),
     slotChanges: () => new PostgresChanges(settings, sessions),
     triggerChanges: () => new PostgresTriggers(settings, sessions, readers),
     changeTarget: new PostgresApply(settings),

@@ -35,6 +35,15 @@ export function tableByIdentity(session: CopySession, oid: string): Promise<Foun
 }
 
 /**
+ * True if the identity (`TableSpec.identity`) is this table's. For a table that is read by blocks, it has a suffix after
+ * the OID.
+ */
+export function isOf(identity: string, database: string, oid: string): boolean {
+  const own = `${database}/${oid}`
+  return identity === own || identity.startsWith(`${own}/`)
+}
+
+/**
  * Partition key of a table.
  * @param hint what to do about an unsupported partitioning
  * @returns null if the table is not partitioned

@@ -2,16 +2,18 @@
  * Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. The last
  * step drops the table, under its lock.
  */
-import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type {
+  CutoverTables,
   DecommissionEnd,
   DecommissionStep,
   DecommissionStore,
   KnownRows,
   OldTableState,
+  RecordedTable,
 } from '../../../../model/partition/decommission-port.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -19,12 +21,12 @@ import { hasColumns, tableByIdentity, tableByName } from '../../server/known.ts'
 import { lockedStepError, stepError } from '../../archive/step-errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { digestPostgresRows } from '../../copy/row-digest.ts'
-import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
+import { tableFromSql, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { Patience, type WantedLock } from '../../server/patience.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { giveBack, takeAll } from './grants.ts'
-import { inspectOldTable, refusals } from './look.ts'
+import { heirRefusals, inspectOldTable, refusals } from './look.ts'
 import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
@@ -34,26 +36,19 @@ type Body<T> = (session: CopySession, table: KnownTable) => Promise<T>
 
 export class PostgresDecommission implements DecommissionStore {
   readonly #settings: PostgresSettings
+  readonly #database: string
 
-  constructor(settings: PostgresSettings) {
+  /** @param database identity of this database */
+  constructor(settings: PostgresSettings, database: string) {
     this.#settings = settings
+    this.#database = database
   }
 
-  async named(text: string, signal: AbortSignal): Promise<TableName | null> {
-    return await this.#read(signal, async (session) => {
-      const [row] = await session.ask(
-        `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND n.nspname::text || '.' || c.relname::text = ${literal(text)}`,
-      )
-      return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
-    })
-  }
-
-  look(oldTable: TableName, heir: TableName, signal: AbortSignal): Promise<OldTableState | null> {
+  look(tables: CutoverTables, signal: AbortSignal): Promise<OldTableState | 'gone' | 'other'> {
     // With an empty search path the server qualifies every name.
     return this.#read(signal, async (session) => {
       await session.ask(`SET LOCAL search_path TO ''`)
-      return await inspectOldTable(session, oldTable, heir)
+      return await inspectOldTable(session, tables, this.#database)
     })
   }
 
@@ -73,12 +68,12 @@ export class PostgresDecommission implements DecommissionStore {
     return typeof done === 'string' ? { end: done, missing: [] } : { end: 'done' as const, missing: done.result }
   }
 
-  async drop(step: DecommissionStep, heir: TableName, expect: KnownRows | null, close: readonly Statement[]) {
+  async drop(step: DecommissionStep, heir: RecordedTable, expect: KnownRows | null, close: readonly Statement[]) {
     const done = await this.#step(step, 'ACCESS EXCLUSIVE', async (session, table) => {
       if (expect !== null && !(await holds(session, table, expect))) return null
       // The ledger needs the search path, DROP needs an empty one: write the ledger first.
       await closed(session, close)
-      return await dropOldTable(session, table, heir)
+      return await dropOldTable(session, table, heir, this.#database)
     })
     if (typeof done === 'string') return { end: done, also: [] }
     return done.result === null ? { end: 'differs' as const, also: [] } : { end: 'done' as const, also: done.result }
@@ -152,9 +147,14 @@ async function isIt(session: CopySession, { oid, name }: KnownTable): Promise<bo
  * @returns messages about further changes
  * @throws SluiceError TABLE_REFUSED
  */
-async function dropOldTable(session: CopySession, table: KnownTable, heir: TableName): Promise<readonly string[]> {
+async function dropOldTable(
+  session: CopySession,
+  table: KnownTable,
+  heir: RecordedTable,
+  database: string,
+): Promise<readonly string[]> {
   await session.ask(`SET LOCAL search_path TO ''`)
-  const [refused] = await refusals(session, table.oid)
+  const [refused] = [...(await heirRefusals(session, table, heir, database)), ...(await refusals(session, table.oid))]
   if (refused !== undefined) {
     throw new SluiceError(
       'TABLE_REFUSED',
@@ -163,18 +163,12 @@ async function dropOldTable(session: CopySession, table: KnownTable, heir: Table
     )
   }
   const also: string[] = []
-  const above = await tableByName(session, heir)
-  if (above === null) {
-    throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} does not exist`, {
-      where: tableText(table.name),
-      reason: 'the old table may have the only copy of these rows; it was not dropped',
-    })
-  }
-  for (const sequence of await ownedSequences(session, table.oid, above.oid)) {
-    await moveSequence(session, sequence, heir)
+  const above = await tableByName(session, heir.name)
+  for (const sequence of await ownedSequences(session, table.oid, above?.oid ?? null)) {
+    await moveSequence(session, sequence, heir.name)
     also.push(
       sequence.heir
-        ? `sequence ${tableText(sequence.name)} belongs to column ${sequence.column} of ${tableText(heir)}`
+        ? `sequence ${tableText(sequence.name)} belongs to column ${sequence.column} of ${tableText(heir.name)}`
         : `sequence ${tableText(sequence.name)} no longer belongs to a table`,
     )
   }

@@ -1,29 +1,37 @@
 /** Inspects an old table: sessions that use it now, its dependents, and what its removal would drop or change. */
 import { countedSince } from '../counters.ts'
-import type { TableName } from '../../../../model/copy/column-type.ts'
-import type { DecommissionFinding, OldTableState, TableUse } from '../../../../model/partition/decommission-port.ts'
-import { tableByName } from '../../server/known.ts'
+import type {
+  CutoverTables,
+  DecommissionFinding,
+  OldTableState,
+  RecordedTable,
+  TableUse,
+} from '../../../../model/partition/decommission-port.ts'
+import { isOf, tableByName } from '../../server/known.ts'
+import type { KnownTable } from '../../server/locks.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { guardFunctions, ownedSequences } from './beside.ts'
 import { dropDependents, mentioning, silentLosses } from './dependents.ts'
 
-/** The search path must be empty. @returns null if the table does not exist */
+/** The search path must be empty. @param database its identity @returns as `DecommissionStore.look` */
 export async function inspectOldTable(
   session: CopySession,
-  table: TableName,
-  heir: TableName,
-): Promise<OldTableState | null> {
+  { oldTable, heir }: CutoverTables,
+  database: string,
+): Promise<OldTableState | 'gone' | 'other'> {
+  const table = oldTable.name
   const found = await tableByName(session, table)
-  if (found === null) return null
+  if (found === null) return 'gone'
   const { oid } = found
-  const above = await tableByName(session, heir)
+  if (!isOf(oldTable.identity, database, oid)) return 'other'
+  const above = await tableByName(session, heir.name)
   const [now] = await session.ask(
     'SELECT pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::text',
   )
   const findings = [
     ...(await size(session, oid)),
-    ...(above === null ? [heirGone(heir)] : []),
+    ...(await heirRefusals(session, found, heir, database)),
     ...(found.kind === 'r' ? [] : [otherKind(found.kind)]),
     ...(await owner(session, oid)),
     ...(await usersNow(session, oid, table.name)),
@@ -89,13 +97,35 @@ async function size(session: CopySession, oid: string): Promise<readonly Decommi
   return [{ verdict: 'fine', about: 'size', detail: `${row?.[0] ?? ''} with its indexes, ${rows}` }]
 }
 
-function heirGone(heir: TableName): DecommissionFinding {
-  return {
-    verdict: 'refused',
-    about: 'public table',
-    object: tableSql(heir),
-    detail: 'it does not exist: the old table may have the only copy of these rows',
-  }
+/**
+ * Reasons why the old table may have the only copy of its rows. The query keeps the public table from being dropped,
+ * emptied or renamed until the transaction ends.
+ */
+export async function heirRefusals(
+  session: CopySession,
+  oldTable: KnownTable,
+  { name, identity }: RecordedTable,
+  database: string,
+): Promise<readonly DecommissionFinding[]> {
+  const object = tableSql(name)
+  const refused = (detail: string, hint: string): readonly DecommissionFinding[] => [
+    {
+      verdict: 'refused',
+      about: 'public table',
+      object,
+      detail: `${detail}: the old table may have the only copy of these rows`,
+      hint,
+    },
+  ]
+  const away = 'give the table of the cutover its public name again'
+  if ((await tableByName(session, name)) === null) return refused('it does not exist', away)
+  const lacks = await session.holds(
+    `SELECT NOT EXISTS (SELECT FROM ${object}) AND EXISTS (SELECT FROM ${tableSql(oldTable.name)})`,
+  )
+  const above = await tableByName(session, name)
+  if (above === null || !isOf(identity, database, above.oid))
+    return refused('it is not the table that got this name in the cutover', away)
+  return lacks ? refused('it has no rows', `copy the rows back into ${object}, or drop the old table by hand`) : []
 }
 
 function otherKind(kind: string): DecommissionFinding {
