@@ -440,6 +440,23 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
   })
 
+  test('a slow worker begins by hand no command that was replaced since it read it', async () => {
+    await add('coming', '--every', 'day', ...ENSURE)
+    expect(await queue.schedules.want('coming')).toBe(true)
+    const [old] = await queue.schedules.due()
+    await add('coming', '--replace', '--every', 'day', ...ENSURE.slice(0, -1), '3')
+    expect(await queue.schedules.want('coming')).toBe(true)
+    const { since, next, commandLine, slots } = old!
+    const run = { ...RUN, runId: 'old', commandLine, slots: Array.from({ length: slots }, () => ({ about: '' })) }
+    const begun = { since, next, found: since, time: null, passed: null, run: { ...run, program: 'p', host: 'here' } }
+    expect(await queue.schedules.begin('coming', begun)).toBe('moved')
+    await scheduler().look()
+    expect((await queue.runs(10)).map((one) => one.commandLine)).toEqual([
+      (await queue.schedules.list('coming'))[0]?.commandLine,
+    ])
+    expect((await queue.schedules.list('coming'))[0]?.wanted).toBe(false)
+  })
+
   test('a schedule of a queue without workers is reported once it is late', async () => {
     await add('coming', '--every', 'day', '--queue', 'big', ...ENSURE)
     await back('coming', DAY)

@@ -69,7 +69,7 @@ export type ScheduledRun = {
 
 /** What to do with a due schedule. */
 export type DueSchedule = Clockwork & {
-  /** `since` as read: if it differs now, another worker was faster. */
+  /** `since` as read: if it differs now, another worker was faster, or the schedule was replaced. */
   readonly found: number
   /** Null if all due times are skipped. */
   readonly run: QueuedRun | null
@@ -113,7 +113,7 @@ export interface ScheduleBook {
   due(): Promise<readonly Schedule[]>
   /**
    * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns `runs` if an earlier
-   * run is active; `moved` if another worker was faster
+   * run is active; `moved` if another worker was faster, or the schedule was replaced
    */
   begin(name: string, begun: DueSchedule): Promise<'begun' | 'runs' | 'moved'>
   /**

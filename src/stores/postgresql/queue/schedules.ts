@@ -180,8 +180,8 @@ export class PostgresSchedules implements ScheduleBook {
       const [row] = rows
       const byHand = run !== null && time === null
       if (row === undefined || row.state === 'void') return 'moved'
-      // A paused schedule may still be started by hand.
-      if (byHand ? !row.wanted : row.state !== 'on' || Number(row.since_ms) !== found) return 'moved'
+      // A paused schedule may still be started by hand. A replaced one has another command than the given run.
+      if ((byHand ? !row.wanted : row.state !== 'on') || Number(row.since_ms) !== found) return 'moved'
       // Checked by another statement, after the lock: SELECT FOR UPDATE may have waited, and its snapshot is older.
       const running = await client.query(`SELECT FROM ${SCHEDULES} s WHERE s.name = $1 AND ${RUNNING} IS NOT NULL`, [
         name,
