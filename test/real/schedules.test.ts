@@ -457,6 +457,23 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.schedules.list('coming'))[0]?.wanted).toBe(false)
   })
 
+  test('the refusal of a run does not make a schedule void that was confirmed again since', async () => {
+    const error = { code: 'SCHEDULE_VOID', message: 'another plan', retryable: false } as const
+    const started = async (): Promise<string> => {
+      await queue.schedules.want('coming')
+      await scheduler().look()
+      return (await history('coming'))[0]?.runId ?? ''
+    }
+    expect((await add('coming', '--every', 'day', ...ENSURE)).code).toBe(0)
+    const old = await started()
+    expect((await add('coming', '--replace', '--every', 'day', ...ENSURE)).code).toBe(0)
+    await queue.schedules.refuseRun(old, error)
+    expect((await queue.schedules.list('coming'))[0]).toMatchObject({ state: 'on', error: null })
+    await ended(old)
+    await queue.schedules.refuseRun(await started(), error)
+    expect((await queue.schedules.list('coming'))[0]).toMatchObject({ state: 'void', error })
+  })
+
   test('a schedule of a queue without workers is reported once it is late', async () => {
     await add('coming', '--every', 'day', '--queue', 'big', ...ENSURE)
     await back('coming', DAY)

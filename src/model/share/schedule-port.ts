@@ -121,7 +121,10 @@ export interface ScheduleBook {
    * @returns false, without recording, if another worker has begun it since
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>
-  /** Records the refusal of a run, whose plan differs from the confirmed one, at its schedule. */
+  /**
+   * Records the refusal of a run, whose plan differs from the confirmed one, at its schedule, unless that was replaced
+   * since.
+   */
   refuseRun(runId: string, error: ErrorInfo): Promise<void>
   /** Events of the newest turn of each task of a run. */
   output(runId: string): Promise<readonly { readonly no: number; readonly events: readonly Event[] }[]>

@@ -83,7 +83,7 @@ export class PostgresSchedules implements ScheduleBook {
     const { rowCount } = replace
       ? await this.#pool.ask(
           `UPDATE ${SCHEDULES} SET words = $2, command_line = $3, rule = $4, catch_up = $5, stores = $6, confirmed = $7, mark = $8, slots = $9,
-             queue = $10, actor = $11, host = $12, since_ms = $13, next_ms = $14, next_period = $15, confirmed_in = $16, state = 'on', error = NULL, wanted = false, added_at = now()
+             queue = $10, actor = $11, host = $12, since_ms = $13, next_ms = $14, next_period = $15, confirmed_in = $16, state = 'on', error = NULL, wanted = false, added_at = clock_timestamp()
            WHERE name = $1`,
           values,
         )
@@ -231,8 +231,9 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async refuseRun(runId: string, error: ErrorInfo): Promise<void> {
+    // A run from before the schedule was replaced has an earlier confirmation.
     await this.#pool.ask(
-      `UPDATE ${SCHEDULES} s SET error = $2, state = 'void' FROM ${HISTORY} h WHERE h.name = s.name AND h.run_id = $1`,
+      `UPDATE ${SCHEDULES} s SET error = $2, state = 'void' FROM ${HISTORY} h WHERE h.name = s.name AND h.run_id = $1 AND h.at >= s.added_at`,
       [runId, queueJsonbText(error)],
     )
   }
