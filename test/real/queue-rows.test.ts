@@ -274,6 +274,27 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     await client.end()
   })
 
+  test('end with a stop that was requested while a worker checked its stores and then refused them', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
+    await one.beat(false)
+    await other.beat(false)
+    const error = { code: 'BAD_CONFIG', message: 'no store is called shop', retryable: false } as const
+    await queue.submit({ ...RUN, runId: '60' })
+    const slot = await one.claim({ runId: '60', no: 1 })
+    await steered(queue, '60', { stop: true })
+    expect(await one.refuse(slot!, error)).toMatchObject({ runId: '60', status: 'stopped', exitCode: 75 })
+    // A worker of an earlier version left its task waiting.
+    await queue.submit({ ...RUN, runId: '61' })
+    const client = new pg.Client({ connectionString: server.url('queue') })
+    await client.connect()
+    await client.query(`UPDATE sluice_queue.sluice_runs SET wishes = '{"stop": true}' WHERE run_id = '61'`)
+    expect((await other.sweep()).ended).toMatchObject([{ runId: '61', status: 'stopped', exitCode: 75 }])
+    expect((await other.sweep()).ended).toEqual([])
+    await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
+    await client.end()
+  })
+
   test('are those of the chunks that it has ended, once it waits for another worker', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     await queue.submit(RUN)

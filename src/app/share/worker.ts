@@ -198,7 +198,10 @@ export class Worker {
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
       this.#report(slot, { state: 'refused', error })
-      return await this.#toQueue(() => this.#queue.refuse(slot, error))
+      return await this.#toQueue(async () => {
+        const ended = await this.#queue.refuse(slot, error)
+        if (ended !== null) this.#run.slots?.ended(ended)
+      })
     }
     this.#slots += 1
     this.#report(slot, { state: 'begun', command: slot.kind })

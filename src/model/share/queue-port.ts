@@ -189,8 +189,8 @@ export interface QueueWorker {
   release(slot: ClaimedSlot, end: SlotEnd): Promise<Released>
   /** Queues the on-call tasks of its run that are not working. */
   callOthers(slot: ClaimedSlot): Promise<void>
-  /** Releases a task that this worker must not process, and records why. */
-  refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
+  /** Releases a task that this worker must not process, and records why. @returns the run, if a stop ended it */
+  refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<EndedRun | null>
   sweep(): Promise<QueueSweep>
   /** Runs with `--alert` that are running, or have an active alert. */
   watch(): Promise<readonly WatchedRun[]>

@@ -227,11 +227,13 @@ export class PostgresQueueWorker implements QueueWorker {
     })
   }
 
-  async refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void> {
+  async refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<EndedRun | null> {
     const { runId, no } = slot
     const { workerId, host } = this.#about
     const info = queueJsonbText(error)
-    await this.#pool.transaction(async (client) => {
+    return await this.#pool.transaction(async (client) => {
+      // Lock the row of the run first, as `release` does.
+      const isStopped = await isToStop(client, runId)
       await client.query(
         `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_refusals (run_id, worker_id, host, error) VALUES ($1, $2, $3, $4)
          ON CONFLICT (run_id, worker_id) DO UPDATE SET error = excluded.error, refused_at = now()`,
@@ -241,7 +243,11 @@ export class PostgresQueueWorker implements QueueWorker {
         `UPDATE ${SLOTS_TABLE} s SET state = 'queued', turns = s.turns - 1, error = CASE WHEN s.rests > 0 THEN $5::jsonb END WHERE ${MINE}`,
         [...this.#mine(slot), info],
       )
-      if (rowCount === 1) await queueAgain(client, runId, no, OFFERED_AFTER_MS)
+      if (rowCount !== 1) return null
+      // No worker claims a task of a stopped run.
+      if (isStopped) return await endOfStopped(client, runId)
+      await queueAgain(client, runId, no, OFFERED_AFTER_MS)
+      return null
     })
   }
 
@@ -260,6 +266,7 @@ export class PostgresQueueWorker implements QueueWorker {
         [identity, this.#about.workerId],
       )
       await unlockJobs(client, lostKeys)
+      const stopped = await this.#endStopped(client)
       // Includes the tasks lost just now: their job may be locked, or missing.
       const { rows: unqueued } = await client.query<SlotKey>(
         `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id)
@@ -268,7 +275,6 @@ export class PostgresQueueWorker implements QueueWorker {
         [identity],
       )
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
-      const stopped = await this.#endStopped(lostKeys, client)
       const refused = await endRefused(client, this.#about.workerId)
       const own = await this.#refusedRuns(client)
       return {
@@ -350,10 +356,15 @@ export class PostgresQueueWorker implements QueueWorker {
     return rows[0]?.held === true
   }
 
-  async #endStopped(keys: readonly SlotKey[], client: PoolClient): Promise<readonly EndedRun[]> {
+  /** Ends the waiting tasks of stopped runs, which no worker claims. A locked run is left to the next sweep. */
+  async #endStopped(client: PoolClient): Promise<readonly EndedRun[]> {
+    const { rows } = await client.query<{ run_id: string }>(
+      `SELECT r.run_id FROM ${RUNS_TABLE} r WHERE r.status = 'running' AND r.wishes -> 'stop'::text = 'true'
+         AND EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE s.run_id = r.run_id AND s.state = 'queued') ORDER BY r.run_id FOR UPDATE SKIP LOCKED`,
+    )
     const ended: EndedRun[] = []
-    for (const runId of new Set(keys.map((key) => key.runId))) {
-      const end = (await isToStop(client, runId)) ? await endOfStopped(client, runId) : null
+    for (const { run_id } of rows) {
+      const end = await endOfStopped(client, run_id)
       if (end !== null) ended.push(end)
     }
     return ended
