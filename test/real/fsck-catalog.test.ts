@@ -1,5 +1,5 @@
 /** `fsck` of a table that a catalog holds: the same result as from the log, and its findings as rows. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { lastFsck } from '../../src/catalog/fsck-findings.ts'
@@ -10,6 +10,7 @@ import type { Event } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { BACKEND, catalogUrl, openAt } from '../support/backend.ts'
 import { add, METADATA, openCatalog, PROTOCOL, remove, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
+import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { falsify, logOf, makeHealthyTable, type HealthyTable } from '../support/fsck-table.ts'
 import { fsckOf, importOf, perform } from './operation-kit.ts'
 
@@ -110,4 +111,55 @@ test('a log that is no longer the imported one is a finding', async () => {
   const log = logOf(other.folder)
   writeFileSync(log, readFileSync(log, 'utf8').replace('file-2', 'file-3'))
   expect(await found()).toContain('log-rewritten: the log is no longer the one that was imported: commit 0 has changed')
+})
+
+test('what VACUUM deletes is judged by the newest version of the log, whatever version is inspected', async () => {
+  using folder = temporaryFolder()
+  const log = join(folder.path, 'orders')
+  const catalog = catalogUrl(join(folder.path, 'catalog.db'))
+  await (await openCatalog(join(folder.path, 'catalog.db'))).close()
+  const features = ['v2Checkpoint', 'deletionVectors']
+  const protocol = { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures: features }
+  const vector = { storageType: 'p', pathOrInlineDv: 'dv.bin', offset: 1, sizeInBytes: 34, cardinality: 1 }
+  const day = 86_400_000
+  const removed = { remove: { path: 'a', deletionTimestamp: Date.now() - 20 * day, dataChange: true } }
+  // The newest version keeps removed files for 30 days, the inspected one for 7.
+  const { metaData } = METADATA as { readonly metaData: object }
+  const longer = { metaData: { ...metaData, configuration: { 'delta.deletedFileRetentionDuration': '30 days' } } }
+  const commits = [
+    [{ protocol }, METADATA, add('a'), add('b')],
+    [add('c')],
+    [removed, add('d')],
+    [add('e', { deletionVector: vector, stats: '{"numRecords":2}' })],
+    [longer, add('f')],
+  ]
+  writeLog(log, commits.slice(0, 1))
+  await perform(importOf(log, catalog))
+  writeLog(log, commits.slice(1, 4), 1)
+  const at = (Date.now() - 40 * day) / 1000
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'dv.bin']) {
+    writeFileSync(join(log, name), 'x'.repeat(100))
+    utimesSync(join(log, name), at, at)
+  }
+  const judged = async (more: Parameters<typeof fsckOf>[1]): Promise<readonly unknown[]> => {
+    const { events, finished } = await perform(fsckOf(log, more))
+    const notes = events.flatMap((event) =>
+      event.type === 'fsck.finding' && ['orphan', 'vacuum', 'older-missing'].includes(event.finding)
+        ? [event.detail]
+        : [],
+    )
+    const { version, orphans, vacuumFiles, olderMissing } = finished.totals ?? {}
+    return [version, orphans, vacuumFiles, olderMissing, ...notes]
+  }
+  // Only `a` is free: the inspected version needs it, the newest does not.
+  const free = 'VACUUM would delete 1 files; older versions need 1 of them'
+  expect(await judged({})).toEqual(['3', '0', '1', '0', free])
+  expect(await judged({ asOf: { version: 0 } })).toEqual(['0', '0', '1', '0', free])
+  expect(await judged({ catalog })).toEqual(['0', '0', '1', '0', free])
+  // `f`, which the newest version needs, is no file that only older versions need.
+  writeLog(log, commits.slice(4), 4)
+  expect(await judged({ catalog })).toEqual(['0', '0', '0', '0'])
+  writeCheckpoint(log, 3, checkpointOf(commits, 3))
+  dropCommits(log, 0, 3)
+  expect(await judged({ catalog })).toEqual(['0', '0', '1', '0', free])
 })

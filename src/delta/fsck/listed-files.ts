@@ -1,6 +1,9 @@
 /** The listing of a table's folder, in about 100 bytes per object, with marks of objects that the log refers to. */
 
-/** Which part of the log refers to an object. */
+/**
+ * What refers to an object: the inspected version (`active`), the retention or the newest version (`kept`), or only
+ * versions that VACUUM breaks (`expired`).
+ */
 export const MARKS = { active: 1, kept: 2, expired: 4 } as const
 
 export type Listed = { readonly path: string; readonly size: number; readonly modified: number; readonly marks: number }

@@ -29,11 +29,13 @@ export type Leftovers = {
 }
 
 /**
+ * @param needed marks of the objects that VACUUM keeps
  * @param deleteBefore ms since the epoch; younger objects are kept
  * @param orphan called with each object that no version refers to, and whether it is old enough
  */
 export function leftovers(
   listed: ListedFiles,
+  needed: number,
   partitionColumns: readonly string[],
   deleteBefore: number,
   orphan: (file: Listed, isOld: boolean) => void,
@@ -41,9 +43,9 @@ export function leftovers(
   const free = { files: 0, bytes: 0n }
   const expired = { files: 0, bytes: 0n }
   for (const file of listed.all()) {
-    if ((file.marks & (MARKS.active | MARKS.kept)) !== 0 || isHidden(file.path, partitionColumns)) continue
+    if ((file.marks & needed) !== 0 || isHidden(file.path, partitionColumns)) continue
     const isOld = file.modified < deleteBefore
-    const isExpired = (file.marks & MARKS.expired) !== 0
+    const isExpired = (file.marks & (MARKS.active | MARKS.expired)) !== 0
     if (!isExpired) orphan(file, isOld)
     if (!isOld) continue
     free.files++

@@ -10,6 +10,7 @@ import { gapText, type Gaps } from '../../../delta/gaps.ts'
 import { commitName, logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { fileKey } from '../../../delta/replay.ts'
+import type { Snapshot } from '../../../delta/snapshot.ts'
 import { inCommitRule, inCommitTimeOf, type InCommitRule } from '../../../delta/timestamps.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { SpellingCheck } from './inspect-spellings.ts'
@@ -45,13 +46,14 @@ export type HistoryCounts = {
 }
 
 /**
- * Marks the files of older versions in the listing.
+ * Marks the files of older versions in the listing, and those of the newest one if another version is inspected.
  * @param keepFrom ms since the epoch: VACUUM keeps files that were removed since
  * @param needed files of the version that were not found
  * @param spellings receives every file of the commits
  */
 export async function inspectHistory(
   { store, table, version: wanted }: Subject,
+  newest: Snapshot,
   listed: ListedFiles,
   places: Places,
   keepFrom: number,
@@ -61,8 +63,13 @@ export async function inspectHistory(
   signal: AbortSignal,
 ): Promise<HistoryCounts> {
   const older = new OlderFiles(listed, places, needed)
-  const snapshot = await table.snapshot({}, { signal })
-  for await (const block of snapshot.tombstones(signal)) {
+  if (wanted !== newest.version) {
+    // VACUUM keeps these, and only a checkpoint may have them.
+    for await (const block of newest.files({ signal, fields: 'identity' })) {
+      for (const { add } of block) await older.keep(fileOf(add))
+    }
+  }
+  for await (const block of newest.tombstones(signal)) {
     for (const { remove, removedVersion } of block) {
       const isKept = (remove.deletionTimestamp ?? 0) >= keepFrom
       await older.refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
@@ -77,7 +84,7 @@ export async function inspectHistory(
   const rowVersions = new RowCommitVersions()
   const early: Finding[] = []
   const marked: Finding[] = []
-  const times = new InCommitTimes(inCommitRule(await snapshot.head(signal)))
+  const times = new InCommitTimes(inCommitRule(await newest.head(signal)))
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
     spellings.take(kind, file, version)
     doubled.file(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
@@ -138,30 +145,43 @@ class OlderFiles {
   unreadableBelow: number | null = null
   readonly #listed: ListedFiles
   readonly #places: Places
-  readonly #needed: ReadonlySet<string>
+  readonly #needed: Set<string>
 
+  /** @param needed missing files that are not counted */
   constructor(listed: ListedFiles, places: Places, needed: ReadonlySet<string>) {
     this.#listed = listed
     this.#places = places
-    this.#needed = needed
+    this.#needed = new Set(needed)
+  }
+
+  /** Notes a file that the newest version needs. */
+  async keep(file: FsckFile): Promise<void> {
+    for (const path of await this.#pathsOf(file)) if (!this.#mark(path, MARKS.kept)) this.#needed.add(path)
   }
 
   /** @param removedAt first version that no longer needs the file; null if unknown here */
-  async refer({ path, vector }: FsckFile, mark: number, removedAt: number | null): Promise<void> {
-    const place = await this.#places.file(path).catch(() => null)
-    if (place?.inside === true) this.#seek(place.path, mark, removedAt)
-    const vectorFile = vector === null ? null : await this.#places.vector(vector).catch(() => null)
-    if (vectorFile !== null && vectorFile !== 'inline' && vectorFile.inside)
-      this.#seek(vectorFile.path, mark, removedAt)
-  }
-
-  #seek(path: string, mark: number, removedAt: number | null): void {
-    const no = this.#listed.find(path)
-    if (no !== null) this.#listed.mark(no, mark)
-    else if (!this.#needed.has(path) && !this.#listed.isUnknown(path)) {
+  async refer(file: FsckFile, mark: number, removedAt: number | null): Promise<void> {
+    for (const path of await this.#pathsOf(file)) {
+      if (this.#mark(path, mark) || this.#needed.has(path) || this.#listed.isUnknown(path)) continue
       this.gone.add(path)
       if (removedAt !== null) this.unreadableBelow = Math.max(this.unreadableBelow ?? 0, removedAt)
     }
+  }
+
+  /** Paths of a file and of its vector, without those outside of the table. */
+  async #pathsOf({ path, vector }: FsckFile): Promise<readonly string[]> {
+    const file = await this.#places.file(path).catch(() => null)
+    const vectorFile = vector === null ? null : await this.#places.vector(vector).catch(() => null)
+    return [file, vectorFile].flatMap((place) =>
+      place !== null && place !== 'inline' && place.inside ? [place.path] : [],
+    )
+  }
+
+  /** @returns false if the path is not listed */
+  #mark(path: string, mark: number): boolean {
+    const no = this.#listed.find(path)
+    if (no !== null) this.#listed.mark(no, mark)
+    return no !== null
   }
 }
 

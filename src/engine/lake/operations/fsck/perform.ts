@@ -8,7 +8,6 @@ import { schemaRefusals } from '../../../../delta/fsck/schema-refusals.ts'
 import { dvId } from '../../../../delta/paths.ts'
 import type { ListedFiles } from '../../../../delta/fsck/listed-files.ts'
 import { RandomSample } from '../../../../delta/fsck/sample.ts'
-import { leftovers } from '../../../../delta/fsck/vacuum.ts'
 import { retentionOf } from '../../../../delta/retention.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { breathe } from '../../../../shared/abort.ts'
@@ -19,6 +18,7 @@ import { inspectChecksum } from '../../fsck/inspect-checksum.ts'
 import { inspectCheckpoints, inspectedText, type CheckpointCounts } from '../../fsck/inspect-checkpoints.ts'
 import { inspectCompacted, type CompactedCounts } from '../../fsck/inspect-compacted.ts'
 import { gapFindings, inspectHistory } from '../../fsck/inspect-history.ts'
+import { inspectLeftovers } from '../../fsck/inspect-leftovers.ts'
 import { SpellingCheck } from '../../fsck/inspect-spellings.ts'
 import { lookInside, type InsideCounts, type FsckJob } from '../../fsck/look-inside.ts'
 import { Places } from '../../fsck/places.ts'
@@ -283,12 +283,13 @@ class Check {
   }
 
   async reportRest(listed: ListedFiles, spellings: SpellingCheck): Promise<void> {
-    const { metadata, schema, partitionColumns } = this.#subject
     const { interrupt, clock } = this.#run
-    const retention = retentionOf(metadata)
-    const keepFrom = clock.now() - retention
+    const newest = await this.#subject.table.snapshot({}, { signal: interrupt.stop })
+    const newestHead = await newest.head(interrupt.stop)
+    const keepFrom = clock.now() - retentionOf(newestHead.metadata)
     const history = await inspectHistory(
       this.#subject,
+      newest,
       listed,
       this.#places,
       keepFrom,
@@ -311,45 +312,13 @@ class Check {
       const detail = `${changeGone} of ${changeFiles} files of change data do not exist`
       report.add({ level: 'note', kind: 'change-data-missing', found: `${changeGone}`, detail })
     }
-    const physical = schema.fields
-      .filter(({ name }) => partitionColumns.includes(name))
-      .map((field) => field.physicalName)
-    let orphans = 0
-    let orphanBytes = 0n
-    const { free, expired } = leftovers(
-      listed,
-      [...physical, ...partitionColumns],
-      keepFrom,
-      ({ path, size }, isOld) => {
-        orphans++
-        orphanBytes += BigInt(size)
-        const age = isOld ? 'VACUUM deletes it' : 'it is younger than the retention: a writer may still need it'
-        report.add({
-          level: 'note',
-          kind: 'orphan',
-          path,
-          bytes: BigInt(size),
-          detail: `no version refers to it; ${age}`,
-        })
-      },
-    )
-    if (free.files > 0) {
-      const breaks = expired.files === 0 ? '' : `; older versions need ${expired.files} of them`
-      const detail = `VACUUM would delete ${free.files} files${breaks}`
-      report.add({ level: 'note', kind: 'vacuum', found: `${free.files}`, bytes: free.bytes, detail })
-    }
+    const isNewest = this.#subject.version === newest.version
+    const left = inspectLeftovers(listed, newestHead, isNewest, keepFrom, report)
     const lacking = gapFindings(await this.#subject.table.gaps(interrupt.stop))
     for (const finding of lacking) report.add(finding)
     const disagreed = [...doubled, ...untimely, ...lacking].filter(({ level }) => level === 'finding').length
     report.checked('history', commits, commits, disagreed, 'commits read for files of older versions')
-    Object.assign(this.#totals, {
-      olderMissing: dec(gone),
-      changeMissing: dec(changeGone),
-      orphans: dec(orphans),
-      orphanBytes: dec(orphanBytes),
-      vacuumFiles: dec(free.files),
-      vacuumBytes: dec(free.bytes),
-    })
+    Object.assign(this.#totals, { olderMissing: dec(gone), changeMissing: dec(changeGone), ...left })
   }
 
   /** Missing files and vectors that are already reported. */
