@@ -57,12 +57,10 @@ function hintForGap(listing: LogListing, from: number, to: number, above: number
   return `restore ${files}, or import again when ${later}`
 }
 
+type Hole = { readonly from: number; readonly to: number; readonly next: number | null }
+
 /** The first gap between `start` and `target`, or null. */
-function firstHole(
-  commits: readonly CommitFile[],
-  start: number,
-  target: number,
-): { readonly from: number; readonly to: number; readonly next: number | null } | null {
+function firstHole(commits: readonly CommitFile[], start: number, target: number): Hole | null {
   let expected = start
   for (let i = firstAtLeast(commits, start); i < commits.length; i++) {
     const { version } = commits[i] as CommitFile
@@ -73,11 +71,19 @@ function firstHole(
   return expected > target ? null : { from: expected, to: target, next: null }
 }
 
-function gapError(
-  listing: LogListing,
-  base: number | null,
-  hole: { readonly from: number; readonly to: number; readonly next: number | null },
-): SluiceError {
+/** Names the first commits that are missing between a version and the latest one; null if none are. */
+export function missingAbove(listing: LogListing, version: number): string | null {
+  const hole = listing.latest === null ? null : firstHole(listing.commits, version + 1, listing.latest)
+  return hole === null ? null : holeText(listing, null, hole)
+}
+
+function gapError(listing: LogListing, base: number | null, hole: Hole): SluiceError {
+  return new SluiceError('LOG_GAP', holeText(listing, base, hole), {
+    hint: hintForGap(listing, hole.from, hole.to, hole.next),
+  })
+}
+
+function holeText(listing: LogListing, base: number | null, hole: Hole): string {
   // Without a next commit at or below the target, the gap ends at the next commit or checkpoint above the target.
   const above = listing.commits[firstAtLeast(listing.commits, hole.to + 1)]?.version
   const cp = listing.checkpoints[firstAtLeast(listing.checkpoints, hole.to + 1)]?.version
@@ -99,9 +105,7 @@ function gapError(
         : end !== null
           ? ` before ${end}, and no checkpoint covers them`
           : ''
-  return new SluiceError('LOG_GAP', span(hole.from, hole.to) + place, {
-    hint: hintForGap(listing, hole.from, hole.to, hole.next),
-  })
+  return span(hole.from, hole.to) + place
 }
 
 /**

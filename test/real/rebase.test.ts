@@ -161,6 +161,60 @@ describe('a move to a new base', () => {
   })
 })
 
+describe('a log that has older commits and lacks a later one was not cleaned', () => {
+  const WAYS = [
+    ['import', {}],
+    ['sync', { olderCompared: true }],
+  ] as const
+  test.each(WAYS)('%s writes nothing until the commit arrives', async (_, how) => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    writeLog(table, COMMITS.slice(0, 4))
+    await importInto(database, table)
+    // Only the catalog has versions 0 to 1.
+    writeCheckpoint(table, 2, checkpointOf(COMMITS, 2))
+    dropCommits(table, 0, 1)
+    await importInto(database, table, how)
+    const old = await answersOf(database, 't')
+    // A copy of the log receives 5 and its checkpoint before 4.
+    writeLog(table, COMMITS.slice(5), 5)
+    writeCheckpoint(table, 5, checkpointOf(COMMITS, 5))
+    const late = {
+      code: 'LOG_GAP',
+      message: 'commit 4 is missing between commit 3 and commit 5',
+      retryable: true,
+      hint: expect.stringContaining('sluice rollback t --forget --confirm=t') as string,
+    }
+    await expect(importInto(database, table, how)).rejects.toMatchObject(late)
+    // Neither is it a cleanup if the newest known commit is late as well.
+    dropCommits(table, 3, 3)
+    await expect(importInto(database, table, how)).rejects.toMatchObject(late)
+    expect(await answersOf(database, 't')).toBe(old)
+    writeLog(table, COMMITS.slice(3, 5), 3)
+    expect(await importInto(database, table, how)).toMatchObject({ status: 'completed', version: 5, historyFrom: 0 })
+    await using whole = await openCatalog(join(folder.path, 'whole.db'))
+    writeLog(join(folder.path, 'other'), COMMITS)
+    await importInto(whole, join(folder.path, 'other'))
+    expect(await answersOf(database, 't')).toBe(await answersOf(whole, 't'))
+  })
+
+  test('nor is it a cleanup if the newest version is only in a checkpoint', async () => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    writeLog(table, COMMITS.slice(0, 4))
+    await importInto(database, table)
+    writeCheckpoint(table, 5, checkpointOf(COMMITS, 5))
+    await expect(importInto(database, table)).rejects.toMatchObject({
+      code: 'LOG_GAP',
+      message: 'commits 4 to 5 are missing after commit 3',
+    })
+    writeLog(table, COMMITS.slice(4), 4)
+    expect(await importInto(database, table)).toMatchObject({ status: 'completed', version: 5, historyFrom: 0 })
+  })
+})
+
 describe('a log that still has every commit above the known version', () => {
   test('is continued without a new base, even if the known commit is gone', async () => {
     using folder = temporaryFolder()

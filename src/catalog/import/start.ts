@@ -1,8 +1,11 @@
 /** Start of an import: from nothing, after a kill, with new commits only, from a new base, or not at all. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from '../../delta/listing.ts'
-import type { History } from '../../delta/segment.ts'
-import type { SqlReader } from '../../model/run/sql-port.ts'
+import { missingAbove, type History } from '../../delta/segment.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { againIfRight } from '../ways-out.ts'
 import { resumePoint, type ImportHead, type Totals, type ImportWholeness } from './head.ts'
 
 export type ImportPoint = {
@@ -59,6 +62,7 @@ export function commitsAbove(listing: LogListing, current: number): readonly Com
 /**
  * Decides how an import starts. The caller checks that the log is the imported one.
  * @param options.changed commits of an import that was never readable have changed
+ * @throws SluiceError LOG_GAP if commits above the current version are missing, but not because of a cleanup
  */
 export async function importStart(options: {
   readonly head: ImportHead | null
@@ -66,7 +70,8 @@ export async function importStart(options: {
   readonly changed: boolean
   readonly listing: LogListing
   readonly history: History
-  readonly database: SqlReader
+  readonly log: LogStore
+  readonly database: SqlDatabase
 }): Promise<Start> {
   const { head, history, listing, database } = options
   if (head === null) return fresh(history, null, { purge: false, note: null, importId: null })
@@ -100,6 +105,7 @@ export async function importStart(options: {
   }
   const commits = commitsAbove(listing, current)
   if (commits === null) {
+    refuseLate(listing, head, current, options)
     const note = `the log was cleaned past version ${current}: history now begins at version ${history.from}`
     // An import that was never complete has no readers: nothing needs to stay readable.
     if (head.importId === null) return fresh(history, head, { purge: true, note, importId })
@@ -117,6 +123,27 @@ export async function importStart(options: {
     // If the new base is not current yet, no sweep is needed: the import discards rows above the current version.
     sweep: base !== null && base <= current ? head.historyFrom : null,
   }
+}
+
+/**
+ * Refuses a log that has commits up to the current version and lacks later ones. A cleanup removes the oldest commits
+ * first, so the later ones were lost, or a copy of the log has not received them yet. A new base would remove versions
+ * from the catalog that perhaps nothing else has.
+ */
+function refuseLate(
+  listing: LogListing,
+  { tableId }: ImportHead,
+  current: number,
+  { log, database }: { readonly log: LogStore; readonly database: SqlDatabase },
+): void {
+  const missing = missingAbove(listing, current)
+  if (missing === null || listing.commits.every(({ version }) => version > current)) return
+  throw new SluiceError('LOG_GAP', missing, {
+    where: `${log.label}/_delta_log`,
+    reason: `the log has older commits, so it was not cleaned; a copy of a log can lack commits for a while, and the catalog keeps its versions up to ${current}`,
+    hint: `restore what is missing, then import again; ${againIfRight(tableId, database.label)}`,
+    retryable: true,
+  })
 }
 
 /** The checkpoint that must be loaded before the commits, or null. */
