@@ -17,6 +17,8 @@ import { expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { acquireLease, releaseLease } from '../../src/catalog/lease.ts'
 import { refuseImport } from '../../src/engine/lake/import/plan.ts'
+import type { Cursor } from '../../src/catalog/import/head.ts'
+import type { ImportOptions } from '../../src/catalog/import/options.ts'
 import { setMany } from '../../src/catalog/import/set-many.ts'
 import { versionAtTime } from '../../src/catalog/query/counts.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
@@ -44,6 +46,8 @@ import {
   writeLog,
   type Line,
 } from '../support/catalog-kit.ts'
+import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
+import { losingCommits } from '../support/lost-commits.ts'
 import { differencesOf, validated } from './validate-setup.ts'
 
 const FIRST: readonly Line[] = [PROTOCOL, METADATA, add('a'), add('b')]
@@ -169,6 +173,51 @@ test('a stop ends at a version boundary, and the next import continues from ther
   // The totals are those of the whole import, and not of its last run.
   const [[files] = []] = await database.all("SELECT count(*) FROM delta_files WHERE table_id = 't'")
   expect(await database.all('SELECT files_processed FROM migration_status')).toEqual([[files]])
+})
+
+const REMOVING: readonly (readonly Line[])[] = [FIRST, [add('c')], [remove('a'), add('d')], [remove('b'), add('e')]]
+
+test('an import whose COMMITs are lost writes each batch once: from the start, and after a stop', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  writeLog(table, REMOVING)
+  await using whole = await openCatalog(join(folder.path, 'whole.db'))
+  await importInto(whole, table, { batchSize: 1 })
+  const expected = await dumpCatalog(whole)
+  for (const stopped of ['no', 'yes', 'by an older program']) {
+    await using database = await openCatalog(join(folder.path, `${stopped}.db`))
+    if (stopped !== 'no') {
+      const interrupt = new Interrupter()
+      const onProgress: ImportOptions['onProgress'] = ({ version }) => {
+        if (version === 0) interrupt.requestStop()
+      }
+      await importInto(database, table, { batchSize: 1, interrupt, onProgress })
+    }
+    if (stopped === 'by an older program') {
+      const [[cursor] = []] = await database.all('SELECT "cursor" FROM delta_tables')
+      const older = JSON.stringify({ ...(JSON.parse(String(cursor)) as Cursor), transaction: undefined })
+      await database.write((transaction) => transaction.run('UPDATE delta_tables SET "cursor" = ?', [older]))
+    }
+    await importInto(losingCommits(database), table, { batchSize: 1 })
+    expect(await dumpCatalog(database)).toBe(expected)
+  }
+})
+
+test('an import whose COMMITs are lost has all commits below its base; validate names one that the catalog lacks', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const commits = [...REMOVING, [add('f')], [add('g')]]
+  writeLog(table, commits)
+  writeCheckpoint(table, 4, checkpointOf(commits, 4))
+  dropCommits(table, 3, 4)
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(losingCommits(database), table, { batchSize: 1 })
+  const below = 'SELECT DISTINCT version FROM delta_actions WHERE version < 4 ORDER BY version'
+  expect(await database.all(below)).toEqual([[0], [1], [2]])
+  const at = { catalog: database, log: openLocalLog(table), tableId: 't' }
+  expect((await validated(at)).differences).toBe(0)
+  await database.write((transaction) => transaction.run('DELETE FROM delta_actions WHERE version = 1'))
+  expect(differencesOf((await validated(at)).events)).toMatchObject([/^actions v1 .*/])
 })
 
 test('a validation during which an import ends finds no difference', async () => {

@@ -13,7 +13,7 @@ import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import { shareOf } from '../support/backend.ts'
 import { answersOf } from '../support/answers.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
-import { validated } from './validate-setup.ts'
+import { differencesOf, validated } from './validate-setup.ts'
 import {
   add,
   importInto,
@@ -136,6 +136,27 @@ describe('a move to a new base', () => {
     expect(await importInto(database, table)).toMatchObject({ status: 'completed', version: 5, historyFrom: 5 })
     const { differences } = await validated({ catalog: database, log: openLocalLog(table), tableId: 't' })
     expect(differences).toBe(0)
+  })
+
+  test('that ended before the old history was deleted has no difference, although the log has older commits', async () => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    writeLog(table, COMMITS.slice(0, 2))
+    await importInto(database, table)
+    writeLog(table, COMMITS)
+    writeCheckpoint(table, 4, BASE)
+    for (const version of [2, 4]) dropCommits(table, version, version)
+    const isMoved = async (): Promise<boolean> =>
+      (await database.all('SELECT 1 FROM delta_tables WHERE current_version >= 4')).length > 0
+    const dying = watched(database, async () => {
+      if (await isMoved()) throw new Error('killed')
+    })
+    await expect(importInto(dying, table, { batchSize: 1, stepRows: 2 })).rejects.toThrow('killed')
+    const at = { catalog: database, log: openLocalLog(table), tableId: 't' }
+    expect(differencesOf((await validated(at)).events)).toEqual([])
+    expect(await importInto(database, table)).toMatchObject({ status: 'completed', version: 5, historyFrom: 4 })
+    expect(differencesOf((await validated(at)).events)).toEqual([])
   })
 
   test('of another table is refused, and so is a shorter or edited log', async () => {

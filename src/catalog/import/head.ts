@@ -11,6 +11,11 @@ import { dropVersions } from '../state-relations.ts'
 /** Progress of an unfinished import. Updated in the batch's own transaction. */
 export type Cursor = {
   readonly importId: string
+  /**
+   * Fencing token of the lease and number of the transaction that wrote this cursor. Both tell it from any other
+   * transaction, if its COMMIT gets no answer. Older programs wrote none.
+   */
+  readonly transaction?: readonly [fence: number, number: number]
   /** Actions done and in total, for the progress after a resume. */
   readonly done: number
   readonly total: number

@@ -63,6 +63,8 @@ export class ImportRecord {
   #writing: Promise<number | null> | null = null
   /** Version of a new base, until the old history is deleted. */
   #rebase: number | null = null
+  /** Number of cursors written under this lease. */
+  #cursors = 0
 
   /**
    * `#filesBefore`: files written by earlier runs of this import. `#files`: files written by all its runs.
@@ -124,7 +126,7 @@ export class ImportRecord {
         if (row === undefined) await startStatus(transaction, this.#importId, tableId, clock.now())
         await transaction.run('UPDATE delta_tables SET "cursor" = ? WHERE table_id = ?', [cursor, tableId])
       },
-      landedAt(tableId, cursor, this.version),
+      hasCursor(tableId, cursor),
     )
     this.#hasStatus = true
     if (start.kind === 'rebase' && this.version !== null)
@@ -276,7 +278,7 @@ export class ImportRecord {
 
   async #write(step: Step): Promise<number | null> {
     const { database, tableId } = this.#o
-    const { head, cursor, from } = step
+    const { head, cursor } = step
     const now = await database.now()
     let attempts = 0
     try {
@@ -285,7 +287,7 @@ export class ImportRecord {
           if (attempts++ > 0) this.#numbers.forgetPartitions()
           return this.#writeStep(transaction, step, now)
         },
-        landedAt(tableId, cursor, step.isPart ? from : head.version),
+        hasCursor(tableId, cursor),
       )
       if (!step.isPart) this.version = head.version
       return first
@@ -340,10 +342,11 @@ export class ImportRecord {
     }
   }
 
-  /** The cursor as stored text. */
+  /** The cursor of the next transaction, as stored text: no other transaction has the same. */
   #cursor({ checkpointRows, checkpoint }: CheckpointPart): string {
     const cursor: Cursor = {
       importId: this.#importId,
+      transaction: [this.#lease.fence, ++this.#cursors],
       done: this.done,
       total: Math.max(this.#total, this.done),
       files: this.#files,
@@ -357,10 +360,10 @@ export class ImportRecord {
   }
 }
 
-/** Checks whether a transaction was committed: each batch leaves a different cursor or version. */
-function landedAt(tableId: string, cursor: string, version: number | null): HasLanded {
+/** Checks whether the transaction with this cursor was committed. */
+function hasCursor(tableId: string, cursor: string): HasLanded {
   return async (reader) => {
-    const [row] = await reader.all('SELECT "cursor", current_version FROM delta_tables WHERE table_id = ?', [tableId])
-    return row?.[0] === cursor && row[1] === version
+    const [row] = await reader.all('SELECT "cursor" FROM delta_tables WHERE table_id = ?', [tableId])
+    return row?.[0] === cursor
   }
 }

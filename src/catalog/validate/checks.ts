@@ -165,8 +165,8 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
  * by value.
  */
 export function compareActions({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
-  // Compare commits below the first version only if the catalog has them: after a move to a new base it lacks them.
-  const known = `(o.version >= ${from} OR CAST(o.version AS VARCHAR) IN (SELECT version FROM cat_actions))`
+  // After a move to a new base, or a prune, the catalog has no commit below the first version; otherwise it has all.
+  const known = `(o.version >= ${from} OR EXISTS (SELECT 1 FROM cat_actions WHERE TRY_CAST(version AS BIGINT) < ${from}))`
   const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
     FROM log_other o LEFT JOIN log_info i ON i.version = o.version AND i.line = o.line AND o.source IN (0, 3)
     WHERE i.version IS NULL AND ${sameStart ? known : `o.version > ${from}`}`

@@ -48,13 +48,22 @@ export async function beganAtBase(scratch: SqlDatabase, version: number): Promis
   return Number(row?.[0]) >= 2
 }
 
-/** Removes from the copies the rows that an unfinished import has written above the current version. */
-export const hideAhead = (version: number): readonly string[] => [
+/**
+ * Removes from the copies what an unfinished import has written above the current version, and what it has not yet
+ * deleted below a new base.
+ */
+export const hideUnfinished = ({ version, historyFrom, cursor }: CatalogHead): readonly string[] => [
   ...['commits', 'actions', 'metadata', 'protocols', 'txns', 'domains'].map(
     (relation) => `DELETE FROM cat_${relation} WHERE TRY_CAST(version AS BIGINT) > ${version}`,
   ),
   `DELETE FROM cat_files WHERE TRY_CAST(added_version AS BIGINT) > ${version}`,
   `UPDATE cat_files SET removed_version = NULL WHERE TRY_CAST(removed_version AS BIGINT) > ${version}`,
+  ...(/"rebase":(\d+)/.exec(cursor ?? '')?.[1] === String(historyFrom)
+    ? [
+        `DELETE FROM cat_actions WHERE TRY_CAST(version AS BIGINT) < ${historyFrom}`,
+        `DELETE FROM cat_files WHERE TRY_CAST(added_version AS BIGINT) < ${historyFrom} AND TRY_CAST(removed_version AS BIGINT) <= ${historyFrom}`,
+      ]
+    : []),
 ]
 
 const ISO = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$'

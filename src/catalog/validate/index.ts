@@ -18,7 +18,7 @@ import {
   comparePartitions,
   type VersionRange,
 } from './checks.ts'
-import { beganAtBase, checkHead, checkImport, importedHead, hideAhead } from './head.ts'
+import { beganAtBase, checkHead, checkImport, importedHead, hideUnfinished } from './head.ts'
 import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
@@ -107,7 +107,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   await prepareScratch(scratch)
   await loadCatalog(catalog, scratch, tableId, log.root, long, signal)
   const head = await importedHead(scratch, tableId)
-  if (head.cursor !== null) await runAll(scratch, hideAhead(head.version))
+  if (head.cursor !== null) await runAll(scratch, hideUnfinished(head))
   const report = new Report(scratch, table, emit)
   throwIfAborted(interrupt.stop)
 
