@@ -3,9 +3,10 @@
  * from the first chunk on.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { perform } from '../support/copy-systems.ts'
-import { expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
+import { perform, type Ran } from '../support/copy-systems.ts'
+import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { of } from './copy-kit.ts'
 
 let server: PostgresServer
 
@@ -60,5 +61,92 @@ describe.skipIf(!POSTGRES_OWN)('triggers of the target (needs a server of its ow
     expect(ran.finished.exitCode).not.toBe(0)
     // The trigger sets another time than the source's.
     expect(JSON.stringify(ran.finished.error)).toMatch(/PROOF_FAILED|CHUNKS_FAILED/)
+  })
+})
+
+describe.skipIf(!POSTGRES_OWN)('foreign keys of the target (needs a server of its own)', { timeout: 240_000 }, () => {
+  const FAMILY = [
+    'CREATE TABLE parent (id int PRIMARY KEY, code text UNIQUE)',
+    'CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE)',
+    "INSERT INTO parent VALUES (1, 'a'), (2, 'b')",
+    'INSERT INTO child VALUES (10, 1), (20, 2)',
+  ]
+
+  /** A stream whose sessions cannot keep foreign keys from firing. */
+  async function family(how: 'fire-triggers' | 'plain role'): Promise<Stage> {
+    const one = await stageOf(server, FAMILY, ['parent', 'child'])
+    const copy = { ...one.copy, with: ['indexes', 'constraints'] as const }
+    if (how === 'fire-triggers') return { ...one, copy: { ...copy, follow: { fireTriggers: true } } }
+    const to = new URL(one.target.url)
+    const role = `plain_${to.pathname.slice(1)}`
+    await one.target.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'plain'`, `ALTER SCHEMA public OWNER TO ${role}`)
+    to.username = role
+    to.password = 'plain'
+    return { ...one, copy: { ...copy, to: to.href } }
+  }
+
+  const keysOf = async ({ target }: Stage): Promise<unknown> =>
+    (
+      await target.rows(
+        "SELECT conname::text FROM pg_constraint WHERE contype IN ('f', 'u') AND connamespace = 'public'::regnamespace ORDER BY 1",
+      )
+    ).flat()
+
+  const plannedKeys = ({ events }: Ran): unknown =>
+    of(events, 'plan.ready').flatMap(({ copies = [] }) =>
+      copies.flatMap(({ objects = [] }) => objects.filter(({ kind }) => kind === 'foreign key')),
+    )
+
+  test.each(['fire-triggers', 'plain role'] as const)(
+    'are created after the stream, if its sessions would fire them: %s',
+    async (how) => {
+      const one = await family(how)
+      const left = [
+        {
+          name: 'child_p_fkey',
+          status: 'left',
+          note: expect.stringMatching(/when the stream has ended: ALTER TABLE/) as string,
+        },
+      ]
+      expect(plannedKeys(await perform({ ...one.copy, dryRun: true }))).toMatchObject(left)
+      const ran = await caughtUp(one)
+      expect(ran.finished, JSON.stringify(ran.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '2' } })
+      expect(plannedKeys(ran)).toMatchObject(left)
+      expect(await keysOf(one)).toEqual(['parent_code_key'])
+      await one.source.sql("UPDATE parent SET code = 'z' WHERE id = 2", "INSERT INTO parent VALUES (3, 'c')")
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await expectEqual(one)
+      const [{ stream } = { stream: '' }] = of(ran.events, 'follow.started')
+      const named = { stream, to: one.copy.to, from: one.copy.from }
+      const signed = await perform({ kind: 'sign-off', ...named, tables: [] })
+      expect(signed.finished, JSON.stringify(signed.finished.error)).toMatchObject({ exitCode: 0 })
+      expect(of(signed.events, 'check').find(({ found }) => found?.includes('child_p_fkey'))).toMatchObject({
+        status: 'warn',
+        found: expect.stringMatching(/the stream leaves out foreign key child_p_fkey/) as string,
+      })
+      const ended = await perform({ kind: 'follow', ...named, end: true, untilCaughtUp: false, untilEqual: false })
+      expect(ended.finished.exitCode).toBe(0)
+      const hints = of(ended.events, 'log').flatMap(({ level, hint = '' }) => (level === 'warn' ? [hint] : []))
+      expect(hints).toHaveLength(1)
+      await one.target.sql(hints[0]?.replace('create it: ', '') ?? '')
+      expect(await keysOf(one)).toEqual(['child_p_fkey', 'parent_code_key'])
+    },
+  )
+
+  test('that an earlier version has created are refused with the statements that drop them', async () => {
+    for (const how of ['fire-triggers', 'plain role'] as const) {
+      const one = await family(how)
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await one.target.sql(
+        'ALTER TABLE child ADD CONSTRAINT "child p" FOREIGN KEY (p) REFERENCES parent ON DELETE CASCADE',
+      )
+      const { error } = (await caughtUp(one)).finished
+      expect(error).toMatchObject({ code: 'NOT_FOLLOWABLE' })
+      await one.target.sql(/drop them: (.*?); and create/.exec(error?.hint ?? '')?.[1] ?? '')
+      await one.source.sql("UPDATE parent SET code = 'z' WHERE id = 2")
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await expectEqual(one, how)
+      expect(await keysOf(one)).toEqual(['parent_code_key'])
+    }
   })
 })

@@ -76,6 +76,8 @@ export interface Companion {
    * @throws SluiceError if tables cannot be replicated
    */
   inspect(parts: InspectedParts): Promise<void>
+  /** True if sessions that apply changes check foreign keys of the target: the stream then creates none. */
+  checksKeys(operation: CopyOperation, to: CopyStore, signal: AbortSignal): Promise<boolean>
   /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>
   /** @returns an error if this number of apply workers is not possible; otherwise null */

@@ -1,5 +1,5 @@
 import type { TableSpec } from './column-type.ts'
-import type { SchemaObject } from './schema-object.ts'
+import type { ForeignKey, SchemaObject } from './schema-object.ts'
 
 /** Lists indexes, constraints and defaults of tables, and creates them. */
 export interface ObjectStore {
@@ -13,6 +13,8 @@ export interface ObjectStore {
   taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
   fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
+  /** Statement that creates a foreign key by hand; only of systems where sessions that apply changes may fire it. */
+  foreignKeySql?(object: ForeignKey, table: TableSpec): string
   /**
    * Creates an object unless an object with its name exists; rebuilds what an interrupted build left. Idempotent.
    * @param inUse other sessions may write to the table: they are blocked as little as possible

@@ -1,7 +1,13 @@
 /** Plans the indexes, constraints and defaults of a copy: which it creates, which exist, and which it leaves out. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { signatureOf, objectOptions, type ObjectOptions, type SchemaObject } from '../../../model/copy/schema-object.ts'
+import {
+  signatureOf,
+  objectOptions,
+  type ForeignKey,
+  type ObjectOptions,
+  type SchemaObject,
+} from '../../../model/copy/schema-object.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
@@ -20,7 +26,8 @@ export type PlannedObject = {
   | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
   /** The object as it is in the target, with its name in the target. */
   | { readonly status: 'there'; readonly object: SchemaObject }
-  | { readonly status: 'left'; readonly reason: string }
+  /** `later`: statement that creates it when the stream has ended. */
+  | { readonly status: 'left'; readonly reason: string; readonly later?: string }
 )
 
 /** Plans by the name of the source's table. */
@@ -56,6 +63,38 @@ export async function planObjects(
     )
   }
   return found
+}
+
+/**
+ * Leaves out foreign keys if sessions that apply changes would fire them: these delete rows and write them again.
+ * @param checksKeys returns true for such sessions
+ */
+export async function withoutFiringKeys(
+  { to, tables }: PlannedCopy,
+  plans: ObjectPlans,
+  checksKeys: () => Promise<boolean>,
+): Promise<ObjectPlans> {
+  if (![...plans.values()].flat().some(isNewKey) || !(await checksKeys())) return plans
+  const found = new Map(plans)
+  for (const { source, plan } of tables) {
+    const name = tableText(source.table)
+    const objects = plans.get(name)
+    if (plan === null || objects === undefined) continue
+    const left = objects.map((one): PlannedObject => {
+      if (!isNewKey(one)) return one
+      const later = to.objects().foreignKeySql?.(one.object, plan.target) ?? ''
+      const reason = `changes of the stream would fire it; when the stream has ended: ${later}`
+      return { name: one.name, kind: one.kind, status: 'left', reason, later }
+    })
+    found.set(name, left)
+  }
+  return found
+}
+
+function isNewKey(
+  one: PlannedObject,
+): one is PlannedObject & { readonly status: 'build'; readonly object: ForeignKey } {
+  return one.status === 'build' && one.object.kind === 'foreign key'
 }
 
 /** Context of the plan of one table's objects. */

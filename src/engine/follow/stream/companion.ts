@@ -23,6 +23,7 @@ function streamOf(within: OnlyStream | undefined): Companion {
     asked: async (operation, from, to) =>
       (await import('./wanted-stream.ts')).requestedStream(operation, from.identity, to),
     inspect: async (parts) => (await import('./preflight.ts')).planFollowing(parts),
+    checksKeys: async (operation, to, signal) => (await import('./preflight.ts')).checksKeys(operation, to, signal),
     open: async (parts) =>
       (await import('./following.ts')).Following.open({ ...parts, ...(within === undefined ? {} : { within }) }),
     applyWorkersRefusal,

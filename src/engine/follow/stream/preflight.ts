@@ -1,14 +1,17 @@
 /** Checks both sides before anything is created: whether changes can be replicated, and obstacles of each table. */
 import { changesBy } from '../../../model/copy/offers.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellNames } from '../../../shared/shell.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
 import type { InspectedParts, StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { mayMerge } from '../../copy/plan/sorts-alike.ts'
+import { onSide } from '../../copy/sides.ts'
 import { followTable, ledgerKey, sourceOf, type FollowTable } from './followed-table.ts'
 import { roomRefusal } from './log-room.ts'
 import { outsideWarnings } from './outside-keys.ts'
@@ -138,6 +141,16 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
     })
   }
   return refusals
+}
+
+/** True if sessions that apply changes to the target check its foreign keys. */
+export async function checksKeys(
+  { follow }: Pick<CopyOperation, 'follow'>,
+  { offers }: CopyStore,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const request = { tables: [], fireTriggers: follow?.fireTriggers === true, signal }
+  return (await onSide('target', async () => await offers.changeTarget?.inspect(request)))?.checksKeys === true
 }
 
 /** @throws SluiceError NOT_FOLLOWABLE for the first refusal; all are reported */

@@ -56,6 +56,10 @@ export class PostgresObjects extends ReadsServer implements ObjectStore {
     return { ...object, name, method: 'btree' }
   }
 
+  foreignKeySql(object: ForeignKey, { table }: TableSpec): string {
+    return `ALTER TABLE ${tableSql(table)} ADD CONSTRAINT ${quoteName(object.name)} ${foreignSql(object)}`
+  }
+
   async build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void> {
     try {
       // In a session of its own, so that no lock remains.

@@ -7,7 +7,7 @@ import type { WantedStream } from '../../companion.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
-import { planObjects, type ObjectPlans } from '../../objects/plan-objects.ts'
+import { planObjects, withoutFiringKeys, type ObjectPlans } from '../../objects/plan-objects.ts'
 import { planLeftBehind } from '../../plan/left-behind.ts'
 import { asPlaced, planCopy, type PlannedCopy, type Planner } from '../../plan/plan-copy.ts'
 import { essenceHash } from '../../plan/plan-hash.ts'
@@ -59,7 +59,11 @@ export async function otherRows(
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   return {
-    objects: await again(() => planObjects(some, operation.with ?? [], abort)),
+    objects: await again(async () => {
+      const objects = await planObjects(some, operation.with ?? [], abort)
+      if (companion === null) return objects
+      return await withoutFiringKeys(some, objects, () => companion.checksKeys(operation, some.to, abort))
+    }),
     left: companion?.saysLeftBehind === true ? [] : await again(() => planLeftBehind(some, byPattern, abort)),
   }
 }

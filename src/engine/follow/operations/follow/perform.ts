@@ -1,5 +1,8 @@
 /** `follow RUN`: resumes or ends the stream of an earlier copy. */
+import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
@@ -8,8 +11,13 @@ import { streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { endStreamAtBoth } from '../../stream/end-stream.ts'
+import { checksKeys } from '../../stream/preflight.ts'
+import { streamTableNames } from '../../stream/wanted-stream.ts'
 import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
+import { planObjects, withoutFiringKeys } from '../../../copy/objects/plan-objects.ts'
+import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
+import { planFollowed } from '../../../copy/plan/plan-followed.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
 import type { FollowOperation } from './declaration.ts'
 import { goOn } from './hints.ts'
@@ -50,8 +58,34 @@ async function ended(
   await using database = await to.ledger()
   const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   await using source = await openSourceStore(from)
+  const later = await leftKeys(stream, copyOfStream(stream, { from, to: url }, {}), { from: source, to, database }, run)
   await endStreamAtBoth(stream, source, to, ledger, run, moved === true)
+  for (const sql of later) {
+    const message = 'the stream has left out a foreign key of --with, because its changes would have fired it'
+    run.emit({ type: 'log', level: 'warn', message, hint: `create it: ${sql}` })
+  }
   return { totals: {} }
+}
+
+/** Statements of the foreign keys that the stream has left out; none if its tables can no longer be planned. */
+async function leftKeys(
+  stream: StreamRow,
+  copy: CopyOperation,
+  { from, to, database }: { readonly from: CopyStore; readonly to: CopyStore; readonly database: LedgerDatabase },
+  { interrupt: { abort } }: CopyRun,
+): Promise<readonly string[]> {
+  const { with: options = [] } = copy
+  if (stream.status === 'ended' || !options.includes('constraints')) return []
+  try {
+    if (!(await checksKeys(copy, to, abort))) return []
+    const followed = await streamTableNames(stream.id, database)
+    const planned = await planFollowed(copy, { from, to, begun: database }, followed, abort)
+    const left = await withoutFiringKeys(planned, await planObjects(planned, options, abort), async () => true)
+    return [...left.values()].flat().flatMap((one) => (one.status === 'left' ? (one.later ?? []) : []))
+  } catch {
+    throwIfAborted(abort)
+    return []
+  }
 }
 
 async function streamOf(

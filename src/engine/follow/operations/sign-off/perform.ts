@@ -9,7 +9,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { OBJECT_OPTIONS, type ObjectOptions } from '../../../../model/copy/schema-object.ts'
+import { OBJECT_OPTIONS } from '../../../../model/copy/schema-object.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { chosenLosses, planLeftBehind } from '../../../copy/plan/left-behind.ts'
@@ -18,11 +18,12 @@ import { planFollowed } from '../../../copy/plan/plan-followed.ts'
 import { onSide } from '../../../copy/sides.ts'
 import { streamEnded } from '../../cutover/successor.ts'
 import { cdcOf } from '../../stream/known-stream.ts'
+import { checksKeys } from '../../stream/preflight.ts'
 import { outsideChecks } from '../../stream/outside-keys.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
-import { planObjects, type PlannedObject } from '../../../copy/objects/plan-objects.ts'
+import { planObjects, withoutFiringKeys, type PlannedObject } from '../../../copy/objects/plan-objects.ts'
 import { streamTableNames } from '../../stream/wanted-stream.ts'
 import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
@@ -135,7 +136,7 @@ async function concluded(
         ? movedByCutover(check, from.identity === to.identity)
         : check,
     ),
-    ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
+    ...(await objectChecks({ ...planned, tables }, copyOperation, run.interrupt.abort)),
     ...(await outsideChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
   ]
   // Group the checks by table.
@@ -185,19 +186,24 @@ async function concluded(
   return document
 }
 
-/** Checks for objects that --with can create. @param wanted requested objects: a missing one fails the check */
+/** Checks for objects that --with can create. A missing one that was requested fails, unless the stream omits it. */
 async function objectChecks(
   planned: PlannedCopy,
-  wanted: readonly ObjectOptions[],
+  operation: CopyOperation,
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
-  const asked = await planObjects(planned, wanted, signal)
+  const wanted = await planObjects(planned, operation.with ?? [], signal)
+  const asked = await withoutFiringKeys(planned, wanted, () => checksKeys(operation, planned.to, signal))
   const all = await planObjects(planned, OBJECT_OPTIONS, signal)
   return planned.tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
     const head = { check: 'made by --with', table: tableText(targetName) }
     const lacks = ({ status, widenedBy }: PlannedObject): boolean => status !== 'there' && widenedBy === undefined
-    const missing = (asked.get(name) ?? []).filter(lacks)
+    const listed = (some: readonly PlannedObject[]): string =>
+      some.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')
+    const isLater = (one: PlannedObject): boolean => one.status === 'left' && one.later !== undefined
+    const later = (asked.get(name) ?? []).filter(isLater)
+    const missing = (asked.get(name) ?? []).filter((one) => lacks(one) && !isLater(one))
     const objects = all.get(name) ?? []
     const others = objects.filter(lacks)
     const there = objects.length - others.length
@@ -208,17 +214,18 @@ async function objectChecks(
       return {
         ...head,
         outcome: 'failed',
-        found: `not in the target: ${missing.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
+        found: `not in the target: ${listed(missing)}`,
         hint: 'run sluice follow STREAM: it creates what is missing, or reports why it cannot',
       }
     }
     if (others.length === 0)
       return { ...head, outcome: 'ok', found: `all ${there} of the source exist in the target${widened.join('')}` }
-    return {
-      ...head,
-      outcome: 'not checked',
-      found: `the options do not include ${others.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
-    }
+    const unasked = others.filter(({ kind, name: one }) => !later.some((key) => key.kind === kind && key.name === one))
+    const found = [
+      ...(later.length === 0 ? [] : [`the stream leaves out ${listed(later)}: its changes would fire them`]),
+      ...(unasked.length === 0 ? [] : [`the options do not include ${listed(unasked)}`]),
+    ]
+    return { ...head, outcome: 'not checked', found: found.join('; ') }
   })
 }
 

@@ -212,9 +212,13 @@ async function inspectForeignKeys(
   const texts = (chosen: typeof rows): string => chosen.map(([key, of]) => `${key} of ${of}`).join(', ')
   const own = rows.filter(([, , , isOwn]) => isOwn === 't')
   const outside = rows.filter(([, , , , oid]) => !followed.has(oid ?? ''))
+  const dropped = (chosen: typeof rows): string[] =>
+    chosen.map(([key, of]) => `ALTER TABLE ${of} DROP CONSTRAINT ${quoteName(key ?? '')}`)
   if (catchingUp === true && own.length > 0) {
-    const dropped = own.map(([key, of]) => `ALTER TABLE ${of} DROP CONSTRAINT ${quoteName(key ?? '')}`)
-    refuse(`foreign keys of ${name} may refuse rows until the table has caught up: ${texts(own)}`, droppedHint(dropped))
+    refuse(
+      `foreign keys of ${name} may refuse rows until the table has caught up: ${texts(own)}`,
+      isReplica ? droppedHint(dropped(own)) : leftOutHint(dropped(own)),
+    )
   } else if (isReplica) {
     notes.push(`${name}: foreign keys are not checked for changes, because the source has checked them: ${texts(rows)}`)
   } else if (request.fireTriggers) {
@@ -222,14 +226,14 @@ async function inspectForeignKeys(
     if (following.length > 0) {
       refuse(
         `rows of other tables would be deleted or changed with those of ${name}, because changes delete rows and write them again: ${texts(following)}`,
-        'leave out --fire-triggers, or drop these foreign keys',
+        `leave out --fire-triggers, or ${leftOutHint(dropped(following))}`,
       )
     }
     notes.push(`${name}: foreign keys are checked for changes: ${texts(rows)}`)
   } else {
     refuse(
       `foreign keys would refuse changes of ${name} that are applied in another order, or would cascade twice: ${texts(rows)}`,
-      'GRANT SET ON PARAMETER session_replication_role to the role (15 and newer) or connect as a superuser, or drop them',
+      `GRANT SET ON PARAMETER session_replication_role to the role (15 and newer) or connect as a superuser, or ${leftOutHint(dropped(rows))}`,
     )
   }
   if (outside.length > 0) {
@@ -242,6 +246,11 @@ async function inspectForeignKeys(
 /** @param dropped statements that drop the keys or indexes */
 function droppedHint(dropped: readonly string[]): string {
   return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
+}
+
+/** Foreign keys that changes would fire. */
+function leftOutHint(dropped: readonly string[]): string {
+  return `drop them: ${dropped.join('; ')}; and create them again when the stream has ended, because the stream leaves them out`
 }
 
 async function inspectSecondary(
