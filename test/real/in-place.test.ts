@@ -338,6 +338,41 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
   })
 
+  test('a revert removes the check of a slice whose rows could not be moved', { timeout: 60_000 }, async () => {
+    const place = await staged()
+    const left = async (): Promise<number> =>
+      (await marksLeft(place)).length +
+      (await place.rows(`SELECT proname FROM pg_proc WHERE proname LIKE 'sluice%'`)).length
+    const reader = new pg.Client({ connectionString: place.url })
+    await reader.connect()
+    const prepared = async (): Promise<void> => {
+      await perform(inPlace(place))
+      await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM rooms')
+      const late = await perform(inPlace(place, { slice: periodOf(0), triesForMs: 500 }))
+      expect(late.finished.error?.code).toBe('OUT_OF_TRIES')
+      await reader.query('ROLLBACK')
+      expect(await left()).toBe(2)
+    }
+    await prepared()
+    expect((await perform(inPlace(place, { revert: true }))).finished).toMatchObject({ totals: { switched: '1' } })
+    expect(await left()).toBe(0)
+    // As an earlier version reverted.
+    await prepared()
+    const [[constraint, oid] = []] = await place.rows(
+      `SELECT conname, conrelid FROM pg_constraint WHERE conname LIKE 'sluice%slice'`,
+    )
+    const [[check] = []] = await place.rows(
+      `SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = '${constraint}'`,
+    )
+    await place.sql(`ALTER TABLE ${PAST} DROP CONSTRAINT "${constraint}"`)
+    await perform(inPlace(place, { revert: true }))
+    expect(await place.rows(`SELECT '${SQL}'::regclass::oid`)).toEqual([[oid]])
+    await place.sql(`ALTER TABLE ${SQL} ADD CONSTRAINT "${constraint}" ${check}`)
+    expect((await perform(inPlace(place, { revert: true }))).finished).toMatchObject({ totals: { switched: '0' } })
+    expect(await left()).toBe(0)
+    await reader.end()
+  })
+
   test('refuses partitions that would refuse changes: published, and without an index that identifies rows', async () => {
     const place = await staged()
     const published = (verbs: string): string =>

@@ -15,7 +15,7 @@ import { sqlStateOf } from '../../server/server-errors.ts'
 import { lookFirstSql } from '../../follow/switch/take.ts'
 import type { Patience } from '../../server/patience.ts'
 import type { About } from '../plan/about.ts'
-import { boundsMark } from '../../server/marks.ts'
+import { boundsMark, sliceMark } from '../../server/marks.ts'
 
 /** State of the constraint: whether it has these bounds, and whether every row was checked. */
 export type BoundsState = 'missing' | 'other' | 'unchecked' | 'valid'
@@ -96,20 +96,45 @@ export async function sayBounds(
     await session.ask(validateSql(about))
   } catch (error) {
     if (!session.alive || sqlStateOf(error) !== '23514') throw error
-    await dropBounds(about, patience)
+    await dropChecks(about, patience)
     throw outsideRefused(request, await outsideOf(session, sql, request))
   }
   report('validate', 'done', `all rows are before ${request.bound}`)
 }
 
-/** @returns true if the constraint existed */
-export async function dropBounds(about: Pick<About, 'session' | 'oid' | 'sql'>, patience: Patience): Promise<boolean> {
-  const [row] = await about.session.ask(
-    `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${about.oid}::oid AND k.conname = ${literal(boundsMark(about.oid))}`,
-  )
-  if (row === undefined) return false
-  await alone(about, patience, [dropBoundsSql(about.sql, about.oid)])
+/** Drops the constraint, and the check of a slice, if they exist. @returns true if one existed */
+export async function dropChecks(
+  about: Pick<About, 'session' | 'oid' | 'sql' | 'schema'>,
+  patience: Patience,
+): Promise<boolean> {
+  const { session, oid, sql } = about
+  const bounds = (await hasCheck(session, oid, boundsMark(oid))) ? [dropBoundsSql(sql, oid)] : []
+  const statements = [...bounds, ...(await dropSliceSql(about))]
+  if (statements.length === 0) return false
+  await alone(about, patience, statements)
   return true
+}
+
+/** Statements that drop the check of a slice that was prepared but not moved, and its function; none without it. */
+export async function dropSliceSql({
+  session,
+  oid,
+  sql,
+  schema,
+}: Pick<About, 'session' | 'oid' | 'sql' | 'schema'>): Promise<readonly string[]> {
+  const mark = sliceMark(oid)
+  // Without the check, a function of this name may be another user's.
+  if (!(await hasCheck(session, oid, mark))) return []
+  return [
+    `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(mark)}`,
+    `DROP FUNCTION IF EXISTS ${tableSql({ schema, name: mark })}()`,
+  ]
+}
+
+function hasCheck(session: CopySession, oid: string, name: string): Promise<boolean> {
+  return session.holds(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.conname = ${literal(name)})`,
+  )
 }
 
 export function dropBoundsSql(table: string, oid: string): string {

@@ -31,7 +31,7 @@ import { cutoverTable } from '../../follow/switch/sides.ts'
 import { lookFirstSql } from '../../follow/switch/take.ts'
 import { quoteName } from '../../server/connect.ts'
 import { attachPast, makeNewParts, sidesIn, switchStatements, takeTable } from './attempt.ts'
-import { boundsState, boundsStatements, dropBounds, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
+import { boundsState, boundsStatements, dropChecks, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
 import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
 import { beforeFindings, planFinding, takeover } from './inspections.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
@@ -165,7 +165,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
       let cleared = 0
       const report: InPlaceReported = () => void cleared++
       await buildIndexes(session, side, [], limits.signal, report)
-      if (await dropBounds({ ...side, session }, patience(session, limits))) cleared++
+      if (await dropChecks({ ...side, session }, patience(session, limits))) cleared++
       return cleared
     })
   }

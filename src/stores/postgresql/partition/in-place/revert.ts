@@ -16,6 +16,7 @@ import { cutoverReferenceFindings } from '../../follow/switch/references.ts'
 import { cutoverTable, cutoverTables, type CutoverTable } from '../../follow/switch/sides.ts'
 import { dependentsWithRules, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { inPlaceRefusal } from './attempt.ts'
+import { dropSliceSql } from './bounds.ts'
 import { planFinding, takeover } from './inspections.ts'
 import { INDEX_NOTES } from '../../server/marks.ts'
 
@@ -74,6 +75,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   await session.askAll([
     ...references.flatMap(({ before: sql = [] }) => sql),
     `ALTER TABLE ${before.from.sql} DETACH PARTITION ${past}`,
+    ...(await dropSliceSql({ session, oid: leaf.oid, sql: past, schema })),
     ...(await narrowed(session, leaf)),
     ...(await numbered(session, before.from, past)),
   ])
