@@ -33,6 +33,12 @@ function tablePattern(pattern: string): TablePattern {
   const readings = [like('c.relname', pattern, 'pg_catalog.pg_table_is_visible(c.oid)')]
   // Names may contain dots. A comparison of the whole text need not know which dot separates schema and name.
   if (pattern.includes('.')) readings.push(like("(n.nspname::text || '.' || c.relname::text)", pattern, 'true'))
+  // As `tableText` writes a schema with a dot: quoted, and the name as it is.
+  if (pattern.startsWith('"')) {
+    readings.push(
+      like(`pg_catalog.format('"%s".%s', pg_catalog.replace(n.nspname::text, '"', '""'), c.relname)`, pattern, 'true'),
+    )
+  }
   const quoted = quotedTable(pattern)
   if (quoted !== null) {
     const { schema, name } = quoted
