@@ -123,7 +123,7 @@ function isNew({ before, after }: Change): boolean {
 function repairNotes(
   plan: TablePlan,
   changes: readonly Change[],
-  { database, runId, key: table }: Repairing,
+  { to, database, runId, key: table }: Repairing,
   ids: Map<Change, string[]>,
 ): Notes {
   const statements = changes.map((one) => {
@@ -137,7 +137,8 @@ function repairNotes(
     ids.set(one, [...(ids.get(one) ?? []), String(note.parameters[0])])
     return note
   })
-  return { statements, landed: notedStatement(statements) }
+  // Notes that are stored before the rows do not show whether the rows were written.
+  return { statements, landed: to.can.atomic === 'chunk' ? notedStatement(statements) : NEVER }
 }
 
 function changeOf(
