@@ -5,6 +5,9 @@ import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
+import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
 import { D1_AVAILABLE, D1_MISSING } from '../support/servers/d1.ts'
 import {
   chunkOf,
@@ -565,6 +568,75 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     await database.sql(claim.taken)
     expect(await writer.commit(claim.closing())).toBe('committed')
     expect(await state()).toEqual([[9, 'old']])
+  })
+
+  test.each([
+    ['ON DELETE CASCADE', 'rows of child would be deleted or changed with those of parent'],
+    ['ON DELETE SET NULL', 'rows of child would be deleted or changed with those of parent'],
+    ['ON DELETE SET DEFAULT', 'rows of child would be deleted or changed with those of parent'],
+    ['', 'existing rows of parent cannot be removed'],
+    ['ON DELETE RESTRICT', 'existing rows of parent cannot be removed'],
+  ])('a range that another table refers to is not replaced: foreign key %s', async (action, message) => {
+    const { store, database } = stage
+    const table = tableFor(store, 'parent', { id: INT, v: TEXT }, ['id'])
+    await store.target().create(table, NEVER)
+    await database.sql(`INSERT INTO parent VALUES (1, 'old'), (3, 'extra')`)
+    const open = () => store.target().open(chunkOf(table, { onExisting: 'replace-range' }))
+    const claim = new TestClaim(++chunks, 'me', 1)
+    await database.sql(claim.taken)
+    {
+      await using writer = await open()
+      // Foreign keys are enforced as soon as they exist.
+      await database.sql(
+        `CREATE TABLE child (id INTEGER PRIMARY KEY, p INTEGER DEFAULT 1 REFERENCES Parent (id) ${action})`,
+        'INSERT INTO child VALUES (10, 1), (30, 3)',
+      )
+      const refused = { code: 'TABLE_REFUSED', message }
+      await expect(writer.write([['1', 'new']], claim.step('1', 1))).rejects.toMatchObject(refused)
+      await expect(writer.commit(claim.closing())).rejects.toMatchObject(refused)
+    }
+    const children = 'SELECT id, p FROM child ORDER BY id'
+    expect(await database.sql('SELECT id, v FROM parent ORDER BY id', children)).toEqual([
+      [10, 1],
+      [30, 3],
+    ])
+    // Without a table that refers to it, a new row is refused for its own foreign key.
+    await database.sql('DROP TABLE child', 'DROP TABLE parent', 'CREATE TABLE above (id INTEGER PRIMARY KEY)')
+    await database.sql('CREATE TABLE parent (id INTEGER PRIMARY KEY NOT NULL, v TEXT REFERENCES above (id))')
+    await using writer = await open()
+    await expect(writer.write([['1', '7']], claim.step('1', 1))).rejects.toMatchObject({ code: 'ROW_REFUSED' })
+    await database.sql('DROP TABLE parent', 'DROP TABLE above')
+  })
+
+  test('rows of other tables stay if rows are replaced or removed', async () => {
+    using folder = temporaryFolder()
+    const from = await makePlace('sqlite', folder.path)
+    const to = await makePlace('d1', folder.path)
+    await from.sql('CREATE TABLE parent (id INTEGER PRIMARY KEY NOT NULL, v TEXT)')
+    await from.sql("INSERT INTO parent VALUES (1, 'a'), (2, 'b')")
+    await to.sql(
+      'CREATE TABLE parent (id INTEGER NOT NULL PRIMARY KEY, v TEXT)',
+      'CREATE TABLE child (id INTEGER NOT NULL PRIMARY KEY, p INTEGER REFERENCES parent ON DELETE CASCADE)',
+      "INSERT INTO parent VALUES (1, 'old'), (2, 'old'), (3, 'extra')",
+      'INSERT INTO child VALUES (10, 1), (20, 2), (30, 3)',
+    )
+    const children = () => to.rows('SELECT id FROM child ORDER BY id')
+    const isKept = async (operation: Operation): Promise<void> => {
+      const { finished, events } = await perform(operation)
+      expect(finished.status).not.toBe('ok')
+      expect(JSON.stringify(events)).toContain('rows of child would be deleted or changed with those of parent')
+      expect(await children()).toEqual([['10'], ['20'], ['30']])
+    }
+    await isKept(copyOf(from, to, 'parent', { onExisting: 'replace-range' }))
+    const both = { tables: ['parent'], rename: {}, workers: 1 }
+    await isKept({ kind: 'diff', from: from.url, to: to.url, ...both, limit: 10, fix: true, deleteExtra: true })
+    expect(await to.rows('SELECT * FROM parent ORDER BY id')).toEqual([
+      ['1', 'a'],
+      ['2', 'b'],
+      ['3', 'extra'],
+    ])
+    await perform(copyOf(from, to, 'parent', { onExisting: 'upsert' }))
+    await isKept(copyOf(from, to, 'parent', { onExisting: 'upsert', again: true, deleteExtra: true }))
   })
 
   test('rows of a batch are counted without those that triggers write', async () => {

@@ -54,6 +54,21 @@ export function rangeKept(system: string, table: string): SluiceError {
   })
 }
 
+/**
+ * Error for `replace-range` if the system would delete or change rows of other tables with the removed ones.
+ * @param followers names of these tables
+ */
+export function rowsFollow(followers: readonly string[], table: string): SluiceError {
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `rows of ${followers.join(', ')} would be deleted or changed with those of ${table}`,
+    {
+      reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
+      hint: 'copy with --on-existing upsert, or drop these foreign keys first',
+    },
+  )
+}
+
 /** A statement that the system does not accept: the table differs from the plan. */
 export function tableRefused({ system, label, table, message, cause }: RefusedWrite): SluiceError {
   return new SluiceError('TABLE_REFUSED', `${system} cannot write to the table: ${message}`, {

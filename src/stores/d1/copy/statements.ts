@@ -46,6 +46,11 @@ export function isFenced(failure: unknown): boolean {
   return failure instanceof D1Failure && failure.settled && /malformed JSON/i.test(failure.message)
 }
 
+/** Whether a foreign key has refused a batch. */
+export function isForeignKey(failure: unknown): boolean {
+  return failure instanceof D1Failure && failure.settled && /FOREIGN KEY constraint failed/.test(failure.message)
+}
+
 /**
  * Runs a batch exactly once, however often it has to be sent. A delayed attempt cannot run after another one: the first
  * to run changes what the guard reads.

@@ -19,10 +19,11 @@ import { D1Failure } from '../failure.ts'
 import { d1DigestOfKeys } from './by-keys.ts'
 import { orderGuard, refuseByGuard } from './column-order.ts'
 import { d1CanonicalDigest, countD1Rows } from './digest.ts'
+import { followersGuard, refuseFollowers, refuseReferred } from './followers.ts'
 import { Inserts } from './insert.ts'
 import { d1TargetKeys } from './keys.ts'
 import { MOST_KEY_PARAMETERS } from './scan.ts'
-import { d1Statement, isFenced, leaseLost, runOnce, d1WriteError } from './statements.ts'
+import { d1Statement, isFenced, isForeignKey, leaseLost, runOnce, d1WriteError } from './statements.ts'
 
 /** Counts the rows that the previous statement stored. D1's own count includes rows that triggers wrote. */
 const COUNT: D1Statement = { sql: 'SELECT changes()', params: [] }
@@ -112,7 +113,7 @@ export class D1ChunkWriter implements ChunkWriter {
         results = outcome.kind === 'landed' ? [] : outcome.results
       }
     } catch (error) {
-      await this.#refuseReordered(error)
+      await this.#refuseTable(error)
       throw this.#error(error)
     }
     this.#toClear = false
@@ -154,7 +155,7 @@ export class D1ChunkWriter implements ChunkWriter {
       }
       return 'committed'
     } catch (error) {
-      await this.#refuseReordered(error)
+      await this.#refuseTable(error)
       throw d1Error(error, this.#client.settings)
     }
   }
@@ -165,7 +166,9 @@ export class D1ChunkWriter implements ChunkWriter {
 
   #clearing(): readonly D1Statement[] {
     if (!this.#toClear) return []
-    return this.#overRange((condition) => `DELETE FROM ${this.#keys.from(this.#request.table)} WHERE ${condition}`)
+    const { table } = this.#request
+    const removals = this.#overRange((condition) => `DELETE FROM ${this.#keys.from(table)} WHERE ${condition}`)
+    return [followersGuard(table), ...removals]
   }
 
   #overRange(sqlOf: (condition: string) => string): readonly D1Statement[] {
@@ -202,9 +205,17 @@ export class D1ChunkWriter implements ChunkWriter {
     }
   }
 
-  /** @throws SluiceError TABLE_REFUSED if a batch failed because columns have exchanged their names */
-  async #refuseReordered(error: unknown): Promise<void> {
-    if (isFenced(error)) await refuseByGuard(this.#client, this.#request.table, this.#request.signal)
+  /**
+   * @throws SluiceError TABLE_REFUSED if a batch failed because columns have exchanged their names, or because of
+   * foreign keys that refer to the rows to remove
+   */
+  async #refuseTable(error: unknown): Promise<void> {
+    const { table, signal } = this.#request
+    if (isFenced(error)) {
+      await refuseByGuard(this.#client, table, signal)
+      if (this.#toClear) await refuseFollowers(this.#client, table, signal)
+    }
+    if (this.#toClear && isForeignKey(error)) await refuseReferred(this.#client, table, this.#clearing(), signal)
   }
 
   #error(error: unknown): unknown {

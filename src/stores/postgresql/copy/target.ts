@@ -24,7 +24,7 @@ import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, tableFromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
-import { OTHER_FIELDS } from '../../common/refusals.ts'
+import { OTHER_FIELDS, rowsFollow } from '../../common/refusals.ts'
 import { compositeFields, loadTypes } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { PostgresWriter } from './writer.ts'
@@ -216,15 +216,7 @@ async function setSequences(
 /** @throws SluiceError TABLE_REFUSED if replacing rows would delete or change rows of other tables */
 function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: PostgresRelation): void {
   if (onExisting !== 'replace-range' || followers.length === 0) return
-  const name = tableText(table.table)
-  throw new SluiceError(
-    'TABLE_REFUSED',
-    `rows of ${followers.join(', ')} would be deleted or changed with those of ${name}`,
-    {
-      reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
-      hint: 'copy with --on-existing upsert, or drop these foreign keys first',
-    },
-  )
+  throw rowsFollow(followers, tableText(table.table))
 }
 
 /** @param keepBytes whether texts without a named collation are compared by bytes, as in the limits of key ranges */
