@@ -2,7 +2,17 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { add, METADATA, openCatalog, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import {
+  add,
+  importInto,
+  METADATA,
+  openCatalog,
+  remove,
+  temporaryFolder,
+  writeLog,
+  type Line,
+} from '../support/catalog-kit.ts'
 import { importOf, perform, validateOf } from './operation-kit.ts'
 
 const V2 = ['v2Checkpoint']
@@ -15,6 +25,15 @@ let places = 0
 
 /** A log that begins with checkpoint 0, which lists `a` as its second and last file. */
 function doubled(second: Line, ...commits: readonly (readonly Line[])[]): { table: string; catalog: string } {
+  return doubledAround([], second, ...commits)
+}
+
+/** The same with other files between both. */
+function doubledAround(
+  between: readonly Line[],
+  second: Line,
+  ...commits: readonly (readonly Line[])[]
+): { table: string; catalog: string } {
   const table = join(work.path, `t${places++}`)
   writeLog(table, [[PROTOCOL, METADATA], ...commits])
   const log = join(table, '_delta_log')
@@ -24,6 +43,7 @@ function doubled(second: Line, ...commits: readonly (readonly Line[])[]): { tabl
     METADATA,
     add('b', rows(5)),
     add('a', rows(3)),
+    ...between,
     second,
   ]
   const name = `${'0'.repeat(20)}.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json`
@@ -59,6 +79,33 @@ test.each(ENDS)('a file listed twice that %s: catalog and log agree after any im
     )
   }
 })
+
+test.each(ENDS)(
+  'a file listed twice that %s, and a stop between both: as without a stop',
+  async (_what, commit, [, ...end]) => {
+    const many = 5000
+    const between = Array.from({ length: many }, (_, i) => add(`f${i}`, rows(1)))
+    const { table, catalog } = doubledAround(between, add('a', rows(3)), commit)
+    const file = catalog.slice('sqlite:///'.length)
+    await using database = await openCatalog(file)
+    const interrupt = new Interrupter()
+    const stopped = await importInto(database, table, {
+      batchSize: 10,
+      interrupt,
+      onProgress: () => interrupt.requestStop(),
+    })
+    expect(stopped).toMatchObject({ status: 'stopped', version: null })
+    const written = await database.all(`SELECT count(*) FROM delta_files WHERE path = 'a'`)
+    expect(written.flat().map(Number)).toEqual([1])
+    expect(await importInto(database, table)).toMatchObject({ status: 'completed', resumed: true })
+    await using undisturbed = await openCatalog(`${file}.whole.db`)
+    await importInto(undisturbed, table)
+    const asked = 'SELECT path, added_version, removed_version FROM delta_files ORDER BY path, added_version, line'
+    expect(await database.all(asked)).toEqual(await undisturbed.all(asked))
+    const [, ...totals] = await stateOf(catalog)
+    expect(totals).toEqual(end.map((count) => Number(count) + many))
+  },
+)
 
 test('two entries of one file with different sizes and rows both count', async () => {
   const { table, catalog } = doubled(add('a', { ...rows(4), size: 200 }), [remove('b')])

@@ -9,6 +9,8 @@
 import type { HashPair } from '../../shared/hash.ts'
 
 const NONE = -1
+const ASKED = 1
+const HELD = 2
 
 /** Facts about the open lifetime of a key during the second pass. */
 export type OpenLife = {
@@ -32,7 +34,7 @@ export class CloseIndex {
   #head = new Int32Array(this.#capacity).fill(NONE)
   #tail = new Int32Array(this.#capacity).fill(NONE)
   #used = new Uint8Array(this.#capacity)
-  /** By slot: 1 if the catalog was queried for the key. Allocated at the start of the second pass. */
+  /** By slot: `ASKED` if the catalog was queried for the key, `HELD`. Allocated at the start of the second pass. */
   #asked = new Uint8Array(0)
   #lifeSize = new Float64Array(0)
   #lifeRecords = new Float64Array(0)
@@ -110,18 +112,20 @@ export class CloseIndex {
     else if (this.#otherLife.size > 0) this.#otherLife.delete(slot)
   }
 
-  /**
-   * True at the first call for a slot: the catalog must still be queried for a lifetime from before this range of
-   * commits.
-   */
-  firstQuestion(slot: number): boolean {
-    if (this.#asked[slot] === 1) return false
-    this.#asked[slot] = 1
-    return true
+  /** The catalog has a row of the base checkpoint for this key, and must be queried even if a life is set here. */
+  hold(slot: number): void {
+    this.#asked[slot] = HELD
   }
 
-  wasAsked(slot: number): boolean {
-    return this.#asked[slot] === 1
+  /** True if the catalog must still be queried for a lifetime from before this range of commits. */
+  mustAsk(slot: number): boolean {
+    const asked = this.#asked[slot]
+    return asked === HELD || (asked !== ASKED && this.#lifeSize[slot] === NONE)
+  }
+
+  /** Call when the catalog is queried. */
+  asked(slot: number): void {
+    this.#asked[slot] = ASKED
   }
 
   #find(key: HashPair): number {

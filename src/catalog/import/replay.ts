@@ -85,6 +85,7 @@ export class Replay {
       const live = liveRecords(action.add, records)
       this.#opened(action.add, live)
       // The end of a row that is already written is set by an UPDATE. A new row is inserted with its end.
+      if (slot !== null && !write) this.#index.hold(slot)
       if (slot !== null && write) {
         const other = this.#index.openLife(slot)
         this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null, other })
@@ -139,7 +140,7 @@ export class Replay {
       if (file === null) continue
       hashInto(this.#key, canonicalPath(file.path, this.#log.root), dvId(file.deletionVector))
       const slot = this.#index.slotOf(this.#key)
-      if (slot !== null && this.#index.openLife(slot) === null && !this.#index.wasAsked(slot)) hashes.add(this.#key.a)
+      if (slot !== null && this.#index.mustAsk(slot)) hashes.add(this.#key.a)
     }
     const all = [...hashes]
     for (const hash of all) this.#openRows.set(hash, [])
@@ -292,8 +293,9 @@ export class Replay {
       }
     }
     const life = this.#index.openLife(slot)
-    if (life === null && this.#lookUp && this.#index.firstQuestion(slot)) {
-      return this.#ask(file.path, keyHash, dv).then(take)
+    if (this.#lookUp && this.#index.mustAsk(slot)) {
+      this.#index.asked(slot)
+      return this.#ask(file.path, keyHash, dv, life).then(take)
     }
     take(life)
     return undefined
@@ -330,10 +332,11 @@ export class Replay {
     this.#index.setLife(slot, null)
   }
 
-  async #ask(path: string, keyHash: number, dv: string | null): Promise<OpenLife | null> {
+  /** @param other open lifetime of the key that is not in the catalog yet */
+  async #ask(path: string, keyHash: number, dv: string | null, other: OpenLife | null): Promise<OpenLife | null> {
     const rows = this.#openRows.get(keyHash) ?? (await this.#rowsOf([keyHash]))
     const canonical = canonicalPath(path, this.#log.root)
-    let life: OpenLife | null = null
+    let life = other
     for (const { fileNo, path: stored, dvId: storedDv, size, records, vector } of rows) {
       if (storedDv !== dv || canonicalPath(stored, this.#log.root) !== canonical) continue
       const deletionVector = vector === null ? null : (JSON.parse(vector) as DeletionVectorDescriptor)
