@@ -149,4 +149,21 @@ describe.skipIf(!POSTGRES_OWN)('foreign keys of the target (needs a server of it
       expect(await keysOf(one)).toEqual(['parent_code_key'])
     }
   })
+
+  test('that somebody adds while changes are applied end the run before they delete rows', async () => {
+    const one = await family('plain role')
+    let live = 0
+    const ran = await perform(one.copy, {
+      onEvent: (event) => {
+        if (event.type !== 'follow.table' || event.state !== 'live' || ++live < 2) return
+        void one.target
+          .sql('ALTER TABLE child ADD CONSTRAINT added FOREIGN KEY (p) REFERENCES parent ON DELETE CASCADE')
+          .then(() => one.source.sql("UPDATE parent SET code = 'z' WHERE id = 2"))
+      },
+    })
+    expect(ran.finished).toMatchObject({ error: { code: 'TABLE_REFUSED', where: 'public.parent' } })
+    await one.target.sql('ALTER TABLE child DROP CONSTRAINT added')
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
+  })
 })

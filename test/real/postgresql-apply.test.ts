@@ -279,6 +279,41 @@ describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => 
     expect(await rows('SELECT count(*) FROM fired')).toEqual([['2']])
   })
 
+  test('a foreign key that is added meanwhile deletes no rows: the transaction is refused, unless keys do not fire', async () => {
+    await target.place.sql(
+      'CREATE TABLE up (id int, part int, u text, PRIMARY KEY (id, part), UNIQUE (part, u)) PARTITION BY LIST (part)',
+      'CREATE TABLE up_1 PARTITION OF up DEFAULT; CREATE UNIQUE INDEX ON up_1 (u)',
+      'CREATE TABLE below (id int, u text); CREATE TABLE beside (id int, part int, u text)',
+    )
+    const table = await changeTable(target.store, 'up', ['id', 'part'])
+    await using loud = await target.changes.open(requestOf([table], { fireTriggers: true }))
+    await using quiet = await target.changes.open(requestOf([table]))
+    const row = (u: string): Put => put(['1', '1', u], 2)
+    await applied(loud, [row('a')])
+    for (const [name, key] of [
+      ['below', 'FOREIGN KEY (u) REFERENCES up_1 (u) ON DELETE CASCADE'],
+      ['beside', 'FOREIGN KEY (part, u) REFERENCES up (part, u) ON DELETE SET NULL'],
+    ]) {
+      await target.place.sql(
+        `INSERT INTO ${name} (id, ${name === 'beside' ? 'part, ' : ''}u) VALUES (1, ${name === 'beside' ? '1, ' : ''}'a')`,
+        `ALTER TABLE ${name} ADD CONSTRAINT fires ${key}`,
+      )
+      await expect(applied(loud, [row('b')])).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        message: expect.stringMatching(`would delete or change rows of (public.)?${name}$`) as string,
+      })
+      await loud.rollBack()
+      expect(await rows(`SELECT up.u, o.u FROM up, ${name} o`)).toEqual([['a', 'a']])
+      await applied(quiet, [row('b')])
+      await applied(quiet, [row('a')])
+      expect(await rows(`SELECT up.u, o.u FROM up, ${name} o`)).toEqual([['a', 'a']])
+      await target.place.sql(`ALTER TABLE ${name} DROP CONSTRAINT fires`)
+    }
+    // A key that only refuses rows refuses them by itself.
+    await target.place.sql('ALTER TABLE below ADD FOREIGN KEY (u) REFERENCES up_1 (u)')
+    await applied(loud, [put(['2', '1', 'c'], 2)])
+  })
+
   test('deferrable unique constraints are checked at the end of a transaction, and not at all with triggers disabled', async () => {
     await target.place.sql('CREATE TABLE later (id int PRIMARY KEY, u text UNIQUE DEFERRABLE)')
     const table = await changeTable(target.store, 'later', ['id'])

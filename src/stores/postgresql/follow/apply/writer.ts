@@ -28,6 +28,8 @@ const DIRECT_ROWS = 512
 /** How long facts of the catalogs are used before they are read again, in ms. */
 const SHAPE_MS = 60_000
 
+const FIRES_KEYS = "SELECT pg_catalog.current_setting('session_replication_role') <> 'replica'"
+
 type KnownTable = {
   readonly shape: PostgresApplyShape
   readonly frames: RowFrames
@@ -55,6 +57,8 @@ export class PostgresChangeWriter implements ChangeWriter {
   #failure: unknown = null
   /** Number of staging tables named so far. */
   #stages = 0
+  /** Whether foreign keys act on the changes of this session; null until needed. */
+  #firesKeys: boolean | null = null
 
   constructor(request: ChangeRequest, session: CopySession, settings: PostgresSettings) {
     this.#request = request
@@ -131,22 +135,26 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Last check before the commit. Written tables stay locked until the end of the transaction: if their names and
-   * columns are right now, they were right for every statement. Throws SluiceError TABLE_REFUSED.
+   * Last check before the commit. Written tables stay locked until the end of the transaction: if their names, columns
+   * and the foreign keys to them are right now, they were right for every statement. Throws SluiceError TABLE_REFUSED.
    */
   #lastLook(): LastState {
     const wanted = [...this.#written].flatMap((table) => {
       const shape = this.#tables.get(table)?.shape
       if (shape === undefined) return []
       const name = literal(tableSql(this.#table(table).table.table))
-      return [`(${table}, ${shape.relation.oid}::oid, ${name}, ${literal(arrayText(shape.names))}::text[])`]
+      const members = this.#firesKeys === true ? shape.members.map(({ oid }) => oid) : []
+      const [names, oids] = [literal(arrayText(shape.names)), literal(arrayText(members))]
+      return [`(${table}, ${shape.relation.oid}::oid, ${name}, ${names}::text[], ${oids}::oid[])`]
     })
     const sql =
       wanted.length === 0
         ? 'NULL'
-        : `SELECT pg_catalog.string_agg(w.place::text, ','::text) FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name, names)
+        : `SELECT pg_catalog.string_agg(w.place::text, ','::text) FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name, names, members)
            WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid OR w.names::text IS DISTINCT FROM
-             ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)::text`
+             ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)::text
+             OR EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint
+               WHERE t.tgrelid = ANY (w.members) AND k.confrelid = t.tgrelid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd'))`
     return {
       sql,
       see: async (changed) => {
@@ -157,7 +165,8 @@ export class PostgresChangeWriter implements ChangeWriter {
 
   /**
    * Columns may be added or dropped: the next transaction reads the table again.
-   * @throws SluiceError TABLE_REFUSED for another table, and for columns that have exchanged their names
+   * @throws SluiceError TABLE_REFUSED for another table, for columns that have exchanged their names, and for foreign
+   * keys that delete or change rows of other tables
    */
   async #seeChanged(table: number): Promise<void> {
     const request = this.#table(table)
@@ -165,6 +174,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     const relation = await new RelationCache().of(request.table.table, (sql) => this.#session.ask(sql))
     if (relation === null || relation.oid !== known?.shape.relation.oid) throw otherTable(request)
     refuseReorderedTarget(request.table, await relationColumnNames(this.#session, relation), this.#settings.label)
+    if (this.#firesKeys === true && relation.followers.length > 0) throw followed(request, relation.followers)
     known.readAt = -Infinity
   }
 
@@ -182,6 +192,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     if (known !== undefined && now - known.readAt < SHAPE_MS) return known
     const request = this.#table(table)
     this.#current = null
+    this.#firesKeys ??= await this.#session.holds(FIRES_KEYS)
     const shape = await soundPostgresShape(request, this.#session, this.#settings.label)
     if (known?.shape.mark === shape.mark) {
       known.readAt = now
@@ -274,6 +285,20 @@ function otherTable({ table: { table } }: ChangeTable): SluiceError {
       where: name,
       reason: 'this transaction was not written, and the position of the stream is unchanged',
       hint: 'rename the table back, then run the same command again; or copy it again with --resync',
+    },
+  )
+}
+
+/** @param others tables whose foreign keys refer to the table */
+function followed({ table: { table } }: ChangeTable, others: readonly string[]): SluiceError {
+  const name = tableText(table)
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `foreign keys to ${name} would delete or change rows of ${others.join(', ')}`,
+    {
+      where: name,
+      reason: 'changes delete rows and write them again; this transaction was not written',
+      hint: 'drop these foreign keys, and create them again when the stream has ended',
     },
   )
 }
