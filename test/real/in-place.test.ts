@@ -202,7 +202,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
         /PARTITION_REFUSED.*publication.*under the names of the partitions/,
       )
     }
-    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*has ended/)
+    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*this period is over/)
     expect(await refused({ past: TABLE })).toMatch(/BAD_FLAG/)
     expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*not a time column/)
     expect(await shapeOf(place)).toEqual(before)
