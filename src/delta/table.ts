@@ -4,6 +4,7 @@ import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import { logChanges } from './changes.ts'
 import type { LoggedChange } from './changes.ts'
+import { proveCheckpoint } from './checkpoint.ts'
 import { readerRefusal } from './features.ts'
 import { historyCutOff, logGaps } from './gaps.ts'
 import type { Gaps } from './gaps.ts'
@@ -15,7 +16,7 @@ import { checkpointModified, incompleteNotes } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import { commitsOf, logHistory, segmentAt } from './segment.ts'
 import type { History, LogSegment } from './segment.ts'
-import { Snapshot } from './snapshot.ts'
+import { isLame, Snapshot } from './snapshot.ts'
 import { inCommitRule, versionAt } from './timestamps.ts'
 
 /** A version, or a time in ms since the epoch; the latest version if neither is given. */
@@ -128,6 +129,28 @@ export class DeltaTable {
    */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
     return logHistory(await this.listing(signal), this.#unreadable)
+  }
+
+  /**
+   * As `run`, but its checkpoint is read to the end; one that cannot be read is replaced by the next.
+   * @throws SluiceError as `run`; BAD_CHECKPOINT if no other checkpoint can replace it
+   */
+  async readableRun(signal: AbortSignal = this.#signal): Promise<History> {
+    let failure: unknown = null
+    for (;;) {
+      const history = await this.run(signal).catch((error: unknown) => Promise.reject((failure ?? error) as Error))
+      const { checkpoint } = history
+      if (checkpoint === null) return history
+      try {
+        await proveCheckpoint(this.store, this.#parquet, checkpoint, { signal })
+        return history
+      } catch (error) {
+        if (!isLame(error)) throw error
+        failure ??= error
+        this.#unreadable.add(checkpoint)
+        this.#notes.push((error as Error).message)
+      }
+    }
   }
 
   /** Commits that are gone from the middle of the log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */

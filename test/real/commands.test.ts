@@ -366,7 +366,7 @@ describe('a table whose log was lost, moved or set back', { timeout: 120_000 }, 
     expect((await say(rollbackOf('cleaned', { confirm: 'cleaned' }))).finished.error?.code).toBe('NOT_SAFE')
     expect(await forgotten('cleaned')).toMatchInlineSnapshot(`
       "warn removing cleaned may lose data: only the catalog has versions 0 to 1; only the catalog has commit 2
-      END ok 0 catalog_leases=1 checks=7 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
+      END ok 0 catalog_leases=1 checks=8 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
     `)
   })
 

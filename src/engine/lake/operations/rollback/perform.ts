@@ -210,7 +210,7 @@ async function checkLog(
   const held = state === 'whole' ? versionsOf(head) : null
   try {
     const table = await DeltaTable.open(log, parquetRows, abort)
-    const { from } = await table.run(abort)
+    const { from } = await table.readableRun(abort)
     const alone = onlyIn(held, { from, to: table.latest })
     checks.add({
       name: 'every version',

@@ -38,24 +38,22 @@ export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<
   return { name: 'log re-read', equal: true, log: said, catalog: 'no complete version', problem: '' }
 }
 
-/** Compares all commits, and the files of the version, on both sides. @throws SluiceError of an unreadable log */
+/**
+ * Compares all commits, and the files of the version, on both sides. If the log begins at a checkpoint, no commit shows
+ * the files of the first version, so these are compared as well.
+ * @throws SluiceError of an unreadable log
+ */
 export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly RollbackWitness[]> {
   const { head, version, database, log, table, snapshot } = sides
   const { metadata } = await snapshot.head(signal)
-  const { tableId, historyFrom } = head
+  const { tableId } = head
+  const historyFrom = head.historyFrom ?? 0
   const listing = await table.listing(signal)
   const { compared, other } = await compareImportedCommits(database, tableId, listing, log, signal)
-  const { from: logFrom } = await table.run(signal)
-  const gone = await commitsOnlyHeld(database, { tableId, from: historyFrom ?? 0, logFrom }, listing)
-  const logFiles = filesOfLog(snapshot, signal)
-  const catalogFiles = filesOfCatalog(database, head.tableId, version, log.root)
-  const [logSums, catalogSums] = [await sumsOf(logFiles), await sumsOf(catalogFiles)]
-  const apart = logSums.apart(catalogSums)
-  const isSame = apart.size === 0 && logSums.files === catalogSums.files && logSums.bytes === catalogSums.bytes
-  const { one, other: here } = isSame
-    ? { one: [], other: [] }
-    : await onlyInOne(logFiles, catalogFiles, apart, Math.max(logSums.files, catalogSums.files))
-  const names = aloneText(one, here)
+  const { from: logFrom, checkpoint } = await table.run(signal)
+  const gone = await commitsOnlyHeld(database, { tableId, from: historyFrom, logFrom }, listing)
+  const first = Math.max(logFrom, historyFrom)
+  const older = checkpoint !== null && first < version ? [await sameFiles(sides, first, 'first version', signal)] : []
   return [
     {
       name: 'table id',
@@ -71,14 +69,38 @@ export async function witnesses(sides: Sides, signal: AbortSignal): Promise<read
       catalog: onlyHeldText(gone),
       problem: [otherText(other), onlyHeldText(gone)].filter((text) => text !== '').join('; '),
     },
-    {
-      name: 'log re-read',
-      equal: isSame,
-      log: countsText(snapshot.version, logSums),
-      catalog: countsText(version, catalogSums),
-      problem: names === '' ? DISAGREES : `${DISAGREES}: ${names}`,
-    },
+    ...older,
+    await sameFiles(sides, version, 'log re-read', signal),
   ]
+}
+
+/** Compares the files of a version. */
+async function sameFiles(
+  { head, version: current, database, log, table, snapshot }: Sides,
+  version: number,
+  name: string,
+  signal: AbortSignal,
+): Promise<RollbackWitness> {
+  const logFiles = filesOfLog(
+    version === current ? snapshot : await table.snapshot({ version }, { allowRefused: true, signal }),
+    signal,
+  )
+  const catalogFiles = filesOfCatalog(database, head.tableId, version, log.root)
+  const [logSums, catalogSums] = [await sumsOf(logFiles), await sumsOf(catalogFiles)]
+  const apart = logSums.apart(catalogSums)
+  const equal = apart.size === 0 && logSums.files === catalogSums.files && logSums.bytes === catalogSums.bytes
+  const { one, other } = equal
+    ? { one: [], other: [] }
+    : await onlyInOne(logFiles, catalogFiles, apart, Math.max(logSums.files, catalogSums.files))
+  const names = aloneText(one, other)
+  const where = version === current ? DISAGREES : `${DISAGREES} at version ${version}`
+  return {
+    name,
+    equal,
+    log: countsText(version, logSums),
+    catalog: countsText(version, catalogSums),
+    problem: names === '' ? where : `${where}: ${names}`,
+  }
 }
 
 function otherText(other: readonly number[]): string {
