@@ -172,7 +172,7 @@ export class Approach {
     return restMs
   }
 
-  /** Call it after work during which the stream waited: the lag is measured again, and rows touched before are not known. */
+  /** Call it after work during which the stream waited: the lag and the largest values of rows are read again. */
   waited(): void {
     this.#lagMs = null
     this.#furthest = null

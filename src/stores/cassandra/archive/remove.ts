@@ -178,7 +178,7 @@ async function summed(
   return { digest: all.digest(), batches }
 }
 
-/** Rows as the archive has them. One with a value in a column that the archive lacks keeps it, and equals none there. */
+/** Rows as the archive has them. A row with a value in a column that the archive lacks equals no archived row. */
 async function* rowsOf(
   link: CassandraLink,
   { table, columns, range, where, signal, archivedColumns }: Reading,

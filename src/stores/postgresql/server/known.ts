@@ -35,8 +35,8 @@ export function tableByIdentity(session: CopySession, oid: string): Promise<Foun
 }
 
 /**
- * True if the identity (`TableSpec.identity`) is this table's. For a table that is read by blocks, it has a suffix after
- * the OID.
+ * True if the identity (`TableSpec.identity`) is this table's. For a table that is read by blocks, a suffix follows the
+ * OID.
  */
 export function isOf(identity: string, database: string, oid: string): boolean {
   const own = `${database}/${oid}`
