@@ -38,7 +38,7 @@ export type CommandForm = {
   readonly group: CommandGroup
   /** Operands in order, then options in the order of the help. */
   readonly takes: readonly FormOption[]
-  /** True if the command is read-only with any values. */
+  /** True if the command is read-only, whatever values its options have. */
   readonly reads: boolean
 }
 
@@ -53,7 +53,7 @@ export type CommandPort = {
    */
   read(commandLine: string): Promise<Startable>
   /**
-   * Parses words that were not printed before; passwords in them are kept, but never shown.
+   * Parses words that the user entered; passwords in them are used, but never shown.
    * @param words without `sluice`
    */
   readWords(words: readonly string[]): Promise<Startable>
@@ -66,7 +66,7 @@ export type CommandPort = {
   complete(words: readonly string[]): Promise<readonly CompletionCandidate[]>
   /** The help page of the command. @param words of the form */
   help(words: readonly string[]): Promise<string>
-  /** The command as this installation is called, if not as `sluice`. @param commandLine begins with `sluice` */
+  /** Replaces `sluice` by the name of this installation, if that is another one. @param commandLine of `sluice` */
   called(commandLine: string): string
   /** @param plan true if only the plan is requested */
   story(plan: boolean): Story

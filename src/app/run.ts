@@ -57,7 +57,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   let alerts: RunAlerts | null = null
   const whole = wholeCommands(options.commandLine, urlsByFlag(operation))
   const emit = (body: EventBody): void => {
-    // Loading before the first event belongs to the run: event times and `ms` start at the same time.
+    // The run begins with the call, before the live view and the alerts are loaded, as its `ms` does.
     const at = body.type === 'run.started' ? begunAt : clock.now()
     const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...reported(body, whole) }
     live?.take(event)
@@ -155,7 +155,7 @@ function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFini
   return isRefused && resumeCommand === commandLine ? rest : ended
 }
 
-/** The same end with the error of an alert. */
+/** The end of a run with the error of an alert, and its status and exit code. */
 function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
   return { ...ended, status: statusOf(error.kind), exitCode: error.exitCode, error: error.info() }
 }

@@ -34,9 +34,7 @@ type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 /** Collects adds and removes of a segment. Pass the rows of the checkpoint first, then the commits, oldest first. */
 export class Spellings {
   readonly #root: string
-  /**
-   * Version of the last add, by key, of active files whose paths were always canonical: most files, one number each.
-   */
+  /** Active files whose paths were always canonical: version of the last add, by key. These are most files. */
   readonly #plain = new Map<string, number | null>()
   /** Files with another spelling at least once. */
   readonly #odd = new Map<string, OddFile>()
@@ -72,7 +70,7 @@ export class Spellings {
     file.spellings.set(path, { path, kind, version })
   }
 
-  /** Files with more copies for readers that compare text than for sluice: two instead of one, or a removed file. */
+  /** Files that readers which compare text read twice, or although sluice treats them as removed. */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))

@@ -132,7 +132,7 @@ export class DeltaTable {
   }
 
   /**
-   * As `run`, but its checkpoint is read to the end; one that cannot be read is replaced by the next.
+   * As `run`, but its checkpoint is read to the end; if it cannot be read, the next older one is used.
    * @throws SluiceError as `run`; BAD_CHECKPOINT if no other checkpoint can replace it
    */
   async readableRun(signal: AbortSignal = this.#signal): Promise<History> {

@@ -60,14 +60,14 @@ export type HotRows = {
 }
 
 /**
- * A detached table whose rows queries read. @property shared its columns as columns of the present table; null if they
- * are the same
+ * A detached table whose rows the query reads.
+ * @property shared its columns, each with the column of the present table; null if both have the same columns
  */
 export type AwayTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] | null }
 
 /**
  * Rows of the table, then rows of detached tables.
- * @param begun called with the first row, or at the end without rows: from then on the snapshot of the source is fixed
+ * @param begun called before the first row, or at the end without rows: then the snapshot of the source is fixed
  */
 export function hotRows(
   view: SourceView,

@@ -63,7 +63,7 @@ export function catalogExamples(): string {
   )
 }
 
-/** URLs of copies for a hint. */
+/** Example URLs of databases that can be copied, for a hint. */
 export function copyExamples(): string {
   return orList(SYSTEMS.filter(({ copies }) => copies !== undefined).map(({ example }) => example))
 }

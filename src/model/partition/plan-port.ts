@@ -131,7 +131,7 @@ export interface PartitionPlanStore {
     partitions: readonly NewTablePartition[],
     signal: AbortSignal,
   ): Promise<NewTableStatements>
-  /** Those of the statements `late` of `newTable` whose object a new table in this store's database does not have. */
+  /** Statements of `late` (see `newTable`) whose object the new table in this store's database lacks. */
   lacking(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Tries statements of `newTable` in the database of this store and rolls them back, to find refusals before a run.

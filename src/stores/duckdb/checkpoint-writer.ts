@@ -1,7 +1,7 @@
 /**
- * Writes checkpoints by DuckDB: rows go as JSON text to a file next to the target, and one COPY with the protocol's
- * types makes Parquet of it. The text is complete on disk before the COPY, because sizes of row groups and buffers
- * depend on it: memory stays bounded for any statistics.
+ * Writes checkpoints with DuckDB: writes the rows as lines of JSON to a file next to the target, then converts this
+ * file to Parquet with one COPY and the protocol's types. All lines are written before the COPY, because the sizes of
+ * row groups and buffers depend on them: memory stays bounded also for large statistics.
  */
 import { mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ import { identifier, sqlLiteral, openDuckDb, type DuckDb } from './instance.ts'
 import { interruptibleDuckdb } from './archive/ask.ts'
 
 const MB = 1 << 20
-/** Most text bytes of a row group, and its number of rows as in DuckDB and Spark. */
+/** Maximum text bytes of a row group, and limits for its number of rows, as in DuckDB and Spark. */
 const GROUP_BYTES = 64 * MB
 const GROUP_ROWS = { most: 122_880, least: 2_048 }
 const BUFFER_BYTES = 4 * MB

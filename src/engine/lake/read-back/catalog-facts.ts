@@ -31,7 +31,7 @@ export type CatalogVersion = {
   readonly version: number
   /** Version of the exported log's checkpoint, which does not record when its files were added; -1 without one. */
   readonly checkpoint: number
-  /** Source of the rows to read for removes of the first version: its checkpoint or its commit. */
+  /** `source` of the rows that have the removes of the first version: of its checkpoint, or of its commit. */
   readonly baseSource: number
   /** Removes before this time, ms, are left out. */
   readonly expired: number
@@ -107,7 +107,7 @@ function statsOf(stats: string, raw: Uint8Array | null): string {
 
 type Values = Readonly<Record<string, string | null>>
 
-/** Maximum number of cached partition texts: tables have fewer partitions than files. */
+/** Maximum number of partition texts that are cached, because many files have the same partition. */
 const MOST_KEPT = 10_000
 const partitions = new Map<string, string | null>()
 

@@ -1,4 +1,4 @@
-/** Columns of a lease, in the row of the leased work: an edit of that row by hand also changes its lease. */
+/** Columns of a lease, in the row of the leased work: an edit of that row by hand may change its lease. */
 import { fateOf, type Fate, type Owner, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 

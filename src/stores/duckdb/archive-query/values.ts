@@ -28,9 +28,9 @@ export function casesText(names: readonly string[], distinct: readonly string[])
 }
 
 /**
- * SQL for the values of a column in files with these columns, in its current type; NULL if they lack it. Conditions on
- * floating point numbers do not reach the Parquet reader: its Bloom filters distinguish 0 from -0 and NaN from NaN,
- * which are equal.
+ * SQL for the values of a column in files with these columns, in its current type; NULL if they lack it. With `-(-x)`
+ * DuckDB passes no conditions on floating point numbers to the Parquet reader: its Bloom filters compare bits, in which
+ * 0 and -0 differ, and one NaN from another, although they are equal.
  */
 export function valueIn(files: readonly FileColumn[], column: QueryColumn): string {
   const { stored } = column
@@ -45,7 +45,7 @@ function castOf({ physical, stored }: FileColumn, now: QueryColumn['stored'], na
   const name = quotedName(physical)
   if (!isDecimal(stored)) return `CAST(${name} AS ${native})`
   const text = `CAST(${name} AS VARCHAR)`
-  // A division would round a second time.
+  // From the text: a direct cast divides by a power of ten, and rounds a second time.
   if (now === 'double' || now === 'float') return `CAST(${text} AS ${native})`
   return now === 'string' ? withWholeDigit(text) : `CAST(${name} AS ${native})`
 }

@@ -1,7 +1,7 @@
 /** Column types in DuckDB's notation, and back. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 
-/** Type for values of another system, and its type when read back. */
+/** The DuckDB type that stores values of a type of another system, and the column type that DuckDB reports for it. */
 export function declareDuckdbType(type: ColumnType): { readonly native: string; readonly type: ColumnType } {
   const native = nativeOf(type)
   return { native, type: duckdbColumnType(native) }
@@ -40,7 +40,7 @@ function nativeOf(type: ColumnType): string {
 
 const INTEGERS = { 8: 'TINYINT', 16: 'SMALLINT', 24: 'INTEGER', 32: 'INTEGER', 64: 'BIGINT' } as const
 
-/** Item types with a single form in a JSON array. */
+/** Item types whose values have only one text in a JSON array. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
 /** The DuckDB type of a decimal; a text for more than 38 digits. */
@@ -100,7 +100,7 @@ const SIMPLE: ReadonlyMap<string, ColumnType> = new Map<string, ColumnType>([
   ['JSON', { kind: 'json' }],
 ])
 
-/** True if JSON represents a nested value: no bytes, intervals or bits; numbers in a struct keep their digits. */
+/** True if JSON can represent all values of a type, with the digits of their numbers. */
 function spellsAsJson(native: string): boolean {
   if (
     !/^(?:STRUCT\(|MAP\(VARCHAR, |.*\[\d*\]$)/s.test(native) &&

@@ -19,8 +19,8 @@ import { baseTypeName, isBytes, isOpaque, isText } from './types.ts'
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
 /**
- * Batch sizes whose statements stay prepared, besides full batches; few changes are split into these sizes. Statements
- * of other sizes would fill the cache.
+ * Batch sizes whose statements stay prepared, besides full batches. Changes that do not fill a batch are split into
+ * these sizes: statements of other sizes would fill the cache.
  */
 export const KEPT_ROWS = [256, 64, 32, 16, 8, 4, 2, 1]
 const INSERT_BYTES = 4 * 2 ** 20
@@ -122,7 +122,7 @@ function insertHead({ table, columns }: InsertInto): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
-/** If another unique index finds a row with another key, a division by zero prevents that the row is overwritten. */
+/** If a row with another key conflicts in another unique index, a division by zero fails the statement. */
 function upsertTail({ columns, key }: InsertInto): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
   const [first = '', ...others] = key.map(quoted)

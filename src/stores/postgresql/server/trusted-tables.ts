@@ -1,7 +1,8 @@
 /**
- * Checks if another role could have planted tables of sluice. A table that this role owns, or has a trigger on, runs
- * its code as the login that writes (as in CVE-2018-1058). The rule is the same for ledgers, catalogs, archives,
- * streams and queues. Statements qualify every function and operator, because they run before any check.
+ * Checks if another role could have planted tables of sluice. If that role owns a table, or has a trigger on it, a
+ * write to the table runs its code with the rights of the login that writes (as in CVE-2018-1058). The rule is the same
+ * for ledgers, catalogs, archives, streams and queues. Statements qualify every function and operator, because they run
+ * before any check.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
@@ -83,7 +84,10 @@ export const UNQUALIFIED_PLACE: OwnPlace = {
   isIn: `c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${PLAIN_NAMES.map(sqlLiteral).join(', ')}]::pg_catalog.name[]) AND pg_catalog.pg_table_is_visible(c.oid)`,
   isOfStranger: isStranger('c.relowner'),
 }
-/** The jobs belong to graphile-worker, and readers never query them. The owner of a schema may replace its tables. */
+/**
+ * Tables of sluice_queue. Those of graphile_worker are left out, because readers never query them. The owner of the
+ * schema counts too: it may replace its tables.
+ */
 export const OF_QUEUE: OwnPlace = {
   isIn: `n.nspname OPERATOR(pg_catalog.=) 'sluice_queue'`,
   isOfStranger: `(${isStranger('c.relowner')} OR ${isStranger('n.nspowner')})`,

@@ -104,7 +104,7 @@ function reportWaiting(one: DistributedRun, run: SharedRuns): void {
   if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
 }
 
-/** Warns if a run ended after its ledger was read. */
+/** Warns that the counts of an ended run are from before its end. */
 function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   if (countedAt === null) return
   const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`

@@ -14,7 +14,7 @@ export type PublicationRequest = {
   readonly generated: boolean
 }
 
-/** What a publication sends, as texts to compare: facts of the publication, and of its tables by OID. */
+/** Definition of a publication, as texts that can be compared: of the publication, and of each table by its OID. */
 export type FoundPublication = {
   readonly facts: Readonly<Record<string, string>>
   readonly tables: ReadonlyMap<string, string>
@@ -120,7 +120,7 @@ export async function findPublication(session: CopySession, name: string): Promi
   }
 }
 
-/** True if a publication sends a table as `createPublication` created it; `member` itself is not compared. */
+/** True if a publication sends all rows and columns of a table. @param member a value of `FoundPublication.tables` */
 export function sendsWholeTable(member: string): boolean {
   const { filter, columns } = JSON.parse(member) as { readonly filter: unknown; readonly columns: unknown }
   return filter === null && columns === null
