@@ -42,7 +42,7 @@ export type RunOptions = Given & {
   readonly queued?: Operation
   /** Task only: true if a run with this end is retried automatically. */
   readonly goesOn?: (finished: RunFinished) => boolean
-  /** Follow-up command, if it is not the operation's own. */
+  /** Follow-up command, if it differs from the one of the operation. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 

@@ -79,7 +79,7 @@ export function withLifecycle(
   }
 }
 
-/** Alerts of an entry, which lists causes for all commands about its table: only causes that this command can raise. */
+/** Alerts of an entry that this command can raise: an entry lists the causes for all commands about its table. */
 function alertFor({ alert }: LifecycleConfig, { kind }: SpokenAction): Partial<LifecycleConfig> {
   const said = alert === undefined ? '' : conditionsFor(alert, declarationOf(kind).alerts?.causes ?? [])
   return said === '' ? { alert: undefined, 'alert-command': undefined, 'alert-exit': undefined } : { alert: said }

@@ -7,6 +7,6 @@ export function runIdArgument(args: Arguments, name: string, shown: string): str
   const text = givenText(args, name)
   if (text === undefined || /^\d{1,19}$/.test(text)) return text
   throw new SluiceError('BAD_FLAG', `${shown} ${text} is not the id of a run`, {
-    hint: 'it is the number after `run` in the first line of the run',
+    hint: 'give the number after `run` in the first line that the run printed',
   })
 }

@@ -159,7 +159,7 @@ function writeError(error: unknown, file: string, signal: AbortSignal): unknown 
   return new SluiceError('TARGET_IO', `the checkpoint cannot be written: ${message}`, { where: file, cause: error })
 }
 
-/** Each checkpoint gets a new DuckDB. */
+/** Each checkpoint is written by a new DuckDB. */
 export function duckdbCheckpointWriter(): CheckpointWriter {
   return new DuckDbCheckpointWriter()
 }

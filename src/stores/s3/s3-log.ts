@@ -87,7 +87,7 @@ class S3Log implements LogStore {
       throwIfAborted(signal)
       for (const { key, size, modified, etag } of objects) {
         const name = key.slice(prefix.length)
-        // A console makes a folder as an object with an empty name.
+        // Consoles of S3 represent a folder by an object with an empty name.
         if (name === '' || name.includes('/')) continue
         // Not for data folders: they may hold millions of files, and none of those is read.
         if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })

@@ -148,9 +148,9 @@ export class Scheduler {
     if (others.length > 0) {
       throw new SluiceError(
         'BAD_CONFIG',
-        `its command uses ${others.join(', ')} on this worker, but used ${added.join(', ')} when it was added`,
+        `the command of the schedule uses ${others.join(', ')} on this worker, but used ${added.join(', ')} when it was added`,
         {
-          hint: 'compare the config file of this worker with the one of the machine where the schedule was added: they set different options',
+          hint: 'compare the config files of this worker and of the machine where the schedule was added',
         },
       )
     }

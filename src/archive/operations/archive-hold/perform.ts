@@ -92,7 +92,7 @@ async function reported({ table, record, opened, run }: About, what: 'held' | 'r
       `${named(table)} is ${what} in the ledger of this database, but not in the archive`,
       {
         reason: error.message,
-        hint: `${againText(error)}: a lost ledger is rebuilt from the archive`,
+        hint: `${againText(error)}: until then, a ledger that is rebuilt from the archive lacks this change`,
         retryable: error.retryable,
         cause: thrown,
       },

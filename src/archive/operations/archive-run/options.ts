@@ -41,7 +41,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     group: 'plan, run and adopt:',
     completes: 'folder or bucket',
     describe:
-      'folder or s3://bucket/prefix of archives; each table has a subfolder, which is not moved later. adopt: location of the archive whose ledger was lost',
+      'folder or s3://bucket/prefix of archives; each table gets a subfolder, which cannot be changed later. adopt: location of the archive whose ledger was lost',
   },
   {
     name: 'older-than',

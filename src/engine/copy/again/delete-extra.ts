@@ -57,10 +57,10 @@ function shortRead({ plan, ring, source }: PlannedTable, { from }: PlannedCopy):
   if (reason === null) return null
   return new SluiceError(
     'BAD_FLAG',
-    `--delete-extra is refused for ${tableText(source.table)}: the source may be read only in part`,
+    `--delete-extra is refused for ${tableText(source.table)}: this copy may not read all rows of the source`,
     {
       reason,
-      hint: 'remove --delete-extra, or read the whole table; rows that only the target has are counted in both cases',
+      hint: 'remove --delete-extra, or read the whole table; either way, rows that only the target has are counted',
     },
   )
 }

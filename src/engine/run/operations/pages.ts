@@ -192,7 +192,12 @@ export const PAGES = {
     group: 'Operate',
     summary: 'list the imports of a catalog and their progress',
   },
-  runs: { name: 'runs', operands: '', group: 'Operate', summary: 'list runs on a catalog, or into a database' },
+  runs: {
+    name: 'runs',
+    operands: '',
+    group: 'Operate',
+    summary: 'list runs of a catalog, or copies into a database',
+  },
   report: {
     name: 'report',
     operands: '<run>',

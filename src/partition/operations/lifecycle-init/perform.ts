@@ -109,8 +109,8 @@ async function plain(
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not partitioned, so --by must name a column`, {
       hint:
         times.length === 0
-          ? 'name another table: this one has no column of times'
-          : `name a column of times, such as --by ${times[0]?.name ?? ''}`,
+          ? 'name another table: this one has no time column'
+          : `name the time column, such as --by ${times[0]?.name ?? ''}`,
     })
   }
   const column = columnNamed(table, by)

@@ -25,7 +25,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     shown: 'the default database of the server',
     group: GROUP,
     describe:
-      'with --database: another database of the same server, to which sluice connects while it closes and drops the database',
+      'with --database: another database of the same server; sluice connects to it to close and drop the database of --from',
   },
   {
     name: 'grace',

@@ -17,7 +17,7 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
     shown: 'the current one, or the latest with rows',
     group: GROUP,
     describe:
-      'last period of the first partition, such as Q2-FY25; until the cutover no row may be later, and no time may be NULL',
+      'last period of the first partition, such as Q2-FY25; until the cutover, the table must have no later rows, and no NULL in the time column',
   },
   {
     name: 'slice',

@@ -74,9 +74,8 @@ export class CassandraTarget implements CopyTarget {
   async open(request: ChunkRequest): Promise<ChunkWriter> {
     const { table, onExisting, range } = request
     if (onExisting === 'replace-range' && range.by !== 'keys') {
-      throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in Cassandra`, {
-        reason:
-          'rows keep their write times, and a deletion hides rows with an older write time that are written after it',
+      throw new SluiceError('UNSUPPORTED_KEY', `Cassandra cannot replace a range of ${tableText(table.table)}`, {
+        reason: 'copied rows keep their write times, so a deletion before the copy would hide them: it is newer',
         hint: 'copy with --on-existing upsert, or TRUNCATE the table and copy with --on-existing refuse',
       })
     }

@@ -34,7 +34,7 @@ type Stored = readonly [now: number, batches: readonly StoredBatch[]]
 
 type StoredBatch = readonly [changes: number, statements: readonly (readonly [sql: string, ...parameters: Marked[]])[]]
 
-/** @throws SluiceError VALUE_REFUSED for more than an entry holds */
+/** @throws SluiceError VALUE_REFUSED if it is larger than `MOST_ENTRY_BYTES` */
 export function packEntry({ now, batches }: StoredEntry): Buffer {
   const stored: Stored = [
     now,

@@ -1,4 +1,4 @@
-/** Constraints of MySQL that rows may violate: they were written while the server checked none. */
+/** Constraints of MySQL that rows may violate: these were written while checks were disabled. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
 import { danglingSql } from '../../common/referring-sql.ts'

@@ -241,8 +241,12 @@ function parsed(text: string): Own {
 }
 
 function damaged(cause?: unknown): SluiceError {
-  return new SluiceError('LEDGER_DAMAGED', 'the ledger of archives has values that sluice did not write (own_ddl)', {
-    cause,
-    hint: 'it was changed by hand: restore it from a backup of the source, or set it to NULL to restore without it',
-  })
+  return new SluiceError(
+    'LEDGER_DAMAGED',
+    'column own_ddl of the archive ledger has a value that sluice did not write',
+    {
+      cause,
+      hint: 'take the value from a backup of the source; or set it to NULL: the partition is then restored without its own indexes, triggers and grants',
+    },
+  )
 }

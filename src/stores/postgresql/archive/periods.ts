@@ -41,7 +41,8 @@ export async function postgresPeriodCounts(
 
 async function fromOf(session: CopySession, table: TableSpec): Promise<string> {
   const relation = await new RelationCache().of(table.table, (sql): Promise<readonly TextRow[]> => session.ask(sql))
-  if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
+  if (relation === null)
+    throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'run the same command again' })
   return tableFromSql(relation)
 }
 

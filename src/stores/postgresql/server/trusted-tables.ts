@@ -184,7 +184,7 @@ export async function hasOwnSchema(ask: Ask, schema: string, label: string): Pro
 /** A session in whose transaction the tables are checked. */
 export type Judged = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Promise<void> }
 
-/** Most rounds: tables may be added faster than they are checked. */
+/** Maximum number of rounds: tables may be added faster than they are checked. */
 const MOST_ROUNDS = 5
 
 /**

@@ -107,7 +107,7 @@ function reportWaiting(one: DistributedRun, run: SharedRuns): void {
 /** Warns that the counts of an ended run are from before its end. */
 function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   if (countedAt === null) return
-  const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
+  const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger could not be read since`
   const hint = 'a live worker reads it again by itself, within a minute after it becomes reachable'
   run.emit({ type: 'log', level: 'warn', message, hint })
 }

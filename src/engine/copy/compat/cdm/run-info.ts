@@ -1,4 +1,4 @@
-/** `run_info` in the Cassandra Data Migrator's tables: counters as one text, in its order. */
+/** `run_info` in the Cassandra Data Migrator's tables: counters as one text, in the order of CDM. */
 import type { RunType } from '../../../../model/copy/track-port.ts'
 
 const NAMES = {

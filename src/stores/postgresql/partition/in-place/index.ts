@@ -308,7 +308,7 @@ function late(table: TableName, tries: number, why: string): SluiceError {
   return new SluiceError('OUT_OF_TRIES', `${tableText(table)} could not be locked in ${tries} tries`, {
     where: tableText(table),
     reason: why,
-    hint: 'the prepared parts stay; run the same command again with a longer --pause-budget or --tries-for',
+    hint: 'completed steps are kept; run the same command again with a longer --pause-budget or --tries-for',
   })
 }
 

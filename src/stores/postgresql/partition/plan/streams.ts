@@ -12,7 +12,7 @@ type Publication = {
   readonly root: boolean
   /** True if it has a row filter or a column list. */
   readonly narrow: boolean
-  /** True if it sends changed or deleted rows: these must have a replica identity. */
+  /** True if it sends updates or deletes: the table then needs a replica identity. */
   readonly identified: boolean
 }
 /** @property key true if a unique index on NOT NULL columns identifies rows at all times */
