@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -146,6 +147,26 @@ describe(`queries over a catalog in ${BACKEND}`, () => {
       : "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%delta_files d%' AND id <> connection_id()"
     await expect.poll(async () => (await database.all(working))[0]?.[0], { timeout: 5_000 }).toBe(0)
   })
+  // DuckDB has the whole result before the first page.
+  it.skipIf(on('duckdb'))(
+    'end when they are stopped between two pages',
+    async () => {
+      const { openAt } = await import('../support/backend.ts')
+      await using reader = await openAt(join(folder.path, 'c.db'), 'read')
+      const stop = new AbortController()
+      const sql = `SELECT path FROM delta_files UNION ALL SELECT 'last' FROM (${ENDLESS}) e`
+      const pages = reader.query(sql, { pageRows: 100, signal: stop.signal })[Symbol.asyncIterator]()
+      expect((await pages.next()).done).toBe(false)
+      stop.abort(new SluiceError('STOPPED', 'enough'))
+      // A stop that reaches a session without a running statement has no effect.
+      await sleep(500)
+      const rest = async (): Promise<void> => {
+        while ((await pages.next()).done !== true);
+      }
+      await expect(rest()).rejects.toMatchObject({ code: 'STOPPED' })
+    },
+    30_000,
+  )
 })
 
 /**

@@ -1,22 +1,34 @@
 /** Ends a query that a user typed at its deadline, or when its signal aborts. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { QueryOptions } from '../../model/run/sql-port.ts'
 import { tookTooLong } from './query-errors.ts'
 
+/** Pause between two stops, ms: one that arrives between two statements of the query has no effect. */
+const AGAIN_MS = 250
+
 export class QueryWatch implements Disposable {
   readonly #timeoutMs: number | undefined
   readonly #signal: AbortSignal
-  readonly #stop: () => void
+  readonly #stop: () => Promise<void> | void
   readonly #timer: NodeJS.Timeout | undefined
+  readonly #onAbort = (): void => void this.#end()
   #late = false
+  #isEnding = false
+  #disposed = false
 
-  /** @param stop ends the query at the database; must not throw, and may be called twice */
-  constructor({ timeoutMs, signal }: QueryOptions, stop: () => void) {
+  /** @param stop ends the running statement at the database; must not throw, and is called until the disposal */
+  constructor({ timeoutMs, signal }: QueryOptions, stop: () => Promise<void> | void) {
     this.#timeoutMs = timeoutMs
     this.#signal = signal
     this.#stop = stop
-    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#end(), timeoutMs)
-    signal.addEventListener('abort', stop)
+    if (timeoutMs !== undefined) {
+      this.#timer = setTimeout(() => {
+        this.#late = true
+        void this.#end()
+      }, timeoutMs)
+    }
+    signal.addEventListener('abort', this.#onAbort)
   }
 
   /**
@@ -30,12 +42,17 @@ export class QueryWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     clearTimeout(this.#timer)
-    this.#signal.removeEventListener('abort', this.#stop)
+    this.#signal.removeEventListener('abort', this.#onAbort)
   }
 
-  #end(): void {
-    this.#late = true
-    this.#stop()
+  async #end(): Promise<void> {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    while (!this.#disposed) {
+      await this.#stop()
+      await sleep(AGAIN_MS, undefined, { ref: false })
+    }
   }
 }

@@ -90,7 +90,7 @@ async function* pagesOf(
     yield { columns: result.columnNames(), rows: (await result.getRows()).map(rowOf) }
     return
   }
-  await connection.run(`CREATE TEMP TABLE ${RESULT} AS FROM query(${sqlLiteral(sql)})`)
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${RESULT} AS FROM query(${sqlLiteral(sql)})`)
   try {
     const [count] = await (await connection.run(`SELECT count(*) FROM ${RESULT}`)).getRows()
     const total = Number(count?.[0])

@@ -64,7 +64,7 @@ export async function* queryMysqlServer(
   throwIfAborted(signal)
   const session = await open()
   const { label } = session
-  using watch = new QueryWatch(options, () => void cancel(open, session).catch(() => session.destroy()))
+  using watch = new QueryWatch(options, () => cancel(open, session).catch(() => session.destroy()))
   try {
     watch.throwIfOver(label)
     refuseFunctions(sql, label)

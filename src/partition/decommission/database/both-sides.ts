@@ -130,7 +130,7 @@ export async function keptFinding(
   const about = 'table'
   if (there !== null && !isOther && there.rows >= least) {
     if (isSwitched) return { verdict: there.rows < BigInt(rows) ? 'look' : 'fine', about, object: table, detail }
-    const hint = '--undo accepts connections again, so that sluice diff can compare the rows'
+    const hint = `--undo accepts connections again; then sluice diff --table ${shellQuote(table)} compares the rows`
     return { verdict: 'look', about, object: table, detail, hint }
   }
   if (leave.includes(table)) {

@@ -63,7 +63,7 @@ export async function* queryPostgresServer(
   const { pageRows, timeoutMs, signal } = options
   throwIfAborted(signal)
   const session = await QuerySession.open(settings)
-  const watch = new QueryWatch(options, () => void cancel(settings, session.backend).catch(() => session.destroy()))
+  const watch = new QueryWatch(options, () => cancel(settings, session.backend).catch(() => session.destroy()))
   try {
     watch.throwIfOver(settings.label)
     await session.beginFor(timeoutMs)
