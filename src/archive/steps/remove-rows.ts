@@ -93,7 +93,7 @@ type Summed = {
 }
 
 /**
- *  All rows as one range, which a store without transactions sums itself, and in which it requires fresh columns to be
+ * All rows as one range, which a store without transactions sums itself, and in which it requires fresh columns to be
  * empty. A range may be removed in part, and only the store records that the remaining rows were proved: always use the
  * same range, and the same columns.
  */

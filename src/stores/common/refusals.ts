@@ -55,16 +55,21 @@ export function rangeKept(system: string, table: string): SluiceError {
 }
 
 /**
- * Error for `replace-range` if the system would delete or change rows of other tables with the removed ones.
+ * Error if the system would delete or change rows of other tables with the removed ones.
  * @param followers names of these tables
+ * @param hint what to do instead of `replace-range`, if that is not what removes the rows
  */
-export function rowsFollow(followers: readonly string[], table: string): SluiceError {
+export function rowsFollow(
+  followers: readonly string[],
+  table: string,
+  hint = 'copy with --on-existing upsert, or drop these foreign keys first',
+): SluiceError {
   return new SluiceError(
     'TABLE_REFUSED',
     `rows of ${followers.join(', ')} would be deleted or changed with those of ${table}`,
     {
       reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
-      hint: 'copy with --on-existing upsert, or drop these foreign keys first',
+      hint,
     },
   )
 }

@@ -1,9 +1,9 @@
 /** Deletes rows of a plain table; the proof compares exactly the deleted rows. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
+import { rowsFollow } from '../../common/refusals.ts'
 import { postgresSelection } from '../server/cells.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
 import { RelationCache, type PostgresRelation } from '../server/relation.ts'
@@ -66,12 +66,5 @@ function relationOf(session: CopySession, { table }: RemoveRequest): Promise<Pos
 
 function refuseFollowed({ name, followers }: PostgresRelation): void {
   if (followers.length === 0) return
-  throw new SluiceError(
-    'TABLE_REFUSED',
-    `rows of ${followers.join(', ')} would be deleted or changed with those of ${tableText(name)}`,
-    {
-      reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
-      hint: 'archive and remove those rows first, and drop these foreign keys',
-    },
-  )
+  throw rowsFollow(followers, tableText(name), 'archive and remove those rows first, and drop these foreign keys')
 }

@@ -49,6 +49,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
 /** Step for a sequence from which the defaults of both tables take their numbers. */
 async function sharedStep(sides: CutoverTables, one: Numbering): Promise<CutoverStep> {
   const step = { about: 'sequence', object: one.sql } as const
+  const isOwned = one.use === 'owned'
   const column = quoteName(one.column)
   const values = valuesOf(one.column, sides.furthest ?? [])
   if (values.length > 0 && !one.isReadable) {
@@ -71,10 +72,10 @@ async function sharedStep(sides: CutoverTables, one: Numbering): Promise<Cutover
   return {
     ...step,
     verdict: 'made',
-    detail: `both tables take their numbers from it${one.use === 'default' ? '' : '; it will belong to the public table, and stays when the old one is dropped'}`,
+    detail: `both tables take their numbers from it${isOwned ? '; it will belong to the public table, and stays when the old one is dropped' : ''}`,
     // Other tables may use it, and the lock would wait for their writers: it is locked only if it has to move.
     ...(isBehind ? { before: [lockSql(one), beyondSql(literal(one.sql), one, 'a.last_value', values, '0')] } : {}),
-    ...(one.use === 'default' ? {} : { after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${column}`] }),
+    ...(isOwned ? { after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${column}`] } : {}),
   }
 }
 
