@@ -292,4 +292,34 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
     expect(await writer.commit(CLOSING)).toBe('committed')
     expect(await direct.rows('SELECT count(*) FROM dense')).toEqual([['20']])
   })
+
+  test.each(['before the first chunk', 'between two chunks', 'in an open chunk'])(
+    'a range is not replaced if rows of other tables would follow by a key that was added %s',
+    async (when) => {
+      const table = await made('dense', 30)
+      const target = store.target()
+      const open = (after: string, through: string) =>
+        target.open(
+          chunk(table, { range: { by: 'key', after: [after], through: [through] }, onExisting: 'replace-range' }),
+        )
+      const add = () =>
+        direct.run(
+          'CREATE TABLE child AS SELECT k FROM dense; ALTER TABLE child ADD FOREIGN KEY (k) REFERENCES dense ON DELETE CASCADE',
+        )
+      if (when === 'before the first chunk') await add()
+      else {
+        await using first = await open('0', '9')
+        await first.write([])
+        expect(await first.commit(CLOSING)).toBe('committed')
+      }
+      if (when === 'between two chunks') await add()
+      {
+        await using second = await open('9', '19')
+        if (when === 'in an open chunk') await add()
+        await expect(second.digest({ scheme: 'count' })).rejects.toThrow(/rows of (public\.)?child would be deleted/)
+      }
+      expect(await direct.rows('SELECT count(*) FROM child')).toEqual(await direct.rows('SELECT count(*) FROM dense'))
+      await direct.run('DROP TABLE child')
+    },
+  )
 })

@@ -22,15 +22,12 @@ import { openMysqlWriter } from './writer.ts'
 const IDLE = 8
 /** Error number: TRUNCATE of a table to which foreign keys refer. */
 const REFERRED_TO = 1701
-const DROP_KEYS = 'drop these foreign keys first'
 
 export class MysqlTarget implements CopyTarget, AsyncDisposable {
   readonly #config: MysqlConfig
   readonly #pool: Pool<MysqlSession>
   /** Read once per table: it is not altered while a copy fills it. */
   readonly #shapes = new Map<string, Promise<MysqlTableShape>>()
-  /** Tables whose ranges can be emptied; also checked once. */
-  readonly #alone = new Map<string, Promise<void>>()
 
   constructor(config: MysqlConfig) {
     this.#config = config
@@ -47,7 +44,11 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
         await session.command(`TRUNCATE TABLE ${mysqlTableSql(table.table)}`)
       } catch (error) {
         if (mysqlErrorNumber(error) !== REFERRED_TO) throw error
-        await refuseCascadingDelete(session, { table: table.table, refused: 'hidden', remedy: DROP_KEYS })
+        await refuseCascadingDelete(session, {
+          table: table.table,
+          refused: 'hidden',
+          remedy: 'drop these foreign keys first',
+        })
         await session.command(`DELETE FROM ${mysqlTableSql(table.table)}`)
         await session.command('COMMIT')
       }
@@ -73,7 +74,6 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
     throwIfAborted(request.signal)
     const shape = await this.#shape(request.table)
     refuseUnfitEngine(request, shape)
-    if (request.onExisting === 'replace-range') await this.#refuseFollowed(request.table)
     const session = await this.#pool.take()
     return await openMysqlWriter({ config: this.#config, pool: this.#pool, request, shape }, session)
   }
@@ -91,34 +91,17 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
   }
 
   #shape(table: TableSpec): Promise<MysqlTableShape> {
-    return this.#once(this.#shapes, table, (session) => mysqlTableShape(session, table))
-  }
-
-  /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with the rows of a range */
-  #refuseFollowed(spec: TableSpec): Promise<void> {
-    const { table } = spec
-    const without = 'copy with --on-existing upsert'
-    const deletion = { table, refused: 'all', remedy: `${without}, or ${DROP_KEYS}`, without } as const
-    return this.#once(this.#alone, spec, (session) => refuseCascadingDelete(session, deletion))
-  }
-
-  async #once<T>(
-    known: Map<string, Promise<T>>,
-    { table }: TableSpec,
-    ask: (session: MysqlSession) => Promise<T>,
-  ): Promise<T> {
-    const name = mysqlTableSql(table)
-    let answer = known.get(name)
-    if (answer === undefined) {
-      answer = this.#pool.use(async (session) => {
-        const found = await ask(session)
+    const name = mysqlTableSql(table.table)
+    const known =
+      this.#shapes.get(name) ??
+      this.#pool.use(async (session) => {
+        const found = await mysqlTableShape(session, table)
         await session.command('COMMIT')
         return found
       })
-      known.set(name, answer)
-      answer.catch(() => known.delete(name))
-    }
-    return await answer
+    this.#shapes.set(name, known)
+    known.catch(() => this.#shapes.delete(name))
+    return known
   }
 
   /** DDL commits by itself, so it never runs on the session of a chunk. */

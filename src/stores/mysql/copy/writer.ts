@@ -12,6 +12,7 @@ import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import type { Pool } from '../../common/pool.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'
+import { refuseCascadingDelete } from '../followers.ts'
 import type { MysqlSession } from '../session.ts'
 import { isMysqlTransient } from '../transaction.ts'
 import { closeMysqlChunk, type MysqlChunkEnd } from './commit.ts'
@@ -34,6 +35,8 @@ export type Writing = {
   readonly shape: MysqlTableShape
 }
 
+/** A way to copy that removes no rows. */
+const UPSERT = 'copy with --on-existing upsert'
 const STORED = { rows: 1_000, bytes: 8 * 2 ** 20 }
 
 /** @throws SluiceError TARGET_BUSY, TARGET_DENIED, … */
@@ -191,13 +194,21 @@ class Writer implements ChunkWriter {
     if (!this.#toEmpty) return
     this.#toEmpty = false
     const { sql, parameters } = this.#condition()
+    const rows = `FROM ${this.#into.table} WHERE ${sql}`
+    await this.#try(async () => {
+      // Locks the table: no foreign key can be added to it after the check.
+      await this.#session.rows(`SELECT 1 ${rows} LIMIT 1 FOR UPDATE`, parameters)
+      const { table } = this.#writing.request.table
+      const remedy = `${UPSERT}, or drop these foreign keys first`
+      await refuseCascadingDelete(this.#session, { table, refused: 'all', remedy, without: UPSERT })
+    })
     try {
-      await this.#try(() => this.#session.execute(`DELETE FROM ${this.#into.table} WHERE ${sql}`, parameters))
+      await this.#try(() => this.#session.execute(`DELETE ${rows}`, parameters))
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'ROW_REFUSED') throw error
       throw new SluiceError('TABLE_REFUSED', `existing rows cannot be deleted: ${error.message}`, {
         where: this.#into.where,
-        hint: 'copy with --on-existing upsert, or drop the foreign keys that refer to the table first',
+        hint: `${UPSERT}, or drop the foreign keys that refer to the table first`,
         cause: error,
       })
     }

@@ -6,7 +6,7 @@ import { dropDependents } from '../partition/decommission/dependents.ts'
 import { isConnectionLoss, failsIdentityCheck, sqlStateOf } from '../server/server-errors.ts'
 import type { KnownTable } from '../server/locks.ts'
 import type { PostgresSettings } from '../server/settings.ts'
-import { RelationCache } from '../server/relation.ts'
+import { findRelation } from '../server/relation.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableFromSql } from '../server/sql.ts'
 import { partitionParent } from './as-found.ts'
@@ -57,7 +57,7 @@ export async function removalRefusal(
   table: TableName,
   settings: PostgresSettings,
 ): Promise<SluiceError | null> {
-  const relation = await new RelationCache().of(table, (sql) => session.ask(sql))
+  const relation = await findRelation(table, (sql) => session.ask(sql))
   if (relation === null) return null
   await session.begin('READ ONLY', `SET LOCAL lock_timeout = ${LOCK_MS}`)
   try {

@@ -3,7 +3,7 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Effort } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
-import { missingTable, RelationCache } from '../server/relation.ts'
+import { missingTable, findRelation } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { tableFromSql } from '../server/sql.ts'
 
@@ -40,7 +40,7 @@ export async function postgresPeriodCounts(
 }
 
 async function fromOf(session: CopySession, table: TableSpec): Promise<string> {
-  const relation = await new RelationCache().of(table.table, (sql): Promise<readonly TextRow[]> => session.ask(sql))
+  const relation = await findRelation(table.table, (sql): Promise<readonly TextRow[]> => session.ask(sql))
   if (relation === null)
     throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'run the same command again' })
   return tableFromSql(relation)

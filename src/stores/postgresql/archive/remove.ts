@@ -6,7 +6,7 @@ import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import { rowsFollow } from '../../common/refusals.ts'
 import { postgresSelection } from '../server/cells.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
-import { RelationCache, type PostgresRelation } from '../server/relation.ts'
+import { followersOf, findRelation, type PostgresRelation } from '../server/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { CONSTRAINTS_NOW, tableFromSql, rangeSql } from '../server/sql.ts'
@@ -32,7 +32,10 @@ async function remove({ session, locks }: WithinStep, request: RemoveRequest, da
   await locks.take({ oid: relation.oid, name }, 'ROW EXCLUSIVE')
   const again = await relationOf(session, request)
   if (again === null || again.oid !== relation.oid || !isOf(table.identity, database, again.oid)) return 'gone'
-  refuseFollowed(again)
+  const followers = await followersOf(session, again)
+  if (followers.length > 0) {
+    throw rowsFollow(followers, tableText(name), 'archive and remove those rows first, and drop these foreign keys')
+  }
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
   if ((await postgresRowTriggers(session, name)).quiet) await session.ask(AS_REPLICA)
   // Deferred constraints would fail only at COMMIT.
@@ -61,10 +64,5 @@ async function digestOfRemoved(
 }
 
 function relationOf(session: CopySession, { table }: RemoveRequest): Promise<PostgresRelation | null> {
-  return new RelationCache().of(table.table, (sql) => session.ask(sql))
-}
-
-function refuseFollowed({ name, followers }: PostgresRelation): void {
-  if (followers.length === 0) return
-  throw rowsFollow(followers, tableText(name), 'archive and remove those rows first, and drop these foreign keys')
+  return findRelation(table.table, (sql) => session.ask(sql))
 }

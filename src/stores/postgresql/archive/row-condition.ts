@@ -9,7 +9,7 @@ import { quoteName } from '../server/connect.ts'
 import { operatorSql, tableFromSql } from '../server/sql.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ColumnValues } from '../../../model/archive/values-port.ts'
-import { missingTable, RelationCache } from '../server/relation.ts'
+import { missingTable, findRelation } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 
 /** As `RowValues.condition`. */
@@ -58,7 +58,7 @@ export async function postgresColumnValues(
 ): Promise<ColumnValues | null> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
   if (!(await isComparable(column, ask))) return null
-  const relation = await new RelationCache().of(table.table, ask)
+  const relation = await findRelation(table.table, ask)
   if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
   const name = quoteName(column.name)
   // A collation may treat different texts as equal.

@@ -4,7 +4,7 @@ import { betweenBounds, dayBound, timestampBound, wholeBound } from '../../commo
 import { quoteName } from '../server/connect.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
-import { missingTable, RelationCache } from '../server/relation.ts'
+import { missingTable, findRelation } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
 import { tableFromSql } from '../server/sql.ts'
 
@@ -37,7 +37,7 @@ const FIRST = "'0001-01-01'"
  */
 export async function postgresTimeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
-  const relation = await new RelationCache().of(table.table, ask)
+  const relation = await findRelation(table.table, ask)
   if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
   const from = tableFromSql(relation)
   const name = quoteName(column.name)

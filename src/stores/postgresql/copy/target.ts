@@ -17,14 +17,14 @@ import {
   truncateTables,
   relationColumnNames,
   missingTable,
-  RelationCache,
+  findRelation,
   type PostgresRelation,
 } from '../server/relation.ts'
 import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, tableFromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
-import { OTHER_FIELDS, rowsFollow } from '../../common/refusals.ts'
+import { OTHER_FIELDS } from '../../common/refusals.ts'
 import { compositeFields, loadTypes } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { PostgresWriter } from './writer.ts'
@@ -44,7 +44,6 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   readonly #sessions: Pool<CopySession>
   /** Whether the role of all sessions may write as a replica; null until needed. */
   #mayBeReplica: Promise<boolean> | null = null
-  readonly #relations = new RelationCache()
   readonly #steps: Steps
   readonly #database: string
 
@@ -112,7 +111,6 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
         const isReplica = request.pastTriggers === true && (await this.#mayWriteAsReplica(session))
         await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', isReplica ? AS_REPLICA : '')
         const relation = await this.#relation(table, session)
-        refuseFollowed(request, relation)
         // This lock keeps the columns of the table until the transaction ends.
         await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)
         refuseReordered(table, await relationColumnNames(session, relation), 'target', this.#settings.label)
@@ -142,7 +140,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   }
 
   async #relation({ table }: TableSpec, session: CopySession): Promise<PostgresRelation> {
-    const found = await this.#relations.of(table, (sql) => session.ask(sql))
+    const found = await findRelation(table, (sql) => session.ask(sql))
     if (found !== null) return found
     throw new SluiceError('TABLE_REFUSED', missingTable(table), {
       where: this.#settings.label,
@@ -211,12 +209,6 @@ async function setSequences(
        WHERE t.edge::numeric ${reaches} s.last_value::numeric OR s.is_called AND t.edge IS NOT NULL`,
     )
   }
-}
-
-/** @throws SluiceError TABLE_REFUSED if replacing rows would delete or change rows of other tables */
-function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: PostgresRelation): void {
-  if (onExisting !== 'replace-range' || followers.length === 0) return
-  throw rowsFollow(followers, tableText(table.table))
 }
 
 /** @param keepBytes whether texts without a named collation are compared by bytes, as in the limits of key ranges */

@@ -12,6 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
+import { rowsFollow } from '../../common/refusals.ts'
 import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../server/settings.ts'
@@ -21,7 +22,7 @@ import { postgresSelection } from '../server/cells.ts'
 import { encoder } from '../server/encode.ts'
 import { postgresTargetError } from '../server/errors.ts'
 import { batches } from '../server/lines.ts'
-import type { PostgresRelation } from '../server/relation.ts'
+import { followersOf, type PostgresRelation } from '../server/relation.ts'
 import { countPostgresRows, digestByReading, digestPostgresRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { amongSql, columnList, CONSTRAINTS_NOW, tableFromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
@@ -198,10 +199,21 @@ export class PostgresWriter implements ChunkWriter {
     await this.#do(async () => {
       // Deferred constraints fail at the commit, without naming a row.
       if (careful) await this.#session.ask(CONSTRAINTS_NOW)
-      if (onExisting === 'replace-range')
-        await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
+      if (onExisting === 'replace-range') await this.#empty()
       await this.#upsert?.begin()
     })
+  }
+
+  /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed */
+  async #empty(): Promise<void> {
+    const refuse = async (): Promise<void> => {
+      const followers = await followersOf(this.#session, this.#relation)
+      if (followers.length > 0) throw rowsFollow(followers, this.#table)
+    }
+    await refuse()
+    await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
+    // A foreign key may have been added until the DELETE locked the table.
+    await refuse()
   }
 
   async #write(rows: readonly Row[]): Promise<number> {

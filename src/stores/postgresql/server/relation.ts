@@ -8,8 +8,6 @@ export type PostgresRelation = FromRelation & {
   readonly oid: string
   /** Columns GENERATED ALWAYS AS IDENTITY: no UPDATE may set their values. */
   readonly alwaysNumbered: readonly string[]
-  /** Tables whose foreign keys delete or change their rows when rows of this table are deleted. */
-  readonly followers: readonly string[]
   /** Name of a primary key WITHOUT OVERLAPS; null otherwise. */
   readonly periodKey: string | null
 }
@@ -49,7 +47,7 @@ export class RelationCache {
   /** @returns null if there is no such table */
   of(table: TableName, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<PostgresRelation | null> {
     const name = JSON.stringify([table.schema ?? null, table.name])
-    const known = this.#known.get(name) ?? find(table, ask)
+    const known = this.#known.get(name) ?? findRelation(table, ask)
     this.#known.set(name, known)
     // A missing table may be created later, and a failed lookup may succeed.
     known.then(
@@ -60,7 +58,8 @@ export class RelationCache {
   }
 }
 
-async function find(
+/** @returns null if there is no such table */
+export async function findRelation(
   table: TableName,
   ask: (sql: string) => Promise<readonly TextRow[]>,
 ): Promise<PostgresRelation | null> {
@@ -70,23 +69,34 @@ async function find(
     `SELECT c.oid, ${HAS_HEIRS},
        (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
-       (SELECT coalesce(pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.regclass::text), '[]') FROM pg_catalog.pg_constraint k
-        WHERE k.confrelid IN (${treeSql('c.oid')}) AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')),
        (SELECT k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
         WHERE k.conrelid = c.oid AND k.contype = 'p' AND i.indisexclusion)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relname = ${literal(table.name)} AND ${place} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
   )
   if (row === undefined) return null
-  const [oid, only, always, followers, periodKey] = row
+  const [oid, only, always, periodKey] = row
   return {
     name: table,
     only: only === 't',
     oid: oid ?? '',
     alwaysNumbered: JSON.parse(always ?? '[]') as string[],
-    followers: JSON.parse(followers ?? '[]') as string[],
     periodKey: periodKey ?? null,
   }
+}
+
+/**
+ * Tables whose foreign keys delete or change their rows when rows of this table are deleted. Call after the transaction
+ * has locked the table for writing: then no foreign key can be added.
+ */
+export async function followersOf(
+  session: CopySession,
+  { oid }: Pick<PostgresRelation, 'oid'>,
+): Promise<readonly string[]> {
+  return await session.texts(
+    `SELECT DISTINCT k.conrelid::pg_catalog.regclass::text FROM pg_catalog.pg_constraint k
+     WHERE k.confrelid IN (${treeSql(`${literal(oid)}::oid`)}) AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')`,
+  )
 }
 
 /** Names of the relation's columns in order, from the system catalogs. */

@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
-import { missingTable, RelationCache, type PostgresRelation } from '../../server/relation.ts'
+import { missingTable, findRelation, type PostgresRelation } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 
 /** First version with MERGE. */
@@ -71,7 +71,7 @@ export async function readPostgresApplyShape(
   session: CopySession,
 ): Promise<PostgresApplyShape | null> {
   const ask: Ask = (sql) => session.ask(sql)
-  const relation = await new RelationCache().of(request.table.table, ask)
+  const relation = await findRelation(request.table.table, ask)
   if (relation === null) return null
   const found = await readColumns(relation, ask)
   const members = await readMembers(relation, ask)

@@ -10,7 +10,7 @@ import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastState } from '../../copy/commit.ts'
 import { postgresTargetError, tableOfError } from '../../server/errors.ts'
-import { truncateTables, relationColumnNames, RelationCache } from '../../server/relation.ts'
+import { followersOf, truncateTables, relationColumnNames, findRelation } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -171,10 +171,11 @@ export class PostgresChangeWriter implements ChangeWriter {
   async #seeChanged(table: number): Promise<void> {
     const request = this.#table(table)
     const known = this.#tables.get(table)
-    const relation = await new RelationCache().of(request.table.table, (sql) => this.#session.ask(sql))
+    const relation = await findRelation(request.table.table, (sql) => this.#session.ask(sql))
     if (relation === null || relation.oid !== known?.shape.relation.oid) throw otherTable(request)
     refuseReorderedTarget(request.table, await relationColumnNames(this.#session, relation), this.#settings.label)
-    if (this.#firesKeys === true && relation.followers.length > 0) throw followed(request, relation.followers)
+    const followers = this.#firesKeys === true ? await followersOf(this.#session, relation) : []
+    if (followers.length > 0) throw followed(request, followers)
     known.readAt = -Infinity
   }
 
