@@ -163,7 +163,8 @@ export type FreshValues = { readonly columns: readonly ReadColumn[]; readonly va
 
 /**
  * Check before rows are removed: a column that was added since the export must have one value in all rows if it has a
- * default, otherwise NULL, as restored rows would have; one that got another type must be NULL.
+ * default, otherwise NULL; one that got another type must be NULL. The one value is not compared with the default, which
+ * restored rows get: a warning says so.
  * @throws SluiceError PARTITION_CHANGED
  */
 export async function freshValues(
@@ -189,7 +190,14 @@ export async function freshValues(
     one.column.hasDefault === true && !retyped.includes(one) ? (first[i] ?? null) : null,
   )
   const { rows, sum } = await view.digest(request, interrupt.abort)
-  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${sumOfRows([values]).sum}`)) return { columns, values }
+  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${sumOfRows([values]).sum}`)) {
+    const filled = fresh.filter((_, i) => values[i] !== null).map((column) => column.name)
+    if (filled.length > 0) {
+      const message = `${partition.label}: all its rows have the same value in ${filled.join(', ')}, which the archive lacks; restored rows get the default of the column instead`
+      context.emit({ type: 'log', level: 'warn', table: name, message })
+    }
+    return { columns, values }
+  }
   const names = fresh.map((column) => column.name).join(', ')
   throw partitionError('PARTITION_CHANGED', name, partition, `has values in ${names} that are not in the archive`, {
     reason: `${retyped.length > 0 ? 'the column got another type' : 'the column was added'} after the rows were archived, and its values would be removed with them`,
