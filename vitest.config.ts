@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { compiledModules, LOADED_BY_NODE } from './test/setup/compiled.ts'
 import LongFirst from './test/setup/long-first.ts'
 import { ALL_ONLY, CATALOG, CI_EACH_DAY, LIGHT, LONG, LONGER, LONGEST } from './test/setup/suites.ts'
 
@@ -28,7 +29,9 @@ const onBackend = (name: string, exclude: readonly string[] = []) => ({
 })
 
 export default defineConfig({
+  plugins: [compiledModules],
   test: {
+    server: { deps: { external: LOADED_BY_NODE } },
     globalSetup: ['test/setup/compile.ts', 'test/setup/run-folder.ts', 'test/setup/servers.ts'],
     setupFiles: ['test/setup/own-surroundings.ts', 'test/setup/own-server.ts'],
     // Native modules and process.env belong to a process, not to a thread.
