@@ -131,7 +131,7 @@ function locked(tableId: string, { holder, command, acquiredAt }: LeaseRow, now:
   const seconds = Math.max(0, Math.round((now - acquiredAt) / 1000))
   return new SluiceError('TABLE_LOCKED', `${tableId} is being written by another run: ${command}`, {
     where: `process ${holder.pid} on ${holder.host}, since ${seconds} s`,
-    hint: 'wait until it ends, or stop it; if that machine is gone, its lease ends within a minute',
+    hint: 'wait until it ends, or stop it; if that machine no longer runs, its lease ends within a minute',
     retryable: true,
   })
 }

@@ -32,7 +32,7 @@ export function withWaysOut(error: unknown, tableId: string | undefined): unknow
   return new SluiceError(error.code, error.message, {
     where,
     reason,
-    hint: `restore the log; if the table was moved: ${movedCommand(tableId)}; if it is gone, remove it from the catalog: ${forgetCommand(tableId)}`,
+    hint: `restore the log; if the table was moved: ${movedCommand(tableId)}; if it no longer exists, remove it from the catalog: ${forgetCommand(tableId)}`,
     cause: error,
   })
 }

@@ -32,7 +32,7 @@ export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promi
   if (only === undefined) {
     throw new SluiceError('NO_SUCH_PATH', 'no run is active on this machine', {
       where: folder,
-      hint: 'sluice runs lists those that have ended; attach to a run of another machine there',
+      hint: 'sluice runs lists those that have ended; to attach to a run of another machine, run the command on that machine',
     })
   }
   if (more.length === 0) return await joinRun(only.run, env)

@@ -189,7 +189,7 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
       reason: !isKind(column, ['int'])
         ? `it is ${column.native}`
         : bounds.length === 0
-          ? 'it holds whole numbers, and no bound shows that they are times'
+          ? 'it has whole numbers, and no bound shows that they are times'
           : days
             ? 'its bounds are days that are written as numbers (YYYYMMDD), not seconds or milliseconds since 1970'
             : 'as seconds or milliseconds since 1970 its bounds match no calendar',

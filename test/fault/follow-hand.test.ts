@@ -293,7 +293,10 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a replicated table that a user names ${P
         await source.sql('DROP PUBLICATION sluice_4711')
         return ran
       }
-      const refused = { exitCode: 1, error: { reason: expect.stringContaining('b: stream 4711 reads from') } }
+      const refused = {
+        exitCode: 1,
+        error: { reason: expect.stringContaining('cannot be removed or restored: stream 4711 reads from the table') },
+      }
       const grace = { graceMs: 0 }
       expect((await between({ ...archive, ...grace, detach: true }, 'DETACHED')).finished).toMatchObject(refused)
       expect(await states()).toBe('a,DETACHED b,PUBLISHED')

@@ -98,7 +98,7 @@ test('a computed column that has been stored as text since is named as such', as
     code: 'BAD_QUERY',
     message: 'g has no values in 2020-Q1',
     reason: 'the database computes the column, and these rows were archived when it was stored as another type',
-    hint: expect.stringMatching(/^select "g__old", which has their values, leave it out/) as string,
+    hint: expect.stringMatching(/^select "g__old", which has their values, remove the column from the query/) as string,
   })
   fine(await perform({ ...commands.query, query: `SELECT id, "g__old" FROM ${TABLE}` } as Operation))
   const back = fine(await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation))

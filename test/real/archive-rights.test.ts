@@ -94,7 +94,7 @@ test('a schema for detached partitions of another role is refused by name before
   })
   expect([is, between.finished.exitCode === 0]).toEqual([true, false])
   expect(JSON.stringify(between.events)).toContain(
-    'sluice does not use schema sluice_archived, although it has a reserved name',
+    'sluice refuses to use schema sluice_archived, which has a name reserved for sluice',
   )
   expect(await place.rows(`SELECT FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace`)).toEqual([])
   await place.sql('ALTER SCHEMA sluice_archived OWNER TO CURRENT_USER')

@@ -62,10 +62,10 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
       error: {
         code: 'PLAN_CHANGED',
         message: expect.stringMatching(
-          system === 'postgresql' ? /t is not the table/ : /t does not hold all rows that were copied/,
+          system === 'postgresql' ? /t is not the table/ : /t does not have all rows that were copied/,
         ),
         reason: expect.stringMatching(
-          /it was recreated since; .* rows of t|it was recreated or altered since, and holds 1 rows/,
+          /it was recreated since; .* rows of t|it was recreated or altered since, and has 1 rows/,
         ),
       },
     })

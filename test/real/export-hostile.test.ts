@@ -223,7 +223,7 @@ test('a catalog that lost rows is refused: nothing is published', async () => {
   await database.write((transaction) => transaction.run("DELETE FROM delta_files WHERE path = 'b'"))
   await expect(exportTo(first, out)).rejects.toMatchObject({
     code: 'TARGET_CORRUPT',
-    message: 'the catalog holds 1 of the 2 lines of commit 1',
+    message: 'the catalog has 1 of the 2 lines of commit 1',
   })
   await database.write((transaction) => transaction.run('UPDATE delta_commits SET num_lines = 1 WHERE version = 1'))
   await expect(exportTo(first, out, 'latest')).rejects.toMatchObject({

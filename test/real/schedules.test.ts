@@ -494,7 +494,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.ask(stage.queue, 'queue', `DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'big'`)
     expect(await queue.runs(10)).toEqual([])
     const [late] = await queue.schedules.list('coming')
-    expect(late?.error?.message).toBe('its runs need a live worker with --queues big, and there is none')
+    expect(late?.error?.message).toBe('runs of the schedule need a live worker with --queues big, and there is none')
     expect(await queue.schedules.refused()).toBe(1)
     await scheduler(queue, ['big']).look()
     expect(await queue.runs(10)).toHaveLength(1)

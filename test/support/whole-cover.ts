@@ -55,7 +55,7 @@ function byLinks(chunks: readonly StoredChunk[]): WholeCover {
     'LEDGER_DAMAGED',
     'chunks are missing from the ledger, and their rows cannot be determined from the table',
     {
-      hint: 'begin again with --restart; rows that the target holds stay there',
+      hint: 'begin again with --restart; existing rows of the target are not removed',
     },
   )
 }

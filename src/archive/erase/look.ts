@@ -199,7 +199,7 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
     {
       where: name,
       reason:
-        'an erasure deletes files that only older versions of the archive name, and the held files are among them; nothing was changed',
+        'an erasure deletes files that only older versions of the archive use, and the held files are among them; nothing was changed',
       hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} ends the hold`,
     },
   )

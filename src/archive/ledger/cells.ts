@@ -59,8 +59,8 @@ export function ledgerText(value: SqlValue): string | null {
 
 /** @returns a SluiceError LEDGER_DAMAGED @param what the unreadable part of the ledger */
 export function damagedLedger(what: string, cause?: unknown): SluiceError {
-  return new SluiceError('LEDGER_DAMAGED', `the ledger of archives has values that sluice did not write (${what})`, {
+  return new SluiceError('LEDGER_DAMAGED', `the archive ledger has a value that sluice did not write: ${what}`, {
     cause,
-    hint: 'it was changed by hand: restore it from a backup of the source',
+    hint: 'the value was changed by hand: restore it from a backup of the source',
   })
 }

@@ -116,7 +116,7 @@ export function foreignHead(where: string, version: number, table: string | null
 export function foreignFiles(where: string, partition: string, paths: readonly string[]): SluiceError {
   return new SluiceError(
     'ARCHIVE_FOREIGN',
-    `the log names files of ${partition} that are not in this ledger, such as ${paths[0] ?? ''}`,
+    `the log has files of ${partition} that are not in this ledger, such as ${paths[0] ?? ''}`,
     {
       where,
       reason: 'only files that this ledger has published can be removed from the archive',

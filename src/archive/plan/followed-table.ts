@@ -43,11 +43,16 @@ async function followedError(
   const isTarget = store.offers.changeTarget !== undefined
   const [into] = isTarget ? await streamsInto(store, { database, signal }, [tableKeyOf(table)]) : []
   if (into !== undefined) {
-    return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
-      where: store.label,
-      reason: 'the stream does not replicate an archive run or a restore: its next comparison would undo these changes',
-      hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end --from URL --to ${store.label}, with the URL of its source`,
-    })
+    return new SluiceError(
+      'TABLE_FOLLOWED',
+      `rows of ${name} cannot be removed or restored: stream ${into.id} writes into the table`,
+      {
+        where: store.label,
+        reason:
+          'the stream does not replicate an archive run or a restore: its next comparison would undo these changes',
+        hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end --from URL --to ${store.label}, with the URL of its source`,
+      },
+    )
   }
   for (const cdc of ['slot', 'trigger'] as const) {
     const source = changesBy(cdc, store)
@@ -60,9 +65,13 @@ async function followedError(
 function readFrom({ label }: OpenedArchive['store'], name: string, out: string, byHand?: string): SluiceError {
   const id = out.slice(out.lastIndexOf('_') + 1)
   const drop = byHand ?? `sluice slots --drop ${out}`
-  return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {
-    where: label,
-    reason: 'a detached or restored partition halts it, and removed rows would also be removed from its target',
-    hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; if the target is gone for good: ${drop}`,
-  })
+  return new SluiceError(
+    'TABLE_FOLLOWED',
+    `rows of ${name} cannot be removed or restored: stream ${id} reads from the table`,
+    {
+      where: label,
+      reason: 'a detached or restored partition halts it, and removed rows would also be removed from its target',
+      hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; if the target no longer exists: ${drop}`,
+    },
+  )
 }

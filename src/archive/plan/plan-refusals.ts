@@ -196,7 +196,7 @@ export async function refuseHeirs(
       {
         where: name,
         reason:
-          'its rows are read and deleted with those of these tables, and an archived row does not say from which table it came',
+          'a query or DELETE of it also covers the rows of these tables, and an archived row does not record its table',
         hint: `archive each of these tables separately, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived after ALTER TABLE … NO INHERIT on each of them`,
       },
     )

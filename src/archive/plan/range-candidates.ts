@@ -29,8 +29,8 @@ export async function rangeCandidates(
     const { partitioning } = table
     const name = tableText(table.table)
     const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
-    throw new SluiceError('BAD_FLAG', `${name} ${is}: name the column with the time of a row`, {
-      hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
+    throw new SluiceError('BAD_FLAG', `${name} ${is}, so its time column must be named`, {
+      hint: 'add --by COLUMN with the time column; or --by-value COLUMN, which makes each value a partition',
       ...(partitioning === undefined
         ? {}
         : { reason: 'only PostgreSQL detaches partitions; here the rows of a period are removed' }),

@@ -41,11 +41,15 @@ export async function refuseTriggers(
     return emit({ type: 'log', level: 'note', table: name, message })
   }
   if (changing.length > 0) {
-    throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change or reject rows`, {
-      where: name,
-      reason: 'rows would not be restored as they were archived, and this session cannot disable them',
-      hint: remedy,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `rows of ${name} cannot be restored unchanged: ${changing.join(', ')} may change or reject them`,
+      {
+        where: name,
+        reason: 'this session cannot disable triggers and rules of the table',
+        hint: remedy,
+      },
+    )
   }
   const other = unread === true ? '; its function was not read, and may change rows that stay' : ''
   const message = `${firing.join(', ')}: run for each removed or restored row${other}`
@@ -94,11 +98,15 @@ export async function reportErased(
   } = (await store.offers.rowTriggers?.list(table, interrupt.abort)) ?? {}
   const name = tableText(table)
   if (history !== undefined) {
-    throw new SluiceError('TABLE_REFUSED', `${name} keeps deleted rows, which an erasure does not reach`, {
-      where: name,
-      reason: history.by,
-      hint: `delete the rows, then ${history.remedy}; remove the versioning before you erase the rows from the archive`,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `rows of ${name} cannot be erased: the table keeps deleted rows as history`,
+      {
+        where: name,
+        reason: history.by,
+        hint: `delete the rows, then ${history.remedy}; remove the versioning before you erase the rows from the archive`,
+      },
+    )
   }
   const all = [...changing, ...firing]
   if (quiet || all.length === 0) return null

@@ -76,14 +76,14 @@ async function namedValues(
     throw new SluiceError('BAD_FLAG', `values of ${where} cannot be partitions: it is ${column.native}`, {
       where,
       reason: `${store.system} does not compare values of this type exactly`,
-      hint: 'name a column of texts or whole numbers with --by-value, or one of times with --by',
+      hint: 'name a column of texts or whole numbers with --by-value, or a time column with --by',
     })
   }
   if (found.more) {
     throw new SluiceError('BAD_FLAG', `${where} has more than ${MOST_VALUES} values`, {
       where,
       reason: 'each of them would be a partition with separate files',
-      hint: 'name a column with few values with --by-value, or one of times with --by',
+      hint: 'name a column with few values with --by-value, or a time column with --by',
     })
   }
   const named = new Map<string, NamedValue>()

@@ -343,7 +343,7 @@ function refuseUncomputed(
     const name = earlier === undefined ? '' : `select ${quotedName(earlier.name)}, which has their values, `
     throw new SluiceError('BAD_QUERY', `${column.name} has no values in ${labels}`, {
       reason: `the database computes the column, and these rows were archived ${since}`,
-      hint: `${name}leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), limit the condition to other periods, or restore ${labels}`,
+      hint: `${name}remove the column from the query (SELECT * EXCLUDE (${quotedName(column.name)})), limit the condition to other periods, or restore ${labels}`,
     })
   }
 }

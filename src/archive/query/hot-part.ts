@@ -198,6 +198,6 @@ function pushed(
 function slimmest(columns: readonly QueryColumn[]): QueryColumn {
   const hot = columns.filter((column) => column.hot)
   const slim = hot.find(({ stored }) => stored !== 'string' && stored !== 'binary') ?? hot[0]
-  if (slim === undefined) throw new SluiceError('NO_SUCH_TABLE', 'the table has no columns')
+  if (slim === undefined) throw new SluiceError('NO_SUCH_TABLE', 'a table without columns cannot be queried')
   return slim
 }

@@ -48,7 +48,7 @@ export function refuseLongBytes(
 
 function refused(found: Found | null, name: string, cause?: unknown): SluiceError {
   const limit = `the limit for a value in an archive is ${sizeText(MOST_BYTES)}`
-  return new SluiceError('VALUE_REFUSED', `${found?.what ?? 'a row holds a value that is too large'}: ${limit}`, {
+  return new SluiceError('VALUE_REFUSED', `${found?.what ?? 'a row has a value that is too large'}: ${limit}`, {
     where: found === null || found.key === '' ? name : `${name}, ${found.key}`,
     kind: 'source',
     reason: 'the partition was not archived',

@@ -19,9 +19,10 @@ export async function losableRefusal(
   const [found] = await store.offers.losable.among(await placesOf(context, partition), interrupt.abort)
   if (found === undefined) return null
   const { label } = partition
-  return new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server may delete the rows of ${label}`, {
+  return new SluiceError('TABLE_REFUSED', `${label} cannot be restored durably: ${found.what}`, {
     where: `${name}, ${label}`,
-    reason: 'the archive has the only durable copy, and keeps its files',
+    reason:
+      'a crash of the server may delete the rows from the table, so the archive keeps its files, the only durable copy',
     hint: `${found.remedy}; then run the same command again; or restore the rows into another table: ${elsewhereCommand(name, partition)}`,
   })
 }

@@ -82,7 +82,7 @@ export function gone(
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
   const otherwise = isPublished(state)
-    ? `if it is gone for good, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has these rows, archive that table with --partition ${shellQuote(label)}`
+    ? `if it no longer exists, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has these rows, archive that table with --partition ${shellQuote(label)}`
     : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')

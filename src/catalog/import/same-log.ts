@@ -227,7 +227,7 @@ export function nothingCompared(
 ): SluiceError {
   return new SluiceError('LOG_REWRITTEN', 'the newest imported commit cannot be compared with this log', {
     where: `${log.label}/_delta_log`,
-    reason: `versions ${String(historyFrom)} to ${String(currentVersion)} were imported from ${location}, and this log no longer has the newest of them: it may be a copy that went another way since`,
+    reason: `versions ${String(historyFrom)} to ${String(currentVersion)} were imported from ${location}, and this log no longer has the newest of them: it may be a copy into which other commits were written since`,
     hint: `to keep these versions, run sluice export-log ${shellQuote(tableId)} --to FOLDER first; ${againIfRight(tableId, label)}`,
   })
 }

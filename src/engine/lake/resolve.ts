@@ -58,7 +58,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
     'NO_SUCH_TABLE',
     `${table} is ${existsSync(table) ? 'a file, ' : ''}not a table path${catalog === null ? '' : ' and not a table id of the catalog'}${meant === null ? '' : ` (${meant}?)`}`,
     {
-      hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
+      hint: 'give the folder that contains _delta_log, or an id that `sluice migration-status` prints',
     },
   )
 }

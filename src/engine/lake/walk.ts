@@ -223,7 +223,7 @@ export function shallowText(names: readonly string[], done: string, verb: string
 export function unsearchedError(names: readonly string[]): SluiceError {
   const what = names.length === 1 ? 'one folder' : `${names.length} folders`
   return new SluiceError('TABLES_FAILED', `${what} could not be searched for tables: ${namesText(names)}`, {
-    reason: 'tables in them are missing here; the warnings above say why each folder cannot be read',
+    reason: 'the result lacks the tables in them; the warnings above show why each folder cannot be read',
     hint: UNSEARCHED_HINT,
   })
 }

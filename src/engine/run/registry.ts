@@ -36,7 +36,8 @@ export function openLogWriter(path: string): Promise<LogWriter> {
 export function lakeOf(path: string): LakeDeclaration {
   const { kind } = parseLakeUrl(path)
   const found = LAKES.find((lake) => lake.kind === kind)
-  if (found === undefined) throw new SluiceError('INTERNAL', `no store is declared for a ${kind}`, { where: path })
+  if (found === undefined)
+    throw new SluiceError('INTERNAL', `no store is declared for paths of the kind ${kind}`, { where: path })
   return found
 }
 

@@ -69,6 +69,6 @@ export function makeSocketFolder(folder: string): void {
 export function noSuchLocalRun(id: string, where: string): SluiceError {
   return new SluiceError('NO_SUCH_PATH', `run ${id} is not running on this machine`, {
     where,
-    hint: 'give the id of the run, not of its stream: sluice ctl lists the runs of this user on this machine; steer a run of another machine there',
+    hint: 'give the id of the run, not of its stream: sluice ctl lists the runs of this user on this machine; to steer a run of another machine, run the command on that machine',
   })
 }

@@ -66,7 +66,7 @@ function numeric(digits: string): string {
 const MOST_POWER = 131_071
 
 function lossy(why: string): SluiceError {
-  return new SluiceError('VALUE_REFUSED', `a jsonb cannot hold all of this json: ${why}`, {
+  return new SluiceError('VALUE_REFUSED', `this json value cannot be stored unchanged as jsonb: ${why}`, {
     hint: 'change the column back to json, run the same command, then correct the value and change the type; or restore the rows into another table with --into',
   })
 }

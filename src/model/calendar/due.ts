@@ -49,7 +49,7 @@ function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
   if (value === null) {
     throw new SluiceError('VALUE_REFUSED', `${JSON.stringify(text)} is not a ${kind} value`, {
       kind: 'source',
-      hint: 'name a column of times with --by; if it holds numbers, also give --epoch s or --epoch ms',
+      hint: 'name a time column with --by; if it has numbers, also give --epoch s or --epoch ms',
     })
   }
   if (!isInstant(kind)) return Math.floor(value.at / MS_OF_DAY)

@@ -28,7 +28,7 @@ export function withoutArrayBounds<C extends Cell, T>(
     const column = name === undefined ? 'the column' : `column ${name}`
     throw new SluiceError('ROW_REFUSED', `${column} would not keep the bounds of this array: ${cell.slice(0, 60)}`, {
       reason: 'its elements are not numbered from 1, and the target numbers the elements of a list from 1',
-      hint: 'change the value at its source, or leave the column out with --columns',
+      hint: 'change the value at its source, or exclude the column with --columns',
     })
   }
 }

@@ -77,7 +77,7 @@ export function isS3Url(text: string): boolean {
 /** Bucket names contain no ':' or '@'. Also catches a secret with a slash, whose first part is taken as the bucket. */
 function refuseCredentials(bucket: string): void {
   if (!/[:@]/.test(bucket)) return
-  throw new SluiceError('BAD_CONFIG', 'an S3 URL must not hold credentials', {
+  throw new SluiceError('BAD_CONFIG', 'an S3 URL must not contain credentials', {
     reason: 'URLs are recorded in logs, catalogs and shell histories',
     hint: 'write s3://bucket/folder, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile',
   })

@@ -26,7 +26,7 @@ export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: 
   for (const { name } of table.columns) {
     const reason = unnamed(name)
     if (reason === null) continue
-    const hint = 'give it another name with --rename, or leave it out with --columns'
+    const hint = 'give it another name with --rename, or exclude it with --columns'
     refuse(`column named ${JSON.stringify(name)}`, reason, hint)
   }
   const { length } = table.columns

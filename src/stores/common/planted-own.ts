@@ -11,8 +11,8 @@ export type PlantedOwn = { readonly what: string; readonly on?: string }
 export function plantedOwn({ what, on }: PlantedOwn, where: string): SluiceError {
   const message =
     on === undefined
-      ? `sluice does not use the ${what}, although it has a reserved name`
-      : `the ${what} is on ${on}, a table of sluice`
+      ? `sluice refuses to use the ${what}, which has a name reserved for sluice`
+      : `sluice refuses to use its table ${on}: the ${what} is on it`
   return new SluiceError('TABLE_REFUSED', message, {
     where,
     reason:

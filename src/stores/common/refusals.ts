@@ -120,5 +120,5 @@ function shown(cell: Cell): string {
 /** Details of a refusal: the fields of a composite type differ between source and target. */
 export const OTHER_FIELDS = {
   reason: 'the text of a value does not name its fields, so values could get into other fields',
-  hint: 'give the type the same fields in the same order on both sides, or leave the column out with --columns',
+  hint: 'give the type the same fields in the same order on both sides, or exclude the column with --columns',
 } as const

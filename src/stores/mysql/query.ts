@@ -47,7 +47,7 @@ function refuseFunctions(sql: string, where: string): void {
   )
   const name = DOES_MORE.exec(parts.join(''))?.[1]
   if (name === undefined) return
-  throw new SluiceError('BAD_QUERY', `the query calls ${name}`, {
+  throw new SluiceError('BAD_QUERY', `the query is refused: it calls ${name}`, {
     where,
     reason: 'the function does more than read rows',
     hint: 'remove it from the query',

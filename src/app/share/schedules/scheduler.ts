@@ -73,7 +73,7 @@ export class Scheduler {
     const { queue, next, wanted } = schedule
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
     const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
-    const error = new SluiceError('BAD_CONFIG', `its runs need a live worker ${takes}, and there is none`, {
+    const error = new SluiceError('BAD_CONFIG', `runs of the schedule need a live worker ${takes}, and there is none`, {
       hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}on a machine whose config file has the stores of its command`,
     })
     await this.#refuse(schedule, error)

@@ -48,7 +48,7 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
   if (!dryRun && confirm !== named) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      'after the adoption, the previous database can no longer write into this archive',
+      'the adoption stops the previous database from writing into this archive: the name of the table is needed as confirmation',
       {
         hint: `confirm with the table name: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
       },

@@ -224,7 +224,7 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
   throw new SluiceError('PLAN_CHANGED', `the erasure ${reason} of ${name} began with another condition`, {
     where: name,
     reason: 'it has not ended, and its certificate is for the rows of that condition',
-    hint: 'finish it with its first condition; give the other condition another ticket, such as the same one with /2 at its end',
+    hint: `run the command with the first condition to finish it; for the other condition, give another --reason, such as ${shellQuote(`${reason}/2`)}`,
   })
 }
 
@@ -309,10 +309,14 @@ async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure,
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): void {
   if (dryRun || confirm === table) return
-  throw new SluiceError('MISSING_CONFIRM', 'erased rows and all older versions of the archive are removed for good', {
-    where: table,
-    hint: `confirm with the table name: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run counts the rows first`,
-  })
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    'the erasure permanently removes rows and all older versions of the archive: the name of the table is needed as confirmation',
+    {
+      where: table,
+      hint: `confirm with the table name: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run counts the rows first`,
+    },
+  )
 }
 
 /** Warns that free texts may name the same person in rows that the condition does not match. */

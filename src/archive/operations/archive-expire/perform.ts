@@ -176,11 +176,15 @@ function notNow(name: string, { partition: { label }, note = '' }: PlannedExpiry
 
 function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceError {
   const named = blocked.slice(0, 5).map(({ partition, note }) => `${partition.label}: ${note ?? ''}`)
-  return new SluiceError('PARTITIONS_BLOCKED', `none of the partitions of ${name} that are old enough can expire`, {
-    where: name,
-    reason: `${named.join('; ')}${blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''}`,
-    hint: `nothing was changed${wayOut(new Set(blocked.map(({ partition }) => partition.state)))}`,
-  })
+  return new SluiceError(
+    'PARTITIONS_BLOCKED',
+    `no partition of ${name} can expire: each that is old enough is held or blocked`,
+    {
+      where: name,
+      reason: `${named.join('; ')}${blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''}`,
+      hint: `nothing was changed${wayOut(new Set(blocked.map(({ partition }) => partition.state)))}`,
+    },
+  )
 }
 
 /** Hint: the command after which partitions in these states can expire. */
@@ -192,10 +196,14 @@ function wayOut(states: ReadonlySet<ArchivedPartition['state']>): string {
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveExpireOperation): void {
   if (dryRun || confirm === table) return
-  throw new SluiceError('MISSING_CONFIRM', 'expired rows exist only in the archive, and are removed from it for good', {
-    where: table,
-    hint: `confirm with the table name: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run shows what would expire, and until when it can be restored`,
-  })
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    'this permanently removes expired rows, which exist only in the archive: the name of the table is needed as confirmation',
+    {
+      where: table,
+      hint: `confirm with the table name: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run shows what would expire, and until when it can be restored`,
+    },
+  )
 }
 
 function report(

@@ -30,9 +30,13 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRun): Pro
 function refuseUnconfirmed({ drop, confirm, tables, dryRun }: ArchiveOperation): void {
   if (drop && !dryRun && (tables.length !== 1 || confirm !== tables[0])) {
     const name = shellQuote(tables[0] ?? '')
-    throw new SluiceError('MISSING_CONFIRM', 'dropped partitions can be restored only from their archive', {
-      hint: `confirm one table by name: --table ${name} --drop --confirm=${name}`,
-    })
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      '--drop leaves the archive as the only copy of dropped partitions: the name of the table is needed as confirmation',
+      {
+        hint: `confirm one table by name: --table ${name} --drop --confirm=${name}`,
+      },
+    )
   }
 }
 

@@ -144,10 +144,14 @@ function expiredNeighbours(chosen: readonly ArchivedPartition[], { partitions }:
 function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
   const name = tableText(table)
   if (asChanged !== true || dryRun || confirm === given || confirm === name) return
-  throw new SluiceError('MISSING_CONFIRM', 'archived values of changed rows would be given up', {
-    where: name,
-    hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
-  })
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    'this restore discards the archived values of changed rows: the name of the table is needed as confirmation',
+    {
+      where: name,
+      hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
+    },
+  )
 }
 
 /**

@@ -39,7 +39,7 @@ function keyless({ plan, source }: PlannedTable): SluiceError | null {
   if (plan === null || plan.cut === 'key') return null
   return new SluiceError(
     'UNSUPPORTED_KEY',
-    `${tableText(source.table)} ${noKeyText(source)}: --again finds rows by their key`,
+    `--again cannot compare ${tableText(source.table)}: the table ${noKeyText(source)}`,
     {
       hint: 'copy all of it again with --restart and without --again, or name unique columns with --key',
     },
@@ -57,10 +57,10 @@ function shortRead({ plan, ring, source }: PlannedTable, { from }: PlannedCopy):
   if (reason === null) return null
   return new SluiceError(
     'BAD_FLAG',
-    `--delete-extra is refused for ${tableText(source.table)}: this copy may not read all rows of the source`,
+    `--delete-extra is refused for ${tableText(source.table)}: this copy may miss rows of the source`,
     {
       reason,
-      hint: 'remove --delete-extra, or read the whole table; either way, rows that only the target has are counted',
+      hint: 'remove --delete-extra, or copy the whole table; in both cases, surplus rows of the target are counted',
     },
   )
 }

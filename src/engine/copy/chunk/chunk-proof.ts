@@ -32,7 +32,7 @@ export function otherNullKeys({ source, target }: TablePlan, rows: bigint): Slui
       where: tableText(target.table),
       reason:
         'without a key, these rows cannot be distinguished from rows of the source, so rows of the source were not written',
-      hint: `remove ${them} from the target, or leave out rows whose key is NULL with --where, and run the same command again`,
+      hint: `remove ${them} from the target, or exclude rows whose key is NULL with --where, and run the same command again`,
     },
   )
 }
@@ -45,7 +45,7 @@ export function rowsDropped({ source, target }: TablePlan, dropped: bigint, read
     {
       where: tableText(target.table),
       reason: 'a trigger or a rule of the target drops rows without an error',
-      hint: 'disable the trigger or rule for the copy, or leave out these rows with --where, and run the same command again',
+      hint: 'disable the trigger or rule for the copy, or exclude these rows with --where, and run the same command again',
     },
   )
 }

@@ -40,7 +40,7 @@ export function taken(lines: Map<string, number>, line: string): boolean {
  * fixed
  */
 export function notEmpty(table: string, begun = false): SluiceError {
-  return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already holds rows in the range to be written`, {
+  return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already has rows in the range to be written`, {
     hint: begun
       ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
       : 'choose what happens to these rows: --on-existing upsert, replace-range or append',

@@ -275,7 +275,7 @@ function differs(
   }
   return new SluiceError(
     'COUNTS_DIFFER',
-    `the target does not hold the rows of ${name} that were copied into it: ${list}`,
+    `the target no longer has the rows of ${name} that were copied into it: ${list}`,
     {
       ...why,
       hint: `compare and restore rows with --again, copy everything with ${restart}, or accept it with --accept-difference ${shellQuote(name)}`,

@@ -32,7 +32,7 @@ export function planColumn(
       'TABLE_REFUSED',
       `the target generates the values of ${tableText(target.table)}.${to} itself`,
       {
-        hint: 'leave the column out with --columns',
+        hint: 'exclude the column with --columns',
       },
     )
   }
@@ -78,7 +78,7 @@ export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[
         `columns ${other} and ${from} of ${tableText(source.table)} have the same name in the target`,
         {
           where: to.label,
-          hint: `give one of them another name with --rename ${shellQuote(`${from}=NAME`)}, or leave it out with --columns`,
+          hint: `give one of them another name with --rename ${shellQuote(`${from}=NAME`)}, or exclude it with --columns`,
         },
       )
     }

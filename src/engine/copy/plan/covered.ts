@@ -82,7 +82,7 @@ function gapBehind(stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
     'LEDGER_DAMAGED',
     'chunks are missing from the ledger, and their rows cannot be determined from the table',
     {
-      hint: 'begin again with --restart; rows that the target holds stay there',
+      hint: 'begin again with --restart; existing rows of the target are not removed',
     },
   )
 }

@@ -133,6 +133,6 @@ function otherExpression(source: TableSpec, target: TableSpec, column: Column, o
   return new SluiceError('TABLE_REFUSED', `${named} is computed from another expression in the target`, {
     where: `${tableText(target.table)}.${other.name}`,
     reason: `the source has ${column.expression?.sql ?? ''}, and the target ${other.expression?.sql ?? ''}`,
-    hint: 'give both columns the same expression, make the column of the target a plain one, or leave it out with --columns: then it is not compared',
+    hint: 'give both columns the same expression, make the column of the target a plain one, or exclude it with --columns: then it is not compared',
   })
 }

@@ -8,9 +8,9 @@ import { onSide } from '../sides.ts'
 export async function refuseLosableTarget(name: TableName, to: CopyStore, signal: AbortSignal): Promise<void> {
   const [found] = (await onSide('target', async () => to.offers.losable?.among([name], signal))) ?? []
   if (found === undefined) return
-  throw new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server would remove copied rows`, {
+  throw new SluiceError('TABLE_REFUSED', `rows cannot be copied into this table: ${found.what}`, {
     where: to.label,
-    reason: 'the copy would continue after the crash, and the ledger would show the removed rows as copied',
+    reason: 'a crash of the server would remove copied rows, and the ledger would still show them as copied',
     hint: `${found.remedy}, or copy into another table`,
   })
 }

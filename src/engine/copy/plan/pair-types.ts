@@ -26,7 +26,7 @@ export function pairTypes(
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
       where,
       reason: 'the type has several members, and the text of a value does not show to which of them it belongs',
-      hint: 'leave the column out with --columns, or give the column of the target a text type',
+      hint: 'exclude the column with --columns, or give the column of the target a text type',
     })
   }
   if (sameSystem && source.native === target.native && source.fields !== target.fields) {
@@ -68,7 +68,7 @@ function paired(source: Column, target: Column, accepted: boolean, where: string
     `${source.name} (${source.native}) cannot become ${target.name} (${target.native})`,
     {
       where,
-      hint: 'leave the column out with --columns, or give the column of the target a text type',
+      hint: 'exclude the column with --columns, or give the column of the target a text type',
     },
   )
 }

@@ -134,7 +134,7 @@ function damaged(): SluiceError {
     'the chunks of the ledger do not begin where the periods of the table begin',
     {
       reason: 'chunks are missing, or the partitions of the new table have changed since its copy began',
-      hint: 'begin again with --restart; the rows that the new table holds are removed first',
+      hint: 'begin again with --restart; existing rows of the new table are removed first',
     },
   )
 }

@@ -246,7 +246,7 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
   if (column === undefined) return
   throw new SluiceError(
     'UNSUPPORTED_KEY',
-    `${table.name} has the key ${column.name}, but different values of this column have the same text`,
+    `${table.name} cannot be copied by its key ${column.name}: different values of this column have the same text`,
     {
       where: tableText(table),
       reason: `${column.native} has several members with the same text`,
@@ -291,7 +291,7 @@ function chosenColumns(source: TableSpec, found: TableSpec | null, options: Tabl
   const wanted = [...named.map((name) => columnOf(source, name, '--columns')), ...made]
   for (const name of source.key) {
     if (wanted.some((column) => column.name === name)) continue
-    throw new SluiceError('BAD_FLAG', `--columns leaves out ${name}, which is part of the key`, {
+    throw new SluiceError('BAD_FLAG', `--columns does not include ${name}, which is part of the key`, {
       where: tableText(source.table),
       hint: 'rows are copied and proved by their key: add it to --columns',
     })

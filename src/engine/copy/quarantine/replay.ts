@@ -129,7 +129,7 @@ async function sourceRows(
     stamps.push(...(batch.stamps ?? []))
   }
   if (rows.length > 1 && isOneRow(key)) {
-    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows with the key ${rowKeyText(key)}`, {
+    throw new SluiceError('ROW_REFUSED', `the source has ${rows.length} rows with the key ${rowKeyText(key)}`, {
       reason: 'the target accepts one of them: its key must be unique',
       hint: 'keep one of them at the source, then run the same command again',
     })

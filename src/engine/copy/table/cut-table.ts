@@ -71,8 +71,8 @@ function hintOf(reason: string, { cut }: TablePlan): string {
   if (reason.startsWith('on-existing: ') && cut === 'key')
     return 'copy it as before, with --again if the target has rows: it compares them with the source and repairs what differs'
   if (reason.startsWith(`${OWN_ROWS}: `))
-    return 'empty the table of the target, which may hold rows of those tables, and begin again with --restart'
-  return 'copy it as before, or begin again with --restart; rows that the target holds stay there'
+    return 'empty the table of the target, which may have rows of those tables, and begin again with --restart'
+  return 'copy it as before, or begin again with --restart; existing rows of the target are not removed'
 }
 
 /**

@@ -43,8 +43,8 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   if (context.compares === true) return
   const { rows: there } = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
   if (there >= copied) return
-  throw new SluiceError('PLAN_CHANGED', `${table} does not hold all rows that were copied into it`, {
-    reason: `it was recreated or altered since, and holds ${there} rows; according to the ledger, ${copied} rows of ${name} were copied into it`,
+  throw new SluiceError('PLAN_CHANGED', `${table} does not have all rows that were copied into it`, {
+    reason: `it was recreated or altered since, and has ${there} rows; according to the ledger, ${copied} rows of ${name} were copied into it`,
     hint,
   })
 }

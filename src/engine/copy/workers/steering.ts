@@ -25,7 +25,11 @@ export class Steering {
   onOptions: (request: SteeringRequest) => void = () => undefined
   /** Error for a request of any kind that cannot be applied now; null if it can be applied. @throws nothing */
   refusal: (request: SteeringRequest) => SluiceError | null = ({ act }) =>
-    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not replicate changes and has no apply workers') : null
+    act === 'lanes'
+      ? new SluiceError('BAD_FLAG', 'this run does not replicate changes and has no apply workers', {
+          hint: 'workers N sets how many chunks are copied at once',
+        })
+      : null
   readonly #control: RunControl | undefined
   readonly #asked: number
   #workers: number | null = null
@@ -92,7 +96,7 @@ export class Steering {
     const table = this.#tableOf(request.table)
     const last = this.#last.get(table)
     if (last !== undefined && request.chunk !== undefined && BigInt(request.chunk) > last) {
-      throw new SluiceError('BAD_FLAG', `${table} has no chunk ${request.chunk}`, { hint: `its last one is ${last}` })
+      throw new SluiceError('BAD_FLAG', `${table} has no chunk ${request.chunk}`, { hint: `its last chunk is ${last}` })
     }
     return { ...request, table }
   }

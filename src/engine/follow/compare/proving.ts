@@ -250,13 +250,17 @@ export class Proving implements AsyncDisposable {
         hint: `keep one row of each key in the ${one.targetRows > one.rows ? 'target' : 'source'}, then run the same command again`,
       })
     }
-    return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {
-      reason:
-        unread > 0
-          ? 'the source holds values that do not fit their type: they cannot be compared'
-          : 'they were repaired, and differed again at the next comparison: another program writes into the target, or the target computes other values',
-      hint: 'sluice diff names the rows; correct the cause, then run the same command again',
-    })
+    return new SluiceError(
+      'DIFFERENCES',
+      unread > 0 ? `${unread} rows of ${name} cannot be read` : `rows of ${name} differ`,
+      {
+        reason:
+          unread > 0
+            ? 'the source has values that do not fit their type: they cannot be compared'
+            : 'they were repaired, and differed again at the next comparison: another program writes into the target, or the target computes other values',
+        hint: 'sluice diff names the rows; correct the cause, then run the same command again',
+      },
+    )
   }
 }
 

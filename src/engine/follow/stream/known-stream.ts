@@ -37,7 +37,7 @@ export async function streamOfPlan(
   const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
   if (isSame && found.sourceIdentity === planned.from.identity) return found
-  throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
+  throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} already follows ${known.join(', ')}`, {
     reason: isSame
       ? `it reads from ${found.source}`
       : 'a run of a stream must name all tables of the stream, and no others',

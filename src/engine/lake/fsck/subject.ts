@@ -83,7 +83,7 @@ async function ofCatalog(
   const { tableId, version, historyFrom, location } = known
   const { protocol, metadata } = await stateAt(database, tableId, version)
   if (protocol === null || metadata === null) {
-    throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
+    throw new SluiceError('HISTORY_MISSING', `the catalog has no schema of ${tableId} at version ${version}`)
   }
   const refusal = readerRefusal(protocol)
   if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
@@ -199,7 +199,7 @@ async function addedSince(
 }
 
 function historyMissing(since: number, from: number): SluiceError {
-  return new SluiceError('HISTORY_MISSING', `the log does not show which files came after version ${since}`, {
+  return new SluiceError('HISTORY_MISSING', `the log does not show which files were added after version ${since}`, {
     reason: `history begins at version ${from}`,
     hint: `give --since ${from}, or remove it to check all files`,
   })

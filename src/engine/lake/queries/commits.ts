@@ -91,7 +91,7 @@ async function summaryOf(
 }
 
 function noSuchCommit(version: number): SluiceError {
-  return new SluiceError('VERSION_NOT_FOUND', `the log holds no commit ${version}`)
+  return new SluiceError('VERSION_NOT_FOUND', `the log has no commit ${version}`)
 }
 
 function infoOf(record: CommitRecord): Readonly<Record<string, unknown>> {

@@ -53,7 +53,7 @@ export async function locate(
 async function atTime(database: SqlDatabase, tableId: string, timeMs: number): Promise<number> {
   const version = await versionAtTime(database, tableId, timeMs)
   if (version !== null) return version
-  throw new SluiceError('VERSION_NOT_FOUND', 'the oldest version in the catalog is later than that time', {
+  throw new SluiceError('VERSION_NOT_FOUND', 'the catalog has no version of that time: its oldest version is later', {
     where: tableId,
   })
 }
@@ -77,6 +77,6 @@ export async function placedAt(text: string): Promise<PlacedLake> {
   const system = head === null ? null : systemOfFile(head)
   if (system !== null) return { kind: 'database', url: `${system.schemes[0]}:///${file}` }
   throw new SluiceError('UNSUPPORTED_URL', `${text} is a file, but not a database that sluice reads`, {
-    hint: 'give the folder that holds the tables',
+    hint: 'give the folder that contains the tables',
   })
 }

@@ -56,7 +56,7 @@ export function refuseUnconfirmedDatabase(name: string, confirm: string | undefi
 
 /** The database refuses connections, but the ledger has no record of that step. */
 export function alreadyClosed({ name, label }: Named): SluiceError {
-  return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, but not because of sluice`, {
+  return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and sluice did not close it`, {
     where: label,
     reason: 'its contents cannot be read',
     hint: `ALTER DATABASE ${quotedName(name)} WITH ALLOW_CONNECTIONS true as its owner, then run the same command again`,
@@ -65,9 +65,9 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
 
 /** The database was made inactive, but accepts connections. */
 export function openedByOthers({ name, label }: Named): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `database ${name} accepts connections again, but not because of sluice`, {
+  return new SluiceError('PLAN_CHANGED', `database ${name} is not dropped: it accepts connections again`, {
     where: label,
-    reason: 'its contents may have changed since it was inspected',
+    reason: 'another user allowed them, so its contents may have changed since it was inspected',
     hint: 'find out which user allowed connections; run the same command with --undo, then again without it',
   })
 }

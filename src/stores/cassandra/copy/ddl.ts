@@ -106,7 +106,7 @@ function refuseNames({ table, columns }: TableSpec): void {
   if (!columns.some((column) => column.name === '')) return
   throw new SluiceError('TABLE_REFUSED', 'a column without a name cannot be created', {
     where: tableText(table),
-    hint: 'rename the column in the source, or leave it out with --columns',
+    hint: 'rename the column in the source, or exclude it with --columns',
   })
 }
 

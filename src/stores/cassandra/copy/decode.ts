@@ -177,6 +177,6 @@ function udtJson(fields: readonly CqlField[], spelled: boolean): JsonWriter {
 
 export function unknownFields(name: string): SluiceError {
   return new SluiceError('UNSUPPORTED_TYPE', `the fields of the type ${name} are unknown`, {
-    hint: 'create the type in the keyspace of the table, or leave the column out with --columns',
+    hint: 'create the type in the keyspace of the table, or exclude the column with --columns',
   })
 }

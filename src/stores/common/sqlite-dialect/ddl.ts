@@ -7,7 +7,7 @@ import { refuseUnmakeable, unspelled, type NewTableLimits } from '../new-table.t
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot contain */
 export function quote(name: string): string {
   if (name.includes('\0')) {
-    throw new SluiceError('TABLE_REFUSED', 'a name contains the character U+0000', {
+    throw new SluiceError('TABLE_REFUSED', 'a name with the character U+0000 cannot be written in SQL', {
       where: name.replaceAll('\0', '␀'),
     })
   }
@@ -28,20 +28,20 @@ export function createSqliteDialectTable(table: TableSpec): string {
   refuseUnmakeable(table, LIMITS)
   const { name } = table.table
   if (/^sqlite_/i.test(name)) {
-    throw new SluiceError('TABLE_REFUSED', 'names that begin with sqlite_ belong to SQLite', {
-      where: name,
-      hint: 'give the table another name with --to-table',
-    })
-  }
-  if ((table.table.schema ?? 'main') !== 'main') {
     throw new SluiceError(
       'TABLE_REFUSED',
-      `SQLite has no schemas, so ${table.table.schema}.${name} cannot be a table`,
+      `${name} cannot be created: names that begin with sqlite_ belong to SQLite`,
       {
         where: name,
-        hint: 'leave out --to-schema',
+        hint: 'give the table another name with --to-table',
       },
     )
+  }
+  if ((table.table.schema ?? 'main') !== 'main') {
+    throw new SluiceError('TABLE_REFUSED', `${table.table.schema}.${name} cannot be created: SQLite has no schemas`, {
+      where: name,
+      hint: 'remove --to-schema',
+    })
   }
   const alias = rowidKey(table)
   const columns = table.columns.map((column) => {

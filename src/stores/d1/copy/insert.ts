@@ -158,7 +158,7 @@ export class Inserts {
       {
         where: tableText(this.#table.table),
         reason: `the limit of D1 is ${MOST_ROW_BYTES} bytes for a value, and for all values of a row`,
-        hint: 'store long values elsewhere, such as in R2, or leave the column out with --columns',
+        hint: 'store long values elsewhere, such as in R2, or exclude the column with --columns',
       },
     )
   }

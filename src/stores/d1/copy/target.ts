@@ -109,10 +109,14 @@ function refuseWidth(table: TableSpec): void {
 
 function refuseName(table: TableSpec): void {
   if (!/^_cf_/i.test(table.table.name)) return
-  throw new SluiceError('TABLE_REFUSED', 'names that begin with _cf_ belong to Cloudflare', {
-    where: tableText(table.table),
-    hint: 'give the table another name with --to-table',
-  })
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `${tableText(table.table)} cannot be created: names that begin with _cf_ belong to Cloudflare`,
+    {
+      where: tableText(table.table),
+      hint: 'give the table another name with --to-table',
+    },
+  )
 }
 
 function refused(table: TableSpec, what: string, reason: string): SluiceError {

@@ -43,11 +43,15 @@ export async function refuseAlikeKeys(
   if (found === undefined) return
   const [there, before] = found.map(String)
   const by = doubted.map(({ column: { name, column } }) => `${name} by ${column.collation ?? column.native}`).join(', ')
-  throw new SluiceError('PARTITION_STATE', `the key of ${table} may treat ${before} and ${there} as equal`, {
-    where: table,
-    reason: `the archive has the row ${before}, and the table has the row ${there}. Only the database can compare ${by}, so it is unknown whether they are the same row`,
-    hint: `give the row ${there} the key ${before} again, drop or restore the archived partition of ${before}, or query other periods`,
-  })
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `${table} cannot be queried: its key may treat ${before} and ${there} as equal`,
+    {
+      where: table,
+      reason: `the archive has the row ${before}, and the table has the row ${there}. Only the database can compare ${by}, so it is unknown whether they are the same row`,
+      hint: `give the row ${there} the key ${before} again, drop or restore the archived partition of ${before}, or query other periods`,
+    },
+  )
 }
 
 function equalKeys(

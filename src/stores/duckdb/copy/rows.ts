@@ -122,7 +122,7 @@ function missing(promised: number, given: number): SluiceError {
 }
 
 const UNCONVERTIBLE = new SluiceError('VALUE_REFUSED', 'DuckDB cannot convert this value to text', {
-  hint: 'correct the row at the source, or leave the column out with --columns',
+  hint: 'correct the row at the source, or exclude the column with --columns',
 })
 
 class RowReader {

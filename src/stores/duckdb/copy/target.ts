@@ -29,7 +29,7 @@ export class DuckdbTarget implements CopyTarget {
         if (!isExpressionError(error)) throw error
         throw new SluiceError('TABLE_REFUSED', `DuckDB cannot create the table: ${duckdbErrorLine(error)}`, {
           where: `${this.#parts.label}, ${table.table.name}`,
-          hint: 'rename columns with --rename and the table with --to-table, or leave columns out with --columns',
+          hint: 'rename columns with --rename and the table with --to-table, or exclude columns with --columns',
           cause: error,
         })
       }

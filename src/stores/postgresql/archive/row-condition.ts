@@ -59,7 +59,8 @@ export async function postgresColumnValues(
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
   if (!(await isComparable(column, ask))) return null
   const relation = await findRelation(table.table, ask)
-  if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
+  if (relation === null)
+    throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'run the same command again' })
   const name = quoteName(column.name)
   // A collation may treat different texts as equal.
   const isText = column.type.kind === 'text' || column.type.kind === 'native'

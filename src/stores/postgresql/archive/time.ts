@@ -38,7 +38,8 @@ const FIRST = "'0001-01-01'"
 export async function postgresTimeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {
   const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
   const relation = await findRelation(table.table, ask)
-  if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
+  if (relation === null)
+    throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'run the same command again' })
   const from = tableFromSql(relation)
   const name = quoteName(column.name)
   const zone = column.type.kind === 'timestamp' && column.type.zone

@@ -68,7 +68,7 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
     if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error
     throw new SluiceError('ROW_REFUSED', `a row is too large to be written to ${table} as text`, {
       where: table,
-      hint: 'leave the large column out with --columns',
+      hint: 'exclude the large column with --columns',
       cause: error,
     })
   }

@@ -88,7 +88,7 @@ export function usesSql(tree: string): string {
 export const isAnalysed = (tree: string): boolean => /^\(\{QUERY\s+:commandType\s+[1-4]\s/.test(tree)
 
 export function refusedUse([what, name, why]: SqlRow, where: string): SluiceError {
-  return new SluiceError('BAD_QUERY', `the query ${String(what)} ${String(name)}`, {
+  return new SluiceError('BAD_QUERY', `the query is refused: it ${String(what)} ${String(name)}`, {
     where,
     reason: String(why),
     hint: 'remove it from the query; or connect as a role that is not a superuser, owns the queried objects, and has no rights on the files and sessions of the server',

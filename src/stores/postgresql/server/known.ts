@@ -65,12 +65,16 @@ export async function partitionKey(
   if (row === undefined) return null
   const [strategy, columns, column, type, collation = null, definition] = row
   if (strategy === 'r' && columns === '1' && column != null) return { column, type: type ?? '', collation }
-  throw new SluiceError('UNSUPPORTED_TYPE', `${tableText(name)} is partitioned by ${definition}`, {
-    where: tableText(name),
-    reason: 'only partitions by ranges of one column can be periods',
-    hint,
-    kind: 'unsupported',
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `${tableText(name)} is partitioned by ${definition}, which sluice does not support`,
+    {
+      where: tableText(name),
+      reason: 'sluice supports only PARTITION BY RANGE with one column',
+      hint,
+      kind: 'unsupported',
+    },
+  )
 }
 
 /**

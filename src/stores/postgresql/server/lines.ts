@@ -64,7 +64,7 @@ async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncG
       throw new SluiceError('VALUE_REFUSED', `a row of ${table} is too large to be parsed`, {
         kind: 'source',
         reason: `it has more than ${MOST_ROW} bytes`,
-        hint: 'copy it between two PostgreSQL databases without changing types, or leave the column out with --columns',
+        hint: 'copy it between two PostgreSQL databases without changing types, or exclude the column with --columns',
       })
     }
   }

@@ -137,11 +137,15 @@ class QuerySession extends WireSession {
       this.client.off('notice', heard)
     }
     if (!trees.some(isAnalysed)) {
-      throw new SluiceError('BAD_QUERY', 'the server does not report the functions that the query calls', {
-        where: this.settings.label,
-        reason: 'a query is run only after its functions are known',
-        hint: 'connect directly to the server, without a program that suppresses its messages',
-      })
+      throw new SluiceError(
+        'BAD_QUERY',
+        'the query is refused: the server does not report the functions that it calls',
+        {
+          where: this.settings.label,
+          reason: 'a query is run only after its functions are known',
+          hint: 'connect directly to the server, without a program that suppresses its messages',
+        },
+      )
     }
     await this.#refuseWhere(usesSql(trees.join('\n')))
   }

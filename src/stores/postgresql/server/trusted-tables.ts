@@ -257,7 +257,7 @@ function refused([schema, name, why, owner = null, user = null]: SqlRow, where: 
     owner === null
       ? 'connect as its owner if you trust that role'
       : `if ${String(owner)} is the role that was created for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
-  return new SluiceError('TABLE_REFUSED', `sluice does not use ${what}, although it has a reserved name`, {
+  return new SluiceError('TABLE_REFUSED', `sluice refuses to use ${what}, which has a name reserved for sluice`, {
     where,
     reason: `${String(why)}; ${danger}`,
     hint: `${joins}; otherwise drop or rename it, or change its owner with ALTER … OWNER TO${name === '' ? '' : '; or use another schema'}`,

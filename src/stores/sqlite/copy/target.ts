@@ -38,7 +38,7 @@ export class SqliteTarget implements CopyTarget {
         if (sqliteCode(error) !== 'SQLITE_ERROR') throw error
         throw new SluiceError('TABLE_REFUSED', `SQLite cannot create the table: ${(error as Error).message}`, {
           where: `${this.#parts.label}, ${table.table.name}`,
-          hint: 'rename columns with --rename and the table with --to-table, or leave columns out with --columns',
+          hint: 'rename columns with --rename and the table with --to-table, or exclude columns with --columns',
           cause: error,
         })
       }

@@ -131,7 +131,7 @@ async function undoAll(
       'DIFFERENCES',
       `${what} changed after the repair, so sluice did not restore ${changed === 1 ? 'it' : 'them'}`,
       {
-        hint: 'inspect migration_repairs: it holds the values before (before_json) and after the repair (after_json)',
+        hint: 'inspect migration_repairs, which has the values before (before_json) and after the repair (after_json)',
       },
     ),
   }

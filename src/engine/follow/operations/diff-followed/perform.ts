@@ -274,7 +274,7 @@ function errorOf(
   }
   if (unread > 0) {
     const error = new SluiceError('DIFFERENCES', `${unread} rows of ${name} cannot be read`, {
-      reason: 'the source holds values that do not fit their type: they cannot be compared',
+      reason: 'the source has values that do not fit their type: they cannot be compared',
     })
     return { error }
   }

@@ -190,7 +190,7 @@ async function writeCheckpoint(
 function missingLines({ version, numLines }: HeldCommit, found: number): SluiceError {
   return new SluiceError(
     'TARGET_CORRUPT',
-    `the catalog holds ${found} of the ${String(numLines)} lines of commit ${version}`,
+    `the catalog has ${found} of the ${String(numLines)} lines of commit ${version}`,
     {
       reason: 'rows of the catalog were removed or changed by hand',
       hint: 'run sluice validate TABLE to see what is wrong with the catalog; nothing was written',

@@ -348,7 +348,7 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
     })
   }
   return new SluiceError('NOT_SAFE', message, {
-    reason: 'the log alone does not hold the whole table',
+    reason: 'the log alone does not contain the whole table',
     hint: `to keep it, run sluice export-log ${shellQuote(tableId)} --to FOLDER; to remove it: ${anyway}`,
   })
 }

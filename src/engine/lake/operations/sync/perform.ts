@@ -63,7 +63,7 @@ async function tablesNow(
     return name === undefined ? [] : [{ ...table, name }]
   })
   if (left.length > 0) return left
-  throw new SluiceError('NO_SUCH_TABLE', 'none of the watched tables is still in the catalog', {
+  throw new SluiceError('NO_SUCH_TABLE', 'the watched tables are no longer in the catalog', {
     hint: 'import them again, or watch --all',
   })
 }

@@ -64,7 +64,7 @@ function listReader(
     new SluiceError('NOT_FOLLOWABLE', `changes of the column ${name} cannot be replicated`, {
       where: `${tableText(table.table)}.${name}`,
       reason,
-      hint: 'leave the column out with --columns, or copy the table without a stream',
+      hint: 'exclude the column with --columns, or copy the table without a stream',
     })
   if (as.kind === 'json' && as.spelled === true) {
     throw refused('the stream reports an array, but the target stores it as JSON in the form of the server')

@@ -271,7 +271,7 @@ function neverBinary(): never {
 export function tooLarge(bytes: number): SluiceError {
   return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be parsed`, {
     kind: 'source',
-    hint: 'leave the column out with --columns',
+    hint: 'exclude the column with --columns',
   })
 }
 

@@ -82,7 +82,7 @@ async function asked(
   }
   throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
     where: tableText(side),
-    hint: 'plan the cutover again',
+    hint: 'run the cutover again',
   })
 }
 

@@ -126,6 +126,6 @@ export function goneTable(table: TableName): SluiceError {
   return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
     where: tableText(table),
     reason: 'it was dropped or renamed',
-    hint: 'inspect both tables, then plan the cutover again',
+    hint: 'inspect both tables, then run the cutover again',
   })
 }

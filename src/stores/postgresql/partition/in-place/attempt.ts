@@ -135,7 +135,7 @@ function changed({ schema, name }: About, reason: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${table} was changed after it was prepared`, {
     where: table,
     reason,
-    hint: 'run the same command again: it prepares the missing parts, and continues',
+    hint: 'run the same command again: it prepares what is missing, and continues',
   })
 }
 

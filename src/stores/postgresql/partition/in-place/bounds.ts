@@ -188,7 +188,7 @@ export function outsideRefused({ planned, bound }: InPlaceRequest, { nulls, beyo
       ...(nulls > 0n ? [`SELECT * FROM ${sql} WHERE ${by} IS NULL shows those without one: give them a time`] : []),
       ...(beyond > 0n
         ? [
-            `SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)} shows the rows from that time on: give them another time, or let the past end later with --last PERIOD`,
+            `SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)} shows the rows from that time on: give them another time, or end the first partition later with --last PERIOD`,
           ]
         : []),
       'then run the same command again',

@@ -58,7 +58,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   if (leaf === null) {
     throw new SluiceError(
       'PLAN_CHANGED',
-      `${tableText(table)} has no partition of the past, so it cannot be reverted`,
+      `the partitioning of ${tableText(table)} cannot be reverted: it has no first partition without a lower bound`,
       {
         hint: 'inspect its partitions with sluice partition list',
       },

@@ -36,7 +36,10 @@ export async function aboutTable(session: CopySession, planned: TableToPartition
      WHERE n.nspname = ${literal(schema)} AND c.relname = ${literal(table.name)} AND c.relkind IN ('r', 'p')`,
   )
   if (row === undefined) {
-    throw new SluiceError('SOURCE_GONE', missingTable(table), { where: tableText(table), hint: 'plan again' })
+    throw new SluiceError('SOURCE_GONE', missingTable(table), {
+      where: tableText(table),
+      hint: 'run the same command again',
+    })
   }
   const sql = tableSql({ schema, name: table.name })
   const [oid, attnum] = [row[0] ?? '', row[1] ?? '']
