@@ -4,16 +4,16 @@ import type { Operation } from './operations/list.ts'
 import type { Option } from '../engine/run/operations/option.ts'
 import type { CommandGroup } from '../engine/run/operations/pages.ts'
 
-/** A command line and its operation. URLs of open databases have no passwords: the workbench inserts them. */
+/** A command line and its operation. URLs of open databases have no passwords, which the workbench inserts. */
 export type ReadCommand = { readonly operation: Operation; readonly commandLine: string }
 
 /** A command that can be started, with its plan. */
 export type Startable = ReadCommand & {
-  /** The command that shows the plan; null if only its stores are known. */
+  /** The command that shows the plan. Null if the command has no plan: then `notes` name its stores. */
   readonly plan: ReadCommand | null
   /** True for a read-only listing, which is its own plan. */
   readonly lists: boolean
-  /** Notes on the command that its operation does not show. Without a plan, they include what it reads and writes. */
+  /** Notes on the command that its operation does not show. Without a plan, also what the command reads and writes. */
   readonly notes: readonly string[]
 }
 
@@ -33,7 +33,7 @@ export type FormOption = Option & {
 export type CommandForm = {
   /** Leading words: `archive run`. */
   readonly words: readonly string[]
-  /** One line. */
+  /** Summary in one line. */
   readonly summary: string
   readonly group: CommandGroup
   /** Operands in order, then options in the order of the help. */
@@ -48,25 +48,25 @@ export type CompletionCandidate = { readonly word: string; readonly meaning: str
 export type CommandPort = {
   /**
    * Parses a printed command.
-   * @param commandLine as a shell reads it, beginning with `sluice`
+   * @param commandLine a command as shell text that begins with `sluice`
    * @throws SluiceError BAD_FLAG, BAD_CONFIG for invalid words; UNSUPPORTED for a command that only a shell can start
    */
   read(commandLine: string): Promise<Startable>
   /**
    * Parses words that the user entered; passwords in them are used, but never shown.
-   * @param words without `sluice`
+   * @param words words of the command, without `sluice`
    */
   readWords(words: readonly string[]): Promise<Startable>
   /** Every command that starts an operation, and every action of such commands. */
   forms(): readonly CommandForm[]
   /**
    * Completions of the last word; waits for a database at most two seconds, and never rejects.
-   * @param words without `sluice`; the last one is incomplete
+   * @param words words of the command, without `sluice`; the last one is incomplete
    */
   complete(words: readonly string[]): Promise<readonly CompletionCandidate[]>
-  /** The help page of the command. @param words of the form */
+  /** The help page of the command. @param words leading words of the form */
   help(words: readonly string[]): Promise<string>
-  /** Replaces `sluice` by the name of this installation, if that is another one. @param commandLine of `sluice` */
+  /** Replaces `sluice` at the start of a command line by the program name of this installation, if that differs. */
   called(commandLine: string): string
   /** @param plan true if only the plan is requested */
   story(plan: boolean): Story

@@ -10,7 +10,7 @@ import { resolveTable, tableKey } from '../engine/lake/resolve.ts'
 export type CatalogNamedKind = 'catalog table' | 'catalog column'
 
 /**
- * @param url of a catalog @param table of the columns, as in a command
+ * @param url URL of a catalog @param table the table whose columns are listed, as typed in a command
  * @throws SluiceError CONNECT_FAILED, NOT_A_CATALOG, NO_SUCH_TABLE
  */
 export async function knownInCatalog(

@@ -8,11 +8,11 @@ import { openSourceStore } from '../engine/copy/open-stores.ts'
 /** @property meaning a short note; may be empty */
 export type KnownName = { readonly name: string; readonly meaning: string }
 
-/** `partition`: labels of archived partitions, and native partitions. */
+/** `partition`: labels of archived partitions, and names of native ones. */
 export type NamedKind = 'table' | 'column' | 'partition'
 
 /**
- * @param url of a database @param tables names or patterns that the names must belong to; empty for all tables
+ * @param url URL of a database @param tables names or patterns of the tables to search; empty for all tables
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER, NO_SUCH_TABLE
  */
 export async function knownNames(

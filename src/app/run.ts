@@ -57,7 +57,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   let alerts: RunAlerts | null = null
   const whole = wholeCommands(options.commandLine, urlsByFlag(operation))
   const emit = (body: EventBody): void => {
-    // The run begins with the call, before the live view and the alerts are loaded, as its `ms` does.
+    // The run begins with the call, before the live view and the alerts are loaded; its `ms` begins then too.
     const at = body.type === 'run.started' ? begunAt : clock.now()
     const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...reported(body, whole) }
     live?.take(event)
@@ -195,7 +195,7 @@ function trialOptions(
   return { interrupt, clock, tool, actor, host, commandLine, onEvent }
 }
 
-/** A stop request needs no error text, except a deadline, which the user may have forgotten. */
+/** Error of a run that its deadline stopped, because the user may have forgotten it; null for other stop requests. */
 function overdue({ stop }: Interrupt): SluiceError | null {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
@@ -269,8 +269,8 @@ const DROPPED_MS = 7000
 
 /**
  * Waits for the work; after an abort only for a limited time: a hanging server must not prevent the final event.
- * @param abort of the run @throws what the work throws, or the abort's reason if the work has not ended `patienceMs`
- * after the abort
+ * @param abort abort signal of the run
+ * @throws the error of the work, or the abort's reason if the work has not ended `patienceMs` after the abort
  */
 export async function unlessStuck<T>(work: Promise<T>, abort: AbortSignal, patienceMs = DROPPED_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined

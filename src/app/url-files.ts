@@ -10,8 +10,8 @@ const MOST = 500
 const HEAD_BYTES = 16
 
 /**
- * @param url as typed so far: `sqlite:///data/sh` @returns complete URLs; a folder ends with a slash. Empty for systems
- * on servers
+ * @param url the URL as typed so far: `sqlite:///data/sh`
+ * @returns complete URLs; a folder ends with a slash. Empty for systems without files
  */
 export function urlFiles(url: string): readonly CompletionCandidate[] {
   const [, front, typed] = /^([a-z][a-z0-9+]*:\/\/\/)(.*)$/is.exec(url) ?? []

@@ -61,7 +61,7 @@ export type RunAbout = {
  */
 export type JoinedRun = RunningOperation & {
   readonly about: RunAbout
-  /** Represents everything before the first event that listeners receive. */
+  /** Events that represent everything before the first event that listeners receive. */
   readonly snapshot: readonly Event[]
   /** True if the run disconnected this viewer because the viewer read too slowly. The viewer can join again. */
   wasDropped(): boolean

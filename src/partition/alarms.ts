@@ -36,7 +36,7 @@ export type AlarmOptions = {
   readonly stray: {
     readonly missing: readonly bigint[]
     readonly late: readonly (StrayRows & { readonly label: string })[]
-    /** Rows of periods after the required ones. `enough`: `--ahead` that covers all of them; null if unknown. */
+    /** Rows of periods after the required ones. `enough`: value of `--ahead` that covers them; null if unknown. */
     readonly ahead: { readonly rows: bigint; readonly from: string; readonly enough: number | null } | null
     readonly others: StrayRows
   } | null

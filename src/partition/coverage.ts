@@ -89,7 +89,7 @@ function besideOthers(spec: CalendarSpec, period: Period, kind: ValueKind, edges
 export type Coming = {
   /** Required periods that no partition overlaps, in order. */
   readonly missing: readonly PlacedPeriod[]
-  /** Periods that are partly covered, with the partitions that do so. */
+  /** Required periods that are covered only in part, each with a partition that covers a part of it. */
   readonly overlaps: readonly { readonly period: PlacedPeriod; readonly partition: RangePartition }[]
 }
 

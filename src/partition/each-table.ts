@@ -38,8 +38,8 @@ type TablesEnd = {
 }
 
 /**
- * Processes the tables of a pattern that are partitioned by ranges of one time column, and reports the others. A table
- * that is named explicitly must be partitioned in this way.
+ * Processes the tables of a pattern that are partitioned by ranges of one time column. Tables with other partitions are
+ * reported and skipped. A table that is named explicitly must be partitioned by ranges of one time column.
  * @param each called per table; an exception is reported, and the next table follows
  * @throws SluiceError NO_SUCH_TABLE; the error of the table if there is only one
  */

@@ -9,7 +9,7 @@ import type { MeasuredRate } from './rate.ts'
 
 type Options = { readonly windowMs?: number | undefined; readonly lanes: number; readonly slices?: string | undefined }
 
-/** The rate first, then each partition followed by its slices. */
+/** Emits the rate first, then each partition followed by its slices. */
 export function emitPartitionForecast(
   { table: { table } }: TableToPartition,
   periods: readonly FilledPeriod[],

@@ -98,7 +98,8 @@ export function refuseSameNames({ planned, past, sideName, partitions }: InPlace
 }
 
 /**
- * @param label of the period @param bound end of the past partition: an integer is a time if it is the start of a day
+ * @param label of the period
+ * @param bound end of the past partition; an integer bound is read as a time if it is the start of a day
  * @throws SluiceError BAD_FLAG
  */
 export function sliceRequest(

@@ -122,7 +122,7 @@ function upper(form: NameForm): NameForm {
   return (period, label) => form(period, label)?.toUpperCase() ?? null
 }
 
-/** `Q2_Fy25`, `2024_Apr`. */
+/** The form with a capital letter at the start of each word: `Q2_Fy25`, `2024_Apr`. */
 function capital(form: NameForm): NameForm {
   return (period, label) => form(period, label)?.replaceAll(/[a-z]+/g, capitalWord) ?? null
 }

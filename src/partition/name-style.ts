@@ -8,7 +8,7 @@ export type NameStyle = {
   readonly prefix: string
   readonly suffix: string
   readonly form: NameForm
-  /** Calendar of the labels in the names: the bounds' calendar, with the first month and year offset of the names. */
+  /** Calendar of the bounds, but with the first month and the year numbering that the partition names use. */
   readonly spec: CalendarSpec
 }
 
@@ -18,8 +18,8 @@ const OFFSETS = [1, 0, -1] as const
 const MOST_BYTES = 63
 
 /**
- * Derives the style from the newest partitions of a calendar: from all, or from as many as share a style.
- * @returns null if the newest name does not contain its period
+ * Derives the style from the newest partitions of a calendar: from all of them, or else from fewer, down to one.
+ * @returns null if the newest name does not contain its period, or has an unknown part
  */
 export function styleOf({ spec, of }: FoundCalendar): NameStyle | null {
   for (let size = of.length; size > 0; size = size > 2 ? Math.ceil(size / 2) : size - 1) {

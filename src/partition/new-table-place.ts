@@ -54,8 +54,8 @@ export async function planNewTableAt(
 }
 
 /**
- * Default name of the new table. In the database of the old table, the new one has another name until the cutover. In
- * another database it has the old table's name, unless a stream already fills a table under the other name.
+ * Default name of the new table. In the database of the old table it is the name of the old table with `_partitioned`.
+ * In another database it is the name of the old table, unless a stream already fills a table with `_partitioned` there.
  */
 async function newName({ source, target, isElsewhere }: NewTablePlace, table: TableName): Promise<string> {
   const { store: from, signal } = source

@@ -1,4 +1,4 @@
-/** Reports the speed of a copy into partitions, compared with what the window needs. */
+/** Reports the speed of a copy into partitions, and the speed that the window requires. */
 import type { PeriodOptions } from '../model/copy/period-marks.ts'
 import { dec, type Emit } from '../model/run/event.ts'
 import type { Clock } from '../shared/clock.ts'

@@ -15,7 +15,7 @@ export type MarksRequest = {
   readonly kind: ValueKind
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
-  /** Partition, or label of its period, that is copied first; default: the current one. */
+  /** Partition, or label of its period, that is copied first; default: the current one, else the last one begun. */
   readonly first?: string | undefined
   /** Now, ms since the epoch. */
   readonly now: number

@@ -1,4 +1,4 @@
-/** Reports what planning a partitioned table found. */
+/** Reports the findings of a partition plan. */
 import type { Run } from '../engine/run/run-context.ts'
 import type { PlanFinding } from '../model/partition/plan-port.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -16,7 +16,7 @@ export function reportFindings(
   return sorted
 }
 
-/** @param done what findings block, such as `partitioned in place` */
+/** @param done the refused operation as a participle, such as `partitioned in place` */
 export function refusedError(table: string, done: string, refused: readonly PlanFinding[], hint: string): SluiceError {
   const blocks = `${refused.length} ${refused.length === 1 ? 'finding blocks' : 'findings block'} it`
   return new SluiceError('PARTITION_REFUSED', `${table} cannot be ${done}: ${blocks}`, {

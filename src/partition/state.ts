@@ -23,7 +23,7 @@ export type StateOptions = {
   readonly now: Date
   /** The first day that is kept; null if no age limit was given. */
   readonly cutOff: string | null
-  /** From `ledgerParts`. */
+  /** Ledger data of the partitions, from `ledgerParts`. */
   readonly parts: NativeParts
 }
 

@@ -121,8 +121,8 @@ export function matchingPeriods(
 }
 
 /**
- * In one zone, no two candidates share a period: for example, quarters that begin in April and quarters that begin in
- * May have no period in common.
+ * Calendars to compare with the bounds. In one zone, no two of them share a period: for example, quarters that begin in
+ * April and quarters that begin in May have no period in common.
  */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
   const inZones = isInstant(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]

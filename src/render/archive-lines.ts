@@ -9,7 +9,7 @@ import { sizeText, durationText, factorText, grouped, plural, timeText } from '.
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
 
-/** Number of planned partitions that are printed; the rest is counted, and `--dry-run` lists them all. */
+/** Number of planned partitions that are printed; further ones are only counted, and `--dry-run` lists all of them. */
 const MOST_LINES = 20
 const PROGRESS_EVERY_MS = 10_000
 const STATE_CELLS = 9
@@ -149,7 +149,7 @@ export class ArchiveLines {
     this.#left.set(status, (this.#left.get(status) ?? 0) + 1)
   }
 
-  /** With one table only, its name is omitted. */
+  /** Names the partition, and its table if there are several. */
   #subject({ table, partition }: { readonly table: string; readonly partition: string }): string {
     return this.#options.subjects.pad(this.#tables.size < 2 ? partition : `${table} ${partition}`)
   }

@@ -12,12 +12,12 @@ export type StepPace = {
   readonly step: string
   readonly rows: number
   readonly total: number
-  /** Whole percent, at most 99 before the step has ended; null if the number of rows is unknown. */
+  /** Whole percent, at most 99; null if the number of rows is unknown. */
   readonly percent: number | null
   readonly perSecond: number | null
   readonly bytesPerSecond: number | null
   readonly leftMs: number | null
-  /** Partitions that this run has finished, and all of the plan; 0 of 0 without a plan. */
+  /** Finished partitions: those that were begun, minus the number of workers. `of`: partitions of the plan, or 0. */
   readonly done: number
   readonly of: number
 }

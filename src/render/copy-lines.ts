@@ -10,7 +10,7 @@ import { namedRowKeyText } from './row-key.ts'
 import { tableSteered } from './steering-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
-/** Number of lines of one kind that are printed; the rest is counted, and JSON lines have all of them. */
+/** Number of lines of one kind that are printed; further ones are only counted, and JSON lines have all of them. */
 const MOST_LINES = 20
 /** Number of columns of a new table that are listed, if at most `MOST_MAPS` tables are copied. */
 const MOST_COLUMNS = 40
@@ -183,7 +183,7 @@ export class CopyLines {
     return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
   }
 
-  /** Lines about what was not printed. */
+  /** Lines with the numbers of entries that were not printed. */
   hidden(block: MakeBlock): readonly Block[] {
     const hidden = (count: number, one: string, many?: string): readonly Block[] =>
       count <= MOST_LINES || this.#options.verbose
@@ -270,7 +270,7 @@ export class CopyLines {
     return namedRowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
   }
 
-  /** With one table only, its name is omitted. */
+  /** The name of the table, padded; empty if only one table is copied. */
   #subject(table: string): string {
     return this.#plans.size < 2 ? '' : this.#options.subjects.pad(table)
   }
@@ -301,7 +301,7 @@ function chunksText({ chunks, isAbout }: { readonly chunks: string; readonly isA
   return `${isAbout ? 'about ' : ''}${plural(chunks, 'chunk')}`
 }
 
-/** The column that a table is split by, with the smallest and the largest key if it is one column. */
+/** The columns that divide a table into chunks, with the smallest and the largest key if it is one column. */
 function byText({ key, low, high }: CopyPlanLine): string {
   if (key.length === 0) return ''
   return ` by ${key.join(', ')}${low === undefined || high === undefined ? '' : ` (${low} to ${high})`}`

@@ -20,7 +20,7 @@ export const RELATIONS = listing('relation', [
   left('NOTES', (event) => event.note ?? ''),
 ])
 
-/** Without statistics a system may estimate 0 rows for a table with data. */
+/** Number of rows as text. `?` if a system estimates 0 rows for a table with data, because it has no statistics. */
 function relationRows({ rows, estimated, bytes }: RelationEvent): string {
   if (estimated && rows === '0' && Number(bytes) > EMPTY_BYTES) return '?'
   return `${estimated && rows !== '0' ? '~' : ''}${grouped(rows)}`

@@ -8,7 +8,7 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 /** How often the progress of the stream is reported, ms: often at first, later once a minute. */
 const FIRST_MS = 10_000
 const LATER_MS = 60_000
-/** Number of rows that a comparison lists of each table; the others are counted. */
+/** Number of differing rows that are listed for each table of a comparison; further ones are only counted. */
 const NAMED = 10
 
 export class FollowLines {

@@ -14,7 +14,7 @@ const STEPS = {
   history: 'commits',
 } as const
 
-/** Number of findings of each kind that are printed; the rest is counted, and JSON lines have all of them. */
+/** Number of findings of each kind that are printed; further ones are only counted, and JSON lines have all of them. */
 const MOST = 20
 const WIDTH = 16
 
@@ -41,7 +41,7 @@ export class FsckLines {
     return event.type === 'fsck.checked' ? this.#checked(event, block) : this.#finding(event, block)
   }
 
-  /** A line about what was not printed. */
+  /** A line with the number of findings that were not printed. */
   hidden(block: MakeBlock): readonly Block[] {
     if (this.#hidden === 0) return []
     return [block('note', `and ${plural(this.#hidden, 'finding')} more; --verbose or --json shows all`)]

@@ -60,7 +60,7 @@ export class PartitionPlanText {
     }
   }
 
-  /** Writes what is buffered. */
+  /** Writes the buffered lines. */
   end(): void {
     this.#table?.end()
     this.#table = null

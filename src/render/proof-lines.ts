@@ -3,7 +3,7 @@ import type { EventOf } from '../model/run/event.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { plural } from '../shared/figures.ts'
 
-/** Number of differences that are printed; the rest is counted, and JSON lines have all of them. */
+/** Number of differences that are printed; further ones are only counted, and JSON lines have all of them. */
 const MAX_DIFFERENCES = 20
 
 const SIDES = ['log', 'catalog'] as const

@@ -3,7 +3,7 @@ import type { RowKey } from '../model/copy/row-key.ts'
 import { cutListed } from './copy-listings.ts'
 
 /**
- * `id 431877`; for a key of several columns, each with its value; on a ring, first the partition, then the row.
+ * `id 431877`. For a key of several columns, each name with its value. On a ring, the partition comes before the row.
  * @param partition number of columns that name the partition; 0 if there is none
  * @param most number of characters of one value that are shown
  */

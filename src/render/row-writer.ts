@@ -9,7 +9,7 @@ import { tableWriter, type TableWriter } from './text-table.ts'
 export type RowWriter = {
   columns(names: readonly string[]): void
   row(values: readonly RowValue[]): void
-  /** Writes what is buffered. */
+  /** Writes the buffered rows. */
   end(): void
 }
 

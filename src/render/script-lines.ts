@@ -19,7 +19,7 @@ export class ScriptLines {
     return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weak(block)]
   }
 
-  /** A line about rows that have to be checked again; returned once. */
+  /** A line about rows that were written at a weaker consistency level; only the first call returns it. */
   weak(block: MakeBlock): readonly Block[] {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')

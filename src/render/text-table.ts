@@ -18,7 +18,7 @@ const SAMPLE = 200
 
 export type TableWriter = {
   row(cells: readonly string[]): void
-  /** Writes what is buffered; a table without rows writes nothing. */
+  /** Writes the buffered rows; a table without rows writes nothing. */
   end(): void
 }
 

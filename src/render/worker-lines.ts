@@ -34,7 +34,7 @@ function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shar
   return block('note', `${name}  ${HELD[held]}${late}`)
 }
 
-/** Empty for other events. */
+/** Blocks of an event of a worker; empty for other events. */
 export function workerEventLines(event: Event, block: MakeBlock): readonly Block[] {
   if (event.type === 'shared.table') return [tableLine(event, block)]
   if (event.type !== 'worker.slot') return []

@@ -93,9 +93,9 @@ export function cpuOf(pid: number): number | null {
   return status === null ? null : Number(status[USER_TIME]) + Number(status[USER_TIME + 1])
 }
 
-/** Index of the start among the words after the name. */
+/** Index of the start time among the words after the name. */
 const START = 19
-/** Index of the time in user mode; the next word is the time in the kernel. */
+/** Index of the CPU time in user mode; the next word is the CPU time in the kernel. */
 const USER_TIME = 11
 
 /** The words of proc_pid_stat(5) after the name in parentheses, the state first; null if the system has none. */

@@ -39,7 +39,7 @@ function splitUrl(url: string): UrlParts | null {
   }
 }
 
-/** `a=1&password=x` in two lists: what may be shown, and the secret values. */
+/** Splits `a=1&password=x` into two lists: parameters that may be shown, and secret values. */
 function splitQuery(query: string): { readonly shown: string[]; readonly secrets: string[] } {
   const shown: string[] = []
   const secrets: string[] = []

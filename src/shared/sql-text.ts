@@ -14,7 +14,7 @@ export function sqlLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-/** Terms that are joined without brackets. */
+/** Maximum number of terms that are joined without brackets. */
 const FLAT_TERMS = 500
 
 /**

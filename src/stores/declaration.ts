@@ -21,7 +21,7 @@ import type { Route } from '../model/run/route.ts'
 export type SystemDeclaration = {
   /** As in `CopyStore.system` and `SqlReader.dialect`. */
   readonly name: string
-  /** As people write it. */
+  /** Display name. */
   readonly title: string
   /** Schemes of its URLs, before `://`, in lower case; the first one is printed. */
   readonly schemes: readonly [string, ...string[]]
@@ -40,7 +40,7 @@ export type SystemDeclaration = {
   readonly queue?: (url: string, mode: 'look' | 'work', slots: number) => Promise<RunQueue>
   /** Rights in a database with a queue, for the same systems. @throws SluiceError CONNECT_FAILED, TARGET_DENIED */
   readonly queueRights?: (url: string) => Promise<QueueRights>
-  /** For systems without `catalog`: why no typed statement is sent to them, in one sentence. */
+  /** For systems without `catalog`: why sluice sends them no statement that a user typed, in one sentence. */
   readonly unasked?: string
   /** For systems without `catalog`: checks of `doctor` in a database without a catalog. */
   readonly inspect?: (checks: Checks, url: string, clock: Pick<Clock, 'now'>) => Promise<void>
@@ -78,7 +78,10 @@ export type CatalogOptions = {
   readonly patienceMs?: number
   /** Threads that the database uses, for systems whose `catalog` has `threads`. */
   readonly threads?: number
-  /** Writes change only rights, not rows: so no code of other roles runs, and it is not checked. */
+  /**
+   * Writes change only rights, not rows. Such writes run no code of other roles, so trust in these roles is not
+   * checked.
+   */
   readonly rightsOnly?: true
 }
 
@@ -87,7 +90,10 @@ export type CatalogDeclaration = {
   readonly example?: string
   /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise what users do instead, in words. */
   readonly schema: true | { readonly instead: string }
-  /** A database can be opened once at a time, so it is not kept open between two queries: it would block every run. */
+  /**
+   * A database can be opened only once at a time. So it is closed between two queries: otherwise it would block every
+   * run.
+   */
   readonly oneOpener?: true
   /** The database works in threads of this process; their number can be set. */
   readonly threads?: true
@@ -105,7 +111,10 @@ export type CopyOptions = {
   readonly mode: 'read' | 'write' | 'plan'
   /** Longest wait of reads for other sessions' locks, ms, in systems where reads wait; absent: no limit. */
   readonly lockWaitMs?: number
-  /** A table emptied or rewritten while it is read is read again in another view: the stream has its changes. */
+  /**
+   * A table that is emptied or rewritten while it is read is read again in another view. The stream contains its
+   * changes.
+   */
   readonly moving?: true
   /**
    * A read ends with SOURCE_BUSY if another session waits for an exclusive lock on its table; the caller repeats it.
@@ -113,7 +122,7 @@ export type CopyOptions = {
   readonly yields?: true
   /**
    * The server ends the sessions of a view if this program is frozen for as long as a lease. By then another program
-   * does its work, and must not wait for its locks.
+   * continues the work, and must not wait for the locks of these sessions.
    */
   readonly mortal?: true
   /** Rows per INSERT, if a service takes them in statements. */

@@ -5,7 +5,7 @@ import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 /**
  * Confirms an alert that a sink accepted. Otherwise records the opposite state, so that a later check finds the alert
  * and sends it again.
- * @param state that was sent
+ * @param state state of the alert that was sent
  * @param begin records the alert as active since its original start
  */
 export async function confirm(

@@ -27,7 +27,7 @@ export function memoryOfProgram(): AlertMemory {
 /**
  * The memory of this machine, opened on first use. A damaged file is renamed and replaced by an empty one; if no file
  * can be used, alerts are remembered until the program ends. Calls never reject.
- * @param folder of the run history
+ * @param folder folder of the run history
  * @param say called with a problem of the file, as text
  */
 export function memoryOfMachine(folder: string, say: (what: string) => void): AlertMemory {

@@ -1,4 +1,4 @@
-/** Sends alerts of a run from its events to the sinks: once at start and once at end, also over repeated runs. */
+/** Sends each alert of a run to the sinks: once when it begins and once when it ends, even in a later run. */
 import type { AlertCause, AlertEvent, AlertKey, AlertOptions, StreamVerdict } from '../../model/run/alert.ts'
 import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
@@ -33,7 +33,7 @@ type Parts = {
   readonly memory: ((say: (what: string) => void) => AlertMemory) | undefined
   /** The operation as queued, with store names, because URLs differ between hosts. Absent outside of a queue. */
   readonly queued?: Operation
-  /** Ends the run. @param now abort running work that would not end by itself */
+  /** Ends the run. @param now true: abort running work that would not end by itself */
   readonly stop: (reason: SluiceError, now: boolean) => void
 }
 
@@ -84,7 +84,7 @@ export class RunAlerts {
 
   /**
    * Handles a verdict about the run's stream. The verdict does not end the run: the stream ends itself between batches.
-   * @param tables in the form of `--tables`
+   * @param tables tables of the stream, in the form of `--tables`
    */
   takeStream(verdict: StreamVerdict, tables: string): void {
     this.#sending.append(async () => await this.#settle({ ...verdict, table: '', named: tables }))
@@ -92,7 +92,7 @@ export class RunAlerts {
 
   /**
    * Handles the end of the run, and waits for the sinks. Never rejects.
-   * @param finished before it is emitted
+   * @param finished the last event, before it is emitted
    * @returns the error by which an alert ends the run; null if none does
    */
   async ended(finished: RunFinished): Promise<SluiceError | null> {
@@ -206,7 +206,7 @@ export class RunAlerts {
     return tables.map((name) => redactUrl(subjectPlace(this.#operation, name))).join(',')
   }
 
-  /** If the memory fails, sending an alert twice is better than not at all. */
+  /** Reply of the memory; `otherwise` if it fails: sending an alert twice is better than not at all. */
   async #remembered<T>(asked: Promise<T>, otherwise: T): Promise<T> {
     try {
       return await asked

@@ -25,16 +25,16 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
-/** More fields of this kind, for one cause only: a complete `fsck` clears an alert that was raised for a sample. */
+/** Fields like those of `HOW`, for one cause only: a complete `fsck` clears an alert that was raised for a sample. */
 const HOW_OF_CAUSE: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
-/** More fields of this kind, inside a field that is an object. */
+/** Fields like those of `HOW`, inside a field that is an object. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**
  * Identity of an alert across runs. The scope contains what is inspected and how: runs with the same scope have the
  * same findings. An alert of a run with options such as `--deep` or `--to-table` is cleared only by a run with the same
  * options. Without a table, the scope names the subject of the whole run.
- * @param isQueued the operation is as queued: this program's folder does not apply
+ * @param isQueued true for an operation as queued: the folder of this program does not apply
  */
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
   const { stores: places, alerts } = declarationOf(operation.kind)
@@ -84,7 +84,7 @@ function isGiven(value: unknown): boolean {
   return typeof value !== 'object' || Object.keys(value).length > 0
 }
 
-/** Limits and alerts of a stream are ignored. But a copy that continues as a stream differs from a copy that ends. */
+/** Value of a field as text. `follow` is only present or not: limits and alerts of a stream are ignored. */
 function fieldText(field: string, value: unknown): string {
   if (field === 'follow') return 'true'
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redactUrl(part) : part))
@@ -114,7 +114,7 @@ function familyOf(operation: Operation): StoreFamily | null {
   return declarationOf(operation.kind).stores.find(({ field }) => subjects.includes(field))?.family ?? null
 }
 
-/** Paths in a queued operation are absolute; its other names are ids. */
+/** Absolute path of a table, or its URL. Paths of a queued operation are absolute; its other names are ids. */
 function pathKey(name: string, isQueued: boolean): string {
   if (IS_URL.test(name)) return redactUrl(name)
   return isQueued ? name : resolve(workingFolder() ?? '', name)
@@ -134,7 +134,7 @@ export function operationInWords(operation: Operation): string {
 function placeOf(name: string, family: StoreFamily): string {
   const folder = workingFolder() ?? ''
   if (PATHS.has(family)) {
-    // Otherwise it is the id of a table in the catalog, which is independent of the folder.
+    // A name that is not a path is the id of a table in the catalog, which does not depend on the folder.
     const isPath = !IS_URL.test(name) && (/[/\\]/.test(name) || existsSync(resolve(folder, name)))
     return isPath ? resolve(folder, name) : redactUrl(name)
   }
@@ -143,7 +143,7 @@ function placeOf(name: string, family: StoreFamily): string {
   return `${redactUrl(name)}${isRelative ? ` in ${folder}` : ''}`
 }
 
-/** `archive run`; null for a command without actions. */
+/** Command and action, such as `archive run`; null for a command without actions. */
 function actionOf(operation: Operation): string | null {
   const fields = new Map<string, unknown>(Object.entries(operation))
   const saysSo = (words: object): boolean =>

@@ -4,7 +4,7 @@ import type { SqlRow } from '../../model/run/sql-port.ts'
 import { DECIMAL_DIGITS, type AnswerType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { declaredFit } from './declared-fit.ts'
 
-/** Printed decimals, dates and times, which drivers return as text. */
+/** Decimals, dates and times as databases print them: drivers return these values as text. */
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const TIME = /^\d{4,6}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 

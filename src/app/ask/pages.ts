@@ -27,7 +27,7 @@ export type AnswerSink = {
 }
 
 /**
- * @param question with the full URL, which may contain a password
+ * @param question a statement with the full URL, which may contain a password
  * @throws SluiceError BAD_QUERY, UNSUPPORTED_URL, CONNECT_FAILED …; the signal's reason, once the statement has ended
  */
 export async function askInto(
@@ -118,7 +118,7 @@ function sourcesText({ partitions, files, unchecked, hotRows, zone }: QuerySourc
 
 /**
  * Tables and columns that a statement can name.
- * @param place with its full URL
+ * @param place target of the statement, with the full URL
  * @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, NO_SUCH_TABLE …
  */
 export async function relationsOf(place: AskPlace, signal: AbortSignal): Promise<readonly AskRelation[]> {

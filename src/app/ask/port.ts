@@ -57,7 +57,7 @@ export type SaveFormat = (typeof SAVE_FORMATS)[number]
 
 export type SaveOptions = { readonly path: string; readonly format: SaveFormat; readonly overwrite: boolean }
 export type Saved =
-  /** The path exists, and was not changed. */
+  /** A file exists at the path; it was not changed. */
   | { readonly kind: 'exists' }
   /**
    * `rows`: counted in the written file. `asText`: columns stored as text because the format has no type for all of

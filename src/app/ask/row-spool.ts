@@ -14,7 +14,7 @@ import type { AskCell } from './port.ts'
 
 /** Bytes of an offset in the index. */
 const PLACE_BYTES = 8
-/** Limit of one result in bytes, and share of the free disk space that it may use. */
+/** Limits of one result: bytes, and share of the free disk space. */
 const MOST_BYTES = 16 * 2 ** 30
 const SHARE = 0.5
 /** Largest window that is read at once, bytes. In a larger one, only the start of each cell is read. */

@@ -23,7 +23,7 @@ export class RunningAnswer implements AsyncDisposable {
   readonly ended: Promise<void>
 
   /**
-   * @param question with full URLs
+   * @param question a statement with full URLs
    * @param report called with the progress, at the start, at the end, and a few times per second
    * @param most size limit of the result, bytes
    */

@@ -10,7 +10,7 @@ export class Examination implements Checks {
   readonly #abort: AbortSignal
   readonly #limitMs: number
 
-  /** @param abort makes the running check reject at once, and all later ones */
+  /** @param abort makes the running check and all later checks reject at once */
   constructor(emit: Emit<'check'>, abort: AbortSignal, limitMs: number = CHECK_MS) {
     this.#emit = emit
     this.#abort = abort

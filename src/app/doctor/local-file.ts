@@ -18,7 +18,7 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x65735546, 'FUSE'],
 ])
 
-/** @param title of the file's system @returns true if there is a file to open */
+/** @param title name of the database system of the file @returns true if there is a file to open */
 export async function checkLocalFile(
   examination: Examination,
   area: string,

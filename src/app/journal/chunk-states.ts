@@ -8,7 +8,7 @@ const WHOLE = /^-?\d{1,40}$/
 /** This many digits always fit into 64 bits. */
 const SHORT = 18
 
-/** State of a bound of a chunk: not reported, no integer bound, or reported. */
+/** State of a bound of a chunk: `untold` if not reported, `told` for an integer, `open` without an integer. */
 const EDGE = { untold: 0, open: 1, told: 2 } as const
 
 type Growing = { first: number; last: number; state: ClosedState; edges?: (string | null)[] }

@@ -285,7 +285,7 @@ export class RunJournal {
     this.#end(freshLife(event.table, chunk), event)
   }
 
-  /** Handles a chunk that no worker copies any more. @param isHeldStill keep the chunk's steering request */
+  /** Handles a chunk that no worker copies any more. @param isHeldStill true: keep the chunk's steering request */
   #letGo(at: { readonly table: string; readonly chunk: string }, isHeldStill: boolean): void {
     const life = this.#takeOut(keyOf(at))
     if (life === null) return this.#retire({ ...freshLife(at.table, at.chunk) }, 'pending')
@@ -355,7 +355,7 @@ export class RunJournal {
 const keyOf = ({ table, chunk = '' }: { readonly table: string; readonly chunk?: string }): string =>
   `${chunk}\n${table}`
 
-/** True for events that all others refer to. */
+/** True for the events that all other events of a run refer to. */
 function isBase({ type }: Event): boolean {
   return type === 'run.started' || type === 'plan.ready'
 }

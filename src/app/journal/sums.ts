@@ -3,7 +3,7 @@ import { dec, type ChunkEventTotals, type ChunkTally, type Dec } from '../../mod
 
 type Reported = Partial<ChunkTally> & { readonly done?: Dec }
 
-/** Adds in place, exactly. */
+/** Totals that are changed in place, without rounding. */
 export class Sums {
   read = 0n
   written = 0n

@@ -1,4 +1,4 @@
-/** Chunks of one table in the run journal: events of chunks that a view can show, state and totals of all others. */
+/** Chunks of one table in the run journal: events of chunks that a view can show; state and totals of other chunks. */
 import { KEPT } from '../../model/run/kept.ts'
 import { spanIn } from '../../model/run/stretch-span.ts'
 import { dec } from '../../model/run/event.ts'
@@ -45,7 +45,7 @@ function spanOf({ started, end }: ChunkLife): KeySpan {
 
 export class TableChunks {
   readonly name: string
-  /** In the order of starts and restarts. */
+  /** One event for each start or restart of the table's copy, in order. */
   readonly begins: EventOf<'copy.started'>[] = []
   /** Last steering request for the whole table. */
   steered: EventOf<'table.steered'> | null = null

@@ -21,7 +21,7 @@ export class BookKeeper implements AsyncDisposable {
   #timer: ReturnType<typeof setInterval> | null = null
   #finished: Extract<Event, { type: 'run.finished' }> | null = null
 
-  /** @param folder of the run history; created if missing */
+  /** @param folder folder of the run history; created if missing */
   constructor(folder: string, run: BookedRun, clock: Clock) {
     this.#run = run
     this.#clock = clock

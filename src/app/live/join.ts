@@ -11,7 +11,7 @@ import type { JoinedRun, RunAbout } from '../workbench.ts'
 import { noSuchLocalRun, refuseStranger } from '../../engine/run/socket-folder.ts'
 
 const ANSWER_MS = 5_000
-/** A snapshot is as large as a plan; longer lines are invalid. */
+/** Maximum length of a line. The longest line is the snapshot, which is as large as a plan. */
 const LONGEST = 256 * 1024 * 1024
 /** How long a request waits before it is dropped. */
 const PATIENCE_MS = 5_000
@@ -183,7 +183,7 @@ class Joined {
     }
   }
 
-  /** Uses its own connection: between events the reply would be lost. */
+  /** Sends a request over a separate connection, so that its reply does not get lost among the events. */
   #ask(request: Readonly<Record<string, unknown>>): void {
     const refuse = (message: string): void => {
       for (const listener of this.#refused) listener(message)

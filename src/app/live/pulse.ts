@@ -15,7 +15,7 @@ export class Pulse {
   /** Rows of each partition that this run archives; null for other commands. */
   #archived: Map<string, { rows: number; isThere: boolean }> | null = null
 
-  /** @param follows true from the first event if the run works for the stream of another program */
+  /** @param follows true if the run works for the stream of another program, from its first event on */
   constructor(follows = false) {
     this.#follows = follows
   }

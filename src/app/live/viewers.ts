@@ -24,7 +24,7 @@ export class Viewers {
   readonly #overtaken = new Map<string, Event>()
   #timer: ReturnType<typeof setTimeout> | null = null
 
-  /** @param about description of the run for new viewers @param secrets to redact from every line */
+  /** @param about description of the run for new viewers @param secrets texts to redact from every line */
   constructor(journal: RunJournal, about: unknown, secrets: readonly string[]) {
     this.#journal = journal
     this.#about = about

@@ -33,7 +33,7 @@ export class RunMetrics {
     else this.#during({ run, slot: '' }, event)
   }
 
-  /** Takes an event of a task's program. @param run the shared run */
+  /** Takes an event of a task's program. @param run id of the shared run */
   takeOfSlot(run: string, no: number, event: Event): void {
     const slot = String(no)
     if (event.type === 'run.started') {
@@ -175,7 +175,7 @@ export class RunMetrics {
     switch (event.type) {
       case 'copy.started': {
         const { table, rows, chunkRows, chunks, done } = event
-        // Most chunks are determined during the copy.
+        // Most chunks are not known before the copy, so their number is estimated.
         const guessed = Math.ceil(Number(rows) / Math.max(1, Number(chunkRows)))
         series.set('sluice_copy_rows_planned', { run, table }, Number(rows))
         series.set('sluice_copy_rows_earlier', { run, table }, Number(done.rows))

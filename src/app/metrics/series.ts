@@ -117,7 +117,7 @@ function put({ samples }: RunSeries, metric: MetricName, labels: Labels, value: 
   else sample.value = how === 'set' ? value : sample.value + value
 }
 
-/** Unique for each set of labels. */
+/** Key of a sample, unique for each set of labels. */
 function keyOf(labels: Labels): string {
   return JSON.stringify(Object.values(labels))
 }

@@ -98,9 +98,9 @@ async function answer(
 }
 
 /**
- * True if the Host header is an address, `localhost`, or a name of this machine by the system, the option or
- * $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a malicious page sends its own host name, and cannot send another
- * address than its origin's.
+ * True if the Host header is an address, `localhost`, or a name of this machine: its system name, a name of the option,
+ * or a name in $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a browser sends the host name of the malicious page,
+ * which the page cannot change.
  */
 function isOwnName({ headers }: IncomingMessage, named: string): boolean {
   const host = hostOf(headers.host ?? '')

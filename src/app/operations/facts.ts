@@ -19,7 +19,7 @@ export type TouchedStore = {
   readonly name: string
   readonly family: StoreFamily
   readonly access: 'read' | 'write'
-  /** False if this run only reads the store, although others of its kind write. */
+  /** False if this run only reads the store, although other operations of this kind write to it. */
   readonly changes: boolean
   readonly end?: 'source' | 'target'
 }
@@ -249,8 +249,8 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
 }
 
 /**
- * Why `--confirm` has no effect in this operation.
- * @returns null if `--confirm` has an effect; otherwise the fields, one of which must be set; empty if no field helps
+ * Finds out if `--confirm` has an effect in this operation.
+ * @returns null if it has; otherwise the fields of which one must be set for that, empty if no field helps
  */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)

@@ -1,6 +1,6 @@
 /**
  * All operations in the order of the help: the declaration, and the function that performs the operation, loaded when
- * the operation runs. A new operation is a folder in `operations` of its capability and an entry here.
+ * the operation runs. To add an operation, add a folder in `operations` of its capability, and an entry here.
  */
 import type { Ending, Run } from '../../engine/run/run-context.ts'
 import type { Declaration, RunEventType } from '../../engine/run/operations/declaration.ts'
@@ -302,9 +302,9 @@ type Entries = typeof OPERATIONS
 type OperationOf<E> = E extends { readonly declaration: Declaration<infer O> } ? O : never
 
 /**
- * What a user can start, as data. A frontend (command line, UI, thread) creates an operation; `runOperation` runs it
- * and emits events, and a frontend shows nothing else. TABLE is a path with a `_delta_log` below it, or a table id of
- * the catalog.
+ * An operation that a user can start, as plain data. A frontend (command line, UI, thread) creates it; `runOperation`
+ * runs it and emits events. A frontend shows only these events. A table of a lake is named by its path, which has a
+ * `_delta_log` below it, or by its table id in the catalog.
  */
 export type Operation = OperationOf<Entries[keyof Entries]>
 

@@ -13,7 +13,7 @@ type InspectedUp = { readonly part: BookPart | null; readonly trouble: string | 
 /** Text for a run without an end, by the state of its process. */
 const FATES = { lives: 'live', ended: 'broken off', unknown: 'on another machine, or not known' } as const
 
-/** @param folder of the history; never created */
+/** @param folder folder of the history; never created */
 export async function bookPart(folder: string, runId: string): Promise<InspectedUp> {
   const file = runBookFile(folder)
   if (!existsSync(file)) return { part: null, trouble: null }

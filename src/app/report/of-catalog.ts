@@ -38,7 +38,10 @@ export async function catalogPart(
   }
 }
 
-/** Imports of any table that began during the run: an import has its own id. @param until null without a later run */
+/**
+ * Imports of any table that began during the run. They are found by time, because imports have ids of their own.
+ * @param until end of the run; null if unknown
+ */
 async function importsOf(reader: SqlReader, from: string, until: string | null): Promise<readonly ReportedImport[]> {
   const rows = await readStatus(reader)
   return rows

@@ -3,7 +3,7 @@ import type { TaskRow } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 
-/** @property message with the error code, if there is one */
+/** @property message text that includes the error code, if there is one */
 export type FailureCause = { readonly table?: string; readonly message: string; readonly hint?: string }
 
 const DIFFERENCES: ErrorCode = 'DIFFERENCES'
@@ -76,7 +76,7 @@ export function isSameCause({ message }: FailureCause, error: Pick<ErrorInfo, 'c
 
 /**
  * Causes from the tasks of a run, each once, without the run's own error. Successful and on-call tasks are left out.
- * @param output kept events of each task
+ * @param output events of each task that its worker kept
  */
 export function causesOfSlots(
   slots: readonly TaskRow[],

@@ -32,7 +32,8 @@ export class FinishedChunks {
   /**
    * Keys (`standingChunkKey`) of chunks that are closed in, or missing from, the ledger. Empty if the ledger cannot be
    * read: then the data of the queue is used. Never rejects.
-   * @param fresh read every time @param named chunks of active alerts, read occasionally
+   * @param fresh chunks that are read in every call
+   * @param named chunks of active alerts, which are read at most every `AGAIN_MS`
    */
   async among(
     run: WatchedRun,

@@ -23,7 +23,7 @@ const CONTENT =
 
 /**
  * Identity of a folder: machine, real path, inode number and marker.
- * @param isWritten a run writes to the folder: creates a missing marker, or warns if this user may not create it
+ * @param isWritten true if a run writes to the folder: creates a missing marker, or warns if that is impossible
  * @throws SluiceError NO_SUCH_PATH, TARGET_IO
  */
 export function identifiedFolder(folder: string, isWritten: boolean, warn: (message: string) => void): QueuedStore {
@@ -64,7 +64,7 @@ function markOf(folder: string): string | null {
   }
 }
 
-/** Name of a new marker file; null if this user may not write to the folder: its workers run as another user. */
+/** Creates a marker file. @returns its name; null if this user has no right to write to the folder: then it warns */
 function newMark(folder: string, warn: (message: string) => void): string | null {
   const name = `${MARK}${randomUUID()}`
   const file = join(folder, name)

@@ -15,7 +15,7 @@ export class QueueDesk {
   readonly #tool: string
   #queue: Promise<RunQueue> | null = null
 
-  /** @param url of the queue's database @param tool version of this program */
+  /** @param url URL of the queue's database @param tool version of this program */
   constructor(url: string, tool: string) {
     this.#url = url
     this.#tool = tool

@@ -5,7 +5,7 @@ import type { ScheduleChange } from './schedules/change.ts'
 
 /** A run of the queue, as its screen shows it. */
 export type SharedRun = Omit<DistributedRun, 'operation'> & {
-  /** Tables of its subject; empty if unknown. */
+  /** Tables that the run works on; empty if unknown. */
   readonly about: string
   /** Name in `stores:` of the database whose ledger the run writes; null if the run writes no ledger. */
   readonly ledgerStore: string | null
@@ -13,7 +13,7 @@ export type SharedRun = Omit<DistributedRun, 'operation'> & {
   readonly workersEach: number | null
 }
 
-/** The listings shown now; others are not read. */
+/** The listings that are shown now. Other listings are not read. */
 export type QueueWanted = {
   /** Limit of newest runs; 0 for none. */
   readonly runs: number

@@ -42,7 +42,7 @@ export async function storeIdentities(
   return named
 }
 
-/** @param most workers that may share the operation @param whole one task does all of the work */
+/** @param most maximum number of workers that share the operation @param whole true if one task does all of the work */
 function slotsOf(
   sharing: Sharing,
   operation: Operation,

@@ -9,7 +9,7 @@ import { systemOf, titlesOf } from '../../engine/run/systems.ts'
 
 /**
  * @param mode `look`: creates nothing
- * @param slots tasks of a worker at the same time
+ * @param slots number of tasks that a worker processes at the same time
  * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER
  */
 export async function openQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {

@@ -38,7 +38,7 @@ type AlertedRun = { readonly operation: Operation; readonly wish: AlertOptions; 
 type Known = AlertedRun & { readonly run: WatchedRun }
 /** A chunk without progress. @property host null if unknown */
 type Stood = StoodChunk & { readonly host: string | null }
-/** @property moves progress of a chunk, by its key, since an alert named it @property finished keys of done chunks */
+/** @property moves progress of a chunk since an alert named it, by the chunk's key @property finished keys of chunks */
 type Unstuck = {
   readonly moves: (key: string) => readonly MovedChunk[]
   readonly finished: ReadonlySet<string>
@@ -64,7 +64,7 @@ export class RunWatch implements QueueWatch {
   /** The latest unsent alert, by id. */
   readonly #waiting = new Map<string, Waiting>()
 
-  /** @param whole completes commands in an alert */
+  /** @param whole completes the commands in the text of an alert */
   constructor(parts: WatchParts, whole: Whole = (text) => text) {
     this.#parts = parts
     this.#whole = whole
@@ -137,7 +137,7 @@ export class RunWatch implements QueueWatch {
       }
       const key = alertKey(asked.operation, 'failed', '', true)
       const { is, since } = await alerts.begin(key)
-      // The alert is active since an earlier run, unless a worker recorded it and was killed before sending it.
+      // The alert has been active since an earlier run, unless a worker recorded it and was killed before sending it.
       if (is === 'stands' && !taken.isAgain) {
         await reported()
         continue
@@ -352,7 +352,7 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
   return `${runId}\0${scope}\0${table}`
 }
 
-/** Chunks of own and of silent tasks, with their time without progress. Own chunks replace those of silent hosts. */
+/** Chunks and their time without progress: of silent tasks, and of this worker's tasks, which replace equal ones. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>

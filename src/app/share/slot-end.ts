@@ -16,7 +16,7 @@ export const REFUSED_LOGINS = 6
 const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
 
 /**
- * A failed chunk does not cause a retry of the task: its program has done all other work.
+ * Decides about one task. A failed chunk does not cause a retry: the program has done all other work.
  * @param rested earlier failed turns of the task
  * @returns `rest` with the cause if the task is retried after a pause, `queue` if it was stopped and is queued again,
  * `none` if it is over. If all tables failed with CONNECT_FAILED, the first of these errors is the error of the task

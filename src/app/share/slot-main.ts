@@ -1,4 +1,4 @@
-/** Entry of the program for one task. Ends regularly on its worker's request, and if its worker is gone. */
+/** Entry of the program for one task. Ends regularly on its worker's request, and if its worker has ended. */
 import process from 'node:process'
 import type { Event } from '../../model/run/event.ts'
 import { Interrupter } from '../../shared/abort.ts'
@@ -83,7 +83,7 @@ const finished =
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished
-// The program stopped without a request: only work that was to be left out remains.
+// The program stopped without a request: all remaining work is to be left out.
 const isLeftOut = exitCode === EXIT_OF_KIND.stopped && !interrupter.stop.aborted && !interrupter.abort.aborted
 const done = {
   exitCode,

@@ -10,10 +10,10 @@ import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
 /**
- * @property leftOut the program ended by itself, because all remaining work was to be left out
- * @property isUnworked the program ended before its run began, so no alert was raised
+ * @property leftOut true if the program ended by itself, because all remaining work was to be left out
+ * @property isUnworked true if the program ended before its run began, so no alert was raised
  * @property failures errors of incomplete tables
- * @property isGone the program did not reply for too long, and was killed
+ * @property isGone true if the program did not reply for too long, and was killed
  */
 export type SlotDone = {
   readonly exitCode: number
@@ -30,7 +30,7 @@ export type SlotOrder = Pick<Identity, 'tool' | 'actor' | 'host' | 'book'> & {
   readonly commandLine: string
   /** The operation with names instead of URLs. */
   readonly operation: unknown
-  /** This machine's URLs of the names. */
+  /** URLs on this machine for the store names in `operation`. */
   readonly stores: readonly NamedUrl[]
   /** Applied before anything begins. */
   readonly wishes: readonly SteeringRequest[]
@@ -69,7 +69,7 @@ export function orderOf(
   }
 }
 
-/** Call of the alert memory in the queue. `begin`: start, ms since the epoch; `sent`: which state was sent. */
+/** A call to the alert memory in the queue. `begin`: start, ms since the epoch; `sent`: which state was sent. */
 export type AlertAct = { readonly begin: number } | 'end' | { readonly sent: AlertState }
 export type AlertQuestion = { readonly id: number; readonly act: AlertAct; readonly key: AlertKey }
 

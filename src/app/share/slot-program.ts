@@ -113,7 +113,7 @@ export class SlotProgram {
     }
   }
 
-  /** Chunks that have started and not ended, with their time without progress. @param now as `progress` */
+  /** Chunks that have started and not ended, with their time without progress. @param now ms of a monotonic clock */
   standing(now: number): readonly StoodChunk[] {
     return this.#standing
       .standing(now, 0)
@@ -121,7 +121,7 @@ export class SlotProgram {
       .map(({ table, chunk, since }) => ({ table, chunk, stoodMs: Math.round(now - since) }))
   }
 
-  /** Chunks with progress within the last `ms`, and finished tables. @param now as `progress` */
+  /** Chunks with progress within the last `ms`, and finished tables. @param now ms of a monotonic clock */
   moved(ms: number, now: number): readonly MovedChunk[] {
     return [...this.#moved.values()].filter(({ at }) => now - at < ms)
   }

@@ -4,7 +4,7 @@ import { isSameTable, type TableHold, type TableRetry } from '../../model/run/ta
 import type { ClaimedSlot, SlotOrders } from '../../model/share/queue-port.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 
-/** @property among number of tasks among which numbers of the run, such as its rate, are divided */
+/** @property among number of tasks that share the numbers of the run, such as its rate */
 export type SharedRequests = { readonly wishes: RunRequests; readonly among: number }
 
 /** Current requests for a task. */

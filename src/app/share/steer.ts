@@ -59,7 +59,7 @@ async function standing(queue: RunQueue, runId: string): Promise<DistributedRun>
   return (await queue.runs(1, runId))[0] ?? found
 }
 
-/** Tasks may have received the stop, so nothing else can be requested before all of them have ended. */
+/** Error: the run is being stopped, so nothing else can be requested before all of its tasks have ended. */
 function stopping({ runId, slots }: DistributedRun): SluiceError {
   return new SluiceError(
     'BAD_FLAG',

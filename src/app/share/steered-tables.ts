@@ -26,7 +26,7 @@ export class SteeredNames {
     }
   }
 
-  /** Call when the queue has received the names. @param names that were sent */
+  /** Call when the queue has received the names. @param names the names that were sent */
   heard(names: readonly string[] | undefined): void {
     if (this.fresh === names) this.fresh = undefined
   }

@@ -1,6 +1,6 @@
 /**
- * Checks that this machine has tables of a lake. A run that names tables by their ids, or all of them, names no folder
- * that could be compared; the catalog has the folders, which exist on one machine only.
+ * Checks that this machine has tables of a lake, for runs that name all tables, or tables by their ids. These runs
+ * name no folder that could be compared. The catalog has the tables' folders, and a folder exists on one machine only.
  */
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -18,7 +18,7 @@ import { withOwnUrls } from './sharing.ts'
 const MOST_NAMED = 3
 
 /**
- * @param operation of a task, with names of stores
+ * @param operation operation of a task, with names of stores instead of URLs
  * @throws SluiceError NO_SUCH_PATH if all its tables are in folders, and none of these is on this machine; errors of
  * the catalog
  */

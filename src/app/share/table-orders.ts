@@ -108,7 +108,7 @@ function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readon
   ]
 }
 
-/** Before the first task has planned, only the table patterns of the command are known. */
+/** True if a table pattern of the command selects the table. For runs whose first task has not planned its tables. */
 function isAskedFor(table: string, operation: unknown): boolean {
   return [...patternsOf(operation)].some((pattern) => {
     const fits = namePattern(pattern, 'unicode')

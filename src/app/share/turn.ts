@@ -22,7 +22,7 @@ export class TaskTurn implements Disposable {
   #spent = 0
   #isCounting = false
 
-  /** @param ms of work @param over called once, at the end of the turn */
+  /** @param ms limit of the working time @param over called once, when the limit is reached */
   constructor(ms: number, over: () => void) {
     this.#ms = ms
     this.#over = over

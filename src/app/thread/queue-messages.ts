@@ -4,7 +4,7 @@ import type { QueueWanted } from '../share/queue-look.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
 import type { PackedError } from '../../shared/packed-error.ts'
 
-/** @property url of the queue's database, with its password @property tool version of the program */
+/** @property url URL of the queue's database, with its password @property tool version of the program */
 export type QueueStart = { readonly url: string; readonly tool: string }
 
 export type QueueAsked =

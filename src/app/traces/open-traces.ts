@@ -93,7 +93,7 @@ class ReportedExporter implements SpanExporter {
     })
   }
 
-  /** Reports only once. */
+  /** Reports the first failed export; later calls do nothing. */
   complain(): void {
     if (this.#isReported) return
     this.#isReported = true

@@ -6,7 +6,7 @@ import { SpanStatusCode, trace, type Attributes, type Context, type Span, type T
 import type { Event, EventOf } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** Most failed spans of a run, and most other spans. Of the other spans beyond this limit, one in EACH is kept. */
+/** Limit of failed spans of a run, and of its other spans. Of other spans above the limit, one in EACH is kept. */
 const ALL = 1000
 const EACH = 100
 
@@ -24,7 +24,7 @@ export class RunTraces {
   #leftOut = 0
 
   /**
-   * @param parent of the run
+   * @param parent context of the run's parent span
    * @param shown redacts a name or a URL
    * @param more attributes of the run
    */

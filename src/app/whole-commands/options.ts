@@ -7,7 +7,7 @@ import { CALENDAR_FLAGS } from '../../engine/run/operations/words.ts'
 
 export type Callable = {
   readonly name: string
-  /** `archive list`; null if the command has no actions, or none is named. */
+  /** Command and action, such as `archive list`; null if the command has no actions, or none is named. */
   readonly action: string | null
   /** Operands after the action, in order. */
   readonly operands: readonly { readonly name: string; readonly required: boolean; readonly many: boolean }[]
@@ -50,7 +50,7 @@ function remembered(name: string, action: string | null, flag: string | null): C
   return made
 }
 
-/** True if a value follows. */
+/** True if the option has a value, in contrast to a flag. */
 export function hasValue({ type }: Option): boolean {
   return type !== 'flag'
 }

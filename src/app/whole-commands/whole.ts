@@ -41,7 +41,7 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
   const isNoted = source !== undefined && firstOf(run, 'from') === shellQuote(redactUrl(source))
   return (text) => {
     if (!text.includes('sluice ') || text === commandLine) return text
-    // From last to first, so that earlier indexes stay valid.
+    // Complete the calls from last to first, so that the indexes of earlier calls stay valid.
     return callsIn(text).reduceRight((whole, call) => completed(whole, call, { run, shown, isNoted }), text)
   }
 }

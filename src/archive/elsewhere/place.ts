@@ -18,7 +18,7 @@ import { Ledgers } from '../work/find-ledger.ts'
 
 export type RestoreDestination = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
 
-/** @property isOwn the store is the database of the archived table */
+/** @property isOwn true if the store is the database of the archived table */
 export type RestoreTarget = AsyncDisposable & { readonly store: CopyStore; readonly isOwn: boolean }
 
 /** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED … */
@@ -30,7 +30,7 @@ export async function openRestoreTarget(
   if (intoUrl === undefined) return same
   const store = await openCopyStore(intoUrl, { mode: dryRun ? 'plan' : 'write' })
   const isOwn = store.identity === own.identity
-  // Even for the own database, keep this store: the role of its URL may have other rights.
+  // Keep this store even for the database of the archived table: the role in `intoUrl` may have other rights.
   if (!isOwn || store.can.writers > 1) {
     return { store, isOwn, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
   }

@@ -11,13 +11,13 @@ import { SluiceError } from '../../shared/errors.ts'
 export type ArchivedShapeColumn = {
   readonly name: string
   readonly file: StoredColumn
-  /** True if some partitions lack it. */
+  /** True if the files of some partitions lack the column. */
   readonly partial: boolean
 }
 
 /**
  * All columns in the files of these partitions, in the order of the table.
- * @param folds of the target: whether column names that differ only in case are equal
+ * @param folds `columns`: the target treats column names as equal that differ only in case
  * @throws SluiceError TABLE_REFUSED if two different columns have the same name
  */
 export function archivedShape(
@@ -87,7 +87,7 @@ function twoColumns(
  * The archived rows as a table of the source, for planTable. No column is generated or auto-incremented: such values
  * were archived as plain values.
  * @param now the current table; without columns if it was dropped
- * @param sameSystem the target prints and reads values as the source does
+ * @param sameSystem true if the target prints and reads values as the source does
  */
 export function tableOfShape(
   shape: readonly ArchivedShapeColumn[],

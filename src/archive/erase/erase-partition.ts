@@ -34,7 +34,7 @@ export type ErasureOf = {
   readonly noted: (place: string, fence: bigint) => Statement
 }
 
-/** Attempts, because another program may write to the rows in the meantime. */
+/** Maximum number of attempts: another program may write to the rows in the meantime. */
 const TRIES = 5
 
 /**

@@ -27,7 +27,7 @@ export type PartitionFacts = {
   readonly sourceRows: bigint
   /** Paths of its files that hold rows to erase: these files are rewritten without the rows. */
   readonly files: readonly string[]
-  /** True if no version has its files yet, or if it has expired and the newest version may still name its files. */
+  /** True if no version names its files yet, or if it has expired and the newest version may still name them. */
   readonly underWay: boolean
 }
 
@@ -123,7 +123,7 @@ export async function spared(context: ArchiveContext, { test, thorough }: Erased
   return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
-/** @param isLogged the log names its files @throws SluiceError PARTITION_STATE if a step was begun and has not ended */
+/** @param isLogged the log names the partition's files @throws SluiceError PARTITION_STATE if a step is unfinished */
 export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
   const { state, restoring, retracted, removed, version, away, leaving } = partition
   const isBetween =

@@ -2,7 +2,7 @@
 import { predicateColumns, parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @throws SluiceError BAD_PREDICATE without any of the text, because messages are kept */
+/** @throws SluiceError BAD_PREDICATE, whose message contains nothing of the text, because messages are stored */
 export function readPredicate(text: string): Predicate {
   try {
     return parsePredicate(text)

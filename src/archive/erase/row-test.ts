@@ -20,7 +20,7 @@ export type MissingColumnCauses = {
 }
 
 /**
- * @param predicate as the user wrote it. No message shows its values, because messages are kept
+ * @param predicate the condition of the user. No message shows its values, because messages are stored
  * @throws SluiceError BAD_PREDICATE if a column does not exist, database and files compare its type differently, or a
  * value does not belong to its type
  */

@@ -8,7 +8,7 @@ export type Withhold = (text: string) => string
 /** A number before one of these nouns is a count of this program. Databases put values in brackets, quotes, commas. */
 const COUNTED = '(?! (?:(?:more|such|archived|late) )*(?:rows?|files?|partitions?)(?![\\p{L}\\p{N}]))'
 
-/** Replaces the values of a test by `***`. Only whole words: a short number is a part of many others. Counts stay. */
+/** Replaces values of a test by `***`. Only whole words, because longer numbers may contain a short one; not counts. */
 export function withholding(test: RowTest): Withhold {
   const values = testedValues(test)
     .filter((value) => value !== '')

@@ -136,7 +136,10 @@ function filesText(files: number): string {
   return files === 1 ? '1 file' : `${files} files`
 }
 
-/** Files older than the retention, without a hold. If no retention is set: none, and a note reports what stays. */
+/**
+ * Files that were removed from the archive before the retention began, and whose partitions have no hold. Empty if no
+ * retention is set; then a note reports the number of these files.
+ */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned

@@ -205,7 +205,7 @@ export class ErasureLedger {
     }
   }
 
-  /** Statements that record erased rows in no partition; repeated, they record nothing twice. */
+  /** Statements that record erased rows in no partition. If they are repeated, nothing is recorded twice. */
   closing(id: bigint, place: string, fence: bigint, sourceRows: bigint): Closing {
     const key: readonly SqlValue[] = [...this.#table, id]
     const guard = {
@@ -225,7 +225,7 @@ export class ErasureLedger {
     }
   }
 
-  /** Old checksums and error messages may reveal the erased rows: deletes those no longer needed for a proof. */
+  /** Deletes old checksums and error messages that no proof needs any more: they may reveal the erased rows. */
   async forgetSums(): Promise<void> {
     await this.#database.batch([
       {

@@ -154,8 +154,8 @@ export class HeadLedger implements HeadBook {
   }
 
   /**
-   * Takes over the files that the log names for a partition: if the ledger has it as published, these are its published
-   * files.
+   * Records the files that the log names for a partition. If the partition is published in the ledger, these become its
+   * published files.
    * @param fence fence in the log; later claims are above it
    * @param outdated further paths in the log, which a later commit may remove
    */

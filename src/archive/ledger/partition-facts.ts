@@ -48,6 +48,6 @@ export type PartitionFacts = {
   readonly leaving?: boolean
 }
 
-/** `period` and `part` only for a later part of a period. */
+/** A partition to add to the ledger. Only a later part of a period has `period` and `part`. */
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'> &
   Partial<Pick<ArchivedPartition, 'period' | 'part' | 'chosenBy'>>

@@ -2,7 +2,7 @@ import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { NewPartition } from './partition-facts.ts'
 import type { ArchivedPartition } from './record.ts'
 
-/** A partition before its first step. @param columns of its files, once it has files */
+/** A partition before its first step. @param columns columns that its files will have */
 export function plannedPartition(
   { label, period = label, part = 1, from, to, native, chosenBy = null }: NewPartition,
   columns: readonly StoredColumn[],

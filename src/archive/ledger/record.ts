@@ -43,7 +43,7 @@ export type NewArchive = Omit<ArchivedTable, 'table' | keyof typeof UNNOTED>
 /** Values of a new table that are recorded only later. */
 export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as const
 
-/** @property values prefixes of the sha256 of non-key values by column: the ledger holds none of these values */
+/** @property values prefix of the sha256 of each non-key value, by column: the ledger does not store the values */
 export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
 
 /** Facts at the end of the last run that distinguish a table without an identity from another of the same name. */
@@ -109,7 +109,7 @@ export type ArchivedPartition = {
   /** True if a detach outside of a transaction has begun or will begin: only the system catalogs show its progress. */
   readonly leaving: boolean
   /**
-   * Meaning of the whole numbers in the time column: a kind of time, or `name` if they are no times. Null for other
+   * Meaning of the whole numbers in the time column: a kind of time, or `name` if they are not times. Null for other
    * columns, and if an older program archived the partition.
    */
   readonly chosenBy: string | null
@@ -135,8 +135,8 @@ export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'fileP
 }
 
 /**
- * Paths that a sweep keeps whatever the log says, with the labels: they may be the only copy of these partitions' rows.
- * A log that no longer names them is older or newer than the ledger.
+ * Paths that a sweep must not remove, each with the label of its partition: these files may be the only copy of rows.
+ * If the log does not name them, it is older or newer than the ledger.
  */
 export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMap<string, string> {
   const kept = partitions.filter(({ state, retracted }) => isPublished(state) || (state === 'RESTORED' && !retracted))

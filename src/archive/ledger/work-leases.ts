@@ -14,7 +14,7 @@ import { storedName, ledgerText } from './cells.ts'
 import { PARTITION_LEASE_MS } from './partition-facts.ts'
 import { ledgerColumns } from './schema.ts'
 
-/** @property native the partition, if it is a table */
+/** @property native table of the partition; null in a plain table */
 export type WorkedPartition = {
   readonly table: TableName
   readonly label: string

@@ -35,7 +35,7 @@ import { conflict, openTable, readArchiveState } from './read-state.ts'
 import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
 import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
 
-/** Most attempts to commit; each conflict means that another writer has committed. */
+/** Maximum number of attempts to commit; each conflict means that another writer has committed. */
 const TRIES = 200
 
 /** Prefix of properties that must have the expected value. */
@@ -55,7 +55,7 @@ type Expected = { readonly tableId?: string; readonly configuration?: Readonly<R
 
 export class ArchiveTable implements ArchiveLog {
   readonly #parts: ArchiveTableParts
-  /** Serialises commits of one program: of two at once, one would fail and retry. */
+  /** Serialises commits of one program: one of two concurrent commits would fail and be repeated. */
   readonly #commits = new Turn()
 
   private constructor(parts: ArchiveTableParts) {
@@ -135,8 +135,8 @@ export class ArchiveTable implements ArchiveLog {
   /**
    * Adds the files of a partition in one commit, and removes files of an older attempt. The first commit creates the
    * table. Publishing twice makes one commit.
-   * @throws SluiceError ARCHIVE_CONFLICT if a writer with a newer fence has published the partition, or it is another
-   * table; PARTITION_CHANGED if a file is missing or has another size; errors of `LogWriter`
+   * @throws SluiceError ARCHIVE_CONFLICT if a writer with a newer fence has published the partition, or the log is of
+   * another table; PARTITION_CHANGED if a file is missing or has another size; errors of `LogWriter`
    */
   async publish(publication: Publication, signal: AbortSignal): Promise<Published> {
     refuseUnfit(publication.partition, publication.txn.version)

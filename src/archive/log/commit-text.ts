@@ -49,7 +49,7 @@ export function txnLine({ appId, version }: Txn, now: number): string {
   return `{"txn":{"appId":${JSON.stringify(appId)},"version":${version},"lastUpdated":${now}}}`
 }
 
-/** @param file its name is the path on disk, relative to the root */
+/** @param file the added file; its `name` is the path on disk, relative to the root */
 export function addLine(
   { name, bytes, stats }: InspectedFile,
   values: Readonly<Record<string, string>>,

@@ -4,12 +4,12 @@ import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { CommitSums } from './head.ts'
 
-/** Versions in order. */
+/** Versions by the result of the comparison, each list in order. */
 export type ArchiveCommitsByState = {
   readonly equal: readonly number[]
   /** The ledger wrote this version, but the bytes differ. */
   readonly differing: readonly number[]
-  /** The ledger has no checksum of them: an older program or another ledger wrote them. */
+  /** The ledger has no checksum of these versions: an older program or another ledger wrote them. */
   readonly unknown: readonly number[]
 }
 

@@ -25,7 +25,7 @@ function hive(text: string): string {
   return text.replace(HIVE, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 }
 
-/** A path below the root in the form of the log: a relative URI (RFC 2396). @param path as on disk */
+/** A path below the root in the form of the log: a relative URI (RFC 2396). @param path the path as on disk */
 export function logUri(path: string): string {
   return encodeURI(path).replace(/[?#]/g, encodeURIComponent)
 }

@@ -14,7 +14,7 @@ export type OutdatedFile = {
   readonly partition: string | null
   /** Time of the commit that removed it, ms since the epoch. */
   readonly removedMs: number
-  /** Version of that commit; null if only a checkpoint has it. Versions before it lose the file. */
+  /** Version of the commit that removed it; null if only a checkpoint has it. Earlier versions lose the file. */
   readonly removedVersion: number | null
 }
 

@@ -17,8 +17,7 @@ export type OutlivedRequest = LogSource & {
 export type OutlivedFile = { readonly path: string; readonly bytes: bigint }
 
 /**
- * @returns paths relative to the root: log files first, so that an older version cannot be read after its files are
- * gone
+ * @returns paths relative to the root: log files first, so that no older version can be read whose files were removed
  * @throws SluiceError ARCHIVE_CONFLICT if the log is not the log of an archive; SOURCE_IO, TARGET_DENIED
  */
 export async function outlivedFiles(request: OutlivedRequest, signal: AbortSignal): Promise<readonly OutlivedFile[]> {

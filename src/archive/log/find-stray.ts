@@ -49,7 +49,8 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
     if (isOwnFile(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
   }
   if (found.length === 0) return
-  // Read the prefixes after the listing and before the log: they have files begun meanwhile, the log published ones.
+  // Read the prefixes after the listing, so that they include files begun meanwhile. Read the log last, so that it
+  // names files published meanwhile.
   const prefixes = (await request.awaited?.()) ?? []
   const table = await openTable(request, signal)
   const named = table === null ? null : await namedBy(request, table, tableId, signal)
@@ -103,6 +104,7 @@ export function isOwnFile(path: string): boolean {
   return !path.startsWith(`${LOG_FOLDER}/`) && DATA.test(name)
 }
 
+/** Last part of a path. */
 export function strayName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
@@ -113,6 +115,7 @@ export function tableAbove(path: string): string | null {
   return at === -1 ? null : path.slice(0, at)
 }
 
+/** All folders above a file, from the root down. */
 export function* strayFolders(path: string): Generator<string> {
   for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) yield path.slice(0, at)
 }

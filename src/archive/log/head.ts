@@ -98,7 +98,7 @@ export function adoptCommand(table: string | null): string {
   return `sluice archive adopt${words}`
 }
 
-/** @param where label of the archive @param table as for `adoptCommand` */
+/** @param where label of the archive @param table see `adoptCommand` */
 export function foreignHead(where: string, version: number, table: string | null): SluiceError {
   return new SluiceError(
     'ARCHIVE_FOREIGN',

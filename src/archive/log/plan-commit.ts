@@ -40,7 +40,7 @@ export type Author = {
   readonly properties: ArchiveProperties | null
 }
 
-/** Commits are the manifest, so log cleanup is off. The table is not append-only, because commits remove files. */
+/** Log cleanup is off, because only commits record all files. Not append-only, because commits remove files. */
 const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLogCleanup': 'false' }
 
 /**
@@ -124,7 +124,7 @@ export function retractionLines(
 
 /**
  * A commit with only a new ownership token and the table's properties.
- * @param operation ADOPT: another database takes the archive over. ERASE: readers need nothing older
+ * @param operation ADOPT: another database becomes the owner. ERASE: readers need no older version
  */
 export function tokenLines(
   info: Readonly<Record<string, string>>,
@@ -163,7 +163,7 @@ function propertyLines(
   return configuration === null ? [] : [metadataLine({ ...state.metadata, configuration })]
 }
 
-/** The ownership token of a commit, and its ledger. */
+/** Lines with the ownership token of a commit, and with the name of its ledger if it has one. */
 function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
   const apps = [HEAD_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
   return apps.map((appId) => txnLine({ appId, version: head }, now))
@@ -206,7 +206,7 @@ function shapeLine(
   return metadataLine({ ...begun, schemaString: shape.schemaString, configuration: said ?? shaped })
 }
 
-/** Files added by another writer must not be removed. */
+/** Refuses to remove files that another writer added. @param known paths of the ledger; null accepts all files */
 export function refuseUnknownFiles(
   label: string,
   partition: string,
@@ -254,7 +254,7 @@ export function areSame(active: readonly ActiveArchiveFile[], { files, tags }: P
   )
 }
 
-/** Delta reads the empty text as NULL, and UTF-8 cannot hold a lone surrogate. */
+/** Refuses labels that a log cannot store: Delta reads the empty text as NULL, and UTF-8 has no lone surrogates. */
 export function refuseUnfit(partition: string, fence: bigint): void {
   if (partition === '' || !isWellFormed(partition)) {
     throw new SluiceError('VALUE_REFUSED', `a Delta table cannot store '${partition}' as the value of a partition`)

@@ -12,7 +12,7 @@ type SchemaField = {
   readonly metadata: Readonly<Record<string, string | number | readonly TypeChange[]>>
 }
 
-/** PROTOCOL.md, "Type Change Metadata". */
+/** An earlier type change of a field (PROTOCOL.md, "Type Change Metadata"). */
 type TypeChange = { readonly fromType: string; readonly toType: string }
 
 export type DeltaTableShape = {

@@ -12,7 +12,7 @@ export type CandidateRequest = {
   readonly calendar: CalendarSpec
   /** Unit of whole numbers that count since 1970, as requested. */
   readonly epoch?: Epoch | undefined
-  /** The log of the archive is partitioned by this column: its whole numbers are times, in a unit guessed by size. */
+  /** The log of the archive is partitioned by this column: its whole numbers are times. Their size decides the unit. */
   readonly isLogged?: true
 }
 

@@ -77,8 +77,9 @@ async function unnamedOrGone(
 }
 
 /**
- * Repair `left` for a RESTORED or EXPIRED partition whose files the log names; EXPIRED only if the log is older than
- * the ledger: otherwise another program may have restored and dropped it, and the only copy is in the archive.
+ * Repair `left` for a RESTORED or EXPIRED partition whose files the log names. For EXPIRED, the log must be older than
+ * the ledger: otherwise another program may have restored the partition and dropped its rows again, and these files are
+ * the only copy.
  */
 function leftInLog(partition: ArchivedPartition | undefined, fence: bigint): Repair | null {
   if (partition === undefined) return null

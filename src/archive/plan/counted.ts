@@ -11,7 +11,7 @@ export class PlanCounts {
   readonly #counts = new Map<How, number>()
   readonly #notInspected = new Map<string, number>()
 
-  /** Adds a period that was checked by count at most, or not at all. */
+  /** Adds a period whose rows were only counted, or that was not checked. */
   look(look: PeriodState): void {
     if ('notLooked' in look) this.#add(this.#notInspected, look.notLooked)
     else this.by(look.rows === 0n && look.surplus === 0n ? 'empty' : 'count')

@@ -54,7 +54,7 @@ export async function emitArchiveForecast(
 
 /**
  * Time from the start of an export until the partition is DETACHED, or PUBLISHED if it was not detached, ms by label.
- * Includes only partitions whose steps were all done under one claim. If there are several such claims, the latest.
+ * Includes only partitions whose steps were all done under one claim. Of several such claims, the latest is used.
  */
 async function takenMs(database: LedgerDatabase, { schema, name }: TableName): Promise<ReadonlyMap<string, number>> {
   if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()

@@ -9,7 +9,7 @@ export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'pa
 /**
  * Name of the part that would archive the rows of the period that are now in the table; null if a part of the period is
  * in progress or restored.
- * @param period label
+ * @param period label of the period
  */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
@@ -21,8 +21,8 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
 
 /**
  * Counts the rows in the table that belong to dropped periods.
- * @param options as for `periodRows`
- * @returns by label of the period
+ * @param options see `periodRows`
+ * @returns the counts, by label of the period
  */
 export async function latePeriods(
   source: PeriodSource,

@@ -1,4 +1,4 @@
-/** Refuses tables with columns that the login may not read: they would not be archived, but deleted with the rows. */
+/** Refuses tables with columns that the login has no right to read: they would be deleted without being archived. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 

@@ -1,4 +1,4 @@
-/** Finds the partition that a user named, such as `q2-fy2025` for Q2-FY25; native partitions have any names. */
+/** Finds the partition that a user named, such as `q2-fy2025` for Q2-FY25; native partitions may have any name. */
 import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'

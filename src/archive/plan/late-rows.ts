@@ -20,7 +20,7 @@ import { keysText } from '../steps/named-rows.ts'
 
 /**
  * Compares the rows of one archived period of a plain table with its files, by key.
- * @param values also compare values
+ * @param values true: compare the values of rows, too
  * @param neighbours other parts of the period whose rows are read from the archive
  * @returns one finding each for late, changed and deleted rows; null if table or files lack a key column
  */

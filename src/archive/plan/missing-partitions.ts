@@ -1,6 +1,6 @@
 /**
- * Finds published native partitions that were detached or dropped by hand: in the ledger their rows are in the table,
- * but no query finds them. Reads only the system catalogs.
+ * Finds published native partitions that were detached or dropped by hand. By the ledger, their rows are still in the
+ * table, so queries do not read them from the archive. Reads only the system catalogs.
  */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'

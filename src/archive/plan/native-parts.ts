@@ -144,7 +144,7 @@ export function isInTable({ state, native, away, leaving }: ArchivedPartition): 
   return state === 'PUBLISHED' && native !== null && !away && !leaving
 }
 
-/** Compares bounds as the system prints them: they may be no times. */
+/** True if the bounds are equal as printed texts. They are not compared as times, because other types are possible. */
 function isSameRange(a: Bounds, b: Bounds): boolean {
   return a.from === b.from && a.to === b.to
 }

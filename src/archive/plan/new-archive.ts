@@ -53,7 +53,7 @@ export async function newArchive(
   }
 }
 
-/** Where an archive of a table below the given location is: today's place, and that of versions up to 2026-11. */
+/** Locations of a table's archive below `to`: the present one, then the one of versions up to 2026-11. */
 export function archiveTablePlaces(to: string, { table }: Pick<TableSpec, 'table'>): readonly [string, ...string[]] {
   return [placeOf(to, tableText(table)), placeOf(to, tableTextBefore(table))]
 }

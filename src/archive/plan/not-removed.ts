@@ -46,7 +46,7 @@ export async function stillThere(
   return { finding: 'differs from the source', partition: label, detail: rows }
 }
 
-/** Expected digest of these rows: the proof, limited to columns that the table still has. */
+/** Expected digest of a partition's rows in the source: the proof, limited to columns that the table still has. */
 export async function expectedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest> {
   const isAway = partition.native !== null && (partition.state !== 'PUBLISHED' || partition.away)
   const columns = isAway ? partition.columns : fileColumns(fitNow(context, partition).shared)

@@ -8,7 +8,7 @@ import { LARGE, readWitnessRows } from '../work/witness.ts'
 /** Digests of the values of a recorded row by column name: current and recorded. */
 type NotedValues = { readonly now: WitnessRow['values']; readonly before: WitnessRow['values'] }
 
-/** The recorded rows that still exist. @param columns including the key */
+/** The recorded rows that still exist. @param columns columns to read, with the key columns */
 export async function notedValues(
   store: CopyStore,
   table: TableSpec,
@@ -24,9 +24,9 @@ export async function notedValues(
 }
 
 /**
- * Columns that certainly kept their names. Each is compared with every column that may have its name now, in the
- * recorded rows where the two columns had different values. A column kept its name if some of these rows still have its
- * value, and none has the value of the other column.
+ * Columns that certainly kept their names. Each column is compared with every archived column that may have got its
+ * name, in the recorded rows where the two had different values. A column kept its name if at least one of these rows
+ * still has its value, and none has the value of the other column.
  */
 export async function keptNames(
   store: CopyStore,

@@ -8,7 +8,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { namesNow, type Sought } from '../work/find-archive.ts'
 
-/** @property rowsAreOut some rows are in the archive and no longer in the partitioned table */
+/** @property rowsAreOut true if some rows are in the archive and no longer in the partitioned table */
 type OwnArchive = { readonly name: string; readonly labels: readonly string[]; readonly rowsAreOut: boolean }
 
 /** @throws SluiceError TABLE_REFUSED if the answer would lack rows of the table */
@@ -29,7 +29,7 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
 
 /**
  * Warns if the table is a partition of another table, which will lack the removed rows.
- * @param isNew nothing of the table is archived yet
+ * @param isNew true if nothing of the table is archived yet
  * @throws SluiceError TABLE_REFUSED if partitions of the table, or its parent, have archives
  */
 export async function refuseTwoArchives(

@@ -80,7 +80,10 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   })
 }
 
-/** For each period its first part, otherwise one part for each range: these ranges include late rows of all parts. */
+/**
+ * For each period its first part, whose range includes late rows of all parts. If the first part is not among the
+ * partitions, one part for each range.
+ */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {
     const first = parts.find(({ part }) => part === 1)

@@ -89,7 +89,7 @@ export function heldText({ rows, notLooked: notInspected }: HeldBy): string | nu
 
 /**
  * Note such as `foreign key photos_ride: public.photos (ride_id) refers to (id), ON DELETE CASCADE`.
- * @param native partitions are detached as tables, so no row is deleted
+ * @param native true if partitions are detached as tables, so that no row is deleted
  */
 export function referrerText(referrer: Referrer, native: boolean): string {
   const { table, columns, to, onDelete, stopsRemoval } = referrer

@@ -47,8 +47,9 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
 }
 
 /**
- * Of several tables that may be the detached one, those whose rows have the digest of the archived rows.
- * @throws SluiceError SOURCE_DENIED if the login may not read a table: it may be the right one
+ * Returns those tables whose rows have the digest of the archived rows.
+ * @param tables tables that may be the detached table
+ * @throws SluiceError SOURCE_DENIED if the login has no right to read a table: it may be the detached one
  */
 async function withProvedRows(
   context: ArchiveContext,

@@ -25,9 +25,9 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export type ResumeState =
   | { readonly kind: 'own' }
-  /** The error of a run. */
+  /** The error with which a run would end. */
   | { readonly kind: 'refused'; readonly error: SluiceError }
-  /** Unknown: the log could not be read. */
+  /** The log could not be read, so it is unknown whether a run would be refused. */
   | { readonly kind: 'unread'; readonly error: SluiceError }
 
 /** Reads the newest version of the log; changes nothing. @param called present name of the table, for messages */

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
-/** Reports tables that can be archived, but refuse a restore, such as unlogged ones. */
+/** Reports tables whose rows can be archived but not restored, such as unlogged tables. */
 export async function reportLosable(
   { table }: TableSpec,
   store: CopyStore,
@@ -58,7 +58,7 @@ export async function refuseTriggers(
 
 /**
  * Reports that the system would refuse the removal of rows.
- * @param drop the command removes rows
+ * @param drop true if the command removes rows
  * @throws the error of the removal, if the command removes rows
  */
 export async function refuseRemoval(

@@ -24,7 +24,7 @@ import { countText } from '../../shared/figures.ts'
 /**
  * Counts the rows of periods; compares them by key if an index covers them, or if their number is not as expected.
  * @param wanted true for requested partitions
- * @param deep also compare checksums of all rows
+ * @param deep true: compare checksums of all rows, too
  * @param inspected collects which periods were checked, and how
  */
 export async function* sourceFindings(
@@ -145,7 +145,7 @@ function surplusOf(look: PeriodState | undefined): bigint {
 /**
  * Differences of a period by key. Null if table or files lack a key column, or if a file cannot be read: another
  * finding reports that file.
- * @param values always compare values; otherwise only if keys differ
+ * @param values true: always compare values; false: only if keys differ
  */
 async function differencesByKey(
   source: PeriodSource,

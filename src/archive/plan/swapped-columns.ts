@@ -69,7 +69,7 @@ function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): Sluic
   return swappedError(store, table, [swapped], hint)
 }
 
-/** Error: a renamed column has the name of a dropped one. @param isAgain a new column has the old name `before` */
+/** Error: a renamed column has the name of a dropped one. @param isAgain true if a new column has the old name */
 function tookError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain: boolean): SluiceError {
   const { name, before } = swapped
   const settled = (words: { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }): string =>
@@ -106,7 +106,7 @@ function swappedError(
   })
 }
 
-/** New columns before an archived column: may be renamed ones, because ADD COLUMN alone appends a column. */
+/** New columns before an archived column: they may be renamed columns, because ADD COLUMN appends a column. */
 function freshColumns(table: TableSpec, before: readonly { readonly name: string }[]): readonly Column[] {
   const isArchived = ({ name }: Column): boolean => before.some((one) => one.name === name)
   const last = table.columns.findLastIndex(isArchived)

@@ -109,7 +109,7 @@ function saidOf(
     const [from, to] = [text.slice(0, at), text.slice(at + 1)]
     if (at < 1 || to === '')
       throw new SluiceError('BAD_FLAG', `--renamed ${text} does not name two columns: write OLD=NEW`)
-    // Allows scheduled runs to repeat the flag after the rename was applied.
+    // The rename was already applied: accept the flag, because scheduled runs repeat it.
     if (!had(from) && had(to)) continue
     if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)
     if (!has(to) || (had(to) && from !== to))

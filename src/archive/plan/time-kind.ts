@@ -120,7 +120,7 @@ function recordedKind(record: Evidence['record']): NumberKind | null {
   return null
 }
 
-/** Limits of integer types: as bounds they are open. */
+/** Limits of integer types: a bound with such a value is treated as open. */
 const ENDS: ReadonlySet<string> = new Set(['0', '32767', '2147483647', '4294967295', '9223372036854775807'])
 /** Larger whole numbers are milliseconds: as seconds they would be after the year 5138. */
 const MOST_SECONDS = 100_000_000_000n

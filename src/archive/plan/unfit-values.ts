@@ -22,8 +22,8 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
  * Reads all due rows, and warns for each column with values that a run would refuse: values that the archive cannot
- * store, values outside the column's type, and rows that could not be restored. Error values of an enum are archived;
- * it reports them.
+ * store, values outside the column's type, and rows that could not be restored. Also reports error values of an enum,
+ * which a run archives.
  */
 export async function reportDoubtful(
   { table, archived, partitions, by }: PlannedArchive,

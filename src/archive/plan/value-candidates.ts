@@ -12,7 +12,7 @@ import { lateText, partFor } from './further-part.ts'
 import { LONGEST_LABEL, valueLabel } from './value-label.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
-/** Most values of a column that can be used for partitions. */
+/** Maximum number of different values of a column whose values are partitions. */
 export const MOST_VALUES = 1000
 
 /**

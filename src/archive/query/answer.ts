@@ -58,7 +58,7 @@ export type ArchiveQuestion = {
   readonly store: CopyStore
   readonly table: TableSpec
   readonly sql: string
-  /** Most rows of the answer. */
+  /** Maximum number of rows of the answer. */
   readonly limit: number
   /** Download files completely and compare their sha256 before they are read. */
   readonly verify?: boolean
@@ -139,7 +139,7 @@ export async function answer(
   )
 }
 
-/** Thrown if other partitions are archived than at the begin of the query. */
+/** Thrown if the set of archived partitions has changed since the query began. */
 class Moved extends Error {}
 
 /** One attempt: the ledger's record of the archive, and the places of tables that the ledger alone does not show. */
@@ -356,7 +356,7 @@ async function rangeColumn(
   columns: readonly QueryColumn[],
   signal: AbortSignal,
 ): Promise<QueryColumn | null> {
-  // Values are not ranges: open all files; their statistics skip rows.
+  // Values are not ranges: open all files. DuckDB skips rows by their statistics.
   if (record !== null && isByValue(record)) return null
   const name = record?.timeColumn ?? (await store.offers.partitions?.list(table, signal))?.by
   return columns.find((column) => column.name === name) ?? null

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 
-/** Lines that are kept once the file has more than twice as many. */
+/** Number of lines that remain when the file is shortened, which is done above twice this number. */
 const KEPT = 10_000
 
 export class CheckedFiles {

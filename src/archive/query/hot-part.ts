@@ -67,7 +67,7 @@ export type AwayTable = { readonly table: TableSpec; readonly shared: readonly S
 
 /**
  * Rows of the table, then rows of detached tables.
- * @param begun called before the first row, or at the end without rows: then the snapshot of the source is fixed
+ * @param begun called before the first row, or at the end if there are no rows: then the source's snapshot is fixed
  */
 export function hotRows(
   view: SourceView,
@@ -133,8 +133,9 @@ function isSingle({ can }: CopyStore): boolean {
 }
 
 /**
- * Excludes rows of a plain table that are already archived: by condition, or in DuckDB. A native partition is detached
- * as a whole. Rows of partitions in `shared` are recognised one by one, by key.
+ * Excludes rows of a plain table that are already archived. `conditions` are for the source; `except` is for DuckDB, if
+ * the source cannot filter these rows. A native partition needs neither, because it is detached as a whole. Rows of
+ * partitions in `shared` are compared by key instead.
  */
 function exceptions(
   store: CopyStore,

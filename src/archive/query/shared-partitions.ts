@@ -32,7 +32,7 @@ export function sharesRows({ native, state, restoring }: ArchivedPartition): boo
 
 /**
  * Partitions of `read` whose rows in the table can be compared with the archive by key, so that late rows are found.
- * Empty if archive or table lack a key column: then all rows between the bounds are taken for archived rows.
+ * Empty if archive or table lack a key column: then all rows between the bounds are treated as archived.
  */
 export function sharedPartitions(
   table: TableSpec,
@@ -87,7 +87,7 @@ export function isKnown(bound: string | null, { stored }: QueryColumn): boolean 
   return bound === null ? unitsOfDay(stored) > 0n : unitsOf(bound, stored) !== null
 }
 
-/** Files of one partition. @param files of all partitions in `read`, in the same order */
+/** Files of one partition. @param files files of all partitions in `read`, in the same order */
 export function filesOf(
   label: string,
   read: readonly ArchivedPartition[],

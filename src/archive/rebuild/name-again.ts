@@ -8,7 +8,7 @@ import { isPublished } from '../../model/archive/state.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 
 /**
- * @param partitions as in the new ledger
+ * @param partitions partitions as in the new ledger
  * @param state version of the log with which the partitions were compared
  * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED if a file has changed since; LEASE_LOST
  */

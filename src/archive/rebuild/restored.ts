@@ -13,7 +13,7 @@ import { differing, ofDetached, ofRest, type RebuildContext } from './whereabout
  * A partition without files in the newest version.
  * @property partition the partition for the new ledger; null if neither archive nor source have it
  * @property compared number of archived rows that were compared with the source
- * @property gone text about lost rows or files
+ * @property gone text about lost rows or lost files
  */
 export type Unpublished = {
   readonly finding: readonly ArchiveFinding[]

@@ -22,7 +22,10 @@ export type RebuildContext = {
   readonly late: FindLate
 }
 
-/** @param parts all of one period, PUBLISHED, as in the log @returns by label @throws SluiceError CONNECTION_LOST … */
+/**
+ * @param parts all parts of one period, in state PUBLISHED, as the log has them
+ * @returns the result for each part, by its label @throws SluiceError CONNECTION_LOST …
+ */
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
@@ -169,7 +172,7 @@ export async function ofDetached(
   const detached: ArchivedPartition = { ...logged, state: 'DETACHED' }
   const now = await digestOrNull(context, detached)
   if (now !== null && equalDigests(now, proofOf(logged))) return { partition: detached }
-  // As right after the detach: queries read the rows from the detached table, and the next run exports them again.
+  // The state right after a detach: queries read the rows from the detached table, and the next run exports them again.
   const detail = `in its detached table: ${countsText(now, logged)}`
   return { finding: differing(logged, detail), accepted: { ...logged, state: 'DETACHING', away: true } }
 }

@@ -294,7 +294,7 @@ async function provedOrAgain(
   }
 }
 
-/** An unpublished partition becomes FAILED; a published one keeps its state and gets the error. */
+/** Records an error. An unpublished partition becomes FAILED; a published one keeps its state. */
 async function note(
   { ledger }: ArchiveContext,
   { partition, held }: ClaimedPartition,

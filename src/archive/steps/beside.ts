@@ -1,6 +1,6 @@
 /**
- * Checks a partition against the others of its table: no row may be archived twice, and only one part of a plain
- * table's period may be in progress.
+ * Compares a partition with the other partitions of its table: no row may be archived twice, and only one part of a
+ * plain table's period may be in progress.
  */
 import { join } from 'node:path'
 import type { InspectedFile } from '../../model/archive/archived-file.ts'
@@ -68,7 +68,7 @@ export async function refuseDoubledRows(
 
 /**
  * `refuseDoubledRows` for the files just proved: their rows will be published, and later removed from the source.
- * @param folder of the files
+ * @param folder folder of the files
  * @throws as `refuseDoubledRows`; SOURCE_IO
  */
 export async function refuseDoubledFiles(
@@ -98,8 +98,8 @@ async function refuseDoubled(
 }
 
 /**
- * Rows in files of one partition whose key is also in files of others.
- * @param one with absolute paths of its files, if they are local already
+ * Rows in files of partition `one` whose key is also in files of the partitions `others`.
+ * @param one `paths`: absolute paths of its files, if they are already on a local disk
  * @returns null if files lack a key column
  */
 export async function sameKeys(

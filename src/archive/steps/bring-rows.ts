@@ -131,7 +131,7 @@ async function notTaken(
 /**
  * Archived rows that the table does not accept although their key is free. Writes each row alone, in a transaction that
  * is rolled back.
- * @param rows whose keys are free in the table
+ * @param rows archived rows whose keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
 async function findKeptOut(rows: readonly Row[], writing: KeyedTable): Promise<NamedRows> {

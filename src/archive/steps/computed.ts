@@ -31,7 +31,7 @@ export function writtenOf({ table, shared }: ComparedTable): {
 
 /**
  * Names of generated columns whose values differ from the archived ones, found in a transaction that is rolled back.
- * @param rows of all columns, whose keys are free in the table
+ * @param rows archived rows with all columns; their keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
 export async function otherwiseComputed(
@@ -69,7 +69,7 @@ export function computedRefusal(name: string, partition: ArchivedPartition, name
   )
 }
 
-/** Error: rows written into their own table differ from the archive. @param how as text */
+/** Error: rows written into their own table differ from the archive. @param how the difference as text */
 export function otherRows(context: ArchiveContext, partition: ArchivedPartition, how: string): SluiceError {
   const names = computedNames(fitNow(context, partition).shared)
   return names.length === 0

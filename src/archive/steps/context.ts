@@ -26,7 +26,10 @@ export type ReadOnlyStepEvent = 'archive.progress' | 'log'
 /** Events of steps that change the archive. */
 export type Advancing = ReadOnlyStepEvent | 'archive.state'
 
-/** @param bytes of text read, or an estimate of bytes that are removed or digested @param signal ends the wait */
+/**
+ * @param bytes number of bytes of text that were read, or an estimate for rows that are removed or digested
+ * @param signal ends the wait
+ */
 export type ThrottleBytes = (bytes: number, signal: AbortSignal) => Promise<void>
 
 /** Serialises calls. */

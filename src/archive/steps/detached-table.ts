@@ -50,7 +50,7 @@ export async function attachedByHand(
   return found.get(partition.label) ?? null
 }
 
-/** Names of detached tables that were attached again by hand, by partition label. @param origin as in the ledger */
+/** Names of detached tables that were attached again by hand, by partition label. @param origin origin in the ledger */
 export async function attachedNow(
   store: CopyStore,
   parent: TableName,

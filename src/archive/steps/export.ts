@@ -38,7 +38,7 @@ export type ExportedPartition = {
   /** Bytes of text read from the source. */
   readonly bytes: bigint
   readonly point: ReadPoint
-  /** Time until the files were complete; the source may have computed the digest for longer. */
+  /** Time until the files were complete, ms; the source may have computed the digest for longer. */
   readonly ms: number
 }
 
@@ -177,7 +177,7 @@ export async function removeParts(folder: string, prefix: string): Promise<void>
   await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))
 }
 
-/** Adds the needed space to a disk-full error. @param thrown by an export */
+/** Adds the needed space to a disk-full error. @param thrown error of an export */
 async function withRoomNeeded(thrown: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
   if (!(thrown instanceof SluiceError) || !isDiskExhausted(thrown)) return thrown
   const free = await statfs(folder).catch(() => null)

@@ -22,7 +22,7 @@ export type RestoreOptions = {
   readonly asChanged: boolean
   /** Columns that the table no longer has; their values stay in older versions of the archive. */
   readonly without?: ReadonlySet<string>
-  /** Columns that the table may have lost; null if this is certain. */
+  /** Columns that may have been renamed instead of dropped; null if all columns are certain. */
   readonly unsure: Unsure | null
   readonly late: FindLate
 }

@@ -12,7 +12,7 @@ import { detached, digestDifference, partitionRequest, proofOf, provePublished, 
 /**
  * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on SQL on the parent does not return the
  * rows; sluice queries read them from the detached table.
- * @param proved this run has just read all its files
+ * @param proved true if this run has just read all its files
  * @throws SluiceError TARGET_BUSY if locks were not available, STOPPED, PARTITION_CHANGED if it is missing or has other
  * columns, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
@@ -77,7 +77,7 @@ export async function endLeaving(
 
 /**
  * DETACHING → DETACHED, once the rows of the detached table equal the proof. Takes no lock that affects other sessions.
- * @param proved this run has just read all its files
+ * @param proved true if this run has just read all its files
  * @throws SluiceError PARTITION_CHANGED if its rows were changed between export and detach
  */
 export async function proveAway(

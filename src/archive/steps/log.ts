@@ -88,7 +88,7 @@ export interface ArchiveLog {
   ): Promise<{ readonly version: number }>
   /** Paths of active files that certainly have no row of a condition. */
   without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
-  /** Replaces files of a partition; `kept` stay. */
+  /** Replaces files of a partition, except those in `kept`. */
   replace(
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim' | 'tags' | 'files'> & {
       readonly kept: ReadonlySet<string>

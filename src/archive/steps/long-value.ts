@@ -21,7 +21,7 @@ function isTooLong(thrown: unknown): boolean {
 }
 
 /**
- * @param thrown by an export
+ * @param thrown error of an export
  * @returns VALUE_REFUSED with key, column and limit if a value was too large; otherwise null. Reads the rows again up
  * to that value; if this fails, the error does not name the value
  */
@@ -34,7 +34,7 @@ export async function longValueError(
   return refused(await firstLong(store, request, interrupt.abort).catch(() => null), name, thrown)
 }
 
-/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits do not fit into a Node string: no checksum */
+/** @throws SluiceError VALUE_REFUSED for bytes without a checksum: their hexadecimal digits exceed a Node string */
 export function refuseLongBytes(
   rows: readonly Row[],
   request: RowRequest,

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** @returns number of rows of a request without a key @throws as `SourceView.digest` */
+/** @returns number of rows of a request with NULL in a key column @throws as `SourceView.digest` */
 export async function nullKeyRows(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
   const { table } = request
   if (keyMayBeNull(table).length === 0) return 0n

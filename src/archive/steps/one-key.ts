@@ -12,6 +12,7 @@ export type KeyedTable = {
   readonly target: CopyTarget
   readonly table: TableSpec
   readonly columns: readonly WriteColumn[]
+  /** Bypass triggers and foreign keys, if the role has the right to do so. */
   readonly pastTriggers?: boolean
   readonly signal: AbortSignal
 }
@@ -45,7 +46,7 @@ const MOST_PAIRS = 100
 /**
  * Two rows whose keys the table treats as equal, among pairs with the same letters and digits: each pair is tried in a
  * transaction that is rolled back.
- * @param rows whose keys are free in the table
+ * @param rows archived rows whose keys are free in the table
  * @returns null if no pair was found; a collation may treat other texts as equal too
  */
 export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: KeyedTable): Promise<OneKey | null> {

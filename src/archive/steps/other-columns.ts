@@ -162,9 +162,10 @@ function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
 export type FreshValues = { readonly columns: readonly ReadColumn[]; readonly values: Row }
 
 /**
- * Check before rows are removed: a column that was added since the export must have one value in all rows if it has a
- * default, otherwise NULL; one that got another type must be NULL. The one value is not compared with the default, which
- * restored rows get: a warning says so.
+ * Checks, before rows are removed, that restored rows would have the present values. A column that was added since the
+ * export must have the same value in all rows if it has a default, and NULL in all rows otherwise. A column whose type
+ * was changed since the export must be NULL. Restored rows get the default, with which the one value is not compared: a
+ * warning says so.
  * @throws SluiceError PARTITION_CHANGED
  */
 export async function freshValues(

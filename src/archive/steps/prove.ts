@@ -157,7 +157,7 @@ export async function proveLogged(context: ArchiveContext, partition: ArchivedPa
   throw otherArchive(context.name, partition, 'the Delta log names other files')
 }
 
-/** Files in the form of the ledger. @param etags of files in a bucket, by name */
+/** Files in the form of the ledger. @param etags ETags of files in a bucket, by name */
 export function archivedFiles(
   files: readonly InspectedFile[],
   etags: ReadonlyMap<string, string> = new Map(),

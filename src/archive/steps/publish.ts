@@ -12,7 +12,7 @@ import { archivedFiles } from './prove.ts'
 import { otherArchive } from './refusals.ts'
 
 /**
- * @param files with paths relative to the root
+ * @param files proved files, with paths relative to the root
  * @returns the version of the Delta table with these files, and the files in the form of the ledger
  * @throws SluiceError ARCHIVE_CONFLICT, TARGET_DENIED, NO_SPACE, TARGET_IO
  */

@@ -31,7 +31,8 @@ const ROWS = 5000
 /**
  * DETACHED → DROPPED. Before the first row is removed, all remaining archived rows must be in the table unchanged.
  * @param whole digest of the archived rows, in the columns that files and table share
- * @param found number of rows in the range, their digest including removed rows, and their values in fresh columns
+ * @param found number of rows in the range; their digest together with the removed rows; `fresh`: their values in
+ * columns that were added since the export
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED
  */
 export async function removeArchived(
@@ -160,8 +161,8 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   const { same, changed } = await standing(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows are still in the table`)
   if (changed.rows === 0n) return ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
-  // It is unknown whether such a row was restored and changed, or inserted by another program. In state DROPPED,
-  // queries would read this row and the archived one.
+  // It is unknown whether a row with other values was restored and changed, or inserted by another program. In state
+  // DROPPED, queries would read this row and the archived one.
   await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   const rows = changed.rows === 1n ? 'row' : 'rows'
   const message = `${partition.label}: the table has ${changed.rows} ${rows} with the keys of archived rows, but other values (${changed.keys.join('; ')}); queries use the archived values until ${asChangedCommand(name, partition)} accepts those in the table`

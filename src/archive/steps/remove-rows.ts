@@ -93,9 +93,9 @@ type Summed = {
 }
 
 /**
- * All rows as one range, which a store without transactions sums itself, and in which it requires fresh columns to be
- * empty. A range may be removed in part, and only the store records that the remaining rows were proved: always use the
- * same range, and the same columns.
+ * All rows as one range, for a store without transactions: the store computes the digest itself, and requires that new
+ * columns are empty. If only a part of the range was removed, only the store records that the other rows were proved.
+ * So every run must use the same range and the same columns.
  */
 async function wholeRange(
   context: ArchiveContext,

@@ -28,7 +28,7 @@ export type RowsNow =
   | { readonly kind: 'equal'; readonly now: Digest }
   /** The rows differ from the archived ones, but it is unknown which rows differ: see `why`. */
   | { readonly kind: 'counted'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
-  /** Compared by key. Archived rows are `same`, `changed` or `missing`; `late` rows are not in the archive. */
+  /** Compared by key: archived rows are `same`, `changed` or `missing`; `late` rows are not in the archive. */
   | {
       readonly kind: 'keyed'
       /** Null if a row has a value outside its type. */
@@ -170,7 +170,7 @@ type Standing = {
 /** A table, and the columns that are compared with archived rows. */
 export type ComparedTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
 
-/** Compares archived rows with rows of a table, by key. @param rows of the shared columns */
+/** Compares archived rows with rows of a table, by key. @param rows archived rows, with the shared columns */
 export async function compareRowsNow(
   context: ArchiveContext,
   { table, shared }: ComparedTable,

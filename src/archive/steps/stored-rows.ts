@@ -7,7 +7,7 @@ import { localFiles } from './local-files.ts'
 
 /**
  * Rows of the files of a partition, in canonical form.
- * @param columns of the files
+ * @param columns columns to read, as the files have them
  * @param atOnce rows per batch
  * @param test selects rows, by the column names of the files; default: all rows
  */

@@ -15,8 +15,8 @@ export { digestDifference, proofOf, settledStep } from './step-end.ts'
 
 /**
  * PUBLISHED → DETACHED for a plain table: its rows stay, but queries read them from the archive.
- * @param proved this run has just read all its files; files published by an earlier run are read again, because queries
- * read them from now on
+ * @param proved true if this run has just read all its files; files published by an earlier run are read again, because
+ * queries read them from now on
  * @throws SluiceError PARTITION_CHANGED if its rows differ from the archive; LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
 export async function detachRows(

@@ -11,7 +11,7 @@ import type { Unsure } from '../types/index.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { flagWord } from './refusals.ts'
 
-/** The user's statements about columns: `OLD=NEW`, and names. */
+/** The user's statements about columns. `renamed`: texts of the form `OLD=NEW`. `dropped`: names. */
 type Words = { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }
 
 /**

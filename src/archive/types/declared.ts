@@ -40,7 +40,7 @@ function typeNow(
   return type === undefined ? {} : { type: renamed(type, then.declared, now.declared) }
 }
 
-/** @param name of a type, or of an array of it, maybe with a length */
+/** @param name name of a type, or of an array of the type; it may end with a length */
 function renamed(
   name: string,
   then: readonly DeclaredSourceType[] = [],

@@ -27,7 +27,7 @@ export type EvolveOptions = {
   readonly numbers: ColumnNumbers | null
   /** New names by old ones, for sources that cannot identify renamed columns; the same name if it was kept. */
   readonly renamed: ReadonlyMap<string, string>
-  /** Columns dropped for good, for sources that cannot identify renamed columns. */
+  /** Columns that were dropped, not renamed; for sources that cannot identify renamed columns. */
   readonly dropped: ReadonlySet<string>
   /** False if the system cannot rename columns. */
   readonly canRename: boolean

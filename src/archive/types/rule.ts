@@ -10,8 +10,8 @@ const MOST_PRECISION = 38
 const MOST_DIGITS = 6
 
 /**
- * @param isLoose the source does not enforce column types: the text is then the SQL literal, which shows the type of a
- * value
+ * @param isLoose true if the source does not enforce column types: the text is then the SQL literal, which shows the
+ * type of a value
  * @returns null for a type without a rule
  */
 export function ruleFor({ type, native }: Column, asText: boolean, isLoose = false): Rule | null {
@@ -73,7 +73,7 @@ export function namesObjects(type: ColumnType): boolean {
   return type.kind === 'list' ? namesObjects(type.of) : type.kind === 'native' && OBJECT.test(type.name)
 }
 
-/** The type in which values of a column are transferred. Older ledgers store untyped literals under an empty name. */
+/** The type in which values of a column are transferred. Older ledgers have an empty type name for untyped literals. */
 export function travelsAs({ as, column }: Pick<StoredColumn, 'as' | 'column'>): ColumnType {
   return as.kind === 'native' && isAny(column.type) ? ANY : as
 }
@@ -83,7 +83,7 @@ function textOf(native: string, as: ColumnType = { kind: 'native', name: native 
   return { as, stored: 'string' }
 }
 
-/** Delta has no unsigned and no 24-bit integers. */
+/** The smallest type that holds all values of an integer type: Delta has no unsigned and no 24-bit integers. */
 function wholeType({ bits, unsigned }: ColumnType & { readonly kind: 'int' }): StoredType {
   const needed = unsigned === true ? bits + 1 : bits
   if (needed <= 8) return 'byte'

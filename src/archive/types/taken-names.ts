@@ -9,10 +9,10 @@ export type NamedColumn = { readonly column: Column; readonly old: StoredColumn;
 export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
 
 /**
- * A rename keeps the position and type of a column. So a present column may be any archived column of its type, as long
- * as all present columns can be matched with archived columns in the same order. If there is no such match, it may be
- * any missing column of its type.
- * @param named in the order of the table @param stored archived columns, in the order that they had
+ * Finds archived columns whose names other columns may have now. A rename keeps the position and type of a column. So a
+ * present column may be any archived column of its type, as long as all present columns can be matched with archived
+ * columns in the same order. If there is no such match, it may be any missing column of its type.
+ * @param named present columns, in the order of the table @param stored archived columns, in their former order
  */
 export function doubtfulNames(
   named: readonly NamedColumn[],

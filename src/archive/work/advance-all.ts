@@ -1,4 +1,4 @@
-/** Processes partitions with several workers, each partition as far as allowed; an error does not stop the others. */
+/** Processes partitions with several workers, each as far as allowed; an error in one does not stop the others. */
 import { advancePartition, nextStep, type AdvanceOptions } from '../steps/advance.ts'
 import { partitionCondition, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'

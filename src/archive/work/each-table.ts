@@ -179,7 +179,7 @@ async function calledNow(source: OpenSource, signal: AbortSignal): Promise<reado
   return all.map((archived) => ({ archived, name: names.get(tableText(archived.table)) ?? archived.table }))
 }
 
-/** An archive is also found by the former name of its table; refused if another table has this name now. */
+/** Refuses an archive that was found by the former name of its table, if another table has this name now. */
 async function refuseOther(source: OpenSource, { name, archived }: Called, signal: AbortSignal): Promise<void> {
   const there = await source.store.tables(tableText(archived.table), signal)
   if (there.length > 0) throw otherArchivedTable(source.store, archived, name)

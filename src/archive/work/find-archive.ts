@@ -67,9 +67,9 @@ export async function findArchive(
 }
 
 /**
- * Present names of archived tables, by `tableText` of their name in the ledger: equal, unless the system finds a table
- * under another name, by table number or witness. After a cutover, the archive of the old table belongs to the new
- * table, which has its name.
+ * Present names of archived tables, by `tableText` of their names in the ledger. Both names are equal, unless a table
+ * is found under another name, by its table number or witness. After a cutover, the archive of the old table belongs to
+ * the new table, because that has its name.
  */
 export async function namesNow(
   { store, ledgers }: Sought,
@@ -134,7 +134,7 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
 }
 
 /**
- * Refuses a table that may be a renamed archived one, if neither a table number nor a witness identifies that one.
+ * Refuses a table that may be a renamed archived table, if that is identified by neither a table number nor a witness.
  * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
 export async function refusePerhapsRenamed(

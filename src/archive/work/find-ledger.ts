@@ -35,7 +35,7 @@ export class Ledgers implements AsyncDisposable {
     this.#places = new LedgerPlaces(store, own, (ledger) => (changes ? ledger : readingLedger(ledger)))
   }
 
-  /** @param changes ledgers may be written @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
+  /** @param changes true if ledgers may be written @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
   static async open(store: CopyStore, changes: boolean): Promise<Ledgers> {
     const ledger = await store.ledger()
     const own = changes ? ledger : readingLedger(ledger)

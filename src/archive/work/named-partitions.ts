@@ -4,7 +4,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { labelNamed } from '../plan/label-named.ts'
 
-/** `whole`: means all parts of the period. */
+/** `whole`: true if the name means all parts of the period. */
 export type NamedPartition = { readonly label: string; readonly period: string; readonly whole: boolean }
 
 type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>

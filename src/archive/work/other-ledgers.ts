@@ -86,14 +86,14 @@ export class OtherLedgers implements AsyncDisposable {
     return this.#writers.mayBeOf(path).find(({ id }) => !this.#known.has(id)) ?? null
   }
 
-  /** True if a file stays for another ledger, read or not; then `report` mentions the file. */
+  /** True if another ledger needs the file, or may need it. Then the file must stay, and `report` counts it. */
   keeps(path: string, bytes: bigint): boolean {
     const why = this.reason(path)
     if (why !== null) this.#kept.set(path, { ...why, bytes })
     return why !== null
   }
 
-  /** Why a file must stay for another ledger; null if it need not. */
+  /** Why another ledger needs a file, or may need it; null if no other ledger does. */
   reason(path: string): Reason | null {
     for (const { record, named, url, only } of this.asked) {
       const label = only.get(path)
@@ -118,8 +118,8 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /**
-   * Reports files that stay for other ledgers, with a hint; for a log with commits that name no ledger also which
-   * ledgers were read.
+   * Reports files that must stay for other ledgers, with a hint. If some commits of the log name no ledger, reports
+   * which ledgers were read, too.
    * @param files number of files that are removed, or would be
    */
   report(files: number, run: Run<'log'>): void {

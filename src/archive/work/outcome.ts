@@ -7,7 +7,7 @@ import type { PartitionOutcome } from './advance-all.ts'
 
 const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED']
 
-/** @param stopped before all partitions were processed */
+/** @param stopped true if the run was stopped before all partitions were processed */
 export function endOfArchive(outcomes: readonly PartitionOutcome[], stopped: boolean): Ending {
   const reached = (state: ArchiveState): Dec =>
     dec(outcomes.filter(({ before, after }) => passed(before, after, state)).length)
@@ -42,8 +42,9 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
 }
 
 /**
- * If only one partition was processed, its own error; if at least one of several failed, TABLES_FAILED. If no partition
- * failed, but other programs use some: the error of the only such partition, or LEDGER_BUSY.
+ * Error of the operation. If only one partition was processed, its own error; if at least one of several failed,
+ * TABLES_FAILED. If no partition failed, but other programs use some: the error of the only such partition, or
+ * LEDGER_BUSY.
  */
 function failureOf(
   outcomes: readonly PartitionOutcome[],

@@ -56,7 +56,7 @@ export async function witnessed(
     noted.map(({ witness }) => witness.table),
     signal,
   )
-  /** Listed once, and only if an archive is searched. */
+  /** All tables of the source. They are listed once, and only if the table of an archive must be searched. */
   let all: Promise<readonly TableSpec[]> | null = null
   const everyTable = (): Promise<readonly TableSpec[]> => (all ??= store.tables('*', signal))
   for (const one of noted) {
@@ -146,7 +146,7 @@ type Held = {
   readonly whole: number
 }
 
-/** The recorded rows in a table; null if unknown: it has another key, or this login may not read it. */
+/** The recorded rows in a table; null if unknown: it has another key, or this login has no right to read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
@@ -205,7 +205,7 @@ const sumOf = (text: string | null): string =>
     .digest('hex')
     .slice(0, 16)
 
-/** Rows of a range; for EVERY_KEY the first few by key. @param columns including the key */
+/** Rows of a range; for EVERY_KEY the first FIRST rows by key. @param columns columns to read, with the key */
 export async function readWitnessRows(
   view: SourceView,
   table: TableSpec,

@@ -121,7 +121,7 @@ export class ExportedCheckpointRows {
     this.leftOut.set(what, (this.leftOut.get(what) ?? 0) + 1)
   }
 
-  /** @param vector as JSON */
+  /** Counts the fields that are left out. @param vector a deletion vector as JSON */
   #leaveOutOf(vector: string): void {
     for (const field of Object.keys(JSON.parse(vector) as object)) {
       if (!VECTOR_FIELDS.some((one) => one === field)) this.#leaveOut(`deletionVector.${field}`)

@@ -18,7 +18,7 @@ const REMOVES = `SELECT version, source, line, raw FROM delta_actions
 
 /**
  * Remove actions that are valid at a version, newest first.
- * @param baseSource `source` of the rows that have the removes of the first version: of its checkpoint, or its commit
+ * @param baseSource value of `source` for the first version: its removes are read from its checkpoint or its commit
  * @param after remove actions up to this time (ms) have expired
  */
 export async function* tombstonesAt(

@@ -16,7 +16,7 @@ const HELD = 2
 export type OpenLife = {
   /** Bytes of the file. */
   readonly size: number
-  /** Rows by its statistics, or null. */
+  /** Number of rows by the file's statistics; null without statistics. */
   readonly records: number | null
   /** Row of the catalog that must be closed by an UPDATE; null if the row was inserted with its end. */
   readonly fileNo: number | null
@@ -34,7 +34,7 @@ export class CloseIndex {
   #head = new Int32Array(this.#capacity).fill(NONE)
   #tail = new Int32Array(this.#capacity).fill(NONE)
   #used = new Uint8Array(this.#capacity)
-  /** By slot: `ASKED` if the catalog was queried for the key, `HELD`. Allocated at the start of the second pass. */
+  /** By slot: `ASKED` after the catalog was queried for the key; `HELD` after `hold`. Allocated for the second pass. */
   #asked = new Uint8Array(0)
   #lifeSize = new Float64Array(0)
   #lifeRecords = new Float64Array(0)
@@ -112,7 +112,7 @@ export class CloseIndex {
     else if (this.#otherLife.size > 0) this.#otherLife.delete(slot)
   }
 
-  /** The catalog has a row of the base checkpoint for this key, and must be queried even if a life is set here. */
+  /** Records that the catalog has a base checkpoint row of this key: query it even if a lifetime is set here. */
   hold(slot: number): void {
     this.#asked[slot] = HELD
   }

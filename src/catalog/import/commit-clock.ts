@@ -21,7 +21,7 @@ type Declared = { readonly protocol: ProtocolAction | null; readonly metadata: M
 export type Versions = { readonly tableId: string; readonly from: number; readonly to: number }
 
 const PAGE_ROWS = 5000
-/** No version has an in-commit time. */
+/** Value for the first version with in-commit times if no version has one. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
 /** First version with in-commit times. */
@@ -61,7 +61,7 @@ export class CommitClock {
 
   /**
    * @param declared protocol and metadata of the newest version in the catalog
-   * @param stored versions in the catalog, or null
+   * @param stored versions in the catalog; null if there are none
    * @param commits lists the commits from which a reader of the log computes times; called only if the catalog is not
    * sufficient
    */
@@ -204,7 +204,7 @@ function commitInfoOf(raw: string): CommitInfoAction | null {
 /**
  * Computes stored times again, if an older program stored them by the rule of their own version, and the newest version
  * has another rule.
- * @param commits as of `CommitClock`
+ * @param commits see the constructor of `CommitClock`
  * @returns the time of the newest version if it changed, otherwise null
  */
 export async function retimeStale(
@@ -233,7 +233,7 @@ export async function retimeStale(
  * Computes all times of a table again.
  * @param versions all versions of the table
  * @param declared protocol and metadata of the newest version
- * @param commits from which a reader of the log computes times
+ * @param commits commits from which a reader of the log computes times
  */
 export async function retimeTable(
   transaction: SqlTransaction,

@@ -12,8 +12,8 @@ import { dropVersions } from '../state-relations.ts'
 export type Cursor = {
   readonly importId: string
   /**
-   * Fencing token of the lease and number of the transaction that wrote this cursor. Both tell it from any other
-   * transaction, if its COMMIT gets no answer. Older programs wrote none.
+   * Fencing token of the lease, and number of the transaction that wrote this cursor. Both identify the transaction if
+   * the reply to its COMMIT was lost. Absent in cursors of older programs.
    */
   readonly transaction?: readonly [fence: number, number: number]
   /** Actions done and in total, for the progress after a resume. */
@@ -206,6 +206,7 @@ export type HeadState = {
   readonly totals: Totals
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
+  /** Why the table's data cannot be read; null if it can. */
   readonly refused: string | null
   /** JSON text as stored. */
   readonly cursor: string | null

@@ -126,8 +126,8 @@ class ImportRun {
   }
 
   /**
-   * Upgrades rows stored by older programs. It reads every commit and partition of the table in the catalog, so it does
-   * nothing with `olderCompared`: a sync may call it for every new commit.
+   * Upgrades rows stored by older programs. This reads every commit and partition of the table in the catalog. With
+   * `olderCompared` it does nothing, because a sync may call it for every new commit.
    * @returns the time of the newest version if it changed, otherwise null
    */
   async repairStored(stored: Versions, commits: () => Promise<readonly CommitFile[]>): Promise<number | null> {
@@ -231,7 +231,7 @@ class ImportRun {
     if (record.batch.size >= batchSize) await record.flush(replay, null)
   }
 
-  /** No version can be built from commits below the base, but they are part of the log and can be exported again. */
+  /** Stores commits below the base. No version can be built from them, but an export can write them again. */
   async #loadOrphans(replay: Replay, orphans: readonly CommitFile[], checkpoint: string): Promise<void> {
     const { log, interrupt, batchSize } = this.#o
     for (const orphan of orphans) {

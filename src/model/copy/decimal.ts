@@ -52,8 +52,9 @@ const DOUBLE_SCALE = 307
 const DOUBLE_WHOLE = 308
 
 /**
- * True if a double preserves every decimal of the type: its shortest text is the decimal itself.
- * @param precision all digits @param scale digits after the point; negative if the last digits before it are always 0
+ * True if a double preserves every decimal of the type: the shortest text of the double is the decimal itself.
+ * @param precision number of all digits
+ * @param scale number of digits after the point; negative if the last digits before it are always 0
  */
 export function fitsDouble(precision: number | undefined, scale = 0): boolean {
   if (precision === undefined || precision > DOUBLE_DIGITS) return false

@@ -54,15 +54,15 @@ export type LookDifferenceEvent = {
 export type TargetLatency = {
   /** 95th percentile of the last seconds. */
   p95Ms: Ms
-  /** The same without overload; null until it is known. */
+  /** The same while the target is not overloaded; null until it is known. */
   baselineMs: Ms | null
 }
 
 /**
  * Why a chunk was released. `stop`: the run stops. `asked`: a user requested the release. `lease`: its owner sent no
  * heartbeat for too long. `ended`: the owner's program ended. `compare`: the end of the copy compares its rows with the
- * source. `left`: it failed here, and the owner of the stream copies it. `taken`: another program has it, or may claim
- * it when its lease has expired.
+ * source. `left`: it failed in this program, and the owner of the stream copies it. `taken`: another program has it, or
+ * may claim it when its lease has expired.
  */
 export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
@@ -79,7 +79,7 @@ export type CopyTally = {
    */
   unproved?: Dec
   counted?: Dec
-  /** How many of `earlier` this run counted: their rows, on both sides. */
+  /** Number of `earlier` chunks whose rows this run counted, on both sides. */
   looked: Dec
   /** Earliest and latest time at which chunks of other runs were proved. */
   provedAt?: [string, string]
@@ -147,7 +147,7 @@ export type CopyStartedEvent = {
   chunkRows: Dec
   /** Chunks that the target accepts at the same time: further workers only wait. */
   writers?: Dec
-  /** Chunks planned so far; `done`: copied by earlier runs; `unproved`: of these, with a weaker proof than planned. */
+  /** Chunks planned so far. `done`: copied by earlier runs. `unproved`: chunks of `done` with a weaker proof. */
   chunks: Dec
   done: { chunks: Dec; rows: Dec; unproved?: Dec }
 }
@@ -260,7 +260,7 @@ export type CopyEvents =
       min: Dec
       max: Dec
       splits: Dec
-      /** Percent of each range. */
+      /** Percent of each range that the run processes. */
       coverage: number
       /** Ranges to process. */
       ranges: Dec
@@ -277,8 +277,8 @@ export type CopyEvents =
       type: 'diff.progress'
       table: string
       /**
-       * `looking again`: rechecks rows that just differed. `mending`: with `--fix`. `looking for extra rows`: if the
-       * target sorts differently, all its rows are looked up in the source.
+       * `looking again`: reads rows again that just differed. `mending`: repairs rows, with `--fix`. `looking for extra
+       * rows`: looks up all rows of the target in the source, if the target sorts differently.
        */
       step: 'comparing' | 'looking again' | 'mending' | 'looking for extra rows'
       /** Compared rows of the source, of this estimated total. */

@@ -9,7 +9,7 @@ const HEX = /^(?:[0-9a-f]{2})*$/
 const HAS_SRID = 0x20
 const NO_SRID = '00000000'
 
-/** SRID, byte order, type and the rest of MySQL's own form; its fifth byte is always 01 (little-endian). */
+/** SRID, byte order, type and data as MySQL stores them; the byte order (fifth byte) is always 01, little-endian. */
 const INTERNAL = /^([0-9a-f]{8})01([0-9a-f]{6})([0-9a-f]{2})([0-9a-f]*)$/
 /** The fifth byte is the last one of the type, where only the SRID flag can be set. */
 const EWKB = /^01([0-9a-f]{6})(00|20)([0-9a-f]*)$/

@@ -3,11 +3,11 @@ import type { Row } from './rows.ts'
 
 /** Layout of a row's bytes: one for all rows of a table, until its columns change. */
 export interface FrameLayout {
-  /** All cells of a row. @param at offset of its first value @throws SluiceError VALUE_REFUSED */
+  /** Decodes all cells of a row. @param at offset of its first value @throws SluiceError VALUE_REFUSED */
   cells(data: Buffer, at: number): Row
-  /** `identityName` of its row key. @param at offset of the bytes that hold the key @param length their number */
+  /** `identityName` of a row key. @param at offset of the key's bytes in `data` @param length their number */
   name(data: Buffer, at: number, length: number): string
-  /** Cells of its row key. */
+  /** Decodes the cells of a row key. */
   identity(data: Buffer, at: number): Row
 }
 

@@ -19,8 +19,8 @@ export interface Identification {
   /** Distinguishes this database from a copy. @throws SluiceError CONNECTION_LOST … */
   origin(signal: AbortSignal): Promise<Origin>
   /**
-   * Start time of the server, which differs on a copy of the whole server. Equal texts mean the same start; `~` and
-   * seconds since the epoch if the server reports only an uptime.
+   * Start time of the server, which differs on a copy of the whole server. Equal texts mean the same start. The text is
+   * `~` and seconds since the epoch if the server reports only an uptime.
    * @returns null if the system or the server does not report it
    */
   started(signal: AbortSignal): Promise<string | null>

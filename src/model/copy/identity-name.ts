@@ -2,7 +2,7 @@
 import { keyText } from './key-text.ts'
 import type { Row } from './rows.ts'
 
-/** Unique per row key within one table. A key of one text value is returned unchanged. */
+/** Returns a text that is unique per row key within one table. A key of one text value is returned unchanged. */
 export function identityName(key: Row): string {
   const [only] = key
   // No clash: other results begin with U+0000, which no text from a log contains.

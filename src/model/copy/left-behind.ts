@@ -54,9 +54,9 @@ export type LeftBehind = {
   readonly means: string
 }
 
-/** As a store finds them, before the two sides are compared. */
+/** A dependency as a store finds it, before source and target are compared. */
 export type LeftFound = LeftBehind & {
-  /** Definitions by name: objects of the target may have other names. Absent if only names are compared. */
+  /** Definitions by name, because objects of the target may have other names. Absent if only names are compared. */
   readonly definitions?: ReadonlyMap<string, string>
 }
 

@@ -17,7 +17,7 @@ export class NameIndex {
   /** Index of the free entry that `find` found. */
   #hole = 0
 
-  /** @param frame with its key bytes @returns index of the row with the same key; -1 if there is none */
+  /** @param frame a row with key bytes @returns index of the row with the same key; -1 if there is none */
   find(packed: PackedRows, frame: RowFrame): number {
     const { data, nameAt, nameLength } = frame
     const slots = this.#slots

@@ -13,7 +13,7 @@ export interface ObjectStore {
   taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
   fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
-  /** Statement that creates a foreign key by hand; only of systems where sessions that apply changes may fire it. */
+  /** SQL with which users create a foreign key later; only in systems where sessions that apply changes may fire it. */
   foreignKeySql?(object: ForeignKey, table: TableSpec): string
   /**
    * Creates an object unless an object with its name exists; rebuilds what an interrupted build left. Idempotent.

@@ -33,25 +33,25 @@ export type Capabilities<Store> = {
   readonly tableOptions: TableOptions
   /** Joins a read view that another program opened. */
   readonly sharedViews: SharedViews
-  /** For systems whose commits may not wait for the disk. */
+  /** Waits until commits are on disk, for systems that may acknowledge a commit earlier. */
   readonly durability: Durability
-  /** For systems with tables that a crash of the server may empty. */
+  /** Finds tables that a crash of the server may empty, for systems that have such tables. */
   readonly losable: LosableTables
-  /** For systems with schemas per login. */
+  /** Ledgers of other schemas in the same database, for systems in which each login may have its own schema. */
   readonly otherLedgers: OtherLedgers<Store>
   /** Tables of the Cassandra Data Migrator. */
   readonly tracks: Tracks
-  /** For systems whose tables lie on a ring of tokens. */
+  /** Distribution of rows, for systems whose tables lie on a ring of tokens. */
   readonly ring: TokenRing
   /** Distinguishes a database from a copy, and a table from another one with the same name. */
   readonly identification: Identification
   /** How a table is recognised after a rename. */
   readonly identities: TableIdentities
   readonly columnFacts: ColumnFacts
-  /** Conditions by time. */
+  /** Conditions on the times in a column. */
   readonly times: Times
   readonly timeExtents: TimeExtents
-  /** For systems that do not check the spelling of values. */
+  /** Conditions for values that may not be in canonical form, for systems that do not check the spelling of values. */
   readonly spellings: Spellings
   /** Conditions by value, for systems that can select and remove rows in one transaction. */
   readonly rowValues: RowValues

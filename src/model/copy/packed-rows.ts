@@ -51,7 +51,7 @@ export class PackedRows {
     return this.#length - this.#dropped
   }
 
-  /** @param flags of `IS_NEW`, `IS_LEFT`, `IS_GONE` @returns the index of the row */
+  /** @param flags any of `IS_NEW`, `IS_LEFT` and `IS_GONE`, combined @returns the index of the row */
   add(frame: RowFrame, flags: number): number {
     const slot = this.#length++
     if (slot === this.#flags.length) this.#grow()

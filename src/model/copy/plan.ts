@@ -77,6 +77,7 @@ export type Claim = {
   readonly id: number
   readonly no: number
   readonly range: Range
+  /** Fencing token: a later claim of the chunk has a higher one. */
   readonly fence: number
   readonly attempt: number
   /** Progress of a target that cannot hold a whole chunk in one transaction. */

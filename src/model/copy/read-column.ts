@@ -6,7 +6,7 @@ export type ReadColumn = {
   readonly name: string
   readonly as: ColumnType
   readonly column: Column
-  /** Converts its values to `as`; only derived stores apply it. */
+  /** Converts values of the column to `as`; only stores with derived columns (`stores/common/derived`) apply it. */
   readonly codec?: Codec
   /**
    * Refuse a value whose storage class or spelling would change if its canonical form were written back. The spelling

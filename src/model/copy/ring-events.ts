@@ -51,9 +51,9 @@ export type RingEvent = {
   seen: Dec
   /** Rows of the fullest part divided by the mean of all parts. */
   skew: number
-  /** Fullest first. */
+  /** The parts with the most rows, fullest first. */
   largest: readonly NamedPart[]
-  /** Emptiest first. */
+  /** The parts with the fewest rows, emptiest first. */
   emptiest: readonly NamedPart[]
   /** The largest partition seen; with `more` it was not read to its end. */
   fullest?: { key: readonly string[]; token: Dec; rows: Dec; bytes: Dec; more: boolean }

@@ -12,7 +12,7 @@ export type RingGroup = {
   readonly exact: boolean
 }
 
-/** Merges neighbours into at most `most` lines; each line covers the same number of parts, the last one the rest. */
+/** Merges neighbours into at most `most` groups of the same number of parts; the last group may have fewer. */
 export function ringGroups(parts: readonly RingPartEvent[], most: number): readonly RingGroup[] {
   const each = Math.max(1, Math.ceil(parts.length / Math.max(1, most)))
   const groups: RingGroup[] = []

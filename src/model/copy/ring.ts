@@ -7,8 +7,8 @@ import type { Range } from './range.ts'
 export type TokenRange = { readonly low: bigint; readonly high: bigint }
 
 /**
- * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more tokens.
- * Open bounds cover them: its minimum −1, which is the token of no key, and 2^127, the token of one hash in 2^128.
+ * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more tokens,
+ * which only open bounds cover: −1, its minimum, which no key has, and 2^127, which one hash in 2^128 has.
  */
 export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   murmur3: { low: INT64.least, high: INT64.most },
@@ -68,7 +68,7 @@ export function mergedTokens(ranges: readonly TokenRange[]): readonly TokenRange
 }
 
 /**
- * Cuts a range at the bounds of others. @returns the pieces within others, and the pieces between them
+ * Cuts a range at the bounds of `others`. @returns the pieces inside of these, and the pieces between them
  * @param others sorted, without overlaps
  */
 export function cutTokens(

@@ -153,7 +153,7 @@ function threeBytes(bytes: string, at: number): number {
   return bytes.charCodeAt(at) * 0x10000 + bytes.charCodeAt(at + 1) * 0x100 + bytes.charCodeAt(at + 2)
 }
 
-/** For short texts a loop is faster than a call into the runtime. */
+/** Length of a text in UTF-8 bytes. For short texts a loop is faster than a call into the runtime. */
 function bytesOf(text: string): number {
   const { length } = text
   if (length > 40) return Buffer.byteLength(text)

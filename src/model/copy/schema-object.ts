@@ -6,10 +6,10 @@ export type ObjectOptions = 'indexes' | 'constraints' | 'defaults'
 export const OBJECT_OPTIONS: readonly ObjectOptions[] = ['indexes', 'constraints', 'defaults']
 
 export type IndexPart = {
-  /** Null for an expression. */
+  /** Name of the column; null if an expression is indexed. */
   readonly column: string | null
   readonly descending?: true
-  /** Only if it is not the default of the system. */
+  /** Position of NULLs; absent if it is the default of the system. */
   readonly nulls?: 'first' | 'last'
   /** Only this many characters or bytes of each value are indexed. */
   readonly prefix?: number
@@ -19,7 +19,7 @@ export type IndexPart = {
 
 type Named = {
   readonly name: string
-  /** Its definition after the name, as its system writes it; empty if it must be built from the other members. */
+  /** Definition after the name, as the object's system writes it; empty if it must be built from the other members. */
   readonly own: string
   /** Columns that it uses; null if they cannot be determined. */
   readonly columns: readonly string[] | null

@@ -85,7 +85,7 @@ export interface SourceView extends AsyncDisposable {
    * bounds are those of `within`. An empty range stays one range.
    */
   cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
-  /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value of another type; BAD_PREDICATE for the condition */
+  /** Reads canonical rows. @throws SluiceError VALUE_REFUSED for a value of another type; BAD_PREDICATE for `where` */
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
   /** Rows as the system prints them; returns how many. Throws if the source fails: the rows never end early. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>

@@ -2,7 +2,7 @@
 import type { Dec, Int, Open, Time } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
-/** Totals of the events of chunks; `proved`: rows written by chunks with a checksum. */
+/** Totals of chunk events. `proved`: rows written by chunks with a checksum. */
 export type ChunkEventTotals = { read: Dec; written: Dec; skipped: Dec; quarantined: Dec; proved: Dec }
 
 /** `pending`: begun, then released. */

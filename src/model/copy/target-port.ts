@@ -16,9 +16,9 @@ export type ChunkRequest = {
   /** False if the target sorts keys differently, so that bounds of a range mean nothing there. */
   readonly sortsAlike?: boolean
   readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
-  /** Each call of `write` may fail alone without ending the chunk. Slower. */
+  /** A call of `write` that fails does not end the chunk: further calls may follow. Slower. */
   readonly careful: boolean
-  /** Bypass triggers and foreign keys if the role may: for replicated tables, whose source fired its own. */
+  /** Bypass triggers and foreign keys if the role may: for replicated tables, whose source has fired its triggers. */
   readonly pastTriggers?: boolean
   /** Progress of an earlier attempt that committed in batches; null for a new chunk. */
   readonly cursor?: string | null
@@ -27,7 +27,7 @@ export type ChunkRequest = {
 
 export type DigestRequest = {
   readonly scheme: 'echo' | 'canonical' | 'count'
-  /** Limits the work to rows with these `keyText`s, if other rows may lie between them. */
+  /** Limits the digest to rows with these `keyText`s, if the range may contain other rows. */
   readonly only?: ReadonlySet<string>
   readonly frames?: FrameFormat
   /**
@@ -48,7 +48,7 @@ export interface CopyTarget {
    * Finishes a loaded table: sequence positions, statistics. Idempotent.
    * @param sequences of the source, by target column: sequences of the target advance at least to their positions, and
    * are never set to an earlier one. Other numbered columns continue after their largest value
-   * @returns what the sequences of the target cannot do, as text
+   * @returns properties of the source's sequences that the target cannot have, as text
    */
   finish(table: TableSpec, signal: AbortSignal, sequences?: readonly ColumnSequence[]): Promise<readonly string[]>
   /** Begins the transaction of a chunk, if the system has transactions. */
@@ -63,7 +63,7 @@ export interface CopyTarget {
 
 /** The transaction of a chunk. Disposed without `commit`, it rolls back; if `atomic` is 'batch', batches stay. */
 export interface ChunkWriter extends AsyncDisposable {
-  /** For `LedgerDatabase.endSession`; empty if there is no session to end. */
+  /** Id of the session for `LedgerDatabase.endSession`; empty if there is no session to end. */
   readonly session: string
   /** Write turn of the transaction, for stores with one writer: ledger batches wait until it ends. See `withWriter`. */
   readonly turn?: Turn

@@ -9,12 +9,12 @@ export type RunType = 'MIGRATE' | 'VALIDATE'
 
 /** A row of `cdm_run_info`. */
 export type TrackedRun = {
-  /** Without a schema. */
+  /** Name of the table, without its schema. */
   readonly table: string
   /** Nanoseconds since 1970, or any number that the Cassandra Data Migrator chose. */
   readonly runId: bigint
   readonly type: RunType
-  /** 0 for none. */
+  /** Id of the previous run; 0 if there is none. */
   readonly previous: bigint
   /** Milliseconds since 1970. */
   readonly started: number

@@ -4,7 +4,7 @@ import type { Event } from '../run/event.ts'
 /** Minimum time for a meaningful rate, s. */
 const LEAST_SECONDS = 1
 
-/** Rows and bytes of closed chunks, and the time from first start to last close, without the later replication. */
+/** Rows and bytes of closed chunks, and the time from the first start to the last close. Replication is not counted. */
 export class WorkPace {
   chunks = 0
   rows = 0

@@ -4,7 +4,7 @@
  */
 import type { Dec, Ms } from '../run/dec.ts'
 
-/** `waiting`: may resolve by itself, and is waited for. `refused`: the user must act first. */
+/** State of a cutover check. `waiting`: the cutover waits until it passes. `refused`: the user must act first. */
 export type GateState = 'ok' | 'waiting' | 'refused'
 
 /** Sent when the state of a cutover check changes. */
@@ -77,7 +77,7 @@ export type CutoverSwitchedEvent = {
   position: string
   /** The command that reverses the cutover. */
   wayBack: string
-  /** Only between two databases: why that command would be refused now; absent if it would not. */
+  /** Only between two databases: why `wayBack` would be refused now; absent if it would be accepted. */
   refusedWhile?: string
 }
 

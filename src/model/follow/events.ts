@@ -60,8 +60,8 @@ export type FollowProgressEvent = {
   /** Estimated time at this rate until all is applied; absent if unknown. */
   remainingMs?: Ms
   /**
-   * `heldBytes`: log retained by the slot at the source, or size of trigger records. `safeBytes`: how much more it may
-   * grow; absent without a limit.
+   * `heldBytes`: size of the log that the slot retains at the source, or of trigger records. `safeBytes`: by how much
+   * this size may still grow; absent without a limit.
    */
   heldBytes: Dec
   safeBytes?: Dec

@@ -8,8 +8,9 @@ export type OperationalTable = { readonly spec: TableSpec; readonly sequences: r
 
 export interface OperationalPreflight {
   /**
-   * Tests tables: a write works (it is rolled back); a query by the partition key reads one partition; indexes and
-   * constraints are in force; sequences are behind neither the values of their columns nor the source.
+   * Tests for each table that a write works (it is rolled back), that a query by the partition key reads one partition,
+   * that indexes and constraints are in force, and that sequences are behind neither the values of their columns nor
+   * the source.
    * @returns every check for every table, also those that could not be made
    */
   check(tables: readonly OperationalTable[], signal: AbortSignal): Promise<readonly SignOffCheck[]>

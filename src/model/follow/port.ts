@@ -39,7 +39,7 @@ export type FollowPreflight = {
   readonly notes: readonly string[]
   /** Row key columns of each table, in the order of the request; empty for a refused one. */
   readonly identities: readonly (readonly string[])[]
-  /** Null if anything is refused. */
+  /** Space for the log that the slot retains; null if anything is refused. */
   readonly wal: WalRoom | null
 }
 
@@ -124,7 +124,7 @@ export type SourceLag = {
    */
   readonly waiting?: bigint
   /**
-   * True if trigger records are pending. They carry no time: the oldest is at most as old as the last moment without
+   * True if trigger records are pending. They carry no time: the oldest is no older than the last time without
    * pending records. Absent if the changes come from a log, which has commit times.
    */
   readonly isNoted?: boolean

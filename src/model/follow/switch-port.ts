@@ -55,7 +55,7 @@ export interface SwitchStore {
   inspect(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]>
   /** @throws SluiceError SOURCE_GONE if a table does not exist; CONNECTION_LOST */
   mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark>
-  /** Of all rows of the new table. May read the whole table. @throws SluiceError SOURCE_GONE */
+  /** Furthest values of all rows of the new table. May read the whole table. @throws SluiceError SOURCE_GONE */
   furthest(request: SwitchRequest, signal: AbortSignal): Promise<FurthestValues>
   /**
    * One try: locks the table with the public name against all other sessions, readers too.

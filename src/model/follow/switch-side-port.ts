@@ -18,11 +18,11 @@ export type SidePositions = { readonly text: string }
 export type SideWriters = {
   /** Sessions that have a write lock on it now, as text. */
   readonly holding: readonly string[]
-  /** Prepared transactions that have such a lock: they have no session that could be ended. */
+  /** Prepared transactions that have a write lock on it: they have no session that could be ended. */
   readonly prepared: readonly string[]
   /** Sessions of roles that may write to it. */
   readonly connected: number
-  /** Roles of such sessions that this role may not end. */
+  /** Roles of connected sessions that this login has no right to end. */
   readonly protected: readonly string[]
 }
 
@@ -90,7 +90,7 @@ export interface SwitchSide {
     signal: AbortSignal,
   ): Promise<SideDigest>
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions>
-  /** Of all rows. May read the whole table. @throws SluiceError SOURCE_GONE */
+  /** Furthest values of all rows. May read the whole table. @throws SluiceError SOURCE_GONE */
   furthest(table: TableName, signal: AbortSignal): Promise<FurthestValues>
   /**
    * Sets sequences beyond the positions of both sides, cached values of sessions, and values of rows.

@@ -49,13 +49,13 @@ export type FsckCheckedEvent = {
 export type FsckProgressEvent = {
   type: 'fsck.progress'
   table: string
-  /** `files`: all files, with the footers and vectors that are opened. `sample`: the opened ones, if not all are. */
+  /** `files`: all files, and contents of the files that are opened. `sample`: contents of files selected at random. */
   step: 'listing' | 'files' | 'sample' | 'checkpoints' | 'history'
   /** Listed objects; processed files, checkpoints or commits. */
   done: Dec
   /** Absent if unknown. */
   total?: Dec
-  /** Size of those files according to the log, or of the objects; 0 otherwise. */
+  /** Size of the processed files according to the log, or of the listed objects; 0 in other steps. */
   bytes: Dec
 }
 

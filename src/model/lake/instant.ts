@@ -20,7 +20,7 @@ export function parseDate(text: string): number | null {
   return date.getTime() / DAY_MS
 }
 
-/** Offsets before standard time have seconds: Amsterdam, +00:19:32 until 1937. */
+/** Offset of a zone, s; null if invalid. Before standard time, offsets had seconds: Amsterdam, +00:19:32 until 1937. */
 function zoneSeconds(zone: string): number | null {
   if (zone === '' || /^(?:Z|UTC)$/i.test(zone)) return 0
   const digits = zone.slice(1).replaceAll(':', '').padEnd(6, '0')

@@ -19,7 +19,7 @@ export type FooterField = {
 
 /** Statistics of one leaf over all row groups. */
 export type LeafStats = {
-  /** Null if a row group lacks it. */
+  /** Number of NULLs; null if a row group does not have this number. */
   readonly nulls: number | null
   /** Values that occur in the column, as text: exact minima and maxima of row groups, without NaN. */
   readonly values: readonly string[]
@@ -31,14 +31,14 @@ export type Footer = {
   readonly writer: string | null
   /** Top-level columns. */
   readonly fields: readonly FooterField[]
-  /** By leaf index. */
+  /** Statistics by leaf index. */
   readonly leaves: readonly LeafStats[]
 }
 
 /** Why a file cannot be read. */
 export type FileFault = {
   readonly fault: 'cut' | 'damaged' | 'encrypted'
-  /** A short clause. */
+  /** Cause, as a short clause. */
   readonly reason: string
 }
 

@@ -6,7 +6,7 @@ export type PartitionedEvent = {
   type: 'partition.table'
   table: string
   by: string
-  /** As `--calendar` and its options give it; absent if the bounds follow no calendar. */
+  /** Calendar in the form of `--calendar` and its options; absent if the bounds follow no calendar. */
   calendar?: string
   /** Where the calendar comes from: the flags, or the bounds of this many of its newest partitions. */
   calendarFrom?: string
@@ -135,11 +135,12 @@ export type PartitionPaceEvent = {
   table: string
   partition: string
   rows: Dec
-  /** Estimated. */
+  /** Estimated number of rows in the partition. */
   total: Dec
   bytesPerHour: Dec
   /** Speed needed to copy the rest of this partition before the window ends; absent without a window. */
   neededPerHour?: Dec
+  /** Time until the window ends; absent without a window. */
   leftMs?: Ms
 }
 
@@ -243,7 +244,7 @@ export type DecommissionStepEvent = {
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /** The table that has its name now; of a database: URL, without password, of the database that has its tables now. */
+  /** The table that has its name now. For a database: URL, without password, of the database with its tables now. */
   public: string
   /**
    * `inactive`: only its owner may use it; a database refuses connections. `active`: `inactive` was undone. `archived`:

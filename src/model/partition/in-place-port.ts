@@ -95,7 +95,7 @@ export interface InPlaceStore {
   done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null>
   /** Plans in a transaction that is rolled back. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   plan(request: InPlaceRequest, signal: AbortSignal): Promise<InPlacePlan>
-  /** Reads the whole table if no index helps. */
+  /** Counts rows that do not fit into the past partition. Reads the whole table if no index helps. */
   outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside>
   /**
    * Creates indexes and the bounds constraint, and validates it. After a crash the next call continues.

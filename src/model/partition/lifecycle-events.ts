@@ -48,7 +48,7 @@ export type LifecyclePhaseEvent = {
   switchedAt?: Time
   /** Longest wait of a writer during the cutover. */
   pauseMs?: Ms
-  /** Number of cutovers, reversals included; odd: the partitioned table has the public name. */
+  /** Number of cutovers, reversals included. If it is odd, the partitioned table has the public name. */
   turn?: Int
   /** The table that had the public name before. */
   parked?: string

@@ -10,7 +10,7 @@ export type PrintedBounds = { readonly from: string | null; readonly to: string 
 
 /** A partition as the system has it now. */
 export type RangePartition = PrintedBounds & {
-  /** Only the name in systems whose partitions are not tables. */
+  /** Name of the partition; without a schema in systems whose partitions are not tables. */
   readonly name: TableName
   /** OID of the partition, which a replacement does not have; its name in systems whose partitions have no id. */
   readonly identity: string

@@ -55,7 +55,7 @@ export type RowSpread = {
 export type NewTablePartition = { readonly name: string; readonly from: string; readonly to: string }
 
 export type MeasureRequest = TableToPartition & {
-  /** As for `newTable`. */
+  /** Partitions of the new table, as passed to `newTable`. */
   readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
   readonly lanes: number
@@ -90,8 +90,8 @@ export type NewTableStatements = {
 export type NewTableLine = { readonly name: string; readonly type: string; readonly line: string }
 
 /**
- * `about` of a finding about a publication of the old table's database, which would also contain the new partitions.
- * The finding does not apply if the new table is created in another database.
+ * Value of `about` for findings about publications in the old table's database that would also contain the new
+ * partitions. Such findings do not apply if the new table is created in another database.
  */
 export const PUBLISHED_PARTITIONS = 'published partitions'
 

@@ -79,7 +79,7 @@ export type AlertKey = {
   readonly table: string
 }
 
-/** An alert begins (`raised`) or ends (`cleared`). @property value current value as text; a description if no limit */
+/** An alert begins (`raised`) or ends (`cleared`). @property value current value, or a description, as text */
 export type AlertEvent = {
   type: 'alert'
   cause: AlertCause | QueueCause

@@ -48,7 +48,7 @@ export type RelationEvent = {
   ring?: Pick<RingSpec, 'partitioner' | 'columns'>
   /** True if an interrupted copy of it can be resumed. */
   resumable: boolean
-  /** Copy into this table, from the ledger: rows written; chunks in total, done, and with equal checksums. */
+  /** Copy into this table, according to the ledger. `proved`: number of chunks with equal checksums. */
   filled?: { rows: Dec; chunks: Dec; done: Dec; proved: Dec; at?: string; source?: string }
   /** The stream that applies changes to it, and its state for this table. */
   followed?: { stream: Dec; status: string; state: string }

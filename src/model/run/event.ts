@@ -102,7 +102,7 @@ export type EventBody =
       /** `sync` only, if it could not import: time of the last import of the table. */
       importedAt?: string
       ms: Ms
-      /** Copy only. */
+      /** Copy only: totals of the table. */
       copied?: CopyTally
       /** Copy only: dependencies of this table that it did not transfer. */
       leftBehind?: readonly LeftBehind[]

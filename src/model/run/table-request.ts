@@ -18,7 +18,7 @@ export function tableOptions(act: TableRequest['act'], text: string): TableReque
   return { act, table, ...(chunk === undefined ? {} : { chunk }) }
 }
 
-/** Why a table or chunk must not begin: until it is resumed, or for the rest of this run. */
+/** Why no work of a table or chunk begins. `paused`: until it is resumed. `skipped`: until the end of this run. */
 export type HeldState = 'paused' | 'skipped'
 
 /** A paused or skipped table, or chunk of a table. */

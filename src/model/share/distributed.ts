@@ -42,7 +42,7 @@ export type SlotProgress = {
   readonly rate: number
 }
 
-/** A chunk that a task works on. @property stoodMs time without progress when it was reported */
+/** A chunk that a task works on. @property stoodMs time without progress until it was reported */
 export type StoodChunk = { readonly table: string; readonly chunk: string; readonly stoodMs: number }
 
 /**
@@ -285,8 +285,9 @@ export const BEAT_MS = 2_000
 export const SILENT_AFTER_MS = 7_000
 /** Age after which a worker is lost, and its tasks are queued again. Equals the lease of a chunk. */
 export const LOST_AFTER_MS = 30_000
-/** Interval of each worker's search for abandoned tasks. Takeover: at most `TAKEN_OVER_MS` after the last heartbeat. */
+/** Interval at which each worker searches for tasks of lost workers. */
 export const SWEEP_MS = 2_000
+/** Maximum time from the last heartbeat of a lost worker until another worker can claim its tasks. */
 export const TAKEN_OVER_MS = 35_000
 /** A resumable task is released after this time, so that runs and workers alternate. */
 export const TASK_TURN_MS = 5 * 60_000

@@ -90,7 +90,7 @@ export type QueueSweep = {
 export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
 /**
- * Details of an alert. @property at its start, ms since the epoch by the queue's clock @property run affected run
+ * Details of an alert. @property at start time, ms since the epoch by the queue's clock @property run affected run
  * @property chunks affected chunks
  */
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
@@ -134,8 +134,8 @@ export interface RunQueue extends AsyncDisposable {
    */
   steer(runId: string, options: RunRequests, tables?: readonly TableRequest[]): Promise<boolean>
   /**
-   * Queues the rest of a stopped or failed run again, confirmed for this database. @returns number of tasks; null if it
-   * is running or does not exist
+   * Queues the remaining work of a stopped or failed run again, confirmed for this database. @returns number of tasks;
+   * null if the run is running or does not exist
    */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
@@ -160,7 +160,7 @@ export type Released = { readonly isMine: boolean; readonly goesOn: boolean; rea
 
 /** Operations of one worker on the queue. */
 export interface QueueWorker {
-  /** Sends a heartbeat. @param draining takes no new work @returns true if the worker was requested to end */
+  /** Sends a heartbeat. @param draining true if it takes no new work @returns true if it was requested to end */
   beat(draining: boolean): Promise<boolean>
   /** @returns null if another worker has the task, or the task has ended */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
@@ -174,7 +174,7 @@ export interface QueueWorker {
     ledgerRun: string | null,
     tables?: readonly string[],
   ): Promise<SlotOrders | null>
-  /** Records the ledger totals of its run, unless newer ones are recorded. @param ageMs since they were read */
+  /** Records the ledger totals of its run, unless newer ones are recorded. @param ageMs age of `totals` */
   count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
   /** Runs whose ledger totals at their end are not recorded yet, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
@@ -197,14 +197,14 @@ export interface QueueWorker {
   /**
    * Records the state of a loss report. Atomic: of concurrent workers one gets true; another worker may get true later,
    * if the report was not confirmed within `CONFIRM_MS`.
-   * @param at of the loss
+   * @param at time of the loss
    * @returns true if this call changed it
    */
   noteLoss(key: SlotKey, at: number, is: LossReport): Promise<boolean>
   /**
    * Claims the failure of a task for one minute, to report it. Atomic: one of concurrent workers gets it.
-   * @returns `at`: key for `reported`; `isAgain`: claimed before by a worker that may not have sent it. Null if another
-   * worker has it
+   * @returns `at`: key for `reported`; `isAgain`: another worker claimed it before, and has possibly not sent it. Null
+   * if another worker has it now
    */
   takeFailure(key: SlotKey): Promise<{ readonly at: number; readonly isAgain: boolean } | null>
   /** Marks the failure claimed at that time as reported. */

@@ -8,7 +8,7 @@ export type ScheduleEvent = {
   type: 'schedule'
   schedule: string
   state: ScheduleState
-  /** As text. */
+  /** Calendar rule as text. */
   rule: string
   catchUp: CatchUp
   command: string
@@ -72,7 +72,7 @@ export type ScheduleChangedEvent = {
   type: 'schedule.changed'
   schedule: string
   change: 'added' | 'replaced' | 'paused' | 'resumed' | 'removed' | 'wanted'
-  /** As text: when it runs, what was skipped, or which worker is required. */
+  /** When the schedule runs, which times were skipped, or which worker is required, as text. */
   notes: readonly string[]
 }
 

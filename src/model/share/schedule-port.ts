@@ -60,7 +60,7 @@ export type ScheduledRun = {
   readonly runId: string | null
   /** What was skipped, as text. */
   readonly note: string | null
-  /** Null without a run. */
+  /** Status of the run; null if no run was begun. */
   readonly status: DistributedStatus | null
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
@@ -71,9 +71,9 @@ export type ScheduledRun = {
 export type DueSchedule = Clockwork & {
   /** `since` as read: if it differs now, another worker was faster, or the schedule was replaced. */
   readonly found: number
-  /** Null if all due times are skipped. */
+  /** The run to begin; null if all due times are skipped. */
   readonly run: QueuedRun | null
-  /** Null if it was started by hand: then it belongs to no period. */
+  /** The scheduled time; null for a run that was started by hand, because it belongs to no period. */
   readonly time: ScheduledTime | null
   readonly passed: string | null
 }
@@ -117,7 +117,7 @@ export interface ScheduleBook {
    */
   begin(name: string, begun: DueSchedule): Promise<'begun' | 'runs' | 'moved'>
   /**
-   * Records why no run was begun. @param found the schedule as read when due @param isVoid it never runs again
+   * Records why no run was begun. @param found the schedule as read when due @param isVoid true if it never runs again
    * @returns false, without recording, if another worker has begun it since
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>

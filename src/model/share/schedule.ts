@@ -1,6 +1,6 @@
 /** Recurring work, as plain data. */
 
-/** `void`: the command would now do something else than was confirmed. */
+/** `void`: the command would now do something other than the user confirmed. */
 export type ScheduleState = 'on' | 'paused' | 'void'
 
 /**
@@ -10,5 +10,5 @@ export type ScheduleState = 'on' | 'paused' | 'void'
 export const CATCH_UP = ['last', 'all', 'none'] as const
 export type CatchUp = (typeof CATCH_UP)[number]
 
-/** Scope of its alerts. */
+/** Scope of the alerts of a schedule, for `AlertKey`. */
 export const scheduleScope = (name: string): string => `schedule ${name}`

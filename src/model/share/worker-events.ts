@@ -12,8 +12,9 @@ export type WorkerSlotEvent = {
   /** Its part of the work, if the tasks of a run differ. */
   about?: string
   /**
-   * `begun`: in work. `ended`: nothing is left. `queued`: the rest waits for a free worker. `resting`: failed for a
-   * transient cause, and waits. `lost`: another worker has it now. `refused`: this worker must not process it.
+   * `begun`: in work. `ended`: no work is left. `queued`: work is left, and waits for a free worker. `resting`:
+   * failed for a transient cause, and waits. `lost`: another worker has it now. `refused`: this worker must not process
+   * it.
    */
   state: 'begun' | 'ended' | 'queued' | 'resting' | 'lost' | 'refused'
   /** The command of the run. */

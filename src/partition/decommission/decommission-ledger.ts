@@ -12,7 +12,7 @@ import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
  */
 export type DecommissionStepName = 'looked' | 'inactive' | 'active' | 'archived' | 'dropped'
 
-/** Details of a step. @property grants as the store writes them @property use counters at that time */
+/** Details of a step. @property grants revoked rights @property use counters of the table at that time */
 export type DecommissionDetail = {
   readonly grants?: string
   readonly use?: TableUse

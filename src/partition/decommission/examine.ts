@@ -43,7 +43,7 @@ export type InspectedOldTable = {
   readonly graceEndMs: number
 }
 
-/** Read-only. @throws SluiceError SOURCE_GONE, PLAN_CHANGED, CONNECTION_LOST */
+/** Inspects an old table; read-only. @throws SluiceError SOURCE_GONE, PLAN_CHANGED, CONNECTION_LOST */
 export async function inspect(options: InspectOptions, signal: AbortSignal): Promise<InspectedOldTable> {
   const { row, oldTable, tables, store, copies, database, steps, graceMs } = options
   const look = await store.look(tables, signal)

@@ -21,7 +21,7 @@ export type ArchiveOptions = {
   readonly copies: CopyStore
 }
 
-/** Defaults of the copy command. */
+/** Options of the last copy. */
 const COPY = {
   kind: 'copy',
   rename: {},

@@ -40,7 +40,7 @@ function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, 
   return ['PARTITION_REFUSED', refused[0]]
 }
 
-/** @param name of the old table */
+/** Error if another table has the name of the old one. @param name of the old table */
 export function otherOldTable(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} is another table than the ledger records`, {
     where: name,

@@ -11,7 +11,8 @@ export type UseSince = {
 }
 
 /**
- * The reverse stream and the last copy use the table themselves, so only records after both show use by other programs.
+ * Finds reads and writes by other programs. The reverse stream and the last copy use the table themselves, so only
+ * counters that were recorded after both are compared.
  * @param ended end of the reverse stream, ms; null if unknown
  */
 export function useSince(

@@ -68,7 +68,7 @@ async function timelessRows({ store, run }: InspectedTable, { table, kind }: Par
   return others.rows
 }
 
-/** The new table before it takes the public name. */
+/** State of the new table before it gets the public name. */
 function copyPhase({ name, standing }: PartitionedCopy, now: Date): Phase {
   const last = lastOf(standing, now)
   const detail = `${name} has ${coverText(standing, last)}; partition ensure keeps them once it has the public name`

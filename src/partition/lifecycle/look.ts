@@ -135,7 +135,7 @@ async function movedTo(database: LedgerDatabase, table: string, owner: RunOwner)
   return stream === null || (stream.row.status === 'ended' && stream.row.id === last.stream) ? last : null
 }
 
-/** Null if the table no longer exists in the database it left. */
+/** For `catch`: null if the table does not exist. */
 const gone = nullOn('NO_SUCH_TABLE')
 
 async function lastStep(database: LedgerDatabase, identity: string, run: Run<'log'>): Promise<DatabaseStep | null> {

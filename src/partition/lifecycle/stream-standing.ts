@@ -53,8 +53,8 @@ export type StreamStanding = {
 }
 
 /**
- * @param source name of the source's table, `tableText` @param id only this stream; default: an active stream,
- * otherwise the newest one
+ * @param source name of the source's table, `tableText` @param id only this stream; default: the newest
+ * stream that has not ended, otherwise the newest one
  * @returns null if there was never a stream of the table into this database
  */
 export async function streamStanding(

@@ -22,7 +22,7 @@ export type InputToken =
 
 /** Maximum length of a paste; a longer one is dropped completely, because a part of an SQL statement may do harm. */
 export const LONGEST_PASTE = 65_536
-/** Longer than any key. */
+/** Maximum length of the parameters that are kept of a sequence; no key has longer ones. */
 const LONGEST_KEPT = 64
 
 /** Multi-byte characters in well-formed UTF-8, as their bytes. Bytes from 80 to 9f outside of them are C1 controls. */

@@ -105,7 +105,7 @@ const EDITING: ReadonlyMap<string, string> = new Map([
 ])
 const BACKSPACES = /([\b\u007f])/
 
-/** Backspaces within the text delete, and one editing key that is held down is repeated; all else is text. */
+/** Backspaces within the text delete characters. One editing key that is held down is repeated. All else is text. */
 function typedTogether(text: string): readonly Input[] {
   const held = EDITING.get(text[0] ?? '')
   if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '')

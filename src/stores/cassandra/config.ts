@@ -36,9 +36,9 @@ export type CassandraSettings = {
   readonly poolSize: number
   /** Rows per page. */
   readonly pageRows: number
-  /** Most rows per page that the cluster's guardrail allows this user; absent without one. */
+  /** Maximum number of rows per page that a guardrail of the cluster allows this user; absent if there is none. */
   readonly mostPageRows?: number
-  /** Period of commit log syncs for nodes that do not report it; 0: synced before acknowledging; null: default. */
+  /** Period of commit log syncs, for nodes that do not report it. 0: nodes sync before they reply. Null: default. */
   readonly syncPeriodMs: number | null
   /** True if the URL begins with `ycql://`: YugabyteDB, which distributes rows by `partition_hash`. */
   readonly ycql: boolean

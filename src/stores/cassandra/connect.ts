@@ -161,7 +161,7 @@ const MOST_PROTOCOL = 4
 /** Rows of the largest page that any statement requests. */
 const LARGEST_PAGE = 100_000
 
-/** Most rows per page by a guardrail of the cluster (`page_size_fail_threshold`); null for another failure. */
+/** Rows per page that the cluster's guardrail `page_size_fail_threshold` allows; null for another failure. */
 function pageGuardrail(thrown: unknown): number | null {
   const text = thrown instanceof SluiceError ? `${thrown.where ?? ''} ${thrown.reason ?? ''}` : String(thrown)
   const [, most] = /page size \d+ exceeds (?:the )?fail(?:ure)? threshold of (\d+)/i.exec(text) ?? []

@@ -36,7 +36,7 @@ export async function schemaVersions({ client }: CassandraLink): Promise<{ versi
 }
 
 export type Replication = {
-  /** As SimpleStrategy. */
+  /** Name of the strategy's class, such as SimpleStrategy. */
   readonly strategy: string
   /** Copies by data center, or by `replication_factor`. */
   readonly copies: ReadonlyMap<string, string>
@@ -71,7 +71,7 @@ export function keyspaceCount({ client }: CassandraLink): number {
   return Object.keys(client.metadata.keyspaces).length
 }
 
-/** `everything` if the cluster has no access rights, or if this user is a superuser. */
+/** `everything` if the cluster has no access rights or no logins, or if this user is a superuser. */
 export type CassandraRights =
   | { readonly kind: 'everything'; readonly why: 'no rights' | 'no login' | 'superuser' }
   | { readonly kind: 'some'; readonly rights: readonly string[]; readonly on: string }

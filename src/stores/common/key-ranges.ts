@@ -52,7 +52,7 @@ export function keyColumns(table: TableSpec): readonly Column[] {
   })
 }
 
-/** Condition for the rows of a key range and of a user's condition; `1 = 1` for all rows. */
+/** Condition for the rows that are in a key range and meet the user's condition; `1 = 1` for all rows. */
 export function rangeCondition(
   table: TableSpec,
   range: Range,
@@ -117,7 +117,7 @@ export async function keySpan(
   const [column] = keyColumns(table)
   if (column === undefined) return null
   const condition = rangeCondition(table, range, where, dialect)
-  // Two subqueries: SQLite reads only one end of an index if a query has just one MIN or MAX.
+  // Two subqueries: SQLite reads only one end of an index only if a query has a single MIN or MAX.
   const ends = ['MIN', 'MAX'].map(
     (end) =>
       `(SELECT ${end}(${dialect.quote(column.name)}) AS ${dialect.quote(end)} FROM ${dialect.from(table)} WHERE ${condition.sql}) AS of_${end}`,
@@ -130,7 +130,10 @@ export async function keySpan(
   return low == null || high == null ? null : { low: String(low), high: String(high) }
 }
 
-/** Systems compare floating point numbers differently. @throws SluiceError UNSUPPORTED_KEY */
+/**
+ * Refuses floating point columns in a key, because systems compare such numbers differently. @throws SluiceError
+ * UNSUPPORTED_KEY
+ */
 export function refuseFloatKey(table: TableSpec): void {
   const float = keyColumns(table).find(({ type }) => type.kind === 'float')
   if (float === undefined) return
@@ -212,7 +215,9 @@ export async function* cutByBounds(
  */
 export class Ascent {
   readonly #table: TableSpec
-  /** An earlier bound. It is replaced after 1, 2, 4, … further bounds: finds any cycle while storing one bound. */
+  /**
+   * An earlier bound. It is replaced after 1, 2, 4, … further bounds, so that any cycle is found with one stored bound.
+   */
   #mark = ''
   #since = 0
   #wait = 1
@@ -287,7 +292,7 @@ function isNull(column: Column, dialect: KeyDialect): string {
 const NONE: SqlCondition = { sql: '1 = 0', parameters: [] }
 const ALL: SqlCondition = { sql: '1 = 1', parameters: [] }
 
-/** NULL needs a test of its own, because no value equals it. */
+/** NULL needs a separate test, because no value equals it. */
 function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): SqlCondition {
   const isHeld = (column: Column, text: string | null): boolean =>
     text === null || (!isUnheld(text, dialect) && (dialect.beyond?.(column, text) ?? null) === null)

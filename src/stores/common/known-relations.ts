@@ -2,7 +2,7 @@
 import type { KnownRelation, SqlRow } from '../../model/run/sql-port.ts'
 import { groupBy } from '../../shared/group-by.ts'
 
-/** Most columns that are listed: more than a completion list needs. */
+/** Maximum number of listed columns: more than a completion list needs. */
 export const MOST_LISTED_COLUMNS = 50_000
 
 /** @param rows relation, column and type; the columns of a relation follow one another */

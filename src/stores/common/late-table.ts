@@ -7,7 +7,7 @@ import { ownTable } from './own-tables.ts'
 
 /**
  * Creates a ledger table unless it exists.
- * @param name in the register @param body columns and constraints
+ * @param name name of the table in the register (`own-tables`) @param body columns and constraints
  * @throws SluiceError TABLE_REFUSED if a table of a user has this name
  */
 export async function makeLate(database: LedgerDatabase, name: string, body: string): Promise<void> {
@@ -40,7 +40,7 @@ export async function noteVersion(database: LedgerDatabase, table: string, versi
 /**
  * Gives the tables of an older ledger a primary key, because some servers refuse changes of rows without one. A table
  * stays as it is if its rows, the login or another session prevent that.
- * @param keys what is added to each table; a table that does not exist is skipped
+ * @param keys by table name, the clause after ADD; a table that does not exist is skipped
  */
 export async function keyTables(database: LedgerDatabase, keys: Readonly<Record<string, string>>): Promise<void> {
   const { keyless } = ledgerDialect(database.dialect)

@@ -4,10 +4,10 @@ export type LedgerDialect = {
   /** Milliseconds since the epoch by the clock of the database, when the statement runs. */
   readonly now: string
   readonly types: {
-    /** Column with automatic row numbers. */
+    /** Type and options of a column whose rows are numbered automatically. */
     readonly id: string
     readonly integer: string
-    /** Short texts that can be part of a key. */
+    /** Type of short texts that can be part of a key. */
     readonly name: string
     readonly text: string
     /** Cast of a value to a text. */
@@ -21,7 +21,7 @@ export type LedgerDialect = {
   readonly shareLocked: string
   /** Suffix of an INSERT whose key may exist already: then nothing is written. */
   readonly unlessThere: string
-  /** Statements before the first table. */
+  /** Statements to run before the first table is created. */
   readonly before: readonly string[]
   /** The database hides tables on which the login has no right. */
   readonly hidesTables: boolean
@@ -56,8 +56,8 @@ export type LedgerDialect = {
    */
   readonly updates: 'subquery' | 'join'
   /**
-   * SQL that makes many rows of few parameters. Null for databases that do not read it much faster than the same number
-   * of VALUES rows.
+   * Makes SQL for many rows that needs only few parameters. Null for databases that do not execute it much faster than
+   * the same number of VALUES rows.
    * @param rows values of the columns, as texts
    */
   readonly bulk: ((columns: readonly BulkColumn[], rows: readonly BulkRow[]) => BulkRows) | null
@@ -65,8 +65,8 @@ export type LedgerDialect = {
 
 export type BulkColumn = { readonly name: string; readonly type: 'integer' | 'text' }
 export type BulkRow = readonly (string | null)[]
-/** @property from text after FROM; has these columns */
+/** @property from text after FROM, for a relation that has the requested columns */
 export type BulkRows = { readonly from: string; readonly parameters: readonly string[] }
 
-/** This number of question marks, for a list of parameters. */
+/** `many` question marks, for a list of parameters. */
 export const marks = (many: number): string => Array.from({ length: many }, () => '?').join(', ')

@@ -1,4 +1,4 @@
-/** Keys of a target by which rows of the source would merge. */
+/** Refuses keys of a target by which rows of the source would merge. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 

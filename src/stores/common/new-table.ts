@@ -3,9 +3,9 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type NewTableLimits = {
-  /** The system in messages. */
+  /** Name of the system, for messages. */
   readonly title: string
-  /** Most columns of one table; absent if only memory limits them. */
+  /** Maximum number of columns of one table; absent if only memory limits it. */
   readonly columns?: number
   /** Why the system refuses a name, in words; null if it accepts the name. */
   readonly unnamed: (name: string) => string | null

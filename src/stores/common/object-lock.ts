@@ -7,7 +7,7 @@ import { systemClock } from '../../shared/clock.ts'
 import { objectFailed } from './object-names.ts'
 
 const POLL_MS = 200
-/** How long an idle session may hold the lock, ms: then the wait for it ends with an error. */
+/** How long (ms) an idle session may hold the lock. After that, the wait for the lock ends with an error. */
 const IDLE_MS = 30_000
 
 export type ObjectLock = {

@@ -17,7 +17,7 @@ export type OwnTable = {
   readonly owner: OwnTableOwner
   /** First version of the owner's tables that has this table. */
   readonly since: number
-  /** Created at its first use, by any version; otherwise together with the others. */
+  /** True: created at its first use, by any version. Absent: created together with the owner's other tables. */
   readonly late?: true
   /** Systems that have this table; absent: all systems of its owner. */
   readonly only?: readonly string[]

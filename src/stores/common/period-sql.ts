@@ -1,6 +1,6 @@
 /** Counts the rows of periods of a table, in SQL common to PostgreSQL, MySQL and SQLite. */
 
-/** Most conditions of one statement. */
+/** Maximum number of conditions of one statement. */
 export const PERIODS_AT_ONCE = 100
 
 /** SQL condition that is true if any of the conditions holds. */
@@ -33,7 +33,7 @@ export function countsByScan(
   return `SELECT ${text('place')}, ${text('count(*)')} FROM (${rows}) AS placed WHERE place IS NOT NULL GROUP BY place`
 }
 
-/** Counts by position, from the rows of `countsByScan`. */
+/** One count per condition, in their order, from the rows of `countsByScan`; 0 for conditions without rows. */
 export function placedCounts(size: number, rows: readonly (readonly unknown[])[]): bigint[] {
   const counts = Array.from({ length: size }, () => 0n)
   for (const [place, count] of rows) {

@@ -11,7 +11,9 @@ export interface Pooled {
 }
 
 export type PoolLimits = {
-  /** Most connections at a time; `Infinity` if a caller may need a second one before it returns the first. */
+  /**
+   * Maximum number of connections at a time; `Infinity` if a caller may need a second one before it returns the first.
+   */
   readonly most: number
   /** Unused connections that stay open. */
   readonly idle: number
@@ -121,7 +123,10 @@ export class Pool<S extends Pooled> {
     await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  /** Lets the caller that has waited longest take a connection. If no caller waits, one more is free. */
+  /**
+   * Lets the caller that has waited longest take a connection. If no caller waits, one more connection may be opened or
+   * used.
+   */
   #free(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#places++

@@ -8,7 +8,7 @@ export function conditionHint(system: string): string {
   return `write the condition as after WHERE in ${system}; a column whose name is a keyword of SQL (order, end) needs double quotes`
 }
 
-/** @param message in the server's own words */
+/** @param message text of the server's error */
 export function badQuery(message: string, where: string, cause?: unknown): SluiceError {
   return new SluiceError('BAD_QUERY', message.trim().replace(/\.$/, ''), { where, hint: HINT, cause })
 }

@@ -4,7 +4,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import type { QueryOptions } from '../../model/run/sql-port.ts'
 import { tookTooLong } from './query-errors.ts'
 
-/** Pause between two stops, ms: one that arrives between two statements of the query has no effect. */
+/** Pause between two calls of `stop`, ms: a call between two statements of the query has no effect. */
 const AGAIN_MS = 250
 
 export class QueryWatch implements Disposable {

@@ -17,7 +17,7 @@ const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
 
 /**
  * True if the range has the same rows in the target. False for blocks, which exist only in the source.
- * @param keepsOrder true if the target's column sorts values of this kind in the common order
+ * @param keepsOrder true if the target's column sorts values of this kind as all systems do
  */
 export function rangeMeansTheSame(
   request: Pick<ChunkRequest, 'table' | 'columns' | 'range' | 'sortsAlike'>,

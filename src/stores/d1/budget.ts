@@ -26,7 +26,7 @@ export type BudgetTurn = {
   readonly signal: AbortSignal
   /** True: the request is sent before requests that can wait, so that a lease does not expire behind queued rows. */
   readonly urgent: boolean
-  /** Called if the request has to wait for a while. */
+  /** Called if the request has to wait for `REPORT_MS` or longer. */
   onWait?(ms: number): void
 }
 

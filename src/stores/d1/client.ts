@@ -32,7 +32,7 @@ export type ClientRule = {
 
 export const D1_CLIENT_RULE: ClientRule = { answerMs: 100_000, repeatMs: 30_000, longestWaitMs: 660_000 }
 
-/** Wait after a 429 without a time. */
+/** Wait after a reply with status 429 that does not say how long to wait. */
 const UNSAID_WAIT_MS = 30_000
 
 export type Throttled = { readonly status: number; readonly waitMs: number }

@@ -74,7 +74,7 @@ async function exchange(
   }
 }
 
-/** The body; null if it is longer. */
+/** The body of a response; null if it is longer than `mostBytes`. */
 async function textUpTo(response: Response, mostBytes: number): Promise<string | null> {
   const pieces: Uint8Array[] = []
   let length = 0

@@ -1,6 +1,6 @@
 /**
- * One opener of a DuckDB file at a time in this program. DuckDB's lock excludes other programs, but not two threads of
- * one program: each would get its own instance, and damage the file.
+ * Lets only one thread of this program at a time open a DuckDB file. DuckDB's lock excludes other programs, but not two
+ * threads of one program: each would get its own instance, and damage the file.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'

@@ -23,7 +23,7 @@ import { groupBy } from '../../shared/group-by.ts'
 
 const SETTINGS = { threads: 1, memoryLimit: '768MB' } as const
 const TAIL_BYTES = 8
-/** Magic at both ends, and the length of the footer. */
+/** Size of the smallest possible file: the magic at both ends, and the length of the footer. */
 const LEAST_BYTES = 12
 const MAGIC_BYTES = 4
 /** Bytes up to which no writer truncates a text without marking it. */

@@ -144,7 +144,7 @@ class LineTail {
     this.#length += chunk.length
     if (this.#length < 1 << 17) return null
     const all = this.#joined()
-    // Without a line break at the end of the buffer: the line before it may be the last one.
+    // A line break at the end of the buffer does not count: the line before it may be the last one.
     const cut = all.lastIndexOf(LF, all.length - 2) + 1
     this.#hold(all.subarray(cut))
     return cut === 0 ? null : this.#counted(all.subarray(0, cut))

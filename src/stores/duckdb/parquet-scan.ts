@@ -9,7 +9,7 @@ import { pageSums, type PlacedChunk } from './page-sums.ts'
 import { damagedParquet, faultOf } from './parquet-faults.ts'
 import type { ParquetNames } from './parquet-names.ts'
 
-/** Most row positions in one statement. */
+/** Maximum number of row positions in one statement. */
 const POSITIONS = 100_000
 const PER_COLUMN = 3
 const ROW_NUMBER = 'file_row_number'

@@ -1,4 +1,4 @@
-/** `failed`: the run ended failed or refused. If the user stopped it, only raised for tables that had failed before. */
+/** `failed`: the run ended failed or refused. A stopped run raises it only for the final errors in `AFTER_STOP`. */
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
@@ -79,7 +79,7 @@ const EXPLAINED = 5
 /** Limit of tables that an alert names. */
 const NAMED = 200
 
-/** `orders: CODE message; items: …; and 2 more: notes, lines`, so that the person on call knows the tables. */
+/** Text that names the failed tables: `orders: CODE message; items: …; and 2 more: notes, lines`. */
 function tablesText(tables: readonly (readonly [string, Failure])[]): string {
   const explained = tables.slice(0, EXPLAINED).map(([table, { text }]) => `${table}: ${text}`)
   if (tables.length <= EXPLAINED) return explained.join('; ')

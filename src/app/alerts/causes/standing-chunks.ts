@@ -10,7 +10,9 @@ export type OpenChunk = {
   /** Last progress, ms of a monotonic clock. */
   since: number
   step: string
+  /** Number of failed attempts. */
   attempts: number
+  /** Text about the last error, to append to a message; empty without an error. */
   why: string
 }
 

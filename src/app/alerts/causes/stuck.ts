@@ -1,6 +1,6 @@
 /**
- * `stuck`: a started chunk makes no progress, despite retries. Ends with progress of the chunk, the end of its table,
- * or the regular end of the run.
+ * `stuck`: a started chunk makes no progress, despite retries. The alert ends with progress of the chunk, the end of
+ * its table, or the regular end of the run.
  */
 import { groupBy } from '../../../shared/group-by.ts'
 import { tookText } from '../../../shared/figures.ts'
@@ -12,10 +12,10 @@ const MINUTE_MS = 60_000
 const NAMED = 20
 
 /**
- * An alert of a table.
- * @property named chunks at its start
- * @property standing chunks still without progress, also later ones
- * @property moves changes of chunks that left `standing`
+ * An active alert of a table.
+ * @property named chunks without progress when the alert began
+ * @property standing chunks without progress now, including those that were added after the alert began
+ * @property moves changes of the chunks that were removed from `standing`
  */
 type Raised = {
   readonly named: readonly string[]
@@ -69,7 +69,7 @@ export function byTable<C extends { readonly table: string }>(chunks: readonly C
   return groupBy(chunks, ({ table }) => table)
 }
 
-/** `chunk 5`, `chunks 5, 6`. */
+/** Text such as `chunk 5` or `chunks 5, 6`. */
 export function chunksText(chunks: readonly { readonly chunk: string }[]): string {
   const named = chunks.slice(0, NAMED).map(({ chunk }) => chunk)
   const more = chunks.length - named.length
@@ -84,7 +84,7 @@ export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove
   return `${chunksText(named.map((chunk) => ({ chunk })))} ${how}`
 }
 
-/** @param chunks of one table, at least one, each with its time without progress */
+/** @param chunks at least one chunk; all of one table, each with its time without progress */
 export function stuckText(
   chunks: readonly (Pick<OpenChunk, 'chunk'> &
     Partial<Pick<OpenChunk, 'step' | 'attempts' | 'why'>> & { readonly stoodMs: number })[],
@@ -97,7 +97,7 @@ export function stuckText(
   return `${chunksText(chunks)} ${verb} no progress for ${alertDurationText(stoodMs)}${what}${tries}${why}`
 }
 
-/** `45.0 s`, `12 min`: longer times in minutes. */
+/** Text such as `45.0 s` or `12 min`: longer times are in minutes. */
 export function alertDurationText(ms: number): string {
   return ms < 2 * MINUTE_MS ? tookText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
 }

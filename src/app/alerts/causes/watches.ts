@@ -21,7 +21,7 @@ export class AlertCauses {
     })
   }
 
-  /** @param event of the run; run.finished is passed in before it is emitted @param at ms of a monotonic clock */
+  /** @param event an event of the run; `run.finished` before it is emitted @param at ms of a monotonic clock */
   take(event: EventBody, at: number): readonly CauseVerdict[] {
     return this.#noted(this.#watches, (watch) => watch.take(event, at))
   }

@@ -6,7 +6,7 @@ import type { ScheduleRule } from './rule.ts'
 
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const MS_OF_MINUTE = 60_000
-/** Number of days in every month. */
+/** Every month has the days up to this one. */
 const SURE = 28
 
 type OfPeriod = Extract<ScheduleRule, { every: 'period' }>
@@ -58,7 +58,7 @@ function minutesOfDay(ms: number): readonly number[] {
   return Array.from({ length: MS_OF_DAY / ms }, (_, turn) => (turn * ms) / MS_OF_MINUTE)
 }
 
-/** 0 is Monday. */
+/** Day of the week on which the rule is due; 0 is Monday. */
 function weekday({ calendar, day }: OfPeriod): number {
   const meant = day > 0 ? Math.min(day, 7) : Math.max(8 + day, 1)
   return (calendar.firstWeekday - 1 + meant - 1) % 7

@@ -7,12 +7,13 @@ export const LATE_MS = 3_600_000
 /** With `all`, limit of missed times that still run; older ones are skipped. */
 export const MOST_CAUGHT_UP = 100
 
-/** Times that are skipped. */
+/** A series of skipped times: the first, the last, and their number. */
 export type PassedOver = { readonly first: Occurrence; readonly last: Occurrence; readonly count: number }
 
 export type Due = {
-  /** The time to run now. */
+  /** The time to run now; null if all due times are skipped. */
   readonly run: Occurrence | null
+  /** Times that are skipped; null if there are none. */
   readonly passed: PassedOver | null
   /** Times up to here are handled, ms since the epoch. */
   readonly since: number

@@ -22,7 +22,7 @@ export async function trialOf(operation: Operation, trial: Trial): Promise<reado
 
 /**
  * Digest of the events that describe an operation (columns, calendar, target). Events about due work are left out.
- * @param events of the operation's dry run
+ * @param events events of the operation's dry run
  */
 export function operationMark(operation: Operation, events: readonly Event[]): string {
   const { marks = [] } = declarationOf(operation.kind)

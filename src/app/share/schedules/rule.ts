@@ -12,12 +12,12 @@ export type ScheduleRule =
   | {
       readonly every: 'period'
       readonly calendar: CalendarSpec
-      /** 1 is the first day of the period, -1 its last; clamped to the period. */
+      /** 1 is the first day of the period, -1 its last. A number beyond the period means its last or first day. */
       readonly day: number
       /** Minutes since midnight, local time. */
       readonly minute: number
     }
-  /** A divisor of a day. */
+  /** `ms`: the interval, which divides a day without remainder. */
   | { readonly every: 'interval'; readonly ms: number }
 
 /** @property period name of the period, which never changes @property at ms since the epoch */
@@ -92,7 +92,7 @@ export function localInstant(zone: string, day: number, minute: number): number 
   const [begins, ends] = [firstInstant(zone, day), firstInstant(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
   const ahead = zoneWallClock(zone, begins) - begins
-  // Days without a clock change. If a day begins at 1:00, or is skipped, earlier times become its start.
+  // A day without a clock change. If it begins at 1:00, or does not exist, earlier local times become its start.
   if (zoneWallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
   for (let at = begins; at < ends; at += MS_OF_MINUTE) if (zoneWallClock(zone, at) >= shown) return at
   return ends

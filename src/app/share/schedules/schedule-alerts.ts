@@ -40,7 +40,7 @@ export class ScheduleAlerts {
     this.#parts = parts
   }
 
-  /** Ends alerts, and repeats those that no sink accepted. @param due all schedules due now; the others have begun */
+  /** Ends alerts, and repeats those that no sink accepted. @param due all schedules that are due now */
   async look(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)

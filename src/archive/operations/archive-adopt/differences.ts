@@ -7,8 +7,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 export const OF_FILES: ReadonlySet<string> = new Set(['missing file', 'changed file'])
 
 /**
- * True if `--accept-difference` can take the partition over. A missing or changed file is acceptable, too: it changes
- * no facts in the ledger.
+ * True if the partition has no difference, or one that `--accept-difference` can accept. Missing and changed files are
+ * acceptable, because they change no facts in the ledger.
  */
 export function isAcceptable({ finding, repair }: ComparedPartition): boolean {
   if (finding === null) return true
@@ -16,7 +16,7 @@ export function isAcceptable({ finding, repair }: ComparedPartition): boolean {
   return finding.finding === 'differs from the source' || OF_FILES.has(finding.finding) || repair?.kind === 'later'
 }
 
-/** Message: how ledger and log are made equal; null for missing files. @param dryRun nothing is changed */
+/** Message: how ledger and log are made equal; null for missing files. @param dryRun true if nothing is changed */
 export function repairText(repair: Repair, dryRun: boolean): string | null {
   const would = (now: string, then: string): string => (dryRun ? `would ${then}` : now)
   const { label, state, files, digest } = repair.partition

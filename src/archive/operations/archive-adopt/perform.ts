@@ -157,14 +157,14 @@ type AdoptionParts = {
   readonly record: ArchiveRecord
   /** Findings by label: partitions for which several tables may be the detached one. */
   readonly unclear: ReadonlyMap<string, ArchiveFinding>
-  /** Labels of partitions that are taken over despite differences. */
+  /** Labels of partitions that are adopted despite differences. */
   readonly accepted: readonly string[]
   readonly context: ArchiveContext
   readonly opened: OpenedArchive
   readonly run: ArchiveAdoptRun
 }
 
-/** Compares an archive with the database, and takes it over partition by partition. */
+/** Compares an archive with the database, and adopts it partition by partition. */
 class Adoption {
   readonly #parts: AdoptionParts
   readonly #ledger: PartitionLedger

@@ -63,7 +63,7 @@ export async function performArchiveErase(operation: ArchiveEraseOperation, run:
   const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
     const ending = await erase(operation, { ...found, source, test }, quiet)
-    // Rows of the table's witness may be erased.
+    // The erased rows may include rows of the table's witness: record a new witness.
     if (!dryRun) await renewWitness(found.opened, found.table, found.record, quiet)
     return ending
   } catch (thrown) {
@@ -74,7 +74,7 @@ export async function performArchiveErase(operation: ArchiveEraseOperation, run:
 /**
  * The condition is compared with files by the column names in the ledger, and with rows of the table by the present
  * names.
- * @param isBegun the erasure has begun: its condition uses the names of that time
+ * @param isBegun true if the erasure has begun: its condition uses the names of that time
  * @throws SluiceError PLAN_CHANGED if it uses a column that has, or may have, another name in the table
  */
 async function refuseOtherNames(

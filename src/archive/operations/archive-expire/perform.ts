@@ -160,7 +160,7 @@ async function refuseNow(
   if (refusal !== null) throw refusal
 }
 
-/** A named partition that cannot expire ends the command before anything is changed. */
+/** Refuses the command, before anything is changed, if a named partition cannot expire. */
 function refuseNamed({ partitions }: ArchiveExpireOperation, name: string, plan: readonly PlannedExpiry[]): void {
   if (partitions.length === 0) return
   const [first] = plan.filter(({ status }) => status === 'held' || status === 'blocked' || status === 'later')

@@ -28,7 +28,7 @@ export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveR
 const ONE_WORKER =
   'one worker is used: while a partition with subpartitions is read, other partitions cannot be detached'
 
-/** Refuses new tables if no option defines which partitions are due. Tables in the ledger are resumed without it. */
+/** Refuses new tables if no option defines which partitions are due. Tables in the ledger are resumed without one. */
 function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
   throw new SluiceError('BAD_FLAG', 'the command does not say which partitions are due', {
@@ -40,7 +40,7 @@ function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitio
 
 type Blocked = { readonly plan: ArchiveTablePlan; readonly text: string }
 
-/** Due partitions with rows that are blocked, each with the reason. */
+/** Due partitions that have rows and are blocked, each with the reason. */
 function blockersOf(plans: readonly ArchiveTablePlan[]): readonly Blocked[] {
   return plans.flatMap((plan) =>
     plan.partitions

@@ -51,7 +51,7 @@ export type ArchiveOperation = {
   readonly memoryBytes?: number
   /** Partitions processed in parallel; default 1. They share the memory. */
   readonly workers?: number
-  /** Most bytes per second read from the source or removed from it; default: no limit. */
+  /** Maximum bytes per second that are read from the source or removed from it; default: no limit. */
   readonly rate?: number
   /** Longest time that other sessions wait because of one lock attempt, ms; default 100. */
   readonly patienceMs?: number

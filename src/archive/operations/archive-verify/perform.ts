@@ -40,7 +40,7 @@ type Verified = {
   unread: SluiceError | null
   readonly inspected: PlanCounts
   readonly foreign: string[]
-  /** Hints for findings that are no damaged files. */
+  /** Hints for findings other than damaged files. */
   readonly hints: Set<string>
   readonly notCompared: string[]
   readonly movedOn: Set<string>
@@ -161,7 +161,8 @@ function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped:
 
 /**
  * Commits of an archive's log that differ from the commits that this ledger wrote.
- * @param isForeign another ledger has continued the log and may have written differing commits: these are no findings
+ * @param isForeign true if another ledger has continued the log: it may have written the differing commits, so these
+ * are not findings
  * @throws SluiceError if the ledger cannot be read
  */
 async function changedCommits(

@@ -207,7 +207,7 @@ async function refuseUnpublished(
   const { name } = context
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
-  // Files of a detached table stay in the log until new ones replace them; `partDigest` compares log and ledger.
+  // The log names the files of a detached table until new files replace them. `partDigest` compares log and ledger.
   if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`

@@ -85,8 +85,8 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
 }
 
 /**
- * Message if rows of a plain table's period were restored into the default partition, because the table was partitioned
- * since; the hint is how to archive them again. Null if they are in their own partitions, or in a plain table.
+ * Message if rows of a plain table's period were restored into the default partition, because the table has since been
+ * partitioned, with a hint how to archive them again. Null if they are in their own partitions, or in a plain table.
  */
 async function cameToDefault(
   { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,

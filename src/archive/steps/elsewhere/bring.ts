@@ -14,7 +14,7 @@ import { findOneKey, oneKeyText } from '../one-key.ts'
 import { RESTORE_ROWS, standingIn, type Destination, type DestinationState } from './destination.ts'
 import { partRows, type RestoredPart } from './part.ts'
 
-/** No ledger is written. If the reply to a commit is lost, the rows are read to find out whether it landed. */
+/** Writes no ledger. If the reply to a commit is lost, the rows are read to find out whether the commit landed. */
 const NOTHING: Closing = {
   statements: [],
   guard: { sql: 'SELECT 1', parameters: [] },

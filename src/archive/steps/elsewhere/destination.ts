@@ -180,7 +180,7 @@ async function standing(
   return found
 }
 
-/** @param taken some of the keys @param rows number of taken keys @param changed number of rows with other values */
+/** @param taken some taken keys @param rows number of taken keys @param changed number of rows with other values */
 function takenError(
   { store, table }: Destination,
   taken: readonly string[],

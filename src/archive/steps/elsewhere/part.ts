@@ -44,7 +44,7 @@ export async function partDigest(
   return { partition, test, files, expect, bytes }
 }
 
-/** If a commit of the log is missing, the ledger's files are used: each file is compared with its proof anyway. */
+/** Requires that the log names the files. Not if a commit is missing: each file is compared with its proof anyway. */
 async function requireLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
   try {
     await proveLogged(context, partition)

@@ -29,6 +29,7 @@ export type ReportedTable = {
   /** Rows that this run removed from the target. */
   readonly removed: Dec
   readonly skipped: Dec
+  /** Quarantined rows. */
   readonly aside: Dec
   /** Rows of completed chunks, by the proof recorded in the ledger. */
   readonly proved: Readonly<Record<string, Dec>>

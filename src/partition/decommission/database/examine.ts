@@ -36,8 +36,8 @@ type Findings = readonly DecommissionFinding[]
 export type InspectedDatabase = { readonly contents: Contents; readonly inside: DatabaseInside }
 
 /**
- * For a database that accepts connections.
- * @param outside findings of its server, made while `seen` was the only session of sluice in the database
+ * Findings for a database that accepts connections.
+ * @param outside findings of its server, made while the session of `seen` was the only one of sluice in the database
  * @param inside the database itself, and the ledgers of archives in it
  */
 export async function inspectOpen(
@@ -99,7 +99,8 @@ export type InspectedInactive = {
 }
 
 /**
- * For a database that refuses connections: its content cannot have changed since, but the target's can.
+ * Findings for a database that refuses connections. Its content cannot have changed since it was made inactive, but the
+ * content of the target can.
  * @param inactive the step that made it inactive @param left uncopied content that the user gave up
  */
 export async function inspectInactive(

@@ -28,7 +28,7 @@ export async function lastProof(database: LedgerDatabase, identity: string, move
   const { until, provedMs, detail } = compared
   if (provedMs === null)
     return { by: 'stream', equal: false, detail: `${at}, and followed by ${until}; they were never compared` }
-  // Newer than any cutover: this database was written again.
+  // There was no cutover, or the comparison is newer than the last one: then users wrote to this database again.
   return {
     by: 'stream',
     equal: compared.equal,

@@ -141,6 +141,7 @@ export function copiesOf({ identity, table }: ContainedTable, moved: readonly Mo
     .toSorted((one, other) => Number(isAll(other)) - Number(isAll(one)))
 }
 
+/** True if all rows of the source table are copied, without a condition. */
 export function isAll({ isWhole, where }: MovedTable): boolean {
   return isWhole && where === null
 }

@@ -36,6 +36,7 @@ export function refuseSameDatabase(identity: string, to: CopyStore): void {
   })
 }
 
+/** Error for `--archive`, which cannot be used with a database. */
 export function noArchive(): SluiceError {
   return new SluiceError('BAD_FLAG', '--archive copies one old table, not a whole database', {
     hint: 'copy the tables that you still need with sluice copy --table TABLE, then remove --archive',

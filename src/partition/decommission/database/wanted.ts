@@ -73,7 +73,7 @@ async function waysBack(place: LedgerWhere, identity: string | null): Promise<re
     const streams = await database.all(sql, [stream, reverse])
     if (identity !== null && !streams.some(([, , source]) => source === identity)) continue
     const back = streams.find(([id]) => id === reverse)
-    // Until a cutover between two databases is done, its reverse stream may not be recorded in this ledger yet.
+    // Until a cutover between two databases is done, its reverse stream is possibly not recorded in this ledger.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
       const detail = `a cutover of this table is ${status}, not done`
       found.push(

@@ -74,7 +74,7 @@ async function partitions(
     : await partitionCoverage(maintenance, spec, calendar, { epoch, archived, sizes: true, signal })
 }
 
-/** For a partitioned table the partitioning determines the entry. */
+/** Values for the entry of a partitioned table, derived from its partitioning. */
 function partitioned(
   { table, calendar, zone }: PartitionCoverage,
   { by, calendar: options }: LifecycleInitOperation,

@@ -246,7 +246,7 @@ async function opened(retired: Retired, signal: AbortSignal): Promise<void> {
   await note(retired, 'active', {})
 }
 
-/** For a server without a database of that name: the ledger shows whether sluice dropped the database. */
+/** Ending if the server has no database of that name: the ledger shows whether sluice dropped the database. */
 async function gone(
   { retirement, steps, to }: Pick<Retired, 'retirement' | 'steps' | 'to'>,
   operation: Operation,

@@ -176,7 +176,7 @@ type Attempt = {
   readonly made: Made | null
   /** Why some partitions could not be created; null if all could. */
   readonly failure: SluiceError | null
-  /** Periods whose partitions exist now; in a dry run, those that could be created. */
+  /** Requested periods; empty if the attempt was refused. After a stop, some of their partitions do not exist. */
   readonly periods: readonly Period[]
 }
 

@@ -14,7 +14,7 @@ export type PartitionInPlaceOperation = {
   readonly calendar: Partial<CalendarSpec>
   /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** Name of the first partition; default: the table's with `_past`. */
+  /** Name of the first partition; default: the name of the table with `_past`. */
   readonly past?: string | undefined
   /** Label of the last period of the past partition; default: the later of the current one and the latest with rows. */
   readonly last?: string | undefined

@@ -4,7 +4,8 @@
  * and each unchanged batch is removed row by row.
  *
  * If an earlier attempt proved the rows and has removed some of them, no digest covers the others: each is compared
- * with the archive. Its write time does not show that it is archived: `USING TIMESTAMP` and copies write old ones.
+ * with the archive. The write time of a row does not show that it is archived: `USING TIMESTAMP` and copies set old
+ * times.
  *
  * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
  * batch has changed, the result is 'differs': the rows removed so far are in the archive, the others in the table.
@@ -28,7 +29,7 @@ import { cassandraTableShape, type CassandraShape } from '../copy/shape.ts'
 import { latestOf, QUIET_US, refuseAhead, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
 import { ProvedRows } from './proved.ts'
 
-/** Rows kept in memory until they are known to be the proved ones. */
+/** Limits of a batch: its rows are kept in memory until its digest is compared with the proved one. */
 const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
 export type Removing = { readonly link: CassandraLink; readonly flow: RequestFlow; readonly ledger: LedgerDatabase }
 
@@ -69,7 +70,7 @@ export async function removeCassandraRows(removing: Removing, request: RemoveReq
   return (await closeCassandraChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
 }
 
-/** A request that reads all columns. @property archivedColumns number of those that the archive has: the first ones */
+/** A request that reads all columns. @property archivedColumns number of archived columns, which come first */
 type Reading = RemoveRequest & { readonly archivedColumns: number }
 
 function readingOf(request: RemoveRequest): Reading {

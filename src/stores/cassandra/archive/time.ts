@@ -56,7 +56,7 @@ export type TimeJudge = {
   readonly holds: (value: string) => boolean
 }
 
-/** Parses a condition of `timeCondition`, for the reader; null for any other condition, which the cluster evaluates. */
+/** Parses a `cassandraTimeCondition` for the reader. Null for any other condition, which the cluster evaluates. */
 export function timeJudge({ columns }: TableSpec, where: string | null): TimeJudge | null {
   if (where === null) return null
   const [, quoted, low, high] = ANY.exec(where) ?? FROM.exec(where) ?? withoutLow(TO.exec(where)) ?? []

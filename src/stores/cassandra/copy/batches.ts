@@ -26,7 +26,7 @@ export const BATCH_ROWS = 100
  * Groups rows into batches of one partition each: such a batch is one write for the replicas. With several partitions,
  * one node would have to wait for all the others. Measured on one node: 15,600 to 18,100 rows a second as single
  * writes, 256 at a time; 40,800 to 58,300 in batches of 50.
- * @param most rows of a batch
+ * @param most maximum number of rows in a batch
  */
 export function batchesOf(items: readonly RowItem[], most: number): readonly Sending[] {
   if (most <= 1) return items.flatMap(alone)

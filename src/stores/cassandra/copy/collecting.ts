@@ -53,7 +53,7 @@ export class Collecting {
   }
 
   /**
-   * How to write the collections of each row; null if all are written with their row's time.
+   * How to write the collections of each row; null if all are written with their own write time and TTL.
    * @param occupied whether the chunk's range holds rows
    */
   async of(
@@ -116,7 +116,7 @@ export class Collecting {
   }
 }
 
-/** @param left seconds at the target; null if it never expires */
+/** True if both expire at the same time, give or take `APART`. @param left TTL in the target, s; null: no expiry */
 function endTogether({ life, sinceMs }: CellStamps, left: number | null): boolean {
   if (life === null || life === 0 || left === null) return (life ?? 0) === (left ?? 0)
   const passed = sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1000

@@ -17,12 +17,12 @@ import type { CassandraStatements } from './statements.ts'
 /** How long an addition may still be applied after its reply was lost, ms: nodes drop older ones. */
 const SETTLE_MS = 5000
 const PAUSE_MS = 200
-/** Most additions to one counter. If it still differs after these, another program must be adding to it. */
+/** Maximum number of additions to one counter. If it still differs then, another program must be adding to it. */
 const MOST_ADDED = 3
 
 export type CounterRow = {
   readonly key: CassandraRowKey
-  /** By name; null if the source has counted nothing. */
+  /** Values of the source, by name; null for a counter without a value. */
   readonly values: ReadonlyMap<string, bigint | null>
 }
 

@@ -53,7 +53,7 @@ function bytesText(name: string): (value: unknown) => string {
 
 type JsonWriter = (value: unknown) => string
 
-/** Null elements become `null`. */
+/** Returns the function that writes values of a type as JSON; a null element becomes `null`. */
 function jsonOf(type: CqlType, spelled: boolean): JsonWriter {
   const text = jsonText(type, spelled)
   return (value) => (value == null ? 'null' : text(value))

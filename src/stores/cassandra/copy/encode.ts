@@ -17,7 +17,7 @@ import { cqlText, type CqlField, type CqlType, type SimpleName } from './types.t
 import { uvintBytes } from './vint.ts'
 
 /**
- * Returns the function that encodes a cell; null for null. Refuses values that Cassandra would return changed.
+ * Returns the function that encodes a cell; it returns null for null, and refuses values that Cassandra would change.
  * @param as type in which the values are transferred
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED, ROW_REFUSED
  */

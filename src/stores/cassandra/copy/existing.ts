@@ -42,7 +42,8 @@ export class Existing {
 
   /**
    * Adds a row if its key is free, in one step. Cassandra allows no timestamps with conditions. So a row with its own
-   * write times is not added here: its key is only read, and a concurrent writer has the later write time.
+   * write times is not added here: its key is only read. If another program writes the row meanwhile, its later write
+   * time wins.
    */
   async add(row: Encoded): Promise<InsertOutcome> {
     const { ttl, writetime, dropStamps } = this.request

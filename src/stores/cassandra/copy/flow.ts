@@ -1,9 +1,9 @@
 /** Limits concurrent requests: of one writer, and of all writers of a store together. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 
-/** Most requests of all writers. More would only fill the queues of the nodes. */
+/** Maximum number of requests of all writers at the same time. More would only fill the queues of the nodes. */
 const MOST_TOGETHER = 512
-/** Most requests of one writer: it is not faster with more. */
+/** Maximum number of requests of one writer at the same time. With more, it is not faster. */
 const MOST_OF_ONE = 256
 
 export class RequestFlow {

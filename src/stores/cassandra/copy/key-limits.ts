@@ -1,6 +1,6 @@
 /** Limits of the cluster for keys, besides the types of their columns. */
 
-/** Most bytes of a partition key, and of a clustering key. */
+/** Maximum number of bytes of a partition key, and of a clustering key. */
 const MOST_KEY_BYTES = 65_535
 
 /**

@@ -164,7 +164,7 @@ function two(number: number): string {
   return PAIRS[number] ?? ''
 }
 
-/** `.5` of 500 thousandths. */
+/** Digits after the point, without zeros at the end: `.5` for 500 of 3 digits; empty for 0. */
 function fraction(count: number, digits: number): string {
   return count === 0 ? '' : `.${String(count).padStart(digits, '0').replace(/0+$/, '')}`
 }

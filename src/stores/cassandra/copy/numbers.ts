@@ -31,7 +31,7 @@ export function varintOf(bytes: Buffer): bigint {
   return BigInt.asIntN(bytes.length * 8, all)
 }
 
-/** `scale`: number of digits after the point; if negative, of additional zeros. */
+/** `scale`: number of digits after the point. If it is negative, that many zeros follow the digits. */
 export type Decimal = { readonly unscaled: bigint; readonly scale: number }
 
 /** Text of a decimal with all of its digits, so that the same decimal can be parsed from it: `1.50`, `-3`, `12e3`. */

@@ -5,8 +5,8 @@ const PAGE_BYTES = 1024 * 1024
 /** Rows of the first page, if nothing is known about the rows. */
 const FIRST_ROWS = 200
 /**
- * Most rows of a page. Larger pages survive until garbage collection moves them to the old generation, which costs more
- * than the saved requests.
+ * Maximum rows of a page. Larger pages survive until garbage collection moves them to the old generation, which costs
+ * more than the saved requests.
  */
 const MOST_ROWS = 1000
 const GROWTH = 4

@@ -30,7 +30,7 @@ export type CassandraPageRequest = {
   readonly shared: SharedColumns | null
   readonly where: string | null
   readonly size: PageSize
-  /** True: all unreadable parts are reported. False: the first one ends the read, wherever in a range it is. */
+  /** True: all unreadable parts are reported. False: the first unreadable part ends the read with an error. */
   readonly careful: boolean
   /**
    * Called with the key of a partition that cannot be read to its end, or with its token if even the key cannot be
@@ -169,7 +169,7 @@ export class Pages {
     }
   }
 
-  /** The rest of a range, in pieces. @param last row that was emitted */
+  /** Divides the range after a failure, without rows that were emitted. @param last emitted row; null if none was */
   async #pieces(
     { tokens: { low, high }, blind }: Piece,
     last: DriverRow | null,

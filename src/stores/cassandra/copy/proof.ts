@@ -18,7 +18,7 @@ import { cassandraScan } from './scan.ts'
 import type { CassandraShape } from './shape.ts'
 import { hasStatics, isSharedBound } from './shared-only.ts'
 
-/** Small enough for memory, and for a short wait for each page. */
+/** Limits of a batch: small enough for memory, and for a short wait for each page. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
 const KEYS_AT_ONCE = 10_000
 
@@ -90,7 +90,7 @@ export async function digestOfTokens(
   return countOnly ? { rows: count, sum: '' } : sum.digest()
 }
 
-/** Rows by their keys, many at a time. */
+/** Digest of the rows with these keys; many rows are read at the same time. */
 export async function cassandraDigestOfKeys(
   reader: KeyReader,
   { columns, signal }: ChunkRequest,

@@ -11,10 +11,10 @@ import { cassandraTableName } from './names.ts'
 import { selectedCqlColumn } from './selected.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** Rows after which a window ends with its partition. */
+/** A window ends with the partition in which it reaches this number of rows. */
 const WINDOW_ROWS = 250
 const WINDOW_BYTES = 4 * 1024 * 1024
-/** Rows of one partition that are counted; larger ones are reported as having more. */
+/** Rows of one partition after which counting stops; the partition is then reported with `more`. */
 const PARTITION_ROWS = 5000
 const PAGE_ROWS = 100
 

@@ -23,7 +23,7 @@ import { nameInRow } from './selected.ts'
 import { isSharedBound } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
 
-/** Most rows that are read by key at the same time. */
+/** Maximum number of rows that are read by key at the same time. */
 const LOOKUPS = 64
 
 /**

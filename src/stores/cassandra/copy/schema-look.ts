@@ -25,7 +25,7 @@ type Words = {
   readonly table: string
   readonly id: string
   readonly columns: string
-  /** Select list for a column: its name; since 3.0 also its kind and its type. */
+  /** Select list for the facts of a column: its name, and since 3.0 also its kind and its type. */
   readonly column: string
 }
 
@@ -44,7 +44,7 @@ const OLD: Words = {
   column: 'column_name',
 }
 
-/** @param keyspace only this one; null: all except the server's own */
+/** @param keyspace lists only tables of this one; null: tables of all keyspaces except those of the server */
 export async function listCassandraTables(
   link: CassandraLink,
   keyspace: string | null,

@@ -46,7 +46,7 @@ export class Sender {
 
   /**
    * A batch that fails is written row by row: it may have been too large, or one of its rows may be the cause.
-   * @throws errors of the driver
+   * @param apart returns the writes of a single row @throws errors of the driver
    */
   async send({ writes, rows, inTurn }: Sending, apart: (row: Encoded) => readonly Write[]): Promise<void> {
     if (inTurn === true) await this.#inTurn(writes, rows)

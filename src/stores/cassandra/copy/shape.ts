@@ -15,7 +15,7 @@ export type CassandraShapeColumn = {
 
 export type CassandraShape = {
   readonly table: TableName
-  /** By name. */
+  /** Columns by name. */
   readonly columns: ReadonlyMap<string, CassandraShapeColumn>
   readonly partition: readonly string[]
   readonly clustering: readonly string[]

@@ -12,6 +12,7 @@ export function isSharedBound(bound: RowKey, partition: number): boolean {
   return bound.length > partition && bound.slice(partition).every((text) => text === null || text === '')
 }
 
+/** True if the table has static columns. */
 export function hasStatics({ columns }: CassandraShape): boolean {
   return [...columns.values()].some(({ part }) => part === 'static')
 }

@@ -27,7 +27,7 @@ export class CassandraSource implements SourceView {
   readonly #signal: AbortSignal
   readonly #pageRows: number | undefined
 
-  /** @param now milliseconds since 1970 @param options most rows of a page */
+  /** @param now milliseconds since 1970 @param options `pageRows`: maximum rows of a page */
   constructor(link: CassandraLink, now: number, signal: AbortSignal, options: { readonly pageRows?: number } = {}) {
     this.#link = link
     this.#signal = signal

@@ -1,7 +1,10 @@
 /** Write time and TTL of each written value: the source's, cell by cell, unless the options set others. */
 import type { Stamp } from '../../../model/copy/rows.ts'
 
-/** Microseconds since 1970, null for the server's own time. Seconds: null if not set, 0 for no expiry. */
+/**
+ * `time`: write time in microseconds since 1970; null for the server's own time. `life`: TTL in seconds; null if not
+ * set, 0 for no expiry.
+ */
 export type CellStamps = {
   readonly time: bigint | null
   readonly life: number | null

@@ -7,7 +7,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 /** Parts of the USING clause: write time, TTL, both, or none. */
 export type UsingClause = 'time' | 'time and life' | 'life' | 'nothing'
 
-/** Most sets of columns that get their own statement. Rows with other sets are written column by column. */
+/** Maximum number of sets of columns that get a statement. Rows with other sets are written column by column. */
 const MOST_SETS = 256
 
 export class CassandraStatements {

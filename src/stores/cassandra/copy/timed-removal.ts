@@ -94,7 +94,7 @@ export class TimedRemoval {
 
   /**
    * Removes a row as it was read: up to the latest write time of its values. Elements of collections, and the row's own
-   * INSERT, have no readable time: they are removed only if they were written before `quiet`.
+   * INSERT, have no readable time: those written after `latest` are removed only if they were written before `quiet`.
    * @param latest write time of the values as read; null if none of them has one
    * @param quiet microseconds since 1970, well before the row was read
    * @returns false if a newer part is left

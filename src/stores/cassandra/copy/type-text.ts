@@ -4,8 +4,8 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { CqlField, CqlType, SimpleName } from './cql-type.ts'
 
 /**
- * The type in one spelling for every server: names of user-defined types quoted and without a keyspace; `frozen` for
- * tuples too, but not within a frozen type, where old servers do not accept it.
+ * The type in one spelling for every server. Names of user-defined types are quoted, and have no keyspace. Tuples have
+ * `frozen`, too, but not within a frozen type, where old servers do not accept it.
  */
 export function cqlText(type: CqlType): string {
   return textOf(type, 'column')

@@ -1,11 +1,11 @@
 /** Variable-length integers, as used in durations and for lengths within vectors. */
 
-/** Zigzag encoding, then `uvintBytes`. */
+/** Bytes of a signed integer: zigzag encoding, then `uvintBytes`. */
 export function vintBytes(value: bigint): Buffer {
   return uvintBytes(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)))
 }
 
-/** The number of leading ones in the first byte is the number of bytes that follow. @param value 0 to 2^64 - 1 */
+/** The leading ones of the first byte are as many as the bytes that follow. @param value 0 to 2^64 - 1 */
 export function uvintBytes(value: bigint): Buffer {
   const bits = value.toString(2).length
   // Each further byte adds seven bits; with eight further bytes, no bit of the first is left.

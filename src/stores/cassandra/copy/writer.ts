@@ -85,8 +85,8 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   /**
-   * True if the target has rows in the range. False also if the range cannot be checked, because rows of other chunks
-   * look like older rows: then the table is checked before its first chunk.
+   * True if the target has rows in the range. False also if the source's range does not apply to this table: rows of
+   * other chunks could not be distinguished from older rows. Then the table is checked before its first chunk.
    */
   async occupied(): Promise<boolean> {
     if (!this.#byTokens) return false

@@ -2,7 +2,8 @@
  * An entry of the log: batches of statements that changed the ledger, in order, and the time that all of them used as
  * now.
  *
- * Stored as JSON with marks for values that JSON lacks, deflated if that saves space: the first byte shows whether.
+ * Stored as JSON, with marks for values that JSON lacks. Entries of `DEFLATE_FROM` bytes or more are deflated. The
+ * first byte shows whether an entry is deflated.
  */
 import { createHash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -22,7 +23,7 @@ export type EntryBatch = {
   readonly changes: number
 }
 
-/** Most bytes of an entry before it is compressed. */
+/** Maximum number of bytes of an entry before it is compressed. */
 export const MOST_ENTRY_BYTES = 10_000_000
 const DEFLATE_FROM = 512
 const PLAIN = 0

@@ -1,5 +1,6 @@
 /**
- * One participant's copy of a ledger, at the end of the log; sometimes saved as a snapshot, so the log can be trimmed.
+ * One participant's copy of a ledger, which applies the entries of the log. From time to time it is saved as a
+ * snapshot, so that older entries of the log can be removed.
  */
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRawSync } from 'node:zlib'

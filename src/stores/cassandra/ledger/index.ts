@@ -51,10 +51,10 @@ export async function openCqlLedger(
   return new CqlLedger(link, follower, signal, options.isReadOnly ?? false)
 }
 
-/** Less than a lease, so that a waiting program is not treated as ended. */
+/** Maximum retry time, ms: less than a lease, so that a waiting program is not treated as ended. */
 const MOST_PATIENCE_MS = 15_000
 const SNAPSHOT_ENTRIES = 1000
-/** Limits for batches that share an entry. */
+/** Limits for batches that share an entry: number of batches, and bytes. */
 const GROUP_JOBS = 200
 const GROUP_BYTES = 1_000_000
 

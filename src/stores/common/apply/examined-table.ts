@@ -70,7 +70,7 @@ type Refuse = (message: string, hint: string) => void
 
 export const FOLDED_HINT = 'recreate the table with a column that is compared by its bytes'
 
-/** @param by what compares different texts as equal */
+/** @param by the collation or type that compares different texts as equal */
 export function foldedText(key: string, table: string, by: string): string {
   return `${key} of ${table} is compared by ${by}, which may treat two different keys of the source as equal`
 }

@@ -1,4 +1,4 @@
-/** Among indexes that are `SchemaObject`s: those that find the row of a change, and those that can refuse it. */
+/** Selects, among the indexes of a table, those that find the row of a change, and those that can refuse the change. */
 import { isPlainIndex, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
 
 export type ApplyIndexes = {

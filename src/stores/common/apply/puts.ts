@@ -83,6 +83,7 @@ function partialPut(put: Put, request: ChangeTable, written: readonly WrittenCol
   return { put, base, isMoved: !key.every((cell, i) => sameCell(cell, base[i] as Cell)), mask }
 }
 
+/** True if two cells are identical; bytes are compared by content. */
 export function sameCell(a: Cell, b: Cell): boolean {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
   return Object.is(a, b)

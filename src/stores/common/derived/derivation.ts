@@ -2,9 +2,11 @@ import type { CodecOptions } from '../../../model/copy/codec.ts'
 
 /** What a copy derives from the rows of its source. */
 export type Derivation = {
-  /** Columns with the same value in every row, by name, as texts. */
+  /** Constant columns: by column name, the value that every row gets, as text. */
   readonly constants?: Readonly<Record<string, string>>
-  /** A map column whose every entry becomes a row, and the columns for the entry's key and value. */
+  /**
+   * A map column: each of its entries becomes a row, with the entry's key and value in the columns `key` and `value`.
+   */
   readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
   /** Conversions between a number or a timestamp and a text, by the types of both columns. */
   readonly codecs?: CodecOptions

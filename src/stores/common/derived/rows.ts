@@ -32,7 +32,10 @@ export type RowPlan = {
 
 const MAP: ColumnType = { kind: 'json' }
 
-/** @param found columns that identify rows @throws SluiceError VALUE_REFUSED if a constant does not fit its column */
+/**
+ * @param found columns by which rows are found: the row key by default @throws SluiceError VALUE_REFUSED if a constant
+ * does not fit its column
+ */
 export function rowPlan(
   wanted: readonly ReadColumn[],
   base: TableSpec,
@@ -125,7 +128,7 @@ function entriesOf(
   }
 }
 
-/** Maps whose keys are not single values are lists of pairs. */
+/** In JSON, a map whose keys are not single values is a list of pairs. */
 function pairsOf(map: Json): readonly (readonly [Json, Json])[] {
   if (map instanceof Map) return [...(map as ReadonlyMap<string, Json>)]
   if (Array.isArray(map)) {

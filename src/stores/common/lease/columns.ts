@@ -10,7 +10,7 @@ export type LeaseColumns = {
   readonly pid: string
   readonly machine: string
   readonly started: string
-  /** Until when a silent owner keeps the lease, in ms by the clock of the database. */
+  /** End of the lease if its owner does not renew it, in ms by the clock of the database. */
   readonly until: string
 }
 

@@ -85,7 +85,7 @@ export function detailQueries({ table: { name } }: TableSpec): readonly SqliteLi
   ]
 }
 
-/** Query for the last number. Only if `sqlite_sequence` exists, which SQLite creates with the first AUTOINCREMENT. */
+/** Query for the last number. It fails without `sqlite_sequence`, which SQLite creates with the first AUTOINCREMENT. */
 function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }

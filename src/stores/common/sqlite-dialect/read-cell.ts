@@ -50,8 +50,8 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
 }
 
 /**
- * As `sqliteCellReaderOf`, for values that must be restorable: refuses a value if writing its canonical form would give
- * another storage class or spelling. Timestamps may be spelled differently.
+ * As `sqliteCellReaderOf`, for values that must be restored exactly: refuses a value whose canonical form would be
+ * stored in another storage class or spelling. Timestamps may be spelled differently.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {

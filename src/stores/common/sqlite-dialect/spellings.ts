@@ -12,7 +12,7 @@ import { keyListParts } from '../key-parts.ts'
 import { keyColumns } from '../key-ranges.ts'
 import { quote } from './ddl.ts'
 
-/** Most keys kept in memory: about 400 MB. */
+/** Maximum number of keys kept in memory: about 400 MB. */
 const MOST_KEYS = 3_000_000
 /** Comparisons per statement: D1 allows 100 parameters. */
 const MOST_TERMS = 80
@@ -59,7 +59,7 @@ export class Spellings {
   /**
    * Returns the range; a range of keys gets the stored spellings of its keys, too. Reads all keys of the table once, if
    * a key has a type with several spellings and is not found unchanged.
-   * @throws SluiceError UNSUPPORTED_KEY if too many keys are spelled otherwise
+   * @throws SluiceError UNSUPPORTED_KEY if more than `MOST_KEYS` keys have another spelling
    */
   async found(table: TableSpec, range: Range, signal: AbortSignal): Promise<Range> {
     const others = await this.others(table, range, signal)

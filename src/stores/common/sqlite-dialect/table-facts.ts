@@ -22,7 +22,7 @@ export type SqliteColumnInfo = {
   readonly dflt_value: string | null
   /** Position in the primary key, from 1; 0 outside of it. */
   readonly pk: number
-  /** 1 for hidden columns of virtual tables, more for generated columns. */
+  /** 1 for hidden columns of virtual tables, 2 or 3 for generated columns. */
   readonly hidden: number
 }
 
@@ -38,7 +38,10 @@ export function sqliteIdentity(name: string, sql: string): string {
   return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
 }
 
-/** As `TableSpec.blocks`: each rowid is a block, and rows below 1 belong to the first. @param last null: no rows */
+/**
+ * As `TableSpec.blocks`: each rowid is a block, and rows below 1 belong to the first. @param last largest rowid; null
+ * without rows
+ */
 export function rowidBlocks(last: bigint | null): bigint {
   return last === null || last < 0n ? 1n : last + 1n
 }

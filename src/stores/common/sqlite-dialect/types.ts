@@ -1,7 +1,8 @@
 /**
- * Types of columns in SQLite's own words, and back. SQLite accepts any word as a type and stores by its affinity: a
- * word with `TEXT` in it keeps every character, so `DECIMAL_TEXT(38,10)` keeps all its digits where `DECIMAL` would
- * convert to a double. `DECIMAL_REAL(10,2)` is a double on purpose: it keeps 15 digits, and compares as numbers do.
+ * Converts column types to type names for SQLite, and back. SQLite accepts any word as a type name, and derives from it
+ * how values are stored (the affinity). A name that contains `TEXT` keeps every character, so `DECIMAL_TEXT(38,10)`
+ * keeps all its digits where `DECIMAL` would convert to a double. `DECIMAL_REAL(10,2)` is a double on purpose: it keeps
+ * 15 digits, and compares as numbers do.
  */
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -33,7 +34,7 @@ export type SqliteDeclaredType = {
 
 /**
  * The name of a type that SQLite keeps exactly, and the type as it is read back.
- * @param decimal what decimals become. Default: doubles if these keep all digits, otherwise texts. `text`: always
+ * @param decimal how decimals are stored. Default: doubles if these keep all digits, otherwise texts. `text`: always
  * texts. `real`: always doubles; if these lose digits, the column is read back as a float
  */
 export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): SqliteDeclaredType {
@@ -42,7 +43,7 @@ export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): 
   return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
 }
 
-/** Whether numbers of a column are stored as texts, and so compare as texts do. */
+/** Whether numbers of a column are stored as texts, and are therefore compared as texts. */
 export function isNumberAsText(native: string, type: ColumnType): boolean {
   return type.kind === 'decimal' && affinityOf(native) === 'text'
 }
@@ -58,8 +59,9 @@ const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', '
 /**
  * `Column.exactAs` of a column. It is set if the canonical form of a value could be stored as another value than the
  * column has: `1` for 'true', `7` for 7.0, or lower case for a UUID in upper case.
- * @param kind of the declared type: types that are inferred from rows change in the target during a copy
- * @param isInferred the type was taken from rows
+ * @param kind kind of the declared type, not of a type inferred from rows, which may change during a copy into the
+ * table
+ * @param isInferred true if the type of the column was inferred from rows
  */
 export function exactOf(
   native: string,
@@ -70,7 +72,7 @@ export function exactOf(
   if (affinity === 'any') return options.isInferred ? { exactAs: 'any' } : {}
   if (!RESPELLED.has(kind)) return {}
   if (affinity === 'text') return { exactAs: 'text' }
-  // Numbers of a decimal column are stored as numbers again, so they need no other form.
+  // Numbers of a decimal column are read and stored as the same numbers, so `exactAs` is not needed.
   return kind === 'decimal' ? {} : { exactAs: 'any' }
 }
 

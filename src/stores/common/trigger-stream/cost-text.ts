@@ -2,7 +2,7 @@
 import type { FollowedTable } from '../../../model/follow/port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 
-/** Largest tables first; more are not measured. */
+/** Maximum number of measured tables, the largest first. */
 const MOST_TABLES = 8
 
 /** @returns a line for each measured table, and one for all that were not measured */
@@ -29,7 +29,8 @@ export function medianOf(times: readonly number[]): number {
 /**
  * Text on the time of a write with triggers. If the measured time is not longer than without triggers, the text only
  * reports that the measured times vary by more than the triggers cost.
- * @param what what fires @param without time of one write without triggers @param noted time with triggers
+ * @param what singular or plural, for the text @param without time of one write without triggers @param noted time with
+ * triggers
  * @param text formats a time
  */
 export function costText(

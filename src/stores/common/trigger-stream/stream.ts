@@ -6,7 +6,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { SnapshotStream } from '../../../model/follow/moment-port.ts'
 import type { StreamRound, Rounds, RoundChanges } from './rounds.ts'
 
-/** Pauses between two checks of empty notes, ms. */
+/** Shortest and longest pause (ms) before the notes are read again, if there were none. */
 const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
 
 export class TriggerStream implements SnapshotStream {
@@ -50,7 +50,7 @@ export class TriggerStream implements SnapshotStream {
           const { value, done } = await this.#telling.next()
           if (done !== true) return value
           this.#telling = null
-          // Null: a table is unavailable. Return, because the caller has other work than to wait for it.
+          // Null: a table is unavailable. Returns without waiting for the table, because the caller has other work.
           return value === null ? [] : this.#ended(value)
         }
         const idle = await this.#look()

@@ -1,6 +1,6 @@
 /**
- * Digest of rows found by their keys, if a key range of the source is no range of D1: other systems sort texts by a
- * collation, and D1 stores decimals as texts. One parameter holds thousands of keys.
+ * Digest of rows found by their keys, if a key range of the source is not a key range in D1: other systems sort texts
+ * by a collation, and D1 stores decimals as texts. One parameter holds thousands of keys.
  */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -19,7 +19,7 @@ const MOST_KEYS = 10_000
 const FIRST_KEYS = 2_000
 const KEY_BYTES = 1_000_000
 
-/** @param keys in the form of `keyText`; none with a NULL @throws D1Failure; SluiceError VALUE_REFUSED */
+/** @param keys in the form of `keyText`; none contains NULL @throws D1Failure; SluiceError VALUE_REFUSED */
 export async function d1DigestOfKeys(
   client: D1Client,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },

@@ -8,7 +8,7 @@ import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import { doubleJson, doubleSql, isExtreme } from './doubles.ts'
 
-/** Most bytes of one value, and of all values of one row. */
+/** Maximum bytes of one value, and of all values of one row. */
 export const MOST_ROW_BYTES = 2_000_000
 
 type Present = Exclude<Cell, null>
@@ -24,8 +24,8 @@ export type D1Encoder = {
    */
   sql(at: number, odd: boolean): string
   /**
-   * True for extreme numbers (`doubles.ts`), for bytes in a column without bytes, and for other values in a column of
-   * bytes.
+   * True for extreme numbers (`doubles.ts`), for bytes if the type of the transfer is not bytes, and for other values
+   * if it is.
    */
   isOdd(value: SqlValue): boolean
 }

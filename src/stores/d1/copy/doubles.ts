@@ -8,13 +8,13 @@
 const SMALLEST = 1e-70
 const LARGEST = 1e90
 
-/** Whether a number has to be sent as two. */
+/** Whether a number has to be sent as two numbers. */
 export function isExtreme(value: number): boolean {
   const size = Math.abs(value)
   return size !== 0 && (size < SMALLEST || size > LARGEST) && size !== Number.POSITIVE_INFINITY
 }
 
-/** A number as JSON: a list of two if it is extreme. */
+/** A number as JSON: a list of two numbers if it is extreme. */
 export function doubleJson(value: number): string {
   if (isExtreme(value)) {
     const { whole, power } = parts(value)

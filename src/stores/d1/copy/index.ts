@@ -58,7 +58,7 @@ export interface D1CopyStore extends CopyStore {
 
 /**
  * Tests whether the service gives the guarantees that copies need: only the service itself can show that.
- * @throws D1Failure if the database cannot be queried, or may not be written
+ * @throws D1Failure if the database cannot be queried, or refuses writes
  */
 async function probe(client: D1Client, signal: AbortSignal): Promise<D1Probe> {
   const name = `sluice_probe_${randomBytes(8).toString('hex')}`

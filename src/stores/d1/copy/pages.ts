@@ -19,7 +19,7 @@ export const ANSWER_BYTES = 4_000_000
 export const MOST_ANSWER_BYTES = 16_000_000
 const FIRST_ROWS = 500
 const MOST_ROWS = 50_000
-/** Largest growth from page to page: rows may suddenly be long. */
+/** Maximum factor by which the rows per page grow from page to page: rows may suddenly be long. */
 const GROWTH = 8
 const MOST_RESULT_COLUMNS = 100
 

@@ -1,4 +1,4 @@
-/** Tables of a D1 database by its schema, in three requests for any number of tables. */
+/** Reads tables of a D1 database from its schema, in three requests for any number of tables. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
 import type { D1Client, D1Row } from '../client.ts'
@@ -55,7 +55,7 @@ export async function d1Tables(client: D1Client, pattern: string, signal: AbortS
 
 const NO_LOOKS: Inspections = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
 
-/** Rows of the requested name with this index, without the index in front. */
+/** Rows whose first column is this index of a requested name, without that column. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {
   return (rows ?? []).filter(([key]) => key === at).map((row) => row.slice(1))
 }

@@ -61,7 +61,7 @@ export class D1ChunkWriter implements ChunkWriter {
       ...(rowsPerInsert === undefined ? {} : { rowsPerInsert }),
     })
     this.#keys = d1TargetKeys(typesOf(request))
-    // Decimals are texts here, unless stored as doubles.
+    // Decimals in columns without REAL affinity are stored as texts, which sort differently from numbers.
     this.#byRange = rangeMeansTheSame(
       request,
       (kind, { native }) => kind !== 'decimal' || affinityOf(native) === 'real',
@@ -79,7 +79,10 @@ export class D1ChunkWriter implements ChunkWriter {
     return this.#byRange
   }
 
-  /** False also if the chunk's bounds do not apply here: an existing row is then refused by its key. */
+  /**
+   * False also if the chunk's range cannot be expressed in D1: then the key of the table refuses a row that exists
+   * already.
+   */
   async occupied(): Promise<boolean> {
     if (!this.#byRange) return false
     const { table, signal } = this.#request

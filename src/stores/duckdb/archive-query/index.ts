@@ -38,7 +38,7 @@ const HOT = 'sluice_rows'
 const COUNTED = 'sluice_row'
 const ANSWER = 'sluice_answer'
 const PAGE_ROWS = 500
-/** Most keys that a comparison names. */
+/** Maximum number of keys in an error message. */
 const SHOWN_KEYS = 3
 export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)

@@ -2,7 +2,7 @@
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { wireName } from '../archive/wire-cast.ts'
 
-/** Longest line of the CSV, and bytes read of it at a time. */
+/** Maximum bytes of a line of the CSV; this many bytes are read at a time. */
 export const LINE_BYTES = 32 * 1024 * 1024
 const BUFFER_BYTES = 2 * LINE_BYTES
 

@@ -1,4 +1,4 @@
-/** Columns and values of archived files, distinct and comparable in DuckDB. */
+/** Reads archived files in DuckDB: distinct column names, and values in the current type of each column. */
 import { withWholeDigit } from '../decimal-text.ts'
 import { columnIn, type FileColumn, type QueryColumn } from '../../../model/archive/query-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'

@@ -28,7 +28,7 @@ export function isDecimal(stored: StoredType): stored is `decimal(${number},${nu
   return stored.startsWith('decimal')
 }
 
-/** Columns of a file, with timestamps as local time of UTC: that prints three times as fast. */
+/** SELECT expression of a column. Timestamps are read as local time of UTC, which DuckDB prints three times as fast. */
 export function readColumn({ physical, stored }: StoredColumn): string {
   const name = quotedName(physical)
   return stored === 'timestamp' ? `make_timestamp(epoch_us(${name})) AS ${name}` : name

@@ -20,7 +20,7 @@ import { isRespelled } from './respelled.ts'
 import { provedText, sumSql } from './sum-sql.ts'
 import { statsOf, statsSql } from './stats.ts'
 
-/** Most rows in memory when this program computes the checksum. */
+/** Maximum number of rows in memory when this program computes the checksum. */
 const ROWS = 1000
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */

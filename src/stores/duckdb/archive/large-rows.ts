@@ -162,7 +162,7 @@ class FieldFiles {
     this.#length += to - from
   }
 
-  /** Values of other types are short. */
+  /** True if a value of this type can be long: only texts and bytes can. */
   #isLong(): boolean {
     const { stored } = this.#options.columns[this.#fields.length] ?? {}
     return stored === 'string' || stored === 'binary'

@@ -1,6 +1,7 @@
 /**
- * Reads files with very large rows: a text of a row, or several values at once, would take many times their size.
- * DuckDB writes each long value to a file unchanged, which takes its size once; the file is read in pieces.
+ * Reads files with very large rows. The text of a whole row, or several values at once, would need many times their
+ * size in memory. So DuckDB writes each long value to a file unchanged, which needs its size once, and the file is read
+ * in pieces.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -17,10 +18,13 @@ import { readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 
 const MB = 1 << 20
-/** Average bytes of a row in a row group, and bytes of a value that is read separately. */
+/**
+ * `row`: average bytes of a row in a row group, above which rows are read one by one. `value`: bytes of a value that is
+ * read separately.
+ */
 const LONG = { row: 4 * MB, value: MB }
 
-/** Bytes read at once: few, so that memory is freed at once. */
+/** Bytes per read: a small number, so that their memory is freed soon. */
 const PIECE = 1 << 15
 /** Row number in a file. */
 const ROW = 'file_row_number'

@@ -16,7 +16,7 @@ import { archivedRows } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
 import { hasLongRows, longRows, LongValue, wireField } from './long-values.ts'
 
-/** Most rows in memory. */
+/** Maximum number of rows in memory. */
 const ROWS = 1000
 const COMMA = Buffer.from(',')
 const NEWLINE = Buffer.from('\n')

@@ -6,7 +6,7 @@ import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
 import { parquetSql } from './parquet-file.ts'
 
-/** Most keys that are shown. */
+/** Maximum number of keys that are returned. */
 const SHOWN = 5
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */

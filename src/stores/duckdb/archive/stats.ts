@@ -7,7 +7,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal } from './columns.ts'
 
-/** Most characters of a text. */
+/** Maximum number of characters of a text bound. */
 const MOST = 32
 const PER_COLUMN = 4
 

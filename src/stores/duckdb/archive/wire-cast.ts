@@ -1,10 +1,10 @@
-/** SQL from the texts of the wire form to Parquet values; values that would change are refused. */
+/** SQL that converts texts of the wire form to Parquet values, and refuses values that would change. */
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from './columns.ts'
 
-/** Followed by the column's number, a colon, and the start of the value. */
+/** Start of the error for a refused value; the column's number, a colon, and the start of the value follow. */
 const MARK = 'sluice-refused:'
 const SHOWN = 60
 /** `YYYY-MM-DD HH:MM:SS.ffffff` */
@@ -25,7 +25,9 @@ export function castField(column: StoredColumn, at: number): string {
   return column.stored === 'binary' ? `wire.${wireName(at)} AS ${quotedName(column.physical)}` : castColumn(column, at)
 }
 
-/** As `castColumn`, only for reading: infinite times are values, and NULL replaces what the type cannot hold. */
+/**
+ * As `castColumn`, only for reading: accepts infinite times, and returns NULL for a value that the type cannot hold.
+ */
 export function readableColumn(column: StoredColumn, at: number): string {
   const { stored } = column
   const value = valueOf(column, at, () => 'NULL')

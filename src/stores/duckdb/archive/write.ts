@@ -16,10 +16,11 @@ import { LargeRowWriter } from './write-large.ts'
 
 const MB = 1 << 20
 /**
- * DuckDB's CSV buffer; it holds several. Rows that are not far smaller may be split, so they are written separately.
+ * Size of DuckDB's CSV buffer, of which it keeps several. Rows that are not far smaller may be split between two
+ * buffers, so they are written separately.
  */
 const PIECE_BYTES = 4 * MB
-/** Bytes of a row's text: 2,048 rows make a vector, which is in memory as a whole. */
+/** Limits for the bytes of a row's text: 2,048 rows make a vector, which is in memory as a whole. */
 const ROW_BYTES = { most: MB / 4, least: MB / 64 }
 
 /** @throws as `ParquetFiles.write`, in DuckDB's own words */

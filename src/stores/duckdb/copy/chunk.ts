@@ -95,7 +95,10 @@ export class DuckdbChunk implements ChunkWriter {
     return this.#byRange
   }
 
-  /** False also if the chunk's bounds cannot be expressed here: existing rows are then refused by their key. */
+  /**
+   * False also if the chunk's range cannot be expressed in DuckDB: then the key of the table refuses a row that exists
+   * already.
+   */
   async occupied(): Promise<boolean> {
     this.#begun()
     if (!this.#byRange) return false

@@ -5,10 +5,13 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { duckdbSequences } from './beside.ts'
 import type { DuckdbCopySession } from './session.ts'
 
-/** Most numbers drawn at once; DuckDB has no other way to advance a sequence that a table uses. */
+/** Maximum number of values drawn at once; DuckDB has no other way to advance a sequence that a table uses. */
 const MOST_DRAWN = 100_000_000n
 
-/** `CREATE SEQUENCE` for numbered columns of a new table, from the source's next number: few must be drawn later. */
+/**
+ * `CREATE SEQUENCE` for numbered columns of a new table. They start at the source's next number, so that few numbers
+ * must be drawn later.
+ */
 export function sequencesSql(table: TableSpec): readonly string[] {
   return table.columns.flatMap((column) => {
     const { sequence } = column

@@ -23,8 +23,8 @@ import type { MysqlTableShape } from '../copy/shape.ts'
 import { takeMark } from '../mark.ts'
 
 /**
- * Error numbers of the server. REFERRED_TO: other rows refer to this row; 1217 if the login may not see their table,
- * else 1451.
+ * Error numbers of the server. REFERRED_TO: other rows refer to this row; 1217 if the login has no right to see the
+ * table of these rows, else 1451.
  */
 const NO_SUCH_TABLE = 1146
 const REFERRED_TO = new Set([1217, 1451])

@@ -112,7 +112,7 @@ function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-/** Reports steering requests for tables of an active run. The error of an ended run names the tables left out. */
+/** Reports steering requests for tables. Not for an ended run: its error names the tables that were left out. */
 async function reportTables(
   one: DistributedRun,
   slots: readonly TaskRow[],
