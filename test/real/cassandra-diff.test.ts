@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
 import type { DifferenceEvent, DiffRangeEvent } from '../../src/model/run/event.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
@@ -66,6 +66,53 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of Cassandra tables', () => {
   }
   const kinds = (found: readonly DifferenceEvent[]): readonly string[] =>
     found.map(({ key, difference, fixed }) => `${key.join('/')} ${difference}${fixed === true ? ' fixed' : ''}`)
+
+  it.for(['cassandra', 'postgresql'] as const)(
+    'an extra row stays if another program writes it to both sides before it is removed, from %s',
+    { timeout: 60_000 },
+    async (system, { skip }) => {
+      if (system === 'postgresql' && (await missing(system)) !== '') skip()
+      await cql(
+        'CREATE TABLE origin.dual (a int PRIMARY KEY, v text)',
+        'CREATE TABLE target.dual (a int PRIMARY KEY, v text)',
+      )
+      const folder = mkdtempSync(path.join(tmpdir(), 'sluice-dual-'))
+      const place = system === 'postgresql' ? await makePlace(system, folder) : null
+      await place?.sql('CREATE TABLE dual (a INTEGER PRIMARY KEY, v TEXT)')
+      const source = async (key: number, text: string) => {
+        const insert = (table: string) => `INSERT INTO ${table} (a, v) VALUES (${key}, '${text}')`
+        await (place === null ? cql(insert('origin.dual')) : place.sql(insert('dual')))
+      }
+      await source(1, 'one')
+      for (const row of ["1, 'one'", "2, 'old'", "3, 'old'"])
+        await cql(`INSERT INTO target.dual (a, v) VALUES (${row})`)
+      const { CassandraTarget } = await import('../../src/stores/cassandra/copy/target.ts')
+      const { open } = CassandraTarget.prototype
+      const removal = vi.spyOn(CassandraTarget.prototype, 'open')
+      removal.mockImplementationOnce(async function (this: InstanceType<typeof CassandraTarget>, request) {
+        await source(2, 'new')
+        await cql("INSERT INTO target.dual (a, v) VALUES (2, 'new')")
+        return await open.call(this, request)
+      })
+      const { finished } = await perform({
+        kind: 'diff',
+        from: place?.url ?? cluster.url('origin'),
+        to: cluster.url('target'),
+        tables: [place === null ? 'origin.dual' : 'public.dual'],
+        toSchema: 'target',
+        rename: {},
+        workers: 1,
+        limit: 10,
+        fix: true,
+        deleteExtra: true,
+      })
+      removal.mockRestore()
+      expect(finished.error).toBeUndefined()
+      expect(await rowsOf('SELECT a, v FROM target.dual')).toEqual([[1, 'one'], [2, 'new']]) // prettier-ignore
+      await cql('DROP TABLE origin.dual', 'DROP TABLE target.dual')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  )
 
   describe('between two clusters', () => {
     beforeEach(async () => {

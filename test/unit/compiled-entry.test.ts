@@ -9,10 +9,10 @@ const NAMES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8'
   .filter((file) => file.endsWith('-main.ts'))
   .map((file) => file.slice(0, -3))
 
-it.each(['cli/bin', ...NAMES])('finds the entry %s of the program from the sources', (name) => {
+it.each(['cli/bin', ...NAMES])('finds the entry %s, which the program has, too', (name) => {
   const here = fileURLToPath(compiledEntry(name))
-  expect(relative(ROOT, here)).toBe(`dist/${name}.js`)
-  expect(existsSync(here)).toBe(true)
+  expect(relative(ROOT, here)).toBe(`build/${name}.js`)
+  for (const folder of ['build', 'dist']) expect(existsSync(join(ROOT, folder, `${name}.js`))).toBe(true)
 })
 
 it.each([

@@ -40,6 +40,7 @@ export type Change = {
   readonly before: Row | null
   /** The new row, including values that the target computes itself. */
   readonly after: Row | null
+  /** Of the new row; of the row as it was read, if it is removed. */
   readonly stamp: Stamp | undefined
   /** The source row as read; null if the source has none. */
   readonly source: Timed | null
@@ -151,7 +152,7 @@ export async function change(
 ): Promise<Outcome> {
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
-  const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
+  const stamps = changes.flatMap(({ after, stamp }) => (after === null ? [] : (stamp ?? [])))
   // If rows and ledger are not written in one transaction, record the old rows before changing them.
   if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
@@ -166,6 +167,7 @@ export async function change(
     onExisting: onExisting(changes, atomic === 'row'),
     careful: false,
     cursor: null,
+    removed: changes.map(({ after, stamp }) => (after === null ? stamp : undefined)),
     signal,
   }
   return await withWriter(to.target(), request, async (writer) => {

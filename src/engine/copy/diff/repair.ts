@@ -50,7 +50,7 @@ export type RepairOptions = {
 export type RepairResult = ChangeResult | 'left' | 'equal'
 
 /**
- * Reads the rows again on both sides and writes the source's values.
+ * Reads the rows again, in the target before the source, and writes the source's values.
  * @returns the result per key, by its JSON text; also of keys whose row was replaced under another spelling
  */
 export async function repairKeys(
@@ -61,7 +61,8 @@ export async function repairKeys(
 ): Promise<ReadonlyMap<string, RepairResult>> {
   const { plan } = sides
   const begunMs = Date.now()
-  const [source, target] = await Promise.all([byBound(sides, 'source', keys), byBound(sides, 'target', keys)])
+  const target = await byBound(sides, 'target', keys)
+  const source = await byBound(sides, 'source', keys)
   const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
   const outcome = new Map<string, RepairResult>()
   const changes: Change[] = []
@@ -153,7 +154,8 @@ function changeOf(
   const text = JSON.stringify(key)
   if (source === null) {
     if (target === null) return 'equal'
-    return options.deleteExtra ? { text, key, before: target.row, after: null, stamp: undefined, source } : 'left'
+    if (!options.deleteExtra) return 'left'
+    return { text, key, before: target.row, after: null, stamp: target.stamp ?? undefined, source }
   }
   if (target === null) {
     if (options.only === 'different' || (isCounting(plan) && options.counters !== true)) return 'left'
@@ -209,7 +211,11 @@ async function readAgain(
     await change(plan, later, { statements: [], landed: NEVER }, around)
     left = await unlike()
   }
-  for (const [{ text, after }, now] of left) {
+  for (const [{ text, before, after }, now] of left) {
+    if (byRow && after === null && now !== null && before !== null && !isEqualRow(before, now)) {
+      outcome.set(text, 'changed')
+      continue
+    }
     const stored = after === null || now === null ? storesAnother() : storedInstead(plan, after, now)
     const isComputed = after !== null && now !== null && isEqualRow(writtenCells(plan, after), now)
     if (byRow && !isComputed) outcome.set(text, after === null ? notRemoved() : 'left')

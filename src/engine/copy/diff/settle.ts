@@ -168,8 +168,9 @@ export class Settler {
     const results = new Map<string, RepairResult>()
     let keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
     for (let tries = 0; tries < TRIES && keys.length > 0; tries++) {
-      await using source = await from.source(signal)
+      // The target first: a row that another program writes to both sides meanwhile is then not extra.
       await using target = await to.source(signal)
+      await using source = await from.source(signal)
       const sides = { ...this.#sides, source, target }
       const asked = new Set(keys.map((one) => JSON.stringify(one)))
       for (const [text, result] of await repairKeys(sides, keys, around, this.request.repair)) {

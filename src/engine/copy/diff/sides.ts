@@ -216,7 +216,9 @@ export async function byBound(
   const { plan, signal } = sides
   const range = { by: 'keys', keys } as const
   const request = side === 'source' ? sourceRequest(sides, range) : targetRequest(sides, range)
-  const rows = await timedByKey(sides[side], request, plan, signal)
+  // A removal needs the write times of the target also if the source has none.
+  const stamps = side === 'target' && plan.target.ring !== undefined ? { stamps: true as const } : {}
+  const rows = await timedByKey(sides[side], { ...request, ...stamps }, plan, signal)
   return new Map([...rows.values()].map((one) => [JSON.stringify(rowBound(plan, one.row)), one]))
 }
 

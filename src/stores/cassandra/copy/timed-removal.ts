@@ -161,7 +161,7 @@ export function refuseAhead(
 
 /**
  * Removes the rows whose keys are in the request's range, up to the time of their latest value, so that later writes
- * stay. Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
+ * stay. A row that was written after `request.removed` was read stays, too. Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
  * @throws SluiceError ROW_REFUSED for a row with a write time ahead of the clock; errors of the driver
  */
 export async function removeKeys(
@@ -180,18 +180,24 @@ export async function removeKeys(
     refuseAhead({ key, latest, now }, 'ROW_REFUSED', tableText(request.table.table), hint)
     return latest
   }
+  const isNewer = (found: Left, at: number): boolean => {
+    const read = request.removed?.[at]
+    const latest = latestOf(found)
+    return read !== undefined && latest !== null && latest > (latestOf(read) ?? -1n)
+  }
   const rows = TimedRemoval.ofRows(link, shape, signal)
   const statics = hasStatics(shape) ? TimedRemoval.ofStatics(link, shape, signal) : null
-  await flow.each(range.keys, signal, async (bound) => {
+  await flow.each(range.keys, signal, async (bound, at) => {
     if (statics !== null && isSharedBound(bound, shape.partition.length)) {
       const partition = partitionOfBound(request, shape, bound)
       const found = await statics.inspect(partition)
       const hasRows = found?.first != null
-      if (found !== null && !hasRows) await statics.remove(partition, latestRemovable(bound, found), quiet)
+      if (found !== null && !hasRows && !isNewer(found, at))
+        await statics.remove(partition, latestRemovable(bound, found), quiet)
       if (!hasRows || !spellsEmpty(request, shape, bound)) return
     }
     const { values } = keyOfBound(request, shape, bound)
     const found = await rows.inspect(values)
-    if (found !== null) await rows.remove(values, latestRemovable(bound, found), quiet)
+    if (found !== null && !isNewer(found, at)) await rows.remove(values, latestRemovable(bound, found), quiet)
   })
 }
