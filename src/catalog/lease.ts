@@ -41,7 +41,10 @@ export type CatalogLeaseHolder = Owner & { readonly command: string }
 export type Lease = CatalogLeaseHolder & {
   readonly tableId: string
   readonly fence: number
-  /** Null if the system has no session locks, or another session still has it. Taken again after a server restart. */
+  /**
+   * Session lock of the lease. Null if the system has no session locks, or if another session still has the lock. It is
+   * taken again after a server restart.
+   */
   lock: SessionLock | null
 }
 
@@ -136,7 +139,7 @@ function locked(tableId: string, { holder, command, acquiredAt }: LeaseRow, now:
   })
 }
 
-/** The row of a lease, if no other run has taken it. */
+/** Condition for the row of a lease that no other run has taken. */
 const MINE = 'table_id = ? AND fence = ? AND owner = ?'
 const mine = ({ tableId, fence, id }: Lease): SqlRow => [tableId, fence, id]
 

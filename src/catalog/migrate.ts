@@ -21,8 +21,8 @@ const LOCK_POLL_MS = 100
 export type CatalogPresence = 'absent' | 'present'
 
 /**
- * Applies all missing migrations in one transaction; where DDL commits implicitly, one statement at a time, each
- * repeatable.
+ * Applies all missing migrations in one transaction. Where DDL commits implicitly, runs one statement at a time, and
+ * each can run again.
  * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; LEDGER_DAMAGED if the catalog has lost a table; TARGET_BUSY if
  * another program's migration does not end; TABLE_REFUSED if other users' objects block it
  */

@@ -6,16 +6,16 @@ import { viewsSql, type ViewFunctions } from './migration-2-views.ts'
 
 export type RangeTypes = {
   readonly text: string
-  /** Text in a key. */
+  /** Type of a text column in a key. */
   readonly key: string
-  /** At most 80 bytes, compared by memcmp. */
+  /** Type of the bounds: at most 80 bytes, compared by memcmp. */
   readonly bound: string
   readonly small: string
   readonly int: string
   readonly bigint: string
-  /** False if keys cost more than they save. */
+  /** False if the tables get no primary keys, because keys cost more than they save. */
   readonly keys: boolean
-  /** Text after the bracket of CREATE TABLE. */
+  /** SQL after the closing bracket of CREATE TABLE. */
   readonly end: string
 }
 

@@ -8,7 +8,7 @@ type FindingTypes = {
   /** Text with an index. */
   readonly key: string
   readonly bigint: string
-  /** Text after the bracket of CREATE TABLE. */
+  /** SQL after the closing bracket of CREATE TABLE. */
   readonly end: string
 }
 

@@ -2,9 +2,9 @@
  * Migration 4: the times of `migration_status` get a time type if the database has one, so that queries can calculate
  * with them. SQLite has none and keeps its texts. Never edited after a release; later changes are new migrations.
  *
- * A text that is not a time in the form below, or not in the calendar, becomes NULL and its row stays: otherwise one
- * row edited by hand would block the upgrade, and so the import of every table. A text without a zone is UTC, as this
- * program writes it.
+ * A text that is not in the form below, or is not a date of the calendar, becomes NULL, and its row stays. Otherwise
+ * one row edited by hand would block the upgrade, and so the import of every table. A text without a zone is UTC, as
+ * this program writes it.
  */
 import { sqlLiteral } from '../shared/sql-text.ts'
 

@@ -1,7 +1,7 @@
 /**
- * Migration 5: machine and start time of the process that has a lease; both identify the process. Older programs can
- * use such a catalog, and leave both columns as they are. Never edited after a release; later changes are new
- * migrations.
+ * Migration 5: machine and start time of the process that has a lease. Both are needed to identify the process. Older
+ * programs can use such a catalog, and leave both columns as they are. Never edited after a release; later changes are
+ * new migrations.
  */
 import type { Migration } from './dialect-port.ts'
 

@@ -11,8 +11,8 @@ export type IdleTable = { readonly latest: number; readonly historyFrom: number 
 const AT_ONCE = 100
 
 /**
- * Tables whose history begins at the oldest version to keep, without rows below it.
- * @param tableIds completely imported
+ * Tables whose history begins at the oldest version to keep, and that have no rows below it.
+ * @param tableIds ids of completely imported tables
  */
 export async function idleTables(
   reader: SqlReader,

@@ -1,6 +1,6 @@
 /**
- * The text of an `add` line, rebuilt from the columns of `delta_files`. Most writers use this order of fields, so the
- * raw line is stored only if the rebuilt text differs in a byte (979 of 987 real adds need no copy).
+ * The text of an `add` line, rebuilt from the columns of `delta_files`. The raw line is stored only if the rebuilt text
+ * differs in a byte. Most writers use this order of fields: of 987 real adds, 979 need no raw line.
  */
 
 export type AddColumns = {
@@ -35,7 +35,7 @@ export function isRebuilt(raw: string, add: AddColumns): boolean {
 
 const ODD_ESCAPE = /[^\\]"|\\[^"]|\\$/
 
-/** The line without a line break. */
+/** The rebuilt line, without its line break. */
 export function rebuildAddLine(add: AddColumns): string {
   const stats = add.stats === null ? '' : `,"stats":${JSON.stringify(add.stats)}`
   return beforeStats(add) + stats + afterStats(add)

@@ -5,22 +5,22 @@
  */
 
 export type RelationTypes = {
-  /** Text of any length, compared by bytes. */
+  /** Type of text of any length, compared by bytes. */
   readonly text: string
-  /** Text in a key. */
+  /** Type of a text column in a key. */
   readonly key: string
   readonly bytes: string
-  /** Text after the bracket of CREATE TABLE. */
+  /** SQL after the closing bracket of CREATE TABLE. */
   readonly end: string
-  /** The primary key of delta_files, or empty. */
+  /** SQL of the primary key of delta_files, or empty. */
   readonly filesKey: string
-  /** Text after the bracket of delta_files. */
+  /** SQL after the closing bracket of the CREATE TABLE of delta_files. */
   readonly filesEnd: string
   /** Index definitions inside CREATE TABLE, or empty: `(name, columns)`. */
   inlineIndex(name: string, columns: string): string
   /** An index as a separate statement, or empty. */
   index(name: string, relation: string, columns: string): string
-  /** A column and a constraint, or an index, that makes locations unique. */
+  /** SQL of a column and a constraint (`inline`), or of an index (`statement`), that makes locations unique. */
   readonly uniqueLocation: { readonly inline: string; readonly statement: string }
   readonly orReplace: string
 }

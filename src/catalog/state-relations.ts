@@ -3,7 +3,7 @@ import type { SqlTransaction } from '../model/run/sql-port.ts'
 /** Catalog tables with the state of a version. For each key, the newest row at or below the version is valid. */
 export type StateRelation = {
   readonly name: 'delta_metadata' | 'delta_protocols' | 'delta_txns' | 'delta_domains'
-  /** Key column: a newer row replaces older ones with the same value; null: a newer row replaces all older ones. */
+  /** Key column: a newer row replaces older rows with the same value. Null: a newer row replaces all older rows. */
   readonly key: string | null
 }
 

@@ -1,6 +1,6 @@
 /**
  * Deletes rows that no version from `history_from` on needs. Readers never see these rows, so they are deleted in
- * transactions of bounded size, each under the table's lease. After a kill the next sweep deletes the rest.
+ * transactions of bounded size, each under the table's lease. After a kill the next sweep deletes the remaining rows.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import type { RelationRowCounts } from './rollback.ts'

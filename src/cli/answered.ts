@@ -8,7 +8,7 @@ import type { CliSession } from './session.ts'
 
 /**
  * @param body emits the rows and returns their totals
- * @param around printed command line, whose databases and config file are added to commands in hints; absent: hints are
+ * @param around printed command line: its databases and config file are added to commands in hints. Absent: hints are
  * unchanged
  * @returns the exit code
  */

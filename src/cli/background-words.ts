@@ -17,8 +17,8 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
 }
 
 /**
- * Reports the start of a background run to the starting process: `started RUN` at its first event, `begun RUN` at the
- * first event that is more than starting or retrying a connection.
+ * Reports the start of a background run to the starting process: `started RUN` at its first event, and `begun RUN` at
+ * the first event of its work. Its start and end, retries and warnings are not work.
  */
 export function beginningReported(report: (line: string) => void): (event: Event) => void {
   let has = { started: false, begun: false }

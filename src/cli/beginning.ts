@@ -10,10 +10,7 @@ export type Beginning = {
   readonly notes?: readonly string[]
   /** Warnings printed with the notes, for example about options that the user may not have intended. */
   readonly warnings?: readonly string[]
-  /**
-   * Command to suggest after the run, if it differs from the resume command that the run names; undefined: the resume
-   * command is suggested.
-   */
+  /** Returns the command to suggest after the run; undefined if it is the resume command that the run names. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 

@@ -76,8 +76,8 @@ export function sqliteUrl(file: string): string {
 }
 
 /**
- * File of the catalog that the UI keeps for a lake if no catalog is given: in the user's state folder, so that reading
- * a lake writes nothing into the lake. The first import creates the file.
+ * File of the catalog that the UI keeps for a lake if no catalog is given. It is in the user's state folder, so that
+ * reading a lake writes nothing into the lake. The first import creates the file.
  */
 export function stateCatalogFile(lake: string, env: Readonly<Record<string, string | undefined>>): string {
   const location = locationOf(lake)
@@ -87,8 +87,8 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
 }
 
 /**
- * The catalog that the UI keeps for a lake, for a command without a catalog: the catalog of the folder or bucket, or of
- * the nearest folder above. Commands do not create it, because a script whose variable is not set must fail.
+ * For a command without a catalog: the catalog that the UI keeps for this folder or bucket, or for the nearest folder
+ * above it. Commands do not create it, because a script whose variable is not set must fail.
  * @param place path of a lake or of a table in it
  * @returns null if there is none
  */

@@ -29,10 +29,10 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 
 /** One-time flags with a value: after the start of the run, the remaining work is in the ledger. */
 const ONCE: ReadonlySet<string> = new Set(['--resync'])
-/** Flag that leaves a command to workers. Printed commands omit this flag and the flags of the queue. */
+/** Flag that queues a command for workers. The printed command has neither this flag nor the flags of the queue. */
 const TO_WORKERS = '--distributed'
 const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--tasks', '--queue'])
-/** Commands that use the same flags to inspect a queue. */
+/** Commands that use the flags of the queue to inspect it: printed commands keep these flags. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['runs', 'ctl'])
 
 export type PrintedMore = {

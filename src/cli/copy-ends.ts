@@ -19,7 +19,9 @@ export type GivenStore = {
   readonly origin: 'flag' | 'properties' | 'config' | 'script'
   /** The flag for another command; for a URL of the config file, `--config` with the file. */
   readonly printed: string
-  /** The `--config` flag that must accompany `printed`, if that names a store. */
+  /**
+   * The `--config` flag that must be printed together with `printed`, if `printed` names a store of the config file.
+   */
   readonly beside?: string
 }
 

@@ -8,7 +8,7 @@ import { suggested } from '../shared/closest.ts'
 
 export type Setting = string | number | boolean | null | readonly string[]
 export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }
-/** @property until ms since the epoch: a run that was suspended and reads the request later must ignore it */
+/** @property until ms since the epoch. A run that reads the request later, because it was suspended, must ignore it */
 type Sent = ControlRequest & { readonly until: number }
 export type RunState = Readonly<Record<string, unknown>>
 

@@ -52,8 +52,8 @@ export function nodeComplaint(version: string): string | null {
 const MAJOR_OF_HOOKS = 24
 
 /**
- * Message if the add-on of SQLite was compiled with headers of Node 24.19 or newer, or null: better-sqlite3 12 then
- * aborts the process while memory is freed (WiseLibs/better-sqlite3#1515).
+ * Message if the add-on of SQLite was compiled with headers of Node 24.19 or newer, otherwise null. Such an add-on of
+ * better-sqlite3 12 aborts the process while memory is freed (WiseLibs/better-sqlite3#1515).
  * @param version of this Node
  * @param file returns the path of the compiled add-on; the result is null if the add-on cannot be read
  */

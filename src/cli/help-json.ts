@@ -50,7 +50,7 @@ export type DocumentedCommand = {
   /** Actions, which are values of the first positional, with the names of their options. */
   readonly actions: readonly {
     readonly name: string
-    /** The option that selects this action among those of the same name; null if it needs none. */
+    /** Option that distinguishes this action from another action of the same name; null if the name is enough. */
     readonly withOption: string | null
     readonly summary: string | null
     readonly options: readonly string[]

@@ -34,7 +34,10 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 /** Arguments of a command line, and the defaults of the config file. */
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
-/** @property ends flags for databases from the entry. Printed commands need them: most commands do not read entries */
+/**
+ * @property ends `--from` and `--to` with the databases of the entry. Printed commands need these flags, because most
+ * commands do not read entries
+ */
 export type SaidByEntry = Said & { readonly ends: readonly string[] }
 
 /**
@@ -53,7 +56,7 @@ export function withLifecycle(
   if (taker === undefined || entry === undefined) return { args, defaults, ends: [] }
   const taken = takenBy(action)
   const { from, to: _to, archive: _archive, lanes, ...others } = { ...entry, ...alertFor(entry, action) }
-  // A plan computes with `lanes` of the entry; `workers` of the entry is for the copy of a run.
+  // `--workers` of `partition plan` is `lanes` of the entry. `workers` of the entry is only for the copy of a run.
   const options = action.kind === 'partition-plan' ? { ...others, workers: lanes } : others
   const said = Object.entries(options).filter(
     ([name, value]) =>

@@ -89,8 +89,8 @@ async function signalsOf({ request, globals }: Parsed, { signals }: CliContext):
 }
 
 /**
- * True if a visible password needs a warning: not in a background process, because its parent checks the same command
- * line, and not for JSON, because a program wrote the command line.
+ * True if a visible password needs a warning. False in a background process, because its parent checks the same command
+ * line. False for JSON, because a program wrote the command line.
  */
 function isPasswordReported(argv: readonly string[], mode: FrontendMode, { background }: CliContext): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)

@@ -9,7 +9,9 @@ type Env = Readonly<Record<string, string | undefined>>
 const VARIABLE = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/
 
 /**
- * Value of the config file: a URL, or `$NAME` for a variable with one. @throws SluiceError BAD_CONFIG if it is not set
+ * The value of the variable if `text` is `$NAME` or `${NAME}`; otherwise `text` itself.
+ * @param key key of the config file, for the message
+ * @throws SluiceError BAD_CONFIG if the variable is not set
  */
 export function urlBehind(text: string, env: Env, key: string): string {
   const found = VARIABLE.exec(text.trim())

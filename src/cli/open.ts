@@ -76,7 +76,7 @@ type Opened = { readonly lake: string | null; readonly catalog: string | null; r
 function opened(options: OpenOptions, env: CliContext['env']): Opened {
   const { target, database } = options
   if (isCatalogUrl(target)) {
-    // A database that allows one opener can be the catalog only.
+    // A database that only one program can open is used as the catalog only, not also as the listed database.
     const itself = hasOneOpener(target) ? null : target
     return { lake: null, catalog: target, database: database ?? itself }
   }

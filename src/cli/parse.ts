@@ -54,7 +54,9 @@ function checkFirstWord(word: string): void {
   })
 }
 
-/** yargs reads an empty text, as from an unset variable, as 0. @throws SluiceError BAD_FLAG */
+/**
+ * Refuses an empty text as a number, as from an unset variable: yargs would read it as 0. @throws SluiceError BAD_FLAG
+ */
 function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
   for (const [name, value] of Object.entries(args)) {
     if (value !== 0 && !(Array.isArray(value) && value.includes(0))) continue
@@ -223,8 +225,8 @@ function withNote(request: Request, note: string): Request {
 }
 
 /**
- * Stores that the UI lists besides the opened store: the stores of the config file. If the file has none, and the
- * folder has no lake: the database of $DATABASE_URL.
+ * Stores that the UI lists in addition to the opened store: the stores of the config file. If the file has none, and
+ * the folder has no lake: the database of $DATABASE_URL.
  */
 async function nearbyStores(
   target: string,

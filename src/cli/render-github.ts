@@ -51,7 +51,8 @@ export function escapeProperty(text: string): string {
 
 const cell = (text: string): string =>
   oneLine(text)
-    // Escape these first, because later replacements add some; a bracket would open links and pictures.
+    // Escape backslashes and brackets first, because the next line adds backslashes. A bracket would start a link or a
+    // picture.
     .replaceAll(/[\\[]/g, String.raw`\$&`)
     .replaceAll('|', String.raw`\|`)
     .replaceAll('<', '&lt;')

@@ -43,7 +43,7 @@ export class ScheduleText {
     }
   }
 
-  /** Output of an event of a task. Each task is printed by its own frontend. */
+  /** Output of an event of a task. If the task differs from the one printed last, a new frontend prints it. */
   notified({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
     if (slot !== this.#slot) {
       void this.#face?.close()

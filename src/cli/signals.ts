@@ -12,7 +12,7 @@ export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, S
 
 /** npm and pnpm forward a signal that the terminal has sent: repeats within this time are the same key press, ms. */
 const SAME_PRESS_MS = 1000
-/** After this time an abort is given up and the process exits, ms. A catalog survives this like a kill -9. */
+/** After this time the process exits without waiting for the abort, ms. The catalog stays valid, as after a kill -9. */
 const ABORT_PATIENCE_MS = 10_000
 
 export type SignalWatch = {

@@ -33,7 +33,7 @@ const SLICES_FORM = /^(?:(week|month)|(?:(week|month):)?(\d{1,4})(?:-(\d{1,4}))?
 
 /**
  * Builds the request from the words of the line.
- * @param words a source for every field of the operation
+ * @param words the source of the value, for each field of the operation
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
 export function spoken(

@@ -3,8 +3,8 @@ import type { ParquetSelection } from '../model/lake/parquet-rows.ts'
 import type { ActionKind } from './actions.ts'
 
 /**
- * Fields of file actions to read from Parquet: `all`; `identity` = path, deletion vector and size; `counts` = these and
- * `numRecords` of the statistics; `structs` = all, and the structs that repeat stats and partition values in the
+ * Fields of file actions to read from Parquet. `identity`: path, deletion vector and size. `counts`: these fields and
+ * `numRecords` of the statistics. `structs`: as `all`, with the structs that repeat stats and partition values in the
  * table's types. Other fields are absent or 0. JSON checkpoints always return all fields.
  */
 export type FileFields = 'all' | 'identity' | 'counts' | 'structs'

@@ -109,7 +109,9 @@ async function proveParquet(source: Source, path: string, selection: ParquetSele
   }
 }
 
-/** Kinds to read from the top-level file: also sidecars, which have the file actions, and the manifest row of V2. */
+/**
+ * Kinds to read from the top-level file: in addition the manifest row of V2, and sidecars if file actions are wanted.
+ */
 function topKinds(kinds: ReadonlySet<ActionKind> | undefined): ReadonlySet<ActionKind> | undefined {
   if (kinds === undefined) return undefined
   const all = new Set<ActionKind>(kinds).add('checkpointMetadata')

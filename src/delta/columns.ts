@@ -6,7 +6,7 @@ import type { Field, LeafColumn, StructType } from './schema.ts'
 import { firstOf } from '../shared/first-of.ts'
 
 const NAMED_AT_MOST = 3
-/** Enough for all columns of nearly every table; a list of thousands would hide the message. */
+/** Maximum number of columns that a message lists: enough for nearly every table, but not thousands of names. */
 const LISTED_AT_MOST = 400
 
 /** The field with this exact name; otherwise the only field whose name differs only in case, as in Spark. */

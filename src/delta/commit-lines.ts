@@ -28,7 +28,10 @@ export type LineOptions = {
   /** Kinds to return; lines that are clearly file actions of another kind are not even parsed. */
   readonly kinds?: ReadonlySet<ActionKind>
   readonly mode?: ParseMode
-  /** Called with every non-blank line before it is parsed; true: the caller has handled the line, leave it out. */
+  /**
+   * Called with every non-blank line before it is parsed. Returns true if the caller has handled the line, so that it
+   * is left out.
+   */
   readonly skip?: (raw: string, line: number) => boolean
   readonly onEnd?: (bytes: CommitBytes) => void
   /** Called for a byte order mark. delta-spark and this reader skip it; readers on delta-kernel refuse the table. */

@@ -34,7 +34,9 @@ export function doubledName(raw: string, names: number): string | null {
 }
 
 const BACKSLASH = 92
-/** `colonsIn` does not count a name before such a blank, so the count could hide a lost name. */
+/**
+ * Matches a blank between a name and its colon. `colonsIn` does not count such a name, so its count is not used then.
+ */
 const BLANK_BEFORE_COLON = /"\s+:/
 
 /** Counts names without a blank before the colon. A quote after an odd number of backslashes is inside a string. */

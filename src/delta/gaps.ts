@@ -72,7 +72,7 @@ function isOne(spans: readonly VersionInterval[]): boolean {
 /** Maximum number of intervals in a text; further ones are only counted. */
 const SHOWN = 5
 
-/** A list with one text: `commit 4`, `commits 0 to 3, 5`; empty if there are no intervals. */
+/** A list with one text, such as `commit 4` or `commits 0 to 3, 5`. Empty if there are no intervals. */
 function spansText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
   if (spans.length === 0) return []
   const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))

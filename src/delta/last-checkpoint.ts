@@ -100,7 +100,7 @@ export async function readHint(store: LogStore, signal: AbortSignal): Promise<La
   return object === null ? null : hintOf(object)
 }
 
-/** `bad`: the file is not a valid hint; `text` is the beginning of the file, `why` is one clause. */
+/** `bad`: the file is not a valid hint. `text`: the beginning of the file. `why`: the reason as one clause. */
 export type HintLook =
   | { readonly state: 'absent' }
   | { readonly state: 'bad'; readonly text: string; readonly why: string }

@@ -40,7 +40,7 @@ function versionOf(digits: string): number | null {
   return Number.isSafeInteger(version) ? version : null
 }
 
-/** Parses a name in `_delta_log`; null for a name that is not in the protocol: readers must ignore it. */
+/** Parses a name in `_delta_log`. Null for a name that is not in the protocol, which readers must ignore. */
 export function parseLogName(name: string): LogPath | null {
   if (name === LAST_CHECKPOINT) return { kind: 'lastCheckpoint', name }
   const matched = VERSIONED.exec(name)

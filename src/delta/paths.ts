@@ -68,7 +68,7 @@ function placeOf(scheme: string, rest: string, decode: boolean): Place {
 
 type Root = {
   readonly place: Place
-  /** `place.path` with a '/' at the end, and the same for the root's undecoded text. */
+  /** `folder` is `place.path` with a '/' at the end. `literalFolder` is the same for the undecoded text of the root. */
   readonly folder: string
   readonly literalFolder: string
   /** Spellings of the root that need no decoding, each with a '/' at the end. */

@@ -25,10 +25,10 @@ export type TableFacts = {
   readonly partitionColumns: readonly string[] | null
   /** Milliseconds since the epoch. */
   readonly lastCommit: number | null
-  /** Null if the table cannot be read. */
+  /** `files` and `bytes`: null if the table cannot be read. */
   readonly files: number | null
   readonly bytes: bigint | null
-  /** Null also if the log has no row counts, or the counts come from a checksum file. */
+  /** Null if the table cannot be read, the log has no row counts, or the counts come from a checksum file. */
   readonly rows: bigint | null
   /** Source of the counts. */
   readonly countedBy: 'crc' | 'commits' | 'checkpoint' | null

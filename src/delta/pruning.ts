@@ -2,8 +2,8 @@
  * Decides whether a file may have a row that meets a condition, from partition values and stats alone. Excludes a file
  * only if this is certain: missing, cut or doubtful facts keep the file (PROTOCOL.md, "Per-file Statistics").
  *
- * Conditions follow SQL's three-valued logic, so a comparison with null is never true; NaN sorts above all numbers;
- * text compares by code points and case-sensitively; a timestamp without a zone is UTC.
+ * Conditions follow SQL's three-valued logic, so a comparison with null is never true. NaN sorts above all numbers.
+ * Text is compared by code points, case-sensitively. A timestamp without a zone is UTC.
  */
 import { NEGATED, predicateError, renderColumn } from '../model/lake/predicate.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/lake/predicate.ts'
@@ -21,14 +21,20 @@ import type { ValueCheck, ColumnChecks } from './values/checks.ts'
 export type DeltaPartitionValues = Readonly<Record<string, string | null>>
 
 export type Pruning = {
-  /** Partition columns in the condition, and its other columns; each once. */
+  /**
+   * `partitionColumns`: partition columns in the condition. `dataColumns`: its other columns. Each column is listed
+   * once.
+   */
   readonly partitionColumns: readonly LeafColumn[]
   readonly dataColumns: readonly LeafColumn[]
   /** True if a file of this partition may match, whatever its content. */
   byPartition(partitionValues: DeltaPartitionValues | null | undefined): boolean
   /** True if a file with these stats may match, whatever its partition. */
   byStats(stats: string | null | undefined): boolean
-  /** Tests both at once; excludes more files if OR joins the two kinds. */
+  /**
+   * Tests the partition and the stats together. Excludes more files than the two single tests if OR joins both kinds of
+   * columns.
+   */
   byFile(partitionValues: DeltaPartitionValues | null | undefined, stats: string | null | undefined): boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * Reads Roaring bitmaps in their portable form: 32 bit as in RoaringFormatSpec, and 64 bit, which stores one 32-bit
- * bitmap for each value of the high 32 bits. Containers are read in place, not expanded.
+ * Reads Roaring bitmaps in their portable form, for numbers of 32 bits (RoaringFormatSpec) or 64 bits. A 64-bit bitmap
+ * stores one 32-bit bitmap for each value of the high 32 bits. Containers are read in place, not expanded.
  */
 
 const NO_RUN_COOKIE = 12346

@@ -19,7 +19,7 @@ export type History = {
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous, all of them above the checkpoint. */
   readonly commits: readonly CommitFile[]
-  /** Commit of version `from`, if it exists besides the checkpoint: it has the version's time and operation. */
+  /** Commit of version `from`, if it exists in addition to the checkpoint: it has the version's time and operation. */
   readonly baseCommit: CommitFile | null
   /** Commits below `from`, from which no version can be built any more. */
   readonly orphans: readonly CommitFile[]
@@ -109,8 +109,8 @@ function holeText(listing: LogListing, base: number | null, hole: Hole): string 
 }
 
 /**
- * The files of `version` (default: the latest): the newest complete checkpoint at or below it, and the commits after
- * it.
+ * The files that build `version` (default: the latest): the newest complete checkpoint at or below it, and the commits
+ * above this checkpoint.
  * @param without set of unreadable checkpoints: the next older checkpoint, or version 0, is then the start
  * @throws SluiceError VERSION_NOT_FOUND if the log never had the version or no longer has it; LOG_GAP naming the
  * missing commits

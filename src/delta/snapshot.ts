@@ -50,14 +50,14 @@ export type SnapshotContext = {
   readonly note: (text: string) => void
 }
 
-/** Bytes of Parquet; they may need twenty times as much memory. */
+/** A Parquet checkpoint up to this size (bytes) is read into memory, where it may need twenty times as much. */
 const SMALL_CHECKPOINT = 1 << 20
 const SMALL_COMMITS = 8 << 20
 
 /** Errors after which an older checkpoint is tried: a checkpoint without protocol or metadata has lost rows, too. */
 const LAME: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
 
-/** True if another checkpoint may help. */
+/** True for an error after which an older checkpoint is tried. */
 export function isLame(error: unknown): boolean {
   return error instanceof SluiceError && LAME.has(error.code)
 }

@@ -15,9 +15,9 @@ function digitsValue(text: string, from: number, to: number): number {
 }
 
 /**
- * Number of bytes missing in the last group. The RFC does not define a rest of one to three bytes; the Rust crate
- * `z85`, and so delta-kernel-rs, prefixes the group with one '#' per missing byte. A complete group cannot begin with
- * '#'.
+ * Number of bytes missing in the last group. The RFC does not define how to encode a last group of one to three bytes.
+ * The Rust crate `z85`, and so delta-kernel-rs, writes one '#' per missing byte before the group. A complete group
+ * cannot begin with '#'.
  */
 function missingBytes(text: string): number {
   const last = text.slice(-5)

@@ -88,7 +88,7 @@ export type CatalogOptions = {
 export type CatalogDeclaration = {
   /** Example URL for hints, if catalogs have more forms of it. */
   readonly example?: string
-  /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise what users do instead, in words. */
+  /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise a text about what users do instead. */
   readonly schema: true | { readonly instead: string }
   /**
    * A database can be opened only once at a time. So it is closed between two queries: otherwise it would block every

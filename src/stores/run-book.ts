@@ -50,7 +50,7 @@ export function damagedBooks(file: string): readonly string[] {
   }
 }
 
-/** Why the run history cannot be read, as an error. */
+/** Error that explains why the run history cannot be read. */
 export function unreadBook(file: string, cause: unknown): SluiceError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   if (isDamaged(cause)) {

@@ -1,4 +1,7 @@
-/** All systems, and all kinds of storage for lakes. A new one is a folder with a `declared.ts`, and a line here. */
+/**
+ * All systems, and all kinds of storage for lakes. To add one, create a folder with a `declared.ts`, and add a line
+ * here.
+ */
 import { cassandra } from './cassandra/declared.ts'
 import { d1 } from './d1/declared.ts'
 import type { LakeDeclaration, SystemDeclaration } from './declaration.ts'
@@ -9,7 +12,7 @@ import { postgresql } from './postgresql/server/declared.ts'
 import { s3 } from './s3/declared.ts'
 import { sqlite } from './sqlite/declared.ts'
 
-/** In the order in which hints name them. */
+/** All systems, in the order in which hints name them. */
 export const SYSTEMS: readonly SystemDeclaration[] = [postgresql, mysql, sqlite, duckdb, d1, cassandra]
 
 export const LAKES: readonly LakeDeclaration[] = [local, s3]

@@ -113,7 +113,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       end.leave()
     },
   })
-  // A run with a time limit ends the program when the limit is over.
+  // A run with a time limit ends the program when the time is over.
   let isTimeOver = false
   const session = new TuiSession(workbench, store, clock, {
     copy: (text) => stdout.write(clipboardSequence(text)),

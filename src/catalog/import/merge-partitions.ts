@@ -37,8 +37,8 @@ export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
 }
 
 /**
- * Afterwards rows of one partition have the same hash, so the database finds them without a map of all partitions in
- * memory.
+ * Sets the hash of each row. Rows of one partition then have the same hash, so the database finds them without a map of
+ * all partitions in memory.
  */
 async function setHashes(at: Place, lease: Lease): Promise<void> {
   const { database, tableId } = at
@@ -57,7 +57,7 @@ async function setHashes(at: Place, lease: Lease): Promise<void> {
   }
 }
 
-/** For each partition with several rows: the number of its first row, and the numbers of the others. */
+/** For each partition with several rows: the number of its first row, and the numbers of its other rows. */
 async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [keeper: number, others: number[]]> {
   for (let after = -1; ;) {
     const hashes = await database.all(

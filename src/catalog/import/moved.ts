@@ -1,6 +1,6 @@
 /**
- * Handles a table whose folder was moved. Paths that are absolute, or leave the folder, may then name other files: the
- * keys of files are computed again, and a log whose history would change is refused.
+ * Handles a table whose folder was moved. Paths that are absolute, or leave the folder, may then name other files. So
+ * the keys of files are computed again, and a log whose history would change is refused.
  */
 import { checkpointModified, type CommitFile, type LogListing } from '../../delta/listing.ts'
 import { parseAction } from '../../delta/parse-action.ts'
@@ -92,7 +92,7 @@ function storeFileTimes(transaction: SqlTransaction, tableId: string, times: rea
 type FileKey = readonly [fileNo: number, hash: number]
 
 /**
- * Files whose key hash changes, because their path is resolved against the log's present root.
+ * Files whose stored key hash is wrong at the log's present root, each with its new hash.
  * @param before former location
  * @throws SluiceError LOG_REWRITTEN
  */
@@ -150,9 +150,9 @@ async function* pathsOf(reader: SqlReader, tableId: string, signal: AbortSignal)
 type Named = { readonly path: string; readonly other: string }
 
 /**
- * Finds paths that are one file with one root and two with the other: adds and removes would then match differently.
- * Keeps in memory only the paths that the two roots resolve differently. These are few, unless a writer uses absolute
- * paths.
+ * Finds two paths that name one file with one of the roots, and two files with the other root: adds and removes would
+ * then match differently. Keeps in memory only the paths that the two roots resolve differently. These are few, unless
+ * a writer uses absolute paths.
  * @returns text about two such paths, or null
  */
 async function readApart(

@@ -24,7 +24,10 @@ export type ImportOptions = {
   readonly moved?: boolean
   /** The caller has compared the commits below the known version with the log's commits. */
   readonly olderCompared?: boolean
-  /** A transaction ends on a version boundary at or above this many rows. */
+  /**
+   * Number of rows after which a transaction ends, at the next version boundary. A base checkpoint and a very large
+   * commit are divided into several transactions.
+   */
   readonly batchSize: number
   readonly allowRefused: boolean
   readonly interrupt: Interrupt
@@ -52,7 +55,7 @@ export type ImportOptions = {
   readonly whilePaused?: () => Promise<void>
   /** Maximum number of adds and removes in memory; smaller in tests. */
   readonly maxEvents?: number
-  /** File rows discarded, swept or given ranges in one transaction; smaller in tests. */
+  /** Number of file rows that one transaction discards, sweeps or gives ranges; smaller in tests. */
   readonly stepRows?: number
 }
 

@@ -31,7 +31,7 @@ type Step = {
   readonly head: HeadState
   readonly cursor: string
   readonly files: number
-  /** Set if the rule of times changed with this batch: stored times are then computed again. */
+  /** Set if this batch changes the rule for commit times: stored times are then computed again. */
   readonly changedRule: ChangedRule | null
 }
 

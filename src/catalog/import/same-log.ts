@@ -30,7 +30,10 @@ type At = {
 
 type Known = { readonly bytes: number | null; readonly modified: number | null; readonly digest: Uint8Array | null }
 
-/** The newest commit in the catalog. `bytes` and `digest` are null if it is only in a checkpoint, or in old rows. */
+/**
+ * The newest commit in the catalog. `bytes` and `digest` are null if the version is only in a checkpoint, or if an
+ * older program stored its row.
+ */
 export type NewestKnown = {
   readonly version: number
   readonly bytes: number | null
@@ -238,7 +241,12 @@ async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, 
   return hash.digest().equals(digest)
 }
 
-/** @param head of the table @param url of the catalog, redacted @param cut only the end of the log is gone */
+/**
+ * The error for a log that is not the imported one.
+ * @param head of the table
+ * @param url of the catalog, redacted
+ * @param cut true if the log only lacks its newest commits
+ */
 export function rewritten(
   head: Pick<ImportHead, 'tableId'>,
   log: Pick<LogStore, 'label'>,

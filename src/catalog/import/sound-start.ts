@@ -53,7 +53,7 @@ type At = {
 }
 
 /**
- * If the caller has compared older commits, the log is listed from the table's version on; that is enough if the
+ * If the caller has compared older commits, the log is listed from the table's version on. This is enough if the
  * listing has the known commit and all commits above it. Otherwise older commits are compared by size and time.
  * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT if no other
  * checkpoint can replace it
@@ -146,8 +146,8 @@ async function sameLog(
 }
 
 /**
- * Decides whether it is the same log if the newest known commit cannot be compared: compares the files of the log at
- * that version, or at a checkpoint above it.
+ * Decides whether this is the imported log, if the newest known commit cannot be compared: compares the files of the
+ * log at that version, or at a checkpoint above it.
  * @throws SluiceError LOG_REWRITTEN, also if nothing is left to compare
  */
 async function checkFiles(

@@ -41,8 +41,8 @@ export type Start =
   | ({ readonly kind: 'resume' } & Work)
   | ({ readonly kind: 'continue' } & Work)
   /**
-   * The log was cleaned past the current version: a checkpoint above it becomes the base. Until then readers see the
-   * old one.
+   * The log was cleaned past the current version: a checkpoint above that version becomes the base. Until the base is
+   * current, readers see the old version.
    */
   | ({ readonly kind: 'rebase' } & Work)
 

@@ -49,9 +49,9 @@ const modify = (type: string): string =>
 
 /**
  * Migration 4 of the catalog in MySQL and MariaDB: DATETIME(6) in UTC, because a TIMESTAMP ends in 2038. Every
- * statement commits implicitly: the texts are first changed to the form of the new type, and all statements can run
- * again after a kill at any point. If an older program imports meanwhile, the server refuses its last statement;
- * repeating that import resumes it.
+ * statement commits implicitly, so all statements can run again after a kill at any point. The texts are first changed
+ * to the form of the new type. If an older program imports meanwhile, the server refuses its last statement; repeating
+ * that import resumes it.
  */
 const STATUS_TIMES_SQL = `${modify('longtext')}UPDATE migration_status SET ${STATUS_TIMES.map((column) => `${column} = ${timeOf(column)}`).join(',\n  ')};
 ${modify('datetime(6)')}`

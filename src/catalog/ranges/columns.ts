@@ -6,7 +6,10 @@ export type RangeColumn = {
   readonly columnNo: number
   /** Logical name at the last build. */
   readonly name: string
-  /** Names in the files' stats, outermost first: a rename keeps them, and a new column of an old name has others. */
+  /**
+   * Names in the files' stats, outermost first. A rename keeps these names; a new column with an old logical name has
+   * other names.
+   */
   readonly physicalPath: readonly string[]
   readonly kind: RangeClass
   /** Files up to this number that were added at or before `builtVersion` have ranges. */

@@ -1,7 +1,7 @@
 /**
  * Reduces a condition to a test that stored ranges can decide. It selects every file that src/delta/pruning.ts selects,
- * and mostly few others. In an AND, parts on columns without ranges are dropped; an OR with such a part selects every
- * file.
+ * and usually only a few more. In an AND, parts on columns without ranges are dropped; an OR with such a part selects
+ * every file.
  */
 import { resolveColumn } from '../../delta/columns.ts'
 import type { LeafColumn, StructType } from '../../delta/schema.ts'

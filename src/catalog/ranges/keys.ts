@@ -22,8 +22,8 @@ const BEYOND = 0xff
 const PLAIN_INTEGER = /^-?\d{1,15}$/
 
 /**
- * One encoding for all numeric types: `0.d1d2… × 10^e` as a byte of sign and exponent, then two digits per byte; below
- * zero all bits are inverted. Null for numbers further from zero, or nearer to it, than any type allows.
+ * One encoding for all numeric types: `0.d1d2… × 10^e` becomes a byte of sign and exponent, then two digits per byte.
+ * Below zero all bits are inverted. Null for numbers further from zero, or nearer to it, than any type allows.
  */
 export function numberKey({ unscaled, scale }: ExactNumber, direction: Direction): Buffer | null {
   if (unscaled === 0n) return ZERO

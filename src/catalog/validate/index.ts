@@ -1,5 +1,5 @@
 /**
- * Compares the catalog with the log. DuckDB reads and replays the log in SQL; the catalog's rows are loaded, too, and
+ * Compares the catalog with the log. DuckDB reads and replays the log in SQL. The catalog's rows are loaded too, and
  * both are compared as sets: every file lifetime, commit and line, at the latest version and at older ones. Then
  * checksum files, `_last_checkpoint` and chosen checkpoints are compared with the replay, and ranges with the
  * statistics from which they were built.

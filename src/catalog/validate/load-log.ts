@@ -39,7 +39,10 @@ const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionV
 const PARSE = `
 CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, digest, TRY(from_json(text, '${STRUCTURE}')) AS a FROM line`
 
-/** PROTOCOL.md, "Deletion Vectors", derived fields: an offset of 0 is part of the id. */
+/**
+ * SQL for the id of a deletion vector (PROTOCOL.md, "Deletion Vectors", derived fields). An offset of 0 is part of the
+ * id.
+ */
 const dvIdOf = (dv: string): string =>
   `(${dv}->>'storageType') || (${dv}->>'pathOrInlineDv') || coalesce('@' || (${dv}->>'offset'), '')`
 

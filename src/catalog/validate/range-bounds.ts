@@ -29,7 +29,7 @@ const ZONE_MICROS = 16n * 3_600_000_000n
 
 const whole = (unscaled: bigint): Exact => ({ unscaled, scale: 0 })
 
-/** Negative, zero or positive, if `a` is below, at or above `b`. Both must come from one rule. */
+/** Negative, zero or positive, if `a` is below, at or above `b`. Both must come from the same `BoundsRule`. */
 export function compareBounds(a: ByteBound, b: ByteBound): number {
   if (Buffer.isBuffer(a) || Buffer.isBuffer(b)) return Buffer.compare(a as Buffer, b as Buffer)
   const scale = Math.max(a.scale, b.scale)
@@ -74,7 +74,10 @@ function numberOf(text: string): Exact | null {
 const PAIRS_AT_MOST = 20
 const EXPONENTS = { least: -40, most: 60, at: 0x90, below: 0x8f, above: 0xf5, farthest: 2_000 }
 
-/** Sign and exponent, then two digits per byte, of `0.d1d2… × 10^exponent`; all bits inverted below zero. */
+/**
+ * Decodes a key of `0.d1d2… × 10^exponent`: a byte of sign and exponent, then two digits per byte. Below zero all bits
+ * are inverted.
+ */
 function numberIn(key: Uint8Array): Exact | null {
   if (key.length === 1 && key[0] === 0x80) return whole(0n)
   const isNegative = (key[0] ?? 0x80) < 0x80

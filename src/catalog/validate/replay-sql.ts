@@ -18,8 +18,8 @@ SELECT r.version, r.source, r.line, coalesce(k.key, r.path), coalesce(r.dv_id, '
 FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
 
 /**
- * A lifetime ends with the next event of its key in a commit, of either kind; `nth` numbers the lifetimes of a key that
- * begin in one version. Two rows of the base checkpoint do not end each other: readers have both.
+ * A lifetime ends with the next add or remove of its key in a commit. `nth` numbers the lifetimes of a key that begin
+ * in one version. Two rows of the base checkpoint do not end each other: readers have both.
  */
 const LIVES = `
 CREATE TABLE log_life AS
@@ -71,8 +71,9 @@ WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(versio
 
 /**
  * Commit times, all by the configuration of the newest version: the in-commit timestamp, otherwise the time of the
- * file. The time of a file is moved to at least 1 ms after the version before; in closed form: time(v) = v + max over u
- * <= v of (mtime(u) - u). The time of a checkpoint without its commit does not move later times.
+ * file. The time of a file is moved forward to at least 1 ms after the time of the previous version. In closed form:
+ * time(v) = v + max over u <= v of (mtime(u) - u). The time of a checkpoint without its commit does not move later
+ * times.
  */
 const TIMES = `
 CREATE TABLE log_time AS

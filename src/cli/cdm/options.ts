@@ -7,7 +7,7 @@ import { codecsOf } from './codecs.ts'
 import type { Property } from './properties-file.ts'
 import { CdmSettings } from './settings.ts'
 
-/** Fields that mean the same in the operation. */
+/** Fields with the same meaning as in `CopyOperation`. */
 type Shared =
   | ('toSchema' | 'toTable' | 'rename' | 'where' | 'rate' | 'batchRows')
   | ('ring' | 'constants' | 'explodeMap' | 'codecs' | 'cassandra' | 'track')

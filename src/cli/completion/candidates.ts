@@ -215,7 +215,10 @@ function givenOperands(command: string, takes: readonly Option[], before: readon
   return given
 }
 
-/** Store names of the config file on the line; empty if it cannot be read: completion must not print errors. */
+/**
+ * Store names of the config file that the line names. Empty if the file cannot be read, because completion must not
+ * print errors.
+ */
 function storesIn(before: readonly string[]): readonly WordCandidate[] {
   const file = configFlag(before)
   if (file === null) return []

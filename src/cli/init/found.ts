@@ -1,6 +1,6 @@
 /**
- * Finds what `sluice init` writes: a lake in the current folder, and databases by URL; a URL with a password is written
- * as its variable.
+ * Finds what `sluice init` writes: a lake in the current folder, and databases by URL. A URL with a password is written
+ * as the name of its variable.
  */
 import { readdirSync } from 'node:fs'
 import path from 'node:path'

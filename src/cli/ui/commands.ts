@@ -149,7 +149,7 @@ async function planned(
 }
 
 /**
- * The words of the command that is run first as a plan.
+ * The words of the command that shows the plan of `argv`; it runs first.
  * @param argv without `sluice`
  */
 export function lookWords(argv: readonly string[], look: InspectingCommand): readonly string[] {

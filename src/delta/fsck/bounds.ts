@@ -113,8 +113,8 @@ export function misstatements(
 }
 
 /**
- * Expected number of nulls; null if unknown. With wide bounds a null count only means none, some or all nulls
- * (PROTOCOL.md, "Per-file Statistics"); some is not checked.
+ * Expected number of nulls; null if unknown. Without tight bounds, a null count only shows whether the file has no
+ * null, some nulls or only nulls (PROTOCOL.md, "Per-file Statistics"). In the second case the number is unknown.
  */
 function claimedNulls(nulls: number, { rows, visible, isTight }: FileRowCounts): number | null {
   if (isTight || nulls === 0) return nulls

@@ -10,7 +10,7 @@ import type { Finding } from './finding.ts'
 type Kind = Extract<ActionKind, 'add' | 'remove' | 'metaData' | 'protocol' | 'txn' | 'domainMetadata'>
 type Named = {
   readonly path: string
-  /** Null for a file; else what occurs twice: `metaData`, `txn of "app"`. */
+  /** Null for a file; otherwise the state that the actions set: `metaData`, `txn of "app"`. */
   readonly state: string | null
   readonly kinds: Kind[]
   readonly digests: Set<string>

@@ -1,6 +1,6 @@
 /**
  * Finds actions of commits whose required fields are missing or wrong (PROTOCOL.md). delta-spark and sluice use a
- * default for a missing field; readers on delta-kernel refuse the whole table.
+ * default for a missing field. Readers on delta-kernel refuse the whole table.
  */
 import { isObject, type JsonObject } from '../action-fields.ts'
 import type { ActionKind } from '../actions.ts'

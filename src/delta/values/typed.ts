@@ -51,8 +51,8 @@ const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]
 
 /**
  * True if readers based on delta-kernel (deltalake, polars, DuckDB) can read a partition value too; otherwise they
- * refuse the whole table. They are stricter than `isPartitionText`, which must hold as well: no point or exponent in a
- * whole number, exactly the digits of a decimal's scale, a time with seconds.
+ * refuse the whole table. These readers are stricter than `isPartitionText`, which must be true as well: a whole number
+ * has no point or exponent, a decimal has exactly as many decimal places as its scale, and a time has seconds.
  */
 export function isKernelText(text: string | null, type: DeltaType): boolean {
   if (text === null || text === '') return true

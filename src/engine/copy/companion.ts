@@ -49,9 +49,7 @@ export interface FollowedStream extends AsyncDisposable {
   readonly fence: Statement
   /** Receives each event of the copy. */
   heard(event: CopyEvent): void
-  /**
-   * Waits until all changes that are visible at the source now are durable there. @returns the log position
-   */
+  /** Waits until all changes that are visible at the source now are durable at the source. @returns the log position */
   settle(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */
   toCopy(): Promise<readonly PlannedTable[]>
@@ -66,7 +64,7 @@ export interface FollowedStream extends AsyncDisposable {
 export interface Companion {
   /** True if the operation itself reports dependencies that are not copied, as a cutover does. */
   readonly saysLeftBehind: boolean
-  /** @throws SluiceError NOT_FOLLOWABLE for a URL that no stream can write to; nothing is opened before */
+  /** @throws SluiceError NOT_FOLLOWABLE for a URL that no stream can write to; call it before any store is opened */
   refuse(operation: CopyOperation): void
   /** @returns the stream that the command resumes, as in the ledger; null if there is none */
   asked(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WantedStream | null>

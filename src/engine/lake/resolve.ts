@@ -72,7 +72,7 @@ async function refuseTwoMeanings(table: string, location: string): Promise<void>
   })
 }
 
-/** True if a path is a folder. @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO */
+/** True if a path is a folder. @throws SluiceError SOURCE_DENIED if a parent folder is not accessible, SOURCE_IO */
 function isFolder(path: string): boolean {
   try {
     return isFolderHere(path)

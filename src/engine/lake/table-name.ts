@@ -8,7 +8,7 @@ import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type TablePath = { readonly tableId: string; readonly path: string }
 
-/** Maximum number of folders that are searched for a similar name; a folder with more is skipped. */
+/** Maximum number of subfolders among which a similar name is searched; a folder with more of them is skipped. */
 const MOST_FOLDERS = 500
 
 /** All tables of a catalog with their paths. */

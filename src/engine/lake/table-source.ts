@@ -50,7 +50,7 @@ export async function withTable<T>(
       }
       run.emit({ type: 'log', level: 'note', message: `${name} is not in the catalog: answered from its log` })
     } else if (catalogUrl !== undefined) {
-      // With a mistyped URL the user must not believe that the catalog has answered.
+      // Emit a note: with a mistyped URL, the user could believe that the catalog has answered.
       const { label } = parseCatalogUrl(catalogUrl)
       run.emit({
         type: 'log',

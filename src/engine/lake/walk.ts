@@ -231,7 +231,7 @@ export function unsearchedError(names: readonly string[]): SluiceError {
 export const UNSEARCHED_HINT =
   'make these folders readable, or leave them out with --exclude; then run the same command again'
 
-/** If inspecting a folder takes a round trip, the next folders are inspected ahead. */
+/** If inspecting a folder takes a round trip, the next folders are inspected in advance. */
 function announce(lake: LakeStore, items: readonly LakeItem[], from: number, name: string, options: WalkOptions): void {
   if (lake.parallel === 1) return
   for (const item of items.slice(from, from + lake.parallel)) {

@@ -5,7 +5,7 @@ import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
 import type { Emit, EventBody, EventType } from '../../model/run/event.ts'
 import type { TableRequest } from '../../model/run/table-request.ts'
 
-/** @property shared the run is distributed: a program that does not have this table leaves the request to the others */
+/** @property shared set in a distributed run: a program without this table leaves the request to the other programs */
 export type TableSteering = TableRequest & { readonly shared?: true }
 
 /** Steering request for a running copy. */

@@ -6,7 +6,7 @@ import type { RunReportEvent } from '../../model/run/report/formats.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from './run-context.ts'
 
-/** Path that stands for standard output. */
+/** Path that means standard output. */
 const PRINTED = '-'
 
 /**

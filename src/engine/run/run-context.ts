@@ -50,7 +50,7 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly book?: string
   /** For a task: id that is equal for all executions of all tasks of one distributed run. */
   readonly sharedRun?: string
-  /** For a task that has a stream: asks other workers to copy or compare with it. */
+  /** For a task that has a stream: asks other workers to join its copy or its comparison. */
   readonly callOthers?: () => void
   /** For a task that copies: receives the ledger's totals of the distributed run. */
   readonly ledgerTotals?: (totals: LedgerTotals) => void

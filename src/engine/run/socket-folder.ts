@@ -27,7 +27,7 @@ export function removeDead(socketPath: string): void {
     const found = lstatSync(socketPath)
     if (found.isSocket() && Date.now() - found.mtimeMs > YOUNG_MS) rmSync(socketPath)
   } catch {
-    // Another program has removed the socket, or this user may not remove it: it is ignored anyway.
+    // Another program has removed the socket, or this user has no right to remove it: ignore the error.
   }
 }
 
@@ -60,7 +60,7 @@ export function refuseStranger(folder: string): void {
 export function makeSocketFolder(folder: string): void {
   makeFolderSync(folder, 0o700)
   const found = lstatSync(folder)
-  // Only this user can have set too wide permissions on their own folder: no other user can have replaced the folder.
+  // This user owns the folder, so no other user can have replaced it. Only its permissions are too wide: correct them.
   if (found.uid === process.getuid?.() && found.isDirectory() && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
   refuseStranger(folder)
 }

@@ -160,7 +160,7 @@ export type ArchiveFindingEvent = {
   bytes?: Dec
 }
 
-/** Rows to erase, or erased: of one partition; without `partition`, rows of the table that are not in the archive. */
+/** Rows to erase, or erased rows, of one partition. Without `partition`: rows of the table that are not archived. */
 export type ArchiveErasureEvent = {
   type: 'archive.erasure'
   table: string

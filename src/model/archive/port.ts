@@ -218,7 +218,7 @@ export interface PartitionStore {
   dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>
   /** Checks the rows of a detached table again, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
-  /** Error with which `attach` or `recreate` would fail now because of a name or late rows; null if none is known. */
+  /** Error of `attach` or `recreate` for a taken name, or rows in the default partition; null if none is known. */
   returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null>
   /** Attaches a detached table under its old name, after adapting its columns to the current ones of the parent. */
   attach(
@@ -391,6 +391,6 @@ export type TableIdentities =
       readonly by: 'mark'
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /** By `tableText`: a text that changes if a table is recreated, maybe also if altered. Omits missing tables. */
+      /** By `tableText`: text that changes if a table is recreated, maybe also if altered. Omits missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

@@ -50,7 +50,7 @@ export type QueryRequest = {
 
 /**
  * Range of one column that rows of the answer can come from, both ends inclusive; null is open. Dates are days since
- * 1970, timestamps microseconds since 1970, others the number itself. Rows where the column is NULL are excluded.
+ * 1970, timestamps microseconds since 1970, other types the number itself. Rows where the column is NULL are excluded.
  */
 export type Interval = { readonly column: string; readonly least: bigint | null; readonly most: bigint | null }
 
@@ -85,7 +85,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   /** Indexes of boolean columns; rows hold 1 and 0 for them. */
   readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
-  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads this one. */
+  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads it. */
   unread(shown: string): string
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.

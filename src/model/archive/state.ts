@@ -15,8 +15,8 @@ export const ARCHIVE_STATES = [
 
 /**
  * Location of the valid rows of a partition: the source up to PUBLISHED and after RESTORED; the archive from DETACHED
- * on. DETACHING: the table that has left its parent, until its checksum is computed. EXPIRED: none. FAILED: as in the
- * state before; a person must inspect it first.
+ * on. DETACHING: the table that was detached from its parent, until its checksum is computed. EXPIRED: nowhere. FAILED:
+ * as in the state before; a person must inspect it first.
  */
 export type ArchiveState = (typeof ARCHIVE_STATES)[number]
 

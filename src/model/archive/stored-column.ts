@@ -56,7 +56,7 @@ export type StoredColumn = {
   readonly number?: number
   /** User-defined types in its values at the time of recording; absent if none, or if recorded by an older program. */
   readonly declared?: readonly DeclaredSourceType[]
-  /** Expression of a generated column when it was recorded; absent for others, and if recorded by an older program. */
+  /** Expression of a generated column when it was recorded; absent for other columns, and in older records. */
   readonly computed?: Expression
   /** Id of the column mapping; absent unless the archive was mapped after its creation. */
   readonly id?: number

@@ -31,7 +31,7 @@ export interface Times {
    */
   condition(column: Column, from: string | null, to: string | null): string | null
   /**
-   * As `condition`, but true for every row that may have such a time: only rows that certainly have none are left out.
+   * As `condition`, but true for every row that may have such a time, and false only for rows that certainly have none.
    * Times may be compared only by the day in their text. Absent if the system enforces column types, because
    * `condition` is then exact.
    */

@@ -23,7 +23,7 @@ export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): 
 
 /**
  * The period of a native partition; null if its bounds are open or are not the bounds of one period. If midnight
- * comes twice, both are accepted: databases use the later one for a date without an offset, `boundsFor` the earlier.
+ * comes twice, both are accepted: for a date without an offset, databases use the later one, `boundsFor` the earlier.
  * @param from texts as PostgreSQL prints them in ISO style: `2024-04-01`, `2024-04-01 00:00:00`, `2024-04-01
  * 00:00:00+02`
  */

@@ -103,7 +103,7 @@ function within(option: Option, number: number, least: number, most: number): nu
   return number + 0
 }
 
-/** Names are kept as typed except for case: which of two aliases is the primary one changes over the years. */
+/** Names are kept as typed except for case, because the primary one of two aliases may change over the years. */
 function zoneName(text: string): string {
   if (text.toUpperCase() === 'UTC') return 'UTC'
   // An offset is not a zone: it has no daylight saving time.

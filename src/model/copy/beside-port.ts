@@ -8,7 +8,7 @@ export type LeftScope = {
   readonly tables: readonly TableName[]
   /** A pattern with `*` was given: views, events and other schemas are reported too. */
   readonly all: boolean
-  /** Tables that inherit from these are reported too, with row counts. Source only, because rows are counted. */
+  /** Also report tables that inherit from these, and count their rows. Set for the source only. */
   readonly children?: true
 }
 

@@ -73,8 +73,8 @@ export function normalizer(type: ColumnType): Normalizer {
 }
 
 /**
- * Canonical JSON: no blanks, keys sorted by UTF-16 units, the last of equal keys, escapes only where JSON requires
- * them, numbers as plain decimals without leading or trailing zeros. Numbers never pass through a double.
+ * Canonical JSON: no blanks, keys sorted by UTF-16 units, only the last of equal keys, escapes only where JSON requires
+ * them, numbers as plain decimals without leading or trailing zeros. Numbers are never converted to a double.
  * @throws SluiceError VALUE_REFUSED if the text is not JSON
  */
 export function canonicalJson(json: string): string {

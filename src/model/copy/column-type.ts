@@ -105,7 +105,7 @@ export type Expression = {
 
 export type TableOption = 'STRICT' | 'WITHOUT ROWID' | 'AUTOINCREMENT'
 
-/** A table of any store, as found there. */
+/** A table as its store describes it. */
 export type TableSpec = {
   readonly table: TableName
   /** Changes if the table is replaced by another one with the same name. */
@@ -115,7 +115,7 @@ export type TableSpec = {
   readonly key: readonly string[]
   /** True for a primary key, false for a unique one. */
   readonly primary: boolean
-  /** A floating point column of a key that is not used, because systems compare such numbers differently. */
+  /** Floating point column of a key. Such a key is not used, because systems compare these numbers differently. */
   readonly floatKey?: string
   /** NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
   readonly nullsEqual?: true
@@ -124,7 +124,7 @@ export type TableSpec = {
   readonly bytes: bigint
   /** Native partitioning as short text: `range (day), 12 partitions`. */
   readonly partitioning?: string
-  /** The login may not read some columns, which are missing here because the system does not name them. */
+  /** Some columns are missing here: the login has no right to read them, and the system does not name them. */
   readonly hidesColumns?: true
   /** All tables that inherit from it have exactly its columns. A plain query returns their rows; reads exclude them. */
   readonly withoutHeirs?: true
@@ -214,7 +214,7 @@ function unquoted(part: string): string {
   return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part
 }
 
-/** Of tables found by a name: those with exactly this schema and name, if there are any; otherwise all. */
+/** The found tables that have exactly this schema and name, if there are any; otherwise all found tables. */
 export function calledExactly<T>(found: readonly T[], text: string, nameOf: (one: T) => TableName): readonly T[] {
   const quoted = quotedTable(text)
   const wanted = quoted?.schema === undefined ? text : tableText(quoted)

@@ -117,7 +117,7 @@ export async function keySpan(
   const [column] = keyColumns(table)
   if (column === undefined) return null
   const condition = rangeCondition(table, range, where, dialect)
-  // Two subqueries: SQLite reads only one end of an index only if a query has a single MIN or MAX.
+  // Two subqueries: SQLite uses the index for MIN or MAX only if it is the only aggregate of its query.
   const ends = ['MIN', 'MAX'].map(
     (end) =>
       `(SELECT ${end}(${dialect.quote(column.name)}) AS ${dialect.quote(end)} FROM ${dialect.from(table)} WHERE ${condition.sql}) AS of_${end}`,
@@ -131,8 +131,8 @@ export async function keySpan(
 }
 
 /**
- * Refuses floating point columns in a key, because systems compare such numbers differently. @throws SluiceError
- * UNSUPPORTED_KEY
+ * Refuses floating point columns in a key, because systems compare such numbers differently.
+ * @throws SluiceError UNSUPPORTED_KEY
  */
 export function refuseFloatKey(table: TableSpec): void {
   const float = keyColumns(table).find(({ type }) => type.kind === 'float')

@@ -14,7 +14,7 @@ export type ObjectLock = {
   /** Does not wait. @returns whether the session now has the lock */
   take(): Promise<boolean>
   /**
-   * The idle session that holds the lock, and the statement that ends it; null if the holder is working, gone or
+   * The idle session that holds the lock, and the statement that ends it; null if the holder is working, has ended or
    * unknown.
    */
   idleHolder(): Promise<{ readonly session: string; readonly end: string } | null>

@@ -46,7 +46,10 @@ export class MemberRefused extends SluiceError {
   }
 }
 
-/** Error for `replace-range` if the source's range is no range of the target. @param system its display name */
+/**
+ * Error for `replace-range` if the range of the source is not a key range in the target.
+ * @param system its display name
+ */
 export function rangeKept(system: string, table: string): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in ${system}`, {
     reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',

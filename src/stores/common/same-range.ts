@@ -27,7 +27,7 @@ export function rangeMeansTheSame(
   if (range.by === 'all') return true
   if (table.key.length === 0 || range.by === 'block') return false
   if (range.by === 'keys' || range.by === 'nullKey') return true
-  // Not for a token ring either: its bounds are no keys.
+  // Also false if the target sorts keys differently, such as by the tokens of a ring.
   if (sortsAlike === false) return false
   const typeOf = typesOf(request)
   return keyColumns(table).every((column) => {

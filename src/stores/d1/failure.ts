@@ -12,7 +12,7 @@ export type D1FailureKind =
   | 'quota'
   | 'space'
   | 'tls'
-  /** More than D1 can work on, or than a caller should receive, in one piece. */
+  /** The request or its answer is larger than D1 can process, or than the caller accepts. */
   | 'size'
   /** The database is overloaded, or the API is failing. */
   | 'server'
@@ -60,7 +60,7 @@ export class D1Failure extends Error {
 }
 
 const AUTH_CODES: ReadonlySet<number> = new Set([6003, 6111, 9106, 9109, 10000, 10001])
-/** From the list of errors in D1's documentation: transient, with an unknown outcome. */
+/** Messages from the list of errors in D1's documentation: the cause is transient, and the outcome is unknown. */
 const UNWELL =
   /network connection lost|caused object to be reset|reset because its code|transient issue|client disconnected|overloaded|queued for too long|too many requests queued|internal error|starting up D1 DB/i
 const SIZE = /exceeded its (?:memory|CPU(?: time)?) limit|operation exceeded timeout|D1_ERROR: out of memory/i

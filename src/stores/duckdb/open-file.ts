@@ -17,7 +17,7 @@ export type FileOptions = {
   readonly mode: OpenMode
   /** For messages. */
   readonly label: string
-  /** DuckDB's own notation; what does not fit goes to the spill folder. */
+  /** Memory limit in DuckDB's notation. Data beyond it goes to the spill folder. */
   readonly memoryLimit?: string
   readonly threads?: number
   /** Spill folder, created by DuckDB when first needed, and removed at the end. */

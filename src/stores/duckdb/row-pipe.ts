@@ -25,7 +25,7 @@ function makeFifo(path: string): Promise<boolean> {
   })
 }
 
-/** Through a temporary file: the COPY is over before the first byte is returned. */
+/** Writes the output to a temporary file: the COPY has ended before the first byte is returned. */
 async function* throughFile(
   connection: DuckDBConnection,
   copy: CopySql,
@@ -45,7 +45,7 @@ async function* throughFile(
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) yield chunk as Buffer
 }
 
-/** Through a FIFO: bytes come while the COPY runs. */
+/** Writes the output to a FIFO: bytes are returned while the COPY runs. */
 async function* throughFifo(
   connection: DuckDBConnection,
   copy: CopySql,

@@ -21,7 +21,7 @@ const RELATIONS = `SELECT CASE WHEN schema_name = current_schema() THEN table_na
   FROM duckdb_columns() WHERE NOT internal AND database_name = current_database() ORDER BY 1, column_index LIMIT ${MOST_LISTED_COLUMNS}`
 
 export type DuckdbOptions = {
-  /** DuckDB's own notation; what does not fit goes to the temporary folder. */
+  /** Memory limit in DuckDB's notation. Data beyond it goes to the spill folder. */
   readonly memoryLimit?: string
   readonly threads?: number
   /** Spill folder, created when first needed and removed on close. */

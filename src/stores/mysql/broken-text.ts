@@ -16,7 +16,7 @@ type Packet = {
 }
 
 const require = createRequire(import.meta.url)
-/** The driver does not export it. */
+/** The driver's class for received packets, which the driver does not export. */
 const DriverPacket = require(join(dirname(require.resolve('mysql2')), 'lib/packets/packet.js')) as {
   readonly prototype: Packet
 }

@@ -15,7 +15,10 @@ export type MysqlConfig = {
   /** Path of a socket file; then host and port are not used. */
   readonly socket: string | null
   readonly user: string
-  /** From the URL, MYSQL_PWD or the option file, read at each call: passwords change while a program runs for days. */
+  /**
+   * Returns the password from the URL, MYSQL_PWD or the option file. It is read at each call, because passwords change
+   * while a program runs for days.
+   */
   password(): string
   readonly database: string
   readonly tls: TlsPlan
@@ -91,8 +94,8 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
 
 /**
  * User and password from `[client]` of `~/.my.cnf` for this host and user, read at each call. Source: MySQL's manual,
- * "Using Option Files". A file that other users can read is ignored. If the file has a host or a user, its login is
- * used only for those: a password must not be sent elsewhere.
+ * "Using Option Files". A file that other users can read is ignored. If the file has a host or a user, the login in the
+ * file is used only for this host and user: a password must not be sent to another server.
  */
 function clientLogin(env: NodeJS.ProcessEnv, host: string, user?: string): ClientLogin {
   const text = optionFileText(join(env['HOME'] ?? homedir(), '.my.cnf'), isOpenToOthers)

@@ -15,7 +15,10 @@ const SQL_MODE =
   'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'
 /** Session timeouts (wait_timeout, net_read_timeout, net_write_timeout), s: the caller may be slow. */
 const PATIENCE = 28_800
-/** Statements the driver keeps prepared; the server's limit for all its clients is 16,382 by default. */
+/**
+ * Maximum number of statements that the driver keeps prepared; the server's limit for all its clients is 16,382 by
+ * default.
+ */
 const PREPARED = 100
 const OLDEST = { mariadb: [10, 6, 0], mysql: [8, 0, 16] } as const
 

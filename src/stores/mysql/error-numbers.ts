@@ -1,6 +1,6 @@
 /** Classifies error numbers and codes of MySQL, MariaDB and the driver. */
 
-/** The server gave up the transaction; the same transaction may succeed if it is run again. */
+/** Error numbers: the server gave up the transaction; the same transaction may succeed if it is run again. */
 const LOCK_LOST = new Set([
   1020, // MariaDB: the row changed since the snapshot
   1205, // lock wait timeout

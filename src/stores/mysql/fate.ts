@@ -10,7 +10,7 @@ const NOT_YOURS = 1095
 /**
  * Ends a session and waits until the server has rolled its transaction back, or has finished the commit it was in. The
  * session is found by the lock that only it holds, because after a restart its connection id may be another session's.
- * @returns true if the session is certainly gone; false after `waitMs`
+ * @returns true if the session has certainly ended; false if this is unknown after `waitMs`
  */
 export async function ended(mark: string, asker: MysqlSession, waitMs: number): Promise<boolean> {
   const deadline = performance.now() + waitMs

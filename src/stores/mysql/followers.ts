@@ -1,6 +1,6 @@
 /**
- * Tables in which a DELETE of another table deletes or changes rows, including tables that the login may not see.
- * information_schema shows a foreign key only to a login that has a right other than SELECT on the table with the
+ * Tables in which a DELETE of another table deletes or changes rows, including tables that the login has no right to
+ * see. information_schema shows a foreign key only to a login that has a right other than SELECT on the table with the
  * key.
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
@@ -108,7 +108,8 @@ function fromList(name: string): string {
 
 /**
  * True if a DELETE opens no tables besides its own and the known ones. MariaDB opens and locks all tables that a DELETE
- * may change, also for EXPLAIN, and even tables that the login may not see. It counts the opened tables per session.
+ * may change, also for EXPLAIN, and even tables that the login has no right to see. It counts the opened tables per
+ * session.
  * @param known number of other tables that it opens according to information_schema
  * @returns false too if this was not measured for the server, or if a trigger opens tables
  */

@@ -2,7 +2,8 @@
 import type { MysqlSession } from './session.ts'
 
 /**
- * Sets the lock timeout of a session, in whole seconds, for some of its statements: later ones would fail at once.
+ * Sets the lock timeout of a session, in whole seconds, for some of its statements. The caller must restore the former
+ * timeout, with which later statements wait long enough.
  * @returns restores the former timeout; a session in which that fails is closed
  */
 export async function setMysqlLockWait(session: MysqlSession, seconds: number): Promise<() => Promise<void>> {

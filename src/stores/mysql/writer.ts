@@ -11,7 +11,10 @@ import { asking, connectTo } from './sessions.ts'
 import { settledCommit } from './settle.ts'
 import { isMysqlTransient, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
 
-/** Connections that stay open between transactions, each at the cost of other clients and of our own reads. */
+/**
+ * Maximum number of connections that stay open between transactions. Each takes a connection from other clients and
+ * from our own reads.
+ */
 const IDLE_WRITERS = 4
 /** How long the server may take to end a session that was cut off, in milliseconds. */
 const END_MS = 10_000

@@ -2,11 +2,11 @@
 
 import { setMaxListeners } from 'node:events'
 
-/** Requests in flight. */
+/** Maximum number of requests in flight. */
 export const IN_FLIGHT = 16
-/** Most bytes fetched or being fetched that were not taken yet. */
+/** Maximum number of bytes that were fetched, or are being fetched, and were not taken yet. */
 export const HELD_BYTES = 64 << 20
-/** Most objects fetched or being fetched that were not taken yet. */
+/** Maximum number of objects that were fetched, or are being fetched, and were not taken yet. */
 const HELD_OBJECTS = 256
 
 type Held<T> = { readonly promise: Promise<T>; readonly bytes: number; readonly controller: AbortController }
@@ -17,7 +17,7 @@ export class Ahead<T> {
   #order: readonly string[] = []
   #places = new Map<string, number>()
   #sizes: ReadonlyMap<string, number> = new Map()
-  /** Indexes in `#order`: next to fetch, and next that may be taken. */
+  /** Indexes in `#order`: of the next object to fetch, and of the next object that may be taken. */
   #next = 0
   #taken = 0
   #held = new Map<string, Held<T>>()
@@ -28,13 +28,13 @@ export class Ahead<T> {
   constructor(fetch: (path: string, signal: AbortSignal) => Promise<T>, inFlight: number = IN_FLIGHT) {
     this.#fetch = fetch
     this.#inFlight = inFlight
-    // The signal lasts as long as the run: a weak reference, so that objects of a reader that stopped early can be
-    // freed.
+    // The signal exists as long as the run. The reference is weak, so that the objects of a reader that stopped early
+    // can be freed.
     const own = new WeakRef(this)
     this.#abort = () => own.deref()?.drop()
   }
 
-  /** Replaces the plan; drops what was fetched for the old one. @param sizes bytes by path */
+  /** Replaces the plan, and drops the objects that were fetched for the old one. @param sizes bytes by path */
   plan(order: readonly string[], sizes: ReadonlyMap<string, number>, signal: AbortSignal): void {
     this.drop()
     this.#order = order
@@ -46,7 +46,7 @@ export class Ahead<T> {
     this.#pump()
   }
 
-  /** The object if it is in the plan, else null. Drops the objects before it in the plan. */
+  /** Returns the object; null if it is not in the plan. Drops the objects that come before it in the plan. */
   take(path: string): Promise<T> | null {
     const place = this.#places.get(path)
     if (place === undefined || place < this.#taken) return null
@@ -95,7 +95,7 @@ export class Ahead<T> {
       this.#flying--
       this.#pump()
     })
-    // The caller that takes it gets the error; an object that is never taken fails silently.
+    // The caller of `take` gets the error. The error of an object that is never taken is ignored.
     promise.catch(() => undefined)
     this.#held.set(path, { promise, bytes, controller })
   }

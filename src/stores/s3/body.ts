@@ -5,7 +5,10 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { MutableRequestCounts, S3Answer, S3Client } from './client.ts'
 import { connectionError } from './errors.ts'
 
-/** Size of chunks for readers: bodies come in pieces of about 64 KB, which is small for splitting them into lines. */
+/**
+ * Size of the chunks for readers, bytes. Bodies arrive in pieces of about 64 KB, which are too small to be split into
+ * lines fast.
+ */
 const CHUNK = 1 << 21
 
 export type ObjectFacts = { readonly size: number; readonly etag: string | null; readonly modified: number }
@@ -45,7 +48,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     const answer = await client.request(sent, async (given) => given, [416])
     if (answer.status === 416) {
       answer.cancel()
-      // 416 at the first request: the object is shorter than the requested start.
+      // 416 for the first request: the object has no byte at the requested start.
       if (first) return
       throw changed(where)
     }
@@ -61,7 +64,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     if (first) request.onFacts?.(facts)
     if (at < 0) {
       at = Math.max(0, facts.size + at)
-      // Not every store counts ranges from the end: ask again, with a range from the start.
+      // Some stores do not support ranges from the end: ask again, with a range from the start.
       if (from !== at) {
         answer.cancel()
         if (facts.size === Infinity) throw noSize(where)
@@ -78,7 +81,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     let position = from
     try {
       for await (const chunk of answer.body) {
-        // A store that does not support ranges sends the whole object.
+        // A store that does not support ranges sends the whole object. Then only the wanted bytes are passed on.
         const wanted = chunk.subarray(Math.max(0, at - position), Math.max(0, stop - position))
         position += chunk.length
         if (wanted.length === 0) continue
@@ -92,7 +95,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
       throwIfAborted(signal)
       const failure = connectionError(error, where, failures + 1)
       if (error instanceof SluiceError || !failure.retryable || ++failures >= client.rule.tries) throw failure
-      // Unless an ETag, or size and time, are known, the next answer might be of another object.
+      // Without an ETag, or size and time, it is unknown if the next answer is about the same object.
       if (etag === null && !hasIdentity(begun)) throw failure
       await client.pause(failures, null, signal)
     } finally {
@@ -117,7 +120,7 @@ export async function* readChunks(client: S3Client, request: BodyRequest): Async
   if (length > 0) yield held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held, length)
 }
 
-/** The whole object or range at once, for small ones. */
+/** Reads a whole object or range at once; for small objects. */
 export async function readWhole(
   client: S3Client,
   request: BodyRequest,
@@ -148,7 +151,7 @@ function factsOf(
   const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '')
   if (status !== 206) {
     const size = Number(headers.get('content-length') ?? Number.NaN)
-    // Without a length only the end of the body shows the size.
+    // Without a length, the size is known only at the end of the body.
     return { facts: { size: Number.isNaN(size) ? Infinity : size, etag, modified }, from: 0 }
   }
   const from = Number(range?.[1] ?? Number.NaN)
@@ -160,12 +163,12 @@ function factsOf(
   return { facts: { size, etag, modified }, from }
 }
 
-/** Whether an object without an ETag can be recognised again. */
+/** True if an object without an ETag has a size and a time, by which it can be recognized. */
 function hasIdentity({ size, modified }: ObjectFacts): boolean {
   return size !== Infinity && !Number.isNaN(modified)
 }
 
-/** Whether two answers without an ETag have the same size and time. */
+/** True if two answers without an ETag have the same size and time. */
 function isLike(one: ObjectFacts, other: ObjectFacts): boolean {
   return one.size === other.size && Object.is(one.modified, other.modified)
 }

@@ -27,14 +27,14 @@ export type MutableRequestCounts = { -readonly [K in keyof RequestCounts]: Reque
 export const noCounts = (): MutableRequestCounts => ({ lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 })
 
 export type S3Request = {
-  /** `writes` are not counted: readers make none. */
+  /** `writes` are not counted, because readers make none. */
   readonly kind: 'lists' | 'gets' | 'heads' | 'writes'
-  /** For `writes` only. */
+  /** Only for `writes`. */
   readonly method?: 'PUT' | 'POST' | 'DELETE'
-  /** For `writes` only. */
+  /** Only for `writes`. */
   readonly body?: Buffer
   readonly bucket: string
-  /** Decoded; '' for the bucket itself. */
+  /** Key of the object, decoded; empty for the bucket itself. */
   readonly key: string
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
@@ -45,17 +45,22 @@ export type S3Request = {
 export type S3Answer = {
   readonly status: number
   readonly headers: Headers
-  /** The body; must be read to its end, or `cancel` called. Ends early only with an error. */
+  /** The body. The caller must read it to its end, or call `cancel`. It ends early only with an error. */
   readonly body: AsyncIterable<Buffer>
   readonly cancel: () => void
 }
 
 export type RetryRule = { readonly tries: number; readonly baseMs: number; readonly idleMs: number }
 
-/** Six tries wait about 6 s together at most. `idleMs`: a store that sends nothing for half a minute has failed. */
+/**
+ * The pauses between six tries are together at most about 6 s. `idleMs`: a store that sends nothing for this time has
+ * failed.
+ */
 export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
 
-/** Slowest upload, bytes per ms: the limit for an answer is longer by the time for sending the body. */
+/**
+ * Slowest upload, bytes per ms: the time limit for an answer is longer by the time for sending the body at this rate.
+ */
 const SLOWEST_UPLOAD = 50
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
@@ -65,7 +70,7 @@ class Stalled extends Error {
 
 type Setup = { readonly endpoint: Endpoint; readonly credentials: CredentialSource }
 
-/** One per process is enough: it keeps credentials, regions of buckets and signing keys. */
+/** Client of S3. One per process is enough: it keeps credentials, regions of buckets and signing keys. */
 export class S3Client {
   readonly #env: Env
   readonly #rule: RetryRule
@@ -85,9 +90,9 @@ export class S3Client {
   }
 
   /**
-   * Sends a request until `take` has processed its answer. `take` runs again after a broken body, so it must start from
-   * the beginning each time.
-   * @param allowed statuses besides 200 and 206 that count as answers
+   * Sends a request, and retries until `take` has processed its answer. If a body breaks, `take` is called again with a
+   * new answer, so it must start from the beginning each time.
+   * @param allowed statuses other than 200 and 206 that count as answers
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED, NO_SUCH_PATH, TLS_FAILED; BAD_CONFIG
    * without credentials
    */
@@ -97,7 +102,7 @@ export class S3Client {
     allowed: readonly number[] = [],
   ): Promise<T> {
     const where = s3Path(request.bucket, request.key)
-    // Every running request listens to the signal; Node warns of a leak above ten listeners.
+    // Every running request listens to the signal. Without this, Node warns of a leak above ten listeners.
     setMaxListeners(0, request.signal)
     let refused: Credentials | null | undefined
     let moved = false
@@ -148,7 +153,7 @@ export class S3Client {
   async #prepare(): Promise<Setup> {
     const profile = await readProfile(this.#env)
     const endpoint = endpointOf(this.#env, profile)
-    // A profile's keys are replaced in its file while a program runs for days.
+    // The keys of a profile may be replaced in its file while a program runs for days, so the file is read again.
     const load = async (): Promise<Credentials | null> =>
       await findCredentials(this.#env, await readProfile(this.#env), endpoint.region)
     return { endpoint, credentials: new CredentialSource(load) }
@@ -158,7 +163,7 @@ export class S3Client {
     return (await this.#ready()).credentials.get(refused)
   }
 
-  /** @returns whether this region was unknown */
+  /** Notes the region of a bucket. @returns true if this region was not known */
   #follow(bucket: string, refusal: S3Refusal, region: string): boolean {
     if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)
@@ -190,8 +195,8 @@ export class S3Client {
       })
       headers = (await signer.sign()).headers
     }
-    // A body that a proxy decompresses has another length than the object. With a range fetch sends this header itself;
-    // sending it twice would break the signature, which does not cover it.
+    // A body that a proxy decompresses has another length than the object. With a range, fetch sends this header
+    // itself; sending it twice would break the signature, which does not cover it.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
     if (request.kind !== 'writes') request.counts[request.kind]++
     const place = requestBegins(request.counts)
@@ -209,7 +214,7 @@ export class S3Client {
   }
 }
 
-/** Ends a transfer when its reader is gone, or when nothing has come for `idleMs`. */
+/** Ends a transfer if its reader stops, or if nothing was received for `idleMs`. */
 class Watch {
   readonly #controller = new AbortController()
   readonly #outer: AbortSignal
@@ -268,7 +273,7 @@ async function* bodyOf(response: FetchAnswer, watch: Watch, { kind, counts }: S3
   }
 }
 
-/** The whole body as text. */
+/** Reads the whole body as text. */
 export async function bodyText(answer: S3Answer): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of answer.body) chunks.push(chunk)
@@ -277,7 +282,7 @@ export async function bodyText(answer: S3Answer): Promise<string> {
 
 const routed = new WeakMap<Route, S3Client>()
 
-/** This process's client for a route to a store. Requests for credentials do not take the route. */
+/** Client of this process for a route to a store. Requests for credentials do not use the route. */
 export function routedClient(route: Route): S3Client {
   const known = routed.get(route)
   if (known !== undefined) return known
@@ -288,7 +293,7 @@ export function routedClient(route: Route): S3Client {
 
 let shared: { readonly key: string; readonly client: S3Client } | null = null
 
-/** This process's client. Replaced when the settings in the environment change. */
+/** Client of this process. It is replaced when the settings in the environment change. */
 export function sharedClient(): S3Client {
   const key = JSON.stringify(Object.entries(process.env).filter(([name]) => /^(?:AWS_(?!SDK_)|HOME$)/.test(name)))
   if (shared?.key !== key) shared = { key, client: new S3Client({ ...process.env }) }

@@ -1,7 +1,7 @@
 /**
- * Objects as local files, for readers that need one. Of a Parquet file only the footer and the requested columns are
- * fetched, into a file of the full size with all bytes at their own position. A copy is kept for a while after its last
- * use: an import reads its checkpoint several times.
+ * Objects as local files, for readers that need a file. Only the footer and the requested columns of a Parquet file are
+ * fetched, into a file of the full size, with all bytes at their own position. A copy is kept for some seconds after
+ * its last use, because an import reads its checkpoint several times.
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises'
@@ -13,21 +13,21 @@ import type { S3Client } from './client.ts'
 import { columnChunks, footerLength, TAIL_BYTES, type ColumnChunk } from './parquet-footer.ts'
 import { cutRanges, joined, missing, total, type ByteRange } from './ranges.ts'
 
-/** Up to this size an object is fetched whole, without reading its footer first. */
+/** An object up to this size is fetched as a whole, without reading its footer first. */
 const SMALL = 1 << 20
-/** Bytes at the end that the first request fetches, for the footer. */
+/** Number of bytes at the end of an object that the first request fetches, because they contain the footer. */
 const TAIL = 64 << 10
 const PART = 8 << 20
 const PARTS_IN_FLIGHT = 8
-/** Bytes between two columns that are cheaper to fetch than to request separately. */
+/** Largest gap between two columns, in bytes, that is fetched with them: a separate request would cost more. */
 const GAP = 256 << 10
-/** Old writers omit the header of a dictionary page from a column's size. */
+/** Bytes added to a column's size, because old writers omit the header of a dictionary page from it. */
 const PADDING = 128
 const IDLE_MS = 10_000
 
 export type LocalCopy = AsyncDisposable & { readonly file: string }
 
-/** `etag`: the object must have it; absent: any version. */
+/** `etag`: the object must have this ETag; absent: any version is accepted. */
 type Source = Pick<BodyRequest, 'bucket' | 'key' | 'counts' | 'etag'>
 
 export class Copies {
@@ -85,7 +85,7 @@ class Copy {
   #uses = 0
   #spoiled = false
   #timer: NodeJS.Timeout | null = null
-  /** One fill at a time: a second reader may need other columns of the same file. */
+  /** Allows one fill at a time: a second reader may need other columns of the same file. */
   #turn: Promise<void> = Promise.resolve()
 
   constructor(client: S3Client, source: Source, knownSize: number | null, forget: () => void) {
@@ -145,14 +145,14 @@ class Copy {
     const whole = [{ start: 0, end: size }]
     const left = missing(this.#wanted(columns, size) ?? whole, this.#have)
     if (left.length === 0) return
-    // If more than half of the file is needed, fetch all of it: separate ranges cost as much.
+    // If more than half of the file is needed, fetch all of it: separate ranges would cost as much.
     const rest = total(left) + total(this.#have) > size / 2 ? missing(whole, this.#have) : left
     await this.#fetch(cutRanges(rest, PART), signal)
   }
 
   /**
-   * Sends the first request. It fetches a small object as a whole. Of a larger one it fetches the end with the footer
-   * if columns are requested, otherwise the first part.
+   * Sends the first request. It fetches a small object as a whole. Of a larger object it fetches the end with the
+   * footer if columns are requested, and the first part otherwise.
    */
   async #begin(columns: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     const small = this.#knownSize !== null && this.#knownSize <= SMALL
@@ -174,7 +174,7 @@ class Copy {
     this.#chunks = columnChunks(footer, size)
   }
 
-  /** Ranges to fetch; null: everything, also if the columns are unknown. */
+  /** Ranges to fetch. Null for the whole file, also if the positions of the columns are unknown. */
   #wanted(columns: readonly string[] | undefined, size: number): readonly ByteRange[] | null {
     if (columns === undefined) return null
     // The first request has fetched the footer; without columns nothing else is needed.

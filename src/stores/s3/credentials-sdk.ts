@@ -8,7 +8,7 @@ export type Credentials = {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly sessionToken?: string
-  /** ms since the epoch; absent for keys that do not expire. */
+  /** Time of expiry, ms since the epoch; absent for keys that do not expire. */
   readonly expires?: number
 }
 
@@ -29,7 +29,7 @@ const PROFILE_TIMEOUT_MS = 60_000
 const INSTANCE_TIMEOUT_MS = 1_000
 
 const quiet = (): void => undefined
-/** Without a logger the library warns on the console. */
+/** Logger that writes nothing. Without a logger, the library warns on the console. */
 const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 const clientConfig = {
   requestHandler: {
@@ -49,13 +49,13 @@ const OF_PROFILE = [
   'login_session',
 ] as const
 
-/** Whether a profile takes a role, signs in through SSO, or starts a program for its credentials. */
+/** True if a profile assumes a role, signs in through SSO, or starts a program for its credentials. */
 export function leadsOn({ settings }: Profile): boolean {
   return OF_PROFILE.some((setting) => settings.has(setting))
 }
 
 async function library(): Promise<typeof import('@aws-sdk/credential-providers')> {
-  // Else the library warns on stderr, at any call, that it will drop support for a version of Node.
+  // Otherwise the library warns on stderr, at any call, that it will drop support for a version of Node.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
   return await import('@aws-sdk/credential-providers')
 }
@@ -94,7 +94,7 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
   })
 }
 
-/** AssumeRoleWithWebIdentity; null if no token file and role are set. */
+/** Credentials from AssumeRoleWithWebIdentity; null if no token file and role are set. */
 export async function fromWebIdentity(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
   const file = presentText(env['AWS_WEB_IDENTITY_TOKEN_FILE']) ?? profile.settings.get('web_identity_token_file')
   const role = presentText(env['AWS_ROLE_ARN']) ?? profile.settings.get('role_arn')
@@ -127,7 +127,7 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
   const tokenFile = presentText(env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'])
   const token =
     tokenFile === undefined ? presentText(env['AWS_CONTAINER_AUTHORIZATION_TOKEN']) : await tokenIn(tokenFile)
-  // An empty value makes the library ignore the variable of the process.
+  // Empty values are passed, because the library would otherwise use the variable of the process.
   const provider = fromHttp({
     awsContainerCredentialsRelativeUri: relative ?? '',
     awsContainerCredentialsFullUri: relative === undefined ? (full ?? '') : '',
@@ -154,7 +154,10 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
   })
 }
 
-/** The metadata service of an EC2 instance, version 2. Null if no service answers: not an instance. */
+/**
+ * Credentials from the metadata service of an EC2 instance, version 2. Null if no service answers: this is not an
+ * instance.
+ */
 export async function fromInstance(env: Env): Promise<Credentials | null> {
   if (/^true$/i.test(presentText(env['AWS_EC2_METADATA_DISABLED']) ?? '')) return null
   const { fromInstanceMetadata } = await library()
@@ -202,7 +205,7 @@ async function gotten(
   }
 }
 
-/** Whether a profile's program has failed: the rest of the message is its command line and output. */
+/** True if a profile's program has failed: the message then contains its command line and output. */
 function isOfProgram(message: string): boolean {
   return message.includes('Command failed')
 }

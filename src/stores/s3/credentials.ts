@@ -13,12 +13,12 @@ import { presentText, type Env, type Profile } from './profile.ts'
 
 export type { Credentials } from './credentials-sdk.ts'
 
-/** Temporary keys are renewed this long before they expire. */
+/** Time before their expiry, ms, at which temporary keys are renewed. */
 const RENEW_BEFORE_MS = 5 * 60_000
-/** If a renewal fails while the keys still work, the next one waits this long. */
+/** Wait before the next renewal, ms, if a renewal fails while the keys are still valid. */
 const RENEW_AGAIN_MS = 30_000
 
-/** Keeps credentials while they are valid. Null: anonymous requests. */
+/** Keeps credentials while they are valid. Null means anonymous requests. */
 export class CredentialSource {
   readonly #load: () => Promise<Credentials | null>
   readonly #now: () => number
@@ -93,7 +93,7 @@ function fromEnvironment(env: Env): Credentials | null {
   return pair(accessKeyId, secretAccessKey, presentText(env['AWS_SESSION_TOKEN']), 'the environment')
 }
 
-/** True if the profile assumes a role: its own keys then serve only to assume it. */
+/** True if the profile assumes a role: its own keys are then used only for that. */
 function takesRole({ settings }: Profile): boolean {
   return settings.has('role_arn') && (settings.has('source_profile') || settings.has('credential_source'))
 }

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { presentText, type Env, type Profile } from './profile.ts'
 
 export type Endpoint = {
-  /** Origin of a store other than AWS, or null. */
+  /** Origin of a store other than AWS; null for AWS. */
   readonly custom: string | null
   readonly region: string
 }
@@ -35,8 +35,8 @@ export function endpointOf(env: Env, profile: Profile): Endpoint {
 }
 
 /**
- * URL of a request: path-style for other stores than AWS, and for bucket names with dots, which AWS's certificates do
- * not cover. Otherwise the bucket is in the host name.
+ * URL of a request. It is path-style for stores other than AWS, and for bucket names with dots, which AWS's
+ * certificates do not cover. Otherwise the bucket is in the host name.
  */
 export function objectUrl(endpoint: Endpoint, region: string, bucket: string, key: string, query: string): string {
   const path = key.split('/').map(encoded).join('/')

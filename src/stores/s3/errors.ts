@@ -1,4 +1,6 @@
-/** Maps answers of S3 and network errors to SluiceErrors. Reports code and request id, nothing of the request. */
+/**
+ * Maps answers of S3 and network errors to SluiceErrors. They contain code and request id, but nothing of the request.
+ */
 import { sourceGone } from '../../model/lake/gone.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tagText } from './xml.ts'
@@ -6,7 +8,7 @@ import { tagText } from './xml.ts'
 /** An error answer, with its body read. */
 export type S3Refusal = {
   readonly status: number
-  /** S3's own code, or one for the status if there is no body (HEAD). */
+  /** S3's own code, or a code for the status if there is no body (as for HEAD). */
   readonly code: string
   readonly requestId: string | null
   /** Region of the bucket, if S3 names one. */
@@ -41,7 +43,7 @@ export function s3Refusal(status: number, headers: Headers, body: string): S3Ref
   }
 }
 
-/** Characters of a foreign answer that an error repeats. */
+/** Maximum number of characters of a foreign answer that an error repeats. */
 const FIRST = 80
 
 /** Status, type and first characters of an answer. */
@@ -67,14 +69,14 @@ function foreignError(where: string, said: string): SluiceError {
   })
 }
 
-/** Whether the same request may succeed a little later. */
+/** True if the same request may succeed a little later. */
 export function passes({ status, code }: S3Refusal): boolean {
   if (status === 429 || status === 408 || status === 500 || status === 502 || status === 503 || status === 504)
     return true
   return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
 }
 
-/** Whether a refusal means that the request belongs to another region. */
+/** True if a refusal means that the request must be sent to another region. */
 export function pointsElsewhere({ status, code }: S3Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
@@ -88,7 +90,7 @@ const KEYS_ENDED: ReadonlySet<string> = new Set([
   'InvalidAccessKeyId',
 ])
 
-/** Whether newer credentials may help. */
+/** True if newer credentials may help. */
 export function wantsNewKeys({ code }: S3Refusal): boolean {
   return KEYS_ENDED.has(code)
 }
@@ -161,7 +163,7 @@ function causeCode(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown'
 }
 
-/** A request that got no answer, or only a part of one. */
+/** Error for a request without an answer, or with an incomplete one. */
 export function connectionError(error: unknown, where: string, tries: number): SluiceError {
   if (error instanceof SluiceError) return error
   const code = causeCode(error)

@@ -1,12 +1,12 @@
 /**
- * Names of the folders directly in a table. They are listed among its files in name order, so everything must be
- * listed. Only data folders can be skipped, because their names begin with the same column name.
+ * Names of the folders directly in the folder of a table. A listing contains files and folders in name order, so all of
+ * it must be read. Only data folders can be skipped, because their names begin with the same column name.
  */
 import type { Unseen } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'
 import { listPages, type ListPage, type ListRequest } from './list.ts'
 
-/** Most pages of 1,000 names, in addition to those on which the table was found: about ten seconds. */
+/** Maximum number of pages of 1,000 names, in addition to those on which the table was found: about ten seconds. */
 const MOST_PAGES = 100
 
 export type FolderNames = { readonly names: readonly string[]; readonly unseen: Unseen | null }
@@ -34,7 +34,7 @@ export function listFolders(client: S3Client, request: ListRequest, begun: Begun
       const next = await pages.next()
       if (next.done === true) break
       page = next.value
-      // A store that ignores `startAfter` lists from the beginning: then continue page by page.
+      // A store that ignores `startAfter` lists from the beginning. Then no folders are skipped any more.
       if (behind !== null && !isBehind(page, behind)) skips = false
       listed += namesOn(page)
       if (namesOn(page) > 0) last = lastOn(page)
@@ -45,8 +45,8 @@ export function listFolders(client: S3Client, request: ListRequest, begun: Begun
 }
 
 /**
- * If the last name of a page is a data folder: the first name after all data folders of its column; else null. No other
- * folder is in between.
+ * If the last name of a page is a data folder: the first possible name after all data folders of its column, because no
+ * other folder is between them. Otherwise null.
  */
 function behindData(prefix: string, last: string): string | null {
   const column = /^([^/]*?)=[^/]*\/$/.exec(last.slice(prefix.length))?.[1]
@@ -57,7 +57,7 @@ function namesOn({ objects, prefixes }: ListPage): number {
   return objects.length + prefixes.length
 }
 
-/** Files and folders come in two lists, each in byte order. */
+/** Last name of a page. Files and folders are in two lists, each in byte order. */
 function lastOn({ objects, prefixes }: ListPage): string {
   const [file = '', folder = ''] = [objects.at(-1)?.key, prefixes.at(-1)]
   return compare(file, folder) > 0 ? file : folder

@@ -1,4 +1,4 @@
-/** ListObjectsV2, page by page. */
+/** Lists objects with ListObjectsV2, page by page. */
 import { s3Path } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { bodyText, type MutableRequestCounts, type S3Client } from './client.ts'
@@ -13,7 +13,7 @@ export type ListedObject = {
 }
 
 export type ListPage = {
-  /** In byte order of the keys. */
+  /** Objects in byte order of their keys. */
   readonly objects: readonly ListedObject[]
   /** Decoded common prefixes, each with the delimiter at its end. */
   readonly prefixes: readonly string[]
@@ -24,7 +24,7 @@ export type ListRequest = {
   readonly bucket: string
   readonly prefix: string
   readonly delimiter?: string
-  /** Only keys after this one, in byte order. */
+  /** Lists only keys that are after this one in byte order. */
   readonly startAfter?: string
   readonly maxKeys?: number
   readonly signal: AbortSignal
@@ -67,7 +67,7 @@ async function onePage(client: S3Client, request: ListRequest, token: string | n
 
 function parsePage(xml: string): ListPage {
   if (!xml.includes('</ListBucketResult>')) throw new Error('the listing is cut short')
-  // Not every store supports encoding-type; the answer names it if it was used.
+  // Some stores do not support encoding-type. The answer contains it if it was used.
   const decode = tagText(xml, 'EncodingType') === 'url' ? urlDecoded : (text: string) => text
   const objects: ListedObject[] = []
   for (const item of elements(xml, 'Contents')) {
@@ -89,7 +89,7 @@ function parsePage(xml: string): ListPage {
   return { objects, prefixes, next }
 }
 
-/** S3 writes a space as '+' here. */
+/** In these answers, S3 encodes a space as `+`. */
 function urlDecoded(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '))
 }

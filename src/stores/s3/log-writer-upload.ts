@@ -1,4 +1,4 @@
-/** Uploads files to a bucket: small ones in one request, others in parts, a few of which are in memory at a time. */
+/** Uploads files to a bucket: small files in one request, others in parts. Only a few parts are in memory at a time. */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { s3Path } from '../../model/lake/lake-url.ts'
@@ -10,16 +10,16 @@ import { tagText } from './xml.ts'
 
 const MB = 1 << 20
 export type UploadSizes = {
-  /** Largest file that goes in one request, bytes. */
+  /** Largest file that is sent in one request, bytes. */
   readonly single: number
-  /** Bytes per part; more if S3's limit of parts requires it. */
+  /** Bytes per part. Parts are larger if the file would otherwise have more parts than S3 allows. */
   readonly part: number
 }
 export const UPLOAD_SIZES: UploadSizes = { single: 8 * MB, part: 8 * MB }
 const MOST_PARTS = 9_000
-/** Parts in flight at the same time. */
+/** Number of parts that are sent at the same time. */
 const LANES = 3
-/** Limit for removing the parts of a failed upload, ms. */
+/** Time limit for removing the parts of a failed upload, ms. */
 const ABORT_MS = 10_000
 
 export type S3Object = {
@@ -159,7 +159,7 @@ async function complete(
         const text = await bodyText(answer)
         return { status: answer.status, code: text.includes('<Error>') ? (tagText(text, 'Code') ?? 'unknown') : null }
       },
-      // 404: an earlier request whose answer got lost has completed the upload, so it no longer exists.
+      // 404: an earlier request, whose answer was lost, has completed the upload, so the upload no longer exists.
       [404, 409, 412],
     )
     if (status === 404 || status === 412) return false
@@ -181,7 +181,10 @@ async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<
   await client.request(request, bodyText, [204, 404]).catch(() => undefined)
 }
 
-/** An existing object with the same bytes is from this writer: the reply was lost, or an earlier attempt wrote it. */
+/**
+ * Refuses an object with other bytes. One with the same bytes is from this writer: the reply was lost, or an earlier
+ * attempt wrote it.
+ */
 async function refuseOther(at: S3Object, handle: FileHandle, size: number, signal: AbortSignal): Promise<void> {
   let position = 0
   for await (const piece of readPieces(at.client, { ...at, signal })) {

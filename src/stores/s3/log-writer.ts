@@ -20,7 +20,7 @@ export type S3WriterOptions = {
   readonly sizes?: UploadSizes
 }
 
-/** Prefixes whose store was tested, and honours If-None-Match. */
+/** Prefixes whose store was tested and honours If-None-Match. */
 const honoured = new WeakMap<S3Client, Set<string>>()
 
 class S3LogWriter implements LogWriter {
@@ -65,7 +65,7 @@ class S3LogWriter implements LogWriter {
           const found = await this.#read(at, signal)
           if (found !== null) return found.equals(bytes) ? 'written' : 'exists'
         }
-        // Two writers at the same time, or the object was just removed: the store asks for a retry.
+        // Two programs wrote at the same time, or the object was just removed: the store asks for a retry.
         if (attempt >= this.#client.rule.tries) {
           throw new SluiceError(
             'TARGET_IO',
@@ -96,7 +96,7 @@ class S3LogWriter implements LogWriter {
   async upload(path: string, file: string, signal: AbortSignal): Promise<void> {
     await this.#guarded(signal, async () => {
       const at = this.#at(path)
-      // Test the store before the upload: the commit after it is never sent to an unsafe store.
+      // Test the store before the upload, because the commit that follows must not be sent to an unsafe store.
       await this.#proven(signal)
       await uploadFile(at, file, signal, this.#sizes)
     })
@@ -112,7 +112,7 @@ class S3LogWriter implements LogWriter {
       for await (const { objects } of listPages(client, { bucket: at.bucket, counts: at.counts, prefix, signal })) {
         throwIfAborted(signal)
         for (const { key, size, modified } of objects) {
-          // A console makes a folder as an object whose key ends with a slash.
+          // S3 consoles represent a folder by an object whose key ends with a slash.
           if (!key.endsWith('/')) yield { path: key.slice(this.#prefix.length), size: BigInt(size), modified }
         }
       }
@@ -181,7 +181,7 @@ class S3LogWriter implements LogWriter {
       for (let attempt = 1; attempt <= this.#client.rule.tries; attempt++) {
         const first = await this.#putOnce(at, Buffer.from('first'), signal)
         if (first === 501) throw overwrites(this.label, 'it answers 501')
-        // 412 at the first object: it exists, and the answer to its first request got lost.
+        // 412 for the first object: it exists already, because the answer to its first request was lost.
         const answer = first === 412 ? first : await this.#putOnce(at, Buffer.from('second'), signal)
         if (answer === 412) return
         if (answer === 200 && first === 200)

@@ -1,4 +1,4 @@
-/** Doctor's checks of a bucket: which credentials are used, and where requests go. */
+/** Checks of `doctor` for a bucket: which credentials are used, and where requests are sent. */
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { PreflightTarget } from '../common/preflight-port.ts'

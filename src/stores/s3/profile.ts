@@ -14,7 +14,7 @@ export type Profile = {
 }
 
 /**
- * The profile that the environment names, else `default`. A missing file counts as empty.
+ * Reads the profile that the environment names, or `default` if it names none. A missing file is treated as empty.
  * @throws SluiceError BAD_CONFIG if AWS_PROFILE names a profile that is in neither file
  */
 export async function readProfile(env: Env): Promise<Profile> {

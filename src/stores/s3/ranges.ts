@@ -2,7 +2,7 @@
 
 export type ByteRange = { readonly start: number; readonly end: number }
 
-/** Sorted; ranges at most `gap` bytes apart are joined. */
+/** Sorts ranges, and joins those that are at most `gap` bytes apart. */
 export function joined(ranges: readonly ByteRange[], gap: number): readonly ByteRange[] {
   const result: { start: number; end: number }[] = []
   for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
@@ -28,7 +28,7 @@ export function missing(wanted: readonly ByteRange[], have: readonly ByteRange[]
   })
 }
 
-/** Cut into parts of at most `size` bytes. */
+/** Cuts ranges into parts of at most `size` bytes. */
 export function cutRanges(ranges: readonly ByteRange[], size: number): readonly ByteRange[] {
   return ranges.flatMap(({ start, end }) =>
     Array.from({ length: Math.ceil((end - start) / size) }, (_, i) => ({

@@ -7,7 +7,7 @@ import https from 'node:https'
 import { connect, type Socket } from 'node:net'
 import type { Route } from '../../model/run/route.ts'
 
-/** The part of `fetch` that this store uses; Node's own fits. */
+/** The part of `fetch` that this store uses. Node's own `fetch` has this type. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchAnswer>
 
 type FetchInit = {
@@ -49,7 +49,7 @@ async function agentOf({ protocol, hostname, port }: URL, route: Route): Promise
   const agent = new https.Agent({ keepAlive: true })
   const secure = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
-    // The other options hold the server's own name, which the certificate has to match.
+    // The other options contain the name of the server, which its certificate must match.
     const through = { ...options, socket: detour() }
     return secure(through, callback)
   }
@@ -62,7 +62,7 @@ function send(url: URL, { method, headers, body, signal }: FetchInit, agent: htt
     const sent = request(url, { method, headers: Object.fromEntries(headers), agent, signal })
     sent.on('error', reject)
     sent.on('response', (answer) => {
-      // The reader of the body gets the error.
+      // The error is thrown to the reader of the body. Without a listener it would end the program.
       answer.on('error', () => undefined)
       const facts = { status: answer.statusCode ?? 0, headers: headersOf(answer) }
       if (method !== 'HEAD') {

@@ -9,7 +9,7 @@ import { listFolders, type FolderNames } from './list-folders.ts'
 import { listPages } from './list.ts'
 
 const LOG = '_delta_log/'
-/** Folders inspected at the same time. */
+/** Number of folders that are inspected at the same time. */
 const PARALLEL = 8
 
 class S3Lake implements LakeStore {
@@ -48,7 +48,7 @@ class S3Lake implements LakeStore {
     this.#folders.set(path, look)
   }
 
-  /** Database files are searched only on this machine: reading their first bytes would cost one request each. */
+  /** Database files are searched only on this machine: in a bucket, each would cost a request for its first bytes. */
   databaseFile(): DatabaseFile | null {
     return null
   }
@@ -76,7 +76,7 @@ class S3Lake implements LakeStore {
       const { objects, prefixes, next } = page.value
       keys += objects.length
       for (const found of prefixes) names.push(found.slice(prefix.length, -1))
-      // A table's folder may hold a million files: a request for the log by name finds it at once.
+      // A table's folder may contain a million files. A request for the log by its name finds the table at once.
       if (prefixes.includes(log) || (isFirst && next !== null && (await this.#holds(log, signal)))) {
         return this.#table(prefix, listFolders(this.#client, request, { pages, page: page.value, names }))
       }

@@ -18,7 +18,7 @@ export type S3LogOptions = {
   readonly route?: Route | undefined
 }
 
-/** Larger objects are not fetched ahead. */
+/** Larger objects are not fetched in advance. */
 const AHEAD_BYTES = 4 << 20
 const CHUNK = 1 << 21
 
@@ -89,7 +89,7 @@ class S3Log implements LogStore {
         const name = key.slice(prefix.length)
         // Consoles of S3 represent a folder by an object with an empty name.
         if (name === '' || name.includes('/')) continue
-        // Not for data folders: they may hold millions of files, and none of those is read.
+        // Not noted for data folders: they may contain millions of files, and none of these is read.
         if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })
         yield { name, size, modified, ...(etag === null ? {} : { stamp: etag }) }
       }

@@ -1,12 +1,12 @@
 /**
- * Small objects kept on disk for a second reading. The file has no name, so it disappears with the process in any case.
- * An object is returned only while the newest listing has its ETag.
+ * Keeps small objects on disk for a second reading. The file has no name, so it disappears with the process in any
+ * case. An object is returned only while the newest listing has its ETag.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Most bytes that are kept; further objects are fetched again. */
+/** Maximum number of bytes that are kept; objects beyond it are fetched again. */
 export const SPOOL_BYTES = 512 << 20
 
 type Kept = { readonly at: number; readonly length: number; readonly etag: string }

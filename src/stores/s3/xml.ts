@@ -2,7 +2,7 @@
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
-/** Text of the first element of that name, or null. */
+/** Text of the first element of that name; null if there is none. */
 export function tagText(xml: string, tag: string): string | null {
   const begin = xml.indexOf(`<${tag}>`)
   if (begin === -1) return null
@@ -11,7 +11,7 @@ export function tagText(xml: string, tag: string): string | null {
   return end === -1 ? null : unescaped(xml.slice(start, end))
 }
 
-/** Inner XML of every element of that name, in order; elements of one name never nest here. */
+/** Inner XML of every element of that name, in order. Elements of one name are never nested in these answers. */
 export function* elements(xml: string, tag: string): Generator<string> {
   const [open, close] = [`<${tag}>`, `</${tag}>`]
   for (let at = xml.indexOf(open); at !== -1;) {

@@ -1,4 +1,4 @@
-/** Active alerts in a SQLite file. Every call is one atomic statement, and waits for other programs that write. */
+/** Active alerts in a SQLite file. Every call is one atomic statement, and waits while another program writes. */
 import Database from 'better-sqlite3'
 import { CONFIRM_MS, type AlertMemory } from '../../model/run/alert-memory.ts'
 import { systemClock, type Clock } from '../../shared/clock.ts'
@@ -19,7 +19,7 @@ const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
  * program wrote during the wait would then be in the future.
  */
 const NOW = 'sluice_now()'
-/** `BETWEEN`: a clock that was set back must not delay the alert. */
+/** BETWEEN, not a comparison: a clock that was set back must not delay the alert. */
 const UNCONFIRMED = `(unsent_ms NOT BETWEEN ${NOW} - ${CONFIRM_MS} AND ${NOW})`
 /** Returns no row if the alert is open, and its sender has confirmed it or may still confirm it. */
 const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, ${NOW})
@@ -52,7 +52,7 @@ export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = syst
       const noted = database.prepare(BEGIN).get({ ...key, at: Math.round(at) }) as Row | undefined
       if (noted !== undefined) return { is: 'new', since: noted.since_ms }
       const known = database.prepare(SINCE).get(key) as Row | undefined
-      // Another program has ended the alert between the two statements: it was open until then.
+      // Another program ended the alert between the two statements, so it was active at the first one.
       return { is: 'stands', since: known?.since_ms ?? Math.round(at) }
     },
     end: async (key) => {

@@ -20,7 +20,7 @@ const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint:
   missing: ['The file does not exist', 'Check database URL; the first import creates the catalog'],
 }
 
-/** Three slashes begin a path relative to the current folder; users often mean a path from the root. */
+/** Three slashes begin a path relative to the current folder. Users often mean a path from the root. */
 function folderMissing(label: string): readonly [reason: string, hint: string] {
   const path = label.slice('sqlite:///'.length)
   const hint = 'Check database URL; the folder of the file must exist'
@@ -31,18 +31,23 @@ function folderMissing(label: string): readonly [reason: string, hint: string] {
   ]
 }
 
-/** The absolute folder of a database file if the folder does not exist; else null. @param label URL of the database */
+/**
+ * The absolute folder of a database file, if this folder does not exist; null otherwise.
+ * @param label URL of the database
+ */
 export function missingFolder(label: string): string | null {
   const folder = dirname(resolve(label.replace(/^\w+:\/\/\//, '')))
   return isFolderPath(folder) ? null : folder
 }
 
-/** The absolute path of a catalog's or copy's file; null if it is no file. @param label URL of the database */
+/** The absolute path of the database file; null if the database is not a file. @param label URL of the database */
 function fileOf(label: string): string | null {
   return label.startsWith('sqlite:///') ? resolve(label.slice('sqlite:///'.length)) : null
 }
 
-/** Why a database file cannot be opened; SQLite does not report it. Reading also needs a writable folder (WAL). */
+/**
+ * Why a database file cannot be opened, because SQLite does not report it. Reading also needs a writable folder (WAL).
+ */
 function accessOf(label: string): Access {
   const file = fileOf(label)
   if (file === null) return 'there'

@@ -1,4 +1,7 @@
-/** The process that runs one user query; see query.ts. Writes wait for the reader, so at most one page is in memory. */
+/**
+ * The process that runs one user query, see `query.ts`. It writes only as fast as its output is read, so it has one
+ * page in memory.
+ */
 import { readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import type { SqlRow } from '../../model/run/sql-port.ts'
@@ -27,7 +30,7 @@ function answer({ file, sql, pageRows }: Asked): void {
   const connection = openReader(file)
   try {
     const statement = connection.prepare(sql)
-    // SQLite's own classification: ATTACH and VACUUM INTO return no rows, and a WAL checkpoint is not read-only.
+    // Uses SQLite's own classification: ATTACH and VACUUM INTO return no rows, and a WAL checkpoint is not read-only.
     if (!statement.reader || !statement.readonly) return say({ refused: 'no rows' })
     const columns = statement.columns()
     say({ columns: columns.map(({ name }) => name), types: columns.map(({ type }) => type) })

@@ -1,6 +1,6 @@
 /**
- * Runs user queries in a separate process: SQLite blocks inside the call, so in this process ctrl-c and deadlines would
- * have to wait. The query is sent over stdin; pages come back as lines. The process waits until a page is read.
+ * Runs user queries in a separate process, because a call of SQLite blocks: in this process, ctrl-c and deadlines would
+ * have to wait. The query is sent over stdin; pages are returned as lines. The process waits until a page is read.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -25,7 +25,7 @@ export type QueryReply =
   | { readonly refused: 'no rows' | 'several' }
   | { readonly error: { readonly code: string | null; readonly message: string } }
 
-/** Codes of errors of the file; the query causes all other errors. */
+/** Codes of errors of the file. All other errors are errors of the query. */
 const OF_THE_FILE = /^SQLITE_(BUSY|LOCKED|CORRUPT|NOTADB|IOERR|CANTOPEN|FULL|PERM|NOMEM)/
 
 const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [
@@ -35,7 +35,7 @@ const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [
   [/^(?:TIMESTAMPTZ|TIMESTAMP WITH TIME ZONE)$/, 'timestamptz'],
   [/^(?:TIMESTAMP|DATETIME)$/, 'timestamp'],
   [/^UUID$/, 'uuid'],
-  // SQLite's own rules of affinity, by parts of the type name and in this order.
+  // SQLite's own rules of affinity: parts of type names, tested in this order.
   [/INT/, 'int64'],
   [/CHAR|CLOB|TEXT/, 'text'],
   [/REAL|FLOA|DOUB/, 'double'],
@@ -85,9 +85,9 @@ export async function* queryFile(
 }
 
 /**
- * The column type of answer files for a declared type; undefined if they have none. SQLite does not enforce declared
- * types: a writer of files checks each value.
- * @param declared as the table has it; null for an expression
+ * The column type of answer files for a declared type; undefined if answer files have none. SQLite does not enforce
+ * declared types, so a writer of files checks each value.
+ * @param declared type as in the table's definition; null for an expression
  */
 export function sqliteDeclaredIn(declared: string | null): DeclaredType | undefined {
   const name = (declared ?? '').trim().toUpperCase().replaceAll(/\s+/g, ' ')
@@ -110,7 +110,7 @@ function valueOf(wire: SqliteWireValue): SqlValue {
   return 'b' in wire ? Buffer.from(wire.b, 'base64') : Number(wire.r)
 }
 
-/** Encodes a value of the driver for a line; integers come as bigints. */
+/** Encodes a value of the driver for a line. The driver returns integers as bigints. */
 export function sqliteWireValue(value: SqlRow[number]): SqliteWireValue {
   if (typeof value === 'bigint') {
     const number = Number(value)

@@ -16,8 +16,8 @@ export function existing(file: string): string {
 }
 
 /**
- * A connection that may not write rows, but may clean up: when the last connection to a file is read-only, it leaves
- * the -wal and -shm files behind. If the file or its folder cannot be written, it opens the file read-only.
+ * A connection for reading that is not opened read-only. It cleans up: if the last connection to a file is read-only,
+ * SQLite leaves the -wal and -shm files behind. If the file or its folder cannot be written, it is opened read-only.
  */
 export function openReader(file: string): Database.Database {
   const open = (options: Database.Options): Database.Database => {

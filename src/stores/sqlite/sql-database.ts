@@ -22,10 +22,10 @@ import { BUSY_TIMEOUT_MS, existing, openReader } from './reader.ts'
 const RELATIONS = `SELECT m.name, p.name, p.type FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) p
   WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name, p.cid LIMIT ${MOST_LISTED_COLUMNS}`
 
-/** Rows of one multi-row INSERT: measured as best for rows of about twenty columns. */
+/** Number of rows of one INSERT: measured as best for rows of about twenty columns. */
 const ROWS_A_STATEMENT = 8
 const WAL_RETRY_MS = 20
-/** Connections for paged reads that stay open between them. */
+/** Maximum number of connections that stay open for later paged reads. */
 const IDLE_CONNECTIONS = 2
 
 type Connection = Database.Database
@@ -76,8 +76,8 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
-    // A connection with an open statement cannot begin a transaction, so pages use other connections. These are kept,
-    // because their cache is warm.
+    // A connection with an open statement cannot begin a transaction, so paged reads use other connections. These are
+    // kept, because their cache is filled.
     const connection = this.#idle.pop() ?? this.#open()
     try {
       yield* pagesOf(connection, sql, parameters, pageRows, this.label)
@@ -229,7 +229,7 @@ class Turn {
 
 function openWriter(file: string): Connection {
   const connection = new Database(file, { timeout: BUSY_TIMEOUT_MS })
-  // With 8 KiB pages and fewer WAL checkpoints an import takes 1.33× of its lower bound instead of 1.5×.
+  // With 8 KiB pages and fewer WAL checkpoints, an import takes 1.33 times its lower bound instead of 1.5 times.
   connection.pragma('page_size = 8192')
   useWal(connection)
   connection.pragma('synchronous = NORMAL')

@@ -61,7 +61,10 @@ function readInto<K extends Dialog['kind']>(
   })
 }
 
-/** Dry run or check of each dialog, by the dialog's operation: a reopened dialog must not receive earlier events. */
+/**
+ * Dry run or check of each dialog, by the operation of the dialog: a reopened dialog must not receive events of an
+ * earlier run.
+ */
 const tokens = new WeakMap<object, TuiJob>()
 
 /** Shows the plan of an import, read by a dry run of the same operation. */

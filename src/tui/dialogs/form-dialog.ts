@@ -173,7 +173,7 @@ function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
   return cut.map((part) => line(part, 'strong'))
 }
 
-/** Status: what is missing or wrong, or what `enter` does. */
+/** Lines for the status: what is missing or wrong, or what `enter` does. */
 function standingLines(form: Form, cells: number, rows: number): Line[] {
   const { read } = form
   if (read === null) return []
@@ -225,7 +225,7 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
         ? [line(' the plan failed', 'bad')]
         : []
   const room = rows - 1 - end.length
-  // The last lines matter most: totals and errors.
+  // If there are too many lines, the last ones are kept, because they have totals and errors.
   const cut =
     reported.length > room
       ? [

@@ -1,4 +1,7 @@
-/** Two help pages, made from the keymap: keys that work now, and all keys; groups of the open screen first. */
+/**
+ * Two help pages, made from the keymap: one with the keys that work now, one with all keys. Groups of the open screen
+ * come first.
+ */
 import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Binding, KeyGroup } from '../keymap/binding.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
@@ -36,7 +39,7 @@ function groupLines(group: KeyGroup, from: Listed, find: string, cells: number):
   return found.length === 0 ? [] : [fit(line(group, 'strong'), cells), ...found, []]
 }
 
-/** Groups of keys, `cells` wide. Two columns from 76 cells on; each group goes below the shorter one. */
+/** Groups of keys, `cells` wide. From 76 cells on there are two columns; each group is added to the shorter column. */
 function columns(groups: readonly KeyGroup[], from: Listed, find: string, cells: number): readonly Line[] {
   if (cells < 76) return groups.flatMap((group) => groupLines(group, from, find, cells))
   const half = Math.floor((cells - 2) / 2)
@@ -57,7 +60,7 @@ export function helpLines(state: State, find: string, cells: number): readonly L
 
 /** The keys that work now, and why other keys of the screen do nothing for the row under the cursor. */
 export function helpLinesNow(state: State, cells: number): readonly Line[] {
-  // An unlisted key is shown in the line of another key, unless it has its own hint.
+  // An unlisted key is shown in the line of another key. It has its own line only if it has its own hint.
   const working = workingBindings(state).filter((b) => b.unlisted !== true || b.hint !== undefined)
   const missing = unavailableBindings(state).map(({ binding, reason }) =>
     fit([span(padEnd(keysOf(binding), KEYS), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),

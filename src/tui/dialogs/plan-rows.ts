@@ -12,8 +12,8 @@ const MOST_BEFORE = 0.6
 const MORE_REPORTED = /^ {5}(?:where|cause|do) /
 
 /**
- * @param left cells by which wide table rows are scrolled @param lists true: every line other than a log line is a
- * table row
+ * @param left number of cells by which wide table rows are scrolled
+ * @param lists true: every line other than a log line is a table row
  */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)

@@ -10,7 +10,7 @@ import { around } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, boxed } from './box.ts'
 
-/** What a roll back removes, whether it is safe, and the typed name. */
+/** Shows what a roll back removes, if it is safe, and the typed name. */
 export function rollbackBox(d: Of<'rollback'>, state: State): Box {
   const cells = Math.min(state.size.columns, Math.max(WIDE, Math.min(90, state.size.columns - 20)))
   const inner = cells - 4

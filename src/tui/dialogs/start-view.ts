@@ -67,7 +67,7 @@ function parts(d: Of<'start'>, state: State): Parts {
   const plan = d.read?.lists === true ? undefined : d.read?.plan?.commandLine
   const head: Line[] = [
     ...labelled('do', d.of.command, 'strong'),
-    // No row for a plan command that only adds `--dry-run`.
+    // The row is left out if the plan command differs from the command only by `--dry-run`.
     ...(plan === undefined || plan === `${d.of.command} --dry-run` ? [] : labelled('plan', plan, 'muted')),
     [],
   ]
@@ -86,10 +86,10 @@ function parts(d: Of<'start'>, state: State): Parts {
     )
   }
   const tail = [[], ...ending(d, state, inner)]
-  // Subtracts the frame and a row above and below the dialog.
+  // Without the frame, and without a row above and below the dialog.
   const free = state.size.rows - 4 - tail.length
   if (free >= head.length + LEAST_ROOM) return { head, rows, tail, room: free - head.length }
-  // Too few rows: the command line scrolls with the plan, so that the buttons stay visible.
+  // With too few rows, the command line is scrolled together with the plan, so that the buttons stay visible.
   return { head: [], rows: [...head, ...rows], tail: tail.slice(1), room: Math.max(1, free + 3) }
 }
 

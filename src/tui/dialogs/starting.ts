@@ -17,7 +17,7 @@ type Start = Of<'start'>
 /** Running plans, by the `of` object of their dialog. */
 const plans = new WeakMap<object, RunningOperation>()
 
-/** Most lines kept of a plan or listing; the command in a shell prints all. */
+/** Maximum number of lines that are kept of a plan or listing. The command in a shell prints all lines. */
 const MOST_LINES = 5000
 const REPORT_MS = 100
 
@@ -41,7 +41,7 @@ export function askFormStart(s: Acting, form: Form, read: Startable): void {
 function opened(s: Acting, of: Start['of']): Start {
   const dialog: Start = {
     kind: 'start',
-    // A new object for each dialog: results for a closed one are dropped.
+    // Each dialog has its own object, so that results for a closed dialog can be recognized and dropped.
     of: { ...of },
     state: 'reading',
     read: null,
@@ -81,7 +81,7 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   reported(lines)
   const finished = events.find((event) => event.type === 'run.finished')
   const typed = typedName(read.operation, events)
-  // The plan completed with findings, which do not prevent the start.
+  // The plan is complete and has findings, which do not prevent the start.
   const isFinding =
     exitCode === 1 && typed === null && (finished?.error?.code !== 'TABLES_FAILED' || someGo(finished.totals))
   if (exitCode === 0 || isFinding || (read.lists && lines.length >= MOST_LINES))
@@ -89,7 +89,7 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   else change(s, dialog, { state: 'failed', error: finished?.error ?? null })
 }
 
-/** Whether some tables of a plan can be processed; the command starts with those. */
+/** True if some tables of a plan can be processed; the command then starts with those. */
 function someGo({ tables = '0', failed = '0', refused = '0' }: Readonly<Record<string, string>>): boolean {
   return Number(failed) + Number(refused) < Number(tables)
 }
@@ -127,7 +127,7 @@ export async function eventLines(
   return { events, lines, exitCode }
 }
 
-/** The dialog as it is now; null if it was closed. */
+/** Current state of the dialog; null if it was closed. */
 function openOf(s: Acting, { of }: Start): Start | null {
   const { dialog } = s.state
   return dialog?.kind === 'start' && dialog.of === of ? dialog : null
@@ -149,7 +149,7 @@ export function acceptStart(s: Acting, dialog: Start): void {
   s.queue.add([{ operation, commandLine: read.commandLine }])
 }
 
-/** Goes back to the phases or the form; nothing has started. */
+/** Returns to the phases or the form; no command has started. */
 export function backFromStart(s: Acting, { of, state, focus: _focus }: Start): void {
   if (state === 'reading') plans.get(of)?.abort()
   if (of.form !== null) s.forms.show(of.form)

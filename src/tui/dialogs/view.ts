@@ -39,7 +39,7 @@ function choiceBox(
     ...wrap(question, cells - 4).map((t) => line(t)),
     [],
     ...choices.map(([what, then], i) => {
-      // On a small screen the choice has priority over its consequence.
+      // On a small screen only the choice is shown, without its consequence.
       const whole = `${padEnd(what, 35)}${then}`
       const drawn = line(`${i === at ? marks.row : ' '} ${width(whole) + 2 <= cells - 4 ? whole : what}`)
       return i === at ? chosen(drawn, cells - 4) : drawn
@@ -119,7 +119,7 @@ function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
   )
 }
 
-/** Unit after which a run can stop: steps of an archive, chunks of a copy, batches of an import. */
+/** Unit after which a run can stop: a step of an archive run, a chunk of a copy, or a batch of an import. */
 function unit(state: State, ofCopy: string, ofOthers: string): string {
   const run = steeredRun(state)
   if (run?.archiving != null) return ofOthers.replace(/batch(?:es)?/, 'step')

@@ -87,7 +87,10 @@ export function shownOptions({ of, find }: Pick<Form, 'of' | 'find'>): readonly 
   return [...fits.filter(isFirst), ...others]
 }
 
-/** Option that the search finds: its name starts with the text, else contains it; else the option under the cursor. */
+/**
+ * Option that the search finds: the first whose name starts with the text, else one whose name contains it; else the
+ * option under the cursor.
+ */
 export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string {
   const wanted = (form.find?.text ?? '').toLowerCase()
   if (wanted === '') return form.cursor
@@ -101,14 +104,14 @@ export function isFirst({ name, needed, operand, completes }: FormOption): boole
   return needed || operand === true || name === 'table' || completes === 'database' || completes === 'folder or bucket'
 }
 
-/** The next value of a flag or a choice: unset, then each value that the option offers. */
+/** The next or previous value of a flag or a choice. The values are: unset, then each value that the option offers. */
 export function turned(option: FormOption, value: string, by: 1 | -1): string {
   const values = ['', ...(option.type === 'flag' ? flagValues(option) : (option.choices ?? []))]
   const at = Math.max(0, values.indexOf(value))
   return values[(at + by + values.length) % values.length] ?? ''
 }
 
-/** The value that differs from the default: `no` if the flag is on by default, else `yes`. */
+/** The value of a flag that differs from its default: `no` if the flag is on by default, otherwise `yes`. */
 function flagValues(option: FormOption): readonly string[] {
   return (option.default ?? option.fallback) === true ? ['no'] : ['yes']
 }

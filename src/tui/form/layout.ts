@@ -25,7 +25,7 @@ export type FormLayout = {
 type Size = { readonly columns: number; readonly rows: number }
 
 export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
-  // Subtracts the frame and the status line.
+  // Rows without the frame and the status line.
   const inner = rows - 3
   const about = inner >= 18 ? 3 : inner >= 12 ? 2 : 1
   const candidates = inner >= 24 ? 4 : inner >= 12 ? 2 : 1
@@ -44,7 +44,9 @@ export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
   }
 }
 
-/** What prevents the start, in one text. If only an option is missing, the hint is left out. */
+/**
+ * Text of the error that prevents the start, with its hint. The hint is left out if only a required option is missing.
+ */
 export function hindrance({ of }: Form, { message, hint }: ErrorInfo): string {
   const isMissing = /missing|no catalog|is given|needs/.test(message) && of.takes.some(({ needed }) => needed)
   return hint === undefined || isMissing ? message : `${message}: ${hint}`

@@ -20,8 +20,9 @@ export function wordsOf(of: CommandForm, values: ReadonlyMap<string, string>): r
 }
 
 /**
- * Refuses an empty operand before a filled one: operands are identified by position, and the filled one would move up.
- * @throws SluiceError BAD_FLAG naming the missing operands
+ * Refuses an empty operand before a filled one: operands are identified by their position, so the filled operand would
+ * take the position of the empty one.
+ * @throws SluiceError BAD_FLAG that names the missing operands
  */
 export function refuseEmptyOperand({ takes }: CommandForm, values: ReadonlyMap<string, string>): void {
   const operands = takes.filter(({ operand }) => operand === true)
@@ -44,7 +45,8 @@ const PIECES =
   /'(?<single>[^']*)'|"(?<double>(?:[^"\\]|\\[^])*)"|\\(?<escaped>[^])|(?<blank>\s+)|(?<plain>[^\s'"\\]+)/gy
 
 /**
- * Words of a typed list; quotes protect blanks. `$` and `*` have no special meaning, since no shell is involved.
+ * Splits a typed list into words; blanks within quotes do not split. `$` and `*` have no special meaning, because no
+ * shell is used.
  * @throws SluiceError BAD_FLAG for an open quote
  */
 export function listWords(text: string): readonly string[] {

@@ -25,7 +25,7 @@ type Entry = {
   readonly hint?: string | ((state: State) => string)
   /** Key names in the hint; default: the first of `keys`. */
   readonly hintKeys?: string
-  /** Hints with the highest rank are dropped first if the last row is too short (default 5). */
+  /** Rank of the hint (default 5). If the last row is too short, hints with the highest rank are dropped first. */
   readonly rank?: number
   /** Condition for the hint, in addition to `when`. */
   readonly hintWhen?: (state: State) => boolean

@@ -1,7 +1,7 @@
 /**
- * The only list of keys: dispatch, the hints in the last row, the help page, the palette and docs/reference/KEYS.md use
- * it. Of several bindings of one key, the first whose condition holds wins. Keys that terminals cannot distinguish or
- * that control the flow of text (ctrl-s, ctrl-q, ctrl-i, ctrl-m, ctrl-h) are never bound.
+ * The only list of keys. Dispatch, the hints in the last row, the help page, the palette and docs/reference/KEYS.md use
+ * it. If a key has several bindings, the first one whose condition is true is used. Keys that terminals cannot
+ * distinguish, or that control the flow of text (ctrl-s, ctrl-q, ctrl-i, ctrl-m, ctrl-h), are never bound.
  */
 import * as is from './conditions.ts'
 import { section } from './binding.ts'

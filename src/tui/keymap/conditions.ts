@@ -48,13 +48,16 @@ export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geom
 /** Whether the tabs are visible. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
-/** Whether actions on the table are hinted. Tabs other than the overview hint their own keys instead. */
+/**
+ * True if the last row has hints for actions on the table. Tabs other than the overview have hints for their own keys
+ * instead.
+ */
 export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
 /** Tabs that can show an earlier version of the table. */
 export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
 export const hasCatalog: When = (s) => s.catalog !== null
-/** A catalog without a lake, whose database is not listed yet. */
+/** There is a catalog but no lake, and the list does not contain the database of the catalog. */
 export const hasCatalogAlone: When = (s) =>
   inList(s) && s.catalog !== null && s.lake === null && !s.databases.some(({ url }) => url === s.catalog)
 export const onRelation: When = (s) => inList(s) && cursorRow(s)?.kind === 'relation'
@@ -108,9 +111,9 @@ export const hasResults: When = (s) => {
   return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
 }
 export const steers: When = (s) => works(s) || rests(s)
-/** A running run that can be paused is on screen. */
+/** The screen shows an active run that can be paused. */
 export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
-/** A paused run is on screen, or a queue run on which `p` has an effect. */
+/** The screen shows a paused run, or a queue run on which `p` has an effect. */
 export const rests: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'paused') || sharedPause(s) !== null
 /** The active run, if it can be paused; other operations do not support pausing. */
 const turned = (s: State): RunView | undefined => {
@@ -219,11 +222,11 @@ export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
 export const canCopyText: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
 export const knowsQueue: When = (s) => s.queue !== null
 export const onQueue: When = (s) => queueView(s) !== null
-/** Screens on which the key for the workers' screen works. */
+/** True on screens where the key for the workers' screen works. */
 export const nearWorkers: When = (s) =>
   knowsQueue(s) && (s.screen === 'runs' || ['run', 'schedules'].includes(queueView(s)?.kind ?? ''))
 export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && queueView(s)?.kind !== 'workers'
-/** Screens on which the key for the schedules' screen works. */
+/** True on screens where the key for the schedules' screen works. */
 export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
 export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
 export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
@@ -233,7 +236,7 @@ export const onLivingSchedule: When = (s) => {
   return s.queue?.error === null && schedule !== null && schedule.state !== 'void'
 }
 export const onPausedSchedule: When = (s) => scheduleAtCursor(s)?.state === 'paused'
-/** A worker process that holds a task: its run can be opened. */
+/** A worker process that has claimed a task: the run of the task can be opened. */
 export const onBusyWorker: When = (s) => {
   const line = workerAtCursor(s)
   return line !== null && runOfLine(line) !== null
@@ -243,7 +246,7 @@ export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCu
 export const onSlot: When = (s) => slotAtCursor(s) !== null
 /** A task whose run is in a ledger that this program can open. */
 export const hasSlotLedger: When = (s) => slotLedger(s) !== null
-/** What `p` does with the open queue run, see `pauseOf`; null if nothing. */
+/** What `p` does with the open queue run, see `pauseOf`; null if it does nothing. */
 const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
   const run = shownRun(s)
   return run === null ? null : pauseOf(run)
@@ -256,7 +259,7 @@ const sharedSteers =
     const run = shownRun(s)
     return run !== null && steersShared(run, what)
   }
-/** Whether `esc` has anything to close. */
+/** True if `esc` can close something. */
 export const inside: When = (s) =>
   openedDatabase(s) !== null ||
   s.screen !== 'tables' ||

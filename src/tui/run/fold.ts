@@ -22,7 +22,7 @@ const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly WorkerView[] =>
   run.workers.filter((l) => l.table !== table || l.chunk !== chunk)
 
-/** Most notes kept of a comparison. */
+/** Maximum number of notes that are kept of a comparison. */
 const MOST_NOTES = 6
 
 const doneIn = (run: RunView, table: string): number =>

@@ -7,7 +7,10 @@ export function limitOf(run: RunView): number {
   return run.wantedRate ?? asked ?? Infinity
 }
 
-/** The limit after one key: half, double, or none if it is far above the actual rate; or why it cannot change. */
+/**
+ * The limit after a key: half of it, twice as much, or none if it is far above the actual rate. Or why it cannot be
+ * changed.
+ */
 export function rateAfter(
   run: RunView,
   faster: boolean,
@@ -25,8 +28,9 @@ export function rateAfter(
 }
 
 /**
- * @param limit rows per second, `Infinity` without one @param fastest highest rate seen @param speed current rate; null
- * if not measured
+ * @param limit rows per second, `Infinity` without a limit
+ * @param fastest highest rate seen
+ * @param speed current rate; null if not measured
  */
 export function turnedRate(
   limit: number,

@@ -166,8 +166,8 @@ export function runTotalWork(run: RunView): number | null {
 }
 
 /**
- * Progress 0..1 of the total work, including earlier runs. Below 1 while work is left, even after the run ended. Null
- * without a plan.
+ * Progress 0..1 of the total work, including earlier runs. It is below 1 while work is left, even after the end of the
+ * run. Null without a plan.
  */
 export function runProgress(run: RunView): number | null {
   if (run.finished?.status === 'ok' || isGoneThrough(run)) return 1
@@ -180,7 +180,9 @@ export function runProgress(run: RunView): number | null {
   return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / all))
 }
 
-/** Tables of an import by result; null if the unit is not actions, or for fewer than two tables. */
+/**
+ * Number of tables of an import by result; null if the unit of the plan is not actions, or for fewer than two tables.
+ */
 export function endedTables({
   plan,
   counts,
@@ -221,7 +223,7 @@ export function byteRate(run: RunView, now: number, windowMs: number): number | 
 function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes', amount: number): number | null {
   const end = run.endedAt ?? now
   const sampled = sampleBefore(run, end - windowMs)
-  // Leave out the time in which the run was planned.
+  // The time in which the run was planned is left out.
   const begunAt = run.copy?.begunAt ?? run.archiving?.begunAt ?? null
   const from =
     begunAt !== null && sampled !== null && sampled.at < begunAt ? { at: begunAt, done: 0, bytes: 0 } : sampled
@@ -245,7 +247,7 @@ export function eta(run: RunView, now: number): number | null {
   if (run.copy?.tables.some(({ state }) => state === 'paused') === true) return null
   const left = all - run.baseline - doneNow(run)
   const speed = rateOf(run, now, 30_000)
-  // The rate of a copy's first seconds is unreliable: no estimate is better than a wrong one.
+  // The rate in the first seconds of a copy is unreliable, and no estimate is better than a wrong one.
   if (run.copy !== null && now - (run.copy.begunAt ?? now) < SETTLED_MS) return null
   if (speed === null || speed <= 0 || left < 0) return null
   return (left / speed) * 1000
@@ -263,7 +265,7 @@ export function perSecond(run: RunView): number[] {
   return out
 }
 
-/** Work per second of a worker in its chunk; in the first second, the rate of its previous chunk. Null if unknown. */
+/** Work per second of a worker in its chunk. In the first second, the rate of its previous chunk. Null if unknown. */
 export function workerRate(run: RunView, worker: WorkerView, now: number): number | null {
   const ms = now - worker.startedAt
   if (ms >= 1000) return (worker.done * 1000) / ms

@@ -3,7 +3,7 @@ import { declarationOf } from '../../app/operations/facts.ts'
 import { isRunShownOn } from './run-screen.ts'
 import type { RunView } from './run-view.ts'
 
-/** Largest number of lines kept; the newest ones. */
+/** Maximum number of lines that are kept; older lines are dropped. */
 const KEPT_LINES = 1000
 /** A log line of the output: time, keyword and text, such as `0:02 FAILED   what`. */
 const BLOCK = /^\s*(?:\d+:)?\d+:\d\d +(\S+) +(.*)$/

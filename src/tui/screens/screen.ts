@@ -16,7 +16,10 @@ export type ScreenEntry = {
   readonly next: Screen
   /** Groups of keys on its help page, in order. */
   readonly keys: readonly KeyGroup[]
-  /** The group that acts on its row or its run: the help says why one of these keys does nothing. */
+  /**
+   * The group of keys for the row under the cursor or for the run. The help explains why a key of this group does
+   * nothing.
+   */
   readonly ownKeys?: KeyGroup
   /** Title of the help page; default: the title of the tab. */
   readonly helpTitle?: (state: State) => string
@@ -26,9 +29,11 @@ export type ScreenEntry = {
   readonly crumbs?: (state: State) => string
   /** Moves the cursor of the focused list. */
   readonly move: (state: State, move: Move) => State
-  /** Called after every change, on any screen. Keeps the cursors visible and on their rows, or on existing rows. */
+  /**
+   * Called after every change, on any screen. Keeps each cursor visible and on its row, or moves it to an existing row.
+   */
   readonly settle: (before: State, after: State) => State
-  /** Closes the innermost open element; at the end, the screen. */
+  /** Closes the innermost open element. If none is open, closes the screen. */
   readonly back: (state: State) => State
   /** The object under the cursor as text for a shell or a query; null if there is none. */
   readonly copied: (state: State) => Copied | null

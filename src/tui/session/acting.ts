@@ -34,7 +34,7 @@ export type TerminalPort = {
   readonly lifecycle: LifecycleStatusOperation | null
   /** Parses printed commands; null if unsupported. */
   readonly commands: CommandPort | null
-  /** How long the cursor rests on a row before its details are read, ms; the first step does not wait. */
+  /** Time for which the cursor must stay on a row before its details are read, ms. The first step does not wait. */
   readonly restMs: number
 }
 
@@ -57,13 +57,13 @@ export type Acting = {
   readonly clock: Clock
   readonly store: Store<State, Action>
   readonly queue: JobQueue
-  /** Runs of other programs that are shown. */
+  /** Runs of other programs that are shown here. */
   readonly joined: JoinedRuns
   /** A run read from the ledger of its target. */
   readonly ledger: LedgerPicture
   /** Runs shared by worker processes. */
   readonly shared: SharedRuns
-  /** Target of steering keys: the run on screen, or the run of this program. */
+  /** Run that steering keys change: the run on screen, or the run of this program. */
   readonly steering: SteeringControls
   readonly databases: Databases
   readonly stores: Stores

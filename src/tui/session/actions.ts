@@ -185,7 +185,7 @@ function steer(s: Acting, act: TableRequest['act']): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
   if (under === null) return
-  // Until the user moves the cursor, it follows the work: its row may have changed just before the key was pressed.
+  // Until the user moves it, the cursor follows the work, so its row may have changed just before the key was pressed.
   if (!isChosen(s.state, under)) {
     s.flash('choose a row first: j and k move the cursor, which follows the work until then')
     return

@@ -34,7 +34,7 @@ export class Forms implements Filling {
   #readTimer: NodeJS.Timeout | null = null
   #planTimer: NodeJS.Timeout | null = null
   #planning: RunningOperation | null = null
-  /** Incremented with each change: results of an older turn are ignored. */
+  /** Number that each change increments: results of a read with an older number are ignored. */
   #turn = 0
 
   constructor(s: Acting) {
@@ -90,7 +90,7 @@ export class Forms implements Filling {
       if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
         this.#put(form, field(turned(option, typedText(form, option.name), back ? -1 : 1)))
       else if (key.name === 'backspace' || key.name === 'delete' || key.name === 'ctrl-u') this.#put(form, field())
-      // Letters do nothing here; commands of the form work on every option.
+      // Letters have no effect here. Commands of the form work on every option.
       return key.name !== 'esc' && (key.name === 'ctrl-u' || !key.name.startsWith('ctrl-'))
     }
     const next = edit(form.values.get(option.name) ?? field(), key.name, key.typed)
@@ -281,7 +281,10 @@ export class Forms implements Filling {
   }
 }
 
-/** Command line to complete: the other complete options, then the option being typed. Later operands are left out. */
+/**
+ * Command line to complete: the other complete options, then the option being typed. Operands after this option are
+ * left out.
+ */
 function questionFor(form: Form, name: string, typed: string): readonly string[] {
   const { of } = form
   const texts = new Map(typedTexts(form))
@@ -290,7 +293,7 @@ function questionFor(form: Form, name: string, typed: string): readonly string[]
     texts.delete(name)
     return [...safeWords(of, texts), `--${name}`, typed]
   }
-  // Leave out later operands: else the typed word would be completed as an operand after them.
+  // Later operands are left out: the typed word would otherwise be completed as an operand after them.
   const operands = of.takes.filter((one) => one.operand === true)
   for (const { name: later } of operands.slice(operands.indexOf(option))) texts.delete(later)
   return [...safeWords(of, texts), typed]

@@ -19,7 +19,7 @@ type Current = {
   finished: (Event & { type: 'run.finished' }) | null
 }
 
-/** Whether a run is shown when it begins: always, never, or if the run before it is still shown. */
+/** When a run is shown at its begin: always, never, or only if the run before it is still shown. */
 type Shown = 'yes' | 'no' | 'in its turn'
 
 /** Connects a run to the UI. */

@@ -72,7 +72,7 @@ export class JoinedRuns {
     if (view === undefined || run === undefined) return null
     const abort = (): void => {
       run.abort()
-      // No event reports an abort.
+      // The phase is set here, because no event reports an abort.
       this.#store.dispatch({ type: 'run-phase', id: view.id, phase: 'aborting' })
     }
     return { ...run, abort }
@@ -105,7 +105,7 @@ export class JoinedRuns {
     })
     this.#tick ??= setInterval(() => {
       for (const { flow: one } of this.#seen.values()) one.flush()
-      // A run of this program sends its own ticks.
+      // Not while a run of this program is active, because it sends its own ticks.
       if (activeRun(this.#store.get()) === undefined) this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     void run.done.then((exitCode) => this.#ended(id, run, exitCode))

@@ -87,8 +87,8 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
 }
 
 /**
- * Source and tables of `c`: the marked tables of the database of the row under the cursor, else the table in this row.
- * `from` is null if the cursor is not on a database table.
+ * Source and tables of the key `c`: the marked tables in the database of the row under the cursor, or the table in this
+ * row if none is marked. `from` is null if the cursor is not on a database table.
  */
 function copied(state: State): { readonly from: string | null; readonly tables: readonly string[] } {
   const row = cursorRow(state)

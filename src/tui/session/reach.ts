@@ -1,4 +1,4 @@
-/** Watches the connection to the catalog: reports when it is lost, and retries until it is back. */
+/** Watches the connection to the catalog: reports when it is lost, and retries until it works again. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import { errorFromInfo, type SluiceError } from '../../shared/errors.ts'
 import { pointedIn } from '../../shared/pointed.ts'
@@ -48,7 +48,7 @@ export class WorkbenchReach {
     }
     this.#away = true
     if (this.#again !== null || this.#closed) return
-    // If another slot failed first, read the list of tables at once: it shows whether the catalog can be reached.
+    // If another slot failed first, read the list of tables at once, because this shows if the catalog can be reached.
     const pause = slot === 'tables' || slot === 'runs' ? AGAIN_MS : 0
     this.#again = setTimeout(() => {
       this.#again = null

@@ -1,6 +1,6 @@
 /**
- * Passes the events of one run to the store, at most ten times a second. Of the progress of a chunk only the newest
- * event is kept, so a fast engine costs no more than a slow one.
+ * Passes the events of one run to the store, at most ten times a second. If a chunk has several progress events in
+ * between, only the newest is passed on. So a fast engine costs no more than a slow one.
  */
 import type { Story } from '../../app/command-port.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -38,7 +38,7 @@ export class RunFlow {
     if (event.type === 'chunk.progress') {
       this.#progress.set(`${event.worker}`, event)
     } else {
-      // Keep the order between progress of a worker and the event that ends it.
+      // Progress of a worker must come before the event that ends it.
       if (this.#progress.size > 0) {
         this.#events.push(...this.#progress.values())
         this.#progress.clear()

@@ -81,8 +81,8 @@ export class ScreenReads {
 }
 
 /**
- * Detects a cursor that moves on without resting: details of passed rows are not read. After a rest, the details of
- * the next row are read at once.
+ * Detects a cursor that moves on without resting: details of the rows it passes are not read. After a rest, the details
+ * of the next row are read at once.
  */
 class Passing {
   readonly #restMs: number

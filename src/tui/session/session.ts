@@ -1,6 +1,6 @@
 /**
- * Controller behind the keys: starts, steers and ends runs, and leaves the UI. ScreenReads reads what a screen shows.
- * The session has only pending work; all visible state is in the store.
+ * Controller behind the keys: starts, steers and ends runs, and leaves the UI. `ScreenReads` reads the data of the
+ * screen. The session stores only pending work; all visible state is in the store.
  */
 import type { CommandPort } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
@@ -117,7 +117,7 @@ export class TuiSession implements Acting {
     this.forms = new Forms(this)
     store.subscribe(() => this.#reads.look())
     this.#reads.look()
-    // Draw the screen of a run that starts with the program before other reads.
+    // Draw the screen of a run that starts with the program first, then read other data.
     setImmediate(() => {
       this.databases.look()
       this.ask.look()
@@ -260,8 +260,8 @@ export class TuiSession implements Acting {
   }
 
   /**
-   * Called when the one run of this program has ended. @param leave leave at once; false: after a key, unless ctrl-c
-   * was pressed
+   * Called when the only run of this program has ended.
+   * @param leave true: leave at once; false: leave after a key, or at once if ctrl-c was pressed
    */
   over(leave: boolean): void {
     if (leave || this.state.interrupted) this.leave()

@@ -23,7 +23,8 @@ export function geometry(state: State): Geometry {
   const body = wide && state.screen === 'tables' ? rows - 5 : rows - 3
   if (state.screen !== 'tables') return { mode: wide ? 'two' : 'one', body, list: columns, detail: 0, activity: 0 }
   const inDetail = state.focus === 'detail'
-  // Predicate, funnel and long paths need width: with fewer than three panes the Files tab takes the whole width.
+  // The Files tab needs width for its predicate, funnel and long paths. So with fewer than three panes it takes the
+  // whole width.
   const alone = !wide || state.zoom || (inDetail && state.detail.tab === 'files' && columns < 160)
   if (alone) {
     const mode = wide ? 'two' : 'one'
@@ -54,7 +55,7 @@ export function summaryRows(body: number): number {
   return body >= 13 ? SUMMARY_ROWS : 0
 }
 
-/** Index of row `index` among the drawn lines, which include section titles. */
+/** Index among the drawn lines, which include section titles, of the row `index`. */
 export function drawnIndex(state: State, index: number): number {
   return Math.max(
     0,

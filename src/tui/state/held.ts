@@ -3,7 +3,7 @@ import type { Page } from '../../model/lake/answers.ts'
 import { scrollTop } from './position.ts'
 import type { ListPosition } from './state.ts'
 
-/** Identifies a row of a list: a text, or the row object itself if it is never recreated. */
+/** Name of a row of a list: a text, or the row object itself if the same object is used again. */
 type Name = string | object
 
 /** Loaded rows of a list, and the index of the first. */

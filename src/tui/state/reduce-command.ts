@@ -47,7 +47,7 @@ function prompt(kind: Prompt['kind'], text: string): Prompt {
   return { kind, field: field(text), before: text, error: null }
 }
 
-/** Cycles through list, table, and tables that need attention, as far as they exist. */
+/** Goes to the next of these: list, table, and tables that need attention. Those that do not exist are skipped. */
 function nextPane(state: State, by: number): State {
   const panes: State['focus'][] = ['list']
   if (cursorRow(state)?.kind === 'delta') panes.push('detail')
@@ -58,7 +58,7 @@ function nextPane(state: State, by: number): State {
 
 function turnTab(state: State, by: number): State {
   const tab: Tab = cycle(TABS, state.detail.tab, by)
-  // With one pane the tabs are visible only inside the table.
+  // If only one pane is visible, the tabs are visible only inside the table.
   const focus = geometry(state).detail === 0 ? 'detail' : state.focus
   return { ...state, focus, detail: { ...state.detail, tab } }
 }

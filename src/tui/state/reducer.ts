@@ -1,4 +1,4 @@
-/** The reducer: all state changes go through here, and leave every cursor visible. */
+/** The reducer: it makes all state changes, and keeps every cursor visible. */
 import type { Operation } from '../../app/operations/list.ts'
 import { msOf } from '../../render/screen-format.ts'
 import { foldEvent, sample, turnedTo } from '../run/fold.ts'
@@ -22,10 +22,10 @@ import { sampled } from '../screens/tables/sync-shown.ts'
 import { visibleRows } from '../screens/tables/tables-list.ts'
 import { isRunShownOn } from '../run/run-screen.ts'
 
-/** Most inputs kept per prompt. */
+/** Maximum number of inputs that are kept per prompt. */
 const KEPT_TEXTS = 50
 
-/** Most log lines kept in memory. */
+/** Maximum number of log lines that are kept in memory. */
 export const LOG_LINES = 2000
 
 function withSlot(state: State, name: SlotName, change: Partial<DataSlots[SlotName]>): State {
@@ -66,7 +66,7 @@ function withLog(state: State, entries: readonly LogEntry[]): State {
 function withField(state: State, field: NonNullable<State['prompt']>['field']): State {
   if (state.prompt !== null) {
     const prompt = { ...state.prompt, field, error: null }
-    // Filters apply while the user types; a where condition is a query and waits for enter.
+    // Filters apply while the user types. A where condition is a query, which runs only after `enter`.
     if (prompt.kind === 'filter') return { ...state, prompt, tables: { ...state.tables, filter: field.text } }
     if (prompt.kind === 'log-filter') return { ...state, prompt, log: { ...state.log, filter: field.text } }
     return { ...state, prompt }

@@ -6,7 +6,7 @@ import type { Screen, State, Tab, TableSort } from './state.ts'
 import { TABLE_SORTS, TABS } from './state.ts'
 import { cursorRow } from '../screens/tables/tables-list.ts'
 
-/** Longer texts are not remembered: no user typed them. */
+/** Maximum length of remembered texts, in characters: users do not type longer ones. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
 
@@ -27,7 +27,7 @@ export function rememberedOf(state: State): Remembered {
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
     screen: openScreen(state).next,
-    // The row of the last session while it may still appear, else the row under the cursor.
+    // The row of the last session while it may still appear; otherwise the row under the cursor.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
     filter,

@@ -112,7 +112,7 @@ export function runResults(state: State, run: RunView): RunView['results'] {
 /** Error codes for a catalog server that does not answer. */
 export const CONNECTION = /^(?:CONNECT_FAILED|CONNECTION_LOST)\b/
 
-/** Whether the catalog did not answer the last read, so that the screen may be outdated. */
+/** True if the catalog did not answer the last read, so that the screen may be outdated. */
 export function isCatalogAway({ slots }: State): boolean {
   if (slots.tables.value?.some(({ catalog }) => catalog.state === 'away') === true) return true
   return CONNECTION.test(slots.tables.error ?? '') || CONNECTION.test(slots.runs.error ?? '')

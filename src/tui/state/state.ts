@@ -74,7 +74,7 @@ export type SlotName = keyof SlotValues
 export type DataSlots = { readonly [K in SlotName]: DataSlot<SlotValues[K]> }
 
 export type TablesState = {
-  /** Null if no row has the cursor: before there are rows, or while the remembered row may still appear. */
+  /** Key of the row under the cursor. Null before there are rows, or while the remembered row may still appear. */
   readonly cursorKey: string | null
   /** Key of the remembered row of an earlier session, until it appears or can no longer appear. */
   readonly wanted: string | null
@@ -130,7 +130,7 @@ export type Database = {
   readonly error: ErrorInfo | null
 }
 
-/** Most runs whose views are kept. */
+/** Maximum number of runs whose views are kept. */
 export const KEPT_RUN_VIEWS = 50
 
 export type RunsState = {
@@ -200,7 +200,7 @@ export type State = {
   readonly prompt: Prompt | null
   readonly dialog: Dialog | null
   readonly flash: Flash | null
-  /** Accepted prompt inputs, newest first. URLs among them may contain passwords, and are kept nowhere else. */
+  /** Accepted inputs of prompts, newest first. URLs in them may contain passwords, and are not stored anywhere else. */
   readonly accepted: Readonly<Partial<Record<Prompt['kind'], readonly string[]>>>
   readonly interrupted: boolean
   /** The program was started for one run, which has ended: a key leaves. */

@@ -2,7 +2,7 @@
 import { LONGEST_PASTE } from '../../shared/terminal/input-grammar.ts'
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
-/** Texts of only these characters need no segmenter, which is slow for long texts. */
+/** A text of only these characters needs no segmenter, which is slow for long texts. */
 const PLAIN = /^[\x20-\x7e]*$/u
 const split = (text: string): string[] =>
   PLAIN.test(text) ? text.split('') : Array.from(segmenter.segment(text), (s) => s.segment)

@@ -7,7 +7,7 @@ import { width } from '../../render/screen-text.ts'
 type Cells = { readonly chars: readonly string[]; readonly styles: readonly string[] }
 
 const SGR = /\u001b\[([0-9;]*)m/g
-/** Most unchanged cells written again instead of moving the cursor over them. */
+/** Maximum number of unchanged cells that are written again instead of moving the cursor over them. */
 const BRIDGE = 12
 
 type Style = { color: string; bold: boolean; dim: boolean; inverse: boolean }
@@ -34,7 +34,7 @@ function codeOf(style: Style): string {
   return codes.length === 0 ? '' : `\u001b[${codes.join(';')}m`
 }
 
-/** The cells of a row; null if a character is not exactly one cell wide, or a code is unknown. */
+/** The cells of a row. Null if a character is not exactly one cell wide, or if a code is unknown. */
 function cellsOf(row: string): Cells | null {
   const chars: string[] = []
   const styles: string[] = []
@@ -45,7 +45,7 @@ function cellsOf(row: string): Cells | null {
     if (parts.length !== width(text)) return false
     const code = codeOf(style)
     for (const part of parts) {
-      // Check each character: a wide and a zero-width character would add up to the right width.
+      // Each character is tested, because a wide and a zero-width character together would have the expected width.
       if (part > '\u02ff' && width(part) !== 1) return false
       chars.push(part)
       styles.push(code)

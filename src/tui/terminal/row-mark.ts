@@ -17,6 +17,6 @@ export const MARK_CELLS = 1
 /** Row number and text; null for text without a mark. */
 export function markedRow(text: string): { readonly row: number; readonly text: string } | null {
   const row = text.charCodeAt(0) - FIRST
-  // Accepts up to 6400 rows; the private use area ends there, and real terminals have a few hundred.
+  // 6400 rows are possible, because the private use area ends there. Real terminals have a few hundred.
   return row >= 0 && row < 0x1900 ? { row, text: text.slice(1) } : null
 }

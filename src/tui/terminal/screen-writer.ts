@@ -48,7 +48,7 @@ export class ScreenWriter extends Writable {
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const text = typeof chunk === 'string' ? chunk : String(chunk)
-    // Ink also writes cursor sequences, and '' to wait for the stream; neither is a frame.
+    // Ink also writes cursor sequences, and '' to wait for the stream. These are not frames.
     if (this.#open && text !== '' && !text.startsWith('\u001b[?25')) {
       const frame = [...this.#frame]
       for (const line of text.split('\n')) {
@@ -91,7 +91,7 @@ export class ScreenWriter extends Writable {
   }
 
   #paint(): void {
-    // On a slow line intermediate frames are dropped; the newest is written when the stream drains.
+    // On a slow line, frames are dropped. The newest frame is written when the stream is ready again.
     if (!this.#open || this.#held || this.#full || this.#frame.length === 0) return
     const { columns, rows: height } = terminalSize(this.#out)
     const rows = Math.min(height, Math.max(this.#frame.length, this.#shown.length))

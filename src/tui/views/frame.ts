@@ -55,7 +55,7 @@ function placeOf(state: State, room: number): string {
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
     const { source = '', target } = operationEnds(operation)
     if (target === undefined) return source
-    // The operation of a stream may not name the source.
+    // The operation of a stream may lack the source.
     return source === '' ? target : ends(source, target, room)
   }
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
@@ -75,7 +75,7 @@ function bare(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }
 
-/** Two URLs in `room` cells; to fit, they lose first the user, then the system, then their middle. */
+/** Two URLs in `room` cells. If they do not fit, first the user is left out, then the system, then the middle. */
 function ends(from: string, to: string, room: number): string {
   const shorter = [(url: string) => url, (url: string) => url.replace(/:\/\/[^/@]*@/, '://'), bare]
   for (const short of shorter) {

@@ -104,7 +104,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
       const extraLeft = extra + BigInt(settled.extra - settled.removed)
       const isLast = round >= MOST_ROUNDS
       const changed = settled.fixedMissing + settled.fixedDifferent + settled.removed + settled.refused.length
-      // Differences that were gone when read again (`gone`) also need another round.
+      // Another round follows if rows were changed, or if differences were gone when read again.
       const quarantined = BigInt(refused.size + piece.unread.length)
       const isWhole = !work.extraOnly && !piece.keyless && left === 0n
       const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, quarantined }) !== null
@@ -155,7 +155,10 @@ function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: big
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
 }
 
-/** Digests of both sides. If they differ, rows were compared one by one, so the digests get no checksum. */
+/**
+ * Digests of both sides of a compared chunk. If they differ, the rows were compared one by one, and both get an empty
+ * checksum.
+ */
 export function comparedSums({
   piece: { source, target },
 }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
@@ -163,7 +166,7 @@ export function comparedSums({
   return { source: { ...source, sum: '' }, target: { ...target, sum: '' } }
 }
 
-/** Key ranges that no chunk covers. */
+/** Ranges that no chunk covers, including the range of NULL keys if a key may be NULL. */
 export async function rangesOfOthers(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
   const cover = new Cover()
   let nullKeys = false

@@ -140,8 +140,8 @@ class TableComparison {
   }
 
   /**
-   * Takes over the repair notes of an earlier run that was stopped: one `diff --undo` then reverts the repairs of both
-   * runs.
+   * Assigns the repairs of an earlier run that was stopped to this run: one `diff --undo` then reverts the repairs of
+   * both runs.
    */
   async #adopt(): Promise<void> {
     const { database, owner, key, plan, name, emit } = this.#context

@@ -6,7 +6,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 
-/** Most rows that are removed without `--confirm=TABLE`. */
+/** Maximum number of rows that are removed without `--confirm=TABLE`. */
 export const MOST_UNASKED = 1000n
 
 /**
@@ -20,7 +20,7 @@ export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation):
 }
 
 /**
- * The plan, with an error for each table whose source may be read only in part: a row outside that part would seem to
+ * The plan, with an error for each table of which this copy may miss source rows: a row that was not read would seem to
  * be missing in the source, and would be removed from the target.
  */
 export function refusedForDeletion(planned: PlannedCopy): PlannedCopy {
@@ -65,7 +65,7 @@ function shortRead({ plan, ring, source }: PlannedTable, { from }: PlannedCopy):
   )
 }
 
-/** @param extra counted rows that would be removed @returns ROWS_EXTRA; null if they may be removed */
+/** @param extra number of rows that would be removed @returns ROWS_EXTRA; null if they may be removed */
 export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
   if (extra <= MOST_UNASKED) return null
   const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])

@@ -29,7 +29,7 @@ export function refusedRowsOf(plan: TablePlan, { piece, refused }: ChunkComparis
 /**
  * Statements for the transaction that closes the chunk. Also emits `row.aside` for rows that could not be read; refused
  * rows were reported before.
- * @returns function from a guard query to the statements: earlier quarantine entries end only if the guard returns a
+ * @returns function from a guard query to the statements. Earlier quarantine entries end only if the guard returns a
  * row, that is, if no other program changed the chunk
  */
 export function quarantineStatements(

@@ -130,8 +130,8 @@ class ChunkWork {
       this.#isFirst() &&
       (await writer.occupied())
     ) {
-      // The rows may come from a process that took over the chunk. If a chunk is one transaction, `claims.note` has
-      // checked this.
+      // Another process may have taken over this chunk and written these rows: `current` then throws LEASE_LOST. If a
+      // chunk is one transaction, `claims.note` has checked this.
       if (this.#batchwise) await ledger.claims.current(this.#claim)
       throw notEmpty(plan.target.table.name)
     }

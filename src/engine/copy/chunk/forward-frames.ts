@@ -5,7 +5,7 @@ import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { TableContext } from '../table/context.ts'
 
-/** @param bytes of the source, approximate */
+/** @param bytes approximate number of source bytes */
 export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
 
 /** @property source digest of the forwarded bytes; null if rows are only counted */

@@ -36,8 +36,8 @@ export function taken(lines: Map<string, number>, line: string): boolean {
 }
 
 /**
- * Error: the range already contains rows. @param begun the table is partly copied, so the mode for existing rows is
- * fixed
+ * Error: the range already contains rows.
+ * @param begun true if the table is partly copied, so that the mode for existing rows cannot be changed
  */
 export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already has rows in the range to be written`, {

@@ -44,7 +44,7 @@ export type Change = {
   readonly stamp: Stamp | undefined
   /** The source row as read; null if the source has none. */
   readonly source: Timed | null
-  /** The target may also have the row `after` already. */
+  /** The change is also accepted if the target has the row `after` already. */
   readonly mayBeDone?: true
 }
 
@@ -301,7 +301,7 @@ export function storesAnother(columns: readonly string[] = []): SluiceError {
   })
 }
 
-/** The key of the row equals the key of other rows in the target. */
+/** Error: the target has other rows under a key that it treats as equal to the key of the row. */
 export class EqualKey extends SluiceError {
   readonly others: readonly Row[]
 

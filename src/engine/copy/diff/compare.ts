@@ -24,7 +24,7 @@ import {
   type DiffSides,
 } from './sides.ts'
 
-/** Most rows of either side in a range that is compared row by row. */
+/** Maximum number of rows of either side in a range that is compared row by row. */
 const LEAF_ROWS = 16_384
 const PIECES = 32
 const KEYS_AT_ONCE = 500
@@ -151,7 +151,7 @@ export async function equalRows(sides: DiffSides, range: Range): Promise<bigint 
   return sums !== null && equalDigests(...sums) ? sums[0].rows : null
 }
 
-/** Digests of both sides; null if a row of the source cannot be read: such a range has no checksum. */
+/** Digests of both sides. Null if a row of the source cannot be read, because such a range has no checksum. */
 export async function readableDigests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest] | null> {
   try {
     return await digests(sides, range)

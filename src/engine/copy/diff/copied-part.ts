@@ -1,6 +1,6 @@
 /**
- * Results of a comparison for one completed chunk of a copy, or for the whole table if it can only be counted as a
- * whole; and the surplus to expect afterwards.
+ * Results of a comparison, and the surplus to expect afterwards, for one completed chunk of a copy. For a table that
+ * can only be counted as a whole: for the whole table.
  */
 import type { Expected } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'

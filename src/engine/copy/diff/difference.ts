@@ -33,7 +33,8 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
 }
 
 /**
- * Difference for a source row whose key equals the key of another source row in the target, which has only one of them.
+ * Difference for a source row whose key equals, in the target, the key of another source row: the target has only one
+ * of the two rows.
  */
 export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {

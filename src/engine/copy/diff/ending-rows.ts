@@ -46,7 +46,8 @@ export function isEnding(
   }
   const only = source ?? target
   if (only === undefined) return false
-  // Static columns do not keep a row alive; they do keep a partition without rows.
+  // A row exists as long as values in its regular columns; static columns do not count. A partition without rows exists
+  // as long as values in its static columns.
   const key = all.filter((at) => plan.source.key.includes(plan.columns[at]?.from ?? ''))
   const isRow = key.every((at) => (only.row[at] ?? null) !== null)
   const timed = all.filter(

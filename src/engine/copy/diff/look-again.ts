@@ -50,8 +50,8 @@ const PRESENT: Readonly<Record<RowDifference['kind'], Present>> = {
 }
 
 /**
- * Divides the suspects into three groups: still different; no longer different, or on neither side; unreadable at the
- * source.
+ * Divides the suspects into three groups: rows that still differ; rows that no longer differ, or are on neither side;
+ * rows that cannot be read at the source.
  * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
  * very many rows differ
  */
@@ -156,7 +156,10 @@ async function isPresent(sides: DiffSides, side: 'source' | 'target', key: RowKe
   return last !== null && range.by === 'key' && JSON.stringify(last) === JSON.stringify(range.through)
 }
 
-/** Result for a row that cannot be read: a difference; null if the row is in the source, but unreadable there. */
+/**
+ * Result for a row that cannot be read on one side: a difference, or null if the row exists in the source and cannot be
+ * read there.
+ */
 async function inspectAlone(sides: DiffSides, suspect: RowDifference, error: SluiceError): Promise<Look> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: [suspect.key] } as const

@@ -17,8 +17,8 @@ const WORDS = 4
 /** One pass over the rows. */
 export type MeetingKeys = {
   /**
-   * @returns the first row of each key, and the others, which the target does not have. @throws SluiceError
-   * UNSUPPORTED_KEY if there are too many keys
+   * @returns `first`: the first row of each key. `others`: further rows of these keys, which the target does not have.
+   * @throws SluiceError UNSUPPORTED_KEY if there are too many keys
    */
   taken(plan: TablePlan, rows: readonly Row[]): { readonly first: ReadonlySet<Row>; readonly others: readonly Row[] }
 }

@@ -27,7 +27,10 @@ export async function underOtherKeys<K extends Keyed>(
   return [...first, ...(await underOtherKeys(sides, keys.slice(half)))]
 }
 
-/** @returns removal of the only one of these target rows, if the source surely has no row of its key; otherwise null */
+/**
+ * @returns the removal of the row in `others`, if there is exactly one and the source certainly has no row of its key;
+ * otherwise null
+ */
 export async function olderSpelling(sides: DiffSides, others: readonly Row[]): Promise<Change | null> {
   const { plan, source, signal } = sides
   const [old] = others

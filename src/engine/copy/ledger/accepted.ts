@@ -16,8 +16,8 @@ export type Acceptance = {
 }
 
 /**
- * Statements of one transaction that record a difference. If it is the difference of a chunk, it is expected from now
- * on, unless the chunk has a newer fencing token.
+ * Statements of one transaction that record an accepted difference. For a chunk, they also make the accepted surplus
+ * the expected one, unless the chunk has a newer fencing token.
  */
 export function acceptance(
   database: LedgerDatabase,
@@ -59,7 +59,10 @@ export function acceptance(
 /** Sum of accepted differences of a table, without chunks that were copied or repaired since. */
 export type AcceptedSum = {
   readonly chunks: number
-  /** Surplus rows of the target, and rows that the target lacked, compared with the expected numbers. */
+  /**
+   * `more`: surplus rows of the target. `fewer`: rows that the target lacked. Both are compared with the expected
+   * numbers.
+   */
   readonly more: bigint
   readonly fewer: bigint
   readonly lastMs: number

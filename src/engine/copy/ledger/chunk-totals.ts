@@ -28,13 +28,16 @@ export type ChunkTotals = {
   /** Target rows beyond those written from the source, in chunks that this run completed. */
   readonly extra: bigint
   /**
-   * Chunks completed by other runs: all (`earlier`), those before `begunMs` (`old`), and times of the first and last
-   * completion, ms since the epoch.
+   * Chunks completed by other runs: all (`earlier`), those completed before `begunMs` (`old`), and the times of the
+   * first and the last completion in ms since the epoch (`closedSpan`).
    */
   readonly earlier: bigint
   readonly old: bigint
   readonly closedSpan: readonly [number, number] | null
-  /** Chunks of `earlier` that were copied without a proof, and those that were proved only by their number of rows. */
+  /**
+   * Chunks of `earlier` that were copied without a proof (`unproved`), or proved only by their number of rows
+   * (`counted`).
+   */
   readonly unproved: bigint
   readonly counted: bigint
   /** Chunks in which a comparison has left differences. */

@@ -18,8 +18,8 @@ export type ClaimScope = {
 type Span = readonly [from: number, through: number]
 
 /**
- * Most intervals of chunk numbers in the first query, which nearly always finds a chunk, and in later queries: the size
- * of a statement is limited.
+ * Maximum number of intervals of chunk numbers in the first query, which nearly always finds a chunk, and in later
+ * queries (`MORE_SPANS`). The size of a statement is limited.
  */
 const FIRST_SPANS = 20
 const MORE_SPANS = 1000

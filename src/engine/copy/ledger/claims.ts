@@ -162,7 +162,9 @@ export class ChunkClaims {
   }
 
   /**
-   * @param which query or condition that selects the chunk @param look extra condition, to find it again by an index
+   * Claims a chunk.
+   * @param which query for the id of the chunk (`first`), or condition on its row (`where`)
+   * @param look additional condition, with which an index finds the claimed chunk
    */
   async #take(which: { readonly first: string } | { readonly where: string }, look: string): Promise<Claim | null> {
     const token = randomUUID()
@@ -196,7 +198,7 @@ export class ChunkClaims {
     return row === undefined ? null : claimOf(row)
   }
 
-  /** The parts of the UPDATE around SET. */
+  /** Parts of the UPDATE before and after SET, and their parameters. */
   #changing(which: { readonly first: string } | { readonly where: string }): {
     readonly start: string
     readonly where: string

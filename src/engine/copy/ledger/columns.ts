@@ -208,13 +208,13 @@ export function lateKeys({ types }: Types): Readonly<Record<string, string>> {
 
 export const CHUNK_TABLE = 'migration_checkpoints'
 
-/** Indexes of that table: next chunk by status, and all chunks of a table in order. Since version 3. */
+/** Indexes of `CHUNK_TABLE`: next chunk by status, and all chunks of a table in order. Since version 3. */
 export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
   migration_checkpoints_by_status: 'status, table_name, schema_name, chunk_no, id',
   migration_checkpoints_by_id: 'table_name, schema_name, id',
 }
 
-/** Index of that table: latest chunks of a run. Since version 4: without it all chunks are read for each run. */
+/** Index of `CHUNK_TABLE`: latest chunks of a run. Since version 4: without it all chunks are read for each run. */
 export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
   migration_checkpoints_by_run: 'run_id, completed_ms',
 }

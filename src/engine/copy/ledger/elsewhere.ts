@@ -83,8 +83,8 @@ export async function refuseKnownElsewhere(
 }
 
 /**
- * The ledger to read: the login's own if it has the item, or if no ledger has it; otherwise the first other ledger that
- * has it. Further ledgers that have the item are reported in a note.
+ * The ledger to read. It is the login's own ledger if this has the item, or if no ledger has the item; otherwise the
+ * first other ledger that has it. Further ledgers that have the item are reported in a note.
  * @returns dispose it after reading
  */
 export async function readLedger(
@@ -196,7 +196,7 @@ function knowsTable(name: TableName): Knows {
   return async (database) => (await database.all(sql, [schema, table])).length > 0
 }
 
-/** Finds a ledger that has a run, for `runs`, `report` and `quarantine list`; null: any ledger matches. */
+/** Finds a ledger that has a run, for `runs`, `report` and `quarantine list`. @param runId null: any ledger matches */
 export function knowsRun(runId: bigint | null): Knows {
   if (runId === null) return async () => true
   return async (database) => (await database.all('SELECT 1 FROM migration_runs WHERE run_id = ?', [runId])).length > 0

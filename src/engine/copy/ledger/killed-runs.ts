@@ -14,9 +14,9 @@ export const KILLED_DETAIL = 'its program ended before it recorded a result'
 export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hangs'
 
 /**
- * SQL for the number of rows that a run wrote: in chunks that it copied last, including those that a restart retired
- * since, and rows that it repaired. Chunks that it only compared are left out. The run id is a literal: with a column,
- * PostgreSQL expects most of the ledger to match and reads all of it.
+ * SQL for the number of rows that a run wrote: rows of chunks that it copied last, and rows that it repaired. Chunks
+ * that a restart has retired since are included. Chunks that it only compared are left out. The run id is a literal:
+ * with a column, PostgreSQL expects most of the ledger to match and reads all of it.
  */
 export function killedRunRows(run: bigint): string {
   const of = (table: string): string =>
@@ -33,7 +33,7 @@ export type Sign = StoredIdentity & {
   readonly aliveUntil: number | null
 }
 
-/** State of a run recorded as running; `silent`: its process exists on this machine, but without a heartbeat. */
+/** State of a run that is recorded as running. `silent`: its process exists on this machine, but sends no heartbeat. */
 export type Life = 'runs' | 'silent' | 'killed'
 
 /**
@@ -56,7 +56,9 @@ export function lastChunkOf(run: bigint): string {
   return `(SELECT MAX(c.completed_ms) FROM migration_checkpoints c WHERE c.run_id = ${run})`
 }
 
-/** Last sign of life of a killed run: heartbeat, or a chunk completed later; null if it had no heartbeat. */
+/**
+ * Time of the last heartbeat of a killed run, or of a chunk that it completed later. Null if the run had no heartbeat.
+ */
 export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null): number | null {
   if (aliveUntil === null) return null
   return Math.max(aliveUntil - COPY_LEASE_MS, lastChunk ?? 0)

@@ -15,7 +15,7 @@ export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }
 export class ObjectLedger {
   readonly #database: LedgerDatabase
   readonly #owner: RunOwner
-  /** Only runs that create objects create the table: older ledgers do not have it. */
+  /** Creation of `migration_objects`, which older ledgers lack. Null until this run records its first object. */
   #made: Promise<void> | null = null
 
   constructor(database: LedgerDatabase, owner: RunOwner) {
@@ -48,7 +48,7 @@ export class ObjectLedger {
     ])
   }
 
-  /** True if this run itself writes into a table that a copy created, so that no other program uses it yet. */
+  /** True if a copy created the table and this run has written into it: no other program uses such a table yet. */
   async isOurs(table: TableKey): Promise<boolean> {
     const rows = await this.#database.all(
       `SELECT 1 FROM migration_plans p WHERE p.schema_name = ? AND p.table_name = ? AND p.made_here = 1 AND EXISTS (

@@ -36,8 +36,9 @@ export async function trust(
 }
 
 /**
- * Records the comparison of a whole table whose chunks cannot be selected in the target. A single chunk is the whole
- * table. Of several chunks, each gets the proof `table` and the checksum of the whole target table.
+ * Records the comparison of a whole table whose chunks cannot be selected in the target. Each chunk gets the checksum
+ * of the whole target table. A single chunk gets the proof `canonical`, because it has all rows; several chunks get the
+ * proof `table`.
  * @param chunks number of chunks of the table
  * @param stored digest of the target table
  */
@@ -76,8 +77,8 @@ export async function proveAgain(
     readonly target: Digest
     readonly point: ReadPoint
     /**
-     * Target rows minus source rows, as recorded before and as counted now; null if not recorded, or if the target
-     * cannot select the range.
+     * Target rows minus source rows: `before` as recorded, null if not recorded; `surplus` as counted now, null if the
+     * target cannot select the range.
      */
     readonly before: bigint | null
     readonly surplus: bigint | null

@@ -83,8 +83,8 @@ export function lineOf({ key, row }: Pick<RowToQuarantine, 'key' | 'row'>): stri
 }
 
 /**
- * Numbers indistinguishable rows of one chunk in the order of their refusal: rows without a key, and several rows with
- * one key, which are possible in a source without a unique index.
+ * Numbers indistinguishable rows of one chunk in the order of their refusal. These are rows without a key, and rows
+ * that share a key, which is possible in a source without a unique index.
  */
 export function numberRefusedRows(): (quarantinedRow: RowToQuarantine) => RowToQuarantine {
   const seen = new Map<string, number>()
@@ -206,8 +206,8 @@ export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
 
 /**
  * The oldest waiting rows, and the number of all.
- * @param of name of the table to list, optionally with its schema; null for all tables
- * @param limit most rows returned
+ * @param of run to list, and name of the table to list, optionally with its schema; null for all
+ * @param limit maximum number of rows returned
  */
 export async function waitingRows(
   database: LedgerDatabase,

@@ -37,7 +37,7 @@ export type RecordedChunk = {
   /** First and last value of a one-integer key, or token, both inclusive; null without a bound or for another key. */
   readonly first: string | null
   readonly last: string | null
-  /** Bounds as in the ledger: JSON lists of texts, the lower bound exclusive; null for no bound. */
+  /** Bounds as in the ledger: JSON lists of texts; null for no bound. `lo` is exclusive. */
   readonly lo: string | null
   readonly hi: string | null
   readonly rows: bigint

@@ -40,7 +40,7 @@ export function repairStatement(
   }
 }
 
-/** Returns a row once the first of some notes is stored. @param notes of `repairStatement` */
+/** Returns a row once the first of some notes is stored. @param notes statements of `repairStatement` */
 export function notedStatement([first]: readonly Statement[]): Statement {
   return {
     sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ?',

@@ -11,7 +11,7 @@ import type { TableKey } from './owner.ts'
 /**
  * Why a row is read again. `unchanged`: the stream does not report all of its values. `difference`: a comparison found
  * it to differ. `refused`: the target refused the row as streamed. `bound`: the time of the row equals a bound, so it
- * is unknown whether its chunk is copied; the row waits until all chunks are copied.
+ * is unknown whether its chunk is copied. Such a row waits until all chunks are copied.
  */
 export type RereadReason = 'unchanged' | 'difference' | 'refused' | 'bound'
 

@@ -10,8 +10,8 @@ import { runStatement } from './statement.ts'
 const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
 /**
- * @property begunMs by the clock of the ledger's database @property lookedBy run that found the earlier chunks as
- * expected; null if no run has
+ * @property begunMs by the clock of the ledger's database
+ * @property lookedBy run that found the earlier chunks as expected; null if no run has
  */
 export type SharedStanding = { readonly begunMs: number; readonly lookedBy: bigint | null }
 
@@ -26,7 +26,8 @@ export class SharedTables {
   }
 
   /**
-   * Records the start of tables; only the record of the first execution is kept. @param begunMs start of this execution
+   * Records the start of tables; only the record of the first execution is kept.
+   * @param begunMs start of this execution
    */
   async begin(keys: readonly TableKey[], begunMs: number): Promise<void> {
     await makeLateTable(this.#database, 'migration_shared_tables')

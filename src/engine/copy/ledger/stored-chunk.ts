@@ -58,7 +58,10 @@ export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
-/** Condition for failed chunks, with `status = 'failed'`: the chunk is not completed. */
+/**
+ * Condition that excludes completed chunks with quarantined rows. With `status = 'failed'` it selects chunks that
+ * failed.
+ */
 export const BROKEN = `NOT (${ASIDE})`
 
 /** Parameters of `HELD`. */

@@ -138,8 +138,8 @@ export class StreamLedger {
   }
 
   /**
-   * Statements for tables that were emptied and registered again at the source: they are copied as if the stream had
-   * started with them, and the cause of a halt is cleared.
+   * Statements for tables that were emptied and registered again at the source. The tables are then copied as if the
+   * stream had started with them, and the cause of a halt is cleared.
    * @param lanes apply workers with their new counts, in which tables copied again begin at 0
    */
   resyncStatements(

@@ -46,8 +46,9 @@ const TURN_WAIT_MS = 500
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
 /**
- * Counts chunks of other runs, unless the options exclude it. @param standing of the run's chunks @throws as
- * `inspectCopied`
+ * Counts the rows of chunks that other runs completed, unless the options exclude it.
+ * @param standing totals of the table's chunks
+ * @throws as `inspectCopied`
  */
 export async function inspectEarlier(
   context: TableContext,

@@ -21,7 +21,7 @@ const PROGRESS_MS = 250
 export type InspectedCounts = {
   /** Null for the table as a whole. */
   readonly chunk: StoredChunk | null
-  /** Rows of the source at completion, and now. */
+  /** Rows of the source: `before` at completion, `source` now. */
   readonly before: bigint
   readonly source: bigint
   /** Expected number of target rows; null if no run recorded the surplus. */
@@ -50,7 +50,7 @@ export type CountResult = {
   readonly unknown: readonly InspectedCounts[]
   /** Unexpected counts, each with the side that has changed. */
   readonly found: readonly { readonly one: InspectedCounts; readonly side: 'source' | 'target' }[]
-  /** Surplus rows and missing rows, counted separately so that they cannot cancel out. */
+  /** Surplus rows (`more`) and missing rows (`fewer`), counted separately so that they cannot cancel out. */
   readonly more: bigint
   readonly fewer: bigint
 }

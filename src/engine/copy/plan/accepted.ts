@@ -8,8 +8,8 @@ export function acceptedColumns(source: TableSpec, named: readonly string[]): re
 }
 
 /**
- * Refuses a name that no table of the copy has; other names apply to tables that have them. @throws SluiceError
- * BAD_FLAG
+ * Refuses a column name that no table of the copy has. A name that only some tables have is accepted, and applies to
+ * them. @throws SluiceError BAD_FLAG
  */
 export function refuseUnknownAccepted(sources: readonly TableSpec[], named: readonly string[]): void {
   const unknown = named.find((name) => !sources.some((source) => columnNamed(source, name) !== null))

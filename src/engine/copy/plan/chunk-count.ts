@@ -8,7 +8,7 @@ import type { PlannedTable } from './plan-copy.ts'
 /** @property exact false for an estimate */
 export type ChunkCount = { readonly chunks: bigint; readonly exact: boolean }
 
-/** @param periods of a copy by periods: each of them is divided on its own; undefined for other copies */
+/** @param periods set for a copy by periods: each period is divided separately; undefined for other copies */
 export function plannedChunks({ plan, extent, ring }: PlannedTable, periods: PeriodOptions | undefined): ChunkCount {
   if (plan === null) return { chunks: 0n, exact: true }
   if (ring !== null) return { chunks: BigInt(ring.wanted.length), exact: true }
@@ -18,7 +18,7 @@ export function plannedChunks({ plan, extent, ring }: PlannedTable, periods: Per
     const chunks = extent.rows <= chunkRows ? 1n : (extent.rows + chunkRows - 1n) / chunkRows
     return { chunks, exact: extent.exact && chunks === 1n }
   }
-  // A range of keys ends at a row; the last one is open at its end, and may be empty.
+  // Each chunk of `chunkRows` rows ends at its last row. One more chunk has no upper bound, and may be empty.
   const more = extent.rows / chunkRows
   const ofNull = extent.nullKeys ? 1n : 0n
   if (periods !== undefined) {
@@ -29,7 +29,7 @@ export function plannedChunks({ plan, extent, ring }: PlannedTable, periods: Per
   return steps === null ? { chunks: more + 1n + ofNull, exact: extent.exact } : { chunks: steps + ofNull, exact: true }
 }
 
-/** Number of steps over a dense key of whole numbers; null for other keys. */
+/** Number of chunks of a dense integer key, which is divided by key values, not by rows; null for other keys. */
 function stepsOf({ source, chunkRows }: TablePlan, { low, high, rows }: Extent): bigint | null {
   const [only, ...others] = source.key
   const isWhole = source.columns.some(({ name, type }) => name === only && type.kind === 'int')

@@ -94,7 +94,7 @@ function gapsOfNumbers(stretches: readonly AdjacentChunks[]): readonly KeyRange[
   let first = true
   for (const { after, through } of chain) {
     if (!first && at === null) break
-    // Skip a range inside others: it covers nothing more.
+    // Skip a range that ends within an earlier range: it covers nothing more.
     if (!first && through !== null && (number(through) ?? 0n) <= (number(at) ?? 0n)) continue
     if (first ? after !== null : (number(after) ?? 0n) > (number(at) ?? 0n))
       gaps.push({ by: 'key', after: at, through: after })

@@ -1,4 +1,7 @@
-/** Keys that some systems sort as texts: text order is the order of times only for years 1-9999 in one spelling. */
+/**
+ * Detects key values that the target sorts as texts, in another order than the source. Text order equals time order
+ * only for years 1 to 9999 in one spelling.
+ */
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'

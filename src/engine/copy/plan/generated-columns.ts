@@ -78,7 +78,7 @@ function hasSameExpression(
   return isLocal || one.printedBy !== other.printedBy ? null : false
 }
 
-/** Null if a value may lose precision between the two types: equal checksums cannot be expected then. */
+/** Type in which both columns are compared; null if there is none, or if values may lose precision in it. */
 function comparablePair(column: Column, other: Column, sameSystem: boolean): Pick<ColumnPlan, 'as'> | null {
   try {
     const { as, lossy } = pairTypes(column, other, sameSystem)

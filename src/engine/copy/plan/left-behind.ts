@@ -32,7 +32,7 @@ export async function planLeftBehind(
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
       const rest = withoutCarried(entry, plan, there, carried)
-      // Not reported between different systems: the other system always enforces types, and has no rowid.
+      // Do not report these between different systems: the other system always enforces types, and has no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? within(rest) : rest)
@@ -63,7 +63,11 @@ function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): re
   return [...found].map(([kind, names]) => leftBehind(kind, names, tableText(plan.source.table)))
 }
 
-/** @param plain the target numbers rows without a sequence */
+/**
+ * What the target column loses of the source column's sequence; null if nothing is lost.
+ * @param isOwn the target generates numbers for the column
+ * @param plain the target numbers rows without a sequence
+ */
 function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boolean): LeftKind | null {
   if (sequence === undefined) return null
   if (target.sequence === undefined || !isOwn) return 'sequence'
@@ -130,7 +134,7 @@ async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], sig
   return (collation) => there.has(collation)
 }
 
-/** A created table gets the source's collations if both systems have them. */
+/** True if a created table has the collation of the source's column `name`, or if the column is not copied. */
 function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
   if (kind !== 'collation' && kind !== 'blank collation') return false
   const column = columns.find(({ from }) => from === name)
@@ -161,7 +165,7 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it itself')]
 }
 
-/** Losses by the options of a copy: source columns that are left out, and columns with an accepted loss. */
+/** Losses that the options of a copy cause: source columns that are left out, and columns with an accepted loss. */
 export function chosenLosses({ source, columns }: TablePlan): readonly LeftBehind[] {
   const table = tableText(source.table)
   const names = source.columns.flatMap(({ name, generated }) =>
@@ -177,7 +181,7 @@ export function chosenLosses({ source, columns }: TablePlan): readonly LeftBehin
   ]
 }
 
-/** Entries of one table, for its line in the plan and at its end. */
+/** Entries of one table, for the table's line in the plan and in its result. */
 export function leftOfTable(entries: readonly LeftBehind[], table: string): readonly LeftBehind[] {
   return entries.filter((entry) => entry.table === table)
 }

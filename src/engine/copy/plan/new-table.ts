@@ -84,7 +84,7 @@ function newColumn(
   }
 }
 
-/** Generated columns with the source's expressions, copied unchanged, and only if all names are the same. */
+/** Generated columns with the unchanged expressions of the source; none if columns are chosen or renamed. */
 function carriedColumns(source: TableSpec, { columns, rename }: TableOptions): readonly Column[] {
   if (columns !== undefined || rename.size > 0) return []
   return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {

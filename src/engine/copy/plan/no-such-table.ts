@@ -34,7 +34,7 @@ async function meantTable(store: Asked, name: string): Promise<string | null> {
         if (!found.has(table.name.toLowerCase())) found.set(table.name.toLowerCase(), whole)
       }
     } catch {
-      // Some systems have no schemas, and some no longer answer: the error itself is already known.
+      // Ignore errors: a system may have no schemas, or may not answer. The missing table is reported in any case.
     }
   }
   const bare = name.slice(name.lastIndexOf('.') + 1).toLowerCase()

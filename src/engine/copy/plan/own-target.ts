@@ -11,7 +11,7 @@ export type PlanPurpose = 'write' | 'mend' | 'look'
 
 /**
  * @param there the existing table of that name; null if there is none
- * @param hint in the words of the command
+ * @param hint what the user of this command can do instead
  * @throws SluiceError BAD_FLAG for a table of a ledger, and for a table of a catalog whose rows would be overwritten
  */
 export function refuseOwnTarget(

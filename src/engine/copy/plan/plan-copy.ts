@@ -226,7 +226,7 @@ async function planOne(
     const made = await again(() => withCollations(planned, to, signal))
     const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
     if (plan.create) await again(() => to.refuseUncreatable(plan.target, signal))
-    // For a ring, the rows per range are an average.
+    // For a ring, `chunkRows` is the average number of rows per range.
     const part = ring === null ? extent : extentOfPart(extent, ring)
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(part, ring) }
     return { source, options, targetName, extent: part, ring, plan: sizedPlan, error: null }

@@ -1,4 +1,4 @@
-/** Plan of a copy whose stream exists, or is checked before it is created. */
+/** Plans the copy of a stream: of an existing stream, or of a new one for its preflight check. */
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 
-/** Decisions by name, in the order of hashing. */
+/** The hashed fields of a plan, by name, in the order of hashing. */
 export type Essence = Readonly<Record<string, unknown>>
 type Plan = Omit<TablePlan, 'hash'>
 /** @param source `CopyStore.identity` */
@@ -90,8 +90,8 @@ export function essenceHash(essence: unknown): string {
 }
 
 /**
- * First difference of a stored and today's plan, in words. @param today hashed fields of today's plan under the stored
- * plan's rules, see `essenceUnder`
+ * First difference of a stored plan and today's plan, as text.
+ * @param today hashed fields of today's plan under the stored plan's rules, see `essenceUnder`
  */
 export function planDifference(stored: string, today: Essence | null): string {
   if (today === null) return 'a newer sluice made that plan'

@@ -7,7 +7,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 
 type Sorted = Pick<TablePlan, 'source' | 'target' | 'columns'> & { readonly sameSystem: boolean }
 
-/** False if collations differ, or if a type was converted and may sort differently. */
+/** True if both sides sort the key columns alike: same collation, and no conversion that may change the order. */
 export function sortAlike({ source, target, columns, sameSystem }: Sorted): boolean {
   // Bounds of ranges cannot contain columns that the copy derives.
   const cutting = source.ring === undefined ? source.key : source.key.slice(0, source.ring.columns)
@@ -61,8 +61,8 @@ export function noRange({ table }: TableSpec, what: string): SluiceError {
 }
 
 /**
- * True if two key values may become equal in the target: the next key column would then mix their rows. False for a
- * time that is only read as UTC.
+ * True if two key values may become equal in the target. Their rows would then be sorted together, by the next key
+ * column. False for a time that is only read as UTC.
  */
 export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
   return lossy !== undefined && (source.spelled === true || !isDeepStrictEqual(as, source.type))

@@ -19,15 +19,14 @@ export type TableOptions = {
   readonly acceptAllLossy?: true
   /** Type of decimals in a created table, if the target has no decimal type. */
   readonly decimal?: 'text' | 'real'
-  /** Transfer JSON in canonical form, as the version did that started the copy. */
+  /** Transfer JSON in canonical form, like the version that started the copy. */
   readonly rewritten?: true
-  /** Leave out generated columns, and compare them as before decision 16, as the version did that started the copy. */
+  /** Leave out generated columns, and compare them as before decision 16, like the version that started the copy. */
   readonly ungenerated?: true
   /** The copy was started by a version that wrote collections with the write time and TTL of their row. */
   readonly rowTimes?: true
   /**
-   * Transfer values in canonical form even if `Column.exactAs` would keep more, as the version did that started the
-   * copy.
+   * Transfer values in canonical form even if `Column.exactAs` would keep more, like the version that started the copy.
    */
   readonly trimmed?: true
   /** Plan the columns of the target as if its table were empty, because the copy was started into an empty table. */

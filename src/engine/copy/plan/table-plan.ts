@@ -201,7 +201,7 @@ function refuseKeys(
   }
 }
 
-/** Refuses a user's condition that would close the brackets around it. @throws SluiceError BAD_PREDICATE */
+/** Refuses a user's condition that would close the brackets that sluice adds. @throws SluiceError BAD_PREDICATE */
 function refuseUnbalanced(where: string): void {
   const bare = where.replaceAll(SKIPPED, ' ')
   let depth = 0

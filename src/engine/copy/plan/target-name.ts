@@ -19,8 +19,8 @@ export function refuseSchemaInName(
 }
 
 /**
- * Returns one or two names of a table in the target. The ledger may have the copy under the second: an older version of
- * sluice used the other schema, or the URL had no `schema=` then. Between two systems that keep schemas, a table keeps
+ * Returns one or two names of a table in the target. The ledger may have the copy under the second name, if an older
+ * version of sluice began it, or if the URL had no `schema=` then. Between two systems that keep schemas, a table keeps
  * its schema, independent of the search_path of both logins. If the URL of the target names a schema, tables of the
  * source's own schema go there. Tables of other systems go to the target's default schema.
  * @param wanted with the requested schema, if any

@@ -68,7 +68,7 @@ function bytesAsText({ columns }: Columns): readonly string[] {
   )
 }
 
-/** Untyped columns of SQLite hold any value; elsewhere their values are texts that show each one's type. */
+/** Columns of SQLite without a type, with values of any type. As text, they become literals that show the type. */
 function anythingAsText({ columns }: Columns): readonly string[] {
   const isAny = ({ type }: Columns['columns'][number]['source']): boolean =>
     type.kind === 'native' && type.name === 'any'

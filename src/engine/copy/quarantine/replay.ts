@@ -138,8 +138,8 @@ async function sourceRows(
 }
 
 /**
- * Statement that updates the chunk for the row. If another entry with this key was replayed, the chunk is updated as
- * for a row that is gone.
+ * Statement that updates the chunk for the row. If another entry with this key was replayed, the chunk is updated as if
+ * the source no longer had this row.
  */
 async function changeOf(
   database: LedgerDatabase,
@@ -293,7 +293,7 @@ function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError
   })
 }
 
-/** SQL assignments by which the last replayed row completes its chunk. */
+/** SQL assignments that complete a chunk when its last quarantined row is replayed. */
 const SETTLED = ['status', 'error_code', 'error_message']
   .map((name) => {
     const whole = name === 'status' ? "'completed'" : 'NULL'

@@ -165,7 +165,7 @@ export class TableTotals {
     done.skipped += more.skipped
     done.quarantined += quarantined
     done.bytes += more.bytes
-    // For chunks of other runs the count finds extra rows, and for compared chunks the comparison does.
+    // Extra rows in chunks of other runs are found by the count, those in compared chunks by the comparison.
     const extra = isOwn && this.#again?.proved.has(id) !== true && surplus !== null ? surplus + quarantined : 0n
     if (extra > 0n) this.extra += extra
     if (more.proof === DIFFERS) this.differing++

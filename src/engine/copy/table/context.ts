@@ -35,7 +35,7 @@ export type TableContext = {
   readonly periods?: {
     readonly options: PeriodOptions
     readonly progress: PeriodProgress
-    /** Unfinished chunks are left to a later run. */
+    /** Set if this run leaves out unfinished chunks, which a later run copies. */
     readonly leavesOut?: true
   }
   readonly key: TableKey
@@ -57,9 +57,9 @@ export type TableContext = {
   /** Receives the durations of target calls. */
   readonly pulse: SlowTarget
   readonly batch: BatchSize
-  /** Quarantined rows that a table may have; with more, the table is given up. */
+  /** Maximum number of quarantined rows of a table; with more, the table is given up. */
   readonly maxAside: number
-  /** Receives rows that could only be written at ONE. */
+  /** Receives rows that could only be written at consistency level ONE. */
   readonly weak?: WeakWrites
   /** Collection elements with different write times or TTLs, in chunks that this process copied. */
   readonly uneven: UnevenElements

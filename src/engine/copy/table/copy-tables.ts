@@ -45,7 +45,7 @@ export async function copyTables(
   await work(aloneFirst(rest))
 }
 
-/** Tables without a key first: one process copies each alone, so at the end other workers would wait for it. */
+/** Tables without a key first: one process copies each alone, and other workers would wait for a late one. */
 function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)

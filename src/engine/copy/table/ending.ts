@@ -40,7 +40,7 @@ type Summed = {
   isUnlooked: boolean
 }
 
-/** Sums up reported tables, and finishes and reports the others. */
+/** Finishes and reports the tables that are not reported yet, and sums up all tables. */
 export async function endTables(tables: readonly TableRun[], around: CopyContext): Promise<Ending> {
   const summed = await finishAll(tables, around)
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {

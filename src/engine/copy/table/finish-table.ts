@@ -71,7 +71,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
       // Statistics come last, so that they include indexes on expressions.
       more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
     }
-    // A process that waits to divide the table may continue.
+    // Let a process continue that waits to divide the table.
     await context.planning.end()
   } catch (thrown) {
     error ??= asSluiceError(thrown)

@@ -1,4 +1,4 @@
-/** Detects a ledger whose source and target tables are both gone, as in a rehearsal that drops and creates both. */
+/** Detects an earlier copy whose source and target tables were both replaced, as in a repeated rehearsal. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableContext } from './context.ts'
@@ -9,10 +9,10 @@ import { onSide } from '../sides.ts'
 const PAUSE_MS = 300
 
 /**
- * Retires the chunks of an earlier copy, and reports that, if both its source and its target were other tables than
- * the current ones. The current tables then have no row of that copy.
- * @returns true if this process did so: it then holds the lease of the table until it stores the new plan. False also
- * if the system cannot identify its tables
+ * Retires and reports an earlier copy if both its source and its target were other tables than the current ones. The
+ * current tables then have no row of that copy.
+ * @returns true if this process has retired the chunks: it then has the lease of the table until it stores the new
+ * plan. Also false if a system cannot identify its tables
  */
 export async function retireOfOthers(context: TableContext, runs: RunLedger, source: string): Promise<boolean> {
   const { key, name, plan, ledger, planning, emit, signal } = context

@@ -81,7 +81,7 @@ export class PeriodProgress {
       sum.closed++
       sum.rows += rows
     }
-    // Select before the first wait: the next chunk may complete meanwhile.
+    // Select the complete sums before the first await: other chunks may complete during the await.
     const whole = [...this.#sums].filter(([, sum]) => sums.includes(sum) && isWhole(sum))
     for (const [key, sum] of whole) {
       const { partition, slice } = (typeof key === 'number' ? this.#parts[key]?.mark : undefined) ?? { partition: key }

@@ -7,16 +7,17 @@ import { onSide } from '../sides.ts'
 
 /** State of the table in the ledger before this run. */
 export type Before = {
-  /** Rows that have to be in the target. */
+  /** Number of rows that must be in the target. */
   readonly kept: bigint
   /** True if the copy relies on rows in the target: written, found, or left by a chunk interrupted between batches. */
   readonly holdsRows: boolean
 }
 
 /**
- * Compares the current table with the recorded one, and records it.
- * @throws SluiceError PLAN_CHANGED for another table, if its system can identify tables. If ALTER changes the mark too,
- * PLAN_CHANGED is thrown only if the table has fewer rows than were copied, and never if this run compares all rows
+ * Compares the mark by which the target identifies its table with the recorded mark, and records the current one. Does
+ * nothing if the target cannot identify tables.
+ * @throws SluiceError PLAN_CHANGED for another table. If ALTER also changes the mark (`lasting` is false), PLAN_CHANGED
+ * is thrown only if the table has fewer rows than were copied, and never if this run compares all rows
  */
 export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
   const { key, plan, store, signal } = context

@@ -180,14 +180,14 @@ async function withEarlier(context: TableContext, { operation: { span } }: CopyC
 }
 
 /**
- * True if a key range may contain a row of the time span. Only for a table copied by periods: its key begins with the
- * time. A run may be limited to the chunks of a time span.
+ * True if a key range may contain a row of the time span to which a run is limited. Only for a table that is copied by
+ * periods, whose key begins with the time.
  */
 export function reaches(range: Range, { after, through }: TimeSpan): boolean {
   if (range.by !== 'key') return false
   const [low, ...more] = range.after ?? []
   const high = range.through?.[0]
-  // A lower bound of the time alone excludes all rows of that time.
+  // A lower bound that consists of a time alone excludes all rows with this time.
   const order = low === undefined || through === null ? -1 : comparePeriodTimes(low, through)
   const begins = order < 0 || (order === 0 && more.length > 0)
   return begins && (high === undefined || comparePeriodTimes(high, after) > 0)
@@ -295,7 +295,8 @@ async function withTable(
   try {
     await target.create(plan.target, signal)
   } catch (thrown) {
-    // Under the lease, no other process creates the table: the reply to an earlier attempt may have been lost.
+    // This process has the lease, so no other process creates the table. If the table exists now, an earlier attempt
+    // has created it, and its reply was lost.
     const made = await planAgain(ready, one, planned)
     if (made.plan.create) throw thrown
     await settleTarget(made, runs, before)

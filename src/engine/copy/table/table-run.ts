@@ -22,10 +22,11 @@ export type Tallies = TallyOfChunk & {
 export type TableEnd = {
   readonly tally: Tallies
   readonly error: SluiceError | null
+  /** True if the run was asked to leave out chunks that are not completed. */
   readonly leftOut: boolean
   /** Indexes and constraints not started, because the run was asked to stop. */
   readonly unbuilt: number
-  /** Chunks of other runs were not counted, because the run was asked to stop. */
+  /** True if chunks of other runs were not counted, because the run was asked to stop. */
   readonly unlooked: boolean
 }
 
@@ -40,7 +41,7 @@ export type TableRun = {
   error: SluiceError | null
   done: boolean
   quarantined: number
-  /** Number of the table's chunks that workers of this run have. */
+  /** Number of the table's chunks that workers of this run are copying. */
   busy: number
   /** Work of `--again` once its chunks are copied; absent if nothing is compared. */
   readonly again?: AgainWork

@@ -75,7 +75,7 @@ function listen(socket: Socket, steering: Steered, watched: SocketRun | null): v
       text = text.slice(end + 1)
       if (watched === null || isWatching || !asksToWatch(line)) {
         const said = answer(line, steering, watched)
-        // A watcher would read a reply as an event.
+        // Send no reply to a watcher: it would read the reply as an event.
         if (!isWatching) socket.write(`${JSON.stringify(said)}\n`)
         continue
       }

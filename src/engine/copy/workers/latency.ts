@@ -1,6 +1,6 @@
 /**
- * Compares the latency of a target with its usual latency: a copy that slows the target down for others must slow down.
- * The usual latency is learned from the copy's own samples, and only in calm phases.
+ * Compares the latency of a target with its usual latency: a copy must slow down if it slows the target down for other
+ * programs. The usual latency is learned from the copy's own samples, and only in calm phases.
  */
 import type { Clock } from '../../../shared/clock.ts'
 
@@ -31,7 +31,7 @@ export class LatencyMeter {
   p95: number | null = null
   isSlow = false
 
-  /** @param fine cost up to which the target is never slow */
+  /** @param fine up to this cost, in the unit of `note`, the target is never slow */
   constructor(clock: Clock, fine: number) {
     this.#clock = clock
     this.#fine = fine

@@ -25,7 +25,7 @@ const POLL_MS = 50
 /** Pause of a worker without work before it queries the ledger again. */
 const IDLE_MS = 500
 const PROGRESS_MS = 250
-/** Condition for chunks of which rows were copied. */
+/** SQL condition for chunks whose copy has begun. */
 const BEGUN = '(rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL)'
 
 /** A table whose chunks are being copied. */
@@ -41,7 +41,7 @@ export type RunnerOptions = {
   readonly clock: Clock
   /** Called once for each table without chunks left. */
   readonly finish: (table: TableRun, context: TableContext) => Promise<void>
-  /** A failed chunk is released to the process that runs the copy. */
+  /** Set if a failed chunk is released, so that the process that runs the copy handles it. */
   readonly leaves?: true
   /** Frees chunks of dead owners. */
   readonly reclaim: (context: TableContext) => Promise<void>
@@ -60,7 +60,7 @@ class Worker {
   readonly #options: RunnerOptions
   /** Aborted when one worker found that no work is left: other workers may still be waiting. */
   readonly #over: AbortController
-  /** Aborted to end every pause: no work is left, or no more may begin. */
+  /** Aborted to end every pause, because no work is left or no further chunk may begin. */
   readonly #awake: AbortSignal
 
   constructor(no: number, options: RunnerOptions, over: AbortController, awake: AbortSignal) {
@@ -185,7 +185,7 @@ class Worker {
           continue
         }
         const yielded = view === null ? null : yieldedText(error)
-        // If another session needs the table, this is no failed attempt: use the first pause.
+        // If another session needs the table, this is no failed attempt: pause as after a first failure.
         const waitMs = yielded === null ? attempts.failed() : pauseAfter(1)
         if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
@@ -272,8 +272,8 @@ class Worker {
     try {
       await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
     } catch {
-      // The ledger is unreachable, or another process has the chunk: its lease expires by itself, and no worker of this
-      // process has it.
+      // The ledger is unreachable, so the chunk's lease expires later; or another process has the chunk already. In
+      // both cases, no worker of this process has it.
       return this.#letGo(table, claim, 'taken', error)
     }
     this.#letGo(table, claim, reason, error)

@@ -14,7 +14,7 @@ const FINE_ROWS_MS = 500
 const FINE_COMMIT_MS = 2000
 const POLL_MS = 1000
 const REPORT_EVERY = 5
-/** After this many ticks at the slowest rate without effect, the copy is not the cause. */
+/** Number of ticks at the slowest rate without effect, after which the copy is not considered the cause. */
 const GIVE_UP_TICKS = 60
 /** A lower rate has helped if the latency is below this share of the latency at the beginning. */
 const HELPED = 0.8

@@ -20,7 +20,7 @@ const BURST_SECONDS = 1
 /** How long a batch may continue at its rate after a stop, ms; after that it fails with STOPPED. */
 const STOP_MS = 3_000
 
-/** Slow answers alone lower the rate no further than to this share of the earlier rate. */
+/** If answers are only slow, the rate is not lowered below this share of the rate before they became slow. */
 const LEAST_SHARE = 1 / 8
 
 /** @property latency set if there is no error, only slow answers */
@@ -82,7 +82,8 @@ export class Throttle {
   }
 
   /**
-   * Corrects an estimate: this many more rows were sent than were taken (negative: fewer). The next rows wait for them.
+   * Corrects an estimate. With a limit, the next rows also wait for the time of these rows.
+   * @param rows number of rows sent in addition to those passed to `take`; negative if fewer were sent
    */
   settle(rows: number): void {
     this.moved(rows)
@@ -113,7 +114,7 @@ export class Throttle {
 
   /**
    * Waits until this many rows may be sent, in the order of calls.
-   * @throws SluiceError STOPPED if they may not be sent within three seconds after a stop
+   * @throws SluiceError STOPPED if the limit does not allow them within three seconds after a stop
    */
   async take(rows: number, signal: AbortSignal): Promise<void> {
     const before = this.#last
@@ -140,7 +141,7 @@ export class Throttle {
       }
       this.#allowance = Math.min(limit * BURST_SECONDS, this.#allowance + ((now - this.#filledAt) / 1000) * limit)
       this.#filledAt = now
-      // A batch larger than the burst is sent once the full burst is available; the following rows wait for the rest.
+      // A batch larger than the burst is sent once the full burst is available. Later rows then wait for the excess.
       if (this.#allowance >= Math.min(rows, limit * BURST_SECONDS)) {
         this.#allowance -= rows
         return

@@ -152,7 +152,7 @@ export class ApplyWorker {
   }
 
   /**
-   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program has taken over;
+   * @throws SluiceError STREAM_HALTED if a table differs from the plan, LEASE_LOST if another program owns the stream;
    * errors of the writer. The apply worker cannot be used after that
    */
   async take(changes: readonly Change[]): Promise<void> {
@@ -220,7 +220,7 @@ export class ApplyWorker {
     return null
   }
 
-  /** Waits for the write in progress: during it the next batch may grow, but not without limit. */
+  /** Waits for the write in progress, because the next batch is full. Then writes the complete transactions, if due. */
   async #full(): Promise<void> {
     await this.written()
     const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0

@@ -15,21 +15,21 @@ type Begin = Extract<Change, { type: 'begin' }>
 
 export class ApplyWorkers {
   readonly #lanes: readonly ApplyWorker[]
-  /** By table, the index of its apply worker. */
+  /** Index of the apply worker of each table, by the table's number in the stream. */
   readonly #of: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
   /**
-   * Start position of each worker, which has applied all earlier changes. The stream delivers these again if another
-   * worker was behind.
+   * Start position of each worker, which has applied all changes before it. The stream delivers these changes again if
+   * another worker was behind.
    */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** Worker of the open transaction's first table: only it counts the transaction, also if others get it again. */
+  /** Worker of the open transaction's first table: only it counts the transaction, even if other workers get it. */
   #counting: number | null = null
 
-  /** @param lanes at least one @param of by table, the index of its apply worker */
+  /** @param lanes at least one @param of index of the apply worker of each table, by table number */
   constructor(lanes: readonly ApplyWorker[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
     this.#database = database
     this.#lanes = lanes
@@ -117,7 +117,7 @@ export class ApplyWorkers {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // This change may also come between two transactions: a read detects it before it returns changes.
+          // A read reports a changed table before it returns changes, so this may come between two transactions.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break

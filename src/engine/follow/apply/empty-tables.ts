@@ -1,4 +1,4 @@
-/** Empties target tables without triggers and foreign key actions: rows of other tables that refer to them stay. */
+/** Empties target tables with triggers and foreign key actions disabled, so that rows of referring tables stay. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
@@ -10,7 +10,7 @@ import type { FollowTable } from '../stream/followed-table.ts'
  * @param tables existing tables only
  * @param also statements of the same transaction; the first one changes a row only if this program owns the stream
  * @param landed query that returns a row once the transaction is committed
- * @throws SluiceError NOT_FOLLOWABLE if the role cannot disable triggers and foreign keys, LEASE_LOST; what the target
+ * @throws SluiceError NOT_FOLLOWABLE if the login cannot disable triggers and foreign keys, LEASE_LOST; what the target
  * throws
  */
 export async function emptyTables(

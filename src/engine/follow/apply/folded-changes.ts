@@ -12,7 +12,7 @@ import { ApplyWorkerCounts } from './lane-counts.ts'
 import type { ApplyWorkerParts } from './lane-parts.ts'
 import type { TableBatch } from './set-aside.ts'
 
-/** Most changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
+/** Maximum changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
 const PIECE_ROWS = 20_000
 
 export class FoldedChanges {

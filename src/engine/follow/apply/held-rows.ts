@@ -9,11 +9,11 @@ import { countChanges, sureRows, type ChangeCounts } from '../../copy/ledger/str
 
 export class HeldRows {
   readonly #names: readonly string[]
-  /** By table; absent if the count is unknown. */
+  /** Lower bound of the rows by table number; absent if unknown. */
   readonly #rows = new Map<number, number>()
   /** Tables that may be empty: their lower bound is 0. */
   readonly #unsure = new Set<number>()
-  /** A check found rows that the ledger does not have. */
+  /** True if a check found rows in a table, and the ledger does not record this yet. */
   #isFresh = false
 
   /**
@@ -31,7 +31,7 @@ export class HeldRows {
     return [...this.#unsure]
   }
 
-  /** True if a check found rows that the ledger does not have. */
+  /** True if a check found rows in a table, and the ledger does not record this yet. */
   get isFresh(): boolean {
     return this.#isFresh
   }

@@ -27,7 +27,7 @@ const VERIFY_MS = 5000
 const IDLE_MS = 1000
 /** Interval at which live tables are checked for rows to read again, left by a command or an ended program. */
 const WAITING_MS = 1000
-/** The same interval while such rows are known. */
+/** Interval of this check while rows to read again are known. */
 const AGAIN_MS = 100
 /** Interval at which the ledger is checked for waiting sign-offs. */
 const ASKED_MS = 1000
@@ -211,8 +211,8 @@ export class FollowLoop {
         if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
         const { position } = this.#goal
-        // If only later changes can show whether something was lost before the goal, the goal moves to the newest
-        // position.
+        // If only later changes can show whether changes were lost before the goal, apply them too: set the goal to the
+        // newest position.
         if (
           lane.isSettled &&
           (states.all('live') || states.isInPart) &&
@@ -292,8 +292,8 @@ export class FollowLoop {
     }
     this.#unclear = null
     const { tables, run } = this.#parts
-    // The source may lose rows without a change in the stream. A repair deletes them in the target, and both are equal.
-    // So check the source for lost changes before reporting equality.
+    // The source may lose rows without a change in the stream. After a repair has deleted them in the target, both
+    // sides are equal. So check the source for lost changes before reporting equality.
     if ((round.request !== null || (this.#goal.equal && round.isEqual)) && !(await this.#wholeness.verify())) {
       this.#unclear = round
       source.ask()

@@ -17,7 +17,7 @@ export type LanesRequest = Pick<
   LoopParts,
   'stream' | 'fence' | 'ledger' | 'database' | 'target' | 'tables' | 'states' | 'fireTriggers' | 'clock'
 > & {
-  /** By table, the number of its apply worker. */
+  /** Number of the apply worker of each table, by the table's number in the stream. */
   readonly applyWorkerOf: readonly number[]
   readonly positions: Positions
   /** As in `ApplyWorkerParts`. */

@@ -11,7 +11,7 @@ import { shellNames } from '../../../shared/shell.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { failureKind } from '../../copy/workers/failure.ts'
 
-/** Most refused rows of one batch, and most attempts to find them; above that the cause is the table, not its rows. */
+/** Maximum refused rows of a batch, and attempts to find them. With more, the cause is the table, not its rows. */
 const MOST_REFUSED = 10
 const MOST_TRIES = 200
 

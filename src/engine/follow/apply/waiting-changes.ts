@@ -8,7 +8,7 @@ const MOST = 20_000
 const SLOW_MS = 500
 /** After a transaction faster than this (ms), the next batch has half as many rows. */
 const QUICK_MS = 50
-/** How long a transaction waits for others to share its commit. */
+/** How long a transaction waits for other transactions to share its commit, ms. */
 const LINGER_MS = 20
 /** `LINGER_MS` in a burst of small transactions (all three limits reached): larger batches cost less per row. */
 const RUSH_LINGER_MS = 150
@@ -16,7 +16,7 @@ const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
 const RUSH_ROWS_A_MS = 10
 
-/** Most changes of an open transaction that are kept separately; at this limit, complete transactions are written. */
+/** Maximum changes of an open transaction kept separately; at this limit, complete transactions are written. */
 const MOST_APART = 2_000
 
 /**
@@ -32,7 +32,12 @@ export class BatchRows {
     return this.#most
   }
 
-  /** Ms to wait from the first row on. @param rows @param transactions received @param withinMs since the first row */
+  /**
+   * Ms to wait after the first row of a batch.
+   * @param rows received so far
+   * @param transactions received so far
+   * @param withinMs time since the first row
+   */
   lingerMs(rows: number, transactions: number, withinMs: number): number {
     const isRush = rows >= RUSH_ROWS && transactions >= RUSH_TRANSACTIONS && rows >= withinMs * RUSH_ROWS_A_MS
     return isRush ? RUSH_LINGER_MS : LINGER_MS

@@ -81,7 +81,7 @@ export async function rowsOfKey(
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
 
-/** Number of rows if both sides hold equal rows. `refused`: a row cannot be read, so rows are compared one by one. */
+/** Number of rows if both sides hold equal rows. `refused`: a row cannot be read, so compare row by row. */
 async function equalRows(
   requests: Requests,
   { source, target, signal }: BothViews,

@@ -22,7 +22,7 @@ import { copyOfStream } from '../stream/named-stream.ts'
 import { differencesIn, rowsOfKey } from './find.ts'
 import { namedKeys, compareScope, type ScopeOptions } from './scope.ts'
 
-/** Most rows that one command nominates; the rest need another command. */
+/** Maximum number of rows that one command nominates; further rows need another command. */
 const MOST = 100_000
 const AT_ONCE = 1000
 

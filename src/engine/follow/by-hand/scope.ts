@@ -69,8 +69,7 @@ export async function compareScope(
     const [first = '', copy = ''] = [table.source.identity[0], table.target.identity[0]]
     const plan: TablePlan = { ...keyed, source: { ...keyed.source, key: [first] }, rangeKey: [copy] }
     const [low, high] = [written('--range', options.low, column), written('--range', options.high, column)]
-    // Only the systems can compare two keys: the range (high, low] holds rows only if the bounds are in the wrong
-    // order.
+    // Only the systems can compare two keys. If the range (high, low] holds rows, the bounds are in the wrong order.
     const turned: Range = { by: 'key', after: [high], through: [low] }
     const isTurned =
       (column?.type.kind === 'int' && BigInt(low) > BigInt(high)) ||

@@ -49,7 +49,7 @@ function besides(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
   if (bound === null || edge === undefined) return 'copied'
   const order = comparePeriodTimes(time, edge) * side
   if (order !== 0) return order > 0 ? 'copied' : 'open'
-  // A time equal to a bound without other key columns is not above it.
+  // The bound consists of the time alone, so all rows with this time are below or at the bound.
   if (bound.length === 1 && time === edge) return side === 1 ? 'open' : 'copied'
   return 'unsure'
 }

@@ -12,7 +12,7 @@ import { changeBytes, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
 
-/** Most changes that wait in memory until the target's view is open. */
+/** Maximum number of changes that wait in memory until the target's view is open. */
 const MOST_HELD = 50_000
 const MOST_HELD_BYTES = 4 * MOST_BYTES
 /** Timeout until the source has sent everything before the position that is to be reached. */
@@ -87,7 +87,10 @@ export async function atSnapshot<T>(
   return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
 }
 
-/** For a stream that reads by snapshots: applies all that its next view shows. Newer changes come only on request. */
+/**
+ * For a stream that reads by snapshots: applies everything that its next view shows. The stream reads newer changes
+ * only when it is asked for them.
+ */
 async function reported(stream: SnapshotStream, { lane }: SnapshotParts): Promise<SourceView | null> {
   await lane.commit()
   return await stream.snapshot((changes) => lane.take(changes))

@@ -74,7 +74,7 @@ export class Proving implements AsyncDisposable {
   readonly #everyMs: number | null
   #running: Running | null = null
   #dueAt = -Infinity
-  /** When to take another snapshot after one failed. */
+  /** Earliest time for another snapshot after one failed. */
   #againAt = -Infinity
   #unequal = 0
 
@@ -290,7 +290,7 @@ function tablesWanted(
 
 /**
  * Rewords the error of a table that was emptied or altered during the comparison for a sign-off.
- * @param error SOURCE_GONE as a copy words it: its hint is to run a copy
+ * @param error SOURCE_GONE with the words of a copy, whose hint is to run a copy
  * @returns the same failure with the same `retryable`; other errors unchanged
  */
 export function emptiedMeanwhile(error: SluiceError): SluiceError {

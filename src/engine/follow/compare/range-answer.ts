@@ -6,7 +6,7 @@ import type { RowDifference } from '../../copy/diff/difference.ts'
 import { compareRange } from '../../copy/diff/compare.ts'
 import type { DiffSides } from '../../copy/diff/sides.ts'
 
-/** Differences that one comparison of a range lists and repairs; the next comparison finds the rest. */
+/** Maximum number of differences that one comparison of a range lists and repairs; the next one finds further ones. */
 const MOST_DIFFERENCES = 20_000
 
 /** Rows of a range or a table, compared on both sides. */
@@ -22,7 +22,7 @@ export type RowComparison = {
   readonly more: number
   /** Rows of the source that cannot be read: whether they are equal is unknown. */
   readonly unread: number
-  /** Surplus rows of one side that the differing keys do not explain: several rows with one key. Included in `more`. */
+  /** Surplus rows of one side that no differing key explains, because several rows have one key. Part of `more`. */
   readonly doubled: number
 }
 

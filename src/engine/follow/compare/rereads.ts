@@ -29,7 +29,7 @@ import { snapshotOf } from './visible.ts'
 /** Keys per query. */
 const AT_ONCE = 1000
 const AGAIN_MS = 50
-/** Most rows of one repair: as many as a comparison lists per table. */
+/** Maximum number of rows of one repair: as many as a comparison lists per table. */
 const MOST_REPAIRED = 20_000
 
 export type RereadContext = {
@@ -37,7 +37,7 @@ export type RereadContext = {
   readonly to: CopyStore
   readonly changes: ChangeSource
   readonly ledger: StreamLedger
-  /** The run that owns these repairs, for `diff --undo`. */
+  /** The run under which the repairs are recorded, for `diff --undo`. */
   readonly runId: bigint
   readonly signal: AbortSignal
 }

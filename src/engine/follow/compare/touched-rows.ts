@@ -1,7 +1,7 @@
 /** Keys of rows that a stream has changed since a comparison of all rows. */
 import type { RowKey } from '../../../model/copy/row-key.ts'
 
-/** Most keys that are kept: about 200 bytes each. */
+/** Maximum number of keys that are kept: about 200 bytes each. */
 const MOST = 1_000_000
 
 export class TouchedRows {

@@ -26,7 +26,7 @@ function wholeOf(xid: number, { xmax }: VisibleTransactions): bigint {
   return whole + WRAP / 2n < xmax ? whole + WRAP : whole
 }
 
-/** Most transactions that are reported before they are visible: at most one per session waits for its standby. */
+/** Maximum transactions reported before they are visible: at most one per session waits for its standby. */
 const MOST_TAKEN = 100_000
 const ANCIENT = 2n ** 30n
 
@@ -44,7 +44,7 @@ export class TakenTransactions {
 
   /** True if the snapshot shows all added transactions. @param snapshot taken after the last `add` */
   areVisible(snapshot: VisibleTransactions): boolean {
-    // An xid that seems far ahead is so old that the numbers have wrapped since.
+    // An xid that seems to be far ahead is very old: the 32-bit numbers have wrapped around since.
     this.#xids = this.#xids.filter(
       (xid) => !isVisible(xid, snapshot) && wholeOf(xid, snapshot) < snapshot.xmax + ANCIENT,
     )

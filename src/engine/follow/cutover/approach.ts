@@ -35,7 +35,7 @@ export type ApproachParts = {
   readonly findings: () => Promise<readonly SwitchFinding[]>
   /** Reads the furthest values of the numbered columns of the new table. */
   readonly furthest: () => Promise<FurthestValues>
-  /** How long attempts of killed programs blocked other sessions. */
+  /** How long attempts of killed programs blocked other sessions; absent if there were none. */
   readonly earlier?: Waited | undefined
 }
 
@@ -43,7 +43,7 @@ export type ApproachParts = {
 export type AttemptReady = {
   readonly made: MadeStream
   readonly findings: readonly SwitchFinding[]
-  /** Of all rows, except those changed since. */
+  /** Furthest values in all rows, except in rows changed since the last comparison of all rows. */
   readonly furthest: FurthestValues
 }
 
@@ -61,7 +61,7 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   protected ended: WatchEnd<Facts> | null = null
   /** Attempts so far. */
   protected tried = 0
-  /** True if an attempt took too long to compare the touched rows: they are compared before the next one. */
+  /** True if an attempt took too long to compare the touched rows: compare them before the next attempt. */
   protected isComparing = false
   readonly #begin: () => Promise<void>
   readonly #clock: Clock
@@ -112,7 +112,7 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
   async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
     if (this.isOver()) return 'end'
-    // All rows are compared again: these, too.
+    // The next comparison of all rows includes the touched rows.
     if (now.proof === null) this.isComparing = false
     if (this.isComparing) {
       if (this.#clock.ticks() < this.#againAt) return 'on'
@@ -189,7 +189,7 @@ export class Approach {
     if (this.#furthest === null || this.#furthest.proof !== now.proof) {
       const began = clock.ticks()
       const values = await this.#parts.furthest()
-      // Without an index it takes longer than all attempts.
+      // This read does not count as time for attempts: without an index it may take longer than all of them.
       if (this.#readySince !== null) this.#readySince += clock.ticks() - began
       this.waited()
       this.#furthest = { proof: now.proof, values }

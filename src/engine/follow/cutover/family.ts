@@ -31,7 +31,7 @@ export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
   return { turns, preparing, newest }
 }
 
-/** What a command requests, given the completed cutovers. `done`: the last one already had this direction. */
+/** What a command requests, given the completed cutovers. `done`: the last one had the requested direction. */
 export type WantedTurn = 'next' | 'done' | 'nothing to revert'
 
 /** @param revert true for a cutover back to the old table */

@@ -1,11 +1,11 @@
 /**
- * Limits work for which other sessions wait. Not all of it can be cancelled: the stream may wait for a lock of another
- * session. So the caller ends the wait of the others first, and only then waits for the work that was left.
+ * Limits the time of work for which other sessions wait. Not all of the work can be cancelled: the stream may wait for
+ * a lock of another session. So the caller first lets the other sessions continue, and then calls `settled`.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 
 export class PauseLimit {
-  /** Fires at the end of the time, and with the signal of the run: for work that can be cancelled. */
+  /** Aborted when the time is over, and with the signal of the run; for work that can be cancelled. */
   readonly signal: AbortSignal
   readonly #end = new AbortController()
   #left: Promise<unknown> = Promise.resolve(null)
@@ -15,7 +15,7 @@ export class PauseLimit {
     this.signal = AbortSignal.any([run, this.#end.signal])
   }
 
-  /** @returns null if the time ended before the work; the work may still run: see `settled` */
+  /** @returns null if the time is over before the work has ended; the work may still run, see `settled` */
   async within<T>(leftMs: number, work: () => Promise<T>): Promise<T | null> {
     let timer: NodeJS.Timeout | undefined
     const end = new Promise<null>((resolve) => {
@@ -28,7 +28,7 @@ export class PauseLimit {
       )
     })
     const running = work()
-    // Also handles an error that comes after the end of the time.
+    // Also handles an error of the work after the time is over.
     this.#left = running.then(
       () => null,
       (error: unknown) => error,
@@ -43,7 +43,7 @@ export class PauseLimit {
     }
   }
 
-  /** Waits for work that was left. @throws its error, unless the end of the time is the cause */
+  /** Waits for work that did not end in time. @throws its error, unless the time limit is the cause */
   async settled(): Promise<void> {
     const error = await this.#left
     if (this.#end.signal.aborted && error !== null && !this.#isOfEnd(error)) throw error

@@ -128,7 +128,7 @@ export async function readyFor(
   }
 }
 
-/** Checks that no program owns the stream, and that its table is live. Names the table as the ledger does. */
+/** Checks that no program owns the stream, and that its table is live. Details have the table's name in the ledger. */
 export async function streamGates(
   { stream, streams }: Pick<OpenedFamily, 'stream' | 'streams'>,
   changes: ChangeSource,

@@ -97,7 +97,7 @@ export function refuseTriggerStream(stream: StreamRow, { label }: CopyStore): vo
   })
 }
 
-/** After a kill in a cutover: the next run of the reverse stream removes slot and publication of the earlier one. */
+/** Removes slot and publication of the earlier stream, if the program of the cutover was killed before it did so. */
 export async function finishSwitch(
   { store, database }: Pick<OpenedFamily, 'store' | 'database'>,
   stream: string,

@@ -77,7 +77,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
   #mark: SwitchMark | null = null
   /** Facts that the pending commit writes about the cutover. */
   #facts: TurnFacts | null = null
-  /** What takes the time of an attempt now. */
+  /** The step of an attempt that is in progress, for messages. */
   #doing = ''
 
   constructor(parts: TurnParts) {

@@ -39,6 +39,7 @@ export type SignOffVerdictRow = {
   readonly id: string
   readonly by: string
   readonly endedMs: number
+  /** True if the verdict is `given`, false if it is `refused`. */
   readonly given: boolean
   readonly scope: SignOffScope
   readonly isOutdated: boolean

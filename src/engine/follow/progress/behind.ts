@@ -8,7 +8,7 @@ import type { SourceLag } from '../../../model/follow/port.ts'
 
 /** Longest silence of an idle source: it reports its position every five seconds, and at once when asked. */
 export const SILENT_MS = 6000
-/** Most samples that are kept; above that every second one is dropped. */
+/** Maximum number of samples that are kept; above it, every second sample is dropped. */
 const MOST_LOOKS = 4096
 
 export type Behind = {
@@ -54,6 +54,7 @@ export class SourceSilence {
   /** Time of the first sample of this run. */
   #sinceMs: number | null = null
 
+  /** Computes the lag from new measurements. */
   look(look: LagInput): Behind {
     const { applied, idleAt, commitMs, lag, isOld = false, isUnread = false, clockMs } = look
     const { now } = lag

@@ -97,7 +97,8 @@ export class CopyWatch implements AsyncDisposable {
       (lag) => this.#judge(lag),
       (thrown) => this.#unanswered('source', thrown),
     )
-    // A target with a single writer does not answer while a chunk is written, and is a file of this machine.
+    // Do not query a target with a single writer: it does not answer while a chunk is written. It is a local file, so
+    // no connection can be lost.
     if (planned.to.can.writers === 1) return
     this.#target.ask(
       () => database.all('SELECT 1'),

@@ -54,7 +54,7 @@ type Standing = {
   readonly isHolding: boolean
 }
 
-/** Most tables per report; the others wait for the next one. */
+/** Maximum number of tables per report; other tables wait for the next report. */
 const MOST_TABLES = 200
 
 export class ProgressReporter implements AsyncDisposable {
@@ -112,7 +112,7 @@ export class ProgressReporter implements AsyncDisposable {
     if (this.#known === null) await this.#source.settled(BRIEFLY_MS)
     if (this.#failure !== null) throw this.#failure.thrown
     if (this.#known?.isReported !== false) {
-      // The source's answer is late, and the loop continues.
+      // The source's answer is late: report without it.
       if (this.#roundAt - this.reportedAt > OVERDUE_MS) this.report(false)
       return
     }
@@ -160,7 +160,8 @@ export class ProgressReporter implements AsyncDisposable {
 
   #askTarget(): void {
     const { to, ledger, stream, changes } = this.#parts
-    // A target with a single writer does not answer while a batch is written, and is a file of this machine.
+    // Do not query a target with a single writer: it does not answer while a batch is written. It is a local file, so
+    // no connection can be lost.
     if (to.can.writers === 1) return
     this.#target.ask(
       () => ledger.progress(stream, changes),

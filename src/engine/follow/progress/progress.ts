@@ -54,7 +54,7 @@ export class Progress {
       transactions: dec(transactions),
       changes: dec(changes),
       rate: dec(rate),
-      // With trigger records the number of waiting changes is known, whatever their age.
+      // With trigger records the number of waiting changes is known, regardless of their age.
       ...(isCaughtUp ||
       (lagIs !== undefined && isNoted === undefined) ||
       !isSteady ||

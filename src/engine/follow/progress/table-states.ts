@@ -12,7 +12,7 @@ type State = {
   readonly exactFrom: LogPosition | null
   /** `keyText` of rows that were read again: they may be newer than the applied changes. */
   readonly newer: ReadonlySet<string>
-  /** Rows that take changes while the others are still to be copied; null if all rows take changes, or no row does. */
+  /** Rows that take changes while other rows are still to be copied; null if all rows or no rows take changes. */
   readonly part: CopiedRanges | null
 }
 

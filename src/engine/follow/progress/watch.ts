@@ -13,7 +13,7 @@ export type Standstill = {
   readonly fence: number
   /** The last comparison of all rows by this run, which found them equal; null if there is none, or one is running. */
   readonly proof: ProvingRound | null
-  /** @returns false if only later changes can show lost rows @throws SluiceError STREAM_HALTED, SLOT_LOST */
+  /** @returns false if only later changes can show whether rows were lost @throws as `StreamWholeness.verify` */
   readonly verify: () => Promise<boolean>
   /** Compares the touched rows, so that only those that change later are touched. @returns false to call it again */
   readonly compareTouched: () => Promise<boolean>
@@ -25,7 +25,7 @@ export type OnlyStream = { readonly stream: string; readonly watch?: Watch }
 export interface Watch {
   /** Rows that were changed since the snapshot of the comparison that began last. */
   readonly touched: TouchedRows
-  /** True if the run ends at the next transaction, whatever the state of its tables. */
+  /** True if the run ends at the next transaction, regardless of the state of its tables. */
   isOver(): boolean
   /** Called before all rows are compared. */
   prepare(): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * Gets a sign-off compared now. The program that runs the stream finds the request in the ledger; if no program runs
- * the stream, this one compares. Results of earlier rounds are not used.
+ * Compares the tables of a sign-off now. If a program runs the stream, it finds the request in the ledger and compares;
+ * otherwise this program compares. Results of earlier rounds are not used.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'

@@ -64,7 +64,7 @@ class DurableStream extends StreamBehind {
     } catch (error) {
       this.#failure ??= { error }
     } finally {
-      // This runs in the same turn of the event loop as the last test: a later position begins a new pass.
+      // Nothing is awaited between the last test of `#wanted` and this line, so a later position begins a new pass.
       this.#passing = null
     }
   }

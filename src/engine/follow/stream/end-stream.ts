@@ -95,7 +95,7 @@ async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedge
   const changes = store.offers.slotChanges?.()
   if (newest !== stream || preparing.length === 0 || changes === undefined) return
   const { abort: signal } = run.interrupt
-  // From the second cutover on the table is the old table, and its guard stays.
+  // From the second cutover on, this table is the old table: keep its guard.
   if (turns.length === 0)
     for (const { key } of await ledger.tables(stream, changes)) await store.offers.switches?.unguard(key, signal)
   for (const { id, reverse } of preparing) {

@@ -16,7 +16,7 @@ export type FollowTable = {
   readonly plan: TablePlan
   readonly source: FollowedTable
   readonly target: ChangeTable
-  /** If only a part is compared: its condition in the target's SQL; the source's condition is in the plan. */
+  /** Set if only a part of the table is compared: condition in the target's SQL. The plan has that of the source. */
   readonly targetWhere?: string
 }
 
@@ -74,7 +74,7 @@ export function identityPlaces({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
 }
 
-/** Transfers values as their system prints them if the canonical form is less exact; not in a key. */
+/** Transfers values as their system prints them if the canonical form is less exact; not for row key columns. */
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
   const { as, source, target, from, codec } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined

@@ -12,9 +12,9 @@ import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
-/** Facts that stay the same after a promotion: if one differs, another database has the same address. */
+/** Facts that stay the same if a standby is promoted: if one differs, another database has the same address. */
 const KEPT = ['system', 'database'] as const
-/** Facts that each identify one server, whatever its address. */
+/** Facts that each identify one server, independent of its address. */
 const SERVER = ['system', 'server'] as const
 /** Tolerance in seconds for start times that a server derives from whole seconds. */
 const ROUNDED = 2
@@ -78,7 +78,7 @@ export async function refuseElsewhere(
  * @param isMoved the user has confirmed that this target replaces the recorded one
  * @returns the stream's start data from here on
  * @throws SluiceError STREAM_MOVED if another target is recorded; SOURCE_DENIED if this one was confirmed and the login
- * may not record it
+ * has no right to record it
  */
 export async function noteFollower(
   stream: string,

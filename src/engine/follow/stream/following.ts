@@ -113,9 +113,9 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * Waits until every new snapshot shows the changes that were left out. While the copy was paused, changes of rows
-   * still to be copied were left out. A change that the stream has reported may not be visible yet: its commit may wait
-   * for a standby.
+   * Waits until every new snapshot shows the changes that were left out while the copy was paused: changes of rows that
+   * are still to be copied. A change that the stream has reported may not be visible yet, because its commit waits for
+   * a standby.
    */
   async #waitForLeftOut(): Promise<void> {
     const { run, stopping } = this.#open.parts

@@ -105,7 +105,7 @@ export async function refuseFaulty(
     .filter(({ table }) => !recopied.has(tableText(table.table)))
     .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
-  // A program that seemed dead may have advanced the position meanwhile: then taking the stream reports that program.
+  // If the position has changed, a program that seemed dead runs the stream. Do not halt it: `takeStream` reports it.
   if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
     throw await haltStream(ledger, id, union(faults, known), run, gone)
   if (gone.length > 0) throw notThere(id, gone)
@@ -133,7 +133,7 @@ export async function goneTables(
   return [...(await streamTableNames(stream, database))].filter((name) => !there.has(name))
 }
 
-/** Pause (ms) of the program with the smallest stream id; the others pause ten times as long, and find its stream. */
+/** Pause (ms) of the program with the smallest stream id. Others pause ten times as long, so they find its stream. */
 const AGAIN_MS = 200
 
 /**

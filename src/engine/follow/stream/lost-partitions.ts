@@ -11,7 +11,10 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 
-/** Only for streams of `partition run`. @throws SluiceError PARTITION_CHANGED if one with copied rows is missing */
+/**
+ * Only for streams of `partition run`.
+ * @throws SluiceError PARTITION_CHANGED if a partition with copied rows is missing
+ */
 export async function refuseLostPartitions(
   { id, wishes }: Pick<StreamRow, 'id' | 'wishes'>,
   { tables: [one], to }: PlannedCopy,

@@ -150,7 +150,7 @@ async function take(begun: Begun): Promise<Taken> {
   return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }
 
-/** Starts the changes at the source, and records source and target on both sides. */
+/** Starts the change stream at the source, and records source and target on both sides. */
 async function listen(taken: Taken): Promise<OpenStream> {
   const { parts, ledger, sides, cdc, found, isMoved, recopied, stream, tables, watch } = taken
   const { operation, planned, database, run } = parts

@@ -52,7 +52,7 @@ export function refusedForStream(act: TableRequest['act']): SluiceError {
   })
 }
 
-/** Most apply workers: more sessions would wait for each other. */
+/** Maximum number of apply workers: more sessions would wait for each other. */
 const MOST_LANES = 16
 
 /** Why a stream cannot be divided into that many apply workers; null if it can. */

@@ -61,7 +61,7 @@ export async function refuseOtherTarget(
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
       if (rows < held) {
         await using here = await from.source(signal)
-        // Repairs also remove rows, without a count in the ledger, but only rows that the source does not have.
+        // The ledger does not count rows that repairs removed. Repairs remove only rows that the source does not have.
         if (rows < (await here.extent(plan.source, null, true)).rows) {
           const reason = `according to the ledger, it must have at least ${held}: the table was recreated, or another program removed rows`
           throw missing(`${table} holds only ${rows} rows`, reason, stream, [name])

@@ -26,7 +26,7 @@ export class StreamWholeness {
   }
 
   /**
-   * @returns false if only changes not applied yet can show whether something was lost
+   * @returns false if only changes that are not applied yet can show whether changes were lost
    * @throws SluiceError STREAM_HALTED, SLOT_LOST, STREAM_MOVED
    */
   async verify(): Promise<boolean> {

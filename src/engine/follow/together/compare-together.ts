@@ -71,7 +71,7 @@ export async function compareTogether(
   }
 }
 
-/** All ranges of all tables, without a limit: a range is some hundred thousand rows. */
+/** All ranges of all tables. Their number is not limited, because a range has some hundred thousand rows. */
 async function cut(
   tables: NumberedTables,
   snapshot: ComparedSnapshot,

@@ -113,7 +113,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
   // The stream's owner reports its faults: ignore them here, and call this only to select the stream.
   await changes.verify(stream.birth, [], changes.position(position), signal)
-  // As the stream's owner does: wait until everything that a snapshot shows is on the source's disk.
+  // Like the stream's owner, wait until everything that a snapshot shows is on the source's disk.
   views.settle = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   await runs.start(
@@ -134,7 +134,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const shared = new SharedTables(database, parts.sharedRun)
   const count = run.ledgerTotals === undefined ? null : new SharedCount(shared, run.ledgerTotals, run.clock)
   const around: CopyContext = {
-    // The stream's owner counts what others have copied, and does a restart.
+    // Only the stream's owner counts earlier chunks and handles a restart.
     operation: { ...operation, noLook: true, restart: false },
     run,
     views,

@@ -62,7 +62,7 @@ export type AnsweredRange = {
   readonly answer: RangeAnswer
 }
 
-/** Rows per range that are reported with values; for the others the key is enough to read them again. */
+/** Maximum rows per range that are reported with values; of further rows only the key is needed, to read them again. */
 const WITH_VALUES = 100
 
 export class RoundLedger {

@@ -81,7 +81,7 @@ export async function whileShared(
     await body()
   } finally {
     clearTimeout(calling)
-    // If the ledger is unavailable: the entry offers no chunks any more, and the next copy of the stream replaces it.
+    // Ignore errors of the ledger: the remaining entry offers no chunks, and the next copy of the stream replaces it.
     await copies.end(copy.stream).catch(() => undefined)
   }
 }

@@ -139,7 +139,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 type Rows = { readonly files: number; readonly sql: number }
 
 /**
- * @returns ms of each run, and row counts of files and SQL: of the proof, or of a run with another count
+ * @returns ms of each run, and row counts of files and SQL: those of the proof, unless a run has returned another count
  */
 async function timedRuns(
   files: () => Promise<number>,
@@ -164,7 +164,7 @@ async function timedRuns(
 /**
  * Checks whether catalog and log, whose newest versions differed at the start, still differ: a writer or a sync may run
  * during the comparison.
- * @returns the difference in words; null if both had the same version at the start, or the one that was behind has
+ * @returns the difference as text; null if both had the same version at the start, or the one that was behind has
  * advanced since
  * @throws SluiceError of the log or catalog that was behind
  */

@@ -31,7 +31,7 @@ export type ComparePlan = {
 }
 
 export type PlannedQuestion = CompareQuestion & {
-  /** The title with this table's versions in it. At most 25 characters: a column of the headless table. */
+  /** The title with this table's versions in it. At most 25 characters: it is a column of the printed table. */
   readonly asked: string
   /** Value selected for the question: the partition, the condition, the file. Empty if it needs none. */
   readonly detail: string

@@ -1,7 +1,7 @@
 /**
  * Proves that two answers are the same, row by row. Digests need one pass over each answer. If they differ, the rows of
- * the groups that differ are read again and compared field by field. Memory decides how many passes this takes; the
- * first pass with a difference is the last one.
+ * the groups that differ are read again and compared field by field, in as many passes as memory requires. The first
+ * pass with a difference is the last one.
  */
 import { answerRows, answerDigest, type PagedAnswer, type AnswerRow } from './answer.ts'
 import { digestShare, type AnswerDigest } from './digest.ts'
@@ -111,7 +111,7 @@ async function compare(
   return found
 }
 
-/** First field in which a row of the files and a row of SQL differ, in words; null if they are equal. */
+/** First field in which a row of the files and a row of SQL differ, as text; null if they are equal. */
 type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
 
 function differenceOfRows(schema: StructType | undefined): RowDifference {

@@ -64,7 +64,7 @@ function comparedText(action: LogAction): string | null {
     const properties = Object.entries(configuration ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
     return `metaData ${JSON.stringify([id, schemaString, partitionColumns ?? [], properties])}`
   }
-  // As a number: JSON.parse has rounded a version above 2^53 in the copy.
+  // Compare it as a number, because JSON.parse has rounded a version above 2^53 in the copy.
   if (action.kind === 'txn') return `txn ${JSON.stringify([action.txn.appId, Number(action.txn.version)])}`
   if (action.kind === 'domainMetadata') {
     const { domain, configuration } = action.domainMetadata

@@ -52,7 +52,7 @@ export async function inspectChecksum(
   report.checked('checksums', crc === null ? 0 : 1, crcs.length, Number(isWrong) + Number(lost !== ''), `${own}${rest}`)
 }
 
-/** Text about paths that only a list or only the active files have; '' if they are equal. */
+/** Text about paths that are only in the list of the checksum file, or only in the active files; '' for none. */
 async function differenceOf({ store, files }: Subject, listed: readonly AddAction[]): Promise<string> {
   const ofList = async function* (): AsyncGenerator<readonly SetFile[]> {
     yield listed.map((add) => setFile(add.path, add.deletionVector, add.size, store.root))

@@ -22,7 +22,7 @@ const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
 ])
 type CompactedFile = LogListing['compacted'][number]
 
-/** Differences per file that are named; the rest is counted. */
+/** Maximum number of differences per file that are named; further ones are only counted. */
 const NAMED = 20
 
 export type CompactedCounts = {

@@ -1,4 +1,4 @@
-/** Checks of one data file and its deletion vector that need the file opened. */
+/** Checks of one data file and its deletion vector for which the file must be opened. */
 import {
   hasBounds,
   illTyped,
@@ -189,7 +189,7 @@ function absentColumn(path: string, { column, nulls, min }: StatsOfFile['columns
   return { level: 'finding', kind: 'columns-missing', path, column: name, log, detail }
 }
 
-/** False if the column is a string in the table, and plain bytes in the file, which may be invalid text. */
+/** False if a string column of the table is stored as plain bytes in the file: these may be invalid text. */
 function isText(
   { column }: StatsOfFile['columns'][number],
   { field }: NonNullable<ReturnType<SchemaFit['leafOf']>>,

@@ -46,7 +46,7 @@ export type HistoryCounts = {
 }
 
 /**
- * Marks the files of older versions in the listing, and those of the newest one if another version is inspected.
+ * Marks the files of older versions in the listing, and the files of the newest version if another one is inspected.
  * @param keepFrom ms since the epoch: VACUUM keeps files that were removed since
  * @param needed files of the version that were not found
  * @param spellings receives every file of the commits
@@ -64,7 +64,7 @@ export async function inspectHistory(
 ): Promise<HistoryCounts> {
   const older = new OlderFiles(listed, places, needed)
   if (wanted !== newest.version) {
-    // VACUUM keeps these, and only a checkpoint may have them.
+    // VACUUM keeps these files. Some of them may be named only in a checkpoint, not in any commit.
     for await (const block of newest.files({ signal, fields: 'identity' })) {
       for (const { add } of block) await older.keep(fileOf(add))
     }

@@ -11,8 +11,8 @@ import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
 /**
- * Lists all objects of the table except its log. Folders that may not be listed become notes; their files are then
- * requested one by one.
+ * Lists all objects of the table except its log. Folders that this user has no right to list become notes; their files
+ * are then requested one by one.
  * @throws SluiceError SOURCE_DENIED of the table's own folder, SOURCE_IO
  */
 export async function listTable(

@@ -11,7 +11,7 @@ import { openLake } from '../../run/registry.ts'
 /** `path` is relative to the table root if `inside`, else to its own folder. */
 export type FilePlace = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
 
-/** A location outside of the table is unreachable. Not a finding: nothing is known about the file. */
+/** Thrown if a location outside of the table is unreachable. No finding, because nothing is known about the file. */
 export class PlaceUnread extends Error {}
 
 export class Places {

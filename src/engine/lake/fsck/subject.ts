@@ -106,7 +106,7 @@ async function ofCatalog(
           isWanted: since === undefined || record.addedVersion > since,
         }))
       }
-      // A prune may have removed the version since it was opened: then these were a part of its files.
+      // A prune may have removed the version since it was opened: then only a part of its files was read.
       if (seen !== files) await readableTable(database, { tableId }, version)
     },
     count: async () => (await countsAt(database, tableId, version)).files,

@@ -56,7 +56,7 @@ async function close(): Promise<void> {
   try {
     await (await opening)?.close()
   } catch {
-    // The catalog is unreachable: written rows are safe, and nothing is left to write.
+    // Ignore an unreachable catalog: written rows are safe, and nothing is left to write.
   } finally {
     parentPort?.close()
   }

@@ -62,8 +62,8 @@ export async function importInWorkers(
     const thread = new ApplyWorkerThread(url, run, split.entry)
     threads.set(worker, thread)
     if ((await thread.opened) === null) return thread
-    // The server accepts no further connection, so this thread uses its own. If the server is down, the import reports
-    // it.
+    // The server accepts no further connection: import in the main thread, over its connection. If the server is down,
+    // the import reports this.
     threads.delete(worker)
     freeThreads = 0
     await thread.close()

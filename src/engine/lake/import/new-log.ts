@@ -104,7 +104,7 @@ export class NewLog implements AsyncDisposable {
   }
 }
 
-/** Bytes between the lines. `end`: number of line breaks after the last line, if not 0 or 1. */
+/** Byte order mark and line break of a commit. `end`: number of line breaks after the last line, if not 0 or 1. */
 type Form = { readonly mark: string; readonly lineBreak: string; readonly end?: number }
 const PLAIN: Form = { mark: '', lineBreak: '\n' }
 const BYTE_ORDER_MARK = '\ufeff'

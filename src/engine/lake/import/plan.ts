@@ -213,7 +213,7 @@ async function planLine(
     ...(facts === null || facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
     ...(facts === null || facts.rows === null ? {} : { rows: dec(facts.rows) }),
   }
-  // For a bucket three samples are three requests: too expensive for an estimate.
+  // For a bucket, three samples would need three requests, which is too expensive for an estimate.
   const perLine = log.requests === undefined ? await bytesALine(log, commits, interrupt.abort) : LINE_BYTES
   const actions = Math.round(commitBytes / perLine + checkpointBytes / CHECKPOINT_ROW_BYTES)
   return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }

@@ -29,7 +29,7 @@ const ORDER: Readonly<Record<FileSort, string>> = {
   added: 'added_version',
 }
 
-/** Result of a query: row numbers in sort order, and the funnel. Kept for the next page of the same query. */
+/** Result of a query: row numbers in sort order, and file counts per step. Kept for the next page of the query. */
 type Selection = {
   readonly key: string
   readonly numbers: Float64Array

@@ -9,7 +9,7 @@ type Values = PartitionRow['values']
 
 export type LogicalNames = {
   values(values: Values): Values
-  /** Statistics with other keys; every number keeps its text. */
+  /** Statistics with logical names as keys; every number keeps its text. */
   stats(text: string): string
 }
 

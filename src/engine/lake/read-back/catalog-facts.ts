@@ -31,7 +31,7 @@ export type CatalogVersion = {
   readonly version: number
   /** Version of the exported log's checkpoint, which does not record when its files were added; -1 without one. */
   readonly checkpoint: number
-  /** `source` of the rows that have the removes of the first version: of its checkpoint, or of its commit. */
+  /** `source` of the rows with the removes of the first version: `SOURCE.checkpoint` or `SOURCE.commit`. */
   readonly baseSource: number
   /** Removes before this time, ms, are left out. */
   readonly expired: number
@@ -97,7 +97,7 @@ function wordsOf({ columns, raw }: AddRecord): FileWords {
   }
 }
 
-/** Statistics as written: from the raw line if it is kept, because the column has replaced unpaired surrogates. */
+/** Statistics as the log has them: from the raw line if it was kept. The column has U+FFFD for unpaired surrogates. */
 function statsOf(stats: string, raw: Uint8Array | null): string {
   if (raw === null || !stats.includes('\ufffd')) return stats
   const action = parseAction(utf8(raw), () => 'an add line of the catalog')

@@ -73,7 +73,7 @@ export type ComparedFacts = {
   readonly unnamed: number
 }
 
-/** Maximum number of groups whose facts are named: each has about one of 1,024 facts. */
+/** Maximum number of groups whose facts are named: each group has about 1/1024 of all facts. */
 const MOST_GROUPS = 16
 
 export async function compareFacts(left: FactBlocks, right: FactBlocks): Promise<ComparedFacts> {

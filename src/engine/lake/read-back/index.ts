@@ -118,7 +118,7 @@ class Comparison {
   }
 
   /**
-   * Compares one version of a log. A reader would fall back from an unreadable checkpoint; here it is a failure.
+   * Compares one version of a log. An unreadable checkpoint is a failure here; readers would use an older checkpoint.
    * @param how suffix of the checks' names
    */
   async of(log: DeltaTable, version: number, how = ''): Promise<void> {

@@ -1,4 +1,4 @@
-/** Decides which alerts of a stream hold. Reports each verdict when it is first known, and whenever it changes. */
+/** Decides which alerts of a stream are raised. Reports each verdict when it is first known, and when it changes. */
 import type { AlertCause, AlertCondition, AlertOptions, StreamCause, StreamVerdict } from '../../../model/run/alert.ts'
 import { tookText, sizeText } from '../../../shared/figures.ts'
 
@@ -12,7 +12,7 @@ export type AlertMeasurements = {
   readonly rate?: number | 'kept up'
   /** Time without an applied change although changes wait, ms; 0 if no change waits or a change was applied. */
   readonly stalledMs?: number
-  /** True until this run has applied something: an earlier run may have been stalled, too. */
+  /** True until this run has applied a change: an earlier run may have been stalled, so `stalledMs` may be too low. */
   readonly isStalledLonger?: boolean
 }
 
@@ -32,11 +32,12 @@ export class Alerts {
     return this.request.exit === true && this.raised.length > 0
   }
 
-  /** Causes that hold now. */
+  /** Causes whose alerts are raised now. */
   get raised(): readonly StreamCause[] {
     return [...this.#holds].flatMap(([cause, holds]) => (holds ? [cause] : []))
   }
 
+  /** Updates the verdicts from new measurements. */
   look(sample: AlertMeasurements): void {
     for (const condition of this.request.conditions) {
       if (!('limit' in condition) || condition.cause === 'stuck') continue

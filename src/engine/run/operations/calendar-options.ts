@@ -3,7 +3,7 @@ import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
 import type { Option } from './option.ts'
 import type { CALENDAR_FLAGS } from './words.ts'
 
-/** Values that apply without the option, in words. */
+/** Effective values of options that are not set, as text. */
 type Shown = Readonly<Partial<Record<(typeof CALENDAR_FLAGS)[number], string>>>
 
 /**

@@ -57,12 +57,12 @@ export type Destruction<O> = {
   /** Do not ask for the name if all counts of the dry run are 0, except the count of tables. */
   readonly counted?: true
   /**
-   * Text before the right name, in the refusal of a wrong name before the start. Absent: the run compares the names.
+   * Text before the right name in the error for a wrong name, before the run starts. Absent: the run compares names.
    */
   readonly against?: string
   /**
-   * Text for the refusal without a name and a terminal, before the run starts: what the operation does to that name.
-   * Absent: the run itself refuses to continue.
+   * Text of the error if no name is given and there is no terminal, before the run starts: what the operation does to
+   * the named table or store. Absent: the run itself refuses to continue.
    */
   readonly refused?: (name: string) => string
 }

@@ -1,4 +1,4 @@
-/** Options that every command takes. A file of its own, like `pages.ts`, so that `sluice --help` loads nothing else. */
+/** Options that every command takes. In a separate file, like `pages.ts`: `sluice --help` loads nothing else. */
 import type { Option } from './option.ts'
 
 export type GlobalOption = Option & {

@@ -66,7 +66,7 @@ export function inGroup(group: string, options: readonly Option[]): readonly Opt
 export type CommandDeclaration = CommandPage & {
   /** In the order of the help. */
   readonly takes: readonly Option[]
-  /** The options that users need first, at most ten; required if a command has more. `--help=all` shows the rest. */
+  /** The options that users need first, at most ten; required if a command has more. `--help=all` shows all options. */
   readonly first?: readonly string[]
   /** One paragraph below the options. */
   readonly epilogue?: string

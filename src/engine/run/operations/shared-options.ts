@@ -3,7 +3,7 @@ import type { RowFormat } from '../../../model/run/row-format.ts'
 import type { Option } from './option.ts'
 import * as words from './words.ts'
 
-/** A table with a log. */
+/** Operand for a table with a log. */
 export const TABLE: Option = {
   name: 'table',
   operand: true,
@@ -12,7 +12,7 @@ export const TABLE: Option = {
   describe: 'path with a _delta_log below it, or a table id of the catalog',
 }
 
-/** The queue of workers. */
+/** Option for the database that has the queue of workers. */
 export const CONNECT: Option = {
   name: 'connect',
   type: 'text',

@@ -62,8 +62,8 @@ export type OperationWords<O> = { readonly [K in Exclude<keyof O, 'kind'>]: Word
 export type ByHand = { readonly byHand: readonly string[] }
 
 /**
- * By command and first operand, for commands with actions: `archive list`. A flag follows if the flag selects another
- * operation.
+ * By command and first operand, for commands with actions: `archive list`. The key also has a flag if this flag selects
+ * another operation.
  */
 export type Actions<O> = Readonly<Record<`${string} ${string}`, OperationWords<O> | ByHand>>
 

@@ -41,7 +41,7 @@ export function derivedSource(
   )
 }
 
-/** Its ranges are ranges of the source table, so their bounds do not contain the derived columns. */
+/** View whose ranges are ranges of the source table, so their bounds do not contain the derived columns. */
 class DerivedView implements SourceView {
   readonly #view: SourceView
   readonly request: Derivation

@@ -39,8 +39,8 @@ export function sqliteIdentity(name: string, sql: string): string {
 }
 
 /**
- * As `TableSpec.blocks`: each rowid is a block, and rows below 1 belong to the first. @param last largest rowid; null
- * without rows
+ * As `TableSpec.blocks`: each rowid is a block, and rows below 1 belong to the first.
+ * @param last largest rowid; null without rows
  */
 export function rowidBlocks(last: bigint | null): bigint {
   return last === null || last < 0n ? 1n : last + 1n
@@ -66,7 +66,7 @@ export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryInde
  * The column of a row of `pragma_table_xinfo`; its collation is read separately.
  * @param alias the column that is the rowid
  * @param inferred the type that the rows show; undefined if the declared one is right
- * @param options `ofNone`: notes the declared type next to an inferred one
+ * @param options `ofNone`: the column also gets its declared type (`typeOfNone`) if its type was inferred
  */
 export function sqliteColumnOf(
   { name, type: native, notnull, dflt_value: initial, hidden }: SqliteColumnInfo,

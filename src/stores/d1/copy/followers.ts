@@ -15,7 +15,7 @@ const FOLLOWERS = `SELECT DISTINCT s.name FROM sqlite_schema AS s JOIN pragma_fo
   WHERE s.type = 'table' AND lower(substr(s.name, 1, 4)) <> '_cf_' AND lower(k."table") = lower(?)
     AND k.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY 1`
 
-/** Fails its batch if rows of other tables would be deleted or changed with those that it removes. */
+/** Fails its batch if rows of other tables would be deleted or changed by the deletes of the batch. */
 export function followersGuard({ table }: Named): D1Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${FOLLOWERS}) THEN json('followed') ELSE 1 END`, params: [table.name] }
 }

@@ -1,7 +1,7 @@
 /**
  * Makes statements for rows. One parameter holds many rows as a JSON list of lists: a statement takes only a hundred
- * parameters, and the API counts requests. A row too long for that gets its own statement, with its long values as
- * parameters.
+ * parameters, and the API counts requests. A row that is too long for such a list gets its own statement, with its long
+ * values as parameters.
  */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'

@@ -23,7 +23,7 @@ export type D1WriteOutcome =
   /** The guard returns no row any more: another worker has the chunk. */
   | { readonly kind: 'fenced' }
 
-/** Statement for the API: bigints go as texts, which numeric columns convert. */
+/** Statement for the API: bigints are sent as texts, which numeric columns convert to numbers. */
 export function d1Statement({ sql, parameters }: Statement): D1Statement {
   return {
     sql,

@@ -40,7 +40,7 @@ export class D1Target implements CopyTarget {
     await this.#rows([{ sql: `DELETE FROM ${quote(table.table.name)}`, parameters: [] }], signal)
   }
 
-  /** Without the source's next number, SQLite continues after the largest row number by itself. */
+  /** Sets the source's next number. If the source has none, SQLite continues after the largest row number by itself. */
   async finish(
     table: TableSpec,
     signal: AbortSignal,
@@ -60,7 +60,7 @@ export class D1Target implements CopyTarget {
     return new D1ChunkWriter(this.#client, request, this.#rowsPerInsert)
   }
 
-  /** After a lost answer, the schema shows whether the table was created. */
+  /** Creates a table. If the answer gets lost, the schema shows whether the table was created. */
   async #createOnce({ table }: TableSpec, statement: D1Statement, signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + SETTLE_MS
     for (let attempt = 1; ; attempt++) {
@@ -83,7 +83,7 @@ export class D1Target implements CopyTarget {
   }
 }
 
-/** @throws SluiceError TABLE_REFUSED for what D1 cannot make */
+/** @throws SluiceError TABLE_REFUSED for a table that D1 cannot create */
 export function creation(table: TableSpec): string {
   refuseName(table)
   refuseWidth(table)

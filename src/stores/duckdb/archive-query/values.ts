@@ -45,7 +45,7 @@ function castOf({ physical, stored }: FileColumn, now: QueryColumn['stored'], na
   const name = quotedName(physical)
   if (!isDecimal(stored)) return `CAST(${name} AS ${native})`
   const text = `CAST(${name} AS VARCHAR)`
-  // From the text: a direct cast divides by a power of ten, and rounds a second time.
+  // Casts the text, because a direct cast of a decimal divides by a power of ten, and rounds a second time.
   if (now === 'double' || now === 'float') return `CAST(${text} AS ${native})`
   return now === 'string' ? withWholeDigit(text) : `CAST(${name} AS ${native})`
 }

@@ -31,7 +31,7 @@ export type LargeRows = {
 }
 
 /**
- * The CSV without rows of more than `limit` bytes, which go to `take`. Pieces end with a row.
+ * The CSV without rows of more than `limit` bytes, which are passed to `take`. Each piece ends at the end of a row.
  * @throws SluiceError SOURCE_IO for a truncated row; the error of `take`; the signal's reason
  */
 export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: LargeRows): AsyncGenerator<Buffer> {

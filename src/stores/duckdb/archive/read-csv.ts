@@ -91,7 +91,7 @@ function wireText(column: StoredColumn): string {
       return `lower(hex(${name}))`
     case 'float':
     case 'double': {
-      // In a wider type the shortest digits of a narrow one would mean another value.
+      // The shortest digits of a 32-bit number mean another value if they are read as a 64-bit number.
       const isWider = column.stored === 'float' && column.as.kind === 'float' && column.as.bits === 64
       const text = `CAST(${isWider ? `CAST(${name} AS DOUBLE)` : name} AS VARCHAR)`
       return `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE ${text} END`

@@ -52,8 +52,8 @@ export function spellerOf(as: ColumnType, column: Column): Speller {
 }
 
 /**
- * DuckDB puts BC after the date, in brackets, and ignores it elsewhere. A timestamp gets its zone: without one it goes
- * through ICU, which overflows near the largest value.
+ * DuckDB puts BC after the date, in brackets, and ignores it elsewhere. A timestamp gets its zone: a text without a
+ * zone goes through ICU, which overflows near the largest value.
  */
 export function duckText(as: ColumnType, text: string): string {
   if (as.kind === 'timestamp' && as.zone && /\d/.test(text)) return `${datedText(as, text)}+00`

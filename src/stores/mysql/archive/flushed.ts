@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { MysqlSession } from '../session.ts'
 
 const POLL_MS = 200
-/** By default the server writes its log once a second (innodb_flush_log_at_timeout). */
+/** Longest wait, ms. By default the server writes its log once a second (innodb_flush_log_at_timeout). */
 const LONGEST_MS = 30_000
 
 /** Current position of the log, and the position that is on disk; in MariaDB, and in MySQL from 8.0.30 on. */

@@ -8,9 +8,9 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
-/** Statement timeout of MySQL and of MariaDB. */
+/** Error numbers of MySQL and of MariaDB: the statement reached its timeout. */
 const TOO_LONG = new Set([3024, 1969])
-/** No right to read the table, or a column of it. */
+/** Error numbers: no right to read the table, or a column of it. */
 const DENIED = new Set([1142, 1143])
 
 /** Foreign keys that refer to the table, of tables that this user may see. @throws errors of the server */

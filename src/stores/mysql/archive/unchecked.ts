@@ -1,4 +1,4 @@
-/** Constraints of MySQL that rows may violate: these were written while checks were disabled. */
+/** Constraints of MySQL that stored rows may violate: these rows were written while the checks were disabled. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
 import { danglingSql } from '../../common/referring-sql.ts'
@@ -6,7 +6,10 @@ import { listMysqlObjects } from '../copy/object-list.ts'
 import { mysqlTableSql, quoted } from '../copy/names.ts'
 import type { MysqlSession } from '../session.ts'
 
-/** Foreign keys; and in MariaDB CHECKs, which MySQL always enforces. @throws errors of the server */
+/**
+ * Foreign keys; in MariaDB also CHECK constraints. MySQL always enforces CHECK constraints.
+ * @throws errors of the server
+ */
 export async function mysqlUnchecked(session: MysqlSession, table: TableName): Promise<readonly UncheckedConstraint[]> {
   const keys = (await listMysqlObjects(session, table)).flatMap((object): readonly UncheckedConstraint[] => {
     if (object.kind !== 'foreign key') return []

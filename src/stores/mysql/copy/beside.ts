@@ -63,7 +63,7 @@ export class MysqlDependencies implements DependencyStore {
  * remain, whose meaning is not known.
  */
 function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | null {
-  // MySQL puts a backslash before every quote; MariaDB only before those within a text.
+  // MySQL puts a backslash before every quote; MariaDB only before quotes within a text.
   const plain = sql.replaceAll(String.raw`\'`, flavour === 'mysql' ? "'" : "''")
   return plain.includes('\\') ? null : plain
 }

@@ -38,7 +38,7 @@ function valueSql(name: string, column: Column, as: ColumnType): string {
   return isMembered(column.native) ? enumMemberSql(name, as) : name
 }
 
-/** Character sets in which some bytes are no character; the server prints `?` for them. */
+/** Character sets in which some bytes represent no character; the server prints `?` for them. */
 export function hasGaps({ native, collation }: Column): boolean {
   return collation !== undefined && isText(baseTypeName(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }

@@ -9,7 +9,7 @@ import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/n
 import { isDictionaryName, quoted, mysqlTableSql } from './names.ts'
 import { baseTypeName, isBytes, isText } from './types.ts'
 
-/** Most columns of an InnoDB table, and most characters of a name. */
+/** Maximum number of columns of an InnoDB table, and of characters of a name. */
 const MOST_COLUMNS = 1017
 const MOST_NAME = 64
 

@@ -96,7 +96,10 @@ export function isType(native: string): boolean {
   return PLAIN.test(native) || ENUM.test(native)
 }
 
-/** Replacement for a type that an index cannot hold whole; null if none. @param bytes of the index left for it */
+/**
+ * Replacement for a type whose values an index cannot hold as a whole; null if there is none.
+ * @param bytes bytes of the index that are left for this column
+ */
 export function indexable(native: string, bytes: number): string | null {
   switch (baseTypeName(native)) {
     case 'tinytext':

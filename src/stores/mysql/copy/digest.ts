@@ -17,7 +17,7 @@ import { readMysqlRows } from './read.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isBytes, isText, isWholeType } from './types.ts'
 
-/** Rows and bytes of a batch in memory while the checksum of rows is computed. */
+/** Maximum rows and bytes of a batch in memory while the checksum of rows is computed. */
 const BATCH = { rows: 1_000, bytes: 8 * 2 ** 20 }
 
 /** @param only keys of the rows to include; null: all rows */

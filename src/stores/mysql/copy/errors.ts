@@ -3,17 +3,17 @@ import { StoredKeyError } from '../../common/as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { mysqlFailure, isConnectionGone, isLockLost } from '../error-numbers.ts'
 
-/** The table was altered since the snapshot, or does not exist. */
+/** Error numbers: the table was altered since the snapshot, or does not exist. */
 const GONE = new Set([1049, 1146, 1412])
-/** A statement was killed, or exceeded a limit of the server. */
+/** Error numbers: a statement was killed, or exceeded a limit of the server. */
 const INTERRUPTED = new Set([1028, 1317, 1969, 3024])
-/** A row is at fault: a constraint, a type, a size, or a trigger that refuses it. */
+/** Error numbers: a row is at fault, because of a constraint, a type, a size, or a trigger that refuses it. */
 const OF_ROW = new Set([
   139, 1048, 1062, 1118, 1138, 1153, 1216, 1217, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1451, 1452,
   1526, 1644, 1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
 ])
 const LOCK_WAIT = 1205
-/** The server reads a `?` in a user's condition as a parameter. */
+/** Error number if the server reads a `?` in a user's condition as a parameter. */
 const WRONG_ARGUMENTS = 1210
 
 const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
@@ -163,7 +163,7 @@ function ofSource(thrown: unknown, where: string): unknown {
   return new SluiceError(OF_SOURCE[thrown.code] ?? thrown.code, said(thrown)?.message ?? thrown.message, {
     where,
     kind: 'source',
-    // A reading session stays read-only.
+    // Not retryable if a right is missing: a session for reading stays read-only.
     retryable: thrown.retryable && thrown.code !== 'TARGET_DENIED',
     reason: thrown.reason,
     cause: thrown,

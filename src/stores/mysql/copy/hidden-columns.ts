@@ -6,7 +6,7 @@ import { loginOf } from '../login.ts'
 import type { MysqlSession } from '../session.ts'
 import { mysqlTableSql } from './names.ts'
 
-/** Error numbers: the login may not read the table, or a column. */
+/** Error numbers: the login has no right to read the table, or a column. */
 const DENIED = new Set([1142, 1143])
 const LOCK_WAIT = 1205
 

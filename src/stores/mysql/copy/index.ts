@@ -24,7 +24,7 @@ import { createMysqlTable } from './ddl.ts'
 import { MysqlTarget } from './target.ts'
 import { openView } from './view.ts'
 
-/** InnoDB locks rows; more writers than this would only wait for the disk. */
+/** Maximum number of writers. InnoDB locks only rows, but more writers than this would only wait for the disk. */
 const WRITERS = 64
 /** Bytes of a packet that are reserved for everything but the value. */
 const PACKET_MARGIN = 1_024

@@ -34,7 +34,7 @@ const DEPRECATED = new Set([1287, 1681, 3719])
 export type InsertInto = {
   /** Qualified and quoted. */
   readonly table: string
-  /** The name alone. */
+  /** The name without schema and quotes. */
   readonly name: string
   readonly columns: readonly WriteColumn[]
   readonly key: readonly string[]
@@ -178,7 +178,10 @@ async function withoutStrict<T>(session: MysqlSession, write: () => Promise<T>):
   }
 }
 
-/** Numbers as text, as in LOAD DATA: the column's type decides, and the driver needs a quarter of the time. */
+/**
+ * Sends numbers as text, as LOAD DATA does: the server converts them to the type of the column, and the driver needs a
+ * quarter of the time.
+ */
 function asWritten(row: SqlRow): SqlValue[] {
   return row.map((value) => (typeof value === 'number' ? numberText(value) : value))
 }

@@ -50,7 +50,8 @@ export function tablePattern(pattern: string, folded: boolean): TablePattern {
 }
 
 /**
- * True if the dictionary can hold the name: its texts are utf8mb3, and comparing them with other letters is an error.
+ * True if the dictionary can hold the name. Its texts are utf8mb3, and comparing them with a name that has other
+ * characters is an error.
  */
 export function isDictionaryName(name: string): boolean {
   return !/[\u{10000}-\u{10ffff}]/u.test(name)

@@ -55,7 +55,7 @@ export async function listMysqlObjects(session: MysqlSession, table: TableName):
 
 type Definitions = { readonly keys: ReadonlyMap<string, string>; readonly checks: ReadonlyMap<string, string> }
 
-/** The definition of each key and check after its name. */
+/** Definition of each key and check, by its name: the text after the name in the CREATE statement. */
 function definitionsIn(sql: string): Definitions {
   const keys = new Map<string, string>()
   const checks = new Map<string, string>()

@@ -149,7 +149,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     )
   }
 
-  /** On its own connection, so that no lock remains. */
+  /** Runs the body on its own connection, so that no lock remains. */
   async #write(signal: AbortSignal, body: (session: MysqlSession) => Promise<void>): Promise<void> {
     await using session = await this.#open('write')
     await interruptibleMysql(this.#config, session, signal, () => body(session))

@@ -1,4 +1,7 @@
-/** Dates that are copied as the server prints them: MySQL and MariaDB allow days outside of a calendar: 0000-00-00. */
+/**
+ * Dates that are copied as the server prints them, because MySQL and MariaDB allow dates that no calendar has:
+ * 0000-00-00.
+ */
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { baseTypeName } from './types.ts'
 

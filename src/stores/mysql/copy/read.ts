@@ -15,7 +15,7 @@ import { mysqlRangeCondition, mysqlKeyOrder } from './ranges.ts'
 
 type OnRefused = NonNullable<RowRequest['onRefused']>
 
-/** Columns of a table in the order in which their cells are wanted. */
+/** Columns of a table in the order in which their cells are requested. */
 type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonly column: Column }[]
 
 /**

@@ -9,7 +9,10 @@ import { asking, connectTo } from '../sessions.ts'
 /** Error number: there is no such session. */
 const NO_SUCH_SESSION = 1094
 
-/** Warnings are read to distinguish an existing row from a cut value: each row of a statement may cause some. */
+/**
+ * Settings of writing sessions. Warnings are read to distinguish an existing row from a cut value: each row may cause
+ * some.
+ */
 const FOR_WRITING = [
   "sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
   'sql_notes = 1',
@@ -17,7 +20,7 @@ const FOR_WRITING = [
   'foreign_key_checks = 1',
   'unique_checks = 1',
 ]
-/** A reader may be idle for as long as its target takes. */
+/** Settings of sessions in MariaDB: a reading session may be idle for as long as the write to the target takes. */
 const OF_MARIADB = [
   'idle_transaction_timeout = 0',
   'idle_readonly_transaction_timeout = 0',

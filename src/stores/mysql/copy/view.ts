@@ -35,7 +35,10 @@ export async function openView(config: MysqlConfig): Promise<SourceView> {
   return new View(config, await Readers.open(config))
 }
 
-/** A view in the snapshot of one session, which it closes at its end. @param session as `Readers.of` */
+/**
+ * A view that reads in the snapshot of one session, and closes this session at its end.
+ * @param session as `Readers.of`
+ */
 export async function mysqlHeldView(config: MysqlConfig, session: MysqlSession): Promise<SourceView> {
   try {
     return new View(config, await Readers.of(config, session))

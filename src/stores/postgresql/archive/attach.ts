@@ -214,7 +214,7 @@ export async function createLike(session: CopySession, parent: Parent, name: Tab
      WHERE k.conrelid = ${literal(tableSql(name))}::pg_catalog.regclass::oid AND i.indrelid = k.conrelid AND i.indisexclusion`,
   )
   const alter = `ALTER TABLE ${tableSql(name)}`
-  // ATTACH builds these (`BUILT_BY_ATTACH`).
+  // ATTACH builds these constraints itself (`BUILT_BY_ATTACH`).
   await session.askAll(built.map(([constraint]) => `${alter} DROP CONSTRAINT ${constraint}`))
   // LIKE copies NOT VALID constraints as valid ones.
   const unchecked = await session.ask(

@@ -55,7 +55,7 @@ async function numbersOf(session: CopySession, oid: string): Promise<ReadonlyMap
 
 type Parts = DeclaredSourceType['parts']
 
-/** By `pg_type.typtype`. */
+/** Kinds of user-defined types, by `pg_type.typtype`. */
 const KINDS: Readonly<Record<string, DeclaredSourceType['kind']>> = {
   e: 'enum',
   c: 'composite',

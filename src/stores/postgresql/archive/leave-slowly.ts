@@ -38,7 +38,7 @@ export async function keepsFromSlowLeave(session: CopySession, { parent }: Detac
   return null
 }
 
-/** How far a detach has come. @returns `table`: null if `standing` is `gone` */
+/** State of a detach. @returns `table`: null if `standing` is `gone` */
 export async function detachState(
   session: CopySession,
   { parent, partition, identity }: DetachedPartition,

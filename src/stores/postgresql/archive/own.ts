@@ -62,7 +62,10 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
   })
 }
 
-/** Restores the properties on a new table, in the transaction that creates it. Refused ones go to `missing`. */
+/**
+ * Restores the properties on a new table, in the transaction that creates it. Properties that the server refuses are
+ * added to `missing`.
+ */
 export class GivenBack {
   readonly missing: NotRestored[] = []
   readonly #session: CopySession

@@ -321,8 +321,8 @@ function withWhy(error: SluiceError, why: string): SluiceError {
 }
 
 /**
- * @throws SluiceError TARGET_DENIED if the login does not own the table, or may not create in the archive schema;
- * TABLE_REFUSED if that schema belongs to an untrusted role
+ * @throws SluiceError TARGET_DENIED if the login does not own the table, or has no right to create tables in the
+ * archive schema; TABLE_REFUSED if that schema belongs to an untrusted role
  */
 async function requireRights(session: CopySession, parent: TableName): Promise<void> {
   const schema = literal(ARCHIVED_SCHEMA)

@@ -16,7 +16,8 @@ import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
 
 /**
  * @param database identity of this database
- * @throws SluiceError TABLE_REFUSED if the DELETE would change rows of other tables, or they prevent it
+ * @throws SluiceError TABLE_REFUSED if the DELETE would change rows of other tables, or if rows of other tables prevent
+ * it
  */
 export function removePostgresRows(steps: Steps, request: RemoveRequest, database: string): Promise<StepEnd> {
   return steps.run({ ...request, table: request.table.table }, (within) => remove(within, request, database))

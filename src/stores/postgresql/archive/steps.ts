@@ -54,8 +54,8 @@ export class Steps implements AsyncDisposable {
 
   /**
    * Runs the body in a transaction, completes the ledger entry, commits; rolls back unless the body ends with `done`.
-   * @throws SluiceError TARGET_BUSY if other sessions hold its locks, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST,
-   * COMMIT_UNKNOWN
+   * @throws SluiceError TARGET_BUSY if other sessions hold locks that it needs, TARGET_DENIED, TABLE_REFUSED,
+   * CONNECTION_LOST, COMMIT_UNKNOWN
    */
   run(step: LedgerCheckedStep, body: (within: WithinStep) => Promise<StepBodyEnd>): Promise<StepEnd> {
     return this.#with(step, (session, locks) => this.within(session, step, () => body({ session, locks })))

@@ -35,11 +35,11 @@ import { underSignal } from '../server/under-signal.ts'
 export type PostgresCopyOptions = {
   /** Variables of libpq (PGHOST, PGPASSWORD …); default: the variables of the program. */
   readonly environment?: PostgresEnvironment
-  /** Most sessions of one read view of a source at the same time; further requests wait. */
+  /** Maximum number of sessions of one read view of a source at the same time; further requests wait. */
   readonly readers?: number
   /** Longest wait of a session for a lock, ms, unless the session sets another. */
   readonly lockWaitMs?: number | undefined
-  /** Tables may be emptied during a read: another read view reads them again. */
+  /** Tables may be emptied or rewritten during a read. They are then read again in another read view. */
   readonly moving?: true | undefined
   /** Ends reads with SOURCE_BUSY if another session waits for an exclusive lock of a table that is read. */
   readonly yields?: true | undefined

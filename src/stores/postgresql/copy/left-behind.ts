@@ -49,7 +49,10 @@ export async function postgresLeftBehind(
   return [...groupedLeft(fresh), ...children, ...objects]
 }
 
-/** Most rows that are counted in a table, and most tables that are counted. Others get the server's estimate. */
+/**
+ * Maximum number of rows that are counted in a table, and of tables that are counted. For others, the server's estimate
+ * is used.
+ */
 const MOST_COUNTED = 1_000_000
 const MOST_COUNTED_TABLES = 8
 

@@ -62,7 +62,7 @@ export class PostgresObjects extends ReadsServer implements ObjectStore {
 
   async build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void> {
     try {
-      // In a session of its own, so that no lock remains.
+      // Uses its own session, so that no lock remains.
       await onNewSession(this.settings, signal, async (session) => {
         const lock = objectLock(session, lockOf(table, inUse ? null : object), table)
         await takeObjectLock(lock, object, table, signal)

@@ -43,7 +43,7 @@ type OfferParts = {
   readonly schema: string
   readonly sessions: Pool<CopySession>
   readonly steps: Steps
-  /** Most sessions of one read view. */
+  /** Maximum number of sessions of one read view. */
   readonly readers: number
   /** Runs a body in a session; throws its errors as errors of a source. */
   readonly ask: Ask

@@ -29,7 +29,7 @@ export class PostgresSnapshot implements AsyncDisposable {
   #lost: SluiceError | null = null
 
   /**
-   * @param readers most sessions at the same time; further ones wait
+   * @param readers maximum number of sessions at the same time; further requests wait
    * @param isMortal whether the server ends its sessions if this program freezes
    * @throws SluiceError as `connect` does; CONNECT_FAILED if a pooler would mix up sessions
    */
@@ -51,7 +51,7 @@ export class PostgresSnapshot implements AsyncDisposable {
    * Joins the snapshot of another program on any host. If this program freezes, the server ends its sessions: they hold
    * locks of tables that the other program may have to empty.
    * @param exported name of the snapshot on its server
-   * @throws SluiceError as `connect` does; CONNECTION_LOST if its holder is gone
+   * @throws SluiceError as `connect` does; CONNECTION_LOST if its holder has ended
    */
   static async joined(settings: PostgresSettings, exported: string, readers: number): Promise<PostgresSnapshot> {
     const mortal = { ...settings, frozenMs: FROZEN_MS }

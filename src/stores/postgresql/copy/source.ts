@@ -61,7 +61,7 @@ export async function openPostgresSource(
 
 /**
  * Joins the snapshot of another program.
- * @throws SluiceError CONNECTION_LOST if its holder is gone; CONNECT_FAILED …
+ * @throws SluiceError CONNECTION_LOST if its holder has ended; CONNECT_FAILED …
  */
 export async function joinedSource(settings: PostgresSettings, exported: string, readers: number): Promise<SourceView> {
   try {

@@ -5,7 +5,7 @@ import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { refuseForeignTracks } from '../../common/ledger-tables.ts'
 import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../../model/copy/track-port.ts'
 
-/** Most rows in a statement, and most statements in a transaction. */
+/** Maximum number of rows in a statement, and of statements in a transaction. */
 const ROWS_A_STATEMENT = 100
 const STATEMENTS_A_BATCH = 20
 
@@ -27,7 +27,7 @@ export class PostgresTrack implements TrackStore {
     const quoted = quotedName(this.#schema)
     await refuseForeignTracks(this.#database, this.#schema)
     const there = await this.#database.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [this.#schema])
-    // A role that may not create schemas may still write into an existing one.
+    // A role without the right to create schemas may still write into an existing one.
     if (there.length === 0) await this.#make(`CREATE SCHEMA IF NOT EXISTS ${quoted}`)
     await this.#make(
       `CREATE TABLE IF NOT EXISTS ${this.#info} (table_name TEXT, run_id BIGINT, run_type TEXT, prev_run_id BIGINT,

@@ -30,7 +30,7 @@ import { underSignal } from '../server/under-signal.ts'
 import { quoteName } from '../server/connect.ts'
 
 const STORED = { rows: 1000, bytes: 1024 * 1024 }
-/** Most keys in one statement. */
+/** Maximum number of keys in one statement. */
 const KEYS_AT_ONCE = 5000
 
 /** Reads by the index of the key, in key order: a sort of the rows would spill to disk. */

@@ -1,8 +1,8 @@
 /** Start times of the server's usage counters. */
 
 /**
- * SQL of one text: when the counters of a database, and the counters of the whole server, were last reset. After a
- * crash all counters begin at 0, but only the counters of the server have a new time.
+ * SQL expression: one text with the times at which the counters of a database, and the counters of the whole server,
+ * were last reset. After a crash all counters begin at 0, but only the counters of the server have a new time.
  * @param database SQL of the database's OID
  */
 export const countedSince = (database: string): string =>

@@ -10,7 +10,7 @@ import { QUEUE_SCHEMA } from './schema.ts'
 
 /** Table of alerts, with its schema. */
 export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
-/** Cause of an alert's second row. This row exists until the sender confirms. */
+/** Cause of the second row of an alert. This row exists until the sender confirms that the alert was sent. */
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
 const LATE = silent('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
@@ -21,11 +21,11 @@ const HAS_REPORT = `lost -> 'isReported'::text IS NOT NULL`
 const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 < ${NOW} - ${CONFIRM_MS}::float8`
 
 /**
- * Notes in a task's row about the report of its loss. `reportedAt` and `overAt` exist until the sender confirms. If no
- * sink accepted the alert, it is not confirmed, and is sent again after `CONFIRM_MS`. The loss is removed once it is
- * over.
- * @property becomes SQL: the new note
- * @property where SQL: the notes that it applies to
+ * Records in a task's row how far the loss of the task was reported. `reportedAt` and `overAt` exist until the sender
+ * confirms. If no sink accepted the alert, it is not confirmed, and is sent again after `CONFIRM_MS`. The loss is
+ * removed once it is over.
+ * @property becomes SQL: new value of the column
+ * @property where SQL: condition for the rows to change
  */
 export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: string; readonly where: string }>> = {
   reported: {
@@ -35,7 +35,7 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
   sent: { becomes: `lost - 'reportedAt'::text`, where: HAS_REPORT },
   over: {
     becomes: `lost || jsonb_build_object('overAt', ${NOW})`,
-    // The end is sent only after the report of the loss, so that no sink gets the end alone.
+    // The end is sent only after the report of the loss, so that no sink receives an end without a beginning.
     where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL AND lost -> 'reportedAt'::text IS NULL OR ${isLate('overAt')})`,
   },
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },

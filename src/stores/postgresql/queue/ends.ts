@@ -24,7 +24,7 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
   return rows[0]?.stops === true
 }
 
-/** For a run that must stop: ends waiting tasks and tasks of lost workers, and the run if no task is worked on. */
+/** For a run that must stop: ends waiting tasks and tasks of lost workers. Ends the run too if no task is active. */
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<{ no: number }>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', fence = s.fence + 1, rate = 0
@@ -41,9 +41,9 @@ export async function endOfStopped(client: PoolClient, runId: string): Promise<E
 
 /**
  * Ends tasks that wait, and removes their jobs.
- * @param end `exitCode`: for all waiting tasks, which keep their last error. `shared`: the error, as jsonb, of the task
- * that finished a shared operation; null if it succeeded. The waiting tasks did not finish it, so they get no exit
- * code.
+ * @param end `exitCode`: for all waiting tasks, which keep their last error. `shared`: error, as jsonb, of the task
+ * that finished a shared operation; null if it succeeded. Waiting tasks of a shared operation get this error, but no
+ * exit code, because they did not finish it
  */
 export async function dropQueued(
   client: PoolClient,
@@ -104,12 +104,15 @@ type EndRecord = Omit<EndedRun, 'sharedRun' | 'from'> & {
   readonly begunAt: number
 }
 
-/** As `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null if the run was never resumed */
+/** Id as in `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null if the run was never resumed */
 export function sharedRunOf(runId: string, resumed: string | null): string {
   return resumed === null ? runId : `${runId}/${resumed}`
 }
 
-/** Queues the ended tasks that compare with the task of the stream. Tasks that a worker has claimed are not changed. */
+/**
+ * Queues the ended tasks on call: those that compare with the task of the stream. Tasks claimed by a worker are not
+ * changed.
+ */
 export async function queueOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'ended'`
   const { rows } = await client.query<{ slot_no: number }>(
@@ -120,7 +123,7 @@ export async function queueOnCall(client: PoolClient, runId: string): Promise<vo
   await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
 }
 
-/** Ends the waiting tasks on call, once all other tasks have ended: there is nothing left to compare with. */
+/** Ends the waiting tasks on call after all other tasks have ended: then there is no stream to compare with. */
 export async function dropOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
     AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`

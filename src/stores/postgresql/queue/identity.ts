@@ -1,4 +1,4 @@
-/** Identity of a queue's database: distinguishes it from a copy, as far as a plain login may ask. */
+/** Identity of a queue's database: distinguishes the database from a copy of it, with the rights of a plain login. */
 import type { QueryResult, QueryResultRow } from 'pg'
 import { asSluiceError } from '../../../shared/errors.ts'
 
@@ -10,14 +10,17 @@ export type AskPostgres = <R extends QueryResultRow>(
 const DATABASE = `SELECT oid::text AS database, datname::text AS name, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS may
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`
 const SYSTEM = 'SELECT system_identifier::text AS system FROM pg_catalog.pg_control_system()'
-/** Timeline of the current log; after a promotion, the last checkpoint still has the older one. NULL on a standby. */
+/**
+ * SQL: timeline of the current log; NULL on a standby. Not from the checkpoint: after a promotion, this has the older
+ * timeline.
+ */
 const TIMELINE = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
   THEN pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END AS timeline`
 
 /** Identity of the database that a session of a queue uses. */
 export class QueueIdentity {
   readonly #ask: AskPostgres
-  /** False once the function failed: services that store their log elsewhere do not have it. */
+  /** False once the query for the timeline failed: some services store their log elsewhere and lack the function. */
   reportsTimeline = true
 
   constructor(ask: AskPostgres) {
@@ -25,9 +28,9 @@ export class QueueIdentity {
   }
 
   /**
-   * @returns JSON: OID and name of the database, system identifier of its server if the login may read it, timeline of
-   * its log. A promotion and a restore from a backup change the timeline. A file copy of a whole server has the same
-   * identity until it is promoted
+   * @returns JSON: OID and name of the database, system identifier of its server if the login may read it, and timeline
+   * of its log. A promotion, or a restore from a backup, changes the timeline. A file copy of the whole server has the
+   * same identity until it is promoted
    */
   async read(): Promise<string> {
     const { rows } = await this.#ask<{ database: string; name: string; may: boolean }>(DATABASE)
@@ -67,7 +70,8 @@ export function isOnStandby(before: string, now: string): boolean {
 }
 
 /**
- * SQL: the row was confirmed in another database. Facts that either identity lacks are not compared.
+ * SQL condition: the row was confirmed in another database. A fact that one of the two identities lacks is not
+ * compared.
  * @param identity the parameter with the text that `QueueIdentity` reads
  * @param row alias of a schedule or a run
  */

@@ -7,7 +7,8 @@ import type { SlotKey, QueuedRun } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /**
- * Name of graphile-worker's task for the tasks of a program in a queue. A worker takes those of its program and queues.
+ * Name of graphile-worker's task for the tasks of a program in a queue. A worker takes jobs with the names of its own
+ * program and queues.
  */
 export function taskName(program: string, queue: string | null): string {
   return `sluice slot, ${program}${queue === null ? '' : `, ${queue}`}`
@@ -16,7 +17,7 @@ export function taskName(program: string, queue: string | null): string {
 /** Flag of a run's jobs. A worker that refused the run forbids the flag, and gets no job of it. */
 export const jobFlag = (runId: string): string => `run ${runId}`
 
-/** SQL: `jobs.key` of the task `s`. */
+/** SQL expression: value of `jobs.key` for the task `s`. */
 const KEY = "'sluice/' || s.run_id || '/' || s.slot_no"
 
 /** Tasks to queue or to unqueue: SQL condition and its values. */
@@ -49,10 +50,10 @@ export async function unqueueSlots(client: PoolClient, { where, values }: Which)
   )
 }
 
-/** SQL over `s`, a waiting task: it has no job that a worker would ever take. */
+/** SQL condition over `s`, a waiting task: it has no job that a worker would ever take. */
 export const HAS_NO_JOB = `NOT EXISTS (SELECT FROM graphile_worker.jobs j WHERE j.key = ${KEY} AND j.attempts < j.max_attempts)`
 
-/** Unlocks the jobs of tasks, of any worker: the jobs of a lost worker would stay locked for four hours. */
+/** Unlocks the jobs of tasks, whichever worker locked them: jobs of a lost worker would stay locked for four hours. */
 export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): Promise<void> {
   if (keys.length === 0) return
   await client.query(

@@ -14,38 +14,43 @@ import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../../model/share/queue-port.ts'
 import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
-/** SQL: ms since the epoch. */
+/** SQL expression: a timestamp as ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
-/** SQL: no heartbeat for `forMs`. By default the worker is lost, and another one may take its task. */
+/**
+ * SQL condition: no heartbeat for `forMs`. With the default, the worker is lost, and another worker may take its task.
+ */
 export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /**
- * SQL condition: the worker had heartbeats without a gap for `LOST_AFTER_MS`, or since its first one if that was not
- * `UNWITNESSED`. After a gap it is unknown which other workers were cut off, and which were silent because the queue
- * was down.
+ * SQL condition: the worker has had heartbeats without a gap for `LOST_AFTER_MS`, or since its first one if that was
+ * not `UNWITNESSED`. After a gap, a worker cannot know which other workers were cut off, and which only could not reach
+ * the queue.
  * @param workerId the parameter with its id
  */
 export const steady = (workerId: string): string =>
   `NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers me WHERE me.worker_id = ${workerId} AND (${silent('me.beat_at', SILENT_AFTER_MS)} OR NOT ${silent('me.reached_at')}))`
 
-/** SQL condition: the worker had a heartbeat within a day. Older workers are ignored; they are not even lost. */
+/** SQL condition: the worker had a heartbeat within a day. Older workers are ignored, and are not treated as lost. */
 const LATELY = `beat_at > now() - interval '1 day'`
 /** SQL condition: the worker `o`, which has not ended, had a heartbeat within `SILENT_AFTER_MS`. */
 const HEARD = `NOT ${silent('o.beat_at', SILENT_AFTER_MS)}`
-/** SQL: other workers are silent, and none is steady. A new worker cannot know if they died or the queue was down. */
+/**
+ * SQL condition: other workers are silent, and none is steady. A new worker cannot know if they died or the queue was
+ * down.
+ */
 export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_or(${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})), false)
   FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND o.${LATELY})`
 
-/** SQL: the worker `w` takes from a queue, as `takesFromQueue` of the model. */
+/** SQL condition: the worker `w` takes tasks from a queue, as `takesFromQueue` of the model. */
 function takesFromQueue(queue: string): string {
   return `CASE WHEN ${queue} IS NULL THEN cardinality(w.queues) = 0 ELSE ${queue} = ANY (w.queues) END`
 }
-/** SQL: a worker of any version takes from the queue, does not drain, and had a heartbeat within `LOST_AFTER_MS`. */
+/** SQL condition: a worker of any program version takes tasks from the queue, does not drain, and is not lost. */
 export function hasWorker(queue: string): string {
   return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT w.draining AND NOT ${silent('w.beat_at')} AND ${takesFromQueue(queue)})`
 }
-/** SQL: the worker `w` takes tasks of the run `r`, as `takesFrom`. */
+/** SQL condition: the worker `w` takes tasks of the run `r`, as `takesFrom` of the model. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
 /**
  * SQL condition: the active run `r` waits, because it is not confirmed in this database.
@@ -53,20 +58,25 @@ export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
  */
 export const unconfirmedSql = (identity: string): string =>
   `(r.status = 'running' AND ${isOtherDatabase(identity, 'r')})`
-/** SQL: tasks of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */
+/**
+ * SQL condition: tasks of the run `r` are queued or lost, and all workers that would take them are lost or have ended.
+ */
 const WAITS = `(r.status = 'running' AND EXISTS (
     SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND (q.state = 'queued' OR (q.state = 'working' AND ${silent('q.beat_at')})))
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
 
-/** A worker that took a task's failure has this long, ms, to report it: a command of an alert has 30 s. */
+/** Time for a worker to report a failure of a task that it took, ms: a command of an alert may take 30 s. */
 const REPORTED_WITHIN_MS = 60_000
-/** SQL: the task `s` has a failure that no worker has reported or is reporting now. */
+/** SQL condition: the task `s` has a failure that no worker has reported or is reporting now. */
 export const UNREPORTED = `(s.unreported IS NOT NULL AND coalesce((s.unreported ->> 'takenAt'::text)::float8 < ${ms('clock_timestamp()')} - ${REPORTED_WITHIN_MS}::float8, true))`
 
-/** Most ledgers that a worker reads again in one pass. */
+/** Maximum number of ledgers that a worker reads again in one pass. */
 const MOST_UNCOUNTED = 20
 
-/** SQL: rows of a task. Rows of chunks that a turn left open are counted by the next worker of the task. */
+/**
+ * SQL: rows of a task. The rows of chunks that its last worker left open are subtracted, because the next worker counts
+ * them.
+ */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
 type RunRecord = Omit<DistributedRun, 'rows' | 'slots' | 'refusals' | 'slotRuns'> &
@@ -137,7 +147,9 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
   }))
 }
 
-/** Runs whose ledger must be read again, until a day after their end: later the target may have changed. */
+/**
+ * Runs whose ledger must be read again. Only until a day after the end of the run, because the target may change later.
+ */
 export async function readUncounted(pool: QueuePool): Promise<readonly UncountedRun[]> {
   const { rows } = await pool.ask<UncountedRun>(
     `SELECT r.run_id AS "runId", r.operation, r.stores, ${ms('r.ended_at')} AS "endedAt",
@@ -171,8 +183,9 @@ type WatchRecord = Omit<WatchedRun, 'silent' | 'lost' | 'alerts' | 'unreported'>
 }
 
 /**
- * Runs with alert options: active ones, and others with an alert, a lost task or an unreported failure. Runs confirmed
- * in another database, of which this one is a copy, are watched there.
+ * Runs with alert options: active ones, and ended ones with an alert, a lost task or an unreported failure. Runs that
+ * were confirmed in another database are left out: this database is a copy, and the workers of the original watch the
+ * runs.
  * @param workerId id of the caller: while this worker is not `steady`, no other worker is reported as silent
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {

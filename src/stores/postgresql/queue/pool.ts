@@ -30,7 +30,7 @@ export class QueuePool implements AsyncDisposable {
   }
 
   /**
-   * @param most largest number of connections
+   * @param most maximum number of connections
    * @throws SluiceError CONNECT_FAILED (also for a pooler that shares sessions), TABLE_REFUSED, TLS_FAILED,
    * TARGET_DENIED, BAD_CONFIG
    */
@@ -54,7 +54,7 @@ export class QueuePool implements AsyncDisposable {
       max: most,
       keepAlive: true,
       connectionTimeoutMillis: settings.connectTimeoutMs,
-      // If the server is cut off, a heartbeat must not wait for longer than the worker counts as alive.
+      // If the connection is cut off, a heartbeat must fail before the worker is treated as lost.
       query_timeout: 15_000,
     })
     // A connection that breaks between two statements is reopened by the next statement.
@@ -102,8 +102,8 @@ export class QueuePool implements AsyncDisposable {
   }
 
   /**
-   * Call it before a write to the queue. An incomplete queue is checked again each time: any role may still create
-   * parts of it.
+   * Checks the owners; call this before a write to the queue. An incomplete queue is checked again each time, because
+   * any role may still create parts of it.
    * @throws SluiceError TABLE_REFUSED if a part of it belongs to a role that is not trusted
    */
   async writable(): Promise<void> {
@@ -144,7 +144,7 @@ export class QueuePool implements AsyncDisposable {
     }
   }
 
-  /** Maps an error of the server or of the connection to a SluiceError. @param use names the right that is missing */
+  /** Maps an error of the server or of the connection to a SluiceError. @param use shows which right is missing */
   async said(thrown: unknown, use: QueueUse): Promise<unknown> {
     const error = firstLoss(thrown)
     if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#notWhole(error)
@@ -152,7 +152,10 @@ export class QueuePool implements AsyncDisposable {
     return await deniedInQueue(error, { pool: this.pool, settings: this.settings, use })
   }
 
-  /** Error for an incomplete queue; if an untrusted role owns a part of it, the error of `writable`. */
+  /**
+   * Error for an incomplete queue. If an untrusted role owns a part of the queue, returns the error of `writable`
+   * instead.
+   */
   async #notWhole(cause: unknown): Promise<unknown> {
     try {
       await this.writable()
@@ -173,8 +176,8 @@ export class QueuePool implements AsyncDisposable {
 }
 
 /**
- * Sets a search path on which no object of another role is found; statements name the schema of each table of the
- * queue. The path is not a startup option, because poolers refuse or ignore these.
+ * Sets a search path without schemas of other roles. Statements name the schema of each table of the queue. The path is
+ * not a startup option, because poolers refuse or ignore startup options.
  */
 const HOOKS = {
   onConnect: async (client: Pick<Client, 'query'>): Promise<void> => {
@@ -186,7 +189,7 @@ const HOOKS = {
 const IS_WHOLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = 'sluice_queue' AND c.relname = 'sluice_queue_version' AND EXISTS (SELECT FROM pg_catalog.pg_namespace j WHERE j.nspname = 'graphile_worker')`
 
-/** A table, a column or a schema is missing. */
+/** SQLSTATEs for a missing table, column or schema. */
 const MISSING: ReadonlySet<string> = new Set(['42P01', '42703', '3F000'])
 
 /** Reads the certificate files again for each connection. */
@@ -198,14 +201,16 @@ function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
   }
 }
 
-/** graphile-worker reports all failures at once: if one of them is a lost connection, that is the cause. */
+/** graphile-worker throws several failures as one error. If one of them is a lost connection, that is the cause. */
 function firstLoss(thrown: unknown): unknown {
   if (!(thrown instanceof AggregateError)) return thrown
   const errors: readonly unknown[] = thrown.errors
   return errors.find(isConnectionLoss) ?? thrown
 }
 
-/** `look`: reads rows. `change`: steers and starts runs, works, changes schedules. `make`: creates a missing queue. */
+/**
+ * `look`: reads rows. `change`: starts and steers runs, runs tasks, changes schedules. `make`: creates a missing queue.
+ */
 type QueueUse = 'look' | 'change' | 'make'
 
 /**

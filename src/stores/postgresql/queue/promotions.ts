@@ -1,13 +1,16 @@
 /**
- * Remembers the database of a worker's queue: if the worker used it before a promotion, the promoted database is not
- * treated as a copy.
+ * Finds out if the database of a worker's queue is a copy, or was only promoted: if the worker used it before a
+ * promotion, its runs and schedules stay confirmed.
  */
 import type { Carried } from '../../../model/share/queue-port.ts'
 import { isOtherDatabase, isOnStandby, isSameServer, type AskPostgres } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
-/** Heartbeats that a promoted standby may lack (it is seconds behind). If more are missing, work would run again. */
+/**
+ * Number of heartbeats that a promoted standby may lack, as it is seconds behind. If more are missing, work would run
+ * again.
+ */
 const LACKED = 2
 
 /** State of one worker. */
@@ -29,7 +32,10 @@ export class Promotions {
     this.#beats = Math.max(this.#beats, beats)
   }
 
-  /** @param identity of the current database @returns numbers of schedules and active runs that it confirmed there */
+  /**
+   * @param identity of the current database
+   * @returns numbers of schedules and active runs that this call confirmed there
+   */
   async carry(identity: string): Promise<Carried> {
     if (this.#seen?.identity === identity) return NOTHING
     const { rows } = await this.#ask<{ begun: string; beats: number }>(
@@ -38,7 +44,7 @@ export class Promotions {
     )
     const [before, begun] = [this.#seen, rows[0]?.begun]
     const seen = begun === undefined ? null : { identity, begun }
-    // In a copy that this worker did not use, it has no row, or a row with a later start.
+    // In a copy that this worker did not use, the worker has no row, or a row with a later start.
     if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) {
       this.#seen = seen
       return NOTHING

@@ -22,7 +22,7 @@ import { lookForQueue, makeSchemas, prepareQueue, QUEUE_SCHEMA, WHOLE, type Queu
 import { PostgresSchedules } from './schedules.ts'
 import { PostgresQueueWorker } from './worker.ts'
 
-/** Connections of a process that only reads or submits. */
+/** Number of connections of a process that only reads or submits. */
 const FEW = 3
 
 /** State of a database without a queue. */
@@ -36,14 +36,14 @@ const NOTHING: QueueStand = {
   oldestBeatMs: 0,
 }
 
-/** SQL: ms since the epoch, the unit of the times of steering requests. */
+/** SQL expression: current time as ms since the epoch, the unit for times of steering requests. */
 const NOW_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
-/** SQL: when the request was made. A task with a later heartbeat has received it. */
+/** SQL expression: the time of the request. A task with a later heartbeat has received the request. */
 const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 
 /**
  * @param mode `look`: does not create a missing queue, which then has no runs
- * @param slots most tasks of a worker at once
+ * @param slots maximum number of tasks that a worker has at once
  * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
  */
 export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
@@ -70,8 +70,8 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
 }
 
 /**
- * Steering requests for tables, merged with the earlier ones; empty without new ones. Locks the run's row until the
- * transaction ends.
+ * Merges new steering requests for tables with the earlier ones. Returns an empty object if there are no new requests.
+ * Locks the run's row until the transaction ends.
  */
 async function tableOrders(
   client: PoolClient,
@@ -191,7 +191,10 @@ class PostgresQueue implements RunQueue {
     return new PostgresQueueWorker(this.#pool, about)
   }
 
-  /** End of a SET list that confirms a run in this database. A queue before version 8 has no column for it. */
+  /**
+   * End of a SET list that confirms a run in this database; empty for a queue before version 8, which has no column for
+   * it.
+   */
   async #confirmed(parameter: string): Promise<Confirmed> {
     if (!(await this.seen()).confirmedRuns) return NOT_CONFIRMED
     return { set: `, confirmed_in = ${parameter}`, values: [await this.#pool.identity.read()] }

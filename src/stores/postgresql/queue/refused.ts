@@ -7,16 +7,16 @@ import { queueJsonbText } from './json.ts'
 import { silent, steady, TAKES } from './look.ts'
 import { REFUSALS_TABLE, RUNS_TABLE, SLOTS_TABLE, WORKERS_TABLE } from './schema.ts'
 
-/** Most refusals that a message names. */
+/** Maximum number of refusals that a message names. */
 const NAMED = 5
 
 const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS_TABLE} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
- * Ends runs without a task at work that at least one live worker refused, if no worker that could take them had a
- * heartbeat for `REFUSED_FOR_MS`. Without a live worker a run waits for one. The tasks get the error, and a worker
- * reports it.
+ * Ends runs that at least one live worker refused, if no worker that could take them had a heartbeat for
+ * `REFUSED_FOR_MS`, and no worker works on a task of the run. Without a live worker a run waits for one. The tasks get
+ * the error, and a worker reports it.
  * @param workerId id of the caller: while this worker is not `steady`, it ends no run
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {

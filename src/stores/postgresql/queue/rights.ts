@@ -5,7 +5,10 @@ import type { QueueGrants, QueueRights, QueueRole } from '../../../model/share/q
 import { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Schema of graphile-worker. Its tables have row security: only their owner and members of it see jobs. */
+/**
+ * Schema of graphile-worker. Its tables have row security: jobs are visible only to the owner and to members of the
+ * owner.
+ */
 const JOBS_SCHEMA = 'graphile_worker'
 const SCHEMA = quoted(QUEUE_SCHEMA)
 
@@ -13,7 +16,8 @@ type Owner = {
   readonly name: string
   readonly superuser: boolean
   /**
-   * True if the role owns the schema of sluice or a table in it, not only the schema of graphile-worker or its tables.
+   * True if the role owns the schema of sluice or a table in it. False if it only owns the schema of graphile-worker or
+   * its tables.
    */
   readonly of_queue: boolean
   /** True if the role that gets the rights already has the rights of this owner. */
@@ -26,7 +30,7 @@ type Owner = {
 
 type Place = {
   readonly database: string
-  /** Null if the server has no such role. */
+  /** True if the role inherits the rights of its roles; null if the server has no such role. */
   readonly inherits: boolean | null
   readonly may_connect: boolean | null
 }
@@ -108,7 +112,7 @@ class PostgresQueueRights implements QueueRights {
   }
 }
 
-/** Rights to read the tables of sluice; an observer does not read the tables of graphile-worker. */
+/** Rights to read the tables of sluice. An observer needs no rights on the tables of graphile-worker. */
 function observerGrants(place: Place, all: readonly Owner[], to: string): QueueGrants {
   const owners = all.filter((owner) => owner.of_queue)
   const role = quoted(to)

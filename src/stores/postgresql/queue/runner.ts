@@ -5,15 +5,15 @@ import type { Notification, Pool } from 'pg'
 import type { QueueRunner, SlotKey, WorkerAbout } from '../../../model/share/queue-port.ts'
 import { jobFlag, taskName } from './jobs.ts'
 
-/** No log of graphile-worker: events of sluice report the same. */
+/** Logger that writes nothing: events of sluice report the same facts. */
 export const SILENT = new Logger(() => () => undefined)
-/** Poll for delayed jobs that are due, ms. New jobs are announced at once. */
+/** Interval at which delayed jobs are polled, ms. New jobs are announced at once. */
 const POLL_MS = 2_000
 /** Channel for changes of the jobs' schema. Every login with CONNECT may send on it. */
 const MIGRATED = 'worker:migrate'
 const BREAKING_SQL = 'SELECT pg_catalog.max(id)::pg_catalog.int4 AS id FROM graphile_worker.migrations WHERE breaking'
 
-/** @param perform must not throw @param refused ids of runs that are left to other workers */
+/** @param perform must not throw @param refused returns ids of runs that this worker leaves to other workers */
 export async function takeSlots(
   pool: Pool,
   { program, queues, concurrency }: WorkerAbout,
@@ -42,7 +42,8 @@ export async function takeSlots(
     noHandleSignals: true,
     logger: SILENT,
     forbiddenFlags: () => refused().map(jobFlag),
-    // With a delay of 0 graphile-worker awaits each of these queries; otherwise a failed one would end the program.
+    // With a delay of 0, graphile-worker awaits each of these queries. With a delay, a failed query would end the
+    // program.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     taskList: Object.fromEntries(names.map((queue) => [taskName(program, queue), task])),
   })
@@ -52,14 +53,14 @@ export async function takeSlots(
     isStopping = true
     await runner.stop()
   }
-  /** Stops the runner after an incompatible change: a new runner checks the schema, and refuses an unknown one. */
+  /** Stops the runner after an incompatible change. A new runner checks the schema, and refuses an unknown one. */
   async function stopWhereChanged(): Promise<void> {
     if ((await breakingIn(pool)) !== breaking) await stop()
   }
   return { ended: runner.promise, stop }
 }
 
-/** Newest change of the jobs' schema that is incompatible with older programs. */
+/** Number of the newest change of the jobs' schema that is incompatible with older programs. */
 async function breakingIn(pool: Pool): Promise<number | null> {
   const { rows } = await pool.query<{ id: number | null }>(BREAKING_SQL)
   return rows[0]?.id ?? null

@@ -23,10 +23,10 @@ import { submitRun } from './jobs.ts'
 
 const SCHEDULES = `${QUEUE_SCHEMA}.sluice_schedules`
 const HISTORY = `${QUEUE_SCHEMA}.sluice_schedule_runs`
-/** History lines kept for each schedule, with their runs. */
+/** Number of history lines, with their runs, that are kept for each schedule. */
 const KEPT = 500
 
-/** SQL: the running run of a schedule `s`. */
+/** SQL: id of the active run of the schedule `s`; NULL if there is none. */
 const RUNNING = `(SELECT h.run_id FROM ${HISTORY} h JOIN ${RUNS_TABLE} r USING (run_id) WHERE h.name = s.name AND r.status = 'running' LIMIT 1)`
 
 type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' | 'since_ms', string>> &
@@ -180,9 +180,10 @@ export class PostgresSchedules implements ScheduleBook {
       const [row] = rows
       const byHand = run !== null && time === null
       if (row === undefined || row.state === 'void') return 'moved'
-      // A paused schedule may still be started by hand. A replaced one has another command than the given run.
+      // A paused schedule may still be started by hand. A schedule that was replaced has another command than the given
+      // run.
       if ((byHand ? !row.wanted : row.state !== 'on') || Number(row.since_ms) !== found) return 'moved'
-      // Checked by another statement, after the lock: SELECT FOR UPDATE may have waited, and its snapshot is older.
+      // Checked in a separate statement after the lock: SELECT FOR UPDATE may have waited, and has an older snapshot.
       const running = await client.query(`SELECT FROM ${SCHEDULES} s WHERE s.name = $1 AND ${RUNNING} IS NOT NULL`, [
         name,
       ])
@@ -190,8 +191,8 @@ export class PostgresSchedules implements ScheduleBook {
       if (passed !== null) {
         await client.query(`INSERT INTO ${HISTORY} (name, note) VALUES ($1, $2)`, [name, passed])
       }
-      // Times recur if the server's clock was set back and the schedule was then added or resumed. Their runs must not
-      // start again.
+      // If the server's clock was set back, and the schedule was then added or resumed, the same times are due again.
+      // Their runs must not start again.
       const had =
         time === null
           ? null

@@ -27,7 +27,9 @@ const WITH_COUNTED_ENDS = 7
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
 /** SQL condition, for all versions of a queue: the worker `w` was asked to take no more work. */
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted'::text)::boolean, false)"
-/** SQL, for all versions of a queue: rows and chunks in the ledger of the run `r`; null if no task has read it. */
+/**
+ * SQL for all versions of a queue: rows, and chunks, in the ledger of the run `r`. NULL if no task has read the ledger.
+ */
 export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows'::text)::bigint"
 export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
 /** SQL condition: the ledger of the run `r` was last read before its end. False in a queue before version 7. */
@@ -48,7 +50,7 @@ export type QueueTables = {
 
 /** The schemas of sluice and of graphile-worker. */
 const SCHEMAS = [QUEUE_SCHEMA, 'graphile_worker']
-/** Longest wait for a lock while part of the queue is created, ms: less than a statement may take. */
+/** Longest wait for a lock while part of the queue is created, ms. It is shorter than the time limit of a statement. */
 const LOCK_MS = 10_000
 type Asked = {
   query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<Pick<QueryResult<R>, 'rows'>>
@@ -100,7 +102,7 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** Version 3: tasks that compare with the task of the stream, open rows, workers that are asked to end, alerts. */
+/** Version 3: tasks that compare with the task of the stream, open rows, workers that were asked to drain, alerts. */
 const COMPARERS_AND_ALERTS = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
     key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -116,8 +118,8 @@ const STEERED_TABLES = `
 `
 
 /**
- * Version 5. Copies: rows and chunks by the ledger of the target, and the time of that reading (ms since the epoch, the
- * ledger's clock). Tasks: the chunks that a task works on, and its lost worker. Alerts: run and chunks.
+ * Version 5. Runs: rows and chunks in the ledger of the target, and the time at which it was read (ms since the epoch,
+ * by the clock of the ledger). Tasks: the chunks that a task works on, and its lost worker. Alerts: run and chunks.
  */
 const TOTALS_AND_LOSSES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN ledger_rows bigint, ADD COLUMN ledger_chunks int, ADD COLUMN ledger_ms bigint;
@@ -127,8 +129,8 @@ const TOTALS_AND_LOSSES = `
 `
 
 /**
- * Version 6: the database in which a schedule was confirmed; this one for existing schedules. Version 7 adds its
- * timeline.
+ * Version 6: the database in which a schedule was confirmed. For existing schedules this is the current database.
+ * Version 7 adds the timeline.
  */
 const CONFIRMED_IN = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
@@ -137,7 +139,7 @@ const CONFIRMED_IN = `
 
 /**
  * Version 7: the time when the ledger of a run was last read, by the clock of this database. Also the end of the run
- * for which it was read again. Runs that succeeded have read it before their end.
+ * after which the ledger was read again. A run that succeeded read its ledger before its end.
  */
 const COUNTED_ENDS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN counted_at timestamptz, ADD COLUMN counted_end timestamptz;
@@ -148,9 +150,9 @@ const COUNTED_ENDS = `
 /**
  * Version 8. Tasks: the error until a worker has reported it. Workers: the count of sent heartbeats, and the time since
  * which a worker reaches the queue again (NULL before its first gap). Runs: the database of submission or confirmation.
- * Existing runs were submitted here, unless the schedules show that the queue is a copy: an active schedule was
- * confirmed elsewhere, and no schedule here. NULL: a run that a worker of version 7 submitted after the upgrade.
- * Running workers of its program take it; that program does not open a queue of version 8.
+ * Existing runs get this database, unless the schedules show that the queue is a copy: an active schedule was confirmed
+ * in another database, and no schedule in this one. NULL: a worker of version 7 submitted the run after the upgrade.
+ * Only running workers of version 7 take such a run, because its program cannot open a queue of version 8.
  */
 const CONFIRMED_RUNS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN unreported jsonb;
@@ -190,7 +192,10 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
   })
 }
 
-/** Adds the key that older programs did not create: a publication of all tables prevents changes without a key. */
+/**
+ * Adds a primary key that older programs did not create: with a publication of all tables, the server refuses changes
+ * of a table without a key.
+ */
 const KEYED = `DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = '${VERSION_TABLE}'::pg_catalog.regclass::oid AND indisprimary) THEN
     ALTER TABLE ${VERSION_TABLE} ADD PRIMARY KEY (version);
@@ -228,7 +233,8 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
 
 /**
  * Runs a transaction that waits for no lock longer than `LOCK_MS`.
- * @param kept lock that it may wait for: of the table of an existing queue, or of a session that creates schemas
+ * @param kept the lock that it may wait for. `queue`: of the version table of an existing queue; `catalog`: of a
+ * session that creates schemas
  * @throws SluiceError TARGET_BUSY names the sessions that it waited for
  */
 async function patiently(
@@ -276,7 +282,7 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
   })
 }
 
-/** Inspects the queue and creates nothing. @throws SluiceError LEDGER_NEWER */
+/** Reads which parts of the queue exist, and creates nothing. @throws SluiceError LEDGER_NEWER */
 export async function lookForQueue(ask: AskPostgres, label: string): Promise<QueueTables> {
   const asked: Asked = { query: (text) => ask(text) }
   if (!(await isThere(asked))) return NOTHING
@@ -294,7 +300,7 @@ const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tab
 /** All tables of a queue that was just created or upgraded. */
 export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
-/** Reads the catalog: a session that failed to find a schema by name once does not find it later. */
+/** Reads the catalog, because a session that once failed to find a schema by name does not find it later. */
 async function isThere(client: Asked): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -24,11 +24,14 @@ export async function unconfirmedRuns(client: PoolClient, identity: string): Pro
 
 const AGAIN_MS = 3_600_000
 
-/** Removes rows of workers that ended or were lost long ago: each start of a worker adds one. */
+/** Removes rows of workers that ended or were lost long ago, because each start of a worker adds a row. */
 export class OldWorkers {
   #readAt = Number.NEGATIVE_INFINITY
 
-  /** Once an hour, deletes workers silent for seven days. Workers of tasks stay: lists of tasks show their host. */
+  /**
+   * At most once an hour, deletes workers that are silent for seven days. A worker is kept while a task names it,
+   * because lists of tasks show its host.
+   */
   async forget(pool: QueuePool): Promise<void> {
     const now = systemClock.ticks()
     if (now - this.#readAt < AGAIN_MS) return

@@ -50,13 +50,16 @@ const FIRST_REST_MS = 2_000
 
 const LONGEST_REST_MS = 60_000
 
-/** A task that one worker refused is offered to other workers after this, ms. */
+/** After this time, ms, a task that one worker refused is offered to other workers. */
 const OFFERED_AFTER_MS = 1_000
 
-/** SQL: the task is this worker's, under this fencing token. */
+/** SQL condition: this worker has the task, with this fencing token. */
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
-/** SQL over `s`, a task of a lost worker: the report of its loss as `SilentSlot`, and when it was found. */
+/**
+ * SQL over `s`, a task of a lost worker: the report of the loss as `SilentSlot`, and the time at which the loss was
+ * found.
+ */
 const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS_TABLE} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
@@ -164,7 +167,7 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
-    // Text, not jsonb: jsonb refuses some characters that values may contain.
+    // Stored as text, because jsonb refuses some characters that values may contain.
     await this.#pool.ask(
       `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_output (run_id, slot_no, events) SELECT s.run_id, s.slot_no, $5 FROM ${SLOTS_TABLE} s WHERE ${MINE}
        ON CONFLICT (run_id, slot_no) DO UPDATE SET events = excluded.events`,
@@ -176,7 +179,8 @@ export class PostgresQueueWorker implements QueueWorker {
     const { left, exitCode, error, isUnworked = false, isLost = false } = end
     const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
-      // Lock the row of the run first: otherwise two last tasks that end at once would each see the other at work.
+      // Lock the row of the run first. Otherwise, if the last two tasks end at the same time, each would see the other
+      // as active.
       const isStopped = await isToStop(client, runId)
       const isLeftOut = left === 'none' && exitCode === EXIT_OF_KIND.stopped
       // A user may have included the table again since the task's last heartbeat.
@@ -203,13 +207,13 @@ export class PostgresQueueWorker implements QueueWorker {
         await queueAgain(client, runId, no, rest)
         return { isMine: true, goesOn, ended: null }
       }
-      // Tasks that share one operation end together: no work is left, or the operation is refused for all of them.
+      // Tasks that share one operation end together if no work is left, or if the operation is refused for all of them.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, { shared: error === undefined ? null : queueJsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
       const ended = await endOfRun(client, runId)
-      // A shared operation has failed only when the run has.
+      // For a shared operation, a task has failed only if the run has failed.
       const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
       // If the run was asked to stop while the task rested before a retry, it has not failed.
       if (isUnworked && error !== undefined && hasFailed && left === 'none')
@@ -267,7 +271,7 @@ export class PostgresQueueWorker implements QueueWorker {
       )
       await unlockJobs(client, lostKeys)
       const stopped = await this.#endStopped(client)
-      // Includes the tasks lost just now: their job may be locked, or missing.
+      // Includes the tasks that were found lost just now: their job may be locked or missing.
       const { rows: unqueued } = await client.query<SlotKey>(
         `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id)
          WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmedSql('$1')} AND ${HAS_NO_JOB}
@@ -346,7 +350,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return rows.map(({ run_id }) => run_id)
   }
 
-  /** True if tasks are silent but this worker may not declare them lost: it is not `steady`. */
+  /** True if tasks are silent, but this worker must not declare them lost because it is not `steady`. */
   async #isWithheld(client: PoolClient): Promise<boolean> {
     const { rows } = await client.query<{ held: boolean }>(
       `SELECT NOT ${steady('$1')} AND EXISTS (

@@ -8,7 +8,9 @@ const SCALAR = /[^,\]}\s]+/y
 
 type Elements = 'json' | 'values'
 
-/** `json`: each element is a separate JSON text, even an array; `values`: nested arrays are further dimensions. */
+/**
+ * `json`: each element is a separate JSON text, even if it is an array. `values`: nested arrays are further dimensions.
+ */
 export function arrayElements({ of }: ColumnType & { readonly kind: 'list' }): Elements {
   return of.kind === 'json' ? 'json' : 'values'
 }

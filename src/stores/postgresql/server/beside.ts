@@ -1,4 +1,4 @@
-/** Checks or ends a session, over a separate connection. */
+/** Checks a session, cancels its statement, or ends it, over a separate connection. */
 import { performance } from 'node:perf_hooks'
 import { connect, type Backend } from './connect.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -9,7 +9,7 @@ export async function isBackendWorking(settings: PostgresSettings, backend: Back
   return (await inOwnSession(settings, backend, 'pid', condition)) > 0
 }
 
-/** Ends a session if it still exists; never a later one with the same pid. @throws as `connect` */
+/** Ends a session if it still exists, but never a later session with the same pid. @throws as `connect` */
 export async function terminate(settings: PostgresSettings, backend: Backend): Promise<void> {
   await inOwnSession(settings, backend, 'pg_catalog.pg_terminate_backend(pid)', 'true')
 }

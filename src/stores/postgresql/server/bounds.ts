@@ -35,7 +35,8 @@ export function boundsSql({ from, to }: PartitionBounds): string {
 }
 
 /**
- * Condition for rows within the bounds. With an equal constraint the server need not check the rows again.
+ * Condition for rows within the bounds. If the table has this condition as a constraint, the server need not check its
+ * rows again.
  * @param row name of the table in the statement
  */
 export function betweenSql(column: string, type: string, { from, to }: PartitionBounds, row?: string): string {
@@ -47,7 +48,7 @@ export function betweenSql(column: string, type: string, { from, to }: Partition
   ].join(' AND ')
 }
 
-/** Ordered by lower bound, as the server compares them. */
+/** Sorts by lower bound, in the order in which the server compares the bounds. */
 export async function orderedBounds<T extends { readonly bounds: PartitionBounds }>(
   session: CopySession,
   all: readonly T[],

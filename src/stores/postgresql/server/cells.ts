@@ -1,4 +1,4 @@
-/** Reading columns: the SELECT expression for each, and how COPY output becomes a cell. */
+/** Reads columns: the SELECT expression of each column, and the conversion of COPY output into a cell. */
 import { hasArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
@@ -15,7 +15,7 @@ export type Reader = (text: string) => Exclude<Cell, null>
 
 /** Readers of a column's fields in COPY's text format; not called for `\\N`. */
 export type FieldReader = {
-  /** For fields without a backslash; null if the field is the cell. */
+  /** For fields without a backslash; null if the field itself is the cell. */
   readonly plain: Reader | null
   /** For fields that may contain escapes. */
   readonly escaped: Reader
@@ -24,10 +24,10 @@ export type FieldReader = {
 /** SELECT expression of a column, for `fieldReader`. */
 export function postgresSelection({ name, as, column: { type } }: AnyColumn): string {
   const column = quoteName(name)
-  // The shortest text of a single-precision number means another number in double precision.
+  // Converted on the server, because the shortest text of a float4 is the text of another number in float8.
   if (isWidened(as, type)) return `${column}::float8`
   if (asJson(as, type)) {
-    // As texts: records and the like would become objects, which cannot be turned back into literals.
+    // Elements of other types are read as texts: as JSON objects, records could not be turned back into literals.
     const json = `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
     const bounded = `pg_catalog.array_dims(${column}) OPERATOR(pg_catalog.~) '\\[(?!1:)'::text`
     return `CASE WHEN ${bounded} THEN ${column}::text ELSE ${json} END`
@@ -43,7 +43,7 @@ function asJson(as: ColumnType, type: ColumnType): type is ColumnType & { readon
   return type.kind === 'list' && (as.kind === 'list' || as.kind === 'json')
 }
 
-/** True if every value of the column fits the type in which it is transferred, without loss. */
+/** True if each value of the column can be transferred without loss, as the type `as`. */
 export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
   switch (as.kind) {
     case 'float':
@@ -58,7 +58,7 @@ export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
     case 'time':
       return type.kind === 'time' && type.digits <= (as.cut ?? as.digits)
     case 'timestamp':
-      // The text is the same whether or not one of the types has a zone: sessions are in UTC.
+      // Both types have the same text, with or without a zone, because sessions are in UTC.
       return type.kind === 'timestamp' && type.digits <= (as.cut ?? as.digits)
     case 'native':
       return as.name !== 'ewkb'
@@ -80,9 +80,9 @@ export function fieldReader(column: AnyColumn): FieldReader {
 }
 
 /**
- * Reads the server's text of the column itself, without `postgresSelection` and without escapes. It gives the same cell
- * as a copy. Null if the cell is the text.
- * @param json `to_jsonb` for the text of an array; null if the column is no array
+ * Reads the text of a value as the server prints it, without `postgresSelection` and without escapes. The cell is the
+ * same as in a copy. Null if the text itself is the cell.
+ * @param json `to_jsonb` for the text of an array; null if the column is not an array
  */
 export function valueReader(column: AnyColumn, json: ((literal: string) => string) | null): Reader | null {
   const {
@@ -99,20 +99,21 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
   return quick === undefined ? slowReader(column) : quick
 }
 
-/** JSON of an array; for an array with explicit bounds, the text that the server prints. */
+/** Reader for the JSON of an array. An array with explicit bounds keeps the text that the server prints. */
 function listReader(as: ColumnType): Reader {
   const read = normalizer(as)
   return as.kind === 'list' ? (text) => (hasArrayBounds(text) ? text : read(text)) : read
 }
 
-/** An instant that is transferred as a local time or a date is converted to UTC. */
+/** Reader for all columns without a `quickReader`. The zone is removed from timestamps, which are in UTC. */
 function slowReader({ as, column: { type } }: AnyColumn): Reader {
   const read = asJson(as, type) ? listReader(as) : normalizer(as)
   return type.kind === 'timestamp' && type.zone ? (text) => read(withoutZone(text)) : read
 }
 
 /**
- * Null if the server's text is canonical; undefined if it needs a `slowReader`. Reference implementation: `normalizer`.
+ * Null if the text of the server is the cell; undefined if the column needs a `slowReader`. Reference implementation:
+ * `normalizer`.
  */
 function quickReader({ as, column: { type } }: AnyColumn): Reader | null | undefined {
   switch (as.kind) {
@@ -139,7 +140,7 @@ function quickReader({ as, column: { type } }: AnyColumn): Reader | null | undef
   }
 }
 
-/** `1.50` as `1.5`. */
+/** Removes trailing zeros: `1.50` becomes `1.5`. */
 function trimmedDecimal(text: string): string {
   if (!text.endsWith('0') || !text.includes('.')) return text
   let end = text.length
@@ -147,7 +148,7 @@ function trimmedDecimal(text: string): string {
   return text.slice(0, text[end - 1] === '.' ? end - 1 : end)
 }
 
-/** Sessions are in UTC. */
+/** Removes the zone `+00`: sessions are in UTC, so no other zone occurs. */
 function withoutZone(text: string): string {
   if (text.endsWith('+00')) return text.slice(0, -3)
   return text.replace(/\+00 BC$/, ' BC')
@@ -161,7 +162,10 @@ export function unescaped(field: string): string {
   return field.replaceAll(ESCAPED, (_, char: string) => LETTERS[char] ?? char)
 }
 
-/** Adds the column's name to an error about a value; others are unchanged. @param isTarget as for `valueError` */
+/**
+ * Adds the column's name to an error about a value; returns other errors unchanged.
+ * @param isTarget as for `valueError`
+ */
 export function inColumn(error: unknown, { name }: AnyColumn, table: string, isTarget: boolean): unknown {
   if (!isRefusedValue(error)) return error
   return valueError(isTarget, error.message, { where: `${table}.${name}`, cause: error })

@@ -1,4 +1,6 @@
-/** A write transaction with three outcomes: committed, surely not committed, or unknown until the database is asked. */
+/**
+ * A write transaction with three outcomes: committed, certainly not committed, or unknown until the database is asked.
+ */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader, SqlTransaction } from '../../../model/run/sql-port.ts'
 import type { SqlSession } from './sql-session.ts'
@@ -33,7 +35,7 @@ export async function transact<T>(
     throw error
   })
   if (ending === 'committed') return { committed: true, result }
-  // If a statement failed and the body continued, COMMIT succeeds and rolls back.
+  // If a statement failed and the body continued, the server answers COMMIT without an error, but rolls back.
   if (ending === 'rolled back') {
     throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled back a transaction without a reason')
   }
@@ -59,7 +61,7 @@ export async function readOnly<T>(
   }
 }
 
-/** Statements on a session until its transaction ends: later calls of a body must not reach the next transaction. */
+/** Statements on a session. They fail after `end`, so that late calls of a body do not reach the next transaction. */
 function transactionOf(session: SqlSession): { readonly transaction: SqlTransaction; end(): void } {
   let ended = false
   const open = (): SqlSession => {

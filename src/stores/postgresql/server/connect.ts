@@ -34,33 +34,33 @@ export type Connected = {
 }
 
 /**
- * Settings of every session that give a value or a name one spelling and one meaning; roles and databases may have
- * others. Settings for storage only (tablespaces, compression, access methods) are left alone.
+ * Settings of every session that give each value and name one spelling and one meaning, because roles and databases may
+ * have other settings. Settings for storage only (tablespaces, compression, access methods) are left unchanged.
  */
 const SPELLING: readonly (readonly [name: string, value: string])[] = [
   ['client_encoding', 'UTF8'],
-  // Timestamps are written and read in it.
+  // Timestamps are written and read in UTC.
   ['TimeZone', 'UTC'],
   // Dates start with the year.
   ['DateStyle', 'ISO'],
   // `sql_standard` applies the sign of the first field to all fields.
   ['IntervalStyle', 'postgres'],
   ['bytea_output', 'hex'],
-  // Values below 1 round the output.
+  // With values below 1, the server rounds its output.
   ['extra_float_digits', '1'],
-  // `money` is printed and read with the same sign and decimal places.
+  // The locale of `money` determines sign and decimal places, so it must be the same for printing and reading.
   ['lc_monetary', 'C'],
-  // Without it a fragment of XML is invalid.
+  // With `document`, a fragment of XML is invalid.
   ['xmloption', 'content'],
-  // Without it NULL in an array is read as the text "NULL".
+  // With `off`, NULL in an array is read as the text "NULL".
   ['array_nulls', 'on'],
-  // Without it a backslash in literals of sluice would be an escape.
+  // With `off`, a backslash in literals of sluice would be an escape.
   ['standard_conforming_strings', 'on'],
-  // With it the server quotes every name, and texts of the same object differ.
+  // With `on`, the server quotes every name, and the texts of one object differ.
   ['quote_all_identifiers', 'off'],
-  // With it `x = NULL` is true.
+  // With `on`, `x = NULL` is true for NULL.
   ['transform_null_equals', 'off'],
-  // Another limit omits rows that a GIN index finds.
+  // With a limit, queries omit rows that a GIN index finds.
   ['gin_fuzzy_search_limit', '0'],
 ]
 
@@ -86,9 +86,9 @@ export async function connect(
 }
 
 /**
- * Makes commits of the session, or of the transaction, wait for the disk, even if role or database have
- * `synchronous_commit = off`. Otherwise a crash could undo commits that other sessions saw. Commits do not wait for a
- * standby; a higher setting stays.
+ * Makes commits of the session, or of the transaction, wait for the disk, even if the role or the database has
+ * `synchronous_commit = off`. Otherwise a crash could undo commits that other sessions saw. Such commits do not wait
+ * for a standby. Settings other than `off` stay.
  */
 export function durableSql(scope: 'session' | 'transaction'): string {
   return `SELECT pg_catalog.set_config('synchronous_commit', 'local', ${scope === 'transaction'}) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`
@@ -127,7 +127,7 @@ async function start(
     port: settings.port,
     user: settings.user,
     database: settings.database,
-    // The driver needs a text: without one it would read the password file itself, and print a warning.
+    // Never undefined: without a text, the driver would read the password file itself, and print a warning.
     password: settings.password() ?? '',
     application_name: settings.applicationName,
     ssl,
@@ -168,11 +168,11 @@ async function prepare(
   const isPooled = await sharesProcesses(client, settings, purpose, backend.pid)
   const settled = [
     ...SPELLING.map(([name, value]) => `${name} TO '${value}'`),
-    // With the default fraction the planner would optimize a cursor for its first rows.
+    // With the default fraction, the planner would optimize a cursor for its first rows only.
     'cursor_tuple_fraction TO 1',
     `lock_timeout TO ${LOCK_TIMEOUT_MS}`,
     `idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
-    // Otherwise locks of a client whose machine vanished could remain for hours.
+    // Without keepalives, locks of a client whose machine vanished could remain for hours.
     'tcp_keepalives_idle TO 30',
     'tcp_keepalives_interval TO 10',
     'tcp_keepalives_count TO 3',
@@ -192,9 +192,9 @@ async function prepare(
 }
 
 /**
- * For a search_path that names pg_catalog after other schemas: these other schemas. The server then searches pg_catalog
- * first, and new tables get the same schema. Null if pg_catalog is first already. pg_temp keeps its place in the path:
- * only this session can create objects in it.
+ * For a search_path that names pg_catalog after other schemas: these other schemas. With pg_catalog left out of the
+ * path, the server searches it first, and new tables get the same schema as before. NULL if pg_catalog is first
+ * already. pg_temp keeps its place in the path, because only this session can create objects in it.
  */
 const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)
   WHERE s.name OPERATOR(pg_catalog.<>) 'pg_catalog' AND pg_catalog.array_position(pg_catalog.current_schemas(false), 'pg_catalog'::pg_catalog.name) OPERATOR(pg_catalog.>) 1`
@@ -242,9 +242,12 @@ async function refusePlanted(client: Client, settings: PostgresSettings): Promis
   if (planted !== undefined) throw plantedError(planted, settings.user, settings.label)
 }
 
-/** For each database: true if its pooler shares processes between transactions, as found earlier by this program. */
+/**
+ * By database: true if its pooler shares processes between transactions. Contains only databases that this program has
+ * tested.
+ */
 const lenders = new Map<string, boolean>()
-/** Attempts: a pool in use may give two clients different processes by chance. */
+/** Number of attempts: a pool in use may give two clients different processes by chance. */
 const TRIES = 3
 
 /**
@@ -260,7 +263,7 @@ async function sharesProcesses(
 ): Promise<boolean> {
   const { processID } = client as Client & { readonly processID?: number | null }
   if (processID === pid) return false
-  // `prepare=off` is documented for such poolers only.
+  // `prepare=off` is documented only for poolers that share processes.
   if (!settings.prepare) return true
   const { host, port, database, user } = settings
   const pool = JSON.stringify([host, port, database, user])
@@ -270,8 +273,8 @@ async function sharesProcesses(
   try {
     let isPooled = false
     for (let tries = 0; tries < TRIES && !isPooled; tries++) {
-      // A pool gives either the last returned process, so that `other` gets that of `client`, or the first returned
-      // one, so that `client` gets another process.
+      // A pool gives out either the process returned last, so that `other` gets the process of `client`, or the one
+      // returned first, so that `client` gets another process.
       isPooled = (await processOf(client)) !== pid
       await other.query('BEGIN')
       isPooled ||= (await processOf(other)) === pid || (await processOf(client)) !== pid

@@ -1,11 +1,14 @@
-/** COPY … FROM STDIN: sends pieces unchanged. An error of the server ends the pieces; their error ends the COPY. */
+/**
+ * COPY … FROM STDIN: sends pieces unchanged. An error of the server ends the reading of pieces; an error of the pieces
+ * ends the COPY.
+ */
 import type { Duplex } from 'node:stream'
 import type { Connection, Submittable } from 'pg'
 import type { CopyFlow } from './copy-out.ts'
 
 const COPY_DATA = 100
 const COPY_DONE = Buffer.from([99, 0, 0, 0, 4])
-/** Most bytes of one message; servers accept less than a gigabyte. */
+/** Maximum number of bytes of one message; servers accept almost a gigabyte. */
 const MOST = 64 * 1024 * 1024
 
 export type Pieces = AsyncIterable<Buffer> | Iterable<Buffer>
@@ -46,8 +49,8 @@ export class CopyIn implements Submittable {
 
   /**
    * Sends all pieces. Returns the number of rows that the server stored.
-   * @param isEager send rows right after the statement, without waiting for the server; by the protocol, a server that
-   * refuses the statement skips them
+   * @param isEager true: sends rows right after the statement, without waiting for the server. By the protocol, a
+   * server that refuses the statement skips the rows
    * @throws errors of the server; or the error of `pieces`, after the server was asked to discard the rows
    */
   async send(pieces: Pieces, isEager = false): Promise<bigint> {
@@ -74,11 +77,11 @@ export class CopyIn implements Submittable {
   }
 
   handleRowDescription(): void {
-    // Result rows of statements other than the COPY are not used.
+    // Result rows come only from statements other than COPY, and are ignored.
   }
 
   handleDataRow(): void {
-    // Not used, as in `handleRowDescription`.
+    // Ignored, as in `handleRowDescription`.
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
@@ -117,7 +120,7 @@ export class CopyIn implements Submittable {
     this.#socket.removeListener('drain', this.#wake)
   }
 
-  /** The server's silence is measured only while this program waits for the server, not while it waits for rows. */
+  /** Waits for the server. Its timeout runs only during such waits, not while this program waits for rows. */
   async #server<T>(promise: Promise<T>): Promise<T> {
     this.#flow.waiting()
     try {

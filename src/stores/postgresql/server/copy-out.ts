@@ -7,10 +7,10 @@ import type { Connection, Submittable } from 'pg'
 
 const HEADER = 5
 const COPY_DATA = 100
-/** `H`, and messages that may come in between: notices, notifications, settings, replies to parse and bind. */
+/** Types of messages that are skipped: `H`, notices, notifications, settings, replies to parse and bind. */
 const ASIDE: ReadonlySet<number> = new Set(Buffer.from('H12nNSA'))
 
-/** Unread bytes at which the server is stopped from sending more. */
+/** Number of unread bytes at which reading from the socket is paused. */
 const FULL = 1024 * 1024
 
 type Listener = (data: Buffer) => void
@@ -24,7 +24,7 @@ export class CopyOut implements Submittable {
   readonly #driver: Listener
   readonly #flow: CopyFlow
   readonly #mine: Listener = (data) => this.#take(data)
-  /** Part of a message header at the end of a piece. */
+  /** First part of a message header that was cut off at the end of a piece. */
   #header: Buffer | null = null
   /** Bytes not yet received of the current row (`#row`) or of another message (`#other`). */
   #row = 0
@@ -116,7 +116,7 @@ export class CopyOut implements Submittable {
     return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
   }
 
-  /** Moves the rows of a piece together in place, over the headers between them. */
+  /** Moves the rows of a piece together in place, over the message headers between them. */
   #take(given: Buffer): void {
     const data = this.#header === null ? given : Buffer.concat([this.#header, given])
     this.#header = null

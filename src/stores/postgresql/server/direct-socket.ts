@@ -4,20 +4,20 @@
  */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net'
 
-/** Destination of the bytes. */
+/** Receiver of the bytes. */
 export interface SocketSink {
-  /** Buffer for the next bytes. */
+  /** Returns the buffer for the next bytes. */
   room(): Buffer
-  /** Called with the number of bytes written there. */
+  /** Called with the number of bytes that were written into the buffer of `room`. */
   took(bytes: number): void
-  /** Receives bytes that were read elsewhere. */
+  /** Receives bytes that were read into another buffer. */
   take(given: Buffer): void
 }
 
 const FIRST = 16 * 1024
 
 export class DirectSocket extends Socket {
-  /** Buffer until there is a sink. */
+  /** Buffer that is used until there is a sink. */
   readonly #own: Buffer
   #sink: SocketSink | null = null
 
@@ -36,7 +36,7 @@ export class DirectSocket extends Socket {
     this.#own = own
   }
 
-  /** Gives all later bytes to the sink: `data` is no longer emitted. */
+  /** Passes all later bytes to the sink; `data` events are no longer emitted. */
   give(sink: SocketSink): void {
     this.#sink = sink
   }
@@ -44,7 +44,7 @@ export class DirectSocket extends Socket {
   #came(bytes: number, buffer: Uint8Array): void {
     const sink = this.#sink
     if (buffer !== this.#own && sink !== null) return sink.took(bytes)
-    // Copied: a listener may keep it.
+    // Copied, because a listener may keep the bytes.
     const data = Buffer.from(buffer.subarray(0, bytes))
     if (sink === null) this.emit('data', data)
     else sink.take(data)

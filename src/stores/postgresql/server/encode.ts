@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { arrayLiteral, arrayElements } from './array-literal.ts'
 
-/** Characters per piece: larger pieces are no faster, smaller ones need more system calls. */
+/** Characters of a piece. Larger pieces are not faster, and smaller ones need more system calls. */
 const PIECE = 128 * 1024
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
@@ -16,7 +16,7 @@ const NUL_OR_LONE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[
 type Field = (cell: Exclude<Cell, null>) => string
 
 /**
- * @param table for messages
+ * @param table name for messages
  * @param first COPY text of a column in front of `columns`, the same in each row; empty for none
  * @returns a function that yields the COPY text of rows in pieces
  */
@@ -107,8 +107,8 @@ function piece(text: string, table: string, columns: readonly WriteColumn[], row
 }
 
 /**
- * Encodes cells as parameters of a statement: COPY's text format without its escapes.
- * @param table for messages
+ * Encodes cells as parameters of a statement: as COPY's text format, but without escapes.
+ * @param table name for messages
  * @returns a function of a cell and its column's index in `columns`; it throws SluiceError ROW_REFUSED for a text that
  * cannot be stored
  */
@@ -138,7 +138,7 @@ function valueOf({ as, name, column: { type } }: WriteColumn): Field {
 function fieldOf(column: WriteColumn): Field {
   const value = valueOf(column)
   switch (column.as.kind) {
-    // Values of these types need no escapes.
+    // The text of a value of these types needs no escapes.
     case 'bool':
     case 'int':
     case 'decimal':

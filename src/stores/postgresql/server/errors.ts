@@ -1,4 +1,4 @@
-/** Errors of a copy, classified by side, and by cause: a row, a table or the server. */
+/** Classifies errors of a copy: by side (source or target), and by cause (a row, a table or the server). */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
@@ -29,7 +29,10 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TARGET_CORRUPT: 'SOURCE_IO',
 }
 
-/** SQLSTATEs of a syntax error and of a missing column: a name in the condition may lack its quotes. */
+/**
+ * SQLSTATEs of a syntax error and of a missing column. Their hint says that a name in the condition may lack its
+ * quotes.
+ */
 const NAMES: ReadonlySet<string> = new Set(['42601', '42703'])
 
 /**
@@ -102,7 +105,7 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
   return postgresError(thrown, settings)
 }
 
-/** Error after a lock timeout of a reader. Readers wait only for ACCESS EXCLUSIVE locks. */
+/** Error after a lock timeout of a reader: only an ACCESS EXCLUSIVE lock makes a reader wait. */
 function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): SluiceError {
   const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
   return new SluiceError('TARGET_BUSY', `other sessions lock a table for ${time}`, {
@@ -147,7 +150,7 @@ function ofSource(error: SluiceError, server: ServerError | null = null): Sluice
   if (error.kind !== 'target') return error
   return new SluiceError(OF_SOURCE[error.code] ?? error.code, server?.message ?? error.message, {
     kind: 'source',
-    // A session that reads stays read-only, so a retry does not help.
+    // A reader's session stays read-only, so a retry does not help.
     retryable: error.retryable && error.code !== 'TARGET_DENIED',
     where: error.where,
     reason: error.reason,
@@ -204,7 +207,10 @@ function reasonOf({ detail, constraint, column }: ServerError): { readonly reaso
   return parts.length === 0 ? {} : { reason: parts.join(': ') }
 }
 
-/** The table that the server's error names; null without one. Errors of constraints checked at the commit name it. */
+/**
+ * The table that the server's error names; null if it names none. Errors of constraints checked at the commit name the
+ * table.
+ */
 export function tableOfError(thrown: unknown): string | null {
   const { schema, table } = serverError(thrown) ?? {}
   return schema === undefined || table === undefined ? null : tableText({ schema, name: table })
@@ -215,8 +221,8 @@ function serverError(thrown: unknown): ServerError | null {
 }
 
 /**
- * Hint for a foreign key violation: a restored row refers to a missing row, or other rows refer to a removed row.
- * Covers both cases if the message shows neither.
+ * Hint for a foreign key violation: a restored row refers to a missing row, or other rows refer to a removed row. If
+ * the message does not show which, the hint covers both.
  */
 export function foreignKeyHint(message: string): string {
   const lacking =

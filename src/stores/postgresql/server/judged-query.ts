@@ -15,12 +15,15 @@ export const SHOW_TREES =
   'SET LOCAL debug_pretty_print TO off; SET LOCAL client_min_messages TO log; SET LOCAL debug_print_rewritten TO on'
 export const HIDE_TREES = 'SET LOCAL debug_print_rewritten TO off; SET LOCAL client_min_messages TO warning'
 
-/** Objects with lower OIDs are created with the database cluster. */
+/** Lowest OID of user objects: lower OIDs are created with the database cluster. */
 const FIRST_OF_USERS = '16384::pg_catalog.oid'
 /** Roles whose members can do more than read or write rows. */
 const REACHING = ['pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend']
 
-/** Volatile functions that only read. Others (locks, sessions, large objects, files, settings, slots …) are refused. */
+/**
+ * Volatile functions that only read. Other volatile functions (locks, sessions, large objects, files, settings, slots
+ * …) are refused.
+ */
 const READING = `^(${[
   'clock_timestamp|timeofday|random|random_normal|gen_random_uuid|uuidv4|uuidv7|array_shuffle|array_sample|bernoulli|system',
   'pg_sleep|pg_sleep_for|pg_sleep_until|currval|lastval|pg_sequence_last_value|pg_get_sequence_data',
@@ -41,8 +44,8 @@ const REACHES = `EXISTS (
 const named = (schema: string, name: string): string => `pg_catalog.concat(${schema}, '.', ${name})`
 
 /**
- * Returns a row if another role created a domain with a CHECK, and the login has rights beyond rows. A literal of such
- * a type runs the CHECK during parsing, so this must run before the query is sent to the server.
+ * Returns a row if an untrusted role owns a domain with a CHECK, and the login has rights beyond rows. A literal of
+ * such a type runs the CHECK during parsing, so this query must run before the user's query is sent to the server.
  */
 export const DOMAINS_SQL = `${TRUSTED}
   SELECT 'uses a database with the domain', ${named('n.nspname', 'd.typname')}, ${belongs('d.typowner')}
@@ -99,7 +102,10 @@ const FUNCTIONS = 'funcid|opfuncid|hashfuncid|negfuncid|aggfnoid|winfnoid|tsmhan
 const OPERATORS = 'opno|opnos|eqop|sortop|cycle_mark_neop'
 const RELATIONS = 'relid'
 
-/** OIDs in these fields; a line may end at any blank. No name or value can imitate a field: its blanks are escaped. */
+/**
+ * OIDs in these fields of a tree; a list may continue in the next line. No name or value can be mistaken for a field,
+ * because its blanks are escaped.
+ */
 function oidsOf(tree: string, fields: string): readonly string[] {
   const found = tree.matchAll(new RegExp(`:(?:${fields})\\s+(?:\\(o\\s+)?(\\d+(?:\\s+\\d+)*)`, 'g'))
   return [...found].flatMap(([, numbers = '']) => numbers.split(/\s+/))

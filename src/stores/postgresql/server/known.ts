@@ -1,4 +1,4 @@
-/** Finds tables of an archive in the current system catalogs, by name or by OID, which is unique. */
+/** Finds tables of an archive in the current system catalogs, by name or by OID. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
@@ -7,7 +7,7 @@ import { literal } from './sql.ts'
 import type { KnownTable } from './locks.ts'
 
 export type FoundRelation = KnownTable & {
-  /** `relkind` of pg_class. */
+  /** `relkind` in pg_class. */
   readonly kind: string
   /** OID of a partition's parent; null for other tables. */
   readonly parent: string | null
@@ -35,8 +35,8 @@ export function tableByIdentity(session: CopySession, oid: string): Promise<Foun
 }
 
 /**
- * True if the identity (`TableSpec.identity`) is this table's. For a table that is read by blocks, a suffix follows the
- * OID.
+ * True if `identity` (`TableSpec.identity`) belongs to the table with this database and OID. If the table is read by
+ * blocks, a suffix follows the OID.
  */
 export function isOf(identity: string, database: string, oid: string): boolean {
   const own = `${database}/${oid}`

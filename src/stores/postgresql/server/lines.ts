@@ -8,11 +8,11 @@ import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { fieldReader, inColumn, unescaped, type FieldReader } from './cells.ts'
 
 const NEWLINE = 10
-/** Most bytes of a row: a larger one does not fit in a string. */
+/** Maximum number of bytes of a row: a larger row does not fit in a string. */
 const MOST_ROW = 500 * 1024 * 1024
 
 type LineOptions = {
-  /** For messages. */
+  /** Name of the table, for messages. */
   readonly table: string
   readonly columns: readonly (ReadColumn | WriteColumn)[]
   readonly size: BatchSize
@@ -119,7 +119,10 @@ class LineReader {
     }
   }
 
-  /** Decodes a target row with values that do not fit their types: they stay text, and `odd` gets the row. */
+  /**
+   * Decodes a target row with values that do not fit their types. These values stay text, and `odd` is called with the
+   * row.
+   */
   #asStored(line: string, { key, odd }: StoredRows): Row {
     const { table, columns } = this.#options
     const row = line.split('\t').map((field, at): Cell => {

@@ -6,9 +6,9 @@ import type { SqlSession } from './sql-session.ts'
 type KeepSession = (session: SqlSession) => Promise<void>
 
 /**
- * Takes a lock without waiting; returns null if another session holds it. The lock owns `session`. If a pooler shares
- * sessions between transactions (pgbouncer with pool_mode=transaction), no lock is requested and none refused. A lock
- * would stay with a session that other clients use, so only the lease separates two owners.
+ * Takes a lock without waiting; returns null if another session has it. The lock owns `session`. If a pooler shares
+ * sessions between transactions (pgbouncer with pool_mode=transaction), no lock is requested. It would stay with a
+ * session that other clients use, so then only the lease separates two owners.
  */
 export async function takePostgresLock(
   session: SqlSession,

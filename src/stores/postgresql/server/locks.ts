@@ -95,7 +95,7 @@ export class Locks {
           : `the prepared transaction ${literal(gid)}, which ends with COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)}`,
       )
     } catch {
-      // The names were only for a better message.
+      // The names only make the message better, so it is sent without them if this query fails.
       return []
     }
   }

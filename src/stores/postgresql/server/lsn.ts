@@ -4,7 +4,7 @@ import { positionOf } from '../../../model/copy/position.ts'
 import type { CopySession } from './session.ts'
 import { sqlStateOf } from './server-errors.ts'
 
-/** Header bytes of a log page: of each page, and of the first one of a file. */
+/** Sizes of the headers of log pages, bytes: of each page, and of the first page of a file. */
 const HEADERS = [24n, 40n]
 /** Smallest size of a log file, bytes. */
 const FILE = 1024n * 1024n
@@ -23,8 +23,8 @@ export function lsnOf(text: string): LogPosition {
 }
 
 /**
- * Position after the commit record of every transaction in an earlier snapshot. It is the insert position: with
- * synchronous_commit=off a visible commit may not be written yet. On a standby, the replay position.
+ * Position after the commit record of every transaction in an earlier snapshot. It is the insert position, because with
+ * synchronous_commit=off a visible commit may not be written yet. On a standby it is the replay position.
  * @throws errors of the session
  */
 export async function commitFence(session: CopySession): Promise<LogPosition> {
@@ -37,7 +37,9 @@ export async function commitFence(session: CopySession): Promise<LogPosition> {
   return recordEnd(lsnOf(position), BigInt(pageBytes))
 }
 
-/** True if the log is on disk up to a position, and on a standby: no stream sends log that is not on disk. */
+/**
+ * True if the log is on disk up to a position. Always true on a standby: only log that is on disk is streamed to it.
+ */
 export async function isFlushed(session: CopySession, position: LogPosition): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END`,
@@ -62,8 +64,9 @@ export async function flushLog(session: CopySession): Promise<void> {
 }
 
 /**
- * Latest end of the last record before a position. At a page end the server reports an insert position after the next
- * page's header, which no record has reached. A stream that sent all records would stay before it until the next write.
+ * Latest possible end of the last record before a position. At the end of a page, the server reports an insert position
+ * after the header of the next page, where no record ends. A stream that sent all records would remain before it until
+ * the next write.
  */
 export function recordEnd(position: LogPosition, pageBytes: bigint): LogPosition {
   const offset = position % pageBytes

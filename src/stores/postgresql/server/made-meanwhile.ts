@@ -1,4 +1,4 @@
-/** SQLSTATEs for a schema or table that another program created after this one found it missing. */
+/** Repeats work if another program creates a schema or table after this program found it missing. */
 import { sqlStateOf } from './server-errors.ts'
 
 const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06', '42P07'])

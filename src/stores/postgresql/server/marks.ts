@@ -16,7 +16,10 @@ export function indexMark(table: string, of: string, attnum: string | null): str
   return `${PREFIX}${table}_${of}_${attnum ?? 'own'}`
 }
 
-/** Name of the check and the function of a past partition whose latest rows will move. @param past its OID */
+/**
+ * Name of the check of a first partition whose latest rows will move, and of its function.
+ * @param past OID of the partition
+ */
 export function sliceMark(past: string): string {
   return `${PREFIX}${past}_slice`
 }
@@ -28,10 +31,10 @@ export function notOwnSql(name: string): string {
 
 /** Comments of the indexes after the cutover: a revert recognizes the indexes by them. */
 export const INDEX_NOTES = {
-  /** Replaces the primary key. */
+  /** Comment of the index that replaces the primary key. */
   key: 'sluice in place: primary key with the time column',
-  /** The former primary key. */
+  /** Comment of the index of the former primary key. */
   own: 'sluice in place: primary key without the time column',
-  /** In addition to a unique index without the time column. */
+  /** Comment of an index that is added to a unique index without the time column. */
   wide: 'sluice in place: unique with the time column',
 } as const

@@ -1,4 +1,6 @@
-/** Names of the optional abilities of PostgreSQL. A separate file, because the declaration loads no driver. */
+/**
+ * Names of the optional capabilities of PostgreSQL. In a separate file, because the declaration must not load a driver.
+ */
 import type { Capability } from '../../../model/copy/offers.ts'
 import type { Offered } from '../../../model/copy/port.ts'
 

@@ -1,4 +1,7 @@
-/** Functions of sluice whose names other roles can predict. CREATE OR REPLACE keeps the owner, who may replace it. */
+/**
+ * Functions of sluice whose names other roles can predict. CREATE OR REPLACE keeps the owner, who could replace the
+ * function.
+ */
 import { literal } from './sql.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 

@@ -10,11 +10,14 @@ import { tableSql } from './sql.ts'
 
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of `patienceMs` for lock waits: sessions in the lock queue also wait for the work under the locks. */
+/** Share of `patienceMs` for lock waits, because sessions in the lock queue also wait for the work under the locks. */
 const LOCKS_SHARE = 0.7
-/** LOCKS_SHARE applies while more than this share of `budgetMs` is left; later, lock waits may use all the time. */
+/**
+ * `LOCKS_SHARE` applies while more than this share of `budgetMs` is left. Later, lock waits may use all of
+ * `patienceMs`.
+ */
 const EARLY = 0.7
-/** The server ends a session that is idle in a transaction with locks for this long, ms. */
+/** Time after which the server ends a session that is idle in a transaction with locks, ms. */
 const FROZEN_MS = 5000
 
 export type WantedLock = {
@@ -25,7 +28,7 @@ export type WantedLock = {
 export type PatienceLimits = {
   /** Longest time that other sessions wait for a transaction, ms; lock waits get only a part of it. */
   readonly patienceMs: number
-  /** Longest time of tries that do not get the locks, ms. */
+  /** Retry limit: longest time of the tries that do not get the locks, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }
@@ -112,7 +115,7 @@ export class Patience {
       } finally {
         if (since !== null) this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
       }
-      // Random, so that two programs with the same task do not collide again and again.
+      // A random pause, so that two programs with the same task do not collide again and again.
       await restUnder(signal, rest * (0.75 + Math.random() / 2))
     }
   }
@@ -137,7 +140,7 @@ export class Patience {
   }
 }
 
-/** Takes the locks in this order. @param until time of `performance.now()` until which they are waited for */
+/** Takes the locks in this order. @param until time limit for all waits, as a time of `performance.now()` */
 export async function takeWithin(session: CopySession, locks: readonly WantedLock[], until: number): Promise<void> {
   for (const { table, mode } of locks) {
     const left = Math.max(1, Math.floor(until - performance.now()))

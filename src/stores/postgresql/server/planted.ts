@@ -15,8 +15,8 @@ export type Planted = readonly [what: string, schema: string, owner: string]
 const OWN_SCHEMA = '11::pg_catalog.oid'
 
 /**
- * Functions with arguments of any type that statements for all systems call unqualified; PostgreSQL's own statements
- * name pg_catalog. Test: `test/arch/functions-by-schema`.
+ * Names of functions with arguments of any type that statements for all systems call without a schema. PostgreSQL's own
+ * statements qualify them with pg_catalog. Test: `test/arch/functions-by-schema`.
  */
 export const UNQUALIFIED =
   'array_agg count floor lag length lower max md5 min replace row_number string_agg substr sum to_char unnest upper'.split(
@@ -25,13 +25,15 @@ export const UNQUALIFIED =
 
 type Catalog = {
   readonly relation: string
-  /** Prefix of its columns: `oprname`, `oprnamespace`, `oprowner`. */
+  /** Prefix of the columns of the catalog, as in `oprname`, `oprnamespace` and `oprowner`. */
   readonly prefix: string
-  /** SQL over `s`, the schema, and `o`, the object: its text for DROP. */
+  /** SQL expression over the schema `s` and the object `o`: the text that names the object in DROP. */
   readonly dropped: string
-  /** SQL over `o` and `b`, a built-in of that name: their arguments are the same, so the server uses the built-in. */
+  /**
+   * SQL condition over `o` and a built-in `b` of the same name: equal arguments, so that the server uses the built-in.
+   */
   readonly same: string
-  /** SQL over `o`: a statement of sluice can call it. */
+  /** SQL condition over `o`: a statement of sluice can call it. */
   readonly called: string
 }
 

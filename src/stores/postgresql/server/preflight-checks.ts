@@ -59,7 +59,7 @@ async function serverVerdict(reader: SqlReader): Promise<Verdict> {
     `SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_encoding_to_char(encoding), datcollate
      FROM pg_catalog.pg_database WHERE datname = current_database()`,
   )
-  // Catalog texts are compared by bytes, whatever the collation of the database.
+  // The collation does not matter: texts of the catalog are compared by bytes.
   return ok(`PostgreSQL ${String(version)}, ${String(encoding)}, collation ${String(collation)}`)
 }
 

@@ -20,8 +20,8 @@ import { QUERY_TYPES } from './values.ts'
 
 const DECLARE = 'DECLARE sluice_query NO SCROLL CURSOR FOR\n'
 /**
- * Matches EXPLAIN with its options, up to the explained query. A query in parentheses is no option list: it begins with
- * SELECT, VALUES, TABLE or WITH. The server has no cursor for EXPLAIN.
+ * Matches EXPLAIN with its options, up to the explained query. Parentheses that begin with SELECT, VALUES, TABLE or
+ * WITH contain a query, not options. EXPLAIN is matched because the server has no cursor for it.
  */
 const EXPLAIN =
   /^\s*explain\b(?:\s*\((?!\s*(?:select|values|table|with)\b)[^()'"/-]*\)|(?:\s+analy[sz]e\b)?(?:\s+verbose\b)?)/i
@@ -91,7 +91,8 @@ export async function* queryPostgresServer(
 
 class QuerySession extends WireSession {
   /**
-   * Count of characters before the user's text in the last statement; negative if the text's beginning was left out.
+   * Number of characters that the last statement has before the user's text. Negative if the statement lacks the
+   * beginning of that text.
    */
   ahead = 0
 

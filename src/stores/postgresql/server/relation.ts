@@ -12,13 +12,16 @@ export type PostgresRelation = FromRelation & {
   readonly periodKey: string | null
 }
 
-/** SQL over the table `c`: tables inherit from it. These are read separately; partitions are read with their table. */
+/**
+ * SQL condition: tables inherit from the table `c`. These tables are read separately; partitions are read with their
+ * table.
+ */
 export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
 /**
- * SQL over the table `c`: tables inherit from it, and all have exactly its columns. A query by its plain name also
- * returns the rows of these tables, which cannot be distinguished from its own.
+ * SQL condition: tables inherit from the table `c`, and all of them have exactly its columns. A query of `c` by its
+ * plain name also returns the rows of these tables, which cannot be distinguished from the rows of `c`.
  */
 export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
   WITH RECURSIVE heirs AS (
@@ -29,14 +32,14 @@ export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute b
     WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
 
-/** SQL over a table: its OID, and the OIDs of all its partitions. A foreign key may refer to a single partition. */
+/** SQL query: the OID of a table, and the OIDs of all its partitions. A foreign key may refer to a single partition. */
 export function treeSql(oid: string): string {
   return `SELECT ${oid} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})`
 }
 
-/** SQL over a trigger: a user's trigger, or its clone on a partition (internal before PostgreSQL 15). */
+/** SQL condition: the trigger is a user's trigger, or its clone on a partition (internal before PostgreSQL 15). */
 export function isUsersTriggerSql(trigger: string): string {
-  // Triggers of keys refer to an index, and may be clones, too.
+  // Clones of the triggers of foreign keys are left out: they refer to an index.
   return `(NOT ${trigger}.tgisinternal OR ${trigger}.tgparentid <> 0::oid AND ${trigger}.tgconstrindid = 0::oid)`
 }
 
@@ -114,8 +117,9 @@ export function missingTable(table: TableName): string {
 }
 
 /**
- * Empties tables, named by `tableFromSql`, in the open transaction. TRUNCATE needs the owner, and no foreign keys from
- * other tables: otherwise their rows are deleted.
+ * Empties tables in the open transaction. TRUNCATE is used if the role may use it, and no other table has a foreign key
+ * to them; otherwise the rows are deleted.
+ * @param from tables as `tableFromSql` names them
  */
 export async function truncateTables(session: CopySession, from: readonly string[]): Promise<void> {
   const truncated = await session.attempt(

@@ -19,7 +19,7 @@ type Raw = {
 /** Codes of SluiceErrors that only wrap a failure of server or connection. Other errors are final: no retry helps. */
 const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED', 'TARGET_BUSY', 'TARGET_IO'])
 
-/** ENOENT: the socket file is missing while the server restarts. */
+/** Error codes of a broken network. ENOENT: the socket file does not exist while the server restarts. */
 const NETWORK =
   /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
 const BROKEN =
@@ -29,7 +29,7 @@ const STARTING = /^57P0[123]$/
 const ENDED = /^(?:25P03|25P04|57P05)$/
 const NO_RETRY_HINT = 'run the same command again: it continues where it stopped'
 
-/** SQLSTATE of a server's error, also if it is the cause of another; null for anything else. */
+/** SQLSTATE of an error of the server, or of the server's error that is its cause; null for other errors. */
 export function sqlStateOf(error: unknown): string | null {
   const { code, severity } = rawOf(error) ?? {}
   return typeof code === 'string' && typeof severity === 'string' && /^[\dA-Z]{5}$/.test(code) ? code : null
@@ -57,7 +57,7 @@ export function isStalePlan(error: unknown): boolean {
   return sqlStateOf(error) === '0A000' && /cached plan/.test(String(rawOf(error)?.message))
 }
 
-/** True if another transaction stopped the statement: by a lock, a deadlock, or a change of the same catalog entry. */
+/** True if another transaction stopped the statement: a lock, a deadlock, or a change of the same catalog entry. */
 export function isInTheWay(error: unknown): boolean {
   const state = sqlStateOf(error)
   if (state === 'XX000') return String(rawOf(error)?.message).startsWith('tuple concurrently ')
@@ -237,8 +237,8 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
 }
 
 /**
- * Reason and hint if the server lacks the database or the role; else null. With password authentication, a missing role
- * gives the error of a wrong password, by design.
+ * Reason and hint if the server lacks the database or the role; null otherwise. With password authentication, the
+ * server reports a missing role as a wrong password, by design.
  */
 function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
   const state = sqlStateOf(cause)
@@ -268,7 +268,7 @@ export function connectionLost(thrown: unknown, settings: PostgresSettings): Slu
   })
 }
 
-/** The driver's error, also as the cause of a SluiceError that wraps it; null for others. */
+/** The error of the driver, also if it is the cause of a SluiceError; null for other errors. */
 function rawOf(error: unknown): Raw | null {
   let at: unknown = error
   while (at instanceof SluiceError) {
@@ -287,7 +287,7 @@ function whereOf(thrown: unknown, settings: PostgresSettings): string {
   return redactText(text, settings.secrets)
 }
 
-/** Error for a pooler that shares server processes. @param reason why one process must stay, as a sentence */
+/** Error for a pooler that shares server processes. @param reason sentence that says why one process is needed */
 export function pooled(settings: PostgresSettings, reason: string): SluiceError {
   return new SluiceError(
     'CONNECT_FAILED',

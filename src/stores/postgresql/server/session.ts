@@ -59,7 +59,10 @@ export class CopySession extends WireSession {
     }
   }
 
-  /** Name of this server process for the ledger: unique, so that the process can be ended if its owner is gone. */
+  /**
+   * Name of this server process for the ledger. It is unique, so that the process can be ended if its owner no longer
+   * runs.
+   */
   get name(): string {
     return `${this.backend.pid} ${this.backend.startedAt}`
   }
@@ -163,7 +166,7 @@ export class CopySession extends WireSession {
 }
 
 function withParameters(sql: string, parameters: SqlRow): WireQuery {
-  // A question mark is also an operator: without parameters the text stays as it is.
+  // A question mark is also an operator of PostgreSQL, so a text without parameters is not changed.
   const text = parameters.length === 0 ? sql : numberPlaceholders(sql).text
   return { text, values: toPostgres(parameters) }
 }

@@ -32,21 +32,21 @@ export type PostgresSettings = {
   readonly applicationName: string
   /** First schema for every unqualified name. */
   readonly schema: string | null
-  /** Most connections of each kind: for statements, and for write transactions. */
+  /** Maximum number of connections of each kind: for statements, and for write transactions. */
   readonly poolSize: number
   readonly statementTimeoutMs: number | null
   /** Longest lock wait of sessions of a copy, ms; absent: the server's setting. */
   readonly lockWaitMs?: number | undefined
   /** The server ends a transaction that is idle for this long, ms; absent: never. */
   readonly frozenMs?: number | undefined
-  /** If true, an answered commit is on disk, whatever `synchronous_commit` the role and the database have. */
+  /** True: an answered commit is on disk, whatever `synchronous_commit` the role and the database have. */
   readonly isDurable?: boolean | undefined
   readonly connectTimeoutMs: number
   /** How long work is retried after a transient failure, ms. */
   readonly retryMs: number
   /** Silence of the server during a statement, ms, after which the connection is closed if the server does not work. */
   readonly responseTimeoutMs: number
-  /** If true, repeated statements are prepared by name; poolers that share sessions do not support it. */
+  /** True: repeated statements are prepared by name. Poolers that share sessions do not support this. */
   readonly prepare: boolean
   /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined

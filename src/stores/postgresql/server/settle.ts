@@ -6,7 +6,10 @@ import type { Backend } from './connect.ts'
 import { isConnectionLoss } from './server-errors.ts'
 
 const POLL_MS = 50
-/** Time for the server to end the process of a broken connection, ms: GRACE_MS by itself, PATIENCE_MS in all. */
+/**
+ * Time for the server to end the process of a broken connection, ms. After `GRACE_MS` the process is terminated;
+ * `PATIENCE_MS` is the whole time.
+ */
 const GRACE_MS = 1000
 const PATIENCE_MS = 6000
 
@@ -19,7 +22,7 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly what: 'a transaction' | 'a chunk' | 'a switch'
   /** Server process that got the COMMIT. */
   readonly backend: Backend
-  /** Transaction id, if known: its status decides before `landed`. */
+  /** Transaction id, if known. If the server has its status, `landed` is not called. */
   readonly id?: string
   /** Returns true if the effects of the transaction exist; undefined if nothing distinguishes them. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined

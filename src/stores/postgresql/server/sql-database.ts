@@ -40,7 +40,9 @@ import { UNQUALIFIED_PLACE, refuseStrangers, hasOwnSchema, Strangers } from './t
 
 /** How long opening waits for a server that is starting, ms. */
 const STARTING_MS = 5000
-/** Most lock timeouts after which a write is retried; each has waited for the whole `lock_timeout`. */
+/**
+ * Maximum number of lock timeouts after which a write is retried; each of them has waited for the whole `lock_timeout`.
+ */
 const MOST_LOCK_TIMEOUTS = 2
 
 /** Columns of users' relations, without partitions, which are found through their parents. */
@@ -213,7 +215,8 @@ class PostgresDatabase implements SqlDatabase {
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
       this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
     let foreign = false
-    // A server that refuses writes now but accepted some before may be promoted. One that never did is the wrong one.
+    // A server that accepted writes before and refuses them now may soon be promoted, so it is asked again. One that
+    // never accepted a write is the wrong server.
     let isTurned = false
     return this.#retrying(
       async () => {
@@ -235,7 +238,7 @@ class PostgresDatabase implements SqlDatabase {
           throw lost
         } catch (error) {
           if (!session.alive) orphan = session.backend
-          // After a failed statement later ones fail too, without the cause.
+          // After a failed statement, later statements fail too, and their errors do not name the cause.
           const cause = sqlStateOf(error) === '25P02' ? session.failure : error
           // The error may come from another database that the body uses: such an error is not retried here.
           foreign = !causedBy(cause, session.failure)
@@ -332,7 +335,7 @@ class PostgresDatabase implements SqlDatabase {
         onRetry: (error, attempts, pauseMs) => this.#options.onRetry?.(error, attempts, pauseMs),
       })
     } catch (error) {
-      // An existing session was lost and the server refuses a new one: report a lost connection.
+      // If a new session is refused after an existing one was lost, report a lost connection.
       const refused = error instanceof SluiceError && error.code === 'CONNECT_FAILED' && isConnectionLoss(error)
       throw refused && may() ? connectionLost(error.cause, this.#settings) : error
     }

@@ -14,15 +14,18 @@ import type { PreparedStatements } from './statements.ts'
 import { toPostgres, TYPES } from './values.ts'
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 
-/** Most rows of a page in the protocol. */
+/** Maximum number of rows of a page in the protocol. */
 const MOST_ROWS = 2 ** 31 - 1
 
-/** SQLSTATE of the warning that a GRANT had no effect, or only a part of it, because the login lacks the right. */
+/** SQLSTATE of the warning that a GRANT had no effect, or not its full effect, because the login lacks the right. */
 const NOT_GRANTED = '01007'
 
 let cursors = 0
 
-/** For the transaction of a script: a program uses the created tables for hours, and a crash must not undo them. */
+/**
+ * Makes the commit of a script wait for the disk: a program uses the created tables for hours, and a crash must not
+ * undo them.
+ */
 const DURABLE = durableSql('transaction')
 /** Turns warnings on, because a role may have them off. */
 const HEARD = 'SET LOCAL client_min_messages TO warning'
@@ -166,7 +169,7 @@ export class SqlSession extends WireSession {
   }
 }
 
-/** Characters per piece: larger ones are no faster, smaller ones cost a system call each. */
+/** Characters of a piece. Larger pieces are not faster, and smaller ones need more system calls. */
 const PIECE = 128 * 1024
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }

@@ -10,7 +10,7 @@ import { arrayText } from './array-text.ts'
 import { quoteName } from './connect.ts'
 import { arrayLiteral, arrayElements } from './array-literal.ts'
 
-/** Placeholder of a bound. A user's condition may contain `?`, an operator of PostgreSQL, but never this. */
+/** Placeholder of a bound: a random text that a user's condition cannot contain. `?` is an operator of PostgreSQL. */
 const BOUND = `:${randomUUID()}:`
 
 /** A type that sorts by its byte, not as text: it has no collation. */
@@ -18,7 +18,7 @@ const CHAR = '"char"'
 
 const TEXT = quoteName(`text ${randomUUID()}`)
 
-/** Most bytes of a name; the server truncates longer ones with only a notice. */
+/** Maximum number of bytes of a name; the server truncates longer names, and only sends a notice. */
 export const MOST_NAME_BYTES = 63
 
 /** `only`: without rows of tables that inherit from this one. */
@@ -42,16 +42,17 @@ export function columnList(names: readonly string[]): string {
   return names.map(quoteName).join(', ')
 }
 
-/** SQL of key ranges; statements made with it need `filled`. */
+/** SQL of key ranges. The statements contain placeholders that `filled` replaces. */
 export function keyDialect(relation: FromRelation): KeyDialect {
   return {
     quote: quoteName,
     from: () => tableFromSql(relation),
     bound: boundOf,
     value: keyValue,
-    // Without the alias, ORDER BY the column would sort by this text.
+    // The alias differs from the column's name: otherwise ORDER BY the column would sort by this text.
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
-    // Longer texts with this prefix sort after it: no text has a smaller character than U+0000.
+    // No text of the server contains U+0000. So the text before it is the bound: all texts with this prefix sort after
+    // it.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
     beyond,
     operator: operatorSql,
@@ -71,13 +72,17 @@ function beyond({ type }: Column, text: string): BoundSide | null {
 }
 
 /**
- * A list from another system is a JSON array; the server prints one with a lower bound other than 1 as `[0:1]={1,2}`.
+ * A JSON array comes from another system, and is converted to an array literal. A text like `[0:1]={1,2}` is already
+ * one: the server prints it for an array with a lower bound other than 1.
  */
 function keyValue({ type }: Column, text: string): string {
   return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, arrayElements(type)) : text
 }
 
-/** The planner fails on constant ranges of type "char": it estimates them by a collation, which the type lacks. */
+/**
+ * A subquery hides a constant of type "char" from the planner, which fails on it: its estimate needs a collation, and
+ * the type has none.
+ */
 function boundOf(column: Column): string {
   const bound = `CAST(${BOUND} AS ${castOf(column)})`
   return column.native === CHAR ? `(SELECT ${bound})` : bound
@@ -116,9 +121,9 @@ export function rangeSql(table: TableSpec, relation: FromRelation, range: Range,
 }
 
 /**
- * Condition for rows with one of these keys, as a join: the server would evaluate thousands of comparisons for every
- * row.
- * @param keys without NULL values, which no list contains
+ * Condition for rows with one of these keys. It is a join, because the server would evaluate thousands of comparisons
+ * for every row.
+ * @param keys without NULL values, because a list cannot find these
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const columns = keyColumns(table)
@@ -133,7 +138,7 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   return `(${columnList(table.key)}) ${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
 }
 
-/** `ORDER BY` the key, if any; qualified, since a selected column may have the same name. */
+/** `ORDER BY` the key, if any. The columns are qualified, because a selected expression may have the same name. */
 export function orderSql({ table, key }: TableSpec): string {
   return key.length === 0
     ? ''
@@ -152,7 +157,7 @@ function builtIn(type: ColumnType): string | null {
     case 'bool':
       return 'boolean'
     case 'int':
-      // Bounds may come from a table with a wider integer type.
+      // The bounds may come from a table with a wider integer type.
       return 'bigint'
     case 'decimal':
       return 'numeric'

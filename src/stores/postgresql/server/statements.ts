@@ -28,7 +28,7 @@ export class PreparedStatements {
 
   /** @throws Error if the number of parameters differs from the number of placeholders */
   of(sql: string, parameters: number): NamedStatement {
-    // A question mark is also an operator of PostgreSQL: without parameters the text stays as it is.
+    // A question mark is also an operator of PostgreSQL, so a text without parameters is not changed.
     if (parameters === 0) {
       if (CHANGES_TYPES.test(sql)) this.#forgetAll()
       return { text: sql, count: 0, name: undefined }

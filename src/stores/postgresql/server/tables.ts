@@ -31,9 +31,9 @@ export async function findPostgresTables(
 /** Parses a user's pattern: `schema.name` or `name`, with `*` for any characters; SQL's double quotes also work. */
 function tablePattern(pattern: string): TablePattern {
   const readings = [like('c.relname', pattern, 'pg_catalog.pg_table_is_visible(c.oid)')]
-  // Names may contain dots. A comparison of the whole text need not know which dot separates schema and name.
+  // Names may contain dots. The whole text is compared, so it does not matter which dot separates schema and name.
   if (pattern.includes('.')) readings.push(like("(n.nspname::text || '.' || c.relname::text)", pattern, 'true'))
-  // As `tableText` writes a schema with a dot: quoted, and the name as it is.
+  // As `tableText` writes it: a schema with a dot is quoted, and the name is not.
   if (pattern.startsWith('"')) {
     readings.push(
       like(`pg_catalog.format('"%s".%s', pg_catalog.replace(n.nspname::text, '"', '""'), c.relname)`, pattern, 'true'),
@@ -48,17 +48,22 @@ function tablePattern(pattern: string): TablePattern {
   return { condition: readings.map((reading) => `(${reading})`).join(' OR '), exact: !pattern.includes('*') }
 }
 
-/** Names in system catalogs are compared by bytes, whatever the collation of the database. */
+/** Condition for a name. Names in system catalogs are compared by bytes, whatever the collation of the database. */
 function like(name: string, pattern: string, more: string): string {
   if (!pattern.includes('*')) return `${name} = ${literal(pattern)} AND ${more}`
   const escaped = pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll('*', '%')
   return `${name} LIKE ${literal(escaped)}::text AND ${more}`
 }
 
-/** Selects relations: SQL over `n` and `c`, whether it names single relations, and a list of `relkind`s. */
+/**
+ * Selects relations. `condition`: SQL over `n` and `c`; `exact`: true if it names single relations; `kinds`: a list of
+ * `relkind`s.
+ */
 export type RelationFilter = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
 
-/** `describeTables` of one table, with its exact size; null if it does not exist, or is of another kind. */
+/**
+ * Describes one table as `describeTables` does, with its exact size. Null if it does not exist, or is of another kind.
+ */
 export async function describeTable(
   session: CopySession,
   oid: string,

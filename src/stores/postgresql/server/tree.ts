@@ -70,10 +70,11 @@ export async function moveBelow(session: CopySession, below: readonly KnownTable
 }
 
 /**
- * Moves the tables below a partition back to the names that they had when it was detached. Tables added later stay.
- * @param root the partition, which has its name again
- * @param division null if unknown: the tables move into the schema of `root`, under names that may be truncated. So do
- * tables whose schema no longer exists.
+ * Moves the tables below a partition back to the names that they had when it was detached. Tables added later are not
+ * moved.
+ * @param root the partition, which has its own name again
+ * @param division null if unknown: the tables are moved into the schema of `root`, and their names may be truncated.
+ * Tables whose schema no longer exists are moved there too.
  * @throws SluiceError TABLE_REFUSED if another table has the name of one of them in its former schema
  */
 export async function moveBelowBack(session: CopySession, root: KnownTable, division: Division | null): Promise<void> {

@@ -13,6 +13,6 @@ export const TRUSTED = `WITH RECURSIVE mine (role) AS (
 export const isStranger = (owner: string): string =>
   `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
 
-/** SQL: why objects of a role are not used. @param owner the expression of its OID */
+/** SQL expression: the reason not to use an object of a role. @param owner the expression of the role's OID */
 export const belongs = (owner: string): string =>
   `pg_catalog.concat('it belongs to the role ', pg_catalog.pg_get_userbyid(${owner}))`

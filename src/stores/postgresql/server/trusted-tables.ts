@@ -1,8 +1,8 @@
 /**
- * Checks if another role could have planted tables of sluice. If that role owns a table, or has a trigger on it, a
- * write to the table runs its code with the rights of the login that writes (as in CVE-2018-1058). The rule is the same
- * for ledgers, catalogs, archives, streams and queues. Statements qualify every function and operator, because they run
- * before any check.
+ * Checks if another role could have planted tables of sluice. A table of such a role, or a trigger with a function of
+ * such a role, runs that role's code with the rights of the login that writes (as in CVE-2018-1058). The rule is the
+ * same for ledgers, catalogs, archives, streams and queues. Statements qualify every function and operator, because
+ * they run before any check.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
@@ -13,19 +13,19 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { tableSql } from './sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** For each kind of ledger, a table that every such ledger has: ledgers are found by its name. */
+/** For each kind of ledger, the name of a table that every ledger of this kind has. Ledgers are found by this name. */
 const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
 
-/** SQL: the OID of a system catalog, as in `pg_depend`. */
+/** SQL expression: OID of a system catalog, as in `pg_depend`. */
 const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
 
 /** Catalogs of objects that a part of a table may depend on without running code. */
 const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
 
 /**
- * SQL over `c`, a relation: a part of it depends on an object that is not built in. Built-in objects are not in
- * `pg_depend`. Parts are columns, defaults, checks, indexes, statistics, policies, rules, triggers and partitions, at
- * any depth: reading the relation may run their code, even during planning.
+ * SQL condition over a relation `c`: a part of it depends on an object that is not built in. Built-in objects are not
+ * in `pg_depend`. Parts are columns, defaults, checks, indexes, statistics, policies, rules, triggers and partitions,
+ * at any depth. Reading the relation may run code of such an object, even during planning.
  */
 const LEADS_OUT = `EXISTS (
         WITH RECURSIVE parts (class, oid) AS (
@@ -37,12 +37,16 @@ const LEADS_OUT = `EXISTS (
         WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
           AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
 
-/** SQL over `c`: other tables than partitions inherit from it, or it inherits from a table or is a partition. */
+/**
+ * SQL condition over `c`: tables other than partitions inherit from it, it inherits from a table, or it is a partition.
+ */
 const HAS_HEIRS = `EXISTS (
         SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
         WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`
 
-/** SQL over `c`: why its rows may not even be read, or NULL. Views, foreign tables and policies run code. */
+/**
+ * SQL over `c`: the reason why its rows must not even be read, or NULL. Views, foreign tables and policies run code.
+ */
 const NOT_PLAIN = `CASE
       WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
       WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
@@ -54,7 +58,7 @@ const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proow
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
-/** Returns a row for a table that may not be written to: schema, name, and why. @param schema as `refuseStrangers` */
+/** Returns a row for a table that must not be written to: schema, name, and why. @param schema as `refuseStrangers` */
 function writtenSql(names: readonly string[], schema?: string): string {
   const isIn =
     schema === undefined
@@ -76,7 +80,10 @@ function writtenSql(names: readonly string[], schema?: string): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** Selects tables: SQL over `c` and the schema `n`, and whether an untrusted role controls them. */
+/**
+ * Selects tables. `isIn`: SQL over `c` and its schema `n`; `isOfStranger`: SQL, true if an untrusted role controls the
+ * table.
+ */
 type OwnPlace = { readonly isIn: string; readonly isOfStranger: string }
 
 /** Tables found by unqualified names. */
@@ -85,8 +92,8 @@ export const UNQUALIFIED_PLACE: OwnPlace = {
   isOfStranger: isStranger('c.relowner'),
 }
 /**
- * Tables of sluice_queue. Those of graphile_worker are left out, because readers never query them. The owner of the
- * schema counts too: it may replace its tables.
+ * Tables of sluice_queue. Tables of graphile_worker are left out, because readers never query them. A table is
+ * untrusted too if its schema has an untrusted owner, who could replace the table.
  */
 export const OF_QUEUE: OwnPlace = {
   isIn: `n.nspname OPERATOR(pg_catalog.=) 'sluice_queue'`,
@@ -94,8 +101,9 @@ export const OF_QUEUE: OwnPlace = {
 }
 
 /**
- * Returns a row for each table: schema, name, why it may not be read, `trusted` if trusted roles control it, else its
- * SQL name. The SQL name is NULL without the right to read: such a table cannot be locked.
+ * Returns a row for each table: schema; name; why it must not be read, or NULL; 'trusted' if trusted roles control it,
+ * or NULL; its SQL name if an untrusted role controls it, or NULL. The SQL name is NULL too if this login has no right
+ * to read the table: such a table cannot be locked.
  */
 const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   SELECT n.nspname, c.relname, ${NOT_PLAIN},
@@ -105,8 +113,9 @@ const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]) AND ${isIn}`
 
 /**
- * Returns a row if a schema of the queue, or a table or function in it, belongs to an untrusted role. The owner's name
- * for the hint is NULL if the login may create schemas: it does not need the rights of that role.
+ * Returns a row if a schema of the queue, or a table or function in it, belongs to an untrusted role. The last column
+ * has the owner's name for the hint. It is NULL if the login may create schemas, because then it does not need the
+ * rights of that role.
  */
 const QUEUE_WRITE_SQL = `${TRUSTED},
   found (schema, name, owner) AS (
@@ -184,7 +193,7 @@ export async function hasOwnSchema(ask: Ask, schema: string, label: string): Pro
 /** A session in whose transaction the tables are checked. */
 export type Judged = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Promise<void> }
 
-/** Maximum number of rounds: tables may be added faster than they are checked. */
+/** Maximum number of rounds: another role may add tables faster than they are checked. */
 const MOST_ROUNDS = 5
 
 /**
@@ -208,7 +217,7 @@ export class Strangers {
     return this.#isTrusted
   }
 
-  /** Checks the tables when a store is opened. @throws SluiceError TABLE_REFUSED if a table may not be read */
+  /** Checks the tables when a store is opened. @throws SluiceError TABLE_REFUSED if a table must not be read */
   async opened(ask: Ask): Promise<void> {
     await this.#judge(ask)
   }
@@ -224,7 +233,7 @@ export class Strangers {
         if (locked.length > 0) await ask(`LOCK TABLE ${locked.join(', ')} IN ACCESS SHARE MODE`)
         if ((await this.#judge(ask)).every((name) => locked.includes(name))) return
       } catch (error) {
-        // Forget the names: a table that no longer exists cannot be locked.
+        // Forget the names, because a table that no longer exists cannot be locked.
         this.#names = []
         await rollBack()
         throw error

@@ -8,12 +8,12 @@ type PgType = {
   readonly oid: string
   /** Name without length and precision, qualified if necessary. */
   readonly name: string
-  /** `d` for a domain. */
+  /** `typtype` of pg_type, such as `d` for a domain. */
   readonly kind: string
-  /** Base type of a domain, and its length or precision. */
+  /** OID of the base type of a domain; `modifier` is the length or precision of that type. */
   readonly base: string
   readonly modifier: number
-  /** Element type of an array; otherwise `0`. */
+  /** OID of the element type of an array; `0` for other types. */
   readonly element: string
   /** Fields of a composite type, in order. */
   readonly fields: readonly TypeField[]
@@ -61,7 +61,10 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
   return known
 }
 
-/** SQL: the statement that creates a row of pg_type: an enum, or a domain with the collation of its base; else NULL. */
+/**
+ * SQL: statement that creates the type of a row of pg_type: an enum, or a domain with the collation of its base. NULL
+ * for others.
+ */
 const STATEMENT = `CASE typtype
     WHEN 'e' THEN pg_catalog.concat('CREATE TYPE ', pg_catalog.format_type(oid, NULL), ' AS ENUM (',
       (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel::text), ', ' ORDER BY e.enumsortorder)
@@ -83,8 +86,8 @@ function fieldsSql(oids: readonly string[]): string {
 }
 
 /**
- * Fields of a composite type in order, with their types, also of an array or a domain of it; null for other types. The
- * text of a value does not name its fields.
+ * Fields of a composite type in order, with their types. Also for an array or a domain of a composite type; null for
+ * other types. They are needed because the text of a value does not name its fields.
  */
 export function compositeFields(oid: string, types: ReadonlyMap<string, PgType>): string | null {
   const type = types.get(oid)
@@ -176,7 +179,10 @@ const MOST_CHARACTERS = 10_485_760
 
 export type PostgresDeclaredType = { readonly native: string; readonly type: ColumnType }
 
-/** Column to create for a type: its native type, and its type when read back. */
+/**
+ * Column to create for values of a type. `native`: its PostgreSQL type; `type`: type of the values when they are read
+ * back.
+ */
 export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
   switch (type.kind) {
     case 'bool':
@@ -217,8 +223,8 @@ export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
 /**
- * Type of a list. Lists other than of `PLAIN_ITEMS` become JSON: floats and dates keep the source's spelling, and inner
- * lists may differ in length.
+ * Type of a list. Only lists of `PLAIN_ITEMS` become arrays. Other lists become JSON: floats and dates keep the
+ * source's spelling, and inner lists may differ in length.
  */
 function declareList(item: ColumnType): PostgresDeclaredType {
   const of = declarePostgresType(item)

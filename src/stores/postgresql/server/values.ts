@@ -37,7 +37,7 @@ export const TYPES: CustomTypesConfig = {
   getTypeParser: (oid: number) => PARSERS[oid] ?? asText,
 }
 
-/** For queries of users: a timestamp with time zone is ISO 8601 text in UTC, as in all output. */
+/** Types for queries of users: a timestamp with time zone is ISO 8601 text in UTC, as in all output. */
 export const QUERY_TYPES: CustomTypesConfig = {
   getTypeParser: (oid: number) => (oid === OID.timestamptz ? isoOfText : TYPES.getTypeParser(oid)),
 }

@@ -15,7 +15,7 @@ const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
 
 export type PostgresWait = {
-  /** Session that reads the open transactions; another session waits for them. */
+  /** Session that reads the open transactions while another session waits for them. */
   readonly session: CopySession
   readonly signal: AbortSignal
   /** Reports the open transactions. */
@@ -37,14 +37,14 @@ export type WaitsFor =
 
 const SERVER: WaitsFor = { of: 'server' }
 
-/** Table locks of other sessions that do not conflict with the wanted lock. */
+/** For each wanted lock of a table: the locks of other sessions that do not conflict with it. */
 const BESIDE = {
   'SHARE UPDATE EXCLUSIVE': ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'],
   'SHARE ROW EXCLUSIVE': ['AccessShareLock', 'RowShareLock'],
   'ACCESS EXCLUSIVE': [],
 } as const
 
-/** SQL over a lock `l`: it shows that its holder has a transaction id. */
+/** SQL condition on a lock `l`: its holder has a transaction id. */
 export const NUMBERED = "l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock'"
 
 /** Texts of the sessions and prepared transactions that are awaited, the oldest transaction first. */
@@ -69,7 +69,7 @@ export async function openTransactions(session: CopySession, waitsFor: WaitsFor 
   return rows.map(([who, age]) => (age == null ? (who ?? '') : `${who}, open for ${age} s`))
 }
 
-/** SQL conditions on a lock `l` of a session, and on a prepared transaction `x`. */
+/** SQL conditions: on a lock `l` of a session that is awaited, and on a prepared transaction `x` that is awaited. */
 function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly prepared: string } {
   if (waitsFor.of === 'server') return { holding: NUMBERED, prepared: 'true' }
   const here = 'x.database = pg_catalog.current_database()'

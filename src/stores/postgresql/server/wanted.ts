@@ -8,7 +8,10 @@
 import type { TextRow } from './session.ts'
 
 const POLL_MS = 250
-/** Shortest use of a snapshot, ms, if only the other session waits. So a table that is often altered can be copied. */
+/**
+ * Shortest time for which a snapshot is used, ms, if only the other session waits. It lets a copy of a table that is
+ * often altered make progress.
+ */
 const LEAST_MS = 2000
 
 export type WantedOptions = {
@@ -62,8 +65,8 @@ export function watchWanted({ ask, readers, others, always, onWanted }: WantedOp
 }
 
 /**
- * SQL: a table that readers hold and another session waits to lock, and whether a session of this program waits. Needs
- * no rights.
+ * SQL: a table that readers hold and another session waits to lock; and whether a session of this program waits too.
+ * The query needs no special rights.
  */
 function wantedSql(readers: readonly number[], others: readonly number[]): string {
   const [reading, ours] = [readers, [...readers, ...others]].map((pids) => `'{${pids.join(',')}}'::int[]`)

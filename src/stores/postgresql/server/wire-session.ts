@@ -17,12 +17,12 @@ import type { PostgresSettings } from './settings.ts'
 import { SilenceWatch } from './silence.ts'
 
 const END_TIMEOUT_MS = 1000
-/** Most prepared statements of a session: the server keeps the plan of each in memory. */
+/** Maximum number of prepared statements of a session: the server keeps the plan of each in memory. */
 const MOST_PREPARED = 500
 
 export type WireQuery = {
   readonly text: string
-  /** Name to prepare it under. */
+  /** Name under which the statement is prepared. */
   readonly name?: string
   readonly values?: (null | string | Buffer)[]
   readonly types?: CustomTypesConfig
@@ -84,7 +84,7 @@ export class WireSession implements Pooled {
     return this.#alive
   }
 
-  /** True if a pooler shares the server process between transactions: no state may outlive a transaction. */
+  /** True if a pooler shares the server process between transactions: then no state may be kept after a transaction. */
   get isPooled(): boolean {
     return this.#local !== null
   }
@@ -138,8 +138,8 @@ export class WireSession implements Pooled {
   }
 
   /**
-   * `copyIn` among other statements, all in one message: earlier ones run first, later ones after the rows. The first
-   * failure ends all of them.
+   * `copyIn` among other statements, all in one message. Statements before the COPY run first, statements after it run
+   * after the rows. The first failure ends all of them.
    * @param statements one of them is a COPY; result rows of the others are not read
    */
   copyAmong(statements: readonly string[], pieces: Pieces): Promise<bigint> {
@@ -207,7 +207,7 @@ export class WireSession implements Pooled {
 
   async #send<R>(query: WireQuery): Promise<PostgresAnswer<R>> {
     const result: unknown = await this.client.query({ ...query, rowMode: 'array' })
-    // Several statements in one text have several results.
+    // A text with several statements has several results; the last one is returned.
     return (Array.isArray(result) ? result.at(-1) : result) as PostgresAnswer<R>
   }
 
@@ -228,7 +228,7 @@ export class WireSession implements Pooled {
     }
   }
 
-  /** Runs work in turn, under the silence watch: the work must wait for the server all the time. */
+  /** Runs work after all earlier work, and checks for silence: the work must wait for the server all the time. */
   protected watched<T>(work: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       this.#watch.begin()
@@ -245,7 +245,10 @@ export class WireSession implements Pooled {
     return postgresError(error, this.settings)
   }
 
-  /** Queues the statements of a session here, not in the driver, so that the watch of each begins at its own start. */
+  /**
+   * Queues the statements of a session here, not in the driver, so that the silence of each is measured from its own
+   * start.
+   */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {
       this.#busy++

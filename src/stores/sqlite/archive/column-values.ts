@@ -8,7 +8,7 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import { hops } from './hops.ts'
 import { wideRowsOf } from '../reader.ts'
 
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const STRETCH = 20_000
 
 /** See `RowValues.values`. @param connection within a read transaction */

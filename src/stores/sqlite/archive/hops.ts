@@ -7,8 +7,8 @@ import { sqliteShape } from '../copy/shape.ts'
 import { wideRowsOf } from '../reader.ts'
 
 /**
- * SQL conditions; each row of `within` meets one of them. Rows of a piece may be deleted before the next condition is
- * requested.
+ * Yields SQL conditions; each row of `within` meets one of them. The caller may delete the rows of a piece before it
+ * requests the next condition.
  */
 export function* hops(
   connection: Database.Database,

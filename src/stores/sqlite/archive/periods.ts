@@ -9,10 +9,10 @@ import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { wideRowsOf } from '../reader.ts'
 
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const STRETCH = 50_000
 
-/** How the counts are read: by an index, or by a scan, with an upper bound of its rows. */
+/** How the counts are read: with an index, or with a scan and an upper bound of the number of its rows. */
 export function sqlitePeriodEffort(
   connection: Database.Database,
   table: TableSpec,
@@ -56,7 +56,7 @@ export async function sqlitePeriodCounts(
   return counts
 }
 
-/** Upper bound of the rows: the range of the rowids; null if the table has none and was not counted. */
+/** Upper bound of the number of rows: the range of the rowids. Null if the table has no rowid and was not counted. */
 function mostRows(connection: Database.Database, table: TableSpec): bigint | null {
   const { rowid } = sqliteShape(connection, table.table.name)
   const known = table.rows > 0n ? table.rows : null

@@ -8,7 +8,9 @@ import { sqliteColumns } from '../copy/shape.ts'
 import { sqliteCode } from '../errors.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
-/** Most rows that a statement may read, which takes about a second: a statement cannot be stopped. */
+/**
+ * Maximum number of rows that a statement may read, which takes about a second. A running statement cannot be stopped.
+ */
 const MOST_ROWS = 1_000_000
 const TOO_MANY = `it has more than ${MOST_ROWS} rows`
 
@@ -40,7 +42,7 @@ export function sqliteReferrers(connection: Database.Database, name: string): re
       columns: parts.map(({ from }) => from),
       to: parts.map(({ from, to }, i) => to ?? primary[i]?.name ?? from),
       onDelete,
-      // Our connections do not enforce foreign keys; the removal checks them itself.
+      // Connections of sluice do not enforce foreign keys; the removal checks them itself.
       stopsRemoval: false,
       own: child.toLowerCase() === name.toLowerCase(),
     }
@@ -72,7 +74,7 @@ export function sqliteOrphans(connection: Database.Database, table: TableName, r
   try {
     return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
   } catch (error) {
-    // For example an unknown collation of another program.
+    // Such as an error for a collation that only another program defines.
     if (sqliteCode(error) === 'SQLITE_ERROR') return { unknown: (error as Error).message }
     throw error
   }
@@ -82,7 +84,7 @@ function isLarge(connection: Database.Database, { table }: Referrer): boolean {
   return connection.prepare(`SELECT 1 FROM ${quote(table.name)} LIMIT 1 OFFSET ${MOST_ROWS}`).get() !== undefined
 }
 
-/** See `ReferrerStore.dangling`: each row costs a lookup in the unique index that the key refers to. */
+/** See `ReferrerStore.dangling`. Each row costs a lookup in the unique index that the key refers to. */
 export function danglingRows(
   connection: Database.Database,
   { name }: TableName,

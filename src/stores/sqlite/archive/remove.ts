@@ -17,7 +17,7 @@ import { hops } from './hops.ts'
 import { sqliteReferrers } from './referrers.ts'
 import { closesChunk } from '../copy/connection.ts'
 
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const STRETCH = 2000
 
 /**
@@ -30,7 +30,7 @@ export async function removeSqliteRows(connection: Database.Database, request: R
   const { table, columns, where, expect, closing, signal } = request
   const { name } = table.table
   if (sqliteTableIdentity(connection, name) !== table.identity) return 'gone'
-  // The values of a column that was not compared would be lost.
+  // Values of a column that was not compared would be lost.
   const proved = new Set(columns.map((column) => column.name))
   if (sqliteColumns(connection, name).some((column) => column.hidden === 0 && !proved.has(column.name)))
     return 'differs'

@@ -1,6 +1,6 @@
 /**
- * Row conditions in the SQL of SQLite. Its decimals, times, uuids and booleans are texts and numbers in any spelling,
- * so none of them is compared by value.
+ * Row conditions in the SQL of SQLite. Decimals, times, uuids and booleans are stored there as texts and numbers with
+ * several spellings, so none of them is compared by value.
  */
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Comparison } from '../../../model/lake/condition.ts'
@@ -20,7 +20,7 @@ function compare(name: string, { type, native }: Column, op: Comparison, value: 
     case 'int':
       return `${name} ${op} ${value}`
     case 'text':
-      // In a column of another affinity a text may be stored as a number.
+      // A text may be stored as a number if the column does not have text affinity.
       if ((op !== '=' && op !== '<>') || affinityOf(native) !== 'text' || value.includes('\0')) return null
       return `${name} COLLATE BINARY ${op} ${sqlLiteral(value)}`
     default:

@@ -16,8 +16,8 @@ type Action = {
 const REMEDY = 'drop it while no other program writes to the table, and create it again after the run or restore'
 
 /**
- * Triggers that fire for inserts and deletes. `changing`: they write to their own table, directly or through triggers
- * and foreign keys of other tables, or skip rows by RAISE(IGNORE). No connection can disable triggers.
+ * Triggers that fire for inserts and deletes. `changing`: triggers that write to their own table, directly or through
+ * triggers and foreign keys of other tables, or that skip rows by RAISE(IGNORE). No connection can disable triggers.
  */
 export function sqliteRowTriggers(connection: Database.Database, table: string): RowTriggers {
   const name = foldedText(table, 'ascii')
@@ -80,7 +80,10 @@ function furtherWrites(
   ]
 }
 
-/** What a foreign key does to referring rows if their parent row is deleted, or gets another key; null if nothing. */
+/**
+ * What a foreign key does to referring rows if their parent row is deleted or gets another key; null if it does
+ * nothing.
+ */
 function actionOf(deed: Deed, { on_delete, on_update }: Action): Deed | null {
   const action = deed === 'delete' ? on_delete : deed === 'update' ? on_update : ''
   if (action === 'CASCADE') return deed

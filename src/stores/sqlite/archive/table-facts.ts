@@ -6,8 +6,9 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { definitionOf, sqliteShape } from '../copy/shape.ts'
 
 /**
- * Identity of each table, by `tableText`: its root page and that of the ledger, because SQLite has no table ids. A
- * rename or ALTER does not change it. VACUUM also moves the ledger: after a VACUUM no table has its earlier identity.
+ * Identity of each table, by `tableText`. It consists of the root pages of the table and of the ledger, because SQLite
+ * has no table ids. A rename or ALTER does not change it. A VACUUM moves both, so that no table has its earlier
+ * identity.
  */
 export function sqliteTableMarks(
   connection: Database.Database,
@@ -26,9 +27,10 @@ export function sqliteTableMarks(
 }
 
 /**
- * Detects row numbers that SQLite will assign again: the next number is one above the largest existing one.
- * @returns the column of these numbers if the row with the largest number meets the condition; else, and with
- * AUTOINCREMENT, null
+ * Detects row numbers that SQLite will assign again after a removal: its next number is one above the largest existing
+ * one.
+ * @returns the column of these numbers if the row with the largest number meets the condition; null otherwise, and for
+ * a table with AUTOINCREMENT
  */
 export function givenAgain(
   connection: Database.Database,

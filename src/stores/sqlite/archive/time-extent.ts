@@ -12,7 +12,7 @@ import { hops } from './hops.ts'
 import { sortedText } from './time.ts'
 import { wideRowsOf } from '../reader.ts'
 
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const STRETCH = 20_000
 
 const DAY = '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'
@@ -69,8 +69,8 @@ function expressionsOf({ name, type }: Column): { readonly sorted: string; reado
   const isText = `typeof(${column}) = 'text'`
   const isDay = `${column} GLOB '${DAY}'`
   const isInstant = `(${column} GLOB '${DAY}[ T][0-2][0-9]:[0-5][0-9]*' AND ${sorted} GLOB '${DAY} [0-9][0-9]:[0-9]*')`
-  // Without a zone an offset has no meaning, and such texts sort wrongly. A timestamp without zone may not have `Z`
-  // either.
+  // A column without zone has no use for an offset, and texts with one sort wrongly. A timestamp without zone must not
+  // have a `Z` either.
   const offset = zone ? '0' : `substr(${column}, 11) GLOB '*[+${type.kind === 'timestamp' ? 'Zz' : ''}-]*'`
   return { sorted, odd: `NOT (${isText} AND (${isDay} OR ${isInstant}) AND NOT ${offset})` }
 }

@@ -61,7 +61,10 @@ function beginsWithDay(column: string): string {
   )
 }
 
-/** SQL by which times of a column sort as texts, in UTC if they have a zone; NULL for some texts that are no times. */
+/**
+ * SQL of a text by which the times of a column sort, in UTC if the column has a zone. NULL for some texts that are not
+ * times.
+ */
 export function sortedText(column: string, zone: boolean): string {
   return zone ? inUtc(column) : withoutMarks(column)
 }
@@ -92,14 +95,14 @@ function textCondition(column: string, from: string | null, to: string | null): 
     const text = shortest(bound)
     if (text.length === 10) return `${column} ${op} '${text}'`
     const day = text.slice(0, 10)
-    // The date alone comes first: for that an index can be used.
+    // The condition on the date alone comes first, because it can use an index.
     return `${column} ${op} '${op === '<' ? movedDay(day, 1) : day}' AND ${withoutMarks(column)} ${op} '${text}'`
   }
   const sides = [...(from === null ? [] : [side('>=', from)]), ...(to === null ? [] : [side('<', to)])]
   return sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')
 }
 
-/** The limits for the index are a day wider: `inUtc` reads no offset of 24 hours or more. */
+/** The limits for the index are a day wider, because an offset in `inUtc` is less than 24 hours. */
 function instantCondition(column: string, from: string | null, to: string | null): string {
   const sides = [
     ...(from === null ? [] : [`${column} >= '${movedDay(shortest(from).slice(0, 10), -1)}'`]),

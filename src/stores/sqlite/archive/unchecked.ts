@@ -1,22 +1,24 @@
-/** CHECKs of SQLite: rows may violate them, written while `ignore_check_constraints` was on. */
+/** CHECK constraints of SQLite. Rows may violate them if they were written while `ignore_check_constraints` was on. */
 import type Database from 'better-sqlite3'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
 import { closingBracket, maskedCode, nameAt } from '../../common/definition-text.ts'
 import { foldedDefinitionOf } from '../copy/shape.ts'
 
-/** Only CHECKs: our connections enforce no foreign keys. CHECKs are only in the definition of the table. */
+/**
+ * Only CHECKs, because connections of sluice enforce no foreign keys. CHECKs are only in the definition of the table.
+ */
 export function sqliteUnchecked(connection: Database.Database, name: string): readonly UncheckedConstraint[] {
   const sql = foldedDefinitionOf(connection, name)
   return sql === null ? [] : checksIn(sql)
 }
 
-/** @param sql a CREATE TABLE */
+/** @param sql a CREATE TABLE statement */
 export function checksIn(sql: string): readonly UncheckedConstraint[] {
   const code = maskedCode(sql, 'brackets')
   return [...code.matchAll(/\bCHECK\s*\(/gi)].map(({ index, 0: { length } }) => {
     const expression = sql.slice(index + length, closingBracket(code, index + length))
     const named = nameBefore(sql, code, index)
-    // The line end: a comment at the end of the expression would hide the bracket.
+    // The line end before the bracket is needed: a comment at the end of the expression would hide the bracket.
     return { constraint: `CHECK ${named ?? `(${expression.trim()})`}`, violated: `NOT (${expression}\n)` }
   })
 }

@@ -1,4 +1,4 @@
-/** One chunk: a write transaction on the only connection that writes. */
+/** Writes one chunk, in a write transaction on the only connection that writes. */
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -24,17 +24,17 @@ import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const STRETCH = 2000
 
 type SqliteChunkParts = {
   readonly shape: SqliteShape
-  /** Stored keys with another spelling than the requested ones: their rows belong to the range, too. */
+  /** Stored keys that are equal to requested keys but have other texts: their rows belong to the range, too. */
   readonly others: readonly RowKey[]
   readonly label: string
   /** Called when the transaction has ended. */
   readonly leave: () => void
-  /** Held until the transaction has ended. */
+  /** Lock that is kept until the transaction has ended. */
   readonly turn: Turn
 }
 
@@ -48,12 +48,12 @@ export class SqliteChunk implements ChunkWriter {
   readonly #leave: () => void
   readonly #inserter: Inserter
   readonly #stored: Stored
-  /** Keys of this chunk's rows, if nothing else distinguishes them from other rows. */
+  /** Keys of the rows that this chunk wrote; null if the range or the rowid distinguishes these rows from others. */
   readonly #written: Set<string> | null
   readonly #keyAt: readonly number[]
   readonly #byRange: boolean
   readonly #others: readonly SqlCondition[]
-  /** Whether earlier rows of the range still have to be removed. */
+  /** True if earlier rows of the range must still be removed. */
   #toClear: boolean
   #wrote = false
   #over = false
@@ -71,7 +71,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#leave = leave
     this.#inserter = new Inserter(connection, request, shape)
     this.#others = this.#conditions({ by: 'keys', keys: others }, SQLITE_SOURCE_KEYS)
-    // Decimals that are not stored as doubles are texts here.
+    // Decimals in columns without REAL affinity are stored as text, which sorts differently from numbers.
     const byRange = rangeMeansTheSame(
       request,
       (kind, { native }) => kind !== 'decimal' || affinityOf(native) === 'real',
@@ -84,7 +84,10 @@ export class SqliteChunk implements ChunkWriter {
     if (this.#toClear && !byRange) throw rangeKept('SQLite', tableText(request.table.table))
   }
 
-  /** See `ChunkWriter.seesRange`. If the chunk's bounds do not apply here, existing rows are refused by their keys. */
+  /**
+   * See `ChunkWriter.seesRange`. If it is false, `occupied` finds no rows, and the unique key refuses a row that exists
+   * already.
+   */
   get seesRange(): boolean {
     return this.#byRange
   }
@@ -108,7 +111,8 @@ export class SqliteChunk implements ChunkWriter {
     if (careful) this.#guard(() => this.#connection.exec('SAVEPOINT sluice_write'))
     let written = 0
     try {
-      // A stored row with another spelling of the key does not conflict with the new row, so it is deleted first.
+      // A stored row whose key is equal but has another text does not conflict with the new row, so it is deleted
+      // first.
       if (onExisting === 'upsert') this.#deleteRows(this.#others)
       for (let at = 0; at < rows.length; at += STRETCH) {
         throwIfAborted(signal)
@@ -119,7 +123,7 @@ export class SqliteChunk implements ChunkWriter {
       if (this.#written !== null) for (const row of rows) this.#written.add(keyTextOf(row, this.#keyAt))
       return written
     } catch (error) {
-      // A trigger or a full disk may have ended the transaction.
+      // A trigger or a full disk may have ended the transaction already.
       if (careful && this.#connection.inTransaction)
         this.#connection.exec('ROLLBACK TO sluice_write; RELEASE sluice_write')
       else this.#end()
@@ -195,7 +199,7 @@ export class SqliteChunk implements ChunkWriter {
     return this.#wrote && (onExisting === 'refuse' || onExisting === 'replace-range')
   }
 
-  /** Rolls back if not committed, and lets the next chunk begin. */
+  /** Rolls back if the transaction was not committed, and lets the next chunk begin. */
   #end(): void {
     if (this.#over) return
     this.#over = true
@@ -233,7 +237,7 @@ export class SqliteChunk implements ChunkWriter {
     return keyListParts(range, table.key.length, KEY_TERMS).map((part) => rangeCondition(table, part, null, keys))
   }
 
-  /** Rows of the chunk if its bounds do not apply: new rows get rowids above all others. */
+  /** Rows of the chunk if its bounds cannot be used: those with rowids above all existing ones, which new rows get. */
   #newRows({ rowid }: SqliteShape): Stored {
     const { table, columns } = this.#request
     if (rowid === null) return { table, columns, conditions: [{ sql: '1 = 1', parameters: [] }], order: '' }

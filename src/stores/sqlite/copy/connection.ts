@@ -27,10 +27,10 @@ export type SqliteParts = {
 export type SqliteWriter = { readonly connection: Database.Database; readonly restore: () => void }
 
 /**
- * Opens a file for writing, and creates a missing one. In WAL mode readers see the last commit while a chunk is
- * written. `synchronous = NORMAL` waits for the disk only at checkpoints: a power cut may lose the last commits, but
- * only whole ones. Rows and ledger are in one file, so they stay consistent, and chunks that the ledger then lacks are
- * copied again.
+ * Opens a file for writing, and creates a missing one. In WAL mode, readers see the last commit while a chunk is
+ * written. `synchronous = NORMAL` waits for the disk only at checkpoints, so a power cut may lose the last commits, but
+ * only whole ones. Rows and ledger are in one file, so they stay consistent: chunks that were lost are missing in the
+ * ledger too, and are copied again.
  */
 export function openSqliteWriter(file: string): SqliteWriter {
   const fresh = !existsSync(file) || statSync(file).size === 0
@@ -59,7 +59,7 @@ function restoreMode(connection: Database.Database, before: string): void {
   try {
     connection.pragma(`journal_mode = ${before}`)
   } catch {
-    // The file stays in WAL mode, in which it can be read and written just as well.
+    // The file stays in WAL mode. It can be read and written in this mode, too.
   }
 }
 
@@ -78,7 +78,7 @@ export async function beginWrite(connection: Database.Database, signal?: AbortSi
   }
 }
 
-/** Rolls back unless the transaction has ended by itself, as it does if the disk is full. */
+/** Rolls back, unless the transaction has already ended by itself, as after an error for a full disk. */
 export function rollBack(connection: Database.Database): void {
   if (connection.inTransaction) connection.exec('ROLLBACK')
 }

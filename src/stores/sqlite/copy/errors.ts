@@ -51,7 +51,7 @@ export function sqliteCopyError(thrown: unknown, label: string, side: SqliteCopy
   })
 }
 
-/** True for errors of a single row: it is refused, and others may be accepted. */
+/** True for errors of a single row: this row is refused, but other rows may be accepted. */
 export function isSqliteRowError(thrown: unknown): boolean {
   if (thrown instanceof RangeError) return /too (?:big|large|long)/i.test(thrown.message)
   return /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(sqliteCode(thrown))

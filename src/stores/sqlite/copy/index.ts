@@ -90,7 +90,7 @@ class SqliteCopy implements CopyStore {
       side,
     }
     try {
-      // Opened now, so that a missing file, or one that is not SQLite, fails at once.
+      // Opened at once, so that a missing file, or a file that is not SQLite, is reported here.
       this.#parts.reader()
     } catch (error) {
       writer?.connection.close()

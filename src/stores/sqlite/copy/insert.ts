@@ -1,4 +1,4 @@
-/** Inserts rows by statements of several rows. */
+/** Inserts rows with statements for several rows. */
 import type Database from 'better-sqlite3'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,7 +10,7 @@ import { insertEnds, type OnConflict } from '../../common/sqlite-dialect/ddl.ts'
 import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** Values per statement: measured as best, far below SQLite's limit. */
+/** Number of values of a statement: measured as best, and far below SQLite's limit. */
 const VALUES_A_STATEMENT = 256
 
 const ON_CONFLICT: Readonly<Record<ChunkRequest['onExisting'], OnConflict>> = {
@@ -40,7 +40,7 @@ export class Inserter {
     this.#values = new Array<SqlValue>(this.#rowsAStatement * columns.length)
   }
 
-  /** @returns rows that were inserted or overwritten. @throws SluiceError ROW_REFUSED; the driver's errors */
+  /** @returns number of rows that were inserted or overwritten @throws SluiceError ROW_REFUSED; the driver's errors */
   insert(rows: readonly Row[], from: number, to: number): number {
     const width = this.#request.columns.length
     const several = this.#rowsAStatement

@@ -83,8 +83,9 @@ function columnSpecs(
 }
 
 /**
- * The type of a column without a usable declared type, by its first rows. Dates too: SQLite has no date type, so a date
- * column with numbers becomes a number. Later rows have to be of that type. Null if the declared type is right.
+ * Type of a column without a usable declared type, inferred from its first rows. Date and time columns are included:
+ * SQLite has no such types, so a date column that holds numbers becomes a number column. Later rows must have the
+ * inferred type. Null if the declared type is right.
  */
 function inferredIn(
   connection: Database.Database,

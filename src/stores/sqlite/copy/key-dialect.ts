@@ -13,10 +13,10 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { Range } from '../../../model/copy/range.ts'
 
-/** SQLite nests a condition one level per term, and allows a thousand levels. */
+/** Maximum number of terms of a condition. SQLite nests one level per term, and allows a thousand levels. */
 export const KEY_TERMS = 400
 
-/** For tables that are read: a bound is the text of a stored value of any storage class. */
+/** Keys of tables that are read. A bound is the text of a stored value of any storage class. */
 export const SQLITE_SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
@@ -27,7 +27,8 @@ export const SQLITE_SOURCE_KEYS: KeyDialect = {
 }
 
 /**
- * For tables that are written: bounds come from another system, in its spelling, and rows hold canonical texts.
+ * Keys of tables that are written. A bound comes from another system, in the spelling of that system; rows contain
+ * canonical texts.
  * @param asOf the type in which the values of a column were transferred
  */
 export function sqliteTargetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
@@ -67,7 +68,7 @@ function textExpression({ name, type }: Column): string {
     return `CASE typeof(${column}) WHEN 'real' THEN printf('%!.15g', ${column}) ELSE CAST(${column} AS TEXT) END`
   }
   if (type.kind !== 'native' || type.name !== 'any') return `CAST(${column} AS TEXT)`
-  // Not with quote(), which cuts texts off at U+0000.
+  // quote() is not used, because it cuts texts off at U+0000.
   return (
     `CASE typeof(${column}) WHEN 'text' THEN '''' || replace(${column}, '''', '''''') || '''' ` +
     `WHEN 'blob' THEN 'x''' || lower(hex(${column})) || '''' ELSE CAST(${column} AS TEXT) END`

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import { collationIn, columnCollationSql, type UniqueIndex } from '../../common/sqlite-dialect/table-facts.ts'
 import { rowsOf } from '../reader.ts'
 
-/** Only indexes on whole columns, over all rows; sorted by name. */
+/** Unique indexes on whole columns that contain all rows; sorted by name. */
 export function sqliteUniqueIndexes(connection: Database.Database, table: string): readonly UniqueIndex[] {
   const indexes = connection
     .prepare(`SELECT name, origin FROM pragma_index_list(?) WHERE "unique" = 1 AND partial = 0`)
@@ -19,8 +19,9 @@ export function sqliteUniqueIndexes(connection: Database.Database, table: string
 }
 
 /**
- * Collations of columns that do not compare by bytes, from the bytecode of a statement: SQLite shows them nowhere else.
- * Null for a collation of another program: SQLite cannot compare by it here.
+ * Collations of columns that do not compare by bytes. They are read from the bytecode of a statement, because SQLite
+ * does not show them in any other place. Null for a collation of another program, with which SQLite cannot compare
+ * here.
  */
 export function collationsOf(
   connection: Database.Database,

@@ -38,7 +38,7 @@ export class SqliteLedger implements LedgerDatabase {
     return await writtenInTurn(this.#parts, (connection) => statements.map((statement) => run(connection, statement)))
   }
 
-  /** A transaction of SQLite ends with its program. */
+  /** Does nothing, because a transaction of SQLite ends with its program. */
   async endSession(): Promise<void> {
     return
   }
@@ -63,7 +63,7 @@ function run(connection: Database.Database, { sql, parameters }: Statement): rea
   return rows.map((row) => row.map(narrowed))
 }
 
-/** Bigints as numbers if that is exact. */
+/** Converts a bigint to a number if the number is exact. */
 function narrowed(value: SqlRow[number]): SqlRow[number] {
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value
 }

@@ -24,7 +24,7 @@ import { sqliteCopyError } from './errors.ts'
 
 export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
   const { label, reader } = parts
-  /** All statements of the body see the snapshot of the first one. */
+  /** Runs the body in a transaction: all its statements see the snapshot of the first one. */
   const within = <T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> =>
     withConnection(
       () => openReader(existing(file)),
@@ -41,12 +41,12 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
     durability: new SqliteDurability(file),
     identification: {
       origin: () => origin(file),
-      // SQLite has no server, and so no start time.
+      // SQLite has no server, and therefore no start time of one.
       started: () => Promise.resolve(null),
       mark: async (_table, signal) => {
         throwIfAborted(signal)
         try {
-          // Tables have no versions; the schema version rises with every change of any table.
+          // Tables have no versions. The schema version grows with every change of any table's definition.
           return { text: String(reader().pragma('main.schema_version', { simple: true })), lasting: false }
         } catch (error) {
           throw sqliteCopyError(error, label, parts.side)

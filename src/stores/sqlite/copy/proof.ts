@@ -16,12 +16,12 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 export type Stored = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
-  /** Conditions; each row meets one of them. */
+  /** Conditions for the rows: each row meets one of them. */
   readonly conditions: readonly SqlCondition[]
   readonly order: string
 }
 
-/** Keys between two pauses for other work. */
+/** Number of keys between two pauses for other work. */
 const STRETCH = 1000
 
 export async function sqliteDigest(
@@ -41,7 +41,7 @@ export async function sqliteDigest(
   return sum.digest()
 }
 
-/** As `digestOf`, for rows that this program wrote; costs about half. */
+/** As `digestOf`, but only for rows that this program wrote; takes about half the time. */
 export async function ownDigest(connection: Database.Database, stored: Stored, signal: AbortSignal): Promise<Digest> {
   const texts = RowTexts.of(connection, stored.columns)
   if (texts === null) return sqliteDigest(connection, stored, signal)
@@ -94,7 +94,7 @@ export async function keysDigest(
 
 type Prepared = { readonly reader: SqliteRowReader; readonly statement: Database.Statement }
 
-/** Reads the rows of one key at a time. */
+/** Reads the rows of one key at a time, with a prepared statement. */
 class Lookup {
   readonly #prepare: () => Prepared
   #current: Prepared

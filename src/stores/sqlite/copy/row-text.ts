@@ -19,12 +19,12 @@ type Piece = (value: Stored) => string
 
 const WHOLE: Piece = String
 
-/** The text of a float always has sixteen digits. */
+/** The checksum text of a float always has sixteen digits. */
 function floatPiece(read: CellReader): Piece {
   return (value) => (value === null ? 'N' : `16:${canonicalCellText(read(value))}`)
 }
 
-/** Texts between two pauses for other work. */
+/** Number of texts between two pauses for other work. */
 const SLICE = 2000
 
 export class RowTexts {

@@ -29,10 +29,10 @@ export function sqliteCellReader({ column, as, exact }: ScanColumn): CellReader 
 export type SqliteScan = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
-  /** The FROM clause, if it is more than the name of the table. */
+  /** The FROM clause; absent if it is only the name of the table. */
   readonly from?: string
   readonly condition: SqlCondition
-  /** Must fix the order: a scan may have to restart in its middle. */
+  /** The order must be unambiguous: a scan may have to restart in its middle. */
   readonly order: string
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
@@ -41,27 +41,27 @@ export type SqliteScan = {
   readonly instead?: (shown: string) => Cell
 }
 
-/** How values of a table have to be read; found out during reading, and remembered for its next ranges. */
+/** How the values of a table must be read. Found during reading, and used for the next ranges of the table, too. */
 export type Care = {
-  /** There are integers beyond 2^53: read all of them as bigints, which takes longer. */
+  /** True if there are integers beyond 2^53: all integers are then read as bigints, which takes longer. */
   wide: boolean
-  /** There are texts with U+FFFD, which may replace invalid UTF-8: compare them with their bytes. */
+  /** True if there are texts with U+FFFD, which may replace invalid UTF-8: they are then compared with their bytes. */
   bytes: boolean
 }
 
 export type Slice = { readonly rows: readonly Row[]; readonly bytes: number }
 
-/** Open iterations, which have to end before their connection can close. */
+/** Open iterations, which must end before their connection can be closed. */
 export type Open = Set<{ return?(): unknown }>
 
 type Stored = null | StoredValue
 export type StoredRow = readonly Stored[]
 
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const SLICE_ROWS = 1000
 const SLICE_BYTES = 1024 * 1024
 
-/** @throws SluiceError VALUE_REFUSED with table, column and key, without `onRefused`; the driver's errors */
+/** @throws SluiceError VALUE_REFUSED with table, column and key if `onRefused` is absent; the driver's errors */
 export function* slices(connection: Database.Database, scan: SqliteScan, care: Care, open: Open): Generator<Slice> {
   let done = 0
   // In columns of any type, values are distinguished by their storage classes: 7.0 is not 7.
@@ -105,7 +105,7 @@ export class SqliteRowReader {
   /** Position of a text's bytes in a row; 0 if they are not read. */
   readonly #bytesAt: readonly number[]
   readonly #decode: Decode
-  /** Key columns: rows are found by their values. */
+  /** True for the key columns, by whose values rows are found. */
   readonly #inKey: readonly boolean[]
 
   constructor(connection: Database.Database, scan: SqliteScan, care: Care) {
@@ -198,7 +198,7 @@ export class SqliteRowReader {
     return true
   }
 
-  /** The value; for a text that is not valid UTF-8, its bytes. */
+  /** The value; the bytes of a text that is not valid UTF-8. */
   #asBytes(stored: readonly Stored[], i: number): Stored {
     const [value = null, bytes] = [stored[i], stored[this.#bytesAt[i] ?? 0]]
     if (typeof value !== 'string' || this.#bytesAt[i] === 0 || !(bytes instanceof Uint8Array)) return value
@@ -216,7 +216,7 @@ export class SqliteRowReader {
     }
   }
 
-  /** Names the row, and quarantines it if a callback takes such rows. */
+  /** Adds the row to the error, and quarantines the row if `onRefused` is given. Throws the error otherwise. */
   #refuse(error: unknown, stored: readonly Stored[], i: number, at: number): 'aside' {
     if (!isRefusedValue(error)) throw error
     const { table, columns, onRefused, odd } = this.#scan
@@ -253,7 +253,7 @@ export class SqliteRowReader {
 
 /** Decodes a text's bytes; null if they are invalid. The driver silently replaces invalid bytes by U+FFFD. */
 function decoderOf(connection: Database.Database): Decode {
-  // Not by the driver's own pragma(), which refuses to run during an iteration.
+  // The driver's own pragma() is not used, because it refuses to run during an iteration.
   const encoding = String(connection.prepare('SELECT encoding FROM pragma_encoding').pluck().get()).toLowerCase()
   const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true })
   return (bytes) => {

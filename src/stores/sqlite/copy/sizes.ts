@@ -7,7 +7,9 @@ export type Size = { readonly rows: bigint; readonly bytes: bigint }
 /** Files up to this size are read in milliseconds. */
 const SMALL_BYTES = 32 * 1024 * 1024
 
-/** Exact for small files; else the statistics of ANALYZE, with 0 rows if there are none. */
+/**
+ * Exact sizes for small files. For others, estimates from the statistics of ANALYZE; 0 rows for a table without any.
+ */
 export function sizesOf(
   connection: Database.Database,
   all: readonly string[],
@@ -24,7 +26,7 @@ export function sizesOf(
   return new Map(
     chosen.map((name) => {
       const rows = estimates.get(name) ?? 0n
-      // The file is divided in proportion to the known rows.
+      // The file size is divided in proportion to the estimated rows.
       const bytes = known > 0n ? (BigInt(fileBytes) * rows) / known : BigInt(Math.ceil(fileBytes / all.length))
       return [name, { rows, bytes }]
     }),

@@ -205,7 +205,7 @@ export class SqliteView implements SourceView {
         yield rest
         return
       }
-      // Numbers below 1 all belong to the first block.
+      // Rows with numbers below 1 all belong to the first block.
       const to: bigint = BigInt(String(found[0])) > 0n ? BigInt(String(found[0])) : 1n
       yield { by: 'block', from, to }
       from = to
@@ -274,8 +274,8 @@ export function sqliteView(connection: Database.Database, label: string): Source
 }
 
 /**
- * Counts rows in steps: a SQLite statement runs within one call, which for a large table would block everything else.
- * @param order of the rows, as names in SQL, never NULL; empty if there is none
+ * Counts rows in steps: a SQLite statement runs within one call, which for a large table would block all other work.
+ * @param order columns that sort the rows, as names in SQL, never NULL; empty if there are none
  */
 async function countRows(table: TableSpec, order: readonly string[], where: string | null, ask: Ask): Promise<bigint> {
   const from = `FROM ${quote(table.table.name)}`

@@ -19,7 +19,7 @@ import { foldedDefinitionOf, sqliteShape } from './shape.ts'
 import { SqliteView } from './source.ts'
 import { sqliteCode } from '../errors.ts'
 
-/** Rows of an index that ANALYZE reads: enough for the planner, and fast. */
+/** Number of rows of an index that ANALYZE reads: enough for the planner, and fast. */
 const ANALYSIS_ROWS = 1000
 
 export class SqliteTarget implements CopyTarget {

@@ -24,7 +24,7 @@ export type StepView = {
   readonly samples: readonly Sample[]
 }
 
-/** Rates of a step are averaged over this window. */
+/** The rates of a step are averaged over this time, ms. */
 const WINDOW_MS = 10_000
 const WINDOW_SAMPLES = 64
 
@@ -107,14 +107,14 @@ export class ArchivePartition {
     return this.#moved + (this.step?.bytes ?? 0)
   }
 
-  /** Row visits that this run needs: rows times passes. For a failed partition, only the completed visits. */
+  /** Number of row visits that this run needs: rows times passes. For a failed partition, only the completed visits. */
   get work(): number {
     const { status } = this
     if (status === 'blocked' || status === 'held') return 0
     return status === 'failed' ? this.#over(this.#all) : this.#all
   }
 
-  /** Completed part of `work`. */
+  /** Number of completed row visits of `work`. */
   get done(): number {
     return this.status === 'done' ? this.work : this.#over(this.work)
   }

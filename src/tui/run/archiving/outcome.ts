@@ -5,8 +5,8 @@ import type { Finished } from '../run-view.ts'
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**
- * `3 partitions: 3 exported, 2 detached 24,691,356 rows 2.4 GB → 420.0 MB (5.7×)`. @param otherwise text of a run
- * without counts
+ * Text such as `3 partitions: 3 exported, 2 detached 24,691,356 rows 2.4 GB → 420.0 MB (5.7×)`.
+ * @param otherwise text for a run without counts
  */
 export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'status'>, otherwise: string): string {
   const { brought, there } = totals

@@ -28,9 +28,9 @@ export type Chunk = {
   readonly againAt: number | null
   /** The first rows of the chunk that the target refused. */
   readonly rows: readonly ShownRefusedRow[]
-  /** True: completed or tried before this run. */
+  /** True if the chunk was completed or tried before this run. */
   readonly earlier: boolean
-  /** Held back by a steering request: paused, or left to another run. */
+  /** Set if a steering request prevents the copy of the chunk: it is paused, or left to another run. */
   readonly held: 'paused' | 'skipped' | null
 }
 
@@ -123,7 +123,7 @@ export class ChunkBook {
         this.#recent.set(chunkKey(chunk), { ...chunk, state: 'proved' })
   }
 
-  /** Releases the chunks of a table that a steering request holds. */
+  /** Ends the effect of a steering request on the chunks of a table. */
   unhold(table: string): void {
     for (const some of [this.#active, this.#noted]) {
       for (const [key, chunk] of some) {

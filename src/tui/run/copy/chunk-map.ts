@@ -4,7 +4,7 @@ import { axisPlace, type KeyAxis, type AxisPart } from './key-axis.ts'
 import { StripCells } from './strip-cells.ts'
 
 export const CHUNK_STATES = ['pending', 'proved', 'written', 'copying', 'aside', 'waits', 'failed'] as const
-/** `aside`: proved except for quarantined rows. `waits`: waits for its next attempt. */
+/** `aside`: proved except for quarantined rows. `waits`: failed, and will be tried again. */
 export type ChunkState = (typeof CHUNK_STATES)[number]
 
 /** States that outrank pending in a cell of the strip, worst first. */
@@ -52,7 +52,7 @@ export class ChunkMap {
       this.#from[index] = place.from
       this.#to[index] = place.to
     }
-    // On an axis by order, one more chunk can move all others.
+    // On an axis by order, one more chunk can move all other chunks.
     if (this.axis.by === 'order' && (together || this.#together || this.#all !== all)) this.#cells = null
     this.#cells?.add(this.#place(index), after, 1)
   }
@@ -104,7 +104,7 @@ export class ChunkMap {
     return cells
   }
 
-  /** Whether chunks are drawn without gaps: if a table was cut into chunks again, some chunk numbers are unused. */
+  /** True: chunks are drawn without gaps. If a table was cut into chunks again, some chunk numbers are not used. */
   get #together(): boolean {
     return this.axis.by === 'order' && this.#largest > this.#all
   }

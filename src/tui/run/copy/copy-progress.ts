@@ -137,7 +137,7 @@ export class CopyProgress {
     return this.tables.some(({ started, begun }) => started !== null || begun > 0)
   }
 
-  /** Whether every row of every table was read and is either written or quarantined. */
+  /** True if every row of every table was read, and either written or quarantined. */
   get isGoneThrough(): boolean {
     const { tables } = this
     return tables.length > 0 && tables.every((table) => table.isGoneThrough)
@@ -179,7 +179,7 @@ export class CopyProgress {
     this.#latest = name
     this.workers = Math.max(this.workers, worker)
     table.begun++
-    // A table reported as failed is tried again.
+    // The result of a failed table is removed, because the table is tried again.
     table.result = null
     // A worker that begins another chunk has lost its previous chunk to another worker.
     for (const other of this.book.active) if (other.worker === worker) this.#letGo(other)
@@ -339,7 +339,7 @@ function isProved(table: CopyTable, checksum: { readonly target: string } | unde
   return table.provedByChunk && (checksum === undefined || checksum.target !== '')
 }
 
-/** Whether a table without a key was proved as a whole at its end: the sums of its chunks' checksums were compared. */
+/** True if a table without a key was proved as a whole at its end, by the sums of the checksums of its chunks. */
 function isProvedAtEnd({ plan, key }: CopyTable): boolean {
   return plan !== null && key.length === 0 && plan.proof === 'canonical' && plan.onExisting === 'refuse'
 }

@@ -30,7 +30,7 @@ export class CopyTable {
   readonly before = nothing()
   /** Number of chunks that this run began. */
   begun = 0
-  /** Held back by a steering request: paused, or left to another run. */
+  /** Set if a steering request prevents the copy of the table: it is paused, or left to another run. */
   held: 'paused' | 'skipped' | null = null
   result: TableResult | null = null
 

@@ -17,10 +17,13 @@ export type StreamTableView = {
 
 export class FollowProgress {
   last: FollowProgressEvent | null = null
-  /** Lag in bytes, or in trigger notes not yet applied, and changes per second; the newest last. */
+  /**
+   * Lag in bytes, or in notes of triggers that are not applied yet; `rates`: changes per second. The newest value is
+   * last.
+   */
   readonly lag: number[] = []
   readonly rates: number[] = []
-  /** Bytes of log that the replication slot retains, or that the notes take. */
+  /** Bytes of the log that the replication slot retains, or bytes of the notes. The newest value is last. */
   readonly held: number[] = []
   /** By name: changes applied to each table, and its last comparison. */
   readonly tables = new Map<string, StreamTableView>()

@@ -1,4 +1,4 @@
-/** Position of a table's chunks: by the value of an integer key, or in the order of their numbers. */
+/** Position of a table's chunks: by the value of an integer key, or by the numbers of the chunks. */
 import type { CopyStartedEvent, KeySpan } from '../../../model/run/event.ts'
 import { clean, cutEnd, width } from '../../../render/screen-text.ts'
 
@@ -11,7 +11,7 @@ const WHOLE = /^-?\d{1,40}$/
 /** Numeric key types. Texts of digits are excluded, because they do not sort by their numeric value. */
 const NUMERIC = /int|serial|numeric|decimal|number|year/i
 
-/** @param native declared type of the key column in the source; null if no plan has it */
+/** @param native declared type of the key column in the source; null if no plan contains it */
 export function axisOf({ key, low, high }: CopyStartedEvent, native: string | null): KeyAxis {
   if (key.length !== 1 || low === undefined || high === undefined) return { by: 'order' }
   if (!WHOLE.test(low) || !WHOLE.test(high) || (native !== null && !NUMERIC.test(native))) return { by: 'order' }
@@ -35,8 +35,8 @@ function whole(bound: readonly string[] | null | undefined): bigint | null {
 }
 
 /**
- * `400001–450000`, `start–c2`, `(7, a)–(7, k)`, `blocks 0–127`. For keys that are not integers, the lower bound is
- * exclusive.
+ * Text of a key range: `400001–450000`, `start–c2`, `(7, a)–(7, k)`, `blocks 0–127`. For keys that are not integers,
+ * the lower bound is exclusive.
  * @param key columns of the key; empty if the table is cut by blocks
  */
 export function keyRangeText({ from, to }: KeySpan, key: readonly string[]): string {
@@ -67,7 +67,7 @@ function edge(bound: readonly string[] | null | undefined, open: string): string
   return bound.length === 1 ? (bound[0] ?? open) : `(${bound.join(', ')})`
 }
 
-/** `id 431877`, `tenant 7, id 12`: key values with their column names. */
+/** Key values with their column names: `id 431877`, `tenant 7, id 12`. */
 export function namedKeyText(values: readonly (string | null)[], key: readonly string[]): string {
   return values.map((value, i) => `${key[i] ?? 'key'} ${value ?? 'NULL'}`).join(', ')
 }

@@ -4,7 +4,7 @@ import type { Event } from '../../../model/run/event.ts'
 
 export type SwitchGate = Pick<CutoverGateEvent, 'name' | 'state' | 'detail'>
 
-/** While one of these is the newest step, other sessions may have to wait. */
+/** Steps during which other sessions may have to wait. */
 const HOLDING: ReadonlySet<CutoverStepEvent['step']> = new Set([
   'trying',
   'closing',
@@ -14,7 +14,7 @@ const HOLDING: ReadonlySet<CutoverStepEvent['step']> = new Set([
 ])
 
 export class SwitchProgress {
-  /** By name, in the order of their first event. */
+  /** Cutover checks by name, in the order of their first event. */
   readonly gates = new Map<string, SwitchGate>()
   /** The newest step; null before the first. */
   step: { readonly text: string; readonly holds: boolean; readonly at: number } | null = null

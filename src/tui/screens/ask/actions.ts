@@ -35,7 +35,8 @@ export class AskSession {
   #asked = 0
   #isLoading = false
   /**
-   * Whether ctrl-c has warned that a second ctrl-c leaves the UI: the statement may have ended just before the first.
+   * True after a warning that a second ctrl-c leaves the UI. The first ctrl-c only warns, because the statement may
+   * have ended just before it.
    */
   #leaves = false
   readonly #saving: AskSaving
@@ -141,7 +142,7 @@ export class AskSession {
         return true
       case 'ask.pane':
         this.#set({ pane: state.ask.pane === 'editor' ? 'grid' : 'editor' })
-        // Nothing else on the screen shows that letters are keys now.
+        // The message is needed because the screen does not show that letters are now keys.
         if (state.ask.pane === 'editor' && state.ask.answer === null)
           this.#flash('there are no rows yet: i types on, esc leaves this screen')
         return true
@@ -203,7 +204,7 @@ export class AskSession {
     else if (box.kind === 'offers') {
       this.#set({ box: null })
       if (!this.press({ name, typed })) return false
-      // Another letter narrows the list.
+      // The list is open and another character was typed: it narrows the list.
       if (/^[\w.$]$/.test(typed)) this.#offer(false)
     } else {
       const next = edit(box.field, name, typed)
@@ -295,7 +296,7 @@ export class AskSession {
     const before = this.#answering
     const question: AskQuestion = { place, sql, explain }
     const id = ++this.#asked
-    // Frees the file of the previous answer.
+    // Closes the previous answer, to delete its file.
     void before?.close()
     const answering = this.#workbench.asking.ask(question)
     this.#answering = answering

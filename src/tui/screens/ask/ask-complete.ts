@@ -9,13 +9,13 @@ const KEYWORDS = (
   'with recursive case when then else end and or not in is null like between exists asc desc count sum avg min max cast coalesce values over ' +
   'partition explain true false'
 ).split(' ')
-/** The word and its qualifier. */
+/** Matches the word before the caret, and its qualifier. */
 const WORD =
   /(?:((?:[\p{L}\p{N}_$]+|"[^"]*"|`[^`]*`)(?:\.(?:[\p{L}\p{N}_$]+|"[^"]*"|`[^`]*`))*)\.)?([\p{L}\p{N}_$"`]*)$/u
 /** Keywords that only a table can follow. */
 const WANTS_TABLE = /\b(?:from|join|into|update|table|describe|desc)\s+$/i
 const MOST = 200
-/** Largest number of relations for which all columns are offered while the statement names no relation. */
+/** Maximum number of relations for which all columns are offered while the statement names no relation. */
 const FEW = 50
 
 export type Offers = { readonly offers: readonly Offer[]; readonly length: number }
@@ -36,7 +36,7 @@ export function offersFor(editor: Editor, relations: readonly AskRelation[]): Of
   const tables = relations.map(({ name, columns }) => ({ text: name, meaning: `${columns.length} columns` }))
   if (WANTS_TABLE.test(before.slice(0, before.length - word.length))) return offered(tables, word)
   const upper = word !== '' && word === word.toUpperCase() && word !== word.toLowerCase()
-  // Columns are often typed before the table that has them.
+  // Without a named relation, all columns are offered, because columns are often typed before their table.
   const meant = named.size > 0 || relations.length > FEW ? new Set(named.values()) : relations
   const keywords = KEYWORDS.map((text) => ({ text: upper ? text.toUpperCase() : text, meaning: '' }))
   return offered([...columnsOf(meant), ...keywords, ...tables], word)

@@ -1,11 +1,11 @@
 /** A multi-line statement that is being typed, and the effect of keys on it. */
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
-/** Most changes that can be undone. */
+/** Maximum number of changes that can be undone. */
 const UNDONE = 100
 
 type Place = { readonly lines: readonly string[]; readonly row: number; readonly column: number }
 export type Editor = Place & {
-  /** Preferred column of up and down, kept across shorter lines. */
+  /** Column that up and down try to reach. It is kept while the caret is in shorter lines. */
   readonly wanted: number | null
   readonly undo: readonly Place[]
   /** Whether the last change was a typed character: undo removes all characters typed in a row. */

@@ -12,7 +12,7 @@ const WIDEST = 40
 /** Largest column width of an answer with a single column, such as a query plan. */
 const WIDEST_ALONE = 400
 const NARROWEST = 3
-/** Rows read beyond both ends of the screen, so that a few keys need no read. */
+/** Number of rows that are read beyond both ends of the screen, so that a few keys need no read. */
 const AROUND = 100
 
 /** Rows of editor and grid, without head line and status line. */
@@ -20,7 +20,7 @@ export function askRows(state: State): { readonly editor: number; readonly grid:
   const { body } = geometry(state)
   const most = Math.max(2, Math.min(12, Math.floor(body / 3)))
   const editor = Math.max(Math.min(3, most), Math.min(most, state.ask.editor.lines.length))
-  // Subtracts the head line, the status line and the column names.
+  // Rows without the head line, the status line and the column names.
   return { editor, grid: Math.max(1, body - editor - 3) }
 }
 

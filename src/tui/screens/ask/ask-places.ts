@@ -22,7 +22,7 @@ export function placesFound(state: State, typed: string): readonly AskPlace[] {
   })
 }
 
-/** The chosen place; else the last queried place that is still open; else the first. */
+/** The chosen place. Without one, the last queried place that is still open, or else the first place. */
 export function currentAskPlace(state: State): AskPlace | null {
   if (state.ask.place !== null) return state.ask.place
   const there = askPlaces(state)

@@ -16,7 +16,7 @@ function heldLine(before: State, after: State): State {
   return { ...after, log: { ...after.log, at: { cursor, top } } }
 }
 
-/** The newest line stays visible if the log follows; else the cursor stays on its line. */
+/** If the log follows, the newest line stays visible. Otherwise the cursor stays on its line. */
 function settled(before: State, after: State): State {
   const state = heldLine(before, after)
   const lines = logRows(state).length

@@ -10,7 +10,7 @@ import type { Store } from '../../state/store.ts'
 const POLL_MS = 2_000
 /** Time without an answer after which the queue is shown as unreachable, ms. The answer is still awaited. */
 const PATIENCE_MS = 6_000
-/** Most runs listed. */
+/** Maximum number of listed runs. */
 const MOST = 200
 
 /** Data that the open screen needs from the queue; null if none. */

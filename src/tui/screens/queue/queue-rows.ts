@@ -1,4 +1,6 @@
-/** Lists of the queue's screens: rows and cursor. A new list needs a kind of view, and an entry here and in `view`. */
+/**
+ * Lists of the queue's screens: rows and cursor. For a new list, add a kind of view, and an entry here and in `view`.
+ */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import type { TaskRow, WorkerRow } from '../../../model/share/distributed.ts'

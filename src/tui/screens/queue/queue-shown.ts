@@ -11,7 +11,9 @@ import {
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
-/** Cursor of a list with keyed rows. `index` decides which row is chosen when the keyed row is gone. */
+/**
+ * Cursor of a list whose rows have keys. If the row with the key no longer exists, `index` decides which row is chosen.
+ */
 export type KeyedPosition = { readonly key: string | null; readonly index: number; readonly top: number }
 export const FIRST_ROW: KeyedPosition = { key: null, index: 0, top: 0 }
 
@@ -83,7 +85,7 @@ export function shownAge(at: number | null, { now }: Pick<QueueShown, 'now'>): n
   return at === null || now === null ? null : Math.max(0, now - at)
 }
 
-/** State of a task as shown: without a recent heartbeat it is not shown as working. */
+/** State of a task as it is shown. A task without a recent heartbeat is not shown as working. */
 export type SlotWord =
   | 'working'
   | 'paused'
@@ -100,7 +102,7 @@ export type SlotWord =
 
 export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): SlotWord {
   const { state, exitCode, error } = slot
-  // The task is called again when there is something to copy or compare.
+  // A task on call is queued again when there is something to copy or compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
   // Another task completed the remaining work.
   if (state === 'ended' && exitCode === null && error === null) return 'ended'
@@ -115,7 +117,7 @@ export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): Slot
 
 const STOPPED = 75
 
-/** Whether the worker of a task has sent a heartbeat since the newest request, and so has received the request. */
+/** True if the worker of a task has sent a heartbeat since the newest request, and so has received the request. */
 function hasHeard({ beatAt }: TaskRow, { wishes: { orderedAt } }: SharedRun): boolean {
   return orderedAt === undefined || (beatAt !== null && beatAt > orderedAt)
 }
@@ -125,10 +127,10 @@ export function deafSlots(slots: readonly TaskRow[], run: SharedRun): number {
   return slots.filter((slot) => !hasHeard(slot, run)).length
 }
 
-/** Whether a worker with a recent heartbeat holds the task, so that the task's rate is current. */
+/** True if a worker with a recent heartbeat works on the task, so that the rate of the task is current. */
 export const isAtWork = (word: SlotWord): boolean => word === 'working' || word === 'paused'
 
-/** State of a worker process as shown: without a recent heartbeat it is not shown as `lives`. */
+/** State of a worker process as it is shown. A process without a recent heartbeat is not shown as `lives`. */
 export type WorkerWord = 'lives' | 'draining' | 'silent' | 'lost' | 'ended' | 'not known'
 
 export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): WorkerWord {
@@ -158,13 +160,13 @@ export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Ta
   return held(run, queue, slots) === 0 ? 'waits' : 'running'
 }
 
-/** Number of tasks held by a worker that is not lost; from `slots` if known. */
+/** Number of tasks claimed by a worker that is not lost; counted from `slots` if these are known. */
 function held(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null): number {
   if (slots === null || slots.length === 0) return run.slots.working - run.slots.lost
   return slots.filter((slot) => isTaskHeld(slot, run, queue)).length
 }
 
-/** Whether a worker that is not lost holds the task, and so receives steering requests. */
+/** True if the task is claimed by a worker that is not lost, and that therefore receives steering requests. */
 export function isTaskHeld(slot: TaskRow, run: SharedRun, queue: QueueShown): boolean {
   return slot.state === 'working' && slotWord(slot, run, queue) !== 'lost'
 }
@@ -174,7 +176,7 @@ export function rateOfSlots(slots: readonly TaskRow[], run: SharedRun, queue: Qu
   return slots.reduce((sum, slot) => (isAtWork(slotWord(slot, run, queue)) ? sum + slot.rate : sum), 0)
 }
 
-/** Live workers that would take tasks of a run. */
+/** Live workers that could take tasks of a run. */
 export function takers(run: SharedRun, queue: QueueShown): readonly WorkerRow[] {
   return queue.workers.filter((worker) => workerWord(worker, queue) === 'lives' && takesFrom(worker, run))
 }

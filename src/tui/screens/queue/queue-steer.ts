@@ -43,7 +43,7 @@ export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
 }
 
 /**
- * Number of parallel chunks after one key: changes by the number of working tasks, because it is divided evenly among
+ * Number of parallel chunks after a key. It changes by the number of working tasks, because it is divided evenly among
  * them.
  */
 export function workersAfter(run: SharedRun, more: boolean): number {

@@ -31,13 +31,13 @@ import {
   stateSpan,
 } from './words.ts'
 
-/** Rows below the list for the task under the cursor, on larger screens. */
+/** Number of rows below the list that show the task under the cursor, on larger screens. */
 const SLOT_ROWS = 3
 const ROOMY = 14
 
 type Parts = { readonly head: readonly Line[]; readonly list: number; readonly below: number }
 
-/** Layout of the screen; on a small one the head is cut. */
+/** Heights of the parts of the screen. On a small screen the head is cut. */
 function parts(state: State, run: SharedRun, queue: QueueShown, cells: number): Parts {
   const { body } = geometry(state)
   const below = body >= ROOMY ? SLOT_ROWS : 0

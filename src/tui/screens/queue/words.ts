@@ -26,7 +26,7 @@ export function countedAsOf({ countedAt }: Pick<SharedRun, 'countedAt'>): string
   return countedAt === null ? '' : ` as of ${timeOfDay(countedAt)}`
 }
 
-/** `now` below 5 s, then `12 s`, `4 min`. Smaller numbers would only flicker. */
+/** Age as text: `now` below 5 s, then `12 s`, `4 min`. Numbers below 5 would only flicker. */
 export function heardText(at: number | null, queue: QueueShown): string {
   const ms = shownAge(at, queue)
   if (ms === null || queue.error !== null) return '?'
@@ -65,7 +65,7 @@ export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Theme
   }
 }
 
-/** Rows per second as text; empty below 0.5, so that idle work is not shown as a stalled 0. */
+/** Rows per second as text. Empty below 0.5: an idle task has no rate, and a 0 would say that it is stalled. */
 export const rateText = (perSecond: number): string => (perSecond < 0.5 ? '' : rate(perSecond))
 
 /** `CODE message: reason` on one line. */
@@ -96,7 +96,10 @@ const SLOT_WORDS: readonly SlotWord[] = [
   'failed',
 ]
 
-/** Each held table by name, or their number if there are too many for a line. */
+/**
+ * Texts about tables and chunks that a steering request has paused or left out. Only their number if there are more
+ * than `NAMED_TABLES`.
+ */
 function heldTexts(tables: readonly TableHold[]): readonly string[] {
   if (tables.length > NAMED_TABLES) return [`${amount(tables.length, 'table')} held back`]
   return tables.map(

@@ -37,14 +37,14 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<WorkerL
   ]
 }
 
-/** `1 of 2`: tasks that the worker holds, and its limit. */
+/** Text such as `1 of 2`: number of tasks that the worker has claimed, and its maximum. */
 function slotsText({ worker }: WorkerLine, queue: QueueShown): string {
   return isGone(worker, queue) ? '' : `${worker.slots.length} of ${worker.concurrency}`
 }
 
 const isGone = (worker: WorkerRow, queue: QueueShown): boolean => ['lost', 'ended'].includes(workerWord(worker, queue))
 
-/** Rate of tasks of a worker; empty unless the worker is live or draining. */
+/** Rate of a worker's tasks; empty unless the worker is live or draining. */
 function rateOf(worker: WorkerRow, slots: WorkerRow['slots'], queue: QueueShown): string {
   const word = workerWord(worker, queue)
   return word === 'lives' || word === 'draining' ? rateText(slots.reduce((sum, { rate }) => sum + rate, 0)) : ''

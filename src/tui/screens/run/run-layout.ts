@@ -14,7 +14,7 @@ export type RunLayout = {
   readonly log: number
 }
 
-/** Rows of each part. The head takes 4 rows, or 5 on a large screen, which has an empty row. */
+/** Rows of each part. The head takes 4 rows; on a large screen 5, because it has an empty row. */
 export function runLayout(state: State, run: RunView): RunLayout {
   const { columns, rows } = state.size
   const body = geometry(state).body

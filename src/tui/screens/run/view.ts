@@ -64,7 +64,7 @@ function totals(run: RunView): string {
   const ended =
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
-  // Such a run copies no tables, so counts of tables and rows show no progress.
+  // A stream or a cutover copies no tables here, so counts of tables and rows would show no progress.
   if (streams(run)) return ''
   if (run.checks.length > 0) parts.push(amount(run.checks.length, 'check'), amount(run.mismatchCount, 'difference'))
   if (run.plan === null) {
@@ -79,7 +79,8 @@ function totals(run: RunView): string {
   const isCutShort = run.finished !== null && run.finished.status !== 'ok' && run.plan.unit === 'action'
   if (isCutShort) return cutShort(run, run.plan)
   if (run.plan.tables > 0) parts.push(`tables ${shownCount(ended)}/${shownCount(run.plan.tables)}`)
-  // An import's plan counts commits, but a worker takes a whole table, so tables and actions show the progress.
+  // Chunks are not shown for an import: its plan counts commits, but a worker takes a whole table. Tables and actions
+  // show the progress.
   if (run.plan.chunks > 0 && run.plan.unit !== 'action')
     parts.push(`chunks ${shownCount(run.chunksDone)}/${shownCount(run.plan.chunks)}`)
   const done = run.baseline + doneNow(run)
@@ -125,7 +126,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
-  // Without a plan there is no rate; for a stream or a cutover the plan counts rows of earlier copies.
+  // No rate without a plan. For a stream or a cutover neither, because its plan counts rows of earlier copies.
   const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =

@@ -11,7 +11,7 @@ import { ledgerRunText } from '../run/run-texts.ts'
 import { copyRunsOf } from '../../session/operations.ts'
 
 const AGAIN_MS = 4000
-/** Most chunks listed; failed ones come first. */
+/** Maximum number of listed chunks; failed ones are listed first. */
 const CHUNKS = 20
 /** Number of newest runs among which a run is searched. */
 const FOUND_AMONG = 500

@@ -9,7 +9,7 @@ import type { Store } from '../../state/store.ts'
 import { copyRunsOf } from '../../session/operations.ts'
 
 const POLL_MS = 2000
-/** Most runs listed of this machine, and of each ledger. */
+/** Maximum number of listed runs of this machine, and of each ledger. */
 const MOST = 200
 const MOST_OF_LEDGER = 50
 
@@ -68,7 +68,7 @@ export class RunsWatch {
       this.#last = text
       this.#store.dispatch({ type: 'machine-runs', runs, now: this.#clock.now() })
     } catch {
-      // Unreadable history is not shown; the next refresh tries again.
+      // If the run history cannot be read, it is not shown; the next refresh tries again.
     } finally {
       this.#isLooking = false
     }

@@ -33,7 +33,7 @@ export function runRows(state: State): readonly ListedRun[] {
     ...booked.map((run): ListedRun => ({ kind: 'machine', run })),
     ...(state.queue?.runs ?? []).map((run): ListedRun => ({ kind: 'shared', run })),
     ...ofLedgers,
-    // A catalog has one row per table of a run with several tables.
+    // For a run with several tables, a catalog has one row per table.
     ...past
       .filter(({ run }) => !known.has(run) || tables.get(run) !== 1)
       .map((run): ListedRun => ({ kind: 'past', run })),
@@ -47,14 +47,17 @@ function begunAt(row: ListedRun): number {
   return msOf(row.run.startedAt) ?? 0
 }
 
-/** Index of the same run in the new list, possibly under another kind. Null if the run is gone. */
+/** Index of the same run in the new list, where it may have another kind. Null if the list has no such run. */
 export function sameRun(rows: readonly ListedRun[], was: ListedRun): number | null {
   const same = rows.findIndex((row) => row.kind === was.kind && isSame(row, was))
   const found = same >= 0 ? same : rows.findIndex((row) => keyOf(row) === keyOf(was))
   return found < 0 ? null : found
 }
 
-/** A run of this program has a local number before its run id is known. */
+/**
+ * True for rows of the same run. Runs of this program are compared by their local number, because they have no run id
+ * at first.
+ */
 const isSame = (a: ListedRun, b: ListedRun): boolean =>
   a.kind === 'here' && b.kind === 'here' ? a.run.id === b.run.id : keyOf(a) === keyOf(b)
 

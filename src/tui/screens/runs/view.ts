@@ -83,7 +83,7 @@ function cellsOf(row: ListedRun, state: State): Cells {
 
 const HERE = 'here'
 
-/** Note on a run that belongs to a queue run, which is also listed; null for other runs. */
+/** Note for a run that belongs to a listed queue run; null for other runs. */
 function slotOf(run: string, state: State): string | null {
   const shared = sharedBy(state, run)
   return shared === null ? null : `queue task, of run ${shared.runId}`

@@ -8,7 +8,7 @@ export type DrawnLine =
   | { readonly kind: 'blank' }
   | { readonly kind: 'sources' }
   | { readonly kind: 'database'; readonly database: Database }
-  /** Replaces the tables of a database that has none to show. */
+  /** Line that replaces the tables of a database, if there are no tables to show. */
   | { readonly kind: 'note'; readonly database: Database }
 
 let memo: {
@@ -17,7 +17,7 @@ let memo: {
   readonly lines: readonly DrawnLine[]
 } | null = null
 
-/** Whether only one database is listed; its columns then give the heading. */
+/** True if only one database is listed: the heading then has the titles of its columns. */
 export function isOneDatabase(state: State): boolean {
   const [first, ...more] = state.databases
   if (isTree(state)) return false
@@ -55,7 +55,9 @@ export function drawnLines(state: State): readonly DrawnLine[] {
   return lines
 }
 
-/** Lines of a tree. A store shows its state on its own line; a database opened next to a lake has a heading. */
+/**
+ * Lines of a tree. A store shows its state in its own line. A database that was opened next to a lake has a heading.
+ */
 function treeLines(rows: readonly ListRow[], databases: State['databases']): readonly DrawnLine[] {
   const stores = new Set(rows.flatMap((row) => (row.kind === 'store' ? [row.key] : [])))
   const roots = new Map(

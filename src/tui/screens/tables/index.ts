@@ -27,7 +27,7 @@ function moved(state: State, move: Move): State {
   return row === undefined ? state : { ...state, tables: { ...state.tables, cursorKey: row.key } }
 }
 
-/** The list keeps its cursor by key. */
+/** Keeps the cursor of the list on the row with its key, and visible. */
 function settled(before: State, after: State): State {
   const state = settledTab(before, settledRow(before, after))
   const total = drawnLines(state).length

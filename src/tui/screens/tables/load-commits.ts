@@ -12,7 +12,10 @@ import { activeRun } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 
-/** Interval of requests to the reader thread, ms. A change that it has seen is returned by the next request. */
+/**
+ * Interval of requests to the reader thread, ms. The next request returns the changes that the thread has found
+ * meanwhile.
+ */
 const POLL_MS = 200
 /** Interval of redrawing ages when nothing else is drawn, ms. */
 export const AGES_MS = 60_000

@@ -12,7 +12,7 @@ import type { Store } from '../../state/store.ts'
 import { fileUrl } from './relation-row.ts'
 import { discoverDatabaseJob } from '../../session/operations.ts'
 
-/** Most tables listed per database; `discover URL` lists all. */
+/** Maximum number of tables that are listed per database; `discover URL` lists all of them. */
 const MOST = 20_000
 
 export class Databases {

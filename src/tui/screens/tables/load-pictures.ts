@@ -17,14 +17,14 @@ import { archivedOf, partitionsJob, tokensJob, type TuiJob } from '../../session
 const FRAME = 4
 const MOST_CELLS = 136
 
-/** Data source and drawing of a kind of picture. */
+/** How a kind of picture is read and drawn. */
 export type PictureKind = {
   /** Note shown during the read: `reading some of the ring of orders …`. */
   readonly reading: (name: string) => string
   readonly job: (url: string, name: string) => TuiJob
   /** A second, optional read; if it fails, the picture is drawn without it. */
   readonly companion?: (url: string, name: string) => TuiJob
-  /** Starts to fold the events of one run. */
+  /** Begins to collect the events of one run. */
   readonly begin: () => {
     event(event: Event): void
     /** Action for the store once the run has ended. */
@@ -104,7 +104,7 @@ export class Pictures {
     this.#kind = kind
   }
 
-  /** Reads the data of a picture, then shows it unless the user has moved on. */
+  /** Reads the data of a picture, then shows it, unless the user has opened another screen meanwhile. */
   look(row: RelationRow): void {
     const { key, url, name } = row
     if (this.#asking.has(key)) return

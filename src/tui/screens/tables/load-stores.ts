@@ -1,4 +1,7 @@
-/** Stores in addition to the program's own, read when unfolded. A store that cannot be read does not hide others. */
+/**
+ * Stores in addition to the program's own. They are read when unfolded. If a store cannot be read, the others are still
+ * shown.
+ */
 import type { RunningOperation, Workbench } from '../../../app/workbench.ts'
 import type { CommandPort } from '../../../app/command-port.ts'
 import { commonStart } from '../../../shared/common-start.ts'
@@ -15,7 +18,7 @@ import type { CopyRunEvent } from '../../../model/run/answer-events.ts'
 import { copyRunsOf } from '../../session/operations.ts'
 import type { Databases } from './load-databases.ts'
 
-/** Most copies into a database that are listed with its tables. */
+/** Maximum number of copies into a database that are listed with its tables. */
 const MOST_COPIES = 8
 
 export class Stores {

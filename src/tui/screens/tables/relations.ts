@@ -95,7 +95,7 @@ function lined(texts: readonly string[], cells: number): Line[] {
   })
 }
 
-/** Summary below the list on a small screen: the table, its last copy or whether a copy can resume, and totals. */
+/** Summary below the list on a small screen: the table; its last copy, or if a copy can resume; and totals. */
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [
@@ -174,7 +174,7 @@ function columnTexts({ columns }: RelationEvent): readonly string[] {
 /** Largest size of an empty table with its indexes, bytes. */
 const EMPTY_BYTES = 100_000
 
-/** Whether an estimate of 0 rows means that the system has never counted, because the table takes space. */
+/** True if an estimate of 0 rows means that the system has never counted them: the table takes space. */
 function isUncounted({ estimated, rows, bytes: size }: RelationEvent): boolean {
   return estimated && rows === '0' && Number(size) > EMPTY_BYTES
 }

@@ -1,4 +1,4 @@
-/** Keeps the cursor of the tables list on its row by key. If the row is gone, another row gets and keeps the cursor. */
+/** Keeps the cursor of the tables list on its row, by key. If the row no longer exists, another row gets the cursor. */
 import { needyRows, toNeedy } from './needy.ts'
 import { freshDetail, type State } from '../../state/state.ts'
 import { cursorRow, visibleRows, type ListRow } from './tables-list.ts'
@@ -18,7 +18,7 @@ function onRow(before: State, after: State): State {
       : { ...after, tables: { ...after.tables, cursorKey: key, wanted: key === null ? wanted : null } }
   }
   if (cursorKey !== null && rows.some(({ key }) => key === cursorKey)) return to(cursorKey)
-  // An empty list may fill again, when a filter is removed or a lake answers.
+  // An empty list may get rows again when a filter is removed, or when a lake was read.
   if (rows.length === 0) return after
   if (cursorKey !== null) return to(nextTo(cursorKey, visibleRows(before), rows).key)
   if (wanted !== null && rows.some(({ key }) => key === wanted)) return to(wanted)

@@ -17,10 +17,10 @@ export type Sync = {
   readonly lags: readonly number[]
 }
 
-/** Most samples kept. */
+/** Maximum number of samples that are kept. */
 const MOST = 60
 
-/** The sync of a table: its own sync, else the sync of all tables. */
+/** The sync of a table: a sync of this table only, or else the sync of all tables. */
 export function syncOf(syncs: readonly Sync[], key: string): Sync | null {
   return syncs.find((one) => one.key === key) ?? syncs.find((one) => one.key === ALL_CATALOG_TABLES) ?? null
 }

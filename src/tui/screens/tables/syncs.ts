@@ -13,7 +13,7 @@ import type { Store } from '../../state/store.ts'
 import { ALL_CATALOG_TABLES, lagOf, type Sync } from './sync-shown.ts'
 import { shellQuoted, tableArgument, type TuiJob, type OpenLake } from '../../session/operations.ts'
 
-/** Most concurrent syncs; each has its own thread and connection. */
+/** Maximum number of concurrent syncs; each of them has its own thread and connection. */
 const MOST = 8
 /** Polling interval if the storage does not notify of changes, ms. */
 const INTERVAL_MS = 30_000

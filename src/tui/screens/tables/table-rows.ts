@@ -32,7 +32,7 @@ const COLUMNS: readonly Column[] = [
   { id: 'proof', title: 'PROVED', width: 10, gap: 1, right: false },
 ]
 
-/** Columns dropped, in this order, if names would get fewer than 20 cells. */
+/** Columns that are dropped, in this order, if names would get fewer than 20 cells. */
 const DROP: readonly TableSort[] = ['changed', 'proof', 'bytes', 'files', 'version']
 const NAME_CELLS = 20
 const MARK_CELLS = 3
@@ -85,7 +85,7 @@ function heading(state: State, columns: readonly Column[], name: number): Line {
   return [
     span(' '.repeat(MARK_CELLS) + padEnd(title('TABLE', 'name'), name), 'strong'),
     ...columns.map((c): Span => {
-      // If the title fills the column, the sort arrow takes the gap.
+      // If the title fills the column, the sort arrow is drawn in the gap beside it.
       const text = title(c.title, c.id)
       const cells = c.width + c.gap
       const made = c.right ? cell(text, -cells) : cell(' '.repeat(c.gap) + text, cells)

@@ -158,7 +158,10 @@ export function storeOfRow(state: State, row: ListRow | null): StoreRow | null {
   return found?.kind === 'store' ? found : null
 }
 
-/** Rows that an action applies to: the marked ones, even if filtered out, else the one under the cursor. */
+/**
+ * Rows that an action applies to: the marked rows, even if they are filtered out; without marks, the row under the
+ * cursor.
+ */
 export function targetRows(state: State): readonly ListRow[] {
   if (state.tables.marks.size > 0) {
     const all: readonly ListRow[] = [

@@ -62,7 +62,7 @@ function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readon
   }
 }
 
-/** Keeps the cursor of the open tab on its row, else on an existing row, and visible. */
+/** Keeps the cursor of the open tab on its row, or moves it to an existing row. Keeps it visible. */
 export function settledTab(before: State, after: State): State {
   return visibleTab(heldTab(before, after))
 }

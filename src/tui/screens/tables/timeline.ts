@@ -51,7 +51,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   return [
     `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${amount(alarms.length, 'alarm')}`}`,
     ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
-    // Alarms come before the rows, which may be hundreds of days.
+    // Alarms are shown before the rows of the days, of which there may be hundreds.
     ...alarms.flatMap(({ alarm, detail, rows }) =>
       wrap(
         clean(
@@ -90,7 +90,7 @@ function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
   ]
 }
 
-/** An expired period: only its certificate is left. */
+/** Row of an expired period, of which only the certificate is left. */
 function expiredRow({ partition, rows, from }: ArchivedEvent, day: number): Line {
   return [
     span(padEnd(cutEnd(clean(partition), PERIOD - 1), PERIOD), 'muted'),

@@ -36,7 +36,10 @@ export type BegunCopy = {
   readonly options: Pick<CopyOptions, 'onRetry' | 'mortal'>
 }
 
-/** Waits for the run's allowed hours: outside of them not even the source is read. */
+/**
+ * Waits for the run's allowed hours, so that the source is not read outside of them. Then creates the parts that need
+ * no store.
+ */
 export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<BegunCopy> {
   const hearers: Hearers = { track: null, reported: null, stream: null }
   const run: CopyRun = {

@@ -1,4 +1,7 @@
-/** Last stages of a copy: show its plan only; or sum up tables, apply changes, and record the result. */
+/**
+ * Last stages of a copy. A dry run only shows the plan. A run sums up the tables, applies changes, and records the
+ * result.
+ */
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'

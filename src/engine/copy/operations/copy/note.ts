@@ -64,8 +64,8 @@ export async function openFollowing(noted: RecordedCopy): Promise<FollowedStream
 }
 
 /**
- * Connects the stream to the copy: the stream gets events, is awaited before each new read view of the source is read,
- * and checks requests for apply workers.
+ * Connects the stream to the copy. The stream receives the events, and checks requests for apply workers. The copy
+ * waits for the stream before it reads a new read view of the source.
  */
 export function join({ companion, hearers, views, steering, to }: RecordedCopy, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)

@@ -17,7 +17,10 @@ export type RingOptions = {
   readonly max?: string
   /** Percent of each range that is read, from its beginning: 1 to 100. */
   readonly coverage?: number
-  /** Only these ranges, which a run of another tool left: both ends inclusive, as texts; not divided further. */
+  /**
+   * Only these ranges, which a run of another tool left. Both ends are inclusive, as texts. The ranges are not divided
+   * further.
+   */
   readonly ranges?: readonly { readonly min: string; readonly max: string }[]
 }
 
@@ -100,8 +103,8 @@ export type FollowOptions = {
   /** Copy nothing: apply changes to existing rows. For streams of `partition run`. */
   readonly changesOnly?: true
   /**
-   * Apply workers: sessions that apply changes at the same time; absent: the number that the stream has, 1 at its
-   * start.
+   * Number of apply workers: sessions that apply changes at the same time. Absent: as many as the stream has; 1 for a
+   * new stream.
    */
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied again while the others keep their rows. */

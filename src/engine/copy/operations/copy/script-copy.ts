@@ -34,8 +34,8 @@ async function bySize(operation: CopyOperation, run: CopyRun): Promise<CopyOpera
 }
 
 /**
- * Sets the sizes that the user left open, by the largest row estimate, and reports them. @throws SluiceError of the
- * source
+ * Sets the sizes that `script.auto` names, from the preset for the largest row estimate, and reports them.
+ * @throws SluiceError of the source
  */
 async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'log'>): Promise<CopyOperation> {
   const { auto = [] } = operation.script ?? {}

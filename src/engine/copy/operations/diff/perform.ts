@@ -270,7 +270,7 @@ function differText(sum: DiffCounts, open: bigint): string {
   const { ranges, errors } = sum
   const rows = open - ranges
   if (rows === 0n) return KEYLESS
-  // Of rows that could not be read, only the number is known.
+  // Rows that could not be read are only counted: it is unknown whether they differ.
   if (keyedOf(sum) <= 0n && ranges === 0n)
     return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`

@@ -6,7 +6,7 @@ export type DiscoverDatabaseOperation = {
   readonly tables: readonly string[]
 }
 
-/** Patterns for all tables: those found without a schema, and those of every schema. */
+/** Patterns for all tables: `*` finds tables that need no schema, and `*.*` the tables of every schema. */
 export const EVERY_TABLE: readonly string[] = ['*', '*.*']
 
 const EVENTS = ['relation', 'log'] as const

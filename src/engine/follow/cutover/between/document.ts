@@ -17,7 +17,7 @@ export type BetweenDocument = {
   readonly opens: CutoverEndpoint
   /** How long earlier attempts blocked writers. */
   readonly earlier?: Waited
-  /** Start of the attempt: ms since the epoch by the clock of the ledger's database. Absent for older programs. */
+  /** Start of the attempt: ms since the epoch by the clock of the ledger's database. Absent in older documents. */
   readonly closingMs?: number
   /** Token under which the source's table is closed to writers; set from `closing` on. */
   readonly token?: string

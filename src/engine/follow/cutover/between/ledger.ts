@@ -31,7 +31,7 @@ export class BetweenLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Null if there is no such cutover. */
+  /** Status and document of a cutover; null if the ledger does not have the cutover. */
   async standing(id: string): Promise<{ readonly status: SwitchStatus; readonly document: string | null } | null> {
     const [row] = await this.#database.all('SELECT status, document FROM migration_switches WHERE switch_id = ?', [id])
     if (row === undefined) return null

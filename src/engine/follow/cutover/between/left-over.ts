@@ -109,7 +109,7 @@ export async function givenUp(
       await closing.release(closes.table, token, signal)
       await closing.tidy(closes.table, signal)
     }
-    // From the second cutover on, the previous one has closed the target, which stays closed.
+    // From the second cutover on, the previous cutover has closed the target: leave it closed.
     if (family.turns.length === 0) {
       await opening.release(to.table, `target_${id}`, signal)
       await opening.tidy(to.table, signal)

@@ -114,7 +114,7 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
   }
 }
 
-/** Check: how many sessions may be terminated, and whether this role may terminate them. */
+/** Check: how many sessions may have to be terminated, and whether the login has the right to terminate them. */
 async function sessionsGate(
   { closing }: AbleEnds,
   from: TableName,

@@ -136,7 +136,7 @@ async function newestOf(
   throw new SluiceError('LEDGER_DAMAGED', message, { where: `${from.store.label}, ${to.store.label}` })
 }
 
-/** Capabilities that a cutover needs. @throws SluiceError NOT_SWITCHABLE if a store lacks one; for a trigger stream */
+/** Capabilities that a cutover needs. @throws SluiceError NOT_SWITCHABLE without one, or for a trigger stream */
 export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
   const [closing, opening] = [closes.store.offers.switchSide, opens.store.offers.switchSide]
   const [changes, back] = [closes.store.offers.slotChanges?.(), opens.store.offers.slotChanges?.()]

@@ -41,7 +41,7 @@ export type DocumentFacts = Pick<
 }
 
 export type BetweenFacts = {
-  /** Log position at which the source was closed to writers; `position`: up to which the stream is applied. */
+  /** Log position at which the source was closed to writers; `position`: position up to which the stream is applied. */
   readonly fence: string
   readonly position: string
   readonly reversePosition: string

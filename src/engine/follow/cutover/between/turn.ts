@@ -35,9 +35,9 @@ type Try = {
   readonly held: HeldStream
   readonly since: number
   readonly limit: PauseLimit
-  /** What takes the time now. */
+  /** The step in progress, for messages. */
   doing: string
-  /** True if the ledger's status may be `proved`: then a program that takes over may open the target. */
+  /** True if the ledger's status may be `proved`: then a program that resumes the cutover may open the target. */
   isProved: boolean
   /** Not null if the statement that opens the target may have been sent. */
   facts: BetweenFacts | null
@@ -292,7 +292,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
    */
   async #takeBack(one: Try): Promise<boolean> {
     const { steps, id, closing, from, clock } = this.#parts
-    // A program that takes over opens the target only from `proved`: before that the source may be opened at once.
+    // A program that resumes the cutover opens the target only from `proved`. Before that, open the source at once.
     if (!one.isProved) await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
     const status = await steps.withdraw(id, one.held, 'preparing')
     if (hasSwitched(status)) {

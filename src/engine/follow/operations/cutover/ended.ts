@@ -38,7 +38,11 @@ export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { 
   return { ...ending, stopped: true, error }
 }
 
-/** Runs the stream that keeps the other table equal. @param before ending of the cutover @param copy of the stream */
+/**
+ * Runs the reverse stream, which keeps the other table equal.
+ * @param before ending of the cutover
+ * @param copy operation of the reverse stream
+ */
 export async function followedBack(
   before: Ending,
   copy: CopyOperation,

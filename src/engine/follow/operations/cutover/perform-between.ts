@@ -116,7 +116,7 @@ async function switched(
     )
   const ready = await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run).catch(
     async (error: unknown) => {
-      // If the cutover cannot be made, leftovers of a killed run would block others.
+      // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
       const [left] = family.preparing
       if (left !== undefined && !dryRun) await giveUp(left.id)
       throw error

@@ -109,7 +109,7 @@ async function switched(
   const giveUp = (id: string): Promise<void> =>
     givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
   const ready = await readyFor(standing, able, copy, operation, gates, run).catch(async (error: unknown) => {
-    // If the cutover cannot be made, leftovers of a killed run would block others.
+    // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
     const [left] = family.preparing
     if (left !== undefined && !dryRun) await giveUp(left.id)
     throw error
@@ -273,7 +273,7 @@ async function givenUp(
     // A program that owned the stream in between may have completed this cutover.
     const row = await ledger.find(id)
     if (row?.status !== 'preparing') return
-    // From the second cutover on this table is the old table, whose guard stays.
+    // From the second cutover on, this table is the old table: keep its guard.
     if (family.turns.length === 0) {
       for (const { key } of await streams.tables(stream.id, changes))
         await switches.unguard(key, AbortSignal.timeout(END_MS))

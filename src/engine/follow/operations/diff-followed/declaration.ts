@@ -9,7 +9,7 @@ export type DiffFollowedOperation = Pick<FollowOperation, 'stream' | 'to' | 'fro
   /** Name of the table in the source or the target; optional if the stream has one table. */
   readonly table?: string
   readonly scope: ScopeOptions
-  /** Most differences, and most repairs, that are reported one by one; all are counted. */
+  /** Maximum number of differences, and of repairs, that are reported one by one; all are counted. */
   readonly limit: number
   /** Only reports differences. */
   readonly dryRun: boolean

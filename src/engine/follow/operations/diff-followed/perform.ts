@@ -111,7 +111,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
   })
 }
 
-/** Keys with several rows that still differ after the stream has written the rows: it may have repaired some. */
+/** Keys of several rows that still differ after the stream has written the rows, and may have repaired some of them. */
 async function sharedAfter(
   operation: DiffFollowedOperation,
   { shared }: ComparedByHand,

@@ -6,7 +6,7 @@ export type FollowReportOperation = {
   /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** Output file: JSON if its name ends in .json, otherwise Markdown. Absent: printed. */
+  /** Output file: JSON if its name ends in .json, otherwise Markdown. Absent: the report is printed. */
   readonly report?: string
 }
 

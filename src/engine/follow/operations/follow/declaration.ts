@@ -28,7 +28,7 @@ export type FollowOperation = {
   readonly changesOnly?: true | undefined
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
-  /** Ms between two rounds that compare all rows; absent: as the copy was begun. */
+  /** Ms between two rounds that compare all rows; absent: the value with which the copy was begun. */
   readonly proveEveryMs?: number
   /** Sessions that apply changes; absent: unchanged. */
   readonly lanes?: number

@@ -186,7 +186,7 @@ async function concluded(
   return document
 }
 
-/** Checks for objects that --with can create. A missing one that was requested fails, unless the stream omits it. */
+/** Checks for objects that --with can create. A requested object must exist, unless the stream omits it. */
 async function objectChecks(
   planned: PlannedCopy,
   operation: CopyOperation,

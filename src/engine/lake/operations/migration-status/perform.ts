@@ -99,7 +99,7 @@ export async function performRuns(operation: RunsOperation, run: RunOf<typeof ru
 /** Tables inspected at the same time: reads of a remote store mostly wait. */
 const LOOKS = 8
 
-/** How many versions the log is ahead of the catalog, or why that is unknown (which is not 0). */
+/** Number of versions by which the log is ahead of the catalog, or why this number is unknown. */
 type Lag = { readonly versions: number } | { readonly why: string }
 
 /** Lag by table id. Needs one listing per table, from the known version on. */

@@ -65,7 +65,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
       what: 'the rows of the table in the catalog',
       confirm: 'confirm',
       asked: 'to remove it from the catalog',
-      // The checks name the table as the catalog does: shorter to type than a path.
+      // The checks use the table's name in the catalog, which is shorter to type than a path.
       named: { event: 'verify.check', field: 'table', or: 'table' },
       refused: (name) => `rollback removes ${name} from the catalog`,
     },

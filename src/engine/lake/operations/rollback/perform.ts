@@ -44,7 +44,7 @@ const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
 }
 
 type Verdict = {
-  /** Data of the catalog that the log lacks, as problems: `--forget` accepts its loss. */
+  /** Problems: data of the catalog that the log lacks. `--forget` accepts the loss of this data. */
   readonly lost: readonly string[]
   /** Reasons why the rows cannot be removed now. */
   readonly inUse: readonly string[]
@@ -300,7 +300,7 @@ function versionsOf({ historyFrom, currentVersion }: ImportHead): Versions | nul
   return historyFrom === null || currentVersion === null ? null : { from: historyFrom, to: currentVersion }
 }
 
-/** Versions that only the catalog has, in words; '' if none. */
+/** Versions that only the catalog has, as text; '' if none. */
 function onlyIn(held: Versions | null, log: Versions): string {
   if (held === null) return ''
   const below = { from: held.from, to: Math.min(held.to, log.from - 1) }

@@ -34,7 +34,7 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
     if (watch) return watchTables(catalog, listed, proved, operation, run)
     await round(catalog, listed, proved, outcomes, operation, run)
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
-    // A resumed import may have found indexes missing, so finish them. A few commits do not outdate statistics.
+    // Also after resumed imports, because indexes may be missing. A few commits do not outdate the statistics.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
     return endOf(listed, outcomes, tables.length === 1, run)
   }

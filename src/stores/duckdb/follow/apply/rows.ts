@@ -56,7 +56,7 @@ export class DuckdbChangedRows {
     }
     const filled = keys.map(({ name }) => `s.${name}`)
     if (isFilled) await this.#remove(FILLED, filled)
-    // After all touched rows are deleted: unique values may move from one row to another.
+    // Inserts only after all touched rows are deleted, because unique values may move from one row to another.
     const puts = this.#columns.map(({ name, column }) => cast(column, name))
     if (whole.length > 0) await this.#insert(WHOLE, puts)
     const names = this.#columns.map(({ name }) => name)

@@ -112,7 +112,7 @@ async function inspectTable(
   }
 }
 
-/** Different row keys must differ in the target too, and a column that the target computes cannot be written. */
+/** Refuses columns that the target computes, and row key columns whose type the target cannot compare exactly. */
 function inspectColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
   const name = tableText(table.table)
   for (const [at, { name: column, column: planned }] of columns.entries()) {

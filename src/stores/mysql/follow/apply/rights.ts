@@ -5,9 +5,9 @@ import { mysqlErrorNumber } from '../../errors.ts'
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 
-/** No right on the table, or on one of its columns. */
+/** Error numbers: no right on the table, or on one of its columns. */
 const NO_RIGHT = new Set([1142, 1143])
-/** No right on the database. */
+/** Error number: no right on the database. */
 const NO_DATABASE = 1044
 
 /** Rights on the table that changes need and the user lacks. EXPLAIN requires the same rights as the statement. */

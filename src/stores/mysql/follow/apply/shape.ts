@@ -18,7 +18,7 @@ export type MysqlShapeColumn = {
 export type IndexFacts = {
   readonly name: string
   readonly unique: boolean
-  /** A statement can name it in FORCE INDEX. */
+  /** True if a statement can name the index in FORCE INDEX. */
   readonly usable: boolean
   /** Columns in order; null for an expression, or for a prefix of a text. */
   readonly columns: readonly (string | null)[]
@@ -35,7 +35,10 @@ export type ApplyShape = {
   /** The index that finds a row by its key; null if there is none. */
   readonly finder: string | null
   readonly indexes: readonly IndexFacts[]
-  /** Changes if a staging table that was created with this shape is no longer right. */
+  /**
+   * Fingerprint of the columns. If it has changed, a staging table that was created with the earlier shape must be
+   * replaced.
+   */
   readonly columnsMark: string
 }
 

@@ -13,7 +13,7 @@ import type { MysqlSession } from '../../session.ts'
 
 /** Default lock timeout, ms. */
 export const MYSQL_LOCK_WAIT_MS = 600_000
-/** Lock wait timeout, deadlock, and a statement that was killed. */
+/** Error numbers: lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
 const SILENT_MS = 2000
 const FIRST_REST_MS = 20
@@ -23,7 +23,7 @@ const MOST_REST_MS = 1000
  * Later attempts use 1 s, the shortest timeout that every server has.
  */
 const TRIES_AT_ONCE = 8
-/** Most open transactions that a message names. */
+/** Maximum number of open transactions that a message names. */
 const MOST_NAMED = 5
 
 export type MysqlWait = {
@@ -85,7 +85,7 @@ export async function waitMysqlUntil(
   }
 }
 
-/** Open transactions, oldest first; none if the login may not see them. */
+/** Open transactions, oldest first; none if the login has no right to see them. */
 async function openTransactions(session: MysqlSession): Promise<readonly string[]> {
   try {
     const rows = await session.rows(

@@ -64,7 +64,7 @@ async function costOf(session: MysqlSession, database: string, one: FollowedTabl
   }
 }
 
-/** Ms of a statement, without its commit. */
+/** Median time of a statement in ms, without its commit. */
 async function median(session: MysqlSession, written: string): Promise<number> {
   const taken: number[] = []
   // The first run is not counted: it starts with cold caches.

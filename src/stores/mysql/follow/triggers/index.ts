@@ -156,7 +156,7 @@ export class MysqlTriggers implements ChangeSource {
     )
   }
 
-  /** Manual clean-up of a stream whose ledger is gone. */
+  /** Instructions for the manual clean-up of a stream whose ledger does not exist any more. */
   endByHand(name: string): string {
     return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(mysqlProgressTable(this.#config.database, name))} ${name}_follower and of each ${name}_keys_…`
   }

@@ -33,7 +33,7 @@ export type MysqlTableLog = {
 export type LogMarks = {
   /** InnoDB's id of the log. */
   readonly id: string
-  /** By name of each trigger and of the guard: table, timing, event, creation time, definer, sql_mode and body. */
+  /** Table, timing, event, creation time, definer, sql_mode and body of each trigger and of the guard, by name. */
   readonly triggers: Readonly<Record<string, string>>
 }
 

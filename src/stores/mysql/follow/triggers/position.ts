@@ -14,7 +14,7 @@ import type { MysqlSession } from '../../session.ts'
 import { mysqlProgressTable } from './log.ts'
 
 const NO_TABLE = 1146
-/** No right on the table, or on its database. */
+/** Error numbers: no right on the table, or on its database. */
 const DENIED = new Set([1044, 1142])
 
 type Progress = {
@@ -27,7 +27,7 @@ type Progress = {
   readonly forgotten: LogPosition
 }
 
-/** @returns null if the row or its table is gone, or the user may not read it */
+/** @returns null if the row or its table does not exist, or if the user has no right to read it */
 export async function readProgress(session: MysqlSession, database: string, name: string): Promise<Progress | null> {
   try {
     const [row] = await session.rows(

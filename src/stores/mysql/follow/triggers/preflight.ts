@@ -82,7 +82,7 @@ async function inspectServer(session: MysqlSession, database: string): Promise<r
   return refusals
 }
 
-/** Names of prepared XA transactions; null if the login may not see them. */
+/** Names of prepared XA transactions; null if the login has no right to see them. */
 export async function preparedTransactions(session: MysqlSession): Promise<readonly string[] | null> {
   try {
     const rows = await session.command('XA RECOVER CONVERT XID')

@@ -24,9 +24,9 @@ const NUMBERS_AT_ONCE = 20_000
  * as deleted before the rows come.
  */
 const MANY = 10_000
-/** The table was altered, or recreated, after the snapshot. */
+/** Error number: the table was altered, or recreated, after the snapshot. */
 const CHANGED = 1412
-/** No such table; no such index. */
+/** Error numbers: no such table; no such index. */
 const GONE = new Set([1146, 1176])
 
 /** A replicated table, and the log table that its triggers fill. */
@@ -52,7 +52,7 @@ class ReportedNotes {
     return this.#size
   }
 
-  /** @param id greater than those before */
+  /** @param id greater than all ids that were added before */
   add(id: number): void {
     this.#size++
     const last = this.#runs.length - 1

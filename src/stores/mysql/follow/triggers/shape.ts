@@ -11,7 +11,7 @@ import type { MysqlSession } from '../../session.ts'
 import type { LogMarks } from './log.ts'
 import { groupBy } from '../../../../shared/group-by.ts'
 
-/** There is no such table. */
+/** Error number: there is no such table. */
 export const NO_TABLE = 1146
 
 /** Stored as JSON. */

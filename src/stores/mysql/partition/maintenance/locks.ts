@@ -13,19 +13,21 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { MysqlSession } from '../../session.ts'
 import { mysqlLockHolders, type HeldNow } from './holders.ts'
 
-/** Lock wait timeout, deadlock, and a statement that was killed. */
+/** Error numbers: lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
 const FIRST_REST_MS = 2
 /** A table with a few busy writers is free once in hundreds of checks; a check costs the server 2 ms. */
 const LONGEST_REST_MS = 25
-/** In MySQL a check reads the list of all locks. */
+/** The same limit in MySQL, where a check reads the list of all locks. */
 const LONGEST_REST_OF_LOOKS_MS = 100
 /** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
 /** Share of the retry limit in which no transaction has to wait. */
 const WITHOUT_WAITING = 0.5
-/** Least time in which no transaction has to wait for a statement, ms; less if half of the retry limit is less. */
+/**
+ * Minimum time (ms) in which no transaction has to wait for a statement; half of the retry limit if that is shorter.
+ */
 const ALWAYS_WITHOUT_WAITING_MS = 250
 
 /** @returns time until which no transaction may have to wait, by the clock of `performance` */

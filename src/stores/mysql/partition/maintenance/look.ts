@@ -62,7 +62,10 @@ export async function inspectMysqlPartitions(
   }
 }
 
-/** Opens the table. Ignores all errors but a lock timeout: the partitioning meets them, too. @throws a lock timeout */
+/**
+ * Opens the table. Ignores all errors except a lock timeout: the statements that create partitions fail with them, too.
+ * @throws a lock timeout
+ */
 async function opened(session: MysqlSession, table: TableName): Promise<void> {
   try {
     await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
@@ -122,7 +125,7 @@ function partitionsOf(rows: readonly SqlRow[], method: RangeMethod, where: strin
   })
 }
 
-/** Events of the server that partition the table; none if the login may not see them. */
+/** Events of the server that partition the table; none if the login has no right to see them. */
 async function eventsOf(session: MysqlSession, { schema, name }: TableName): Promise<string | null> {
   const rows = await session.rows(
     `SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS

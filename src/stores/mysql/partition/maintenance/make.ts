@@ -21,7 +21,7 @@ import type { MysqlSession } from '../../session.ts'
 import { inspectMysqlPartitions, type InspectedRangedTable } from './look.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
-/** Error numbers of names taken or gone, and of bounds that do not increase: another program was faster. */
+/** Error numbers if a name is taken or does not exist, or if bounds do not increase: another program was faster. */
 const OVERTAKEN = new Set([1481, 1493, 1507, 1517, 1520])
 
 type Plan =

@@ -68,7 +68,7 @@ export class DirectChanges {
     return partial.filter((_, n) => counts[n] === 0)
   }
 
-  /** Deletes rows that are gone, and writes whole rows. */
+  /** Deletes the rows of `gone` and `goneFrames`, and writes whole rows. */
   async write({ gone, goneFrames, whole, frames }: Omit<FramedBatch, 'partial'>): Promise<void> {
     const { way } = this.#shape
     const puts: Values[] = this.#frames.texts(frames)

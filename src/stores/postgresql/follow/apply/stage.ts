@@ -149,7 +149,7 @@ export class PostgresStage {
     this.#made = false
   }
 
-  /** @returns number of rows found; smaller if a row had nothing to set */
+  /** @returns number of rows found; smaller if a row had no column to set */
   async #keep(kept: ReadonlySet<PartialPut>): Promise<number> {
     const masks = new Set([...kept].map(({ mask }) => mask))
     const each = masks.size > MOST_MASKS ? [null] : masks
@@ -176,7 +176,7 @@ export class PostgresStage {
   async #merge(batch: FramedBatch): Promise<void> {
     const puts = batch.whole.length > 0 || batch.frames !== null
     const isGone = batch.gone.length > 0 || batch.goneFrames !== null
-    // No row takes values from another one here, so rows that are gone can be deleted first.
+    // No row takes values from another one here, so deleted rows can be removed first.
     const gone = isGone && !(await this.#removedByKeys(batch))
     if (!gone && !puts) return
     const before = await this.#prepared()

@@ -12,7 +12,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { OperationalTable } from '../../../../model/follow/operational-port.ts'
 import type { SignOffCheck } from '../../../../model/follow/sign-off.ts'
 
-/** Most names in one line. */
+/** Maximum number of names in one line. */
 const SHOWN = 5
 
 /** OIDs of the table and of all of its partitions. */

@@ -16,7 +16,7 @@ const EPOCH_DAYS = 10_957
 const NUMERIC_SIGN: Readonly<Record<number, string>> = { 0x0000: '', 0x4000: '-' }
 const NUMERIC_NAMES: Readonly<Record<number, string>> = { 0xc000: 'NaN', 0xd000: 'Infinity', 0xf000: '-Infinity' }
 
-/** By OID of the type. */
+/** Functions that make the text, by OID of the type. */
 const TEXTS: ReadonlyMap<number, ValueText> = new Map<number, ValueText>([
   // bool, bytea, int8, int2, int4
   [16, sized(1, (data, at) => (data[at] === 0 ? 'f' : 't'))],

@@ -9,7 +9,7 @@ import type { ReadColumn } from '../../../../model/copy/read-column.ts'
 
 /** Layout that all messages of one table share between two Relation messages. */
 export interface MessageLayout extends FrameLayout {
-  /** In the order of the cells of a row. */
+  /** Columns in the order of the cells of a row. */
   readonly columns: readonly ReadColumn[]
   /** Position of each column in a message, in the same order. */
   readonly places: readonly number[]

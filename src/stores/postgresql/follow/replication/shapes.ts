@@ -17,7 +17,9 @@ export type Node = {
   readonly kind: string
   /** `p` permanent, `u` unlogged, `t` temporary. */
   readonly stored: string
-  /** Its file number: changes with TRUNCATE, VACUUM FULL, CLUSTER, rewriting ALTER TABLE; 0 without own rows. */
+  /**
+   * File number of its rows: changes with TRUNCATE, VACUUM FULL, CLUSTER, rewriting ALTER TABLE; 0 without own rows.
+   */
   readonly file: string
   /** Digest of the bounds of a partition; empty for the table itself. */
   readonly bounds: string
@@ -69,7 +71,10 @@ export function parseReplicatedShape(text: string): ReplicatedShape {
   return JSON.parse(text) as ReplicatedShape
 }
 
-/** Without statistics, catalogs would be read completely for each partition (2,000: 1.5 s, by index 0.3 s). */
+/**
+ * Needed because catalogs without statistics would be read completely for each partition (2,000: 1.5 s, by index 0.3
+ * s).
+ */
 export const BY_INDEX = 'SET LOCAL enable_seqscan TO off'
 
 /** @returns shapes by OID of the table; dropped tables are missing */

@@ -12,7 +12,7 @@ import { lsnText } from '../../server/lsn.ts'
 /** First version that leaves out changes by their origin. */
 const ORIGINS = 160_000
 
-/** Under these settings values are the texts that a copy reads. */
+/** Session settings under which values are the texts that a copy reads, and their expected values. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {
   client_encoding: /^UTF8$/,
   TimeZone: /^UTC$/,

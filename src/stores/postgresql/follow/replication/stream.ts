@@ -190,7 +190,7 @@ async function started(
   }
 }
 
-/** @throws errors of the server if the role may not terminate the session */
+/** @throws errors of the server if the role has no right to terminate the session */
 async function endReader(settings: PostgresSettings, slot: string): Promise<void> {
   await withSession(settings, (session) =>
     session.ask(

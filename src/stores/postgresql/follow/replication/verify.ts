@@ -24,14 +24,14 @@ import { findSlots, PLUGIN } from './slot.ts'
 /** Longest wait for locks on a partition, in ms. */
 const POLL_MS = 200
 
-/** Shape of a table that is gone or was never noted. */
+/** Shape of a table that does not exist, or was never noted. */
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 
 /** Changes of the stream that this program has received. */
 export type ReportedChanges = {
   /** Transactions for which the stream reported a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
-  /** By `oid file`: end of the log when a new file of a partition was first seen; written by `verifyStream`. */
+  /** End of the log when a new file of a partition was first seen, by `oid file`; written by `verifyStream`. */
   readonly unclear: Map<string, LogPosition>
 }
 

@@ -57,7 +57,7 @@ export type OpenedAttempt = {
 export class Attempt implements SwitchAttempt {
   readonly fence: LogPosition
   readonly #opened: OpenedAttempt
-  /** Of the rows that were compared. */
+  /** Furthest values of the rows that were compared. */
   #furthest: FurthestValues = { text: '[]' }
   #isExchanged = false
   #isEnded = false

@@ -15,11 +15,14 @@ const NUMBERS: ReadonlySet<string | undefined> = new Set(['smallint', 'integer',
 
 export type NumberedColumn = Pick<Numbering, 'increment' | 'minimum' | 'maximum' | 'cache'> & {
   readonly name: string
-  /** Type of the bounds, for which the server has operators of its own: they use indexes, and no others are found. */
+  /**
+   * Type of the bounds. The server has operators for exactly this type, which use indexes; operators of users are not
+   * found.
+   */
   readonly boundType: 'bigint' | 'numeric'
 }
 
-/** Without sequences that cycle: after a row near the end of the range they would give out numbers of other rows. */
+/** Numbered columns, except those whose sequence cycles: set near its end, it would give out numbers of other rows. */
 export async function numberedColumns(session: CopySession, side: CutoverTable): Promise<readonly NumberedColumn[]> {
   const types = await columnTypes(session, side)
   const found = await numberings(session, side)
@@ -30,7 +33,7 @@ export async function numberedColumns(session: CopySession, side: CutoverTable):
   })
 }
 
-/** Furthest value of all rows. It finds an index by itself. */
+/** Furthest value of all rows. The server uses an index of the column by itself, if there is one. */
 export async function furthestValues(session: CopySession, side: CutoverTable): Promise<FurthestValues> {
   const furthest: Furthest[] = []
   for (const one of await numberedColumns(session, side)) {
@@ -61,8 +64,8 @@ function valueSql({ increment }: NumberedColumn, column: string): string {
 }
 
 /**
- * The sequence has numbers after this value and those that a session may have cached. The last numbers of a type often
- * mark special rows: the sequence would be used up.
+ * SQL condition: after this value and the numbers that a session may have cached, the sequence still has numbers.
+ * Larger values are ignored: they often mark special rows, and would use up the sequence.
  */
 function withinSql({ boundType, ...range }: NumberedColumn, column: string): string {
   const [minimum, maximum, increment] = [BigInt(range.minimum), BigInt(range.maximum), BigInt(range.increment)]

@@ -9,7 +9,7 @@ const LATE_MS = 50
 export class LockBudget {
   readonly #session: CopySession
   readonly #budgetMs: number
-  /** By `performance.now`: when the lock was first requested, and since when the server waits for a statement. */
+  /** Times of `performance.now`: when the lock was first requested, and since when the server waits for a statement. */
   #since = 0
   #idleSince: number | null = null
   #idleMs: number

@@ -141,7 +141,7 @@ export class PostgresSwitches extends ReadsServer implements SwitchStore {
     }
     await held.shorten()
     held.work()
-    // Before the lock was taken, the names may have referred to other tables.
+    // Read after the lock was taken: before that, the names may have referred to other tables.
     const sides = await cutoverTables(session, request)
     if (sides.from.oid !== from.oid) return null
     const position = await commitFence(session)

@@ -23,7 +23,7 @@ export async function cutoverMark(session: CopySession, tables: readonly Cutover
  * Finds changes since the mark. Both tables must be locked against all other sessions.
  * @param tables the table with the public name, then the table that gets it; or the only table in this database
  * @returns a text for each change; empty if nothing changed
- * @throws SluiceError NOT_SWITCHABLE if a partition of the second table is gone
+ * @throws SluiceError NOT_SWITCHABLE if a partition of the second table does not exist any more
  */
 export async function changesSinceMark(
   session: CopySession,

@@ -16,7 +16,7 @@ type Named = {
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean
-  /** Only for an index. */
+  /** Columns of an index; absent for other objects. */
   readonly columns?: readonly string[]
 }
 

@@ -9,7 +9,7 @@ type Publication = {
   readonly viaRoot: boolean
   readonly owned: boolean
   readonly owner: string
-  /** The other table is already a member itself. */
+  /** True if the other table itself is a member, too. */
   readonly both: boolean
   readonly columns: readonly string[] | null
   readonly filter: string | null

@@ -1,7 +1,7 @@
 /**
  * Sequences: after the cutover no number is given out that a row has, or that a session may have cached. In a cutover
- * between databases the new table gets only numbers that the old one never issued. A partitioned table may not refuse a
- * number that is given out again, because its key has the partition column, too.
+ * between databases the new table gets only numbers that the old one never issued. A partitioned table does not always
+ * refuse a number that is given out again, because its key has the partition column, too.
  */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -18,7 +18,9 @@ export type Numbering = {
   readonly column: string
   readonly oid: string
   readonly sql: string
-  /** It belongs to an identity column, to another column, or to no column of this table: a default uses it. */
+  /**
+   * `identity`: of an identity column. `owned`: owned by another column. `default`: not owned, but used by a default.
+   */
   readonly use: 'identity' | 'owned' | 'default'
   readonly owner: string
   readonly isReadable: boolean

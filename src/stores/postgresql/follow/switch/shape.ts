@@ -96,7 +96,7 @@ function ofSide(
 
 /**
  * A subscription writes by OID, so it continues under any name. It may write to a single partition, so partitions are
- * searched too. Not every role may read subscriptions.
+ * searched too. Some roles have no right to read subscriptions.
  */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   const found = await session.attempt(

@@ -67,7 +67,7 @@ export type CutoverTableFacts = {
   readonly owner: string
   /** The current role. */
   readonly me: string
-  /** True if the current role has the rights of the owner. */
+  /** True if the current role has all rights of the owner. */
   readonly owned: boolean
   /** True if the current role may create functions in the table's schema. */
   readonly mayCreate: boolean
@@ -76,7 +76,7 @@ export type CutoverTableFacts = {
   /** Views, rules and functions that depend on it. */
   readonly dependents: readonly string[]
   readonly publications: readonly string[]
-  /** How many write into the table or into one of its partitions. */
+  /** Number of subscriptions that write into the table or into one of its partitions. */
   readonly subscriptions: number
   readonly extensions: readonly string[]
   /** True if the table or one of its columns has a comment. */

@@ -138,7 +138,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
           gone.push(...those)
         } else await restUnder(signal, REST_MS)
       }
-      // Before the lock was taken, the name may have referred to another table.
+      // Checked after the lock was taken: before that, the name may have referred to another table.
       if ((await cutoverTable(session, table))?.oid !== side.oid) throw goneTable(table)
       await session.askAll(await closeSql(session, side, request))
       await committed(session)

@@ -10,7 +10,9 @@ import type { CutoverTable } from './sides.ts'
  */
 const POLL_MS = 20
 
-/** Sets this wait at the start of a transaction. A role that may not set it waits as long as any other session. */
+/**
+ * Sets this wait at the start of a transaction. A role without the right to set it waits as long as any other session.
+ */
 export function lookFirstSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"

@@ -13,7 +13,7 @@ import { makePostgresLog, makeSchema } from './log.ts'
 const WRITES = 200
 /** Trials of each kind of write; the median is reported, because other programs use the same machine. */
 const TRIALS = 5
-/** Only the largest tables are measured. */
+/** Maximum number of tables that are measured: the largest ones. */
 const MOST_TABLES = 8
 const SCHEMA = 'sluice_trial'
 
@@ -61,7 +61,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
   }
 }
 
-/** Ms for one write of each row, in single statements, within the server. */
+/** Median time, in ms, to update every row once, each row by a statement of its own within the server. */
 async function median(
   session: CopySession,
   table: { readonly schema: string; readonly name: string },
@@ -75,7 +75,7 @@ async function median(
     END LOOP;
   END`
   const taken: number[] = []
-  // The first trial is not counted: caches are empty.
+  // The first trial is not counted, because the server's caches may still be empty.
   for (let trial = 0; trial <= TRIALS; trial++) {
     const [from] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
     await session.ask(`DO ${literal(body)}`)

@@ -85,8 +85,8 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    // A position later than everything that this check sees. If no session writes, the log reaches it with the next
-    // catch-up position, which adds a record.
+    // A position later than everything that this check sees. If no session writes, the log reaches this position with
+    // the next catch-up position, because that adds a record to the log.
     const end = await this.read(signal, async (session) => {
       await refuseStandby(session)
       return (await insertPosition(session)) + 1n

@@ -1,6 +1,7 @@
 /**
- * Objects of a stream by triggers at the source, in one schema. Each table has a log of keys, and a function that fills
- * it. One row holds the position up to which notes were deleted. A guard prevents deletes by other programs.
+ * Objects that a stream with triggers has at the source, all in one schema. Each table has a log of keys, and a
+ * function that fills the log. One row holds the position up to which notes were deleted. A guard prevents deletes by
+ * other programs.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -18,7 +19,10 @@ function triggersOf(schema: string): readonly [rows: string, emptied: string] {
 
 /** Setting that permits a session to delete notes. */
 const FORGETS = 'sluice.forgets'
-/** Vacuum after this many dead notes, not after a share of the log: the log is empty most of the time. */
+/**
+ * Number of dead notes after which the log is vacuumed. Not a share of the log, because the log is empty most of the
+ * time.
+ */
 const VACUUM_ROWS = 10_000
 
 /** The log of one table as it was created; stored as JSON. */
@@ -126,7 +130,7 @@ export async function makePostgresLog(
   return { table: log.table, key, oid: log.oid, counter: log.counter, note: '', guard: '', unchanged: log.unchanged }
 }
 
-/** Not all server versions pass ENABLE ALWAYS of a trigger on to partitions. */
+/** Sets ENABLE ALWAYS for the triggers of partitions, because some server versions do not pass it on to them. */
 async function enableInPartitions(session: CopySession, note: string): Promise<void> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid

@@ -1,4 +1,7 @@
-/** Shape of a table with triggers of a stream: without replica identity, with the triggers of table and partitions. */
+/**
+ * Shape of a table in a stream that uses triggers: columns without replica identity, and the triggers of the table and
+ * its partitions.
+ */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -9,11 +12,11 @@ import { readShapes, type SeenShape, type ReplicatedShape } from '../replication
 type Firing = {
   /** Each trigger that fires always and for every row: its OID, and the transaction that wrote it. */
   readonly rows: string
-  /** The same for TRUNCATE. */
+  /** Each trigger that fires always and for every TRUNCATE: its OID, and the transaction that wrote it. */
   readonly emptied: string
 }
 
-/** @property firing by OID of the table or partition */
+/** @property firing triggers of the stream, by OID of the table or partition */
 type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
 
 const NOTHING: Firing = { rows: '', emptied: '' }
@@ -72,15 +75,15 @@ function firingOf(
   return firing
 }
 
-/** The replica identity does not matter for triggers. */
+/** Removes the replica identity from a shape: streams that use triggers do not need one. */
 function withoutIdentity(seen: SeenShape): SeenShape {
   const nodes = seen.shape.nodes.map((node) => ({ ...node, identity: [] }))
   return { ...seen, shape: { ...seen.shape, nodes } }
 }
 
 /**
- * Why triggers of a table may have missed changes; null if all of them still fire.
- * @param before triggers as noted; on a new partition any trigger that fires is accepted
+ * Returns why triggers of a table may have missed changes; null if all of them still fire.
+ * @param before triggers recorded earlier. For a partition that is missing there, any trigger that fires is accepted
  */
 export function firingFault(
   before: NotedShape['firing'],
@@ -110,7 +113,9 @@ function only({ rows, emptied }: Firing, schema: string): Firing {
   return { rows: own(rows), emptied: own(emptied) }
 }
 
-/** Schemas of any program's streams whose triggers note changes of a table, its partitions, or a table above it. */
+/**
+ * Schemas of the streams of all programs whose triggers record changes of a table, its partitions, or a table above it.
+ */
 export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   return await session.texts(

@@ -1,12 +1,13 @@
 /**
- * Positions of a stream by triggers are positions of the server's log. The log grows by itself, so positions can be
- * compared, and reported in bytes like the positions of a slot.
+ * A stream that uses triggers has positions of the server's log (LSNs). They only grow, so they can be compared, and
+ * the lag can be reported in bytes as for a replication slot.
  *
  * A round reads its position first, then takes its snapshot. A catch-up position is one byte after the end of the log,
- * and a record is added to the log right afterwards. So a position of a round that reaches a catch-up position was read
- * later. The round's snapshot shows everything that any snapshot before the catch-up position shows. The positions of
- * commit records do not matter. A transaction may become visible long after its commit record was written, because its
- * session waits for the disk or a standby. A later round reports it, because its notes become visible together with it.
+ * and a record is added to the log right afterwards. So if the position of a round is at or above a catch-up position,
+ * the round read its position after the catch-up position was taken. The round's snapshot shows everything that any
+ * snapshot before the catch-up position shows. The positions of commit records do not matter. A transaction may become
+ * visible long after its commit record was written, because its session waits for the disk or a standby. A later round
+ * reports such a transaction, because its notes become visible together with its rows.
  *
  * Every reported transaction is on the source's disk, although with synchronous_commit=off a commit is visible before
  * it is written. So after a crash, the log never ends before a position that a target has, and the source has every

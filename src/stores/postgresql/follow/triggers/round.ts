@@ -19,15 +19,15 @@ import { keysAs, type PostgresTableLog } from './log.ts'
 import { WRITTEN } from './position.ts'
 
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
-/** Most rows and bytes of one piece. */
+/** Maximum number of rows, and of bytes, of one piece. */
 const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
 /**
- * A round with more keys is large: the target writes it in pieces. A unique value may move from a row of a later piece
- * to a row of an earlier one. So if a table has other unique values than its key, all keys are reported as deleted
- * before the rows.
+ * A round with more keys is large, and the target writes it in pieces. Between the pieces, a unique value may move from
+ * a row of a later piece to a row of an earlier one. So if a table has unique values other than its key, all keys are
+ * reported as deleted before the rows.
  */
 const MANY = 10_000
-/** Lock timeout of a round, in ms: other sessions queue behind its request. */
+/** Lock timeout of a round, in ms. Later lock requests of other sessions wait behind the request of the round. */
 const LOCK_MS = 1000
 
 export type PostgresNotedTable = {
@@ -38,9 +38,9 @@ export type PostgresNotedTable = {
 }
 
 export type PostgresReportedRound = {
-  /** As `pg_current_snapshot` prints it: exactly the notes visible in it were reported. */
+  /** Snapshot, as `pg_current_snapshot` prints it: exactly the notes visible in it were reported. */
   readonly snapshot: string
-  /** Indexes of the tables with reported changes. */
+  /** Positions, in the list of tables, of the tables with reported changes. */
   readonly tables: readonly number[]
 }
 
@@ -54,7 +54,8 @@ type Begun = PostgresReportedRound & {
 
 /**
  * @property place index of the table
- * @property emptiedBy ids of transactions after which all rows must be read; null if the keys are enough
+ * @property emptiedBy ids of the transactions that truncated the table: all rows must be read. Null without TRUNCATE:
+ * then only the noted keys are read
  */
 type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
 
@@ -158,7 +159,9 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
   }
 }
 
-/** The first table that has changed: its followed columns are different, or another table has its name. */
+/**
+ * Index of the first table that has changed: its followed columns differ, or another table has its name. Null if none.
+ */
 async function firstOther(session: CopySession, tables: readonly PostgresNotedTable[]): Promise<number | null> {
   const wanted = tables.map(({ table, shape }, at) => {
     const followed = new Set(table.columns.map(({ name }) => name))
@@ -192,7 +195,9 @@ async function* changesOf(
   yield* rowsOf(session, place, one, keys)
 }
 
-/** True if the table or a partition has other unique values than its key; an exclusion constraint counts too. */
+/**
+ * True if the table or a partition has unique values other than its key. An exclusion constraint is treated the same.
+ */
 async function hasOtherUnique(session: CopySession, { shape }: PostgresNotedTable): Promise<boolean> {
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
   const [row] = await session.ask(
@@ -219,14 +224,15 @@ async function* rowsOf(
 }
 
 /**
- * SQL of the noted keys, each once in each of its spellings: after an update of 'a' to 'A' the target still has 'a'.
+ * SQL of the noted keys without duplicates. Equal keys with different texts count as different keys: after an update of
+ * 'a' to 'A', the target still has 'a'.
  */
 function distinctKeys({ table, log }: PostgresNotedTable): string {
   const columns = log.key.map(({ name }, i) => spelledSql(table, name, postgresLogKeyColumn(i)))
   return `SELECT DISTINCT ON (${columns.join(', ')}) ${keysAs(log)} FROM ${tableSql(log.table)}`
 }
 
-/** SQL condition: keys are equal by their type, so that an index is used, and have the same spelling. */
+/** SQL condition: keys are equal by their type, so that an index can be used, and their texts are equal too. */
 function sameKey(table: FollowedTable): string {
   return table.identity
     .flatMap((name) => {
@@ -241,7 +247,8 @@ function sameKey(table: FollowedTable): string {
 const SPELLED: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'list'])
 
 /**
- * The text of a value by its output function, compared by its bytes; the value itself if equal values have one text.
+ * SQL of a value for comparisons: its text, compared by bytes. For types whose equal values always have the same text,
+ * the value itself.
  */
 function spelledSql({ columns }: FollowedTable, name: string, sql: string): string {
   const kind = columns.find((column) => column.name === name)?.column.type.kind

@@ -72,7 +72,8 @@ export async function verifyPostgresTriggers(
 }
 
 /**
- * Why this is another server than at the start of the stream, or an earlier state of that server; null if it is not.
+ * Returns the reason if this is another server than at the start of the stream, or an earlier state of the same server;
+ * otherwise null.
  */
 export async function otherTime(
   session: CopySession,
@@ -82,7 +83,9 @@ export async function otherTime(
   return (await otherServer(session, birth)) ?? (await setBack(session, applied))
 }
 
-/** Detects a restored server: its log ends before a position that it has reported. */
+/**
+ * Returns the reason if the server was restored: its log then ends before the applied position. Otherwise returns null.
+ */
 async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
   const now = (await session.one('SELECT pg_catalog.pg_current_wal_insert_lsn()')) ?? '0/0'
   if (lsnOf(now) >= applied) return null
@@ -116,7 +119,7 @@ async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[])
       `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid AND c.oid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )
-    // The condition was written under an empty search path.
+    // The condition was written for an empty search path, so it is evaluated with one.
     const look = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
     const [row] = isLog ? await withFullNames(session, () => session.ask(look)) : []
     kept.push({ isLog, isLost: row?.[0] === 't', isSame: row?.[1] === 't' })

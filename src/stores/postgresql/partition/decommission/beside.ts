@@ -1,13 +1,19 @@
-/** Further objects of a table to drop: column sequences move to the new table, and the guard function is dropped. */
+/**
+ * Objects to handle besides the table that is dropped: sequences of columns move to the new table, the guard function
+ * is dropped.
+ */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
-/** @property heir true if a column of the new table may own it: same column name, schema and owner */
+/**
+ * @property heir true if the new table can own the sequence: it has a column of this name, and the same schema and
+ * owner
+ */
 export type OwnedSequence = { readonly name: TableName; readonly column: string; readonly heir: boolean }
 
-/** Sequences that a column owns, without the sequences of identity columns. */
+/** Sequences that columns of the table own, except sequences of identity columns. */
 export async function ownedSequences(
   session: CopySession,
   oid: string,
@@ -39,7 +45,7 @@ export async function moveSequence(
   await session.ask(`ALTER SEQUENCE ${tableSql(name)} OWNED BY ${owner}`)
 }
 
-/** @property sql name and arguments, quoted */
+/** @property sql quoted name of the function, with its arguments */
 export type GuardFunction = { readonly oid: string; readonly sql: string }
 
 /** Functions of sluice that only triggers of this table use. */

@@ -4,7 +4,7 @@ import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
-/** Objects that the server drops with the table; sequences of its columns are moved before. */
+/** SQL of the objects that the server drops with the table, except sequences of its columns: these are moved before. */
 const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, ${literal(oid)}::oid
     UNION
@@ -13,7 +13,7 @@ const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS
       AND NOT (d.deptype = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND s.oid = d.objid AND s.relkind = 'S'))
   )`
 
-/** The rule of a view is reported as the view. */
+/** SQL of the name of a dependent object: for the rule of a view, the name of the view. */
 const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
       THEN coalesce((SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, r.ev_class, 0) FROM pg_catalog.pg_rewrite r
                      WHERE r.oid = d.objid AND r.rulename = '_RETURN'), pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
@@ -21,7 +21,8 @@ const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclas
 
 /**
  * Objects that prevent DROP TABLE, as the server names them: qualified if the search path is empty.
- * @param which `without inherited keys`: without foreign keys to the partitioned table, which a detach ends
+ * @param which `without inherited keys`: omits foreign keys that refer to the partitioned table, because a detach
+ * removes them from the partition
  */
 export async function dropDependents(
   session: CopySession,
@@ -40,8 +41,8 @@ export async function dropDependents(
 }
 
 /**
- * Publications and subscriptions of the table or of a partition, whose streams would end silently, and memberships of
- * other objects; each once, however many partitions it has.
+ * Objects that contain the table and would lose it without an error: publications and subscriptions of the table or of
+ * a partition, an extension, a parent table. Each is listed once, however many partitions it has.
  */
 export async function silentLosses(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const number = `${literal(oid)}::oid`

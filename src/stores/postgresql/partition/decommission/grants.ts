@@ -17,7 +17,7 @@ type Grant = {
 /** Privilege names are not quoted in statements, so only these are allowed. */
 const PRIVILEGE = /^[A-Z]+$/
 
-/** Rights of all but the owner, including rights on columns. */
+/** Rights of all roles except the owner, including rights on columns. */
 export async function readGrants(session: CopySession, oid: string): Promise<readonly Grant[]> {
   const number = `${literal(oid)}::oid`
   const of = (column: string, from: string): string =>

@@ -71,7 +71,7 @@ export class PostgresDecommission implements DecommissionStore {
   async drop(step: DecommissionStep, heir: RecordedTable, expect: KnownRows | null, close: readonly Statement[]) {
     const done = await this.#step(step, 'ACCESS EXCLUSIVE', async (session, table) => {
       if (expect !== null && !(await holds(session, table, expect))) return null
-      // The ledger needs the search path, DROP needs an empty one: write the ledger first.
+      // Write the ledger first: it needs the search path, but DROP needs an empty one.
       await closed(session, close)
       return await dropOldTable(session, table, heir, this.#database)
     })
@@ -122,7 +122,7 @@ async function closed(session: CopySession, statements: readonly Statement[]): P
   for (const { sql, parameters } of statements) await session.run(sql, parameters)
 }
 
-/** True if the rows are those that were copied, and the columns are unchanged. */
+/** True if the table still has the recorded rows and columns. */
 async function holds(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
   if (!(await hasColumns(session, table, columns))) return false
   const from = tableFromSql({ name: table.name, only: true })

@@ -98,8 +98,8 @@ async function size(session: CopySession, oid: string): Promise<readonly Decommi
 }
 
 /**
- * Reasons why the old table may have the only copy of its rows. The query keeps the public table from being dropped,
- * emptied or renamed until the transaction ends.
+ * Reasons not to drop the old table, because it may have the only copy of its rows. The query locks the public table,
+ * so that it cannot be dropped, emptied or renamed until the transaction ends.
  */
 export async function heirRefusals(
   session: CopySession,
@@ -140,7 +140,7 @@ function otherKind(kind: string): DecommissionFinding {
   }
 }
 
-/** Rights that REVOKE cannot remove. */
+/** Refuses a login without the rights of the owner, and reports logins whose rights REVOKE cannot remove. */
 async function owner(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_has_role(c.relowner, 'USAGE'),

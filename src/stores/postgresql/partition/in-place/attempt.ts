@@ -24,7 +24,10 @@ export type PreparedNewTable = {
   readonly wanted: readonly IndexToBuild[]
 }
 
-/** Creates the new table in the caller's transaction: other sessions see it only under the public name. */
+/**
+ * Creates the new table in the caller's transaction. Other sessions see it only after the commit, under the public
+ * name.
+ */
 export async function makeNewParts(session: CopySession, request: InPlaceRequest): Promise<PreparedNewTable> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
@@ -51,7 +54,7 @@ export async function takeTable(
 }
 
 /**
- * Attaches the table to the new one, which gets its name and its dependencies. All other sessions wait for this.
+ * Attaches the table to the new table, which gets its name and its dependencies. All other sessions wait for this.
  * @throws SluiceError TABLE_REFUSED, PLAN_CHANGED
  */
 export async function attachPast(
@@ -74,7 +77,7 @@ export async function attachPast(
   return steps.filter(({ verdict }) => verdict === 'made').map(planFinding)
 }
 
-/** The table and the new one, as the steps of a cutover know them. */
+/** The table and the new table, in the form that the cutover functions use. */
 export function sidesIn(
   session: CopySession,
   { planned: { table }, sideName: newParts, past }: InPlaceRequest,
@@ -108,7 +111,7 @@ export async function switchStatements(
   ]
 }
 
-/** Statement that names the default partition after the table; none if another relation has that name. */
+/** Statement that renames the default partition after the table; none if another relation already has that name. */
 function renameDefault(
   { schema, name }: About,
   { sideName: newParts }: InPlaceRequest,
@@ -139,7 +142,7 @@ function changed({ schema, name }: About, reason: string): SluiceError {
   })
 }
 
-/** All refusals as one error. */
+/** One error with all refused findings. */
 export function inPlaceRefusal(
   { schema, name }: Pick<About, 'schema' | 'name'>,
   refused: readonly PlanFinding[],

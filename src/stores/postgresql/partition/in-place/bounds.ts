@@ -17,10 +17,10 @@ import type { Patience } from '../../server/patience.ts'
 import type { About } from '../plan/about.ts'
 import { boundsMark, sliceMark } from '../../server/marks.ts'
 
-/** State of the constraint: whether it has these bounds, and whether every row was checked. */
+/** State of the constraint: `other` has other bounds; `unchecked` is not validated yet. */
 export type BoundsState = 'missing' | 'other' | 'unchecked' | 'valid'
 
-/** Condition of the constraint. It has no lower bound, since writers may still write old rows. */
+/** Condition of the constraint. It has no lower bound, since programs may still write old rows. */
 export function newRowsCondition({ planned, bound }: InPlaceRequest): string {
   return betweenSql(planned.column.name, planned.column.native, { from: null, to: bound })
 }
@@ -102,7 +102,7 @@ export async function sayBounds(
   report('validate', 'done', `all rows are before ${request.bound}`)
 }
 
-/** Drops the constraint, and the check of a slice, if they exist. @returns true if one existed */
+/** Drops the bounds constraint and the check of a slice, if they exist. @returns true if one of them existed */
 export async function dropChecks(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema'>,
   patience: Patience,
@@ -115,7 +115,9 @@ export async function dropChecks(
   return true
 }
 
-/** Statements that drop the check of a slice that was prepared but not moved, and its function; none without it. */
+/**
+ * Statements that drop the check of a slice that was prepared but not moved, and its function; none without a check.
+ */
 export async function dropSliceSql({
   session,
   oid,
@@ -160,7 +162,7 @@ async function alone(
 
 const LOCK_MS = 200
 
-/** Counts the rows outside of the bounds. Reads the whole table if no index helps. */
+/** Counts the rows outside of the bounds. Reads the whole table if no index can be used. */
 export async function outsideOf(session: CopySession, sql: string, request: InPlaceRequest): Promise<Outside> {
   const { column, kind } = request.planned
   const by = quoteName(column.name)

@@ -37,7 +37,7 @@ import { beforeFindings, planFinding, takeover } from './inspections.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
 import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 
-/** Longest wait for another program that works on this table, ms: it may be about to end. */
+/** Longest wait, in ms, for another program that works on this table: it may end soon. */
 const HOST_MS = 10_000
 const LOCK_MS = 900
 const PATIENCE_MS = 300
@@ -209,7 +209,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
     }
   }
 
-  /** Runs the body while no other program, on any host, works on this table. */
+  /** Takes the lock that only one program at a time can have for this table, on all hosts, then runs the body. */
   #locked<T>(table: TableName, limits: InPlaceLimits, body: Body<T>): Promise<T> {
     const { signal } = limits
     return this.#write(table, signal, async (session) => {
@@ -292,7 +292,10 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   }
 }
 
-/** From now on the server ends this session if it is idle, or takes longer than other sessions may wait. */
+/**
+ * Limits this transaction: from now on, the server ends the session if it is idle or exceeds the pause of other
+ * sessions.
+ */
 async function lastWords(session: CopySession, held: LockBudget, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()

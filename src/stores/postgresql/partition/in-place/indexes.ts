@@ -21,7 +21,7 @@ export type Narrow = {
   readonly space: string | null
 }
 
-/** @property of the existing index that this one is built for */
+/** @property of the existing index that the new index replaces at the cutover */
 export type IndexToBuild = {
   readonly name: string
   readonly of: Narrow
@@ -50,7 +50,7 @@ export async function indexStatements(about: About): Promise<readonly InPlaceSta
   return (await wantedIndexes(about)).map(({ name, sql }) => ({ step: 'index', sql, isDone: sound.get(name) === true }))
 }
 
-/** Names of existing indexes, and whether they are valid. */
+/** Names of the indexes that sluice has built on the table, and whether they are valid. */
 export async function soundIndexes(session: CopySession, oid: string): Promise<ReadonlyMap<string, boolean>> {
   const rows = await session.ask(
     `SELECT x.relname, i.indisvalid AND i.indisready FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
@@ -70,7 +70,7 @@ export async function buildIndexes(
   const there = await soundIndexes(session, oid)
   const names = new Set(wanted.map(({ name }) => name))
   for (const [name, isSound] of there) {
-    // An index is not needed any more if the index that it was built for was dropped meanwhile.
+    // Drops invalid indexes, and indexes that are no longer needed because the index to replace was dropped meanwhile.
     if (isSound && names.has(name)) continue
     report('index', 'begun', `${name} is dropped: ${isSound ? 'it is no longer needed' : 'its build was interrupted'}`)
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)

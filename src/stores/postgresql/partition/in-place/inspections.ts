@@ -25,8 +25,8 @@ export async function takeover(sides: CutoverTables, reported: boolean): Promise
 }
 
 /**
- * True for findings that apply only if the new table is a copy. Here the old table becomes its partition, so they are
- * left out.
+ * True for findings that apply only if the new table is a copy. These are left out, because here the old table becomes
+ * a partition of the new table.
  */
 function isOfCopies({ about, verdict }: CutoverStep): boolean {
   if (verdict === 'refused') return about === 'role' || about === 'row security'

@@ -22,7 +22,7 @@ import { INDEX_NOTES } from '../../server/marks.ts'
 
 export type Leaf = InPlaceDone & { readonly oid: string }
 
-/** The partition without a lower bound. @returns null if the table is not partitioned, or has none */
+/** The partition without a lower bound. @returns null if the table is not partitioned, or has no such partition */
 export async function pastOf(session: CopySession, name: TableName): Promise<Leaf | null> {
   const side = await cutoverTable(session, name)
   if (side === null || !side.isPartitioned) return null

@@ -23,9 +23,11 @@ import { pastOf, type Leaf } from './revert.ts'
 import { ownStatementsSql } from '../../archive/own-sql.ts'
 import type { KnownTable } from '../../server/locks.ts'
 
-/** Most rows that are moved as a sample, to measure the time per row. */
+/** Maximum number of rows that are moved as a sample, to measure the time per row. */
 const SAMPLE = 20_000
-/** Factor on the measured time, for the bounds check and the lookups of foreign keys. Measured: 1.03 to 1.28. */
+/**
+ * Factor on the measured time: adds the time of the bounds check and of foreign key lookups. Measured: 1.03 to 1.28.
+ */
 const BESIDE = 1.3
 const LOCK_MS = 200
 
@@ -163,14 +165,16 @@ function markOf({ partition, column }: SliceRequest, { oid, past }: Leaf) {
   return { mark, fn, said }
 }
 
-/** IMMUTABLE: the server evaluates it when it compares the check with the bounds of a partition. */
+/**
+ * The function is IMMUTABLE, so that the server evaluates it when it compares the check with the bounds of a partition.
+ */
 function functionSql(fn: string, { oid }: Leaf, answer: boolean): readonly string[] {
   return ownFunctionSql(fn, oid, `RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN ${answer}; END'`)
 }
 
 /**
- * Refuses a session with an older snapshot: its query for the period would use the new partition, whose rows that
- * snapshot does not show.
+ * Refuses a session that has a snapshot from before the move. Its query for the period would read the new partition,
+ * and would not see the moved rows.
  * @throws SluiceError TARGET_BUSY, so that it is retried
  */
 async function refuseSnapshots(session: CopySession, { table }: SliceRequest): Promise<void> {
@@ -259,7 +263,8 @@ async function refuseBound(
 }
 
 /**
- * Refuses a replica identity that only the past has: the server would refuse published changes of the new partition.
+ * Refuses a replica identity that only the first partition has: the server would refuse published updates and deletes
+ * of rows in the new partition.
  */
 async function refuseUnidentified(
   session: CopySession,
@@ -297,7 +302,10 @@ function changed({ table }: SliceRequest, reason: string): SluiceError {
 const ATTACHED: ReadonlySet<number> = new Set([30, 35, 36, 37, 38, 40, 41, 42, 44, 50, 51, 64, 65, 66])
 const REPLICA_IDENTITY = 44
 
-/** Statements for the new table: storage while it has no rows, rights and replica identity when it is attached. */
+/**
+ * Statements that give the new partition the properties of the first one. `empty`: storage, before rows are moved.
+ * `attached`: owner, triggers, rules, rights and replica identity.
+ */
 async function ownOfPast(
   session: CopySession,
   past: KnownTable,
@@ -320,9 +328,10 @@ async function ownOfPast(
 }
 
 /**
- * Statements that set the states of triggers: an attachment creates the triggers of the parent enabled.
+ * Statements that set the states of triggers as in the first partition. They are needed because an attachment creates
+ * the triggers of the parent enabled.
  * @param past the first partition, still attached
- * @param tables new partitions, to be attached
+ * @param tables partitions that will be attached
  */
 async function statesOfPast(
   session: CopySession,

@@ -1,7 +1,7 @@
 /**
- * Fills the tables that will replace a default partition, then applies changes of other sessions to them: by rounds,
- * and by a trigger that applies each change in its own transaction. At the end the default partition is compared with
- * these tables in one snapshot: number of rows and checksum.
+ * Fills the tables that will replace a default partition, then applies the changes of other sessions to these tables:
+ * first in rounds, then by a trigger that applies each change in the transaction of the change. At the end, the default
+ * partition is compared with these tables in one snapshot: number of rows and checksum.
  */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -24,7 +24,7 @@ import { staleGenerated } from './row-refusals.ts'
 const BLOCKS_AT_ONCE = 8192
 /** First server version that reads a range of blocks without a full scan. */
 const READS_BLOCKS = 140_000
-/** Most notes that the last round applies, because other sessions wait for it. */
+/** Maximum number of notes that the last round applies, because other sessions wait for it. */
 const MOST_LAST = 2000
 
 export class SideTables {
@@ -161,7 +161,10 @@ export class SideTables {
 
 /** Longest extra lock wait of a writer, ms. A change that would wait longer in a replacement table is only noted. */
 const MOST_WAIT_MS = 100
-/** Most rows of one transaction that are changed in both tables at once; further ones are noted, which is faster. */
+/**
+ * Maximum number of rows of one transaction that the trigger changes in both tables. Further rows are only noted, which
+ * is faster.
+ */
 const MOST_ROWS = 10_000
 
 /**
@@ -270,7 +273,10 @@ export async function proveQuarantined(
   }
 }
 
-/** Both sides are on one server: types that would need conversion for another system are compared as printed. */
+/**
+ * How a column is read for the comparison. Both sides are on one server, so JSON and lists are compared as the server
+ * prints them.
+ */
 function read(column: TableSpec['columns'][number]): ReadColumn {
   const { kind } = column.type
   const printed = kind === 'json' || kind === 'list'

@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import type { WantedLock } from '../../server/patience.ts'
 
-/** Model of a new partition: the newest plain partition, else a plain default partition, else the table itself. */
+/** Model of a new partition: the newest plain partition; without one, a plain default partition or the table itself. */
 export function neighbourOf(table: RangedTable): KnownTable {
   const plain = table.partitions.filter(({ note }) => note === undefined)
   const newest = plain.findLast(({ isDefault }) => !isDefault) ?? plain.find(({ isDefault }) => isDefault)
@@ -20,7 +20,7 @@ export function knownPartition({ identity, name }: Pick<RangePartition, 'identit
   return { oid: identity, name }
 }
 
-/** Condition on all rows if the table is itself a partition; null otherwise. */
+/** Condition that all rows meet because the table is itself a partition; null for other tables. */
 export async function constraintAbove(session: CopySession, { identity }: RangedTable): Promise<string | null> {
   return await session.one(
     `SELECT pg_catalog.pg_get_partition_constraintdef(oid) FROM pg_catalog.pg_class WHERE oid = ${literal(identity)}::oid AND relispartition`,
@@ -29,8 +29,9 @@ export async function constraintAbove(session: CopySession, { identity }: Ranged
 
 /**
  * Tables that foreign keys of these tables refer to: a new foreign key creates triggers on them. Tables that this role
- * may not lock are left out; the server locks them by itself.
- * @param both also tables that refer to these: the server reads them when a partition is detached
+ * has no right to lock are left out; the server locks them by itself.
+ * @param both true: also tables with foreign keys to these tables, because the server reads them when a partition is
+ * detached
  */
 export async function referencedLocks(
   session: CopySession,

@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 
 /** The letters `sluc`, in front of the OID of a table. */
 const NAMESPACE = 0x736c7563n << 32n
-/** The letters `sluf`: by this lock the triggers see that a session reads their notes. */
+/** The letters `sluf`. The triggers note changes only while a session has this lock, because it reads their notes. */
 const FOLLOWER = 0x736c7566n << 32n
 const REST_MS = 50
 const MOST_REST_MS = 500

@@ -1,4 +1,4 @@
-/** Partitions of PostgreSQL: tables that are attached to another one. */
+/** Inspects and creates partitions of PostgreSQL tables. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -108,7 +108,10 @@ async function prepare(
   await takeHostLock(session, table.identity, { budgetMs, signal, table: tableText(table.table) })
 }
 
-/** Error for a read-only session. Checked first: otherwise some objects would be created and others refused. */
+/**
+ * Error for a read-only session. It is thrown before the first change, because the server would accept some statements
+ * and refuse others.
+ */
 function readOnly(table: string, isStandby: boolean): SluiceError {
   return new SluiceError('TARGET_DENIED', `partitions of ${table} cannot be created: this session is read-only`, {
     where: table,

@@ -84,7 +84,7 @@ export function loggedTable(name: string): string | null {
   return /^sluice_keys_(\d+)$/.exec(name)?.[1] ?? null
 }
 
-/** OID of the table of a noting function; null if this is not the name of such a function. */
+/** OID of the table whose changes a function notes; null if the name is not a name of a noting function. */
 export function notedTable(name: string): string | null {
   return /^sluice_note_(\d+)$/.exec(name)?.[1] ?? null
 }
@@ -154,8 +154,9 @@ export async function makeKeyLog(session: CopySession, options: LogOptions): Pro
 }
 
 /**
- * SQL condition: the columns of a key have the same names and types; another type means another index. A permanent log
- * checks the constraint if there is one, because REINDEX CONCURRENTLY replaces the index.
+ * SQL condition: the key columns have the same names and types as now. It reads the columns of the key's index by the
+ * OID of the index; a change of a column's type creates a new index. A permanent log (`lock` null) compares the
+ * definition of the key's constraint, if there is one, because REINDEX CONCURRENTLY replaces the index.
  * @throws Changed
  */
 async function sameKeySql(session: CopySession, { of, key, lock }: LogOptions): Promise<string> {
@@ -199,7 +200,7 @@ export function noteSql(
   const columns = key.map((_, i) => postgresLogKeyColumn(i)).join(', ')
   const values = (row: 'OLD' | 'NEW'): string => key.map((column) => `${row}.${quoteName(column.name)}`).join(', ')
   const noteRow = (row: 'OLD' | 'NEW'): string => `INSERT INTO ${log} (${columns}) VALUES (${values(row)});`
-  // Compared as text: this search path finds no operator of a user-defined type.
+  // The keys are compared as text: this search path finds no operator of a user-defined type.
   const notes = `IF TG_OP = 'TRUNCATE' THEN INSERT INTO ${log} (emptied) VALUES (true); RETURN NULL; END IF;
     IF TG_OP <> 'INSERT' THEN ${noteRow('OLD')} END IF;
     IF TG_OP = 'INSERT' THEN ${noteRow('NEW')}
@@ -215,8 +216,8 @@ export function noteSql(
       ? ''
       : `-- Nobody follows any more.
     IF pg_catalog.pg_try_advisory_xact_lock_shared(${lock}) THEN RETURN NULL; END IF;`
-  // A block with an exception handler uses a transaction id of its own, so changes are first noted without such a
-  // block.
+  // Changes are first noted in a block without an exception handler, because a block with one uses a transaction id of
+  // its own.
   const body = `BEGIN
     -- Of another table, whose values nobody may have looked at with the rights of this function.
     IF ${other} THEN RETURN NULL; END IF;
@@ -252,7 +253,7 @@ export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): 
   )
 }
 
-/** First statement of a transaction that reads table and log: no TRUNCATE can empty the table after its snapshot. */
+/** First statement of a transaction that reads table and log. Its lock prevents a TRUNCATE after the snapshot. */
 export function lockedSql({ of }: KeyLog): string {
   return `LOCK TABLE ONLY ${tableSql(of.name)} IN ACCESS SHARE MODE`
 }
@@ -281,7 +282,10 @@ async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<vo
     throw new Changed('a change of the default partition could not be recorded')
 }
 
-/** Query for the keys of some notes, in columns `k0`, `k1` … A key may be repeated: DISTINCT would merge spellings. */
+/**
+ * Query for the keys of some notes, in columns `k0`, `k1` … Keys may be repeated: DISTINCT would merge equal keys with
+ * different texts.
+ */
 export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string {
   return `SELECT ${key.map((_, i) => postgresLogKeyColumn(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
 }

@@ -1,4 +1,6 @@
-/** Objects that a killed run left: tables with the mark of sluice that are not attached, and noting triggers. */
+/**
+ * Objects that a killed run did not remove: tables with a mark of sluice that are not attached, and noting triggers.
+ */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { tableByIdentity } from '../../server/known.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -91,8 +93,8 @@ async function marked(session: CopySession, parent: string): Promise<readonly Kn
 }
 
 /**
- * Finds noting triggers and functions of partitions and former partitions; a trigger shows its table.
- * @param logged OID of the table of each log; null for a marked table that is no log
+ * Finds noting triggers and functions of partitions and former partitions. A trigger shows its table.
+ * @param logged OID of the table of each log; null for a marked table that is not a log
  */
 async function notingOf(
   session: CopySession,

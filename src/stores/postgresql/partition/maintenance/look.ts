@@ -50,7 +50,10 @@ export async function inspectPostgresPartitions(
   }
 }
 
-/** Error if the user named a partition instead of its table. The name was exact, because patterns skip partitions. */
+/**
+ * Error if the user named a partition instead of its table. Only an exact name can find a partition, because patterns
+ * skip partitions.
+ */
 async function isPartition(session: CopySession, { name }: FoundRelation, of: string): Promise<SluiceError> {
   const parent = await tableByIdentity(session, of)
   const whole = parent === null ? 'another table' : tableText(parent.name)
@@ -82,7 +85,7 @@ async function columnOf(session: CopySession, { oid, name }: FoundRelation, key:
 }
 
 function partitionsSql(parent: string, sizes: boolean): string {
-  // For a partition that is partitioned itself, the size of all its partitions.
+  // The size of a partition that is partitioned itself is the size of all its partitions.
   const bytes = `CASE c.relkind WHEN 'p' THEN (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(s.relid)) FROM pg_catalog.pg_partition_tree(c.oid) s)
     WHEN 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(c.oid) END`
   // A pending detach is marked since version 14.

@@ -25,7 +25,7 @@ import { knownDefaultPartition, knownPartition } from './dependencies.ts'
 import { Changed } from './not-now.ts'
 import { canonicalOptions, stillWanted } from './wanted.ts'
 
-/** Most inspections of the table in one run: another session may change the table after each. */
+/** Maximum number of inspections of the table in one run: another session may change the table after each of them. */
 const MOST_LOOKS = 4
 /** A default partition up to this size, bytes, is read under an exclusive lock; a larger one never. */
 const SMALL_DEFAULT = 2 * 1024 * 1024
@@ -157,7 +157,7 @@ class Making {
 }
 
 /**
- * Refuses a table whose partitions are partitioned: a new partition would not be partitioned.
+ * Refuses a table whose newest partition has partitions itself: a new partition would have none.
  * @throws SluiceError TABLE_REFUSED
  */
 function refuseDivided({ table, partitions }: RangedTable): void {
@@ -184,9 +184,9 @@ async function hasToMove(
   return spans.some((rows) => rows > 0n)
 }
 
-/** True if another session dropped, attached or renamed something, or rows arrived in an empty period. */
+/** True if another session dropped, attached or renamed an object, or wrote rows into an empty period. */
 function isChange(error: unknown): boolean {
   if (error instanceof Changed) return true
-  // 23505 and 23P01: new rows violate a constraint that only the neighbour has.
+  // 23505 and 23P01: new rows violate a constraint that the partitioned table lacks and its neighbour has.
   return /^(?:42P01|42P07|42P17|23514|23505|23P01|42704|42710|42703|42804|42809|3F000)$/.test(sqlStateOf(error) ?? '')
 }

@@ -30,14 +30,17 @@ import { constraintAbove, knownPartition, neighbourOf } from './dependencies.ts'
 import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
 
-/** The cutover follows a round with at most this many notes that took at most `QUICK_MS` times the round's number. */
+/**
+ * The cutover follows a round with at most this many notes, if it took at most `QUICK_MS` times the number of the
+ * round.
+ */
 const FEW = 500
 const QUICK_MS = 100
-/** Most rounds: if notes are left after them, other sessions write faster than changes can be applied. */
+/** Maximum number of rounds. If notes are left after them, other sessions write faster than changes can be applied. */
 const MOST_ROUNDS = 100
 const FIRST_REST_MS = 50
 
-/** @property options partitions that take their rows out of the default partition `rest` */
+/** @property rest the default partition @property options partitions that take their rows out of `rest` */
 type DefaultMove = {
   readonly table: RangedTable
   readonly rest: RangePartition
@@ -108,7 +111,7 @@ export async function moveDefault(
       return moved(sideTable, proved, missing)
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
-      // Back to noting keys only: noting and mirroring at the same time could miss a deleted row.
+      // Note keys only again, because noting and mirroring at the same time could miss a deleted row.
       await patience.run(locks, () => session.ask(noteSql(log)))
       if (performance.now() + pause > end) throw notToBeHad(table, error)
     }
@@ -219,7 +222,10 @@ async function begun(
   return new SideTables(session, log, columns, tables)
 }
 
-/** Ranges of existing and new partitions, adjacent ones merged: the server compares each while other sessions wait. */
+/**
+ * Ranges of existing and new partitions. Adjacent ranges are merged, so that the server has less to compare while other
+ * sessions wait.
+ */
 async function merged(
   session: CopySession,
   table: RangedTable,
@@ -241,7 +247,7 @@ async function merged(
   return ranges
 }
 
-/** Same form as the server's negated bounds: in any other form ATTACH would scan the table. */
+/** Condition in the form of the server's negated bounds: with any other form ATTACH would scan the table. */
 function outsideSql(column: string, type: string, ranges: readonly PartitionBounds[]): string {
   const name = quoteName(column)
   const parts = ranges.map(({ from, to }) => {
@@ -279,7 +285,8 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
 }
 
 /**
- * Refuses a key that may not identify rows, or with operators outside `pg_catalog`. @throws SluiceError TABLE_REFUSED
+ * Refuses a key that may not identify rows, or has operators outside `pg_catalog`.
+ * @throws SluiceError TABLE_REFUSED
  */
 async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
   const oid = `${literal(rest.identity)}::oid`

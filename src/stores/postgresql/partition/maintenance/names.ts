@@ -3,7 +3,8 @@ import type { TableName } from '../../../../model/copy/column-type.ts'
 import { literal } from '../../server/sql.ts'
 
 /**
- * Prefix of the constraint that marks a table to attach or a detached one; the OID of the partitioned table follows.
+ * Prefix of a constraint that marks a table before it is attached, or after it was detached. The OID of the partitioned
+ * table follows the prefix.
  */
 const MARK = 'sluice_aside_of_'
 
@@ -24,14 +25,15 @@ export function isMark(constraint: string): boolean {
   return constraint.startsWith(MARK)
 }
 
-/** True if a marked table also has a name of sluice. */
+/** True if a table has a name that sluice gives. A table of sluice has such a name and a mark. */
 export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)
 }
 
 /**
- * OIDs and names of unattached tables with the mark of a partitioned table. Also those in its schema whose mark matches
- * no table of this database: they are from a dump, or their table was dropped.
+ * SQL of the OIDs and names of unattached tables with the mark of this partitioned table. Tables in its schema are
+ * included too if their mark matches no table of this database: they are from a dump, or their partitioned table was
+ * dropped.
  */
 export function markedTablesSql(parent: string): string {
   const schemasSql = `SELECT o.relnamespace FROM pg_catalog.pg_class o WHERE o.oid = ${literal(parent)}::oid

@@ -24,11 +24,11 @@ import type { ComingPartition } from '../../../../model/partition/maintenance-po
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
-/** Places of statements that are not needed, because LIKE copied the property. */
+/** Place numbers of statements that are not needed, because LIKE copied the property. */
 const BROUGHT: ReadonlySet<number> = new Set([61])
 /**
- * Places of the statements to use if the model is the partitioned table itself; all other statements concern that table
- * only.
+ * Place numbers of the statements to use if the model is the partitioned table itself. All other statements concern
+ * only the partitioned table.
  */
 const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 67])
 
@@ -48,11 +48,13 @@ export type NewPartitionOptions = {
   readonly name: TableName
   /** Condition that all rows of the new table meet. */
   readonly check: string
-  /** Period of the new table, if it differs from the model's; absent for a table that replaces the model. */
+  /**
+   * Period of the new table, if it differs from the period of the model. Absent for a table that replaces the model.
+   */
   readonly period?: PeriodRule & { readonly of: TableName }
 }
 
-/** A new table, created in three steps, so that rows can be written between them. */
+/** A new table that is created in three steps, so that rows can be written between them. */
 export class NewPartitionTable {
   readonly table: KnownTable
   readonly missing: MissingProperty[] = []
@@ -86,7 +88,7 @@ export class NewPartitionTable {
     const [unlogged] = await session.ask(
       `SELECT FROM pg_catalog.pg_class WHERE oid = ${literal(of.oid)}::oid AND relpersistence = 'u' AND relkind = 'r'`,
     )
-    // Only the parent has identity columns.
+    // LIKE must not copy identity columns: only the partitioned table has them.
     const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(sideTable)} (LIKE ${tableSql(of.name)}
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
       CONSTRAINT ${quoteName(attachMark(parent))} CHECK (${check}))`
@@ -98,7 +100,7 @@ export class NewPartitionTable {
     const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: sideTable, names }))
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
-      // Place 3 is UNLOGGED: the table was created so, because a later change would write all rows again.
+      // Place 3 is UNLOGGED, which the table already is: a later change would write all rows again.
       if (own.place === 3 || BROUGHT.has(own.place) || without.has(own.what) || (isParent && !OF_PARENT.has(own.place)))
         return []
       return [{ stage: stage ?? '', own }]
@@ -118,7 +120,7 @@ export class NewPartitionTable {
     await this.#nameUngiven()
   }
 
-  /** Tests which of the last statements the server accepts. @returns the accepted ones, to run before the attachment */
+  /** Tests which of the late statements the server accepts. @returns the accepted ones, to run before the attachment */
   async late(): Promise<readonly string[]> {
     const taken: string[] = []
     const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))
@@ -126,7 +128,8 @@ export class NewPartitionTable {
     const session = this.#session
     return await session.rolledBack('', '', async () => {
       for (const { own } of wanted) {
-        // NOT VALID here: its rows are checked only once, at the end.
+        // The key is tested with NOT VALID, so that rows are not checked here. They are checked once, by the accepted
+        // statement.
         const tried = own.place === FOREIGN_KEY && !own.sql.endsWith(UNCHECKED) ? own.sql + UNCHECKED : own.sql
         const why = await refusalOf(session, tried)
         if (why === null) taken.push(own.sql)
@@ -136,7 +139,7 @@ export class NewPartitionTable {
     })
   }
 
-  /** Statements on triggers that the attachment creates, for the table under its final name. */
+  /** Statements that set the states of triggers that the attachment creates. They use the final name of the table. */
   cloned(): readonly string[] {
     const { sideTable, name } = this.options
     return this.#statements
@@ -167,7 +170,7 @@ export class NewPartitionTable {
     }
   }
 
-  /** Reports properties of a table that no statement here can create. */
+  /** Reports properties of the model table that no statement copies: publications that list it, and security labels. */
   async #nameUngiven(): Promise<void> {
     const { of, parent } = this.options
     if (of.oid === parent) return
@@ -236,7 +239,7 @@ async function freshNames(
   )
   const names = new Map<string, string>()
   for (const [oid, old = ''] of rows) {
-    // Names that a server or user gave usually begin with the table's name.
+    // Names given by a server or a user usually begin with the table's name.
     const own = old ?? ''
     const options = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
     let fresh = Buffer.byteLength(options) > MOST_NAME_BYTES ? suffixed(name, oid ?? '') : options
@@ -251,9 +254,9 @@ export type SideTable = {
   readonly newTable: NewPartitionTable
   /** SQL condition: a row of the default partition belongs to this table. @param row its name in the statement */
   readonly belongs: (row: string) => string
-  /** True if the key alone decides: all rows with the same key belong to the same table. */
+  /** True if the key alone decides to which table a row belongs. */
   readonly byKey: boolean
-  /** Null for the new default partition. */
+  /** The partition that is created; null for the new default partition. */
   readonly coming: ComingPartition | null
   rows: bigint
 }

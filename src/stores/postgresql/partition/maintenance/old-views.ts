@@ -11,8 +11,9 @@ import { literal } from '../../server/sql.ts'
 
 const REST_MS = 100
 /**
- * Rounds of waiting, if new snapshots have the same oldest transaction as old ones, because of an old writer. Each
- * round waits for all running transactions: they may have got the snapshot of a transaction of the earlier round.
+ * Number of rounds, for a role that cannot distinguish snapshots: because of an old writer, new snapshots can have the
+ * same oldest transaction as old ones. Each round waits for all running transactions, because they may have got the
+ * snapshot of a transaction of the earlier round.
  */
 const HANDED_ON = 3
 
@@ -24,7 +25,8 @@ type View = {
 }
 
 /**
- * Standbys that do not report their snapshots (`hot_standby_feedback`), or not to this role: they cannot be awaited.
+ * Standbys whose snapshots this role cannot see: they do not report them (`hot_standby_feedback`), or not to this role.
+ * sluice cannot wait for the end of these snapshots.
  * @returns their names
  */
 export async function silentStandbys(session: CopySession): Promise<readonly string[]> {
@@ -37,14 +39,16 @@ export async function silentStandbys(session: CopySession): Promise<readonly str
 
 export class OldViews {
   readonly #session: CopySession
-  /** Transaction that every snapshot must include. */
+  /** Id of the transaction that every snapshot must include. */
   readonly #since: bigint
   readonly #table: TableName
   /** True if the server shows this role the snapshots of other sessions. */
   readonly notified: boolean
-  /** If snapshots cannot be distinguished, a snapshot is suspect if its transaction began before this server time. */
+  /**
+   * Server time. If snapshots cannot be distinguished, a snapshot is suspect if its transaction began before this time.
+   */
   #before = '-infinity'
-  /** Transactions that ran at the start of a round, for a role that may not see their snapshots. */
+  /** Transactions that ran at the start of a round. Used if this role has no right to see their snapshots. */
   #running: readonly string[] = []
 
   private constructor(session: CopySession, since: bigint, table: TableName, reported: boolean) {
@@ -104,7 +108,7 @@ export class OldViews {
   }
 
   #viewsSql(): string {
-    // A standby reports only its oldest snapshot. VACUUM has one, but reads no table with it.
+    // A standby reports only its oldest snapshot. VACUUM has a snapshot, but reads no rows of the table with it.
     return `SELECT pg_catalog.format(CASE WHEN a.datname IS NULL THEN 'a session of the standby %s (process %s, %s)' ELSE '%s (process %s, %s)' END,
           coalesce(nullif(a.application_name, ''), a.backend_type), a.pid, coalesce(a.state, 'unknown')),
         a.datname IS NULL OR a.xact_start IS NULL OR a.xact_start < ${literal(this.#before)}::timestamptz
@@ -121,7 +125,9 @@ export class OldViews {
       WHERE l.locktype = 'virtualxid' AND l.granted AND l.virtualtransaction = ANY (${literal(`{${this.#running.join(',')}}`)}::text[])`
   }
 
-  /** Feedback of standbys (`hot_standby_feedback`) is in their replication slots, if they have one. */
+  /**
+   * SQL for standbys with a replication slot, because their feedback (`hot_standby_feedback`) is stored in the slot.
+   */
   #slotsSql(): string {
     return `SELECT pg_catalog.format('a session of the standby with the replication slot %I', s.slot_name), true FROM pg_catalog.pg_replication_slots s
       WHERE s.active AND s.slot_type = 'physical' AND ${this.#older('s.xmin')}`

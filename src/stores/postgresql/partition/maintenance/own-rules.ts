@@ -1,6 +1,6 @@
 /**
- * A new partition is created like its neighbour, but without constraints that the partitioned table lacks. A constraint
- * for a single period could refuse every row of another period.
+ * Finds constraints that a neighbour partition has and the partitioned table lacks. A new partition is created like its
+ * neighbour, but without these: a constraint for a single period could refuse every row of another period.
  */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import type { PrintedBounds } from '../../../../model/partition/maintenance-port.ts'
@@ -10,7 +10,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { NOTING_TRIGGERS } from './key-log.ts'
 
-/** Number of times in the new period that a condition is tested with, in addition to the last time. */
+/** Number of times in the new period with which a condition is tested, in addition to the last time. */
 const MOMENTS = 16
 
 export type PeriodRule = PrintedBounds & { readonly column: Column; readonly from: string; readonly to: string }
@@ -19,14 +19,14 @@ export type PeriodRule = PrintedBounds & { readonly column: Column; readonly fro
 export type LeftOutConstraint = {
   readonly name: string
   readonly why: string
-  /** What the user has to decide; null if there is nothing to do. */
+  /** What the user can do about it; null if there is nothing to do. */
   readonly hint: string | null
 }
 
 type OwnRule = {
   readonly name: string
   readonly definition: string
-  /** Null for a foreign key. */
+  /** Condition of a check constraint; null for a foreign key. */
   readonly condition: string | null
   readonly isOfColumn: boolean
 }

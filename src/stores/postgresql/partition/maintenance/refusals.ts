@@ -35,8 +35,8 @@ function ofKind({ name, note }: RangePartition): Why | null {
 }
 
 /**
- * Refuses NOT VALID constraints: rows may violate them, and another table would refuse these. NOT ENFORCED ones refuse
- * no row.
+ * Refuses constraints that are NOT VALID: existing rows may violate them, and a copy of the table would refuse these
+ * rows. Constraints that are NOT ENFORCED refuse no row, so they are allowed.
  */
 async function ofUnvalidated(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const rows = await session.ask(
@@ -52,7 +52,7 @@ async function ofUnvalidated(session: CopySession, { identity, name }: RangePart
   }
 }
 
-/** Objects bound to the table itself, which would stay with the old one. */
+/** Refuses objects that refer to the table itself: they would stay with the old table. */
 async function ofDependents(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const oid = `${literal(identity)}::oid`
   const rows = await session.ask(
@@ -76,7 +76,9 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   }
 }
 
-/** Reason if a publication would send a move of rows out of a partition wrongly, or not at all; otherwise null. */
+/**
+ * The reason if a publication would send the move of rows out of a partition wrongly, or not at all; null otherwise.
+ */
 export async function ofPublications(
   session: CopySession,
   { identity: parent }: Pick<RangedTable, 'identity'>,
@@ -109,7 +111,7 @@ export async function ofPublications(
   }
 }
 
-/** Rows that foreign keys of other tables refer to cannot be removed, not even briefly. */
+/** Refuses foreign keys of other tables to these rows: referenced rows cannot be removed, not even briefly. */
 async function ofReferences(
   session: CopySession,
   { identity: parent }: RangedTable,

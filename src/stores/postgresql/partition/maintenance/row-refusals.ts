@@ -1,4 +1,6 @@
-/** Reasons why the server refuses to write rows of a default partition again, for which a retry is useless. */
+/**
+ * Reasons for which the server always refuses to write rows of a default partition again, so that a retry is useless.
+ */
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -7,7 +9,7 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { isMark } from './names.ts'
 import { unmovable, type Why } from './refusals.ts'
 
-/** No function, table, column, type or schema of this name. */
+/** SQLSTATEs for a missing function, table, column, type or schema. */
 const NOT_FOUND: ReadonlySet<string> = new Set(['42883', '42P01', '42703', '42704', '3F000'])
 const CHECK_BROKEN = '23514'
 

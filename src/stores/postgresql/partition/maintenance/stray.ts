@@ -10,8 +10,8 @@ import { tableFromSql } from '../../server/sql.ts'
 const NONE: StrayRows = { rows: 0n, from: null, to: null }
 
 /**
- * Row counts of the default partition: of each range, and of all other rows with their smallest and largest value. 0 if
- * there is no default partition.
+ * Row counts of the default partition: of each range, and of all other rows with their smallest and largest value. The
+ * counts are 0 if there is no default partition.
  * @throws SluiceError SOURCE_GONE if the default partition no longer exists; errors of the server
  */
 export async function strayRows(
@@ -25,7 +25,7 @@ export async function strayRows(
   const within = spans.map((span) => `(${betweenSql(name, native, span)})`)
   const outside = within.length === 0 ? '' : ` FILTER (WHERE NOT (${within.join(' OR ')}))`
   const column = quoteName(name)
-  // A partitioned table has its rows in its partitions.
+  // Read without ONLY if the default partition is itself partitioned: its rows are in its own partitions.
   const from = tableFromSql({ name: rest.name, only: rest.note === undefined })
   const [row] = await session.ask(
     `SELECT count(*)${outside}, pg_catalog.min(${column})${outside}, pg_catalog.max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
@@ -38,7 +38,7 @@ export async function strayRows(
   }
 }
 
-/** Rows of every partition, in the table's order, in one snapshot. @throws errors of the server */
+/** Number of rows in every partition, in the order of the partitions, in one snapshot. @throws errors of the server */
 export async function countedRows(session: CopySession, { partitions }: RangedTable): Promise<readonly bigint[]> {
   if (partitions.length === 0) return []
   const counts = partitions.map(({ name, note }, i) => {
@@ -48,7 +48,7 @@ export async function countedRows(session: CopySession, { partitions }: RangedTa
   return rows.map(([, count]) => BigInt(count ?? 0))
 }
 
-/** Default time zone of this role and database; null if it is not a zone with a common name. */
+/** Default time zone of this role and database; null if it is not the name of a known zone. */
 export async function databaseZone(session: CopySession): Promise<string | null> {
   const [row] = await session.ask(`SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone'`)
   const zone = row?.[0] ?? ''

@@ -50,7 +50,8 @@ export async function switchOver(
     ...late,
     `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(rest.name)}`,
     dropKeyLogSql(log, rest.name),
-    // NOT VALID, so no row is read. It marks the table for the next run, should this one be killed.
+    // The constraint marks the table for the next run, in case this run is killed. It is NOT VALID, so that no row is
+    // read.
     `ALTER TABLE ${tableSql(rest.name)} ADD CONSTRAINT ${mark} CHECK (true) NOT VALID`,
     ...(await exchanged(session, rest, successor)),
     ...(await sequencesTo(session, rest, successor)),
@@ -62,7 +63,7 @@ export async function switchOver(
     }),
     ...sideTable.tables.map(({ newTable }) => `ALTER TABLE ${tableSql(newTable.options.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
-  // Fail before other sessions have to wait.
+  // Fail before other sessions have to wait for the locks.
   if (await hasLogNotes(session, log)) throw behind()
   const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
@@ -89,7 +90,8 @@ function behind(): NotNow {
 }
 
 /**
- * Throws if the table has changed: if a partition was added, ATTACH would scan the whole new default partition.
+ * Refuses a table that has changed meanwhile. If a partition was added, ATTACH would scan the whole new default
+ * partition.
  * @throws Changed
  */
 async function refuseChanged(
@@ -130,7 +132,7 @@ async function exchanged(
     const rename = (from: string, to: string): string =>
       `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
     const own = name ?? ''
-    // The suffix differs from that of a truncated new name.
+    // The suffix `_old` differs from the suffix of a truncated new name.
     const away = rename(own, suffixed(own, `${oid}_old`))
     // If there is no new name, the attachment builds the index and names it.
     return fresh === undefined ? [away] : [away, rename(fresh, own)]

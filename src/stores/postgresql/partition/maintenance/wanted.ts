@@ -7,7 +7,7 @@ import { literal } from '../../server/sql.ts'
 
 export type WantedPeriods = {
   readonly missing: readonly ComingPartition[]
-  /** Requested partitions whose bounds an existing partition has. */
+  /** Requested partitions for which a partition with the same bounds exists. */
   readonly there: readonly ComingPartition[]
 }
 
@@ -33,7 +33,7 @@ export async function stillWanted(
   return { missing, there: [...there] }
 }
 
-/** The partitions with bounds as the server prints them; their schema defaults to the schema of the table. */
+/** The partitions with bounds in the form that the server prints. Their schema defaults to the schema of the table. */
 export async function canonicalOptions(
   session: CopySession,
   { table, column }: RangedTable,
@@ -72,7 +72,7 @@ async function meetings(
   })
 }
 
-/** Relations and types of a schema share one namespace, since every table is a type. */
+/** Refuses names that are taken. Relations and types of a schema share one namespace, since every table is a type. */
 async function refuseTaken(
   session: CopySession,
   { name, from, to }: ComingPartition,

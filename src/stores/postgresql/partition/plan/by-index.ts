@@ -3,10 +3,10 @@ import type { CountedRows } from '../../../../model/partition/plan-port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import type { About } from './about.ts'
 
-/** Most rows that one query counts. */
+/** Maximum number of rows that one query counts. */
 const MOST = 200_000
 
-/** Counts rows by an index. @returns null if the planner would scan the table, or expects too many rows */
+/** Counts rows with an index. @returns null if the planner would scan the table, or expects too many rows */
 export async function inspectedUp(
   session: CopySession,
   sql: string,
@@ -25,7 +25,7 @@ type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readon
 
 /** @returns no rows if the planner would scan the table, or expects more rows than `most` */
 export async function rowsByIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
-  // Without ANALYZE the planner may assume a small table or few rows, and avoid the index.
+  // Without statistics of ANALYZE, the planner may assume a small table or few rows, and not use the index.
   await session.ask(WAYS.map((way) => `SET LOCAL ${way} TO off`).join('; '))
   const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
   const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
@@ -37,7 +37,7 @@ export async function rowsByIndex(session: CopySession, sql: string, most: numbe
 const WAYS = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort']
 
 function reads({ 'Node Type': kind, 'Plan Rows': rows, Plans = [] }: Node, most: number): boolean {
-  // A node below a Limit is read only as far as needed.
+  // Under a Limit, a node is read only as far as needed, so its estimated number of rows is not compared.
   if (kind === 'Limit') return Plans.some((plan) => scans(plan))
   return scan(kind) || rows > most || Plans.some((plan) => reads(plan, most))
 }
@@ -50,7 +50,7 @@ function scan(kind: string): boolean {
   return kind.includes('Seq Scan') || kind.includes('Sort')
 }
 
-/** True if an index of all rows begins with the column, so a period is found without a table scan. */
+/** True if a non-partial index begins with the column, so that a period is found without a table scan. */
 export async function leadsIndex({
   session,
   oid,

@@ -113,8 +113,8 @@ function triggersSql({ oid }: About): string {
 }
 
 /**
- * SQL of the bound objects. A function is bound if its body was parsed at its creation, or by the table's row type.
- * Other bodies only contain the table's name.
+ * SQL of the objects bound to the table. A function is bound if its body was parsed when it was created, or if it uses
+ * the row type of the table. Other function bodies only contain the name of the table.
  */
 function boundSql({ oid }: About): string {
   return `

@@ -1,7 +1,7 @@
 /** Finds ON CONFLICT in SQL text: statements as a server stored them, and function bodies. */
 
 export type ConflictClause = {
-  /** Parts of the target's name, unquoted; null if the text assembles its statement from pieces. */
+  /** Parts of the target's name, unquoted; null if the text builds the statement at run time. */
   readonly into: readonly string[] | null
   /** Columns that the INSERT names; null if it names none. */
   readonly columns: readonly string[] | null
@@ -10,7 +10,7 @@ export type ConflictClause = {
 }
 
 type Token = {
-  /** `name` unquoted, `word` in lower case, `text` without its quotes, or one character. */
+  /** `name`: unquoted name; `word`: in lower case; `text`: literal without its quotes; `sign`: one other character. */
   readonly is: 'name' | 'word' | 'text' | 'sign'
   readonly value: string
 }

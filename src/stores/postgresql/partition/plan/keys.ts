@@ -11,10 +11,10 @@ type Unique = {
   readonly primary: boolean
   /** Key columns; null for an expression. */
   readonly columns: readonly (string | null)[]
-  /** One of its columns always gets unique values: from a sequence without CYCLE, or random UUIDs. */
+  /** True if one of its columns always gets unique values: from a sequence without CYCLE, or as random UUIDs. */
   readonly made: boolean
   readonly definition: string
-  /** Temporal key: WITHOUT OVERLAPS. */
+  /** True for a temporal key (WITHOUT OVERLAPS). */
   readonly period: boolean
   readonly sound: boolean
 }

@@ -1,13 +1,19 @@
-/** Statements of a new table that were left out while rows were copied, and were not run since. */
+/** Statements of a new table that were left out while rows were copied, and were not executed later. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
-/** Name of the index or constraint that a statement creates; comments follow their object. */
+/**
+ * Name of the index or constraint that a statement creates. A comment on an object follows the statement that creates
+ * it.
+ */
 const MAKES = /^(?:CREATE (?:UNIQUE )?INDEX|ALTER TABLE .+? ADD CONSTRAINT) "((?:[^"]|"")+)"/s
 const REFERS = / REFERENCES ((?:"(?:[^"]|"")+"|[^"\s(])+)/
 
-/** Objects are found by their names. Foreign keys to tables that this database does not have are left out. */
+/**
+ * Returns the statements of `late` whose index or constraint `table` does not have: these are compared by name. Foreign
+ * keys to tables that this database does not have are left out.
+ */
 export async function lackingStatements(
   session: CopySession,
   table: TableName,

@@ -38,7 +38,7 @@ export function withPlace(definition: string, place: string): string {
   return definition + place
 }
 
-/** Joins the server's output into one line; string literals and names stay as they are. */
+/** Joins the server's output into one line; string literals and quoted names are not changed. */
 export function onOneLine(definition: string): string {
   let line = ''
   for (let at = 0; at < definition.length; at++) {

@@ -12,11 +12,11 @@ import { rowBytes } from './spread.ts'
 import { checkDefinitions, indexTails } from './new-table.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
-/** Most rows and bytes of one COPY, and most bytes of a worker: a row may be a gigabyte. */
+/** Limits of one COPY (rows, bytes), and of one worker (bytes), because a single row may have a gigabyte. */
 const ROUND = 5000
 const ROUND_BYTES = 8_000_000
 const MOST_BYTES = 256_000_000
-/** SQLSTATEs: the server is read-only, or refuses the table or a row, also by an event trigger. */
+/** SQLSTATEs that end the writing: the server is read-only, or it or an event trigger refuses the table or a row. */
 const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
 /** `sent`: bytes that came from the server. */
@@ -69,7 +69,7 @@ export async function measureApplyWorkers(
 
 /**
  * Creates the target table, partitioned, so that each row must find its partition.
- * @returns the server's reason if this is impossible; else null
+ * @returns the server's reason if it refuses this; null otherwise
  */
 async function prepared(session: CopySession, request: MeasureRequest): Promise<string | null> {
   await session.begin('ISOLATION LEVEL READ COMMITTED')
@@ -105,7 +105,7 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
   return { blocks: Number(blocks), each, sql, columns: columnList(written.map(({ name }) => name)), format }
 }
 
-/** Workers start at equal distances in the table, so that each reads other rows. */
+/** Workers start at equal distances in the table, so that each reads different rows. */
 async function fill(
   on: Lane,
   table: Table,
@@ -117,7 +117,7 @@ async function fill(
   const from = Math.floor((blocks / lanes) * lane)
   const end = Math.floor((blocks / lanes) * (lane + 1))
   const done: Piece = { rows: 0n, from, to: from }
-  // A key that contains the column accepts no NULL.
+  // Rows without a value are left out, because a key that contains the column accepts no NULL.
   const by = quoteName(column.name)
   while (done.to < end && done.rows < most && on.sent < MOST_BYTES && performance.now() < until) {
     throwIfAborted(signal)
@@ -128,7 +128,7 @@ async function fill(
   return done
 }
 
-/** @returns number of rows; if the new table refuses one of them, further rows are only read */
+/** @returns number of rows that were read. If the new table refuses a row, all further rows are only read */
 async function round(on: Lane, { sql, columns, where, format }: Table & { readonly where: string }): Promise<bigint> {
   const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT ${format})`)
   if (on.writer === null) for await (const _ of piecesOf(out, on));

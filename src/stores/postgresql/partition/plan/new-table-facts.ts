@@ -61,7 +61,7 @@ export function columnsSql({ oid, session }: About): string {
 
 export type NewTableIndex = {
   readonly name: string
-  /** Definition from `USING` on; null for a constraint. */
+  /** Definition, from `USING` to its end; null for a constraint. */
   readonly tail: string | null
   readonly constraint: string | null
   readonly unique: boolean
@@ -78,8 +78,8 @@ export type NewTableIndex = {
 }
 
 /**
- * SQL: definition, from `USING` on, of index `x` on table `c` in schema `n`. Cut by length: names may contain any
- * words.
+ * SQL: definition of index `x` on table `c` in schema `n`, from `USING` to its end. It is cut by the length of its
+ * beginning, because the names there may contain any words.
  */
 export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`
@@ -127,7 +127,8 @@ export function tableSqlOf({ oid }: About): string {
 }
 
 /**
- * Constraints without an index, for the new table: without NOT VALID, so that they are checked, and without NO INHERIT.
+ * SQL of the CHECK constraints and foreign keys, for the new table. NOT VALID is removed, so that they are checked; NO
+ * INHERIT is removed, too.
  */
 export function constraintsSql({ oid }: About): string {
   return `
@@ -139,7 +140,7 @@ export function constraintsSql({ oid }: About): string {
 export type NewTableStatistics = {
   readonly schema: string
   readonly name: string
-  /** Part of the definition between the name and the table. */
+  /** Part of the definition that is between the name and the table. */
   readonly body: string
   readonly target: number | null
   readonly comment: string | null

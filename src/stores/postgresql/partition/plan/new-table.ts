@@ -33,7 +33,10 @@ const MARK = 'p'
 /** Statements, in execution order. */
 export type NewTableParts = {
   readonly made: readonly string[]
-  /** Indexes of `made` for unique and exclusion keys other than the primary key. */
+  /**
+   * The statements of `made` that create unique and exclusion keys other than the primary key. Empty if there is no
+   * primary key.
+   */
   readonly secondary: readonly string[]
   /** Foreign keys: each blocks writers of the referenced table until the end of the transaction. */
   readonly references: readonly string[]
@@ -80,7 +83,7 @@ export async function newTableParts(
   const all = [target, ...leaves.map(({ leaf }) => leaf)]
   const indexed = (some: readonly NewTableIndex[]): readonly string[] =>
     some.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? ''))
-  // Without a primary key, rows are found by another key, so no key is secondary.
+  // Without a primary key, rows are found by another unique key. Then no key is secondary, because each may be needed.
   const hasPrimary = indexes.some(({ primary }) => primary)
   const secondary = hasPrimary ? indexed(indexes.filter((one) => (one.unique && !one.primary) || one.exclusion)) : []
   const made = [
@@ -124,7 +127,7 @@ export async function newTableParts(
 /**
  * Names of the new tables, indexes and statistics that existing objects already have. Tables and indexes share one
  * namespace.
- * @param tables the new table, and its partitions
+ * @param tables names of the new table and of its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
   const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter((one) => isTaken(one, about))
@@ -140,14 +143,14 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
   )
 }
 
-/** New index names by the old ones. @param tables the new table, and its partitions */
+/** New index names by the old ones. @param tables names of the new table and of its partitions */
 export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   return ownNames(indexes, [...tables, suffixed(target, 'default')])
 }
 
-/** New names by the old ones. Truncated names may collide. @param taken existing names of the same namespace */
+/** New names by the old ones, distinct even if they are truncated. @param taken existing names of the same namespace */
 function ownNames(old: readonly { readonly name: string }[], taken: readonly string[]): ReadonlyMap<string, string> {
   const used = new Set(taken)
   const names = new Map<string, string>()
@@ -166,7 +169,7 @@ export async function checkDefinitions(about: About): Promise<readonly string[]>
   return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
 }
 
-/** Functions that make the index definitions for a table with the same columns. */
+/** One function for each index: it returns the statement that creates the index on a table with the same columns. */
 export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
   const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter(
     (one) => isTaken(one, about) && !one.exclusion,
@@ -180,8 +183,8 @@ export async function indexTails(about: About): Promise<readonly ((target: strin
 }
 
 /**
- * False for keys that the server would refuse: temporal ones, and exclusion constraints before PostgreSQL 17 or without
- * the column.
+ * False for keys that the server would refuse on the partitioned table: temporal keys, and exclusion constraints before
+ * PostgreSQL 17 or without the partition column.
  */
 function isTaken({ period, exclusion, wide }: NewTableIndex, { session }: About): boolean {
   return !period && (!exclusion || (wide && session.version >= 170_000))

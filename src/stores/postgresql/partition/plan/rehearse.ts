@@ -9,12 +9,16 @@ import { literal } from '../../server/sql.ts'
 /** Lock timeout, ms: a foreign key blocks writers of the referenced table until the rollback. */
 const LOCK_WAIT_MS = 300
 
-/** Refusals of statements about an object that an earlier statement could not create. */
+/** Message of a statement about an object that an earlier statement could not create. */
 const AFTERMATH = /^(?:relation|constraint|statistics object) .* does not exist$/
 
 type Refused = Rehearsal['refused'][number]
 
-/** @throws errors of the connection */
+/**
+ * Runs the statements and rolls them back.
+ * @returns missing types and refused statements
+ * @throws errors of the connection
+ */
 export async function rehearsed(session: CopySession, statements: NewTableStatements): Promise<Rehearsal> {
   const { all, late, columns } = statements
   return await session.rolledBack(
@@ -50,7 +54,9 @@ export async function rehearsed(session: CopySession, statements: NewTableStatem
   )
 }
 
-/** @returns why each column is refused in a statement, and the statement with only the types of these columns */
+/**
+ * @returns the refused columns with the reasons; and the statement in which these columns have only their name and type
+ */
 async function columnFaults(
   session: CopySession,
   statement: string,
@@ -88,7 +94,10 @@ async function probed(session: CopySession, statement: string): Promise<Error | 
   return error
 }
 
-/** True if the type does not exist. For a missing schema, or text that is no type name, the server throws an error. */
+/**
+ * True if the type does not exist. If its schema is missing, or the text is not a type name, the server throws an
+ * error.
+ */
 async function isMissing(session: CopySession, type: string): Promise<boolean> {
   let found: string | null = null
   const error = await refusalOf(session, async () => {

@@ -78,7 +78,8 @@ function nullability({ column, by, sql, nulls }: About, { notNull, primary, type
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   if (primary) {
-    // A NULL that is written later would stop the stream for good: the log keeps it even if the row is corrected.
+    // Refused, because a NULL that is written later would stop the stream for good: the log keeps the change even if
+    // the row is corrected.
     return {
       ...one,
       verdict: 'refused',
@@ -112,7 +113,7 @@ function shapeSql({ oid, attnum }: About): string {
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${attnum} WHERE c.oid = ${oid}::oid`
 }
 
-/** `app.Book ings` for `app."Book ings"`: the form of `--table`. */
+/** Name in the form of `--table`: `app.Book ings` for `app."Book ings"`. */
 function plainName(sql: string): string {
   return sql.replaceAll(/"((?:[^"]|"")*)"/g, (_all, name: string) => name.replaceAll('""', '"'))
 }

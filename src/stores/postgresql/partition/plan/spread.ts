@@ -1,4 +1,7 @@
-/** Distribution of rows over time: a scan or a sample of blocks, with rare periods counted by an index if possible. */
+/**
+ * Distribution of rows over time: from a scan or a sample of blocks. Periods with few rows are counted with an index,
+ * if one exists.
+ */
 import type {
   Bucket,
   CountedRows,
@@ -17,12 +20,12 @@ import { rowsByIndex, inspectedUp } from './by-index.ts'
 const BLOCKS = 8192
 /** A table of fewer blocks is read completely. */
 const WHOLE = 2 * BLOCKS
-/** Limits of queries by an index: number of periods, and rows of all periods together. */
+/** Limits of queries with an index: number of periods, and number of rows of all periods together. */
 const LOOKED_UP = 1000
 const LOOKED_UP_ROWS = 1_000_000
-/** An estimate with a larger relative error than this is counted by an index, if there is one. */
+/** An estimate with a larger relative error is replaced by a count with an index, if there is one. */
 const POOR = 0.1
-/** Normal distribution: 95 % confidence. */
+/** Half width of the 95 % confidence interval, in standard deviations of the normal distribution. */
 const DEVIATIONS = 1.96
 const LAST_YEAR = 9999
 const FIRST_EPOCH = -62_135_596_800n
@@ -123,7 +126,7 @@ export async function spreadOf(
   return { buckets, sampled: reading.sampled }
 }
 
-/** Replaces poor estimates by counts from an index, the smallest first. */
+/** Replaces unreliable estimates by counts from an index. The periods with the fewest rows are counted first. */
 async function repair(
   counts: CountedRows[],
   session: CopySession,
@@ -152,15 +155,19 @@ function isPoor({ rows, off }: CountedRows): boolean {
 /** Estimated size of a row on disk with its TOAST values, which are not read. */
 export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
   const columns = table.columns.map(({ name }) => `coalesce(pg_catalog.pg_column_size(${quoteName(name)}), 0)`)
-  // Header and padding to eight bytes, and the pointer to the row.
+  // 24 bytes for the header, padding to a multiple of 8, and 4 bytes for the pointer to the row.
   return `((${['24', ...columns].join(' + ')} + 7) / 8 * 8 + 4)`
 }
 
 const NONE: CountedRows = { rows: 0n, off: null }
-/** Probability that a sample finds no row, although the table has more rows than the bound. */
+/**
+ * Highest probability that a sample finds none of some rows although there are more of them than the bound of `unseen`.
+ */
 const CHANCE = 0.05
 
-/** Bound for rows that the sample did not find: each may be in a block of its own. */
+/**
+ * Upper bound for the number of rows of which the sample found none. It assumes that each row is in a different block.
+ */
 function unseen({ share, sampled }: Reading): CountedRows {
   return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
 }
@@ -173,7 +180,7 @@ async function readingOf(session: CopySession, { table }: TableToPartition, exac
   const of = BigInt(blocks ?? 0)
   if (exact || of <= WHOLE) return { from: `ONLY ${sql}`, share: 1, sampled: null }
   const percent = ((BLOCKS / Number(of)) * 100).toPrecision(6)
-  // REPEATABLE: the same blocks each time, so that two inspections agree.
+  // REPEATABLE selects the same blocks each time, so that two inspections give the same result.
   const from = `ONLY ${sql} TABLESAMPLE SYSTEM (${percent}) REPEATABLE (0)`
   return { from, share: Number(percent) / 100, sampled: { blocks: BigInt(BLOCKS), of } }
 }
@@ -203,7 +210,7 @@ function yearBounds(kind: TimeKind, year: number): readonly [string, string] {
     const day = `${String(of).padStart(4, '0')}-01-01`
     if (kind === 'date') return day
     if (kind === 'timestamp' || kind === 'timestamptz') return `${day} 00:00:00${kind === 'timestamptz' ? '+00' : ''}`
-    // Not `Date.UTC`: it takes the year 99 for 1999.
+    // Not `Date.UTC`: it reads the year 99 as 1999.
     const instant = new Date(0).setUTCFullYear(of, 0, 1)
     return String(kind === 'epoch-seconds' ? instant / 1000 : instant)
   }
@@ -224,7 +231,10 @@ function yearOf({ column, kind }: TableToPartition): string {
   }
 }
 
-/** SQL condition: the column is in the range. Null is the start of the year 1, or the end of the year 9999. */
+/**
+ * SQL condition: the column is in the range. `from` null is the start of the year 1, `to` null the end of the year
+ * 9999.
+ */
 function between(planned: Pick<TableToPartition, 'column' | 'kind'>, from: string | null, to: string | null): string {
   const by = quoteName(planned.column.name)
   const [low, high] = edges(planned, from, to)

@@ -16,7 +16,7 @@ type Storage = {
   readonly clustered: string | null
   readonly toast: string | null
   readonly unchecked: readonly string[] | null
-  /** Checks with NO INHERIT. */
+  /** CHECK constraints with NO INHERIT. */
   readonly alone: readonly string[] | null
   /** Index columns with a statistics target. */
   readonly targets: readonly string[] | null

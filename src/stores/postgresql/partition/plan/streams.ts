@@ -1,4 +1,4 @@
-/** Logical replication out of the table and into it. */
+/** Findings about logical replication from the table and into the table. */
 import { PUBLISHED_PARTITIONS, type PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { publishedBySql } from '../../server/publications.ts'
@@ -15,7 +15,7 @@ type Publication = {
   /** True if it sends updates or deletes: the table then needs a replica identity. */
   readonly identified: boolean
 }
-/** @property key true if a unique index on NOT NULL columns identifies rows at all times */
+/** @property key true if a unique index on NOT NULL columns always identifies rows: it is not deferrable */
 type Identity = {
   readonly kind: string
   readonly index: string | null
@@ -57,7 +57,10 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
   return { ...one, detail, hint }
 }
 
-/** Replica identity of rows that change during the copy; without one the table cannot be followed. */
+/**
+ * Findings about the replica identity, which identifies rows that change during the copy. Without one, `partition run`
+ * cannot replicate the changes.
+ */
 function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About): readonly PlanFinding[] {
   const one = { about: 'replica identity' } as const
   const again = 'on every partition; new ones also need it, because they do not inherit it'
@@ -106,8 +109,8 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
 }
 
 /**
- * Refuses publications of the table's changes, if the server would refuse these changes because the new partitions have
- * no replica identity.
+ * Findings for publications that would include the new partitions. The server refuses updates and deletes there if the
+ * partitions have no replica identity.
  */
 export async function unidentifiedFindings(about: About): Promise<readonly PlanFinding[]> {
   const [identity] = await about.session.objects<Identity>(identitySql(about))
@@ -129,7 +132,7 @@ function unidentified(identity: Identity | undefined, publications: readonly Pub
   }))
 }
 
-/** Subscriptions of this server that write into the table; not every role may read them. */
+/** Subscriptions of this server that write into the table; some roles have no right to read them. */
 async function subscriptions({ session, oid, sql }: About): Promise<readonly PlanFinding[]> {
   const found = await session.attempt(
     () =>

@@ -1,6 +1,6 @@
 /**
- * Finds ON CONFLICT on keys that become wider. Sources are the server's statement statistics, if they exist and are
- * readable, and functions and rules, whose statements the server may not count.
+ * Finds statements with ON CONFLICT that depend on a key to which the column is added. Sources: the server's statement
+ * statistics, if they exist and can be read; and functions and rules, whose statements the server may not count.
  */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { isDenied, sqlStateOf } from '../../server/server-errors.ts'
@@ -8,7 +8,7 @@ import { literal } from '../../server/sql.ts'
 import type { About } from './about.ts'
 import { conflictClauses, type ConflictClause } from './conflict-clauses.ts'
 
-/** A key without the column: its name, and its columns (null for an expression). */
+/** A key without the column to partition by: its name, and its columns (null for an expression). */
 type Narrow = { readonly name: string; readonly columns: readonly (string | null)[] }
 
 /** A table or a view through which rows are inserted into the table. */
@@ -53,7 +53,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   return found
 }
 
-/** Describes how a text uses one of the keys; null if it depends on none. */
+/** Finding about a text that uses one of the keys; null if the text uses none. */
 function userOf(
   { object, text }: Source,
   ways: readonly Way[],
@@ -80,7 +80,7 @@ function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
   return ways.some((way) => way.name === name && (schema === undefined || way.schema === schema))
 }
 
-/** Describes what changes once the keys are wider; null if nothing does. */
+/** Describes what changes for the clause when the column is added to the keys; null if nothing changes. */
 function lost({ target, columns: given }: ConflictClause, narrow: readonly Narrow[], column: string): string | null {
   const wider = `finds a row only if ${column} is equal, too: rows that it skips or changes today would be inserted a second time`
   if (target === null) {
@@ -107,7 +107,7 @@ async function recorded({ session }: About): Promise<readonly string[] | string>
      WHERE e.extname = 'pg_stat_statements'`,
   )
   if (row === undefined) return 'the extension pg_stat_statements is not in this database'
-  // Statements that create functions and rules only repeat texts that the catalogs have, or had.
+  // Statements that create functions and rules are left out: the texts of these objects are read from the catalogs.
   const making = String.raw`^\s*create\s+(or\s+replace\s+)?(function|procedure|rule)\M`
   const found = await session.attempt(
     () =>

@@ -27,7 +27,7 @@ const RIGHTS = 'connect as the owner of the database, or as a superuser'
 const LOCK_CLASS = 1_936_487_795
 /** Longest wait for the lock of the database in one attempt to drop it, ms. */
 const DROP_ATTEMPT_MS = 1000
-/** Longest time of all attempts, ms. */
+/** Retry limit for the DROP: longest time of all attempts, ms. */
 const DROP_BUDGET_MS = 30_000
 
 export type RetirementOptions = {
@@ -52,7 +52,7 @@ class PostgresRetirement implements DatabaseRetirement {
   readonly label: string
   readonly name: string
   readonly server: string
-  /** The other database, through which this one is dropped. */
+  /** Name of the other database, from which this database is dropped. */
   readonly through: string
   readonly #settings: PostgresSettings
   readonly #session: CopySession
@@ -128,7 +128,8 @@ class PostgresRetirement implements DatabaseRetirement {
   drop(identity: string, { stop, abort }: Interrupt): Promise<void> {
     return this.#do(async (session) => {
       const oid = await this.#itself(session, identity)
-      // A server that is interrupted while it drops leaves an invalid database: a stop ends the drop between attempts.
+      // If a DROP is interrupted on the server, it leaves an invalid database. So a stop takes effect between two
+      // attempts.
       const limits = { patienceMs: DROP_ATTEMPT_MS, budgetMs: DROP_BUDGET_MS, signal: stop }
       await session.ask(`SET lock_timeout TO ${DROP_ATTEMPT_MS}`)
       try {

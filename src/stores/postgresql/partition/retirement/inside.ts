@@ -12,9 +12,9 @@ import { underSignal } from '../../server/under-signal.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 
-/** SQLSTATE of a missing right; also of a table with rows that a policy would hide. */
+/** SQLSTATE of a missing right. Also the SQLSTATE for a table with rows that a policy would hide. */
 const NO_RIGHT = '42501'
-/** Most names in one finding. */
+/** Maximum number of names in one finding. */
 const MOST_NAMES = 20
 
 const OF_USERS = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'::text`

@@ -96,7 +96,7 @@ const IN_THE_WAY: Readonly<Record<string, Words>> = {
   }),
 }
 
-/** Sessions of other sluice runs are one finding. */
+/** One finding for all sluice sessions that may be ended, and one for each other session. */
 function sessionFindings(sessions: readonly DatabaseSession[]): readonly DecommissionFinding[] {
   const ours = sessions.filter(({ isOurs, mayEnd }) => isOurs && mayEnd)
   const others = sessions.filter((one) => !ours.includes(one)).map(sessionFinding)

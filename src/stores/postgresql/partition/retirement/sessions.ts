@@ -8,15 +8,15 @@ export type DatabaseSession = {
   /** Program, user and state. */
   readonly words: string
   readonly mayEnd: boolean
-  /** Its application name is sluice's. */
+  /** True if its application name is a name of sluice. */
   readonly isOurs: boolean
 }
 
 const POLL_MS = 20
 
 /**
- * Sessions of clients and background workers, without autovacuum workers, which the server ends by itself. Without
- * pg_read_all_stats a login sees only the user of other sessions.
+ * Sessions of clients and background workers. Autovacuum workers are left out, because the server ends them by itself.
+ * Without pg_read_all_stats, a login sees only the user of sessions of other roles.
  * @param own processes to leave out
  */
 export async function sessionsOf(

@@ -32,7 +32,8 @@ export class SqliteApply implements ChangeTarget {
     const { writer, turn, label } = this.#parts
     try {
       const connection = writer()
-      // The source deletes confirmed changes: a confirmed commit must survive a power cut.
+      // The source deletes its notes of changes that the target confirmed. So a confirmed commit must survive a power
+      // cut.
       connection.pragma('synchronous = FULL')
       return new TurnWriter(request, new SqliteSteps(connection, request, label), turn)
     } catch (error) {
@@ -57,7 +58,7 @@ class SqliteSteps implements ChangeSteps {
 
   async begin(signal: AbortSignal): Promise<void> {
     await beginWrite(this.#connection, signal)
-    // Indexes that were created meanwhile change how rows are written.
+    // An index that was created meanwhile changes how rows are written.
     const version = this.#connection.pragma('main.schema_version', { simple: true })
     if (version !== this.#version) this.#tables.clear()
     this.#version = version

@@ -1,4 +1,4 @@
-/** Preflight checks of a SQLite target: causes for which it would refuse or alter changes. Reads only. */
+/** Preflight checks of a SQLite target: reasons why it would refuse or alter changes. Only reads. */
 import type Database from 'better-sqlite3'
 import { inspectedTable, type ApplyRules, type TableState } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
@@ -13,7 +13,7 @@ const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: f
 export function checkSqliteTarget(connection: Database.Database, request: ChangeRequest): TargetPreflight {
   const refusals: FollowRefusal[] = []
   const notes: string[] = []
-  // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
+  // Opening a file for writing sets the mode. On some file systems the old mode stays, without an error.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
     refusals.push({
       message: 'the file is not in WAL mode, so other sessions cannot read it while changes are written',

@@ -17,9 +17,9 @@ import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import { sqliteShape } from '../../copy/shape.ts'
 import { rowsOf } from '../../reader.ts'
 
-/** Values per statement, as in the copy's own writer. */
+/** Number of values of a statement, as for the copy's own writer. */
 const VALUES_A_STATEMENT = 256
-/** Rows between two pauses for other work. */
+/** Number of rows between two pauses for other work. */
 const STRETCH = 2000
 
 export class SqliteChangedRows {
@@ -28,9 +28,11 @@ export class SqliteChangedRows {
   readonly #written: readonly WrittenColumn[]
   readonly #columns: readonly WriteColumn[]
   readonly #binders: readonly Binder[]
-  /** Indexes of the row key columns in the written columns, in key order. */
+  /** For each column of the row key, in key order: its index in the written columns. */
   readonly #key: readonly number[]
-  /** True: rows are overwritten in place, by a unique index on the row key. False: deleted, then inserted. */
+  /**
+   * True: rows are overwritten in place, with a unique index on the row key. False: rows are deleted, then inserted.
+   */
   readonly #isOver: boolean
   readonly #alias: number
   readonly #rowsAStatement: number
@@ -54,7 +56,7 @@ export class SqliteChangedRows {
     this.#isOver = isUnique && secondary.length === 0
   }
 
-  /** @returns partial rows without an existing row in the target: their unchanged values are unknown */
+  /** @returns partial rows that have no existing row in the target, so that their unchanged values are unknown */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const rows: SqlRow[] = []
     const lacking: PartialPut[] = []

@@ -12,15 +12,16 @@ import { makeSqliteLog, makeProgress, numberFact, tableNumber, removeMade } from
 import { sqliteShapeText } from './shape.ts'
 import { streamFault } from './verify.ts'
 
-/** The inode: differs for a file that replaces another one. */
+/** The inode of a file: differs if another file has replaced it. */
 export function fileNumber(file: string): string {
   return statSync(file, { bigint: true }).ino.toString()
 }
 
 /**
- * Creates triggers, logs and counter; writers wait for some ms. Every earlier write is visible, and every later write
- * is noted.
- * @param file path of the database @throws the driver's errors
+ * Creates triggers, logs and counter; writers wait for some ms. Every earlier write is visible afterwards, and every
+ * later write is noted.
+ * @param file path of the database
+ * @throws the driver's errors
  */
 export async function beginSqliteTriggers(
   connection: Database.Database,
@@ -55,8 +56,8 @@ export async function endSqliteTriggers(
 }
 
 /**
- * Creates logs and triggers again for tables that are copied again: the new copy already includes the changes that the
- * old notes are about.
+ * Creates logs and triggers again for tables that are copied again. Their old notes are not needed, because the new
+ * copy already includes these changes.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes
  */
 export async function renewSqliteTriggers(

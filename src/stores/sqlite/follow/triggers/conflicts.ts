@@ -1,7 +1,7 @@
 /**
  * Rows that REPLACE deletes (`INSERT OR REPLACE`, `UPDATE OR REPLACE`, `UNIQUE … ON CONFLICT REPLACE`) fire no delete
- * trigger unless the writer has set `recursive_triggers`. So BEFORE triggers note the keys of all rows with a unique
- * value of the new row. A key that is noted needlessly only costs a lookup of its row.
+ * trigger unless the writer has set `recursive_triggers`. So BEFORE triggers note the keys of all rows that have a
+ * unique value of the new row. A key that is noted without need only costs a lookup of its row.
  */
 import type Database from 'better-sqlite3'
 import { bracketElements, maskedCode, nameAt } from '../../../common/definition-text.ts'
@@ -11,7 +11,10 @@ import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
 import type { SqliteColumnInfo } from '../../../common/sqlite-dialect/table-facts.ts'
 import { foldedDefinitionOf, sqliteColumns, sqliteShape } from '../../copy/shape.ts'
 
-/** A uniqueness rule: expressions over a row, each with its collation, for the rows where `where` is true. */
+/**
+ * A uniqueness rule: terms over a row, each with its collation. It applies to the rows for which `where` is true; null:
+ * to all.
+ */
 export type Unique = {
   readonly name: string
   /** Definition of the index; null if it has none. */
@@ -20,10 +23,10 @@ export type Unique = {
   readonly where: string | null
 }
 
-/** @property column null for an expression */
+/** @property column name of the column; null for an expression */
 type Term = { readonly sql: string; readonly column: string | null; readonly collation: string }
 
-/** Words that are values as a default, not texts. */
+/** Words that are values if they are a default. Other words are texts. */
 const VALUES = /^(?:NULL|TRUE|FALSE|CURRENT_(?:DATE|TIME|TIMESTAMP))$/i
 
 type IndexRow = {
@@ -86,12 +89,14 @@ function conditionOf(tail: string): string {
   throw new Error(`this is not an index with a condition: ${tail}`)
 }
 
-/** True if the rule is about columns or an index; a rowid that is not a column is not copied to targets. */
+/** False for a rowid that is not a column, because such a rowid is not copied to targets. True for all other rules. */
 export function isOfColumns({ terms, sql }: Unique): boolean {
   return sql !== null || terms.some(({ column }) => column !== null)
 }
 
-/** True if this is the row key, compared by bytes: a new row with such a value is noted under the same key. */
+/**
+ * True if the rule is the row key, compared by bytes. It needs no extra note: a new row is noted under this key anyway.
+ */
 export function isIdentity({ terms, where }: Unique, identity: readonly string[]): boolean {
   return (
     where === null &&
@@ -118,8 +123,8 @@ export function conflictNotes(
     const same = terms.map((term) => `${term.sql} = ${newValue(term, columns)} COLLATE ${quote(term.collation)}`)
     return `${note} SELECT ${keys} FROM ${quote(table)} WHERE ${[...same, ...(where === null ? [] : [where])].join(' AND ')}`
   }
-  // SQL condition: the update changes a value of the index. For an index with expressions or a condition: the found row
-  // is not the updated row.
+  // SQL condition: the update changes a value of the index. For an index with expressions or a condition, this is not
+  // known, so the condition is: the found row is not the updated row.
   const changed = ({ terms, where }: Unique): string =>
     where !== null || terms.some(({ column, sql }) => column === null && sql.startsWith('('))
       ? others
@@ -132,7 +137,7 @@ export function conflictNotes(
   }
 }
 
-/** Value of a term for the new row. In an expression, columns of the new row replace those of the table. */
+/** SQL of a term's value for the new row. In an expression, columns of the new row replace those of the table. */
 function newValue({ sql, column }: Term, columns: readonly NewColumn[]): string {
   if (column === null && sql.startsWith('(')) return `(SELECT ${sql} FROM (${newRow(columns)}))`
   const info = columns.find(({ name }) => name === column)
@@ -171,13 +176,16 @@ function isFilled({ notnull, dflt_value: initial }: SqliteColumnInfo): boolean {
   return notnull === 1 && initial !== null
 }
 
-/** `NOT NULL ON CONFLICT REPLACE` replaces NULL by the default only after triggers have seen the NULL. */
+/**
+ * SQL of a new value. `NOT NULL ON CONFLICT REPLACE` replaces NULL by the default only after the triggers, which see
+ * NULL.
+ */
 function filled(info: SqliteColumnInfo): string {
   const value = `NEW.${quote(info.name)}`
   return isFilled(info) ? `coalesce(${value}, (${initialOf(info.dflt_value ?? '')}))` : value
 }
 
-/** A single name as a default is a text to SQLite, in quotes or not; in a trigger it would be a column. */
+/** SQL of a default. SQLite reads a single name there as a text, quoted or not; in a trigger it would be a column. */
 function initialOf(initial: string): string {
   const named = nameAt(initial, 'brackets')
   const isName = named?.rest.trim() === '' && !initial.trimStart().startsWith("'")

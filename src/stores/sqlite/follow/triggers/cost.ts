@@ -11,7 +11,7 @@ import { makeSqliteLog, makeProgress } from './log.ts'
 import { wideRowsOf } from '../../reader.ts'
 
 const WRITES = 200
-/** Number of trials, of which the median counts, because the machine has other load. */
+/** Number of trials. Their median is used, because the machine has other load. */
 const TRIALS = 9
 const STREAM = 'sluice_0'
 
@@ -74,7 +74,7 @@ function copied(source: Database.Database, scratch: Database.Database, { table }
   return rows.length
 }
 
-/** Ms for one write of each row, one statement per row. */
+/** Median time, in ms, to write every row once, each row by a statement of its own. */
 function median(scratch: Database.Database, { table: { table }, identity }: FollowedTable): number {
   const keys = identity.map(quote)
   const all = wideRowsOf(scratch, `SELECT ${keys.join(', ')} FROM ${quote(table.name)}`)
@@ -83,7 +83,7 @@ function median(scratch: Database.Database, { table: { table }, identity }: Foll
     `UPDATE ${quote(table.name)} SET ${first} = ${first} WHERE ${keys.map((key) => `${key} = ?`).join(' AND ')}`,
   )
   const taken: number[] = []
-  // The first run is not counted: it starts with cold caches.
+  // The first run is not counted, because its caches are empty.
   for (let trial = 0; trial <= TRIALS; trial++) {
     const from = performance.now()
     for (const key of all) write.run(...key)

@@ -17,7 +17,7 @@ import { sqliteProgressTable } from './log.ts'
 import { existing } from '../../reader.ts'
 import { definitionOf } from '../../copy/shape.ts'
 
-/** Short, because the driver blocks this whole process while it waits for a lock. */
+/** Lock timeout, ms. It is short, because the driver blocks this whole process while it waits for a lock. */
 const LOCK_MS = 50
 
 /** A connection that writes the stream's tables, with durable commits. @throws the driver's errors */
@@ -27,7 +27,10 @@ export function openNoter(file: string): Database.Database {
   return connection
 }
 
-/** Call it within a write transaction. @returns the new number; null if the row is gone */
+/**
+ * Adds 1 to the counter; must run within a write transaction.
+ * @returns the new number; null if the row does not exist
+ */
 export function counted(connection: Database.Database, stream: string): LogPosition | null {
   const sql = `UPDATE ${quote(sqliteProgressTable(stream))} SET counter = counter + 1 WHERE one = 1 RETURNING counter`
   return (connection.prepare(sql).pluck().safeIntegers(true).get() as bigint | undefined) ?? null
@@ -39,7 +42,7 @@ export type CountedPosition = {
   readonly forgotten: LogPosition | null
 }
 
-/** @returns null if the table or the row is gone */
+/** Reads the counter. @returns null if the table or its row does not exist */
 export function counterNow(connection: Database.Database, stream: string): CountedPosition | null {
   const name = sqliteProgressTable(stream)
   if (definitionOf(connection, name) === null) return null

@@ -17,7 +17,7 @@ export function readSqliteFollower(connection: Database.Database, stream: string
   return followerOf(typeof note === 'string' ? note : null)
 }
 
-/** @param was the owner that is recorded now; null for none @returns false if another owner is recorded */
+/** @param was the owner that was recorded before; null for none @returns false if another owner is recorded now */
 export async function writeSqliteFollower(
   connection: Database.Database,
   stream: string,

@@ -169,7 +169,7 @@ export class SqliteTriggers implements ChangeSource {
     return 'main'
   }
 
-  /** On a new connection, so that it opens the file that is now at the path. */
+  /** Runs the body on a new connection, so that it reads the file that is at the path now. */
   async #read<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
     return await withConnection(() => openReader(existing(this.#file)), this.#label, signal, body)
   }
@@ -179,7 +179,10 @@ export class SqliteTriggers implements ChangeSource {
   }
 }
 
-/** Number of waiting notes, and their approximate bytes: a large log must not be scanned every second. */
+/**
+ * Number of waiting notes, and their approximate bytes. Estimated, because a large log must not be scanned every
+ * second.
+ */
 function sizeOf(connection: Database.Database, log: string): { readonly notes: bigint; readonly bytes: bigint } {
   if (definitionOf(connection, log) === null) return { notes: 0n, bytes: 0n }
   const keys = sqliteColumns(connection, log).flatMap(({ name }) =>

@@ -1,6 +1,6 @@
 /**
- * Objects of a stream by triggers in the source file: a row with its counter and, for each table, a log of keys, the
- * triggers that fill it and those that guard it. All names begin with the stream's name.
+ * Objects in the source file of a stream that uses triggers: a row with its counter; and for each table a log of keys,
+ * the triggers that fill the log, and the triggers that guard these. All names begin with the name of the stream.
  */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -42,7 +42,10 @@ export function tableNumber({ facts, slot }: StreamBirth, table: TableName): num
   return Number(text)
 }
 
-/** The table of the counter. `forgetting` is 1 only within transactions that delete notes, never seen outside. */
+/**
+ * Creates the table of the counter. `forgetting` is 1 only within a transaction that deletes notes; no other program
+ * sees it.
+ */
 export function makeProgress(connection: Database.Database, stream: string, token: string): void {
   const name = quote(sqliteProgressTable(stream))
   connection.exec(
@@ -65,7 +68,7 @@ export function makeSqliteLog(
   const trigger = (what: string): string => `CREATE TRIGGER ${quote(`${stream}_${number}_${what}`)}`
   const on = quote(table.name)
   const keys = identity.map((_, i) => sqliteLogKeyColumn(i))
-  // Without types and constraints: values stay unchanged, and a writer's conflict clause has nothing to apply to.
+  // Without types and constraints, values stay unchanged, and a conflict clause of a writer has no effect on the log.
   connection.exec(`CREATE TABLE ${name} (note_id INTEGER PRIMARY KEY, ${keys.join(', ')})`)
   const note = `INSERT INTO ${name} (${keys.join(', ')})`
   const values = (row: 'OLD' | 'NEW'): string => identity.map((one) => `${row}.${quote(one)}`).join(', ')
@@ -74,7 +77,7 @@ export function makeSqliteLog(
     connection.exec(`${trigger('before_insert')} BEFORE INSERT ON ${on} BEGIN ${before.insert.join('; ')}; END`)
     connection.exec(`${trigger('before_update')} BEFORE UPDATE ON ${on} BEGIN ${before.update.join('; ')}; END`)
   }
-  // Another spelling that is equal in the key's collation is another key.
+  // A key with another text is another key, even if both are equal in the collation of the column.
   const moved = identity.map((one) => `OLD.${quote(one)} IS NOT NEW.${quote(one)} COLLATE BINARY`).join(' OR ')
   connection.exec(`${trigger('inserted')} AFTER INSERT ON ${on} BEGIN ${note} VALUES (${values('NEW')}); END`)
   connection.exec(`${trigger('updated')} AFTER UPDATE ON ${on} BEGIN ${note} VALUES (${values('NEW')}); END`)

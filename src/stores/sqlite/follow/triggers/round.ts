@@ -20,7 +20,10 @@ const MANY = 10_000
 /** @property log name of its log @property number in its stream */
 export type SqliteNotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
 
-/** Notes of one log in a snapshot. @property last largest id: all up to it are shown, see `SqliteRounds.#forget` */
+/**
+ * Notes of one log in a snapshot.
+ * @property last largest id: the snapshot shows all notes up to it, see `SqliteRounds.#forget`
+ */
 export type Notes = { readonly place: number; readonly last: bigint; readonly count: bigint }
 
 /** @param reader within the snapshot */
@@ -76,7 +79,7 @@ async function* changesOf(
   const scan: SqliteScan = {
     table: table.table,
     columns: table.columns,
-    // Compared as the table's own index compares: two spellings of one key both find the row that has that key.
+    // Compared in the collation of the table's index, so that each text of a key finds the row with an equal key.
     condition: {
       sql: `${table.identity.length === 1 ? keys : `(${keys})`} IN (SELECT ${table.identity.map((_, i) => sqliteLogKeyColumn(i)).join(', ')} FROM ${quote(log)} WHERE note_id <= ?)`,
       parameters: [last],
@@ -88,8 +91,8 @@ async function* changesOf(
 }
 
 /**
- * SQL for noted keys without a row, each key once. Keys with a value that is not of its column's type are left out: no
- * target can have such a row.
+ * SQL of the noted keys that have no row, each once; with `isAll`, of all noted keys. Keys with a value of another type
+ * than their column are left out, because no target can have such a row.
  */
 function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint): SqliteScan {
   const { name } = table.table.table
@@ -100,7 +103,8 @@ function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint):
       ? []
       : [{ ...found, name: sqliteLogKeyColumn(i), column: { ...found.column, name: sqliteLogKeyColumn(i) } }]
   })
-  // By the table's index first, then by bytes: another spelling of the same key is another row of the target.
+  // Compared with the table's index first, then by bytes: for the target, an equal key with another text is another
+  // row.
   const same = table.identity.map((own, i) => {
     const [left, right] = [`t.${quote(own)}`, `k.${sqliteLogKeyColumn(i)}`]
     const folds = (columns[i]?.column.collation ?? 'BINARY') !== 'BINARY'
@@ -118,7 +122,10 @@ function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint):
   }
 }
 
-/** SQLite accepts NULL in a primary key that is not an INTEGER, in any number of rows. */
+/**
+ * True if a noted row has NULL in its key, and a row with NULL there exists. SQLite accepts NULL, in many rows, in a
+ * primary key that is not an INTEGER.
+ */
 function rowWithoutKey(reader: Database.Database, { table, log }: SqliteNotedTable): boolean {
   const nullable = table.identity.flatMap((own, i) =>
     table.columns.some(({ name, column }) => name === own && column.nullable)

@@ -1,4 +1,4 @@
-/** Reads batches of a SQLite file over two connections: one reads, one writes. */
+/** Reads batches of changes from a SQLite file, over two connections: one reads, one writes. */
 import type Database from 'better-sqlite3'
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
@@ -18,7 +18,7 @@ import { notesIn, sqliteReportedRound, type SqliteNotedTable, type Notes } from 
 import { notedFault, sqliteShapeText } from './shape.ts'
 import { sqliteCode } from '../../errors.ts'
 
-/** Notes that are deleted in one transaction; all writers wait for its end. */
+/** Maximum number of notes that are deleted in one transaction; all writers wait for its end. */
 const TAKEN = 5000
 
 export type RoundsOptions = {
@@ -70,7 +70,7 @@ export class SqliteRounds implements Rounds {
     } catch (error) {
       if (sqliteCode(error) !== 'SQLITE_ERROR') throw error
     }
-    // A table is missing: the next batch reports which.
+    // A table does not exist; the next batch reports which one.
     return { end: 0n, isNoted: true, idle: 0n }
   }
 
@@ -113,7 +113,7 @@ export class SqliteRounds implements Rounds {
     this.#writer.close()
   }
 
-  /** Takes the snapshot and its number under the write lock, see `counter.ts`. Without notes, writes nothing. */
+  /** Takes the snapshot and its number under the write lock, see `counter.ts`. Writes nothing if there are no notes. */
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
     const { birth, signal } = this.request
     await beginWrite(this.#writer, signal)
@@ -133,7 +133,7 @@ export class SqliteRounds implements Rounds {
     }
   }
 
-  /** The first table with changes that may not be noted, or that cannot be read as planned; null if there is none. */
+  /** The first table whose changes may not all be noted, or that cannot be read as planned; null if there is none. */
   #firstOther(reader: Database.Database): Reshaped | null {
     const { birth } = this.request
     const version = reader.pragma('main.schema_version', { simple: true })

@@ -48,8 +48,9 @@ export function sqliteShapeText(
 }
 
 /**
- * SQLite runs the newest AFTER trigger first. RAISE(IGNORE) in it keeps the change of the row, but no older trigger
- * runs. In a BEFORE trigger it prevents the change, too.
+ * Names of the user's AFTER triggers with RAISE(IGNORE) that are newer than the triggers of the stream. SQLite runs the
+ * newest AFTER trigger first. After RAISE(IGNORE) the row stays changed, but no older trigger runs. BEFORE triggers are
+ * not included, because RAISE(IGNORE) there prevents the change, too.
  */
 function ignoringTriggers(
   connection: Database.Database,
@@ -77,7 +78,11 @@ function ignoresAfter(sql: string): boolean {
 /** Fault of one table of a stream. */
 type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
 
-/** @param before `sqliteShapeText` at the start @param now the present one @returns null if no change can be missing */
+/**
+ * @param before `sqliteShapeText` at the start
+ * @param now current `sqliteShapeText`
+ * @returns null if no change can be missing
+ */
 export function notedFault(before: string | undefined, now: string): NotedFault | null {
   if (before === now) return null
   const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]

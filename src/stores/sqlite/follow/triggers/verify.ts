@@ -32,7 +32,7 @@ export function verifySqliteTriggers(
   return { faults, moved, unclear: [] }
 }
 
-/** The fault that affects all tables of a stream; null if none. */
+/** The fault that affects all tables of a stream; null if there is none. */
 export function streamFault(
   connection: Database.Database,
   file: string,

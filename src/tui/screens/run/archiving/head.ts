@@ -77,7 +77,9 @@ function fitting(parts: readonly string[], cells: number): string {
   return text
 }
 
-/** Rates count every row visit: written and read back. */
+/**
+ * Line with rates and times. The rates count every visit of a row, such as when it is written and when it is read back.
+ */
 function paceLine(state: State, run: RunView, cells: number): Line {
   const elapsed = `${clockSpan((run.endedAt ?? state.now) - run.startedAt)} ${run.finished === null ? 'so far' : 'in all'}`
   const meant = meanRate(run, state.now)

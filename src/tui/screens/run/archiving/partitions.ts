@@ -18,7 +18,7 @@ import { MARKED } from './texts.ts'
 type Cells = { readonly name: number; readonly stages: number; readonly word: number }
 
 const WORD = 11
-/** Index of the state that a step leads to. */
+/** Index of the state that a partition has after the step. */
 const LEADS_TO: Readonly<Record<StepView['step'], number>> = {
   exporting: 2,
   verifying: 3,

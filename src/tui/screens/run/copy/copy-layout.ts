@@ -9,7 +9,7 @@ export type CopyLayout = {
   readonly wide: boolean
   /** True: the tables of a replication stream replace the chunks. */
   readonly stream: boolean
-  /** Which list has the cursor; none if a small screen shows workers. */
+  /** List that has the cursor; `none` if a small screen shows workers instead. */
   readonly cursor: 'tables' | 'chunks' | 'none'
   /** Rows below a title; 0 if the part is not shown. */
   readonly chart: number
@@ -25,7 +25,7 @@ export type CopyLayout = {
   readonly titled: boolean
   /** Empty rows between two parts. */
   readonly gap: 0 | 1
-  /** Whether an empty row fits above the legend. */
+  /** True if an empty row fits above the legend. */
   readonly airy: boolean
 }
 
@@ -49,7 +49,7 @@ function streamLayout(state: State, run: RunView): CopyLayout {
   const { body } = geometry(state)
   const head = wide ? 6 : 5
   const left = body - head - 2 * (TITLE + 1) - (ending > 0 ? ending + 1 : 0)
-  // On the smallest screen table rows replace the title and the gap.
+  // On the smallest screen, rows of tables replace the title and the gap.
   const tight = left < 1
   const tables = Math.max(1, Math.min(count, tight ? body - head - ending : left - Math.max(3, Math.floor(left / 4))))
   return {
@@ -70,7 +70,7 @@ function streamLayout(state: State, run: RunView): CopyLayout {
   }
 }
 
-/** Rows of each part: fixed parts first, the rest for chunks and log. */
+/** Rows of each part. Fixed parts come first; chunks and log share the remaining rows. */
 export function copyLayout(state: State, run: RunView): CopyLayout {
   const { columns, rows } = state.size
   if (isFollowing(run)) return streamLayout(state, run)
@@ -109,7 +109,7 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
     ? take(Math.max(2, Math.min(left - 3 - gap - least - TITLE - gap, Math.ceil(left * 0.7))), TITLE + 1)
     : 0
   const log = Math.max(0, left - TITLE - gap)
-  // Chunks get the rows that are too few for a log.
+  // If the remaining rows are too few for a log, the chunks get them.
   const chunks = listed > 0 && log === 0 ? listed + left : listed
   const rest = { workers, chunks, detail, log, ending, titled: true, gap, airy } as const
   return { wide, stream: false, cursor, chart, tables, legend, ...rest }

@@ -38,12 +38,12 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
 function provedText({ copy, operation, finished }: RunView): string {
   if (copy === null || operation.kind !== 'copy') return ''
   const { all, proved, aside: quarantined } = copy.chunks()
-  // A run that only replicated has checked no chunk.
+  // A run that only replicated has compared no chunk.
   if (all === 0 && isFollowed({ copy, operation })) return ''
   if (operation.verify === 'none') return ' · nothing was proved, as requested'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
-  // The tables have changed since: the proof of the chunks does not hold for the current rows.
+  // The tables have changed since the copy, so the proof of the chunks is about the rows at that time.
   const when = isFollowed({ copy, operation }) ? ' when they were copied' : ''
   const total = (name: string): number => Number(finished?.totals[name] ?? 0)
   const weak = total('unproved') + total('counted')
@@ -66,7 +66,7 @@ function leftBehindText(last: FollowProgressEvent | null): string | null {
   const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : amount(Number(last.waiting), 'note')
   if (last.lagMs > 0) return `${lagText(last)} were not applied when the source was last read`
   if (numberOf(last.waiting ?? last.lagBytes) === 0) return null
-  // The log also grows by changes of other tables.
+  // Changes of other tables make the log grow, too, so its size does not show that changes are waiting.
   return last.waiting === undefined
     ? `no waiting changes were known; the next run reads ${waiting} of the source's log`
     : `the next run reads the last ${waiting}`

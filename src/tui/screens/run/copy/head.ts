@@ -75,11 +75,11 @@ function barLine(state: State, run: RunView, cells: number): Line {
   ]
 }
 
-/** Counts completed chunks only: the result of other rows is not known yet. */
+/** Line with rows by result. Only completed chunks are counted, because the result of other rows is not known yet. */
 function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
   if (run.plan === null) {
     if (run.finished !== null) return []
-    // Nothing else changes while the run waits, so show the reason here.
+    // While the run waits, no other part of the screen changes, so the reason is shown here.
     if (run.trouble !== null) return line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn')
     return line(' planning: reading source and target …', 'muted')
   }

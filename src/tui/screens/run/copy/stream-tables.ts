@@ -62,7 +62,7 @@ export function streamTableLine(name: string, table: StreamTableView | null, mar
   return [...front, span(padEnd(state, 8), state === 'live' ? 'plain' : 'warn'), span(applied), span(`  ${fact}`, tone)]
 }
 
-/** Text variants, the longest first. */
+/** Variants of a text, the longest one first. */
 function comparedTexts(
   proved: StreamTableView['proved'],
   comparing: StreamTableView['comparing'],
