@@ -161,7 +161,8 @@ export function refuseAhead(
 
 /**
  * Removes the rows whose keys are in the request's range, up to the time of their latest value, so that later writes
- * stay. A row that was written after `request.removed` was read stays, too. Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
+ * stay. A row that was written after `request.removed` was read stays, too. Parts without a readable write time are
+ * removed once they are old enough: the caller reads the rows again.
  * @throws SluiceError ROW_REFUSED for a row with a write time ahead of the clock; errors of the driver
  */
 export async function removeKeys(
