@@ -1,7 +1,7 @@
 /**
- * One writer per table: a lease by the database's clock, with a fence that grows at each change of owner. A writer that
- * lost its lease is refused at its next commit, so a stalled process that wakes up late cannot overwrite its
- * successor's rows.
+ * Allows one writer per table, by a lease that uses the database's clock and has a fence. The fence grows at each
+ * change of owner. A writer that lost its lease is refused at its next commit, so a stalled process that wakes up late
+ * cannot overwrite its successor's rows.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
@@ -157,7 +157,10 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
   }
 }
 
-/** One transaction under the lease. @param body may run twice @throws SluiceError LEASE_LOST: nothing was written */
+/**
+ * Runs `body` in one transaction under the lease. @param body may run twice @throws SluiceError LEASE_LOST: nothing was
+ * written
+ */
 export async function writeUnderLease<T>(
   database: SqlDatabase,
   lease: Lease,

@@ -5,7 +5,7 @@
 
 type FindingTypes = {
   readonly text: string
-  /** Text with an index. */
+  /** Type of a text column that has an index. */
   readonly key: string
   readonly bigint: string
   /** SQL after the closing bracket of CREATE TABLE. */

@@ -1,4 +1,7 @@
-/** Writers order `partitionValues` freely, and '' is NULL (PROTOCOL.md, "Partition Value Serialization"). */
+/**
+ * Canonical form of `partitionValues`: writers order them freely, and '' is NULL (PROTOCOL.md, "Partition Value
+ * Serialization").
+ */
 import { keyHash } from '../shared/hash.ts'
 
 /** The same text for all spellings of a partition. @param text its values: a JSON object of texts and nulls */

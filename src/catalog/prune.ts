@@ -1,6 +1,6 @@
 /**
  * Removes old versions. One transaction first raises `history_from` and deletes the commits below it, so that answers
- * are right after a kill at any point; then steps of bounded size delete the rows that no kept version needs.
+ * are right after a kill at any point. Then steps of bounded size delete the rows that no kept version needs.
  */
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'

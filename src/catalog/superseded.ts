@@ -9,7 +9,7 @@ import { countOf } from './count-rows.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }
 
-/** Rows per statement, each named by its key. */
+/** Maximum number of rows that one statement deletes by their keys. */
 const ROWS_A_STATEMENT = 200
 
 /** Number of superseded rows below a version, by relation. */

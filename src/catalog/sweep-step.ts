@@ -10,7 +10,7 @@ export type CatalogSweep = {
   /** Fires if running work must be dropped. */
   readonly abort: AbortSignal
   readonly stepRows?: number
-  /** One transaction under the lease for all steps; absent if each step has its own. */
+  /** Transaction under the lease in which all steps run; absent if each step has its own transaction. */
   readonly within?: SqlTransaction
 }
 

@@ -22,7 +22,7 @@ export function movedCommand(tableId: string): string {
   return `sluice import PATH --table-id ${shellQuote(tableId)} --moved`
 }
 
-/** No log, or no bucket. */
+/** Codes of errors for a log or a bucket that does not exist. */
 const LOG_GONE: ReadonlySet<string> = new Set(['NO_LOG', 'NO_SUCH_PATH'])
 
 /** Adds a hint to an error about a table whose log is not at its catalog location. */

@@ -15,7 +15,8 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /**
- * `256mb`, `1.5 GB`, `512MiB`, `4096` in bytes. kb, mb, gb and tb are powers of 1000, as sizes are printed.
+ * Parses an amount such as `256mb`, `1.5 GB`, `512MiB` or `4096` to bytes. As in printed sizes, kb, mb, gb and tb are
+ * powers of 1000.
  * @param least bytes
  * @throws SluiceError BAD_FLAG
  */

@@ -58,7 +58,7 @@ export function ageIn(args: Arguments, option: string, defaults: CalendarDefault
   })
 }
 
-/** A number from 1 up, a name, or the first three letters of a name. @throws SluiceError BAD_FLAG */
+/** Parses a number from 1 up, a name, or the first three letters of a name. @throws SluiceError BAD_FLAG */
 function ordinal(flagName: string, text: string, names: readonly string[]): number {
   const word = text.trim().toLowerCase()
   const number = /^\d{1,2}$/.test(word)

@@ -10,8 +10,8 @@ import { stateFolder } from '../shared/state-folder.ts'
 export type CatalogChoice = {
   readonly url: string
   /**
-   * Origin of the URL: a printed command repeats a flag, but names a variable. `state`: catalog that the UI keeps for
-   * the lake.
+   * Origin of the URL: a printed command repeats the flag, or names the variable. `state`: catalog that the UI keeps
+   * for the lake.
    */
   readonly from: 'flag' | 'variable' | 'config' | 'state'
   /** Error if the config file's catalog has no URL; then `url` is empty. Thrown only if the command needs a catalog. */

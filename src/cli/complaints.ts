@@ -41,7 +41,7 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
   return new SluiceError('BAD_FLAG', flat, { hint: help })
 }
 
-/** `Unknown argument: recursiv` with the flag that was probably meant. */
+/** Error for `Unknown argument: recursiv`, with the flag that was probably meant. */
 export function unknownFlag(words: string, argv: readonly string[], entry: CommandDeclaration | null): SluiceError {
   const own = (entry?.takes ?? []).flatMap(({ name, alias = name, operand, hidden }) =>
     operand === true || hidden === true ? [] : [name, alias],

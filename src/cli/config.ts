@@ -18,10 +18,10 @@ const word = z.string().min(1)
 const place = word.regex(/:\/\/|^\$|^\.{0,2}\//, 'is not a URL, a $VARIABLE or a path')
 /** Name of a store as typed after a flag; cannot be confused with a URL or a path. */
 const storeName = z.string().regex(/^[A-Za-z0-9_][\w.-]*$/, 'is not a valid name: use letters, digits, _, - and .')
-/** One name, or several. */
+/** One name, or a list of names. */
 const names = z.union([word, z.array(word).min(1)])
 
-/** Keys are the names of flags. */
+/** Schema of the file. Its keys are the names of flags. */
 const schema = z.strictObject({
   'database-url': word.optional(),
   stores: z.record(storeName, place).optional(),

@@ -17,7 +17,9 @@ export type GivenStore = {
   readonly url: string
   /** `script`: from variables of the resumable script. `properties`: from properties of the Cassandra Data Migrator. */
   readonly origin: 'flag' | 'properties' | 'config' | 'script'
-  /** The flag for another command; for a URL of the config file, `--config` with the file. */
+  /**
+   * The flag that names this store in another command. For a URL of the config file, it is `--config` with the file.
+   */
   readonly printed: string
   /**
    * The `--config` flag that must be printed together with `printed`, if `printed` names a store of the config file.

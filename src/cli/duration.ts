@@ -11,7 +11,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 }
 
-/** `90s`, `30m`, `2h`, `1h30m`, `45` (seconds) in milliseconds. @throws SluiceError BAD_FLAG */
+/** Parses `90s`, `30m`, `2h`, `1h30m` or `45` (seconds) to milliseconds. @throws SluiceError BAD_FLAG */
 export function parseDuration(flag: string, text: string): number {
   const compact = text.replaceAll(' ', '').toLowerCase()
   if (/^\d+(?:\.\d+)?$/.test(compact)) return Number(compact) * 1000
@@ -46,7 +46,10 @@ function isDay(date: string): boolean {
 /** Matches a date, optionally with a time of day and a zone. */
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
 
-/** `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00` in ms since the epoch; UTC without a zone. */
+/**
+ * Parses a time to ms since the epoch: `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00`. A time without
+ * a zone is UTC.
+ */
 export function parseInstant(flag: string, text: string): number {
   const match = MOMENT.exec(text.trim())
   const [, date = '', time = '00:00:00', zone = 'Z'] = match ?? []

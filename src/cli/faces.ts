@@ -28,8 +28,8 @@ export async function openFaces(context: CliContext, output: Output, options: As
 }
 
 /**
- * Loads text or JSON, and GitHub's summary on GitHub. @returns a function that creates them for an output, called once
- * per run
+ * Loads the frontend for text or for JSON, and in GitHub Actions also the one for the summary.
+ * @returns a function that creates these frontends for an output; called once per run
  */
 export async function consoleFaces(
   { env, colorTalk, program, stdout, stdoutTTY }: CliContext,

@@ -1,4 +1,7 @@
-/** Flags under the names that they had before. They are read until December 2027; printed commands use the new ones. */
+/**
+ * Flags under the names that they had before. The old names are accepted until December 2027; printed commands use the
+ * new names.
+ */
 import { firstWord } from './globals.ts'
 
 /** New names by old ones. */

@@ -13,7 +13,7 @@ export function toolVersion(): string {
   return typeof version === 'string' ? version : '0.0.0'
 }
 
-/** `<table>` as `TABLE`, `[path]` as `[PATH]`, `[table..]` as `[TABLE]`. */
+/** Operands as the help shows them: `TABLE` for `<table>`, `[PATH]` for `[path]`, `[TABLE]` for `[table..]`. */
 function operandText(operands: string): string {
   return operands.replaceAll(/[<>]|\.\./g, '').toUpperCase()
 }

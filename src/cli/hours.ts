@@ -42,7 +42,7 @@ export function parseHours(text: string, zone: string): Hours {
 const twoDigits = (number: number): string => String(number).padStart(2, '0')
 const timeText = (minute: number): string => `${twoDigits(Math.floor(minute / 60))}:${twoDigits(minute % 60)}`
 
-/** `22:00-05:00 (Europe/Berlin)`. */
+/** Hours and zone as text: `22:00-05:00 (Europe/Berlin)`. */
 export function hoursText({ from, to, zone }: Hours): string {
   return `${timeText(from)}-${timeText(to)} (${zone})`
 }

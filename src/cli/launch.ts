@@ -18,7 +18,7 @@ const LINGER_MS = 500
 /** Words that print the help of the program. */
 const HELP: ReadonlySet<string> = new Set(['--help', '-h', 'help'])
 
-/** `help import` is `import --help`. */
+/** Replaces `help import` by `import --help`. */
 function withoutHelpVerb(argv: readonly string[]): readonly string[] {
   return argv[0] === 'help' && argv[1] !== undefined ? [...argv.slice(1), '--help'] : argv
 }

@@ -44,5 +44,5 @@ export function refuseUnneededConfirm(args: Arguments, operation: Operation | nu
   })
 }
 
-/** `deleteExtra` as `--delete-extra`. */
+/** The flag of a field: `--delete-extra` for `deleteExtra`. */
 const flagOf = (field: string): string => `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`

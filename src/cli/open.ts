@@ -72,7 +72,7 @@ type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> &
 /** Stores that the UI opens. */
 type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
 
-/** Lake and catalog of the UI. For a lake without a catalog, one in the user's state folder is used. */
+/** Lake and catalog of the UI. A lake without a catalog gets a catalog in the user's state folder. */
 function opened(options: OpenOptions, env: CliContext['env']): Opened {
   const { target, database } = options
   if (isCatalogUrl(target)) {

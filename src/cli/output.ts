@@ -1,6 +1,6 @@
 /**
  * Owner of stdout (data) and stderr (messages). It counts unwritten output, so that the program never ends with half a
- * line in a pipe, and stays silent if a reader has left (`| head`).
+ * line in a pipe. If a reader has left (`| head`), no error is shown.
  */
 import type { Writable } from 'node:stream'
 import { SluiceError } from '../shared/errors.ts'

@@ -289,7 +289,7 @@ export async function parseCommandLine(
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
   if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }
-  // yargs reads `--help=all` as off.
+  // yargs would read `--help=all` as `--help` turned off.
   const { words, reveal } = hideLiterals(argv.map((one) => one.replace(/^(--help|-h)=all$/, '$1')))
   const read = (args: Arguments, takes: readonly Option[] = []): Arguments => {
     refuseEmptyNumbers(args, words)
@@ -340,7 +340,10 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...flags, ...placeholders], reveal }
 }
 
-/** Splits `--flag="value"` into two words: yargs strips quotes in one word for a list only, in a second word never. */
+/**
+ * Splits `--flag="value"` into two words: yargs strips quotes within one word if the option is a list, and never strips
+ * quotes of a separate word.
+ */
 function withOwnQuotes(word: string): readonly string[] {
   return /^(--[^=]+)=(['"].*)$/s.exec(word)?.slice(1) ?? [word]
 }

@@ -131,7 +131,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       if (left > 0) lines.push(`and ${grouped(left)} more tables`, '')
       if (partitions.length > MAX_ROWS) lines.push(`and ${grouped(partitions.length - MAX_ROWS)} more partitions`, '')
     }
-    // Dependencies of a table are in its row.
+    // Dependencies that belong to a table are in the row of that table.
     const others = leftLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
     if (others.length > 0) lines.push(...others.map((line) => `- ${cell(line)}`), '')
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')

@@ -66,7 +66,7 @@ function painter(color: boolean): (word: LineWord, text: string) => string {
   }
 }
 
-/** `0:02 FAILED   legacy/broken  LOG_GAP ...` with indented detail lines. */
+/** A block as text: `0:02 FAILED   legacy/broken  LOG_GAP ...`, and its detail lines, indented. */
 export function blockText(
   block: Block,
   paint: (word: LineWord, text: string) => string = (_word, text) => text,

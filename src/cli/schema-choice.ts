@@ -5,7 +5,7 @@ import type { CatalogChoice } from './catalog-choice.ts'
 
 export type SchemaChoice = {
   readonly name: string
-  /** Origin: a printed command repeats a flag, but names a variable. */
+  /** Origin of the name: a printed command repeats the flag, or names the variable. */
   readonly from: 'flag' | 'variable'
 }
 

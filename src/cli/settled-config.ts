@@ -18,7 +18,9 @@ export function foundConfig(argv: readonly string[], { env, searchFrom }: CliCon
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
 
-/** Commands that continue without an untrusted config file, and report that it was not read: operands are enough. */
+/**
+ * Commands that need only operands: they continue without an untrusted config file, and report that it was not read.
+ */
 const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
 
 /**

@@ -46,7 +46,7 @@ type Reported = AsyncDisposable & {
 }
 
 /**
- * @param metrics null: none
+ * @param metrics null: no metrics server
  * @param holds true if a screen hides messages until it closes
  * @throws SluiceError PORT_TAKEN, BAD_FLAG
  */

@@ -48,7 +48,7 @@ const CR = 13
  */
 const MORE_ACTIONS = new RegExp(String.raw`\}\s*,\s*"(?:${[...KINDS].join('|')})"`)
 
-/** True if a line is certainly an action of a kind that was not asked for; decided without parsing it. */
+/** True if a line is certainly an action of a kind that was not requested. The line is not parsed for this. */
 function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
   // A line with another end is truncated, or continues on the next line.
   if (!raw.endsWith('}}')) return false

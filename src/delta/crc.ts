@@ -14,7 +14,7 @@ export type VersionChecksum = {
   readonly txnId: string | null
   /** Milliseconds since the epoch. */
   readonly inCommitTimestamp: number | null
-  /** Null if the writer did not record them; an empty list means that there are none. */
+  /** `txns` and `domains`: null if the writer did not record them; empty if the table has none. */
   readonly txns: readonly TxnAction[] | null
   readonly domains: readonly DomainMetadataAction[] | null
   readonly numDeletedRecords: number | null

@@ -47,7 +47,10 @@ function withoutDots(path: string): string {
   return kept.join('/')
 }
 
-/** In a file system `a//b` is `a/b`; on an object store they are two keys. */
+/**
+ * Removes `.`, `..` and, in a file system, doubled slashes: there `a//b` is `a/b`, but on an object store these are two
+ * keys.
+ */
 function tidy(scheme: string, path: string): string {
   return withoutDots(scheme === 'file' ? path.replace(/\/{2,}/g, '/') : path)
 }

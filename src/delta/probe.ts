@@ -20,7 +20,7 @@ export type TableFacts = {
   readonly refusal: SluiceError | null
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
-  /** Features and partition columns are null if protocol and metadata were not found. */
+  /** `features` and `partitionColumns`: null if protocol and metadata were not found. */
   readonly features: readonly string[] | null
   readonly partitionColumns: readonly string[] | null
   /** Milliseconds since the epoch. */

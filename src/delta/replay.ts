@@ -66,7 +66,7 @@ function keyOfRaw(raw: string, root: string): string | null {
   const plain = PLAIN_PATH.exec(raw)
   const literal = plain?.[1]
   if (plain === null || literal === undefined || !raw.endsWith('}}')) return null
-  // With a second path (JSON.parse would take the last one) or a deletion vector the whole line must be parsed.
+  // The whole line must be parsed if it has a deletion vector, or a second path: JSON.parse uses the last path.
   if (raw.includes('"path":', plain[0].length) || raw.includes('"deletionVector"')) return null
   // JSON.parse makes a new string; a slice would keep the whole line in memory as long as the key.
   return canonicalPath(JSON.parse(literal) as string, root)

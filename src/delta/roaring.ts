@@ -15,7 +15,7 @@ type Container = {
   readonly kind: 'array' | 'bitset' | 'run'
   /** High 16 bits of the low 32 bits. */
   readonly key: number
-  /** Offset of its first word, bytes. */
+  /** Offset of the container's first word, bytes. */
   readonly at: number
   /** Values of an array, or runs of a run container. */
   readonly length: number
@@ -30,7 +30,7 @@ export type RowSet = {
   /** Largest row number; null for an empty set. */
   readonly last: bigint | null
   has(row: number | bigint): boolean
-  /** Ascending. */
+  /** All row numbers, ascending. */
   rows(): Generator<bigint>
 }
 

@@ -194,7 +194,7 @@ export class Snapshot {
     return blocks
   }
 
-  /** Checks the checkpoint. Not needed if no other can replace it: the caller then gets the error from the read. */
+  /** Checks the checkpoint, unless no other checkpoint can replace it: then the read itself reports the error. */
   async #prove(kind: ActionKind, signal: AbortSignal, fields: FileFields): Promise<void> {
     const { store, parquet } = this.#context
     const { checkpoint } = this.#segment

@@ -70,7 +70,7 @@ export class Spellings {
     file.spellings.set(path, { path, kind, version })
   }
 
-  /** Files that readers which compare text read twice, or although sluice treats them as removed. */
+  /** Files that a reader which compares text would read twice, or would read although sluice treats them as removed. */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))

@@ -96,7 +96,8 @@ export class ImportRecord {
     this.done = start.done
     this.#total = start.done + actions
     this.#rebase = start.sweep
-    // If no rows are skipped, rows above the current version are discarded and counted again.
+    // If no rows are skipped, the rows above the current version are discarded and imported again, so they are not
+    // counted here.
     const before = start.purge ? null : start.head?.cursor
     if (sharedRun !== undefined) {
       const known = before?.shared?.run === sharedRun ? before.shared.from : start.done
@@ -209,7 +210,9 @@ export class ImportRecord {
     })
   }
 
-  /** Extends ranges to the new files. They are optional: after a stop the next import continues with them. */
+  /**
+   * Extends ranges to the new files. Ranges are optional, so a stop is no error: the next import extends them further.
+   */
   async extendRanges(): Promise<void> {
     const { database, tableId, interrupt, stepRows } = this.#o
     const window = stepRows === undefined ? {} : { windowFiles: stepRows }

@@ -73,7 +73,7 @@ export class Replay {
     this.#tally.firstFileNo = firstFileNo
   }
 
-  /** One row of the base checkpoint; `write` is false for rows already written by an interrupted import. */
+  /** Takes one row of the base checkpoint. `write` is false for rows that an interrupted import has written. */
   takeCheckpointLine(version: number, { line, raw, action }: ActionLine, write: boolean): void {
     const { kind } = action
     if (kind === 'add') {
@@ -371,7 +371,7 @@ type OpenRow = {
   readonly dvId: string | null
   readonly size: number
   readonly records: number | null
-  /** JSON. */
+  /** Deletion vector as JSON; null if the file has none. */
   readonly vector: string | null
 }
 

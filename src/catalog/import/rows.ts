@@ -36,7 +36,7 @@ export type ImportedFileFacts = {
   readonly fromCheckpoint: boolean
 }
 
-/** Sums over the lines of one version. */
+/** Totals of the lines of one version. */
 type Tally = {
   adds: number
   removes: number

@@ -143,7 +143,7 @@ export async function checkOlder(
   )
 }
 
-/** At most this many items, evenly spread. */
+/** At most `most` of the items, at even distances. */
 function spread<T>(all: readonly T[], most: number): readonly T[] {
   const step = all.length / most
   return step <= 1 ? all : Array.from({ length: most }, (_, i) => all[Math.floor(i * step)] as T)
@@ -184,8 +184,8 @@ export async function compareImportedCommits(
 }
 
 /**
- * True if any commit has another size or time than when it was imported. Enough for a table that was never readable,
- * because it can be discarded.
+ * True if any commit has another size or time than when it was imported. This check is enough for a table that was
+ * never readable, because such a table can be discarded.
  */
 export async function changedSince(
   database: SqlReader,

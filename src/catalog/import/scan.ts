@@ -84,8 +84,8 @@ export async function scanRange(
 }
 
 /**
- * Records keys in line order. Most keys are cut from the raw text at once; other keys come later, in blocks of parsed
- * lines. So after a line that must be parsed, keys from raw text wait for the block of this line.
+ * Records keys in line order. Most keys are cut from the raw text at once. Lines that must be parsed arrive later, in
+ * blocks. So after such a line, keys from raw text wait until its block arrives.
  */
 class KeyNotes {
   readonly #index: CloseIndex

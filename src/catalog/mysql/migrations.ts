@@ -17,7 +17,7 @@ const RANGES_AND_VIEWS = rangesAndViews(
   },
   {
     create: 'CREATE OR REPLACE VIEW',
-    // FROM_UNIXTIME uses the session's time zone.
+    // Do not use FROM_UNIXTIME here: it uses the session's time zone.
     iso: (ms) =>
       `concat(left(date_format(timestampadd(MICROSECOND, ${ms} * 1000, timestamp '1970-01-01 00:00:00'), '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')`,
     quotient: (a, b) => `(${a}) DIV ${b}`,
@@ -50,8 +50,8 @@ const modify = (type: string): string =>
 /**
  * Migration 4 of the catalog in MySQL and MariaDB: DATETIME(6) in UTC, because a TIMESTAMP ends in 2038. Every
  * statement commits implicitly, so all statements can run again after a kill at any point. The texts are first changed
- * to the form of the new type. If an older program imports meanwhile, the server refuses its last statement; repeating
- * that import resumes it.
+ * to the form of the new type. If an older program imports meanwhile, the server refuses the last statement of that
+ * import. The same import resumes when it is repeated.
  */
 const STATUS_TIMES_SQL = `${modify('longtext')}UPDATE migration_status SET ${STATUS_TIMES.map((column) => `${column} = ${timeOf(column)}`).join(',\n  ')};
 ${modify('datetime(6)')}`

@@ -51,7 +51,7 @@ type Catalog = {
   readonly ownerIsSuperuser: boolean
   readonly tables: readonly string[]
   readonly views: readonly string[]
-  /** Each with its argument types. */
+  /** Functions of the catalog, each with its argument types. */
   readonly functions: readonly { readonly name: string; readonly types: string }[]
   /** Number of other relations in the schema. */
   readonly others: number

@@ -7,7 +7,7 @@ export type ChangeRecord = {
   readonly line: number
   /** `add`, or the kind of the raw action. */
   readonly kind: string
-  /** Set for an add. */
+  /** Path of an add; null for other kinds. */
   readonly path: string | null
   readonly dvId: string | null
   readonly size: number | null

@@ -131,7 +131,7 @@ export async function sumOfPartitions(
   return sum
 }
 
-/** Past and present partitions of a table: number, and values as JSON text. */
+/** Past and present partitions of a table. Each has a number, and its values as JSON text. */
 export async function catalogPartitions(
   reader: SqlReader,
   tableId: string,

@@ -23,9 +23,9 @@ import { schemaAt } from './state.ts'
 /** A condition bound to a table, with its predicate and schema. */
 export type TablePruning = Pruning & { readonly bound: BoundCondition }
 
-/** For fewer files, reading the statistics is faster than querying the ranges. */
+/** Minimum number of files for a query of the ranges: for fewer files, reading the statistics is faster. */
 const FEW_FILES = 2_000
-/** Up to this share of all files, reading files by their numbers is faster. */
+/** Maximum share of the files that is read by file numbers: for a larger share, reading all files is faster. */
 const MOST_SHARE = 0.25
 
 /** Binds a condition to the table as it was at a version. @throws SluiceError BAD_PREDICATE */

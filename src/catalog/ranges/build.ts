@@ -16,9 +16,12 @@ export type ExtendOptions = {
   readonly signal?: AbortSignal
   /** Runs first in every transaction: renews a lease. */
   readonly guard?: (transaction: SqlTransaction) => Promise<void>
-  /** After each window: number of files read so far. */
+  /** Called after each window. @param files number of files read so far */
   readonly onProgress?: (files: number) => void
-  /** File numbers per transaction, rounded down to whole zones, at least one zone; smaller in tests. */
+  /**
+   * Number of file numbers per transaction. It is rounded down to whole zones, but is at least one zone. Smaller in
+   * tests.
+   */
   readonly windowFiles?: number
 }
 

@@ -31,7 +31,7 @@ export function numberKey({ unscaled, scale }: ExactNumber, direction: Direction
   return keyOfDigits((isNegative ? -unscaled : unscaled).toString(), scale, isNegative, direction)
 }
 
-/** As `numberKey`, faster, for a whole number of at most 15 digits as text; null for other texts. */
+/** As `numberKey`, but faster, for the text of a whole number of at most 15 digits. Null for other texts. */
 export function integerKey(text: string): Buffer | null {
   if (!PLAIN_INTEGER.test(text)) return null
   const isNegative = text.startsWith('-')

@@ -17,13 +17,13 @@ import type { Checkpoint } from './window.ts'
 const SIDES = ['checkpoint', 'commits'] as const
 
 export type CheckpointsInspected = {
-  /** Checkpoints that were compared. */
+  /** Number of checkpoints that were compared. */
   readonly inspected: number
-  /** Checkpoints that could not be read: each is a difference. */
+  /** Number of checkpoints that could not be read: each is a difference. */
   readonly unreadable: number
-  /** Complete checkpoints up to the validated version. */
+  /** Number of complete checkpoints up to the validated version. */
   readonly all: number
-  /** Checkpoints that cannot be compared, because their commits are gone. */
+  /** Number of checkpoints that cannot be compared, because their commits are gone. */
   readonly notJudged: number
 }
 

@@ -44,7 +44,7 @@ const STATE_FIELDS: readonly ComparedField[] = [
   { name: 'key_hash', log: 'c.expected_hash', catalog: 'c.key_hash' },
 ]
 
-/** SQL: numbers the active rows of a file, of which a base checkpoint may list several. */
+/** SQL that numbers the active rows of one file: a base checkpoint may list a file several times. */
 const placeBy = (order: string): string => `row_number() OVER (PARTITION BY key, dv ORDER BY ${order}) AS place`
 
 /** A checkpoint may have a file's stats only in columns, without their text: then values are compared. */
@@ -92,7 +92,8 @@ export function compareFileLifetimes({ from, sameStart }: VersionRange): readonl
     log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
-      // One side has the spelling of a checkpoint's writer, the other the spelling of a commit.
+      // The values on one side are spelled by the writer of a checkpoint, those on the other side by the writer of a
+      // commit.
       ...STATE_FIELDS.map((field): ComparedField => {
         if (field.name === 'deletion_vector') return VECTOR_OF_CHECKPOINT
         return field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field
@@ -143,7 +144,7 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
   const facts = sameStart
     ? same(COMMIT_FACTS)
     : [
-        // One side may have the time of a checkpoint, which differs.
+        // Compare times only if both sides have the commit: a checkpoint has another time.
         where('l.has_commit AND c.log_bytes IS NOT NULL', 'commit_time'),
         ...COMMIT_FACTS.filter((name) => name !== 'commit_time' && name !== 'first_file_no').map((name) =>
           where(`l.version > ${from}`, name),
@@ -165,7 +166,8 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
  * by value.
  */
 export function compareActions({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
-  // After a move to a new base, or a prune, the catalog has no commit below the first version; otherwise it has all.
+  // After a move to a new base, or a prune, the catalog has no commit below the first version. Otherwise it has all of
+  // them.
   const known = `(o.version >= ${from} OR EXISTS (SELECT 1 FROM cat_actions WHERE TRY_CAST(version AS BIGINT) < ${from}))`
   const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
     FROM log_other o LEFT JOIN log_info i ON i.version = o.version AND i.line = o.line AND o.source IN (0, 3)

@@ -47,13 +47,13 @@ export type ValidationOptions = {
   readonly log: LogStore
   /** A fresh, empty DuckDB in memory; it is closed when the validation ends. */
   readonly scratch: () => Promise<SqlDatabase>
-  /** Older versions to check in addition to the latest. */
+  /** Number of older versions to check in addition to the latest. */
   readonly samples: number
   /** Maximum number of checkpoints to compare with the commits; Infinity: all. */
   readonly checkpoints: number
   /** ms since the epoch; decides what has expired from a checkpoint. */
   readonly now: number
-  /** From 0 to below 1; chooses versions and checkpoints. */
+  /** Returns a number from 0 to below 1, with which versions and checkpoints are chosen. */
   readonly random: () => number
   readonly interrupt: Interrupt
   readonly emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
@@ -161,7 +161,8 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
-  // In stores with folders the listing leaves out a folder of this name, so read it in any case.
+  // In a store with folders, the listing leaves out a folder that has the name of this file. So read the name there in
+  // any case.
   if (loaded.folder.hasLastCheckpoint || log.requests === undefined) {
     await checkLastCheckpoint(at, loaded.folder, range.from, range.version).catch((error: unknown) => {
       const failed = asSluiceError(error)

@@ -80,7 +80,8 @@ export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<
 }
 
 /**
- * One row per version of the window, with the time of the commit file, or of the checkpoint if the commit is missing.
+ * Inserts one row per version of the window, with the time of the commit file, or of the checkpoint if the commit is
+ * missing.
  */
 async function nameVersions(
   scratch: SqlDatabase,

@@ -1,6 +1,4 @@
-/**
- * Finds lines above the import's limit: catalogs of older programs may have them, and the validator may lack memory.
- */
+/** Finds lines above the import's limit. Catalogs of older programs may have them, and may need too much memory. */
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 import { forgetCommand } from '../ways-out.ts'
@@ -43,7 +41,8 @@ export class LongLines {
   }
 
   /**
-   * @returns the error to throw: if memory ran out and a line is above the limit, an error that names the longest line
+   * @returns the error to throw: an error that names the longest line, if memory ran out and a line is above the limit;
+   * otherwise `thrown`
    */
   explain(thrown: unknown): unknown {
     const long = this.#longest

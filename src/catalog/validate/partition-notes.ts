@@ -1,4 +1,7 @@
-/** Notes on partition values that other readers interpret differently or refuse. They are no differences. */
+/**
+ * Notes on partition values that other readers interpret differently or refuse. The notes are no differences between
+ * log and catalog.
+ */
 import { partitionCheck } from '../../delta/fsck/partitions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
@@ -10,7 +13,7 @@ import { mapOf, schemaAtVersion } from './settle-by-type.ts'
 
 const PAGE_ROWS = 2000
 
-/** Each map of values once: a partition may have millions of files. */
+/** Selects each map of partition values once, because a partition may have millions of files. */
 const valuesAt = (version: number): string => `
 SELECT partition_values, count(*), min(path) FROM (
   SELECT a.partition_values, a.path FROM (${logActiveAt(version)}) e JOIN log_add a USING (version, source, line))

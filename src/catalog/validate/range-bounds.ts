@@ -15,7 +15,7 @@ export type ByteBounds = { readonly low: ByteBound | null; readonly high: ByteBo
 export type BoundsRule = {
   /** Values in the file may be anywhere from `low` to `high`. */
   allowed(facts: ColumnStats): ByteBounds
-  /** Null if the bytes are not a key. */
+  /** The bound that a key encodes; null if the bytes are not a key. */
   decoded(key: Uint8Array): ByteBound | null
   shown(bound: ByteBound): string
 }
@@ -183,7 +183,7 @@ function times(isInstant: boolean): BoundsRule {
 
 /** Marks that writers append to a truncated max, and replacements of half a character. */
 const CUT_MARKS = /(?:[?\u{7f}\u{7fff}\u{fffd}\u{ffff}\u{10ffff}]|\p{Surrogate})+$/u
-/** Above every byte that can continue UTF-8. */
+/** Sorts above every byte that can follow in UTF-8 text. */
 const ABOVE_UTF8 = Buffer.from([0xf5])
 
 const texts: BoundsRule = {
@@ -215,7 +215,7 @@ const RULES: Readonly<Record<string, BoundsRule>> = {
   boolean: flags,
 }
 
-/** Null for an unknown kind. */
+/** The rule for a kind of range column; null for an unknown kind. */
 export function boundsRule(kind: unknown): BoundsRule | null {
   return typeof kind === 'string' && Object.hasOwn(RULES, kind) ? (RULES[kind] ?? null) : null
 }

@@ -1,6 +1,7 @@
 /**
- * A file's statistics for a column, for the check of ranges. JSON.parse reads them whole; if that could round a number,
- * scalars become texts first. Slower than src/delta/stats.ts and a different method, so that one bug is not in both.
+ * Reads the statistics of a file for the check of ranges. JSON.parse parses the whole text; if this could round a
+ * number, scalars are first converted to texts. The method is slower than src/delta/stats.ts, and different, so that
+ * one bug is not in both.
  */
 
 /** Scalars as written in the text, strings with their quotes. */

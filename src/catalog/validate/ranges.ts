@@ -30,7 +30,7 @@ export async function checkRanges(
     await report.note(version, 'ranges', waiting)
     waiting = []
   }
-  // One snapshot of the catalog: an import may extend ranges meanwhile.
+  // Read in one snapshot of the catalog, because an import may extend ranges meanwhile.
   const seen = await catalog.read((reader) =>
     proveRanges(reader, tableId, signal, async (difference) => {
       waiting.push(difference)

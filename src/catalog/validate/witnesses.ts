@@ -32,7 +32,8 @@ async function textOf({ log, signal }: At, name: string, bound: number): Promise
 
 /**
  * Loads a file into `witness` if it is a JSON object; a broken file is a note, not a difference of the catalog.
- * @returns the size in bytes of a file above `bound`, which was not read
+ * @returns true if it was loaded; false if it is no JSON object; the size in bytes of a file above `bound`, which was
+ * not read
  */
 async function hear(at: At, name: string, bound: number): Promise<boolean | number> {
   const text = await textOf(at, name, bound)

@@ -6,7 +6,9 @@ export type CdmTable = { readonly keyspace: string; readonly table: string }
 
 const YSQL = 'spark.cdm.connect.target.yugabyte'
 
-/** `keyspace.table`; both may be quoted as CQL quotes names. @throws SluiceError BAD_CONFIG */
+/**
+ * Parses `keyspace.table`, whose names may be quoted as in CQL; null if it is not set. @throws SluiceError BAD_CONFIG
+ */
 export function keyspaceTable(settings: CdmSettings, side: 'origin' | 'target'): CdmTable | null {
   const key = `spark.cdm.schema.${side}.keyspaceTable`
   const value = settings.text(key)

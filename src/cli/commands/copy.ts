@@ -139,7 +139,7 @@ function refuseWith(
   }
 }
 
-/** `2/5`. @throws SluiceError BAD_FLAG */
+/** Parses this job's share of a copy, such as `2/5`. @throws SluiceError BAD_FLAG */
 function partOf(text: string): { readonly no: number; readonly of: number } {
   const [, no, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text.trim()) ?? []).map(Number)
   if (no !== undefined && of !== undefined && no >= 1 && no <= of) return { no, of }

@@ -34,7 +34,7 @@ const workers: Command = {
   request: (args, { defaults, env }) => {
     const connect = chooseQueue(args, defaults, env)
     const drain = givenText(args, 'drain')
-    // With --metrics the queue is watched, because Prometheus polls again and again.
+    // With --metrics the command does not end: it watches the queue, because Prometheus reads the metrics repeatedly.
     const isWatched = drain === undefined && givenText(args, 'metrics') !== undefined
     const operation = isWatched
       ? ({ kind: 'workers-watch', connect } as const)

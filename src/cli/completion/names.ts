@@ -82,7 +82,10 @@ function catalogOf(before: readonly string[], defaults: ConfigDefaults, env: Env
   return more.length === 0 ? only : undefined
 }
 
-/** True if the name has a schema as the typed text has. Every table is listed with and without its schema. */
+/**
+ * True if the name and the typed text both have a schema, or both have none. Every table is listed with and without its
+ * schema.
+ */
 function isSpelled(name: string, current: string): boolean {
   return name.includes('.') === current.includes('.')
 }

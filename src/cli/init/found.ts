@@ -76,7 +76,7 @@ export function findPlaces(asked: GivenPlaces, cwd: string, env: Env): FoundPlac
   return { places, defaults }
 }
 
-/** `$APP_DB_URL` as `app-db`. */
+/** Name of the store for a variable: `app-db` for `$APP_DB_URL`. */
 const nameOf = (variable: string): string =>
   variable
     .toLowerCase()

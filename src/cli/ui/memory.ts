@@ -16,7 +16,7 @@ function removed(file: string): void {
   try {
     rmSync(file, { force: true })
   } catch {
-    // The temporary file stays.
+    // If it cannot be removed, the temporary file stays.
   }
 }
 

@@ -7,7 +7,7 @@ export type FindingLevel = 'finding' | 'note'
 export type Finding = {
   readonly level: FindingLevel
   readonly kind: FindingKind
-  /** Spelled as in the log or the listing. */
+  /** Path of the file, spelled as in the log or the listing. */
   readonly path?: string
   /** Physical name, with dots between the parts. */
   readonly column?: string

@@ -1,8 +1,8 @@
 /** The listing of a table's folder, in about 100 bytes per object, with marks of objects that the log refers to. */
 
 /**
- * What refers to an object: the inspected version (`active`), the retention or the newest version (`kept`), or only
- * versions that VACUUM breaks (`expired`).
+ * Marks for what refers to an object. `active`: the inspected version. `kept`: the newest version, or a version within
+ * the retention. `expired`: only versions that VACUUM breaks.
  */
 export const MARKS = { active: 1, kept: 2, expired: 4 } as const
 
@@ -50,12 +50,12 @@ export class ListedFiles {
     return this.#folders.get(folder)?.get(name) ?? null
   }
 
-  /** Bytes. */
+  /** Size of an object, bytes. */
   sizeOf(no: number): number {
     return this.#sizes[no] as number
   }
 
-  /** ms since the epoch. */
+  /** Modification time of an object, ms since the epoch. */
   timeOf(no: number): number {
     return this.#times[no] as number
   }

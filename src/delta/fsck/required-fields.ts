@@ -98,7 +98,7 @@ const ID = 'delta.columnMapping.id'
 const PHYSICAL = 'delta.columnMapping.physicalName'
 
 /**
- * Each field of a mapped schema has its own id and physical name (PROTOCOL.md, "Column Mapping").
+ * Checks that each field of a mapped schema has its own id and physical name (PROTOCOL.md, "Column Mapping").
  * @param metadata of a commit, as it is written @returns faults; empty if columns are not mapped
  */
 function mappingFaults({ schemaString, configuration }: JsonObject): readonly string[] {

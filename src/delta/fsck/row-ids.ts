@@ -1,6 +1,6 @@
 /**
- * Checks row ids of active files (PROTOCOL.md, "Row Tracking"): unique, and not above the high water mark. Commit
- * versions of rows are not above the version that adds the file.
+ * Checks row ids of active files (PROTOCOL.md, "Row Tracking"): unique, and not above the high water mark. Also checks
+ * that commit versions of rows are not above the version that adds the file.
  */
 import type { AddAction } from '../actions.ts'
 import { numRecordsOf } from '../stats.ts'

@@ -22,9 +22,9 @@ export function isHidden(path: string, partitionColumns: readonly string[]): boo
 export type VacuumFacts = { readonly files: number; readonly bytes: bigint }
 
 export type Leftovers = {
-  /** Old enough, and not needed by any version within the retention. */
+  /** Objects that are old enough, and that no version within the retention needs. */
   readonly free: VacuumFacts
-  /** The part of `free` that older versions of the log still refer to. */
+  /** Objects of `free` that older versions of the log still refer to. */
   readonly expired: VacuumFacts
 }
 

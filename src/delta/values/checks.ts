@@ -9,9 +9,9 @@ import { hasBeenFloat } from './typed.ts'
 
 /** One condition on the values of one column. The caller handles nulls. */
 export type ValueCheck = {
-  /** Never called with `any` or `null`. */
+  /** True if this partition value meets the condition, or may meet it. Never called with `any` or `null`. */
   partition(value: PartitionValue): boolean
-  /** At least one of the two is present. */
+  /** True if a value within the bounds may meet the condition. At least one of the two bounds is present. */
   stats(min: string | undefined, max: string | undefined): boolean
 }
 
@@ -128,7 +128,7 @@ export function columnChecks(field: Field, decimals: 'rounded' | 'exact' = 'roun
 type LikePattern = {
   /** Text before the first wildcard. */
   readonly prefix: string
-  /** The pattern is `prefix%` only. */
+  /** True if the pattern is only the prefix and `%`. */
   readonly isPrefixOnly: boolean
   readonly whole: RegExp
 }

@@ -26,7 +26,7 @@ export type Domain<V> = {
   literal(value: LiteralValue): LiteralPoint<V> | null
   /** Never called with `any` or `null`. Null if nothing is known. */
   partition(value: PartitionValue): ValueBounds<V> | null
-  /** From the texts of min and max in the stats. */
+  /** Bounds from the texts of min and max in the stats. */
   stats(min: string | undefined, max: string | undefined): ValueBounds<V>
   /** Needed for a type whose bounds have `beyond: 'prefix'`. */
   startsWith?(value: V, start: V): boolean
@@ -61,7 +61,7 @@ function unitRank(unit: number): number {
   return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000
 }
 
-/** Order of code points. */
+/** Compares two texts in the order of code points. */
 export function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {

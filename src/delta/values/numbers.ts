@@ -67,8 +67,8 @@ export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
 }
 
 /**
- * Float and double. NaN sorts above everything, as in Spark, and many writers leave it out of max. With `isFloat` (now
- * or before a widening) 0.1 may mean the float or the double nearest to it.
+ * Float and double. NaN sorts above everything, as in Spark, and many writers leave it out of max. `isFloat`: the
+ * column is float, or was float before a widening. Then 0.1 may mean the nearest float or the nearest double.
  */
 export function floatDomain(isFloat: boolean): Domain<number> {
   const around = (value: number): LiteralPoint<number> => {

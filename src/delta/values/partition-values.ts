@@ -29,7 +29,7 @@ function timestamp(text: string, isInstant: boolean): PartitionValue {
   const parsed = parseTimestamp(text)
   if (!parsed) return ANY
   const { micros, zoned } = parsed
-  // A wall-clock column takes no zone, an instant needs one. If the text does not match, the value depends on the
+  // The text of a wall-clock time has no zone; the text of an instant has one. Otherwise the value depends on the
   // writer's zone, which is unknown.
   const reach = zoned === isInstant ? 0n : ZONE_REACH
   return { kind: 'timestamp', low: micros - reach, high: micros + reach }
@@ -80,7 +80,7 @@ export function parsePartitionValue(text: string | null | undefined, type: Delta
     case 'timestamp_ntz':
       return timestamp(text, false)
     case 'binary':
-      // Above ASCII, writers differ: a character may stand for one byte or for its UTF-8 form.
+      // Writers differ in characters above ASCII: such a character may be one byte, or its UTF-8 form.
       return /^[\0-\x7f]*$/.test(text) ? { kind: 'binary', bytes: Buffer.from(text, 'latin1') } : ANY
     default:
       return ANY

@@ -1,6 +1,6 @@
 /**
- * Interface of the replication stream of a copy. It is passed to the copy at the start, so the copy needs no stream
- * code.
+ * Interface of the replication stream of a copy. An implementation is passed to the copy at the start, so the copy
+ * needs no stream code.
  */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { CopyStore } from '../../model/copy/port.ts'

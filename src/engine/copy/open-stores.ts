@@ -20,8 +20,8 @@ export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'
 const REPORT_AGAIN_MS = 5000
 
 /**
- * Store options of a run, which emit retries. In a distributed run, the server ends sessions of a frozen process
- * (`mortal`).
+ * Store options of a run: `onRetry` emits events about retries. In a distributed run, the server ends sessions of a
+ * frozen process (`mortal`).
  */
 export function storeOptions(run: {
   readonly emit: Emit<'log'>

@@ -35,7 +35,7 @@ export type AgainWork = {
   readonly tally: AgainTally
 }
 
-/** Empty work. The caller adds the chunks that were proved before this run. */
+/** Returns empty work. The caller adds the chunks that were proved before this run. */
 export function againWork(): AgainWork {
   return {
     left: new NumberSet(),

@@ -18,13 +18,13 @@ export type UnreadRow = { readonly row: readonly (string | null)[]; readonly err
 export type ComparedPiece = {
   /** Rows of the source, including unreadable ones. */
   readonly rows: bigint
-  /** Rows of the target. Where the sides sort keys differently: only rows with keys of the source. */
+  /** Rows of the target. If the two sides sort keys differently: only target rows with keys of the source. */
   readonly targetRows: bigint
   readonly scheme: ProofScheme
   readonly source: Digest
   readonly target: Digest
   readonly unread: readonly UnreadRow[]
-  /** Rows without a key differ; which ones is unknown. */
+  /** True if rows without a key differ; it is unknown which ones. */
   readonly keyless: boolean
 }
 

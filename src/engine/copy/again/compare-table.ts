@@ -173,8 +173,8 @@ class TableComparison {
   ): Promise<void> {
     const { steering } = this.#around
     await compareInWorkers(chunks, body, {
-      // If source keys may merge, only the first row of a key is compared. Which row is first depends on the order of
-      // chunks.
+      // If several source keys may become one key in the target, only the first row of a key is compared. Which row is
+      // first depends on the order of chunks.
       most: this.#sides.met === null ? this.#context.store.can.writers : 1,
       isOver: () => this.#isOver(),
       waits: (worker) =>

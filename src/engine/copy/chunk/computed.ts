@@ -27,7 +27,7 @@ export class Computed {
     if (this.#plan.checked !== undefined) this.#sum.add(row)
   }
 
-  /** Removes a row that the target refused from the digest. */
+  /** Removes from the digest a row that the target refused. */
   remove(row: Row): void {
     if (this.#plan.checked !== undefined) this.#sum.remove(row)
   }

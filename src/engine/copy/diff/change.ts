@@ -59,9 +59,7 @@ export type Notes = {
 }
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-/**
- * Returns no row. As `landed`, it marks a write that may be repeated: if the reply is lost, the write is done again.
- */
+/** Returns no row. Used as `landed` for a write that may be repeated: if the reply is lost, the write is done again. */
 export const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
 const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
@@ -206,7 +204,7 @@ const MADE: Outcome = { isMade: true, others: NONE }
 function onExisting(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
   if (changes.some(({ after }) => after === null)) return 'replace-range'
   if (changes.some(({ before }) => before !== null)) return 'upsert'
-  // With `byRow`, NULLs are written only over existing rows.
+  // With `byRow`, only `upsert` writes NULLs, and new rows do not need them.
   return byRow ? 'refuse' : 'append'
 }
 

@@ -1,6 +1,6 @@
 /**
- * Results of a comparison, and the surplus to expect afterwards, for one completed chunk of a copy. For a table that
- * can only be counted as a whole: for the whole table.
+ * Results of a comparison, and the surplus to expect afterwards: of one completed chunk of a copy, or of the whole
+ * table if it can only be counted as a whole.
  */
 import type { Expected } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'
@@ -14,7 +14,7 @@ export class ComparedPart {
   isWhole = false
   /** True if rows differ, but their number is unknown. */
   isUnclear = false
-  /** Number of differences that are not settled yet. */
+  /** Number of differences whose result is not final yet. */
   open = 0
   #missing = 0n
   #extra = 0n

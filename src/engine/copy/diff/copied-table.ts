@@ -25,7 +25,7 @@ export class CopiedTable {
   /** The table as a whole, if its chunks cannot be counted in the target; else null. */
   readonly whole: ComparedPart | null
   readonly #chunks: ChunkLedger
-  /** Part of each difference that is not settled yet, by row key. */
+  /** Part of each difference whose result is not final yet, by row key. */
   readonly #owners = new Map<string, ComparedPart>()
   /** Parts whose expected surplus has changed. */
   readonly #changed: ComparedPart[] = []
@@ -63,7 +63,7 @@ export class CopiedTable {
     return this.whole !== null || chunk.status !== 'completed' ? null : new ComparedPart(chunk, chunk.surplus)
   }
 
-  /** Call before a difference is settled. @param part null if it lies in no completed chunk */
+  /** Call before a difference is passed to the settler. @param part null if it lies in no completed chunk */
   found({ key }: RowDifference, part: ComparedPart | null): void {
     if (part === null) return
     this.#owners.set(JSON.stringify(key), part)
@@ -92,7 +92,7 @@ export class CopiedTable {
     if (part !== this.whole && part.isWhole && part.open === 0 && part.expected() !== null) this.#changed.push(part)
   }
 
-  /** Records the new expected surplus of chunks whose differences are all settled. */
+  /** Records the new expected surplus of chunks whose differences all have a final result. */
   async noteSettled(): Promise<void> {
     while (this.#changed.length > 0) await this.#note(this.#changed.splice(0, NOTED_AT_ONCE), 0n)
   }

@@ -32,7 +32,9 @@ type InspectedAt = {
   readonly gone: number
   /** Unreadable rows of the source: they exist, and are no difference. */
   readonly unread: number
-  /** Rows added on each side since the differences were found, minus rows removed. */
+  /**
+   * Rows added since the differences were found, minus rows removed: `rows` at the source, `targetRows` in the target.
+   */
   readonly rows: bigint
   readonly targetRows: bigint
 }

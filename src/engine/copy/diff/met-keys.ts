@@ -40,7 +40,7 @@ export class MetKeys {
   #taken(plan: TablePlan, rows: readonly Row[], pass: number): ReturnType<MeetingKeys['taken']> {
     const places = keyPositions(plan)
     const first = new Set(rows.filter((row) => this.#isFirst(keyTextOf(row, places), pass)))
-    // Past the limit, a row with a known key could be taken for the first one.
+    // More keys would need too much memory.
     if (this.#size > MOST_KEYS) throw tooMany(plan)
     return { first, others: rows.filter((row) => !first.has(row)) }
   }

@@ -42,7 +42,7 @@ export function addOutcome(sum: DiffCounts, one: Readonly<DiffCounts>): void {
 /** Hint for rows that no key distinguishes. */
 export const KEYLESS_HINT = 'give these rows a key at the source, or copy the table again with --restart'
 
-/** The error for rows that are not repaired. @param newer those that have newer values in the target */
+/** The error for rows that are not repaired. @param newer number of these rows that have newer values in the target */
 export function openRows(open: bigint, newer: bigint): SluiceError {
   const rows =
     open === 1n ? 'one row of the target is missing or differs' : `${open} rows of the target are missing or differ`

@@ -38,7 +38,7 @@ export async function olderSpelling(sides: DiffSides, others: readonly Row[]): P
   const key = rowBound(plan, old)
   const text = JSON.stringify(key)
   let isUnread = false
-  // Rows that `--where` leaves out also keep their keys.
+  // Search without `--where`: a row that it leaves out also has its key.
   const request = { ...sourceRequest(sides, { by: 'keys', keys: [key] }), where: null }
   const onRefused = (): void => void (isUnread = true)
   const rows = await rowsByKey(source, { ...request, onRefused }, plan, signal)

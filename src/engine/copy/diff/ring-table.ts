@@ -1,6 +1,6 @@
 /**
- * Compares a table with a token ring: several workers compare its ranges, and each range is reported when its
- * differences are settled.
+ * Compares a table with a token ring: several workers compare its ranges. A range is reported when its differences were
+ * read again, and repaired if requested.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
@@ -20,7 +20,7 @@ import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
-/** Limit of differences of a range that are settled in one call. */
+/** Limit of differences of a range that are passed to the settler in one call. */
 const TOGETHER = 1000
 
 /** Event that reports a compared range. */

@@ -16,7 +16,7 @@ export function isShared<T>(key: string, source: ByKey<T>, target: ByKey<T>): bo
   return here > 0 && there > 0 && here + there > 2
 }
 
-/** Difference of the rows with a key that the source has; null if both sides have equal rows. */
+/** Difference of the rows that have one key of the source; null if both sides have equal rows. */
 export function differenceOfKey(
   plan: TablePlan,
   key: string,

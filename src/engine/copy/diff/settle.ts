@@ -1,4 +1,4 @@
-/** Settles differences: reads them again, repairs them if asked to, counts and reports them. */
+/** Processes differences: reads them again, repairs them if requested, counts and reports them. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { DiffRun } from './diff-run.ts'
@@ -34,8 +34,8 @@ export type Settled = {
   /** Unreadable rows of the source: they exist, and are no difference. */
   unread: number
   /**
-   * Rows added on each side since the differences were found, minus rows removed; without rows that a repair wrote or
-   * removed.
+   * Rows added since the differences were found, minus rows removed: `rows` at the source, `targetRows` in the target.
+   * Rows that a repair wrote or removed are not counted.
    */
   rows: bigint
   targetRows: bigint
@@ -87,7 +87,7 @@ export type SettleOptions = {
 /** Both sides of a comparison, without their read views. */
 export type ComparedSides = Omit<DiffSides, 'source' | 'target'>
 
-/** Settles the differences of one table. */
+/** Processes the differences of one table. */
 export class Settler {
   readonly request: SettleOptions
   readonly #sides: ComparedSides
@@ -96,11 +96,11 @@ export class Settler {
   seen = 0
   /** Keys of named differences. */
   readonly #named = new Set<string>()
-  /** Keys whose rows a repair has replaced under another spelling, before they were settled themselves. */
+  /** Keys whose rows a repair of another key has replaced, before their own differences were processed. */
   readonly #replaced = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
-  /** Ends when the last call of `settle` ends: calls run one after the other. */
+  /** Resolves when the last call of `settle` has ended. Calls run one after the other. */
   #turn: Promise<void> = Promise.resolve()
 
   constructor(options: SettleOptions, sides: ComparedSides, around: RepairContext, run: DiffRun) {

@@ -207,7 +207,7 @@ export async function timedByKey(
   return rows
 }
 
-/** Rows of these keys by the JSON of their keys, also rows of other keys that the side treats as equal. */
+/** Rows with these keys, by the JSON of their keys. Includes rows with other keys that this side treats as equal. */
 export async function byBound(
   sides: DiffSides,
   side: 'source' | 'target',

@@ -1,6 +1,6 @@
 /**
- * Write times of repaired values. They are the source's times: values that the target wrote later stay, unless the user
- * overwrites them.
+ * Write times of repaired values. Repaired values get the write times of the source. Values that the target wrote later
+ * stay, unless the user overwrites them.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { canonicalCellText } from '../../../model/copy/canonical.ts'

@@ -1,6 +1,6 @@
 /**
- * Compares two tables, the source on a ring, one token range after the other. If the target is on the same ring, both
- * sides are read by range; otherwise target rows are fetched by the keys of the source.
+ * Compares two tables whose source is on a ring, one token range after the other. If the target is on the same ring,
+ * both sides are read by range; otherwise target rows are fetched by the keys of the source.
  */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -26,7 +26,7 @@ import {
 } from './sides.ts'
 import { differingLifetimes, type Timed } from './times.ts'
 
-/** Rows and bytes of one side kept in memory; larger ranges are halved. */
+/** Maximum rows and bytes of one side of a range that are kept in memory; larger ranges are halved. */
 const MOST_ROWS = 20_000
 const MOST_BYTES = 64 * 1024 * 1024
 const BATCH: BatchSize = { rows: 2000, bytes: 4 * 1024 * 1024 }
@@ -43,7 +43,9 @@ export type TokenHooks = {
   readonly seen?: (side: 'source' | 'target', rows: Iterable<Row>) => void
 }
 
-/** @returns counts; does not search for extra rows of a target that is not on the same ring */
+/**
+ * Compares one token range. Does not search for extra rows of a target that is not on the same ring. @returns counts
+ */
 export async function compareTokens(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   if (sides.plan.sortsAlike) await byRange(sides, tokens, hooks, tally)
@@ -75,7 +77,7 @@ async function byRange(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks, 
   ])
   if (here === null || there === null) {
     const halves = halveTokens(tokens)
-    // Partitions of one token with too many rows for memory: compare row by row.
+    // The range is one token, and has too many rows for memory: compare row by row.
     if (halves === null) {
       await byLookup(sides, range, hooks, tally)
       await findExtra(sides, range, async (difference) => {

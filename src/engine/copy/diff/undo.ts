@@ -39,7 +39,7 @@ export async function undoRepairs<U extends Undoing>(
   const results = new Map<U, ChangeResult>()
   const kinds = kindsOf([...rows.keys()])
   const isRemoval = ([one]: readonly Change[]): boolean => one?.after === null
-  // Removals first: such a row may have the key, or a unique value, of one that is inserted again.
+  // Removals first: a row to be removed may have the key, or a unique value, of a row that is inserted again.
   for (const some of [...kinds.filter(isRemoval), ...kinds.filter((kind) => !isRemoval(kind))]) {
     for (const [change, result] of await changeTogether(plan, some, notesOf, around)) {
       const one = rows.get(change)

@@ -12,14 +12,15 @@ import { adoptedChanges, hasSurplusChanges } from './surplus-changes.ts'
 /** `operation` of `copy --again` runs in `migration_runs`. */
 export const AGAIN_OPERATION = 'copy --again'
 
-/** Exit codes of finished runs; their repairs are not taken over. */
+/** Exit codes of finished runs; their repairs are not assigned to another run. */
 const ENDED: ReadonlySet<number> = new Set([0, 1])
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 
 /**
  * Call only from the one process that compares the table.
- * @returns the run whose repairs were taken over, and their number; null if the last run has none or was finished
+ * @returns the run whose repairs were assigned to this run, and their number; null if the last run has none or was
+ * finished
  */
 export async function adoptRepairs(
   database: LedgerDatabase,

@@ -190,8 +190,8 @@ export async function cleanChunks(
 }
 
 /**
- * SQL: value of the previous row. Not LAG or LEAD: PostgreSQL defines them for any type, so another role's function of
- * that name for the exact type would take precedence.
+ * SQL: value of the previous row. LAG and LEAD are not used: PostgreSQL defines them for any type, so a function of
+ * that name that another role created for the exact type would take precedence.
  */
 function before(value: string, order: string): string {
   return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING)`

@@ -210,7 +210,10 @@ export class ChunkLedger {
     for (const some of inBatches(statements)) await this.#database.batch(some)
   }
 
-  /** Makes failed chunks pending again. @param no only this chunk @returns number of these chunks */
+  /**
+   * Makes failed chunks pending again. @param no number of the only chunk to reopen; null: all of them @returns number
+   * of reopened chunks
+   */
   async reopenFailed(no: string | null = null): Promise<number> {
     this.claims.released(0)
     const failed = `${OF_TABLE} AND status = 'failed' AND ${BROKEN}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`

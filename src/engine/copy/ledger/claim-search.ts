@@ -29,7 +29,9 @@ const STEP = 0.618_033_988_749_894_9
 
 export class ClaimSearch {
   readonly #spans: readonly Span[] | null
-  /** Null if chunks are taken by ascending number. */
+  /**
+   * Position of the last claim in the scattered order, from 0 to below 1. Null if chunks are taken by ascending number.
+   */
   #at: number | null
   /** The next search in ascending order starts here: at the last search no smaller number was pending. */
   #mark = 0

@@ -29,7 +29,7 @@ export class ChunkClaims {
   readonly #dialect: LedgerDialect
   /** Chunks that workers of this process are copying. */
   readonly #mine = new Set<number>()
-  /** Numbers of claims requested and answered. */
+  /** Number of claims requested (`#asked`) and answered (`#answered`). */
   #asked = 0
   #answered = 0
   #search = new ClaimSearch({ only: null, seed: null })
@@ -251,7 +251,10 @@ export class ChunkClaims {
     return left
   }
 
-  /** Records the session that writes the chunk, for a successor to end. @throws SluiceError LEASE_LOST if taken over */
+  /**
+   * Records the session that writes the chunk, for a successor to end. @throws SluiceError LEASE_LOST if another
+   * process has the chunk now
+   */
   async note(claim: Claim, session: string): Promise<void> {
     if (session === '') return
     const held = heldBy(this.#owner, claim)

@@ -16,7 +16,7 @@ export const SEED_COLUMNS: CopyColumns = {
   error_message: 'text',
 }
 
-/** Since version 2. */
+/** Columns since version 2. */
 export const LATE_CHUNK_COLUMNS: CopyColumns = {
   // Target rows in the chunk's range minus source rows read, at its completion. NULL is unknown: version 1 did not
   // count.
@@ -63,7 +63,7 @@ export const CHUNK_COLUMNS: CopyColumns = {
   ...LATE_OWNER_COLUMNS,
 }
 
-/** Since version 2. */
+/** Columns since version 2. */
 export const LATE_RUN_COLUMNS: CopyColumns = {
   // Set when the run ends; NULL while it runs.
   rows_written: 'integer',
@@ -90,7 +90,7 @@ const RUN_COLUMNS: CopyColumns = {
   ...LATE_OWNER_COLUMNS,
 }
 
-/** Absent in some ledgers of version 1. */
+/** Columns that some ledgers of version 1 lack. */
 export const LATE_PLAN_COLUMNS: CopyColumns = {
   // Rows in the target table minus source rows read, if only the whole table can be counted. NULL is unknown.
   surplus: 'integer',
@@ -120,7 +120,7 @@ const PLAN_COLUMNS: CopyColumns = {
   planner: 'name',
   planner_until: 'counter',
   created_ms: 'integer',
-  // The table was created by this copy.
+  // 1 if this copy created the table.
   made_here: 'counter',
   ...LATE_PLAN_COLUMNS,
   ...LATE_PLANNER_COLUMNS,
@@ -170,7 +170,7 @@ const ACCEPTED_COLUMNS: CopyColumns = {
   run_id: 'integer',
 }
 
-/** Statement that creates the table of version 2. */
+/** Statement that creates the table of accepted differences. */
 export function acceptedTable(dialect: Types): string {
   const columns = listed(dialect, ACCEPTED_COLUMNS)
   return `CREATE TABLE IF NOT EXISTS migration_accepted_differences (acceptance_id ${dialect.types.name} NOT NULL PRIMARY KEY, ${columns})`

@@ -8,7 +8,10 @@ export type StoredRange = {
   readonly kind: string
   readonly lo: string | null
   readonly hi: string | null
-  /** First and last id, both inclusive, if the key is one whole number; as in the script's table. */
+  /**
+   * First and last id, both inclusive, as in the script's table: keys, if the key is one whole number, or blocks of a
+   * block range. Otherwise null.
+   */
   readonly startId: bigint | null
   readonly endId: bigint | null
 }

@@ -64,7 +64,7 @@ export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null)
   return Math.max(aliveUntil - COPY_LEASE_MS, lastChunk ?? 0)
 }
 
-/** Records killed runs; their end is the last sign of life, if known. */
+/** Records that runs were killed. Their end is the time from `lastHeardOf`, or their start if this is unknown. */
 export async function markKilled(database: LedgerDatabase, here: ProcessIdentity): Promise<void> {
   const { now, types } = ledgerDialect(database.dialect)
   const rows = await database.all(

@@ -1,6 +1,6 @@
 /**
- * Lease under which one process at a time divides a table. Another process takes over from a dead one; a frozen process
- * that lost the lease can change nothing when it resumes.
+ * Lease under which one process at a time divides a table. If that process dies, another process takes the lease. A
+ * frozen process that lost the lease can change nothing when it resumes.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -34,7 +34,9 @@ export class Planning {
     this.#lease = leaseOf(database)
   }
 
-  /** Takes the lease if free, expired, or its process has ended. @returns true if this process has the lease */
+  /**
+   * Takes the lease if it is free or expired, or if its process has ended. @returns true if this process has the lease
+   */
   async take(): Promise<boolean> {
     const [row] = await this.#database.all(
       `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,

@@ -23,7 +23,7 @@ export type RecordedCopyRun = {
   readonly startedMs: number | null
   readonly endedMs: number | null
   readonly exitCode: number | null
-  /** Rows written into the target: in chunks that it copied last, and repaired rows. */
+  /** Rows that the run wrote into the target: rows of chunks that it copied last, and rows that it repaired. */
   readonly rows: bigint
   readonly detail: string | null
   /** Host of the run; null if it is this machine. */
@@ -34,10 +34,16 @@ export type RecordedChunk = {
   readonly table: string
   readonly no: string
   readonly status: string
-  /** First and last value of a one-integer key, or token, both inclusive; null without a bound or for another key. */
+  /**
+   * First and last value of a one-integer key, first and last token, or first and last block; both inclusive. Null if
+   * there is no bound, and for other keys.
+   */
   readonly first: string | null
   readonly last: string | null
-  /** Bounds as in the ledger: JSON lists of texts; null for no bound. `lo` is exclusive. */
+  /**
+   * Bounds as in the ledger: JSON lists of texts; null for no bound. Of keys, `lo` is exclusive and `hi` inclusive; of
+   * blocks, `lo` is inclusive and `hi` exclusive.
+   */
   readonly lo: string | null
   readonly hi: string | null
   readonly rows: bigint

@@ -23,7 +23,7 @@ export type PlanRow = {
   readonly source: string
   readonly sourceTable: string
   readonly hash: string
-  /** The hashed text, JSON; used to name the options that differ. */
+  /** The text that was hashed, as JSON. It is used to name the options that differ. */
   readonly plan: string
   /** Options of the copy, as JSON. */
   readonly wishes: string

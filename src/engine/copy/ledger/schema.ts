@@ -59,7 +59,7 @@ async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise
         statements.push(`ALTER TABLE migration_checkpoints ADD COLUMN ${name} ${ledgerColumnType(dialect, kind)}`)
     }
   }
-  // One by one: some systems commit each DDL statement at once, and each of these may run again.
+  // Run the statements one by one: some systems commit each DDL statement at once, and each may run again.
   for (const sql of statements) await runDdl(database, sql)
 }
 

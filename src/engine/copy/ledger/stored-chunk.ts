@@ -47,7 +47,7 @@ export function weakProofs(planned: ProofScheme): readonly string[] {
   return ['none', DIFFERS, ...(planned === 'count' || planned === 'none' ? [] : ['count'])]
 }
 
-/** SQL condition; false without proofs. */
+/** SQL condition that a chunk has one of these proofs; false for an empty list. */
 export function proofIn(proofs: readonly string[]): string {
   return proofs.length === 0 ? '1 = 0' : `proof IN (${proofs.map((proof) => `'${proof}'`).join(', ')})`
 }

@@ -70,7 +70,7 @@ export function countedInAll(counts: ChangeCounts | undefined): CountedChanges {
   }
 }
 
-/** Changes applied since the table was copied last. */
+/** Number of changes applied since the table was copied last. */
 export function countChanges({ inserts, updates, deletes, truncates }: CountedChanges): number {
   return inserts + updates + deletes + truncates
 }

@@ -38,8 +38,9 @@ export type Positions = {
 }
 
 /**
- * @property position in source form @property differing rows @property pauseMs time during which no changes were
- * applied, ms
+ * @property position log position in the form of the source
+ * @property differing number of rows that differ
+ * @property pauseMs time during which no changes were applied, ms
  */
 export type StoredStreamProof = {
   readonly position: string

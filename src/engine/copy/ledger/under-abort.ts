@@ -3,11 +3,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 
-/** Time for the ledger after an abort, for all calls together: leases not released by then expire by themselves. */
+/** Time for all calls together after an abort, ms. Leases that are not released by then expire. */
 const GRACE_MS = 3000
 
 /**
- * Limit of each call after a stop. When a call exceeds it, all later calls fail: each could wait for `retry_seconds`.
+ * Time limit of each call after a stop, ms. When a call exceeds it, all later calls fail, because each could wait for
+ * `retry_seconds`.
  */
 const STOP_MS = 10_000
 

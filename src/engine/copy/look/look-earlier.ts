@@ -114,7 +114,7 @@ async function turnToLook(context: TableContext, shared: SharedTables, stop: Abo
   }
 }
 
-/** Releases the lease. For a table without a key the run keeps it until the table is finished. */
+/** Releases the lease. For a table without a key the run keeps the lease until the table is finished. */
 async function endTurn({ plan, planning }: TableContext): Promise<void> {
   if (plan.cut === 'key') await planning.end()
 }

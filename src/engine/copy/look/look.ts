@@ -44,7 +44,7 @@ export function surplusOf({ plan }: TableContext, { surplus, read, written }: St
   return plan.onExisting === 'refuse' || plan.onExisting === 'replace-range' ? written - read : null
 }
 
-/** Result of a count: sums, and all unexpected counts. */
+/** Result of a count: totals, and all unexpected counts. */
 export type CountResult = {
   /** Chunks without a recorded surplus. */
   readonly unknown: readonly InspectedCounts[]
@@ -109,7 +109,10 @@ class Look {
     return this.#result()
   }
 
-  /** If source ranges cannot be read in the target: compares the sum over all chunks with the count of the table. */
+  /**
+   * Used if source ranges cannot be read in the target: compares the sum over all chunks with the count of the whole
+   * table.
+   */
   async whole({ chunks, count }: Earlier, planSurplus: bigint | null): Promise<CountResult | null> {
     const { ledger, owner } = this.#context
     const { before, ours } = await ledger.readRows(owner.runId)

@@ -2,7 +2,10 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 
-/** Decimals that only one of the two systems stores as text sort differently in that system. */
+/**
+ * False, too, if a decimal of the key has another native type in the target: it may be stored as text there, and sort
+ * differently.
+ */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {
   if (cut !== 'key' || !sortsAlike) return false
   if (source.ring !== undefined) return true

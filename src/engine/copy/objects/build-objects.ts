@@ -110,7 +110,7 @@ function thereIn(plans: ObjectPlans, table: string): readonly ObjectRow[] {
   return (plans.get(table) ?? []).flatMap((one) => (one.status === 'there' ? [one.object] : []))
 }
 
-/** One error for all objects that a table lacks. @param errors at least one */
+/** Returns one error for all objects that a table lacks. @param errors at least one */
 export function objectsError(table: string, errors: readonly SluiceError[]): SluiceError {
   const [first] = errors
   const what = errors.length === 1 ? 'an index or a constraint' : `${errors.length} indexes or constraints`

@@ -154,7 +154,8 @@ async function planTableObjects(
 }
 
 /**
- * A partitioned table accepts a unique key only with the column of its partitions. Its primary key has this column too.
+ * The columns that an existing unique key of the target has in addition to the wanted key. A partitioned table accepts
+ * a unique key only with its partition column, and its primary key has this column too.
  * @param primary the source's primary key
  */
 function widenedBy(
@@ -183,7 +184,7 @@ export function satisfies(there: SchemaObject, wanted: SchemaObject): boolean {
   return wanted.kind === 'foreign key' && wanted.unchecked === true
 }
 
-/** Constraints and indexes have separate namespaces. */
+/** True for foreign keys and CHECK constraints, whose names have another namespace than the names of indexes. */
 function isConstraint({ kind }: SchemaObject): boolean {
   return kind === 'foreign key' || kind === 'check'
 }

@@ -39,7 +39,7 @@ export function treeSql(oid: string): string {
 
 /** SQL condition: the trigger is a user's trigger, or its clone on a partition (internal before PostgreSQL 15). */
 export function isUsersTriggerSql(trigger: string): string {
-  // Clones of the triggers of foreign keys are left out: they refer to an index.
+  // Clones of the triggers of keys are left out: they refer to an index.
   return `(NOT ${trigger}.tgisinternal OR ${trigger}.tgparentid <> 0::oid AND ${trigger}.tgconstrindid = 0::oid)`
 }
 

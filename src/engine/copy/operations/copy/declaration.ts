@@ -49,7 +49,7 @@ export type CopyOperation = PairedTables & {
   readonly rate?: number
   /** This job's share of the chunks, where several jobs split a copy. */
   readonly part?: { readonly no: number; readonly of: number }
-  /** Quarantined rows that a table may have; with more, the table is given up. */
+  /** Maximum number of quarantined rows of a table; with more, the table is given up. */
   readonly maxAside: number
   /** Do not count the rows of chunks that earlier runs completed. */
   readonly noLook?: true

@@ -42,7 +42,7 @@ export async function look(given: BegunCopy, from: CopyStore, views: SourceViews
     views: companion === null ? views : askingOnce(views),
     again,
     signal: run.interrupt.abort,
-    // With a stream, changes arrive after each read, so each plan reads extents again.
+    // With a stream, rows change between reads, so each plan reads the extents again.
     ...(companion === null ? { extents: new Map() } : {}),
   }
   return { ...given, from, views, again, planning }

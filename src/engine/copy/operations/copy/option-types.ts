@@ -10,7 +10,7 @@ export type ScriptOptions = {
 }
 
 export type RingOptions = {
-  /** Ranges of a table; default: by its size. */
+  /** Number of ranges of a table; default: by the size of the table. */
   readonly splits?: number
   /** Smallest and largest token, both inclusive, as texts. */
   readonly min?: string
