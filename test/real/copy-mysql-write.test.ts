@@ -449,10 +449,11 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
   test('replace-range is refused if other tables would lose rows', async () => {
     const parent = await table('id INT PRIMARY KEY', 'INSERT INTO TABLE_ VALUES (1), (2), (30)')
     const child = await table('p INT', 'INSERT INTO TABLE_ VALUES (1)')
-    const replaced = (below: number | null) => chunkOf(parent, { onExisting: 'replace-range', range: range(0, below) })
-    await writeChunk(store, chunkOf(parent, { onExisting: 'replace-range', range: range(20, null) }), [])
+    const replaced = (after: number, through: number | null) =>
+      chunkOf(parent, { onExisting: 'replace-range', range: range(after, through) })
+    await writeChunk(store, replaced(20, null), [])
     const refusal = async () => {
-      await using chunk = await store.target().open(replaced(10))
+      await using chunk = await store.target().open(replaced(0, 10))
       return await refused(chunk.digest({ scheme: 'count' }))
     }
     const refer = (action: string) =>

@@ -3,7 +3,7 @@ import type { Line, Span } from '../draw/line.ts'
 import { lineWidth, span } from '../draw/line.ts'
 
 /**
- * @param tabs title of each tab, together with the gap beside it
+ * @param tabs title of each tab, together with the gap next to it
  * @param open index of the open tab
  * @returns a line that may be wider than `cells`; its end is then cut
  */

@@ -92,16 +92,16 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
 
   #shape(table: TableSpec): Promise<MysqlTableShape> {
     const name = mysqlTableSql(table.table)
-    const known =
-      this.#shapes.get(name) ??
-      this.#pool.use(async (session) => {
-        const found = await mysqlTableShape(session, table)
-        await session.command('COMMIT')
-        return found
-      })
-    this.#shapes.set(name, known)
-    known.catch(() => this.#shapes.delete(name))
-    return known
+    const known = this.#shapes.get(name)
+    if (known !== undefined) return known
+    const shape = this.#pool.use(async (session) => {
+      const found = await mysqlTableShape(session, table)
+      await session.command('COMMIT')
+      return found
+    })
+    this.#shapes.set(name, shape)
+    shape.catch(() => this.#shapes.delete(name))
+    return shape
   }
 
   /** DDL commits by itself, so it never runs on the session of a chunk. */

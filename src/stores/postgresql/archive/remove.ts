@@ -3,10 +3,9 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
-import { rowsFollow } from '../../common/refusals.ts'
 import { postgresSelection } from '../server/cells.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
-import { followersOf, findRelation, type PostgresRelation } from '../server/relation.ts'
+import { findRelation, refuseFollowers, type PostgresRelation } from '../server/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { CONSTRAINTS_NOW, tableFromSql, rangeSql } from '../server/sql.ts'
@@ -33,10 +32,7 @@ async function remove({ session, locks }: WithinStep, request: RemoveRequest, da
   await locks.take({ oid: relation.oid, name }, 'ROW EXCLUSIVE')
   const again = await relationOf(session, request)
   if (again === null || again.oid !== relation.oid || !isOf(table.identity, database, again.oid)) return 'gone'
-  const followers = await followersOf(session, again)
-  if (followers.length > 0) {
-    throw rowsFollow(followers, tableText(name), 'archive and remove those rows first, and drop these foreign keys')
-  }
+  await refuseFollowers(session, again, 'archive and remove those rows first, and drop these foreign keys')
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
   if ((await postgresRowTriggers(session, name)).quiet) await session.ask(AS_REPLICA)
   // Deferred constraints would fail only at COMMIT.

@@ -12,7 +12,6 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
-import { rowsFollow } from '../../common/refusals.ts'
 import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../server/settings.ts'
@@ -22,7 +21,7 @@ import { postgresSelection } from '../server/cells.ts'
 import { encoder } from '../server/encode.ts'
 import { postgresTargetError } from '../server/errors.ts'
 import { batches } from '../server/lines.ts'
-import { followersOf, type PostgresRelation } from '../server/relation.ts'
+import { refuseFollowers, type PostgresRelation } from '../server/relation.ts'
 import { countPostgresRows, digestByReading, digestPostgresRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { amongSql, columnList, CONSTRAINTS_NOW, tableFromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
@@ -206,14 +205,10 @@ export class PostgresWriter implements ChunkWriter {
 
   /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed */
   async #empty(): Promise<void> {
-    const refuse = async (): Promise<void> => {
-      const followers = await followersOf(this.#session, this.#relation)
-      if (followers.length > 0) throw rowsFollow(followers, this.#table)
-    }
-    await refuse()
+    await refuseFollowers(this.#session, this.#relation)
     await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
     // A foreign key may have been added until the DELETE locked the table.
-    await refuse()
+    await refuseFollowers(this.#session, this.#relation)
   }
 
   async #write(rows: readonly Row[]): Promise<number> {

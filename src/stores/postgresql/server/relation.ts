@@ -1,5 +1,6 @@
 /** A table or view that statements name, with the facts that they need. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { rowsFollow } from '../../common/refusals.ts'
 import { sqlStateOf } from './server-errors.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal, type FromRelation } from './sql.ts'
@@ -100,6 +101,20 @@ export async function followersOf(
     `SELECT DISTINCT k.conrelid::pg_catalog.regclass::text FROM pg_catalog.pg_constraint k
      WHERE k.confrelid IN (${treeSql(`${literal(oid)}::oid`)}) AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')`,
   )
+}
+
+/**
+ * Call as `followersOf`.
+ * @param hint what to do instead of `replace-range`, if that is not what removes the rows
+ * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed with rows of this table
+ */
+export async function refuseFollowers(
+  session: CopySession,
+  relation: Pick<PostgresRelation, 'oid' | 'name'>,
+  hint?: string,
+): Promise<void> {
+  const followers = await followersOf(session, relation)
+  if (followers.length > 0) throw rowsFollow(followers, tableText(relation.name), hint)
 }
 
 /** Names of the relation's columns in order, from the system catalogs. */

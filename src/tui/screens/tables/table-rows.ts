@@ -85,7 +85,7 @@ function heading(state: State, columns: readonly Column[], name: number): Line {
   return [
     span(' '.repeat(MARK_CELLS) + padEnd(title('TABLE', 'name'), name), 'strong'),
     ...columns.map((c): Span => {
-      // If the title fills the column, the sort arrow is drawn in the gap beside it.
+      // If the title fills the column, the sort arrow is drawn in the gap next to it.
       const text = title(c.title, c.id)
       const cells = c.width + c.gap
       const made = c.right ? cell(text, -cells) : cell(' '.repeat(c.gap) + text, cells)
