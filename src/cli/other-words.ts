@@ -52,19 +52,19 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['decommission'],
-    here: 'an action of partition',
+    here: 'partition decommission retires the old table after a cutover',
     command: 'partition',
     page: 'docs/guides/partition-lifecycle.md',
   },
   {
     words: ['pg_partman', 'fiscal', 'quarter', 'fiscal-quarter'],
-    here: 'a live table gets partitions by time, of fiscal quarters too',
+    here: 'partition divides a live table by time, also by fiscal quarters',
     command: 'partition',
     page: 'docs/guides/partitions.md',
   },
   {
     words: ['retention', 'parquet'],
-    here: 'old partitions go to Parquet, and come back by restore',
+    here: 'archive moves old partitions to Parquet; restore brings them back',
     command: 'archive',
     page: 'docs/guides/archive.md',
   },
@@ -76,7 +76,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['audit', 'role', 'roles', 'rights'],
-    here: 'what a login needs is printed or granted',
+    here: 'grants prints or grants the rights that a login needs',
     command: 'grants',
     page: 'docs/reference/DATABASES.md',
   },
@@ -88,7 +88,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['throughput', 'rate'],
-    here: 'runs shows rows a second; copy --rate limits them, and ctl changes it while it runs',
+    here: 'runs shows rows per second; copy --rate limits them, and ctl changes the limit of a running copy',
     command: 'ctl',
     page: 'docs/reference/METRICS.md',
   },

@@ -179,7 +179,7 @@ export async function rangedAt(store: CopyStore, name: TableName, signal: AbortS
   const maintenance = store.offers.maintenance
   if (maintenance === undefined) return null
   try {
-    const found = await onSide('target', () => maintenance.look(name, false, signal))
+    const found = await onSide('target', () => maintenance.inspect(name, false, signal))
     if (found === null) throw notPartitioned(name, store)
     return found
   } catch (thrown) {

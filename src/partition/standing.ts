@@ -86,7 +86,7 @@ export async function partitionCoverage(
   options: StandingOptions,
 ): Promise<PartitionCoverage | null> {
   const { sizes, signal } = options
-  const table = await maintenance.look(name, sizes, signal)
+  const table = await maintenance.inspect(name, sizes, signal)
   if (table === null) return null
   if (!isKind(table.column, ['date', 'timestamp', 'int'])) throw otherRanges(table)
   const kind = await kindOf(table, request, options)

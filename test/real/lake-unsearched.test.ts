@@ -195,7 +195,7 @@ test.skipIf(!S3_AVAILABLE)(
       const closed = server.url('lake/closed')
       server.failNext(1, 403, 'AccessDenied')
       expect(await lake.isPlainFolder(closed, NEVER)).toBe(false)
-      expect(await lake.look(closed, NEVER)).toMatchObject({ is: 'denied', error: { code: 'SOURCE_DENIED' } })
+      expect(await lake.inspect(closed, NEVER)).toMatchObject({ is: 'denied', error: { code: 'SOURCE_DENIED' } })
       expect(await lake.isPlainFolder(server.url('lake/plain'), NEVER)).toBe(true)
     } finally {
       process.env = before

@@ -10,7 +10,7 @@ export function maintenanceOf(store: CopyStore): MaintenanceStore {
 }
 
 export async function look(store: CopyStore, name: string, schema = 'public'): Promise<RangedTable> {
-  const table = await maintenanceOf(store).look({ schema, name }, false, SIGNAL)
+  const table = await maintenanceOf(store).inspect({ schema, name }, false, SIGNAL)
   if (table === null) throw new Error(`${name} is not partitioned`)
   return table
 }

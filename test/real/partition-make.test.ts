@@ -73,7 +73,7 @@ describe.skipIf(!POSTGRES_OWN)('new partitions (needs a server of its own)', () 
     test('returns bounds as the server prints them in UTC, by lower bound, the default partition last', async () => {
       await direct.run(`CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT; CREATE TABLE a_first PARTITION OF bookings FOR VALUES FROM (MINVALUE) TO ('2023-07-01+02');
         CREATE TABLE parts PARTITION OF bookings FOR VALUES FROM ('2030-01-01') TO ('infinity') PARTITION BY HASH (id); ANALYZE bookings_q1`)
-      const table = await maintenanceOf(store).look({ name: 'bookings' }, true, SIGNAL)
+      const table = await maintenanceOf(store).inspect({ name: 'bookings' }, true, SIGNAL)
       expect(table).toMatchObject({
         table: { schema: 'public', name: 'bookings' },
         column: {
@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)('new partitions (needs a server of its own)', () 
         INSERT INTO partman.part_config VALUES ('public.bookings', '3 mons', 4);
         CREATE TABLE plain (id int); CREATE TABLE hashed (id int) PARTITION BY HASH (id); CREATE TABLE two (a int, b int) PARTITION BY RANGE (a, b)`)
       expect((await look(store, 'bookings')).keptBy).toBe('pg_partman ("partman"."part_config": every 3 mons, 4 ahead)')
-      const at = (name: string): Promise<unknown> => maintenanceOf(store).look({ name }, false, SIGNAL)
+      const at = (name: string): Promise<unknown> => maintenanceOf(store).inspect({ name }, false, SIGNAL)
       expect(await at('plain')).toBeNull()
       await expect(at('none')).rejects.toMatchObject({ code: 'NO_SUCH_TABLE' })
       await expect(at('hashed')).rejects.toMatchObject({

@@ -80,7 +80,7 @@ const COMING: readonly ComingPartition[] = Array.from({ length: 3 }, (_, n) => (
 }))
 
 async function inspected(name: string, by: MaintenanceStore = maintenance): Promise<RangedTable> {
-  const table = await by.look({ name }, false, SIGNAL)
+  const table = await by.inspect({ name }, false, SIGNAL)
   if (table === null) throw new Error(`${name} is not partitioned`)
   return table
 }

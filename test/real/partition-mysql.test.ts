@@ -37,7 +37,7 @@ afterAll(async () => {
 })
 
 async function inspected(name: string): Promise<RangedTable> {
-  const table = await maintenance.look({ name }, true, SIGNAL)
+  const table = await maintenance.inspect({ name }, true, SIGNAL)
   if (table === null) throw new Error(`${name} is not partitioned`)
   return table
 }
@@ -185,8 +185,8 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       'CREATE TABLE r8 (x INT) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME (PARTITION p HISTORY, PARTITION c CURRENT)',
       'CREATE TABLE r7 (at TIMESTAMP(3) NOT NULL, x INT) PARTITION BY RANGE (x) (PARTITION p VALUES LESS THAN (202401))',
     )
-    expect(await maintenance.look({ name: 'plain' }, false, SIGNAL)).toBeNull()
-    expect((await refused(maintenance.look({ name: 'nowhere' }, false, SIGNAL))).code).toBe('NO_SUCH_TABLE')
+    expect(await maintenance.inspect({ name: 'plain' }, false, SIGNAL)).toBeNull()
+    expect((await refused(maintenance.inspect({ name: 'nowhere' }, false, SIGNAL))).code).toBe('NO_SUCH_TABLE')
     for (const [name, reason] of [
       ['r1', /by LIST$/],
       ['r2', /by HASH$/],
@@ -196,7 +196,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['r5', /RANGE COLUMNS \("at","x"\)/],
       ['r6', /RANGE \(year\("at"\) \* 100 \+ month\("at"\)\)/],
     ] as const) {
-      const { code, reason: reported } = await refused(maintenance.look({ name }, false, SIGNAL))
+      const { code, reason: reported } = await refused(maintenance.inspect({ name }, false, SIGNAL))
       expect([name, code, reported]).toEqual([name, 'UNSUPPORTED_TYPE', expect.stringMatching(reason)])
     }
     // The number is that of the partition column, whatever other columns exist.
@@ -395,7 +395,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     await other.query(
       "CREATE TABLE held (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
     )
-    const table = await maintenance.look({ name: 'held' }, false, SIGNAL)
+    const table = await maintenance.inspect({ name: 'held' }, false, SIGNAL)
     if (table === null) throw new Error('not looked at')
     await other.query('BEGIN')
     await other.query('SELECT * FROM held')
@@ -422,7 +422,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     )
     await using theirs = await openMysqlCopy(server.url('sluice_partitions', 'reader', 'r'))
     const store2 = theirs.offers.maintenance
-    const table = await store2?.look({ name: 'guarded' }, false, SIGNAL)
+    const table = await store2?.inspect({ name: 'guarded' }, false, SIGNAL)
     if (store2 === undefined || table == null) throw new Error('not looked at')
     const error = await refused(
       store2.make({

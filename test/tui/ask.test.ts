@@ -103,7 +103,7 @@ it('distinguishes NULL, an empty text and the text NULL, and escapes control cha
 
 it('shows the available keys after esc without an answer', async () => {
   const app = await start()
-  await app.press(['select 1', 'esc'], 'i types on, esc leaves this screen')
+  await app.press(['select 1', 'esc'], 'i returns to the editor, esc leaves this screen')
   await app.press(['i', '2;'], '› select 12;')
   await app.press(['esc', 'esc'], /\[1 Tables\]/)
 })

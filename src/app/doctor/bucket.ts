@@ -31,7 +31,7 @@ async function listVerdict(path: string, signal: AbortSignal): Promise<Verdict> 
   const start = performance.now()
   try {
     const store = await openLakeStore(path)
-    const look = await store.look(store.root, signal)
+    const look = await store.inspect(store.root, signal)
     if (look.is === 'denied') throw look.error
     return ok(`answers in ${tookText(performance.now() - start)}`)
   } catch (error) {

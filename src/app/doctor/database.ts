@@ -74,7 +74,7 @@ async function inspectServer(
 ): Promise<boolean> {
   const inspections: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
     ['round trip', () => databaseRoundTripVerdict(database)],
-    ...checks.map(({ name, look }) => [name, () => look(database, requests)] as const),
+    ...checks.map(({ name, inspect: look }) => [name, () => look(database, requests)] as const),
     ['session locks', () => locksVerdict(database, `doctor ${runId}`)],
     ['clocks', () => clockVerdict(database, clock)],
   ]

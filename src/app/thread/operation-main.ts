@@ -27,9 +27,9 @@ parentPort?.on('message', (request: SteeringRequest) => listener(request))
 parentPort?.unref()
 
 const control: RunControl = {
-  onRequest: (reported) => {
-    listener = reported
-    for (const request of early.splice(0)) reported(request)
+  onRequest: (listen) => {
+    listener = listen
+    for (const request of early.splice(0)) listen(request)
   },
   get paused() {
     return Atomics.load(flags, FLAG.paused) === 1

@@ -103,7 +103,7 @@ async function ownBounds(
 ): Promise<readonly (string | null)[]> {
   if (type.kind !== 'int') return []
   try {
-    const ranged = await store.offers.maintenance?.look(table, false, signal)
+    const ranged = await store.offers.maintenance?.inspect(table, false, signal)
     return ranged?.column.name === name ? ranged.partitions.flatMap(({ from, to }) => [from, to]) : []
   } catch (thrown) {
     if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown

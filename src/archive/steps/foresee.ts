@@ -140,7 +140,7 @@ async function foreseeRows(
 }
 
 /**
- * Result for a partition whose rows queries read from the table: missing rows are restored, changed rows are kept.
+ * Result for a partition that queries still read from the table: missing rows are restored, changed rows are kept.
  * @param tables other partitions that cover its range, if its own table is missing
  * @returns null if all its rows must be restored
  */
@@ -252,7 +252,7 @@ async function amongOthers(
   }
 }
 
-/** Error if the rows cannot be restored from the files; null if these are as proved, and texts keep their meaning. */
+/** Error if a file differs from its proof, or archived texts would become other values in the table; null if neither. */
 async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
   const other = meaningRefusal(context, partition)
   if (other !== null) return other
@@ -336,7 +336,7 @@ function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, plac
   return valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, into)
 }
 
-/** True if all archived rows are in the source, unchanged as far as required. */
+/** True if all archived rows are in the source. With `asChanged`, their values may differ. */
 export function isSettled(found: RowsNow, { asChanged }: RestoreOptions): boolean {
   if (found.kind === 'equal') return true
   return found.kind === 'keyed' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)

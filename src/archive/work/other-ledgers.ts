@@ -101,7 +101,7 @@ export class OtherLedgers implements AsyncDisposable {
       const state = record.partitions.find((one) => one.label === label)?.state
       const [from, table, partition] = [redactUrl(url), tableText(record.table), label].map(shellQuote)
       return {
-        why: `${ledgerText(named)} says ${state} of ${label}: its rows may exist nowhere else`,
+        why: `${ledgerText(named)} records ${label} as ${state}: the file may be the only copy of its rows`,
         back: `sluice restore --from ${from} --table ${table} --partition ${partition}`,
       }
     }
@@ -146,8 +146,8 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /**
-   * Reads the ledgers of this database, which the user need not name. If all could be read, a ledger of this database
-   * that the log names but that was not found no longer exists.
+   * Reads the ledgers of this database; the user need not name them. If all of them can be read, a ledger that only the
+   * log assigns to this database no longer exists.
    */
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
@@ -155,7 +155,7 @@ export class OtherLedgers implements AsyncDisposable {
     const origin = await originNow({ store, interrupt: run.interrupt })
     const database = databaseDigest(origin)
     const here = this.#writers.others.filter((one) => one.database === database)
-    // Without any fact, all databases would be equal.
+    // The digest of an empty origin is the same for every database, so it identifies none.
     if (here.length === 0 || Object.keys(origin).length === 0) return
     await this.#askIn(source, store.label, run)
     if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return

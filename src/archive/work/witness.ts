@@ -29,15 +29,15 @@ const FIRST = 3
 const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
- * Present names of the tables of these archives, by `tableText` of the name in the ledger. In a ledger that was copied
- * into another database, the name in the witness means the table there. The first rule that applies identifies a table:
+ * Present names of the tables of these archives, by `tableText` of the name in the ledger. If the ledger was copied into
+ * another database, the name in the witness is a name in that database. The first rule that applies identifies a table:
  * 1. The table with the name and the mark of the witness.
- * 2. The table with the name of the witness that has any recorded row, compared by the values whose spelling is
- * unchanged; or that cannot be read.
+ * 2. The table with the name of the witness, if it has at least one recorded row, or if its rows cannot be compared.
+ * Only columns whose values still have the same text are compared.
  * 3. The only other table with the key, all recorded columns, all recorded rows with all values, and, if marks do not
  * change with a rename, the mark.
- * 4. If marks do not change with a rename, and no table has the name of the witness: the only table of rule 3 with any
- * mark, because one statement may rename and alter.
+ * 4. If marks do not change with a rename, and no table has the name of the witness: the only table that meets rule 3
+ * except for the mark, because one statement may rename and alter.
  * 5. Otherwise the table with the name of the witness if it exists, or else with the name in the ledger.
  */
 export async function witnessed(
@@ -67,7 +67,7 @@ export async function witnessed(
   return found
 }
 
-/** The witness in the ledger's present database: in some systems, the database is a part of table names. */
+/** The witness with the present database of the ledger: in some systems, table names include the database. */
 function besideLedger(witness: TableWitness, noted: Origin | null, { database: now }: Origin): TableWitness {
   const { schema, name } = witness.table
   if (now === undefined || schema === undefined || schema === now || schema !== noted?.['database']) return witness
@@ -138,8 +138,8 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
 /** Number of recorded rows that a table has. */
 type Held = {
   /**
-   * Rows with the same key, and no different value in a column whose spelling is unchanged. An equal key alone is not
-   * sufficient, because ids begin with 1 in any table.
+   * Rows with the same key, and no different value in a column whose values still have the same text. An equal key
+   * alone is not sufficient, because ids begin with 1 in any table.
    */
   readonly alike: number
   /** Rows with the same key and all recorded values. */
@@ -185,7 +185,7 @@ async function heldRows(
   return held
 }
 
-/** Types whose values are spelled alike, independent of their size. */
+/** Types whose values have the same text in every size of the type. */
 const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
 
 /** Types whose values are not recorded, because they may be large. */

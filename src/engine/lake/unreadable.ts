@@ -5,7 +5,7 @@ import { readerRefusal } from '../../delta/features.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import type { Run } from '../run/run-context.ts'
 
-/** Warns if the answered version's protocol needs more than this reader supports. @param name as the user gave it */
+/** Warns if the protocol of the version needs more than this reader supports. @param name as the user gave it */
 export async function warnUnreadable(
   reader: SqlReader,
   { tableId, version }: ReadableTable,

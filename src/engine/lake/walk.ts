@@ -28,7 +28,7 @@ type WalkOptions = {
   readonly recursive: boolean
   readonly exclude: readonly string[]
   readonly signal: AbortSignal
-  /** Called for each folder that is not a table and whose subfolders only a recursive walk lists. */
+  /** Called for each folder that is not a table and is not entered because `recursive` is false. */
   readonly onShallow?: (name: string) => void
 }
 
@@ -51,7 +51,7 @@ async function* walk(
   options: WalkOptions,
 ): AsyncGenerator<FoundInFolder> {
   throwIfAborted(options.signal)
-  const look: FolderState = await lake.look(path, options.signal)
+  const look: FolderState = await lake.inspect(path, options.signal)
   if (look.is === 'table') {
     yield { kind: 'table', name: name === '' ? '.' : name, path }
     if (!options.recursive) return
@@ -186,7 +186,7 @@ export async function foldersInside(
   { exclude, signal }: Pick<WalkOptions, 'exclude' | 'signal'>,
 ): Promise<readonly string[]> {
   try {
-    const look = await (await openLakeStore(root)).look(path, signal)
+    const look = await (await openLakeStore(root)).inspect(path, signal)
     if (look.is !== 'table') return []
     const folders = (await look.folders(signal)).items.filter(({ link }) => link?.() === undefined)
     const names = folders.map((item) => (name === '.' ? item.name : `${name}/${item.name}`))
@@ -204,7 +204,7 @@ export function lookText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'u
   return `only the first ${listed.toLocaleString('en')} names in ${path}, up to ${after}, were searched for tables: to use a table after that name, give its path`
 }
 
-/** Folders named in a message. */
+/** Maximum number of folders that a message names. */
 const NAMED = 3
 
 function namesText(names: readonly string[]): string {

@@ -1,4 +1,4 @@
-/** Ledgers of one database: the ledger of the URL or login, and ledgers of other logins in other schemas. */
+/** Ledgers of one database: the one that this login uses, and those of other logins in other schemas. */
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
@@ -16,7 +16,7 @@ export class LedgerPlaces implements AsyncDisposable {
   readonly #opened: (ledger: LedgerDatabase) => LedgerDatabase
   readonly #others = new Map<string, LedgerWhere>()
 
-  /** @param own ledger of the store, which stays open @param opened wraps each further ledger */
+  /** @param own ledger of the store, which stays open @param opened wraps every ledger that this class opens */
   constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
     this.own = { where: "this login's own ledger", schema: '', store, database: own }
     this.#opened = opened

@@ -48,7 +48,7 @@ export interface LakeStore {
   /** Useful number of folders to list at the same time; 1 if a listing costs almost nothing. */
   readonly parallel: number
   /** Subfolders, and files that may be databases, by name. */
-  look(path: string, signal: AbortSignal): Promise<FolderState>
+  inspect(path: string, signal: AbortSignal): Promise<FolderState>
   /** True if a folder can be listed and is not a table; cheaper than `look`. */
   isPlainFolder(path: string, signal: AbortSignal): Promise<boolean>
   /** Announces a `look` at a folder, so that it can be prefetched; if `nested`, also at the folders of a table. */

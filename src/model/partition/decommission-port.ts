@@ -75,7 +75,7 @@ export interface DecommissionStore {
    * Inspects the old table; read-only.
    * @returns `gone` if no table has its name, `other` if another table has it
    */
-  look(tables: CutoverTables, signal: AbortSignal): Promise<OldTableState | 'gone' | 'other'>
+  inspect(tables: CutoverTables, signal: AbortSignal): Promise<OldTableState | 'gone' | 'other'>
   /**
    * Revokes all rights on the table from all roles but its owner.
    * @param close the ledger row @param grants revoked rights, as text for `reactivate`

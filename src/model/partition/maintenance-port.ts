@@ -99,7 +99,7 @@ export interface MaintenanceStore {
    * @returns null for a table that is not partitioned
    * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
    */
-  look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null>
+  inspect(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null>
   /** The local time zone of the database, as an IANA name; null if unknown. */
   zone(signal: AbortSignal): Promise<string | null>
   /** Counts the rows of every partition, in the order of `table`, in one snapshot. */

@@ -6,8 +6,8 @@ import type { Interrupt } from '../../shared/abort.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { DecommissionFinding } from './decommission-port.ts'
 
-/** A database as its server has it. */
-export type DatabaseStanding = {
+/** State of a database on its server. */
+export type DatabaseSettings = {
   /** As `CopyStore.identity`: differs for another database of the same name. */
   readonly identity: string
   readonly isOpen: boolean
@@ -46,7 +46,7 @@ export type Contents = {
 /** A session in the database, which stays open when the database refuses connections. */
 export interface DatabaseInside extends AsyncDisposable {
   /** @throws SluiceError CONNECTION_LOST … */
-  look(signal: AbortSignal): Promise<Contents>
+  inspect(signal: AbortSignal): Promise<Contents>
   /** Rows of a table now; null if this login may not read all of them. @throws SluiceError TARGET_BUSY … */
   count(table: ContainedTable, signal: AbortSignal): Promise<bigint | null>
 }
@@ -68,11 +68,11 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /** Locks the database against concurrent retirement until disposed. @returns false if another program has the lock */
   hold(): Promise<boolean>
   /** @returns null if the server has no database of that name */
-  standing(signal: AbortSignal): Promise<DatabaseStanding | null>
+  state(signal: AbortSignal): Promise<DatabaseSettings | null>
   /** Current name of the database with an identity; null if it does not exist. */
   nameOf(identity: string, signal: AbortSignal): Promise<string | null>
   /** Counters and findings of the server, even if the database refuses connections. @throws SluiceError SOURCE_GONE */
-  look(signal: AbortSignal): Promise<DatabaseState>
+  inspect(signal: AbortSignal): Promise<DatabaseState>
   /** @throws SluiceError CONNECT_FAILED if it refuses connections */
   inside(signal: AbortSignal): Promise<DatabaseInside>
   /**

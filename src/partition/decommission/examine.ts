@@ -46,7 +46,7 @@ export type InspectedOldTable = {
 /** Inspects an old table; read-only. @throws SluiceError SOURCE_GONE, PLAN_CHANGED, CONNECTION_LOST */
 export async function inspect(options: InspectOptions, signal: AbortSignal): Promise<InspectedOldTable> {
   const { row, oldTable, tables, store, copies, database, steps, graceMs } = options
-  const look = await store.look(tables, signal)
+  const look = await store.inspect(tables, signal)
   if (look === 'gone') {
     throw new SluiceError('SOURCE_GONE', `${tableText(oldTable)} does not exist`, {
       where: copies.label,

@@ -35,7 +35,7 @@ export type ServerOptions = {
 export type ServerCheck = {
   readonly name: string
   /** @returns null if there is nothing to report */
-  look(database: SqlDatabase, options: ServerOptions): Promise<Verdict | null>
+  inspect(database: SqlDatabase, options: ServerOptions): Promise<Verdict | null>
 }
 
 /** A server that holds catalogs, and its options, from its URL. */

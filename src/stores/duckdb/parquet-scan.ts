@@ -14,7 +14,7 @@ const POSITIONS = 100_000
 const PER_COLUMN = 3
 const ROW_NUMBER = 'file_row_number'
 
-/** @throws SluiceError errors of the machine, the signal's reason */
+/** @throws SluiceError I/O and out-of-space errors; the signal's reason */
 export async function scanRows(
   connection: DuckDBConnection,
   names: ParquetNames,

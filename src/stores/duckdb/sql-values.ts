@@ -71,7 +71,7 @@ export function fromDuckdb(value: DuckDBValue): SqlValue {
   if (typeof value === 'boolean') return value ? 1 : 0
   if (value instanceof DuckDBBlobValue) return value.bytes
   if (value instanceof DuckDBTimestampTZValue) return instant(value)
-  // The driver prints the date that represents infinity.
+  // For an infinite date, the driver prints the finite date that encodes it.
   if (value instanceof DuckDBDateValue && !value.isFinite) return value.days > 0 ? 'infinity' : '-infinity'
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   return value.toString()
@@ -80,7 +80,7 @@ export function fromDuckdb(value: DuckDBValue): SqlValue {
 /** Largest time in milliseconds of a JavaScript date. */
 const LATEST_MS = 8_640_000_000_000_000n
 
-/** ISO 8601 in UTC; as text it would be in this machine's zone. */
+/** ISO 8601 in UTC: `toString()` would use the time zone of this machine. */
 function instant(value: DuckDBTimestampTZValue): string {
   const micros = ((value.micros % 1000n) + 1000n) % 1000n
   const ms = (value.micros - micros) / 1000n

@@ -20,7 +20,7 @@ class LocalLake implements LakeStore {
     this.identity = realpathSync(root)
   }
 
-  async look(path: string): Promise<FolderState> {
+  async inspect(path: string): Promise<FolderState> {
     let entries: Dirent[]
     try {
       if (holdsLog(path)) return { is: 'table', folders: async () => ({ items: await foldersOf(path), unseen: null }) }

@@ -30,7 +30,10 @@ export type Deletion = {
   readonly without?: string
 }
 
-/** Refuses a DELETE that changes rows of other tables, or may do so unseen. @throws SluiceError TABLE_REFUSED */
+/**
+ * Refuses a DELETE that changes rows of other tables, or that may change rows of tables that the login cannot see.
+ * @throws SluiceError TABLE_REFUSED
+ */
 export async function refuseCascadingDelete(
   session: MysqlSession,
   { table, refused, remedy, without }: Deletion,

@@ -9,21 +9,21 @@ import { isBinaryCollation } from './charset.ts'
 const SMALL_PACKET = 4 << 20
 
 export const mysqlChecks: readonly ServerCheck[] = [
-  { name: 'server', look: serverVerdict },
+  { name: 'server', inspect: serverVerdict },
   {
     name: 'tls',
-    look: async (reader, options) => {
+    inspect: async (reader, options) => {
       const status = await listed(reader, "SHOW SESSION STATUS WHERE Variable_name IN ('Ssl_version', 'Ssl_cipher')")
       const version = status.get('Ssl_version') ?? ''
       const words = { full: 'ssl-mode=VERIFY_IDENTITY', ca: 'ssl-ca' }
       return tlsVerdict(version === '' ? null : `${version} ${status.get('Ssl_cipher') ?? ''}`, options, words)
     },
   },
-  { name: 'collation', look: collationVerdict },
-  { name: 'writes', look: writesVerdict },
+  { name: 'collation', inspect: collationVerdict },
+  { name: 'writes', inspect: writesVerdict },
   {
     name: 'connections',
-    look: async (reader, options) => {
+    inspect: async (reader, options) => {
       const limits = await variables(reader, ['max_connections', 'max_user_connections'])
       const status = await listed(reader, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")
       const most = Number(limits.get('max_connections'))
@@ -32,13 +32,13 @@ export const mysqlChecks: readonly ServerCheck[] = [
       return connectionsVerdict(ofUser > 0 ? Math.min(free, ofUser) : free, most, options)
     },
   },
-  { name: 'packets', look: packetsVerdict },
-  { name: 'loads', look: loadsVerdict },
-  { name: 'durability', look: durabilityVerdict },
-  { name: 'timeouts', look: timeoutsVerdict },
+  { name: 'packets', inspect: packetsVerdict },
+  { name: 'loads', inspect: loadsVerdict },
+  { name: 'durability', inspect: durabilityVerdict },
+  { name: 'timeouts', inspect: timeoutsVerdict },
   {
     name: 'size',
-    look: async (reader) => {
+    inspect: async (reader) => {
       const [[bytes] = []] = await reader.all(
         'SELECT CAST(coalesce(sum(data_length + index_length), 0) AS BIGINT) FROM information_schema.tables WHERE table_schema = database()',
       )

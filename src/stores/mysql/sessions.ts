@@ -5,7 +5,7 @@ import { isMysqlWorking } from './fate.ts'
 import type { MysqlSession } from './session.ts'
 
 /**
- * A session that, after a long silence, asks over a second connection whether the server still works for it.
+ * A session that, after a long silence, asks over a second connection whether the server still executes its statement.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */
 export function connectTo(config: MysqlConfig, purpose: MysqlSessionPurpose): Promise<MysqlSession> {

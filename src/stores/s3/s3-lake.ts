@@ -28,7 +28,7 @@ class S3Lake implements LakeStore {
     this.#client = client
   }
 
-  async look(path: string, signal: AbortSignal): Promise<FolderState> {
+  async inspect(path: string, signal: AbortSignal): Promise<FolderState> {
     const look = this.#folders.get(path) ?? this.#ask(path, signal)
     this.#folders.delete(path)
     return look

@@ -13,13 +13,13 @@ const MOVE = section('MOVE', 'screen', [
   ['cursor.down', ['j', 'down'], 'one row down', is.anywhere, { help: ['j k ↑ ↓', 'one row'] }],
   ['cursor.up', ['k', 'up'], 'one row up', is.anywhere, { unlisted: true }],
   ['cursor.half-down', ['ctrl-d'], 'half a page down', is.anywhere, { help: ['ctrl-d u', 'half a page'] }],
-  ['where.clear', ['ctrl-u'], 'clear the where (Files)', is.filtered],
+  ['where.clear', ['ctrl-u'], 'clear where (Files)', is.filtered],
   ['cursor.half-up', ['ctrl-u'], 'half a page up', is.anywhere, { unlisted: true }],
   ['cursor.page-down', ['pagedown'], 'a page down', is.anywhere, { help: ['PgDn PgUp', 'a page'] }],
   ['cursor.page-up', ['pageup'], 'a page up', is.anywhere, { unlisted: true }],
   ['cursor.first', ['g', 'home'], 'first row', is.anywhere, { help: ['g G Home End', 'first, last'] }],
   ['cursor.last', ['G', 'end'], 'last row; a log follows again', is.anywhere, { unlisted: true }],
-  ['open.need', ['enter'], 'why it needs you', is.inNeeds, { hint: 'why', rank: 0, unlisted: true }],
+  ['open.need', ['enter'], 'why it needs attention', is.inNeeds, { hint: 'why', rank: 0, unlisted: true }],
   [
     'open.store',
     ['enter'],
@@ -82,7 +82,7 @@ const MOVE = section('MOVE', 'screen', [
     is.otherPanes,
     { hint: 'pane', hintWhen: is.manyPanes, rank: 6, help: ['tab', 'next pane'] },
   ],
-  ['pane.previous', ['shift-tab'], 'pane before', is.otherPanes, { unlisted: true }],
+  ['pane.previous', ['shift-tab'], 'previous pane', is.otherPanes, { unlisted: true }],
   [
     'tab.next',
     [']', 'right'],
@@ -124,7 +124,7 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
   [
     'rollback',
     ['r'],
-    'roll back (asks the name)',
+    'roll back (type the name)',
     is.canRollBack,
     { hint: 'roll back', hintWhen: is.actsHinted, rank: 3, palette: true },
   ],
@@ -143,11 +143,11 @@ const FIND_NEEDS = section('FIND AND SORT', 'screen', [
   [
     'sync.toggle',
     ['w'],
-    'bring commits in as they come',
+    'import commits as they arrive',
     is.canSync,
     { palette: true, help: ['w W', 'sync --watch: table, all'] },
   ],
-  ['sync.all', ['W'], 'the same of all tables', is.canSyncAll, { palette: true, unlisted: true }],
+  ['sync.all', ['W'], 'import commits of all tables', is.canSyncAll, { palette: true, unlisted: true }],
   ['store.add', ['a'], 'add a store: path or URL', is.inList, { palette: true }],
   ['needs', ['n'], 'what needs you', is.hasNeeds, { palette: true }],
 ])
@@ -170,7 +170,7 @@ const FIND = section('FIND AND SORT', 'screen', [
   ],
   ['mark', ['space'], 'mark', is.listRow, { hint: 'mark', rank: 5, help: ['space V *', 'mark, a range, all'] }],
   ['mark.range', ['V'], 'mark a range: V, move, V', is.listRow, { hint: 'range', rank: 7, unlisted: true }],
-  ['mark.all', ['*'], 'mark all that are shown, or none', is.listRow, { palette: true, unlisted: true }],
+  ['mark.all', ['*'], 'mark all shown rows, or none', is.listRow, { palette: true, unlisted: true }],
   [
     'filter',
     ['/'],
@@ -183,9 +183,9 @@ const FIND = section('FIND AND SORT', 'screen', [
     ['s'],
     'sort by the next column',
     is.sortable,
-    { hint: 'sort', rank: 6, palette: true, help: ['s S', 'sort by next, turn round'] },
+    { hint: 'sort', rank: 6, palette: true, help: ['s S', 'sort by next, reverse'] },
   ],
-  ['sort.reverse', ['S'], 'turn the order round', is.sortable, { palette: true, unlisted: true }],
+  ['sort.reverse', ['S'], 'reverse the order', is.sortable, { palette: true, unlisted: true }],
 ])
 
 const PROGRAM = section('PROGRAM', 'screen', [
@@ -202,7 +202,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
     { hint: 'log', hintKeys: 'l', hintWhen: is.offLog, rank: 8, palette: true, help: ['l', 'log, G follows again'] },
   ],
   ['screen.ask', ['5'], 'Ask screen', is.anywhere, { palette: true, unlisted: true }],
-  ['reload', ['R'], 'look again', is.anywhere, { palette: true }],
+  ['reload', ['R'], 'reload', is.anywhere, { palette: true }],
   ['leave', ['q'], 'leave, once the run of a command has ended', is.over, { hint: 'leave', rank: 0, unlisted: true }],
   [
     'leave',
@@ -219,7 +219,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
 ])
 
 const DIALOGS = section('DIALOGS', 'dialog', [
-  ['dialog.accept', ['enter'], 'do what is chosen', is.anywhere],
+  ['dialog.accept', ['enter'], 'accept the choice', is.anywhere],
   ['dialog.close', ['esc'], 'close, change nothing', is.anywhere],
   ['dialog.next', ['tab', 'down'], 'next choice', is.anywhere, { help: ['tab ↓ ↑', 'another choice'] }],
   [
@@ -233,7 +233,7 @@ const DIALOGS = section('DIALOGS', 'dialog', [
   ['dialog.page-up', ['pageup'], 'scroll up', is.anywhere, { unlisted: true }],
   ['dialog.find', ['ctrl-f'], 'find an option (a form)', is.inForm],
   ['dialog.copy', ['ctrl-y'], 'copy the command (a form)', is.inForm],
-  ['dialog.help', ['ctrl-g'], 'help of it (a form)', is.inForm],
+  ['dialog.help', ['ctrl-g'], 'help of the form', is.inForm],
 ])
 
 const ALWAYS = section('PROGRAM', 'always', [['interrupt', ['ctrl-c'], 'stop; twice aborts', is.anywhere]])

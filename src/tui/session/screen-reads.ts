@@ -1,4 +1,4 @@
-/** Reads the data that the screen lacks: one read per slot at a time, so that a held key does not queue many reads. */
+/** Reads the data that the screen lacks: one read per kind of data at a time, so that a held key does not queue reads. */
 import type { Workbench } from '../../app/workbench.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -10,7 +10,7 @@ import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
 import { awayOf, WorkbenchReach, wholeError, type ShowFlash } from './reach.ts'
 
-/** Slots that do not depend on the row under the cursor. */
+/** Kinds of data that do not depend on the row under the cursor. */
 const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
 
 export class ScreenReads {

@@ -85,8 +85,9 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
 }
 
 /**
- * Message if rows of a plain table's period were restored into the default partition, because the table has since been
- * partitioned, with a hint how to archive them again. Null if they are in their own partitions, or in a plain table.
+ * Warning if rows were restored into the default partition, because the table was archived without partitions and has
+ * been partitioned since. The hint says how to archive them again. Null if the rows have their own partitions, or the
+ * table is still without partitions.
  */
 async function cameToDefault(
   { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,

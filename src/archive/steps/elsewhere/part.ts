@@ -44,7 +44,10 @@ export async function partDigest(
   return { partition, test, files, expect, bytes }
 }
 
-/** Requires that the log names the files. Not if a commit is missing: each file is compared with its proof anyway. */
+/**
+ * Requires that the log names the files. If a commit is missing, it only warns: each file is compared with its proof
+ * anyway.
+ */
 async function requireLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
   try {
     await proveLogged(context, partition)

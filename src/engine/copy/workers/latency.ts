@@ -6,15 +6,20 @@ import type { Clock } from '../../../shared/clock.ts'
 
 /** Maximum age of samples for the current latency. */
 const WINDOW_MS = 10_000
+/** Minimum number of samples for a percentile. */
 const FEWEST = 5
 /** With few writes, older samples are used too, up to this age. */
 const OLDEST_MS = 120_000
+/** Maximum number of samples that are kept. */
 const MOST = 4096
-/** Calm ticks that are needed before the target can be slow. */
+/** Calm ticks that are needed before the usual latency is known. Until then the target never counts as slow. */
 const LEARNED = 10
 /** Calm ticks that are kept, from which the usual latency is computed. */
 const REMEMBERED = 60
-/** The target is slow after SLOW_TICKS above SLOW times its usual latency, until CALM_TICKS at most CALM times it. */
+/**
+ * The target becomes slow after SLOW_TICKS ticks in a row above SLOW times the usual latency. It is no longer slow after
+ * CALM_TICKS ticks in a row at or below CALM times the usual latency.
+ */
 const SLOW = 4
 const CALM = 2
 const SLOW_TICKS = 3

@@ -18,7 +18,7 @@ import type { ChunkProgress } from '../chunk/forward-frames.ts'
 import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
 import { failureKind, isPressure, yieldedText } from './failure.ts'
 import type { JobShare } from '../ledger/claim-search.ts'
-import type { Flight, Steering } from './steering.ts'
+import type { ClaimedChunk, Steering } from './steering.ts'
 import type { TableRun } from '../table/table-run.ts'
 
 const POLL_MS = 50
@@ -141,7 +141,7 @@ class Worker {
     await this.#options.finish(table, context)
   }
 
-  async #copy(table: Working, claim: Claim, flight: Flight): Promise<void> {
+  async #copy(table: Working, claim: Claim, flight: ClaimedChunk): Promise<void> {
     const { clock, steering } = this.#options
     const { stop } = steering
     using own = linked(table.context.signal, flight.given)

@@ -8,8 +8,8 @@ import type { RunControl, TableSteering, SteeringRequest } from '../../run/opera
 
 export type { HeldState } from '../../../model/run/table-request.ts'
 
-/** A chunk that a worker has. */
-export type Flight = {
+/** A chunk that a worker is copying. */
+export type ClaimedChunk = {
   /** Aborted when the chunk must be released. */
   readonly given: AbortSignal
   /** Aborted when the next attempt of the chunk must not wait any longer. */
@@ -145,7 +145,7 @@ export class Steering {
   }
 
   /** Call when a worker takes a chunk, and `land` when the worker has finished. */
-  fly(table: string, chunk: number): Flight & { readonly land: () => void } {
+  fly(table: string, chunk: number): ClaimedChunk & { readonly land: () => void } {
     const controls = { given: new AbortController(), wake: new AbortController() }
     const key = flightKey(table, String(chunk))
     this.#flights.set(key, controls)

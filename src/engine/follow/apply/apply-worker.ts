@@ -13,7 +13,7 @@ import { positionClosing } from '../ledger/position.ts'
 import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 import type { ApplyWorkerParts } from './lane-parts.ts'
 import { applyBatches, refusedNow } from './set-aside.ts'
-import { TakenTransactions, type VisibleTransactions } from '../compare/visible.ts'
+import { ReportedTransactions, type VisibleTransactions } from '../compare/visible.ts'
 import { WaitingChanges, BatchRows } from './waiting-changes.ts'
 
 /** Longest wait for changes while a batch is being written, ms. */
@@ -59,7 +59,7 @@ export class ApplyWorker {
   /** Tick of the run's clock when the current changes arrived. */
   #now = 0
   readonly #batch = new BatchRows()
-  readonly #taken = new TakenTransactions()
+  readonly #taken = new ReportedTransactions()
 
   constructor(parts: ApplyWorkerParts) {
     const { row, positions, tables } = parts

@@ -26,20 +26,24 @@ function wholeOf(xid: number, { xmax }: VisibleTransactions): bigint {
   return whole + WRAP / 2n < xmax ? whole + WRAP : whole
 }
 
-/** Maximum transactions reported before they are visible: at most one per session waits for its standby. */
-const MOST_TAKEN = 100_000
+/**
+ * Maximum number of transactions that may be reported and not yet visible: each session has at most one that waits for
+ * its standby.
+ */
+const MOST_REPORTED = 100_000
 const ANCIENT = 2n ** 30n
 
 /**
- * Transactions that a stream has reported. A server reports one as soon as its commit record is written, and shows it
- * later: much later if it waits for a synchronous standby. A snapshot in between is older than what is applied.
+ * Transactions that a stream has reported. The server reports a transaction when its commit record is written, and makes
+ * it visible later: much later if it waits for a synchronous standby. A snapshot taken in between lacks changes that are
+ * already applied.
  */
-export class TakenTransactions {
+export class ReportedTransactions {
   #xids: number[] = []
 
   add(xid: number): void {
     this.#xids.push(xid)
-    if (this.#xids.length > 2 * MOST_TAKEN) this.#xids = this.#xids.slice(-MOST_TAKEN)
+    if (this.#xids.length > 2 * MOST_REPORTED) this.#xids = this.#xids.slice(-MOST_REPORTED)
   }
 
   /** True if the snapshot shows all added transactions. @param snapshot taken after the last `add` */

@@ -30,7 +30,7 @@ export type CutoverReady = {
   /** The copy operation before the cutover (`copy`), and after it (`reverse`). */
   readonly copy: CopyOperation
   readonly reverse: CopyOperation
-  /** The table that gets the public name: `taken` has its present name, `source` the public one. */
+  /** The table that gets the public name: `taken` under its present name, `source` under the public name. */
   readonly taken: FollowedTable
   readonly source: FollowedTable
   readonly oldTable: TableName
@@ -128,7 +128,7 @@ export async function readyFor(
   }
 }
 
-/** Checks that no program owns the stream, and that its table is live. Details have the table's name in the ledger. */
+/** Checks that no program owns the stream, and that its table is live. Texts name the table as the ledger does. */
 export async function streamGates(
   { stream, streams }: Pick<OpenedFamily, 'stream' | 'streams'>,
   changes: ChangeSource,

@@ -6,7 +6,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 /**
  * `preparing`: slot and publication of the reverse stream are being created, no table is switched. `switched`: the
  * other table has the public name; the earlier stream's slot and publication still exist at the source. `done`: those
- * are removed, too. `given up`: the cutover did not happen, and everything of it is removed.
+ * are removed, too. `given up`: the cutover did not happen, and all that it created is removed.
  * Between two databases also: `closing`: the source's table may be closed to writers. `closed`: the table is closed,
  * and the position up to which the stream must be applied is known. `proved`: both tables are equal as of that
  * position, and only the target remains to be opened. `announced`: the target is open, and users know its address.
@@ -33,7 +33,7 @@ export type SwitchRow = {
   readonly id: string
   /** The stream into the table that got the public name. */
   readonly stream: string
-  /** The stream that keeps the old table equal since then. */
+  /** The reverse stream: it applies changes of the new table to the old one after the cutover. */
   readonly reverse: string
   /** Number from 1; odd cutovers go forward, even ones back. */
   readonly turn: number

@@ -1,4 +1,4 @@
-/** Creates the alerts of a stream: only the program that has the stream reports them to the alerts of its run. */
+/** Creates the alerts of a stream. Only the program that owns the stream passes them to the alerts of its run. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StreamVerdict } from '../../../model/run/alert.ts'
 import { asSluiceError } from '../../../shared/errors.ts'

@@ -28,7 +28,7 @@ export async function refuseLostPartitions(
   const maintenance = to.offers.maintenance
   if (periods === undefined || one === undefined || maintenance === undefined || one.plan?.create !== false) return
   const { table } = one.plan.target
-  const found = await maintenance.look(table, false, signal)
+  const found = await maintenance.inspect(table, false, signal)
   const there = new Set(found?.partitions.map(({ name }) => name.name))
   const gone = namesOf(periods).filter((name) => !there.has(name))
   if (gone.length === 0) return

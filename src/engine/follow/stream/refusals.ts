@@ -36,7 +36,7 @@ export function cannotFollow(system: string, where: string): SluiceError {
   })
 }
 
-/** Error for a number of workers, which a stream does not use. */
+/** Error for a request that sets the number of copy workers of a stream, which has none. */
 export function refusedWorkers(): SluiceError {
   return new SluiceError('BAD_FLAG', 'a run that replicates changes has no copy workers', {
     reason: 'its changes are applied in the order of their commits',
@@ -55,7 +55,7 @@ export function refusedForStream(act: TableRequest['act']): SluiceError {
 /** Maximum number of apply workers: more sessions would wait for each other. */
 const MOST_LANES = 16
 
-/** Why a stream cannot be divided into that many apply workers; null if it can. */
+/** Error if the target cannot apply a stream with this many apply workers; null if it can. */
 export function applyWorkersRefusal(
   wanted: number,
   { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
@@ -70,7 +70,7 @@ export function applyWorkersRefusal(
 }
 
 /**
- * Allows changes without a copy only for a copy by periods: there a row's time alone shows whether the row is copied.
+ * Allows `--changes-only` only for a copy by periods: only there does the time of a row show whether the row is copied.
  * @param stream null if none has begun @throws SluiceError BAD_FLAG
  */
 export function refuseInPart(

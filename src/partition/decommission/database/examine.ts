@@ -110,7 +110,7 @@ export async function inspectInactive(
   { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
 ): Promise<InspectedInactive> {
   const { retirement, signal } = options
-  const { use, findings } = await retirement.look(signal)
+  const { use, findings } = await retirement.inspect(signal)
   const end = inactive.doneMs + graceMs
   return {
     use,

@@ -87,7 +87,7 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
       hint: 'wait until it has ended',
     })
   }
-  const standing = await retirement.standing(signal)
+  const standing = await retirement.state(signal)
   if (standing === null) return await gone({ retirement, steps, to }, operation, run)
   refuseSameDatabase(standing.identity, to)
   const retired = { operation, retirement, to, database, identity: standing.identity, steps, run }
@@ -98,7 +98,7 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
 async function next(retired: Retired): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
   const last = (await steps.of(identity)).at(-1)
-  const isOpen = (await retirement.standing(run.interrupt.stop))?.isOpen === true
+  const isOpen = (await retirement.state(run.interrupt.stop))?.isOpen === true
   // An earlier run was interrupted in this step: undo its effect, and inspect everything again.
   if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
     if (operation.dryRun) {
@@ -126,9 +126,9 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   const options = { retirement, to, database, identity, leave: operation.leave, signal }
   // Keep this session open until all other sessions have ended, so that their last changes can be inspected.
   await using inside = await onSide('source', () => retirement.inside(signal))
-  const contents = await onSide('source', () => inside.look(signal))
+  const contents = await onSide('source', () => inside.inspect(signal))
   refuseUnknownLeft(contents, operation.leave)
-  const { findings: outside } = await retirement.look(signal)
+  const { findings: outside } = await retirement.inspect(signal)
   const findings = await withLedgers(operation.from, (own) => inspectOpen(options, { contents, inside }, outside, own))
   reportFindings(retired, findings)
   const refused = refusedOf(findings)
@@ -139,7 +139,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
     return { totals }
   }
   await steps.prepare()
-  const limit = (await retirement.standing(signal))?.connectionLimit ?? -1
+  const limit = (await retirement.state(signal))?.connectionLimit ?? -1
   await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
   const { ended, last } = await closed(retired, inside, options)
   const late = refusedOf(last.findings)
@@ -149,7 +149,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
     return { totals, error: decommissionRefusal(retirement.name, late) }
   }
   await inside[Symbol.asyncDispose]()
-  await note(retired, 'inactive', { ended, use: (await retirement.look(run.interrupt.abort)).use, kept: last.kept })
+  await note(retired, 'inactive', { ended, use: (await retirement.inspect(run.interrupt.abort)).use, kept: last.kept })
   report(retired, 'inactive', 'done')
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
@@ -165,7 +165,7 @@ async function closed(retired: Retired, inside: DatabaseInside, options: Inspect
   const { stop, abort } = run.interrupt
   try {
     const { ended } = await retirement.close(identity, inside, operation.budgetMs, run.interrupt)
-    return { ended, last: await contentFindings(options, { contents: await inside.look(stop), inside }) }
+    return { ended, last: await contentFindings(options, { contents: await inside.inspect(stop), inside }) }
   } catch (error) {
     if (stop.aborted && !abort.aborted) await opened(retired, abort)
     throw error
@@ -222,7 +222,7 @@ async function undone(retired: Retired): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const last = (await steps.of(identity)).at(-1)
   if (last === undefined || last.step === 'active') {
-    const isOpen = (await retirement.standing(run.interrupt.stop))?.isOpen === true
+    const isOpen = (await retirement.state(run.interrupt.stop))?.isOpen === true
     if (!isOpen) throw alreadyClosed(retirement)
     report(retired, 'active', 'found')
     return NOTHING

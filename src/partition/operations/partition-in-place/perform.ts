@@ -108,7 +108,7 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
 /** Finishes a table that an earlier run has partitioned. */
 async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { name, table, store, limits, tell: report } = able
-  const ranged = await store.offers.maintenance?.look(table.table, false, limits.signal)
+  const ranged = await store.offers.maintenance?.inspect(table.table, false, limits.signal)
   if (ranged != null && ranged.column.name !== operation.by) {
     throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}, not by ${operation.by}`, {
       where: store.label,
@@ -205,7 +205,7 @@ async function sliced(
 
 /** True if a partition has these bounds. */
 async function isThere({ store, table, limits }: Able, { partition }: SliceRequest): Promise<boolean> {
-  const ranged = await store.offers.maintenance?.look(table.table, false, limits.signal)
+  const ranged = await store.offers.maintenance?.inspect(table.table, false, limits.signal)
   return ranged?.partitions.some(({ from, to }) => from === partition.from && to === partition.to) === true
 }
 

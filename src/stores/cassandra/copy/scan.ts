@@ -156,8 +156,8 @@ async function* inspected(
     const partition = encoded(0, columns)
     if (partition === null) return []
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
-    // A key with NULL belongs to a partition with static values only. Older versions of sluice wrote it with empty
-    // texts.
+    // A key with NULL belongs to a partition with static values only. Older versions of sluice recorded such a key with
+    // empty texts instead of NULL.
     if (!mayShare && key.includes(null)) return []
     if (!mayShare || (spellsEmpty && !key.includes(null))) {
       const rest = encoded(columns, parts.length)

@@ -41,7 +41,7 @@ export type RoundChanges = AsyncGenerator<readonly Change[], StreamRound | null>
 
 export interface Rounds {
   /** Inspects the source between two rounds; reports no change. */
-  look(): Promise<RoundState>
+  state(): Promise<RoundState>
   /**
    * @param forView the snapshot stays open until `StreamRound.view` takes it, or until the generator is ended early;
    * else it ends with the round

@@ -130,7 +130,7 @@ export class TriggerStream implements SnapshotStream {
   /** Begins a round if something is noted. Else returns the position of the source if it has moved, or null. */
   async #look(): Promise<LogPosition | null> {
     const at = performance.now()
-    const { end, isNoted, idle } = await this.#rounds.look()
+    const { end, isNoted, idle } = await this.#rounds.state()
     this.#end = end
     if (!isNoted) this.#emptyAt = at
     if (isNoted) {

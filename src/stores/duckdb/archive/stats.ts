@@ -22,7 +22,7 @@ export function statsSql(columns: readonly StoredColumn[]): readonly string[] {
       case 'string': {
         // One more character shows if the text continues.
         const start = `left(${name}, ${MOST + 1})`
-        // The driver drops U+FEFF at the start of a text.
+        // The driver drops U+FEFF at the start of a text, so a '.' is put before it.
         return [`count(${name})`, `'.' || min(${start})`, `'.' || max(${start})`, 'NULL']
       }
       case 'float':

@@ -1,4 +1,4 @@
-/** Rows by lists of keys in a temporary table: conditions of many terms are slow in DuckDB. */
+/** Finds rows by key. The keys are in a temporary table, because conditions of many terms are slow in DuckDB. */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
@@ -8,7 +8,7 @@ import { keyColumns, type SqlCondition } from '../../common/key-ranges.ts'
 import type { DuckdbCopySession } from './session.ts'
 import { keyCellText } from './key-dialect.ts'
 
-const STRETCH = 5000
+const KEYS_PER_PAUSE = 5000
 
 export type KeyList = {
   /** Condition for the rows with one of the keys. */
@@ -21,7 +21,8 @@ let made = 0
 
 /**
  * @param keys as DuckDB reads them; bytes as hexadecimal digits
- * @param byBytes texts that a collation such as NOCASE makes equal are different keys, as for a unique index of DuckDB
+ * @param byBytes compares texts by their bytes, as a unique index of DuckDB does, also where the column's collation
+ * treats different texts as equal
  */
 export async function keyList(
   session: DuckdbCopySession,
@@ -44,7 +45,7 @@ export async function keyList(
         else appender.appendVarchar(value)
       }
       appender.endRow()
-      if (++seen % STRETCH === 0) await breathe()
+      if (++seen % KEYS_PER_PAUSE === 0) await breathe()
     }
   })
   const same = columns.map((column, i) => {
@@ -62,7 +63,7 @@ export async function keyList(
   }
 }
 
-/** Keys in the form of `keyText`. */
+/** Converts keys from the form of `keyText` to the form that `keyList` takes. */
 export function* spelled(keys: Iterable<string>, types: readonly ColumnType[]): Generator<readonly (string | null)[]> {
   for (const key of keys) {
     yield keyParts(key).map((text, i) => {

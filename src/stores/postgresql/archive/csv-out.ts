@@ -1,4 +1,4 @@
-/** Rows as the CSV of `model/archive/wire.ts`: a SELECT list for which COPY prints each field in that form. */
+/** SELECT list with which COPY prints rows as the CSV of `model/archive/wire.ts`. */
 import { wirePieces } from '../../../model/archive/wire.ts'
 import type { BatchSize, RowBatch } from '../../../model/copy/source-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'

@@ -24,10 +24,10 @@ export type FieldReader = {
 /** SELECT expression of a column, for `fieldReader`. */
 export function postgresSelection({ name, as, column: { type } }: AnyColumn): string {
   const column = quoteName(name)
-  // Converted on the server, because the shortest text of a float4 is the text of another number in float8.
+  // Converted on the server: the shortest text of a float4, read as float8, is a different number.
   if (isWidened(as, type)) return `${column}::float8`
   if (asJson(as, type)) {
-    // Elements of other types are read as texts: as JSON objects, records could not be turned back into literals.
+    // Elements of native types are read as texts: a record would become a JSON object, which is no literal of its type.
     const json = `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
     const bounded = `pg_catalog.array_dims(${column}) OPERATOR(pg_catalog.~) '\\[(?!1:)'::text`
     return `CASE WHEN ${bounded} THEN ${column}::text ELSE ${json} END`

@@ -8,10 +8,10 @@ import { connectionsVerdict, tlsVerdict } from '../../common/server-verdicts.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 export const postgresqlChecks: readonly ServerCheck[] = [
-  { name: 'server', look: serverVerdict },
+  { name: 'server', inspect: serverVerdict },
   {
     name: 'tls',
-    look: async (reader, options) => {
+    inspect: async (reader, options) => {
       const [[isOn, version, cipher] = []] = await reader.all(
         'SELECT ssl::int, version, cipher FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()',
       )
@@ -19,10 +19,10 @@ export const postgresqlChecks: readonly ServerCheck[] = [
       return tlsVerdict(isOn === 1 ? `${String(version)} ${String(cipher)}` : null, options, words)
     },
   },
-  { name: 'writes', look: writesVerdict },
+  { name: 'writes', inspect: writesVerdict },
   {
     name: 'connections',
-    look: async (reader, options) => {
+    inspect: async (reader, options) => {
       const [[most, reserved, used, ofRole, byRole, ofDatabase, byDatabase] = []] = await reader.all(
         `SELECT pg_catalog.current_setting('max_connections')::int, pg_catalog.current_setting('superuser_reserved_connections')::int,
            (SELECT pg_catalog.sum(numbackends)::int FROM pg_catalog.pg_stat_database),
@@ -42,12 +42,12 @@ export const postgresqlChecks: readonly ServerCheck[] = [
       return connectionsVerdict(Math.max(0, tightest[0] - tightest[1]), tightest[0], options)
     },
   },
-  { name: 'durability', look: durabilityVerdict },
-  { name: 'search_path', look: searchPathVerdict },
-  { name: 'timeouts', look: (reader, { hasStatementTimeout }) => timeoutsVerdict(reader, hasStatementTimeout) },
+  { name: 'durability', inspect: durabilityVerdict },
+  { name: 'search_path', inspect: searchPathVerdict },
+  { name: 'timeouts', inspect: (reader, { hasStatementTimeout }) => timeoutsVerdict(reader, hasStatementTimeout) },
   {
     name: 'size',
-    look: async (reader) => {
+    inspect: async (reader) => {
       const [[bytes] = []] = await reader.all('SELECT pg_catalog.pg_database_size(current_database())')
       return ok(`the database takes ${sizeText(Number(bytes))}; the server does not report its free disk space`)
     },

@@ -101,7 +101,7 @@ export class AskSession {
     if (state.screen !== 'ask') return false
     if (!isAsking(state.ask)) return this.#warnOnce(state)
     if (state.ask.answer?.progress.state === 'cancelling')
-      this.#flash('still cancelling: the statement has not ended where it runs; esc and q leave this screen')
+      this.#flash('still cancelling: the server has not ended the statement yet; esc and q leave this screen')
     else this.#answering?.cancel()
     return true
   }
@@ -144,7 +144,7 @@ export class AskSession {
         this.#set({ pane: state.ask.pane === 'editor' ? 'grid' : 'editor' })
         // The message is needed because the screen does not show that letters are now keys.
         if (state.ask.pane === 'editor' && state.ask.answer === null)
-          this.#flash('there are no rows yet: i types on, esc leaves this screen')
+          this.#flash('there are no rows yet: i returns to the editor, esc leaves this screen')
         return true
       default:
         return false

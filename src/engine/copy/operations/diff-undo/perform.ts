@@ -80,7 +80,7 @@ async function undoAll(
   // Plan every table before the first row is changed: an undo must not stop halfway.
   const plans = new Map<string, TablePlan>()
   for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
-  /** Ids of the tables for which the ledger no longer counts the surplus changes of the repair. */
+  /** Ids of the tables whose surplus changes of the repair the ledger no longer counts. */
   const expected = new Set<string>()
   let undone = 0
   let changed = 0

@@ -26,7 +26,7 @@ export type BetweenDocument = {
   readonly sessionsEnded?: readonly string[]
   /** The reverse stream; set from `proved` on. Written to the ledger of `closes` once `opens` is open to writers. */
   readonly reverse?: ReverseStream
-  /** Schema fingerprint of the target's table at its proof. */
+  /** Schema fingerprint of the target's table when it was proved. */
   readonly mark?: string
   readonly proof?: { readonly position: string; readonly rows: string; readonly touched: string }
   /** Cutover checks, findings, and the user. */

@@ -79,7 +79,7 @@ export class MysqlRounds implements Rounds {
     }))
   }
 
-  async look(): Promise<RoundState> {
+  async state(): Promise<RoundState> {
     const { config, birth } = this.request
     const progress = await readProgress(this.#reader.session, config.database, birth.slot)
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)

@@ -43,7 +43,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     this.#server = server
   }
 
-  async look(table: TableName, _sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
+  async inspect(table: TableName, _sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
     return await this.#reading(
       signal,
       async (session) => (await inspectMysqlPartitions(session, table, this.#server))?.ranged ?? null,

@@ -62,7 +62,7 @@ export class PostgresRounds implements Rounds {
     }))
   }
 
-  async look(): Promise<RoundState> {
+  async state(): Promise<RoundState> {
     const end = await insertPosition(this.#reader)
     const noted = this.#noted.map(({ log }) => `EXISTS (SELECT FROM ${tableSql(log.table)})`).join(' OR ')
     const [row] = await this.#reader.ask(`SELECT ${noted}, ${WRITTEN}`)

@@ -44,7 +44,7 @@ export class PostgresDecommission implements DecommissionStore {
     this.#database = database
   }
 
-  look(tables: CutoverTables, signal: AbortSignal): Promise<OldTableState | 'gone' | 'other'> {
+  inspect(tables: CutoverTables, signal: AbortSignal): Promise<OldTableState | 'gone' | 'other'> {
     // With an empty search path the server qualifies every name.
     return this.#read(signal, async (session) => {
       await session.ask(`SET LOCAL search_path TO ''`)

@@ -28,7 +28,7 @@ const RIGHTS = 'connect as the owner of the table and of its partitions, who may
 const TIDYING_MS = 3000
 
 export class PostgresMaintenance extends ReadsServer implements MaintenanceStore {
-  look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
+  inspect(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
     return this.read(signal, (session) => inspectPostgresPartitions(session, table, sizes))
   }
 

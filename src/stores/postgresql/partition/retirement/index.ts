@@ -7,7 +7,7 @@ import type {
   DatabaseInside,
   DatabaseState,
   DatabaseRetirement,
-  DatabaseStanding,
+  DatabaseSettings,
 } from '../../../../model/partition/retirement-port.ts'
 import { stepError } from '../../archive/step-errors.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -75,7 +75,7 @@ class PostgresRetirement implements DatabaseRetirement {
     })
   }
 
-  standing(signal: AbortSignal): Promise<DatabaseStanding | null> {
+  state(signal: AbortSignal): Promise<DatabaseSettings | null> {
     return this.#do(async (session) => {
       const [row] = await session.ask(
         `SELECT oid, datallowconn, datconnlimit::text FROM pg_catalog.pg_database WHERE datname = ${literal(this.name)}`,
@@ -94,7 +94,7 @@ class PostgresRetirement implements DatabaseRetirement {
     }, signal)
   }
 
-  look(signal: AbortSignal): Promise<DatabaseState> {
+  inspect(signal: AbortSignal): Promise<DatabaseState> {
     return this.#do(async (session) => {
       const [row] = await session.ask(`SELECT oid FROM pg_catalog.pg_database WHERE datname = ${literal(this.name)}`)
       if (row?.[0] == null) throw this.#gone()

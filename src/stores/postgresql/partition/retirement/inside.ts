@@ -43,7 +43,7 @@ export class PostgresInside implements DatabaseInside {
     return this.#session.backend.pid
   }
 
-  async look(signal: AbortSignal): Promise<Contents> {
+  async inspect(signal: AbortSignal): Promise<Contents> {
     const session = this.#session
     return await underSignal(session, signal, async () => {
       await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')

@@ -61,7 +61,7 @@ export class SqliteRounds implements Rounds {
     }
   }
 
-  async look(): Promise<RoundState> {
+  async state(): Promise<RoundState> {
     const logs = this.#tables.map(({ log }) => `EXISTS (SELECT 1 FROM ${quote(log)})`)
     const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(sqliteProgressTable(this.request.birth.slot))}`
     try {
