@@ -15,7 +15,7 @@ import { digestSum } from '../../model/copy/row-hash.ts'
 import { wholeOf, type ArchiveContext, type ClaimedPartition } from '../steps/context.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
-import { dataFolder, removeParts } from '../steps/export.ts'
+import { dataFolder, newPrefix, removeParts } from '../steps/export.ts'
 import { localFiles } from '../steps/local-files.ts'
 import { archivedFiles } from '../steps/prove.ts'
 import { appIdOf, restoreThere, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
@@ -102,7 +102,7 @@ async function rewrite(
   const going = new Set(found.map(({ file }) => file.path))
   const kept = partition.files.filter(({ path }) => !going.has(path))
   const folder = await dataFolder(context, partition.label)
-  const prefix = `part-${runId}-${held.fence}`
+  const prefix = newPrefix(context, held)
   const files: InspectedFile[] = []
   let etags: ReadonlyMap<string, string>
   try {

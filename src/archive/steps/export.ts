@@ -1,4 +1,5 @@
 /** Exports rows of a partition to Parquet files, with their digest as computed by the source. */
+import { createHash } from 'node:crypto'
 import { readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -70,7 +71,7 @@ export async function exportPartition(
   }
   // Before any row is read, refuse a bucket in which a commit could be overwritten.
   await context.writer.ready?.(context.interrupt.abort)
-  const prefix = `part-${context.runId}-${held.fence}`
+  const prefix = newPrefix(context, held)
   await removeLeftovers(context, work)
   await ledger.move(held, partition.state, 'EXPORTING', {
     filePrefix: prefix,
@@ -168,6 +169,17 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
   const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
   await makeFolder(folder)
   return folder
+}
+
+/**
+ * Prefix of the names of an attempt's files. It has a digest of the label, because labels that differ in case only have
+ * one folder on a file system that ignores case.
+ */
+export function newPrefix(
+  { runId }: Pick<ArchiveContext, 'runId'>,
+  { label, fence }: ClaimedPartition['held'],
+): string {
+  return `part-${runId}-${fence}-${createHash('sha256').update(label).digest('hex').slice(0, 8)}`
 }
 
 /** Deletes files of a failed attempt, which no log names: the next attempt may need their space. */

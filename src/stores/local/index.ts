@@ -9,7 +9,7 @@ import type { FileEntry, LogListingEntry, LogObject, LogStore } from '../../mode
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { fileErrorCode } from './durable-files.ts'
+import { fileErrorCode } from '../../shared/durable-files.ts'
 
 /** Up to this many bytes come in one piece, from one synchronous read: several times faster for small commits. */
 const WHOLE = 1 << 20

@@ -8,8 +8,17 @@ import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { syncPath } from '../../shared/sync-path.ts'
+import {
+  fileErrorCode,
+  equalFiles,
+  fileHolds,
+  isSameFile,
+  nameTaken,
+  makeDurableFolder,
+  NO_LINKS,
+  statOrNull,
+} from '../../shared/durable-files.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
-import { fileErrorCode, equalFiles, fileHolds, isSameFile, makeDurableFolder, statOrNull } from './durable-files.ts'
 import { realFolder } from './index.ts'
 import { tablePath } from '../common/table-path.ts'
 
@@ -190,13 +199,8 @@ function temporaryName(file: string): string {
 /** Accepts an existing file with the same bytes: an earlier attempt wrote it. */
 async function refuseOther(source: string, file: string): Promise<void> {
   if (await equalFiles(source, file)) return
-  throw new SluiceError('TARGET_IO', 'the file cannot be written: another file already has this name', {
-    where: file,
-    reason: 'files in an archive are never overwritten',
-  })
+  throw nameTaken(file)
 }
-
-const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 function targetError(error: unknown, file: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return error

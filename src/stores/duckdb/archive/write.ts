@@ -1,9 +1,10 @@
 /** Writes rows in wire form to sorted Parquet files. */
-import { rename, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../../model/archive/archived-file.ts'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredTable } from '../../../model/archive/stored-column.ts'
+import { fileErrorCode, nameTaken, renameIfAbsent } from '../../../shared/durable-files.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { syncPath } from '../../../shared/sync-path.ts'
 import { interruptibleDuckdb } from './ask.ts'
@@ -88,9 +89,15 @@ async function settled(
       continue
     }
     const final = `${prefix}-${String(files.length).padStart(5, '0')}.parquet`
-    await rename(found, join(folder, final))
-    await syncPath(join(folder, final))
-    files.push({ name: final, rows, bytes: BigInt((await stat(join(folder, final))).size) })
+    const file = join(folder, final)
+    // DuckDB pads no numbers: only of 10,000 files one may have its final name already.
+    if (name !== final) {
+      await renameIfAbsent(found, file).catch((error: unknown) => {
+        throw fileErrorCode(error) === 'EEXIST' ? nameTaken(file) : error
+      })
+    }
+    await syncPath(file)
+    files.push({ name: final, rows, bytes: BigInt((await stat(file)).size) })
   }
   await syncPath(folder)
   return files

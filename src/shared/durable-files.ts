@@ -1,11 +1,14 @@
 /** Makes files and folders durable, and compares files. Errors of the file system are not mapped. */
 import type { BigIntStats } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { link, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { makeFolder } from '../../shared/make-folder.ts'
-import { syncPath } from '../../shared/sync-path.ts'
+import { SluiceError } from './errors.ts'
+import { makeFolder } from './make-folder.ts'
+import { syncPath } from './sync-path.ts'
 
 const COMPARED = 1 << 20
+/** Errors of `link` on file systems without hard links. */
+export const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 /** Makes a folder and its missing parents; all of them are durable when it returns. */
 export async function makeDurableFolder(folder: string): Promise<void> {
@@ -31,6 +34,33 @@ export async function statOrNull(file: string): Promise<BigIntStats | null> {
 export async function isSameFile(a: string, b: string): Promise<boolean> {
   const [one, other] = [await statOrNull(a), await statOrNull(b)]
   return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev
+}
+
+/**
+ * Renames a file and never overwrites another one. After a kill in between, the file has both names.
+ * @throws the error of the file system: EEXIST if another file has the new name
+ */
+export async function renameIfAbsent(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    const code = fileErrorCode(error)
+    if (NO_LINKS.has(code)) {
+      if ((await statOrNull(to)) === null) return await rename(from, to)
+      throw Object.assign(new Error(`EEXIST: file already exists, rename '${from}' -> '${to}'`), { code: 'EEXIST' })
+    }
+    // A network file system may have made the link, and lost the reply.
+    if (code !== 'EEXIST' || !(await isSameFile(from, to))) throw error
+  }
+  await unlink(from)
+}
+
+export function nameTaken(file: string): SluiceError {
+  return new SluiceError('TARGET_IO', 'the file cannot be written: another file already has this name', {
+    where: file,
+    reason: 'files in an archive are never overwritten',
+    hint: 'run the same command again, which writes files with new names',
+  })
 }
 
 /** Whether a small file holds exactly these bytes. */

@@ -1,0 +1,33 @@
+/** Files are renamed without overwriting others, also after a kill between the two steps. */
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { renameIfAbsent } from '../../src/shared/durable-files.ts'
+
+let folder = ''
+let [from, to] = ['', '']
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-files-'))
+  ;[from, to] = [join(folder, 'a'), join(folder, 'b')]
+  writeFileSync(from, 'new')
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+test('a file gets a free name', async () => {
+  await renameIfAbsent(from, to)
+  expect(readdirSync(folder)).toEqual(['b'])
+  expect(readFileSync(to, 'utf8')).toBe('new')
+})
+
+test('another file with the name stays, and so does the file', async () => {
+  writeFileSync(to, 'old')
+  await expect(renameIfAbsent(from, to)).rejects.toMatchObject({ code: 'EEXIST' })
+  expect([readFileSync(from, 'utf8'), readFileSync(to, 'utf8')]).toEqual(['new', 'old'])
+})
+
+test('a file with both names loses the first one', async () => {
+  linkSync(from, to)
+  await renameIfAbsent(from, to)
+  expect(readdirSync(folder)).toEqual(['b'])
+})
