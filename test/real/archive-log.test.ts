@@ -5,8 +5,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -523,6 +525,33 @@ describe('the folder of a table', () => {
 })
 
 describe('stray files', () => {
+  test('are not those that the log names, also after a move to a file system that lists another name', async () => {
+    const { folder, table } = localTable(place())
+    const parts = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
+    const notes: string[] = []
+    const astray = async (): Promise<readonly string[]> => {
+      const found: string[] = []
+      const request = {
+        ...parts,
+        now: Date.now() + 1000,
+        olderThanMs: 0,
+        note: (text: string) => void notes.push(text),
+      }
+      for await (const { path } of strays(request, NEVER)) found.push(path)
+      return found
+    }
+    await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')]), NEVER)
+    renameSync(join(folder, 'quarter=a'), join(folder, 'quarter=A'))
+    expect(await astray()).toEqual([])
+    expect(notes).toEqual([
+      'quarter=A/part-1-00000.parquet stays: it may be the missing file quarter=a/part-1-00000.parquet, whose path differs in case or Unicode form only',
+    ])
+    // Both names lead to one folder.
+    symlinkSync('quarter=A', join(folder, 'quarter=a'))
+    expect(await astray()).toEqual([])
+    expect(notes).toHaveLength(1)
+  })
+
   test('are old files of sluice that no version names', async () => {
     const { folder, table } = localTable(place())
     const parts = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }

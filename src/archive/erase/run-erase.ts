@@ -11,6 +11,7 @@ import { removeLeftovers } from '../steps/export.ts'
 import { lost } from '../steps/refusals.ts'
 import { sha256InPlace } from '../steps/local-files.ts'
 import { outlivedFiles, type OutlivedFile } from '../log/find-outlived.ts'
+import { FilePaths } from '../log/same-file.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { dec } from '../../model/run/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -213,11 +214,16 @@ export async function endHistory({ context, database, others, erasures, erasure,
     const record = await readArchive(database, context.archived.table)
     const held = record === null ? null : heldExpiredError(context, record)
     if (held !== null) throw held
-    const paths = new Set(files.map(({ path }) => path))
-    const expired = (record?.partitions ?? []).filter(
-      (one) => one.state === 'EXPIRED' && one.files.some(({ path }) => paths.has(path)),
+    const paths = new FilePaths(
+      context.writer.folder,
+      files.map(({ path }) => path),
     )
-    const labels = expired.map(({ label }) => label)
+    const labels: string[] = []
+    for (const { state, label, files: own } of record?.partitions ?? []) {
+      if (state !== 'EXPIRED') continue
+      const found = await Promise.all(own.map(({ path }) => paths.find(path)))
+      if (found.some((same) => same !== null && !same.isMissing)) labels.push(label)
+    }
     if (labels.length > 0) {
       const message = `expired, and can no longer be restored: ${labels.join(', ')}`
       run.emit({ type: 'log', level: 'warn', table: context.name, message })
@@ -251,6 +257,7 @@ export async function erasableFiles(
       parquet: parquetRows,
       version,
       olderThanMs,
+      note: (message) => context.emit({ type: 'log', level: 'warn', table: context.name, message }),
       awaited: async () => {
         const own = (await readArchive(database, context.archived.table))?.partitions ?? []
         const partitions = [...own, ...(await others.partitions())]

@@ -143,7 +143,13 @@ function filesText(files: number): string {
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned
-  const request = { store, writer, parquet: parquetRows, tableId: archived.archiveId }
+  const request = {
+    store,
+    writer,
+    parquet: parquetRows,
+    tableId: archived.archiveId,
+    note: (text: string) => note(sweeping, text),
+  }
   const outdated = await outdatedFiles(request, run.interrupt.abort)
   if (outdated.length === 0) return []
   if (retentionMs === null) {

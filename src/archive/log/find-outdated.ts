@@ -5,9 +5,10 @@ import { canonicalPath } from '../../delta/paths.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { strayFolders, isOwnFile, tableAbove } from './find-stray.ts'
 import { conflict, openTable, readArchiveState, type LogSource } from './read-state.ts'
+import { FilePaths, mayBeMissing } from './same-file.ts'
 
 export type OutdatedFile = {
-  /** Relative to the root, as on disk. */
+  /** Relative to the root, as the log has it. */
   readonly path: string
   readonly bytes: bigint
   /** Value of the partition column; null if it was not recorded. */
@@ -18,7 +19,12 @@ export type OutdatedFile = {
   readonly removedVersion: number | null
 }
 
-export type OutdatedRequest = LogSource & { readonly writer: LogWriter; readonly tableId: string }
+export type OutdatedRequest = LogSource & {
+  readonly writer: LogWriter
+  readonly tableId: string
+  /** Called for each file that stays because it may be a missing one. */
+  readonly note?: (text: string) => void
+}
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
 
@@ -32,7 +38,8 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
   const table = state === null ? null : await openTable(request, signal)
   if (state === null || table === null) return []
   if (state.tableId !== tableId) throw conflict(store, `its id is ${state.tableId}, not ${tableId}`)
-  const active = new Set([...state.files.values()].flat().map(({ path }) => path))
+  const paths = [...state.files.values()].flat().map(({ path }) => path)
+  const active = new FilePaths(writer.folder, paths)
   const out = new Map<string, Omit<OutdatedFile, 'path' | 'bytes'>>()
   const { from } = await table.run(signal)
   const listing = await table.listing(signal)
@@ -67,11 +74,17 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
   }
   const found: OutdatedFile[] = []
   const tables = new Set<string>()
+  const outdated = new FilePaths(writer.folder, out.keys())
   for await (const { path, size } of writer.listAll('', signal)) {
     const above = tableAbove(path)
     if (above !== null) tables.add(above)
-    const removed = out.get(path)
-    if (removed !== undefined && !active.has(path) && isOwnFile(path)) found.push({ path, bytes: size, ...removed })
+    if (!isOwnFile(path)) continue
+    const logged = await outdated.find(path)
+    const removed = logged === null || logged.isMissing ? undefined : out.get(logged.path)
+    if (logged === null || removed === undefined) continue
+    const same = await active.find(path)
+    if (same === null) found.push({ path: logged.path, bytes: size, ...removed })
+    else if (same.isMissing) request.note?.(mayBeMissing(path, same.path))
   }
   // Files below another log belong to another table.
   return found

@@ -3,6 +3,7 @@ import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { strayFolders, isOwnFile, isTemporary, strayName, tableAbove } from './find-stray.ts'
 import { readArchiveState, type LogSource } from './read-state.ts'
+import { FilePaths, mayBeMissing } from './same-file.ts'
 
 export type OutlivedRequest = LogSource & {
   readonly writer: LogWriter
@@ -12,6 +13,8 @@ export type OutlivedRequest = LogSource & {
   readonly olderThanMs: number
   /** Prefixes of files that programs are currently writing. Called after all files are listed. */
   readonly awaited: () => Promise<readonly string[]>
+  /** Called for each file that stays because it may be a missing one. */
+  readonly note?: (text: string) => void
 }
 
 export type OutlivedFile = { readonly path: string; readonly bytes: bigint }
@@ -38,13 +41,17 @@ export async function outlivedFiles(request: OutlivedRequest, signal: AbortSigna
   // Read the prefixes after the listing, so that they include files begun meanwhile.
   const prefixes = await awaited()
   const state = await readArchiveState(request, signal)
-  const active = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
-  const outlived = data.filter(
-    ({ path }) =>
-      !active.has(path) &&
-      ![...strayFolders(path)].some((folder) => tables.has(folder)) &&
-      !prefixes.some((prefix) => strayName(path).startsWith(prefix)),
-  )
+  const paths = [...(state?.files.values() ?? [])].flat().map(({ path }) => path)
+  const active = new FilePaths(writer.folder, paths)
+  const outlived: OutlivedFile[] = []
+  for (const file of data) {
+    const { path } = file
+    if ([...strayFolders(path)].some((folder) => tables.has(folder))) continue
+    if (prefixes.some((prefix) => strayName(path).startsWith(prefix))) continue
+    const same = await active.find(path)
+    if (same === null) outlived.push(file)
+    else if (same.isMissing) request.note?.(mayBeMissing(path, same.path))
+  }
   const byPath = (a: OutlivedFile, b: OutlivedFile): number => (a.path < b.path ? -1 : 1)
   return [...log.toSorted(byPath), ...outlived.toSorted(byPath)]
 }

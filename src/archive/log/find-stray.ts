@@ -9,6 +9,7 @@ import { canonicalPath } from '../../delta/paths.ts'
 import type { DeltaTable } from '../../delta/table.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { conflict, openTable, type LogSource } from './read-state.ts'
+import { FilePaths, mayBeMissing } from './same-file.ts'
 
 /** `path` is relative to the root, as on disk; `modified` in ms since the epoch. */
 export type StrayFile = { readonly path: string; readonly size: bigint; readonly modified: number }
@@ -25,6 +26,8 @@ export type StrayRequest = LogSource & {
   readonly kept?: ReadonlySet<string>
   /** Prefixes of files that programs are writing, or have not published. Called after all files are listed. */
   readonly awaited?: () => Promise<readonly string[]>
+  /** Called for each file that stays because it may be a missing one. */
+  readonly note?: (text: string) => void
 }
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
@@ -39,14 +42,14 @@ const TEMPORARY = /^\.tmp-/
  * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log: no file is known as stray then
  */
 export async function* strays(request: StrayRequest, signal: AbortSignal): AsyncGenerator<StrayFile> {
-  const { writer, now, olderThanMs, kept, tableId } = request
+  const { writer, now, olderThanMs, kept = [], tableId } = request
   // List before reading the log: a file published meanwhile is then found in the log.
   const found: StrayFile[] = []
   const tables: string[] = []
   for await (const file of writer.listAll('', signal)) {
     const table = tableAbove(file.path)
     if (table !== null && tables.at(-1) !== table) tables.push(table)
-    if (isOwnFile(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
+    if (isOwnFile(file.path) && file.modified < now - olderThanMs) found.push(file)
   }
   if (found.length === 0) return
   // Read the prefixes after the listing, so that they include files begun meanwhile. Read the log last, so that it
@@ -54,12 +57,16 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
   const prefixes = (await request.awaited?.()) ?? []
   const table = await openTable(request, signal)
   const named = table === null ? null : await namedBy(request, table, tableId, signal)
+  const needed = new FilePaths(writer.folder, [...kept, ...(named ?? [])])
   const roots = new Set(tables)
   for (const file of found) {
     // Files below another log belong to another table.
     if ([...strayFolders(file.path)].some((folder) => roots.has(folder))) continue
     if (prefixes.some((prefix) => strayName(file.path).startsWith(prefix))) continue
-    if (isTemporary(file.path) || named?.has(file.path) === false) yield file
+    if (named === null && !isTemporary(file.path)) continue
+    const same = await needed.find(file.path)
+    if (same === null) yield file
+    else if (same.isMissing) request.note?.(mayBeMissing(file.path, same.path))
   }
 }
 

@@ -8,6 +8,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { castTexts } from '../ledger/cells.ts'
 import { onlyCopies, readArchive } from '../ledger/record.ts'
 import type { NamedLedger } from '../log/ledger-name.ts'
+import { FilePaths } from '../log/same-file.ts'
 import type { ArchiveContext } from './context.ts'
 
 type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'log'> & { readonly writer: LogWriter }
@@ -32,7 +33,9 @@ export class Destroyer {
   readonly #ledgers: readonly CountingLedger[]
   readonly #others: Others
   #word: string | null = null
+  /** Why a file is needed, by path. */
   #counted: ReadonlyMap<string, string> = new Map()
+  #needed = new FilePaths(null, [])
 
   constructor(owned: Owned, database: LedgerDatabase, others: Others) {
     this.#owned = owned
@@ -56,8 +59,10 @@ export class Destroyer {
     const word = words.join('\n')
     if (word !== this.#word) await this.#readAgain()
     const keeper = this.#others.keeper(path)
+    const same = await this.#needed.find(path)
     const who =
-      this.#counted.get(path) ?? (keeper === null ? undefined : `the ledger ${keeper.id}, which was not read, may need`)
+      this.#counted.get(same?.path ?? path) ??
+      (keeper === null ? undefined : `the ledger ${keeper.id}, which was not read, may need`)
     if (who !== undefined) throw this.#counts(path, who)
     this.#word = word
     await writer.remove(path, interrupt.abort)
@@ -75,6 +80,7 @@ export class Destroyer {
       await store.offers.durability?.flushed(interrupt.abort)
     }
     this.#counted = counted
+    this.#needed = new FilePaths(this.#owned.writer.folder, counted.keys())
   }
 
   #counts(path: string, who: string): SluiceError {

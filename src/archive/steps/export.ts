@@ -17,6 +17,7 @@ import type { PartitionTable } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { ledgerOfApp } from '../log/ledger-name.ts'
+import { FilePaths } from '../log/same-file.ts'
 import {
   progress,
   archivedReadColumns,
@@ -273,10 +274,13 @@ export async function removeLeftovers(context: ArchiveContext, { partition }: Cl
   const own = (await context.heads.name())?.id
   const ledgers = [...(logged?.txns.keys() ?? [])].flatMap((appId) => ledgerOfApp(appId) ?? [])
   if (ledgers.some(({ id }) => id !== own)) return
-  const named = new Set((logged?.files.get(label) ?? []).map(({ path }) => path))
+  // A folder may also have files of a label that differs in case only.
+  const paths = [...(logged?.files.values() ?? [])].flat().map(({ path }) => path)
+  const named = new FilePaths(writer.folder, paths)
   const folder = partitionFolder(archived.stored.partitionColumn, label)
   for await (const { path } of writer.listAll(folder, interrupt.abort)) {
     const name = path.slice(path.lastIndexOf('/') + 1)
-    if (name.startsWith(`${filePrefix}-`) && !named.has(path)) await writer.remove(path, interrupt.abort)
+    if (!name.startsWith(`${filePrefix}-`) || (await named.find(path)) !== null) continue
+    await writer.remove(path, interrupt.abort)
   }
 }

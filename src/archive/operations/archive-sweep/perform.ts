@@ -52,6 +52,7 @@ export async function performArchiveSweep(operation: ArchiveSweepOperation, run:
       olderThanMs,
       tableId: record.archiveId,
       kept: new Set(onlyCopies(record.partitions).keys()),
+      note: (message: string) => run.emit({ type: 'log', level: 'warn', table: name, message }),
       // Only ledgers have the names of files of unpublished partitions.
       awaited: async () => {
         const own = (await readArchive(opened.database, record.table))?.partitions ?? []

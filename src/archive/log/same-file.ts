@@ -1,0 +1,65 @@
+/**
+ * Finds a file of an archive among paths, by each of its names. A file system that ignores case, or stores names in
+ * another Unicode form, lists a file under another path than the log or the ledger has.
+ */
+import { join } from 'node:path'
+import { isSameFile, statOrNull } from '../../shared/durable-files.ts'
+
+/** The path among the others. @property isMissing no file has this path, and the paths differ in case or form only */
+export type SamePath = { readonly path: string; readonly isMissing: boolean }
+
+export class FilePaths {
+  readonly #folder: string | null
+  readonly #paths: ReadonlySet<string>
+  #byName: Map<string, string[]> | null = null
+
+  /** @param folder of the archive on a disk; null for a bucket, where different paths are different files */
+  constructor(folder: string | null, paths: Iterable<string>) {
+    this.#folder = folder
+    this.#paths = new Set(paths)
+  }
+
+  /**
+   * Null if the file is none of the paths. For a missing path the file system cannot decide: an archive may have been
+   * moved from a file system that found the file under it.
+   */
+  async find(path: string): Promise<SamePath | null> {
+    if (this.#paths.has(path)) return { path, isMissing: false }
+    if (this.#folder === null) return null
+    const file = join(this.#folder, path)
+    let missing: SamePath | null = null
+    for (const other of this.#named(path)) {
+      const otherFile = join(this.#folder, other)
+      if (await isSameFile(file, otherFile)) return { path: other, isMissing: false }
+      if (folded(other) !== folded(path) || (await statOrNull(otherFile)) !== null) continue
+      missing = { path: other, isMissing: true }
+    }
+    return missing === null || (await statOrNull(file)) === null ? null : missing
+  }
+
+  /** Paths that end with the name of the file: names of one file differ above it, or in case or form. */
+  #named(path: string): readonly string[] {
+    if (this.#byName === null) {
+      this.#byName = new Map()
+      for (const one of this.#paths) {
+        const same = this.#byName.get(nameOf(one))
+        if (same === undefined) this.#byName.set(nameOf(one), [one])
+        else same.push(one)
+      }
+    }
+    return this.#byName.get(nameOf(path)) ?? []
+  }
+}
+
+/** Why a file stays that may be the file of a missing path. */
+export function mayBeMissing(path: string, missing: string): string {
+  return `${path} stays: it may be the missing file ${missing}, whose path differs in case or Unicode form only`
+}
+
+function nameOf(path: string): string {
+  return folded(path.slice(path.lastIndexOf('/') + 1))
+}
+
+function folded(path: string): string {
+  return path.normalize('NFC').toLowerCase()
+}
