@@ -1,5 +1,7 @@
 /** Steps that cannot be undone come after everything that they depend on is on the disk of the server. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import promises from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -38,7 +40,40 @@ async function flushes(url: string, seen: () => number, body: () => Promise<void
   }
 }
 
+/** Paths that are synced to the disk while `body` runs. */
+async function synced(body: () => Promise<void>): Promise<readonly string[]> {
+  const { open } = promises
+  const paths: string[] = []
+  const spy = vi.spyOn(promises, 'open').mockImplementation(async (path, ...more) => {
+    const handle = await open(path, ...more)
+    vi.spyOn(handle, 'sync').mockImplementation(async () => {
+      await handle.datasync()
+      paths.push(String(path))
+    })
+    return handle
+  })
+  syncBuiltinESMExports()
+  try {
+    await body()
+    return paths
+  } finally {
+    spy.mockRestore()
+    syncBuiltinESMExports()
+  }
+}
+
 describe('a step that cannot be undone waits for the disk', () => {
+  test('rows leave after the names of new folders are on the disk', { timeout: 120_000 }, async () => {
+    const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'new'), 20)
+    const { olderThan: _, ...run } = commandsOf(made).run as Operation & { kind: 'archive' }
+    const of = (partition: string) => async (): Promise<void> =>
+      expect((await perform({ ...run, partitions: [partition] })).finished.error).toBeUndefined()
+    const first = await synced(of('2020-Q1'))
+    // Folder of the machine, of all archives, of this archive.
+    for (const path of [folder, made.to, made.archive]) expect(first).toContain(realpathSync(path))
+    expect(await synced(of('2020-Q2'))).toContain(realpathSync(made.archive))
+  })
+
   test('a restore, expire, sweep and erase wait for it', { timeout: 120_000 }, async () => {
     const made: Archived = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'to'), 20)
     const { run, drop, restore, sweep } = commandsOf(made)

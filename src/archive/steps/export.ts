@@ -2,15 +2,16 @@
 import { createHash } from 'node:crypto'
 import { readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { WrittenFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { wirePieces } from '../../model/archive/wire.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { sizeText } from '../../shared/figures.ts'
-import { makeFolder } from '../../shared/make-folder.ts'
+import { makeDurableFolder } from '../../shared/durable-files.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { syncPath } from '../../shared/sync-path.ts'
 import { isDiskExhausted, spaceExhausted } from '../../shared/guide-errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import type { PartitionTable } from '../../model/archive/port.ts'
@@ -165,10 +166,12 @@ async function bothWays(
   return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes, ms }
 }
 
-/** Folder for new files of a partition: the final place, or a spool folder for a bucket. */
+/** Folder for new files of a partition: the final place, which is durable, or a spool folder for a bucket. */
 export async function dataFolder({ writer, archived, spool }: ArchiveContext, label: string): Promise<string> {
   const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
-  await makeFolder(folder)
+  await makeDurableFolder(folder)
+  // A run that made the folder may have been killed before it was durable.
+  await syncPath(dirname(folder))
   return folder
 }
 

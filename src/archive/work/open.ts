@@ -18,7 +18,7 @@ import { tableText, type TableName, type TableSpec } from '../../model/copy/colu
 import { parseLakeUrl, pathOfLocation } from '../../model/lake/lake-url.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
-import { makeFolder } from '../../shared/make-folder.ts'
+import { makeDurableFolder } from '../../shared/durable-files.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { openLake, openLogWriter, parquetRows } from '../../engine/run/registry.ts'
@@ -251,7 +251,7 @@ async function openFolder(
 ): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
   const path = pathOfLocation(archive)
   const place = parseLakeUrl(path)
-  if (mode === 'write' && place.kind === 'local') await makeFolder(place.path)
+  if (mode === 'write' && place.kind === 'local') await makeDurableFolder(place.path)
   return { reader: await openLake(path), writer: await openLogWriter(path) }
 }
 

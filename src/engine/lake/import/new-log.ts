@@ -7,7 +7,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 
 import { join } from 'node:path'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
-import { makeFolder } from '../../../shared/make-folder.ts'
+import { makeDurableFolder } from '../../../shared/durable-files.ts'
 import { syncPath } from '../../../shared/sync-path.ts'
 import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../../shared/process-mark.ts'
 
@@ -45,7 +45,7 @@ export class NewLog implements AsyncDisposable {
    */
   static async begin(to: string): Promise<NewLog> {
     try {
-      await makeFolder(to)
+      await makeDurableFolder(to)
       await refuseExisting(join(to, '_delta_log'))
       for (const name of await readdir(to)) {
         if (await isAbandoned(to, name)) await rm(join(to, name), { recursive: true, force: true })
