@@ -228,7 +228,7 @@ export class PartitionLedger {
     const mine = [...this.#key, held.label, this.#owner.id, held.fence]
     const where = `${PARTITION} AND owner = ? AND fence = ?`
     // The hold may have been set after it was last read.
-    const stays = takesOut(from, to, noted) || noted.unheld === true ? ' AND hold_reason IS NULL' : ''
+    const stays = removesRows(from, to, noted) || noted.unheld === true ? ' AND hold_reason IS NULL' : ''
     const guard = (state: ArchiveState, more = ''): Statement => ({
       sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where} AND state = ?${more}`,
       parameters: [...mine, state],
@@ -346,7 +346,7 @@ export class PartitionLedger {
  * True if the step deletes rows from the source or the archive, or detaches them; a hold forbids that. A partition that
  * is already detached may finish its steps up to DETACHED.
  */
-function takesOut(
+function removesRows(
   from: ArchiveState,
   to: ArchiveState,
   { removed, restoring, away, leaving }: PartitionFacts,

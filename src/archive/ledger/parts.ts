@@ -35,7 +35,7 @@ export function isAbsorbed({ state, retracted, digest }: ArchivedPartition): boo
 }
 
 /** True if the partition was restored and its rows are in the source. */
-export function isBack(partition: ArchivedPartition): boolean {
+export function isInSource(partition: ArchivedPartition): boolean {
   return partition.state === 'RESTORED' && !isAbsorbed(partition)
 }
 

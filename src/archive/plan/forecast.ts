@@ -22,7 +22,7 @@ export async function emitArchiveForecast(
   const exported = earlier.flatMap((one) => sizeOf(one) ?? [])
   const all = due.map((one) => {
     const own = one.known === null ? null : sizeOf(one.known)
-    return own ?? foretold(rowsOf(one), exported)
+    return own ?? estimatedSize(rowsOf(one), exported)
   })
   const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, archived.table)
   const rows = all.reduce((sum, one) => sum + one.rows, 0n)
@@ -91,7 +91,7 @@ function rowsOf({ known, candidate }: PlannedPartition): bigint {
 }
 
 /** Assumes the average row size and compression of all earlier exports. */
-function foretold(rows: bigint, exported: readonly Size[]): Size {
+function estimatedSize(rows: bigint, exported: readonly Size[]): Size {
   const sum = (of: (one: Size) => bigint): bigint => exported.reduce((all, one) => all + of(one), 0n)
   const known = sum((one) => one.rows)
   if (known === 0n) return { rows, sourceBytes: 0n, bytes: 0n }

@@ -1,5 +1,5 @@
 /** Compares rows of archived periods of a plain table with the archive: late, changed and deleted rows. */
-import { isBack, otherParts } from '../ledger/parts.ts'
+import { isInSource, otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
@@ -138,7 +138,7 @@ export function lateRows(
         where,
       })
       if (found === null) return null
-      const back = isOwn === true ? [] : otherParts(partition, await parts(partition)).filter(isBack)
+      const back = isOwn === true ? [] : otherParts(partition, await parts(partition)).filter(isInSource)
       return back.length === 0 ? found.late : { ...found.late, back: back.map(({ label }) => label) }
     } catch (thrown) {
       throwIfAborted(signal)

@@ -2,7 +2,7 @@
 import type { RowsPlace } from '../steps/rows-now.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { isByValue } from '../ledger/by-value.ts'
-import { byPeriod, isBack, isInProgress } from '../ledger/parts.ts'
+import { byPeriod, isInSource, isInProgress } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -74,7 +74,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
     const parts = all.filter(({ state }) => isArchived(state) || state === 'EXPIRED')
     const partition = parts.find(({ state }) => state === 'DETACHED') ?? parts.at(-1)
     if (partition === undefined || all.some((one) => isInProgress(one) && !isArchived(one.state))) return []
-    const back = all.find(isBack)
+    const back = all.find(isInSource)
     const why = back === undefined ? {} : { why: `rows of ${back.label}, which was restored, are among them` }
     return [{ partition, parts, ...why }]
   })

@@ -1,5 +1,5 @@
 /** Checks that the rows of a period are the sum of its parts: each part is proved, and no key is in two parts. */
-import { byPeriod, isBack } from '../ledger/parts.ts'
+import { byPeriod, isInSource } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { sameKeys } from '../steps/beside.ts'
 import { digestSum } from '../../model/copy/row-hash.ts'
@@ -65,7 +65,7 @@ export async function* periodSums(
 
 /** Text about restored parts: their rows are in the table, and not in the sum of archived parts. */
 function backText(all: readonly ArchivedPartition[]): string {
-  const back = all.filter(isBack).map(({ label }) => label)
+  const back = all.filter(isInSource).map(({ label }) => label)
   if (back.length === 0) return ''
   return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} restored, and those rows are in the table, not in this sum`
 }

@@ -1,5 +1,5 @@
 /** Decides the status of a partition in a plan: due, resumed, done, or what prevents it. */
-import { isAbsorbed, isBack, isInProgress } from '../ledger/parts.ts'
+import { isAbsorbed, isInSource, isInProgress } from '../ledger/parts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { isoTime } from '../../shared/clock.ts'
@@ -108,7 +108,7 @@ function restoredAgain(
   const open = plain.find(isInProgress)
   if (open !== undefined)
     return { status: 'blocked', note: `${open.label} is not finished: archive it to DROPPED, or restore it first` }
-  const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
+  const first = plain.find((one) => isInSource(one) && one.part < known.part && isAsked(asked, one))
   return first === undefined
     ? { status: 'resume', ...note }
     : { status: 'restored', note: `its rows are archived again with ${first.label}` }

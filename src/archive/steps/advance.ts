@@ -70,7 +70,7 @@ export async function advancePartition(
       continue
     }
     try {
-      if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
+      if (removesRows(next, partition) && partition.held !== null) throw mustStay(context, partition)
       // Hours may have passed since the partition was claimed.
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
       if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
@@ -182,7 +182,7 @@ const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish',
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
 /** True if a step removes rows from the table: a hold forbids it. A `leave` that has begun continues. */
-function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
+function removesRows(next: Step, { away, leaving }: ArchivedPartition): boolean {
   return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }
 

@@ -301,7 +301,7 @@ async function compared(
     found.kind === 'keyed' && found.missing.rows > 0n
       ? comparedOtherwise(place.table.key, sharedAt(context, partition, place))
       : ''
-  const text = [foretold(found, partition, options), ...(otherwise === '' ? [] : [otherwise])].join('; ')
+  const text = [plannedText(found, partition, options), ...(otherwise === '' ? [] : [otherwise])].join('; ')
   const columns = restoredColumns(context, partition)
   return { place, found, text, columns, refusal: refusalOf(context, partition, place, found, options) }
 }
@@ -342,7 +342,7 @@ export function isSettled(found: RowsNow, { asChanged }: RestoreOptions): boolea
   return found.kind === 'keyed' && found.missing.rows === 0n && (found.changed.rows === 0n || asChanged)
 }
 
-function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreOptions): string {
+function plannedText(found: RowsNow, partition: ArchivedPartition, { asChanged }: RestoreOptions): string {
   const archived = proofOf(partition).rows
   if (found.kind === 'equal') return `compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'counted') {

@@ -74,14 +74,14 @@ export async function restoreElsewhere(operation: RestoreOperation, run: Restore
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
   await using source = await openArchiveSource(operation.from, !operation.dryRun)
   const { table, record, unsure, opened } = await archiveOf(source, operation.table, run)
-  if (predicate === null) return await bring(operation, { opened, table, record, test: null }, run)
+  if (predicate === null) return await restoreInto(operation, { opened, table, record, test: null }, run)
   const doubt = doubtOf(table, unsure, predicateNames(predicate), record.partitions)
   if (doubt !== null) throw doubt
   const test = rowTest(predicate, { columns: archivedColumns(record) })
   const withhold = withholding(test)
   const quiet: RestoreRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
-    return await bring(operation, { opened, table, record, test }, quiet)
+    return await restoreInto(operation, { opened, table, record, test }, quiet)
   } catch (thrown) {
     throw withheldError(thrown, withhold)
   }
@@ -115,7 +115,7 @@ type Asked = {
   readonly test: RowTest | null
 }
 
-async function bring(operation: RestoreOperation, asked: Asked, run: RestoreRun): Promise<Ending> {
+async function restoreInto(operation: RestoreOperation, asked: Asked, run: RestoreRun): Promise<Ending> {
   const { opened, table, record } = asked
   const { dryRun } = operation
   const chosen = [...new Set(chosenOf(operation, table, record))]
@@ -123,7 +123,7 @@ async function bring(operation: RestoreOperation, asked: Asked, run: RestoreRun)
   refuseUnfitTarget(to.store)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
-  if (dryRun) return await foretold(context, chosen, asked, { operation, to }, run)
+  if (dryRun) return await reportPlan(context, chosen, asked, { operation, to }, run)
   const held = new Holding(context, opened)
   try {
     return await brought(context, await held.take(chosen), asked, { operation, to }, run)
@@ -259,7 +259,7 @@ async function partsOf(
 }
 
 /** Reports which rows would be restored, and what prevents it; changes nothing. */
-async function foretold(
+async function reportPlan(
   context: ArchiveContext,
   chosen: readonly ArchivedPartition[],
   asked: Asked,

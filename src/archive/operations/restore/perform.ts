@@ -54,7 +54,7 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
     unsure,
     late: lateRows(open.context, record, ({ period }) => readParts(opened.database, record.table, period)),
   }
-  if (dryRun) return await foretold({ table, record, chosen, options }, { opened, open }, run)
+  if (dryRun) return await reportPlan({ table, record, chosen, options }, { opened, open }, run)
   await requireOrigin(open.context)
   for (const message of expiredNeighbours(chosen, record))
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
@@ -203,7 +203,7 @@ type Asked = {
 }
 
 /** Reports what a restore would find and do; changes nothing. */
-async function foretold(
+async function reportPlan(
   { table, record, chosen, options: requests }: Asked,
   { opened, open }: { readonly opened: OpenedArchive; readonly open: OpenArchive },
   run: RestoreRun,

@@ -58,7 +58,7 @@ export class PacedStream extends StreamBehind {
 
   /** The stream without limit or pause, to wait for a position. @throws Error if earlier changes are held back */
   get unpaced(): ChangeStream {
-    if (this.isHolding) throw new Error('what is held back comes before what the stream gives now')
+    if (this.isHolding) throw new Error('earlier changes that the rate limit or a pause holds back are not yet applied')
     return this.stream
   }
 
