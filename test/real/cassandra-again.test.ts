@@ -5,12 +5,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { DifferenceEvent } from '../../src/model/run/event.ts'
 import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
-import { copyOf, makePlace } from '../support/copy-systems.ts'
+import { copyOf, makePlace, perform as performHeard } from '../support/copy-systems.ts'
 import { ALL } from '../support/backend.ts'
 import { startCopy } from '../fault/copy-kit.ts'
 import { perform } from './operation-kit.ts'
@@ -291,5 +291,82 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra with --again', () => 
     expect((await target.rows('SELECT a, v FROM u')).map((row) => row.join('|')).toSorted()).toEqual(
       await sorted('SELECT a, v FROM origin.u'),
     )
+  })
+
+  describe('repair a chunk whose first attempt was killed after it wrote rows', () => {
+    /** Runs a copy that ends before it closes its first chunk. */
+    const dying = async (copy: CopyOperation): Promise<void> => {
+      const { CassandraChunkWriter } = await import('../../src/stores/cassandra/copy/writer.ts')
+      const commit = vi.spyOn(CassandraChunkWriter.prototype, 'commit')
+      commit.mockRejectedValueOnce(new Error('the program is killed here'))
+      expect((await perform(copy)).finished.exitCode).not.toBe(0)
+      commit.mockRestore()
+    }
+    const HINT = expect.stringMatching(/ run the same command with --again --delete-extra$/)
+
+    it.for(['deleted', 'set to NULL'] as const)('from SQLite: a row is %s since', { timeout: 60_000 }, async (how) => {
+      const name = how === 'deleted' ? 'half_gone' : 'half_null'
+      const source = await makePlace('sqlite', mkdtempSync(path.join(folder, 'half-')))
+      await source.sql(`CREATE TABLE ${name} (a INTEGER PRIMARY KEY, v TEXT)`)
+      await source.sql(`INSERT INTO ${name} VALUES (1, 'one'), (2, 'two'), (3, 'three')`)
+      const copy = copyOf(source, { url: cluster.url('target') }, name)
+      await dying(copy)
+      await source.sql(
+        how === 'deleted' ? `DELETE FROM ${name} WHERE a = 1` : `UPDATE ${name} SET v = NULL WHERE a = 1`,
+      )
+      const resumed = await perform(copy)
+      expect(resumed.finished).toMatchObject({
+        exitCode: 1,
+        error: { code: how === 'deleted' ? 'PROOF_FAILED' : 'CHUNKS_FAILED', hint: HINT },
+      })
+      expect((await perform({ ...copy, again: true, deleteExtra: true })).finished).toMatchObject({ exitCode: 0 })
+      expect(await sorted(`SELECT a, v FROM target.${name}`)).toEqual(
+        how === 'deleted' ? ['2|two', '3|three'] : ['1|null', '2|two', '3|three'],
+      )
+      expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    })
+
+    it('from SQLite: rows that the source gained or lost after they were copied are no surplus', async () => {
+      const source = await makePlace('sqlite', mkdtempSync(path.join(folder, 'half-')))
+      await source.sql(
+        'PRAGMA journal_mode = WAL',
+        'CREATE TABLE half_live (a INTEGER PRIMARY KEY, v TEXT)',
+        `WITH RECURSIVE n (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 3000)
+         INSERT INTO half_live SELECT a, 'v' FROM n`,
+      )
+      const copy = copyOf(source, { url: cluster.url('target') }, 'half_live', { workers: 1, chunkRows: 1000 })
+      await dying(copy)
+      let changing: Promise<unknown> | null = null
+      const ran = await performHeard(copy, {
+        onEvent: (event) => {
+          if (event.type !== 'chunk.done' || event.chunk !== '1') return
+          changing = source.sql(
+            'DELETE FROM half_live WHERE a = 5',
+            "INSERT INTO half_live VALUES (-7, 'v'), (9000, 'v')",
+          )
+        },
+      })
+      expect(changing).not.toBeNull()
+      await changing
+      expect(ran.finished.error).toBeUndefined()
+    })
+
+    it('from Cassandra: a row is deleted and a value is removed since', { timeout: 60_000 }, async () => {
+      await cql('CREATE TABLE origin.half (a int PRIMARY KEY, v text, w int)')
+      for (let a = 1; a <= 3; a++) await cql(`INSERT INTO origin.half (a, v, w) VALUES (${a}, 'v${a}', ${a})`)
+      const copy = copyOf({ url: cluster.url('origin') }, { url: cluster.url('target') }, 'origin.half', {
+        toSchema: 'target',
+        ring: { splits: 1 },
+      })
+      await dying(copy)
+      await cql('DELETE v FROM origin.half WHERE a = 1', 'DELETE FROM origin.half WHERE a = 3')
+      expect((await perform(copy)).finished).toMatchObject({
+        exitCode: 1,
+        error: { code: 'CHUNKS_FAILED', hint: HINT },
+      })
+      expect((await perform({ ...copy, again: true, deleteExtra: true })).finished).toMatchObject({ exitCode: 0 })
+      expect(await sorted('SELECT a, v, w FROM target.half')).toEqual(['1|null|1', '2|v2|2'])
+      expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    })
   })
 })

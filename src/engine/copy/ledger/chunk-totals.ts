@@ -19,7 +19,7 @@ export type ChunkTotals = {
   readonly failed: bigint
   /** Error of the first failed chunk. */
   readonly cause: string | null
-  /** Error codes of failed chunks; empty if they were not read. */
+  /** Error codes of failed chunks. */
   readonly codes: readonly string[]
   readonly quarantined: bigint
   readonly written: bigint
@@ -48,12 +48,11 @@ export type ChunkTotals = {
 
 /**
  * @param runId of the calling run @param begunMs its start, by the clock of the ledger's database
- * @param withCodes read `codes`, which only a distributed run needs
  */
 export async function chunkTotals(
   database: LedgerDatabase,
   key: TableKey,
-  { runId, begunMs, withCodes }: { readonly runId: bigint; readonly begunMs: number; readonly withCodes: boolean },
+  { runId, begunMs }: { readonly runId: bigint; readonly begunMs: number },
 ): Promise<ChunkTotals> {
   const { castText } = ledgerDialect(database.dialect).types
   const identity = [key.name, key.schema]
@@ -103,7 +102,7 @@ export async function chunkTotals(
           identity,
         )
   const codes =
-    failed === 0n || !withCodes
+    failed === 0n
       ? []
       : await database.all(
           `SELECT DISTINCT error_code FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN}`,

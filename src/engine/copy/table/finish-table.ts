@@ -31,6 +31,9 @@ import type { CopyContext } from './copy-context.ts'
 import type { TableEnd, TableRun, Tallies } from './table-run.ts'
 import { countText } from '../../../shared/figures.ts'
 
+const REPAIR =
+  'to repair the rows and remove those that the source does not have, run the same command with --again --delete-extra'
+
 /** Reports the end of a table, unless it was reported before. */
 export async function finishTable(table: TableRun, context: TableContext, around: CopyContext): Promise<TableEnd> {
   if (table.ended !== undefined) return table.ended
@@ -63,7 +66,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
     }
     // Differing counts do not prevent the creation of indexes.
     if ((error === null || error === inspected?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
-      const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
+      const isCounted = table.again !== undefined || (inspected?.chunks ?? 0) > 0
+      const prove = async (): Promise<readonly string[]> => {
+        if (!isCounted) await refuseLeftRows(context, standing, runs)
+        return await proveWhole(context, standing)
+      }
+      const unproved = await patiently(prove, context, steering.stop)
       standing.isProvedWhole = true
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
@@ -112,8 +120,7 @@ async function standingOf(
   const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
   const standing = new TableTotals(context, again, begunMs)
   const { runId } = context.owner
-  if (standing.canTakeTotals)
-    standing.take(await chunkTotals(context.database, context.key, { runId, begunMs, withCodes: shared !== undefined }))
+  if (standing.canTakeTotals) standing.take(await chunkTotals(context.database, context.key, { runId, begunMs }))
   else for await (const chunk of wantedChunks(context)) standing.add(chunk)
   return standing
 }
@@ -167,7 +174,7 @@ async function isHalfCut(
 }
 
 function verdict(
-  { name, plan }: TableContext,
+  { name, plan, store }: TableContext,
   { chunks, failed, cause, codes, quarantined, isOpen, differing }: TableTotals,
   table: TableRun,
   { operation, shared }: CopyContext,
@@ -176,13 +183,15 @@ function verdict(
   if (failed > 0n) {
     // Another task may have given up the chunks for a transient cause: the next execution of this task retries them.
     const passing = shared === undefined ? undefined : passingOf(codes)
+    // What an attempt wrote is not rolled back: another attempt fails too if the source has deleted some of it.
+    const stays = store.can.atomic !== 'chunk' && plan.onExisting === 'refuse' && codes.has('PROOF_FAILED')
     return new SluiceError(
       passing ?? 'CHUNKS_FAILED',
       `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is recorded'}`,
       {
         kind: 'verify',
         retryable: passing !== undefined,
-        hint: 'correct the cause, then run the same command again: it does only what is not done',
+        hint: stays ? REPAIR : 'correct the cause, then run the same command again: it does only what is not done',
       },
     )
   }
@@ -227,6 +236,37 @@ async function proveWhole(context: TableContext, totals: TableTotals): Promise<r
     return []
   }
   return plan.onExisting === 'refuse' ? await sumWhole(context, totals) : []
+}
+
+/**
+ * Refuses rows that an interrupted attempt left in a target that does not roll back, and that the source has deleted
+ * since. If the source's ranges do not apply to the target, the proof of a chunk does not find them. Counts rows
+ * against those written: the source may have changed after they were copied.
+ * @throws SluiceError PROOF_FAILED
+ */
+async function refuseLeftRows(
+  context: TableContext,
+  { written, begunMs }: TableTotals,
+  runs: RunLedger,
+): Promise<void> {
+  const { plan, store, ledger, key, name } = context
+  if (store.can.atomic === 'chunk' || plan.cut !== 'key' || plan.sortsAlike) return
+  if (plan.onExisting !== 'refuse' || plan.proof === 'none') return
+  if (!(await ledger.has(`attempt > 1 AND completed_ms >= ${begunMs}`))) return
+  const surplus = await runs.planSurplus(key)
+  if (surplus === null) return
+  const { rows } = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
+  const left = rows - written - (surplus > 0n ? surplus : 0n)
+  if (left <= 0n) return
+  throw new SluiceError(
+    'PROOF_FAILED',
+    `the target holds ${countText(left, 'row')} of ${name} more than were copied into it`,
+    {
+      reason:
+        'an interrupted attempt wrote rows that the source has deleted since, or another program wrote rows into the table',
+      hint: REPAIR,
+    },
+  )
 }
 
 /** Compares the number of rows. A table that may have held rows before must hold at least the rows written. */
