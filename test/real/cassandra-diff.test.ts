@@ -220,6 +220,35 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of Cassandra tables', () => {
       expect(await rowsOf('SELECT v FROM target.t WHERE a = 2 AND b = 2')).toEqual([])
     }, 60_000)
 
+    it('are undone with the TTLs that the replaced values had left, and without those that have expired', async () => {
+      await cql(
+        `UPDATE target.t USING TIMESTAMP ${OLD - 9n} SET w = 77 WHERE a = 50 AND b = 1`,
+        `UPDATE target.t USING TIMESTAMP ${OLD - 9n} AND TTL 3600 SET v = 'old', tags = {'o'} WHERE a = 50 AND b = 1`,
+        `UPDATE target.t USING TIMESTAMP ${OLD - 9n} AND TTL 20 SET v = 'soon' WHERE a = 51 AND b = 1`,
+        `UPDATE target.t USING TIMESTAMP ${OLD - 9n} SET w = 5 WHERE a = 51 AND b = 1`,
+        `INSERT INTO target.t (a, b, v) VALUES (52, 1, 'soon') USING TIMESTAMP ${OLD - 9n} AND TTL 20`,
+        `INSERT INTO target.t (a, b, v) VALUES (53, 1, 'extra') USING TIMESTAMP ${OLD - 9n} AND TTL 3600`,
+        `INSERT INTO origin.t (a, b, v, w) VALUES (50, 1, 'new', 1) USING TIMESTAMP ${OLD}`,
+        `INSERT INTO origin.t (a, b, v, w) VALUES (51, 1, 'new', 1) USING TIMESTAMP ${OLD}`,
+      )
+      const { finished, events } = await diff('t', { fix: true, deleteExtra: true })
+      expect(finished).toMatchObject({ exitCode: 0, totals: { fixed: '4' } })
+      await new Promise((resolve) => setTimeout(resolve, 21_000))
+      const { finished: undone } = await perform({
+        kind: 'diff-undo',
+        runId: events[0]?.runId ?? '',
+        to: cluster.url('target'),
+        tables: [],
+      })
+      expect(undone).toMatchObject({ exitCode: 0, totals: { undone: '4' } })
+      const left = expect.toSatisfy((ttl: number) => ttl > 3000 && ttl < 3585)
+      const row = 'SELECT v, ttl(v), w, ttl(w) FROM target.t WHERE b = 1 AND a'
+      expect(await rowsOf(`${row} = 50`)).toEqual([['old', left, 77, null]])
+      expect(await rowsOf(`${row} = 51`)).toEqual([[null, null, 5, null]])
+      expect(await rowsOf(`${row} = 52`)).toEqual([])
+      expect(await rowsOf(`${row} = 53`)).toEqual([['extra', left, null, null]])
+    }, 60_000)
+
     it('of a deleted partition are repaired in one run, with the TTLs of the source', async () => {
       await cql('DELETE FROM target.t WHERE a = 1')
       const { found, finished } = await diff('t', { fix: true, overwriteNewer: true })

@@ -11,6 +11,7 @@ import { withWriter } from '../../../stores/common/with-writer.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { comparedColumns, keyedTargetTable, writeColumns, writtenCells } from '../table/context.ts'
 import type { TableKey } from '../ledger/owner.ts'
+import type { Expiry } from '../ledger/repairs.ts'
 import { ByKey, rowBound, targetRange } from './sides.ts'
 import { isEqualCell, type Timed } from './times.ts'
 
@@ -42,6 +43,8 @@ export type Change = {
   readonly after: Row | null
   /** Of the new row; of the row as it was read, if it is removed. */
   readonly stamp: Stamp | undefined
+  /** Expiry times of `before`; null if no value of it expires. */
+  readonly expiry?: Expiry | null
   /** The source row as read; null if the source has none. */
   readonly source: Timed | null
   /** The change is also accepted if the target has the row `after` already. */

@@ -26,6 +26,7 @@ import {
   type Notes,
   type Repairing,
 } from './change.ts'
+import { expiryOfRow } from './expiry.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { olderSpelling, respelled, underOtherKeys } from './respelled.ts'
 import { byBound, type DiffSides } from './sides.ts'
@@ -128,12 +129,13 @@ function repairNotes(
   ids: Map<Change, string[]>,
 ): Notes {
   const statements = changes.map((one) => {
-    const { key, before, after } = one
+    const { key, before, after, expiry = null } = one
     const note = repairStatement(database, runId, {
       table,
       key,
       before: before === null ? null : writtenCells(plan, before),
       after: after === null ? null : writtenCells(plan, after),
+      expiry: before === null ? null : (expiry?.slice(0, plan.columns.length) ?? null),
     })
     ids.set(one, [...(ids.get(one) ?? []), String(note.parameters[0])])
     return note
@@ -152,10 +154,11 @@ function changeOf(
   const { plan } = sides
   const lifetimes = sides.lifetimes === true
   const text = JSON.stringify(key)
+  const expiry = target === null ? null : expiryOfRow(target)
   if (source === null) {
     if (target === null) return 'equal'
     if (!options.deleteExtra) return 'left'
-    return { text, key, before: target.row, after: null, stamp: target.stamp ?? undefined, source }
+    return { text, key, before: target.row, after: null, stamp: target.stamp ?? undefined, expiry, source }
   }
   if (target === null) {
     if (options.only === 'different' || (isCounting(plan) && options.counters !== true)) return 'left'
@@ -172,7 +175,8 @@ function changeOf(
     lifetimes,
   )
   if (target !== null && differing(sides, source, target).every((name) => newer.includes(name))) return 'left'
-  return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
+  const before = target?.row ?? null
+  return { text, key, before, after: row, stamp: isCounting(plan) ? undefined : stamp, expiry, source }
 }
 
 /**

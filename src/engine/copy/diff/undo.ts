@@ -2,7 +2,8 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import { undoneStatement, wasUndone } from '../ledger/repairs.ts'
+import { stampUntil } from './expiry.ts'
+import { undoneStatement, type Expiry, wasUndone } from '../ledger/repairs.ts'
 import { changeTogether, kindsOf, NEVER, type Change, type ChangeResult, type Notes, type Repairing } from './change.ts'
 
 /** A row changed by repairs of one run, with its values before the first repair and after the last repair. */
@@ -11,6 +12,8 @@ export type Undoing = {
   readonly key: RowKey
   readonly before: Row | null
   readonly after: Row | null
+  /** Of `before`; null if no value of it expires. */
+  readonly expiry: Expiry | null
 }
 
 /**
@@ -26,10 +29,14 @@ export async function undoRepairs<U extends Undoing>(
 ): Promise<ReadonlyMap<U, ChangeResult>> {
   const isNoted = around.to.can.atomic === 'chunk'
   const rows = new Map<Change, U>()
+  const now = Date.now()
+  // Rows that are written together have write times all, or none.
+  const isTimed = undone.some(({ expiry }) => expiry !== null)
   for (const one of undone) {
-    const { key, before, after } = one
+    const { key, before, after, expiry } = one
     const text = JSON.stringify(key)
-    rows.set({ text, key, before: after, after: before, stamp: undefined, source: null, mayBeDone: true }, one)
+    const stamp = isTimed && before !== null ? stampUntil(before, expiry, now) : undefined
+    rows.set({ text, key, before: after, after: before, stamp, source: null, mayBeDone: true }, one)
   }
   const notesOf = (some: readonly Change[]): Notes => {
     const ids = some.flatMap((one) => rows.get(one)?.ids ?? [])

@@ -8,6 +8,12 @@ import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.t
 import type { TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
+/**
+ * Expiry time of each value, in ms since 1970: 0 if it never expires, null without a readable write time (keys, missing
+ * values, collections of some servers).
+ */
+export type Expiry = readonly (number | null)[]
+
 export type RecordedRepair = {
   readonly id: string
   readonly table: TableKey
@@ -15,12 +21,14 @@ export type RecordedRepair = {
   /** Earlier row of the target, in the plan's columns; null if there was none. */
   readonly before: Row | null
   readonly after: Row | null
+  /** Of the earlier row; null if no value of it expires, or if an older version recorded the repair. */
+  readonly expiry: Expiry | null
 }
 
 export function repairStatement(
   database: LedgerDatabase,
   runId: bigint,
-  repair: Omit<RecordedRepair, 'id'>,
+  repair: Omit<RecordedRepair, 'id' | 'expiry'> & Partial<Pick<RecordedRepair, 'expiry'>>,
 ): Statement {
   const { now } = ledgerDialect(database.dialect)
   const action = repair.after === null ? 'delete' : repair.before === null ? 'insert' : 'update'
@@ -34,7 +42,7 @@ export function repairStatement(
       repair.table.name,
       JSON.stringify(repair.key),
       action,
-      packedRow(repair.before),
+      packedRow(repair.before, repair.expiry ?? null),
       packedRow(repair.after),
     ],
   }
@@ -79,6 +87,7 @@ export async function repairsOf(database: LedgerDatabase, runId: bigint): Promis
     key: JSON.parse(String(key)) as RowKey,
     before: unpacked(before),
     after: unpacked(after),
+    expiry: unpackedExpiry(before),
   }))
 }
 
@@ -113,25 +122,34 @@ export function undoneStatement(database: LedgerDatabase, id: string): Statement
 
 type Packed = null | string | { readonly n: string } | { readonly b: string }
 
-/** Stored form of a row; equal rows give equal texts. */
-export function packedRow(row: Row | null): string | null {
+/** Last element of a stored row with values that expire. */
+type PackedExpiry = { readonly expiry: Expiry }
+
+/** Stored form of a row; without `expiry`, equal rows give equal texts. */
+export function packedRow(row: Row | null, expiry: Expiry | null = null): string | null {
   if (row === null) return null
-  return JSON.stringify(
-    row.map((cell): Packed => {
-      if (cell === null || typeof cell === 'string') return cell
-      if (typeof cell === 'number') return { n: Object.is(cell, -0) ? '-0' : String(cell) }
-      return { b: hexDigits(cell) }
-    }),
-  )
+  const cells = row.map((cell): Packed => {
+    if (cell === null || typeof cell === 'string') return cell
+    if (typeof cell === 'number') return { n: Object.is(cell, -0) ? '-0' : String(cell) }
+    return { b: hexDigits(cell) }
+  })
+  return JSON.stringify(expiry === null ? cells : [...cells, { expiry }])
 }
 
 function unpacked(text: unknown): Row | null {
   if (typeof text !== 'string') return null
-  return (JSON.parse(text) as readonly Packed[]).map((cell): Cell => {
-    if (cell === null || typeof cell === 'string') return cell
-    if ('n' in cell) return Number(cell.n)
+  return (JSON.parse(text) as readonly (Packed | PackedExpiry)[]).flatMap((cell): readonly Cell[] => {
+    if (cell === null || typeof cell === 'string') return [cell]
+    if ('expiry' in cell) return []
+    if ('n' in cell) return [Number(cell.n)]
     const bytes = bytesOfHex(cell.b)
     if (bytes === null) throw refusedValue('bytes', cell.b)
-    return bytes
+    return [bytes]
   })
+}
+
+function unpackedExpiry(text: unknown): Expiry | null {
+  if (typeof text !== 'string') return null
+  const last = (JSON.parse(text) as readonly (Packed | PackedExpiry)[]).at(-1) ?? null
+  return last !== null && typeof last === 'object' && 'expiry' in last ? last.expiry : null
 }

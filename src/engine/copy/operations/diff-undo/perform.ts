@@ -9,6 +9,7 @@ import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { storesAnother } from '../../diff/change.ts'
+import { unexpired } from '../../diff/expiry.ts'
 import { noteUndone, undoRepairs, type Undoing } from '../../diff/undo.ts'
 import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
 import { tableOfKey } from '../../ledger/owner.ts'
@@ -89,7 +90,7 @@ async function undoAll(
     const mine = ofTable.map((one) => ({ ...one, key: keyOf(plan, one) }))
     for (let at = 0; at < mine.length; at += AT_ONCE) {
       if (run.interrupt.stop.aborted) return { totals: totalsOf(undone, changed), stopped: true }
-      const some = mine.slice(at, at + AT_ONCE)
+      const some = mine.slice(at, at + AT_ONCE).map((one) => withoutExpired(plan, one))
       const [{ table } = { table: null }] = some
       if (table === null) continue
       const now = await rowsNow(plan, some, around, run)
@@ -167,6 +168,12 @@ async function notRestored(
   return back.filter(({ key, before }) => packedRow(now.get(JSON.stringify(key)) ?? null) !== packedRow(before))
 }
 
+/** The row to restore, without values that have expired since. */
+function withoutExpired(plan: TablePlan, one: Chain): Chain {
+  const { before, expiry } = one
+  return before === null || expiry === null ? one : { ...one, before: unexpired(plan, before, expiry, Date.now()) }
+}
+
 type Chain = Undoing & { readonly table: RecordedRepair['table'] }
 
 /** One entry per row, with its values before the first repair and after the last repair. @param repairs latest first */
@@ -177,17 +184,19 @@ function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
       ids: string[]
       key: RowKey
       before: Row | null
+      expiry: RecordedRepair['expiry']
       readonly after: Row | null
       readonly table: RecordedRepair['table']
     }
   >()
-  for (const { id, table, key, before, after } of repairs) {
+  for (const { id, table, key, before, after, expiry } of repairs) {
     const text = JSON.stringify(key)
     const known = rows.get(text)
-    if (known === undefined) rows.set(text, { ids: [id], key, before, after, table })
+    if (known === undefined) rows.set(text, { ids: [id], key, before, after, expiry, table })
     else {
       known.ids.push(id)
       known.before = before
+      known.expiry = expiry
     }
   }
   return [...rows.values()]

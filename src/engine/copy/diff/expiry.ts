@@ -1,0 +1,41 @@
+/** Expiry times of recorded rows: an undo restores a value only for the time that it had left. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Expiry } from '../ledger/repairs.ts'
+import { expiryOf, type Timed } from './times.ts'
+
+/** @returns null if no value expires */
+export function expiryOfRow(timed: Timed): Expiry | null {
+  const { row, stamp } = timed
+  if (stamp === null) return null
+  const expiry = row.map((_, at) => ((stamp.times[at] ?? null) === null ? null : (expiryOf(timed, at) ?? 0)))
+  return expiry.some((ms) => ms !== null && ms > 0) ? expiry : null
+}
+
+/** The row without values that have expired; null if all of it has. */
+export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowMs: number): Row | null {
+  const isOver = (at: number): boolean => lifeOf(expiry, at, nowMs) === 0
+  // A row exists as long as values in its regular columns; static values are those of its partition.
+  const isOwn = (at: number): boolean => columns[at]?.target.static !== true
+  const timed = [...row.keys()].filter((at) => expiry[at] != null)
+  const own = timed.some(isOwn) ? timed.filter(isOwn) : timed
+  if (own.every(isOver)) return null
+  return row.map((cell, at) => (isOver(at) ? null : cell))
+}
+
+/** Write time now, and the TTLs that are left. @param expiry null if no value of the row expires */
+export function stampUntil(row: Row, expiry: Expiry | null, nowMs: number): Stamp {
+  const now = BigInt(nowMs) * 1000n
+  const isTimed = (at: number): boolean => row[at] !== null && (expiry === null || expiry[at] != null)
+  return {
+    times: row.map((_, at) => (isTimed(at) ? now : null)),
+    lifetimes: row.map((_, at) => (isTimed(at) && expiry !== null ? lifeOf(expiry, at, nowMs) : null)),
+    readMs: nowMs,
+  }
+}
+
+/** Seconds left, 0 if the value has expired; null if it never expires. */
+function lifeOf(expiry: Expiry, at: number, nowMs: number): number | null {
+  const ms = expiry[at] ?? 0
+  return ms === 0 ? null : Math.max(0, Math.floor((ms - nowMs) / 1000))
+}
