@@ -140,7 +140,9 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of Cassandra tables', () => {
     it('are named by range, and repaired with write times and TTLs of the source', async () => {
       await cql(
         `DELETE FROM target.t USING TIMESTAMP ${OLD + 5n} WHERE a = 1 AND b = 1`,
-        `INSERT INTO origin.t (a, b, v) VALUES (1, 1, 'again') USING TIMESTAMP ${OLD + 10n} AND TTL 400000`,
+        // All values are newer than the deletion: it hides older ones in the target. Cassandra 2.1 may still return these
+        // to a query by the whole key, and the row would be repaired or not by chance.
+        `INSERT INTO origin.t (a, b, v, w, tags) VALUES (1, 1, 'again', 1, {'x'}) USING TIMESTAMP ${OLD + 10n} AND TTL 400000`,
         `INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD + 10n}`,
         `UPDATE origin.t USING TIMESTAMP ${OLD + 10n} AND TTL 300000 SET v = 'changed' WHERE a = 3 AND b = 1`,
         `DELETE v FROM origin.t USING TIMESTAMP ${OLD + 10n} WHERE a = 4 AND b = 1`,
