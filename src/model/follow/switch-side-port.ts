@@ -5,7 +5,7 @@
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { RowKey } from '../copy/row-key.ts'
-import type { Closing } from '../run/ledger-port.ts'
+import type { Closing, Statement } from '../run/ledger-port.ts'
 import type { FurthestValues, SwitchFinding, SwitchMark } from './switch-port.ts'
 
 /** Columns, indexes, rights and views of a table. Opaque. */
@@ -39,6 +39,8 @@ export type SideCloseRequest = {
   readonly budgetMs: number
   /** End sessions that still have a write lock on the table after the first tries. */
   readonly endsSessions: boolean
+  /** False for the token of a closing that must stay. */
+  readonly mayReplace: (token: string) => boolean
 }
 
 export type SideClosed = {
@@ -67,15 +69,25 @@ export interface SwitchSide {
   changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Closes a table that has no writers. If it is closed already, closes partitions that were added since.
+   * @param held returns a row while this program may close the table; runs in the transaction that closes it
+   * @returns false if it returned none: nothing is closed
    * @throws SluiceError SOURCE_GONE, TARGET_BUSY
    */
-  guard(request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>, signal: AbortSignal): Promise<void>
+  guard(
+    request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>,
+    held: Statement,
+    signal: AbortSignal,
+  ): Promise<boolean>
   /**
-   * Closes a table that is in use. Replaces a closing with another token.
-   * @returns null if other sessions kept the lock for the whole budget
+   * Closes a table that is in use. Replaces a closing with another token, if it may.
+   * @returns null if other sessions kept the lock for the whole budget; `closedBy` if another closing must stay
    * @throws SluiceError SOURCE_GONE; CONNECTION_LOST, after which the table may be closed
    */
-  close(request: SideCloseRequest, ended: (session: string) => void, signal: AbortSignal): Promise<SideClosed | null>
+  close(
+    request: SideCloseRequest,
+    ended: (session: string) => void,
+    signal: AbortSignal,
+  ): Promise<SideClosed | { readonly closedBy: string } | null>
   /** True if a table and all of its partitions are closed by this token. */
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean>
   /** Opens a table closed by this token; no effect for another token, or if repeated. Blocks no sessions. */

@@ -8,6 +8,7 @@ import type { RunOwner } from '../../../copy/ledger/owner.ts'
 import type { SwitchFacts } from '../switch-ledger.ts'
 import type { SwitchStatus } from '../switch-row.ts'
 import { runStatement } from '../../../copy/ledger/statement.ts'
+import { documentOf } from './document.ts'
 
 /** A stream that this program owns. */
 export type HeldStream = { readonly stream: string; readonly fence: number }
@@ -36,6 +37,30 @@ export class BetweenLedger {
     const [row] = await this.#database.all('SELECT status, document FROM migration_switches WHERE switch_id = ?', [id])
     if (row === undefined) return null
     return { status: String(row[0]) as SwitchStatus, document: row[1] == null ? null : String(row[1]) }
+  }
+
+  /**
+   * Ids by which closings of a stream's cutovers are known, also of those that were given up. Older programs named a
+   * closing by their run.
+   */
+  async closings(stream: string): Promise<ReadonlySet<string>> {
+    const rows = await this.#database.all('SELECT switch_id, document FROM migration_switches WHERE stream_id = ?', [
+      stream,
+    ])
+    return new Set(
+      rows.flatMap(([id, document]) => {
+        const token = document == null ? undefined : documentOf(String(document)).token
+        return [String(id), ...(token === undefined ? [] : [token.replace(/_.*/s, '')])]
+      }),
+    )
+  }
+
+  /** Returns a row while no other program has taken the stream, and it has not ended. */
+  owned(stream: string): Statement {
+    return {
+      sql: `SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND status = 'active'`,
+      parameters: [stream, this.#owner.id],
+    }
   }
 
   /** Clock of the database, ms since the epoch. */

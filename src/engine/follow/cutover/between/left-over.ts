@@ -1,4 +1,5 @@
 /** Resumes or undoes a cutover between two databases whose program was killed. */
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { tookText } from '../../../../shared/figures.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
@@ -6,7 +7,8 @@ import { streamName } from '../../stream/end-stream.ts'
 import { Waits, type Waited } from '../approach.ts'
 import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
-import type { AbleEnds, Between } from './sides.ts'
+import { ableEnds, type AbleEnds, type Between } from './sides.ts'
+import { targetToken } from './token.ts'
 
 /** @property isOpen the target is open @property waited how long attempts of killed programs blocked writers */
 export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
@@ -89,6 +91,21 @@ function undone({ earlier, token }: BetweenDocument): Waited {
   return waits.all
 }
 
+/**
+ * Warns if the table that a cutover has closed takes writes, although the reverse stream keeps it equal.
+ * @param between state after the cutover: the table is in `opens`
+ */
+export async function warnOpenSource(between: Between, { id }: SwitchRow, run: CutoverRun): Promise<void> {
+  const { closes: opened, opens: closed, stream } = between
+  if (stream.status !== 'active') return
+  const { token, closes: side } = documentOf(await opened.switches.document(id))
+  const { opening } = ableEnds(between)
+  if (token === undefined || (await opening.isClosed(side.table, token, run.interrupt.abort))) return
+  const message = `${tableText(side.table)} of ${closed.store.label} is not closed by the cutover: users may write to both databases`
+  const hint = `compare both tables, and stop the writers of ${closed.store.label}`
+  run.emit({ type: 'log', level: 'warn', message, hint })
+}
+
 /** Removes what was created for an abandoned cutover, unless another program now owns the stream. */
 export async function givenUp(
   { opens, stream, family }: Between,
@@ -111,7 +128,7 @@ export async function givenUp(
     }
     // From the second cutover on, the previous cutover has closed the target: leave it closed.
     if (family.turns.length === 0) {
-      await opening.release(to.table, `target_${id}`, signal)
+      await opening.release(to.table, targetToken(id), signal)
       await opening.tidy(to.table, signal)
     }
     await back.end(streamName(id), signal)

@@ -10,7 +10,6 @@ export type BetweenParts = Omit<ApproachParts, 'furthest'> &
   AbleEnds & {
     readonly id: string
     readonly stream: string
-    readonly runId: string
     readonly from: TableName
     readonly to: TableName
     /** Row key columns of the stream: both tables have them. */

@@ -7,13 +7,14 @@
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FurthestValues, SwitchMark } from '../../../../model/follow/switch-port.ts'
-import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
+import type { SideClosed } from '../../../../model/follow/switch-side-port.ts'
 import type { Standstill } from '../../progress/watch.ts'
 import { CutoverWatch, type AttemptReady } from '../approach.ts'
 import { PauseLimit } from '../pause-limit.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { HeldStream } from './ledger.ts'
+import { attemptToken, isOfOther, targetToken } from './token.ts'
 import type { BetweenParts, BetweenFacts, DocumentFacts } from './turn-facts.ts'
 
 /** Longest wait for the source's lock in one attempt, ms: writers queue behind it. */
@@ -50,8 +51,6 @@ type Shut = { readonly next: 'prove' | 'on'; readonly why: string }
 
 const prove = (why: string): Shut => ({ next: 'prove', why })
 
-type ClosedSide = NonNullable<Awaited<ReturnType<SwitchSide['close']>>>
-
 /** Result of a comparison that found the changed rows equal on both sides. */
 type Equal = Pick<BetweenFacts, 'sequences' | 'reversePosition' | 'touched'>
 
@@ -78,9 +77,9 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   }
 
   protected override async guard(): Promise<void> {
-    const { opening, closing, says, signal, from, to, id } = this.#parts
+    const { opening, closing, says, signal, from, to, id, steps, stream } = this.#parts
     // Repeat this on each call, because partitions may have been added.
-    await opening.guard({ table: to, token: `target_${id}`, ...says.target }, signal)
+    mustHold(await opening.guard({ table: to, token: targetToken(id), ...says.target }, steps.owned(stream), signal))
     this.#marks = { source: await closing.mark(from, signal), target: await opening.mark(to, signal) }
   }
 
@@ -93,8 +92,8 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   }
 
   protected override async attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
-    const { runId, stream, steps, clock, signal, tell: report } = this.#parts
-    const token = `${runId}_${now.fence}_${++this.tried}`
+    const { id, stream, steps, clock, signal, tell: report } = this.#parts
+    const token = attemptToken(id, now.fence, ++this.tried)
     const started = { closingMs: await steps.now(), earlier: this.approach.waits.all, token }
     const held = { stream, fence: now.fence }
     const state = { doing: 'the catch-up of the stream', isProved: false, facts: null }
@@ -157,12 +156,13 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   }
 
   /** @returns the closed source; or the reason if its locks were not available */
-  async #close(one: Try): Promise<ClosedSide | Shut> {
+  async #close(one: Try): Promise<SideClosed | Shut> {
     const {
       closing,
       from,
       steps,
       id,
+      stream,
       says,
       budgetMs,
       signal,
@@ -174,11 +174,15 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     mustHold(await steps.closing(id, one.held, document(one.started)))
     report('closing', `try ${this.tried}: the source is being closed to writers`)
     const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
+    const cutovers = await steps.closings(stream)
+    // Another program may have closed the source for good while this one was frozen.
+    const mayReplace = (token: string): boolean => !isOfOther(token, cutovers, one.held.fence)
     const closed = await closing.close(
-      { table: from, token: one.token, ...says.source, ...budget },
+      { table: from, token: one.token, ...says.source, ...budget, mayReplace },
       (session) => report('session ended', `${session} kept the source open for writing`),
       signal,
     )
+    if (closed !== null && 'closedBy' in closed) throw leaseLost()
     if (closed !== null) {
       gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.tried}` })
       return closed
@@ -292,7 +296,8 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
    */
   async #takeBack(one: Try): Promise<boolean> {
     const { steps, id, closing, from, clock } = this.#parts
-    // A program that resumes the cutover opens the target only from `proved`. Before that, open the source at once.
+    // A program that resumes the cutover opens the target only from `proved`. Before that, open the source at once:
+    // `close` has not replaced the token of such a program.
     if (!one.isProved) await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
     const status = await steps.withdraw(id, one.held, 'preparing')
     if (hasSwitched(status)) {

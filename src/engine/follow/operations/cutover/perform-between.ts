@@ -9,7 +9,7 @@ import { redactUrl } from '../../../../shared/redact.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { documentOf, documentText } from '../../cutover/between/document.ts'
-import { givenUp, settleLeft } from '../../cutover/between/left-over.ts'
+import { givenUp, settleLeft, warnOpenSource } from '../../cutover/between/left-over.ts'
 import { betweenReady, noWayBack, type BetweenReady } from '../../cutover/between/readiness.ts'
 import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/between/sides.ts'
 import { BetweenTurn } from '../../cutover/between/turn.ts'
@@ -90,6 +90,7 @@ async function doneBefore(
   const when = isoTime(last.switchedMs ?? 0)
   const detail = `${last.publicTable} of ${now.store.label} has received the writes since ${when}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
+  await warnOpenSource(between, last, run)
   const before = { totals: { switched: '0' }, proof: `cutover on ${when}` }
   if (operation.dryRun || (last.status === 'done' && !operation.stay))
     return { ...before, next: followCommand(between, last.reverse) }
@@ -191,7 +192,6 @@ function turnOf(around: TurnContext): BetweenTurn {
   return new BetweenTurn({
     id,
     stream: stream.id,
-    runId: run.runId,
     ...able,
     from,
     to,

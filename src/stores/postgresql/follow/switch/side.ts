@@ -4,7 +4,7 @@
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { restUnder } from '../../../../shared/abort.ts'
-import type { Closing } from '../../../../model/run/ledger-port.ts'
+import type { Closing, Statement } from '../../../../model/run/ledger-port.ts'
 import type { FurthestValues, SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type {
   SideAddress,
@@ -101,20 +101,31 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     return this.#look(table, signal, (session, side) => changesSinceMark(session, mark, [side]))
   }
 
-  guard(request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>, signal: AbortSignal): Promise<void> {
+  guard(
+    request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>,
+    held: Statement,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     return this.#write(request.table, signal, async (session, side) => {
-      if ((await tokenOf(session, side)) !== null && (await hasWholeBarrier(session, side))) return
-      await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
+      if ((await tokenOf(session, side)) !== null && (await hasWholeBarrier(session, side))) return true
+      return await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
         await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
         await lockAll(session, side, SHORTLY.patienceMs, 'writers')
+        // Another program that opens the table waits for this transaction, or has already ended the stream.
+        if ((await session.all(held.sql, held.parameters)).length === 0) return false
         const isClosed = (await tokenOf(session, side)) !== null
         await session.askAll(isClosed ? await barePartsSql(session, side) : await closeSql(session, side, request))
+        return true
       })
     })
   }
 
-  close(request: SideCloseRequest, ended: (session: string) => void, signal: AbortSignal): Promise<SideClosed | null> {
-    const { table, lockTimeoutMs, budgetMs, endsSessions } = request
+  close(
+    request: SideCloseRequest,
+    ended: (session: string) => void,
+    signal: AbortSignal,
+  ): Promise<SideClosed | { readonly closedBy: string } | null> {
+    const { table, lockTimeoutMs, budgetMs, endsSessions, mayReplace } = request
     return this.#write(table, signal, async (session, side) => {
       const gone: string[] = []
       const since = performance.now()
@@ -140,6 +151,8 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
       }
       // Checked after the lock was taken: before that, the name may have referred to another table.
       if ((await cutoverTable(session, table))?.oid !== side.oid) throw goneTable(table)
+      const closedBy = await tokenOf(session, side)
+      if (closedBy !== null && !mayReplace(closedBy)) return { closedBy }
       await session.askAll(await closeSql(session, side, request))
       await committed(session)
       const position = await commitFence(session)
