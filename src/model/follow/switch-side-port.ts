@@ -88,6 +88,8 @@ export interface SwitchSide {
     ended: (session: string) => void,
     signal: AbortSignal,
   ): Promise<SideClosed | { readonly closedBy: string } | null>
+  /** Token that has closed the table; null if it is open, or does not exist. */
+  closedBy(table: TableName, signal: AbortSignal): Promise<string | null>
   /** True if a table and all of its partitions are closed by this token. */
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean>
   /** Opens a table closed by this token; no effect for another token, or if repeated. Blocks no sessions. */

@@ -44,6 +44,8 @@ export class BetweenLedger {
    * closing by their run.
    */
   async closings(stream: string): Promise<ReadonlySet<string>> {
+    const { columns } = ledgerDialect(this.#database.dialect)
+    if ((await this.#database.all(columns, ['migration_switches'])).length === 0) return new Set()
     const rows = await this.#database.all('SELECT switch_id, document FROM migration_switches WHERE stream_id = ?', [
       stream,
     ])

@@ -5,6 +5,8 @@ import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
+import { tableKeyOf } from '../../../copy/ledger/owner.ts'
+import { streamsInto } from '../../../copy/ledger/stream-lookup.ts'
 import { findingsGate, type Gate, type Gates } from '../gates.ts'
 import {
   quarantineGate,
@@ -17,6 +19,7 @@ import {
   type ReadyOptions,
 } from '../readiness.ts'
 import { reverseCopy } from '../reverse-copy.ts'
+import { isOfOther } from './token.ts'
 import { inspectReverse } from '../reverse-stream.ts'
 import type { AbleEnds, Between } from './sides.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
@@ -38,13 +41,14 @@ export type BetweenOptions = Omit<ReadyOptions, 'parked'> & { readonly keepSessi
 
 /** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function betweenReady(
-  { closes, opens, stream, family }: Between,
+  between: Between,
   able: AbleEnds,
   copy: CopyOperation,
   options: BetweenOptions,
   gates: Gates,
   run: CutoverRun,
 ): Promise<BetweenReady> {
+  const { closes, opens, stream, family } = between
   const signal = run.interrupt.abort
   const refusals: ReadinessRefusal[] = []
   const set = (code: ErrorCode, gate: Gate): void => {
@@ -65,6 +69,7 @@ export async function betweenReady(
     })
   }
   set('NOT_SWITCHABLE', findingsGate(findings))
+  for (const gate of await othersGates(between, able, from, signal)) set('NOT_SWITCHABLE', gate)
   set('NOT_SWITCHABLE', await sessionsGate(able, from, options.keepSessions, signal))
   set('ROWS_ASIDE', await quarantineGate(opens.database, table.key))
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
@@ -112,6 +117,32 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
     why: refused.map(({ about, object }) => `${about} ${object ?? ''} is unchanged`.replace('  ', ' ')).join(', '),
     hint: `before you go back: ${refused.map(({ hint, detail }) => hint ?? detail).join('; ')}`,
   }
+}
+
+/** Refusals of a source whose rows come from elsewhere, or that another cutover has closed. */
+async function othersGates(
+  { closes, opens, stream, family }: Between,
+  { closing }: AbleEnds,
+  from: TableName,
+  signal: AbortSignal,
+): Promise<readonly Gate[]> {
+  const name = tableText(from)
+  const gates: Gate[] = []
+  const token = await closing.closedBy(from, signal)
+  if (token !== null && isOfOther(token, await opens.steps.closings(stream.id))) {
+    const hint = 'run sluice cutover with the stream of that cutover, which completes it or reverts it'
+    gates.push({ name: 'closing', state: 'refused', detail: `another cutover has closed ${name} to writers`, hint })
+  }
+  // The streams of earlier cutovers have ended.
+  const own = new Set([stream.id, ...family.turns.map((row) => row.stream)])
+  const into = await streamsInto(closes.store, { database: closes.database, signal }, [tableKeyOf(from)])
+  const other = into.find(({ id }) => !own.has(id))
+  if (other !== undefined) {
+    const detail = `${name} gets its rows from elsewhere: stream ${other.id} writes into it, also while it is closed`
+    const hint = `cut over the source of that stream instead, or end the stream: sluice follow ${other.id} --end`
+    gates.push({ name: 'other streams', state: 'refused', detail, hint })
+  }
+  return gates
 }
 
 /** Check: how many sessions may have to be terminated, and whether the login has the right to terminate them. */

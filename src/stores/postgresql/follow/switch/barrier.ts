@@ -7,11 +7,14 @@ import { ownFunctionSql } from '../../server/own-function.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { guardFunction, guardName, TRIGGER, triggerSql, unguardSql, type Guarded } from './guard.ts'
+import { guardFunction, guardName, isGuardSql, TRIGGER, triggerSql, unguardSql, type Guarded } from './guard.ts'
 import type { CutoverTable } from './sides.ts'
 
 /** First half of the key of an advisory lock; the second half is the table. */
 const LOCK = 1_936_487_785n
+
+/** Mark in the function of an open table. */
+const OPEN = '/* sluice open */'
 
 /** Longest wait for another session that closes or opens the table, in ms. */
 const LOCK_MS = 5000
@@ -26,6 +29,14 @@ export async function tokenOf(session: CopySession, side: CutoverTable): Promise
   return await session.one(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
      WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(guardFunction(side))}`,
+  )
+}
+
+/** True if a trigger of a cutover, within a database or between two, keeps writers out of the table. */
+export async function isKeptFromWriters(session: CopySession, { oid }: CutoverTable): Promise<boolean> {
+  return await session.holds(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+     WHERE g.tgrelid = ${oid}::oid AND g.tgenabled = 'A' AND ${isGuardSql('g')} AND pg_catalog.strpos(p.prosrc, ${literal(OPEN)}) = 0)`,
   )
 }
 
@@ -55,7 +66,7 @@ export async function barePartsSql(session: CopySession, side: CutoverTable): Pr
 
 /** Statements that open the table to all writers: they replace the body of the function. */
 export function openSql(side: CutoverTable): readonly string[] {
-  return functionSql(side, 'BEGIN /* sluice open */ RETURN NULL; END')
+  return functionSql(side, `BEGIN ${OPEN} RETURN NULL; END`)
 }
 
 /** Statements that remove trigger and function of an open table; none if closed. Needs the table exclusively locked. */

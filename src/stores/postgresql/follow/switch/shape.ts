@@ -4,6 +4,7 @@ import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
 import { isDenied } from '../../server/server-errors.ts'
+import { isKeptFromWriters, tokenOf } from './barrier.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Shape = {
@@ -64,8 +65,22 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
     const [shape] = await sides.session.objects<Shape>(shapeSql(side))
     if (shape !== undefined) ofSide(side, shape, role, refuse)
   }
+  for (const { sql } of await closedSides(sides)) {
+    const detail = 'only a stream may write into it: another cutover has closed it, or it is the old table of one'
+    const hint = 'run sluice cutover with the stream of that cutover, which completes it or reverts it'
+    refuse('table', sql, detail, hint)
+  }
   steps.push(...(await subscriptions(sides)))
   return steps
+}
+
+/** Tables that the exchange would open to writers although another cutover, or a stream, relies on the closing. */
+async function closedSides({ session, from, to }: CutoverTables): Promise<readonly CutoverTable[]> {
+  const closed: CutoverTable[] = []
+  if (await isKeptFromWriters(session, from)) closed.push(from)
+  // This cutover itself guards the other table, but without a token.
+  if ((await tokenOf(session, to)) !== null) closed.push(to)
+  return closed
 }
 
 function ofSide(

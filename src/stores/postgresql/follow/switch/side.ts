@@ -161,6 +161,13 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     })
   }
 
+  closedBy(table: TableName, signal: AbortSignal): Promise<string | null> {
+    return reading(this.readers, this.settings, signal, async (session) => {
+      const side = await cutoverTable(session, table)
+      return side === null ? null : await tokenOf(session, side)
+    })
+  }
+
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean> {
     return this.#look(table, signal, async (session, side) => {
       return (await tokenOf(session, side)) === token && (await hasWholeBarrier(session, side))
