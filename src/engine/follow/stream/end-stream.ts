@@ -35,8 +35,7 @@ export async function endStreamAtBoth(
       hint: `name that database with --from; if it no longer exists: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
     })
   }
-  await refuseSwitching(id, source, to, ledger, run)
-  await takeStream(ledger, id, run)
+  await takeToEnd(id, source, to, ledger, run)
   // Do this before the stream is recorded as ended: after a kill in between, the same command resumes.
   if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
   const name = birth?.slot ?? streamName(id)
@@ -63,11 +62,33 @@ export async function endStreamAtBoth(
 }
 
 /**
+ * Takes a stream that is about to be ended.
+ * @throws SluiceError as `takeStream` and `refuseSwitching`
+ */
+export async function takeToEnd(
+  stream: string,
+  source: Pick<CopyStore, 'identity'>,
+  to: Pick<CopyStore, 'identity' | 'label'>,
+  ledger: StreamLedger,
+  run: CopyRun,
+): Promise<void> {
+  await refuseSwitching(stream, source, to, ledger, run)
+  await takeStream(ledger, stream, run)
+  try {
+    // While this program waited for the lease, its owner may have begun a cutover.
+    await refuseSwitching(stream, source, to, ledger, run)
+  } catch (error) {
+    await ledger.lease.release(stream)
+    throw error
+  }
+}
+
+/**
  * Refuses if a cutover to another database may have closed the source's table to writers: without the stream, the table
  * would never be opened again.
  * @throws SluiceError LEDGER_BUSY
  */
-export async function refuseSwitching(
+async function refuseSwitching(
   stream: string,
   source: Pick<CopyStore, 'identity'>,
   to: Pick<CopyStore, 'identity' | 'label'>,

@@ -16,7 +16,7 @@ import { emptyTables } from '../apply/empty-tables.ts'
 import { resynced, recopiedTables } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
-import { endStreamAtBoth, refuseSwitching, streamName } from './end-stream.ts'
+import { endStreamAtBoth, streamName, takeToEnd } from './end-stream.ts'
 import { inspected, streamSides, type FollowingParts, type StreamSides } from './preflight.ts'
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
@@ -108,8 +108,7 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
   // Report every obstacle before anything is changed.
   const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const tables = await inspected(parts, sides, true, all)
-  await refuseSwitching(before.id, planned.from, planned.to, ledger, run)
-  await takeStream(ledger, before.id, run)
+  await takeToEnd(before.id, planned.from, planned.to, ledger, run)
   const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
     await emptyTables(there, sides.target, [ledger.emptiedStatement(before.id)], ledger.isEmptied(before.id), run)
