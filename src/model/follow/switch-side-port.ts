@@ -90,11 +90,14 @@ export interface SwitchSide {
   ): Promise<SideClosed | { readonly closedBy: string } | null>
   /** Token that has closed the table; null if it is open, or does not exist. */
   closedBy(table: TableName, signal: AbortSignal): Promise<string | null>
-  /** True if a table and all of its partitions are closed by this token. */
+  /** True if a table exists, and it and all of its partitions are closed by this token. */
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean>
-  /** Opens a table closed by this token; no effect for another token, or if repeated. Blocks no sessions. */
+  /**
+   * Opens the table closed by this token, also if it has another name by now; no effect if there is none, or if
+   * repeated. Blocks no sessions.
+   */
   release(table: TableName, token: string, signal: AbortSignal): Promise<void>
-  /** Removes leftovers of a closing from an open table. @returns false if other sessions have a lock on the table */
+  /** Removes leftovers of a closing from an open table, if it exists. @returns false if other sessions have a lock on the table */
   tidy(table: TableName, signal: AbortSignal): Promise<boolean>
   /** @param identity names of the columns */
   digest(

@@ -1,5 +1,6 @@
 /** Resumes or undoes a cutover between two databases whose program was killed. */
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { tookText } from '../../../../shared/figures.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
@@ -76,12 +77,19 @@ export async function settleLeft(
     }
     await able.closing.release(closes.table, token ?? '', signal)
     await paused()
-    const detail = `a program was killed at step ${standing.status}: the source is open again`
+    const now = await openOrNot(able.closing, closes.table, signal)
+    const detail = `a program was killed at step ${standing.status}: ${now}`
     run.emit({ type: 'cutover.step', step: 'taken back', detail })
     return { isOpen: false, waited: waits.all }
   } finally {
     await opens.streams.lease.release(stream.id)
   }
+}
+
+/** What has become of the source after its release; another cutover may have closed it since. */
+async function openOrNot(closing: SwitchSide, table: TableName, signal: AbortSignal): Promise<string> {
+  const token = await closing.closedBy(table, signal)
+  return token === null ? 'the source is open again' : `another cutover has closed the source (${token})`
 }
 
 /** How long undone attempts of a killed program blocked writers. The end of the last attempt is not recorded. */
@@ -132,7 +140,7 @@ export async function givenUp(
       await opening.tidy(to.table, signal)
     }
     await back.end(streamName(id), signal)
-    report(`the source is open; slot and publication ${streamName(id)} are removed`)
+    report(`${await openOrNot(closing, closes.table, signal)}; slot and publication ${streamName(id)} are removed`)
   } finally {
     await opens.streams.lease.release(stream.id)
   }

@@ -2,6 +2,7 @@
  * Closes a table to every writer except its stream, by the trigger of `guard.ts` on the table and on each partition.
  * All call one function, which contains the closing token. Replacing its body opens the table without locking it.
  */
+import type { TableName } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
 import { ownFunctionSql } from '../../server/own-function.ts'
 import { treeSql } from '../../server/relation.ts'
@@ -19,17 +20,40 @@ const OPEN = '/* sluice open */'
 /** Longest wait for another session that closes or opens the table, in ms. */
 const LOCK_MS = 5000
 
+/** A table and the schema of its function: they stay the same if the table is renamed or moved to another schema. */
+export type ClosedTable = Pick<CutoverTable, 'oid' | 'schema'>
+
 /** Statement after which no other session can close or open this table until the transaction ends. */
-export function alone({ oid }: CutoverTable): string {
+export function alone({ oid }: ClosedTable): string {
   return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
 }
 
 /** Token that closed the table; null if it is open. Checks only the table itself, not its partitions. */
-export async function tokenOf(session: CopySession, side: CutoverTable): Promise<string | null> {
+export async function tokenOf(session: CopySession, side: ClosedTable): Promise<string | null> {
   return await session.one(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
      WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(guardFunction(side))}`,
   )
+}
+
+/** The table that a token has closed, whatever its name is now; null if there is none. @param name preferred */
+export async function closedTable(
+  session: CopySession,
+  { schema = 'public', name }: TableName,
+  token: string,
+): Promise<ClosedTable | null> {
+  const [row] = await session.ask(
+    `SELECT c.oid, f.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
+       JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE g.tgname = ${literal(TRIGGER)} AND p.proname = 'sluice_parked_' || c.oid::text AND pg_catalog.strpos(p.prosrc, ${literal(closedMark(token))}) > 0
+     ORDER BY n.nspname = ${literal(schema)} AND c.relname = ${literal(name)} DESC, c.oid LIMIT 1`,
+  )
+  return row === undefined ? null : { oid: row[0] ?? '', schema: row[1] ?? '' }
+}
+
+/** Mark in the function of a closed table. */
+function closedMark(token: string): string {
+  return `/* sluice closed ${token} */`
 }
 
 /** True if a trigger of a cutover, within a database or between two, keeps writers out of the table. */
@@ -52,7 +76,7 @@ export async function closeSql(
   { token, says, hint }: { readonly token: string; readonly says: string; readonly hint: string },
 ): Promise<readonly string[]> {
   if (!/^[a-z0-9_]+$/.test(token)) throw new Error(`this is not a token: ${token}`)
-  const body = `BEGIN /* sluice closed ${token} */
+  const body = `BEGIN ${closedMark(token)}
   IF pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
   RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
 END`
@@ -65,7 +89,7 @@ export async function barePartsSql(session: CopySession, side: CutoverTable): Pr
 }
 
 /** Statements that open the table to all writers: they replace the body of the function. */
-export function openSql(side: CutoverTable): readonly string[] {
+export function openSql(side: ClosedTable): readonly string[] {
   return functionSql(side, `BEGIN ${OPEN} RETURN NULL; END`)
 }
 
@@ -74,7 +98,7 @@ export async function tidySql(session: CopySession, side: CutoverTable): Promise
   return (await tokenOf(session, side)) === null ? await unguardSql(session, side.oid) : []
 }
 
-function functionSql(side: CutoverTable, body: string): readonly string[] {
+function functionSql(side: ClosedTable, body: string): readonly string[] {
   const name = guardName(side)
   return [
     ...ownFunctionSql(name, side.oid, `RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`),

@@ -64,12 +64,12 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
 export type Guarded = { readonly sql: string; readonly hasOne: boolean }
 
 /** Name of the function that blocks writers of a table, in its schema. */
-export function guardFunction({ oid }: CutoverTable): string {
+export function guardFunction({ oid }: Pick<CutoverTable, 'oid'>): string {
   return `sluice_parked_${oid}`
 }
 
 /** The same name, qualified and quoted for SQL. */
-export function guardName(table: CutoverTable): string {
+export function guardName(table: Pick<CutoverTable, 'oid' | 'schema'>): string {
   return tableSql({ schema: table.schema, name: guardFunction(table) })
 }
 

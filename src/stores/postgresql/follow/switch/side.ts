@@ -22,7 +22,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { committed, Patience } from '../../server/patience.ts'
 import { commitFence, flushLog } from '../../server/lsn.ts'
-import { alone, barePartsSql, closeSql, hasWholeBarrier, openSql, tidySql, tokenOf } from './barrier.ts'
+import { alone, barePartsSql, closedTable, closeSql, hasWholeBarrier, openSql, tidySql, tokenOf } from './barrier.ts'
 import { digestTableRows } from './compare.ts'
 import { furthestValues } from './furthest.ts'
 import { changesSinceMark, cutoverMark } from './mark.ts'
@@ -169,13 +169,16 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   }
 
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean> {
-    return this.#look(table, signal, async (session, side) => {
-      return (await tokenOf(session, side)) === token && (await hasWholeBarrier(session, side))
+    return reading(this.readers, this.settings, signal, async (session) => {
+      const side = await cutoverTable(session, table)
+      return side !== null && (await tokenOf(session, side)) === token && (await hasWholeBarrier(session, side))
     })
   }
 
   release(table: TableName, token: string, signal: AbortSignal): Promise<void> {
-    return this.#write(table, signal, async (session, side) => {
+    return writingTo(this.settings, tableText(table), signal, async (session) => {
+      const side = await closedTable(session, table, token)
+      if (side === null) return
       await session.begin(WRITE, alone(side))
       if ((await tokenOf(session, side)) === token) await session.askAll(openSql(side))
       await committed(session)
@@ -183,8 +186,9 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   }
 
   tidy(table: TableName, signal: AbortSignal): Promise<boolean> {
-    return this.#write(table, signal, async (session, side) => {
-      if ((await tidySql(session, side)).length === 0) return true
+    return writingTo(this.settings, tableText(table), signal, async (session) => {
+      const side = await cutoverTable(session, table)
+      if (side === null || (await tidySql(session, side)).length === 0) return true
       try {
         await new Patience(session, { ...TIDY, signal }).run([], async () => {
           await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
