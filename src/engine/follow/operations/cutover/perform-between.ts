@@ -106,7 +106,6 @@ async function switched(
 ): Promise<Ending> {
   const { closes, opens, stream, family } = between
   const { dryRun, confirm, unsigned, revert, keepSessions } = operation
-  if (stream.status !== 'active') throw notActive(stream, restartHint(family))
   const gates = new Gates((gate, table) =>
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
@@ -115,14 +114,16 @@ async function switched(
     givenUp(between, able, id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail })).catch(
       (error: unknown) => leftBehind(id, error, run),
     )
-  const ready = await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run).catch(
-    async (error: unknown) => {
-      // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
-      const [left] = family.preparing
-      if (left !== undefined && !dryRun) await giveUp(left.id)
-      throw error
-    },
-  )
+  const prepared = async (): Promise<BetweenReady> => {
+    if (stream.status !== 'active') throw notActive(stream, restartHint(family))
+    return await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run)
+  }
+  const ready = await prepared().catch(async (error: unknown) => {
+    // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
+    const [left] = family.preparing
+    if (left !== undefined && !dryRun) await giveUp(left.id)
+    throw error
+  })
   const name = tableText(ready.from)
   if (dryRun) return foreseen(gates)
   if (confirm !== name && confirm !== ready.from.name) {

@@ -101,14 +101,17 @@ async function switched(
 ): Promise<Ending> {
   const { stream, ledger, family } = standing
   const { to: url, revert, dryRun, confirm } = operation
-  if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
   const gates = new Gates((gate, table) =>
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
   const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
   const giveUp = (id: string): Promise<void> =>
     givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
-  const ready = await readyFor(standing, able, copy, operation, gates, run).catch(async (error: unknown) => {
+  const prepared = async (): Promise<CutoverReady> => {
+    if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
+    return await readyFor(standing, able, copy, operation, gates, run)
+  }
+  const ready = await prepared().catch(async (error: unknown) => {
     // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
     const [left] = family.preparing
     if (left !== undefined && !dryRun) await giveUp(left.id)
