@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Statement } from '../../src/model/run/ledger-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
@@ -225,6 +226,35 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
       `INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-05-01') RETURNING id::int % 2, serial`,
     )
     expect(row?.map(Number)).toEqual([1, 8003])
+  })
+
+  test('a side of a cutover is closed and opened by its token only, also after it was renamed', async () => {
+    const side = store.offers.switchSide
+    if (side === undefined) throw new Error('no cutover between databases')
+    await sql.run('CREATE SCHEMA elsewhere; CREATE TABLE side (id int)')
+    const table = { schema: 'public', name: 'side' }
+    const request = (token: string, mayReplace: boolean) => ({ table, token, says: 'it is shut', hint: '', lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false, mayReplace: () => mayReplace }) // prettier-ignore
+    const write = (name = 'side'): Promise<unknown> => sql.run(`INSERT INTO ${name} VALUES (1)`)
+    const [yes, no] = ['SELECT 1', 'SELECT 1 WHERE false'].map((held) => ({ sql: held, parameters: [] })) as [Statement, Statement] // prettier-ignore
+    expect(await side.guard(request('target_1', true), no, SIGNAL)).toBe(false)
+    await write()
+    expect(await side.guard(request('target_1', true), yes, SIGNAL)).toBe(true)
+    await expect(write()).rejects.toThrow('it is shut')
+    expect(await side.closedBy(table, SIGNAL)).toBe('target_1')
+    await side.release(table, 'target_1', SIGNAL)
+    expect(await side.closedBy(table, SIGNAL)).toBeNull()
+    await write()
+    expect(await side.close(request('1_2_1', false), () => undefined, SIGNAL)).toHaveProperty('fence')
+    expect(await side.close(request('1_1_1', false), () => undefined, SIGNAL)).toEqual({ closedBy: '1_2_1' })
+    await side.release(table, '1_1_1', SIGNAL)
+    await expect(write()).rejects.toThrow('it is shut')
+    expect(await side.isClosed(table, '1_2_1', SIGNAL)).toBe(true)
+    await sql.run('ALTER TABLE side SET SCHEMA elsewhere; ALTER TABLE elsewhere.side RENAME TO moved')
+    expect(await side.isClosed(table, '1_2_1', SIGNAL)).toBe(false)
+    await expect(write('elsewhere.moved')).rejects.toThrow('it is shut')
+    await side.release(table, '1_2_1', SIGNAL)
+    await write('elsewhere.moved')
+    expect(await side.tidy(table, SIGNAL)).toBe(true)
   })
 
   test('a write into the old table fails with a reason, on replicas too; apply sessions pass, and all without a guard', async () => {

@@ -184,6 +184,7 @@ export const LONGEST = [
   'test/real/schedules.test.ts',
   'test/fault/archive-erase-together.test.ts',
   'test/real/archive-query-changes.test.ts',
+  'test/fault/cutover-crossed.test.ts',
   'test/fault/cutover-two.test.ts',
   'test/cli/archive-command.test.ts',
   'test/real/archive-schema-lossless.test.ts',

@@ -109,6 +109,13 @@ async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Pr
   const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const tables = await inspected(parts, sides, true, all)
   await takeToEnd(before.id, planned.from, planned.to, ledger, run)
+  try {
+    // If a cutover has ended the stream during the wait for the lease, users write to these tables now.
+    await streamHeld(before.id, parts.database)
+  } catch (error) {
+    await ledger.lease.release(before.id)
+    throw error
+  }
   const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
     await emptyTables(there, sides.target, [ledger.emptiedStatement(before.id)], ledger.isEmptied(before.id), run)
