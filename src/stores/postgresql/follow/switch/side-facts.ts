@@ -1,9 +1,10 @@
 /** Facts about a table besides its rows, compared by name with those of the other database of a cutover. */
+import { notOwnSql } from '../../server/marks.ts'
 import { policyRolesSql, policySql } from '../../server/policy-sql.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { partitionColumnSql } from './lacking-index.ts'
+import { partitionKeysSql, uniqueKeySql, type UniqueKey } from './unique-index.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
 import type { CutoverTable } from './sides.ts'
 
@@ -36,7 +37,7 @@ export type IndexFact = {
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean
-  readonly columns: readonly string[]
+  readonly key: UniqueKey
 }
 
 export type PolicyFact = NamedFact & {
@@ -52,8 +53,8 @@ export type CutoverTableFacts = {
   readonly sorting: string
   readonly columns: readonly ColumnFact[]
   readonly indexes: readonly IndexFact[]
-  /** Partition column; null for a plain table. */
-  readonly by: string | null
+  /** Partition columns as in SQL; none for a plain table. */
+  readonly by: readonly string[]
   readonly checks: readonly NamedFact[]
   readonly references: readonly (NamedFact & { readonly to: string })[]
   readonly referencedBy: readonly NamedFact[]
@@ -113,10 +114,9 @@ function factsSql({ oid }: CutoverTable): string {
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
           LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
-          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))) FROM pg_catalog.pg_index i
-        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid`)},
-      'by', ${partitionColumnSql('c.oid')},
+      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'key', ${uniqueKeySql}) FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid AND ${notOwnSql('x.relname')}`)},
+      'by', ${partitionKeysSql('c.oid')},
       'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},
       'references', ${list(`SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid), 'to', k.confrelid::pg_catalog.regclass::text)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0::oid`)},

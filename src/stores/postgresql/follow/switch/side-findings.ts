@@ -4,7 +4,7 @@
  */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
-import { makeUnique } from './lacking-index.ts'
+import { makeUnique, refusesAll } from './unique-index.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact, PolicyFact } from './side-facts.ts'
 
 const KEPT_APART = 'rows that this one refuses would no longer be refused'
@@ -147,17 +147,16 @@ function indexFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
 }
 
 function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): SwitchFinding {
-  const { name, what, unique, exclusion, columns } = one
+  const { name, what, unique, exclusion } = one
   if (exclusion) {
     const make = `create it on ${sql}, or drop it: ${what}`
     return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
   }
   if (!unique) return left('index', name, `the target has no such index: ${what}`)
-  const narrower = to.indexes.find((other) => other.unique && other.columns.every((column) => columns.includes(column)))
-  if (narrower !== undefined && narrower.columns.length > 0)
-    return left('unique index', name, `that of the target refuses more rows: ${narrower.what}`)
-  // A unique index of a partitioned table is enforced within each partition only.
-  const wider = to.indexes.find((other) => other.unique && columns.every((column) => other.columns.includes(column)))
+  const uniques = to.indexes.filter((other) => other.unique)
+  const equal = uniques.find((other) => refusesAll(other.key, one.key))
+  if (equal !== undefined) return left('unique index', name, `that of the target is different: ${equal.what}`)
+  const wider = uniques.find((other) => refusesAll(other.key, one.key, to.by))
   return wider === undefined
     ? refused(
         'unique index',
