@@ -270,6 +270,80 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     },
   )
 
+  /** Drops the slot of the reverse stream, as `max_slot_wal_keep_size` takes its log away. */
+  async function loseWayBack({ target }: TwoStage): Promise<void> {
+    const [[id] = []] = await target.rows('SELECT switch_id FROM migration_switches')
+    await target.rows(`SELECT pg_drop_replication_slot('sluice_${id}')`)
+  }
+
+  async function expectWayBack(stage: TwoStage): Promise<void> {
+    const { finished, events } = await perform(twoCutover(stage, { revert: true }))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    expect(of(events, 'cutover.switched')).toMatchObject([{ revert: true }])
+  }
+
+  test('a slot of the way back that was lost between two tries is made again', { timeout: 120_000 }, async () => {
+    // On two servers, because a replication slot waits for every transaction of its server.
+    const stage = await twoStage(server, 200, other)
+    const holder = new pg.Client({ connectionString: stage.source.url })
+    await holder.connect()
+    await holder.query(`BEGIN; LOCK TABLE ${SQL} IN ROW EXCLUSIVE MODE`)
+    const child = startCopy(twoCutover(stage, { keepSessions: true }))
+    await untilStep(child, 'released')
+    await loseWayBack(stage)
+    await holder.end()
+    const { finished } = await child.ended
+    expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+    expect(
+      of(child.events, 'cutover.gate')
+        .map(({ detail }) => detail)
+        .join(),
+    ).toContain('it is created again')
+    await expectWayBack(stage)
+  })
+
+  test(
+    'a slot of the way back that was lost when both are proved equal opens the source',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await twoStage(server, 200)
+      const frozen = startCopy(twoCutover(stage), { frozenBy: { type: 'cutover.step', times: 3 } })
+      await untilStep(frozen, 'proved')
+      await untilFrozen(frozen)
+      await loseWayBack(stage)
+      frozen.process.kill('SIGCONT')
+      const { finished } = await frozen.ended
+      expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      expect(of(frozen.events, 'cutover.step').map(({ detail }) => detail)).toContainEqual(
+        expect.stringContaining('no longer exists: try 1 is given up; the source is open'),
+      )
+      await expectWayBack(stage)
+    },
+  )
+
+  test(
+    'killed when both are proved equal, it moves no writers without --confirm or without a way back',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await twoStage(server, 200)
+      const killed = async (): Promise<void> => {
+        const child = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 3 } })
+        expect((await child.ended).signal).toBe('SIGKILL')
+      }
+      const { confirm: _confirm, ...unconfirmed } = twoCutover(stage)
+      await killed()
+      const asked = await perform(unconfirmed)
+      expect(asked.finished.error).toMatchObject({ code: 'MISSING_CONFIRM' })
+      expect([await isOpen(stage.source), await isOpen(stage.target)]).toEqual([true, false])
+      await killed()
+      await loseWayBack(stage)
+      const { finished, events } = await perform(twoCutover(stage))
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      expect(steps(events).slice(0, 1)).toEqual(['taken back'])
+      await expectWayBack(stage)
+    },
+  )
+
   test('a failing hook leaves the cutover as it is, and runs again', { timeout: 120_000 }, async () => {
     const stage = await twoStage(server, 200)
     // A constraint that the target could no longer enforce is refused before.

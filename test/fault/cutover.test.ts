@@ -287,6 +287,24 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     },
   )
 
+  test('a slot of the way back that was lost between two tries is made again', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    const reader = new pg.Client({ connectionString: stage.place.url })
+    await reader.connect()
+    await reader.query(`BEGIN; LOCK TABLE ${quoted(PUBLIC)} IN ACCESS SHARE MODE`)
+    const child = startCopy(cutoverOf(stage))
+    while (gate(child.events, 'lock') !== 'waiting') {
+      await Promise.race([sleep(20), child.ended.then(() => Promise.reject(new Error('it has ended')))])
+    }
+    const [[id] = []] = await stage.place.rows('SELECT switch_id FROM migration_switches')
+    await stage.place.rows(`SELECT pg_drop_replication_slot('sluice_${id}')`)
+    await reader.end()
+    const { finished } = await child.ended
+    expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+    const back = await perform(turnOf(stage, true))
+    expect(back.finished, JSON.stringify(back.finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+  })
+
   test('leftovers of a killed run are removed by a next one that cannot cut over', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const child = startCopy(cutoverOf(stage), { killedBy: { type: 'follow.proved', times: 1 } })
@@ -332,7 +350,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     const unsigned = await switched(stage, { unsigned: false })
     expect(unsigned.finished).toMatchObject({ exitCode: 1, error: { code: 'NOT_SIGNED' } })
     expect(gate(unsigned.events, 'sign-off')).toBe('refused')
-    const back = await switched(stage, { revert: true })
+    const back = await perform(turnOf(stage, true))
     expect(back.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
     const { confirm: _confirm, ...silent } = cutoverOf(stage)
     expect((await perform(silent)).finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })

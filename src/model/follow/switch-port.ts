@@ -96,8 +96,11 @@ export interface SwitchAttempt extends AsyncDisposable {
    * @returns what was recreated
    */
   exchange(furthest: FurthestValues): Promise<readonly SwitchFinding[]>
-  /** After `exchange`: start record of a stream from the table with the public name. @param start slot position */
-  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth>
+  /**
+   * After `exchange`: start record of a stream from the table with the public name; null if its slot has lost changes.
+   * @param start slot position
+   */
+  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth | null>
   /** After `exchange`: start position of a stream that misses no change of the table that now has the public name. */
   position(): Promise<LogPosition>
   /**

@@ -30,6 +30,8 @@ export type ApproachParts = {
   readonly signal: AbortSignal
   /** @returns null while publication and slot of the reverse stream are being created */
   readonly wayBack: () => MadeStream | null
+  /** Why the reverse stream would miss changes; null if it would not. With a fault, `wayBack` creates it again. */
+  readonly wayBackFault: (made: MadeStream) => Promise<string | null>
   /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
@@ -208,6 +210,12 @@ export class Approach {
     const gate = findingsGate(findings)
     gates.set(gate)
     if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
+    // A lock may have delayed this attempt for long, and a slot that the server invalidated leaves no way back.
+    const fault = await this.#parts.wayBackFault(made)
+    if (fault !== null) {
+      gates.set({ name: 'reverse stream', state: 'waiting', detail: `${fault}: it is created again` })
+      return 'on'
+    }
     return (await now.verify()) ? { made, findings, furthest: this.#furthest.values } : 'on'
   }
 

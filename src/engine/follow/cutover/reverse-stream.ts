@@ -72,11 +72,38 @@ export class Maker {
     throw failed
   }
 
+  /**
+   * Checks the stream that was made. With a fault it is created again by the next call of `made`.
+   * @returns why the stream would miss changes; null if it would not
+   */
+  async fault(check: () => Promise<string | null>): Promise<string | null> {
+    const fault = await check()
+    if (fault !== null) {
+      this.#begun = null
+      this.#made = null
+    }
+    return fault
+  }
+
   /** Aborts the creation and waits for its end. */
   async stop(): Promise<void> {
     this.#end.abort(new SluiceError('STOPPED', 'stopped on request'))
     await this.#begun?.catch(() => undefined)
   }
+}
+
+/**
+ * Why the reverse stream would miss changes after the cutover; null if it would not.
+ * @param tables none to check only its slot and publication
+ */
+export async function reverseFault(
+  changes: ChangeSource,
+  { birth }: Pick<MadeStream, 'birth'>,
+  tables: readonly FollowedTable[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { faults } = await changes.verify(birth, tables, changes.position(birth.start), signal)
+  return faults[0]?.message ?? null
 }
 
 /** @throws what `ChangeSource.begin` throws */

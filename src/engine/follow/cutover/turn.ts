@@ -153,6 +153,8 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
     const closing = await limit.within(left, () => this.#prepared(now, attempt, ready))
     if (closing === null) return this.#over(attempt)
     if (closing === 'prove') return closing
+    if (closing === 'no way back')
+      return this.#rest(`slot ${ready.made.slot} has lost changes: try ${this.tried} is given up`)
     this.#facts = closing
     if ((await attempt.commit(this.#parts.closing(closing))) === 'fenced') {
       throw new SluiceError('LEASE_LOST', 'another program runs this stream now', {
@@ -170,7 +172,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
     { lane, stream, fence, proof }: Standstill,
     attempt: SwitchAttempt,
     { made, findings, furthest }: AttemptReady,
-  ): Promise<ClosingFacts | 'prove' | null> {
+  ): Promise<ClosingFacts | 'prove' | 'no way back' | null> {
     const { changes, budgetMs, source, identity, tell: report } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs
     while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
@@ -204,6 +206,7 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
     this.#doing = 'recreating objects that depend on the table'
     const exchanged = await attempt.exchange(furthest)
     const birth = await attempt.born(made.slot, made.start, [source])
+    if (birth === null) return 'no way back'
     const position = changes.text(await attempt.position())
     if (isOver()) return null
     const pauseMs = Math.round(attempt.waitedMs())

@@ -6,6 +6,7 @@ import { tookText } from '../../../../shared/figures.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { Waits, type Waited } from '../approach.ts'
+import { reverseFault } from '../reverse-stream.ts'
 import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
 import { ableEnds, type AbleEnds, type Between } from './sides.ts'
@@ -18,9 +19,9 @@ export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
 const END_MS = 30_000
 
 /**
- * Opens the target to writers if both sides were proved equal and the source is still closed. Otherwise opens the
- * source again.
- * @param forward true if the command has the direction of the cutover
+ * Opens the target to writers if both sides were proved equal, the source is still closed, and the reverse stream
+ * misses no change. Otherwise opens the source again.
+ * @param isWanted true if the command asks for a cutover of this table in this direction, and confirms it
  * @returns whether the target is open now; if not, how long the attempts blocked writers
  * @throws SluiceError LEDGER_BUSY if a running program makes the cutover
  */
@@ -28,7 +29,7 @@ export async function settleLeft(
   between: Between,
   able: AbleEnds,
   row: SwitchRow,
-  forward: boolean,
+  isWanted: (table: TableName) => boolean,
   run: CutoverRun,
 ): Promise<Settled> {
   const { opens, stream } = between
@@ -50,14 +51,15 @@ export async function settleLeft(
     const standing = await opens.steps.standing(row.id)
     if (standing === null) return { isOpen: false }
     const document = documentOf(standing.document)
-    const { token, closes, opens: to, mark, closingMs } = document
+    const { token, closes, opens: to, mark, closingMs, reverse } = document
     if (standing.status === 'preparing') return { isOpen: false, waited: undone(document) }
     const waits = new Waits(document.earlier)
     const paused = async (): Promise<void> => {
       waits.add(closingMs === undefined ? null : (await opens.steps.now()) - closingMs)
     }
-    const isWhole = forward && standing.status === 'proved' && mark !== undefined && token !== undefined
-    if (isWhole && (await able.closing.isClosed(closes.table, token, signal))) {
+    const isWhole = isWanted(closes.table) && standing.status === 'proved' && mark !== undefined && token !== undefined
+    const fault = isWhole && reverse !== undefined ? await reverseFault(able.back, reverse, [], signal) : null
+    if (isWhole && fault === null && (await able.closing.isClosed(closes.table, token, signal))) {
       const outcome = await able.opening.open(to.table, { text: mark }, opens.steps.opening(row.id, held), signal)
       if (outcome === 'opened') {
         await paused()
@@ -78,7 +80,7 @@ export async function settleLeft(
     await able.closing.release(closes.table, token ?? '', signal)
     await paused()
     const now = await openOrNot(able.closing, closes.table, signal)
-    const detail = `a program was killed at step ${standing.status}: ${now}`
+    const detail = `a program was killed at step ${standing.status}${fault === null ? '' : `, and ${fault}`}: ${now}`
     run.emit({ type: 'cutover.step', step: 'taken back', detail })
     return { isOpen: false, waited: waits.all }
   } finally {

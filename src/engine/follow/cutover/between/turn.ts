@@ -11,6 +11,7 @@ import type { SideClosed } from '../../../../model/follow/switch-side-port.ts'
 import type { Standstill } from '../../progress/watch.ts'
 import { CutoverWatch, type AttemptReady } from '../approach.ts'
 import { PauseLimit } from '../pause-limit.ts'
+import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { HeldStream } from './ledger.ts'
@@ -152,7 +153,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     mustHold(await steps.proved(id, one.held, document(proved), reported))
     const goOn = facts.sequences.join(', ') || 'unchanged'
     report('proved', `${touched} changed rows are equal on both sides as of that position; sequences continue: ${goOn}`)
-    return await this.#open(one, marks.target, facts)
+    return await this.#open(one, marks.target, facts, made)
   }
 
   /** @returns the closed source; or the reason if its locks were not available */
@@ -248,10 +249,12 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     }
   }
 
-  async #open(one: Try, mark: SwitchMark, facts: BetweenFacts): Promise<'end' | Shut> {
+  async #open(one: Try, mark: SwitchMark, facts: BetweenFacts, made: MadeStream): Promise<'end' | Shut> {
     const { closing, opening, from, to, steps, id, signal, tell: report } = this.#parts
     // An operator may have opened the source manually.
     if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is no longer closed')
+    const fault = await this.#parts.wayBackFault(made)
+    if (fault !== null) return { next: 'on', why: `${fault}: try ${this.tried} is given up` }
     one.facts = facts
     const outcome = await opening.open(to, mark, steps.opening(id, one.held), signal)
     if (outcome !== 'opened') one.facts = null

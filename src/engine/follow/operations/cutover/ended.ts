@@ -1,4 +1,5 @@
 /** How a cutover ends or is refused, within one database and between two. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
@@ -17,6 +18,11 @@ export function foreseen(gates: Gates): Ending {
   gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
   const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
   return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
+}
+
+/** @param table the table that the cutover closes */
+export function isConfirmed({ confirm }: CutoverOperation, table: TableName): boolean {
+  return confirm === tableText(table) || confirm === table.name
 }
 
 /** Command for the opposite direction; without the URLs, which the run adds. */

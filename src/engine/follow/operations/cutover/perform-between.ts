@@ -19,7 +19,7 @@ import type { Waited } from '../../cutover/approach.ts'
 import { wantedTurn, type Family } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
-import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
+import { makeReverse, Maker, reverseFault } from '../../cutover/reverse-stream.ts'
 import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
@@ -31,6 +31,7 @@ import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import {
   followedBack,
   foreseen,
+  isConfirmed,
   late,
   notActive,
   nothingToRevert,
@@ -60,7 +61,8 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   const able = ableEnds(between)
   const wanted = wantedTurn(family, revert)
   const [left] = family.preparing
-  const settled = left === undefined || dryRun ? null : await settleLeft(between, able, left, wanted === 'next', run)
+  const isWanted = (table: TableName): boolean => wanted === 'next' && isConfirmed(operation, table)
+  const settled = left === undefined || dryRun ? null : await settleLeft(between, able, left, isWanted, run)
   if (settled?.isOpen === true) {
     await using again = await betweenOf(operation, stream.id, run)
     if (again === null) throw new Error('a database disappeared during the check')
@@ -105,7 +107,7 @@ async function switched(
   run: CutoverRun,
 ): Promise<Ending> {
   const { closes, opens, stream, family } = between
-  const { dryRun, confirm, unsigned, revert, keepSessions } = operation
+  const { dryRun, unsigned, revert, keepSessions } = operation
   const gates = new Gates((gate, table) =>
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
@@ -126,7 +128,7 @@ async function switched(
   })
   const name = tableText(ready.from)
   if (dryRun) return foreseen(gates)
-  if (confirm !== name && confirm !== ready.from.name) {
+  if (!isConfirmed(operation, ready.from)) {
     throw new SluiceError(
       'MISSING_CONFIRM',
       `writers of ${name} move to another database: the table's name is needed as confirmation`,
@@ -205,6 +207,7 @@ function turnOf(around: TurnContext): BetweenTurn {
       ),
     says: saysOf(around),
     wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
+    wayBackFault: (made) => maker.fault(() => reverseFault(able.back, made, [ready.taken], run.interrupt.abort)),
     findings: async () =>
       await able.opening.inspect(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
     look: () => requireNoQuarantine(opens.database, ready.key, gates),

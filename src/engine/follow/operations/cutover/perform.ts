@@ -13,7 +13,7 @@ import { wantedTurn } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
 import { readyFor, type CutoverReady } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
-import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
+import { makeReverse, Maker, reverseFault } from '../../cutover/reverse-stream.ts'
 import { betweenOf } from '../../cutover/between/sides.ts'
 import { ableOf, cleanUp, openFamily, type Able, type OpenedFamily } from '../../cutover/standing.ts'
 import type { SwitchRow } from '../../cutover/switch-row.ts'
@@ -26,6 +26,7 @@ import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import {
   followedBack,
   foreseen,
+  isConfirmed,
   late,
   notActive,
   nothingToRevert,
@@ -100,7 +101,7 @@ async function switched(
   run: CutoverRun,
 ): Promise<Ending> {
   const { stream, ledger, family } = standing
-  const { to: url, revert, dryRun, confirm } = operation
+  const { to: url, revert, dryRun } = operation
   const gates = new Gates((gate, table) =>
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
@@ -119,7 +120,7 @@ async function switched(
   })
   const publicName = tableText(ready.request.from)
   if (dryRun) return foreseen(gates)
-  if (confirm !== publicName && confirm !== ready.request.from.name) {
+  if (!isConfirmed(operation, ready.request.from)) {
     throw new SluiceError(
       'MISSING_CONFIRM',
       `the cutover gives the name ${publicName} to another table: the name is needed as confirmation`,
@@ -205,6 +206,8 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
         tool: run.tool,
       }),
     wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
+    // The cutover notes the table itself anew.
+    wayBackFault: (made) => maker.fault(() => reverseFault(able.changes, made, [], run.interrupt.abort)),
     closing: (facts: ClosingFacts) =>
       ledger.closing(
         { id, stream: stream.id, reverse: id },

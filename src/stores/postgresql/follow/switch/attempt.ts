@@ -20,7 +20,8 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { notedPlace, notedWithin } from '../replication/birth.ts'
-import { commitFence } from '../../server/lsn.ts'
+import { slotFault } from '../replication/verify.ts'
+import { commitFence, lsnOf } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { compareTableRows } from './compare.ts'
@@ -114,13 +115,14 @@ export class Attempt implements SwitchAttempt {
     })
   }
 
-  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth> {
+  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth | null> {
     this.#mustBeExchanged()
     return this.#do(async (session) => {
       const place = await notedPlace(this.#opened.otherSession)
       await session.ask(BY_INDEX)
       const { facts, shapes } = await notedWithin(session, slot, tables)
-      return { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
+      const birth = { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
+      return (await slotFault(session, birth, lsnOf(start))) === null ? birth : null
     })
   }
 
