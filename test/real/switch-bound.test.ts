@@ -410,6 +410,36 @@ describe.skipIf(!POSTGRES_OWN)('dependencies of tables in a cutover (needs a ser
     }
   })
 
+  test('between databases, rights around the table are compared, and rights that only the target grants are named', async () => {
+    await sql.run(`CREATE SCHEMA "the re"`)
+    for (const table of ['public.n', '"the re".n'])
+      await sql.run(
+        `CREATE TABLE ${table} (id bigserial PRIMARY KEY); GRANT SELECT, INSERT ON ${table} TO reader; GRANT SELECT ON ${table} TO "cl'erk"`,
+      )
+    await sql.run(
+      `GRANT USAGE ON SEQUENCE n_id_seq TO reader, stranger; GRANT DELETE ON "the re".n TO PUBLIC; GRANT SELECT (id), INSERT ON "the re".n TO stranger`,
+    )
+    const found = (): Promise<readonly SwitchFinding[]> => apart({ name: 'n' }, { schema: 'the re', name: 'n' })
+    const refused = async (): Promise<readonly SwitchFinding[]> =>
+      (await found()).filter(({ verdict }) => verdict === 'refused')
+    const grants = (await found()).filter(({ about, verdict }) => about === 'grant' && verdict === 'left')
+    expect(grants.map(({ object }) => object).toSorted()).toEqual([
+      'DELETE to PUBLIC',
+      'INSERT, SELECT (id) to stranger',
+    ])
+    const lacking = await refused()
+    expect(lacking.map(({ hint }) => hint).toSorted()).toEqual([
+      'GRANT USAGE ON SCHEMA "the re" TO "cl\'erk"',
+      'GRANT USAGE ON SCHEMA "the re" TO "reader"',
+      'GRANT USAGE ON SEQUENCE "the re".n_id_seq TO "reader"',
+    ])
+    for (const { hint } of [...lacking, ...grants]) await sql.run(hint ?? '')
+    expect((await found()).filter(({ about }) => /grant|schema|sequence/.test(about))).toEqual([])
+    await sql.run(
+      'DROP TABLE "the re".n; REVOKE ALL ON SCHEMA "the re" FROM PUBLIC, reader, "cl\'erk"; DROP SCHEMA "the re"',
+    )
+  })
+
   test('sessions with an old lock or an old snapshot are reported', async () => {
     await newTable()
     const other = await psql(server.url('bound'))

@@ -7,6 +7,7 @@ import { literal } from '../../server/sql.ts'
 import { partitionKeysSql, uniqueKeySql, type UniqueKey } from './unique-index.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
 import type { CutoverTable } from './sides.ts'
+import { usersSql, type UserFact } from './side-users.ts'
 
 export type ColumnFact = {
   readonly name: string
@@ -74,6 +75,7 @@ export type CutoverTableFacts = {
   readonly mayCreate: boolean
   /** Rights of roles other than the owner, including PUBLIC: `SELECT` on the table, `SELECT (id)` on a column. */
   readonly grants: readonly { readonly role: string; readonly rights: readonly string[] }[]
+  readonly users: readonly UserFact[]
   /** Views, rules and functions that depend on it. */
   readonly dependents: readonly string[]
   readonly publications: readonly string[]
@@ -129,6 +131,7 @@ function factsSql({ oid }: CutoverTable): string {
       'owner', pg_catalog.pg_get_userbyid(c.relowner), 'me', current_user, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'mayCreate', pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
       'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.named))
         FROM (${RIGHTS}) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},
+      'users', ${list(usersSql)},
       'dependents', ${list(`SELECT pg_catalog.to_json(z.said) FROM (
           SELECT DISTINCT CASE WHEN r.rulename = '_RETURN' THEN 'view ' ELSE 'rule ' || r.rulename::text || ' on ' END || r.ev_class::pg_catalog.regclass::text AS said
             FROM pg_catalog.pg_rewrite r WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> c.oid

@@ -5,6 +5,7 @@
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { makeUnique, refusesAll } from './unique-index.ts'
+import { userFindings, type UserFact } from './side-users.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact, PolicyFact } from './side-facts.ts'
 
 const KEPT_APART = 'rows that this one refuses would no longer be refused'
@@ -18,6 +19,10 @@ export type TargetRights = {
   readonly roles: ReadonlySet<string>
   /** Tables that foreign keys of the source refer to and that exist in the target database. */
   readonly tables: ReadonlySet<string>
+  /** The target table's schema in SQL. */
+  readonly schema: string
+  /** The users of the source table that exist in the target database. */
+  readonly users: readonly UserFact[]
   /** True if a role of the source has this right on the target table, directly or through other roles. */
   readonly may: (role: string, right: string) => boolean
 }
@@ -218,7 +223,7 @@ function rightFindings(
   from: CutoverTableFacts,
   to: CutoverTableFacts,
   sql: string,
-  { roles, may }: TargetRights,
+  { roles, may, schema, users }: TargetRights,
 ): readonly SwitchFinding[] {
   const found: SwitchFinding[] = []
   const all = [...from.grants, { role: from.owner, rights: DATA }]
@@ -229,13 +234,38 @@ function rightFindings(
       )
       continue
     }
-    const missing = rights.filter((right) => DATA.includes(right.replace(/ .*/s, '')) && !may(role, right))
+    const missing = rights.filter((right) => DATA.includes(wordOf(right)) && !may(role, right))
     if (missing.length === 0) continue
     const who = role === 'PUBLIC' ? role : quoteName(role)
     const grant = `GRANT ${missing.join(', ')} ON ${sql} TO ${who}`
     found.push(refused('grant', `${missing.join(', ')} to ${role}`, 'the target does not grant it', grant))
   }
-  return [...found, ...policyFindings(from, to, sql, roles)]
+  return [
+    ...found,
+    ...userFindings(from.users, users, schema),
+    ...surplusGrants(from, to, sql),
+    ...policyFindings(from, to, sql, roles),
+  ]
+}
+
+/** Rights that only the target grants. The owner of the source has all of them there. */
+function surplusGrants(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
+  const had = from.grants.flatMap(({ role, rights }) => rights.map((right) => `${right} ${role}`))
+  const hadIt = (role: string, right: string): boolean =>
+    [role, 'PUBLIC'].some((one) => had.includes(`${right} ${one}`) || had.includes(`${wordOf(right)} ${one}`))
+  return to.grants.flatMap(({ role, rights }) => {
+    const surplus = rights.filter((right) => DATA.includes(wordOf(right)) && !hadIt(role, right)).join(', ')
+    if (role === from.owner || surplus === '') return []
+    const who = role === 'PUBLIC' ? role : quoteName(role)
+    return [
+      left('grant', `${surplus} to ${role}`, 'only the target grants it', `REVOKE ${surplus} ON ${sql} FROM ${who}`),
+    ]
+  })
+}
+
+/** The right without its column. */
+function wordOf(right: string): string {
+  return right.replace(/ .*/s, '')
 }
 
 /** Row security and policies, which decide the rows that each role can read and write. */

@@ -16,6 +16,7 @@ import type {
   SideWriters,
   SwitchSide,
 } from '../../../../model/follow/switch-side-port.ts'
+import { quoteName } from '../../server/connect.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { commitChunk } from '../../copy/commit.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -29,6 +30,7 @@ import { changesSinceMark, cutoverMark } from './mark.ts'
 import { advanceSequence, positionsOf } from './sequences.ts'
 import { cutoverTableFacts, RIGHTS, type CutoverTableFacts } from './side-facts.ts'
 import { sideFindings } from './side-findings.ts'
+import { usersNamedSql, type UserFact } from './side-users.ts'
 import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
 import { goneTable, cutoverSide, cutoverTable, type CutoverTable } from './sides.ts'
 import { lockAll, lookFirstSql } from './take.ts'
@@ -80,10 +82,18 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
       const tables = await session.ask(
         `SELECT t FROM pg_catalog.unnest(${list(from.references.map(({ to }) => to))}) t WHERE pg_catalog.to_regclass(t) IS NOT NULL`,
       )
+      const users = await session.objects<UserFact>(
+        usersNamedSql(
+          side.oid,
+          from.users.map(({ role }) => role),
+        ),
+      )
       const has = new Set(rights.map(([role, right]) => `${right} ${role}`))
       return sideFindings(from, await cutoverTableFacts(session, side), side.sql, {
         roles: new Set(there.map(([name]) => name ?? '')),
         tables: new Set(tables.map(([name]) => name ?? '')),
+        schema: quoteName(side.schema),
+        users,
         may: (role, right) => has.has(`${right} ${role}`) || has.has(`${right.replace(/ .*/s, '')} ${role}`),
       })
     })
