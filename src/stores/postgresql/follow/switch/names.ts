@@ -63,7 +63,24 @@ export async function namesOf(sides: CutoverTables): Promise<readonly CutoverSte
           },
     )
   }
-  return steps
+  const taken = new Set(pairs.map(([, other]) => other))
+  const unpaired = fresh.filter((one) => !taken.has(one))
+  return [...steps, ...surplusOf(unpaired, old, sides)]
+}
+
+/** Constraints of the new table that would refuse rows which the old one accepts. */
+function surplusOf(fresh: readonly Named[], old: readonly Named[], { to }: CutoverTables): readonly CutoverStep[] {
+  const isOld = ({ key }: Named): boolean =>
+    key !== null && old.some((other) => other.key !== null && refusesAll(other.key, key))
+  return fresh
+    .filter((one) => one.exclusion || (one.key !== null && !isOld(one)))
+    .map(({ name, what, exclusion }) => ({
+      verdict: 'refused',
+      about: exclusion ? 'exclusion' : 'unique index',
+      object: name,
+      detail: `only ${to.sql} has it, and it would refuse rows that the public table accepts: ${what}`,
+      hint: `drop it from ${to.sql}`,
+    }))
 }
 
 function exchange([one, other]: readonly [Named, Named]): readonly string[] {

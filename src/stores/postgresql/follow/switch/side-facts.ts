@@ -23,11 +23,16 @@ export type ColumnFact = {
   readonly notNull: boolean
   /** True if the column is part of the primary key. */
   readonly inKey: boolean
-  /** `numbers`: identity, or default from a sequence; `GENERATED ALWAYS AS (…)`: generated; otherwise empty. */
+  /**
+   * `numbers`: identity BY DEFAULT, or default from a sequence; `ALWAYS`: identity that refuses numbers of statements;
+   * `GENERATED ALWAYS AS (…)`: generated; otherwise empty.
+   */
   readonly kind: string
   /** Null if there is none, or if it takes numbers from a sequence. */
   readonly default: string | null
 }
+
+export const ALWAYS = 'GENERATED ALWAYS AS IDENTITY'
 
 /** A named object with its definition. */
 export type NamedFact = { readonly name: string; readonly definition: string }
@@ -112,7 +117,7 @@ function factsSql({ oid }: CutoverTable): string {
       'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'allowed', ${allowed},
           'collation', pg_catalog.quote_ident(o.nspname) || '.' || pg_catalog.quote_ident(l.collname), 'exact', l.collisdeterministic, 'notNull', a.attnotnull,
           'inKey', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
-          'kind', CASE WHEN a.attidentity <> '' THEN 'numbers' WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END,
+          'kind', CASE a.attidentity WHEN 'a' THEN '${ALWAYS}' WHEN 'd' THEN 'numbers' ELSE CASE WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END END,
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
           LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
