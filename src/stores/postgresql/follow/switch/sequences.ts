@@ -24,6 +24,8 @@ export type Numbering = {
   readonly use: 'identity' | 'owned' | 'default'
   readonly owner: string
   readonly isReadable: boolean
+  /** True if this session may set its position. */
+  readonly isMovable: boolean
   /** True if this session may change it. */
   readonly isOurs: boolean
   readonly options: string
@@ -200,7 +202,8 @@ function sequencesOf(session: CopySession, { oid }: CutoverTable): Promise<reado
   const ofTables = `d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid`
   return session.objects<Numbering>(
     `SELECT pg_catalog.json_build_object('column', a.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname),
-       'use', u.use, 'owner', pg_catalog.pg_get_userbyid(s.relowner), 'isReadable', pg_catalog.has_sequence_privilege(s.oid, 'SELECT'), 'isOurs', pg_catalog.pg_has_role(s.relowner, 'USAGE'),
+       'use', u.use, 'owner', pg_catalog.pg_get_userbyid(s.relowner), 'isReadable', pg_catalog.has_sequence_privilege(s.oid, 'SELECT'),
+       'isMovable', pg_catalog.has_sequence_privilege(s.oid, 'UPDATE'), 'isOurs', pg_catalog.pg_has_role(s.relowner, 'USAGE'),
        'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text, 'cycle', q.seqcycle)
      FROM (SELECT u.attnum, u.sequence, pg_catalog.max(u.use) AS use, pg_catalog.bool_or(u.use = 'default') AS of_default

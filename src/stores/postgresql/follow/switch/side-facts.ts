@@ -6,6 +6,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionKeysSql, uniqueKeySql, type UniqueKey } from './unique-index.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
+import { numberings, type Numbering } from './sequences.ts'
 import type { CutoverTable } from './sides.ts'
 import { usersSql, type UserFact } from './side-users.ts'
 
@@ -59,6 +60,8 @@ export type CutoverTableFacts = {
   readonly sorting: string
   readonly columns: readonly ColumnFact[]
   readonly indexes: readonly IndexFact[]
+  /** Sequences that the cutover reads, and sets in the target. */
+  readonly sequences: readonly Numbering[]
   /** Partition columns as in SQL; none for a plain table. */
   readonly by: readonly string[]
   readonly checks: readonly NamedFact[]
@@ -98,9 +101,9 @@ export type CutoverTableFacts = {
 
 /** @throws errors of the server */
 export async function cutoverTableFacts(session: CopySession, side: CutoverTable): Promise<CutoverTableFacts> {
-  const [facts] = await session.objects<CutoverTableFacts>(factsSql(side))
+  const [facts] = await session.objects<Omit<CutoverTableFacts, 'sequences'>>(factsSql(side))
   if (facts === undefined) throw new Error('the server does not describe a table')
-  return facts
+  return { ...facts, sequences: await numberings(session, side) }
 }
 
 function factsSql({ oid }: CutoverTable): string {

@@ -6,7 +6,7 @@ import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { ALWAYS } from './side-facts.ts'
 import { makeUnique, refusesAll } from './unique-index.ts'
-import { userFindings, type UserFact } from './side-users.ts'
+import { sequenceFindings, userFindings, type UserFact } from './side-users.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact, PolicyFact } from './side-facts.ts'
 
 const KEPT_APART = 'rows that this one refuses would no longer be refused'
@@ -39,6 +39,7 @@ export function sideFindings(
   return [
     ...placeFindings(from, to, sql),
     ...columnFindings(from, to, sql),
+    ...sequenceFindings(from, to),
     ...indexFindings(from, to, sql),
     ...constraintFindings(from, to, sql, around),
     ...rightFindings(from, to, sql, around),

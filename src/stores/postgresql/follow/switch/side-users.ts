@@ -1,7 +1,8 @@
-/** Rights around a table that roles need besides those on it, in both databases of a cutover. */
+/** Rights that roles and this login need besides those on the table, in both databases of a cutover. */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
+import type { Numbering } from './sequences.ts'
 
 /** A role that has rights on the table, directly or through other roles, or PUBLIC. */
 export type UserFact = {
@@ -69,4 +70,24 @@ export function userFindings(
       ...(one.mayInsert ? barred.map(({ sequence }) => lacks('sequence', sequence, `SEQUENCE ${sequence}`)) : []),
     ]
   })
+}
+
+type Login = { readonly me: string; readonly sequences: readonly Numbering[] }
+
+/** Rights of this login: without them the cutover would fail while the source is closed. */
+export function sequenceFindings(from: Login, to: Login): readonly SwitchFinding[] {
+  const lacks = (sequence: string, side: string, rights: string, me: string): SwitchFinding => ({
+    verdict: 'refused',
+    about: 'sequence',
+    object: sequence,
+    detail: `the cutover needs ${rights} on it in the ${side}, and ${me} does not have it`,
+    hint: `GRANT ${rights} ON SEQUENCE ${sequence} TO ${quoteName(me)}`,
+  })
+  return [
+    ...from.sequences.filter(({ isReadable }) => !isReadable).map(({ sql }) => lacks(sql, 'source', 'SELECT', from.me)),
+    ...to.sequences
+      .filter(({ column }) => from.sequences.some((one) => one.column === column))
+      .filter(({ isReadable, isMovable }) => !isReadable || !isMovable)
+      .map(({ sql }) => lacks(sql, 'target', 'SELECT, UPDATE', to.me)),
+  ]
 }
