@@ -28,7 +28,7 @@ export function parseHours(text: string, zone: string): Hours {
   const [from, to] = [fromHour * 60 + fromMinute, toHour * 60 + toMinute]
   if (from >= DAY || to > DAY || fromMinute > 59 || toMinute > 59 || from === to % DAY) {
     throw new SluiceError('BAD_FLAG', `--between ${text} is not a time range`, {
-      hint: 'write it like 22:00-05:00, from a time of the day to another one',
+      hint: 'write start and end, such as 22:00-05:00',
     })
   }
   if (!isZone(zone)) {

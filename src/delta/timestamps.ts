@@ -138,9 +138,10 @@ export async function versionAt(
   if (before !== null) return before
   const first = commits[0]
   const begins =
-    first === undefined ? '' : isoTime((await timeOf(store, first, times[0] as CommitTime, rule, signal)).time)
-  throw new SluiceError(
-    'VERSION_NOT_FOUND',
-    `no version is as old as ${isoTime(timestamp)}; the log begins at ${begins}`,
-  )
+    first === undefined
+      ? ''
+      : `; the log begins at ${isoTime((await timeOf(store, first, times[0] as CommitTime, rule, signal)).time)}`
+  throw new SluiceError('VERSION_NOT_FOUND', `no version is as old as ${isoTime(timestamp)}${begins}`, {
+    hint: 'give a later time',
+  })
 }

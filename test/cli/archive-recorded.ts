@@ -209,7 +209,7 @@ export const list = stamped([
 
 const differences = {
   code: 'PROOF_FAILED',
-  message: '2 parts of the archive differ from what was proved',
+  message: '2 parts of the archive differ from their proofs',
   retryable: false,
 } as const
 export const verify = stamped([

@@ -91,7 +91,7 @@ describe('errors in an entry', () => {
 
   it('a table without an entry is reported', async () => {
     expect(await refusal(FILE, 'lifecycle', 'status', '--table', 'public.Book ings')).toBe(
-      "BAD_FLAG lifecycle has no table public.Book ings (public.Book ing's?)",
+      "BAD_FLAG the lifecycle section of the config file has no table public.Book ings (did you mean public.Book ing's?)",
     )
     expect(await refusal('workers: 3\n', 'lifecycle', 'status')).toBe(
       'BAD_FLAG the config file has no table under lifecycle',

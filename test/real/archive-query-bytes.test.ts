@@ -92,7 +92,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     const { finished } = await perform(query())
     expect(finished).toMatchObject({
       exitCode: 5,
-      error: { code: 'PARTITION_CHANGED', hint: 'sluice archive verify lists other faults' },
+      error: { code: 'PARTITION_CHANGED', hint: 'run sluice archive verify to find all damaged files' },
     })
     expect(finished.error?.message).toMatch(/its ETag is ".*", and was ".*" when it was published/)
   })

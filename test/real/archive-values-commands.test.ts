@@ -150,10 +150,10 @@ it('options for periods are refused', { timeout: 120_000 }, async () => {
   }
   const orderly = ['--table', ORDERS, '--to', to, '--by-value', 'region']
   const refused: readonly (readonly [words: readonly string[], told: RegExp])[] = [
-    [['run', ...orderly], /^2 .*the command does not say which partitions are due.*name partitions with --partition/s],
+    [['run', ...orderly], /^2 .*the partitions to archive are not given.*name partitions with --partition/s],
     [
       ['run', ...orderly, '--older-than', '8q'],
-      /^2 .*values of a column have no age.*name the values with --partition/s,
+      /^2 .*archived by values of a column, not by time.*name the values with --partition/s,
     ],
     [['run', ...orderly, '--by', 'region'], /^2 .*--by-value and --by exclude each other/s],
     [['run', ...orderly, '--calendar', 'month'], /^2 .*--by-value and --calendar exclude each other/s],
@@ -180,7 +180,7 @@ it('options for periods are refused', { timeout: 120_000 }, async () => {
     ],
     [
       ['expire', '--table', ORDERS, '--older-than', '10y', '--retention', '30d', '--dry-run'],
-      /^2 .*they are values of region, and values have no age.*sluice archive erase/s,
+      /^2 .*they are archived by values of region, not by time.*sluice archive erase/s,
     ],
     [['hold', '--table', ORDERS, '--partition', 'asia', '--reason', 'x'], /^\d .*has no partition asia/s],
   ]

@@ -331,7 +331,7 @@ test.skipIf(BACKEND !== 'postgresql')('a NUL in a text is refused by name if the
   await using database = await openCatalog(join(folder.path, 'c.db'))
   await expect(importInto(database, folder.path)).rejects.toMatchObject({
     code: 'VALUE_REFUSED',
-    message: 'column path of delta_files cannot hold the character U+0000',
+    message: 'column path of delta_files cannot store the character U+0000',
   })
   expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('IMPORT_UNFINISHED')
 })

@@ -110,7 +110,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
         ]
         await expect(t.load('nul', ['k', 'the text'], rows)).rejects.toMatchObject({
           code: 'VALUE_REFUSED',
-          message: 'column the text of nul cannot hold the character U+0000',
+          message: 'column the text of nul cannot store the character U+0000',
           where: 'row 2 of the batch',
         })
         await t.load('nul', ['k', 'the text'], rows.slice(0, 1))

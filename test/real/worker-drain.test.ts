@@ -35,7 +35,7 @@ describe.skipIf(!POSTGRES_OWN)(`a worker that is drained ${POSTGRES_MISSING}`, {
     await stage.until('both at work', () => [gone, stays].every(({ slots }) => slots.includes('begun')))
     const refused = await stage.sluice('workers', '--drain', 'nobody')
     expect(refused.code).not.toBe(0)
-    expect(refused.err).toContain('no living worker of the queue has the host or the id nobody')
+    expect(refused.err).toContain('no live worker of the queue has the host or the id nobody')
     const { code, events } = await stage.sluice('workers', '--drain', 'gone')
     expect(code).toBe(0)
     const states = events.flatMap((event) => (event.type === 'worker' ? [[event.host, event.state]] : []))

@@ -53,9 +53,9 @@ function byLinks(chunks: readonly StoredChunk[]): WholeCover {
     return { chain, gaps: at === null && chain.length > 0 ? [] : [{ by: 'key', after: at, through: null }] }
   throw new SluiceError(
     'LEDGER_DAMAGED',
-    'chunks are missing from the ledger, and their rows cannot be determined from the table',
+    'the ledger lacks chunks in the middle of the table, and their key ranges are unknown',
     {
-      hint: 'begin again with --restart; existing rows of the target are not removed',
+      hint: 'run the same command with --restart; existing rows of the target are not removed',
     },
   )
 }

@@ -110,7 +110,7 @@ export class RowSpool implements AsyncDisposable {
     return new SluiceError('NO_SPACE', `only ${this.rows} rows of the answer fit on this machine`, {
       where: tmpdir(),
       reason: cause === undefined ? `the limit for one answer is ${this.#most} bytes` : 'the disk is full',
-      hint: 'reduce the answer with WHERE or LIMIT, or set TMPDIR to a larger disk',
+      hint: 'reduce the answer with WHERE or LIMIT, or set TMPDIR to a folder on a larger disk',
       cause,
     })
   }

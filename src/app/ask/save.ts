@@ -219,7 +219,11 @@ function failure(error: unknown, path: string, temporaryFile: string): unknown {
   if (error instanceof SluiceError) return named(error, path, temporaryFile)
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC') {
-    return new SluiceError('NO_SPACE', 'the disk is full: nothing was saved', { where: path, cause: error })
+    return new SluiceError('NO_SPACE', 'the disk is full: nothing was saved', {
+      where: path,
+      hint: 'free space on this disk, or save to another one',
+      cause: error,
+    })
   }
   if (code === undefined) return error
   const why = WHY[code]?.(dirname(path)) ?? message.replaceAll(temporaryFile, path)

@@ -8,7 +8,7 @@ import type { RunQueue } from '../../model/share/queue-port.ts'
  */
 export async function drainWorkers(queue: RunQueue, name: string): Promise<void> {
   if ((await queue.drain(name)) > 0) return
-  throw new SluiceError('NO_SUCH_PATH', `no living worker of the queue has the host or the id ${name}`, {
+  throw new SluiceError('NO_SUCH_PATH', `no live worker of the queue has the host or the id ${name}`, {
     where: queue.label,
     hint: 'sluice workers lists them',
   })

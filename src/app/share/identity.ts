@@ -37,7 +37,7 @@ async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
     here.label === begun.label
       ? {
           where: here.label,
-          reason: `${difference}; the URL is the same: the database was recreated or restored since, or its host name means another server here`,
+          reason: `${difference}; the URL is the same, so the database was recreated or restored, or this worker resolves its host name to another server`,
           hint: 'if this database is the right one, start the run again; if not, correct the connection of this worker',
         }
       : {

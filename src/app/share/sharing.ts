@@ -50,7 +50,7 @@ export function refuseUnnamedEnd(operation: Operation): void {
   const needs = declarationOf(operation.kind).distributes?.needs
   if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
   throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} can be run by workers only with --${needs}`, {
-    reason: 'the ledger has the URL of the source without its password, and workers know databases by names of stores',
+    reason: 'the ledger records the URL of the source without its password, so workers need the name of a store',
     hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
   })
 }

@@ -107,7 +107,7 @@ export function foreignHead(where: string, version: number, table: string | null
       where,
       reason:
         'another database (a copy or the original of this one) writes into it, or this one was restored from a backup',
-      hint: `nothing was changed; ${adoptCommand(table)} compares both and refuses the other database from then on`,
+      hint: `nothing was changed; ${adoptCommand(table)} compares the archive with this database, and stops the other database from writing into it`,
     },
   )
 }

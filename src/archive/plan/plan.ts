@@ -206,7 +206,7 @@ function untilOf(
   if (calendar !== null) return cutOff(calendar, parseAge(olderThan), new Date(nowMs))
   throw new SluiceError(
     'BAD_FLAG',
-    `values of a column have no age: --older-than cannot be used for ${tableText(table)}`,
+    `--older-than cannot be used for ${tableText(table)}: it is archived by values of a column, not by time`,
     {
       where: tableText(table),
       hint: 'name the values with --partition; sluice archive plan without --partition lists them',

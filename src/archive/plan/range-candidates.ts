@@ -57,7 +57,7 @@ export async function rangeCandidates(
     const { to } = boundsFor(calendar, last, kind)
     const condition = store.offers.times?.condition(column, from, to) ?? null
     if (condition === null) {
-      throw new SluiceError('BAD_FLAG', `${timeColumn} is not a time`, {
+      throw new SluiceError('BAD_FLAG', `${timeColumn} is not a time column`, {
         hint: 'name another column with --by, or give --by-value, which makes each value a partition',
       })
     }

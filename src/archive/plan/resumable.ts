@@ -53,6 +53,7 @@ export async function resumeState(
 function unansweredError({ archive }: ArchivedTable): SluiceError {
   return new SluiceError('SOURCE_IO', `the archive did not answer within ${PATIENCE_MS / 1000} s`, {
     where: redactUrl(archive),
+    hint: 'check the connection to the archive, then run the same command again',
     retryable: true,
   })
 }

@@ -99,11 +99,15 @@ function swappedError(
   hint: string,
 ): SluiceError {
   const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
-  return new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table)} exchanged their names`, {
-    where: label,
-    reason: `the rows recorded in the ledger show that ${words}: archived values would be read as those of the other column`,
-    hint,
-  })
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `archived values of ${tableText(table)} would be read as those of other columns: columns exchanged their names`,
+    {
+      where: label,
+      reason: `the rows recorded in the ledger show that ${words}`,
+      hint,
+    },
+  )
 }
 
 /** New columns before an archived column: they may be renamed columns, because ADD COLUMN appends a column. */

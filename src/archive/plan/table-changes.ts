@@ -108,7 +108,9 @@ function saidOf(
     const at = text.indexOf('=')
     const [from, to] = [text.slice(0, at), text.slice(at + 1)]
     if (at < 1 || to === '')
-      throw new SluiceError('BAD_FLAG', `--renamed ${text} does not name two columns: write OLD=NEW`)
+      throw new SluiceError('BAD_FLAG', `--renamed ${text} does not name two columns`, {
+        hint: 'write it like OLD=NEW',
+      })
     // The rename was already applied: accept the flag, because scheduled runs repeat it.
     if (!had(from) && had(to)) continue
     if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)

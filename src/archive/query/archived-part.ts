@@ -175,6 +175,6 @@ async function sha256Of(file: string, signal: AbortSignal): Promise<string> {
 function changed(where: string, what: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `a file of the archive differs from the proved one: ${what}`, {
     where,
-    hint: 'sluice archive verify lists other faults',
+    hint: 'run sluice archive verify to find all damaged files',
   })
 }

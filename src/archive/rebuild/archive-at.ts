@@ -69,7 +69,7 @@ function refuseOther(archive: string, { table }: TableSpec, { metadata }: Archiv
     'ARCHIVE_CONFLICT',
     own === null
       ? 'this Delta table is not an archive: it does not name the archived table'
-      : `it is the archive of ${own}, not of ${name}`,
+      : `this is the archive of ${own}, not of ${name}`,
     { where: redactUrl(archive), hint: 'nothing was changed; name the archive of this table with --to' },
   )
 }

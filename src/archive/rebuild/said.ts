@@ -73,10 +73,10 @@ export async function recordedArchive(
   if (other !== undefined) {
     throw new SluiceError(
       'PLAN_CHANGED',
-      `the columns of ${tableText(table.table)} are not those of its archive: ${changeText(other)}`,
+      `the columns of ${tableText(table.table)} differ from those of its archive: ${changeText(other)}`,
       {
         where: redactUrl(archive),
-        reason: 'it is unknown whether it is the archived table',
+        reason: 'this table may not be the archived one',
         hint: RESTORED_ROWS,
       },
     )
@@ -154,7 +154,7 @@ async function storedBefore(
     metadata.configuration?.['sluice.shape'] === undefined &&
     grownShape(stored, { protocol, metadata }, redactUrl(archive)) === null
   if (isSame) return stored
-  throw new SluiceError('PLAN_CHANGED', `the columns of ${tableText(table.table)} are not those of its archive`, {
+  throw new SluiceError('PLAN_CHANGED', `the columns of ${tableText(table.table)} differ from those of its archive`, {
     where: redactUrl(archive),
     reason: 'an older sluice made it, and did not record the columns of its files',
     hint: 'nothing was changed; give the table its archived columns again, then adopt the archive',

@@ -115,7 +115,7 @@ export function attachedAgain(
   return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
     where: `${name}, ${label}`,
     reason: `its rows are in ${name}, as those of ${tableText(table)}; nothing was changed`,
-    hint: `${restoreCommand(name, partition)} compares them with the archive, and keeps them in the table as the valid ones; or ${out} detaches them again: then run the same command again`,
+    hint: `to keep these rows in the table, run ${restoreCommand(name, partition)}, which compares them with the archive; to archive them, run ${out}, then the same command again`,
   })
 }
 
@@ -265,9 +265,9 @@ export function lost(name: string, { label }: Named): SluiceError {
 
 /** Error: the archive of a partition differs from its proof. */
 export function otherArchive(name: string, { label }: Named, how: string): SluiceError {
-  return new SluiceError('ARCHIVE_CONFLICT', `the archive of ${label} of ${name} is not the proved one: ${how}`, {
+  return new SluiceError('ARCHIVE_CONFLICT', `the archive of ${label} of ${name} differs from its proof: ${how}`, {
     where: `${name}, ${label}`,
-    hint: 'sluice archive verify names the fault; rows are not removed from the source until it is repaired',
+    hint: 'run sluice archive verify to find the fault, and repair it; no rows are removed from the source before that',
   })
 }
 
@@ -286,7 +286,7 @@ export function damagedFile(
       : 'its rows are still in the database; nothing was removed from it',
     hint: isOnlyCopy
       ? 'restore the file from a copy of the archive or an older version of the object, then run the same command again; sluice archive verify names every damaged file'
-      : `${restoreCommand(name, { label })} makes its rows in the table the valid ones again, and ${runCommand(name, { label })} writes new files`,
+      : `run ${restoreCommand(name, { label })} to keep its rows in the table, then ${runCommand(name, { label })} to write new files`,
   })
 }
 

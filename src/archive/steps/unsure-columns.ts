@@ -80,7 +80,7 @@ export function unsureError(
     `the columns of ${name} differ from those of its archive: ${is(gone)} missing, ${is(fresh)} new`,
     {
       where: name,
-      reason: 'this system does not number columns: a renamed column looks like a dropped and an added one',
+      reason: 'this system has no column ids, so a renamed column looks like a dropped and an added one',
       hint: hint ?? `${same} if ${one}${chosen}, ${other} if not${mixed}; then run the same command again`,
     },
   )
@@ -107,16 +107,18 @@ function takenError(
     {
       where: name,
       reason:
-        'this system does not number columns: a column that took the name of a dropped one looks like one that kept its name',
+        'this system has no column ids, so a renamed column that took the name of a dropped one looks like the dropped one',
       hint: hint ?? `${kept} if all columns kept their names; if not, ${back}; then run the same command again`,
     },
   )
 }
 
-/** Example: `v may be w under another name`. */
+/** Example: `v may be the renamed column w`. */
 function takenText(taken: Unsure['taken']): string {
-  const texts = taken.map(({ column, of }) => `${column.name} may be ${of.map(({ name }) => name).join(' or ')}`)
-  return `${texts.join(', ')} under another name`
+  const texts = taken.map(
+    ({ column, of }) => `${column.name} may be the renamed column ${of.map(({ name }) => name).join(' or ')}`,
+  )
+  return texts.join(', ')
 }
 
 /**

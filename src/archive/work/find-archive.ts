@@ -124,12 +124,12 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
   // A copy never has the table number, but it may match the witness: the hint must not lead to a drop of a live table.
   const otherwise =
     store.offers.identities?.by === 'number'
-      ? `if it replaced ${name} and has all of its rows, after ${name} is dropped`
-      : `if ${name} is a copy of it, after a key column of ${name} was renamed`
+      ? `drop ${name} if the other table replaced it and has all of its rows`
+      : `rename a key column of ${name} if it is a copy of the other table`
   return new SluiceError('PLAN_CHANGED', `the archive of ${old} belongs to the table that is now called ${name}`, {
     where: store.label,
     reason: `that table was renamed, and the present ${old} is another table: ${archive} has no rows of it`,
-    hint: `--table ${shellQuote(name)} finds the archive; the other table can be archived after it gets another name, or, ${otherwise}`,
+    hint: `use --table ${shellQuote(name)} for this archive; to archive the other table, rename it, or ${otherwise}`,
   })
 }
 

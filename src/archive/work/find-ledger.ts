@@ -137,7 +137,7 @@ export class Ledgers implements AsyncDisposable {
   #unread(table: TableName, schema: string): SluiceError {
     return new SluiceError('TABLE_REFUSED', `this login cannot read the ledger of archives in schema ${schema}`, {
       where: this.#store.label,
-      reason: `this ledger may name an archive of ${tableText(table)} that holds the only copy of rows`,
+      reason: `this ledger may record an archive of ${tableText(table)} with the only copy of rows`,
       hint: READ_HINT,
     })
   }

@@ -167,10 +167,14 @@ function configOf(args: Arguments): string {
 
 function noEntry(table: string, known: readonly string[], file: string): SluiceError {
   const meant = closest(table, known) ?? known.find((one) => one.endsWith(`.${table}`)) ?? null
-  return new SluiceError('BAD_FLAG', `lifecycle has no table ${table}${meant === null ? '' : ` (${meant}?)`}`, {
-    where: file,
-    hint: `it has ${known.join(', ')}`,
-  })
+  return new SluiceError(
+    'BAD_FLAG',
+    `the lifecycle section of the config file has no table ${table}${meant === null ? '' : ` (did you mean ${meant}?)`}`,
+    {
+      where: file,
+      hint: `name one of ${known.join(', ')}`,
+    },
+  )
 }
 
 export const commands = { lifecycle }

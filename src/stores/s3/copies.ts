@@ -228,7 +228,7 @@ function spaceError(error: unknown): unknown {
   return new SluiceError('NO_SPACE', 'no space left for the temporary copy of a checkpoint', {
     kind: 'source',
     where: tmpdir(),
-    hint: 'free some space in this folder, or set TMPDIR to a larger disk',
+    hint: 'free some space in this folder, or set TMPDIR to a folder on a larger disk',
     cause: error,
   })
 }

@@ -76,10 +76,10 @@ function refused({ name, state, error }: Schedule, change: ScheduleChange): Slui
   }
   if (state === 'void') {
     return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: its plan is not the confirmed one`, {
-      hint: `sluice schedule list ${name} shows the cause; add it again with --replace to confirm it again`,
+      hint: `sluice schedule list ${name} shows the cause; to confirm the new plan, add the schedule again with --replace`,
     })
   }
   return new SluiceError('BAD_FLAG', `schedule ${name} is ${state === 'on' ? 'not paused' : 'paused already'}`, {
-    hint: change === 'pause' ? `run sluice schedule resume ${name}` : `sluice schedule list ${name} shows it`,
+    hint: change === 'pause' ? `run sluice schedule resume ${name}` : `sluice schedule list ${name} shows its state`,
   })
 }

@@ -21,7 +21,10 @@ export function parseRule(text: string): ScheduleRule {
   const minutes = /^(\d{1,4})m$/.exec(text)
   if (minutes !== null) return intervalOf(Number(minutes[1]) * MS_OF_MINUTE, text)
   const found = /^(.+\)) (-?\d{1,3}) (\d\d:\d\d)$/.exec(text)
-  if (found === null) throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is not a rule of a schedule`)
+  if (found === null)
+    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is not a rule of a schedule`, {
+      hint: 'add the schedule again with --replace',
+    })
   const [, calendar = '', day, clock = ''] = found
   return { every: 'period', calendar: parseCalendar(calendar), day: Number(day), minute: minuteOf(clock) }
 }

@@ -104,7 +104,7 @@ function refuseAgeless(record: ArchiveRecord): void {
   const column = record.timeColumn ?? ''
   throw new SluiceError(
     'BAD_FLAG',
-    `partitions of ${name} cannot expire: they are values of ${column}, and values have no age`,
+    `partitions of ${name} cannot expire by age: they are archived by values of ${column}, not by time`,
     {
       where: name,
       hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET removes rows for good, with a condition on ${column}`,
@@ -131,10 +131,14 @@ async function kindOf(
     if (kind === null) throw timelessError(table, by)
     return kind
   }
-  throw new SluiceError('PARTITION_STATE', `${tableText(table.table)} is no longer partitioned by a column`, {
-    reason: `its ${partitions.length} archived partitions were partitions of the table, which is not partitioned now`,
-    hint: 'partition it by the same column again',
-  })
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `partitions of ${tableText(table.table)} cannot expire: the table is no longer partitioned by a column`,
+    {
+      reason: `the age of its ${partitions.length} archived partitions is unknown without the partition column`,
+      hint: 'partition it by the same column again',
+    },
+  )
 }
 
 async function erasureError(erasures: ErasureLedger, name: string): Promise<SluiceError | null> {

@@ -31,7 +31,7 @@ const ONE_WORKER =
 /** Refuses new tables if no option defines which partitions are due. Tables in the ledger are resumed without one. */
 function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
-  throw new SluiceError('BAD_FLAG', 'the command does not say which partitions are due', {
+  throw new SluiceError('BAD_FLAG', 'the partitions to archive are not given', {
     hint: plans.every(({ archived }) => isByValue(archived))
       ? 'name partitions with --partition; sluice archive plan with the same options lists them'
       : 'give --older-than 8q, or name partitions with --partition',

@@ -202,8 +202,9 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
 }
 
 function damageError(found: number, hints: ReadonlySet<string>): SluiceError {
-  const what = found === 1 ? 'part of the archive differs' : 'parts of the archive differ'
-  return new SluiceError('PROOF_FAILED', `${found} ${what} from what was proved`, {
+  const what =
+    found === 1 ? 'part of the archive differs from its proof' : 'parts of the archive differ from their proofs'
+  return new SluiceError('PROOF_FAILED', `${found} ${what}`, {
     hint: `nothing was changed; ${[...hints, MEND].join('; ')}`,
   })
 }

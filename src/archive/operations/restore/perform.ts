@@ -178,7 +178,7 @@ async function defaultPartitionRows(
     const refusal = new SluiceError('TABLE_REFUSED', what, {
       reason:
         'a partition cannot be attached while the table has rows of its period, and rows without a key cannot be compared',
-      hint: 'the same command without --dry-run changes nothing and prints the statements that move these rows out and back',
+      hint: 'run the same command without --dry-run: it changes nothing, and prints the statements that move these rows out and back',
     })
     return { text: what, refusal }
   }

@@ -191,7 +191,7 @@ function takenError(
     rows === 1n ? 'a key of the restored rows already exists' : `${rows} keys of the restored rows already exist`
   return new SluiceError('TARGET_NOT_EMPTY', `${what} in ${tableText(table.table)}: ${keysText(rows, taken)}`, {
     where: store.label,
-    reason: `${changed === 0n ? 'the existing rows have the same values' : `${changed} of the existing rows have other values`}, and the table does not have all restored rows; nothing was changed`,
+    reason: `the table has only some of the rows to restore; ${changed === 0n ? 'the existing ones have the same values' : `${changed} of the existing ones have other values`}; nothing was changed`,
     hint: 'name a new table with --into, and it is created; or remove the existing rows from this table',
   })
 }

@@ -38,10 +38,10 @@ export function sharedDifference(
   if (row === undefined || equalDigests(sumOfRows(source), sumOfRows(target))) return null
   const unasked = new SluiceError(
     'ROW_REFUSED',
-    `${rowCountText(BigInt(source.length))} in the source and ${target.length} in the target have this key, and they are not the same`,
+    `${rowCountText(BigInt(source.length))} in the source and ${target.length} in the target have this key, and their values differ`,
     {
-      reason: 'the key is not unique, so that no row can be found and repaired by it',
-      hint: 'compare with --key and columns that are unique, or search for the rows of this key on both sides',
+      reason: 'the key is not unique, so sluice cannot match and repair single rows',
+      hint: 'compare by unique columns with --key',
     },
   )
   return { key: rowBound(plan, row), kind: 'different', columns: [], unasked }

@@ -244,9 +244,9 @@ function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
 function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
-    `another row of ${target.table.name} has the key to which ${rowKeyText(key)} is converted`,
+    `key ${rowKeyText(key)} becomes equal to the key of another row of ${target.table.name}`,
     {
-      reason: 'the key loses data, as accepted with --accept-lossy',
+      reason: 'the type of the target column loses data, which --accept-lossy accepted',
       hint: 'give the column of the target a type that keeps the whole key',
     },
   )

@@ -49,7 +49,7 @@ export async function performPartitionInPlace(operation: PartitionInPlaceOperati
   if (inPlace === undefined || plan === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `sluice cannot partition tables of ${store.system} in place`, {
       where: store.label,
-      hint: 'partition in-place works on PostgreSQL',
+      hint: 'name a PostgreSQL database with --from',
     })
   }
   const table = await tableToPartition(store, operation.table, signal)
@@ -134,8 +134,8 @@ async function sliced(
     })
   }
   if (done === null) {
-    throw new SluiceError('BAD_FLAG', `${name} has no first partition to move a period out of`, {
-      hint: 'partition it first: the same command without --slice',
+    throw new SluiceError('BAD_FLAG', `${name} has no first partition from which a period can be moved`, {
+      hint: 'run the same command without --slice first: it partitions the table',
     })
   }
   const { request, label } = sliceRequest(table, operation, operation.slice, done.bound)
@@ -168,11 +168,15 @@ async function sliced(
   })
   const totals = { rows: dec(rows), findings: '2', refused: isTooLong ? '1' : '0' }
   if (isTooLong) {
-    const error = new SluiceError('PARTITION_REFUSED', `${label} takes longer than other sessions may wait`, {
-      where: name,
-      reason: `about ${ms} ms, and --pause-budget is ${operation.budgetMs} ms`,
-      hint: `use shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
-    })
+    const error = new SluiceError(
+      'PARTITION_REFUSED',
+      `moving the rows of ${label} into their own partition would block other sessions for about ${ms} ms`,
+      {
+        where: name,
+        reason: `--pause-budget allows ${operation.budgetMs} ms`,
+        hint: `use shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
+      },
+    )
     return { totals: { ...totals, switched: '0' }, error }
   }
   const made = {

@@ -214,7 +214,7 @@ function refuseUnfit({ table, columns, counters }: CassandraShape): void {
   if (shared.length === 0) return
   throw new SluiceError(
     'UNSUPPORTED_TYPE',
-    `rows of ${where} cannot be removed: it has static columns (${shared.join(', ')})`,
+    `rows of ${where} cannot be removed: the table has static columns (${shared.join(', ')})`,
     {
       where,
       reason:

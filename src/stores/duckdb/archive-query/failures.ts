@@ -56,7 +56,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
 export function changedFile(label: string, what: string, cause?: unknown): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `a file of the archive differs from the proved one: ${what}`, {
     ...(label === '' ? {} : { where: label }),
-    hint: 'sluice archive verify lists other faults',
+    hint: 'run sluice archive verify to find all damaged files',
     ...(cause === undefined ? {} : { cause }),
   })
 }

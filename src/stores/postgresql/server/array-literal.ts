@@ -22,7 +22,7 @@ export function arrayElements({ of }: ColumnType & { readonly kind: 'list' }): E
 export function arrayLiteral(json: string, of: Elements): string {
   if (hasArrayBounds(json)) return json
   if (!json.startsWith('[')) {
-    throw new SluiceError('VALUE_REFUSED', `this is not a list: ${json.slice(0, 60)}`, {
+    throw new SluiceError('VALUE_REFUSED', `the value is not a list: ${json.slice(0, 60)}`, {
       hint: 'map the column to json or text',
     })
   }

@@ -170,11 +170,11 @@ function badCharacter(table: string, columns: readonly WriteColumn[], rows: read
     const nul = cell.includes('\0')
     return new SluiceError(
       'ROW_REFUSED',
-      `column ${columns[at]?.name} of ${table} cannot hold ${nul ? 'the character U+0000' : 'half a character'}`,
+      `column ${columns[at]?.name} of ${table} cannot store ${nul ? 'the character U+0000' : 'the text: it has an unpaired surrogate'}`,
       {
         where: table,
-        reason: nul ? 'PostgreSQL cannot store NUL characters in texts' : 'a surrogate has no pair',
-        hint: 'clean the value at its source',
+        reason: nul ? 'PostgreSQL cannot store NUL characters in texts' : 'PostgreSQL stores only complete characters',
+        hint: 'correct the value in the source',
       },
     )
   }

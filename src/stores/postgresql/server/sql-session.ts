@@ -181,10 +181,10 @@ function refuseNulCharacters(table: string, columns: readonly string[], rows: re
     for (let c = 0; c < row.length; c++) {
       const value = row[c]
       if (typeof value !== 'string' || !value.includes('\0')) continue
-      throw new SluiceError('VALUE_REFUSED', `column ${columns[c]} of ${table} cannot hold the character U+0000`, {
+      throw new SluiceError('VALUE_REFUSED', `column ${columns[c]} of ${table} cannot store the character U+0000`, {
         where: `row ${r + 1} of the batch`,
         reason: 'PostgreSQL cannot store NUL characters in texts',
-        hint: 'clean the value in the source, or use a catalog in SQLite',
+        hint: 'correct the value in the source, or use a catalog in SQLite',
       })
     }
   }
