@@ -68,6 +68,7 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
         reason: (await beganAtBase(reader, head.tableId, head.historyFrom))
           ? 'the log did not have older versions when it was imported'
           : 'older versions were pruned',
+        hint: `give version ${head.historyFrom} or a later one`,
       },
     )
   }

@@ -30,7 +30,10 @@ export type Pruned = {
  */
 export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: Keep): Promise<number> {
   if ('versions' in keep) {
-    if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table must remain')
+    if (keep.versions < 1)
+      throw new SluiceError('BAD_FLAG', 'at least one version of a table must remain', {
+        hint: 'keep 1 version or more',
+      })
     return Math.max(table.historyFrom, table.latest - keep.versions + 1)
   }
   // Keep the version that was the latest at `sinceMs`.

@@ -46,7 +46,7 @@ function refuseOthers(
     const takers = actions.filter((other) => takenBy(other).has(name)).map(spokenName)
     if (takers.length === 0) continue
     throw new SluiceError('BAD_FLAG', `${command.name} ${spokenName(action)} does not accept ${shownOption(option)}`, {
-      hint: `it belongs to ${command.name} ${takers.join(', ')}`,
+      hint: `remove it, or use it with ${command.name} ${takers.join(', ')}`,
     })
   }
 }

@@ -31,7 +31,7 @@ export async function confirmed(
   const given = 'confirm' in operation ? operation.confirm : undefined
   if (given !== undefined) {
     if (against === undefined || given === wanted) return { operation }
-    throw new SluiceError('MISSING_CONFIRM', `--confirm names ${given}, and ${against} ${wanted}`, {
+    throw new SluiceError('MISSING_CONFIRM', `--confirm names ${given}, but ${against} ${wanted}`, {
       hint: `write --confirm=${shellQuote(wanted)} if you mean that`,
     })
   }

@@ -168,14 +168,17 @@ function noRun(socketPath: string): SluiceError {
   return noSuchLocalRun(/run-(\d+)\.sock$/.exec(socketPath)?.[1] ?? '', socketPath)
 }
 
+const UNREADABLE = 'the answer of the run cannot be read'
+const OTHER_VERSION = 'use the sluice version that started the run'
+
 function stateOf(line: string, where: string): RunState {
   let answer: unknown
   try {
     answer = JSON.parse(line)
   } catch (cause) {
-    throw new SluiceError('CONNECT_FAILED', 'the answer of the run is not valid', { where, cause })
+    throw new SluiceError('CONNECT_FAILED', UNREADABLE, { where, hint: OTHER_VERSION, cause })
   }
-  if (!isRecord(answer)) throw new SluiceError('CONNECT_FAILED', 'the answer of the run is not valid', { where })
+  if (!isRecord(answer)) throw new SluiceError('CONNECT_FAILED', UNREADABLE, { where, hint: OTHER_VERSION })
   if (answer['ok'] === true && isRecord(answer['state'])) return answer['state']
   const { code, message, hint } = isRecord(answer['error']) ? answer['error'] : {}
   throw new SluiceError(

@@ -38,7 +38,7 @@ export function followedRequest(args: Arguments, { defaults, env }: RequestConte
     const name = ITS_OWN.find((one) => args[one] !== undefined && args[one] !== false)
     if (name === undefined) return null
     throw new SluiceError('BAD_FLAG', `--${name} requires --run`, {
-      hint: 'add --run with the id of the stream that follows the table; without --fix a diff changes nothing',
+      hint: 'add --run with the id of the stream that follows the table; the command changes nothing unless you add --fix',
     })
   }
   const other = OTHERS.find((one) => isGiven(args[one]))
@@ -77,9 +77,7 @@ function scopeOf(args: Arguments): DiffFollowedOperation['scope'] {
   if (named !== 1) {
     throw new SluiceError(
       'BAD_FLAG',
-      named === 0
-        ? 'the command does not say which rows to compare'
-        : 'only one of --key, --range and --partition can be given',
+      named === 0 ? 'the rows to compare are not given' : 'only one of --key, --range and --partition can be given',
       {
         hint: 'give --key KEY, --range LO..HI or --partition NAME; sluice follow STREAM --until-equal compares everything',
       },

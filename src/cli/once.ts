@@ -37,10 +37,7 @@ export function refuseUnneededConfirm(args: Arguments, operation: Operation | nu
   const fields = operation === null ? [] : unconfirmable(operation)
   if (fields === null) return
   throw new SluiceError('BAD_FLAG', '--confirm has nothing to confirm', {
-    hint:
-      fields.length === 0
-        ? 'remove --confirm'
-        : `it belongs to ${fields.map(flagOf).join(' or ')}: add that, or remove --confirm`,
+    hint: fields.length === 0 ? 'remove --confirm' : `add ${fields.map(flagOf).join(' or ')}, or remove --confirm`,
   })
 }
 

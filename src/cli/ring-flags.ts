@@ -16,7 +16,9 @@ export function readRing(args: Arguments, cdm: CdmOptions | null): RingOptions |
   }
   const { min, max } = options
   if (min !== undefined && max !== undefined && BigInt(min) > BigInt(max)) {
-    throw new SluiceError('BAD_FLAG', `--partition-min ${min} is above --partition-max ${max}`)
+    throw new SluiceError('BAD_FLAG', `--partition-min ${min} is above --partition-max ${max}`, {
+      hint: 'exchange the two values',
+    })
   }
   return Object.keys(options).length === 0 ? undefined : options
 }

@@ -38,10 +38,10 @@ export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promi
   if (more.length === 0) return await joinRun(only.run, env)
   throw new SluiceError(
     'NO_SUCH_PATH',
-    `${live.length} runs are active on this machine: ${live.map(shown).join('; ')}`,
+    `no run is named, but ${live.length} runs are active on this machine: ${live.map(shown).join('; ')}`,
     {
       where: folder,
-      hint: `name one: sluice attach ${only.run}`,
+      hint: `name one of them: sluice attach ${only.run}`,
     },
   )
 }

@@ -90,6 +90,7 @@ export async function* logChanges(
     const gone = version === end ? `commit ${version} is missing` : `commits ${version} to ${end} are missing`
     throw new SluiceError('LOG_GAP', `${gone} between version ${from} and version ${to}`, {
       reason: 'a checkpoint has the state of a version, but not its changes',
+      hint: 'restore the missing commits, or give versions between which no commit is missing',
     })
   }
   store.ahead?.(

@@ -176,6 +176,7 @@ class Replay {
 function changedWhileRead(commit: CommitFile): SluiceError {
   return new SluiceError('LOG_CHANGED', `commit ${commit.version} changed while it was read`, {
     where: logPathOf(commit.name),
+    hint: 'run the same command again',
     retryable: true,
   })
 }

@@ -253,7 +253,7 @@ function atOf(text: string, kind: ValueKind): number {
 function refuseMany({ unit }: CalendarSpec, from: string, end: Period): never {
   throw new SluiceError(
     'BAD_FLAG',
-    `from ${from} to ${end.label} there are more than ${MOST_AT_ONCE} periods of one ${unit} each`,
+    `too many periods from ${from} to ${end.label}: more than ${MOST_AT_ONCE} of one ${unit} each`,
     {
       reason: 'the newest partition ended long ago, or --ahead is too large',
       hint: 'create the partition before the current one by hand, or give a smaller --ahead',

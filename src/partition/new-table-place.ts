@@ -38,7 +38,7 @@ export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortS
     const { system, label } = plan === undefined ? from : target
     throw new SluiceError('UNSUPPORTED_URL', `sluice cannot partition tables of ${system} while they are used`, {
       where: label,
-      hint: `${command} works on PostgreSQL, within one database or from one to another`,
+      hint: `use ${command} with PostgreSQL, within one database or from one to another`,
     })
   }
   return { source: { store: from, plan, signal }, target, maker, isElsewhere: from.identity !== target.identity }

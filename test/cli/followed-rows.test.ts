@@ -41,7 +41,7 @@ describe('rows of a followed table', () => {
   })
 
   it.each([
-    [[...RUN, '--fix'], 'BAD_FLAG the command does not say which rows to compare'],
+    [[...RUN, '--fix'], 'BAD_FLAG the rows to compare are not given'],
     [[...RUN, '--key', '1', '--range', '1..2'], 'BAD_FLAG only one of --key, --range and --partition can be given'],
     [[...RUN, '--range', '1-2'], 'BAD_FLAG --range 1-2 is not a range'],
     [[...RUN, '--range', '1..2..3'], 'BAD_FLAG --range 1..2..3 is not a range'],

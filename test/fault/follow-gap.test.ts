@@ -57,7 +57,7 @@ function streamOf({ events }: Ran): string {
 /** Nothing is created and nothing is written. */
 async function expectRefused(one: Stage, ran: Ran, hint: RegExp): Promise<void> {
   expect(ran.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
-  expect(ran.finished.error?.message).toMatch(/was copied while no stream followed it/)
+  expect(ran.finished.error?.message).toMatch(/^no stream can begin for .*: it was copied before/)
   expect(ran.finished.error?.hint).toMatch(hint)
   expect(ran.finished).not.toHaveProperty('resumeCommand')
   expect(of(ran.events, 'follow.started')).toEqual([])

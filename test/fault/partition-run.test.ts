@@ -181,7 +181,7 @@ describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
       for (let windowMs = 3000; (await closedChunks(place)) === 0; windowMs *= 2) {
         const { finished, events } = await perform(runOf(place, { windowMs, rate: 250, workers: 1, chunkRows: 300 }))
         expect(finished).toMatchObject({ status: 'stopped', exitCode: 75, error: { code: 'DEADLINE' } })
-        expect(finished.error?.message).toBe('the window (--window) is over')
+        expect(finished.error?.message).toBe('the time of --window has ended')
         expect(finished).toMatchObject({ exitCode: 75, status: 'stopped' })
         early.push(...landed(events))
       }

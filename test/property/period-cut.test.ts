@@ -138,7 +138,7 @@ describe('periods of a table', () => {
   test('are refused if chunks do not begin at bounds of periods', () => {
     const request: PeriodOptions = { marks: [{ after: bound(0)[0] ?? '', partition: 'p', label: null }], first: 'p' }
     const odd: KeyRange = { by: 'key', after: [time(3), '7'], through: null }
-    expect(() => gapsOfPeriods(request, coverOf([odd]).stretches)).toThrow('do not begin where the periods')
+    expect(() => gapsOfPeriods(request, coverOf([odd]).stretches)).toThrow('do not match the periods')
   })
 
   test.each([

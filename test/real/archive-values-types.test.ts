@@ -69,7 +69,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     {
       type: 'numeric(6,2)',
       values: ['1.0', '1.00', '1.50', 'NaN'],
-      planned: ['1 later 2', '1.5 later 1', 'NaN later 1: an archive cannot hold this value'],
+      planned: ['1 later 2', '1.5 later 1', 'NaN later 1: an archive cannot store this value'],
       run: ['1', '1.5'],
     },
     { type: 'numeric', values: ['1.0', '1.00', '1.50'], planned: ['1 later 2', '1.5 later 1'], run: ['1'] },
@@ -78,9 +78,9 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
       type: 'date',
       values: ['2024-02-29', '2024-02-29', 'infinity', '0044-03-15 BC'],
       planned: [
-        '0044-03-15 BC later 1: an archive cannot hold this value',
+        '0044-03-15 BC later 1: an archive cannot store this value',
         '2024-02-29 later 2',
-        'infinity later 1: an archive cannot hold this value',
+        'infinity later 1: an archive cannot store this value',
       ],
       run: ['2024-02-29'],
     },
@@ -149,7 +149,7 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     {
       type: 'date',
       values: ['2024-02-29', '2024-02-29', '0000-00-00'],
-      planned: ['0000-00-00 later 1: an archive cannot hold this value', '2024-02-29 later 2'],
+      planned: ['0000-00-00 later 1: an archive cannot store this value', '2024-02-29 later 2'],
       run: ['2024-02-29'],
       literal: textLiteral,
     },

@@ -243,7 +243,7 @@ describe('values', () => {
     const rows: Row[] = [...simpleRows(3).map(([id = null]): Row => [id, null]), ['9', text]]
     await expect(written(table, csvOf(rows, table.columns))).rejects.toMatchObject({
       code: 'VALUE_REFUSED',
-      message: `odd, "name": an archive cannot hold this value as ${type}: ${text}`,
+      message: `odd, "name": an archive cannot store this value as ${type}: ${text}`,
       hint: 'correct the value at the source',
     })
   })

@@ -882,7 +882,7 @@ export function fakeWorkbench({
     changed: async () => fresh.splice(0),
     placed: async (text) => {
       if (text.includes('nowhere'))
-        throw Object.assign(new Error(`there is nothing at ${text}`), { code: 'NO_SUCH_PATH' })
+        throw Object.assign(new Error(`the path ${text} does not exist`), { code: 'NO_SUCH_PATH' })
       return { kind: text.includes('://') ? 'database' : 'lake', url: text }
     },
     lakeAt: async (path) => raw.slice(0, 2).map((row) => rowOf(row, path)),

@@ -54,7 +54,7 @@ it('shows no password in a prompt, the palette, a list, an error or a title', as
   open.push(app)
   await app.until('crm/accounts')
   await app.press(['a', 'postgresql://me:Zq7Zq7@nowhere/x'], 'me:••••••@nowhere/x')
-  await app.press(['enter'], 'there is nothing at')
+  await app.press(['enter'], 'does not exist')
   await app.press(['ctrl-u', 'postgresql://me:Zq7Zq7@away/x', 'enter'], '▾ postgresql://me@away/x')
   await app.press([':', 'copy --from postgresql://me:Zq7Zq7@h/x'], 'me:••••••@h/x')
   await app.press(['esc'], (screen) => !screen.includes('me:••'))

@@ -159,7 +159,7 @@ it('lists tables that need attention with the reason, and starts the repair with
 
 it('adds a store, folds it, and queries an unreadable one again', async () => {
   const app = await start({ columns: 120, rows: 40 })
-  await app.press(['a', 'nowhere/at', 'enter'], 'there is nothing at nowhere/at')
+  await app.press(['a', 'nowhere/at', 'enter'], 'the path nowhere/at does not exist')
   await app.press(['ctrl-u', 'sqlite:///away.db', 'enter'], '✗ Database connection failed')
   // It hides no other store, shows its full error in the panel, and is listed as needing attention.
   expect(app.screen()).toContain('crm/accounts')

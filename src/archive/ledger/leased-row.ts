@@ -61,7 +61,7 @@ export class RowLeases {
     ])
     if ((rows ?? []).length > 0) return
     throw new SluiceError('LEDGER_BUSY', `another program works on ${what}`, {
-      hint: 'let it finish; the lease of a dead program ends after half a minute',
+      hint: 'wait until it has ended; if it was killed, its lease expires half a minute later',
       retryable: true,
     })
   }

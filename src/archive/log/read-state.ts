@@ -63,7 +63,7 @@ export function isLogGap(error: unknown): error is SluiceError {
 function missingCommit({ label }: LogStore, gap: SluiceError): SluiceError {
   return new SluiceError('LOG_GAP', gap.message, {
     where: `${label}/${LOG_FOLDER}`,
-    hint: 'nothing was changed; restore the missing commit from a backup of the archive, and run the same command again; until then query reads the rows by the ledger, restore --into copies them, and archive verify checks the files',
+    hint: 'nothing was changed; restore the missing commit from a backup of the archive, and run the same command again; until then, query, restore --into and archive verify work without it',
     cause: gap,
   })
 }

@@ -26,7 +26,7 @@ export function labelNamed(calendar: CalendarSpec | null, text: string, known: r
   if (reading === undefined) return text
   if (other === undefined) return reading.label
   const both = readings.map((period) => `${period.label} (${daysText(period)})`).join(' or ')
-  throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} may be ${both}`, {
+  throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is ambiguous: it may be ${both}`, {
     hint: `write ${readings.map(({ label }) => label).join(' or ')}`,
   })
 }

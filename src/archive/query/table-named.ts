@@ -12,7 +12,7 @@ export async function queriedTable(store: CopyStore, name: string, signal: Abort
   if (found.length > 1) {
     throw new SluiceError(
       'AMBIGUOUS_TABLE',
-      `${name} is more than one table: ${found.map((one) => tableText(one.table)).join(', ')}`,
+      `${name} matches more than one table: ${found.map((one) => tableText(one.table)).join(', ')}`,
       {
         where: store.label,
         hint: 'name one of them with its schema',

@@ -31,9 +31,13 @@ export async function refuseNullKeys(
 ): Promise<void> {
   const rows = await nullKeyRows(view, request, signal)
   if (rows === 0n) return
-  throw new SluiceError('UNSUPPORTED_KEY', nullKeyText(label, rows, request), {
-    where: `${tableText(request.table.table)}, ${label}`,
-    reason: 'rows without a key cannot be distinguished, so an archive could not remove and restore them one by one',
-    hint: NULL_KEY_HINT,
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `${tableText(request.table.table)} cannot be archived: ${nullKeyText(label, rows, request)}`,
+    {
+      where: `${tableText(request.table.table)}, ${label}`,
+      reason: 'rows without a key cannot be distinguished, so an archive could not remove and restore them one by one',
+      hint: NULL_KEY_HINT,
+    },
+  )
 }

@@ -260,7 +260,10 @@ export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartiti
 
 /** Error: the lease of the partition expired, and another program has claimed it. */
 export function lost(name: string, { label }: Named): SluiceError {
-  return new SluiceError('LEASE_LOST', `another program now works on ${label} of ${name}`, { retryable: true })
+  return new SluiceError('LEASE_LOST', `another program now works on ${label} of ${name}`, {
+    hint: 'wait until it has ended, or end it, then run the same command again',
+    retryable: true,
+  })
 }
 
 /** Error: the archive of a partition differs from its proof. */

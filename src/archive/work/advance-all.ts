@@ -262,14 +262,14 @@ async function partitionNow(
   const partition = await readPartition(database, archived.table, label)
   if (partition !== null) return partition
   throw new SluiceError('PARTITION_STATE', `the ledger has no partition ${label} of ${name}`, {
-    hint: 'sluice archive list shows the known ones',
+    hint: 'sluice archive list shows the partitions of the ledger',
   })
 }
 
 function busy({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
   const { label } = partition
   return partitionError('LEDGER_BUSY', name, { label }, `is in use by ${holderText(partition)}`, {
-    hint: 'let it finish; the lease of a dead program ends after half a minute',
+    hint: 'wait until it has ended; if it was killed, its lease expires half a minute later',
     retryable: true,
   })
 }

@@ -103,9 +103,9 @@ export async function archivedSourceTable(
   if (others.length === 0) return table
   throw new SluiceError(
     'AMBIGUOUS_TABLE',
-    `${name} is more than one table: ${[table, ...others].map((one) => tableText(one.table)).join(', ')}`,
+    `${name} matches more than one table: ${[table, ...others].map((one) => tableText(one.table)).join(', ')}`,
     {
-      hint: 'name it with its schema; double quotes keep a dot within a name',
+      hint: 'name it with its schema; put a name with a dot into double quotes',
     },
   )
 }

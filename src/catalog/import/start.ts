@@ -141,7 +141,7 @@ function refuseLate(
   throw new SluiceError('LOG_GAP', missing, {
     where: `${log.label}/_delta_log`,
     reason: `the log has older commits, so it was not cleaned; a copy of a log can lack commits for a while, and the catalog keeps its versions up to ${current}`,
-    hint: `restore what is missing, then import again; ${againIfRight(tableId, database.label)}`,
+    hint: `restore the missing commits, then import again; ${againIfRight(tableId, database.label)}`,
     retryable: true,
   })
 }

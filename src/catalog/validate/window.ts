@@ -116,7 +116,7 @@ export function windowOf(
       hint:
         folder.latest < version
           ? 'the log ends before it: restore the missing commits; if the log is right, sluice rollback TABLE --forget removes the table from the catalog, and import adds it again'
-          : 'sluice sync TABLE brings the catalog to a version that the log still has; or restore the missing files',
+          : 'run sluice sync TABLE to update the catalog to a version that the log still has; or restore the missing files',
     })
   }
   return {

@@ -82,7 +82,12 @@ function isFolder(path: string): boolean {
       const [denied, words, details] = permissionDenied('SOURCE_DENIED', { where: path, cause: error })
       throw new SluiceError(denied, words, { ...details, reason: `${details.reason} (${code})` })
     }
-    throw new SluiceError('SOURCE_IO', 'the path cannot be read', { where: path, reason, cause: error })
+    throw new SluiceError('SOURCE_IO', 'the path cannot be read', {
+      where: path,
+      reason,
+      hint: 'check the path and its disk',
+      cause: error,
+    })
   }
 }
 

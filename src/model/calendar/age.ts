@@ -43,8 +43,8 @@ export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
   const counted: CalendarSpec = { ...spec, unit: age.unit }
   const day = periodStart(counted, ordinalOf(counted, dayAt(spec.zone, now.getTime())) - age.count)
   if (!isLabelled(day)) {
-    throw new SluiceError('BAD_FLAG', `nothing is older than ${ageText(age)}`, {
-      reason: 'this age reaches back before the year 1',
+    throw new SluiceError('BAD_FLAG', `the age ${ageText(age)} is too large`, {
+      reason: 'it reaches back before the year 1',
       hint: 'give a smaller number',
     })
   }

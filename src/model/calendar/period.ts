@@ -29,7 +29,7 @@ export function periodAt(spec: CalendarSpec, label: string): Period {
   const ordinal = ordinalAt(spec, label.trim())
   if (ordinal === null) {
     throw new SluiceError('BAD_FLAG', `this calendar has no ${spec.unit} ${JSON.stringify(label)}`, {
-      hint: `a ${spec.unit} is called ${exampleOf(spec)}, for example`,
+      hint: `write a ${spec.unit} like ${exampleOf(spec)}`,
     })
   }
   return numbered(spec, ordinal)
@@ -50,7 +50,7 @@ export function periodsBetween(spec: CalendarSpec, from: string, to: string): It
   const [low, high] = [ordinalOf(spec, first), ordinalOf(spec, end - 1)]
   const count = high - low + 1
   if (count > MOST_PERIODS) {
-    throw new SluiceError('BAD_FLAG', `from ${from} to ${to} there are ${count} periods of one ${spec.unit} each`, {
+    throw new SluiceError('BAD_FLAG', `too many periods from ${from} to ${to}: ${count} of one ${spec.unit} each`, {
       reason: `the limit is ${MOST_PERIODS} periods`,
       hint: 'give a larger unit, such as month or quarter',
     })

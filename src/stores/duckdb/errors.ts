@@ -112,7 +112,12 @@ export function engineError(error: unknown, label: string): unknown {
     })
   }
   if (/^TransactionContext Error: .*[Cc]onflict/.test(message)) {
-    return new SluiceError('TARGET_BUSY', 'two writers changed the same rows', { where, retryable: true, cause: error })
+    return new SluiceError('TARGET_BUSY', 'two writers changed the same rows', {
+      where,
+      hint: 'run the same command again',
+      retryable: true,
+      cause: error,
+    })
   }
   if (isDiskFull(error) || /Out of Memory Error|failed to offload/i.test(message)) {
     const [code, , details] = spaceExhausted({ where, cause: error }, ', then run the same command again')

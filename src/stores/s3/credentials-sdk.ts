@@ -237,6 +237,10 @@ async function tokenIn(file: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim()
   } catch (error) {
-    throw new SluiceError('BAD_CONFIG', 'the file with the AWS token cannot be read', { where: file, cause: error })
+    throw new SluiceError('BAD_CONFIG', 'the file with the AWS token cannot be read', {
+      where: file,
+      hint: 'check AWS_WEB_IDENTITY_TOKEN_FILE',
+      cause: error,
+    })
   }
 }

@@ -113,7 +113,9 @@ function pair(
 ): Credentials {
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     const missing = accessKeyId === undefined ? 'the access key id' : 'the secret access key'
-    throw new SluiceError('BAD_CONFIG', `${place} has only half of the AWS credentials: ${missing} is missing`)
+    throw new SluiceError('BAD_CONFIG', `${place} has only half of the AWS credentials: ${missing} is missing`, {
+      hint: 'set both the access key id and the secret access key',
+    })
   }
   return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) }
 }

@@ -70,6 +70,7 @@ async function textOf(file: string): Promise<string> {
     throw new SluiceError('BAD_CONFIG', 'an AWS settings file cannot be read', {
       where: file,
       reason: code ?? 'it is not a text file',
+      hint: 'correct the file, or name another one with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE',
       cause: error,
     })
   }

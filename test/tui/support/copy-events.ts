@@ -167,7 +167,7 @@ export const failed = (no: number): EventBody => ({
   chunk: String(no),
   error: fault(
     'PROOF_FAILED',
-    'the target does not hold the rows that were read from coordinate_speed_new: the 50000 rows have different values',
+    'rows in the target differ from the rows that were read from coordinate_speed_new: the 50000 rows have different values',
     'sluice diff names the rows that differ',
   ),
 })

@@ -144,7 +144,7 @@ async function unknownYet(
       record.partitions.map((one) => one.label),
     )
     const what = `the ledger has no partition ${label} of ${tableText(table.table)}${near}`
-    throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows the known ones' })
+    throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows the partitions of the ledger' })
   }
   const asked = { partitions: [text], asText: [], drop: false }
   const around = { store, database, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }

@@ -229,7 +229,7 @@ function hintOf(
   if (finding === 'foreign archive')
     return `after a failover, a restore or a move of the database: ${adopt}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
   if (finding === 'broken log')
-    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then query reads the rows by the ledger, and restore --into copies them`
+    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then, query and restore --into work without them`
   const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')
   return finding === 'not in the ledger' && isRestored
     ? `${adopt} removes from the log the files of partitions that the ledger calls RESTORED`
@@ -246,7 +246,7 @@ function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string
     if (records.some(({ partitions }) => partitions.some((one) => isAsked(asked, one)))) continue
     const label = asked[0]?.label ?? text
     throw new SluiceError('PARTITION_STATE', `no ledger has a partition ${label}${nearestText(label, known)}`, {
-      hint: 'sluice archive list shows the known ones; without --partition, all partitions of the ledger and of the log are verified',
+      hint: 'sluice archive list shows the partitions of the ledgers; without --partition, all partitions of the ledger and of the log are verified',
     })
   }
 }

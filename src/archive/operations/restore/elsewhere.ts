@@ -95,7 +95,7 @@ async function archiveOf(
 ): Promise<{ readonly table: TableSpec; readonly opened: OpenedArchive } & Pick<PresentArchive, 'record' | 'unsure'>> {
   const [found, ...others] = await recordsOf(source, [name], interrupt.abort)
   if (others.length > 0) {
-    throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} matches more than one table`, { hint: 'name it with its schema' })
   }
   if (found === undefined)
     throw new SluiceError('NO_SUCH_TABLE', `there is no archive of ${name}`, {
@@ -328,7 +328,7 @@ class Holding {
       if (held === null || partition === null) {
         throw new SluiceError('LEDGER_BUSY', `another program works on ${label} of ${name}`, {
           where: `${name}, ${label}`,
-          hint: 'let it finish; the lease of a dead program ends after half a minute',
+          hint: 'wait until it has ended; if it was killed, its lease expires half a minute later',
           retryable: true,
         })
       }

@@ -14,7 +14,7 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
       : `${source.rows} rows were read, ${target.rows} are in the target`
   throw new SluiceError(
     'PROOF_FAILED',
-    `the target does not hold the rows that were read from ${plan.source.table.name}: ${what}`,
+    `rows in the target differ from the rows that were read from ${plan.source.table.name}: ${what}`,
     {
       reason: 'a trigger or another writer changed rows of the target, or the target stores a value differently',
       hint: 'sluice diff names the rows that differ',

@@ -179,7 +179,7 @@ async function inspectAlone(sides: DiffSides, suspect: RowDifference, error: Slu
 }
 
 function unasked(side: 'source' | 'target', { code, message, reason, hint, where }: SluiceError): SluiceError {
-  return new SluiceError(code, `it cannot be read in the ${side}: ${message}`, { where, reason, hint })
+  return new SluiceError(code, `the row cannot be read in the ${side}: ${message}`, { where, reason, hint })
 }
 
 async function inspect(

@@ -47,9 +47,9 @@ export async function olderSpelling(sides: DiffSides, others: readonly Row[]): P
   return { text, key, before: old, after: null, stamp: undefined, source: null }
 }
 
-/** Error for a row that the target holds under another spelling of its key. */
+/** Error for a row whose key has another text form in the target. */
 export function respelled({ key }: Change): SluiceError {
-  const message = `the target holds it under another spelling of its key (${rowKeyText(key)})`
+  const message = `the target has the row with another text of its key (${rowKeyText(key)})`
   return new SluiceError('ROW_REFUSED', message, {
     reason: 'the target treats both keys as equal, and the source has only one of them',
     hint: 'add --delete-extra to replace the row of the target',

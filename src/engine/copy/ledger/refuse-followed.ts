@@ -59,7 +59,7 @@ function refuseStreams([stream]: readonly StreamRow[], keys: readonly TableKey[]
   const names = keys.map((key) => tableText(tableOfKey(key)))
   throw new SluiceError(
     'TABLE_FOLLOWED',
-    `${names.join(', ')} ${names.length === 1 ? 'belongs' : 'belong'} to stream ${stream.id}`,
+    `this command may not write to ${names.join(', ')}: stream ${stream.id} writes to ${names.length === 1 ? 'this table' : 'these tables'}`,
     { reason, hint: hint(stream.id) },
   )
 }

@@ -28,7 +28,7 @@ export function refuseOwnTarget(
   // The ledger is created in the schema for unqualified names; elsewhere a table of that name may be the user's.
   const isLedger = LEDGER_TABLES.includes(own) && (isMade || name.schema === undefined || name.schema === to.schema)
   if (!isLedger && !(isMade && purpose === 'write' && onExisting !== 'refuse')) return
-  throw new SluiceError('BAD_FLAG', `${tableText(name)} is a table of sluice's ledger in the target`, {
+  throw new SluiceError('BAD_FLAG', `rows cannot be copied into ${tableText(name)}: it is a table of sluice's ledger`, {
     where: to.label,
     reason: isLedger
       ? 'the ledger in the target uses this name'

@@ -129,12 +129,8 @@ function textOf(bound: KeyBound | null): string {
 }
 
 function damaged(): SluiceError {
-  return new SluiceError(
-    'LEDGER_DAMAGED',
-    'the chunks of the ledger do not begin where the periods of the table begin',
-    {
-      reason: 'chunks are missing, or the partitions of the new table have changed since its copy began',
-      hint: 'begin again with --restart; existing rows of the new table are removed first',
-    },
-  )
+  return new SluiceError('LEDGER_DAMAGED', 'the chunks in the ledger do not match the periods of the table', {
+    reason: 'chunks are missing, or the partitions of the new table have changed since its copy began',
+    hint: 'run the same command with --restart; existing rows of the new table are removed first',
+  })
 }

@@ -44,16 +44,23 @@ export function planRing(
 ): RingPlan | null {
   if (table.ring === undefined) {
     if (options === undefined) return null
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not on a token ring`, {
-      reason:
-        '--splits, --partition-min, --partition-max and --coverage, also in a properties file of CDM, are for tables with tokens only',
-      hint: 'remove them; --checkpoint-size sets the size of chunks',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `options for tokens cannot be used for ${tableText(table.table)}: it has no token ring`,
+      {
+        reason:
+          '--splits, --partition-min, --partition-max and --coverage, also in a properties file of CDM, are for tables with tokens only',
+        hint: 'remove these options; --checkpoint-size sets the size of chunks',
+      },
+    )
   }
   const ring = RING_TOKENS[table.ring.partitioner]
   const low = tokenOf(options?.min, ring.low, 'smallest')
   const high = tokenOf(options?.max, ring.high, 'largest')
-  if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} is above the largest, ${high}`)
+  if (low > high)
+    throw new SluiceError('BAD_FLAG', `the smallest partition ${low} is above the largest, ${high}`, {
+      hint: 'exchange the two values',
+    })
   if (low < ring.low || high > ring.high) {
     throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is not a token of ${tableText(table.table)}`, {
       reason: `its tokens are numbers from ${ring.low} to ${ring.high}`,

@@ -293,7 +293,8 @@ function chosenColumns(source: TableSpec, found: TableSpec | null, options: Tabl
     if (wanted.some((column) => column.name === name)) continue
     throw new SluiceError('BAD_FLAG', `--columns does not include ${name}, which is part of the key`, {
       where: tableText(source.table),
-      hint: 'rows are copied and proved by their key: add it to --columns',
+      reason: 'rows are copied and proved by their key',
+      hint: `add ${name} to --columns`,
     })
   }
   return wanted.filter((column) => found === null || !isComputedBy(found, column, options))

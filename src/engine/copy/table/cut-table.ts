@@ -201,7 +201,7 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
     if (known?.madeHere !== true) {
       throw new SluiceError(
         'TARGET_NOT_EMPTY',
-        `${tableText(plan.source.table)} has no key, and an earlier copy of it was interrupted`,
+        `the interrupted copy of ${tableText(plan.source.table)} cannot be resumed: the table has no key`,
         {
           reason: 'it is unknown which of its rows are in the target',
           hint: "empty the target's table and copy again with --restart, or name unique columns with --key",

@@ -115,6 +115,7 @@ export function refuseCombinations(operation: CopyOperation): void {
     ],
   ]
   for (const [flag, isGiven, reason] of named) {
-    if (isGiven) throw new SluiceError('BAD_FLAG', `${flag} cannot be combined with --follow`, { reason })
+    if (isGiven)
+      throw new SluiceError('BAD_FLAG', `${flag} cannot be combined with --follow`, { reason, hint: `remove ${flag}` })
   }
 }

@@ -23,9 +23,9 @@ export async function refuseStreamGap({ operation, planned, database, owner }: P
   // Another program may have begun the stream meanwhile, and have read the chunks as part of it.
   if ((await streamsIntoTables(database, keys)).some(({ birth }) => birth !== null)) return
   const names = read.map(({ source }) => tableText(source.table)).join(', ')
-  const was = read.length === 1 ? 'was copied while no stream followed it' : 'were copied while no stream followed them'
-  throw new SluiceError('PLAN_CHANGED', `${names} ${was}`, {
-    reason: 'a stream that begins now lacks the changes since that copy',
+  const was = read.length === 1 ? 'it was copied before' : 'they were copied before'
+  throw new SluiceError('PLAN_CHANGED', `no stream can begin for ${names}: ${was}`, {
+    reason: 'the stream would lack the changes since that copy',
     hint: hintOf(operation, read),
   })
 }

@@ -117,7 +117,7 @@ async function* filesOfPartition(plan: ComparePlan, table: ReadableTable, reader
 async function* filesByStats(plan: ComparePlan, table: ReadableTable, reader: SqlReader): PagedAnswer {
   const { protocol, metadata } = await stateAt(reader, table.tableId, table.version)
   if (protocol === null || metadata === null)
-    throw new SluiceError('NOT_IMPORTED', 'the catalog has no schema of the table')
+    throw new SluiceError('NOT_IMPORTED', 'the catalog has no schema of the table', { hint: 'import the table again' })
   const pruning = compilePruning(
     parsePredicate(plan.predicate ?? ''),
     schemaOf(protocol, metadata),

@@ -55,6 +55,7 @@ async function atTime(database: SqlDatabase, tableId: string, timeMs: number): P
   if (version !== null) return version
   throw new SluiceError('VERSION_NOT_FOUND', 'the catalog has no version of that time: its oldest version is later', {
     where: tableId,
+    hint: 'give a later time',
   })
 }
 
@@ -69,7 +70,7 @@ export async function placedAt(text: string): Promise<PlacedLake> {
   const found = statSync(place.path, { throwIfNoEntry: false })
   if (found === undefined) {
     const hint = 'give a folder with tables, a database file, or a URL such as postgresql://user@host/database'
-    throw new SluiceError('NO_SUCH_PATH', `there is nothing at ${text}`, { hint })
+    throw new SluiceError('NO_SUCH_PATH', `the path ${text} does not exist`, { hint })
   }
   if (found.isDirectory()) return { kind: 'lake', url: text }
   const file = resolve(place.path)

@@ -22,7 +22,7 @@ export async function retireOf(
     `sluice cannot decommission a database of ${systemOf(url)?.title ?? 'this system'}`,
     {
       where: redactUrl(url),
-      hint: 'name a PostgreSQL database with --from; a database that is a file is removed by hand',
+      hint: 'name a PostgreSQL database with --from; delete the file of a database by hand',
     },
   )
 }

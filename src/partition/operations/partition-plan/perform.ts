@@ -126,7 +126,7 @@ function ended(
           {
             where: tableText(table),
             reason: [...new Set(refused.map(({ about }) => about))].join(', '),
-            hint: 'do what the hint of each refused finding says, then plan again',
+            hint: 'follow the hint of each refused finding, then plan again',
           },
         )
   return {

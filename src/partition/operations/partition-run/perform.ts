@@ -117,9 +117,13 @@ function ofSlices(
   const next = through < of ? `; or give --slices ${through + 1}-${of} to copy the rest of ${period}` : ''
   return {
     ...ending,
-    error: new SluiceError('STOPPED', `${slices} of ${of} of ${period} are copied and proved; the rest was not begun`, {
-      hint: `run sluice follow ${stream} to copy the rest and then follow${next}`,
-    }),
+    error: new SluiceError(
+      'STOPPED',
+      `${period}: ${slices} of ${of} are copied and proved; the others were not begun`,
+      {
+        hint: `run sluice follow ${stream} to copy the rest and then follow${next}`,
+      },
+    ),
     next: `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`,
   }
 }
@@ -174,7 +178,7 @@ const LONGEST_MS = 2_147_483_647
 
 /** @param windowMs length of the window from now on */
 function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
-  const reason = new SluiceError('DEADLINE', 'the window (--window) is over', {
+  const reason = new SluiceError('DEADLINE', 'the time of --window has ended', {
     hint: 'run the same command to resume',
   })
   if (windowMs === undefined || windowMs > LONGEST_MS)

@@ -17,7 +17,7 @@ export class SameTable {
     const id = await tableId(this.#link, table)
     const name = tableText(table)
     if (id === null) {
-      throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
+      throw new SluiceError('TABLE_REFUSED', `the cluster has no table ${name}`, {
         where: name,
         hint: 'run the same command again: the table may have been dropped since',
       })

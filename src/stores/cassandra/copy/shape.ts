@@ -36,7 +36,7 @@ export async function cassandraTableShape(link: CassandraLink, table: TableName)
   const found = await link.client.metadata.getTable(keyspace, table.name)
   // The driver gives null, although its types exclude it.
   if ((found as unknown) == null) {
-    throw new SluiceError('TABLE_REFUSED', 'the cluster has no such table', {
+    throw new SluiceError('TABLE_REFUSED', `the cluster has no table ${tableText(table)}`, {
       where: tableText(table),
       hint: 'run the same command again: the table may have been dropped since',
     })

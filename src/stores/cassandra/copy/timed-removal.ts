@@ -149,7 +149,7 @@ export function refuseAhead(
   if (latest === null || latest <= now + QUIET_US) return
   throw new SluiceError(
     code,
-    `the row (${rowKeyText(key)}) of ${where} has a write time ahead of the clock: ${latest} microseconds since 1970`,
+    `the row (${rowKeyText(key)}) of ${where} cannot be removed: its write time is ahead of the clock (${latest} microseconds since 1970)`,
     {
       where,
       reason: 'its removal would hide every row that is written under this key until then, also a restored one',

@@ -9,6 +9,7 @@ export function quote(name: string): string {
   if (name.includes('\0')) {
     throw new SluiceError('TABLE_REFUSED', 'a name with the character U+0000 cannot be written in SQL', {
       where: name.replaceAll('\0', '␀'),
+      hint: 'rename the table or column in the source',
     })
   }
   return quotedName(name)

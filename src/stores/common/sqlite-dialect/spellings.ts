@@ -139,7 +139,7 @@ function canonicalOf(table: TableSpec): (key: RowKey) => RowKey {
 function tooMany(table: TableSpec): SluiceError {
   return new SluiceError(
     'UNSUPPORTED_KEY',
-    `more than ${MOST_KEYS} keys of ${tableText(table.table)} are not spelled in the usual form`,
+    `more than ${MOST_KEYS} keys of ${tableText(table.table)} are not written in the usual form`,
     {
       where: tableText(table.table),
       reason: 'a row with such a key is found only by its stored text',

@@ -110,7 +110,7 @@ export function valueRefusal(message: string, columns: readonly StoredColumn[]):
   const { column, shown } = found
   return new SluiceError(
     'VALUE_REFUSED',
-    `${column.name}: an archive cannot hold this value as ${column.stored}: ${shown}`,
+    `${column.name}: an archive cannot store this value as ${column.stored}: ${shown}`,
     {
       where: column.name,
       reason: 'stored as that type it would become another value, or NULL',

@@ -111,7 +111,7 @@ async function keyAt(
 function refuseUnsortable(table: TableSpec): void {
   for (const column of keyColumns(table)) {
     if (isSortable(column)) continue
-    throw new SluiceError('UNSUPPORTED_KEY', `${column.name} (${column.native}) cannot be cut into ranges`, {
+    throw new SluiceError('UNSUPPORTED_KEY', `${column.name} (${column.native}) cannot be divided into ranges`, {
       where: table.table.name,
       reason: 'its values sort differently from how they compare',
       hint: 'name other unique columns with --key',

@@ -69,7 +69,7 @@ async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncG
     }
   }
   if (length > 0)
-    throw new SluiceError('SOURCE_IO', `the rows of ${table} end within a row`, {
+    throw new SluiceError('SOURCE_IO', `the rows of ${table} were cut off within a row`, {
       hint: 'run the same command again; report the error if it occurs again',
     })
 }

@@ -80,9 +80,13 @@ function foundSql({ relation, prefix, dropped, same, called }: Catalog): string 
 
 /** @returns a SluiceError TARGET_DENIED that names the object, and the statement that removes it */
 export function plantedError([what, schema, owner]: Planted, user: string, label: string): SluiceError {
-  return new SluiceError('TARGET_DENIED', `the role ${owner} has created ${what} where statements of ${user} find it`, {
-    where: label,
-    reason: `it has the name of a built-in object, the search_path has its schema, and it would run with the rights of ${user}`,
-    hint: `DROP ${what} if it is not yours, and REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; otherwise give it to ${user}, the database's owner or a superuser`,
-  })
+  return new SluiceError(
+    'TARGET_DENIED',
+    `the role ${owner} has created ${what}, which statements of ${user} would use instead of a built-in object`,
+    {
+      where: label,
+      reason: `it has the name of the built-in object, its schema is in the search_path, and it would run with the rights of ${user}`,
+      hint: `DROP ${what} if it is not yours, and REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; otherwise give it to ${user}, the database's owner or a superuser`,
+    },
+  )
 }

@@ -222,7 +222,8 @@ async function planOf(
   const plan = await repairPlan(database, BigInt(operation.runId), table, target)
   if (plan === null) {
     throw new SluiceError('PLAN_CHANGED', `the ledger does not have the columns of the repaired rows of ${name}`, {
-      hint: 'the run that repaired them recorded no columns: restore them by hand from before_json in migration_repairs',
+      reason: 'the run that repaired them did not record the columns',
+      hint: 'restore the rows by hand from before_json in migration_repairs',
     })
   }
   if (typeof plan === 'string') {

@@ -152,9 +152,13 @@ async function planAgain(
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {
-    throw new SluiceError('NO_SUCH_TABLE', `${name}, its source table or its plan no longer exists`, {
-      hint: 'run sluice diff --fix: it does not need the stored plan',
-    })
+    throw new SluiceError(
+      'NO_SUCH_TABLE',
+      `quarantined rows of ${name} cannot be retried: the table, its source table or its plan no longer exists`,
+      {
+        hint: 'run sluice diff --fix: it does not need the stored plan',
+      },
+    )
   }
   const options = JSON.parse(stored.wishes) as Omit<TableOptions, 'rename'> & {
     readonly rename: readonly [string, string][]

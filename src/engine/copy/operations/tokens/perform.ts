@@ -49,7 +49,7 @@ async function pictureOf(
   if (table.ring === undefined || store.offers.ring === undefined) {
     throw new SluiceError('NO_RING', `${tableText(table.table)} is not on a token ring`, {
       where: store.label,
-      hint: 'only tables of Cassandra and YCQL are; sluice discover URL lists tables of other systems',
+      hint: 'name a table of Cassandra or YCQL; sluice discover URL lists tables of other systems',
     })
   }
   return store.offers.ring.sample(table, look, signal)

@@ -332,8 +332,8 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   )
   if (why === null) return
   throw new SluiceError('HOOK_FAILED', `the command of --on-switch ${why}`, {
-    reason: `${tableText(table)} of ${address.host}:${address.port}/${address.database} is open, and users may not know it`,
-    hint: 'the cutover is done: run the same command again, it runs only --on-switch',
+    reason: `${tableText(table)} of ${address.host}:${address.port}/${address.database} is open for writes, and users may not know this address`,
+    hint: 'run the same command again: the cutover is done, so it runs only --on-switch',
   })
 }
 

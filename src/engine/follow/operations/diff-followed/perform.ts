@@ -275,6 +275,7 @@ function errorOf(
   if (unread > 0) {
     const error = new SluiceError('DIFFERENCES', `${unread} rows of ${name} cannot be read`, {
       reason: 'the source has values that do not fit their type: they cannot be compared',
+      hint: 'correct these values at the source, then run the same command again',
     })
     return { error }
   }

@@ -88,7 +88,7 @@ async function refuseTaken(
   throw new SluiceError(
     'TABLE_REFUSED',
     own === undefined
-      ? `there is another table or type ${tableText(name)}, which is not a partition of this table`
+      ? `partition ${tableText(name)} cannot be created: another table or type has this name`
       : `the partition ${tableText(name)} has other bounds: from ${own.from ?? 'the beginning'} to ${own.to ?? 'the end'}`,
     {
       where: tableText(name),

@@ -102,7 +102,7 @@ export class SqliteTriggers implements ChangeSource {
         `${sqliteProgressTable(stream)} has lost the row with the counter of the stream`,
         {
           where: this.#label,
-          hint: RESTART_STREAM,
+          hint: `copy the tables again: ${RESTART_STREAM}`,
         },
       )
     })
