@@ -24,7 +24,7 @@ export function actionOf(
   }
   const known = [...new Set(actions.map(({ name }) => name))]
   throw new SluiceError('BAD_FLAG', `${command.name} has no action ${word}${suggested(word, known)}`, {
-    hint: `it takes ${known.join(known.length === 2 ? ' and ' : ', ')}`,
+    hint: `use one of ${known.join(', ')}`,
   })
 }
 

@@ -28,7 +28,7 @@ export function parseByteSize(flag: string, text: string, least: number): number
     throw new SluiceError('BAD_FLAG', `${flag} ${text} is not a size`, { hint: 'write it like 256mb, 1gb or 512MiB' })
   }
   if (bytes < least) {
-    throw new SluiceError('BAD_FLAG', `${flag} ${text} is too small`, { hint: `it takes ${least} bytes or more` })
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is too small`, { hint: `give ${least} bytes or more` })
   }
   return bytes
 }

@@ -25,7 +25,7 @@ export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly
   const odd = words.find((word) => word !== 'all' && !OBJECT_OPTIONS.some((options) => options === word))
   if (odd !== undefined) {
     throw new SluiceError(flags.length > 0 ? 'BAD_FLAG' : 'BAD_CONFIG', `--with ${odd} is not a kind of object`, {
-      hint: `it takes ${OBJECT_OPTIONS.join(', ')} and all`,
+      hint: `give one or more of ${OBJECT_OPTIONS.join(', ')}, or all`,
     })
   }
   return OBJECT_OPTIONS.filter((options) => words.includes('all') || words.includes(options))

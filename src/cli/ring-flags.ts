@@ -99,7 +99,7 @@ function runNumber(args: Arguments, name: string): string | undefined {
   if (word === undefined) return undefined
   if (/^[1-9]\d{0,18}$/.test(word) && BigInt(word) < 2n ** 63n) return word
   throw new SluiceError('BAD_FLAG', `--${name} ${word} is not the number of a run`, {
-    hint: 'the numbers of runs are in run_id of cdm_run_info',
+    hint: 'give a number from run_id in cdm_run_info',
   })
 }
 

@@ -52,7 +52,7 @@ function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'pa
   const unheeded = options.find((option) => said[option] && !HEEDED[unit].includes(option))
   if (unheeded === undefined) return
   const units = CALENDAR_UNITS.filter((one) => HEEDED[one].includes(unheeded))
-  throw new SluiceError('BAD_FLAG', `--every ${every} does not take --${unheeded}`, {
+  throw new SluiceError('BAD_FLAG', `--every ${every} does not accept --${unheeded}`, {
     ...(unit === 'part' ? { reason: 'parts of a day are counted from midnight UTC' } : {}),
     hint: `remove --${unheeded}, or use --every ${units.join(', ')}`,
   })

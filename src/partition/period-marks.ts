@@ -26,9 +26,9 @@ export function periodMarks({ newTable, kind, spec, slices, first, now }: MarksR
   const all = placedPartitions(newTable.partitions, kind)
   const open = all.find(({ partition: { from, to } }) => from === null || to === null)
   if (open !== undefined) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `partition ${open.partition.name.name} has no beginning or no end`, {
+    throw new SluiceError('UNSUPPORTED_TYPE', `partition ${open.partition.name.name} has no lower or no upper bound`, {
       where: newTable.table.name,
-      hint: 'give each partition of the new table both bounds; rows outside of them go to the default partition',
+      hint: 'give each partition of the new table both bounds; the default partition takes rows outside of them',
     })
   }
   const marks: PeriodMark[] = []
@@ -101,7 +101,7 @@ export function chosenSlices({ marks, first }: PeriodOptions, { from, through }:
   if (low === undefined || through > slices.length) {
     const named = slices.map(({ slice }, at) => `${at + 1} ${slice ?? ''}`).join(', ')
     throw new SluiceError('BAD_FLAG', `${period} has ${slices.length} slices, not ${through}`, {
-      hint: `they are ${named}`,
+      hint: `the slices are ${named}`,
     })
   }
   return { span: { after: low.after, through: behind?.after ?? null }, period, of: slices.length }

@@ -59,7 +59,7 @@ export function maintenanceOf(store: CopyStore): MaintenanceStore {
   if (maintenance !== undefined) return maintenance
   throw new SluiceError('UNSUPPORTED_URL', `sluice cannot maintain partitions by time ranges in ${store.system}`, {
     where: store.label,
-    hint: 'tables of PostgreSQL, MySQL and MariaDB have such partitions',
+    hint: 'name a table of PostgreSQL, MySQL or MariaDB',
     kind: 'unsupported',
   })
 }

@@ -23,7 +23,7 @@ test('--with takes words separated by commas, several times, and all', async () 
   expect(await asked('--with', 'all')).toEqual(['indexes', 'constraints', 'defaults'])
   await expect(asked('--with', 'triggers')).rejects.toMatchObject({
     code: 'BAD_FLAG',
-    hint: 'it takes indexes, constraints, defaults and all',
+    hint: 'give one or more of indexes, constraints, defaults, or all',
   })
 })
 

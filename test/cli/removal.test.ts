@@ -172,7 +172,7 @@ describe('partition decommission', () => {
     expect(await main([...WHOLE, '--table', 'bookings'], table2)).toBe(2)
     const plain = fakeContext({ engine })
     expect(await main([...RETIRE, '--leave', 'x'], plain)).toBe(2)
-    expect(plain.err()).toContain('it belongs to partition decommission --database')
+    expect(plain.err()).toContain('use it with partition decommission --database')
   })
 
   it('does not ask for a step that can be undone', async () => {

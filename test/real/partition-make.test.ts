@@ -199,7 +199,7 @@ describe.skipIf(!POSTGRES_OWN)('new partitions (needs a server of its own)', () 
       )
       await expect(make(store, table, [Q4, Q3])).rejects.toMatchObject({
         code: 'TABLE_REFUSED',
-        message: 'public.mine overlaps public.bookings_q3',
+        message: 'partition public.bookings_q3 cannot be created: public.mine overlaps it',
       })
       expect(await partitions()).toEqual(['bookings_q1', 'bookings_q2', 'mine'])
       expect(await leftOvers(direct)).toEqual([])

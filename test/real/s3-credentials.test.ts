@@ -159,7 +159,7 @@ describe('credentials', () => {
     const error = await refusal({ AWS_PROFILE: 'chained', AWS_ENDPOINT_URL_STS: endpoint })
     expect([error.code, error.message]).toEqual([
       'SOURCE_DENIED',
-      'the AWS profile chained gave no credentials: AccessDenied',
+      'the AWS profile chained returned no credentials: AccessDenied',
     ])
     const silent = await refusal({ AWS_PROFILE: 'chained', AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' })
     expect([silent.code, silent.retryable]).toEqual(['SOURCE_IO', true])
@@ -185,7 +185,7 @@ describe('credentials', () => {
     expect((await find({ AWS_PROFILE: 'prog' }))?.accessKeyId).toBe('P2')
     write('config', `[profile prog]\ncredential_process = sh -c "echo ${SECRET}; echo ${SECRET} >&2; exit 3"\n`)
     const error = await refusal({ AWS_PROFILE: 'prog' })
-    expect([error.code, error.message]).toEqual(['BAD_CONFIG', 'the AWS profile prog gave no credentials'])
+    expect([error.code, error.message]).toEqual(['BAD_CONFIG', 'the AWS profile prog returned no credentials'])
     expect(error.hint).toContain('credential_process')
     // The role is assumed with what the program of another profile prints.
     write(

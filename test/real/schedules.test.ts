@@ -847,7 +847,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch does not end by itself'],
       [['--every', '7m', ...ENSURE], '7m does not divide a day evenly'],
       [['--every', 'month', '--day', '0', ...ENSURE], '--day 0'],
-      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h does not take --at'],
+      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h does not accept --at'],
       [['--every', '1m', '--zone', 'Mars/X', ...ENSURE], '--zone Mars/X'],
       [['--every', 'day', '--zone', 'Mars/Base', ...ENSURE], '--zone Mars/Base'],
       [[], 'no command is given'],

@@ -36,8 +36,8 @@ describe('hints of following', () => {
   })
 
   test('name the command that has the option', () => {
-    expect(hintOfFollow('add it, or choose columns with --columns or --rename; it has a, b')).toBe(
-      'add it, or choose columns with --columns or --rename; it has a, b; --columns, --rename are options of the command that began the ' +
+    expect(hintOfFollow('add it, or choose columns with --columns or --rename; its columns are a, b')).toBe(
+      'add it, or choose columns with --columns or --rename; its columns are a, b; --columns, --rename are options of the command that began the ' +
         'stream: give them to sluice copy --follow, with --restart if rows are to be written differently than before',
     )
     for (const hint of [

@@ -42,7 +42,7 @@ async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
         }
       : {
           where: here.label,
-          reason: `${difference}; the run was begun with ${begun.label}`,
+          reason: `${difference}; the run started with ${begun.label}`,
           hint: 'correct stores: in the config file of this worker',
         },
   )

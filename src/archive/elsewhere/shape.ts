@@ -77,7 +77,7 @@ function twoColumns(
     `these partitions of ${table} cannot be restored together: column ${name} is ${what}`,
     {
       where: table,
-      reason: 'one column of a table cannot hold both types unchanged',
+      reason: 'one column of a table cannot store values of both types unchanged',
       hint: 'restore these partitions into separate tables, with one command each',
     },
   )

@@ -32,13 +32,9 @@ export async function newArchive(
 ): Promise<ArchivedTable> {
   const { to, asText, graceMs } = operation
   if (to === undefined) {
-    throw new SluiceError(
-      'BAD_FLAG',
-      `${tableText(table.table)} has no archive yet, and --to does not say where to create it`,
-      {
-        hint: 'give a folder or s3://bucket/folder with --to',
-      },
-    )
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no archive yet, and --to is missing`, {
+      hint: 'give a folder or s3://bucket/folder with --to',
+    })
   }
   return {
     table: table.table,

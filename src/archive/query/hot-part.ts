@@ -167,7 +167,7 @@ function exceptionOf(
     'PARTITION_STATE',
     `rows of ${label} cannot be distinguished from those that are still in ${tableText(table.table)}`,
     {
-      reason: 'the partition is detached and not dropped, and its bounds are not times of the partition column',
+      reason: 'the partition is detached but not dropped, and its bounds are not times of the partition column',
       hint: 'drop or restore it, then query again',
     },
   )

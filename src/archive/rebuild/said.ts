@@ -105,7 +105,7 @@ function cutBy(
   if (missing.length > 0) {
     throw new SluiceError(
       'BAD_FLAG',
-      `the archive of ${name} does not record its partitioning: an older sluice made it`,
+      `the archive of ${name} does not record its partitioning: an older sluice created it`,
       {
         hint: `give ${missing.join(' and ')} as for archive run`,
       },
@@ -156,7 +156,7 @@ async function storedBefore(
   if (isSame) return stored
   throw new SluiceError('PLAN_CHANGED', `the columns of ${tableText(table.table)} differ from those of its archive`, {
     where: redactUrl(archive),
-    reason: 'an older sluice made it, and did not record the columns of its files',
+    reason: 'an older sluice created it, and did not record the columns of its files',
     hint: 'nothing was changed; give the table its archived columns again, then adopt the archive',
   })
 }

@@ -35,7 +35,7 @@ export function jobOf(word: string): CdmJob {
     })
   }
   throw new SluiceError('BAD_FLAG', `--class ${word} is not a program of the Cassandra Data Migrator`, {
-    hint: `it takes ${Object.keys(JOBS).join(', ')}, with or without com.datastax.cdm.job before it`,
+    hint: `give one of ${Object.keys(JOBS).join(', ')}, with or without com.datastax.cdm.job before it`,
   })
 }
 

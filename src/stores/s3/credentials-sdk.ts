@@ -75,7 +75,7 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
     parentClientConfig: { region },
   })
   return await gotten(provider(), `the AWS profile ${name}`, PROFILE_TIMEOUT_MS, (message) => {
-    const start = `the AWS profile ${name} gave no credentials`
+    const start = `the AWS profile ${name} returned no credentials`
     // The source profile of a role may also start a program.
     if (settings.has('credential_process') || isOfProgram(message)) {
       // The message would repeat the command and the program's output.
@@ -145,7 +145,7 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
         'BAD_CONFIG',
         'AWS_CONTAINER_CREDENTIALS_FULL_URI is not the URL of an agent on this host',
         {
-          hint: 'it must be https, or http to a loopback or link-local address',
+          hint: 'set it to an https URL, or to an http URL of a loopback or link-local address',
         },
       )
     }
@@ -211,7 +211,9 @@ function isOfProgram(message: string): boolean {
 }
 
 function refused(who: string, code: string | undefined, retryable = false): SluiceError {
-  return new SluiceError('SOURCE_DENIED', `${who} gave no credentials: ${code ?? 'its answer has none'}`, { retryable })
+  return new SluiceError('SOURCE_DENIED', `${who} returned no credentials: ${code ?? 'its answer has none'}`, {
+    retryable,
+  })
 }
 
 /**

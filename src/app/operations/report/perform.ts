@@ -95,7 +95,7 @@ async function gathered(
     // The unreachable source may have the run.
     if (failure !== null) throw failure
     throw new SluiceError('BAD_FLAG', `run ${id} was not found`, {
-      reason: `read: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'none'}; not read: ${notInspectedAt.join('; ') || 'no other source'}`,
+      reason: `these were read: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'none'}; these were not: ${notInspectedAt.join('; ') || 'no other source'}`,
       hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
     })
   }

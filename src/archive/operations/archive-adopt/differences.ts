@@ -49,7 +49,7 @@ export function differs(name: string, { all, open, closed }: Differences): Sluic
   if (closed.length > 0) {
     const labels = closed.map(({ label }) => label).join(', ')
     hints.push(
-      `${labels} cannot be taken over like this: restore a backup of the database, or of the archive, so that both are from the same time, and run the same command again`,
+      `${labels} cannot be adopted in this state: restore a backup of the database, or of the archive, so that both are from the same time, and run the same command again`,
     )
   }
   const others = open.filter((one) => !closed.includes(one))
@@ -57,7 +57,7 @@ export function differs(name: string, { all, open, closed }: Differences): Sluic
   if (others.some(({ repair }) => repair?.kind !== 'later')) hints.push(rowsHint(name))
   return new SluiceError(
     'PROOF_FAILED',
-    `${name} cannot take over its archive: ${standing.size} of ${countText(all, 'difference')} ${standing.size === 1 ? 'is' : 'are'} not accepted`,
+    `the archive of ${name} cannot be adopted: ${standing.size} of ${countText(all, 'difference')} ${standing.size === 1 ? 'is' : 'are'} not accepted`,
     { hint: hints.join('; ') },
   )
 }

@@ -17,7 +17,7 @@ export function refuseUnknownAccepted(sources: readonly TableSpec[], named: read
   if (unknown === undefined || only === undefined) return
   if (others.length === 0) {
     throw new SluiceError('BAD_FLAG', `${tableText(only.table)} has no column ${unknown}, which --accept-lossy names`, {
-      hint: `it has ${columnsOf(only)}`,
+      hint: `its columns are ${columnsOf(only)}`,
     })
   }
   const has = sources.slice(0, 5).map((source) => `${tableText(source.table)} has ${columnsOf(source)}`)

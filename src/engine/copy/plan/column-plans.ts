@@ -24,7 +24,7 @@ export function planColumn(
   const column = columnCalled(to, target)
   if (column === undefined) {
     throw new SluiceError('TABLE_REFUSED', `the target's ${tableText(target.table)} has no column ${to}`, {
-      hint: `add it, or choose columns with --columns or --rename; it has ${target.columns.map((one) => one.name).join(', ')}`,
+      hint: `add it, or choose columns with --columns or --rename; its columns are ${target.columns.map((one) => one.name).join(', ')}`,
     })
   }
   if (column.generated === true) {
@@ -95,7 +95,7 @@ function refuseConstant({ name, type, always = '' }: Column, target: Column, as:
     converter(type, as)(always)
   } catch (thrown) {
     throw new SluiceError('BAD_FLAG', `${always} is not a value for ${name}: ${asSluiceError(thrown).message}`, {
-      hint: `the column of the target is ${target.native}`,
+      hint: `give a value of the type ${target.native}`,
     })
   }
 }

@@ -277,7 +277,7 @@ function columnOf(table: TableSpec, name: string, flag: string): Column {
   const column = table.columns.find((one) => one.name === name)
   if (column !== undefined) return column
   throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no column ${name}, which ${flag} names`, {
-    hint: `it has ${table.columns.map((one) => one.name).join(', ')}`,
+    hint: `its columns are ${table.columns.map((one) => one.name).join(', ')}`,
   })
 }
 

@@ -129,10 +129,14 @@ async function sourceRows(
     stamps.push(...(batch.stamps ?? []))
   }
   if (rows.length > 1 && isOneRow(key)) {
-    throw new SluiceError('ROW_REFUSED', `the source has ${rows.length} rows with the key ${rowKeyText(key)}`, {
-      reason: 'the target accepts one of them: its key must be unique',
-      hint: 'keep one of them at the source, then run the same command again',
-    })
+    throw new SluiceError(
+      'ROW_REFUSED',
+      `the row ${rowKeyText(key)} was not written: the source has ${rows.length} rows with this key`,
+      {
+        reason: 'the target accepts one of them: its key must be unique',
+        hint: 'keep one of them at the source, then run the same command again',
+      },
+    )
   }
   return { rows, stamps: isStamped ? stamps : undefined }
 }

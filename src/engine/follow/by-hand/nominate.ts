@@ -122,7 +122,7 @@ export async function tableByHand(
   if (one === undefined && gone.length > 0) throw notThere(stream.id, gone)
   if (one === undefined) {
     throw new SluiceError('NO_SUCH_TABLE', `stream ${stream.id} has no table ${name}`, {
-      hint: `it follows ${names.join(', ')}`,
+      hint: `name one of ${names.join(', ')}`,
     })
   }
   if (meant.length > 1) {

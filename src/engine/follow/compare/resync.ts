@@ -47,7 +47,7 @@ export async function recopiedTables(
       only === undefined
         ? `--resync names ${wanted}, which stream ${id} does not follow`
         : `--resync names ${wanted}, which matches ${[only, ...more].join(' and ')}`,
-      { hint: `it follows ${stored.map(({ source }) => source).join(', ')}` },
+      { hint: `name one of ${stored.map(({ source }) => source).join(', ')}` },
     )
   })
   if (asked.length > 0 && changes.renew === undefined) {

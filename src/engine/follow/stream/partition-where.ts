@@ -27,7 +27,7 @@ export async function partitionWhere(
   if (wanted === undefined) {
     const names = listed.partitions.map((one) => one.table.table.name)
     throw new SluiceError('BAD_FLAG', `${table} has no partition ${name}`, {
-      hint: `it has ${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`,
+      hint: `its partitions are ${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`,
     })
   }
   const column = plan.columns.find((one) => (listed.of === plan.source ? one.from : one.to) === listed.by)

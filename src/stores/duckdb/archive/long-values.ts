@@ -115,7 +115,7 @@ async function* piecesOf(desk: Desk, query: string, bytes: number, signal: Abort
       seen += (piece as Buffer).length
       yield piece as Buffer
     }
-    if (seen !== bytes) throw new SluiceError('INTERNAL', `DuckDB gave ${seen} of ${bytes} bytes of a value`)
+    if (seen !== bytes) throw new SluiceError('INTERNAL', `DuckDB returned ${seen} of ${bytes} bytes of a value`)
   } finally {
     await rm(file, { force: true })
   }

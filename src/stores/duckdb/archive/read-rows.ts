@@ -107,5 +107,5 @@ function sizeOf(row: Row): number {
 function cellOf(value: DuckDBValue): Cell {
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   if (value instanceof DuckDBBlobValue) return value.bytes
-  throw new SluiceError('INTERNAL', `DuckDB gave ${typeof value} where texts, numbers and bytes were asked for`)
+  throw new SluiceError('INTERNAL', `DuckDB returned ${typeof value} instead of a text, a number or bytes`)
 }

@@ -42,7 +42,7 @@ export class UnchangedTables {
       throw new SluiceError('SOURCE_GONE', `${tableText(relation.name)} was changed while it was copied`, {
         where: settings.label,
         reason:
-          'after the snapshot was taken it was rewritten, emptied, partitioned differently or replaced, or its columns were renamed',
+          'after the snapshot, the table was rewritten, emptied, partitioned differently or replaced, or its columns were renamed',
         retryable: this.#isMoving,
         hint: 'run the same command again: it makes a new plan and does only the rest',
       })

@@ -123,7 +123,7 @@ function checkpointsOf(
   if (checkpoint === 'none') {
     if (!based) return []
     throw new SluiceError('BAD_FLAG', '--checkpoint none would write a log that cannot be read', {
-      reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version covers what came before`,
+      reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version covers the earlier versions`,
       hint: 'remove --checkpoint',
     })
   }

@@ -136,7 +136,10 @@ async function rangeOfSchema(
 
 function leafOf(name: string, schema: StructType): ReturnType<typeof resolveColumn> {
   const [column] = predicateColumns(parsePredicate(`${name} IS NULL`))
-  if (column === undefined) throw new SluiceError('BAD_FLAG', `${name} is not a column`)
+  if (column === undefined)
+    throw new SluiceError('BAD_FLAG', `${name} is not a column`, {
+      hint: 'write it like a, or a.b for a field of a struct',
+    })
   return resolveColumn(name, column, schema)
 }
 
@@ -154,6 +157,6 @@ function wantedColumn(name: string, schema: StructType, partitioned: ReadonlySet
   if (kind !== null) return { name: shown, physicalPath, kind }
   const type = '__COLLATIONS' in field.metadata ? 'text with a collation' : typeText(field.type)
   throw new SluiceError('BAD_FLAG', `${shown} is ${type}, which has no ranges`, {
-    hint: 'numbers, dates, timestamps, text and booleans have ranges, also as fields of a struct: a.b',
+    hint: 'name a column of numbers, dates, timestamps, text or booleans, or such a field of a struct: a.b',
   })
 }

@@ -41,7 +41,7 @@ export type LogMarks = {
 export function refuseForeignName(name: string): void {
   if (isOwnTriggerLog(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is not a valid name for a stream of sluice`, {
-    hint: 'it must begin with sluice_, and have only lower-case letters, digits and underscores, 47 at most',
+    hint: 'use a name that begins with sluice_ and has only lower-case letters, digits and underscores, 47 at most',
   })
 }
 

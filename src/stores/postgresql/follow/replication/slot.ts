@@ -46,7 +46,7 @@ export function isOwnSlot(name: string): boolean {
 export function refuseForeign(name: string): void {
   if (isOwnSlot(name)) return
   throw new SluiceError('BAD_CONFIG', `${name} is not a valid name for a slot of sluice`, {
-    hint: 'it must begin with sluice_, and have only lower-case letters, digits and underscores, 63 at most',
+    hint: 'use a name that begins with sluice_ and has only lower-case letters, digits and underscores, 63 at most',
   })
 }
 

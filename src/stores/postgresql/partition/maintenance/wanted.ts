@@ -104,9 +104,13 @@ function sameName(a: TableName, b: TableName): boolean {
 
 function overlapping({ table }: RangedTable, options: ComingPartition, partition: RangePartition): SluiceError {
   const { from, to } = partition
-  return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} overlaps ${tableText(options.name)}`, {
-    where: tableText(table),
-    reason: `its bounds are from ${from ?? 'the beginning'} to ${to ?? 'the end'}; the required ones are from ${options.from} to ${options.to}`,
-    hint: 'detach it, or use a calendar in which a period has these bounds',
-  })
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `partition ${tableText(options.name)} cannot be created: ${tableText(partition.name)} overlaps it`,
+    {
+      where: tableText(table),
+      reason: `the bounds of ${tableText(partition.name)} are from ${from ?? 'the beginning'} to ${to ?? 'the end'}; the required ones are from ${options.from} to ${options.to}`,
+      hint: `detach ${tableText(partition.name)}, or use a calendar in which a period has its bounds`,
+    },
+  )
 }
