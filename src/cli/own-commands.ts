@@ -123,7 +123,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'man',
     operands: '[command]',
     group: 'Operate',
-    summary: 'print the manual page of the program or of a command',
+    summary: 'print the manual page of sluice or of a command',
     takes: [
       {
         name: 'command',

@@ -353,7 +353,7 @@ describe('the command that repeats a run', () => {
     expect(`${around.out()}${around.err()}`).not.toContain('postgres:postgres')
   })
   it('retries the quarantined rows if all else is done', async () => {
-    const error = new SluiceError('ROWS_ASIDE', 'one row is not in the target').info()
+    const error = new SluiceError('ROWS_ASIDE', 'one row of coordinate_speed_new is not in the target').info()
     const totals = { chunks: '45', proved: '45', quarantined: '1' }
     const failed = { status: 'failed', exitCode: 1, totals, error, resumeCommand: 'sluice copy again' } as const
     const next = async (

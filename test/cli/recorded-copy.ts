@@ -81,7 +81,7 @@ const refused = {
 } as const
 const aside = {
   code: 'ROWS_ASIDE',
-  message: 'one row is not in the target',
+  message: 'one row of coordinate_speed_new is not in the target',
   hint: 'sluice quarantine list says why; mend it at the source, then sluice quarantine retry',
   retryable: false,
 } as const

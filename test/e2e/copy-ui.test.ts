@@ -152,7 +152,7 @@ describe('a copy in a terminal', () => {
       expect(said).toContain('20 of 20 chunks: count and checksum equal, without the row quarantined')
       expect(said).toContain('read 20,000 = written 19,999 + skipped 0 + quarantined 1')
       expect(said).toMatch(/next {5}sluice quarantine retry \d+ --to postgresql:/)
-      expect(said).toMatch(/exit {5}1 {2}one row is not in the target/)
+      expect(said).toMatch(/exit {5}1 {2}one row of \S+ is not in the target/)
       const password = decodeURIComponent(new URL(to.url).password)
       if (password !== '') expect(app.raw()).not.toContain(password)
       expect(await to.rows('SELECT count(*) FROM readings')).toEqual([['19999']])

@@ -96,7 +96,7 @@ test('a computed column that has been stored as text since is named as such', as
   const asked = await perform({ ...commands.query, query: `SELECT id, g FROM ${TABLE}` } as Operation)
   expect(asked.finished.error).toMatchObject({
     code: 'BAD_QUERY',
-    message: 'g has no values in 2020-Q1',
+    message: 'the query cannot read column g in 2020-Q1: these rows have no value for it',
     reason: 'the database computes the column, and these rows were archived when it was stored as another type',
     hint: expect.stringMatching(/^select "g__old", which has their values, remove the column from the query/) as string,
   })

@@ -72,7 +72,8 @@ test('an ambiguous name of two quarters is refused, and nothing changes', async 
   const { finished } = await perform(asked)
   expect(finished.error).toMatchObject({
     code: 'BAD_FLAG',
-    message: '"2020q2" may be Q2-FY20 (2019-04-01 .. 2019-06-30) or Q2-FY21 (2020-04-01 .. 2020-06-30)',
+    message:
+      '"2020q2" is ambiguous: it may be Q2-FY20 (2019-04-01 .. 2019-06-30) or Q2-FY21 (2020-04-01 .. 2020-06-30)',
   })
   const meant = { ...run, olderThan: undefined, calendar, partitions: ['q2 fy2021'] } as unknown as Operation
   expect(labelsOf(await perform(meant))).toEqual(['Q2-FY21'])

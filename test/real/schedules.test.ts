@@ -801,7 +801,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         })
         expect(await stage.run(run)).toMatchObject({
           status: 'running',
-          refusals: [{ error: { message: `elsewhere has none of the folders of its tables: ${table}` } }],
+          refusals: [{ error: { message: `the folders of the tables do not exist on elsewhere: ${table}` } }],
         })
       }
       expect(new Set(stranger.slots)).toEqual(new Set(['refused']))

@@ -54,7 +54,7 @@ describe('quarters', () => {
   test('a year that may be calendar or fiscal means two quarters, and is refused with both', () => {
     for (const text of ['2024q2', '2024-2', 'Q2 2024']) {
       expect(named(GUIDE, text)).toBe(
-        `BAD_FLAG ${JSON.stringify(text)} may be Q2-FY24 (2023-04-01 .. 2023-06-30) or Q2-FY25 (2024-04-01 .. 2024-06-30) [write Q2-FY24 or Q2-FY25]`,
+        `BAD_FLAG ${JSON.stringify(text)} is ambiguous: it may be Q2-FY24 (2023-04-01 .. 2023-06-30) or Q2-FY25 (2024-04-01 .. 2024-06-30) [write Q2-FY24 or Q2-FY25]`,
       )
     }
     expect(named(OCTOBER, '2024q2')).toContain(

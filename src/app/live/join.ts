@@ -114,7 +114,7 @@ class Joined {
     try {
       line = JSON.parse(text) as Line | Event
     } catch {
-      return this.#fail('the answer of the run is not valid')
+      return this.#fail('the answer of the run cannot be read', 'use the sluice version that started the run')
     }
     if (line.type !== undefined) return this.#event(line)
     if (this.#about === null) return this.#hello(line)

@@ -39,7 +39,7 @@ export async function checkTableFolders(operation: unknown, known: readonly Name
   const folders = (tables.length === 0 ? places : meant).map(({ path }) => path)
   // Any machine can read a table in a bucket. The run itself reports missing folders of single tables.
   if (folders.length === 0 || folders.some((folder) => !isFolderName(folder) || existsSync(folder))) return
-  const message = `${hostname()} has none of the folders of its tables: ${firstOf(folders, MOST_NAMED)}`
+  const message = `the folders of the tables do not exist on ${hostname()}: ${firstOf(folders, MOST_NAMED)}`
   throw new SluiceError('NO_SUCH_PATH', message, {
     reason: 'the catalog records the tables in these folders, and a folder exists on one machine only',
     hint: 'start a worker on the machine that has them; sluice rollback TABLE --forget removes a table from the catalog if its folder no longer exists',

@@ -341,10 +341,14 @@ function refuseUncomputed(
     const earlier = columns.find(({ physical }) => column.was?.includes(physical) === true)
     const since = earlier === undefined ? 'before it was added' : 'when it was stored as another type'
     const name = earlier === undefined ? '' : `select ${quotedName(earlier.name)}, which has their values, `
-    throw new SluiceError('BAD_QUERY', `${column.name} has no values in ${labels}`, {
-      reason: `the database computes the column, and these rows were archived ${since}`,
-      hint: `${name}remove the column from the query (SELECT * EXCLUDE (${quotedName(column.name)})), limit the condition to other periods, or restore ${labels}`,
-    })
+    throw new SluiceError(
+      'BAD_QUERY',
+      `the query cannot read column ${column.name} in ${labels}: these rows have no value for it`,
+      {
+        reason: `the database computes the column, and these rows were archived ${since}`,
+        hint: `${name}remove the column from the query (SELECT * EXCLUDE (${quotedName(column.name)})), limit the condition to other periods, or restore ${labels}`,
+      },
+    )
   }
 }
 

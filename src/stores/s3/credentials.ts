@@ -113,7 +113,7 @@ function pair(
 ): Credentials {
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     const missing = accessKeyId === undefined ? 'the access key id' : 'the secret access key'
-    throw new SluiceError('BAD_CONFIG', `${place} has only half of the AWS credentials: ${missing} is missing`, {
+    throw new SluiceError('BAD_CONFIG', `the AWS credentials of ${place} are incomplete: ${missing} is missing`, {
       hint: 'set both the access key id and the secret access key',
     })
   }

@@ -25,15 +25,19 @@ export function pairTypes(
   if (sameSystem && source.native === target.native && source.oneWay === true) {
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
       where,
-      reason: 'the type has several members, and the text of a value does not show to which of them it belongs',
+      reason: 'the type has several members, and the text of a value does not identify its member',
       hint: 'exclude the column with --columns, or give the column of the target a text type',
     })
   }
   if (sameSystem && source.native === target.native && source.fields !== target.fields) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `${source.name}: ${source.native} has other fields in the target`, {
-      where,
-      ...OTHER_FIELDS,
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_TYPE',
+      `${source.name} cannot be copied: ${source.native} has other fields in the target`,
+      {
+        where,
+        ...OTHER_FIELDS,
+      },
+    )
   }
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
   const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))

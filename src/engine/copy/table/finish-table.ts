@@ -208,7 +208,9 @@ function verdict(
   if (quarantined > 0n) {
     return new SluiceError(
       'ROWS_ASIDE',
-      quarantined === 1n ? 'one row is not in the target' : `${quarantined} rows of ${name} are not in the target`,
+      quarantined === 1n
+        ? `one row of ${name} is not in the target`
+        : `${quarantined} rows of ${name} are not in the target`,
       {
         // In a table with a stream only the stream's own run may write rows.
         hint: `sluice quarantine list shows the causes; correct the rows at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,

@@ -16,7 +16,7 @@ export function machineError(error: unknown, where: string, side: 'source' | 'ta
     return new SluiceError('NO_SPACE', 'DuckDB reached its memory limit', {
       where,
       reason: firstLine(error),
-      hint: 'give it more with --memory',
+      hint: 'give DuckDB more memory with --memory',
       kind: side,
       cause: error,
     })

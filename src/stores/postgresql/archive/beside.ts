@@ -185,7 +185,7 @@ export async function moveLate(
     const { detail } = error as { readonly detail?: string }
     throw new SluiceError(
       'PARTITION_CHANGED',
-      `a row of ${tableText(rest)} has a key of the archive: ${detail ?? ''}`,
+      `rows of ${tableText(rest)} cannot be moved: one has a key of the archive: ${detail ?? ''}`,
       {
         where: tableText(rest),
         reason: 'nothing was changed: queries still read these rows from the archive',

@@ -288,7 +288,11 @@ async function unknownType(
     if (oid !== null) {
       const types = await loadTypes([oid], (sql) => session.ask(sql))
       if (fields === undefined || compositeFields(oid, types) === fields) return null
-      return new SluiceError('TABLE_REFUSED', `${where}: ${native} has other fields in the target`, OTHER_FIELDS)
+      return new SluiceError(
+        'TABLE_REFUSED',
+        `${where} cannot be copied: ${native} has other fields in the target`,
+        OTHER_FIELDS,
+      )
     }
   } catch (error) {
     reason = (error as Error).message
