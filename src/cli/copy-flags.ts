@@ -103,7 +103,9 @@ function readCdm(args: Arguments): CdmOptions | null {
   const idle = givenList(args, IDLE_FLAG)
   if (file === undefined && conf.length === 0 && job === undefined) {
     if (idle.length === 0) return null
-    throw new SluiceError('BAD_FLAG', `${idle.join(', ')} requires --class or --properties`)
+    throw new SluiceError('BAD_FLAG', `${idle.join(', ')} requires --class or --properties`, {
+      hint: `add one of the two, or remove ${idle.join(', ')}`,
+    })
   }
   const properties = [...(file === undefined ? [] : readPropertiesFile(file)), ...conf.map(confProperty)]
   const options = cdmOptions(properties, job !== undefined && jobOf(job).ysql)

@@ -53,7 +53,7 @@ function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: stri
     return badCheckpoint(checkpoint, error.where ?? file, error.message, error)
   }
   if (error.code === 'BAD_CHECKPOINT') {
-    const why = error.message.replace(/^checkpoint cannot be read: /, '')
+    const why = error.message.replace(/^the checkpoint cannot be read: /, '')
     return error.message.startsWith(`checkpoint ${checkpoint.version} `)
       ? error
       : badCheckpoint(checkpoint, file, why, error)

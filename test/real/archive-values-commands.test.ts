@@ -161,7 +161,7 @@ it('options for periods are refused', { timeout: 120_000 }, async () => {
     [['run', ...orderly, '--partition', 'asia'], /^2 .*has no partition asia/s],
     [
       ['plan', '--table', ORDERS, '--to', to, '--by-value', 'area'],
-      /^2 .*has no column area.*it has id, region, note/s,
+      /^2 .*has no column area.*its columns are id, region, note/s,
     ],
     [['plan', '--table', ORDERS, '--to', to], /^2 .*--by-value COLUMN/s],
     [['plan', '--table', 'keyless', '--to', to, '--by-value', 'region'], /^\d .*has no key/s],

@@ -571,9 +571,9 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
   })
 
   test.each([
-    ['ON DELETE CASCADE', 'rows of child would be deleted or changed with those of parent'],
-    ['ON DELETE SET NULL', 'rows of child would be deleted or changed with those of parent'],
-    ['ON DELETE SET DEFAULT', 'rows of child would be deleted or changed with those of parent'],
+    ['ON DELETE CASCADE', 'rows of parent cannot be removed: rows of child would be deleted or changed with them'],
+    ['ON DELETE SET NULL', 'rows of parent cannot be removed: rows of child would be deleted or changed with them'],
+    ['ON DELETE SET DEFAULT', 'rows of parent cannot be removed: rows of child would be deleted or changed with them'],
     ['', 'existing rows of parent cannot be removed'],
     ['ON DELETE RESTRICT', 'existing rows of parent cannot be removed'],
   ])('a range that another table refers to is not replaced: foreign key %s', async (action, message) => {
@@ -624,7 +624,9 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     const isKept = async (operation: Operation): Promise<void> => {
       const { finished, events } = await perform(operation)
       expect(finished.status).not.toBe('ok')
-      expect(JSON.stringify(events)).toContain('rows of child would be deleted or changed with those of parent')
+      expect(JSON.stringify(events)).toContain(
+        'rows of parent cannot be removed: rows of child would be deleted or changed with them',
+      )
       expect(await children()).toEqual([['10'], ['20'], ['30']])
     }
     await isKept(copyOf(from, to, 'parent', { onExisting: 'replace-range' }))

@@ -88,7 +88,7 @@ it('a row that cannot be read stays a difference at the second comparison, while
   const inspected = await lookAgain(found, inspections, false)
   expect(inspected).toMatchObject({ gone: 1, unread: 0, rows: 0n, targetRows: 1n })
   expect(inspected.differ.map(({ key, kind, unasked }) => [key.join(), kind, unasked?.message])).toEqual([
-    ['b', 'missing', 'it cannot be read in the target: nobody may ask for b'],
+    ['b', 'missing', 'the row cannot be read in the target: nobody may ask for b'],
     ['d', 'different', undefined],
   ])
   // A row that its side has but does not find by its key is not reported as gone.

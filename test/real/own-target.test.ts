@@ -37,7 +37,7 @@ test.for(['sqlite', 'postgresql'] as const)('%s: no table of the ledger is writt
   for (const [table, request] of options) {
     const { finished } = await perform(copyOf(ledger, target, table, request))
     expect(finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
-    expect(finished.error?.message).toContain(`${request.toTable ?? table} is a table of sluice's ledger`)
+    expect(finished.error?.message).toContain(`${request.toTable ?? table}: it is a table of sluice's ledger`)
   }
   expect(await tablesOf(target)).toEqual([])
   if (system === 'sqlite') expect(existsSync(fileOf(target))).toBe(false)

@@ -528,7 +528,9 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       )
       await expect(parts.attach(request)).rejects.toMatchObject({
         code: 'PARTITION_CHANGED',
-        message: expect.stringMatching(/^a row of public\.rest has a key of the archive: Key \(id, day\)=/),
+        message: expect.stringMatching(
+          /^rows of public\.rest cannot be moved: one has a key of the archive: Key \(id, day\)=/,
+        ),
       })
       await expect(
         parts.recreate({ ...request, partition: { schema: 'public', name: 'again' } }, pieces(csv)),

@@ -75,7 +75,7 @@ async function refuseOneHost(operation: Operation): Promise<void> {
   const file = await writtenFile(operation)
   if (file === null) return
   throw new SluiceError('BAD_FLAG', `several machines cannot write to ${file.label}: it is a file of this machine`, {
-    reason: `${file.title} has one writer`,
+    reason: `${file.title} allows only one writer at a time`,
     hint: 'name a database on a server, or remove --distributed',
   })
 }

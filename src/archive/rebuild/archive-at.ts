@@ -68,7 +68,7 @@ function refuseOther(archive: string, { table }: TableSpec, { metadata }: Archiv
   throw new SluiceError(
     'ARCHIVE_CONFLICT',
     own === null
-      ? 'this Delta table is not an archive: it does not name the archived table'
+      ? 'this Delta table is not an archive: its properties do not record an archived table'
       : `this is the archive of ${own}, not of ${name}`,
     { where: redactUrl(archive), hint: 'nothing was changed; name the archive of this table with --to' },
   )

@@ -83,7 +83,7 @@ export function gone(
 ): SluiceError {
   const otherwise = isPublished(state)
     ? `if it no longer exists, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has these rows, archive that table with --partition ${shellQuote(label)}`
-    : 'or see sluice archive list'
+    : 'or find its state with sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
   return new SluiceError('PARTITION_CHANGED', `${table}, the table of ${label}, is no longer a partition of ${name}`, {

@@ -25,7 +25,7 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
 export function decommissionRefusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
   const [code, lead] = gravest(refused)
   const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
-  return new SluiceError(code, `${name} is not changed: ${words.join(', ')}`, {
+  return new SluiceError(code, `${name} is not decommissioned because of ${words.join(', ')}`, {
     where: name,
     ...(lead === undefined ? {} : { reason: lead.detail }),
     hint: lead?.hint ?? 'see the findings above',

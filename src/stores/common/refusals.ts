@@ -69,7 +69,7 @@ export function rowsFollow(
 ): SluiceError {
   return new SluiceError(
     'TABLE_REFUSED',
-    `rows of ${followers.join(', ')} would be deleted or changed with those of ${table}`,
+    `rows of ${table} cannot be removed: rows of ${followers.join(', ')} would be deleted or changed with them`,
     {
       reason: 'their foreign keys have ON DELETE CASCADE, SET NULL or SET DEFAULT',
       hint,

@@ -15,7 +15,11 @@ export function faultOf(error: unknown): FileFault {
   }
   if (isDuckdbDenied(message)) throw new SluiceError('SOURCE_DENIED', message, { cause: error })
   if (isDiskFull(message)) {
-    throw new SluiceError('NO_SPACE', 'no space left for temporary files', { kind: 'source', cause: error })
+    throw new SluiceError('NO_SPACE', 'no space left for temporary files', {
+      kind: 'source',
+      hint: 'free disk space for temporary files, then run the same command again',
+      cause: error,
+    })
   }
   return damagedParquet(message.replace(/ ?(?:in|from|of)? ?file ['"][^'"]*['"]/i, ''))
 }

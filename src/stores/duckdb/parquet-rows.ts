@@ -42,7 +42,7 @@ type OpenParquet = {
 }
 
 function badParquet(message: string, file: string, cause?: unknown): SluiceError {
-  return new SluiceError('BAD_CHECKPOINT', `checkpoint cannot be read: ${message}`, {
+  return new SluiceError('BAD_CHECKPOINT', `the checkpoint cannot be read: ${message}`, {
     where: file,
     reason: 'the file is cut short, corrupt or not Parquet',
     cause,
@@ -61,7 +61,8 @@ function parquetError(error: unknown, file: string, signal: AbortSignal): unknow
     })
   }
   if (/no space left/i.test(message)) {
-    const kind = { kind: 'source' as const, where: tmpdir(), cause: error }
+    const hint = 'free some space in this folder, or set TMPDIR to a folder on a larger disk'
+    const kind = { kind: 'source' as const, where: tmpdir(), hint, cause: error }
     return new SluiceError('NO_SPACE', 'no space left for the temporary file of a checkpoint', kind)
   }
   if (/^(IO Error: No files found|.*No such file or directory)/i.test(message)) {

@@ -37,7 +37,11 @@ export function localSourceError(error: unknown, where: string): SluiceError {
     return new SluiceError(...permissionDenied('SOURCE_DENIED', { where, cause: error }))
   }
   const text = error instanceof Error ? error.message : String(error)
-  return new SluiceError('SOURCE_IO', `cannot read: ${text}`, { where, retryable: code !== 'EISDIR', cause: error })
+  return new SluiceError('SOURCE_IO', `the file cannot be read: ${text}`, {
+    where,
+    retryable: code !== 'EISDIR',
+    cause: error,
+  })
 }
 
 /** Byte order of UTF-8, which is the order of code points; JavaScript's own order differs above U+FFFF. */

@@ -49,7 +49,7 @@ export async function refuseCascadingDelete(
   if (followers.length > 0) {
     throw new SluiceError(
       'TABLE_REFUSED',
-      `rows of ${followers.join(', ')} would be deleted or changed with those of ${where}`,
+      `rows of ${where} cannot be removed: rows of ${followers.join(', ')} would be deleted or changed with them`,
       {
         where,
         reason: 'their foreign keys have ON DELETE CASCADE or SET NULL',
@@ -60,7 +60,7 @@ export async function refuseCascadingDelete(
   if (listed !== null || (await opensNoOther(session, table, seen.length))) return
   throw new SluiceError(
     'TABLE_REFUSED',
-    `rows of tables that the login may not see could be deleted with those of ${where}`,
+    `rows of ${where} cannot be removed: rows of tables that the login may not see could be deleted with them`,
     {
       where,
       reason:

@@ -133,7 +133,7 @@ function named(thrown: unknown, place: string, where: string | null): unknown {
   const ofSource = where === null ? null : mysqlSourceError(thrown, place, where)
   if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') return ofSource
   if (!REFERRED_TO.has(mysqlErrorNumber(thrown) ?? 0)) return mysqlTargetError(thrown, place)
-  return new SluiceError('TABLE_REFUSED', 'rows of other tables refer to rows that would be removed', {
+  return new SluiceError('TABLE_REFUSED', 'the rows cannot be removed: rows of other tables refer to them', {
     where: place,
     hint: 'archive or remove those rows first',
     cause: thrown,

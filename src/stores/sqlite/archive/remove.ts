@@ -94,7 +94,7 @@ function refuseFollowers(connection: Database.Database, request: RemoveRequest):
       if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue
       throw new SluiceError(
         'TABLE_REFUSED',
-        `rows of ${child.name} refer to rows of ${tableText(table.table)} that would be removed`,
+        `rows of ${tableText(table.table)} cannot be removed: rows of ${child.name} refer to them`,
         {
           where: tableText(table.table),
           hint: `archive or remove the rows of ${child.name} first`,

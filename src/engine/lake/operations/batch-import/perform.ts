@@ -132,9 +132,13 @@ function endOf(totals: Record<string, string>, failures: readonly SluiceError[],
 /** Exit 6 if all failures are refusals and all folders were searched, else 1. */
 function failedError(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
   if (refused === failures.length && unsearched.length === 0) {
-    return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {
-      hint: 'skip these tables with --exclude; their table.finished lines name the features',
-    })
+    return new SluiceError(
+      'TABLE_FEATURE',
+      `${refused} of ${tables} tables need a feature that sluice does not support`,
+      {
+        hint: 'skip these tables with --exclude; their table.finished lines name the features',
+      },
+    )
   }
   const more = refused > 0 ? `, ${refused} refused` : ''
   const message = `${failures.length - refused} of ${tables} tables failed${more}`

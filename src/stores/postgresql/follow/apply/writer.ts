@@ -298,7 +298,7 @@ function followed({ table: { table } }: ChangeTable, others: readonly string[]):
     `foreign keys to ${name} would delete or change rows of ${others.join(', ')}`,
     {
       where: name,
-      reason: 'changes delete rows and write them again; this transaction was not written',
+      reason: 'sluice applies a change by deleting the row and writing it again; this transaction was not written',
       hint: 'drop these foreign keys, and create them again when the stream has ended',
     },
   )
