@@ -235,7 +235,8 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     const table = { schema: 'public', name: 'side' }
     const request = (token: string, mayReplace: boolean) => ({ table, token, says: 'it is shut', hint: '', lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false, mayReplace: () => mayReplace }) // prettier-ignore
     const write = (name = 'side'): Promise<unknown> => sql.run(`INSERT INTO ${name} VALUES (1)`)
-    const [yes, no] = ['SELECT 1', 'SELECT 1 WHERE false'].map((held) => ({ sql: held, parameters: [] })) as [Statement, Statement] // prettier-ignore
+    const yes: Statement = { sql: 'SELECT 1', parameters: [] }
+    const no: Statement = { sql: 'SELECT 1 WHERE false', parameters: [] }
     expect(await side.guard(request('target_1', true), no, SIGNAL)).toBe(false)
     await write()
     expect(await side.guard(request('target_1', true), yes, SIGNAL)).toBe(true)
