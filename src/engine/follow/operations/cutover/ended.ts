@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import type { Gates } from '../../cutover/gates.ts'
+import { Gates } from '../../cutover/gates.ts'
 import { quarantineGate } from '../../cutover/readiness.ts'
 import type { TableKey } from '../../../copy/ledger/owner.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
@@ -12,6 +12,11 @@ import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
+
+/** Checks of a cutover; each change of one is an event of the run. */
+export function reportedGates(run: CutoverRun): Gates {
+  return new Gates((gate, table) => run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }))
+}
 
 /** Result of --dry-run: state of the cutover checks before any comparison. */
 export function foreseen(gates: Gates): Ending {

@@ -17,7 +17,7 @@ import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/be
 import { finishUnnoted } from '../../cutover/between/unnoted.ts'
 import type { Waited } from '../../cutover/approach.ts'
 import { wantedTurn, type Family } from '../../cutover/family.ts'
-import { Gates } from '../../cutover/gates.ts'
+import type { Gates } from '../../cutover/gates.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker, reverseFault } from '../../cutover/reverse-stream.ts'
 import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
@@ -35,6 +35,7 @@ import {
   late,
   notActive,
   nothingToRevert,
+  reportedGates,
   requireNoQuarantine,
   wayBackCommand,
 } from './ended.ts'
@@ -108,9 +109,7 @@ async function switched(
 ): Promise<Ending> {
   const { closes, opens, stream, family } = between
   const { dryRun, unsigned, revert, keepSessions } = operation
-  const gates = new Gates((gate, table) =>
-    run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
-  )
+  const gates = reportedGates(run)
   const copy = copyOfStream(stream, { from: closes.url, to: opens.url }, {})
   const giveUp = (id: string): Promise<void> =>
     givenUp(between, able, id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail })).catch(

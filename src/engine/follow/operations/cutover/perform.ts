@@ -10,7 +10,7 @@ import { targetTableNow } from '../../../copy/plan/plan-copy.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { cutoverDocument, identitiesIn } from '../../cutover/document.ts'
 import { wantedTurn } from '../../cutover/family.ts'
-import { Gates } from '../../cutover/gates.ts'
+import type { Gates } from '../../cutover/gates.ts'
 import { readyFor, type CutoverReady } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker, reverseFault } from '../../cutover/reverse-stream.ts'
@@ -30,6 +30,7 @@ import {
   late,
   notActive,
   nothingToRevert,
+  reportedGates,
   requireNoQuarantine,
   wayBackCommand,
 } from './ended.ts'
@@ -102,9 +103,7 @@ async function switched(
 ): Promise<Ending> {
   const { stream, ledger, family } = standing
   const { to: url, revert, dryRun } = operation
-  const gates = new Gates((gate, table) =>
-    run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
-  )
+  const gates = reportedGates(run)
   const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
   const giveUp = (id: string): Promise<void> =>
     givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
