@@ -62,7 +62,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     type: 'text',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'column whose values are the partitions, instead of periods; --partition names the values to archive',
+    describe: 'partition by the values of this column, not by periods; --partition names the values to archive',
   },
   { ...EPOCH, group: 'plan, run and expire:' },
   ...calendarOptions('plan, run and adopt:', {

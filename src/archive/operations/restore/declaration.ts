@@ -81,7 +81,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         type: 'list',
         shown: 'none',
         completes: 'column',
-        describe: 'leave out the values of this column, because the table has dropped or now computes it; repeatable',
+        describe: 'do not restore this column, which the table no longer has or now computes; repeatable',
       },
       {
         name: 'into',

@@ -228,7 +228,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         unit: 'rows',
         fallback: 1000,
         config: 'shown',
-        describe: 'quarantined rows that a table may have; with more, it fails',
+        describe: 'maximum quarantined rows of a table; with more, it fails',
       },
       {
         name: 'resume',

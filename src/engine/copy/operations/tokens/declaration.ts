@@ -60,7 +60,7 @@ export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
         name: 'seed',
         type: 'text',
         default: 'sluice',
-        describe: 'selects the windows at random; the same text selects the same windows',
+        describe: 'seed of the random choice of windows; the same text gives the same windows',
       },
     ],
   },

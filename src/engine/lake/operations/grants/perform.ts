@@ -67,7 +67,9 @@ async function grant(database: SqlDatabase, plan: GrantPlan, report: (sql: strin
 async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<GrantPlan> {
   const dialect = dialectOf(reader)
   if (dialect.grants === undefined)
-    throw new SluiceError('UNSUPPORTED_URL', `a catalog in ${reader.dialect} has no roles`)
+    throw new SluiceError('UNSUPPORTED_URL', `rights cannot be granted: a catalog in ${reader.dialect} has no roles`, {
+      hint: 'limit the access to the file or database by other means',
+    })
   return await dialect.grants(reader, options, relationNames(dialect))
 }
 
