@@ -9,6 +9,7 @@ import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { TerminalInput } from '../shared/terminal/terminal-input.ts'
 import type { Event } from '../model/run/event.ts'
+import { FIRST_JOINED } from './session/joined-runs.ts'
 import { TuiSession } from './session/session.ts'
 import { Memory, type MemoryPort } from './session/memory.ts'
 import type { Action } from './state/action.ts'
@@ -89,9 +90,16 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const kept = options.memory === undefined ? null : readRemembered(options.memory.read())
   const first = kept === null ? fresh : withRemembered(fresh, kept, initial?.screen)
   const store = createStore<State, Action>(reducer, first)
-  const end: { signalled: boolean; crash: { readonly error: unknown } | null; leave: () => void } = {
+  const end: {
+    signalled: boolean
+    crash: { readonly error: unknown } | null
+    /** Exit code of the run that the program was started for. */
+    exitCode: number | null
+    leave: () => void
+  } = {
     signalled: false,
     crash: null,
+    exitCode: null,
     leave: () => undefined,
   }
   const left = new Promise<void>((resolve) => {
@@ -163,18 +171,23 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     end.leave()
   })
   if (initial?.operation !== undefined) {
-    session.queue.add([
-      { operation: initial.operation, commandLine: initial.commandLine ?? `sluice ${initial.operation.kind}` },
-    ])
-    const { leaveWhenDone } = initial
+    const { operation, commandLine = `sluice ${operation.kind}`, leaveWhenDone } = initial
     if (leaveWhenDone !== undefined) {
-      void session.queue.idle().then(() => {
+      // The user may start later runs, which are not those of the command.
+      session.queue.onEnd = (run, exitCode) => {
+        if (run !== 1) return
+        end.exitCode = exitCode
         session.over(leaveWhenDone || isTimeOver)
-      })
+      }
     }
+    session.queue.add([{ operation, commandLine }])
   }
   if (initial?.joined !== undefined) {
-    session.joined.onEnd = () => session.over(initial.leaveWhenDone ?? false)
+    session.joined.onEnd = (run, exitCode) => {
+      if (run !== FIRST_JOINED) return
+      end.exitCode = exitCode
+      session.over(initial.leaveWhenDone ?? false)
+    }
     session.joined.show(initial.joined)
   }
   await left
@@ -187,17 +200,9 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   takeover.leave()
   session.queue.dispose()
   if (end.crash !== null) throw end.crash.error
-  const goesOn = initial?.joined !== undefined && session.joined.lastExit === null
-  if (initial?.joined !== undefined && session.joined.lastExit !== null)
-    return { exitCode: session.joined.lastExit, goesOn }
-  return {
-    exitCode: exitCodeOf(
-      session,
-      end.signalled,
-      initial?.operation !== undefined && initial.leaveWhenDone !== undefined,
-    ),
-    goesOn,
-  }
+  const goesOn = initial?.joined !== undefined && end.exitCode === null
+  // The last event of the run has its exit code, so printed lines and exit code agree.
+  return { exitCode: end.exitCode ?? exitCodeOf(session, end.signalled), goesOn }
 }
 
 /** The root component: draws the rows that each state change alters. Keys go to the session, not through Ink. */
@@ -259,9 +264,7 @@ class DrawnRows {
   }
 }
 
-function exitCodeOf(session: TuiSession, signalled: boolean, single: boolean): number {
-  // The last event of the run has its exit code, so printed lines and exit code agree.
-  if (single && session.queue.ended > 0) return session.queue.lastExit
+function exitCodeOf(session: TuiSession, signalled: boolean): number {
   if (signalled) return 143
   if (session.state.interrupted) return 130
   if (session.queue.stopped) return 75

@@ -122,6 +122,41 @@ it('stays on the Run screen of the run it was started for until a key leaves it'
   expect((await app.result).exitCode).toBe(0)
 })
 
+const FIRST = { kind: 'validate', table: './lake/sales/orders', catalog: 'c', verbose: false, samples: 1 } as const
+const FIRST_LINE = 'sluice validate ./lake/sales/orders'
+
+it('q does not leave a later run of the UI of an ended command, whose exit code is the result', async () => {
+  const fake = fakeWorkbench({ hold: true })
+  const app = openApp({ fake, initial: { operation: FIRST, commandLine: FIRST_LINE, leaveWhenDone: false } })
+  await app.until('planning')
+  fake.runsStarted[0]?.finish(1)
+  await app.until('q leave')
+  await app.press(['1'], '213')
+  await app.press(['v'], /validat/)
+  await expect.poll(() => fake.runsStarted.length).toBe(2)
+  await app.press(['2'], (screen) => !screen.includes('q leave'))
+  await app.press(['q', 'q'], 'A run is active')
+  await app.press(['esc'], (screen) => !screen.includes('A run is active'))
+  expect(fake.runsStarted[1]?.calls).toEqual([])
+  fake.runsStarted[1]?.finish(0)
+  await app.until('q leave')
+  app.type('q')
+  expect((await app.result).exitCode).toBe(1)
+})
+
+it('a run that waits behind the run of a command is finished before the UI leaves, and changes no exit code', async () => {
+  const fake = fakeWorkbench({ hold: true })
+  const app = openApp({ fake, initial: { operation: FIRST, commandLine: FIRST_LINE, leaveWhenDone: true } })
+  await app.until('planning')
+  await app.press(['1'], '213')
+  await app.press(['v'], '1 in line')
+  fake.runsStarted[0]?.finish(1)
+  await expect.poll(() => fake.runsStarted.length).toBe(2)
+  await app.settled()
+  fake.runsStarted[1]?.finish(0)
+  expect((await app.result).exitCode).toBe(1)
+})
+
 it('queries only what is shown, and once', async () => {
   const app = await start()
   await app.settled()

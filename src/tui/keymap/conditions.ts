@@ -99,10 +99,11 @@ export const canRollBack: When = (s) => {
   const row = onTables(s) ? cursorRow(s) : null
   return row !== null && row.kind === 'delta' && isInCatalog(row)
 }
-export const over: When = (s) => s.over
-/** The program only shows one run, which continues after the user leaves. */
-export const isAttached: When = (s) => s.attached && !s.over
 export const idle: When = (s) => activeRun(s) === undefined
+/** The run that the program was started for has ended. Leaving must not end another run of this program. */
+export const over: When = (s) => s.over && idle(s)
+/** The program only shows one run, which continues after the user leaves. */
+export const isAttached: When = (s) => s.attached && !s.over && idle(s)
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
 export const hasResults: When = (s) => {

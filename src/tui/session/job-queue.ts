@@ -43,8 +43,8 @@ export class JobQueue {
   /** Exit code of the last run that ended; `stopped`: it was stopped and can be resumed. */
   lastExit = 0
   stopped = false
-  /** Runs of this session that have ended. */
-  ended = 0
+  /** Called when a run has ended, before the next one starts. */
+  onEnd: (run: number, exitCode: number) => void = () => undefined
 
   constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, tap: Tap) {
     this.#tap = tap
@@ -175,7 +175,6 @@ export class JobQueue {
   #end(current: Current, exitCode: number): void {
     this.#current = null
     const { finished } = current
-    this.ended += 1
     this.lastExit = finished?.exitCode ?? exitCode
     this.stopped = finished?.status === 'stopped' && finished.resumeCommand !== undefined
     if (this.#waiting.length === 0 && this.#tickTimer !== null) {
@@ -185,6 +184,7 @@ export class JobQueue {
     const now = this.#clock.now()
     this.#store.dispatch({ type: 'run-ended', id: current.id, exitCode: this.lastExit, now })
     this.#store.dispatch({ type: 'reload', now })
+    this.onEnd(current.id, this.lastExit)
     this.#startNext()
   }
 }

@@ -12,13 +12,16 @@ import { RunFlow } from './run-flow.ts'
 
 const TICK_MS = 1000
 
+/** Number of the first joined run; later ones count down. */
+export const FIRST_JOINED = -1
+
 export type JoinedTap = {
   /** Null if runs of this machine cannot be joined. */
   readonly join: ((runId: string) => Promise<JoinedRun>) | null
   /** Starts the line output of a run; null if unsupported. */
   story(): Story | null
-  /** Called with every event, including those before the join. */
-  event(event: Event): void
+  /** Called with every event of a run, including those before the join. */
+  event(run: number, event: Event): void
 }
 
 type Seen = { readonly run: JoinedRun; readonly flow: RunFlow }
@@ -30,11 +33,10 @@ export class JoinedRuns {
   readonly #seen = new Map<number, Seen>()
   readonly #asking = new Set<string>()
   #tick: ReturnType<typeof setInterval> | null = null
-  #nextId = -1
+  #nextId = FIRST_JOINED
   #closed = false
-  /** Exit code of the last run that ended while shown; null before one has ended. */
-  lastExit: number | null = null
-  onEnd: () => void = () => undefined
+  /** Called when a run has ended while it was shown. */
+  onEnd: (run: number, exitCode: number) => void = () => undefined
 
   constructor(store: Store<State, Action>, clock: Clock, tap: JoinedTap) {
     this.#store = store
@@ -95,13 +97,13 @@ export class JoinedRuns {
     this.#store.dispatch({ type: 'run-joined', id, about, snapshot, now: this.#clock.now(), show })
     for (const event of snapshot) {
       flow.report(event)
-      this.#tap.event(event)
+      this.#tap.event(id, event)
     }
     flow.flush()
     run.onRefused((message) => this.#say(message))
     run.subscribe((event) => {
       flow.take(event)
-      this.#tap.event(event)
+      this.#tap.event(id, event)
     })
     this.#tick ??= setInterval(() => {
       for (const { flow: one } of this.#seen.values()) one.flush()
@@ -126,10 +128,9 @@ export class JoinedRuns {
   }
 
   #end(id: number, exitCode: number): void {
-    this.lastExit = exitCode
     if (this.#seen.size === 0) this.#rest()
     this.#store.dispatch({ type: 'run-ended', id, exitCode, now: this.#clock.now() })
-    this.onEnd()
+    this.onEnd(id, exitCode)
   }
 
   #rest(): void {

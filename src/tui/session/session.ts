@@ -36,7 +36,7 @@ import { Pictures, RING_PICTURES, TIMELINES } from '../screens/tables/load-pictu
 import { Live } from '../screens/tables/load-commits.ts'
 import { Forms } from './forms.ts'
 import { Lifecycles } from '../screens/tables/load-lifecycles.ts'
-import { JoinedRuns } from './joined-runs.ts'
+import { FIRST_JOINED, JoinedRuns } from './joined-runs.ts'
 import { LedgerPicture } from '../screens/runs/load-ledgers.ts'
 import { QueuePolling } from '../screens/queue/load.ts'
 import { SharedRuns } from '../screens/queue/steering.ts'
@@ -96,8 +96,8 @@ export class TuiSession implements Acting {
     this.joined = new JoinedRuns(store, clock, {
       join: workbench.machine === undefined ? null : workbench.machine.join,
       story: () => terminal.commands?.story(false) ?? null,
-      event: (event) => {
-        if (this.state.attached) terminal.onEvent(1, event)
+      event: (run, event) => {
+        if (this.state.attached && run === FIRST_JOINED) terminal.onEvent(run, event)
       },
     })
     this.databases = new Databases(workbench, store)
@@ -241,13 +241,15 @@ export class TuiSession implements Acting {
     if (this.ask.interrupt()) return
     const run = activeRun(this.state)
     const isShared = shownRun(this.state)?.status === 'running'
-    if (isShared || (joinedRun(this.state) !== undefined && !this.state.attached)) {
+    const leavesOnly = this.state.attached && run === undefined
+    if (isShared || (joinedRun(this.state) !== undefined && !leavesOnly)) {
       this.store.dispatch({ type: 'command', command: 'back' })
-      this.flash('the run continues; ctrl-c again leaves sluice')
+      const next = run === undefined ? 'leaves sluice' : `stops the ${run.operation.kind} of this program`
+      this.flash(`the run continues; ctrl-c again ${next}`)
       return
     }
     this.store.dispatch({ type: 'interrupted' })
-    if (run === undefined || this.state.attached) {
+    if (run === undefined) {
       this.leave()
     } else if (run.phase === 'stopping') {
       this.queue.abort(EXIT_OF_INTERRUPT)
@@ -260,11 +262,12 @@ export class TuiSession implements Acting {
   }
 
   /**
-   * Called when the only run of this program has ended.
-   * @param leave true: leave at once; false: leave after a key, or at once if ctrl-c was pressed
+   * Called when the run that the program was started for has ended.
+   * @param leave true: leave; false: leave after a key, or now if ctrl-c was pressed
    */
   over(leave: boolean): void {
-    if (leave || this.state.interrupted) this.leave()
+    // Leaving now would end later runs of this program.
+    if (leave || this.state.interrupted) void this.queue.idle().then(() => this.leave())
     else this.store.dispatch({ type: 'over' })
   }
 
