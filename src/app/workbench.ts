@@ -57,14 +57,14 @@ export type RunAbout = {
 
 /**
  * An active run of another program on this machine. Leaving it stops nothing. If that program ends without a result, a
- * final event reports this. `done` resolves with the exit code, and with 0 if the viewer left or was disconnected.
+ * final event reports this. `done` resolves with the exit code, and with 0 if the viewer left or the run was joined again.
  */
 export type JoinedRun = RunningOperation & {
   readonly about: RunAbout
   /** Events that represent everything before the first event that listeners receive. */
   readonly snapshot: readonly Event[]
-  /** True if the run disconnected this viewer because the viewer read too slowly. The viewer can join again. */
-  wasDropped(): boolean
+  /** The same run, joined again after it disconnected this viewer for reading too slowly; null after an end. */
+  again(): JoinedRun | null
   /** Called with the reason if a request to the run was not applied. */
   onRefused(listener: (message: string) => void): void
   leave(): void

@@ -318,8 +318,7 @@ async function attach(
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
   const joined = await joinedFrom({ run, env, socketPath })
   const { runId } = joined.about
-  const again = async () => joinedFrom({ run: runId, env, socketPath })
-  if (mode !== 'tui') return await watchRun(session, joined, context.signals, again)
+  if (mode !== 'tui') return await watchRun(session, joined, context.signals)
   await session.close()
   const { showJoined } = await import('./open.ts')
   const face = { ...(await whoAndWhat(globals, context)), transcript: printed(globals, []) }

@@ -6,7 +6,7 @@ import type { JoinedRun } from '../app/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { controlRun } from './ctl.ts'
-import { bookedRun } from './runs-here.ts'
+import { endHere } from './runs-here.ts'
 import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 import { EXIT_OF_SIGNAL, type Signal } from './signals.ts'
@@ -35,7 +35,7 @@ export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promi
       hint: 'sluice runs lists those that have ended; to attach to a run of another machine, run the command on that machine',
     })
   }
-  if (more.length === 0) return await joinRun(only.run, env)
+  if (more.length === 0) return await joinRun(only.run, env, (id) => endHere(env, id))
   throw new SluiceError(
     'NO_SUCH_PATH',
     `no run is named, but ${live.length} runs are active on this machine: ${live.map(shown).join('; ')}`,
@@ -48,11 +48,11 @@ export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promi
 
 async function joinedOrEnded(run: string, env: AttachRequest['env']): Promise<JoinedRun> {
   try {
-    return await joinRun(run, env)
+    return await joinRun(run, env, (id) => endHere(env, id))
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    const end = error.code === 'NO_SUCH_PATH' ? (await bookedRun(env, run))?.end : null
-    if (end == null) throw error
+    const end = error.code === 'NO_SUCH_PATH' ? await endHere(env, run) : null
+    if (end === null) throw error
     throw new SluiceError('NO_SUCH_PATH', `run ${run} ended ${isoTime(end.endedAt)} with exit ${end.exitCode}`, {
       ...(end.error === null ? {} : { reason: end.error }),
       hint: `sluice report ${run} shows it; sluice runs --here lists the runs of this machine`,
@@ -85,15 +85,9 @@ export function goesOn(runId: string): string {
 
 /**
  * Watches without the UI: prints what the run itself would print.
- * @param again joins the run again after the run has dropped the connection
  * @returns the exit code of the run if it ends while watched; the exit code of the signal if the run is left
  */
-export async function watchRun(
-  session: CliSession,
-  joined: JoinedRun,
-  signals: NodeJS.EventEmitter,
-  again: () => Promise<JoinedRun>,
-): Promise<number> {
+export async function watchRun(session: CliSession, joined: JoinedRun, signals: NodeJS.EventEmitter): Promise<number> {
   let left: Signal | null = null
   let run = joined
   const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
@@ -122,8 +116,9 @@ export async function watchRun(
         session.output.talk(`sluice: ${goesOn(run.about.runId)}\n`)
         return EXIT_OF_SIGNAL[left]
       }
-      if (!run.wasDropped()) return exitCode
-      run = await again()
+      const again = run.again()
+      if (again === null) return exitCode
+      run = again
     }
   } finally {
     for (const remove of listeners) remove()

@@ -4,7 +4,7 @@ import { LocalRuns } from '../app/live/machine-runs.ts'
 import type { MachineRun } from '../app/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
-import { KEPT_RUNS } from '../model/run/run-book.ts'
+import type { BookedEnd } from '../model/run/run-book.ts'
 import { bookFolder } from './book-folder.ts'
 import { toolVersion } from './help.ts'
 import type { CliContext } from './ports.ts'
@@ -31,10 +31,14 @@ async function runsHere(env: Env, limit: number): Promise<Found> {
   }
 }
 
-/** @returns the run in the run history of this machine; null if there is none with this id */
-export async function bookedRun(env: Env, id: string): Promise<MachineRun | null> {
-  const { runs } = await runsHere(env, KEPT_RUNS)
-  return runs.find(({ run }) => run === id) ?? null
+/** @returns the end of a run in the run history, with its commands as noted there; null if there is none */
+export async function endHere(env: Env, id: string): Promise<BookedEnd | null> {
+  const runs = new LocalRuns(bookFolder(env) ?? null, env)
+  try {
+    return await runs.endOf(id)
+  } finally {
+    runs.close()
+  }
 }
 
 /** One line per active run here. */

@@ -64,13 +64,13 @@ const FAR: MachineRun = {
 }
 
 /** A run of another program that the test controls. */
-function elsewhere() {
+function elsewhere(id = LIVE.run, next: JoinedRun | null = null) {
   let seq = 0
   const event = (body: EventBody): Event => ({
     v: 1,
     seq: ++seq,
     ts: new Date(NOW - 10_000 + seq * 100).toISOString(),
-    runId: LIVE.run,
+    runId: id,
     ...body,
   })
   const calls: string[] = []
@@ -91,7 +91,7 @@ function elsewhere() {
   ].map(event)
   const run: JoinedRun = {
     about: {
-      runId: LIVE.run,
+      runId: id,
       operation: told.COPY,
       commandLine: told.COMMAND,
       tool: '1',
@@ -102,7 +102,7 @@ function elsewhere() {
     operation: told.COPY,
     snapshot,
     done,
-    wasDropped: () => false,
+    again: () => next,
     subscribe: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -235,6 +235,63 @@ it('a dialog on a run that has ended does not abort another run', async () => {
   await app.until('It has just ended')
   await app.press(['down', 'enter'], 'the run has ended')
   expect(app.fake.runsStarted.flatMap(({ calls }) => calls)).not.toContain('abort')
+})
+
+it('a run that was joined again after a lost connection is steered, not the run of this program', async () => {
+  const later = elsewhere()
+  const there = elsewhere(LIVE.run, later.run)
+  const app = start([LIVE], there.run)
+  await app.until('213')
+  await app.press(['v'], /validat/)
+  await app.press(['2'], /Runs/)
+  await app.press(['2'], 'enter joins it')
+  await app.press(['g', 'j', 'enter'], 'read 50,000')
+  there.end(0)
+  await app.settled()
+  app.type('p')
+  await expect.poll(() => later.calls).toEqual(['pause true'])
+  expect(there.calls).toEqual([])
+  expect(app.fake.runsStarted.flatMap(({ calls }) => calls)).toEqual([])
+})
+
+const OTHER: MachineRun = { ...LIVE, run: '1795420000000000999', begunAt: NOW - 5_000 }
+
+it('attach ends with the result of its run, not of another one that was opened from the list', async () => {
+  const [asked, other] = [elsewhere(), elsewhere(OTHER.run)]
+  const machine = { list: async () => [LIVE, OTHER], curve: async () => [], join: async () => other.run }
+  const fake = Object.assign(fakeWorkbench({ hold: true }), { machine })
+  const heard: (string | null)[] = []
+  const onEvent = (_: number, event: Event): void => void heard.push(event.runId)
+  const app = openApp({ columns: 120, rows: 40, fake, onEvent, initial: { joined: asked.run, leaveWhenDone: true } })
+  await app.until('read 50,000')
+  await app.press(['esc'], OTHER.run)
+  await app.press(['g', 'enter'], `Runs › ${OTHER.run}`)
+  other.say({ type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
+  other.end(0)
+  await app.until('ok, exit 0')
+  asked.say({ type: 'run.finished', status: 'failed', exitCode: 3, totals: {}, ms: 1 })
+  asked.end(3)
+  expect(await app.result).toEqual({ exitCode: 3, goesOn: false })
+  expect(new Set(heard)).toEqual(new Set([LIVE.run]))
+})
+
+it('neither q nor the end of the run that attach shows ends a run of this program', async () => {
+  const there = elsewhere()
+  const machine = { list: async () => [LIVE], curve: async () => [], join: async () => there.run }
+  const fake = Object.assign(fakeWorkbench({ hold: true }), { machine })
+  const app = openApp({ columns: 120, rows: 40, fake, initial: { joined: there.run, leaveWhenDone: true } })
+  await app.until('q leave')
+  await app.press(['1'], '213')
+  await app.press(['v'], /validat/)
+  await app.press(['1'], '[1 Tables]')
+  await app.press(['q'], 'A run is active')
+  await app.press(['esc'], (screen) => !screen.includes('A run is active'))
+  there.end(0)
+  await app.settled()
+  const own = fake.runsStarted.find(({ operation }) => operation.kind === 'validate')
+  expect(own?.calls).toEqual([])
+  own?.finish(0)
+  expect((await app.result).exitCode).toBe(0)
 })
 
 it('the copied command of a run in another folder changes to that folder', async () => {

@@ -9,7 +9,7 @@ import { controlRun } from '../../src/cli/ctl.ts'
 import { joinedFrom } from '../../src/cli/run-attach.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
-import { joinRun } from '../../src/app/live/join.ts'
+import { joinRun, type EndOf } from '../../src/app/live/join.ts'
 import { LiveRun } from '../../src/app/live/live-run.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
@@ -161,6 +161,61 @@ test('a viewer that does not read is dropped with a reason, and the run buffers 
   await new Promise((resolve) => socket.once('close', resolve))
   expect(text.trimEnd().split('\n').at(-1)).toBe('{"dropped":"the events were not read in time; join again"}')
   expect((await joinRun(id)).snapshot.length).toBeLessThan(600)
+  await live[Symbol.asyncDispose]()
+})
+
+/** A viewer whose connection breaks while the run continues, as after SIGSTOP: its program has read nothing. */
+async function suspendedViewer(id: string, folder: string, endOf?: EndOf) {
+  const { live } = await watchedRun(id, (run) => run.take(event({ type: 'run.started', command: 'sync', tool: '0' })))
+  const env = { XDG_RUNTIME_DIR: folder }
+  const path = controlSocketPath(id, env)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const cut: (() => void)[] = []
+  const between = createServer((viewer) => {
+    const run = connect(controlSocketPath(id))
+    viewer.pipe(run).pipe(viewer)
+    for (const socket of [viewer, run]) socket.on('error', () => undefined)
+    cut.push(
+      () => viewer.destroy(),
+      () => run.destroy(),
+    )
+  }).listen(path)
+  await new Promise((resolve) => between.once('listening', resolve))
+  const joined = await joinRun(id, env, endOf)
+  return { live, joined, between, lose: () => cut.splice(0).forEach((one) => one()) }
+}
+
+test('a viewer that lost its connection while the run continues joins it again', async () => {
+  using folder = temporaryFolder()
+  const { live, joined, between, lose } = await suspendedViewer(String(process.pid + 3_000_000), folder.path)
+  lose()
+  expect(await joined.done).toBe(0)
+  const again = joined.again()
+  expect(again?.snapshot.map(({ type }) => type)).toEqual(['run.started'])
+  const heard: Event[] = []
+  again?.subscribe((one) => heard.push(one))
+  live.take(event({ ...FINISHED, exitCode: 3 }))
+  await live[Symbol.asyncDispose]()
+  expect(await again?.done).toBe(3)
+  expect(heard.map(({ type }) => type)).toEqual(['run.finished'])
+  between.close()
+})
+
+test('a viewer that lost its connection before the end of the run gets the end from the run history', async () => {
+  const end = { endedAt: 1, status: 'failed', exitCode: 3, totals: { rows: '7' }, resumeCommand: null, error: 'no' }
+  using folder = temporaryFolder()
+  const id = String(process.pid + 4_000_000)
+  const { live, joined, between, lose } = await suspendedViewer(id, folder.path, async () => end)
+  const heard: Event[] = []
+  joined.subscribe((one) => heard.push(one))
+  between.close()
+  lose()
+  expect(await joined.done).toBe(3)
+  expect(joined.again()).toBeNull()
+  expect(heard).toMatchObject([
+    { type: 'log', message: 'no' },
+    { type: 'run.finished', status: 'failed', exitCode: 3, totals: { rows: '7' } },
+  ])
   await live[Symbol.asyncDispose]()
 })
 

@@ -1,9 +1,12 @@
 /** Joins another run of this machine over its socket: its state so far, then every event. */
 import { createConnection, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import type { Event } from '../../model/run/event.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event, EventBody } from '../../model/run/event.ts'
+import type { RunStatus } from '../../model/run/run-status.ts'
+import type { BookedEnd } from '../../model/run/run-book.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
 import type { TableRequest } from '../../model/run/table-request.ts'
@@ -15,36 +18,48 @@ const ANSWER_MS = 5_000
 const LONGEST = 256 * 1024 * 1024
 /** How long a request waits before it is dropped. */
 const PATIENCE_MS = 5_000
+/** Time between two tries to join a run again, ms. */
+const AGAIN_MS = 500
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Reads the end of a run from the run history; null if there is none. */
+export type EndOf = (runId: string) => Promise<BookedEnd | null>
 
 type Line = {
   readonly ok?: unknown
   readonly run?: RunAbout
   readonly error?: { readonly message?: unknown; readonly hint?: unknown }
   readonly live?: unknown
-  readonly dropped?: unknown
   readonly type?: undefined
 }
 
 /**
  * @param env determines the folder of the sockets
+ * @param endOf asked if the run ended while the connection was lost
  * @returns once all past state has arrived
  * @throws SluiceError NO_SUCH_PATH if no such run is active on this machine; CONNECT_FAILED if the run does not reply,
  * or runs a version that cannot be joined
  */
 export async function joinRun(
   runId: string,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  env: Env = process.env,
+  endOf: EndOf = async () => null,
 ): Promise<JoinedRun> {
   const path = controlSocketPath(runId, env)
   refuseStranger(dirname(path))
-  const joined = new Joined(path, runId)
+  const joined = new Joined(path, runId, { again: () => joinRun(runId, env, endOf), endOf: () => endOf(runId) })
   return await joined.begun
 }
+
+/** What is left to do after a lost connection. */
+type Lost = { readonly again: () => Promise<JoinedRun>; readonly endOf: () => Promise<BookedEnd | null> }
 
 class Joined {
   readonly begun: Promise<JoinedRun>
   readonly #path: string
   readonly #runId: string
+  readonly #lost: Lost
   readonly #socket: Socket
   readonly #snapshot: Event[] = []
   readonly #listeners = new Set<(event: Event) => void>()
@@ -54,14 +69,16 @@ class Joined {
   #isLive = false
   #isHeard = false
   #last: Event | null = null
-  #how: 'dropped' | 'left' | null = null
+  #isLeft = false
+  #again: JoinedRun | null = null
   #resolve: (run: JoinedRun) => void = () => undefined
   #reject: (error: SluiceError) => void = () => undefined
   #end: (exitCode: number) => void = () => undefined
 
-  constructor(path: string, runId: string) {
+  constructor(path: string, runId: string, lost: Lost) {
     this.#path = path
     this.#runId = runId
+    this.#lost = lost
     this.begun = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -100,7 +117,7 @@ class Joined {
     })
     socket.once('close', () => {
       clearTimeout(silent)
-      this.#closed()
+      void this.#closed()
     })
   }
 
@@ -118,7 +135,6 @@ class Joined {
     }
     if (line.type !== undefined) return this.#event(line)
     if (this.#about === null) return this.#hello(line)
-    if (line.dropped !== undefined) this.#how = 'dropped'
     if (line.live !== true || this.#isLive) return
     this.#isLive = true
     this.#resolve(this.#running(this.#about))
@@ -142,14 +158,41 @@ class Joined {
     else this.#missed.push(event)
   }
 
-  #closed(): void {
+  async #closed(): Promise<void> {
     const about = this.#about
     if (about === null || !this.#isLive)
       return this.#reject(unreachable('the run ended before it reported anything', this.#path))
     const last = this.#last
     if (last?.type === 'run.finished') return this.#end(last.exitCode)
-    if (this.#how === null) this.#event(brokenOff(about, last))
-    this.#end(this.#how === null ? BROKEN.exitCode : 0)
+    // A run drops a viewer that reads too slowly or was suspended, and continues.
+    this.#again = await this.#joinedAgain()
+    if (this.#isLeft) this.#again?.leave()
+    if (this.#isLeft || this.#again !== null) return this.#end(0)
+    const end = await this.#lost.endOf().catch(() => null)
+    const finished = end === null ? brokenOff(about) : ended(end)
+    if (end?.error != null) this.#added({ type: 'log', level: 'error', message: end.error })
+    this.#added(finished)
+    this.#end(finished.exitCode)
+  }
+
+  /** Joins the run again. @returns null if it no longer runs, or this viewer has left */
+  async #joinedAgain(): Promise<JoinedRun | null> {
+    while (!this.#isLeft) {
+      try {
+        return await this.#lost.again()
+      } catch (thrown) {
+        // A suspended run does not answer, but continues later.
+        if (asSluiceError(thrown).code !== 'CONNECT_FAILED') break
+        await sleep(AGAIN_MS)
+      }
+    }
+    return null
+  }
+
+  /** Adds an event that the run did not send. */
+  #added(body: EventBody): void {
+    const seq = (this.#last?.seq ?? 0) + 1
+    this.#event({ v: 1, seq, ts: isoTime(systemClock.now()), runId: this.#runId, ...body })
   }
 
   #running(about: RunAbout): JoinedRun {
@@ -162,7 +205,7 @@ class Joined {
       operation: about.operation,
       snapshot: this.#snapshot,
       done,
-      wasDropped: () => this.#how === 'dropped',
+      again: () => this.#again,
       subscribe: (listener) => {
         this.#listeners.add(listener)
         this.#isHeard = true
@@ -171,8 +214,10 @@ class Joined {
       },
       onRefused: (listener) => void this.#refused.add(listener),
       leave: () => {
-        this.#how ??= 'left'
+        this.#isLeft = true
+        this.#again?.leave()
         this.#socket.destroy()
+        this.#end(0)
       },
       stop: () => this.#ask({ set: { stop: true } }),
       abort: () => this.#ask({ abort: true }),
@@ -217,13 +262,23 @@ const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run was interrupted: its pr
   hint: 'run the same command to resume',
 })
 
-/** Final event for a run whose program ended without sending it. */
-function brokenOff({ runId, commandLine }: RunAbout, last: Event | null): Event {
+type Finished = Extract<EventBody, { type: 'run.finished' }>
+
+/** Final event of a run that ended while the connection was lost. */
+function ended({ status, exitCode, totals, resumeCommand }: BookedEnd): Finished {
   return {
-    v: 1,
-    seq: (last?.seq ?? 0) + 1,
-    ts: isoTime(systemClock.now()),
-    runId,
+    type: 'run.finished',
+    status: status as RunStatus,
+    exitCode,
+    totals,
+    ms: 0,
+    ...(resumeCommand === null ? {} : { resumeCommand }),
+  }
+}
+
+/** Final event for a run whose program ended without sending it. */
+function brokenOff({ commandLine }: RunAbout): Finished {
+  return {
     type: 'run.finished',
     status: 'stopped',
     exitCode: BROKEN.exitCode,

@@ -5,11 +5,11 @@ import { dirname } from 'node:path'
 import type { SluiceError } from '../../shared/errors.ts'
 import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
-import { aboutInWords, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
+import { aboutInWords, KEPT_RUNS, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
 import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
-import { joinRun } from './join.ts'
+import { joinRun, type EndOf } from './join.ts'
 import { refuseStranger, removeDead, runsIn } from '../../engine/run/socket-folder.ts'
 
 const ANSWER_MS = 500
@@ -26,7 +26,10 @@ export class LocalRuns implements MachineRuns {
     this.#env = env
   }
 
-  readonly join = (runId: string): Promise<JoinedRun> => joinRun(runId, this.#env)
+  readonly join = (runId: string): Promise<JoinedRun> => joinRun(runId, this.#env, this.endOf)
+
+  readonly endOf: EndOf = (runId) =>
+    this.#read((book) => book.list(KEPT_RUNS).find(({ run }) => run === runId)?.end ?? null, null)
 
   readonly list = async (limit: number): Promise<readonly MachineRun[]> => {
     const listening = new Set(ownRuns(dirname(controlSocketPath('0', this.#env))))

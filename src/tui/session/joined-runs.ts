@@ -117,14 +117,9 @@ export class JoinedRuns {
     if (this.#closed) return
     this.#seen.get(id)?.flow.flush()
     this.#seen.delete(id)
-    const { join } = this.#tap
-    if (run.wasDropped() && join !== null) {
-      void join(run.about.runId)
-        .then((again) => this.#follow(id, again, false))
-        .catch(() => this.#end(id, exitCode))
-      return
-    }
-    this.#end(id, exitCode)
+    const again = run.again()
+    if (again === null) this.#end(id, exitCode)
+    else this.#follow(id, again, false)
   }
 
   #end(id: number, exitCode: number): void {
