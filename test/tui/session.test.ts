@@ -39,6 +39,23 @@ it('imports one row by its path, and several as one batch of the lake', async ()
   expect(app.fake.runsStarted).toHaveLength(before)
 })
 
+it('imports marked rows of another lake from there, and none of two lakes at once', async () => {
+  const app = await start({ columns: 120, rows: 40 })
+  await app.press(['a', './second', 'enter'], /▾ .\/second[^]*crm\/contacts/)
+  await app.press(['enter'], '▸ ./second')
+  await app.press(['enter'], '▾ ./second')
+  await app.press(['j', 'space', 'space', 'i'], 'Import 2 tables')
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({
+    kind: 'batch-import',
+    path: './second',
+    only: ['crm/accounts', 'crm/contacts'],
+  })
+  await app.press(['esc'], (screen) => !screen.includes('Import 2 tables'))
+  const before = app.fake.runsStarted.length
+  await app.press(['g', 'j', 'space', 'i'], 'unmark those of the others')
+  expect(app.fake.runsStarted).toHaveLength(before)
+})
+
 it('validates marked rows one after the other', async () => {
   const app = await start({ fake: fakeWorkbench({ hold: true }) })
   await app.press(['space', 'space', 'v'], 'validate ./lake/crm/accounts')

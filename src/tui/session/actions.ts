@@ -16,6 +16,7 @@ import {
 } from '../state/selectors.ts'
 import type { Dialog } from '../dialogs/state.ts'
 import { needyIndex, needyRows } from '../screens/tables/needy.ts'
+import { lakeOf } from '../screens/tables/stores.ts'
 import { cursorRow, storeOfRow, targetRows } from '../screens/tables/tables-list.ts'
 import { commitText, fileLines, resultText, runText } from '../views/texts.ts'
 import { openScreen } from '../screens/index.ts'
@@ -44,8 +45,15 @@ function deltaRows(s: Acting): readonly TableRow[] {
 }
 
 function importTables(s: Acting, rows: readonly TableRow[], start: boolean): void {
-  const dry = importRows(rows, s.place, true)
-  const job = importRows(rows, s.place, false)
+  // A batch finds its tables by their names below one lake.
+  const [lake = null, ...others] = new Set(rows.map((row) => lakeOf(s.state, row)))
+  if (others.length > 0) {
+    s.flash('one import takes tables of one lake; unmark those of the others', 'bad')
+    return
+  }
+  const place = { ...s.place, lake }
+  const dry = importRows(rows, place, true)
+  const job = importRows(rows, place, false)
   if (dry === null || job === null) return
   askPlan(s, rows.length === 1 ? `Import ${rows[0]?.name ?? ''}` : `Import ${rows.length} tables`, dry, job, start)
 }

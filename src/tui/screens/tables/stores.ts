@@ -22,6 +22,13 @@ export function lakeTables({ slots, stores }: Pick<State, 'slots' | 'stores'>): 
   return stores.length === 0 ? own : [...own, ...stores.flatMap(({ tables }) => tables)]
 }
 
+/** The lake that a table is listed in; null if the program has only a catalog. */
+export function lakeOf({ lake, slots, stores }: State, { key }: TableRow): string | null {
+  const has = (tables: readonly TableRow[]): boolean => tables.some((table) => table.key === key)
+  const other = has(slots.tables.value ?? []) ? undefined : stores.find(({ tables }) => has(tables))
+  return other?.url ?? lake
+}
+
 /** @param database tables of the store, if the store is a database */
 export function storeRow(store: ListedStore, database: Database | null): StoreRow {
   const { key, name, url, open, state } = store
