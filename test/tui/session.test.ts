@@ -1,4 +1,6 @@
+import { PassThrough } from 'node:stream'
 import { afterEach, expect, it } from 'vitest'
+import { Takeover } from '../../src/tui/terminal/takeover.ts'
 import { parseAsOf } from '../../src/tui/session/prompts.ts'
 import { shellQuoted } from '../../src/tui/session/operations.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
@@ -172,6 +174,23 @@ it('a run that waits behind the run of a command is finished before the UI leave
   await app.settled()
   fake.runsStarted[1]?.finish(0)
   expect((await app.result).exitCode).toBe(1)
+})
+
+it('takes a closed terminal for one request to stop', () => {
+  const [stdin, stdout] = [new PassThrough(), new PassThrough()]
+  const asked: string[] = []
+  const takeover = new Takeover(stdin as unknown as NodeJS.ReadStream, stdout as unknown as NodeJS.WriteStream, {
+    interrupt: () => asked.push('interrupt'),
+    terminate: (signal) => asked.push(signal),
+    crash: () => asked.push('crash'),
+  })
+  takeover.enter()
+  stdin.emit('end')
+  process.emit('SIGHUP')
+  stdout.emit('error', new Error('EIO'))
+  process.emit('SIGTERM')
+  takeover.leave()
+  expect(asked).toEqual(['SIGHUP', 'SIGTERM'])
 })
 
 it('queries only what is shown, and once', async () => {

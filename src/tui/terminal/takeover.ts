@@ -20,6 +20,7 @@ export class Takeover {
   readonly #ways: Ways
   #taken = false
   #lastInterrupt = Number.NEGATIVE_INFINITY
+  #isHungUp = false
 
   constructor(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream, ways: Ways) {
     this.#stdin = stdin
@@ -100,6 +101,9 @@ export class Takeover {
   }
 
   readonly #onHangup = (): void => {
+    // A closed terminal ends stdin, sends SIGHUP and fails writes. A second request would abort the run.
+    if (this.#isHungUp) return
+    this.#isHungUp = true
     this.#ways.terminate('SIGHUP')
   }
 
