@@ -24,7 +24,8 @@ export type JoinedTap = {
   event(run: number, event: Event): void
 }
 
-type Seen = { readonly run: JoinedRun; readonly flow: RunFlow }
+/** @property seq largest number of an event of the run */
+type Seen = { readonly run: JoinedRun; readonly flow: RunFlow; seq: number }
 
 export class JoinedRuns {
   readonly #store: Store<State, Action>
@@ -90,20 +91,26 @@ export class JoinedRuns {
     this.#rest()
   }
 
-  #follow(id: number, run: JoinedRun, show: boolean): void {
+  /** @param after number of the last known event: a run that is joined again repeats its events */
+  #follow(id: number, run: JoinedRun, show: boolean, after = 0): void {
     const flow = new RunFlow(id, this.#store, this.#clock, this.#tap.story())
-    this.#seen.set(id, { run, flow })
+    const seen: Seen = { run, flow, seq: after }
+    this.#seen.set(id, seen)
+    const tap = (event: Event): void => {
+      seen.seq = Math.max(seen.seq, event.seq)
+      if (event.seq > after) this.#tap.event(id, event)
+    }
     const { about, snapshot } = run
     this.#store.dispatch({ type: 'run-joined', id, about, snapshot, now: this.#clock.now(), show })
     for (const event of snapshot) {
       flow.report(event)
-      this.#tap.event(id, event)
+      tap(event)
     }
     flow.flush()
     run.onRefused((message) => this.#say(message))
     run.subscribe((event) => {
       flow.take(event)
-      this.#tap.event(id, event)
+      tap(event)
     })
     this.#tick ??= setInterval(() => {
       for (const { flow: one } of this.#seen.values()) one.flush()
@@ -115,11 +122,12 @@ export class JoinedRuns {
 
   #ended(id: number, run: JoinedRun, exitCode: number): void {
     if (this.#closed) return
-    this.#seen.get(id)?.flow.flush()
+    const seen = this.#seen.get(id)
+    seen?.flow.flush()
     this.#seen.delete(id)
     const again = run.again()
     if (again === null) this.#end(id, exitCode)
-    else this.#follow(id, again, false)
+    else this.#follow(id, again, false, seen?.seq)
   }
 
   #end(id: number, exitCode: number): void {
