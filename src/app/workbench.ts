@@ -57,7 +57,8 @@ export type RunAbout = {
 
 /**
  * An active run of another program on this machine. Leaving it stops nothing. If that program ends without a result, a
- * final event reports this. `done` resolves with the exit code, and with 0 if the viewer left or the run was joined again.
+ * final event reports this. `done` resolves with the exit code, and with 0 if the viewer left or the run was joined
+ * again.
  */
 export type JoinedRun = RunningOperation & {
   readonly about: RunAbout
