@@ -47,6 +47,11 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       'INSERT INTO keyless SELECT id % 7, name FROM t',
       // Several requests per chunk.
       'INSERT INTO long SELECT id, hex(zeroblob(90000)) FROM t LIMIT 50',
+      // Without a key, in two requests.
+      'CREATE TABLE twice (id INTEGER, name TEXT)',
+      'INSERT INTO twice SELECT id, hex(zeroblob(450000)) || id FROM t LIMIT 7',
+      'CREATE TABLE refused (id INTEGER, name TEXT)',
+      "INSERT INTO refused SELECT id, iif(id = 12, x'00', name) FROM twice",
     )
   })
   afterEach(() => account?.faults())
@@ -150,6 +155,90 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       await expectDone({ ...done, select: `SELECT id, name FROM ${table} ORDER BY name, id` })
     },
   )
+
+  const COUNTS = 'SELECT count(*), count(DISTINCT id) FROM '
+
+  test('a row of the second request of a table without a key is refused: no row is stored twice', async () => {
+    for (const [table, prepared] of [
+      ['refused', []],
+      ['twice', ['CREATE TABLE twice (id INTEGER, name TEXT CHECK (id <> 12))']],
+    ] as const) {
+      const done = await room(table, 500)
+      if (prepared.length > 0) await done.target.sql(...prepared)
+      for (let run = 1; run <= 2; run++) {
+        expect((await perform(done.copy)).finished).toMatchObject({
+          error: { code: 'ROWS_ASIDE' },
+          totals: { read: '7', written: '6', quarantined: '1' },
+        })
+        expect(await done.target.rows(COUNTS + table)).toEqual([['6', '6']])
+      }
+    }
+  })
+
+  test('a chunk without a key in which rows were refused is compared as a whole', async () => {
+    const done = await room('refused', 500)
+    await done.target.sql(
+      'CREATE TABLE refused (id INTEGER, name TEXT)',
+      'CREATE TRIGGER gone AFTER INSERT ON refused WHEN new.id = 2 BEGIN DELETE FROM refused WHERE id = 2; END',
+    )
+    const { finished } = await perform(done.copy)
+    expect(finished.error?.code).toBe('PROOF_FAILED')
+  })
+
+  test('the second request of a table without a key fails once, and is sent again', async () => {
+    const done = await room('twice', 500)
+    await account.faults({ kind: 'status', status: 503, match: 'INTO \\\\"twice\\\\"', skip: 1 })
+    const { finished } = await perform({ ...done.copy, verify: 'none' })
+    expect(finished).toMatchObject({ exitCode: 0, totals: { written: '7' } })
+    expect(await done.target.rows(COUNTS + 'twice')).toEqual([['7', '7']])
+  })
+
+  test('a chunk without a key that failed after its first request is not continued', async () => {
+    const done = await room('twice', 500)
+    const message = 'out of memory: SQLITE_NOMEM'
+    await account.faults({ kind: 'status', status: 400, code: 7500, message, match: 'INTO \\\\"twice\\\\"', skip: 1 })
+    const { finished, events } = await perform(done.copy)
+    expect(of(events, 'chunk.retried')).toMatchObject([{ error: { code: 'CONNECTION_LOST' } }])
+    expect(finished.error).toMatchObject({
+      code: 'CHUNKS_FAILED',
+      hint: expect.stringContaining('from the beginning') as string,
+    })
+    expect((await perform(done.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '7' } })
+    expect(await done.target.rows(COUNTS + 'twice')).toEqual([['7', '7']])
+  })
+
+  test('a chunk that an older version left in the middle is copied from the beginning', async () => {
+    const done = await room('twice', 500)
+    await account.faults({ kind: 'mute', match: 'INTO \\\\"twice\\\\"', skip: 1 })
+    const child = startCopy({ ...done.copy, workers: 1 })
+    const stored = (): Promise<readonly unknown[]> => done.target.rows(COUNTS + 'twice').catch(() => [])
+    await expect.poll(stored, { timeout: 20_000 }).toEqual([['7', '7']])
+    child.process.kill('SIGKILL')
+    await account.faults()
+    await child.ended
+    await done.target.sql(
+      'INSERT INTO twice SELECT * FROM twice LIMIT 2',
+      "UPDATE migration_checkpoints SET cursor_key = '[]', rows_written = 9",
+    )
+    expect((await perform(done.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '7' } })
+    expect(await done.target.rows(COUNTS + 'twice')).toEqual([['7', '7']])
+  })
+
+  test('rows that an older version stored twice are found', async () => {
+    const done = await room('refused', 500)
+    await perform(done.copy)
+    await done.target.sql(
+      'INSERT INTO refused SELECT * FROM refused LIMIT 2',
+      "UPDATE migration_checkpoints SET cursor_key = '[]'",
+    )
+    expect((await perform(done.copy)).finished.error).toMatchObject({
+      code: 'COUNTS_DIFFER',
+      hint: expect.stringContaining("empty the target's table and copy it again with --restart, or accept") as string,
+    })
+    await done.target.sql('DELETE FROM refused')
+    expect((await perform({ ...done.copy, restart: true })).finished.error?.code).toBe('ROWS_ASIDE')
+    expect(await done.target.rows(COUNTS + 'refused')).toEqual([['6', '6']])
+  })
 
   test('rows are quarantined once, whichever answers are lost', { timeout: 60_000 }, async () => {
     const done = await room()

@@ -2,6 +2,7 @@
  * Copies one chunk: reads, writes, proves and closes it in one transaction of the target, or in batches where the
  * target has no such transactions.
  */
+import { randomUUID } from 'node:crypto'
 import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
@@ -24,6 +25,7 @@ import { Expiring } from './expiring.ts'
 import { failureKind } from '../workers/failure.ts'
 import { ChunkQuarantine } from './chunk-quarantine.ts'
 import { forwardFrames, type ChunkProgress } from './forward-frames.ts'
+import { isOnePass, passedBefore } from './one-pass.ts'
 import { closingOf, stepOf } from '../ledger/closing.ts'
 import { quarantineLines, endLines, lineOf, type RowToQuarantine } from '../ledger/quarantine.ts'
 import { rowsDropped } from './chunk-proof.ts'
@@ -74,6 +76,7 @@ class ChunkWork {
   readonly #exact: ExactKeys
   readonly #targetKey: readonly number[]
   readonly #batchwise: boolean
+  readonly #onePass: boolean
   #read = 0n
   #written = 0n
   #skipped = 0n
@@ -98,12 +101,14 @@ class ChunkWork {
     this.#targetKey = targetKeyPositions(plan)
     this.#keys = WrittenKeys.of(plan, claim.range)
     this.#batchwise = store.can.atomic === 'batch'
+    this.#onePass = isOnePass(store, claim)
     this.#quarantine = new ChunkQuarantine(context, claim, this.#batchwise)
     this.#cursor = claim.cursor
   }
 
   async run(): Promise<ChunkResult | null> {
     const { plan, target, signal, pastTriggers = false } = this.#context
+    if (this.#onePass && this.#cursor !== null) throw passedBefore(plan, this.#claim)
     const request: ChunkRequest = {
       table: keyedTargetTable(plan),
       columns: writeColumns(plan),
@@ -166,7 +171,7 @@ class ChunkWork {
     const { plan, throttle, batch, signal } = this.#context
     const sums = plan.proof === 'canonical' || plan.proof === 'echo'
     const resumed = this.#cursor !== null
-    const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
+    const size = this.#careful && !this.#onePass ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
     for await (const { rows: read, bytes, stamps } of this.#view.read(this.#wanted(this.#rest()), size, signal)) {
       const rows = this.#exact.taken(read)
@@ -289,7 +294,8 @@ class ChunkWork {
     const rows = plan.checked === undefined ? read : read.map((row) => writtenCells(plan, row))
     const given = performance.now()
     if (this.#batchwise) {
-      const next = JSON.stringify(this.#exact.of(last))
+      // The cursor shows whether this batch is stored, so that of another batch or attempt must differ.
+      const next = this.#onePass ? randomUUID() : JSON.stringify(this.#exact.of(last))
       const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await writer.write(rows, step))
       this.#cursor = next

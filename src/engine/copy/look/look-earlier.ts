@@ -268,10 +268,16 @@ function differs(
   const why = found.some(({ one }) => one.chunk === null) ? { reason: wholeReason(plan, store.can) } : {}
   const list = `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
   const restart = plan.onExisting === 'refuse' ? '--restart --on-existing upsert' : '--restart'
+  const accepting = `or accept it with --accept-difference ${shellQuote(name)}`
+  // Without a key, rows can be neither compared nor upserted.
+  const hintOf = (again: string): string =>
+    plan.cut === 'key'
+      ? `${again} with --again, copy everything with ${restart}, ${accepting}`
+      : `empty the target's table and copy it again with --restart, ${accepting}`
   if (atTarget.length === 0) {
     return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
       ...why,
-      hint: `copy what changed with --again, everything with ${restart}, or accept it with --accept-difference ${shellQuote(name)}`,
+      hint: hintOf('copy what changed'),
     })
   }
   return new SluiceError(
@@ -279,7 +285,7 @@ function differs(
     `the target no longer has the rows of ${name} that were copied into it: ${list}`,
     {
       ...why,
-      hint: `compare and restore rows with --again, copy everything with ${restart}, or accept it with --accept-difference ${shellQuote(name)}`,
+      hint: hintOf('compare and restore rows'),
     },
   )
 }

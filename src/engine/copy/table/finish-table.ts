@@ -64,8 +64,9 @@ export async function finishTable(table: TableRun, context: TableContext, around
       inspected = await inspectEarlier(context, standing, around)
       error = worse(error, inspected.error)
     }
-    // Differing counts do not prevent the creation of indexes.
-    if ((error === null || error === inspected?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
+    // Neither quarantined rows nor differing counts prevent the proof of the rows written.
+    const isProvable = error === null || error === inspected?.error || error.code === 'ROWS_ASIDE'
+    if (isProvable && standing.isWhole && !run.interrupt.abort.aborted) {
       const isCounted = table.again !== undefined || (inspected?.chunks ?? 0) > 0
       const prove = async (): Promise<readonly string[]> => {
         if (!isCounted) await refuseLeftRows(context, standing, runs)
@@ -73,16 +74,20 @@ export async function finishTable(table: TableRun, context: TableContext, around
       }
       const unproved = await patiently(prove, context, steering.stop)
       standing.isProvedWhole = true
-      const built = await buildOwnObjects(context, around)
-      unbuilt = built.left
-      if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
-      // Statistics come last, so that they include indexes on expressions.
-      more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
+      more = unproved
+      // Differing counts do not prevent the creation of indexes.
+      if (error?.code !== 'ROWS_ASIDE') {
+        const built = await buildOwnObjects(context, around)
+        unbuilt = built.left
+        if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
+        // Statistics come last, so that they include indexes on expressions.
+        more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
+      }
     }
     // Let a process continue that waits to divide the table.
     await context.planning.end()
   } catch (thrown) {
-    error ??= asSluiceError(thrown)
+    error = worse(error, asSluiceError(thrown))
   }
   const tally = standing.tally(inspected?.chunks ?? 0)
   const unlooked = inspected?.isStopped === true
@@ -333,9 +338,9 @@ async function rowsWithComputed(
   })
 }
 
-/** The error to report: missing rows are worse than quarantined rows. */
-function worse(error: SluiceError | null, inspected: SluiceError | null): SluiceError | null {
-  return error === null || (inspected !== null && error.code === 'ROWS_ASIDE') ? (inspected ?? error) : error
+/** The error to report: any other failure is worse than quarantined rows. */
+function worse(error: SluiceError | null, other: SluiceError | null): SluiceError | null {
+  return error === null || (other !== null && error.code === 'ROWS_ASIDE') ? (other ?? error) : error
 }
 
 function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: TableTotals): CopyTally {

@@ -15,6 +15,7 @@ import { chunkKeyBounds, tallyOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { copyChunk, type ChunkResult } from '../chunk/copy-chunk.ts'
 import type { ChunkProgress } from '../chunk/forward-frames.ts'
+import { isOnePass } from '../chunk/one-pass.ts'
 import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
 import { failureKind, isPressure, yieldedText } from './failure.ts'
 import type { JobShare } from '../ledger/claim-search.ts'
@@ -159,7 +160,8 @@ class Worker {
       ...span,
     })
     context.periods?.progress.began(claim.range)
-    let careful = false
+    // The only pass has to find refused rows itself.
+    let careful = isOnePass(context.store, claim)
     const attempts = new Attempts(context.retryMs, clock)
     for (let attempt = 1; ; attempt++) {
       let view: SourceView | null = null
