@@ -298,6 +298,37 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     },
   )
 
+  const INTO_T = 'INTO \\\\"t\\\\"'
+  // `killed`: the row is stored, and the request that closes its entry never arrives.
+  const RETRIES: readonly (readonly [string, D1Fault, string | undefined])[] = [
+    ['not sent', { kind: 'status', status: 503, match: INTO_T }, undefined],
+    ['lost', { kind: 'lost', match: INTO_T }, undefined],
+    ['killed', { kind: 'status', status: 403, code: 10000, match: 'SET replayed_ms' }, 'TARGET_DENIED'],
+  ]
+  test.for(RETRIES)(
+    'a retried row is in the target and counted once: %s',
+    { timeout: 60_000 },
+    async ([, fault, code]) => {
+      const done = await room()
+      await done.target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id <> 194))')
+      expect((await perform(done.copy)).finished).toMatchObject({ totals: { quarantined: '1' } })
+      await done.target.sql(
+        'CREATE TABLE whole (id INTEGER PRIMARY KEY, name TEXT)',
+        'INSERT INTO whole SELECT * FROM t',
+        'DROP TABLE t',
+        'ALTER TABLE whole RENAME TO t',
+      )
+      const retry = { kind: 'retry-quarantine', from: done.source.url, to: done.target.url } as const
+      await account.faults(fault)
+      expect((await perform(retry)).finished.error?.code).toBe(code)
+      await account.faults()
+      if (code !== undefined)
+        expect((await perform(retry)).finished).toMatchObject({ exitCode: 0, totals: { written: '1' } })
+      expect((await perform(done.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      await expectDone(done)
+    },
+  )
+
   test(
     'the program is killed while it writes, and the next one continues after its cursor',
     { timeout: 60_000 },

@@ -56,6 +56,21 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(started(second)).toBe(0)
       }, 120_000)
 
+      test('a quarantined row that a killed retry has written is counted by the next one', async () => {
+        const place = await sqlite()
+        await place.sql(
+          'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT)',
+          "INSERT INTO rides VALUES (1, 'a'), (2, x'00'), (3, 'c')",
+        )
+        const copy = copyBetween(place.url, target.url, ['rides'])
+        expect(codes(await perform(copy))).toEqual(['ROWS_ASIDE'])
+        await place.sql("UPDATE rides SET name = 'b' WHERE id = 2")
+        await target.cql("INSERT INTO rides (id, name) VALUES (2, 'b')")
+        const retried = await perform({ kind: 'retry-quarantine', from: place.url, to: target.url })
+        expect(retried.finished).toMatchObject({ exitCode: 0, totals: { written: '1' } })
+        expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: '3' } })
+      }, 120_000)
+
       test('the first of several key columns is the partition key; rows are written without nulls', async () => {
         const place = await sqlite()
         const names = Array.from({ length: 10 }, (_, i) => `c${i}`)

@@ -11,11 +11,12 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import { plannedReadColumns, targetKeyPositions, keyedTargetTable, writeColumns } from '../table/context.ts'
-import { EqualKey } from '../diff/change.ts'
+import { EqualKey, NEVER } from '../diff/change.ts'
 import { areStamped, findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
+import { isRanged } from '../look/ranged.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
@@ -61,7 +62,8 @@ export async function replay(
     async (writer) => {
       // The target may have a row with this key: a copy leaves or overwrites existing rows, and a repair writes rows.
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
-      const change = await changeOf(database, quarantinedRow, key, before === 0n ? 1 : 0, rows[0])
+      const isAdded = before === 0n || (rows.length > 0 && (await isUncounted(database, quarantinedRow, plan)))
+      const change = await changeOf(database, quarantinedRow, key, isAdded ? 1 : 0, rows[0])
       const sum = new RowSum()
       for (const row of rows) sum.add(row)
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
@@ -81,7 +83,8 @@ export async function replay(
       if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw isOthers(key, plan)
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
-        const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
+        // The entry stays open until `commit`, so nothing shows whether the write was executed: it is repeatable.
+        const step = { guard: closing.guard, advance: NOTHING, landed: NEVER }
         await writer.write(rows, to.can.atomic === 'batch' ? step : undefined, stamps)
         if (!(await isThere())) throw stamps === undefined ? differs(key) : isNewer(key, plan)
       }
@@ -156,6 +159,20 @@ async function changeOf(
   return isOther
     ? await chunkChange(database, quarantinedRow, undefined, 1)
     : await chunkChange(database, quarantinedRow, row, added)
+}
+
+/**
+ * True if the existing row came after the chunk was completed, so that its surplus lacks the row: from a retry that was
+ * killed after its write, or from another program. Certain only if the chunk had no other row then.
+ */
+async function isUncounted(database: LedgerDatabase, { id }: QuarantinedRow, plan: TablePlan): Promise<boolean> {
+  const planSurplus = `(SELECT p.surplus FROM migration_plans p WHERE p.schema_name = c.schema_name AND p.table_name = c.table_name)`
+  const found = await database.all(
+    `SELECT 1 FROM migration_checkpoints c WHERE c.id = (SELECT checkpoint_id FROM migration_quarantine WHERE quarantine_id = ?)
+       AND c.surplus + c.rows_quarantined <= 0${isRanged(plan) ? '' : ` AND ${planSurplus} = 0`}`,
+    [id],
+  )
+  return found.length > 0
 }
 
 /** True if another entry of the same key and chunk is replayed. */
