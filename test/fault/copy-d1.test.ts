@@ -52,6 +52,8 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       'INSERT INTO twice SELECT id, hex(zeroblob(450000)) || id FROM t LIMIT 7',
       'CREATE TABLE refused (id INTEGER, name TEXT)',
       "INSERT INTO refused SELECT id, iif(id = 12, x'00', name) FROM twice",
+      'CREATE TABLE nulls (k TEXT PRIMARY KEY, id INTEGER, name TEXT)',
+      'INSERT INTO nulls SELECT NULL, id, name FROM refused',
     )
   })
   afterEach(() => account?.faults())
@@ -161,6 +163,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
   test('a row of the second request of a table without a key is refused: no row is stored twice', async () => {
     for (const [table, prepared] of [
       ['refused', []],
+      ['nulls', ['CREATE TABLE nulls (k TEXT PRIMARY KEY, id INTEGER, name TEXT)']],
       ['twice', ['CREATE TABLE twice (id INTEGER, name TEXT CHECK (id <> 12))']],
     ] as const) {
       const done = await room(table, 500)
