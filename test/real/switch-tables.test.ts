@@ -233,20 +233,20 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     if (side === undefined) throw new Error('no cutover between databases')
     await sql.run('CREATE SCHEMA elsewhere; CREATE TABLE side (id int)')
     const table = { schema: 'public', name: 'side' }
-    const request = (token: string, mayReplace: boolean) => ({ table, token, says: 'it is shut', hint: '', lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false, mayReplace: () => mayReplace }) // prettier-ignore
+    const closing = (token: string, mayReplace: boolean) => ({ table, token, says: 'it is shut', hint: '', lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false, mayReplace: () => mayReplace }) // prettier-ignore
     const write = (name = 'side'): Promise<unknown> => sql.run(`INSERT INTO ${name} VALUES (1)`)
     const yes: Statement = { sql: 'SELECT 1', parameters: [] }
     const no: Statement = { sql: 'SELECT 1 WHERE false', parameters: [] }
-    expect(await side.guard(request('target_1', true), no, SIGNAL)).toBe(false)
+    expect(await side.guard(closing('target_1', true), no, SIGNAL)).toBe(false)
     await write()
-    expect(await side.guard(request('target_1', true), yes, SIGNAL)).toBe(true)
+    expect(await side.guard(closing('target_1', true), yes, SIGNAL)).toBe(true)
     await expect(write()).rejects.toThrow('it is shut')
     expect(await side.closedBy(table, SIGNAL)).toBe('target_1')
     await side.release(table, 'target_1', SIGNAL)
     expect(await side.closedBy(table, SIGNAL)).toBeNull()
     await write()
-    expect(await side.close(request('1_2_1', false), () => undefined, SIGNAL)).toHaveProperty('fence')
-    expect(await side.close(request('1_1_1', false), () => undefined, SIGNAL)).toEqual({ closedBy: '1_2_1' })
+    expect(await side.close(closing('1_2_1', false), () => undefined, SIGNAL)).toHaveProperty('fence')
+    expect(await side.close(closing('1_1_1', false), () => undefined, SIGNAL)).toEqual({ closedBy: '1_2_1' })
     await side.release(table, '1_1_1', SIGNAL)
     await expect(write()).rejects.toThrow('it is shut')
     expect(await side.isClosed(table, '1_2_1', SIGNAL)).toBe(true)

@@ -21,6 +21,7 @@ class FakeWatch extends CutoverWatch<Facts> {
       triesForMs: 5000,
       clock: { ticks: () => ticks } as ApproachParts['clock'],
       wayBack: () => ({ slot: 's' }) as ReturnType<ApproachParts['wayBack']>,
+      wayBackFault: async () => null,
       look: async () => undefined,
       findings: async () => [],
       furthest: async () => {

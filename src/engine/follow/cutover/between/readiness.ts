@@ -130,7 +130,7 @@ async function othersGates(
   const gates: Gate[] = []
   const token = await closing.closedBy(from, signal)
   if (token !== null && isOfOther(token, await opens.steps.closings(stream.id))) {
-    const hint = 'run sluice cutover with the stream of that cutover, which completes it or reverts it'
+    const hint = 'complete or revert that cutover first'
     gates.push({ name: 'closing', state: 'refused', detail: `another cutover has closed ${name} to writers`, hint })
   }
   // The streams of earlier cutovers have ended.

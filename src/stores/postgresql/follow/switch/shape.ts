@@ -67,7 +67,7 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
   }
   for (const { sql } of await closedSides(sides)) {
     const detail = 'only a stream may write into it: another cutover has closed it, or it is the old table of one'
-    const hint = 'run sluice cutover with the stream of that cutover, which completes it or reverts it'
+    const hint = 'complete or revert that cutover first'
     refuse('table', sql, detail, hint)
   }
   steps.push(...(await subscriptions(sides)))
