@@ -26,13 +26,9 @@ export function withoutArrayBounds<C extends Cell, T>(
   return (cell) => {
     if (typeof cell !== 'string' || !hasArrayBounds(cell)) return encode(cell)
     const column = name === undefined ? 'the column' : `column ${name}`
-    throw new SluiceError(
-      'ROW_REFUSED',
-      `column ${column} cannot store the bounds of this array: ${cell.slice(0, 60)}`,
-      {
-        reason: 'its elements are not numbered from 1, and the target numbers the elements of a list from 1',
-        hint: 'change the value at its source, or exclude the column with --columns',
-      },
-    )
+    throw new SluiceError('ROW_REFUSED', `${column} cannot store the bounds of this array: ${cell.slice(0, 60)}`, {
+      reason: 'its elements are not numbered from 1, and the target numbers the elements of a list from 1',
+      hint: 'change the value at its source, or exclude the column with --columns',
+    })
   }
 }
