@@ -33,7 +33,7 @@ export function commandPage(page: string, command: CommandDeclaration, all: bool
 }
 
 /**
- * The page of the program, of a topic or of a word of another tool; as JSON, also the page of a command.
+ * Page of the program, of a topic, or of a word of another tool (`other-words`). With JSON, also the page of a command.
  * @returns null if yargs prints the page, or the word is unknown
  */
 export async function pageWithoutYargs(

@@ -10,7 +10,7 @@ import { toolVersion } from './help.ts'
 import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 
-/** Number of newest runs among which live runs are searched. */
+/** Live runs are searched only among this many newest runs. */
 const RECENT = 200
 
 type Env = CliContext['env']

@@ -1,7 +1,7 @@
 /** Tests whether a path is a folder, without an error for an impossible path. */
 import { statSync } from 'node:fs'
 
-/** Errors of `stat` if nothing exists at a path: a file in its middle, a name that is too long, a loop of links. */
+/** Errors of `stat` if nothing exists at a path: also a file instead of a folder, too long a name, a loop of links. */
 const NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'])
 
 /** @throws the error of the file system if it denies access */

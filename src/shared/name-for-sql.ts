@@ -1,4 +1,4 @@
-/** Foreign names in statements that are shown and run. */
+/** Quotes names that are not sluice's own, for statements that are shown or run. */
 import { SluiceError } from './errors.ts'
 import { backquotedName, quotedName } from './sql-text.ts'
 

@@ -310,7 +310,7 @@ describe('writing an entry', () => {
   it.each(['{workers: 3}', '- a', 'lifecycle: {t: {by: x}}', 'lifecycle: [1]', 'a: [1'])(
     'an entry is refused for %j',
     (before) => {
-      expect(() => written(before)).toThrow(/is not a list of keys|is not YAML/)
+      expect(() => written(before)).toThrow(/are not on separate lines|is not YAML/)
     },
   )
 })

@@ -248,7 +248,7 @@ describe.each(SYSTEMS)('values of %s', (system: System & (typeof SYSTEMS)[number
       mkdirSync(own)
       const orders = await makeOrders(await makePlace(system, own), own, type, [])
       expect(await refusal(orderCommands(orders).plan), type).toMatch(
-        /^BAD_FLAG: values of .*orders\.region cannot be partitions: it is .* \(name a column of texts or whole numbers with --by-value/,
+        /^BAD_FLAG: .*orders\.region cannot be archived by value: its type is .* \(name a column of texts or whole numbers with --by-value/,
       )
     }
   })

@@ -104,7 +104,7 @@ describe.each(Object.entries(LOOSE))('%s', (name, { from, source: column, target
     await source.sql(`UPDATE t SET k = '${now}' WHERE k = '${old}'`)
     const kept = await perform(diffOf(source, target, false))
     expect(kept.finished).toMatchObject({ exitCode: 1, totals: { missing: '1', extra: '1', fixed: '0' } })
-    expect(errorsOf(kept)).toContain('the target has the row with another text of its key (')
+    expect(errorsOf(kept)).toContain('the target stores the key of this row as another text (')
     expect(errorsOf(kept)).toContain('add --delete-extra')
     expect(await rowsOf(target)).toEqual([`${old},1`, `${other},2`].toSorted())
     const fixed = await perform(diffOf(source, target, true))

@@ -1,11 +1,14 @@
 /**
- * Finds a file of an archive among paths, by each of its names. A file system that ignores case, or stores names in
- * another Unicode form, lists a file under another path than the log or the ledger has.
+ * Finds the path that names the same file of an archive as a given path. A file system that ignores case, or stores
+ * names in another Unicode form, lists a file under another path than the log or the ledger has.
  */
 import { join } from 'node:path'
 import { isSameFile, statOrNull } from '../../shared/durable-files.ts'
 
-/** The path among the others. @property isMissing no file has this path, and the paths differ in case or form only */
+/**
+ * The path that names the file.
+ * @property isMissing true if no file exists under it; it differs from the given path in case or Unicode form only
+ */
 export type SamePath = { readonly path: string; readonly isMissing: boolean }
 
 export class FilePaths {
@@ -20,8 +23,8 @@ export class FilePaths {
   }
 
   /**
-   * Null if the file is none of the paths. For a missing path the file system cannot decide: an archive may have been
-   * moved from a file system that found the file under it.
+   * The path that names the same file; null if there is none. If no file exists under a path, paths that differ only in
+   * case or Unicode form count as the same: the archive may have been moved from a file system that ignores these.
    */
   async find(path: string): Promise<SamePath | null> {
     if (this.#paths.has(path)) return { path, isMissing: false }
@@ -37,7 +40,7 @@ export class FilePaths {
     return missing === null || (await statOrNull(file)) === null ? null : missing
   }
 
-  /** Paths that end with the name of the file: names of one file differ above it, or in case or form. */
+  /** Paths with the same file name, regardless of case and Unicode form; their folders may differ. */
   #named(path: string): readonly string[] {
     if (this.#byName === null) {
       this.#byName = new Map()
@@ -51,7 +54,7 @@ export class FilePaths {
   }
 }
 
-/** Why a file stays that may be the file of a missing path. */
+/** Message for a file that is kept, because it may be the file of a missing path. */
 export function mayBeMissing(path: string, missing: string): string {
   return `${path} stays: it may be the missing file ${missing}, whose path differs in case or Unicode form only`
 }

@@ -22,9 +22,10 @@ export type PlannedPartition = {
 type Around = {
   /** The other parts of its period. */
   readonly others: readonly ArchivedPartition[]
+  /** Partitions that `--partition` names. */
   readonly asked: readonly NamedPartition[]
   readonly drop: boolean
-  /** True if an older program took its numbers for times. */
+  /** True if an older program read the numbers of its column as times. */
   readonly mistaken: boolean
   /** `sluice restore` with the options that restore it. */
   readonly restoreCommand: string
@@ -97,7 +98,10 @@ export function plannedAction(
   }
 }
 
-/** Status of a restored part. In a plain table, the first restored part that was named archives the whole period. */
+/**
+ * Status of a restored part. In a plain table, the whole period is archived with the first part that `--partition`
+ * names; the others stay `restored`.
+ */
 function restoredAgain(
   known: ArchivedPartition,
   others: readonly ArchivedPartition[],

@@ -73,7 +73,7 @@ async function namedValues(
   }
   const found = await store.offers.rowValues.values(table, column, MOST_VALUES, signal)
   if (found === null) {
-    throw new SluiceError('BAD_FLAG', `values of ${where} cannot be partitions: it is ${column.native}`, {
+    throw new SluiceError('BAD_FLAG', `${where} cannot be archived by value: its type is ${column.native}`, {
       where,
       reason: `${store.system} does not compare values of this type exactly`,
       hint: 'name a column of texts or whole numbers with --by-value, or a time column with --by',

@@ -109,8 +109,8 @@ function isOut({ state }: ArchivedPartition): boolean {
 }
 
 /**
- * Error if published rows are missing in the source. Rows that an earlier run exported may be lost. Rows that this run
- * exported are exported again as they are now: then the error is only for a partition without any row.
+ * Error if published rows are missing in the source, because the archive may have their only copy; null otherwise. If
+ * this run exported them (`isOurs`), it exports the present rows again, so only an empty partition is an error.
  */
 async function lostNow(
   context: ArchiveContext,
@@ -276,7 +276,9 @@ async function step(
   }
 }
 
-/** The proved files; null if the partition must be exported again: files of an interrupted run may be lost or cut. */
+/**
+ * The proved files; null if the partition must be exported again: files of an interrupted run may be missing or cut.
+ */
 async function provedOrAgain(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,

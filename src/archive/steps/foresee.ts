@@ -252,7 +252,9 @@ async function amongOthers(
   }
 }
 
-/** Error if a file differs from its proof, or archived texts would become other values in the table; null if neither. */
+/**
+ * Error if a file differs from its proof, or archived texts would become other values in the table; null if neither.
+ */
 async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
   const other = meaningRefusal(context, partition)
   if (other !== null) return other

@@ -1,4 +1,6 @@
-/** Finds archived rows whose keys a table treats as equal, because its collation has changed since they were archived. */
+/**
+ * Finds archived rows whose keys a table treats as equal, because its collation has changed since they were archived.
+ */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'

@@ -1,4 +1,4 @@
-/** Finds columns that may have the name of a dropped one, in systems that do not identify columns. */
+/** Finds archived columns whose name another column may have now, in systems whose columns have no ids. */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { Column } from '../../model/copy/column-type.ts'
 
@@ -9,10 +9,11 @@ export type NamedColumn = { readonly column: Column; readonly old: StoredColumn;
 export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
 
 /**
- * Finds archived columns whose names other columns may have now. A rename keeps the position and type of a column. So a
- * present column may be any archived column of its type, as long as all present columns can be matched with archived
- * columns in the same order. If there is no such match, it may be any missing column of its type.
+ * Finds archived columns whose names other columns may have now. A rename keeps position and type. So the present
+ * columns are matched in order with archived columns of the same type: each may be any column that such a match allows.
+ * Without a match, each may be any column of `gone` that has its type.
  * @param named present columns, in the order of the table @param stored archived columns, in their former order
+ * @param gone archived columns whose names no present column has
  */
 export function doubtfulNames(
   named: readonly NamedColumn[],

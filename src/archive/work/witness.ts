@@ -29,8 +29,9 @@ const FIRST = 3
 const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
- * Present names of the tables of these archives, by `tableText` of the name in the ledger. If the ledger was copied into
- * another database, the name in the witness is a name in that database. The first rule that applies identifies a table:
+ * Present names of the tables of these archives, by `tableText` of the name in the ledger. If the ledger was copied
+ * into another database, the name in the witness is a name in that database. The first rule that applies identifies a
+ * table:
  * 1. The table with the name and the mark of the witness.
  * 2. The table with the name of the witness, if it has at least one recorded row, or if its rows cannot be compared.
  * Only columns whose values still have the same text are compared.

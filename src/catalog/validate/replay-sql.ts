@@ -1,6 +1,6 @@
 /** The replay, in window functions: file lifetimes, totals and times of every version. DuckDB statements, in order. */
 
-/** Paths that may have another canonical form; every other path is its key unchanged. */
+/** Paths that may differ from their canonical form; every other path is itself the key. */
 export const ODD_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
 WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
@@ -19,7 +19,8 @@ FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
 
 /**
  * A lifetime ends with the next add or remove of its key in a commit. `nth` numbers the lifetimes of a key that begin
- * in one version. Two rows of the base checkpoint do not end each other: readers have both.
+ * in one version. Two rows of the base checkpoint with the same key do not end each other:
+ * readers return both.
  */
 const LIVES = `
 CREATE TABLE log_life AS
@@ -28,7 +29,7 @@ FROM (SELECT *, lead(CASE WHEN source = 0 THEN version END IGNORE NULLS) OVER (P
   FROM log_event)
 WHERE is_add`
 
-/** Keys with more than one lifetime that begins in a version, which is legal and rare. */
+/** Keys with several lifetimes that begin in the same version, which is legal and rare. */
 const REPEATED = `
 CREATE TABLE cat_repeated AS
 SELECT file_no, row_number() OVER (PARTITION BY key, dv_id, added_version ORDER BY TRY_CAST(line AS BIGINT)) AS nth
@@ -104,8 +105,8 @@ SELECT count(*), min(version) FROM (
 WHERE commit_time <= before`
 
 /**
- * Facts and effects of each commit. The commit of the base does not change files: its actions are counted from its
- * lines.
+ * Facts and effects of each commit. The files of the base version come from its checkpoint, so the actions of its own
+ * commit are only counted, from its lines.
  */
 const COMMITS = `
 CREATE TABLE log_commit AS
@@ -166,7 +167,7 @@ SELECT count(*), min(path), min(version) FROM (
 export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
 
-/** Number of files for which readers without path decoding get another result: several copies, or a removed file. */
+/** Number of files that readers without path decoding get wrong: they see several copies, or a removed file. */
 export const spelledApartAt = (version: number): string => `
 SELECT count(*) FROM (
   SELECT key, dv, count(*) FILTER (is_add) AS written, arg_max(is_add, newest) AS here FROM (

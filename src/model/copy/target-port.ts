@@ -23,8 +23,8 @@ export type ChunkRequest = {
   /** Progress of an earlier attempt that committed in batches; null for a new chunk. */
   readonly cursor?: string | null
   /**
-   * Write times of rows that `replace-range` removes, as they were read, by index of `range.keys`. In systems with write
-   * times, a row that was written later stays.
+   * Write times of rows that `replace-range` removes, as they were read, by index of `range.keys`. In systems with
+   * write times, a row that was written later stays.
    */
   readonly removed?: readonly (Stamp | undefined)[]
   readonly signal: AbortSignal

@@ -97,7 +97,9 @@ export interface SwitchSide {
    * repeated. Blocks no sessions.
    */
   release(table: TableName, token: string, signal: AbortSignal): Promise<void>
-  /** Removes leftovers of a closing from an open table, if it exists. @returns false if other sessions lock the table */
+  /**
+   * Removes leftovers of a closing from an open table, if it exists. @returns false if other sessions lock the table
+   */
   tidy(table: TableName, signal: AbortSignal): Promise<boolean>
   /** @param identity names of the columns */
   digest(

@@ -8,7 +8,7 @@ export type PartitionedEvent = {
   by: string
   /** Calendar in the form of `--calendar` and its options; absent if the bounds follow no calendar. */
   calendar?: string
-  /** Where the calendar comes from: the flags, or the bounds of this many of its newest partitions. */
+  /** Source of the calendar, as text: the options, or the bounds of some of the newest partitions. */
   calendarFrom?: string
   partitions: Dec
   /** True if there is a default partition. */
@@ -153,7 +153,7 @@ export type PartitionFindingEvent = {
   /** Its kind, such as `foreign key` or `rows without a time`. */
   about: string
   object?: string
-  /** What will happen, or why not. */
+  /** What partitioning does to the object, or why it is refused. */
   detail: string
   hint?: string
 }

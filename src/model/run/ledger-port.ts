@@ -18,7 +18,8 @@ export interface LedgerDatabase extends AsyncDisposable {
    */
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
   /**
-   * For servers on which a table may run code of its owner, if that is another role.
+   * Refuses tables of untrusted roles, because a write would run their triggers, rules and defaults. Absent for systems
+   * without roles.
    * @param schema of the tables; absent: the server resolves the unqualified names
    * @throws SluiceError TABLE_REFUSED if one of the tables exists and must not be written to
    */

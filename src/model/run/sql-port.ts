@@ -87,8 +87,8 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
   /** Tables and views for completion. */
   relations(): Promise<readonly KnownRelation[]>
   /**
-   * For servers on which a table may run code of its owner, if that is another role. Called automatically before the
-   * first write.
+   * Refuses tables of untrusted roles, because a write would run their triggers, rules and defaults. Absent for systems
+   * without roles. Called automatically before the first write.
    * @param schema of the tables; absent: the server resolves the unqualified names
    * @throws SluiceError TABLE_REFUSED if one of the tables exists and must not be written to
    */

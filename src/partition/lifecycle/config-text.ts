@@ -86,7 +86,7 @@ export function withEntry(
   if (!isMap(contents) || contents.flow === true || !(others === null || isEmpty(others) || isBlock(others))) {
     throw new SluiceError(
       'BAD_CONFIG',
-      `${all === undefined ? 'the config file' : 'lifecycle'} is not a list of keys, one per line`,
+      `the entry cannot be added: the keys of ${all === undefined ? 'the config file' : 'lifecycle'} are not on separate lines`,
       {
         where: file,
         hint: 'print the entry with --write -, then add it by hand',

@@ -6,29 +6,29 @@ import type { CalendarOptions } from '../standing.ts'
 export type EntryWords = {
   /** Options of a command for the table besides its name: `--config sluice.yaml`, or `--from` and a URL. */
   readonly table: string
-  /** As `table`, after the new table got its public name in the second database. Default: `table`. */
+  /** As `table`, once a cutover has moved the table to the second database. Default: `table`. */
   readonly moved?: string
-  /** Option of a command that takes this database as the new one: `--to`. */
+  /** `--to` and the URL of the new database, for commands that need only that one. */
   readonly into: string
   /** Options of a command for a stream besides its id: `--from` and `--to`. */
   readonly stream: string
   /** As `stream`, for a reverse stream between two databases. Default: `stream`. */
   readonly back?: string
-  /** All databases of the table, `--from` the current one. Default: `stream`. */
+  /** `--from` and `--to` with all databases of the table; `--from` has the table now. Default: `stream`. */
   readonly here?: string
 }
 
 export type LifecycleEntry = {
   /** Name of the table, as in `--table`. */
   readonly table: string
-  /** Index among the databases of the operation: the database of the table. */
+  /** Index of the table's database among the databases of the operation. */
   readonly from: number
   /** Index of the database of the partitioned table, if it is another one. */
   readonly to?: number
   /** Time column of the partitioning; if absent, the table is not to be partitioned. */
   readonly by?: string
   readonly calendar: CalendarOptions
-  /** Unit of integers in `by` since 1970, if bounds and ledger do not determine it. */
+  /** Unit of an integer time column `by`, counted from 1970; set if bounds and ledger do not determine it. */
   readonly epoch?: Epoch
   /** Required whole periods after the current one. */
   readonly ahead: number

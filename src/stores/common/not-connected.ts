@@ -7,7 +7,7 @@ type Failed = {
   readonly code: string
   /** `host:port`, or the path of a socket file. */
   readonly place: string
-  /** How long the connection was waited for. */
+  /** Time waited for the connection, ms. */
   readonly waitedMs: number
 }
 

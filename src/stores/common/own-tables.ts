@@ -1,7 +1,7 @@
 /**
  * The register of every table that sluice makes for itself, on any system. Copies leave these tables out, and a user's
- * table of such a name is refused. Documents and tests use the register, too. A table that is not in it cannot be made
- * (`late-table`, `ledger/schema`).
+ * table of such a name is refused. Documents and tests use the register, too. `late-table` and `ledger/schema` refuse
+ * to create a table that is not in it.
  */
 
 /**
@@ -52,7 +52,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_tokens', owner: 'copy', since: 1, marks: ['token'], oneColumn: true },
   { name: 'migration_runs', owner: 'copy', since: 1, marks: ['run_id', 'plan_hash'] },
   { name: 'migration_plans', owner: 'copy', since: 1, marks: ['schema_name', 'table_name', 'plan_hash'] },
-  // The table that the script makes has only these columns.
+  // The script of the user's guide also makes this table, with fewer columns: these are in both.
   { name: 'migration_checkpoints', owner: 'copy', since: 1, marks: ['table_name', 'records_processed'] },
   { name: 'migration_chunk_history', owner: 'copy', since: 1, marks: ['table_name', 'retired_ms'] },
   { name: 'migration_quarantine', owner: 'copy', since: 1, marks: ['quarantine_id', 'row_key'] },
@@ -170,7 +170,10 @@ export const LEDGER_MARKS: readonly (readonly [name: string, column: string])[] 
   ({ name, marks: [mark] }) => (mark === undefined ? [] : [[name, mark] as const]),
 )
 
-/** Names that must be plain tables of sluice in every session; the schemas of a queue are checked separately. */
+/**
+ * Names under which every session refuses an object that is not a plain table of sluice, such as a view. Tables of a
+ * queue are checked by their schema.
+ */
 export const PLAIN_NAMES: readonly string[] = OWN_TABLES.filter(
   ({ numbered, owner }) => numbered !== true && owner !== 'queue',
 ).map(({ name }) => name)

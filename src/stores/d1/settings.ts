@@ -36,7 +36,7 @@ export function d1Settings(url: string, environment: D1Environment = process.env
   if (token === '') {
     throw new SluiceError('BAD_CONFIG', 'CLOUDFLARE_API_TOKEN is not set', {
       where: label,
-      hint: 'create an API token with the right D1 Edit, and set CLOUDFLARE_API_TOKEN to it',
+      hint: 'create an API token with the permission D1 Edit, and set CLOUDFLARE_API_TOKEN to it',
     })
   }
   if (!/^[\x21-\x7e]+$/.test(token)) {

@@ -2,9 +2,9 @@
 import type { MysqlSession } from './session.ts'
 
 /**
- * Sets the lock timeout of a session, in whole seconds, for some of its statements. The caller must restore the former
- * timeout, with which later statements wait long enough.
- * @returns restores the former timeout; a session in which that fails is closed
+ * Sets the lock timeout of a session, in whole seconds. The caller must call the returned function after the statements
+ * that need it: with a short timeout later statements would fail.
+ * @returns function that restores the former timeout; if that fails, it closes the session and throws
  */
 export async function setMysqlLockWait(session: MysqlSession, seconds: number): Promise<() => Promise<void>> {
   await session.command(`SET @sluice_lock_wait = @@SESSION.lock_wait_timeout, SESSION lock_wait_timeout = ${seconds}`)

@@ -1,4 +1,6 @@
-/** Reads the data that the screen lacks: one read per kind of data at a time, so that a held key does not queue reads. */
+/**
+ * Reads the data that the screen lacks: one read per kind of data at a time, so that a held key does not queue reads.
+ */
 import type { Workbench } from '../../app/workbench.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Clock } from '../../shared/clock.ts'

@@ -45,7 +45,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
         type: 'choice',
         choices: REPORT_FORMATS,
         default: 'markdown',
-        describe: 'html is one file with charts, which loads nothing from the network',
+        describe: 'format; html is one file with charts that loads nothing from the network',
       },
       {
         name: 'write',

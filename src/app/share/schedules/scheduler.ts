@@ -57,7 +57,8 @@ export class Scheduler {
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) {
-      // A run of the schedule needs workers of this version and of that queue: parse its words with their config files.
+      // Only workers of this version and of the schedule's queue can execute the run. So one of them begins it: it
+      // parses the command with its own config file, as the others do.
       if (takesFromQueue(this.#options.queues, schedule.queue)) await this.#begin(schedule, now)
       else if (!schedule.hasWorker) await this.#noteWaiting(schedule, now)
     }

@@ -261,9 +261,10 @@ function writtenNow(stamp: Stamp | undefined): Stamp | undefined {
 }
 
 function notRemoved(): SluiceError {
-  return new SluiceError('ROW_REFUSED', 'a part of the row was not removed', {
-    reason: 'this part was written meanwhile, or in the last ten minutes without a readable write time',
-    hint: 'run the diff again later',
+  return new SluiceError('ROW_REFUSED', 'some columns of the row were not removed', {
+    reason:
+      'they were written after the row was read; or their write time cannot be read, and they may be less than ten minutes old',
+    hint: 'run the same diff again after ten minutes',
   })
 }
 

@@ -49,9 +49,9 @@ export async function olderSpelling(sides: DiffSides, others: readonly Row[]): P
 
 /** Error for a row whose key has another text form in the target. */
 export function respelled({ key }: Change): SluiceError {
-  const message = `the target has the row with another text of its key (${rowKeyText(key)})`
+  const message = `the target stores the key of this row as another text (${rowKeyText(key)})`
   return new SluiceError('ROW_REFUSED', message, {
     reason: 'the target treats both keys as equal, and the source has only one of them',
-    hint: 'add --delete-extra to replace the row of the target',
+    hint: 'add --delete-extra: it removes this row of the target and writes the row of the source',
   })
 }

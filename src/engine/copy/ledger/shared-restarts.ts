@@ -22,7 +22,9 @@ export class SharedRestarts {
   readonly #database: LedgerDatabase
   readonly #run: string
 
-  /** @param sharedRun id from any execution; only the part of the run is used, so a resumed run does not restart again */
+  /**
+   * @param sharedRun id from any execution; only the part of the run is used, so a resumed run does not restart again
+   */
   constructor(database: LedgerDatabase, sharedRun: string) {
     this.#database = database
     this.#run = sharedRun.split('/')[0] ?? sharedRun

@@ -17,8 +17,8 @@ const LEARNED = 10
 /** Calm ticks that are kept, from which the usual latency is computed. */
 const REMEMBERED = 60
 /**
- * The target becomes slow after SLOW_TICKS ticks in a row above SLOW times the usual latency. It is no longer slow after
- * CALM_TICKS ticks in a row at or below CALM times the usual latency.
+ * The target becomes slow after SLOW_TICKS ticks in a row above SLOW times the usual latency. It is no longer slow
+ * after CALM_TICKS ticks in a row at or below CALM times the usual latency.
  */
 const SLOW = 4
 const CALM = 2

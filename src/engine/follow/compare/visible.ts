@@ -34,9 +34,9 @@ const MOST_REPORTED = 100_000
 const ANCIENT = 2n ** 30n
 
 /**
- * Transactions that a stream has reported. The server reports a transaction when its commit record is written, and makes
- * it visible later: much later if it waits for a synchronous standby. A snapshot taken in between lacks changes that are
- * already applied.
+ * Transactions that a stream has reported. The server reports a transaction when its commit record is written, and
+ * makes it visible later: much later if it waits for a synchronous standby. A snapshot taken in between lacks changes
+ * that are already applied.
  */
 export class ReportedTransactions {
   #xids: number[] = []

@@ -35,7 +35,7 @@ export type ApproachParts = {
   /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Reads the furthest values of the numbered columns of the new table. */
+  /** Reads the furthest values in those columns of the new table that sequences number. */
   readonly furthest: () => Promise<FurthestValues>
   /** How long attempts of killed programs blocked other sessions; absent if there were none. */
   readonly earlier?: Waited | undefined
@@ -57,7 +57,7 @@ type WatchEnd<Facts> =
   /** The server did not report the outcome of the commit, and the ledger cannot be queried. */
   | { readonly type: 'unknown' }
 
-/** What a cutover within one database and one between two have in common; they differ in the attempt. */
+/** Common part of cutovers within one database and between two; the subclasses implement the attempt. */
 export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: number }> implements Watch {
   protected readonly approach: Approach
   protected ended: WatchEnd<Facts> | null = null
@@ -152,7 +152,7 @@ export class Approach {
   #measuredAt = -Infinity
   #nextAt = -Infinity
   #restMs = FIRST_REST_MS
-  /** Read once for each comparison: rows that changed since the comparison are known. */
+  /** Read once for each comparison of all rows; the attempt adds the values of rows that changed since. */
   #furthest: { readonly proof: Standstill['proof']; readonly values: FurthestValues } | null = null
 
   constructor(parts: ApproachParts) {
@@ -210,7 +210,7 @@ export class Approach {
     const gate = findingsGate(findings)
     gates.set(gate)
     if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
-    // A lock may have delayed this attempt for long, and a slot that the server invalidated leaves no way back.
+    // Locks may have delayed this attempt, and the server may have invalidated the reverse stream's slot meanwhile.
     const fault = await this.#parts.wayBackFault(made)
     if (fault !== null) {
       gates.set({ name: 'reverse stream', state: 'waiting', detail: `${fault}: it is created again` })
@@ -261,8 +261,8 @@ export class Approach {
 }
 
 /**
- * How long other sessions may have waited for attempts of a cutover, ms: for the longest, and for all together.
- * @property isLeast true if the length of an attempt is unknown
+ * Time for which attempts of a cutover may have blocked other sessions, ms: the longest attempt, and the sum of all.
+ * @property isLeast true if the duration of an attempt is unknown: both times are lower bounds
  */
 export type Waited = {
   readonly longestMs: number

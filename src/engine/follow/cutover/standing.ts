@@ -1,4 +1,4 @@
-/** State before a cutover: the ledger, the streams of the family, and the one in use. */
+/** State before a cutover: the ledger, the streams that earlier cutovers link (the family), and the one in use. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -61,7 +61,7 @@ export async function openFamily(url: string, stream: string, run: CopyRun): Pro
   }
 }
 
-/** What a cutover needs of its database. */
+/** Parts of the store that a cutover within one database uses. */
 export type Able = { readonly switches: SwitchStore; readonly changes: ChangeSource }
 
 /** @throws SluiceError NOT_SWITCHABLE if the tables of the stream cannot be switched in one transaction */

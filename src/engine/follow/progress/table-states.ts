@@ -1,4 +1,4 @@
-/** State of a stream's tables in this run; only the keys of rows just read again are not in the ledger. */
+/** States of a stream's tables in this run. The ledger has them too, except `newer`, keys of rows just read again. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { CopiedRanges } from '../compare/copied-part.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
@@ -12,7 +12,10 @@ type State = {
   readonly exactFrom: LogPosition | null
   /** `keyText` of rows that were read again: they may be newer than the applied changes. */
   readonly newer: ReadonlySet<string>
-  /** Rows that take changes while other rows are still to be copied; null if all rows or no rows take changes. */
+  /**
+   * Copied ranges to which changes are applied while the rest of the table is still being copied; null if changes are
+   * applied to the whole table, or not at all.
+   */
   readonly part: CopiedRanges | null
 }
 
@@ -58,7 +61,7 @@ export class TableStates {
     return this.#states[at]?.fence != null || this.part(at) !== null
   }
 
-  /** Rows of the table that take changes; null for all of them. */
+  /** Copied ranges to which changes are applied; null if changes are applied to the whole table, or not at all. */
   part(at: number): CopiedRanges | null {
     return this.#states[at]?.part ?? null
   }

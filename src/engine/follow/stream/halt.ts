@@ -42,7 +42,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
   const tables = [...new Set(faults.flatMap((one) => one.tables))]
   const lost = faults.find(({ code }) => code === 'SLOT_LOST')
   const [first = lost] = faults
-  // Do not set `where`: it would name a table that the stream itself reported.
+  // Do not set `where`: with it, `FollowLoop` takes the error as the stream's report that this table has changed.
   return new SluiceError(
     lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
     (lost ?? first)?.message ?? 'the stream is halted',

@@ -20,7 +20,7 @@ export const PAGES = {
     name: 'discover',
     operands: '<path>',
     group: 'Lakes',
-    summary: 'find Delta tables below a folder, or tables by URL',
+    summary: 'find Delta tables below a folder, or tables of a database',
   },
   import: {
     name: 'import',
@@ -56,7 +56,7 @@ export const PAGES = {
     name: 'performance-compare',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'measure the same questions on files and in SQL',
+    summary: 'compare the time of the same queries on log files and in SQL',
   },
   history: {
     name: 'history',

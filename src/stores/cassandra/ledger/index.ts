@@ -181,7 +181,7 @@ class CqlLedger implements LedgerDatabase {
         'batch' in outcome && outcome.batch !== null ? [outcome.batch] : [],
       )
       if (batches.length === 0) return { outcomes, landed: 'unchanged' }
-      if (this.#isReadOnly) throw new SluiceError('INTERNAL', 'the ledger was opened for reading')
+      if (this.#isReadOnly) throw new SluiceError('INTERNAL', 'the ledger cannot be written: it was opened for reading')
       if (position === null) return { outcomes, landed: 'missing' }
       const entry: LedgerLogEntry = {
         seq: position.seq + 1n,

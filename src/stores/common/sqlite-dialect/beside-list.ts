@@ -30,7 +30,7 @@ export function sqliteDependencies(rowsOf: ListRows): DependencyStore {
   }
 }
 
-/** Queries for `leftIn`. */
+/** Queries for what a copy does not transfer; `leftIn` evaluates their rows. */
 function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
   const names = JSON.stringify(tables.map(({ name }) => name))
   return [
@@ -47,7 +47,10 @@ function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
   ]
 }
 
-/** @param answers rows of each of `leftQueries` */
+/**
+ * What a copy of these tables does not transfer: triggers, views, virtual tables, table options.
+ * @param answers rows of each query of `leftQueries`, in the same order
+ */
 export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly SqlRow[])[]): readonly LeftBehind[] {
   const [objects = [], views = [], virtual = []] = answers
   const texts = new Map(tables.map((table) => [table.name.toLowerCase(), tableText(table)]))
@@ -111,7 +114,7 @@ function detailedTable(table: TableSpec, sql: string): TableSpec {
   return { ...table, columns, ...(options.length === 0 ? {} : { options }) }
 }
 
-/** @param last the last number that was given; null if none was */
+/** @param last the last number that SQLite assigned; null if none */
 function sequenceIn(table: TableSpec, sql: string, last: string | null): readonly ColumnSequence[] {
   const column = table.columns.find(({ identity }) => identity === true)
   if (column === undefined || !declaredTableOptions(sql).includes('AUTOINCREMENT')) return []

@@ -28,7 +28,7 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
   switch (type.kind) {
     case 'bytes':
       return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
-    // Untyped columns that are transferred as literals are handled above; here they give the stored texts.
+    // Here untyped columns are not transferred as literals: their stored text is returned.
     case 'native':
     case 'text':
     case 'json':
@@ -77,7 +77,7 @@ function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
   }
 }
 
-/** Whether the bound value is stored as before. A stored value is already in the form of the column's affinity. */
+/** True if the column would store the bound value exactly as `stored`, to which its affinity is already applied. */
 function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isInstant: boolean): boolean {
   if (typeof stored === 'object')
     return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
@@ -89,7 +89,7 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isI
   return value === String(stored) && Number.isFinite(Number(stored))
 }
 
-/** For archives whose ledger has no zones: times with a zone become UTC, as in SQLite's functions. */
+/** For a time that is transferred without its zone, as in older archives: converts it to UTC, as SQLite does. */
 function inUtc(convert: Normalizer): CellReader {
   return (stored) =>
     convert(typeof stored === 'string' ? canonicalInstant(stored, true) : withoutBytes('timestamp', stored))

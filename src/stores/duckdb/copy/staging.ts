@@ -19,7 +19,7 @@ import { spellerOf, stagedAs, type Speller } from './spell.ts'
 const STAGE = 'sluice_stage'
 /** Column type of each form in the temporary table. */
 export const STAGED: Readonly<Record<DuckdbWireType, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
-/** Rows between two pauses for other work. */
+/** Rows appended before the event loop may do other work. */
 const STRETCH = 5000
 
 export class Staging {

@@ -202,9 +202,9 @@ function queryError(error: unknown, sql: string, ahead: number, settings: Postgr
 }
 
 function withoutReader(where: string): SluiceError {
-  return new SluiceError('TARGET_DENIED', 'a superuser may not run queries here', {
+  return new SluiceError('TARGET_DENIED', 'sluice does not run a query as a superuser on this server', {
     where,
-    reason: `the server has no role ${READER}, which a superuser needs for them`,
-    hint: 'connect as a role that is not a superuser, or to PostgreSQL 14 or newer',
+    reason: `queries of a superuser are run with the role ${READER}, which this server does not have`,
+    hint: 'connect as a role that is not a superuser, or use PostgreSQL 14 or newer',
   })
 }

@@ -206,7 +206,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     return null
   }
 
-  /** Compares the rows that the stream changed on both sides, and advances the sequences of the target. */
+  /** Compares the rows that the stream changed between both sides, and advances the sequences of the target. */
   async #compare(one: Try, marks: Marks, furthest: FurthestValues): Promise<Equal | Shut> {
     const { closing, opening, from, to, back, identity } = this.#parts
     const { signal } = one.limit
@@ -299,8 +299,8 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
    */
   async #takeBack(one: Try): Promise<boolean> {
     const { steps, id, closing, from, clock } = this.#parts
-    // A program that resumes the cutover opens the target only from `proved`. Before that, open the source at once:
-    // `close` has not replaced the token of such a program.
+    // Another program may open the target only once the ledger says `proved`. Before that, open the source at once:
+    // `release` needs the token of this try, and `close` never replaces the token of a newer program.
     if (!one.isProved) await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
     const status = await steps.withdraw(id, one.held, 'preparing')
     if (hasSwitched(status)) {

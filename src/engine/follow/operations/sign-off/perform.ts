@@ -229,7 +229,10 @@ async function objectChecks(
   })
 }
 
-/** A cutover advances sequences beyond the values in both tables. Until then the new table's sequences are behind the source. */
+/**
+ * A cutover advances sequences beyond the values in both tables. Until then the new table's sequences are behind the
+ * source.
+ */
 function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
   const { hint, ...rest } = check

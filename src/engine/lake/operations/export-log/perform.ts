@@ -208,10 +208,10 @@ function notTheBytes(versions: readonly number[]): string {
 
 function readOtherwise(differences: number, location: string): SluiceError {
   const places = countText(differences, 'place')
-  return new SluiceError('DIFFERENCES', `the log written from the catalog differs from the catalog in ${places}`, {
+  return new SluiceError('DIFFERENCES', `no log was written: it would differ from the catalog in ${places}`, {
     where: location,
     reason: 'the raw log lines in the catalog and the rows made from them differ',
-    hint: 'run sluice validate TABLE to see what is wrong with the catalog; no log was written',
+    hint: 'run sluice validate TABLE to see what is wrong with the catalog',
   })
 }
 

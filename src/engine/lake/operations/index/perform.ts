@@ -91,7 +91,7 @@ async function drop(
   guard: Guard,
 ): Promise<Ending> {
   const known = await rangeColumns(database, tableId)
-  // A column that has left the schema is found by its former name.
+  // A column that was dropped from the schema is found by its former name.
   const found = await Promise.all(operation.columns.map((name) => namedRange(database, tableId, known, name)))
   for (const column of found) await dropRangeColumn(database, tableId, column, guard)
   run.emit({

@@ -85,7 +85,10 @@ export async function readMysqlApplyShape(
   }
 }
 
-/** @throws SluiceError TABLE_REFUSED if there is no such table, or if it lacks something that every change needs */
+/**
+ * Reads the shape of a target table and checks that changes can be applied to it.
+ * @throws SluiceError TABLE_REFUSED if there is no such table, or if it lacks something that every change needs
+ */
 export async function soundMysqlShape(request: ChangeTable, session: MysqlSession): Promise<ApplyShape> {
   const shape = await readMysqlApplyShape(request, session)
   const where = tableText(request.table.table)

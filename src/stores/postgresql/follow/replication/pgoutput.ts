@@ -67,7 +67,7 @@ export const UPDATE = code('U')
 export const DELETE = code('D')
 const TRUNCATE = code('T')
 const MESSAGE = code('M')
-/** Letters before a row, and before a value in it. */
+/** Type bytes before a row, and before each of its values. */
 export const NEW = code('N')
 export const KEY = code('K')
 export const OLD = code('O')
@@ -76,13 +76,13 @@ const UNCHANGED = code('u')
 export const TEXT = code('t')
 export const BINARY = code('b')
 
-/** Text function for the binary format of a type, by its OID. */
+/** Returns the function that converts the binary format of a type, given by its OID, to text. */
 export type BinaryTexts = (type: number) => (data: Buffer, start: number, end: number) => string
 
 /** Reads one message between two offsets of a buffer. Reusable, for one message after the other. */
 export class OutputReader {
   #data: Buffer = Buffer.alloc(0)
-  /** View of the same bytes: a Buffer creates four large numbers to read one. */
+  /** View of the same bytes, for 64-bit numbers: `Buffer` creates several BigInts for each of them. */
   #view = new DataView(this.#data.buffer)
   #at = 0
   #end = 0
@@ -182,7 +182,7 @@ export class OutputReader {
 
   #tuple(relation: number): Tuple {
     const count = this.#uint16()
-    // Allocated at full length: an array that grows reserves as much again.
+    // Allocated at full length: a growing array would reserve spare memory.
     const cells = new Array<string | null | undefined>(count)
     for (let i = 0; i < count; i++) {
       const kind = this.#byte()
