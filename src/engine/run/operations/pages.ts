@@ -20,7 +20,7 @@ export const PAGES = {
     name: 'discover',
     operands: '<path>',
     group: 'Lakes',
-    summary: 'find Delta tables below a folder, or tables of a database',
+    summary: 'find Delta tables in a folder, or tables by URL',
   },
   import: {
     name: 'import',
@@ -56,7 +56,7 @@ export const PAGES = {
     name: 'performance-compare',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'compare the time of the same queries on log files and in SQL',
+    summary: 'compare query times of log files and SQL catalog',
   },
   history: {
     name: 'history',
