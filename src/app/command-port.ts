@@ -13,7 +13,7 @@ export type Startable = ReadCommand & {
   readonly plan: ReadCommand | null
   /** True for a read-only listing, which is its own plan. */
   readonly lists: boolean
-  /** Notes on the command that its operation does not show. Without a plan, also what the command reads and writes. */
+  /** Facts about the command that its operation does not show. Without a plan, also what it reads and writes. */
   readonly notes: readonly string[]
 }
 

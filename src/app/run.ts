@@ -195,7 +195,7 @@ function trialOptions(
   return { interrupt, clock, tool, actor, host, commandLine, onEvent }
 }
 
-/** Error of a run that its deadline stopped, because the user may have forgotten it; null for other stop requests. */
+/** Error of a run that its deadline stopped: the user may have forgotten the deadline. Null for other stop requests. */
 function overdue({ stop }: Interrupt): SluiceError | null {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null

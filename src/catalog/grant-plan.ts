@@ -6,7 +6,7 @@ export type GrantOptions = { readonly level: AccessLevel; readonly to: string }
 export type GrantPlan = {
   /** In the order of execution, without semicolons. */
   readonly statements: readonly string[]
-  /** What the statements cannot do, or do outside of the catalog. */
+  /** Notes for the user: limits of the statements, and effects outside of the catalog. */
   readonly notes: readonly string[]
   /** Role that may run the statements. */
   readonly by: string

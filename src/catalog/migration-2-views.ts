@@ -84,7 +84,7 @@ JOIN delta_partitions p ON p.table_id = s.table_id AND p.partition_no = s.partit
 WHERE s.small_files > 0`
 }
 
-/** A table's state before the known history is unknown, and so is its first change: NULL. */
+/** Changes per day. The first is NULL if the history does not begin at version 0: the state before it is unknown. */
 function growth(iso: Iso, known: Known): string {
   const change = (column: string): string =>
     `e.${column} - CASE WHEN e.nth = 1 AND e.history_from = 0 THEN 0 ELSE e.${column}_before END AS ${column}_change`

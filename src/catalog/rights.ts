@@ -4,7 +4,7 @@ import type { CatalogRights } from './access-level.ts'
 import { dialectOf } from './dialect.ts'
 import { relationNames } from './relation-names.ts'
 
-/** Null for a catalog in a file, whose rights the file system decides. */
+/** Rights of the login; null for a catalog in a file, whose rights the file system decides. */
 export async function catalogRights(reader: SqlReader): Promise<CatalogRights | null> {
   const dialect = dialectOf(reader)
   return (await dialect.rights?.(reader, relationNames(dialect))) ?? null

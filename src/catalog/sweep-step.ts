@@ -19,7 +19,7 @@ export function sweepReader({ database, within }: CatalogSweep): SqlReader {
   return within ?? database
 }
 
-/** One transaction of a sweep, under the lease. @throws SluiceError LEASE_LOST, or the abort reason */
+/** Runs one transaction of a sweep under the lease. @throws SluiceError LEASE_LOST, or the abort reason */
 export async function sweepStep<T>(at: CatalogSweep, body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
   throwIfAborted(at.abort)
   if (at.within !== undefined) return body(at.within)

@@ -21,7 +21,7 @@ const LEAST_MEMORY_BYTES = 32_000_000
 
 /** Limit of workers: with more, the share of each in the default memory would be too small. */
 const MOST_WORKERS = 16
-/** Lowest useful rate; no partition is worth a slower one. */
+/** Lowest allowed value of `--rate`, bytes per second. */
 const LEAST_RATE = 1000
 
 /** Options of an archive, without the stores, tables and partitions. */

@@ -1,4 +1,4 @@
-/** Entry of the process of `--background`. It reads its order from a pipe; closing the terminal does not end it. */
+/** Entry of the process of `--background`. It reads the operation from a pipe; closing the terminal does not end it. */
 import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import process from 'node:process'

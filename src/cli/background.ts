@@ -27,7 +27,7 @@ export type BackgroundOrder = { readonly words: readonly string[]; readonly oper
 
 /** Limit of kept log files; the oldest are removed. */
 const KEPT_LOGS = 200
-/** A started run that has not failed within this time is treated as begun, ms. */
+/** Time after which a started run that has not failed is treated as begun, ms. */
 const PATIENCE_MS = 15_000
 
 /**

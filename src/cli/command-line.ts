@@ -27,7 +27,7 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   }),
 )
 
-/** One-time flags with a value: after the start of the run, the remaining work is in the ledger. */
+/** Flags with a value that take effect once: after the start of the run, the remaining work is in the ledger. */
 const ONCE: ReadonlySet<string> = new Set(['--resync'])
 /** Flag that queues a command for workers. The printed command has neither this flag nor the flags of the queue. */
 const TO_WORKERS = '--distributed'
@@ -47,8 +47,8 @@ export type PrintedMore = {
 }
 
 /**
- * The typed words, flags under their present names, without passwords: a catalog URL from the environment is printed as
- * its variable.
+ * The typed words, with flags under their present names and without passwords. A catalog URL from the environment is
+ * printed as its variable.
  */
 export function commandLine(
   typed: readonly string[],

@@ -162,7 +162,7 @@ export async function ctlDistributed(
   return await answered('ctl', session, clock, body, around)
 }
 
-/** Tables and chunks that are held for this reason: `orders, items/3`. */
+/** Tables and chunks whose state is `why`, as text: `orders, items/3`. */
 function heldText({ tables = [] }: RunRequests, why: HeldState): string {
   return tables
     .flatMap(({ table, chunk, held }) => (held === why ? [chunk === undefined ? table : `${table}/${chunk}`] : []))

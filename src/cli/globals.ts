@@ -20,13 +20,13 @@ export type Globals = {
   readonly json: boolean
   readonly tui: boolean
   readonly quiet: boolean
-  /** Runs in the background, without the terminal. */
+  /** True to run in the background, without the terminal. */
   readonly background: boolean
   /** Queue whose workers execute the run; null: this program executes it. */
   readonly distributed: DistributedOptions | null
   /** The queue whose runs the UI lists; null if none is configured. */
   readonly connect: KnownQueue | null
-  /** Leaves the Run screen once its run has ended. */
+  /** True to leave the Run screen once its run has ended. */
   readonly quit: boolean
   readonly verbose: boolean
   readonly yes: boolean

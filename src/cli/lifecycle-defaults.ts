@@ -92,7 +92,7 @@ function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenActio
   return without.includes(name) || never.includes(action)
 }
 
-/** Exact match only: the schema of a bare name is known only once the database is open. */
+/** Entry whose key is exactly this name, because the schema of a bare name is unknown until the database is open. */
 function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
   return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
 }

@@ -2,7 +2,7 @@
 import { SluiceError } from '../shared/errors.ts'
 
 /**
- * @property host null: only this machine
+ * @property host address on which the server listens; null: only this machine
  * @property isAsked true if the option is on the command line, not only in the config file
  */
 export type MetricsOptions = { readonly host: string | null; readonly port: number; readonly isAsked: boolean }

@@ -63,7 +63,7 @@ export async function openScreen(
   return await openUi(options, context, telemetry.listen)
 }
 
-/** URLs that the UI opens. A store name is resolved to a URL that is not on the command line. */
+/** URLs that the UI opens, for redaction. The URL of a store is not on the command line, which has only its name. */
 export function namedBy({
   target,
   database,

@@ -61,7 +61,7 @@ export type OpenOptions = {
   readonly host: string
   /** Time limit of each run. */
   readonly deadline?: Deadline
-  /** Restore the state of the last session; default true. */
+  /** True to restore the state of the last session; default true. */
   readonly remembers?: boolean
   /** Options of the lines that are printed after the UI has closed. */
   readonly transcript: TranscriptOptions

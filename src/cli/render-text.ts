@@ -40,7 +40,7 @@ export type TextOptions = {
   readonly room?: number
   /** True: only the plan is requested, and is the result. */
   readonly dryRun?: boolean
-  /** Print progress lines; `false` for output that is read after the run. Default `true`. */
+  /** True to print progress lines; `false` for output that is read after the run. Default `true`. */
   readonly progress?: boolean
 }
 

@@ -31,7 +31,7 @@ async function runsHere(env: Env, limit: number): Promise<Found> {
   }
 }
 
-/** @returns the end of a run in the run history, with its commands as noted there; null if there is none */
+/** @returns the end of a run as recorded in the run history, with its commands; null if it was not recorded */
 export async function endHere(env: Env, id: string): Promise<BookedEnd | null> {
   const runs = new LocalRuns(bookFolder(env) ?? null, env)
   try {
@@ -41,7 +41,7 @@ export async function endHere(env: Env, id: string): Promise<BookedEnd | null> {
   }
 }
 
-/** One line per active run here. */
+/** One line per active run of this machine. */
 export async function liveNotes(env: Env): Promise<readonly string[]> {
   const { runs } = await runsHere(env, RECENT)
   return runs

@@ -40,7 +40,7 @@ export type SessionOptions = FaceOptions & {
 }
 
 export type RunSettings = Beginning & {
-  /** True: a step of a larger command. `prelude`: its failure also ends that command, and is printed as its end. */
+  /** True: a step of a larger command. `prelude`: also a step, whose failure ends that command and is its result. */
   readonly part?: boolean | 'prelude'
   /** Hours of the day in which the run works. */
   readonly hours?: Hours | undefined
@@ -119,12 +119,12 @@ export async function openCliSession(context: CliContext, options: SessionOption
   const host = hostname()
   let seq = 0
 
-  /** A listing whose reader left early has not failed. */
+  /** Gives a stopped listing the exit code 0 if its reader left early, because this is no failure. */
   const read = <T extends EventBody>(body: T): T =>
     body.type === 'run.finished' && body.status === 'stopped' && listing && output.gone
       ? { ...body, exitCode: 0 }
       : body
-  /** A command ended by a signal has the signal's exit code; for a run the engine sets it. */
+  /** Gives a command that a signal stopped the exit code of the signal; for a run the engine sets it. */
   const settle = <T extends EventBody>(body: T): T => {
     if (body.type !== 'run.finished' || body.status !== 'stopped') return body
     const signal = watch.received()

@@ -1,12 +1,12 @@
-/** Signals: the first one stops cleanly, the second aborts, and neither may hang. */
+/** Handles signals: the first one stops cleanly, the second aborts, a third or a long wait ends the process. */
 import type { Interrupter } from '../shared/abort.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
 /**
- * 128 plus the signal number. A lost terminal ends like SIGTERM, because docs/reference/EXIT-CODES.md has only two
- * codes.
+ * 128 plus the signal number. A lost terminal (SIGHUP) has the code of SIGTERM, because
+ * docs/reference/EXIT-CODES.md has only two codes.
  */
 export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
 

@@ -110,7 +110,7 @@ async function proveParquet(source: Source, path: string, selection: ParquetSele
 }
 
 /**
- * Kinds to read from the top-level file: in addition the manifest row of V2, and sidecars if file actions are wanted.
+ * Kinds to read from the top-level file: `kinds`, the manifest row of V2, and sidecars if file actions are wanted.
  */
 function topKinds(kinds: ReadonlySet<ActionKind> | undefined): ReadonlySet<ActionKind> | undefined {
   if (kinds === undefined) return undefined

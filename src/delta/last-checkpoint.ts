@@ -27,7 +27,7 @@ export type HintCopy = {
   readonly actions: readonly string[] | null
 }
 
-/** Bytes of a hint that are read at most; a schema of a thousand columns takes some hundred KB. */
+/** Maximum number of bytes of a hint that are read; a schema of a thousand columns takes some hundred KB. */
 export const MAX_HINT_BYTES = 16 << 20
 
 type Checkpoints = {

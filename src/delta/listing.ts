@@ -5,7 +5,10 @@ import type { LogStore } from '../model/lake/log-store.ts'
 import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
 import type { LogPath } from './log-path.ts'
 
-/** `size` in bytes, `modified` in ms since the epoch; both -1 without attributes. `stamp` if the store has one. */
+/**
+ * `size` in bytes, `modified` in ms since the epoch; both -1 if the listing was made without attributes. `stamp`
+ * changes with every write; absent if the store has none.
+ */
 export type LogFileFacts = {
   readonly name: string
   readonly size: number

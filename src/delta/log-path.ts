@@ -14,7 +14,7 @@ export type LogPath =
       readonly version: number
       readonly name: string
       readonly form: 'multipart'
-      /** 1 for the first part. */
+      /** Number of the part, from 1. */
       readonly part: number
       readonly parts: number
     }

@@ -44,7 +44,7 @@ function bytesOf(commits: readonly CommitFile[]): number {
   return commits.reduce((sum, { size }) => sum + Math.max(0, size), 0)
 }
 
-/** Checkpoints to skip so that counts need no Parquet: all of them, if the commits are complete and small enough. */
+/** Checkpoints to skip so that counts need no Parquet: all, if all commits exist and fit into `BEARABLE_COMMITS`. */
 function checkpointsToSkip(listing: LogListing): ReadonlySet<CheckpointFiles> {
   const complete = historyFrom(listing) === 0 && bytesOf(listing.commits) <= BEARABLE_COMMITS
   const newest = listing.checkpoints.at(-1)
@@ -90,8 +90,8 @@ async function count(store: LogStore, snapshot: Snapshot, listing: LogListing, s
 
 /**
  * The facts of a table at its latest version. If the table cannot be read, `refusal` has the reason, and the other
- * members have all facts that were found. Counts come from a small replay of commits, otherwise from the valid `.crc`
- * of that version, otherwise from the checkpoint.
+ * members have all facts that were found. Counts come from commits of at most `CHEAP_COMMITS` bytes, otherwise from the
+ * valid `.crc` of that version, otherwise from a replay with larger commits or the checkpoint.
  * @param parquet called only if counts or metadata are available in a Parquet checkpoint only
  * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO if there is no log to read; the signal's reason if it is aborted
  */

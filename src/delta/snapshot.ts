@@ -174,7 +174,10 @@ export class Snapshot {
     yield* replayFiles(this.#source(), wanted, { signal, fields })
   }
 
-  /** True if the whole segment fits into memory; holding it is cheaper than checking the checkpoint first. */
+  /**
+   * True if the segment has a checkpoint up to `SMALL_CHECKPOINT`, not of form V2, and commits up to `SMALL_COMMITS`:
+   * reading all of it into memory is then cheaper than checking the checkpoint first.
+   */
   #isSmall(): boolean {
     const { checkpoint, commits } = this.#segment
     // The listing does not show the size of the sidecars of a V2 checkpoint.

@@ -22,7 +22,7 @@ export type CommitTime = {
 /** First version with an in-commit timestamp, and this time; null if the table does not record them. */
 export type InCommitRule = { readonly fromVersion: number; readonly fromTime: number } | null
 
-/** Bytes that contain the first line of any commit with in-commit timestamps, where commitInfo must come first. */
+/** Bytes read to find commitInfo, which must be the first line of a commit with in-commit timestamps. */
 const FIRST_BYTES = 64 << 10
 
 export function inCommitRule({ protocol, metadata }: TableHead): InCommitRule {

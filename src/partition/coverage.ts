@@ -14,7 +14,7 @@ const MOST_AT_ONCE = 400
 /** Limit of `--ahead`. */
 export const MOST_AHEAD = 200
 
-/** Partitions longer than this are taken for a mistake, ms. */
+/** Partitions longer than this, in ms, are considered a mistake. */
 const YEARS_AT_ONCE = 2 * 366 * MS_OF_DAY
 
 /** `ahead`: whole periods after the current one. */
@@ -23,7 +23,7 @@ export type CoverageRequest = { readonly now: Date; readonly ahead: number }
 /** A partition with its bounds as numbers: milliseconds, infinite if open. */
 export type PlacedPartition = { readonly partition: RangePartition; readonly low: number; readonly high: number }
 
-/** @returns sorted by lower bound, without default partitions and bounds that are not times */
+/** Partitions sorted by lower bound, without default partitions and bounds that are not times. */
 export function placedPartitions(partitions: readonly RangePartition[], kind: ValueKind): readonly PlacedPartition[] {
   return partitions
     .flatMap((partition): PlacedPartition[] => {
@@ -38,7 +38,7 @@ export function placedPartitions(partitions: readonly RangePartition[], kind: Va
 /** A gap between two partitions, with their bounds. */
 export type Gap = PrintedBounds & { readonly low: number; readonly high: number; readonly before: RangePartition }
 
-/** @param all sorted by lower bound; partitions may overlap in systems that allow it */
+/** Gaps between partitions. @param all sorted by lower bound; partitions may overlap in systems that allow it */
 export function coverageGaps(all: readonly PlacedPartition[]): readonly Gap[] {
   const gaps: Gap[] = []
   let last: PlacedPartition | null = null
@@ -94,8 +94,8 @@ export type Coming = {
 }
 
 /**
- * Required periods: the current one, `ahead` after it, and earlier ones after the last begun partition, in case a
- * schedule did not run.
+ * Required periods that are missing or only partly covered. Required are the current period, `ahead` periods after it,
+ * and earlier ones since the end of the last partition that has begun, in case a schedule did not run.
  */
 export function comingPeriods(
   all: readonly PlacedPartition[],
@@ -181,7 +181,7 @@ export function coveredTo(all: readonly PlacedPartition[], now: number): PlacedP
   return last
 }
 
-/** Required periods in order; some may exist. */
+/** Required periods in order, with or without partitions. */
 function wanted(
   all: readonly PlacedPartition[],
   spec: CalendarSpec,

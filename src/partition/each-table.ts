@@ -20,7 +20,7 @@ export type TableWithCoverage = {
 export type EachTableOptions = {
   readonly tables: readonly string[]
   readonly calendar: CalendarOptions
-  /** Unit of integers since 1970. */
+  /** Unit of integers in the time column, counted from 1970. */
   readonly epoch?: Epoch | undefined
   /** True to read sizes of partitions. */
   readonly sizes: boolean
@@ -148,7 +148,10 @@ class Archives implements AsyncDisposable {
   }
 }
 
-/** If the archive cannot be read, partition states are reported without it, with a warning. */
+/**
+ * Ledger data of the archive of a table. If it cannot be read, warns and returns the error: states are then reported
+ * without it.
+ */
 async function archiveIn(
   archives: Archives,
   { table }: TableSpec,

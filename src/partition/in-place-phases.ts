@@ -23,7 +23,7 @@ export function phaseFindings(phases: InPlacePhases): readonly PlanFinding[] {
   return [
     ...(taken.length === 0 ? [] : [takenFinding(taken)]),
     ...rowFindings(phases),
-    // There is no plan if something prevents it.
+    // If a finding prevents the plan, it has no statements, so there are no steps to report.
     ...(statements.length === 0 ? [] : stepFindings(phases)),
   ]
 }

@@ -11,7 +11,7 @@ import { filledPeriods } from './filled-periods.ts'
 import { newPartitionName, rowYears } from './planned-periods.ts'
 import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
 
-/** Two periods at least, so that the calendar can be derived from them later. */
+/** Number of new periods: at least two, so that the calendar can be derived from them later. */
 const AHEAD = 2
 
 export type InPlaceOptions = {
@@ -30,6 +30,7 @@ export type InPlaceAsked = {
 }
 
 /**
+ * Request to partition a table in place.
  * @param now determines the current period
  * @throws SluiceError BAD_FLAG for a column that is not a time, and for a last period that is over
  */
@@ -98,6 +99,7 @@ export function refuseSameNames({ planned, past, sideName, partitions }: InPlace
 }
 
 /**
+ * Request to split off a period of the past partition.
  * @param label of the period
  * @param bound end of the past partition; an integer bound is read as a time if it is the start of a day
  * @throws SluiceError BAD_FLAG

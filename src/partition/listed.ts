@@ -15,6 +15,7 @@ import { knownBounds } from '../archive/plan/bound-fields.ts'
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
 /**
+ * Events of the partitions of a table, in time order, the default partition last.
  * @param counts counted rows of each partition, in the order of the table; null to use the system's statistics
  * @param missing required periods without a partition
  */

@@ -3,7 +3,7 @@ import type { CalendarUnit } from '../model/calendar/calendar.ts'
 import { dayText, parseDay } from '../model/calendar/civil.ts'
 import type { Period } from '../model/calendar/period.ts'
 
-/** @param label of the period in the calendar. @returns null if the form does not apply */
+/** Text of a period in one form. @param label of the period in the calendar @returns null if the form does not apply */
 export type NameForm = (period: Period, label: string) => string | null
 
 const SEPARATORS = ['_', '', '-', '.'] as const

@@ -23,8 +23,8 @@ const MOST_BYTES = 63
  */
 export function styleOf({ spec, of }: FoundCalendar): NameStyle | null {
   for (let size = of.length; size > 0; size = size > 2 ? Math.ceil(size / 2) : size - 1) {
-    // Two names of the same shape without a common form have an unknown part, which a style derived from the newest
-    // name alone would repeat.
+    // The two newest names are similar, but no form fits both: they have a part of unknown meaning. A style derived
+    // from the newest name alone would repeat that part.
     if (size === 1 && shapeOf(of.at(-1)) === shapeOf(of.at(-2))) return null
     const style = styleOfAll(spec, of.slice(-size))
     if (style !== null) return style
@@ -72,7 +72,7 @@ function styleOfAll(spec: CalendarSpec, of: FoundCalendar['of']): NameStyle | nu
   return null
 }
 
-/** The requested year numbering first (default: calendar years), then others. */
+/** Calendars for the labels: first with the requested year numbering (default: calendar years), then with others. */
 function labelledSpecs(spec: CalendarSpec): readonly CalendarSpec[] {
   if (spec.unit !== 'quarter' && spec.unit !== 'year') return [spec]
   const months = spec.unit === 'year' ? [0] : [0, 3, 6, 9]

@@ -1,4 +1,7 @@
-/** Database of the new table, which is the old table's or another: existing tables and findings, for plan and run. */
+/**
+ * The new table, in the database of the old one or in another: default name, existing table and findings, for plan and
+ * run.
+ */
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'

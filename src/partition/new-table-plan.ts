@@ -16,7 +16,7 @@ import type { SliceUnit } from '../model/calendar/slices.ts'
 
 /** Number of future periods that a new table gets partitions for. */
 const AHEAD = 2
-/** Findings after which planning ends. */
+/** Subjects of refusals after which planning ends. */
 const WHOLLY = new Set(['partitioned', 'partition'])
 const NAMED = 5
 
@@ -46,6 +46,7 @@ export type NewTablePlan = {
 }
 
 /**
+ * Plan of the new table: findings, periods with rows, and partitions.
  * @param now determines the current period
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
  */
@@ -103,7 +104,7 @@ export function isLate({ about, verdict }: PlanFinding): boolean {
   return LATE.has(about) && verdict !== 'refused'
 }
 
-/** Requirements of a copy by periods. */
+/** Findings about a copy by periods: a missing index, and constraints that are created later. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
   { planned, findings, newTable }: NewTablePlan,

@@ -4,7 +4,7 @@ import type { RowYears } from './planned-periods.ts'
 
 const NAMED_YEARS = 5
 
-/** @param found earlier findings of the table */
+/** Findings about rows without a period, and rows far from all others. @param found earlier findings of the table */
 export function periodFindings(
   { column }: TableToPartition,
   { nulls, outside }: Years,

@@ -15,13 +15,19 @@ export type MarksRequest = {
   readonly kind: ValueKind
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
-  /** Partition, or label of its period, that is copied first; default: the current one, else the last one begun. */
+  /**
+   * Partition, or label of its period, that is copied first; default: the current one, or if missing, the last one
+   * begun.
+   */
   readonly first?: string | undefined
   /** Now, ms since the epoch. */
   readonly now: number
 }
 
-/** @throws SluiceError BAD_FLAG if no partition matches `first`; UNSUPPORTED_TYPE for an unbounded partition */
+/**
+ * Bounds of the periods of a copy. @throws SluiceError BAD_FLAG if no partition matches `first`; UNSUPPORTED_TYPE for
+ * an unbounded partition
+ */
 export function periodMarks({ newTable, kind, spec, slices, first, now }: MarksRequest): PeriodOptions {
   const all = placedPartitions(newTable.partitions, kind)
   const open = all.find(({ partition: { from, to } }) => from === null || to === null)
@@ -85,6 +91,7 @@ export type ChosenSlices = {
 }
 
 /**
+ * Range of the chosen slices in the first period.
  * @param numbers of slices in the first period, from 1
  * @throws SluiceError BAD_FLAG if the period has no slices, or fewer
  */

@@ -16,7 +16,7 @@ export function reportFindings(
   return sorted
 }
 
-/** @param done the refused operation as a participle, such as `partitioned in place` */
+/** Error for a refused plan. @param done the refused operation as a participle, such as `partitioned in place` */
 export function refusedError(table: string, done: string, refused: readonly PlanFinding[], hint: string): SluiceError {
   const blocks = `${refused.length} ${refused.length === 1 ? 'finding blocks' : 'findings block'} it`
   return new SluiceError('PARTITION_REFUSED', `${table} cannot be ${done}: ${blocks}`, {

@@ -14,7 +14,7 @@ export type PlanSource = {
 }
 
 type PlanOptions = {
-  /** Unit of integers since 1970, if the ledger does not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if the ledger does not determine it. */
   readonly epoch?: Epoch | undefined
   readonly exact: boolean
 }

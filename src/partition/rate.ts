@@ -19,7 +19,7 @@ export type MeasuredRate = MeasuredRead & {
   readonly notMeasured: readonly string[]
 }
 
-/** @returns null for a table without rows */
+/** Measures the rate. @returns null for a table without rows */
 export async function measured(
   plan: PartitionPlanStore,
   planned: TableToPartition,

@@ -65,7 +65,7 @@ export function maintenanceOf(store: CopyStore): MaintenanceStore {
 }
 
 type StandingOptions = {
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** Ledger data of the table; called only if nothing else determines the unit of integers. */
   readonly archived?: () => Promise<ArchiveRecord | null>
@@ -75,6 +75,7 @@ type StandingOptions = {
 }
 
 /**
+ * State of a partitioned table, read from its database.
  * @returns null for a table without partitions
  * @throws SluiceError UNSUPPORTED_TYPE unless partitions are ranges of one time column; BAD_FLAG if the given calendar
  * does not match the table
@@ -122,7 +123,10 @@ async function kindOf(
   return timeKind(table, column, { bounds, zone, record: ofColumn(await archived(), column) })
 }
 
-/** Options of the user take precedence, then the bounds, then the names. */
+/**
+ * Calendar of a table, from its bounds, with the first month and the year numbering of the partition names. Options of
+ * the user override both. Null if nothing determines the calendar.
+ */
 function calendarFor(
   { table }: RangedTable,
   kind: ValueKind,

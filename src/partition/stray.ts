@@ -8,6 +8,7 @@ import { aheadOf, MOST_AHEAD, spanBehind, type PlacedPeriod, type CoverageReques
 import type { TableWithCoverage } from './each-table.ts'
 
 /**
+ * Counts the rows of the default partition by the periods to which they belong.
  * @param options `missing`: required periods without a partition
  * @returns null for a table without a default partition
  */

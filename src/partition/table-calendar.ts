@@ -16,13 +16,14 @@ export type FoundCalendar = {
 }
 
 type LearnedCalendar = {
-  /** Null if the newest partitions match no calendar, or no single one. */
+  /** Null if the newest partitions match no calendar, or calendars of several zones. */
   readonly found: FoundCalendar | null
   /** Candidates if no calendar is found because days could begin in several zones. */
   readonly zones: readonly string[]
 }
 
 /**
+ * Calendar of which all newest partitions are periods.
  * @param partitions sorted by lower bound
  * @param zones candidates for the start of days, preferred ones first; for columns of instants
  * @returns null if the newest partitions match no calendar

@@ -17,7 +17,10 @@ export type StepPace = {
   readonly perSecond: number | null
   readonly bytesPerSecond: number | null
   readonly leftMs: number | null
-  /** Finished partitions: those that were begun, minus the number of workers. `of`: partitions of the plan, or 0. */
+  /**
+   * Estimated number of finished partitions: those begun minus the number of workers. `of`: partitions of the plan, or
+   * 0.
+   */
   readonly done: number
   readonly of: number
 }

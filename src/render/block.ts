@@ -18,7 +18,7 @@ export type Block = {
   readonly text: string
   /** Indented lines below: where, cause, do, log, catalog. */
   readonly details: readonly (readonly [label: string, text: string])[]
-  /** Set on blocks about one table, and on those that report a problem. */
+  /** `table`: set on blocks about one table. `code`: set on blocks that report a problem with a code. */
   readonly table?: string
   readonly code?: string
   readonly problem: boolean

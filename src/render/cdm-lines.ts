@@ -1,6 +1,6 @@
 /**
- * The lines that scripts search for in the log of the Cassandra Data Migrator, with its spacing.
- * They are printed next to our own lines if a run comes from its files.
+ * Lines that scripts search for in the log of the Cassandra Data Migrator, with its spacing. They are printed next to
+ * the lines of sluice if a run comes from its files.
  */
 import type { Event, EventOf } from '../model/run/event.ts'
 
@@ -13,7 +13,7 @@ const JOBS: Readonly<Record<EventOf<'run.tracked'>['job'], string>> = {
 
 export class CdmLines {
   readonly #begun = new Map<string, EventOf<'run.tracked'>>()
-  /** Line of each range when it began, by table and chunk. */
+  /** Line that was printed when a range began, by table and chunk; repeated if the range fails. */
   readonly #ranges = new Map<string, string>()
   #job: string | null = null
   /** Rows that this run has read, by its final counts. */
@@ -112,7 +112,7 @@ function countedLines({ cdmRun, counters }: EventOf<'run.counted'>): readonly st
   ]
 }
 
-/** No lines for surplus rows of the target: the migrator does not search for them. */
+/** Lines for a difference. None for surplus rows of the target: the migrator does not search for them. */
 function differenceLines({ difference, key, columns = [], fixed }: EventOf<'difference'>): readonly string[] {
   const row = key.join(' %% ')
   if (difference === 'missing') {

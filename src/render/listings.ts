@@ -24,7 +24,10 @@ const PARTITIONS = listing('partition', [
   left('NOTES', (event) => visible(event.note ?? '')),
 ])
 
-/** Formats a time in Delta's own form, ms since the epoch; a log may hold any number. */
+/**
+ * Formats a time of a Delta log, ms since the epoch. A log may hold any number: one that is no valid time is printed
+ * as a number of ms.
+ */
 const epoch = (ms: string): string =>
   Math.abs(Number(ms)) <= 8.64e15 ? timeText(new Date(Number(ms)).toISOString()) : `${ms} ms`
 

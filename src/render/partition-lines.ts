@@ -105,7 +105,7 @@ export function partitionOutcomeText({ totals, ms, status }: RunFinished, comman
   if (!command.startsWith('partition-') || command === 'partition-run' || totals['tables'] === undefined) return null
   const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals
   const { alarms = '0' } = totals
-  // Tables that failed or were skipped have not been fully checked, nor have tables after a stop.
+  // Print `no alarm` only if a table was checked, none failed, and the run was not stopped.
   const inspected = failed === '0' && tables !== '0' && status !== 'stopped'
   const parts = [
     plural(tables, 'table'),

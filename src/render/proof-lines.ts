@@ -46,15 +46,16 @@ export class ProofLines {
         [sides[0], event.log],
         [sides[1], event.catalog],
       ]
-      // Both sides have the same number of rows, but not the same rows; two equal numbers alone would look like an
-      // error.
+      // If both sides have the same number of rows, but different rows, say so: two equal numbers alone would seem to
+      // be a mistake.
       const many =
         event.log === event.catalog ? '  the same number, but different; the differences are named below' : ''
       const text = `${subject}${event.witness}${many}`
       return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
     }
     this.#firstChecked ??= event.version
-    // Every sampled version has the same checks: the latest is printed, the others are counted at the end.
+    // Every sampled version has the same checks: those of the first checked version are printed, all are counted at
+    // the end.
     if ((this.#brief || event.version !== this.#firstChecked) && !this.#verbose) return []
     const both = [event.log, event.catalog].filter((side) => side !== '').join(' = ')
     const witness = this.#verbose ? `  (${event.witness})` : ''

@@ -15,7 +15,10 @@ export class RingLines {
   #hosts: RingHostEvent[] = []
   notified = false
 
-  /** Lines of an event, each with its line end; '' for parts that wait for the whole ring, null for other events. */
+  /**
+   * Lines of an event, each with its line end; '' for parts and hosts, which are printed with their ring; otherwise
+   * null.
+   */
   lines(event: Event): string | null {
     if (event.type === 'ring.part') this.#parts.push(event)
     else if (event.type === 'ring.host') this.#hosts.push(event)

@@ -13,7 +13,9 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
     refused: 'is refused by this worker',
   }
 
-/** The duration comes before "a rest": after these words it would be read as the length of the rest. */
+/**
+ * Text for a task that rests. The duration is before "a rest": after it, it would be read as the length of the rest.
+ */
 function restOf(ms: number | undefined): string {
   return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`
 }

@@ -30,7 +30,7 @@ export async function statOrNull(file: string): Promise<BigIntStats | null> {
   }
 }
 
-/** Whether both are names of one file. */
+/** True if both are names of one file. */
 export async function isSameFile(a: string, b: string): Promise<boolean> {
   const [one, other] = [await statOrNull(a), await statOrNull(b)]
   return one !== null && other !== null && one.ino === other.ino && one.dev === other.dev
@@ -63,7 +63,7 @@ export function nameTaken(file: string): SluiceError {
   })
 }
 
-/** Whether a small file holds exactly these bytes. */
+/** True if a small file holds exactly these bytes. */
 export async function fileHolds(file: string, bytes: Buffer): Promise<boolean> {
   const found = await statOrNull(file)
   if (found === null || found.size !== BigInt(bytes.length)) return false
@@ -71,7 +71,7 @@ export async function fileHolds(file: string, bytes: Buffer): Promise<boolean> {
   return (await handle.readFile()).equals(bytes)
 }
 
-/** Whether two files have the same bytes. */
+/** True if two files have the same bytes. */
 export async function equalFiles(a: string, b: string): Promise<boolean> {
   const [one, other] = [await open(a, 'r'), await open(b, 'r')]
   try {

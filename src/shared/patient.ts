@@ -9,10 +9,11 @@ const TRY_EVERY_MS = 200
 export type Patient = <T>(act: () => Promise<T>) => Promise<T>
 
 /**
+ * Returns a function that retries a call while it fails with `code`. It throws that error once the time is over, any
+ * other error at once, and the reason of a stop.
  * @param code of the error that another program causes
  * @property waitMs total time for all its calls, ms
  * @property onNote is called once, before the first pause
- * @returns a function that throws that error once the time is over, any other error at once, and the reason of a stop
  */
 export function patientFor(
   code: ErrorCode,

@@ -15,7 +15,10 @@ type UrlParts = {
   readonly rest: string
 }
 
-/** Parsed by hand: `new URL` rejects much that drivers accept (hosts with commas, passwords with `/` or `@`). */
+/**
+ * Splits a URL; null for other texts. `new URL` is not used: it rejects hosts with commas and passwords with `/` or
+ * `@`.
+ */
 function splitUrl(url: string): UrlParts | null {
   const match = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(url)
   if (match === null) return null

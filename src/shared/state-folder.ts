@@ -2,7 +2,7 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
 
-/** @returns an absolute path, which may not exist yet; `sluice` in the XDG state folder */
+/** @returns an absolute path of a folder that possibly does not exist yet: `sluice` in the XDG state folder */
 export function stateFolder(env: Readonly<Record<string, string | undefined>>): string {
   const state = env['XDG_STATE_HOME']
   // The XDG specification requires that a relative path is ignored.

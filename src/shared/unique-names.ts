@@ -1,4 +1,4 @@
-/** Unique column names, for files whose rows have the names as keys. Systems that read such files ignore case. */
+/** Unique column names, ignoring case as the readers of such files do, for files whose rows use the names as keys. */
 export function uniqueNames(names: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return names.map((name) => {

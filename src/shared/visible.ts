@@ -1,7 +1,7 @@
-/** Foreign text, made safe for a screen. */
+/** Makes text from other sources safe to print on a terminal. */
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** Controls, marks of direction, fillers, joiners, tags: they move the cursor, or make two names look alike. */
+/** Invisible characters, such as control characters: they move the cursor, or make different names appear equal. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
 
 /** One line of text with visible signs for invisible characters and cursor movements. Applying it twice is safe. */

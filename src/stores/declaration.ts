@@ -112,8 +112,8 @@ export type CopyOptions = {
   /** Longest wait of reads for other sessions' locks, ms, in systems where reads wait; absent: no limit. */
   readonly lockWaitMs?: number
   /**
-   * A table that is emptied or rewritten while it is read is read again in another view. The stream contains its
-   * changes.
+   * True: a table that is emptied or rewritten while it is read is read again in another view, because the stream
+   * contains its changes.
    */
   readonly moving?: true
   /**

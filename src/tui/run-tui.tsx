@@ -70,7 +70,7 @@ export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }
 
-/** @returns the exit code; rejects if a bug ended the UI */
+/** Runs the UI until the user leaves. Rejects if a bug ended the UI. */
 export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const { workbench, stdin, stdout, initial } = options
   const clock = options.clock ?? systemClock
@@ -121,7 +121,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       end.leave()
     },
   })
-  // A run with a time limit ends the program when the time is over.
+  // True once a run has reached its time limit: the program then ends with this run.
   let isTimeOver = false
   const session = new TuiSession(workbench, store, clock, {
     copy: (text) => stdout.write(clipboardSequence(text)),
@@ -173,7 +173,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   if (initial?.operation !== undefined) {
     const { operation, commandLine = `sluice ${operation.kind}`, leaveWhenDone } = initial
     if (leaveWhenDone !== undefined) {
-      // The user may start later runs, which are not those of the command.
+      // Run 1 is the run of the command. The user may start later runs.
       session.queue.onEnd = (run, exitCode) => {
         if (run !== 1) return
         end.exitCode = exitCode

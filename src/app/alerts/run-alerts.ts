@@ -216,7 +216,7 @@ export class RunAlerts {
     }
   }
 
-  /** Sends the alert. Records it as sent if a sink accepted it, or no sink is set. @param since its recorded start */
+  /** Sends the alert. Records it as sent if a sink accepted it or there is no sink. @param since its recorded start */
   async report(event: AlertEvent, { key, about }: Subject, since: number): Promise<void> {
     this.#parts.emit(event)
     const sent = { ...event, id: alertIdOf(key, since), ...(about === '' ? {} : { table: about }) }

@@ -84,7 +84,7 @@ function isGiven(value: unknown): boolean {
   return typeof value !== 'object' || Object.keys(value).length > 0
 }
 
-/** Value of a field as text. `follow` is only present or not: limits and alerts of a stream are ignored. */
+/** Value of a field as text. Of `follow`, only its presence matters: the limits and alerts of a stream are ignored. */
 function fieldText(field: string, value: unknown): string {
   if (field === 'follow') return 'true'
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redactUrl(part) : part))

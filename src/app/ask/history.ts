@@ -5,7 +5,7 @@ import { redactText } from '../../shared/redact.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 import type { AskedStatement, AskPlace } from './port.ts'
 
-/** Number of kept statements, and their maximum length. */
+/** Number of kept statements, and the maximum length of a statement, characters. */
 const KEPT = 1000
 const LONGEST = 100_000
 /** Size at which the file is shortened. */

@@ -18,7 +18,7 @@ export type AskQuestion = { readonly place: AskPlace; readonly sql: string; read
 export type AskCell = null | {
   readonly kind: 'text' | 'integer' | 'real' | 'bytes'
   readonly text: string
-  /** False if only the start of a long value was requested. */
+  /** False if `text` is only the start of a long value. */
   readonly whole: boolean
 }
 

@@ -19,7 +19,7 @@ const MOST_BYTES = 16 * 2 ** 30
 const SHARE = 0.5
 /** Largest window that is read at once, bytes. In a larger one, only the start of each cell is read. */
 const WINDOW_BYTES = 1 << 20
-/** Bytes of a value in a window. */
+/** Maximum number of bytes of a value in a window. */
 export const WINDOW_CELL_BYTES = 1024
 const CELL_BYTES = 1 << 20
 /** Number of offsets read at once when all rows are read. */
@@ -44,7 +44,7 @@ export class RowSpool implements AsyncDisposable {
     this.#most = most
   }
 
-  /** @param most bytes; default half of the free space @throws SluiceError TARGET_IO if the files cannot be created */
+  /** @param most bytes; default: half of the free space, at most 16 GiB @throws SluiceError TARGET_IO if that fails */
   static async open(folder = tmpdir(), most?: number): Promise<RowSpool> {
     try {
       const own = await mkdtemp(join(folder, 'sluice-ask-'))

@@ -8,14 +8,14 @@ const WHOLE = /^-?\d{1,40}$/
 /** This many digits always fit into 64 bits. */
 const SHORT = 18
 
-/** State of a bound of a chunk: `untold` if not reported, `told` for an integer, `open` without an integer. */
+/** State of a bound of a chunk: `untold` if not reported, `told` for an integer, `open` for no bound or no integer. */
 const EDGE = { untold: 0, open: 1, told: 2 } as const
 
 type Growing = { first: number; last: number; state: ClosedState; edges?: (string | null)[] }
 
 export class ChunkStates {
   #states = new Uint8Array(64)
-  /** Per chunk, its lower and its upper bound. */
+  /** Kinds of bounds (`EDGE`), two per chunk: of its lower and of its upper bound. */
   #kinds: Uint8Array
   #edges: BigInt64Array
   #largest = -1

@@ -4,7 +4,7 @@ import { KEPT } from '../../model/run/kept.ts'
 
 /** The newest event of each key is kept, at its newest position. */
 type Keyed<T extends EventType> = { readonly by: (event: EventOf<T>) => string }
-/** The newest events are kept; `counts` names the counter of the dropped ones. */
+/** The newest events are kept. `counts` names the counter of dropped events; `only` selects those that are counted. */
 type Newest<T extends EventType> = {
   readonly newest: number
   readonly counts?: 'mismatches' | 'differences' | 'findings'

@@ -49,7 +49,7 @@ export class TableChunks {
   readonly begins: EventOf<'copy.started'>[] = []
   /** Last steering request for the whole table. */
   steered: EventOf<'table.steered'> | null = null
-  /** Sequence number of the newest started chunk that is no longer kept. */
+  /** Sequence number of the start of the newest chunk whose events are no longer kept. */
   lastBegun = 0
   #lastSeq = 0
   #lastTs = ''

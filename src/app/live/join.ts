@@ -16,7 +16,7 @@ import { noSuchLocalRun, refuseStranger } from '../../engine/run/socket-folder.t
 const ANSWER_MS = 5_000
 /** Maximum length of a line. The longest line is the snapshot, which is as large as a plan. */
 const LONGEST = 256 * 1024 * 1024
-/** How long a request waits before it is dropped. */
+/** Timeout of a request, ms: afterwards the run ignores the request too. */
 const PATIENCE_MS = 5_000
 /** Time between two tries to join a run again, ms. */
 const AGAIN_MS = 500
@@ -37,7 +37,7 @@ type Line = {
 /**
  * @param env determines the folder of the sockets
  * @param endOf asked if the run ended while the connection was lost
- * @returns once all past state has arrived
+ * @returns the run, once its past events have arrived
  * @throws SluiceError NO_SUCH_PATH if no such run is active on this machine; CONNECT_FAILED if the run does not reply,
  * or runs a version that cannot be joined
  */
@@ -52,7 +52,7 @@ export async function joinRun(
   return await joined.begun
 }
 
-/** What is left to do after a lost connection. */
+/** Ways to continue after a lost connection: join the run again, or read its end from the run history. */
 type Lost = { readonly again: () => Promise<JoinedRun>; readonly endOf: () => Promise<BookedEnd | null> }
 
 class Joined {

@@ -87,7 +87,7 @@ export class LiveRun implements AsyncDisposable {
     return live
   }
 
-  /** Takes every event of the run. An error in the journal ends the journal, not the run. */
+  /** Takes every event of the run. An error ends the journal, the viewers and the run history, but not the run. */
   take(event: Event): void {
     if (this.#isBroken) return
     try {

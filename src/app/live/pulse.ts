@@ -12,10 +12,10 @@ export class Pulse {
   #earlierDone = 0
   /** Current work: rows and bytes by chunk, table, partition or step. */
   readonly #open = new Map<string, { done: number; bytes: number }>()
-  /** Rows of each partition that this run archives; null for other commands. */
+  /** Rows of each partition that this run archives. `isThere`: its export is complete. Null for other commands. */
   #archived: Map<string, { rows: number; isThere: boolean }> | null = null
 
-  /** @param follows true if the run works for the stream of another program, from its first event on */
+  /** @param follows true if the run works for the stream of another program; its comparisons are then not counted */
   constructor(follows = false) {
     this.#follows = follows
   }

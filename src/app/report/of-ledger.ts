@@ -63,7 +63,10 @@ export async function ledgerPart(
   }
 }
 
-/** SQL for the proof of a chunk; NULL without a checksum of the target. Tables without a key are compared last. */
+/**
+ * SQL for the proof of a chunk. NULL without a checksum of the target: tables without a key have none until the whole
+ * table is compared.
+ */
 const HELD =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 

@@ -29,7 +29,10 @@ export class EndCounts {
     this.#known = known
   }
 
-  /** Reads due ledgers. Waits 5 s; later results are recorded too. @throws SluiceError if the queue is unreachable */
+  /**
+   * Reads due ledgers. Waits at most 5 s; later results are recorded too.
+   * @throws SluiceError if the queue is unreachable
+   */
   async read(): Promise<void> {
     const from = systemClock.ticks()
     const runs = await this.#queue.uncounted()

@@ -38,7 +38,10 @@ type AlertedRun = { readonly operation: Operation; readonly wish: AlertOptions; 
 type Known = AlertedRun & { readonly run: WatchedRun }
 /** A chunk without progress. @property host null if unknown */
 type Stood = StoodChunk & { readonly host: string | null }
-/** @property moves progress of a chunk since an alert named it, by the chunk's key @property finished keys of chunks */
+/**
+ * @property moves returns new progress of a chunk since an alert named it
+ * @property finished keys of finished chunks
+ */
 type Unstuck = {
   readonly moves: (key: string) => readonly MovedChunk[]
   readonly finished: ReadonlySet<string>
@@ -352,7 +355,7 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
   return `${runId}\0${scope}\0${table}`
 }
 
-/** Chunks and their time without progress: of silent tasks, and of this worker's tasks, which replace equal ones. */
+/** Chunks without progress, of silent tasks and own tasks. For a chunk in both, the entry of the own task is used. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>

@@ -15,7 +15,7 @@ export function requestsOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): 
 /** The rate of the run's command applies to all of its tasks together, until another one is requested. */
 function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'rate'> {
   if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
-  // In a copy without a stream and without turns, each task has its own part.
+  // In a run that is divided into parts (`Sharing`), each task applies the whole rate to its part.
   if (!takesTurns && !('follow' in operation)) return {}
   return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }

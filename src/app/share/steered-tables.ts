@@ -7,7 +7,7 @@ export function tablesCalled(table: string, names: readonly string[]): readonly 
   return names.filter((name) => name.endsWith(`.${table}`))
 }
 
-/** True if no task has such a table; false while some tasks have not planned. */
+/** True if not exactly one table of the tasks has this name; false while some tasks have not planned. */
 export function isUnknownTable(table: string, { names, isWhole }: SteeredTables): boolean {
   return isWhole && !names.includes(table) && tablesCalled(table, names).length !== 1
 }

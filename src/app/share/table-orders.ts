@@ -16,7 +16,8 @@ const NAMED = 8
 
 /**
  * Refuses requests that the operation does not support.
- * @throws SluiceError BAD_FLAG for apply workers without a stream, and for tables of a run that is not a copy
+ * @throws SluiceError BAD_FLAG for apply workers without a stream, for tables of a run that is not a copy, and for a
+ * run of another program version
  */
 export function refuseForOperation(run: DistributedRun, options: RunRequests, tables: readonly TableRequest[]): void {
   if (options.lanes === undefined && tables.length === 0) return

@@ -93,7 +93,7 @@ export class WorkerAlerts {
     const before = await this.#forgotten(key)
     if (before.is === 'none') return found
     if (found.is === 'new' && found.since !== before.since) {
-      // The alert was sent with an id that contains its start time.
+      // The id of the sent alert contains its start time, so record the same start in the queue.
       await queue.end(key)
       await queue.begin(key, { at: before.since })
     }

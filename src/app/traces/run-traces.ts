@@ -6,7 +6,7 @@ import { SpanStatusCode, trace, type Attributes, type Context, type Span, type T
 import type { Event, EventOf } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** Limit of failed spans of a run, and of its other spans. Of other spans above the limit, one in EACH is kept. */
+/** Limit of reported failed spans, and of other spans. Of the other spans above it, one in `EACH` is reported. */
 const ALL = 1000
 const EACH = 100
 

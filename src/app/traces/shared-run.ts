@@ -1,4 +1,7 @@
-/** The span of a shared run, parent of its tasks: sent by the worker that recorded its end, with the queue's times. */
+/**
+ * Span of a shared run, parent of the spans of its tasks. The worker that recorded the end of the run sends it, with
+ * times from the queue.
+ */
 import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
 import { RandomIdGenerator, type IdGenerator } from '@opentelemetry/sdk-trace'
 import type { EndedRun } from '../../model/share/distributed.ts'

@@ -81,7 +81,7 @@ function meant(placeholder: string, run: WrittenCall): string | undefined {
   return operand(run, 'table') ?? (tables.length === 1 ? tables[0]?.raw : undefined)
 }
 
-/** An operand that is given once. */
+/** Value of an operand; undefined if it is missing, or if the run has several values for it. */
 function operand(run: WrittenCall, name: string): string | undefined {
   const at = run.callable.operands.findIndex((one) => one.name === name)
   return run.callable.operands[at]?.many === true && run.operands.length > 1 ? undefined : run.operands[at]?.raw

@@ -27,7 +27,7 @@ export type SourcePlace = {
 export type FoundRows = {
   /** Files that hold rows to erase; the other files of the partition do not change. */
   readonly files: readonly FoundFile[]
-  /** Null if no row of the partition is in the source. */
+  /** Place of the partition's rows in the source; null if the source has none. */
   readonly place: SourcePlace | null
   /** Digest of the rows in the source. */
   readonly source: Digest

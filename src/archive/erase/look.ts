@@ -20,7 +20,7 @@ export type ErasedRows = {
   readonly thorough?: boolean
 }
 
-/** A partition with rows to erase, or whose files are not yet in a version or not yet removed. */
+/** A partition that an erasure changes: it has rows to erase, or its export or expiry has not ended. */
 export type PartitionFacts = {
   readonly partition: ArchivedPartition
   readonly archivedRows: bigint
@@ -77,7 +77,7 @@ export async function whileMoved<T>(
 }
 
 /**
- * What an erasure would do; changes nothing.
+ * Returns what an erasure would do; changes nothing.
  * @throws SluiceError PARTITION_STATE if a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO
  */
 export async function lookAround(
@@ -123,12 +123,12 @@ export async function spared(context: ArchiveContext, { test, thorough }: Erased
   return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
-/** @param isLogged the log names the partition's files @throws SluiceError PARTITION_STATE if a step is unfinished */
+/** @param isLogged true if the log names files of it @throws SluiceError PARTITION_STATE if a step is unfinished */
 export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
   const { state, restoring, retracted, removed, version, away, leaving } = partition
   const isBetween =
     away || leaving || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
-  // The log names files of a partition that by its state is not archived; their rows are in the source too.
+  // The log names files of a partition that is not archived by its state; their rows are in the source too.
   const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
   if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
 }

@@ -137,8 +137,8 @@ function filesText(files: number): string {
 }
 
 /**
- * Files that were removed from the archive before the retention began, and whose partitions have no hold. Empty if no
- * retention is set; then a note reports the number of these files.
+ * Files whose retention has passed and that may be destroyed: their partition has no hold, no other ledger needs them,
+ * and they are not the only copy of rows. Empty if no retention is set; then a note reports the outdated files.
  */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping

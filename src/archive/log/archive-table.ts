@@ -108,8 +108,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Paths of active files that certainly have no row of a condition, by partition values and statistics; empty if the
-   * condition cannot be evaluated on these, or a commit is missing.
+   * Paths of active files that certainly have no row that satisfies the condition, by partition values and statistics.
+   * Empty if the condition cannot be evaluated on these, or a commit is missing.
    * @throws SluiceError as `state`
    */
   async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {

@@ -22,7 +22,7 @@ export type OutdatedFile = {
 export type OutdatedRequest = LogSource & {
   readonly writer: LogWriter
   readonly tableId: string
-  /** Called for each file that stays because it may be a missing one. */
+  /** Called with a message for each file that is kept because it may be the file of a missing path. */
   readonly note?: (text: string) => void
 }
 

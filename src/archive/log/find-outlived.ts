@@ -9,11 +9,11 @@ export type OutlivedRequest = LogSource & {
   readonly writer: LogWriter
   /** Oldest version to keep. It has a checkpoint, so the log may begin here. */
   readonly version: number
-  /** Older temporary files were left by programs that have ended, ms since the epoch. */
+  /** Limit, ms since the epoch: older temporary files were left by programs that have ended. */
   readonly olderThanMs: number
   /** Prefixes of files that programs are currently writing. Called after all files are listed. */
   readonly awaited: () => Promise<readonly string[]>
-  /** Called for each file that stays because it may be a missing one. */
+  /** Called with a message for each file that is kept because it may be the file of a missing path. */
   readonly note?: (text: string) => void
 }
 

@@ -20,13 +20,13 @@ export type StrayRequest = LogSource & {
   readonly tableId?: string
   /** ms since the epoch. */
   readonly now: number
-  /** Younger files may belong to a program that is still running. */
+  /** Minimum age of returned files, ms: younger files may belong to a program that is still running. */
   readonly olderThanMs: number
   /** Paths that are still needed: files written and not published yet. */
   readonly kept?: ReadonlySet<string>
   /** Prefixes of files that programs are writing, or have not published. Called after all files are listed. */
   readonly awaited?: () => Promise<readonly string[]>
-  /** Called for each file that stays because it may be a missing one. */
+  /** Called with a message for each file that is kept because it may be the file of a missing path. */
   readonly note?: (text: string) => void
 }
 

@@ -84,7 +84,7 @@ export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
     if (missing.length === 0) return protocol
     return { ...protocol, writerFeatures: [...(writerFeatures ?? []), ...missing] }
   }
-  // Features that older versions imply; features that sluice cannot write were refused before.
+  // Features that these older protocol versions imply. Features that sluice cannot write were refused before.
   const meant = [
     ...(minWriterVersion >= 2 ? ['appendOnly', 'invariants'] : []),
     ...(minWriterVersion >= 5 ? ['columnMapping'] : []),

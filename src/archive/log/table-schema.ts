@@ -183,7 +183,7 @@ function written({ name, physicalName, type, nullable, metadata }: Field, id: nu
   return { name, type: typeText(type), nullable, metadata: { ...own, ...mapping(id, physicalName) } }
 }
 
-/** The oldest protocol that supports the columns, because most readers support it. */
+/** Schema and properties with the oldest protocol that supports the columns: most readers support that protocol. */
 function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): DeltaTableShape {
   const isMapped = maxColumnId !== null
   const isWidened = fields.some(({ metadata }) => Object.hasOwn(metadata, TYPE_CHANGES))

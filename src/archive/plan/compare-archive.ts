@@ -123,7 +123,10 @@ async function saidOfGone(
   }
 }
 
-/** Repair `unnamed` if the log is old and names only swept files, and the ledger's files are proved; otherwise null. */
+/**
+ * Repair `unnamed` if no file that the log names exists or is in the ledger, and the ledger's files are proved;
+ * otherwise null. Such a log is old: a sweep has removed the files that it names.
+ */
 async function ownInstead(
   context: ArchiveContext,
   partition: ArchivedPartition | undefined,

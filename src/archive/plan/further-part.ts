@@ -7,8 +7,8 @@ import { countText } from '../../shared/figures.ts'
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
 /**
- * Name of the part that would archive the rows of the period that are now in the table; null if a part of the period is
- * in progress or restored.
+ * Name of the part that would archive the rows of the period that are now in the table. Null if a part of the period is
+ * in progress, restored or expired, or was a native partition.
  * @param period label of the period
  */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {

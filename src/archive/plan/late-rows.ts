@@ -22,7 +22,8 @@ import { keysText } from '../steps/named-rows.ts'
  * Compares the rows of one archived period of a plain table with its files, by key.
  * @param values true: compare the values of rows, too
  * @param neighbours other parts of the period whose rows are read from the archive
- * @returns one finding each for late, changed and deleted rows; null if table or files lack a key column
+ * @returns one finding each for late, changed and deleted rows; null if table or files lack a key column, or the table
+ * has no usable condition for the period
  */
 export async function keyFindings(
   source: PeriodSource,

@@ -19,7 +19,7 @@ type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
-  /** Ledger entry of the partition itself, or of a table that it replaced, if that was not archived or was restored. */
+  /** Entry of the partition itself, or of a missing or unpartitioned table with equal bounds that was not archived. */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null
@@ -160,7 +160,7 @@ function holds(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
   return low(outer, kind) <= low(inner, kind) && high(inner, kind) <= high(outer, kind)
 }
 
-/** Bounds of the first partition that are within `inside`: `inside` would have to be split at these bounds. */
+/** Bounds of the given range that are within `inside`: `inside` would have to be split at these bounds. */
 export function edgesWithin({ from, to }: Bounds, inside: Bounds, kind: ValueKind): readonly string[] {
   return [from, to].filter((bound): bound is string => {
     const at = bound === null ? NaN : (readValue(bound, kind)?.at ?? NaN)

@@ -16,7 +16,10 @@ import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { fileColumns } from '../types/fit.ts'
 
-/** @returns `none` if the source has no rows or table to compare */
+/**
+ * Compares the rows of a partition in the source with their proof.
+ * @returns `none` if the source has no rows or table to compare; a finding if they differ
+ */
 export async function stillThere(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -11,14 +11,17 @@ import type { CopyStore } from '../../model/copy/port.ts'
 
 /** Largest number of rows that is counted without request: takes less than a second on any system. */
 export const COUNTED_AT_ONCE = 1_000_000n
-/** Limit of separate ranges in one plan request; with more, it covers one range from the first to the last. */
+/** Limit of separate ranges in one request to the planner; above it, one range from the first to the last is sent. */
 const MOST_SPANS = 50
 
 export type PeriodSource = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
 
 /** Result for one archived period of a plain table, or for late rows of a removed native partition. */
 export type PeriodState =
-  /** `surplus`: rows beyond the ledger's number; negative if some are missing. `place`: the default partition. */
+  /**
+   * `surplus`: rows beyond the expected number; negative if some are missing. `cheap`: counted in about a second.
+   * `place`: the default partition, if the rows were counted there.
+   */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: RowsPlace }
   /** The reason why it was not checked. */
   | { readonly notLooked: string }

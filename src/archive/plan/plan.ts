@@ -48,7 +48,7 @@ import { countText } from '../../shared/figures.ts'
 export type PlannedArchive = {
   readonly table: TableSpec
   readonly archived: ArchivedTable & Partial<Pick<ArchiveRecord, 'partitions'>>
-  /** The ledger does not have the table yet. */
+  /** True if the ledger does not have the table yet. */
   readonly fresh: boolean
   /** The ledger's record; null for a new table. */
   readonly before: ArchiveRecord | null
@@ -195,7 +195,7 @@ function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchivePlanOptio
   return byValue === undefined ? DEFAULT_CALENDAR : null
 }
 
-/** The first day that is kept. @throws SluiceError BAD_FLAG */
+/** The first day that is kept; null without `--older-than`. @throws SluiceError BAD_FLAG */
 function untilOf(
   { table }: TableSpec,
   { olderThan }: ArchivePlanOptions,

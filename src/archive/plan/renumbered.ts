@@ -1,4 +1,4 @@
-/** Finds new identities of partitions in a database loaded from a dump: their names and bounds are the same. */
+/** Finds the new identities of partitions, by names and bounds, in a database that was loaded from a dump. */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
-/** Reports tables whose rows can be archived but not restored, such as unlogged tables. */
+/** Warns about tables that a crash of the server may empty, such as unlogged tables: a restore into them is refused. */
 export async function reportLosable(
   { table }: TableSpec,
   store: CopyStore,

@@ -22,7 +22,8 @@ import { stillThere } from './not-removed.ts'
 import { countText } from '../../shared/figures.ts'
 
 /**
- * Counts the rows of periods; compares them by key if an index covers them, or if their number is not as expected.
+ * Counts the rows of periods. Compares them by key if that is cheap (`PeriodState`), or if their number or checksum is
+ * not as expected.
  * @param wanted true for requested partitions
  * @param deep true: compare checksums of all rows, too
  * @param inspected collects which periods were checked, and how

@@ -11,7 +11,7 @@ import { LARGE } from '../work/witness.ts'
 import { notedValues } from './noted-values.ts'
 
 /**
- * Compares the recorded rows that still exist. If none exists, or their values were updated, it relies on the names.
+ * Compares the recorded rows that still exist. If none exists, or their values were updated, the names are accepted.
  * @param renamed the user's statements; `NAME=NAME` for a column that kept its name
  * @throws SluiceError PARTITION_CHANGED if one of these is true in all recorded rows that exist: columns have exchanged
  * their values; a new column has the values of an archived column; another column has the values of an archived column,
@@ -49,8 +49,8 @@ export async function refuseSwappedColumns(
     if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
   }
   const isThere = (name: string): boolean => table.columns.some((one) => one.name === name)
-  // A rename if the column `before` has neither its own archived values nor those of `name`: an UPDATE that exchanged
-  // the values of two columns would leave `before` with the values of `name`.
+  // `name` has the values of `before`. That is a rename only if `before` has neither its own archived values nor those
+  // of `name`: after an UPDATE that exchanged the values of two columns, `before` has the values of `name`.
   const isAnother = (before: string, name: string): boolean => !isOf(before, before) && !isOf(before, name)
   for (const one of others) {
     const { name } = one

@@ -25,7 +25,7 @@ export type Evidence = {
   readonly bounds: readonly (string | null)[]
   /** Time zone of the day boundaries, if known. */
   readonly zone?: string | undefined
-  /** Record of the archive by this column. */
+  /** Record of the archive that this column partitions; null if there is none. */
   readonly record: Pick<ArchiveRecord, 'partitions' | 'calendar'> | null
 }
 
@@ -160,8 +160,8 @@ export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): 
 }
 
 /**
- * True for partitions that an older program detached because it took any number for a time. Their rows are safe, but
- * the server refuses new rows between their bounds.
+ * True for a partition that an older program detached wrongly, because it read all whole numbers as times. Its rows are
+ * safe, but the server refuses new rows between its bounds.
  * @param by column of the table's present partitions; undefined if it has none
  * @param kind result of `nativeKind`
  */

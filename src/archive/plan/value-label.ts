@@ -7,7 +7,7 @@ import type { ColumnType } from '../../model/copy/column-type.ts'
 /** Name of the partition of rows without a value. The text 'NULL' is written in quotes. */
 const NULL_LABEL = 'NULL'
 
-/** Longest label, characters. With `.partN` of a later part and the suffix of a system, a name must fit into 190. */
+/** Longest label, characters. A name has at most 190: the label, `.partN`, and a suffix that depends on the system. */
 export const LONGEST_LABEL = 150
 
 /** Characters written without escape: no control or format character, and no blank except the plain space. */

@@ -1,6 +1,6 @@
 /**
  * Answers a query over the source and its archive as of one snapshot. Reads the ledger, opens a snapshot of the source,
- * and reads the ledger again. If its archived partitions have changed, the query starts again, so that no row is missed
+ * and reads the ledger again. If the archived partitions have changed, the query starts again, so that no row is missed
  * or counted twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -78,13 +78,13 @@ export type ArchiveAnswer = {
   readonly formerName: string | null
   /** Texts about comparisons that the statement makes differently from the database. */
   readonly otherwise: readonly string[]
-  /** Texts about table rows with keys of removed archived rows: the answer has only the archived rows. */
+  /** Texts about rows that the answer lacks: table rows with keys of archived rows, and rows of replaced partitions. */
   readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly QueryAnswerRow[]>
 }
 
 /**
- * @param reported called with the answer, which is valid until the returned promise resolves
+ * @param reported called with the answer, which is valid until the promise of `reported` resolves
  * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if the archive changes in every try;
  * errors of the source
  */
@@ -101,7 +101,7 @@ export async function answer(
   const ledger = found.opened.database
   let given = false
   const telling = async ({ pages, ...rest }: ArchiveAnswer): Promise<void> => {
-    // A partition may have been archived and removed before its rows were read.
+    // Check now: a partition may have been archived as a table of its own, and its rows removed, before they were read.
     await refuseToAnswer({ store, ledgers }, table, signal)
     const watched = async function* (): AsyncGenerator<readonly QueryAnswerRow[]> {
       for await (const page of pages) {

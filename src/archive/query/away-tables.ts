@@ -1,4 +1,4 @@
-/** Finds detached tables, and tables in a detach, whose rows queries still read. */
+/** Finds tables that are detached, or are being detached, and whose rows queries still read. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { attachedNow } from '../steps/detached-table.ts'
 import { columnsFit, isSameShape } from '../types/fit.ts'
@@ -36,7 +36,7 @@ type Leaving = {
 }
 
 /**
- * @property leaving partitions in a detach outside of a transaction
+ * @property leaving partitions that are being detached outside of a transaction
  * @property attached tables that were detached and attached again by hand, by partition label: their rows are read
  * through the table
  * @property missing partitions that were detached by hand, though by the ledger their rows are in the table
@@ -48,8 +48,8 @@ export type Standings = {
 }
 
 /**
- * Finds tables whose place the ledger alone does not show: tables in a detach outside of a transaction, detached
- * tables, and tables that should still be partitions.
+ * Finds tables whose place the ledger alone does not show: tables that are being detached outside of a transaction,
+ * detached tables, and tables that should still be partitions.
  */
 export async function standingsOf(
   store: CopyStore,

@@ -15,6 +15,7 @@ import { unitsText, unitsOfDay } from './units.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
+/** Columns and rows that a query reads from the source. */
 export type HotPart = {
   readonly columns: readonly QueryColumn[]
   readonly request: RowRequest
@@ -22,6 +23,7 @@ export type HotPart = {
   readonly except: readonly Excepted[]
 }
 
+/** Decides which columns and rows of the source a query reads. @param shared partitions that are compared by key */
 export function hotPart(
   store: CopyStore,
   table: TableSpec,

@@ -1,12 +1,12 @@
-/** Describes comparisons of a statement that differ from the table's database. */
+/** Describes comparisons that a statement makes differently from the table's database. */
 import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { canShowAs, isComputedOtherwise, otherMeaning } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
 
 /**
- * Texts about numbers that DuckDB compares differently from the source. Databases compare a number with a decimal point
- * and a 4-byte column as 8-byte numbers, DuckDB as 4-byte ones. MySQL and MariaDB read a number of two digits as a
+ * Texts about numbers that DuckDB compares differently from the source. Databases compare a 4-byte column and a number
+ * with a decimal point as 8-byte numbers, DuckDB as 4-byte numbers. MySQL and MariaDB read a number of two digits as a
  * year.
  * @returns one sentence for each column that the statement reads, if the statement compares numbers of that type
  */

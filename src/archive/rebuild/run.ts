@@ -43,7 +43,12 @@ export type Rebuilding = RebuildOptions & {
   readonly dryRun: boolean
 }
 
-/** Partitions for the new ledger, and numbers: findings, and archived rows that were compared with the source. */
+/**
+ * Result of the comparison.
+ * @property partitions partitions for the new ledger
+ * @property findings number of findings
+ * @property compared number of archived rows that were compared with the source
+ */
 type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number; readonly compared: bigint }
 
 /**

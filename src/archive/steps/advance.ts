@@ -160,7 +160,7 @@ function attemptsOf({ store, clock }: ArchiveContext): Attempts {
   return new Attempts(store.can.retryMs, clock)
 }
 
-/** True for a temporary error: a lock, a broken connection, a server restart. `leave` has its own lock timeout. */
+/** True for a temporary error: a lock, a broken connection, a server restart. `leave` retries its locks itself. */
 function passes({ retryable, code }: SluiceError, next: Step): boolean {
   if (next === 'leave' && code === 'TARGET_BUSY') return false
   return retryable && code !== 'PARTITION_CHANGED' && code !== 'LEASE_LOST' && code !== 'LEDGER_BUSY'
@@ -277,7 +277,8 @@ async function step(
 }
 
 /**
- * The proved files; null if the partition must be exported again: files of an interrupted run may be missing or cut.
+ * The proved files; null if the partition must be exported again: files of an interrupted run may be missing or
+ * truncated.
  */
 async function provedOrAgain(
   context: ArchiveContext,

@@ -149,8 +149,8 @@ async function mayHaveThem(
 
 /**
  * Detached periods from which rows may have been moved into this partition. If this partition removed a moved row, the
- * drop of its former period would be refused without an explanation. Moves are rare, so a period with as many rows as
- * archived is compared only with late rows, which are few.
+ * drop of its former period would be refused without an explanation. Moves are rare: a first part is compared only with
+ * periods that have fewer rows than archived. A later part has few rows, and is compared with all.
  */
 async function mayBeMovedFrom(
   { table }: ArchiveContext,

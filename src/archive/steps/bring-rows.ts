@@ -56,7 +56,7 @@ export async function restoreRows(
   }
 }
 
-/** Error UNSUPPORTED_KEY if rows have no usable key; else null. */
+/** Error UNSUPPORTED_KEY if rows have no usable key; otherwise null. */
 export function keyRefusal(context: ArchiveContext, { table, shared }: ComparedTable): SluiceError | null {
   const columns = shared.filter(({ now }) => now.column.generated !== true)
   const isWritten = table.key.every((name) => columns.some(({ now }) => now.name === name))

@@ -119,7 +119,7 @@ export function partitionCondition({ store, table, archived }: ArchiveContext, p
   throw new Error(`the column ${archived.timeColumn} no longer partitions the table`)
 }
 
-/** All rows of a table, including those without a key. */
+/** Range of all rows of a table, including rows whose key has a NULL. */
 export function wholeOf(table: TableSpec): Range {
   return table.key.length > 0 && keyMayBeNull(table).length === 0 ? EVERY_KEY : { by: 'all' }
 }

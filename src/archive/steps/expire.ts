@@ -36,7 +36,7 @@ export async function endExpiry(context: ArchiveContext, { partition, held }: Cl
 }
 
 /**
- * Adds files of a partition that the log has removed to the log again. The state does not change.
+ * Adds files of a partition to the log again, after a commit has removed them. The state does not change.
  * @param inspected the files as just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state has changed; ARCHIVE_CONFLICT
  */

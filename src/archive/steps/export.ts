@@ -41,7 +41,7 @@ export type ExportedPartition = {
   /** Bytes of text read from the source. */
   readonly bytes: bigint
   readonly point: ReadPoint
-  /** Time until the files were complete, ms; the source may have computed the digest for longer. */
+  /** Time until the files were complete, ms. The digest of the source may have taken longer. */
   readonly ms: number
 }
 
@@ -53,7 +53,7 @@ export function exportColumns(
   return away || leaving ? columns : archived.stored.columns
 }
 
-/** Rows of one batch, if the source cannot print rows as CSV. */
+/** Limits of one batch, for a source that cannot print rows as CSV. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**

@@ -38,7 +38,7 @@ export function lostText({ rows, all, atMost }: LostRows): string {
  * Changes the state of a partition whose files are lost. If all rows are lost: → EXPIRED with destroyed files.
  * Otherwise → RESTORED: the rows in the source stay as they are, and a detached table is attached again.
  * @param by user who requested it
- * @throws SluiceError LEASE_LOST if another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a
+ * @throws SluiceError LEASE_LOST if another program works on it; PARTITION_CHANGED as `lostRows`; errors of restoring a
  * detached table
  */
 export async function withoutFiles(context: ArchiveContext, label: string, reload: Reload, by: string): Promise<void> {

@@ -17,7 +17,8 @@ export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 export type Read = { readonly files: number; readonly rows: bigint }
 
 /**
- * Reads every published partition; each ends with a `Read`. A log continued by another database is reported first.
+ * Reads every published partition; the findings of each end with a `Read`. A log that another database has continued is
+ * reported first.
  * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
  */
 export async function* findings(
@@ -38,7 +39,7 @@ export async function* findings(
     throwIfAborted(interrupt.abort)
     if (isUnread(context, thrown)) throw thrown
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
-    // Read the ledger's files all the same, because queries read them too.
+    // Still read the files that the ledger names, because queries read them too.
     isBroken = true
   }
   const published = partitions.filter((one) => isPublished(one.state))
@@ -61,7 +62,7 @@ export async function* findings(
   }
 }
 
-/** True if a bucket did not answer, or refused: its files may be sound. An error of a local disk is damage. */
+/** True if a bucket did not answer, or refused: its files may be intact. An error of a local disk is damage. */
 export function isUnread({ reader }: Pick<ArchiveContext, 'reader'>, thrown: unknown): boolean {
   const { code } = asSluiceError(thrown)
   return reader.requests !== undefined && (code === 'SOURCE_IO' || code === 'SOURCE_DENIED')
@@ -79,7 +80,7 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
   }
 }
 
-/** True if the log may name the files: a program was killed between commit and ledger, or has not yet committed. */
+/** True unless the ledger has recorded that the log no longer names the files of the partition. */
 function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }

@@ -18,7 +18,7 @@ import { amongOthersRefusal, tableNamesText, standingThere } from './restore-bes
 import { proofOf } from './take-out.ts'
 
 export type RestoreOptions = {
-  /** Keep rows of the source even if their values differ from the archived ones. */
+  /** True to keep rows of the source even if their values differ from the archived ones. */
   readonly asChanged: boolean
   /** Columns that the table no longer has; their values stay in older versions of the archive. */
   readonly without?: ReadonlySet<string>
@@ -28,19 +28,19 @@ export type RestoreOptions = {
 }
 
 export type Foreseen = {
-  /** Where the rows are restored; null if no rows are compared one by one. */
+  /** Table whose rows were compared with the archived ones, which a restore fills; null if none was compared. */
   readonly place: RowsPlace | null
-  /** Null if nothing was compared. */
+  /** Result of the comparison with the source; null if nothing was compared. */
   readonly found: RowsNow | null
   /** Text for the user. */
   readonly text: string
   /** Text about changed columns; empty if there are none. */
   readonly columns: string
-  /** The table is created again from the files. */
+  /** True if the table is created again from the files. */
   readonly isMade?: true
-  /** The rows go into another partition that covers their range. */
+  /** True if the rows go into another partition that covers their range. */
   readonly isAmongOthers?: true
-  /** The table was attached again by hand: its rows are already in the parent. */
+  /** True if the table was attached again by hand: its rows are already in the parent. */
   readonly isAttached?: true
   /** Why the restore is refused; null if it can be done. */
   readonly refusal: SluiceError | null
@@ -106,8 +106,7 @@ async function foreseeRows(
     }
   }
   if (isDropped) {
-    // Once queries read the archive, the files have all rows of the table. Before (`away`), the table may have had more
-    // rows than the files.
+    // A detached and proved table has no rows but those of the files. Before its proof (`away`), it may have had more.
     return made(MADE_ANEW, partition.away && !options.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {

@@ -13,8 +13,8 @@ import { detached, digestDifference, partitionRequest, proofOf, provePublished, 
  * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on SQL on the parent does not return the
  * rows; sluice queries read them from the detached table.
  * @param proved true if this run has just read all its files
- * @throws SluiceError TARGET_BUSY if locks were not available, STOPPED, PARTITION_CHANGED if it is missing or has other
- * columns, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
+ * @throws SluiceError TARGET_BUSY if locks were not available, STOPPED, PARTITION_CHANGED if the table is missing or
+ * has other columns, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
 export async function leaveParent(
   context: ArchiveContext,

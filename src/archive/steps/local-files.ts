@@ -9,7 +9,7 @@ import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 import { makeFolder } from '../../shared/make-folder.ts'
 
-/** @property paths of the files on this machine */
+/** @property paths paths of the files on this machine, in `folder` */
 export type DownloadedFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
 
 export async function localFiles(

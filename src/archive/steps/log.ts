@@ -25,7 +25,7 @@ export type ArchiveLogState = {
   readonly head: bigint | null
   /** Active files by the value of the partition column. */
   readonly files: ReadonlyMap<string, readonly LoggedFile[]>
-  /** Versions of transactions by application id; for a partition the fence of its last commit. */
+  /** Versions of transactions by application id. For a partition, this is the fencing token of its last commit. */
   readonly txns: ReadonlyMap<string, bigint>
   readonly protocol: ProtocolAction
   readonly metadata: MetadataAction
@@ -61,11 +61,11 @@ export type Publication = {
   readonly tags: (file: InspectedFile) => Readonly<Record<string, string>>
   readonly info: Readonly<Record<string, string>>
   readonly txn: { readonly appId: string; readonly version: bigint }
-  /** Paths that may be removed from the table; null if an older program kept no list: then all of the partition. */
+  /** Paths that may be removed from the table; null if an older program kept no list: then all paths are allowed. */
   readonly known: ReadonlySet<string> | null
   /** The caller's claim; the token of the commit is stored only while the claim is valid. */
   readonly claim: CommitClaim | null
-  /** The table already has all columns of the files. */
+  /** True if the table already has all columns of the files. */
   readonly keepsShape?: true
 }
 
@@ -73,7 +73,7 @@ export type Publication = {
 export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger: LedgerName }
 
 export interface ArchiveLog {
-  /** Null if there is no log yet. */
+  /** Returns the newest state of the log; null if there is no log yet. */
   state(signal: AbortSignal): Promise<ArchiveLogState | null>
   /** As `state`, for a writer. @throws SluiceError ARCHIVE_FOREIGN if another database has continued the log */
   own(signal: AbortSignal, expected?: { readonly tableId?: string }): Promise<ArchiveLogState | null>
@@ -86,7 +86,7 @@ export interface ArchiveLog {
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'> & { readonly at?: number },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** Paths of active files that certainly have no row of a condition. */
+  /** Paths of active files that certainly have no row for which the condition is true. */
   without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
   /** Replaces files of a partition, except those in `kept`. */
   replace(
@@ -95,9 +95,9 @@ export interface ArchiveLog {
     },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** A commit with a checkpoint: readers need no older version. */
+  /** Writes a commit with a checkpoint, so that readers need no older version. */
   milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
-  /** Facts in the log about partitions whose files it no longer names, by label. */
+  /** State in the log of partitions whose files it no longer names, by label. */
   departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
   /** Updates the table's properties from the ledger. */
   report(what: CommitOptions, signal: AbortSignal): Promise<{ readonly reported: boolean }>

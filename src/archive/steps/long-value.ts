@@ -34,7 +34,7 @@ export async function longValueError(
   return refused(await firstLong(store, request, interrupt.abort).catch(() => null), name, thrown)
 }
 
-/** @throws SluiceError VALUE_REFUSED for bytes without a checksum: their hexadecimal digits exceed a Node string */
+/** @throws SluiceError VALUE_REFUSED if the hexadecimal digits of a binary value do not fit into a Node string */
 export function refuseLongBytes(
   rows: readonly Row[],
   request: RowRequest,

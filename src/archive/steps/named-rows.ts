@@ -16,7 +16,7 @@ export function keysText(rows: bigint, keys: readonly string[]): string {
   return `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
 }
 
-/** Maximum of keys that a message names. */
+/** Maximum number of keys that a message names. */
 const NAMED = 5
 
 /** Counts rows, and keeps the keys of some of them. */

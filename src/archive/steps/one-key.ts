@@ -14,7 +14,7 @@ export type KeyedTable = {
   readonly target: CopyTarget
   readonly table: TableSpec
   readonly columns: readonly WriteColumn[]
-  /** Bypass triggers and foreign keys, if the role has the right to do so. */
+  /** True to bypass triggers and foreign keys, if the role has the right to do so. */
   readonly pastTriggers?: boolean
   readonly signal: AbortSignal
 }
@@ -41,7 +41,7 @@ export type OneKey = { readonly keys: readonly [string, string]; readonly by: st
 
 type Keyed = { readonly row: Row; readonly key: RowKey }
 
-/** Maximum of keys in memory, and of pairs tried in the table. */
+/** Maximum number of keys in memory, and of pairs that are tried in the table. */
 const MOST_KEYS = 1_000_000
 const MOST_PAIRS = 100
 

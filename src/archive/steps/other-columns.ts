@@ -44,7 +44,7 @@ function otherwiseText(file: StoredColumn, now: StoredColumn): readonly string[]
 
 /**
  * Error if the rows of a partition cannot be restored into the table's columns.
- * @param without columns whose values the user gives up; refused if one may only have another name in the table
+ * @param without columns whose values the user gives up; refused if one of them may have another name in the table now
  */
 export function columnRefusal(
   context: ArchiveContext,
@@ -80,7 +80,7 @@ export function columnRefusal(
   return refusal(context, partition, what, hint)
 }
 
-/** True for a plain table's partitioning column, if a restore must write rows, or the column cannot select them now. */
+/** True for a plain table's partitioning column if a restore must write rows, or if it cannot select the rows now. */
 function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: StoredColumn): boolean {
   const { archived, store, table } = context
   const now = retypedNow(archived.stored.columns, lost) ?? lost
@@ -90,7 +90,7 @@ function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: Stor
 
 /** True if every restored row needs a value for this column. */
 function isNeeded({ column }: StoredColumn, { native }: ArchivedPartition): boolean {
-  // A partition is filled before it is attached, as a table of its own: it has no identity until then.
+  // Before it is attached, a partition is filled as a separate table, whose columns have no identity yet.
   const isNumbered = column.identity === true && native === null
   return !column.nullable && column.hasDefault !== true && column.generated !== true && !isNumbered
 }
@@ -107,7 +107,7 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
   return refusal(context, partition, `${needed.name} needs a value, and has no default`, hint)
 }
 
-/** Error if archived texts would become other values; null if not, or if members were not recorded. */
+/** Error if archived texts would become other values; null if not, or if the members of the type were not recorded. */
 export function meaningRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
   for (const { file, now } of fitNow(context, partition).shared) {
     const other = otherMeaning(file, now)
@@ -164,7 +164,7 @@ export type FreshValues = { readonly columns: readonly ReadColumn[]; readonly va
 /**
  * Checks, before rows are removed, that restored rows would have the present values. A column that was added since the
  * export must have the same value in all rows if it has a default, and NULL in all rows otherwise. A column whose type
- * was changed since the export must be NULL. Restored rows get the default, with which the one value is not compared: a
+ * was changed since the export must be NULL. Restored rows get the default. It is not compared with the common value: a
  * warning says so.
  * @throws SluiceError PARTITION_CHANGED
  */

@@ -36,10 +36,10 @@ export async function publishedPlace(
 
 /**
  * Error if the partition must not be exported again: archived rows are missing in the source, and the export would
- * replace what may be their only copy. Changed and late rows are no reason, nor are rows that moved to another period
- * of a plain table. A row with a changed key is a missing row.
- * @param same counts rows with keys of archived ones; null if this run exported them: then only an empty partition is
- * refused
+ * replace what may be their only copy. Changed rows, late rows, and rows that moved to another period of a plain table
+ * do not cause the error. A row with a changed key is a missing row.
+ * @param same counts rows with keys of archived ones; null if this run exported the archived rows: then only an empty
+ * partition is refused
  * @returns null if no row is missing, none was archived, or the partition does not exist; without a key, also if it has
  * at least as many rows as archived
  * @throws SluiceError as `rowsNow`
@@ -61,7 +61,7 @@ export async function lostRefusal(
   return isLost ? removed(context, partition, rowsNowText(found, archived)) : null
 }
 
-/** True if the table of a partition has fewer rows than archived, by a count; false during a detach. */
+/** True if a count finds fewer rows in the table of a partition than were archived; false during a detach. */
 export async function hasFewer(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   if (partition.away || partition.leaving) return false
   const there = await standingRows(context, partition)
@@ -80,7 +80,10 @@ async function standingRows(
   return { place, rows }
 }
 
-/** A detached table, or one attached again; null if dropped. @throws SluiceError PARTITION_CHANGED if moved */
+/**
+ * Table of a detached partition, also if it was attached again by hand; null if it was dropped.
+ * @throws SluiceError PARTITION_CHANGED if it was moved
+ */
 async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<RowsPlace | null> {
   const again = await attachedByHand(context, partition)
   const attached = again === null ? null : await erasedTable(context, again)

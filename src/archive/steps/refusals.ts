@@ -192,7 +192,7 @@ export function ceaseText(rows: bigint): string {
   return rows === 1n ? '1 archived row is given up' : `${rows} archived rows are given up`
 }
 
-/** Error: the table does not accept archived rows although their keys are free, because another row excludes them. */
+/** Error: the table refuses archived rows although their keys are free, because they conflict with another row. */
 export function keptOut(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
   return partitionError(
     'PARTITION_CHANGED',

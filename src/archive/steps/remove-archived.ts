@@ -31,8 +31,8 @@ const ROWS = 5000
 /**
  * DETACHED → DROPPED. Before the first row is removed, all remaining archived rows must be in the table unchanged.
  * @param whole digest of the archived rows, in the columns that files and table share
- * @param found number of rows in the range; their digest together with the removed rows; `fresh`: their values in
- * columns that were added since the export
+ * @param found `rows`: number of rows in the range; `sum`: their digest together with the removed rows; `fresh`: their
+ * values in columns that were added since the export
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED
  */
 export async function removeArchived(
@@ -87,7 +87,7 @@ export async function removeArchived(
   context.emit({ type: 'log', level: 'note', table: name, message })
 }
 
-/** Digest of archived rows as they are in the table. */
+/** Digest of archived rows, with the values that they have in columns added since the export. */
 function withFresh(rows: readonly Row[], { values }: FreshValues): Digest {
   return sumOfRows(rows.map((row) => [...row, ...values]))
 }
@@ -125,9 +125,9 @@ async function standing(
 }
 
 /**
- * Undoes a restore: DETACHED, restoring → DROPPED if all rows had been removed before, otherwise DETACHED. It is also
- * DETACHED if rows of the table have keys of archived ones. Queries always read the archive. Restored rows are deleted
- * again, each only while it has the written values; generated values may differ.
+ * Undoes a restore: DETACHED, restoring → DROPPED if all rows had been removed before, otherwise DETACHED. Also
+ * DETACHED if the table still has rows with keys of archived ones. Queries always read the archive. Restored rows are
+ * deleted again, each only while it has the written values; generated values may differ.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore can then be resumed
  */
 export async function backOut(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {

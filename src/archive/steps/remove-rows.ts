@@ -32,7 +32,7 @@ import { fileColumns } from '../types/fit.ts'
 /** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 20_000
 
-/** Archived rows that a store compares with its own at once. */
+/** Number of archived rows that a store compares with its own rows in one batch. */
 const COMPARED = 1000
 
 /** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, ROW_REFUSED, LEASE_LOST, STOPPED */
@@ -81,7 +81,7 @@ export async function removeArchivedRows(
   if (ranges.length === 0) await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
 }
 
-/** `digest`: of the archived columns; `expect`: also of those that were added since. */
+/** `digest`: of the archived columns; `expect`: of these and the columns that were added since the export. */
 type Proved = { readonly range: Range; readonly digest: Digest; readonly expect: Digest }
 
 /** `sum`: digest of all rows in the ranges and of removed rows; `rows`: number of rows in the table. */

@@ -1,4 +1,4 @@
-/** Restores archived rows into another partition that covers their range now; compared in the same transaction. */
+/** Restores archived rows into partitions that cover their range now; compares them in the same transaction. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -87,7 +87,7 @@ export async function amongOthersRefusal(
 
 /**
  * DETACHED or DROPPED → RESTORED, or no change.
- * @param isMade rows are read from the files; otherwise from the detached table, which is dropped
+ * @param isMade true: rows are read from the files; false: from the detached table, which is then dropped
  * @throws SluiceError PARTITION_CHANGED, TABLE_REFUSED, LEASE_LOST, ARCHIVE_CONFLICT
  */
 export async function restoreAmongOthers(

@@ -31,7 +31,7 @@ export type Restored = { readonly rows: bigint | null }
 
 /**
  * PUBLISHED, DETACHING, DETACHED, DROPPED, or EXPIRED with existing files → RESTORED. Continues an earlier attempt.
- * Refuses before any change.
+ * All refusals come before the first change.
  * @param reload the partition from the current ledger
  * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
  */
@@ -109,7 +109,7 @@ export async function attachAgain(
   settledStep(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
 }
 
-/** True if no archived row is missing. */
+/** True unless a comparison by key found missing rows. */
 function isWhole({ found }: Foreseen): boolean {
   return found === null || found.kind !== 'keyed' || found.missing.rows === 0n
 }
@@ -124,7 +124,7 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /**
- * Deletes restored rows again if the table does not accept the other rows: otherwise the partition would stay between
+ * Deletes restored rows again if the table does not accept all rows: otherwise the partition would stay between
  * two states, and hints of restore and drop would refer to each other.
  * @returns the error, with the state of the rows
  */

@@ -14,7 +14,7 @@ import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** Where rows of a partition are. @property isOwn a detached table, which keeps its columns from before the detach */
+/** Where the rows are. @property isOwn true for a detached table, which keeps its columns from before the detach */
 export type RowsPlace = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
 /** @property back other parts of the period that were restored: their rows are among the late rows */
@@ -31,7 +31,7 @@ export type RowsNow =
   /** Compared by key: archived rows are `same`, `changed` or `missing`; `late` rows are not in the archive. */
   | {
       readonly kind: 'keyed'
-      /** Null if a row has a value outside its type. */
+      /** Digest of the rows in the source; null if a row has a value outside its type. */
       readonly now: Digest | null
       readonly rows: bigint
       readonly same: bigint

@@ -6,6 +6,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { gone, lost } from './refusals.ts'
 
+/** Digest that proves the files of a partition. The partition must have been exported. */
 export function proofOf({ digest, label }: ArchivedPartition): Digest {
   if (digest === null) throw new Error(`${label} has no proof`)
   return digest

@@ -76,7 +76,7 @@ export async function provePublished(
   else await proveArchived(context, partition)
 }
 
-/** Facts to record when queries begin to read the archive: the grace period starts. */
+/** Fields to record when queries begin to read the archive: the grace period starts. */
 export function detached({ archived }: ArchiveContext): { readonly graceMs: number; readonly error: null } {
   return { graceMs: archived.graceMs, error: null }
 }

@@ -123,7 +123,7 @@ function takenText(taken: Unsure['taken']): string {
 
 /**
  * Finds for each dropped column the new columns that may be the same: their types must be of the same kind.
- * @returns `pairs`: columns with one candidate, which is no candidate of another column; `open`: columns with other
+ * @returns `pairs`: columns with one candidate, which is no candidate of another column; `open`: all other columns with
  * candidates; `without`: columns without a candidate
  */
 function paired(

@@ -68,7 +68,10 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
     : `the members of ${after.name} have another order now`
 }
 
-/** Text about changed attributes: a text has their values by position. A new type is compared by attribute names. */
+/**
+ * Text about changed attributes. The text of a value has its attributes by position. If the type was created again, its
+ * attributes are compared by name.
+ */
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
@@ -79,7 +82,7 @@ function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSa
   return `${what} were (${named(before)}) and are (${named(after)}) now`
 }
 
-/** The type without its schema, which depends on the search_path, and its length: servers refuse too long values. */
+/** The type without its schema, which depends on the search_path, and without its length, which servers enforce. */
 function plainType(type: string | undefined): string | undefined {
   return type?.replaceAll(/\([\d, -]+\)/g, '').replace(/^(?:"(?:[^"]|"")*"|\w+)\./, '')
 }

@@ -23,7 +23,7 @@ export type ColumnChange =
   | { readonly kind: 'widened'; readonly from: StoredColumn; readonly column: StoredColumn }
 
 export type EvolveOptions = {
-  /** Null if the source does not identify columns. */
+  /** Column numbers of the source; null if it does not identify columns. */
   readonly numbers: ColumnNumbers | null
   /** New names by old ones, for sources that cannot identify renamed columns; the same name if it was kept. */
   readonly renamed: ReadonlyMap<string, string>
@@ -31,7 +31,7 @@ export type EvolveOptions = {
   readonly dropped: ReadonlySet<string>
   /** False if the system cannot rename columns. */
   readonly canRename: boolean
-  /** Columns whose rows show that they kept their names. */
+  /** Columns that certainly kept their names, as `keptNames` found from recorded rows. */
   readonly sure?: ReadonlySet<string>
   /** Columns that are stored as text from now on. */
   readonly asText: readonly string[]
@@ -55,7 +55,7 @@ export type Unsure = {
 export type Evolved = {
   readonly stored: StoredTable
   readonly changes: readonly ColumnChange[]
-  /** Null if all columns are certain. */
+  /** Uncertain columns; null if all columns are certain. */
   readonly unsure: Unsure | null
 }
 

@@ -32,7 +32,10 @@ export function fileColumns(shared: readonly SharedColumn[]): readonly StoredCol
   return shared.map(({ file }) => file)
 }
 
-/** The present column for a column with another type, in table or archive; null if dropped, or if values do not fit. */
+/**
+ * The present column for a column whose type differs, in the table or in the archive. Null if the column was dropped,
+ * or if its values do not fit.
+ */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)
   if (now === undefined) return null

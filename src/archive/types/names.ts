@@ -27,6 +27,7 @@ export function partitionColumnName(names: readonly string[]): string {
   return name
 }
 
+/** Form of a name for comparisons that ignore case. */
 export function folded(name: string): string {
   return name.toLowerCase()
 }

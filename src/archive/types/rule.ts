@@ -23,7 +23,7 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
       return { as: type, stored: wholeType(type) }
     case 'decimal': {
       const { precision, scale = 0 } = type
-      // Store such a number as text, because trailing zeros of an unbounded number are part of its value.
+      // Store a number outside of Delta's limits as text. Trailing zeros of an unbounded number are part of its value.
       if (precision === undefined || precision < 1 || precision > MOST_PRECISION || scale < 0 || scale > precision) {
         return textOf(native)
       }

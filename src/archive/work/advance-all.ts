@@ -1,4 +1,4 @@
-/** Processes partitions with several workers, each as far as allowed; an error in one does not stop the others. */
+/** Moves partitions through their steps with several workers; an error in one partition does not stop the others. */
 import { advancePartition, nextStep, type AdvanceOptions } from '../steps/advance.ts'
 import { partitionCondition, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'
@@ -132,7 +132,7 @@ class Round {
   readonly #parts: RoundParts
   /** Partitions that other programs have claimed. */
   readonly #others: string[] = []
-  /** True if the disk is full: no other partition would fit either. */
+  /** True if the disk is full: then no further partition is started. */
   #isFull = false
   /** Number of unprocessed partitions in periods that a worker had begun. */
   #left = 0
@@ -141,7 +141,7 @@ class Round {
     this.#parts = parts
   }
 
-  /** One worker; runs until nothing is left, the run is stopped or the disk is full. */
+  /** Runs one worker until nothing is left, the run is stopped or the disk is full. */
   async work(lane: ArchiveContext<Advancing>): Promise<void> {
     for (let parts = this.#parts.queue.shift(); parts !== undefined; parts = this.#next(this.#parts.queue)) {
       for (let label = parts.shift(); label !== undefined; label = this.#next(parts)) {

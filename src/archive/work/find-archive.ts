@@ -37,8 +37,9 @@ export async function archiveOf(
 }
 
 /**
- * As `archiveOf`, but a table that has the old name of an archived table has no archive, instead of an error.
- * @returns `other`: the archive under this name, and the present name of its table; null if there is none
+ * As `archiveOf`, but returns no archive, instead of an error, for a table with the old name of an archived table.
+ * @returns `other`: the archive of another table that the ledger has under this name, with the present name of that
+ * table; null if there is none
  * @throws as `Ledgers.of`
  */
 export async function findArchive(
@@ -134,7 +135,8 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
 }
 
 /**
- * Refuses a table that may be a renamed archived table, if that is identified by neither a table number nor a witness.
+ * Refuses a table that may be a renamed archived table, if neither a table number nor a witness identifies the archived
+ * table.
  * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
 export async function refusePerhapsRenamed(

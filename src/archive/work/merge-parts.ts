@@ -9,7 +9,10 @@ import { plannedAction, type PlannedPartition } from '../plan/planned-standing.t
 
 type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
 
-/** Partitions in the order of the ledger. A new part follows the other parts of its period; new periods come last. */
+/**
+ * Partitions in the order of the ledger. A new part follows the other parts of its period; new periods come last.
+ * `asked`, `drop` and `mistaken` are passed to `plannedAction`.
+ */
 export function merged(
   name: string,
   candidates: readonly ArchiveCandidate[],

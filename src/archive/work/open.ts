@@ -38,7 +38,7 @@ export const FILE_BYTES = 256 * 1024 * 1024
 /** Memory of the engine that writes and reads Parquet, bytes. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
-/** Lock timeout of a detach, ms, which limits the wait of other sessions; and retry limit for all its attempts, ms. */
+/** Defaults of a detach, ms: lock timeout, which limits how long other sessions wait; retry limit of all attempts. */
 export const DETACH_WAIT_MS = 100
 export const BUDGET_MS = 60_000
 
@@ -54,7 +54,7 @@ export type ArchiveSizes = {
   readonly workers?: number
   /** As `ArchiveContext.uncompared`. */
   readonly uncompared?: ReadonlySet<string>
-  /** Write nothing: a missing folder is not created. */
+  /** True to write nothing: a missing folder is not created. */
   readonly reads?: true
   /** Ownership tokens that are accepted as own; default: the ledger's. */
   readonly heads?: Pick<HeadBook, 'read'>
@@ -241,7 +241,7 @@ export async function openOwned(
 }
 
 /**
- * The Delta table, to read and to write.
+ * Opens the Delta table of an archive, to read and to write.
  * @param archive location as in the ledger: a path, or the URI of a prefix, in which `%20` is a space
  * @param mode `write`: a folder on a disk is created
  */

@@ -199,7 +199,7 @@ export class OtherLedgers implements AsyncDisposable {
   }
 }
 
-/** @returns a SluiceError ARCHIVE_CONFLICT with the ledgers that must be read before the history may be destroyed */
+/** @returns ARCHIVE_CONFLICT with the ledgers that must be read before the history may be destroyed; null if none */
 export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
   if (first === undefined) return null
   const others = more.length === 0 ? ' was' : ` and ${more.length} more were`

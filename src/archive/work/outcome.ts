@@ -42,9 +42,9 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
 }
 
 /**
- * Error of the operation. If only one partition was processed, its own error; if at least one of several failed,
- * TABLES_FAILED. If no partition failed, but other programs use some: the error of the only such partition, or
- * LEDGER_BUSY.
+ * Error of the operation. If only one partition was processed: its own error. If at least one of several failed:
+ * TABLES_FAILED. If none failed, but other programs have claimed some: LEDGER_BUSY, or the error of the only claimed
+ * partition.
  */
 function failureOf(
   outcomes: readonly PartitionOutcome[],

@@ -9,7 +9,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Origin } from '../../model/copy/identification-port.ts'
 
-/** Names of facts, for messages. */
+/** Names of the facts of an origin, for messages. */
 const FACTS: Readonly<Record<string, string>> = {
   system: 'system identifier',
   database: 'database',
@@ -26,8 +26,8 @@ const FACTS: Readonly<Record<string, string>> = {
 export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'heads' | 'log'>
 
 /**
- * Call before changing the archive, or anything that relies on it. A ledger of an older program gets its origin here,
- * if nothing was published.
+ * Call before a change of the archive, or a change that relies on the archive. Records the origin in the ledger of an
+ * older program, if nothing was published.
  * @throws SluiceError ARCHIVE_FOREIGN if the ledger has the origin of another database, or none; as `ArchiveLog.own`
  */
 export async function requireOrigin(context: Owned): Promise<void> {
@@ -51,7 +51,7 @@ export function ledgerName(before: LedgerName | null, { label }: Pick<CopyStore,
   return { id: randomUUID(), at: placeOfUrl(label), of: now }
 }
 
-/** The check of `requireOrigin` without its changes. @throws SluiceError as `requireOrigin` */
+/** Checks as `requireOrigin`, but records nothing. @throws SluiceError as `requireOrigin` */
 export async function inspectOrigin(context: Omit<Owned, 'heads'>): Promise<void> {
   await inspectedAt(context, await originNow(context))
 }

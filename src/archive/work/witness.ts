@@ -20,6 +20,7 @@ import type { Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from './find-ledger.ts'
 import { runStatement } from '../../engine/copy/ledger/statement.ts'
 
+/** Tables that are identified by their schema fingerprint (`mark`), because they have no table number. */
 export type MarkedTables = TableIdentities & { readonly by: 'mark' }
 
 type Noted = ArchivedTable & { readonly witness: TableWitness }
@@ -128,7 +129,7 @@ export async function hasNotedRow(
   return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
 }
 
-/** True if a table has the key and the recorded columns; if only keys were recorded, all columns of the archive. */
+/** True if a table has the key and the recorded columns, or all columns of the archive if only keys were recorded. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   const noted = Object.keys(witness.rows[0]?.values ?? {})
   const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)

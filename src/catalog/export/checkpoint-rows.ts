@@ -148,7 +148,7 @@ function metadataRow(metadata: MetadataAction): CheckpointRow {
   return row('metaData', metadata)
 }
 
-/** The version is inserted as text: a double may not hold it. */
+/** The version is inserted as text, because a double cannot hold every 64-bit number. */
 function txnRow({ appId, version, lastUpdated }: TxnAction): CheckpointRow {
   const updated = lastUpdated === null || lastUpdated === undefined ? '' : `,"lastUpdated":${lastUpdated}`
   return { kind: 'txn', json: `{"txn":{"appId":${JSON.stringify(appId)},"version":${version}${updated}}}` }

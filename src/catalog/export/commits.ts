@@ -54,7 +54,7 @@ function commitOf([version, info, infoLine, time, inCommit, mtime, bytes, digest
   }
 }
 
-/** Commits in the catalog, ascending; commits below `historyFrom` are leftovers in the log. */
+/** Commits in the catalog, ascending, including commits below `historyFrom` that the imported log still had. */
 export async function* heldCommits(reader: SqlReader, table: ExportedTable): AsyncGenerator<HeldCommit> {
   const { tableId, historyFrom, latest } = table
   for (const [orphan] of await reader.all(ORPHANS, [tableId, historyFrom])) {

@@ -123,7 +123,7 @@ export class CloseIndex {
     return asked === HELD || (asked !== ASKED && this.#lifeSize[slot] === NONE)
   }
 
-  /** Call when the catalog is queried. */
+  /** Records that the catalog was queried for the key. */
   asked(slot: number): void {
     this.#asked[slot] = ASKED
   }

@@ -21,7 +21,7 @@ export type Cursor = {
   readonly total: number
   /** Rows of the base checkpoint already written, while its version is not complete. */
   readonly checkpointRows?: number
-  /** Number of files written by all runs of this import, and of those up to the current version. */
+  /** `files`: number of files written by all runs of this import. `wholeFiles`: those up to the current version. */
   readonly files?: number
   readonly wholeFiles?: number
   /** Identity of the base checkpoint: its rows are skipped only if it is unchanged. */
@@ -81,6 +81,7 @@ export async function readImportHead(reader: SqlReader, by: CatalogTableKey): Pr
   }
 }
 
+/** `whole`: readable. `unfinished`: the import has not ended. `broken`: rows or files of the import are missing. */
 export type ImportWholeness = 'whole' | 'unfinished' | 'broken'
 
 /**

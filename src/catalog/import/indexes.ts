@@ -75,7 +75,7 @@ export class FileIndexes {
     this.#stale = false
   }
 
-  /** Ignores the error if another worker or program did the same: possible where DDL commits implicitly. */
+  /** Ignores an error if another worker or program made the same change, as may happen where DDL commits implicitly. */
   async #orElsewhere(work: Promise<void>, name: string, wanted: boolean): Promise<void> {
     try {
       await work

@@ -20,9 +20,9 @@ export type ImportOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly tableId: string
-  /** The catalog may have another location of the table: it is replaced by the root of `log`. */
+  /** True if the catalog may have another location of the table: it is replaced by the root of `log`. */
   readonly moved?: boolean
-  /** The caller has compared the commits below the known version with the log's commits. */
+  /** True if the caller has compared the commits below the known version with the log's commits. */
   readonly olderCompared?: boolean
   /**
    * Number of rows after which a transaction ends, at the next version boundary. A base checkpoint and a very large

@@ -345,7 +345,7 @@ export class ImportRecord {
     }
   }
 
-  /** The cursor of the next transaction, as stored text: no other transaction has the same. */
+  /** The cursor of the next transaction, as stored text. The text is unique, so it identifies the transaction. */
   #cursor({ checkpointRows, checkpoint }: CheckpointPart): string {
     const cursor: Cursor = {
       importId: this.#importId,

@@ -111,7 +111,10 @@ export class Replay {
     this.#keep(version, SOURCE.checkpoint, line, raw, action)
   }
 
-  /** Stores the raw line of a commit at or below the base, which is only history, without effect on files. */
+  /**
+   * Stores the raw line of a commit at or below the base; it has no effect on files. `ofBase`: the commit is that of
+   * the base version, so its lines are counted.
+   */
   takeRawLine(version: number, { line, raw, action }: ActionLine, ofBase: boolean): void {
     if (ofBase) {
       this.#tally.lines++
@@ -150,7 +153,7 @@ export class Replay {
     }
   }
 
-  /** A line above the base. @returns a promise only for a query: a million needless awaits cost as much as parsing */
+  /** Takes a line above the base. @returns a promise only for a query: a million needless awaits would be slow */
   takeLine(version: number, line: ActionLine): Promise<void> | undefined {
     const tally = this.#tally
     const { action } = line

@@ -129,7 +129,7 @@ class KeyNotes {
       else if (action.kind === 'remove') this.#note(action.remove.path, dvId(action.remove.deletionVector))
     }
     this.#waiting.splice(0, at)
-    // All lines so far are in this block or wait here, so no earlier line can follow.
+    // All lines so far are in this block or in `#waiting`, so no earlier line can follow.
     this.end()
   }
 

@@ -44,17 +44,18 @@ type At = {
   readonly parquet: () => Promise<ParquetRows>
   readonly database: SqlDatabase
   readonly tableId: string
-  /** The catalog may have another location: then the log must be identified by its content. */
+  /** True if the catalog may have another location: then the log must be identified by its content. */
   readonly moved?: boolean
-  /** The caller has compared the commits below the known version with the log's: then only new commits are needed. */
+  /** True if the caller has compared the commits below the known version: then only new commits are needed. */
   readonly olderCompared?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
 
 /**
- * If the caller has compared older commits, the log is listed from the table's version on. This is enough if the
- * listing has the known commit and all commits above it. Otherwise older commits are compared by size and time.
+ * Finds the start of an import. If the caller has compared older commits, the log is listed from the table's version
+ * on. This is enough if the listing has the known commit and all commits above it. Otherwise older commits are compared
+ * by size and time.
  * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT if no other
  * checkpoint can replace it
  */

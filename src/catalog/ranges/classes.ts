@@ -14,12 +14,12 @@ import { booleanKey, integerKey, numberKey, textKey, textKeyBeyond, timeKey, typ
 /** How a column's values become keys. All numeric types share one class, so that a widened column keeps its ranges. */
 export type RangeClass = 'number' | 'date' | 'timestamp' | 'timestamp_ntz' | 'string' | 'boolean'
 
-/** Null means unbounded. */
+/** Keys of the lowest and highest value; null means unbounded. */
 export type ClassKeyRange = { readonly low: Buffer | null; readonly high: Buffer | null }
 
 export const DAY_MICROS = 86_400_000_000n
 
-/** Null for types without order or bounds: structs, arrays, maps, binaries, variants, collated text. */
+/** Class of a field; null for a type without order or bounds: struct, array, map, binary, variant, collated text. */
 export function rangeClassOf({ type, metadata }: Field): RangeClass | null {
   if (type.kind === 'decimal') return 'number'
   if (type.kind !== 'primitive') return null

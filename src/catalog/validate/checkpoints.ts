@@ -38,7 +38,7 @@ type At = {
  * Compares up to `limit` checkpoints: the newest, the oldest, and random others. An unreadable checkpoint is a
  * difference.
  * @param now ms since the epoch; decides which tombstones and transactions have expired
- * @throws SluiceError SOURCE_IO and other transient ones; the interrupt's reason
+ * @throws SluiceError SOURCE_IO and other transient errors; the interrupt's reason
  */
 export async function checkCheckpoints(
   at: At,

@@ -29,7 +29,7 @@ export type ValidateComparison = {
   /** Join condition; must be an equality of expressions. */
   readonly on: string
   readonly fields: readonly ComparedField[]
-  /** Its rows are left out of the counts shown to users. */
+  /** True: the rows are left out of the counts that users see. */
   readonly uncounted?: true
 }
 

@@ -138,8 +138,8 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
 }
 
 /**
- * Checks that the row of the table's import is completed. Both rows are from one snapshot of the catalog: an import may
- * have continued since.
+ * Checks that `migration_status` shows the table's import as completed. Head and status row are from one snapshot of
+ * the catalog, because an import may have continued since.
  */
 export async function checkImport(report: Report, scratch: SqlDatabase, head: CatalogHead): Promise<void> {
   const rows = await scratch.all(`SELECT import_id, status, version FROM ${copyOf('migration_status')}`)

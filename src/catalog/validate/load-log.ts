@@ -75,6 +75,7 @@ FROM parsed WHERE a IS NOT NULL AND (source = 3 OR a."add" IS NULL)`
 const UNREADABLE = 'SELECT DISTINCT version, source FROM parsed WHERE a IS NULL'
 /** Statements that turn the rows of `line` into actions. */
 export const TAKE_APART: readonly string[] = [PARSE, ADDS, REMOVES, OTHERS]
+/** Statements that delete the loaded pieces and lines of a batch. */
 export const EMPTY: readonly string[] = ['DELETE FROM piece', 'DELETE FROM line']
 
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex')

@@ -9,7 +9,7 @@ import type { ColumnStats } from './range-stats.ts'
 export type Exact = { readonly unscaled: bigint; readonly scale: number }
 /** Text is compared as UTF-8, because the database compares bytes. */
 export type ByteBound = Exact | Buffer
-/** Null means no bound. */
+/** Lowest and highest possible value; null means no bound. */
 export type ByteBounds = { readonly low: ByteBound | null; readonly high: ByteBound | null }
 
 export type BoundsRule = {

@@ -22,7 +22,7 @@ const LONG_NUMBER = /[\d.]{16}|\d[eE]/
 /** A string, with its colon if it is a key, or any other scalar. */
 const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[^\s",:{}[\]]+/gs
 
-/** Null if the text is not a JSON object: then nothing is known about the file. */
+/** Statistics of a file; null if the text is not a JSON object: then nothing is known about the file. */
 export function fileStats(stats: string | null): LoggedFileStats | null {
   if (stats === null) return null
   const plain = LONG_NUMBER.test(stats) ? null : objectIn(stats)

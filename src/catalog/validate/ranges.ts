@@ -1,7 +1,7 @@
 /**
  * Compares a table's ranges with the statistics: a key must not be narrower than the file's statistics allow, or a
  * query would miss the file. Wider keys, and rows of removed files, are no difference. The statistics themselves are
- * compared with the log elsewhere.
+ * compared with the log in `checks.ts`.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../model/run/sql-port.ts'

@@ -19,8 +19,7 @@ FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
 
 /**
  * A lifetime ends with the next add or remove of its key in a commit. `nth` numbers the lifetimes of a key that begin
- * in one version. Two rows of the base checkpoint with the same key do not end each other:
- * readers return both.
+ * in one version. Two rows of the base checkpoint with the same key do not end each other: readers return both.
  */
 const LIVES = `
 CREATE TABLE log_life AS

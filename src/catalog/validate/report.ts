@@ -59,7 +59,7 @@ export class Report {
     await this.#settled(version, check, witness, String(row?.[0]), String(row?.[1]), found > 0, sides)
   }
 
-  /** A check on two values. */
+  /** Runs a check that compares two values. */
   async value(
     version: number,
     check: string,

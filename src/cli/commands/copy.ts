@@ -149,7 +149,8 @@ function partOf(text: string): { readonly no: number; readonly of: number } {
 }
 
 /**
- * Notes and printed flags. Settings from variables are printed as flags, so that the command does the same elsewhere.
+ * Notes and printed flags. Settings from variables are printed as flags, so that the command does the same without
+ * these variables.
  */
 function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): CommandTexts {
   const { chunkRows, batchRows, onExisting, restart } = operation

@@ -13,15 +13,15 @@ import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
 
 export type WordCandidate = { readonly word: string; readonly meaning: string }
 
-/** `files`, `folders`: the shell also completes these, as for any program. */
+/** `places`: the shell also completes files or folders, as for any program. */
 type Completion = {
   /** True if one word may contain several values. */
   readonly commas?: boolean
   readonly candidates: readonly WordCandidate[]
   readonly places: 'files' | 'folders' | null
-  /** The word is a database URL, which may name a file. */
+  /** True if the word is a database URL, which may name a file. */
   readonly isDatabase?: true
-  /** Names that must be read from the line's database. */
+  /** Names that must be read from the database of the command line. */
   readonly wanted?: CompletionRequest
 }
 
@@ -30,7 +30,7 @@ export type CompletionRequest = {
   readonly kind: NamedKind | CatalogNamedKind
   readonly flag: string
   readonly takes: readonly Option[]
-  /** One word may contain several names, separated by commas. */
+  /** True if one word may contain several names, separated by commas. */
   readonly commas?: true
   /** Table named as an operand, whose columns are completed. */
   readonly table?: string
@@ -153,7 +153,7 @@ function valuesOfOption(
   }
 }
 
-/** Names that must be read from the line's database or catalog. */
+/** Names that must be read from the database or catalog of the command line. */
 function wantedOf(
   completes: Completes | undefined,
   takes: readonly Option[],

@@ -1,6 +1,6 @@
 /**
- * Names from the line's database for shell completion. The user waits after a key press, so there is a timeout, and
- * errors are ignored; the command itself reports them.
+ * Names from the command line's database, for shell completion. The user waits after a key press, so there is a
+ * timeout, and errors are ignored; the command itself reports them.
  */
 import { knownInCatalog } from '../../app/known-catalog.ts'
 import { knownNames, type KnownName } from '../../app/known-names.ts'

@@ -25,7 +25,7 @@ export class CheckedCheckpointRows {
     this.#stats = statsComparer(leafColumns(schema))
   }
 
-  /** A checkpoint has one row of a file: an add or a remove. So both kinds of rows share one set of keys. */
+  /** Reports a second row of a file. A checkpoint has one row per file, so adds and removes share one set of keys. */
   row(file: AddAction | RemoveAction): readonly Finding[] {
     const key = fileKey(canonicalPath(file.path, this.#root), dvId(file.deletionVector))
     if (!this.#seen.has(key)) {
@@ -37,6 +37,7 @@ export class CheckedCheckpointRows {
   }
 
   /**
+   * Compares the structs of an add with the texts that they repeat.
    * @param add its structs are JSON texts, or objects parsed from `raw`
    * @param raw text of the line, which has all digits of the numbers
    */

@@ -1,8 +1,8 @@
 /** The listing of a table's folder, in about 100 bytes per object, with marks of objects that the log refers to. */
 
 /**
- * Marks for what refers to an object. `active`: the inspected version. `kept`: the newest version, or a version within
- * the retention. `expired`: only versions that VACUUM breaks.
+ * Marks for the versions that refer to an object. `active`: the inspected version. `kept`: the newest version, or a
+ * version within the retention. `expired`: only versions that can no longer be read after VACUUM.
  */
 export const MARKS = { active: 1, kept: 2, expired: 4 } as const
 

@@ -17,7 +17,7 @@ export class RowIds {
   /** The first file without a base id. */
   #bare: string | null = null
 
-  /** Counts a file without a base id. Ignores a file with an unknown number of rows. */
+  /** Records the row ids of a file, unless its number of rows is unknown or 0. Counts a file without a base id. */
   add(path: string, baseRowId: number | null, stats: string | null): void {
     if (baseRowId === null) {
       this.#without++
@@ -34,7 +34,7 @@ export class RowIds {
     return this.#files.length
   }
 
-  /** For a table with row tracking: at most one finding, for all files without a base id. */
+  /** Finding about files without a base id, for a table with row tracking: at most one, for all of them. */
   absent(): readonly Finding[] {
     if (this.#bare === null) return []
     const more = this.#without === 1 ? '' : `, like ${this.#without - 1} more`

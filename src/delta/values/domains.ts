@@ -22,9 +22,9 @@ export type LiteralPoint<V> = { readonly low: V; readonly high: V }
 
 export type Domain<V> = {
   compare(a: V, b: V): number
-  /** Null if a literal of this kind cannot be compared with the type. */
+  /** The literal in the type of the column; null if it cannot be compared with the type. */
   literal(value: LiteralValue): LiteralPoint<V> | null
-  /** Never called with `any` or `null`. Null if nothing is known. */
+  /** Bounds of a partition value, which is never `any` or `null`; null if nothing is known. */
   partition(value: PartitionValue): ValueBounds<V> | null
   /** Bounds from the texts of min and max in the stats. */
   stats(min: string | undefined, max: string | undefined): ValueBounds<V>
@@ -131,7 +131,7 @@ export const dateDomain: Domain<number> = {
 const CUT_MICROS = 999n
 const TOO_FINE = /\.\d{7}/
 
-/** A literal without a zone is UTC for `timestamp`; for `timestamp_ntz` it must not have a zone. */
+/** `isInstant`: true for `timestamp`, whose literals without a zone are UTC; literals of `timestamp_ntz` have none. */
 export function timestampDomain(isInstant: boolean): Domain<bigint> {
   const type: DeltaType = { kind: 'primitive', name: isInstant ? 'timestamp' : 'timestamp_ntz' }
   const parse = (piece: string | undefined): LiteralPoint<bigint> | null => {

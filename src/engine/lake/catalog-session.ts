@@ -101,7 +101,7 @@ export async function withWritableCatalog(
     throw await explainDenied(database, error, prepared ? 'importer' : 'admin')
   }
   const indexes = new FileIndexes(database)
-  // These must not be in the audit: every reader of the catalog can read it, even years later.
+  // Secrets must not be in the audit, because every reader of the catalog can read it, even years later.
   const secrets = [url, subject].flatMap(secretsOfUrl)
   const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
     await auditEnd(database, runId, {

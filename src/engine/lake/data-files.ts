@@ -90,8 +90,8 @@ async function absentOf(
     const names = left.get(folder)
     if (names?.delete(name) === true && names.size === 0) left.delete(folder)
   }
-  // Lower bound of the deep listing's requests: it also returns an unknown number of files that the table no longer
-  // uses.
+  // Lower bound of the requests of a deep listing, which also returns an unknown number of files that the table no
+  // longer uses.
   const deep = log.listDeep !== undefined && Math.ceil(files / PAGE) < left.size
   if (deep && (await listAll(log, found, () => left.size, signal))) return left
   const lanes = log.requests === undefined ? 1 : PARALLEL_FOLDERS
@@ -108,7 +108,9 @@ async function absentOf(
   return left
 }
 
-/** @returns false if listing the remaining folders is cheaper: there are far more objects than files of the table */
+/**
+ * @returns false if files are still missing after `PAGE` objects per folder: listing the remaining folders is cheaper
+ */
 async function listAll(
   log: LogStore,
   found: (folder: string, name: string) => void,

@@ -1,7 +1,7 @@
 /** Works on the items of a stream, several at a time; results come in the order of the items. */
 import { isS3Url } from '../../model/lake/lake-url.ts'
 
-/** Tables of a bucket that are inspected at the same time: this work is mostly waiting. */
+/** Number of tables of a bucket that are inspected at the same time: this work is mostly waiting. */
 const PARALLEL_TABLES = 16
 
 /** Number of tables at these locations that are inspected at the same time. */

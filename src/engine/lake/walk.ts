@@ -81,7 +81,7 @@ async function* walk(
   }
   if (look.is === 'denied') {
     if (depth === 0) throw look.error
-    // File systems have this folder in their root, for their own use; only the administrator can read it.
+    // Some file systems have this folder in their root; only the administrator can read it.
     if (name === 'lost+found') yield { kind: 'excluded', name, word: name }
     else yield { kind: 'unreadable', name, path, error: look.error }
     return
@@ -213,6 +213,7 @@ function namesText(names: readonly string[]): string {
 
 /**
  * Note about folders that only a recursive walk searches.
+ * @param done what was not done in these folders, such as `listed`
  * @param verb what a recursive walk does with their tables, such as `lists`
  */
 export function shallowText(names: readonly string[], done: string, verb: string): string {
@@ -231,7 +232,7 @@ export function unsearchedError(names: readonly string[]): SluiceError {
 export const UNSEARCHED_HINT =
   'make these folders readable, or leave them out with --exclude; then run the same command again'
 
-/** If inspecting a folder takes a round trip, the next folders are inspected in advance. */
+/** Begins to inspect the next folders in advance, if the lake can inspect several folders at the same time. */
 function announce(lake: LakeStore, items: readonly LakeItem[], from: number, name: string, options: WalkOptions): void {
   if (lake.parallel === 1) return
   for (const item of items.slice(from, from + lake.parallel)) {

@@ -22,7 +22,7 @@ export class LedgerPlaces implements AsyncDisposable {
     this.#opened = opened
   }
 
-  /** The own ledger first, then ledgers of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
+  /** The login's own ledger first, then ledgers of `places` that it can read. @throws SluiceError CONNECT_FAILED … */
   async readable(places: readonly LedgerPlace[]): Promise<readonly LedgerWhere[]> {
     const all = [this.own]
     for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))

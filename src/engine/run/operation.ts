@@ -25,9 +25,11 @@ export type RunControl = {
   readonly paused: boolean
   /** Number of workers that may work now; null: the number in the operation. */
   readonly lanes: number | null
-  /** The number of workers cannot be changed while it runs. */
+  /** True if the number of workers cannot be changed while the operation runs. */
   readonly fixedApplyWorkers?: boolean
-  /** Set if requests come one by one: a copy gets them here, including earlier ones, and ignores the values above. */
+  /**
+   * Set if requests come one by one. A copy gets all requests here, also earlier ones, and ignores the fields above.
+   */
   readonly onRequest?: (listener: (request: SteeringRequest) => void) => void
 }
 
@@ -38,7 +40,7 @@ export type OperationContext<E extends EventType = EventType> = {
   readonly clock: Clock
   /** Version of this tool, for commitInfo, audit and run.started. */
   readonly tool: string
-  /** Who runs it, for the audit: user name and host. */
+  /** User name and host that run the operation, for the audit. */
   readonly actor: string
   readonly host: string
   /** The equivalent command line without secrets: printed as the resume command. */

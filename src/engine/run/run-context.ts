@@ -19,9 +19,9 @@ export type Ending = {
   readonly proof?: string
   /** Text about checks that a reader might expect, but that were not made. */
   readonly notChecked?: string
-  /** Ran to the end, but with an error to report. */
+  /** Error of an operation that nevertheless ran to its end. */
   readonly error?: SluiceError
-  /** Ended early on request; the same command resumes it. */
+  /** True if the operation ended early on request; the same command resumes it. */
   readonly stopped?: boolean
   readonly wrote?: readonly string[]
   /** Runs that have rows in quarantine. */
@@ -62,7 +62,7 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly streamAlert?: (verdict: StreamVerdict, tables: string) => void
   /** Returns when no program works on an archived partition of the stream's tables; set by `runOperation`. */
   readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
-  /** Completes commands in a text with options of a command line; set by `runOperation`. */
+  /** Adds options of a command line to the commands that a text names; set by `runOperation`. */
   readonly wholeBy?: (commandLine: string) => (text: string) => string
   /** Steers the run over its socket until disposed; absent if there is no socket. */
   readonly steerBy?: (steered: Steered) => Disposable

@@ -30,7 +30,11 @@ export type WatchParts = {
 export type AlertRun = { readonly runId: string; readonly operation: unknown }
 
 export interface QueueWatch {
-  /** @param own tasks of this worker @throws SluiceError if the queue is unreachable */
+  /**
+   * Evaluates the alerts of all runs in the queue.
+   * @param own tasks of this worker
+   * @throws SluiceError if the queue is unreachable
+   */
   look(own: readonly OwnSlot[]): Promise<void>
   /**
    * Reads the ledgers of runs that have ended since the last reading, within five seconds. @throws SluiceError if the

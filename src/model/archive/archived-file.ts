@@ -11,7 +11,9 @@ export type WrittenFile = {
 /** Statistics of one file, by physical names, each value as JSON text (PROTOCOL.md, "Per-file Statistics"). */
 export type FileStats = {
   readonly numRecords: bigint
-  /** Absent for columns without bounds: binary, floats with a NaN, columns that hold only NULL. */
+  /**
+   * Smallest values, and in `max` the largest. Columns without bounds are absent: binary, floats with a NaN, only NULL.
+   */
   readonly min: Readonly<Record<string, string>>
   readonly max: Readonly<Record<string, string>>
   readonly nullCount: Readonly<Record<string, bigint>>

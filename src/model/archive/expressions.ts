@@ -8,7 +8,7 @@ export type ExpressionRules = {
 }
 
 export type OtherExpression = {
-  /** As DuckDB calls the function or operator. */
+  /** Names of the function or operator in DuckDB. */
   readonly names: readonly string[]
   /** Arguments for which the result differs; absent: all. */
   readonly where?: ArgumentTest

@@ -63,7 +63,7 @@ export type PartitionRequest = {
   readonly signal: AbortSignal
 }
 
-/** Records own indexes, triggers, grants, comments and storage of a partition in the ledger, before it is detached. */
+/** Records a partition's own indexes, triggers, grants, comments and storage in the ledger, before it is detached. */
 export type Keeping = {
   /** Records them in the transaction of the step. @param own text for the ledger */
   readonly keep?: (own: string) => Statement
@@ -96,7 +96,7 @@ export type LeavingBegun = {
  */
 export type LeaveStanding = 'in' | 'pending' | 'out' | 'away' | 'gone'
 
-/** Own properties, restored together with the rows. */
+/** Properties that the partition does not inherit from its parent: restored together with its rows. */
 export type Giving = {
   /** Properties recorded in the ledger; absent if there are none. */
   readonly own?: string
@@ -391,6 +391,6 @@ export type TableIdentities =
       readonly by: 'mark'
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /** By `tableText`: text that changes if a table is recreated, maybe also if altered. Omits missing tables. */
+      /** Marks by `tableText`: a mark changes if the table is recreated, maybe if altered. Omits missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

@@ -8,9 +8,9 @@ import type { StoredColumn, StoredType } from './stored-column.ts'
 
 /** A column as the statement sees it. */
 export type QueryColumn = StoredColumn & {
-  /** False for a column that no file has: it is NULL there. */
+  /** False for a column that no file has: the column is NULL in archived rows. */
   readonly archived: boolean
-  /** False for a column that the source dropped, or has in another type by now. */
+  /** False for a column that the source has dropped, or whose type in the source has changed. */
   readonly hot: boolean
   /** Physical names of this column under earlier types whose values fit its present type, newest first. */
   readonly earlier?: readonly string[]
@@ -33,13 +33,13 @@ export function columnIn(
 
 export type QueryRequest = {
   readonly table: TableName
-  /** In the order of the source. */
+  /** Columns of the table, in the order of the source. */
   readonly columns: readonly QueryColumn[]
   /** One statement in DuckDB's SQL. */
   readonly sql: string
   /** Row limit of the answer. */
   readonly limit: number
-  /** Local files of the archive that may be read; no other files can be. */
+  /** Local files of the archive that the statement may read; it cannot read other files. */
   readonly files: readonly string[]
   /** How the source computes expressions; absent if unknown. */
   readonly expressions?: ExpressionRules
@@ -57,7 +57,7 @@ export type Interval = { readonly column: string; readonly least: bigint | null;
 export type QueryNeeds = {
   /** Names of the columns that the statement reads. */
   readonly columns: ReadonlySet<string>
-  /** Rows outside of any of these intervals do not affect the answer; at most one interval per column. */
+  /** A row outside of one of these intervals does not affect the answer; at most one interval per column. */
   readonly intervals: readonly Interval[]
   /** How the statement compares texts: not at all, for equality only, or also for order. `order` if unknown. */
   readonly texts: 'none' | 'equal' | 'order'
@@ -85,7 +85,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   /** Indexes of boolean columns; rows hold 1 and 0 for them. */
   readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
-  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads it. */
+  /** CSV field for a source value that its column's type cannot hold: only a statement that reads this field fails. */
   unread(shown: string): string
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.

@@ -46,7 +46,7 @@ export type StoredColumn = {
   readonly name: string
   /** Name in Parquet files, statistics and partition values: differs only if the name needs column mapping. */
   readonly physical: string
-  /** Definition in the source; a restored table gets it back. */
+  /** Definition in the source; a restored table gets this definition. */
   readonly column: Column
   /** Type of transfer and proof (docs/reference/CANONICAL.md). `native`: as the source prints and accepts values. */
   readonly as: ColumnType

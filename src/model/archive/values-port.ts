@@ -16,9 +16,9 @@ export type TimeExtent = {
   /** Smallest and largest value; null if no row has a value. */
   readonly low: string | null
   readonly high: string | null
-  /** Rows where it is NULL: they belong to no period. */
+  /** Number of rows in which the column is NULL: they belong to no period. */
   readonly nulls: bigint
-  /** Rows with an invalid date, which sort before all others; absent if there are none. */
+  /** Number of rows with an invalid date, which sorts before all others; absent if there are none. */
   readonly unreal?: bigint
 }
 
@@ -31,9 +31,9 @@ export interface Times {
    */
   condition(column: Column, from: string | null, to: string | null): string | null
   /**
-   * As `condition`, but true for every row that may have such a time, and false only for rows that certainly have none.
-   * Times may be compared only by the day in their text. Absent if the system enforces column types, because
-   * `condition` is then exact.
+   * As `condition`, but true for every row that may have such a time, and false only for rows that certainly have
+   * none. The condition may compare only the day in the text of a time. Absent if the system enforces column types,
+   * because `condition` is then exact.
    */
   around?(column: Column, from: string | null, to: string | null): string | null
 }
@@ -62,7 +62,10 @@ export interface RowValues {
 
 /** Facts about columns that an archive keeps besides their types. */
 export interface ColumnFacts {
-  /** Distinguishes a renamed column from another one; null if the system cannot, or if the table does not exist. */
+  /**
+   * Numbers of the columns, which a rename does not change. Null if the system has none, or if the table does not
+   * exist.
+   */
   numbers(table: TableSpec, signal: AbortSignal): Promise<ColumnNumbers | null>
   /** User comments, by column name. */
   comments(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>

@@ -54,7 +54,7 @@ function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
   return valueText(isInstant(kind) ? firstInstant(spec.zone, number) : number * MS_OF_DAY, kind)
 }
 
-/** True if a value is the beginning of a day; for an instant, either midnight counts. @param day as `2024-04-01` */
+/** True if a value is the beginning of a day; if midnight comes twice, both are accepted. @param day as `2024-04-01` */
 export function begins(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
   if (!isInstant(kind)) return at === number * MS_OF_DAY

@@ -38,7 +38,7 @@ export function parseCalendar(text: string): CalendarSpec {
   })
 }
 
-/** Checks a calendar from outside, and normalises its zone name. @throws SluiceError BAD_FLAG */
+/** Checks the options of a calendar, and normalises its zone name. @throws SluiceError BAD_FLAG */
 export function checkedCalendar({ unit, firstMonth, yearOffset, firstWeekday, zone }: CalendarSpec): CalendarSpec {
   return {
     unit,
@@ -89,7 +89,7 @@ function parseOptions(text: string): ReadonlyMap<Option, string> {
   return given
 }
 
-/** NaN if the text is not a whole number. */
+/** The number that the text has; `otherwise` if there is no text; NaN if the text is not a whole number. */
 function wholeNumber(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise
   return /^[+-]?\d{1,4}$/.test(text) ? Number(text) : Number.NaN

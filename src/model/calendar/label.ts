@@ -82,7 +82,7 @@ function yearLabel(spec: CalendarSpec, began: number): string | null {
   return year >= 2000 && year <= 2099 ? `FY${digits(year - 2000, 2)}` : `FY${digits(year, 4)}`
 }
 
-/** The calendar year in which a year begins. */
+/** The calendar year in which the year with this label begins; null if the label is not the name of a year. */
 function yearAt(spec: CalendarSpec, label: string): number | null {
   const found = (isFiscal(spec) ? /^FY(\d{4}|\d\d)$/i : /^(\d{4})$/).exec(label)?.[1]
   if (found === undefined) return null

@@ -68,7 +68,7 @@ function isOf(name: CodecName, { type, native }: Column): boolean {
   }
 }
 
-/** In a system that distinguishes 1.5 and 1.50, the spelling is part of the value. */
+/** Type of a column for a codec. If the system distinguishes 1.5 and 1.50, the spelling of a decimal must be kept. */
 function spelledType({ type, native }: Column): ColumnType {
   return type.kind === 'decimal' && type.spelled === true ? { kind: 'native', name: native } : type
 }

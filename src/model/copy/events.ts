@@ -54,7 +54,7 @@ export type LookDifferenceEvent = {
 export type TargetLatency = {
   /** 95th percentile of the last seconds. */
   p95Ms: Ms
-  /** The same while the target is not overloaded; null until it is known. */
+  /** 95th percentile while the target is not overloaded; null until it is known. */
   baselineMs: Ms | null
 }
 
@@ -74,8 +74,8 @@ export type CopyTally = {
   /** Chunks proved by other runs, which this run did not change. */
   earlier: Dec
   /**
-   * How many of `proved` and `earlier` were copied without a proof, or proved by their number of rows only. Absent for
-   * 0.
+   * Among `proved` and `earlier`: chunks copied without a proof (`unproved`), and chunks proved by their number of
+   * rows only (`counted`). Absent for 0.
    */
   unproved?: Dec
   counted?: Dec
@@ -190,6 +190,7 @@ export type CopyPlanLine = {
 export type PlannedObjectLine = {
   name: string
   kind: string
+  /** `build`: to be created. `there`: exists in the target already. `left`: left out. */
   status: 'build' | 'there' | 'left'
   /** Why it is left out, or how it differs from the source. */
   note?: string
@@ -266,7 +267,7 @@ export type CopyEvents =
       ranges: Dec
       /** Id in `cdm_run_info`; absent if nothing is written there. */
       cdmRun?: Dec
-      /** The run that it resumes. */
+      /** Id of the run that this run resumes. */
       previous?: Dec
       /** Ranges that the previous run did not finish; 0 also for a tracked run without work. */
       pending?: Dec

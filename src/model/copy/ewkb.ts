@@ -15,7 +15,8 @@ const INTERNAL = /^([0-9a-f]{8})01([0-9a-f]{6})([0-9a-f]{2})([0-9a-f]*)$/
 const EWKB = /^01([0-9a-f]{6})(00|20)([0-9a-f]*)$/
 
 /**
- * @param text hexadecimal digits of MySQL's own form, or of EWKB
+ * Converts MySQL's own form to EWKB; EWKB stays.
+ * @param text hexadecimal digits of either form
  * @returns EWKB in lower case
  * @throws SluiceError VALUE_REFUSED
  */

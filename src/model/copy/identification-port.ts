@@ -16,7 +16,7 @@ export type TableMark = {
 export type Origin = Readonly<Record<string, string>>
 
 export interface Identification {
-  /** Distinguishes this database from a copy. @throws SluiceError CONNECTION_LOST … */
+  /** Returns facts that distinguish this database from a copy. @throws SluiceError CONNECTION_LOST … */
   origin(signal: AbortSignal): Promise<Origin>
   /**
    * Start time of the server, which differs on a copy of the whole server. Equal texts mean the same start. The text is

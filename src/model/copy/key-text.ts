@@ -5,7 +5,7 @@ import type { ColumnType } from './column-type.ts'
 import { refusedValue } from './refused.ts'
 import type { Cell, Row } from './rows.ts'
 
-/** @param cells values of the key's columns in canonical form, in the order of the key */
+/** Text of a row key. @param cells values of the key's columns in canonical form, in the order of the key */
 export function keyText(cells: readonly Cell[]): string {
   return JSON.stringify(cells.map((cell) => (cell === null ? null : canonicalCellText(cell))))
 }

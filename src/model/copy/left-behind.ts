@@ -171,7 +171,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   unread: words('lookup that failed', 'objects that it would have found may be left behind too', 'lookups that failed'),
 }
 
-/** @param means given if it is more specific than the default text of the kind */
+/** @param means text of the consequence, if it is more specific than the default text of the kind */
 export function leftBehind(
   kind: LeftKind,
   names: readonly string[],

@@ -51,7 +51,7 @@ export type Capabilities<Store> = {
   /** Conditions on the times in a column. */
   readonly times: Times
   readonly timeExtents: TimeExtents
-  /** Conditions for values that may not be in canonical form, for systems that do not check the spelling of values. */
+  /** Conditions for values in other than canonical form, for systems that do not check the spelling of values. */
   readonly spellings: Spellings
   /** Conditions by value, for systems that can select and remove rows in one transaction. */
   readonly rowValues: RowValues
@@ -94,7 +94,7 @@ export type Offers<Store> = Partial<Capabilities<Store>>
 
 type Offering = { readonly offers: Offers<unknown> }
 
-/** @returns undefined if the system does not capture changes in this way */
+/** Source of changes that are captured by `cdc`. @returns undefined if the system does not capture them in this way */
 export function changesBy(cdc: Cdc, { offers }: Offering): ChangeSource | undefined {
   return cdc === 'slot' ? offers.slotChanges?.() : offers.triggerChanges?.()
 }

@@ -6,11 +6,11 @@
 import type { FrameLayout, RowFrame } from './frame.ts'
 import type { Row } from './rows.ts'
 
-/** Flags of a row. The target probably has no row with this key yet. */
+/** Flag of a row: the target probably has no row with this key yet. */
 export const IS_NEW = 1
-/** The target may hold an older row with this key, which must be deleted. */
+/** Flag of a row: the target may hold an older row with this key, which must be deleted. */
 export const IS_LEFT = 2
-/** The row is deleted: its bytes hold the row key only. */
+/** Flag of a row: it is deleted, and its bytes hold the row key only. */
 export const IS_GONE = 4
 /** The entry is unused: the batch now has the row as cells. */
 const IS_DROPPED = 8

@@ -23,6 +23,6 @@ export type TimeSpan = {
 export type PeriodOptions = {
   /** Ascending. Rows before the first mark belong to no period. */
   readonly marks: readonly PeriodMark[]
-  /** Partition copied first; then older ones, newest first, then later ones. */
+  /** Partition that is copied first. After it the older partitions are copied, newest first, then the later ones. */
   readonly first: string
 }

@@ -80,7 +80,7 @@ export type Claim = {
   /** Fencing token: a later claim of the chunk has a higher one. */
   readonly fence: number
   readonly attempt: number
-  /** Progress of a target that cannot hold a whole chunk in one transaction. */
+  /** Position up to which a target has committed the chunk, if it commits a chunk in batches; otherwise null. */
   readonly cursor: string | null
   /** Rows written up to `cursor`. */
   readonly written: bigint

@@ -48,7 +48,7 @@ function isInteger(bound: KeyBound): boolean {
   return bound.length === 1 && INTEGER.test(bound[0] ?? '')
 }
 
-/** Integers are shown inclusive at both ends, as users read ids. */
+/** Text of a bound. Both bounds of a range of integers are shown as inclusive, as users read ids. */
 function edge(bound: KeyBound | null, open: string, exclusive: boolean): string {
   if (bound === null) return open
   const [first = ''] = bound

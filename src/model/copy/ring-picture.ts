@@ -49,7 +49,7 @@ export type RingHost = {
 
 export type RingPicture = {
   readonly partitioner: RingSpec['partitioner']
-  /** Ascending, without gaps. */
+  /** Parts of the ring, ascending, without gaps. */
   readonly parts: readonly RingPart[]
   /** Sorted by address; empty if the driver does not report the ring. */
   readonly hosts: readonly RingHost[]

@@ -68,8 +68,9 @@ export function mergedTokens(ranges: readonly TokenRange[]): readonly TokenRange
 }
 
 /**
- * Cuts a range at the bounds of `others`. @returns the pieces inside of these, and the pieces between them
+ * Cuts a range at the bounds of `others`.
  * @param others sorted, without overlaps
+ * @returns `within`: the pieces inside of `others`; `between`: the pieces that `others` do not cover
  */
 export function cutTokens(
   { low, high }: TokenRange,

@@ -5,7 +5,7 @@ import type { Cell, Row } from './rows.ts'
 /** Each value as in `KeyBound`, null for NULL: then several rows may have the same key. */
 export type RowKey = readonly (string | null)[]
 
-/** @param places indexes of the key columns in the row */
+/** The row key of a row. @param places indexes of the key columns in the row */
 export function rowKeyOf(row: Row, places: readonly number[]): RowKey {
   return places.map((at) => keyPart(row[at] ?? null))
 }

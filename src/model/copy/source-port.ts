@@ -46,7 +46,7 @@ export type RowBatch = {
   readonly rows: readonly Row[]
   readonly bytes: number
   readonly stamps?: readonly Stamp[]
-  /** Number of source rows from which `rows` were made, if it differs from their number. */
+  /** Number of source rows from which `rows` were made, if it differs from the number of `rows`. */
   readonly sourceRows?: number
 }
 
@@ -87,9 +87,12 @@ export interface SourceView extends AsyncDisposable {
   cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
   /** Reads canonical rows. @throws SluiceError VALUE_REFUSED for a value of another type; BAD_PREDICATE for `where` */
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
-  /** Rows as the system prints them; returns how many. Throws if the source fails: the rows never end early. */
+  /**
+   * Yields rows in `format` as the system prints them; returns their number. Throws if the source fails: rows never
+   * end early.
+   */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
-  /** Rows as the CSV of `model/archive/wire.ts`, produced by the system; returns how many. */
+  /** Yields rows as the CSV of `model/archive/wire.ts`, produced by the system; returns their number. */
   csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
   /** Row count and checksum of a range, computed where that is cheapest. */
   digest(request: RowRequest, signal: AbortSignal): Promise<Digest>

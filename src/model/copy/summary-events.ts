@@ -27,17 +27,17 @@ export type ChunksSummaryEvent = {
   table: string
   /** When the first chunk of the table began; absent if this run has begun none. */
   since?: Time
-  /** Chunks that this run began, and chunks that it closed. */
+  /** `begun`: chunks that this run began. `chunks`: chunks that it closed. */
   begun: Dec
   chunks: Dec
-  /** Work done by this run, by the unit of the chunks. */
+  /** Work done by this run, for each unit of its chunks. */
   work: Readonly<Record<string, Dec>>
   bytes: Dec
-  /** Attempts after the first. */
+  /** Number of attempts after the first one of a chunk. */
   retries: Dec
   /** The highest worker number. */
   workers: Int
-  /** Totals of this run, and of earlier ones. */
+  /** `here`: totals of this run. `before`: totals of earlier runs. */
   here: ChunkEventTotals
   before: ChunkEventTotals
   states: readonly ChunkRange[]

@@ -16,7 +16,7 @@ export type ChunkRequest = {
   /** False if the target sorts keys differently, so that bounds of a range mean nothing there. */
   readonly sortsAlike?: boolean
   readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
-  /** A call of `write` that fails does not end the chunk: further calls may follow. Slower. */
+  /** If a call of `write` fails, the chunk does not end: further calls may follow. This is slower. */
   readonly careful: boolean
   /** Bypass triggers and foreign keys if the role may: for replicated tables, whose source has fired its triggers. */
   readonly pastTriggers?: boolean
@@ -88,9 +88,9 @@ export interface ChunkWriter extends AsyncDisposable {
    * it is `careful`
    */
   write(rows: readonly Row[], step?: BatchStep, stamps?: readonly Stamp[]): Promise<number>
-  /** @returns rows written */
+  /** Writes rows that `SourceView.frames` returned. @returns rows written */
   writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
-  /** Rows as the CSV of `model/archive/wire.ts`; returns how many were written. */
+  /** Writes rows from the CSV of `model/archive/wire.ts`. @returns rows written */
   writeCsv?(csv: AsyncIterable<Buffer>): Promise<bigint>
   /** Digest of the range now, read within the transaction. */
   digest(request: DigestRequest): Promise<Digest>

@@ -39,7 +39,7 @@ export interface TrackStore {
   prepare(): Promise<void>
   /** All runs of a table, highest id first. */
   runs(table: string): Promise<readonly TrackedRun[]>
-  /** Sorted by `low`. */
+  /** Token ranges of a run, sorted by `low`. */
   ranges(table: string, runId: bigint): Promise<readonly TrackedRange[]>
   putRun(run: TrackedRun): Promise<void>
   putRanges(table: string, runId: bigint, ranges: readonly TrackedRange[]): Promise<void>

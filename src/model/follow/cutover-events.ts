@@ -31,7 +31,11 @@ export type CutoverFindingEvent = {
 
 export type CutoverStepEvent = {
   type: 'cutover.step'
-  /** `released`: a try was given up before any change; waiting sessions continue. */
+  /**
+   * `released`: a try was given up before any change; waiting sessions continue. `again`: changed rows differ, and all
+   * rows are compared once more. After a program was killed, `went on`: the target is open now; `taken back`: the
+   * source is open.
+   */
   step:
     | 'reverse stream'
     | 'trying'

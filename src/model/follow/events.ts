@@ -33,11 +33,11 @@ export type FollowTableEvent = {
 
 export type FollowProgressEvent = {
   type: 'follow.progress'
-  /** Applied and durable in the target. */
+  /** Position up to which all changes are applied and durable in the target. */
   position: string
   /** End of the source's log. */
   end: string
-  /** 0 if positions are not bytes of a log: `waiting` then shows the backlog. */
+  /** Log that is not applied yet. 0 if positions are not bytes of a log: `waiting` then shows the backlog. */
   lagBytes: Dec
   /** Trigger records not applied yet; absent if positions are bytes of a log. */
   waiting?: Dec

@@ -33,7 +33,7 @@ export type FollowRefusal = {
   readonly hint: string
 }
 
-/** Requirements of a stream, before anything is created. */
+/** Result of checking the requirements of a stream, before anything is created. */
 export type FollowPreflight = {
   readonly refusals: readonly FollowRefusal[]
   readonly notes: readonly string[]
@@ -49,7 +49,7 @@ export type WalRoom = {
   readonly limitBytes: bigint | null
   /** Free space in the folder of the log; null if the server does not report it. */
   readonly freeBytes: bigint | null
-  /** Measured over about half a second. */
+  /** Bytes that the log grows per second, measured over about half a second. */
   readonly bytesPerSecond: number
 }
 
@@ -107,7 +107,7 @@ export type StreamFault = {
 
 /** State of a stream, compared with its start record. */
 export type StreamState = {
-  /** Empty if nothing was lost. A fault that lists tables affects only these. */
+  /** Faults; empty if nothing was lost. A fault that lists tables affects only these. */
   readonly faults: readonly StreamFault[]
   /** New `StreamBirth.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
   readonly moved: Readonly<Record<string, string>>
@@ -132,7 +132,7 @@ export type SourceLag = {
   readonly heldBytes: bigint
   /** Bytes that may still be retained before the slot is lost; null without a limit. */
   readonly safeBytes: bigint | null
-  /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
+  /** Status of the slot, as the server reports it: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
   /**
    * Current time of the clock that sets commit times, ms since the epoch; may differ from this machine's clock by
@@ -141,7 +141,7 @@ export type SourceLag = {
   readonly clockMs?: number
   /**
    * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
-   * still reads, or if the login may not see that; absent if the source has no such reader.
+   * still reads, or if the login has no right to see that; absent if the source has no such reader.
    */
   readonly readerWaits?: boolean
 }
@@ -219,8 +219,8 @@ export interface ChangeSource {
     report?: (message: string) => void,
   ): Promise<StreamBirth>
   /**
-   * @returns a position after the commit records of all transactions that are visible to snapshots before this call
-   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may be after `pg_current_wal_lsn`)
+   * Position after the commit records of all transactions that are visible to snapshots before this call
+   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may be after `pg_current_wal_lsn`).
    */
   fence(signal: AbortSignal): Promise<LogPosition>
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
@@ -243,7 +243,7 @@ export interface ChangeSource {
    * call.
    * @param was owner recorded now; null for none
    * @returns false if another owner is recorded: nothing was changed
-   * @throws SluiceError SOURCE_DENIED if the login may not record it
+   * @throws SluiceError SOURCE_DENIED if the login has no right to record it
    */
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean>
   /** Removes slot and publication. Idempotent. */
@@ -292,8 +292,9 @@ export type ChangeTable = {
   /** Columns of `identity` whose type or collation differs from the source. */
   readonly comparedApart?: readonly string[]
   /**
-   * The table is COPYING or CATCHUP: a chunk copied late may hold a value that an older change writes again, so
-   * secondary unique indexes and foreign keys would refuse valid rows. Create them later; a LIVE table may have them.
+   * True while the table is COPYING or CATCHUP: a chunk copied late may hold a value that an older change writes
+   * again, so secondary unique indexes and foreign keys would refuse valid rows. Create them later; a LIVE table may
+   * have them.
    */
   readonly catchingUp?: boolean
 }

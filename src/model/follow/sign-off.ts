@@ -35,7 +35,7 @@ export type SignedTable = {
 export type SignedComparison = {
   /** Log position of the source: both sides contained exactly the changes before it. */
   readonly position: string
-  /** By the clock of the target. */
+  /** Start and end of the comparison, by the clock of the target. */
   readonly begunAt: Time
   readonly endedAt: Time
   /** How long changes had to wait for the snapshot. */
@@ -87,7 +87,7 @@ export type StreamHistory = {
   readonly status: string
   readonly begunAt: Time
   readonly endedAt: Time | null
-  /** Applied and durable in the target. */
+  /** Position up to which all changes are applied and durable in the target; null if none is applied. */
   readonly position: string | null
   readonly transactions: Dec
   /** Commit time of the last applied transaction, by the clock of the source. */

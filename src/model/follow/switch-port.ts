@@ -83,7 +83,7 @@ export interface SwitchAttempt extends AsyncDisposable {
    */
   waitedMs(): number
   /**
-   * Locks the other table too.
+   * Locks the new table too.
    * @returns changes of either table since the mark, other than rows, as text
    * @throws SluiceError NOT_SWITCHABLE if a partition of the new table was removed; TARGET_BUSY
    */

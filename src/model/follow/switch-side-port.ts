@@ -69,8 +69,8 @@ export interface SwitchSide {
   changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Closes a table that has no writers. If it is closed already, closes partitions that were added since.
-   * @param held returns a row while this program may close the table; runs in the transaction that closes it
-   * @returns false if it returned none: nothing is closed
+   * @param held query that returns a row while this program may close the table; runs in the transaction that closes it
+   * @returns false if `held` returned no row: nothing is closed
    * @throws SluiceError SOURCE_GONE, TARGET_BUSY
    */
   guard(
@@ -93,15 +93,15 @@ export interface SwitchSide {
   /** True if a table exists, and it and all of its partitions are closed by this token. */
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean>
   /**
-   * Opens the table closed by this token, also if it has another name by now; no effect if there is none, or if
-   * repeated. Blocks no sessions.
+   * Opens the table closed by this token, also if it has another name by now. Idempotent; no effect if there is no
+   * such table. Blocks no sessions.
    */
   release(table: TableName, token: string, signal: AbortSignal): Promise<void>
   /**
    * Removes leftovers of a closing from an open table, if it exists. @returns false if other sessions lock the table
    */
   tidy(table: TableName, signal: AbortSignal): Promise<boolean>
-  /** @param identity names of the columns */
+  /** Digest of the rows with these keys. @param identity names of the columns */
   digest(
     table: TableName,
     identity: readonly string[],

@@ -51,9 +51,9 @@ export type FsckProgressEvent = {
   table: string
   /** `files`: all files, and contents of the files that are opened. `sample`: contents of files selected at random. */
   step: 'listing' | 'files' | 'sample' | 'checkpoints' | 'history'
-  /** Listed objects; processed files, checkpoints or commits. */
+  /** Number of listed objects, or of processed files, checkpoints or commits. */
   done: Dec
-  /** Absent if unknown. */
+  /** Number of objects to process; absent if unknown. */
   total?: Dec
   /** Size of the processed files according to the log, or of the listed objects; 0 in other steps. */
   bytes: Dec

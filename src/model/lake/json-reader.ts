@@ -82,7 +82,7 @@ class Reader<T> {
     return this.#shape.array(items)
   }
 
-  /** Skips the end of a list, or the comma before its next item. */
+  /** Skips the end of a list or an object, or the comma before its next item. @returns true at the end */
   #closes(end: string, first: boolean): boolean {
     this.#blank()
     const here = this.#text[this.#at]

@@ -28,7 +28,7 @@ export type FolderState =
   | { readonly is: 'folder'; readonly items: readonly LakeItem[] }
   | { readonly is: 'denied'; readonly error: SluiceError }
 
-/** True if a folder inside a table may contain another table, by its name. */
+/** True if the name of a folder inside a table allows that it contains another table. */
 export function mayHoldTables(name: string): boolean {
   return !/^[_.]|=/.test(name)
 }
@@ -49,9 +49,9 @@ export interface LakeStore {
   readonly parallel: number
   /** Subfolders, and files that may be databases, by name. */
   inspect(path: string, signal: AbortSignal): Promise<FolderState>
-  /** True if a folder can be listed and is not a table; cheaper than `look`. */
+  /** True if a folder can be listed and is not a table; cheaper than `inspect`. */
   isPlainFolder(path: string, signal: AbortSignal): Promise<boolean>
-  /** Announces a `look` at a folder, so that it can be prefetched; if `nested`, also at the folders of a table. */
+  /** Announces an `inspect` of a folder, so that it can be prefetched; if `nested`, also of the folders of a table. */
   soon(path: string, signal: AbortSignal, nested: boolean): void
   /** A file that may be a database; null if it cannot be read, or is not one. */
   databaseFile(path: string): DatabaseFile | null

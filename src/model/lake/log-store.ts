@@ -26,12 +26,12 @@ export type RequestCounts = {
   readonly inSequence: number
 }
 
-/** @returns position of the new request in its chain */
+/** Call at the start of a request. @returns position of the request in its chain */
 export function requestBegins(counts: { inSequence: number }): number {
   return counts.inSequence + 1
 }
 
-/** @param place from `requestBegins` of the request that completed */
+/** Call at the end of a request. @param place result of `requestBegins` for this request */
 export function requestEnds(counts: { inSequence: number }, place: number): void {
   counts.inSequence = Math.max(counts.inSequence, place)
 }
@@ -66,7 +66,7 @@ export interface LogStore {
    * All objects below the table root at any depth, with size and time, as relative paths. Symbolic links to folders are
    * not entered. Folders of the root that `enter` refuses are skipped if that saves requests, so some of their objects
    * may be returned.
-   * @param denied called for each folder below the root that may not be listed; the listing continues
+   * @param denied called for each folder below the root to which access is denied; the listing continues
    * @throws SluiceError SOURCE_DENIED, without `denied` or for the root itself; SOURCE_IO
    */
   listFiles?(

@@ -13,7 +13,10 @@ export type PartitionedEvent = {
   partitions: Dec
   /** True if there is a default partition. */
   hasDefault: boolean
-  /** Upper bound up to which the partitions have no gap; absent if there are none. */
+  /**
+   * Upper bound of the partitions that follow each other without a gap from now on; absent if no partition contains
+   * now, or if there is no upper bound.
+   */
   coveredTo?: string
   /** Set if the last partition has no upper bound. */
   isOpen?: boolean
@@ -66,7 +69,7 @@ export type PartitionAlarmEvent = {
 export type PartitionStandsEvent = {
   type: 'partition.stands'
   table: string
-  /** `ahead`: required periods after the current one. `missing`: how many of these and the current one do not exist. */
+  /** `ahead`: required periods after the current one. `missing`: number of required periods without a partition. */
   ahead: Dec
   missing: Dec
   /** Rows in the default partition; absent if they were not counted. */
@@ -174,7 +177,7 @@ export type PartitionForecastEvent = {
   type: 'partition.forecast'
   table: string
   label: string
-  /** Absent for a whole partition. */
+  /** The week or month; absent for a whole partition. */
   slice?: string
   from: string
   to: string

@@ -37,7 +37,7 @@ export type InPlacePlan = {
 /** Rows that do not fit into the past partition. */
 export type Outside = {
   readonly nulls: bigint
-  /** At or after the bound, infinite values included. */
+  /** Number of rows at or after the bound, infinite values included. */
   readonly beyond: bigint
   /** Largest finite value at or after the bound; null if there is none. */
   readonly latest: string | null
@@ -91,7 +91,7 @@ export interface InPlaceStore {
     limits: InPlaceLimits,
     report: InPlaceReported,
   ): Promise<InPlaceSwitched & { readonly rows: bigint }>
-  /** @returns null for a table that was not partitioned in place */
+  /** Facts about a table that was partitioned in place; null for any other table. */
   done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null>
   /** Plans in a transaction that is rolled back. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   plan(request: InPlaceRequest, signal: AbortSignal): Promise<InPlacePlan>
@@ -103,8 +103,9 @@ export interface InPlaceStore {
    */
   prepare(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<void>
   /**
-   * One transaction, retried until the lock is granted. @throws SluiceError STOPPED after the time limit;
-   * TABLE_REFUSED, PARTITION_REFUSED
+   * Makes the table the first partition of the new table, which gets its name. One transaction, retried until the lock
+   * is granted.
+   * @throws SluiceError STOPPED after the time limit; TABLE_REFUSED, PARTITION_REFUSED
    */
   attach(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched>
   /**

@@ -21,7 +21,7 @@ export type LifecyclePhaseEvent = {
   name: LifecyclePhaseName
   state: LifecycleState
   detail: string
-  /** What prevents it, one sentence each. */
+  /** What prevents the phase, one sentence per cause. */
   blocks?: readonly string[]
   /** A command that can be run as printed. */
   next?: string
@@ -31,7 +31,7 @@ export type LifecyclePhaseEvent = {
   stream?: string
   chunks?: Dec
   chunksDone?: Dec
-  /** Partitions with rows, during the copy. */
+  /** Number of partitions with rows, during the copy. */
   periods?: Dec
   periodsDone?: Dec
   /** Rows in the partitioned table, according to its ledger. */
@@ -52,7 +52,7 @@ export type LifecyclePhaseEvent = {
   turn?: Int
   /** The table that had the public name before. */
   parked?: string
-  /** Until when the old table is kept. */
+  /** End of the grace period of the old table. */
   keptUntil?: Time
   partitions?: Dec
   coveredTo?: string
@@ -69,7 +69,7 @@ export type LifecyclePhaseEvent = {
 export type LifecycleConfigEvent = {
   type: 'lifecycle.config'
   table: string
-  /** Where it was written; absent if it is only printed. */
+  /** The file in which the entry was written; absent if the entry is only printed. */
   file?: string
   text: string
 }

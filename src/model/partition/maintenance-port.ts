@@ -16,7 +16,7 @@ export type RangePartition = PrintedBounds & {
   readonly identity: string
   /** True for the partition without bounds; in systems that allow no gaps, for the one without an upper bound. */
   readonly isDefault: boolean
-  /** From the statistics of the system; null if it has none. */
+  /** Estimated number of rows, from the statistics of the system; null if it has none. */
   readonly rows: bigint | null
   readonly bytes: bigint | null
   /** A special property, as text: partitioned itself, a foreign table, being detached. */

@@ -15,7 +15,7 @@ export type PlanFinding = {
   /** Its kind, such as `foreign key`. */
   readonly about: string
   readonly object?: string
-  /** What will happen, or why not. */
+  /** What partitioning does to the object, or why it is refused. */
   readonly detail: string
   readonly hint?: string
 }
@@ -37,7 +37,7 @@ export type Sampled = { readonly blocks: bigint; readonly of: bigint } | null
 export type Years = {
   readonly years: ReadonlyMap<number, CountedRows>
   readonly nulls: CountedRows
-  /** Infinite, before the year 1, or after the year 9999. */
+  /** Rows whose value is infinite, before the year 1, or after the year 9999. */
   readonly outside: CountedRows
   readonly sampled: Sampled
 }
@@ -46,7 +46,7 @@ export type Years = {
 export type Bucket = CountedRows & { readonly bytes: bigint }
 
 export type RowSpread = {
-  /** One per pair of neighbouring bounds. */
+  /** Rows between each pair of neighbouring bounds. */
   readonly buckets: readonly Bucket[]
   readonly sampled: Sampled
 }
@@ -59,9 +59,9 @@ export type MeasureRequest = TableToPartition & {
   readonly partitions: readonly NewTablePartition[]
   /** Sessions that read and write at the same time. */
   readonly lanes: number
-  /** A session stops once it has read this many rows … */
+  /** Number of rows after which a session stops, unless `budgetMs` ends first. */
   readonly rows: number
-  /** … or after this time, ms. */
+  /** Time after which a session stops, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }
@@ -110,14 +110,14 @@ export type Rehearsal = {
 
 export interface PartitionPlanStore {
   /**
-   * All findings from the system catalogs. A read that the login may not make is a finding, too.
+   * All findings from the system catalogs. A read for which the login lacks a right is a finding, too.
    * @param nulls true if rows with NULL in the column were found
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, CONNECTION_LOST
    */
   findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]>
-  /** @param exact true to read all rows, however many */
+  /** Counts the rows of each year. @param exact true to read all rows, however many */
   years(planned: TableToPartition, exact: boolean, signal: AbortSignal): Promise<Years>
-  /** @param bounds as the column prints them, ascending; the first is inclusive */
+  /** Counts rows between bounds. @param bounds as the column prints them, ascending; the first is inclusive */
   spread(planned: TableToPartition, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<RowSpread>
   /** Names of the new tables and their objects that are already in use. */
   taken(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>

@@ -47,7 +47,10 @@ export type Contents = {
 export interface DatabaseInside extends AsyncDisposable {
   /** @throws SluiceError CONNECTION_LOST … */
   inspect(signal: AbortSignal): Promise<Contents>
-  /** Rows of a table now; null if this login may not read all of them. @throws SluiceError TARGET_BUSY … */
+  /**
+   * Number of rows of a table now; null if this login has no right to read all of them. @throws SluiceError
+   * TARGET_BUSY …
+   */
   count(table: ContainedTable, signal: AbortSignal): Promise<bigint | null>
 }
 
@@ -69,7 +72,7 @@ export interface DatabaseRetirement extends AsyncDisposable {
   hold(): Promise<boolean>
   /** @returns null if the server has no database of that name */
   state(signal: AbortSignal): Promise<DatabaseSettings | null>
-  /** Current name of the database with an identity; null if it does not exist. */
+  /** Current name of the database with this identity; null if it does not exist. */
   nameOf(identity: string, signal: AbortSignal): Promise<string | null>
   /** Counters and findings of the server, even if the database refuses connections. @throws SluiceError SOURCE_GONE */
   inspect(signal: AbortSignal): Promise<DatabaseState>

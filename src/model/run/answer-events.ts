@@ -88,6 +88,7 @@ export type CommitEvent = {
   type: 'commit'
   version: Dec
   time: Time
+  /** True if `time` is the in-commit timestamp; false if it is the time of the commit's file. */
   inCommitTime: boolean
   operation?: string
   engine?: string
@@ -195,7 +196,7 @@ export type SlotEvent = {
   safe: Dec | null
   /** Confirmed position, as the server prints it. */
   confirmed: string | null
-  /** The copy that it belongs to, according to its name. */
+  /** Run of the copy to which the slot belongs, according to its name. */
   run?: Dec
 }
 

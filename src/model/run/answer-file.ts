@@ -20,7 +20,7 @@ export type DeclaredType =
 /** Largest precision of a decimal in Parquet. */
 export const DECIMAL_DIGITS = 38
 
-/** @returns undefined unless the precision is 1 to 38, and the scale is 0 to the precision */
+/** Type of a decimal. @returns undefined unless the precision is 1 to 38, and the scale is 0 to the precision */
 export function decimalType(precision: number, scale: number): DeclaredType | undefined {
   const fits = precision > 0 && precision <= DECIMAL_DIGITS && scale >= 0 && scale <= precision
   return fits ? `decimal(${precision},${scale})` : undefined
@@ -32,6 +32,7 @@ export type AnswerType = 'text' | 'bytes' | 'real' | 'integer' | 'large-integer'
 export type AnswerColumn = { readonly name: string; readonly type: AnswerType }
 
 /**
+ * File to write.
  * @property csv one line per row: NULL is empty, all other values are quoted, bytes are hexadecimal digits; each line
  * ends with an extra column `1`
  */

@@ -5,7 +5,7 @@ export type Dec = string
 
 export const dec = (n: number | bigint): Dec => n.toString()
 
-/** A duration. */
+/** A duration in milliseconds. */
 export type Ms = number
 
 /** A whole number, within bounds if they are given. */
@@ -17,7 +17,7 @@ export type Factor = number
 /** Name of a system whose databases are files. */
 export type FileSystemName = string
 
-/** UTC, in ISO format with milliseconds. */
+/** A time in UTC, in ISO format with milliseconds. */
 export type Time = string
 
 /** One of these texts. Later versions may have more, so readers must accept any text. */

@@ -121,6 +121,7 @@ export type EventBody =
       equal: boolean
       log: string
       catalog: string
+      /** The second source with which the values were compared. */
       witness: string
       sides?: readonly [string, string]
     }

@@ -30,7 +30,7 @@ export interface LedgerDatabase extends AsyncDisposable {
    */
   renewals?(tables: readonly string[]): Promise<readonly string[]>
   /**
-   * Ends the session that a dead owner left on the server, so that nothing of it can commit any more.
+   * Ends the session that a dead owner left on the server, so that it cannot commit any more.
    * @param session from `ChunkWriter.session`
    */
   endSession(session: string): Promise<void>

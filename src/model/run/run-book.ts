@@ -47,7 +47,7 @@ export type RunBook = Disposable & {
   /** Removes every second point of a run. */
   thin(run: string): void
   end(run: string, end: BookedEnd): void
-  /** Newest first. */
+  /** Runs, newest first. */
   list(limit: number): readonly BookRow[]
   curve(run: string): readonly CurvePoint[]
 }

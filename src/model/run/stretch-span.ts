@@ -18,7 +18,7 @@ export function spanIn({ first, last, edges }: ChunkRange, no: number): KeySpan 
 
 function evenly([begin = null, end = null]: readonly (string | null)[], at: number, chunks: number): KeySpan {
   const isLast = at === chunks - 1
-  // A range open at one end has no width.
+  // A range open at one end has no width, so chunks without an outer bound get its known bound.
   if (begin === null || end === null) {
     return {
       from: at === 0 ? asBound(begin) : asBound(begin ?? end),

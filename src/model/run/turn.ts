@@ -28,7 +28,7 @@ export class Turn {
     return go
   }
 
-  /** @throws as `wait` */
+  /** Runs `body` in the turn, after all earlier callers. @throws as `wait` */
   async take<T>(body: () => T | Promise<T>): Promise<T> {
     const go = await this.wait()
     try {

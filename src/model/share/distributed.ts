@@ -63,7 +63,10 @@ export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; rea
 /** Consecutive turns of a task that failed for one transient cause. @property cause last error; null if unknown */
 export type Rested = { readonly times: number; readonly cause: ErrorInfo | null }
 
-/** Consecutive rests for the cause of this error: an unreachable server and a refused login are two causes. */
+/**
+ * Number of consecutive rests for the cause of this error; 0 for another cause. An unreachable server and a refused
+ * login are two causes.
+ */
 export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined): number {
   return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
 }
@@ -234,13 +237,14 @@ export type WatchedRun = {
   readonly isHeld: boolean
   /** True if the run ended, and a later run of the same command succeeded. */
   readonly isMended: boolean
-  /** Time of reading. */
+  /** Time at which this row was read. */
   readonly now: number
   /** Working tasks without a heartbeat for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
   /**
-   * Tasks that were taken from a lost worker, until start and end of the loss are reported. `isBack`: true if that
-   * worker has the task again; null if not recorded. `isKilled`: the worker is alive, and killed the program.
+   * Tasks that were taken from a lost worker; listed until the start and the end of the loss are reported. `isBack`:
+   * true if that worker has the task again; null if not recorded. `isKilled`: the worker is alive, and killed the
+   * program.
    */
   readonly lost: readonly (SilentSlot & {
     readonly at: number
@@ -268,7 +272,7 @@ export type UncountedRun = Pick<WatchedRun, 'runId' | 'operation' | 'stores'> & 
   readonly endedMsAgo: number
 }
 
-/** @property beatAt last heartbeat @property chunks that it worked on then */
+/** A task without a recent heartbeat. @property beatAt last heartbeat @property chunks that it worked on then */
 export type SilentSlot = {
   readonly no: number
   readonly host: string | null

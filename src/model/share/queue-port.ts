@@ -58,7 +58,10 @@ export type ClaimedSlot = SlotKey & {
  */
 export type SteeredTables = { readonly names: readonly string[]; readonly isWhole: boolean }
 
-/** Reply to a heartbeat: steering requests, and the number of tasks that share the limits. */
+/**
+ * Reply to a heartbeat: steering requests, and the number of tasks that share the limits. `isOver`: the run is not
+ * running any more.
+ */
 export type SlotOrders = { readonly wishes: RunRequests; readonly working: number; readonly isOver: boolean }
 
 /** What a worker records about itself in the queue. */
@@ -68,9 +71,9 @@ export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program
 export type QueueSweep = {
   readonly lost: readonly SlotKey[]
   readonly unqueued: readonly SlotKey[]
-  /** Runs that it ended because every worker refuses them. */
+  /** Runs that the sweep ended because every worker refuses them. */
   readonly refused: readonly string[]
-  /** Runs whose end it recorded. */
+  /** Runs whose end the sweep recorded. */
   readonly ended: readonly EndedRun[]
   /** Runs that this worker refused, and that were not resumed since. */
   readonly own: readonly string[]
@@ -115,16 +118,19 @@ export interface RunQueue extends AsyncDisposable {
    * @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, TARGET_DENIED
    */
   submit(run: QueuedRun): Promise<void>
-  /** Newest first. @param runId only this run */
+  /** Runs, newest first. @param runId only this run */
   runs(limit: number, runId?: string): Promise<readonly DistributedRun[]>
   slots(runId: string): Promise<readonly TaskRow[]>
-  /** Live ones first; ended ones of the last day. */
+  /** Workers, live ones first. Of the ended ones, only those of the last day. */
   workers(): Promise<readonly WorkerRow[]>
   /** Counts of workers, tasks and unconfirmed runs; all zeros if there is no queue yet. */
   stand(): Promise<QueueStand>
   /** Requests live workers to end. @param name host, or id of one worker @returns how many were requested */
   drain(name: string): Promise<number>
-  /** Null if the queue belongs to an older program, whose workers cannot steer single tables. */
+  /**
+   * Tables of a run that can be steered. Null if the queue belongs to an older program, whose workers cannot steer
+   * tables.
+   */
   tables(runId: string): Promise<SteeredTables | null>
   /**
    * Adds steering requests to a running run. `held: false` also confirms a run that was queued in another database, of
@@ -152,6 +158,7 @@ export interface RunQueue extends AsyncDisposable {
 export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 
 /**
+ * Result of releasing a task.
  * @property isMine false if another worker already had the task
  * @property goesOn the task is queued again; never if the run was requested to stop
  * @property ended the run, if this call ended it: one worker gets it, or none if the reply is lost
@@ -162,11 +169,12 @@ export type Released = { readonly isMine: boolean; readonly goesOn: boolean; rea
 export interface QueueWorker {
   /** Sends a heartbeat. @param draining true if it takes no new work @returns true if it was requested to end */
   beat(draining: boolean): Promise<boolean>
-  /** @returns null if another worker has the task, or the task has ended */
+  /** Claims a task. @returns null if another worker has the task, or the task has ended */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
   /**
+   * Reports the progress of a turn, as a heartbeat of the task.
    * @param tables that can be steered, if they changed
-   * @returns null if another worker has the task now
+   * @returns steering requests; null if another worker has the task now
    */
   progress(
     slot: ClaimedSlot,
@@ -219,7 +227,8 @@ export interface QueueWorker {
 }
 
 /**
- * @property stop takes no more tasks, and resolves when its tasks have ended @property ended rejects if it gave up by
- * itself
+ * Takes tasks for a worker until it is stopped.
+ * @property stop takes no more tasks, and resolves when its tasks have ended
+ * @property ended rejects if the runner gave up by itself
  */
 export type QueueRunner = { stop(): Promise<void>; readonly ended: Promise<void> }

@@ -9,9 +9,9 @@ export type QueueGrants = {
   readonly statements: readonly string[]
   /** Rights beyond the queue that the statements grant, and why there are no statements. */
   readonly notes: readonly string[]
-  /** Who may run them, as text. */
+  /** Who may run the statements, as text. */
   readonly by: string
-  /** True if the role of this session may run them. */
+  /** True if the role of this session may run the statements. */
   readonly mayRun: boolean
 }
 

@@ -15,7 +15,7 @@ export type QueuedRun = {
   readonly kind: string
   /** Tasks are released after a while, and resumed later. */
   readonly takesTurns: boolean
-  /** With a name instead of each URL. */
+  /** The operation with a name instead of each URL. */
   readonly operation: unknown
   readonly stores: readonly QueuedStore[]
   readonly commandLine: string

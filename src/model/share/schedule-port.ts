@@ -13,7 +13,7 @@ export type ScheduleSpec = {
   readonly name: string
   /** The command without the program name, parsed each time by the worker that finds it due. */
   readonly words: readonly string[]
-  /** The same as shell text. */
+  /** The command as shell text. */
   readonly commandLine: string
   /** Calendar rule as text; format: `app/share/schedules/rule-text`. */
   readonly rule: string
@@ -51,7 +51,7 @@ export type Schedule = ScheduleSpec &
     readonly last: ScheduledRun | null
   }
 
-/** One line of its history: a run, or skipped times. */
+/** One line of a schedule's history: a run, or skipped times. */
 export type ScheduledRun = {
   /** Null if it was started by hand. */
   readonly period: string | null
@@ -75,6 +75,7 @@ export type DueSchedule = Clockwork & {
   readonly run: QueuedRun | null
   /** The scheduled time; null for a run that was started by hand, because it belongs to no period. */
   readonly time: ScheduledTime | null
+  /** Skipped times, as text; null if none are skipped. */
   readonly passed: string | null
 }
 
@@ -82,17 +83,18 @@ export interface ScheduleBook {
   /** Milliseconds since the epoch, by the clock of the queue's database. */
   now(): Promise<number>
   /**
-   * @param replace true to replace an existing schedule, whose history stays @returns false if the name is taken, or
-   * there is no schedule to replace
+   * Adds a schedule.
+   * @param replace true to replace an existing schedule, whose history stays
+   * @returns false if the name is taken, or there is no schedule to replace
    */
   add(spec: ScheduleSpec, clockwork: Clockwork, replace: boolean): Promise<boolean>
-  /** Sorted by name. @param name only this schedule */
+  /** Schedules, sorted by name. @param name only this schedule */
   list(name?: string): Promise<readonly Schedule[]>
-  /** Newest first. */
+  /** Runs and skipped times of a schedule, newest first. */
   history(name: string, limit: number): Promise<readonly ScheduledRun[]>
-  /** @returns false if no schedule of this name can be paused */
+  /** Pauses a schedule. @returns false if no schedule of this name can be paused */
   pause(name: string): Promise<boolean>
-  /** @param clockwork from now on @returns as `pause` */
+  /** Resumes a schedule. @param clockwork times from now on @returns as `pause` */
   resume(name: string, clockwork: Clockwork): Promise<boolean>
   /** Removes its history too; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>
@@ -112,8 +114,8 @@ export interface ScheduleBook {
   /** Schedules that are due and have no current run. */
   due(): Promise<readonly Schedule[]>
   /**
-   * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns `runs` if an earlier
-   * run is active; `moved` if another worker was faster, or the schedule was replaced
+   * Creates the run, its tasks and jobs and the history line, and sets the next time, in one transaction.
+   * @returns `runs` if an earlier run is active; `moved` if another worker was faster, or the schedule was replaced
    */
   begin(name: string, begun: DueSchedule): Promise<'begun' | 'runs' | 'moved'>
   /**
@@ -122,8 +124,8 @@ export interface ScheduleBook {
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>
   /**
-   * Records the refusal of a run, whose plan differs from the confirmed one, at its schedule, unless that was replaced
-   * since.
+   * Records at the schedule of a run that the run was refused, because its plan differs from the confirmed one. No
+   * effect if the schedule was replaced since.
    */
   refuseRun(runId: string, error: ErrorInfo): Promise<void>
   /** Events of the newest turn of each task of a run. */

@@ -23,7 +23,7 @@ export type QueuedOptions = {
 export type SharedWork = {
   /** Names of the stores and folders that it uses. */
   readonly names: readonly string[]
-  /** With names instead of URLs. */
+  /** The operation with names instead of URLs. */
   readonly operation: unknown
   /** The first file that it writes to as a database; null if there is none. @throws SluiceError CONNECT_FAILED … */
   writtenFile(): Promise<string | null>
@@ -41,6 +41,7 @@ export type SharedWork = {
 }
 
 /**
+ * Prepares an operation for a queue.
  * @param operation with URLs, or with store names instead
  * @throws SluiceError BAD_FLAG if it cannot be shared, or uses a database without a name
  */

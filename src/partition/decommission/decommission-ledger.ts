@@ -7,8 +7,8 @@ import { makeLateTable } from '../../engine/copy/ledger/late-tables.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 
 /**
- * `looked`: counters of reads and writes were recorded. `inactive`: only its owner may use the table. `active`: that
- * was undone. `archived`: a copy was made and compared. `dropped`: the table was removed.
+ * `looked`: counters of reads and writes were recorded. `inactive`: only its owner may use the table. `active`:
+ * `inactive` was undone. `archived`: a copy was made and compared. `dropped`: the table was removed.
  */
 export type DecommissionStepName = 'looked' | 'inactive' | 'active' | 'archived' | 'dropped'
 

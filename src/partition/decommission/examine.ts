@@ -35,7 +35,7 @@ export type InspectedOldTable = {
   readonly identity: string
   readonly findings: readonly DecommissionFinding[]
   readonly use: TableUse
-  /** True if the use counters must be recorded now, because no earlier record is comparable. */
+  /** True if the use counters must be recorded now, because no earlier record can be compared with them. */
   readonly wantsNote: boolean
   /** True if the reverse stream may still write to the old table. */
   readonly isWanted: boolean

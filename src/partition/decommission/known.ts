@@ -27,7 +27,7 @@ export function switchFinding({ turn, switchedMs, publicTable, oldTable }: Switc
   }
 }
 
-/** @param end of the grace period, ms @param what is dropped afterwards */
+/** Finding about the grace period. @param end of the grace period, ms @param what is dropped afterwards */
 export function graceFinding(end: number, nowMs: number, what: 'table' | 'database'): DecommissionFinding {
   const isOver = end <= nowMs
   return {

@@ -80,7 +80,7 @@ export async function lastCopyFinding(
   const about = { about: 'last copy', object: to }
   const why = await lossOf(archived, old, signal)
   if (why === null) return { verdict: 'fine', ...about, detail: `the copy has its ${archived.rows} rows, unchanged` }
-  // A user in a URL mostly has a password, which the ledger does not keep.
+  // A URL with a user usually had a password, which the ledger does not store.
   const password = to.includes('@') ? ' and its password' : ''
   return {
     verdict: 'refused',

@@ -91,7 +91,7 @@ export function knowsOldTable(name: string): (database: LedgerDatabase) => Promi
     )
 }
 
-/** @param asked table, with or without its schema */
+/** True if a user means the table `name` by the name `asked`, which may lack the schema. */
 export function isNamed(name: string, asked: string): boolean {
   return name === asked || name.endsWith(`.${asked}`)
 }

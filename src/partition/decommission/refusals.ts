@@ -21,7 +21,7 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
   })
 }
 
-/** @param refused at least one finding: the most severe determines the error */
+/** Error of a refused step. @param refused at least one finding: the most severe determines the error */
 export function decommissionRefusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
   const [code, lead] = gravest(refused)
   const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))

@@ -4,17 +4,17 @@ import type { LifecycleEntry } from './entry.ts'
 
 type Named = Pick<LifecycleEntry, 'table' | 'words'>
 
-/** @param command with its action, such as `partition ensure` */
+/** Command for the table. @param command with its action, such as `partition ensure` */
 export function ofTable(command: string, { table, words }: Named): string {
   return `sluice ${command} ${words.table} --table ${shellQuote(table)}`
 }
 
-/** @param command takes the id of a stream from the second database back to the first */
+/** Command for a reverse stream between two databases. @param command that takes the id of the stream */
 export function ofBackStream(command: string, stream: string, { words }: Named): string {
   return `sluice ${command} ${stream} ${words.back ?? words.stream}`
 }
 
-/** @param command takes the id of a stream */
+/** Command for a stream. @param command that takes the id of the stream */
 export function ofStream(command: string, stream: string, { words }: Named): string {
   return `sluice ${command} ${stream} ${words.stream}`
 }

@@ -60,7 +60,7 @@ export type LeftDatabase = {
   readonly step: DatabaseStep | null
   /** Why it could not be opened; null if it was opened, or if the entry does not name it. */
   readonly error: SluiceError | null
-  /** True if the entry names it. */
+  /** True if the config entry names this database. */
   readonly isNamed: boolean
 }
 

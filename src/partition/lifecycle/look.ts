@@ -20,7 +20,8 @@ import { streamStanding, type StreamStanding } from './stream-standing.ts'
 import { isNamed } from '../decommission/old-table-switch.ts'
 
 /**
- * A table that moved to another database is read there, whether or not the old database still exists.
+ * State of a table and of its ledgers. A table that moved to another database is read there, whether or not the old
+ * database still exists.
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER
  */
 export async function inspectLifecycle(
@@ -116,7 +117,9 @@ async function copyOf(
   return standing === null ? null : { name: isBetween ? `${name} of ${store.label}` : name, standing }
 }
 
-/** The entry for a table that is in the second database now. @param before the table's name in the first database */
+/**
+ * The entry for a table that is in the second database now. @param name in that database @param before in the first one
+ */
 function placedIn(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
   const { words } = entry
   const table = name === before ? entry.table : name

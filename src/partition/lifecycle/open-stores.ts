@@ -34,7 +34,7 @@ export class OpenStores implements AsyncDisposable {
     }
   }
 
-  /** Only reads were done, so errors at closing are ignored. */
+  /** Closes all databases. Only reads were done, so errors at closing are ignored. */
   async [Symbol.asyncDispose](): Promise<void> {
     const all = [...this.#open.values()]
     this.#open.clear()

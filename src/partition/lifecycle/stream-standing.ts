@@ -34,9 +34,9 @@ export type StreamStanding = {
   /** Table of the target. */
   readonly key: TableKey
   readonly state: StreamTableState
-  /** True if a running program has the stream. */
+  /** True if a running program has the lease of the stream. */
   readonly isFollowed: boolean
-  /** Progress of the apply workers, joined; null before any change was applied. */
+  /** Combined progress of the apply workers; null before any change was applied. */
   readonly lane: ApplyWorkerRow | null
   readonly chunks: bigint
   readonly chunksDone: bigint
@@ -53,8 +53,9 @@ export type StreamStanding = {
 }
 
 /**
- * @param source name of the source's table, `tableText` @param id only this stream; default: the newest
- * stream that has not ended, otherwise the newest one
+ * State of a stream for one table.
+ * @param source name of the source's table, `tableText`
+ * @param id only this stream; default: the newest stream that has not ended, otherwise the newest one
  * @returns null if there was never a stream of the table into this database
  */
 export async function streamStanding(
@@ -98,7 +99,7 @@ async function chunksOf(
   state: StreamTableState,
 ): Promise<Pick<StreamStanding, 'chunks' | 'chunksDone' | 'chunksFailed' | 'rows'>> {
   const none = { chunks: 0n, chunksDone: 0n, chunksFailed: 0n, rows: 0n }
-  // If a table has to be copied again, the run that copies it retires the present chunks: do not count them.
+  // If a table has to be copied again, the run that copies it replaces the present chunks: do not count them.
   if (state === 'resync' || !(await hasLedger(database))) return none
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(

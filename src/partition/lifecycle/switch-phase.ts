@@ -7,7 +7,7 @@ import { ofBackStream, ofStream, ofTable } from './commands.ts'
 import { lastTurn, type LeftDatabase, type InspectedTable, type Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
 
-/** @param before state of phase I */
+/** State of phase II. @param before state of phase I */
 export function switchPhase(inspected: InspectedTable, before: Phase): Phase {
   const { standing, stream, entry } = inspected
   const turn = lastTurn(inspected)

@@ -32,7 +32,7 @@ const pressed = (press: KeyPress): Input => ({ kind: 'press', press })
 const NOTHING: OneRead = { inputs: [], note: null }
 
 /**
- * @param tokens of one read
+ * Interprets the tokens of one read.
  * @param inField whether text would go into a text field
  */
 export function oneRead(tokens: readonly InputToken[], inField: boolean): OneRead {

@@ -22,7 +22,7 @@ export type CassandraSettings = {
   readonly password: string | null
   /** Null: the datacenter of the node that answers first. */
   readonly datacenter: string | null
-  /** Name of a level, as LOCAL_QUORUM; null for the default. */
+  /** Name of the consistency level, for example LOCAL_QUORUM; null for the default. */
   readonly consistency: string | null
   /** SERIAL or LOCAL_SERIAL; null for the default. */
   readonly serialConsistency: string | null

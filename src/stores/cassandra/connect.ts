@@ -18,7 +18,7 @@ export type CassandraLink = AsyncDisposable & {
   /** Version of the native protocol: 3 from 2.1 on, 4 from 2.2 on. */
   readonly protocol: number
   readonly partitioner: Partitioner
-  /** Name of the cluster, for its identity. */
+  /** Name of the cluster: a part of the identity of the store. */
   readonly cluster: string
   readonly datacenter: string
   /** Whether the connections are encrypted. */

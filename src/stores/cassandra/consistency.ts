@@ -48,7 +48,7 @@ export function isBelowQuorum(level: number): boolean {
   return BELOW_QUORUM.has(level)
 }
 
-/** Name of a number of the protocol. */
+/** Name of the consistency level with this number. */
 export function levelName(level: number): string {
   return Object.entries(LEVELS).find(([, number]) => number === level)?.[0] ?? `level ${level}`
 }
@@ -59,7 +59,7 @@ export type FallBackOptions<Rows> = {
   readonly fallBackToOne: boolean
   /** Called once for each write that was done at ONE, with the `rows` of its caller. */
   readonly onFallback?: (rows: Rows, why: string) => void
-  /** How long an unreachable or overloaded cluster is tried again, ms. */
+  /** How long a write is retried if the cluster is unreachable or overloaded, ms. */
   readonly patienceMs?: number
   readonly onRetry?: RetryHeard | undefined
   readonly signal?: AbortSignal

@@ -1,4 +1,4 @@
-/** Maps failures of Cassandra to SluiceErrors, with the guide's texts if it has them. */
+/** Maps failures of Cassandra to SluiceErrors, with the texts of shared/guide-errors.ts where they fit. */
 import { asSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'

@@ -88,7 +88,7 @@ const TELLING: readonly CassandraFailureKind[] = [
   'read-timeout',
 ]
 
-/** Called before a statement is retried. @param attempt the next one @param forMs how long it will be retried */
+/** Called before a retry. @param attempt number of the next attempt @param forMs time left for retries, ms */
 export type RetryHeard = (why: unknown, attempt: number, forMs: number) => void
 
 /** @param thrown what the driver threw, or a SluiceError with that as its cause */

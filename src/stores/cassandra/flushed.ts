@@ -3,7 +3,7 @@ import { types, type Host } from 'cassandra-driver'
 import { restUnder, throwIfAborted } from '../../shared/abort.ts'
 import type { CassandraLink } from './connect.ts'
 
-/** Default of `cassandra.yaml`. */
+/** Default sync period in `cassandra.yaml`, ms. */
 const DEFAULT_PERIOD_MS = 10_000
 /** Nodes block writes themselves once a sync is late by more than half a period. */
 const PERIODS = 1.5

@@ -1,4 +1,4 @@
-/** Reads a cluster's own facts for doctor: nodes, schema, replication, rights, clocks. Changes nothing. */
+/** Reads facts about a cluster for doctor: nodes, schema, replication, rights, clocks. Changes nothing. */
 import { types } from 'cassandra-driver'
 import type { Clock } from '../../shared/clock.ts'
 import { quotedName } from '../../shared/sql-text.ts'
@@ -38,7 +38,7 @@ export async function schemaVersions({ client }: CassandraLink): Promise<{ versi
 export type Replication = {
   /** Name of the strategy's class, such as SimpleStrategy. */
   readonly strategy: string
-  /** Copies by data center, or by `replication_factor`. */
+  /** Number of copies, as text, by data center; with some strategies by `replication_factor`. */
   readonly copies: ReadonlyMap<string, string>
 }
 
@@ -107,8 +107,8 @@ async function isSuperuser(client: CassandraLink['client'], user: string, quoted
 }
 
 /**
- * Largest clock difference between a node and this machine, ms; positive if the node is ahead. 0 if it is within the
- * duration of the query.
+ * Largest clock difference between a node and this machine, ms; positive if the node is ahead. 0 if the clock of each
+ * node was between the start and the end of its query.
  */
 export async function clockSkew(
   { client }: CassandraLink,

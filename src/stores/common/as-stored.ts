@@ -4,7 +4,7 @@ import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 
-/** Rows that hold such a value. */
+/** Rows with a value that is not of its column's type. */
 export type OddRows = WeakSet<Row>
 
 /** No text of a canonical row ends with this. */

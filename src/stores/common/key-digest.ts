@@ -12,8 +12,8 @@ import { keyColumns } from './key-ranges.ts'
 const KEYS_AT_ONCE = 200
 
 /**
- * Parses keys into the form that ranges have.
- * @param only as `keyText` @param columns with the types in which values were sent
+ * Parses keys into the form in which ranges contain them.
+ * @param only keys in the form of `keyText` @param columns with the types in which values were sent
  */
 export function rowKeysOf(
   only: Iterable<string>,

@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { BoundSide } from './beyond-type.ts'
 
-/** How a system writes keys. */
+/** How keys are written in the SQL of a system. */
 export type KeyDialect = {
   quote(name: string): string
   /** The table's qualified, quoted name. */
@@ -80,12 +80,12 @@ export function rangeCondition(
     parts.push(some.length === 0 ? '1 = 0' : `(${some.map(({ sql }) => sql).join(' OR ')})`)
     for (const { parameters: values } of some) parameters.push(...values)
   }
-  // The line break ends a comment at the end of the user's text, which would hide the bracket.
+  // The line break ends a comment at the end of the user's text: otherwise the comment would hide the bracket.
   if (where !== null) parts.push(`(${where}\n)`)
   return { sql: parts.length === 0 ? '1 = 1' : parts.join(' AND '), parameters }
 }
 
-/** `"a", "b"`, for ORDER BY. */
+/** Key columns as a list for ORDER BY: `"a", "b"`. */
 export function keyOrder(table: TableSpec, dialect: KeyDialect, direction: '' | ' DESC' = ''): string {
   return table.key.map((name) => `${dialect.quote(name)}${direction}`).join(', ')
 }

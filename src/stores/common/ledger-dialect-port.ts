@@ -23,7 +23,7 @@ export type LedgerDialect = {
   readonly unlessThere: string
   /** Statements to run before the first table is created. */
   readonly before: readonly string[]
-  /** The database hides tables on which the login has no right. */
+  /** True if the database hides tables on which the login has no right. */
   readonly hidesTables: boolean
   /** Names of the columns of a table, which is the parameter; no rows if there is no such table. */
   readonly columns: string

@@ -1,4 +1,4 @@
-/** Refuses keys of a target by which rows of the source would merge. */
+/** Refuses a target whose key would merge rows of the source. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 

@@ -22,7 +22,7 @@ export type ObjectLock = {
 
 /**
  * Takes the lock. A killed program leaves its statement running at the server: the next program waits for the lock, and
- * then finds the object made.
+ * then finds that the object exists.
  * @throws SluiceError OBJECTS_FAILED if an idle session has held it for 30 s; the reason of the signal
  */
 export async function takeObjectLock(

@@ -15,7 +15,7 @@ export type PoolLimits = {
    * Maximum number of connections at a time; `Infinity` if a caller may need a second one before it returns the first.
    */
   readonly most: number
-  /** Unused connections that stay open. */
+  /** Maximum number of unused connections that stay open. */
   readonly idle: number
 }
 

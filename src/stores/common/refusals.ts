@@ -27,7 +27,7 @@ export function rowRefused({ system, label, table, message, cause }: RefusedWrit
 
 /** A value that is not a member of its column's enum. */
 export class MemberRefused extends SluiceError {
-  /** `'sad' is no member of mood`. */
+  /** What is wrong, such as `'sad' is no member of mood`. */
   readonly what: string
   /** Statement that gives a member this name, with `NEW_NAME` for its current name. */
   readonly rename: string
@@ -58,9 +58,9 @@ export function rangeKept(system: string, table: string): SluiceError {
 }
 
 /**
- * Error if the system would delete or change rows of other tables with the removed ones.
+ * Error if a removal of rows would make the system delete or change rows of other tables.
  * @param followers names of these tables
- * @param hint what to do instead of `replace-range`, if that is not what removes the rows
+ * @param hint what to do instead; the default is advice for a copy with `replace-range`
  */
 export function rowsFollow(
   followers: readonly string[],

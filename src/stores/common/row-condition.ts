@@ -1,4 +1,4 @@
-/** Tests of rows in the SQL of a system. */
+/** Row tests of archives as conditions in the SQL of a system. */
 import { testSql, type RowTest } from '../../model/archive/row-test.ts'
 import type { Comparison } from '../../model/lake/condition.ts'
 import type { Column } from '../../model/copy/column-type.ts'

@@ -38,7 +38,7 @@ export function dayBound(bound: string): string {
   return / 00:00:00(?: BC)?$/.test(canonical) ? day : movedDay(day, 1)
 }
 
-/** The day this number of days later. Only for years 1 to 9999 AD, as calendars have them. */
+/** The date this number of days after `day`. Only for the years 1 to 9999 AD. */
 export function movedDay(day: string, days: number): string {
   const at = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) + days * 86_400_000 : Number.NaN
   const text = Number.isNaN(at) ? '' : new Date(at).toISOString().slice(0, 10)

@@ -19,7 +19,7 @@ export type TlsOptions = {
   readonly isLocal: boolean
 }
 
-/** @property parameter that names it */
+/** A PEM file that the user named. @property parameter name of the URL parameter, for messages */
 export type PemFile = { readonly path: string; readonly parameter: string }
 
 export type TlsPlan = {
@@ -116,7 +116,7 @@ export function tlsError(thrown: unknown, label: string): SluiceError | null {
   const { code, message } = thrown as { readonly code?: unknown; readonly message?: unknown }
   if (typeof code !== 'string') return null
   const known = REFUSED[code]
-  // An unverified certificate within a chain has codes of its own; all codes of OpenSSL begin alike.
+  // Errors that `REFUSED` does not list: codes of certificates in a chain, and codes of OpenSSL, by their prefixes.
   if (
     known === undefined &&
     !/^(?:CERT_|ERR_SSL_|ERR_TLS_|ERR_OSSL_|EPROTO$|INVALID_CA|INVALID_PURPOSE|CRL_)/.test(code)

@@ -48,7 +48,7 @@ export class D1Failure extends Error {
     this.waitMs = waitMs ?? null
   }
 
-  /** Whether the failure is about the SQL of the request. If not, D1 gave a reason that it does not document. */
+  /** True if the message has a code of SQLite, so that the SQL of the request is the cause. */
   get namesStatement(): boolean {
     return SQLITE.test(this.message)
   }

@@ -120,7 +120,7 @@ async function copyRows(
   return (await interruptibleDuckdb(db, signal, () => db.connection.run(copy))).rowsChanged
 }
 
-/** Counts the rows of each kind in the written file: a line that became an empty row must not pass. */
+/** Compares the row counts of each kind with the written file, to find a line that became an empty row. */
 async function proveRows(db: DuckDb, source: string, text: RowsText, copied: number, file: string): Promise<void> {
   const counts = CHECKPOINT_KINDS.map(
     (kind) => `count(${identifier(kind)}.${identifier(CHECKPOINT_KEYS[kind])})::DOUBLE`,

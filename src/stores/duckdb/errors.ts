@@ -1,6 +1,6 @@
 /**
- * Classifies DuckDB's errors for catalogs, copies and files: the fault of the machine, a row or a statement. DuckDB has
- * no error codes, so messages are classified by their first words. The caller adds the context.
+ * Classifies DuckDB's errors for catalogs, copies and files by their cause: the machine, a row or a statement. DuckDB
+ * has no error codes, so messages are classified by their first words. The caller adds the context.
  */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
@@ -72,7 +72,7 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
   }
   if (/sqlite_scanner/.test(message))
     return ['the file is a SQLite database, not one of DuckDB', 'use sqlite:///file.db for it']
-  // A column or a value may be named checksum.
+  // Errors about rows and statements may contain these words: a column or a value may be named checksum.
   if (isDuckdbRowError(message) || /^(?:Parser|Binder) Error/.test(message)) return null
   return /not a valid DuckDB database|Corrupt database|Serialization Error|checksum|Could not read enough bytes|replaying WAL/i.test(
     message,

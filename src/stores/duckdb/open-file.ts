@@ -15,7 +15,7 @@ import { spillFolder } from './spill-folder.ts'
 
 export type FileOptions = {
   readonly mode: OpenMode
-  /** For messages. */
+  /** Name of the database in messages. */
   readonly label: string
   /** Memory limit in DuckDB's notation. Data beyond it goes to the spill folder. */
   readonly memoryLimit?: string

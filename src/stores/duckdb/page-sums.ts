@@ -5,7 +5,7 @@ import type { PageSums } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { Thrift } from '../../shared/thrift.ts'
 
-/** As in the footer. `values`: number of values; `data`: offset of the first page that is not a dictionary. */
+/** A column chunk, from the footer. `values`: number of values; `data`: offset of the first page with values. */
 export type PlacedChunk = {
   readonly column: string
   readonly start: number
@@ -26,7 +26,7 @@ const VALUES = 1
 
 /**
  * Reads the pages of column chunks, which must fill the chunks.
- * @returns a clause about the first chunk that its pages do not fill, or the result
+ * @returns the result; if the pages of a chunk do not fill it, a clause about the first such chunk
  * @throws Error of the file system
  */
 export async function pageSums(

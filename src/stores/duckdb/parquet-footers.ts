@@ -89,7 +89,7 @@ class DuckDbFooters implements ParquetFooters {
   }
 }
 
-/** Size of a file whose end is Parquet's. @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO */
+/** Size of the file, or what is wrong with its end. @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO */
 function tailOf(file: string): number | FileFault {
   let fd: number | null = null
   try {

@@ -1,7 +1,7 @@
 /**
  * Reads checkpoints and sidecars by DuckDB. Its result streams end without an error when a query fails half-way, so
  * rows come by COPY, which does report it. Three facts must agree before a file counts as read: the rows that COPY
- * reports, the lines that arrived, and a mark on the last row by the footer's count.
+ * reports, the lines that arrived, and a mark on the row that is the last one by the row count of the footer.
  */
 import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -25,7 +25,7 @@ const LARGE = 4 << 20
 /** Ends the line of the file's last row. JSON text never contains a raw control character. */
 const LAST_MARK = '\u0002'
 const LF = 10
-/** PROTOCOL.md, "Checkpoint Schema". */
+/** Columns of a checkpoint (PROTOCOL.md, "Checkpoint Schema"). */
 const COLUMNS: ReadonlySet<string> = new Set(
   'txn add remove metaData protocol domainMetadata checkpointMetadata sidecar'.split(' '),
 )
@@ -131,8 +131,8 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
 }
 
 /**
- * Follows the lines of a COPY: counts them, and keeps the last one that came until another line follows. Returns only
- * whole lines, in pieces of some 100 KB.
+ * Follows the lines of a COPY: counts them, and keeps the latest line until another one follows. Returns only whole
+ * lines, in pieces of some 100 KB.
  */
 class LineTail {
   #held: Buffer[] = []

@@ -89,7 +89,7 @@ function fieldAt(fields: readonly FooterField[], path: readonly string[]): Foote
   return found ?? null
 }
 
-/** Number of values, smallest and largest; a column that the file lacks is all NULL. */
+/** SELECT list: number of values, smallest and largest value. A column that the file lacks has no values. */
 function factsSql(path: readonly string[], field: FooterField | null, bounds: boolean): readonly string[] {
   if (field === null) return ['0', 'NULL', 'NULL']
   const [first = '', ...rest] = path

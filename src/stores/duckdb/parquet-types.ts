@@ -1,10 +1,10 @@
-/** Columns of a Parquet file from DuckDB, as a tree with our type names, which select a renderer. */
+/** Columns of a Parquet file as a tree, with DuckDB's type names, except for timestamps in local time. */
 import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
 import type { ParquetColumn } from '../../model/lake/parquet-rows.ts'
 
 /** DuckDB's names for timestamps without a zone: in Parquet local time, or an INT96, which is an instant. */
 const ZONELESS = /^TIMESTAMP(_S|_MS|_NS)?$/
-/** Our name for a timestamp that the file declares as local time. */
+/** Type name in sluice for a timestamp that the file declares as local time. */
 export const LOCAL_TIMESTAMP = 'TIMESTAMP_LOCAL'
 
 function columnOf(name: string, type: DuckDBType): ParquetColumn {

@@ -52,7 +52,7 @@ export class DuckdbSession {
     return result.returnType === ResultReturnType.QUERY_RESULT ? rowsIn(result) : []
   }
 
-  /** Exactly one statement, without a second one after it. @throws as `rows` */
+  /** Runs exactly one statement; a text with a second one is refused. @throws as `rows` */
   async result(
     sql: string,
     parameters: SqlRow = [],
@@ -79,7 +79,7 @@ export class DuckdbSession {
     await this.result(sql)
   }
 
-  /** Several statements of our own. */
+  /** Runs several statements of sluice, without parameters. */
   async script(sql: string): Promise<void> {
     await this.naming(() => this.connection.run(sql))
   }

@@ -1,4 +1,4 @@
-/** DuckDB as a SQL database: in memory as the validator's scratch, or a file. */
+/** DuckDB as a SQL database: in memory, as the validator uses it, or in a file. */
 import { existsSync } from 'node:fs'
 import { OpenFile } from './open-file.ts'
 import { duckdbConnectFailed, duckdbError } from './errors.ts'
@@ -26,7 +26,7 @@ export type DuckdbOptions = {
   readonly threads?: number
   /** Spill folder, created when first needed and removed on close. */
   readonly temporaryFolder?: string
-  /** For messages. */
+  /** Name of the database in messages. */
   readonly label?: string
 }
 

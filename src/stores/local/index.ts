@@ -136,7 +136,7 @@ class LocalLog implements LogStore {
         continue
       }
       const stats = statOrNull(join(path, entry.name))
-      // Gone since the folder was read, a link to nowhere, or a link to a folder.
+      // Skip a file that was removed after the folder was read, a broken link, and a link to a folder.
       if (stats === null || !stats.isFile()) continue
       yield attributes
         ? {

@@ -7,7 +7,7 @@ const NO_CODE =
 /** @property isCode false for a literal, a quoted name or a comment */
 export type SqlSegment = { readonly isCode: boolean; readonly text: string }
 
-/** All of the text in order; the segments joined are the text. */
+/** Segments of the text, in order. Joined, they are the whole text. */
 export function* segmentsOf(sql: string): Generator<SqlSegment> {
   let end = 0
   for (const match of sql.matchAll(NO_CODE)) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { SessionLock } from '../../model/run/sql-port.ts'
 import type { MysqlSession } from './session.ts'
 
-/** Often enough for firewalls that drop idle connections, and to detect a dead connection. */
+/** Interval of queries in the lock's session, ms: firewalls keep the connection, and a dead one is detected. */
 const PULSE_MS = 10_000
 
 /** The server has one name space of locks for all databases, and limits names to 64 characters. */

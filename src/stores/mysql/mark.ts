@@ -1,4 +1,4 @@
-/** A user lock that only a live session holds: by it another session can check whether that session still exists. */
+/** A user lock that only a live session holds: another session checks the lock to see if that session still exists. */
 import { randomUUID } from 'node:crypto'
 import type { MysqlSession } from './session.ts'
 

@@ -114,7 +114,7 @@ class Store implements MysqlDatabase {
   readonly binaryCollation: string
   readonly #config: MysqlConfig
   readonly #short: Pool<MysqlSession>
-  /** No limit: a caller may read again while it iterates, and would wait for itself. */
+  /** Pool without a limit: a caller may read again while it iterates, and would otherwise wait for itself. */
   readonly #long: Pool<MysqlSession>
   readonly #writer: MysqlWriter | null
   readonly #locks = new Set<MysqlSession>()

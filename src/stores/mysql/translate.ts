@@ -3,7 +3,7 @@ import { segmentsOf } from './lex.ts'
 
 const CAST_TYPES: Readonly<Record<string, string>> = { TEXT: 'CHAR', BIGINT: 'SIGNED', INTEGER: 'SIGNED' }
 const CAST = /\bCAST\b/i
-/** Cache limits: statements are few; texts that carry lists of values are many, and not worth caching. */
+/** Limits of the cache, in statements and characters: long texts contain lists of values, and are seldom repeated. */
 const KEPT = 1_000
 const LONGEST_KEPT = 20_000
 

@@ -17,9 +17,9 @@ const TYPE_NEWDECIMAL = 246
 const TYPE_GEOMETRY = 255
 
 /**
- * A parameter as the driver sends it. Integers are sent as integers: as doubles, the driver's choice, LIMIT would
- * refuse them, and they would lose digits above 2^53.
- * @throws SluiceError VALUE_REFUSED for a number that SQL does not have
+ * A parameter for the driver. Integers are sent as integers: the driver would send doubles, which LIMIT refuses, and
+ * which lose digits above 2^53.
+ * @throws SluiceError VALUE_REFUSED for NaN and infinities
  */
 export function parameterOf(value: SqlValue): ExecuteValues {
   if (value === null || typeof value === 'string') return value
@@ -77,12 +77,12 @@ export function portRowReader(fields: readonly FieldPacket[]): MysqlRowReader {
   }
 }
 
-/** The driver returns objects and lists for values of other types. */
+/** Geometries and vectors as bytes or text: the driver may return them as objects or lists. */
 function readOther(value: unknown): SqlValue {
   return value instanceof Uint8Array || typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** The driver gives text if a number would lose digits. */
+/** The driver returns text if a number would lose digits. */
 function readBigint(value: unknown): SqlValue {
   return typeof value === 'string' ? BigInt(value) : (value as number)
 }

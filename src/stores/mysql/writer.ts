@@ -72,7 +72,7 @@ export class MysqlWriter {
         await this.#rollBack(session)
         const { doom } = transaction
         if (doom !== null && isMysqlTransient(doom)) throw new Repeatable(doom)
-        // A server that accepted writes before may be promoted again; a server that never did is the wrong one.
+        // A server that accepted writes before may accept them again later; one that never did is the wrong server.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }
       await this.#commit(session, landed)

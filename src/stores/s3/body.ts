@@ -40,8 +40,8 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     const headers: Record<string, string> = {}
     if (at < 0) headers['range'] = `bytes=${at}`
     else if (at > 0 || end !== undefined) headers['range'] = `bytes=${at}-${end === undefined ? '' : end - 1}`
-    // If-Match compares strongly and never matches a weak ETag (RFC 9110, 13.1.1): that is compared with the answer's
-    // ETag below.
+    // If-Match compares strongly and never matches a weak ETag (RFC 9110, 13.1.1). A weak ETag is therefore compared
+    // with the ETag of the answer, below.
     if (etag !== null && !etag.startsWith('W/')) headers['if-match'] = etag
     if (end !== undefined && at >= end) return
     const sent = { kind: 'gets', bucket, key, headers, signal, counts } as const

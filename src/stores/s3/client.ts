@@ -163,7 +163,7 @@ export class S3Client {
     return (await this.#ready()).credentials.get(refused)
   }
 
-  /** Notes the region of a bucket. @returns true if this region was not known */
+  /** Records the region that a refusal names. @returns true if the request must be sent again, to this region */
   #follow(bucket: string, refusal: S3Refusal, region: string): boolean {
     if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)

@@ -1,6 +1,6 @@
 /**
  * Objects as local files, for readers that need a file. Only the footer and the requested columns of a Parquet file are
- * fetched, into a file of the full size, with all bytes at their own position. A copy is kept for some seconds after
+ * fetched, into a file of the full size, with all bytes at their own position. A copy is kept for `IDLE_MS` after
  * its last use, because an import reads its checkpoint several times.
  */
 import { rmSync } from 'node:fs'

@@ -24,7 +24,8 @@ const CONTAINER_TIMEOUT_MS = 2_000
 /** Limit for a profile's program, ms: it may ask the user, or start a browser. */
 const PROFILE_TIMEOUT_MS = 60_000
 /**
- * Limit for the metadata service, ms: outside of an instance none answers, and the user waits this long for the error.
+ * Limit for the metadata service, ms. It is short, because outside of an EC2 instance no service answers, and the user
+ * waits this long for the error.
  */
 const INSTANCE_TIMEOUT_MS = 1_000
 
@@ -39,7 +40,7 @@ const clientConfig = {
   },
 }
 
-/** Settings of a profile whose credentials the library gets. */
+/** Settings that a profile has if only the library can get its credentials. */
 const OF_PROFILE = [
   'source_profile',
   'credential_source',

@@ -76,7 +76,7 @@ export function passes({ status, code }: S3Refusal): boolean {
   return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
 }
 
-/** True if a refusal means that the request must be sent to another region. */
+/** True if a refusal may mean that the request must be sent to another region. */
 export function pointsElsewhere({ status, code }: S3Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }

@@ -6,7 +6,7 @@ import type { Unseen } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'
 import { listPages, type ListPage, type ListRequest } from './list.ts'
 
-/** Maximum number of pages of 1,000 names, in addition to those on which the table was found: about ten seconds. */
+/** Maximum number of pages (1,000 names each) read after those on which the table was found: about ten seconds. */
 const MOST_PAGES = 100
 
 export type FolderNames = { readonly names: readonly string[]; readonly unseen: Unseen | null }
@@ -45,8 +45,8 @@ export function listFolders(client: S3Client, request: ListRequest, begun: Begun
 }
 
 /**
- * If the last name of a page is a data folder: the first possible name after all data folders of its column, because no
- * other folder is between them. Otherwise null.
+ * Name from which the listing can continue after a data folder `column=value`: the first possible name after all data
+ * folders of this column, because no other folder is between them. Null if the last name of a page is no data folder.
  */
 function behindData(prefix: string, last: string): string | null {
   const column = /^([^/]*?)=[^/]*\/$/.exec(last.slice(prefix.length))?.[1]

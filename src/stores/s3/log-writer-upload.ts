@@ -182,8 +182,8 @@ async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<
 }
 
 /**
- * Refuses an object with other bytes. One with the same bytes is from this writer: the reply was lost, or an earlier
- * attempt wrote it.
+ * Refuses an existing object whose bytes differ from the file. An object with the same bytes is from this writer: the
+ * reply was lost, or an earlier attempt wrote it.
  */
 async function refuseOther(at: S3Object, handle: FileHandle, size: number, signal: AbortSignal): Promise<void> {
   let position = 0

@@ -43,7 +43,7 @@ class S3Lake implements LakeStore {
     if (this.#folders.has(path)) return
     const look = this.#ask(path, signal)
     const ahead = look.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))
-    // `look` throws the error.
+    // The caller of `inspect` gets the error from `look`.
     ahead.catch(() => undefined)
     this.#folders.set(path, look)
   }

@@ -89,7 +89,7 @@ class S3Log implements LogStore {
         const name = key.slice(prefix.length)
         // Consoles of S3 represent a folder by an object with an empty name.
         if (name === '' || name.includes('/')) continue
-        // Not noted for data folders: they may contain millions of files, and none of these is read.
+        // Files of data folders are not recorded: there may be millions of them, and none of them is read.
         if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })
         yield { name, size, modified, ...(etag === null ? {} : { stamp: etag }) }
       }

@@ -41,6 +41,7 @@ export class Spool {
     return got === kept.length ? bytes : null
   }
 
+  /** True if the object was kept with this ETag. */
   has(path: string, etag: string | null | undefined): boolean {
     return this.#kept.get(path)?.etag === etag && etag !== undefined
   }

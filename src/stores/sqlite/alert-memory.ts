@@ -19,7 +19,10 @@ const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
  * program wrote during the wait would then be in the future.
  */
 const NOW = 'sluice_now()'
-/** BETWEEN, not a comparison: a clock that was set back must not delay the alert. */
+/**
+ * SQL condition: the last message was not confirmed within `CONFIRM_MS`. A time in the future counts as expired, too: a
+ * clock that was set back must not delay the alert.
+ */
 const UNCONFIRMED = `(unsent_ms NOT BETWEEN ${NOW} - ${CONFIRM_MS} AND ${NOW})`
 /** Returns no row if the alert is open, and its sender has confirmed it or may still confirm it. */
 const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, ${NOW})

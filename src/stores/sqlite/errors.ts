@@ -46,7 +46,8 @@ function fileOf(label: string): string | null {
 }
 
 /**
- * Why a database file cannot be opened, because SQLite does not report it. Reading also needs a writable folder (WAL).
+ * Reason why a database file cannot be opened: SQLite does not report the reason. Reading, too, needs a writable
+ * folder, because of the WAL files.
  */
 function accessOf(label: string): Access {
   const file = fileOf(label)

@@ -16,8 +16,8 @@ export function existing(file: string): string {
 }
 
 /**
- * A connection for reading that is not opened read-only. It cleans up: if the last connection to a file is read-only,
- * SQLite leaves the -wal and -shm files behind. If the file or its folder cannot be written, it is opened read-only.
+ * A connection for reading. It is opened read-only only if the file or its folder cannot be written: if the last
+ * connection to a file is read-only, SQLite leaves the -wal and -shm files behind.
  */
 export function openReader(file: string): Database.Database {
   const open = (options: Database.Options): Database.Database => {

@@ -97,7 +97,7 @@ export function sqliteRunBook(file: string): RunBook {
   }
 }
 
-/** A file of an older program lacks the column; another program may add it at the same time. */
+/** Adds the column `folder` to a file of an older program. Another program may add it at the same time. */
 function addFolder(database: Database.Database): void {
   const hasFolder = (): boolean =>
     database.prepare("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'folder'").get() !== undefined

@@ -86,7 +86,7 @@ function parts(d: Of<'start'>, state: State): Parts {
     )
   }
   const tail = [[], ...ending(d, state, inner)]
-  // Without the frame, and without a row above and below the dialog.
+  // Four rows are not available: two of the frame, and an empty one above and below the dialog.
   const free = state.size.rows - 4 - tail.length
   if (free >= head.length + LEAST_ROOM) return { head, rows, tail, room: free - head.length }
   // With too few rows, the command line is scrolled together with the plan, so that the buttons stay visible.

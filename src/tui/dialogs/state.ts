@@ -13,7 +13,7 @@ import type { Operation } from '../../app/operations/list.ts'
 export type CheckLine = { readonly label: string; readonly text: string; readonly tone: 'ok' | 'bad' | 'plain' }
 
 export type Dialog =
-  /** @property all every key, not only those that work now */
+  /** @property all true: the page lists all keys; false: only the keys that work now */
   | {
       readonly kind: 'help'
       readonly all: boolean
@@ -93,7 +93,7 @@ export type Dialog =
       readonly read: Startable | null
       /** Lines of the plan. */
       readonly lines: readonly string[]
-      /** Name to type for confirmation; null if none is needed. */
+      /** Name to type for confirmation; null if none is needed. If `name` is null, the command cannot be started. */
       readonly typed: { readonly confirm: string; readonly what: string; readonly name: string | null } | null
       readonly error: ErrorInfo | null
       readonly field: TextField

@@ -88,8 +88,8 @@ export function shownOptions({ of, find }: Pick<Form, 'of' | 'find'>): readonly 
 }
 
 /**
- * Option that the search finds: the first whose name starts with the text, else one whose name contains it; else the
- * option under the cursor.
+ * Option that the search finds: the first whose name starts with the text. If there is none, the first whose name
+ * contains the text. If no name contains it, the option under the cursor.
  */
 export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string {
   const wanted = (form.find?.text ?? '').toLowerCase()

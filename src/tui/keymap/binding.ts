@@ -12,7 +12,7 @@ export type KeyGroup =
   | 'PROGRAM'
   | 'DIALOGS'
 
-/** Layer that receives a key: the open dialog or prompt, else the screen; `always` works in both. */
+/** Where a key works: on the screen, in an open dialog or prompt, or in both (`always`). */
 export type KeyScope = 'screen' | 'dialog' | 'always'
 
 type Entry = {

@@ -43,7 +43,9 @@ export const listRow: When = (s) => inList(s) && hasRow(s)
 export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
 /** The row under the cursor has a detail pane, or the detail pane is open. */
 export const panes: When = (s) => canOpen(s) || inDetail(s)
+/** Another pane can get the focus. */
 export const otherPanes: When = (s) => panes(s) || hasNeeds(s)
+/** List and detail pane are both visible. */
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
 /** Whether the tabs are visible. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
@@ -71,6 +73,7 @@ export const onRanges: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'relation' && row.relation.partitioning?.startsWith('range') === true
 }
+/** The row under the cursor is a database file on this machine, whose tables can be listed. */
 export const onSource: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind === 'database' && fileUrl(row) !== null
@@ -86,6 +89,7 @@ export const canFold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind !== 'delta' && storeOfRow(s, row)?.open === true
 }
+/** The tables of the store or database file under the cursor are listed. */
 export const listsTables: When = (s) =>
   s.databases.some(({ parent }) => parent !== null && parent === cursorRow(s)?.key)
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
@@ -111,6 +115,7 @@ export const hasResults: When = (s) => {
   if (run?.archiving != null) return shownPartition(s, run) !== null
   return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
 }
+/** The screen shows a run that can be paused or resumed. */
 export const steers: When = (s) => works(s) || rests(s)
 /** The screen shows an active run that can be paused. */
 export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
@@ -143,7 +148,7 @@ export const inBatches: When = (s) => {
 }
 export const steersWorkers: When = (s) =>
   (steers(s) && !isLiveStream(s) && (copies(s) || hasWorkers(s))) || sharedSteers('workers')(s)
-/** An import has at most one worker per table; archive and sync work on one table at a time. */
+/** Whether the active run can have several workers; archive and sync work on one table at a time. */
 const hasWorkers: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && declarationOf(run.operation.kind).lanes === true
@@ -190,6 +195,7 @@ export const onCopyRow: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && underCursor(s, run) !== null
 }
+/** The screen of a copy shows workers instead of a list with a cursor. */
 export const offCopyRow: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && copyLayout(s, run).cursor === 'none'
@@ -212,6 +218,7 @@ export const askAgain: When = (s) => compared(s) && idle(s)
 export const onAsk: When = (s) => s.screen === 'ask'
 export const inGrid: When = (s) => onAsk(s) && s.ask.pane === 'grid'
 export const inEditor: When = (s) => onAsk(s) && s.ask.pane === 'editor'
+/** A statement is running. */
 export const asks: When = (s) => onAsk(s) && isAsking(s.ask)
 export const canAsk: When = (s) => onAsk(s) && !isAsking(s.ask)
 export const hasAnswerRows: When = (s) => inGrid(s) && (s.ask.answer?.progress.rows ?? 0) > 0
@@ -223,12 +230,14 @@ export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
 export const canCopyText: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
 export const knowsQueue: When = (s) => s.queue !== null
 export const onQueue: When = (s) => queueView(s) !== null
-/** True on screens where the key for the workers' screen works. */
+/** A screen from which one key opens the workers: the Runs screen, a queue run, the schedules. */
 export const nearWorkers: When = (s) =>
   knowsQueue(s) && (s.screen === 'runs' || ['run', 'schedules'].includes(queueView(s)?.kind ?? ''))
+/** The workers are neither on the screen nor one key away. */
 export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && queueView(s)?.kind !== 'workers'
-/** True on screens where the key for the schedules' screen works. */
+/** The screen from which one key opens the schedules: the Runs screen. */
 export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
+/** The schedules are neither on the screen nor one key away. */
 export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
 export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
 /** A schedule that can be steered. A void schedule must be added again, and its plan confirmed. */

@@ -8,8 +8,8 @@ export function limitOf(run: RunView): number {
 }
 
 /**
- * The limit after a key: half of it, twice as much, or none if it is far above the actual rate. Or why it cannot be
- * changed.
+ * `rate`: the limit after a key. It is halved or doubled; a limit of more than twice the highest rate is removed.
+ * `why`: the reason if the limit cannot be changed.
  */
 export function rateAfter(
   run: RunView,

@@ -45,7 +45,9 @@ export type RunView = {
   readonly endedAt: number | null
   readonly source: string | null
   readonly target: string | null
+  /** Id of the earlier run that this run resumes; null if it resumes none. */
   readonly resumes: Dec | null
+  /** Work that earlier runs had done. */
   readonly baseline: number
   readonly plan: {
     readonly tables: number

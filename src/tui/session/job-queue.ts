@@ -19,7 +19,7 @@ type Current = {
   finished: (Event & { type: 'run.finished' }) | null
 }
 
-/** When a run is shown at its begin: always, never, or only if the run before it is still shown. */
+/** Whether a run is shown when it begins: always, never, or only if the run before it is still shown. */
 type Shown = 'yes' | 'no' | 'in its turn'
 
 /** Connects a run to the UI. */

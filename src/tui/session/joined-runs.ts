@@ -114,7 +114,7 @@ export class JoinedRuns {
     })
     this.#tick ??= setInterval(() => {
       for (const { flow: one } of this.#seen.values()) one.flush()
-      // Not while a run of this program is active, because it sends its own ticks.
+      // While a run of this program is active, no tick is needed here: that run sends ticks.
       if (activeRun(this.#store.get()) === undefined) this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     void run.done.then((exitCode) => this.#ended(id, run, exitCode))

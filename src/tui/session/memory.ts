@@ -24,7 +24,7 @@ export class Memory {
     this.#kept = JSON.stringify(rememberedOf(state()))
   }
 
-  /** Called after every state change. */
+  /** Called after every state change. Saves the state after `SOON_MS`, unless a save is pending. */
   look(): void {
     if (this.#timer !== null) return
     this.#timer = setTimeout(() => {

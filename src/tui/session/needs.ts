@@ -8,6 +8,7 @@ import type { SlotName, SlotValues, State } from '../state/state.ts'
 export type Need = {
   [K in SlotName]: {
     readonly slot: K
+    /** What the data is about, see `slotIdentity`. */
     readonly identity: string
     /** Identity, generation, page and state of the table: if the key changes, the data is read again. */
     readonly key: string

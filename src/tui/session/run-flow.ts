@@ -33,6 +33,7 @@ export class RunFlow {
     this.#story = story
   }
 
+  /** Passes an event to the store with the next flush. */
   take(event: Event): void {
     this.report(event)
     if (event.type === 'chunk.progress') {
@@ -54,6 +55,7 @@ export class RunFlow {
     this.#entries.push(...this.#log.event(event, this.#clock.now()))
   }
 
+  /** Passes all collected events and lines to the store now. */
   flush(): void {
     this.stop()
     const events = [...this.#events, ...this.#progress.values()]

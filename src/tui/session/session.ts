@@ -266,7 +266,7 @@ export class TuiSession implements Acting {
    * @param leave true: leave; false: leave after a key, or now if ctrl-c was pressed
    */
   over(leave: boolean): void {
-    // Leaving now would end later runs of this program.
+    // Wait for later runs of this program: leaving now would end them.
     if (leave || this.state.interrupted) void this.queue.idle().then(() => this.leave())
     else this.store.dispatch({ type: 'over' })
   }

@@ -82,7 +82,7 @@ export type Action =
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
-  /** Lines that a run without the UI prints, and the entries of the log. */
+  /** Lines that the run would print without the UI, and its entries for the log. */
   | {
       readonly type: 'told'
       readonly id: number

@@ -55,7 +55,7 @@ export function summaryRows(body: number): number {
   return body >= 13 ? SUMMARY_ROWS : 0
 }
 
-/** Index among the drawn lines, which include section titles, of the row `index`. */
+/** Index of the row `index` among the drawn lines, which include section titles. */
 export function drawnIndex(state: State, index: number): number {
   return Math.max(
     0,

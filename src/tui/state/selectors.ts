@@ -104,7 +104,7 @@ export function comparison(state: State): ShownComparison | null {
 
 const tableOf = (run: RunView): string => (isRunShownOn(run.operation, 'compare') ? run.operation.table : '')
 
-/** Visible results of a run; with `e` only failed ones. */
+/** Visible results of a run; after the key `e`, only failed results. */
 export function runResults(state: State, run: RunView): RunView['results'] {
   return state.runs.errorsOnly ? run.results.filter((r) => r.error !== undefined || r.status === 'failed') : run.results
 }

@@ -47,7 +47,10 @@ export type ListPosition = { readonly cursor: number; readonly top: number }
 
 export const START: ListPosition = { cursor: 0, top: 0 }
 
-/** Data read from the workbench, with the key of its read; `loading` is the key of the pending read. */
+/**
+ * Data read from the workbench. `key`: key of the read; `loading`: key of the pending read, or null; `identity`: what
+ * the data is about, see `slotIdentity`.
+ */
 export type DataSlot<T> = {
   readonly key: string
   readonly identity: string
@@ -155,6 +158,7 @@ export type Prompt = {
   readonly kind:
     'filter' | 'where' | 'add-store' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to' | 'ask-save' | 'picture-to'
   readonly field: TextField
+  /** Text of the field when the prompt was opened; restored if the prompt is closed without `enter`. */
   readonly before: string
   readonly error: string | null
 }
@@ -202,6 +206,7 @@ export type State = {
   readonly flash: Flash | null
   /** Accepted inputs of prompts, newest first. URLs in them may contain passwords, and are not stored anywhere else. */
   readonly accepted: Readonly<Partial<Record<Prompt['kind'], readonly string[]>>>
+  /** Ctrl-c stopped a run or left the UI: the exit code is then 130. */
   readonly interrupted: boolean
   /** The program was started for one run, which has ended: a key leaves. */
   readonly over: boolean

@@ -54,7 +54,7 @@ export class Takeover {
     stdout[turn]('error', this.#onHangup)
   }
 
-  /** Restores the terminal until the shell continues the program. */
+  /** Restores the terminal and stops the program until the shell continues it. @param back called when it continues */
   suspend(back: () => void): void {
     this.#restore()
     process.once('SIGCONT', () => {

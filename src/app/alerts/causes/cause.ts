@@ -11,7 +11,7 @@ export type CauseVerdict = {
   readonly named?: string
   /** False if the cause does not exist, or has ended. */
   readonly holds: boolean
-  /** Start of the current table's data, ms since the epoch: an older alert is about another table of the same name. */
+  /** Start of the data in the table, ms since the epoch: an older alert is about an earlier table of the same name. */
   readonly notBefore?: number
   readonly value: string
   readonly limit?: string
@@ -19,7 +19,7 @@ export type CauseVerdict = {
   readonly stoodMs?: number
 }
 
-/** @property look polled for conditions that no event reports */
+/** @property look called at intervals, for conditions that no event reports */
 export type CauseWatch = {
   /** @param at ms of a monotonic clock */
   take(event: EventBody, at: number): readonly CauseVerdict[]

@@ -16,7 +16,7 @@ export type OpenChunk = {
   why: string
 }
 
-/** Change of a chunk: new progress, done, or failed or released (`let go`). */
+/** Change of a chunk. `further`: new progress; `done`: completed; `let go`: failed or released. */
 export type ChunkMove = { readonly table: string; readonly chunk: string; readonly is: 'further' | 'done' | 'let go' }
 
 export class StandingChunks {

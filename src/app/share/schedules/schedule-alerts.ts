@@ -79,7 +79,10 @@ export class ScheduleAlerts {
     return await this.#sending.done(ms)
   }
 
-  /** Ends the alert of a schedule, with its current alert command, even if its options no longer include `failed`. */
+  /**
+   * Ends the alert of a schedule. If its options no longer include `failed`, no alert command runs, but the event is
+   * emitted, and the webhook is called.
+   */
   #end(schedule: Schedule): void {
     const options = failedOptions(schedule.words) ?? { conditions: [] }
     this.#append(schedule, async () => {

@@ -138,7 +138,7 @@ async function takeOver(
   for (const one of adoption.compared) await adoption.note(one)
   // Last step: after a kill before it, this database is still refused, and the user can run adopt again.
   await context.heads.setOrigin(origin)
-  // The stored witness may name the database of the former origin. The new origin cannot map it: record a new witness.
+  // The stored witness may name the former database. It cannot be converted for this database: record a new witness.
   await renewWitness(opened, table, record, run)
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }

@@ -256,7 +256,7 @@ function rewritten({ partitions }: EraseState): readonly string[] {
   return partitions.flatMap(({ files }) => files)
 }
 
-/** Error if the system refuses to delete rows of a plain table; checked first, because files are rewritten first. */
+/** Error if the system refuses to delete rows of a plain table. Checked first, before any file is rewritten. */
 async function undeletable(
   { store, table, interrupt }: ArchiveContext,
   record: ArchiveRecord,

@@ -5,7 +5,7 @@ export type ArchiveListOperation = {
   readonly kind: 'archive-list'
   readonly from: string
   readonly tables: readonly string[]
-  /** Count the rows of archived periods still in tables, at any cost; otherwise only if it takes about a second. */
+  /** True: count rows of archived periods that are still in tables. False: count only if that takes about a second. */
   readonly count: boolean
 }
 

@@ -41,7 +41,7 @@ export type ArchiveOperation = {
   readonly detach: boolean
   /** Drop detached partitions whose grace period is over. */
   readonly drop: boolean
-  /** Name of the table, where the user must confirm. */
+  /** Name of the table, as confirmation, if the run needs one. */
   readonly confirm?: string
   /** How long a detached partition is kept, ms; default: the ledger's, otherwise 7 days. */
   readonly graceMs?: number

@@ -18,7 +18,10 @@ import { reportTable } from './tell.ts'
 
 type Work = Pick<PlannedArchiveRun, 'operation' | 'run'>
 
-/** @property unread message that the archive of a table without due partitions could not be read; otherwise null */
+/**
+ * Results for the partitions of a table.
+ * @property unread message if no partition was due and the archive could not be read; otherwise null
+ */
 export type ArchivedTableOutcome = { readonly outcomes: readonly PartitionOutcome[]; readonly unread: string | null }
 
 /**

@@ -23,7 +23,10 @@ export function reportTable(
   emit({ type: 'log', level, table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
 }
 
-/** Reports tables without a time as skipped: they have no age. @throws SluiceError UNSUPPORTED_TYPE if none has one */
+/**
+ * Reports tables without times as skipped, because their rows have no age.
+ * @throws SluiceError UNSUPPORTED_TYPE if no table has times
+ */
 export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): void {
   const [first] = plans
   const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
@@ -41,7 +44,7 @@ function isNoted({ status, known }: PlannedPartition): boolean {
   return known !== null && status !== 'done' && status !== 'later'
 }
 
-/** Reports rows that no query can find by period in an archive. */
+/** Reports rows that belong to no period, so that no run archives them. */
 export function reportUnplaced({ table, unplaced }: PlannedArchive, run: Teller): void {
   if (unplaced !== null) reportTable(run, 'note', table, unplaced)
 }

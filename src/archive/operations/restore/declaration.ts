@@ -19,7 +19,7 @@ export type RestoreOperation = {
   readonly intoUrl?: string
   /** Condition for the rows: `customer_id = 42`; only for another target. It may name a person, and is not stored. */
   readonly where?: string
-  /** Name of the table; confirms that archived values are given up. */
+  /** Name of the table; confirms that archived values of changed rows are discarded. */
   readonly confirm?: string
   readonly dryRun: boolean
   readonly alert?: AlertOptions

@@ -141,7 +141,7 @@ function expiredNeighbours(chosen: readonly ArchivedPartition[], { partitions }:
   })
 }
 
-/** The user must confirm with the table's name that archived values are given up. */
+/** Requires the name of the table as confirmation if the restore discards the archived values of changed rows. */
 function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
   const name = tableText(table)
   if (asChanged !== true || dryRun || confirm === given || confirm === name) return

@@ -23,9 +23,9 @@ export type Destination = {
   readonly rowOf: (partition: ArchivedPartition) => (row: Row) => Row
 }
 
-/** Rows per read or write, and the maximum of rows that are selected by their keys. */
+/** Rows per read or write, and the maximum number of rows that are selected by their keys. */
 export const RESTORE_ROWS = 5000
-/** Maximum of keys that a message names. */
+/** Maximum number of keys that a message names. */
 const NAMED = 5
 
 /** `empty`: no rows. `free`: other rows, none with these keys. `there`: all archived rows, with equal values. */

@@ -26,7 +26,7 @@ export type AgainWork = {
   readonly left: NumberSet
   /** Ids of chunks that were compared and proved; their current state is in the ledger. */
   readonly proved: NumberSet
-  /** Ids of compared chunks that have open rows. */
+  /** Ids of compared chunks that have open rows or are not proved for another reason. */
   readonly open: NumberSet
   /** Rows written per chunk id; only chunks of which rows were written. */
   readonly mended: Map<number, bigint>
@@ -35,7 +35,7 @@ export type AgainWork = {
   readonly tally: AgainTally
 }
 
-/** Returns empty work. The caller adds the chunks that were proved before this run. */
+/** Returns empty work. The caller adds the chunks that earlier runs completed. */
 export function againWork(): AgainWork {
   return {
     left: new NumberSet(),

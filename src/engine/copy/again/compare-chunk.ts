@@ -104,7 +104,8 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
       const extraLeft = extra + BigInt(settled.extra - settled.removed)
       const isLast = round >= MOST_ROUNDS
       const changed = settled.fixedMissing + settled.fixedDifferent + settled.removed + settled.refused.length
-      // Another round follows if rows were changed, or if differences were gone when read again.
+      // Another round follows if rows were changed or refused, if differences were gone when read again, or if no
+      // difference is left but the two sides are still not equal (`isUnlike`).
       const quarantined = BigInt(refused.size + piece.unread.length)
       const isWhole = !work.extraOnly && !piece.keyless && left === 0n
       const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, quarantined }) !== null

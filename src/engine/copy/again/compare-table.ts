@@ -121,7 +121,7 @@ class TableComparison {
     this.#judge()
   }
 
-  /** Chunks to compare, in the state in which their page of the ledger was read. */
+  /** Chunks to compare, in pages. A chunk is in the state that it had when its page was read. */
   async *#wanted(): AsyncGenerator<StoredChunk> {
     for await (const chunk of this.#chunks()) if (this.#again.left.has(chunk.no)) yield chunk
   }
@@ -229,8 +229,8 @@ class TableComparison {
   }
 
   /**
-   * Records the result of a chunk, unless it is not proved. @param begun start of the comparison, in ticks @returns the
-   * counts; null if the chunk is not proved
+   * Records that a chunk is proved, or that rows of it still differ. @param begun start of the comparison, in ticks
+   * @returns the counts; null if the chunk is not proved
    */
   async #close(
     chunk: StoredChunk,

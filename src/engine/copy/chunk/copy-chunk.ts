@@ -294,7 +294,7 @@ class ChunkWork {
     const rows = plan.checked === undefined ? read : read.map((row) => writtenCells(plan, row))
     const given = performance.now()
     if (this.#batchwise) {
-      // The cursor shows whether this batch is stored, so that of another batch or attempt must differ.
+      // The cursor shows whether this batch is stored, so it must differ from those of other batches and attempts.
       const next = this.#onePass ? randomUUID() : JSON.stringify(this.#exact.of(last))
       const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await writer.write(rows, step))

@@ -1,4 +1,4 @@
-/** Values that expire while their chunk is copied. The proof leaves them out. */
+/** Rows with values that expire while their chunk is copied. The proof leaves them out. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
@@ -6,7 +6,7 @@ import type { RowBatch } from '../../../model/copy/source-port.ts'
 
 /** Tolerance: servers store expiry times in whole seconds, and their clocks may differ. */
 const APART_MS = 2000
-/** Values that expire within this time are left out, because the target is read after the source. */
+/** Minimum margin: rows that expire within the margin are left out, because the target is read after the source. */
 const LEAST_MARGIN_MS = 10_000
 
 export class Expiring {

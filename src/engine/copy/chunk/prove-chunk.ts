@@ -79,7 +79,7 @@ export class ChunkProof {
     if (keys !== null && columns !== null) return await this.#compareKeys(read, keys, columns)
     // Rows of block ranges cannot be found in the target: they are compared when the whole table is copied.
     if (range.by !== 'key' && range.by !== 'nullKey') return { source: read, stored: null, rows: null }
-    // No range and no keys select exactly the chunk's rows in the target.
+    // For this proof by count, neither a range nor keys select exactly the chunk's rows in the target.
     if (scheme === 'count' && keys === null && !fresh && !writer.seesRange)
       return { source: read, stored: null, rows: null }
     const only = keys?.texts ?? null

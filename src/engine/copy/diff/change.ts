@@ -41,7 +41,7 @@ export type Change = {
   readonly before: Row | null
   /** The new row, including values that the target computes itself. */
   readonly after: Row | null
-  /** Of the new row; of the row as it was read, if it is removed. */
+  /** Write times and TTLs of the new row; of the row as it was read, if it is removed. */
   readonly stamp: Stamp | undefined
   /** Expiry times of `before`; null if no value of it expires. */
   readonly expiry?: Expiry | null

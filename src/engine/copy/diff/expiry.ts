@@ -12,7 +12,7 @@ export function expiryOfRow(timed: Timed): Expiry | null {
   return expiry.some((ms) => ms !== null && ms > 0) ? expiry : null
 }
 
-/** The row without values that have expired; null if all of it has. */
+/** The row without values that have expired; null if the row as a whole has expired. */
 export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowMs: number): Row | null {
   const isOver = (at: number): boolean => lifeOf(expiry, at, nowMs) === 0
   // A row exists as long as values in its regular columns; static values are those of its partition.

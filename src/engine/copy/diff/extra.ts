@@ -12,7 +12,7 @@ const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
 /** Rows searched for in one read of the whole source. */
 const AT_ONCE = 50_000
 
-/** Finds rows of the target whose keys the source does not have, anywhere in the table. */
+/** Finds rows of the target in `range` whose keys the source does not have anywhere in the table. */
 export async function findExtra(
   sides: DiffSides,
   range: Range,

@@ -77,7 +77,7 @@ export async function repairKeys(
     else changes.push(wanted)
   }
   const taken = [...(await underOtherKeys(sides, changes.filter(isNew)))]
-  // A batch cannot read before it writes; a transaction can.
+  // A target that commits by batch cannot read rows before it writes them, so find equal keys now.
   const mixed =
     around.to.can.atomic === 'batch'
       ? await underOtherKeys(
@@ -183,7 +183,7 @@ function changeOf(
  * Reads repaired rows again, in targets where the transaction of the repair cannot read them. In some targets a recent
  * removal hides a write with an older write time, and a trigger may change or ignore a write. So only a read shows
  * whether a row is repaired.
- * @returns rows that are in the target instead, by change; null if the target has no such row
+ * @returns for each change whose row differs in the target now: the target's row, or null if it has none
  */
 async function readAgain(
   sides: DiffSides,

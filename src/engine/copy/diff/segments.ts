@@ -62,8 +62,8 @@ function joinedPieces(pieces: readonly RangePiece[]): RangeSegment {
 }
 
 /**
- * Segments of chunks, in the state in which their ledger page was read. If another run divides a chunk meanwhile, the
- * old and the new chunks are compared; none is left out.
+ * Segments of chunks. A chunk is in the state that it had when its page of the ledger was read. If another run divides
+ * a chunk meanwhile, the old and the new chunks are compared; none is left out.
  * @returns true if one chunk has the rows with a NULL key
  */
 async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<RangeSegment, boolean> {

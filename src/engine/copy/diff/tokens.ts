@@ -26,7 +26,7 @@ import {
 } from './sides.ts'
 import { differingLifetimes, type Timed } from './times.ts'
 
-/** Maximum rows and bytes of one side of a range that are kept in memory; larger ranges are halved. */
+/** Maximum number of rows, and of bytes, that are kept in memory per side of a range; larger ranges are halved. */
 const MOST_ROWS = 20_000
 const MOST_BYTES = 64 * 1024 * 1024
 const BATCH: BatchSize = { rows: 2000, bytes: 4 * 1024 * 1024 }

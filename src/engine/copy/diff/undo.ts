@@ -12,14 +12,14 @@ export type Undoing = {
   readonly key: RowKey
   readonly before: Row | null
   readonly after: Row | null
-  /** Of `before`; null if no value of it expires. */
+  /** Expiry times of `before`; null if no value of it expires. */
   readonly expiry: Expiry | null
 }
 
 /**
  * Restores rows that a repair changed, if they still have the repaired values, or have their old values already. In a
  * target with transactions, the transaction of the write also checks this, reads rows back, and records the undo. For
- * other targets call `noteUndone` afterwards: an undo that was interrupted before is repeated.
+ * other targets call `noteUndone` afterwards: the next undo repeats an undo that is not recorded.
  * @returns the result per row
  */
 export async function undoRepairs<U extends Undoing>(
@@ -30,7 +30,7 @@ export async function undoRepairs<U extends Undoing>(
   const isNoted = around.to.can.atomic === 'chunk'
   const rows = new Map<Change, U>()
   const now = Date.now()
-  // Rows that are written together have write times all, or none.
+  // Of rows that are written together, either all must have write times or none.
   const isTimed = undone.some(({ expiry }) => expiry !== null)
   for (const one of undone) {
     const { key, before, after, expiry } = one

@@ -19,8 +19,8 @@ const TABLE = 'schema_name = ? AND table_name = ?'
 
 /**
  * Call only from the one process that compares the table.
- * @returns the run whose repairs were assigned to this run, and their number; null if the last run has none or was
- * finished
+ * @returns the run whose repairs were assigned to this run, and their number; null if the last run has none, was
+ * finished, or recorded rows with other columns or another key
  */
 export async function adoptRepairs(
   database: LedgerDatabase,

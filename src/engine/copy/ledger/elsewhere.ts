@@ -85,7 +85,7 @@ export async function refuseKnownElsewhere(
 /**
  * The ledger to read. It is the login's own ledger if this has the item, or if no ledger has the item; otherwise the
  * first other ledger that has it. Further ledgers that have the item are reported in a note.
- * @returns dispose it after reading
+ * @returns the ledger; dispose it after reading
  */
 export async function readLedger(
   store: CopyStore,
@@ -185,7 +185,7 @@ export async function allLedgers(
   }
 }
 
-/** Suffix for `--to URL` that selects the ledger of a place; empty for the login's own. */
+/** Suffix for `--to URL` that selects the ledger in a schema; empty for the login's own ledger. */
 export function schemaText({ schema }: Pick<LedgerWhere, 'schema'>): string {
   return schema === '' ? '' : `?schema=${encodeURIComponent(schema)}`
 }

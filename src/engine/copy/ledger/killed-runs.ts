@@ -29,7 +29,7 @@ export function killedRunRows(run: bigint): string {
 /** Status, process and heartbeat of a run, from which `lifeOf` derives its state. */
 export type Sign = StoredIdentity & {
   readonly status: string
-  /** By the clock of the ledger's database; null for runs without a heartbeat. */
+  /** Time until which the run counts as alive, by the clock of the ledger's database; null without a heartbeat. */
   readonly aliveUntil: number | null
 }
 

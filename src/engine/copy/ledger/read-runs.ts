@@ -35,8 +35,8 @@ export type RecordedChunk = {
   readonly no: string
   readonly status: string
   /**
-   * First and last value of a one-integer key, first and last token, or first and last block; both inclusive. Null if
-   * there is no bound, and for other keys.
+   * First and last value of a key of one integer column, first and last token, or first and last block; both inclusive.
+   * Null if there is no bound, and for other keys.
    */
   readonly first: string | null
   readonly last: string | null

@@ -8,6 +8,7 @@ export type FilledTable = {
   /** Rows in its chunks, counted when they were written. */
   readonly rows: bigint
   readonly chunks: bigint
+  /** Completed chunks without quarantined rows. */
   readonly done: bigint
   /** Chunks whose checksums of both sides were equal at completion. */
   readonly proved: bigint

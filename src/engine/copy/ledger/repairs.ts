@@ -21,7 +21,7 @@ export type RecordedRepair = {
   /** Earlier row of the target, in the plan's columns; null if there was none. */
   readonly before: Row | null
   readonly after: Row | null
-  /** Of the earlier row; null if no value of it expires, or if an older version recorded the repair. */
+  /** Expiry times of `before`; null if no value of it expires, or if an older version recorded the repair. */
   readonly expiry: Expiry | null
 }
 
@@ -48,7 +48,7 @@ export function repairStatement(
   }
 }
 
-/** Returns a row once the first of some notes is stored. @param notes statements of `repairStatement` */
+/** Query that returns a row once the first of these notes is stored. @param notes statements of `repairStatement` */
 export function notedStatement([first]: readonly Statement[]): Statement {
   return {
     sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ?',

@@ -28,7 +28,9 @@ export type PlanRow = {
   /** Options of the copy, as JSON. */
   readonly wishes: string
   readonly chunkRows: number
+  /** True once every row of the source belongs to a chunk. */
   readonly planned: boolean
+  /** True if the copy created the target table. */
   readonly madeHere: boolean
 }
 

@@ -27,8 +27,8 @@ export type LedgerFacts = {
 
 /**
  * @property version of the ledger once all statements ran
- * @property statements each runs alone, and may run twice or in two processes at once, so it must only add what is
- * missing. A new ledger runs them too. All statements of a step are built before the first one runs.
+ * @property statements idempotent, because each runs alone, and may run twice or in two processes at once. A new ledger
+ * runs them too. All statements of a step are built before the first one runs.
  */
 export type LedgerStep = {
   readonly version: number
@@ -80,7 +80,7 @@ export const STEPS: readonly LedgerStep[] = [
   { version: 4, statements: async (look) => made(look, CHUNK_INDEX_BY_RUN) },
 ]
 
-/** Statements that create indexes of chunks, if the system keeps any. */
+/** Statements that create indexes of chunks; none if ledgers of this system have no indexes. */
 function made({ indexes }: LedgerFacts, wanted: Readonly<Record<string, string>>): readonly string[] {
   if (!indexes.kept) return []
   return Object.entries(wanted).map(

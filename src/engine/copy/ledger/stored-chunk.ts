@@ -14,17 +14,20 @@ export type StoredChunk = Omit<Claim, 'written'> &
     readonly records: bigint
     /** Current or last owner; null if none is recorded. */
     readonly holder: Holder | null
+    /** Server session that writes the chunk, so that a later owner can end it. */
     readonly session: string | null
+    /** Kind of the chunk's proof, or `differs`; null if none is recorded. */
     readonly proof: string | null
     readonly error: string | null
     readonly errorCode: string | null
+    /** Id of the read view of the source in which the chunk was read. */
     readonly view: string | null
     readonly sourceSum: string | null
     /** Target rows in its range minus source rows read, at its completion; null if unknown. */
     readonly surplus: bigint | null
     /** Run that last worked on this chunk. */
     readonly runId: bigint | null
-    /** By the clock of the ledger's database; null until completed. */
+    /** Time of completion, ms, by the clock of the ledger's database; null until completed. */
     readonly completedMs: number | null
   }
 

@@ -268,6 +268,7 @@ export class StreamLedger {
   }
 
   /**
+   * Records the state of tables.
    * @param fence catch-up position in the ledger's form; null while the table is copied
    * @throws SluiceError LEASE_LOST if another process has the stream now
    */

@@ -197,7 +197,7 @@ async function surplusOfPlan({ key, plan }: TableContext, { runs }: CopyContext)
   return isOurs || (plan.cut !== 'key' && plan.onExisting === 'refuse') ? 0n : null
 }
 
-/** Accepts the current count if no run recorded one, and reports that. */
+/** Records the present surplus where no run has recorded one. @returns a note about this; empty if all were recorded */
 async function noteUnknown(
   context: TableContext,
   unknown: readonly InspectedCounts[],
@@ -318,7 +318,7 @@ function count(some: bigint, all: bigint): string {
   return `${some} of ${countText(all, 'chunk')} ${some === 1n ? 'was' : 'were'}`
 }
 
-/** `proved on …`, unless some of the chunks have a weaker proof. */
+/** Text on how and when the chunks were copied: `proved on …`, unless some of them have a weaker proof. */
 function howCopied(standing: TableTotals): string {
   const { unproved, counted } = standing
   if (unproved + counted === 0n) return `proved ${whenOf(standing)}`

@@ -60,7 +60,7 @@ export type Earlier = { readonly chunks: AsyncIterable<StoredChunk>; readonly co
 
 /**
  * @param planSurplus rows of the target that no chunk wrote, for a table that is counted as a whole; null if unknown
- * @param stop ends the count between two slices
+ * @param stop ends the count between two groups of chunks
  * @returns null if it was stopped
  */
 export async function inspectCopied(
@@ -138,7 +138,10 @@ class Look {
     return { unknown: this.#unknown, found: this.#found, more: this.#more, fewer: this.#fewer }
   }
 
-  /** Block ranges are valid in one read view only, so a table without a key is counted as a whole. */
+  /**
+   * Number of source rows; null if stopped. Block ranges are valid in one read view only, so a table without a key is
+   * counted as a whole.
+   */
   async #sourceOf(chunks: Earlier['chunks'], count: number): Promise<bigint | null> {
     if (this.#context.plan.cut !== 'key') return (await this.#source([{ by: 'all' }]))[0] ?? 0n
     let [sum, at] = [0n, 0]

@@ -1,10 +1,10 @@
-/** True if the rows of a chunk can be counted in the target by the chunk's own range. */
+/** Decides whether the rows of a chunk can be counted in the target. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 
 /**
- * False, too, if a decimal of the key has another native type in the target: it may be stored as text there, and sort
- * differently.
+ * True if the rows of a chunk can be counted in the target by the chunk's own range. False also if a decimal of the key
+ * has another native type in the target: the target may store it as text, which sorts differently.
  */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {
   if (cut !== 'key' || !sortsAlike) return false

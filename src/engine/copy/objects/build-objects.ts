@@ -89,8 +89,8 @@ export async function buildThese(
   if (objects === undefined || wanted.length === 0) return NOTHING
   const errors: SluiceError[] = []
   let left = 0
-  // A build that waits for all transactions of the database would wait for this copy itself, if its source is the same
-  // database.
+  // With `inUse`, a build waits for all transactions of the database: if the source is in the same database, it would
+  // wait for this copy itself.
   const inUse = !objects.sharesDatabase && !(await objects.ledger.isOurs(context.key))
   const build = (object: SchemaObject): Promise<void> =>
     objects.slots.take(async () => {

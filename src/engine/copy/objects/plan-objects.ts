@@ -66,8 +66,9 @@ export async function planObjects(
 }
 
 /**
- * Leaves out foreign keys if sessions that apply changes would fire them: these delete rows and write them again.
- * @param checksKeys returns true for such sessions
+ * Leaves out foreign keys that would fire in sessions that apply changes: such a session deletes a row, and writes it
+ * again.
+ * @param checksKeys returns true if foreign keys fire in these sessions
  */
 export async function withoutFiringKeys(
   { to, tables }: PlannedCopy,
@@ -189,7 +190,7 @@ function isConstraint({ kind }: SchemaObject): boolean {
   return kind === 'foreign key' || kind === 'check'
 }
 
-/** A default that uses a sequence is created with its column. */
+/** True for a default that uses a sequence on both sides: it is created with its column. */
 function isNumbered({ kind, name }: SchemaObject, { columns }: TablePlan): boolean {
   const column = columns.find(({ from }) => from === name)
   return kind === 'default' && column?.source.sequence !== undefined && column.target.sequence !== undefined
@@ -199,7 +200,7 @@ function isPrimary(object: SchemaObject): boolean {
   return (object.kind === 'index' || object.kind === 'unique') && object.primary === true
 }
 
-/** The key with which a new table is created. */
+/** The key with which a new table is created, once for each ordered index method. */
 function keyOf({ key, nullsEqual }: TableSpec): readonly SchemaObject[] {
   if (key.length === 0) return []
   const parts = key.map((column) => ({ column }))
@@ -218,7 +219,7 @@ function keyOf({ key, nullsEqual }: TableSpec): readonly SchemaObject[] {
   })
 }
 
-/** Column names are case-insensitive in some systems; the texts are then in the source's spelling. */
+/** True if two signatures are equal, ignoring case if the target ignores the case of column names. */
 function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
   return can.folds?.columns === true ? one.toLowerCase() === other.toLowerCase() : one === other
 }

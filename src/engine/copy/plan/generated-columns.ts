@@ -43,12 +43,12 @@ export function checkedColumns(
   })
 }
 
-/** Compared columns that versions before decision 16 did not compare. */
+/** Compared columns that older versions (before docs/decisions/0016-generated-columns.md) did not compare. */
 export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], likeness: Likeness): readonly string[] {
   return checked.flatMap((one) => (wasChecked(source, one.source, one.target, likeness) ? [] : [one.from]))
 }
 
-/** True if versions before decision 16 compared the column too. */
+/** True if older versions, before decision 0016, compared the column too. */
 function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: Likeness): boolean {
   const [one, another] = [column.expression, other.expression]
   if (key.length === 0 || !sameSystem || one === undefined || another === undefined) return false
@@ -57,7 +57,7 @@ function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSys
   return isAlike && !isLocal && bareSql(one) === bareSql(another)
 }
 
-/** Expression in the form that versions before decision 16 compared, so that plans of these versions are recognized. */
+/** Expression in the form that these older versions compared, so that their plans are recognized. */
 function bareSql({ sql }: Expression): string {
   return sql.replaceAll(/[\s()]/g, '')
 }

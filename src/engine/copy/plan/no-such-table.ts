@@ -6,7 +6,7 @@ import { EVERY_TABLE } from '../operations/discover-database/declaration.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { isLedgerTable } from '../../../stores/common/ledger-tables.ts'
 
-/** Limit of the search: the user waits for the error. */
+/** Time limit of the search, ms: the user waits for the error. */
 const PATIENCE_MS = 3000
 
 type Asked = Pick<CopyStore, 'label' | 'tables'>

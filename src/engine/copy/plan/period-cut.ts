@@ -82,8 +82,8 @@ export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Adjace
 }
 
 /**
- * Periods that a chunk's range overlaps, by time. Several if the chunk was created for other slices, or before
- * partitions were added at the end.
+ * Periods that a chunk's range overlaps, by time. There are several if the chunk was created for other slices, or
+ * before partitions were added at the end.
  */
 export function partsOfRange(parts: readonly PeriodPart[], range: Range): readonly PeriodPart[] {
   if (range.by !== 'key') return []

@@ -44,10 +44,10 @@ const rulesOf1: HashRules = (source, plan) => ({
   ...(plan.ownTimes === undefined ? {} : { [OWN_TIMES]: plan.ownTimes }),
 })
 
-/** By version, from 1; new plans use the last one. */
+/** Rules by version, from 1; new plans use the last ones. */
 const RULES: readonly HashRules[] = [rulesOf1]
 
-/** Version 1 is the digest alone, as before hashes had versions; later ones have their version as a prefix. */
+/** Digest with its version as a prefix. Version 1 is the digest alone, because older hashes have no version. */
 function versioned(version: number, essence: Essence): string {
   return version === 1 ? essenceHash(essence) : `${version}:${essenceHash(essence)}`
 }

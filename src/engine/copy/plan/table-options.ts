@@ -21,7 +21,7 @@ export type TableOptions = {
   readonly decimal?: 'text' | 'real'
   /** Transfer JSON in canonical form, like the version that started the copy. */
   readonly rewritten?: true
-  /** Leave out generated columns, and compare them as before decision 16, like the version that started the copy. */
+  /** Leave out generated columns, and compare them as before decision 0016, like the version that started the copy. */
   readonly ungenerated?: true
   /** The copy was started by a version that wrote collections with the write time and TTL of their row. */
   readonly rowTimes?: true

@@ -70,7 +70,7 @@ export function planTable(
   const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
   refuseKeys(options, source, target, rangeKey)
   if (found !== null && to.can.atomic === 'row') refuseMerging(found, found.key, rangeKey)
-  // A table still to be created has no ring yet, but will have one.
+  // A target with `atomic` 'row' also gives a new table a ring, so it does not keep the key order of the source.
   const sortsAlike =
     (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })
   if (options.onExisting === 'replace-range' && !sortsAlike) throw noRange(target, 'its key')

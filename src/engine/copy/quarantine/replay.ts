@@ -41,7 +41,7 @@ export async function replay(
   const { to, view, database, signal } = around
   const key = trueKey(quarantinedRow, plan)
   const { rows, stamps } = await sourceRows(key, plan, view, signal)
-  // A comparison records a row with its key in the target, and other source rows may get the same key.
+  // A comparison records a refused row under its key in the target, which other source rows may get too.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
   if (rows.length === 0 && isBare) throw notKnown(key, plan)
@@ -83,7 +83,7 @@ export async function replay(
       if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw isOthers(key, plan)
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
-        // The entry stays open until `commit`, so nothing shows whether the write was executed: it is repeatable.
+        // Until `commit`, nothing records whether this write was executed, so it must be repeatable.
         const step = { guard: closing.guard, advance: NOTHING, landed: NEVER }
         await writer.write(rows, to.can.atomic === 'batch' ? step : undefined, stamps)
         if (!(await isThere())) throw stamps === undefined ? differs(key) : isNewer(key, plan)
@@ -162,8 +162,9 @@ async function changeOf(
 }
 
 /**
- * True if the existing row came after the chunk was completed, so that its surplus lacks the row: from a retry that was
- * killed after its write, or from another program. Certain only if the chunk had no other row then.
+ * True if the existing row was written after the chunk was completed, so that the recorded surplus does not include it:
+ * by a retry that was killed after its write, or by another program. Certain only if the chunk's range had no surplus
+ * rows at its completion.
  */
 async function isUncounted(database: LedgerDatabase, { id }: QuarantinedRow, plan: TablePlan): Promise<boolean> {
   const planSurplus = `(SELECT p.surplus FROM migration_plans p WHERE p.schema_name = c.schema_name AND p.table_name = c.table_name)`

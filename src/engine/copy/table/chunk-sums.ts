@@ -23,7 +23,7 @@ export class TableTotals {
   isOpen = false
   /** Tokens of chunks on a ring. */
   readonly tokens: TokenRange[] = []
-  /** True if all chunks are completed, as this run reports it: chunks that it must still compare are not completed. */
+  /** True if all chunks are completed, and none is left that this run must compare. */
   isWhole = true
   /** True if the target was compared as a whole, the only proof for chunks that are no ranges of the target. */
   isProvedWhole = false

@@ -65,10 +65,10 @@ export type TableContext = {
   readonly uneven: UnevenElements
   /** This run compares and repairs chunks that earlier runs copied. */
   readonly compares?: true
-  /** As in `ChunkRequest`. */
+  /** Bypass triggers and foreign keys of the target, as in `ChunkRequest`. */
   readonly pastTriggers?: true
   readonly emit: CopyRun['emit']
-  /** As for `Attempts`. */
+  /** Minimum time for which transient failures are retried, ms. */
   readonly retryMs: number
   readonly signal: AbortSignal
 }

@@ -45,7 +45,7 @@ export async function copyTables(
   await work(aloneFirst(rest))
 }
 
-/** Tables without a key first: one process copies each alone, and other workers would wait for a late one. */
+/** Sorts tables without a key first: one process copies each of them alone, and others would wait if it began late. */
 function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)

@@ -131,7 +131,8 @@ async function standingOf(
 }
 
 /**
- * Reads sequences after the last row was read: the target then never repeats a number that the source has given out.
+ * Sets sequences and gathers statistics in the target. Reads sequences of the source after its last row, so that the
+ * target never repeats a number that the source has given out.
  * @returns notes on sequences that the target cannot continue exactly
  */
 async function finishTarget(
@@ -247,8 +248,8 @@ async function proveWhole(context: TableContext, totals: TableTotals): Promise<r
 
 /**
  * Refuses rows that an interrupted attempt left in a target that does not roll back, and that the source has deleted
- * since. If the source's ranges do not apply to the target, the proof of a chunk does not find them. Counts rows
- * against those written: the source may have changed after they were copied.
+ * since. The proof of a chunk does not find them if the source's ranges do not apply to the target. Compares the number
+ * of rows with the number written, not with the source, which may have changed since.
  * @throws SluiceError PROOF_FAILED
  */
 async function refuseLeftRows(

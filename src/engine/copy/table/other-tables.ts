@@ -12,7 +12,7 @@ const PAUSE_MS = 300
  * Retires and reports an earlier copy if both its source and its target were other tables than the current ones. The
  * current tables then have no row of that copy.
  * @returns true if this process has retired the chunks: it then has the lease of the table until it stores the new
- * plan. Also false if a system cannot identify its tables
+ * plan. Otherwise false, also if a system cannot identify its tables
  */
 export async function retireOfOthers(context: TableContext, runs: RunLedger, source: string): Promise<boolean> {
   const { key, name, plan, ledger, planning, emit, signal } = context

@@ -39,6 +39,7 @@ export type TableRun = {
   readonly begun: number
   /** Set if the table was given up. */
   error: SluiceError | null
+  /** True once workers of this run take no more chunks of the table. */
   done: boolean
   quarantined: number
   /** Number of the table's chunks that workers of this run are copying. */

@@ -7,7 +7,7 @@ import type { Emit } from '../../../model/run/event.ts'
 import { isPressure } from './failure.ts'
 import { ReportedFailures } from './failure-events.ts'
 
-/** Context for the events of retries. @property retryMs as for `Attempts` */
+/** Context for the events of retries. @property retryMs minimum time of retries, ms; default: `RETRY_MS` */
 export type RetryContext = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**

@@ -160,7 +160,7 @@ class Worker {
       ...span,
     })
     context.periods?.progress.began(claim.range)
-    // The only pass has to find refused rows itself.
+    // A chunk copied in one pass cannot be repeated once a batch is stored: the first attempt must find refused rows.
     let careful = isOnePass(context.store, claim)
     const attempts = new Attempts(context.retryMs, clock)
     for (let attempt = 1; ; attempt++) {
@@ -264,7 +264,7 @@ class Worker {
       table.error ??= failureKind(failure).error
       return
     }
-    // Differing rows affect one chunk only; a missing right or a lost server affects all.
+    // Differing rows affect one chunk only; a missing privilege or a lost server affects all chunks.
     if (kind === 'row' || error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY') return
     table.error ??= error
   }

@@ -41,15 +41,15 @@ export class ApplyWorker {
   #isEmpty = true
   /** True if the target's transaction is open and has changes. */
   #isBegun = false
-  /** Complete transactions that are not being written yet. */
+  /** Number of complete transactions that are not being written yet. */
   #waiting = 0
-  /** Transactions of `#waiting` that only this worker counts. */
+  /** Transactions of `#waiting` that this worker counts; each transaction is counted by one worker only. */
   #counted = 0
   readonly #apart = new WaitingChanges()
   readonly #name = (at: number): string => this.#folded.table(at).name
   readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
-  /** Why writing failed. */
+  /** Error of a failed write; null if no write has failed. */
   #failure: unknown = null
   #end: LogPosition
   #oldestMs: number | null = null

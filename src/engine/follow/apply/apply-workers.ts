@@ -117,7 +117,7 @@ export class ApplyWorkers {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // A read reports a changed table before it returns changes, so this may come between two transactions.
+          // A read reports a changed table before it returns changes, so the report may come between two transactions.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break

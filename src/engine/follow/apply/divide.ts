@@ -9,7 +9,7 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 /**
  * Divides a stream into `wanted` apply workers, or fewer if it has fewer groups of tables.
  * @returns false if its apply workers are at different positions: then the division is unchanged
- * @throws what the stores throw
+ * @throws errors of the stores
  */
 export async function divideApplyWorkers(
   { planned, run }: FollowingParts,

@@ -10,8 +10,8 @@ import type { FollowTable } from '../stream/followed-table.ts'
  * @param tables existing tables only
  * @param also statements of the same transaction; the first one changes a row only if this program owns the stream
  * @param landed query that returns a row once the transaction is committed
- * @throws SluiceError NOT_FOLLOWABLE if the login cannot disable triggers and foreign keys, LEASE_LOST; what the target
- * throws
+ * @throws SluiceError NOT_FOLLOWABLE if the login cannot disable triggers and foreign keys, LEASE_LOST; errors of the
+ * target
  */
 export async function emptyTables(
   tables: readonly FollowTable[],

@@ -18,12 +18,12 @@ export class HeldFacts {
     this.#parts = parts
   }
 
-  /** Checks if one is due. @throws what the target throws */
+  /** Checks if a check is due. @throws errors of the target */
   async look(lanes: ApplyWorkers): Promise<void> {
     if (this.#parts.clock.ticks() >= this.#due) await this.inspectNow(lanes)
   }
 
-  /** Checks at once: at the start and the end of a run. @throws what the target throws */
+  /** Checks at once: at the start and the end of a run. @throws errors of the target */
   async inspectNow(lanes: ApplyWorkers): Promise<void> {
     const { to, tables, clock, run } = this.#parts
     const from = clock.ticks()

@@ -25,7 +25,7 @@ export class Fold {
   #packed = new PackedRows()
   /** Finds packed rows by key name, as long as the batch has no other rows. */
   readonly #index = new NameIndex()
-  /** Used if the batch also has other rows. By `identityName` of the row key: index of a packed row, or cells. */
+  /** Last state by `identityName` of the row key: index of a packed row, or cells. Used if not all rows are packed. */
   readonly #last = new Map<string, number | Last>()
   #isByName = false
 

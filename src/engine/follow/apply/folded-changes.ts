@@ -20,7 +20,7 @@ export class FoldedChanges {
   readonly #folds: readonly Fold[]
   readonly #counts: ApplyWorkerCounts
   #rows = 0
-  /** Rows and bytes not yet handed to the target. */
+  /** Number of rows, and of bytes, that are not yet passed to the target. */
   #folded = 0
   #bytes = 0
   /** Ledger statements for the next transaction. */

@@ -1,4 +1,4 @@
-/** Counts changes of an apply worker by table and kind; as plain numbers, because 100,000s come per second. */
+/** Counts changes of an apply worker by table and kind. Uses plain numbers, because 100,000s come per second. */
 import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
@@ -9,7 +9,7 @@ const KINDS = 4
 export class ApplyWorkerCounts {
   readonly #tables: readonly FollowTable[]
   readonly #sums: Record<string, ChangeCounts>
-  /** Counts since the last `sums`. */
+  /** Counts of changes since the last call of `sums`. */
   readonly #fresh: Float64Array
 
   /** @param sums counts of the ledger, by name of the source's table */

@@ -37,17 +37,17 @@ export type LoopEnd = {
   readonly why: 'stopped' | 'reached' | 'alerted'
   readonly row: ApplyWorkerRow
   readonly applied: LogPosition
-  /** Position at which this run found every row of every table equal, as the source writes it; null if it did not. */
+  /** Position, as the source writes it, at which this run found every row of every table equal; null if it did not. */
   readonly provedAt: string | null
 }
 
 /** When a run ends by itself, and how often it compares. */
 export type LoopGoal = {
-  /** Ends once everything before this position is applied and all tables are live; null does not end. */
+  /** The run ends once everything before this position is applied and all tables are live; null: no such goal. */
   readonly position: LogPosition | null
-  /** Ends once a comparison has found every row equal. */
+  /** True if the run ends once a comparison has found every row equal. */
   readonly equal: boolean
-  /** Ends once this sign-off is compared; null for none. */
+  /** The run ends once this sign-off is compared; null: no such goal. */
   readonly signOff: string | null
   /** Ms between two comparison rounds; null for none. */
   readonly proveEveryMs: number | null

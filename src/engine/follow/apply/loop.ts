@@ -131,14 +131,14 @@ export class FollowLoop {
     )
     side.answerTo((position) => source.confirm(position))
     const lane = side.lanes
-    // An earlier run may have ended before it confirmed this position; if nothing is applied, no later call does.
+    // An earlier run may have ended before it confirmed this position; later calls come only with new changes.
     source.confirm(lane.applied)
     this.#wholeness.lane = lane
     await this.#held.inspectNow(lane)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     const end = await this.#follow(lane, source, proving, telling)
-    // After a cutover, users write to the target, so it is not checked.
+    // After a cutover, users write to the target, so do not check the target.
     if (end !== null && this.#goal.watch === null) {
       await this.#held.inspectNow(lane)
       await opened.passed?.()
@@ -146,7 +146,7 @@ export class FollowLoop {
     return end
   }
 
-  /** Loads table states from the ledger, including commits without a reply. @returns apply worker number by table */
+  /** Loads table states from the ledger, also of commits whose reply was lost. @returns apply worker number by table */
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
@@ -183,7 +183,7 @@ export class FollowLoop {
       }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
-        // This read only shows whether anything waits.
+        // While paused, no transaction begins: this read only shows whether changes wait.
         await lane.take(await source.next(WAIT_MS))
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
@@ -319,7 +319,7 @@ export class FollowLoop {
     this.#parts.run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
   }
 
-  /** The waiting sign-off; read at most once per ASKED_MS, unless the run has a sign-off of its own. */
+  /** The waiting sign-off; read at most once per ASKED_MS, unless the run is for one sign-off. */
   async #asked(): Promise<SignOffRequest | null> {
     const { clock, stream } = this.#parts
     if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null
@@ -349,7 +349,7 @@ export class FollowLoop {
     if (live.length > 0) await build(live)
   }
 
-  /** Makes tables live that have caught up, once unreported rows are read again and indexes and constraints exist. */
+  /** Rereads waiting rows of tables that have caught up, builds their indexes and constraints, then makes them live. */
   async #advance(lane: ApplyWorkers): Promise<void> {
     const { states, tables, stream, ledger, changes, run, build } = this.#parts
     const reached = (): readonly number[] => states.reached(lane.applied)

@@ -11,7 +11,9 @@ import { shellNames } from '../../../shared/shell.ts'
 import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { failureKind } from '../../copy/workers/failure.ts'
 
-/** Maximum refused rows of a batch, and attempts to find them. With more, the cause is the table, not its rows. */
+/**
+ * Maximum number of refused rows of a batch, and of attempts to find them: if more are refused, the table is the cause.
+ */
 const MOST_REFUSED = 10
 const MOST_TRIES = 200
 
@@ -29,7 +31,9 @@ export type ApplyContext = {
   readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
-  /** True if the transaction has no other work. Otherwise a refused row ends the stream: a rollback loses that work. */
+  /**
+   * True if the transaction has no other work, which a rollback would lose. If false, a refused row ends the stream.
+   */
   readonly isAlone: boolean
 }
 
@@ -112,7 +116,7 @@ async function refusedRow({ at, batch }: Refused, writer: ApplyContext['writer']
   return only === undefined || (await isTakenOf([only])) ? null : only
 }
 
-/** Null for an error that is not about a row, or that a retry may repair. */
+/** The error if it refuses a row; null if it is not about a row, or if a retry may repair it. */
 function refusal(thrown: unknown): SluiceError | null {
   const { kind, error } = failureKind(thrown)
   return kind === 'row' && !error.retryable ? error : null
@@ -170,7 +174,7 @@ async function isTaken(body: () => Promise<unknown>, writer: ApplyContext['write
     await body()
     return true
   } catch (thrown) {
-    // A retryable error is a refusal here, too: a row that is named needlessly is only read once more.
+    // Treat retryable errors as refusals, too: the only cost is that an acceptable row is read once more.
     if (failureKind(thrown).kind !== 'row') throw thrown
     return false
   } finally {

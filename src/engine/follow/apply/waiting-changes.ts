@@ -16,7 +16,10 @@ const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
 const RUSH_ROWS_A_MS = 10
 
-/** Maximum changes of an open transaction kept separately; at this limit, complete transactions are written. */
+/**
+ * Maximum number of changes of an open transaction that wait separately; at this limit, complete transactions are
+ * written.
+ */
 const MOST_APART = 2_000
 
 /**
@@ -52,7 +55,7 @@ export class BatchRows {
 
 /** The first changes of an open transaction, kept while complete transactions before it wait. */
 export class WaitingChanges {
-  /** Reused: an array for each transaction would cost more than its row. */
+  /** Reused: allocating an array for each transaction would cost more than a transaction of one row. */
   readonly #changes = new Array<RowChange | null>(MOST_APART).fill(null)
   #count = 0
   #bytes = 0

@@ -99,7 +99,7 @@ async function equalRows(
 }
 
 /**
- * Reads the rows of each side, and the rows with the same keys of the other side, in constant memory.
+ * Reads the rows of each side, and from the other side the rows with the same keys, in constant memory.
  * @returns false if `found` ended the search
  */
 async function rowByRow(

@@ -40,7 +40,7 @@ export type HandOptions = {
   readonly to: string
   readonly table?: string
   readonly scope: ScopeOptions
-  /** Differences that are reported one by one. */
+  /** Maximum number of differences that are reported one by one. */
   readonly limit: number
 }
 

@@ -17,9 +17,10 @@ import { refuseStanding } from './nominate.ts'
 const POLL_MS = 250
 /** After this time (ms), report why the rows are not read yet. */
 const LONG_MS = 3000
-/** Interval between such reports, ms. */
+/** Interval between these reports, ms. */
 const ASK_MS = 5000
 
+/** Rows that a command nominated, and for which it waits. */
 export type Waited = {
   readonly stream: string
   readonly table: TableKey
@@ -96,7 +97,7 @@ export type RepairCounts = {
   readonly runs: readonly string[]
 }
 
-/** @param limit rows that are reported one by one */
+/** @param limit maximum number of rows that are reported one by one */
 export async function outcomeOf(
   { stream, table, nominated }: Waited,
   { name, keys, limit }: { readonly name: string; readonly keys: readonly RowKey[]; readonly limit: number },

@@ -91,7 +91,10 @@ export async function compareScope(
   return { plan: keyed, pieces, where }
 }
 
-/** Ranges exclude their lower bound, so the rows with that key come first. */
+/**
+ * Pieces of a range with both bounds. A `Range` excludes its lower bound, so the rows with that key are the first
+ * piece.
+ */
 async function* inclusive(
   { source }: TablePlan,
   low: string,

@@ -14,7 +14,7 @@ import type { TouchedRows } from './touched-rows.ts'
 const AT_ONCE = 1000
 
 /**
- * If rows differ, all rows are noted as changed. After an error the same rows are noted as before.
+ * If rows differ, notes all rows as changed. After an error, notes the same rows again.
  * @returns false if there was no common snapshot: another one may succeed
  * @throws what the stores and the apply worker throw
  */

@@ -1,6 +1,7 @@
 /**
- * Decides by a row's time alone whether the row is already copied; for a paused copy by periods. No copy runs
- * meanwhile, so the other rows are read later, in a snapshot that shows every change left out.
+ * For a paused copy by periods: decides by the time of a row whether the row is already copied. Changes of rows that
+ * are not copied yet are left out. No copy runs meanwhile, so these rows are read later, in a snapshot that shows the
+ * changes.
  */
 import type { ChangeRow } from '../../../model/copy/change.ts'
 import type { KeyBound } from '../../../model/copy/range.ts'

@@ -139,7 +139,7 @@ class Halt {
     this.#clock = clock
   }
 
-  /** @returns null once everything that the snapshot shows, and nothing else, is taken */
+  /** @returns null once the apply worker has taken everything that the snapshot shows, and nothing else */
   async run({ stream, signal }: SnapshotParts, fence: LogPosition): Promise<NoSnapshot | null> {
     if (!this.#lane.isShownBy(this.#snapshot)) return 'order'
     const until = this.#clock.ticks() + ARRIVAL_MS

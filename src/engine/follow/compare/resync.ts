@@ -1,7 +1,7 @@
 /**
  * Copies tables of a stream again within the stream, because changes may be missing: empties them, publishes them
  * again, and copies them as if the stream began with them. Changes from before the new copy are skipped. The other
- * tables keep their rows, and wait meanwhile.
+ * tables keep their rows, and get no changes until the copy has ended.
  */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -10,7 +10,7 @@ export class TouchedRows {
   #isMore = false
   readonly #tables = new Map<number, Map<string, RowKey>>()
 
-  /** @param most keys that are kept before `keys` returns null */
+  /** @param most maximum number of keys that are kept; with more, `keys` returns null */
   constructor(most = MOST) {
     this.#most = most
   }

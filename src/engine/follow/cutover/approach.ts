@@ -87,7 +87,7 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
     return this.#isBegun
   }
 
-  /** Null if the run ended for another reason. */
+  /** How the cutover ended; null if the run ended for another reason. */
   get end(): WatchEnd<Facts> | null {
     return this.ended
   }

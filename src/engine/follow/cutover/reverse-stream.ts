@@ -94,7 +94,7 @@ export class Maker {
 
 /**
  * Why the reverse stream would miss changes after the cutover; null if it would not.
- * @param tables none to check only its slot and publication
+ * @param tables empty: only slot and publication of the stream are checked
  */
 export async function reverseFault(
   changes: ChangeSource,

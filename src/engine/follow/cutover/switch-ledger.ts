@@ -27,7 +27,7 @@ export type ReverseStream = {
   readonly key: TableKey
   /** Name of the table that the stream reads, `tableText`. */
   readonly sourceTable: string
-  /** Version of the program that created it. */
+  /** Version of the program that created the stream. */
   readonly tool?: string
 }
 
@@ -97,7 +97,7 @@ export class SwitchLedger {
     ])
   }
 
-  /** Records that the cutover did not happen, and that everything of it is removed. */
+  /** Records that the cutover did not happen, and that everything created for it is removed. */
   async giveUp(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'given up', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'preparing'`
     await runStatement(this.#database, sql, [id])

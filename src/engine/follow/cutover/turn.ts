@@ -167,7 +167,10 @@ export class CutoverTurn extends CutoverWatch<TurnFacts> {
     return 'end'
   }
 
-  /** All steps before the commit. @returns what the ledger notes with it; null if the time is over */
+  /**
+   * Takes all steps before the commit.
+   * @returns facts that the commit writes to the ledger; null if the time is over
+   */
   async #prepared(
     { lane, stream, fence, proof }: Standstill,
     attempt: SwitchAttempt,

@@ -66,6 +66,7 @@ export class SignOffLedger {
     this.#isThere = true
   }
 
+  /** True if the ledger has the table of sign-offs. */
   async isThere(): Promise<boolean> {
     this.#isThere ||= (await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])).length > 0
     return this.#isThere
@@ -95,6 +96,7 @@ export class SignOffLedger {
     await runStatement(this.#database, sql, [JSON.stringify(answer), answer.position, id])
   }
 
+  /** Status of a sign-off; null if the ledger does not have it. */
   async step(id: string): Promise<SignOffStep | null> {
     const [row] = await this.#database.all(`SELECT status FROM ${NAME} WHERE sign_off_id = ?`, [id])
     return row === undefined ? null : (String(row[0]) as SignOffStep)

@@ -12,7 +12,7 @@ export const SILENT_MS = 6000
 const MOST_LOOKS = 4096
 
 export type Behind = {
-  /** 0 if everything that the source has to send is applied. */
+  /** Lag of the stream, ms; 0 if everything that the source has to send is applied. */
   readonly lagMs: number
   /** How `lagMs` bounds the lag if no position was reported, or if trigger records are pending; absent if exact. */
   readonly lagIs?: 'at most' | 'at least'

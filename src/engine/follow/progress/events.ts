@@ -300,8 +300,10 @@ class BacklogRate {
   #samples: { readonly at: number; readonly changes: number }[] = []
 
   /**
-   * @param at ms of a steady clock @param changes applied so far
-   * @returns changed rows per second since the stream fell behind, `kept up` if it is not, undefined while unknown
+   * @param at ms of a steady clock
+   * @param changes applied so far
+   * @returns changed rows per second since the stream fell behind; `kept up` if it is not behind; undefined while
+   * unknown
    */
   look({ lagMs, isEarly }: Behind, at: number, changes: number): number | 'kept up' | undefined {
     if (isEarly || lagMs <= BEHIND_MS) this.#samples = []

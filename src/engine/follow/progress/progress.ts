@@ -9,7 +9,7 @@ import { countedInAll, type ApplyWorkerRow, type StreamTableState } from '../../
 
 /** Window of the rates. */
 const WINDOW_MS = 10_000
-/** A rate predicts the remaining time only after STEPS increases of the changes, the last one at most STEP_MS ago. */
+/** The remaining time is predicted only after STEPS increases of the change count, the last one at most STEP_MS ago. */
 const STEPS = 3
 const STEP_MS = 3500
 

@@ -15,7 +15,7 @@ export type Standstill = {
   readonly proof: ProvingRound | null
   /** @returns false if only later changes can show whether rows were lost @throws as `StreamWholeness.verify` */
   readonly verify: () => Promise<boolean>
-  /** Compares the touched rows, so that only those that change later are touched. @returns false to call it again */
+  /** Compares the touched rows; then only later changes are touched. @returns false if there was no common snapshot */
   readonly compareTouched: () => Promise<boolean>
 }
 

@@ -21,7 +21,7 @@ export type CompareParts = {
   readonly stream: string
   /** Operation with which the stream began. */
   readonly operation: CopyOperation
-  /** Opens the ledger. It is closed while this program runs the stream: a file has only one owner. */
+  /** Opens the ledger. It is closed while this program runs the stream, because a file can be opened only once. */
   readonly open: () => Promise<OpenLedger>
   readonly run: CopyRun
 }

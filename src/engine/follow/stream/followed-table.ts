@@ -16,7 +16,9 @@ export type FollowTable = {
   readonly plan: TablePlan
   readonly source: FollowedTable
   readonly target: ChangeTable
-  /** Set if only a part of the table is compared: condition in the target's SQL. The plan has that of the source. */
+  /**
+   * Set if only a part of the table is compared: the condition in the target's SQL. `plan` has it in the source's SQL.
+   */
   readonly targetWhere?: string
 }
 

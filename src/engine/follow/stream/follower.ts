@@ -72,13 +72,13 @@ export async function refuseElsewhere(
 }
 
 /**
- * Records this target under a new owner: in the ledger first, so that after a kill in between the next program finds
- * its own owner at the source. If the source refuses the record, the run continues only if no other target is recorded.
+ * Records this target under a new owner: first in the ledger, so that after a kill in between the ledger still has the
+ * owner that the source has. If the source refuses the record, the run continues only if no other target is recorded.
  * @param birth as in the ledger since this program owns the stream
  * @param isMoved the user has confirmed that this target replaces the recorded one
  * @returns the stream's start data from here on
- * @throws SluiceError STREAM_MOVED if another target is recorded; SOURCE_DENIED if this one was confirmed and the login
- * has no right to record it
+ * @throws SluiceError STREAM_MOVED if another target is recorded; SOURCE_DENIED if this one was confirmed and the
+ * login has no right to record it
  */
 export async function noteFollower(
   stream: string,

@@ -50,7 +50,9 @@ export class Following implements FollowedStream {
     this.#open.watch?.heard(event)
   }
 
-  /** Ending of a stopped run: an alert may have ended it before changes were applied. */
+  /**
+   * Ending of a run that ended before changes were applied: with an error instead of `stopped` if an alert ended it.
+   */
   unfollowed(ending: Ending): Ending {
     const error = this.#open.watch?.ended ?? null
     if (ending.stopped !== true || error === null) return ending
@@ -73,7 +75,7 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * Tables of the plan that this run copies; the others only take changes.
+   * Tables of the plan that this run copies; to the other tables, changes are only applied.
    * @throws SluiceError TARGET_BUSY if transactions of other sessions at the source do not end in time
    */
   async toCopy(): Promise<readonly PlannedTable[]> {

@@ -67,7 +67,11 @@ function endedMeanwhile(stream: string): SluiceError {
   })
 }
 
-/** How a stream captures changes: as when it began. @param found null for a new one @throws SluiceError BAD_FLAG */
+/**
+ * How a stream captures changes: as it began, or, if it is new, as requested.
+ * @param found null for a new stream
+ * @throws SluiceError BAD_FLAG
+ */
 export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc | undefined): Cdc {
   if (found === null) return asked ?? 'slot'
   const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>

@@ -19,7 +19,7 @@ import { countChanges, sureRows, type ChangeCounts, type ApplyWorkerRow } from '
  */
 export async function refuseOtherTarget(
   tables: readonly (Pick<FollowTable, 'name' | 'key' | 'plan' | 'target'> & {
-    /** True if this run has completed the copy of the table: its mark and number of rows are not compared. */
+    /** True if this run has completed the copy of the table: its identity mark and row count are then not compared. */
     readonly isCopied: boolean
   })[],
   { counts }: Pick<ApplyWorkerRow, 'counts'>,
@@ -53,9 +53,10 @@ export async function refuseOtherTarget(
       )
     }
     if (!(await isEmpty(there, target, signal))) {
-      // Without a lasting mark, only the number of rows shows that the table was recreated. Triggers may remove rows.
+      // Only the row count shows that a table without a lasting mark was recreated. Skip tables whose triggers may
+      // remove rows.
       if (isCopied || fireTriggers || mark?.lasting === true || (isMarked && mark.text === known)) continue
-      // Rows that wait to be read again may be missing.
+      // Rows that wait to be read again may be missing in the target, so subtract them.
       const waiting = await new RereadLedger(database).stillWaiting(stream, key)
       const held = (await leastRows(counts[name], new ChunkLedger(database, key, owner))) - BigInt(waiting.size)
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
@@ -86,8 +87,9 @@ export async function refuseOtherTarget(
 }
 
 /**
- * Lower bound of the target's rows at the stream's position: the ledger's own bound; without one, the copied rows if
- * no change was applied; otherwise 0. Copied and changed rows are not added, because some would count twice.
+ * Lower bound of the target's rows at the stream's position: the bound in the ledger, if it has one. Otherwise the
+ * number of copied rows, or 0 if changes were applied: copied and changed rows are not added, because some would count
+ * twice.
  */
 async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
   const sure = sureRows(counts)

@@ -21,7 +21,7 @@ type Followed = {
   readonly unbuilt: SluiceError | null
 }
 
-/** @param copied ending of the copy of its tables */
+/** @param copied ending of the copy of the stream's tables */
 export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEnd, followed: Followed): Ending {
   const { stream, to, states, changes, alerts, unbuilt } = followed
   const totals = {

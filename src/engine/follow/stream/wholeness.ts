@@ -32,7 +32,8 @@ export class StreamWholeness {
   async verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run, to } = this.#parts
     await refuseElsewhere(stream, this.#birth, changes, to, run)
-    // Otherwise a batch could be committed after the position is read, and the slot could be ahead of it.
+    // Wait for pending writes: otherwise a batch could be committed after the position is read, and the slot could be
+    // ahead of this position.
     await this.lane?.written()
     const { position } = await ledger.progress(stream, changes)
     const sources = tables.map((one) => one.source)
@@ -51,7 +52,7 @@ export class StreamWholeness {
     return unclear.length === 0
   }
 
-  /** Records the start data with the waiting rows or before them: applied changes are never newer than the record. */
+  /** Records changed start data before the waiting changes are applied or in their transaction, never after them. */
   async #noteBirth(): Promise<void> {
     if (this.#isBirthNoted) return
     const { ledger, stream } = this.#parts

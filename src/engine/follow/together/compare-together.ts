@@ -23,7 +23,7 @@ import { RoundLedger, type ProofRange } from './rounds.ts'
 
 /** Interval (ms) at which the ledger is queried for results while only others compare. */
 const POLL_MS = 200
-/** Fewest ranges that are shared. */
+/** Minimum number of ranges of a shared round: with fewer, this program compares alone. */
 const FEWEST = 2
 /** Other programs are called only after this time (ms): a shorter round is not worth it. */
 const ALONE_MS = 1000

@@ -111,7 +111,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const { changes } = streamSides(planned, cdcOf(stream, undefined))
   if (stream.birth === null) return
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
-  // The stream's owner reports its faults: ignore them here, and call this only to select the stream.
+  // Ignore the faults, because the stream's owner reports them: this call only selects the stream.
   await changes.verify(stream.birth, [], changes.position(position), signal)
   // Like the stream's owner, wait until everything that a snapshot shows is on the source's disk.
   views.settle = () => changes.fence(signal)

@@ -1,7 +1,7 @@
 /**
  * A comparison round that several programs share: its snapshots and ranges are in the target's ledger. The stream's
- * owner holds the snapshots, and begins and ends the round; the others take ranges under a lease. A result is accepted
- * only if its range was not taken again after the lease expired, although both results would be equal.
+ * owner holds the snapshots, and begins and ends the round; other programs take ranges under a lease. A result is
+ * accepted only if its range was not taken again after the lease expired, although both results would be equal.
  */
 import { randomUUID } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
@@ -53,6 +53,7 @@ function tablesOf(text: string): readonly ComparedTable[] {
 
 /** @property table its number in the round */
 export type ProofRange = { readonly no: number; readonly table: number; readonly range: Range }
+/** A range that this program has taken. @property claim random id: only a result with the present id is accepted */
 export type ClaimedRange = ProofRange & { readonly claim: string }
 export type AnsweredRange = {
   readonly no: number
@@ -81,7 +82,11 @@ export class RoundLedger {
     this.#skipLocked = skipLocked
   }
 
-  /** Begins a round, replacing any other. @param sharedRun the same for all programs that share it @returns its id */
+  /**
+   * Begins a round, and ends any other round of the stream.
+   * @param sharedRun the same for all programs that share the round
+   * @returns id of the round
+   */
   async begin(stream: string, sharedRun: string, round: Omit<SharedRound, 'id'>): Promise<string> {
     for (const name of ['migration_proof_ranges', 'migration_proof_rounds'] as const)
       await makeLateTable(this.#database, name)

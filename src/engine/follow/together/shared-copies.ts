@@ -18,7 +18,8 @@ export class SharedCopies {
   }
 
   /**
-   * Call it when all tables have chunks, and new snapshots of the source show all changes that the stream left out.
+   * Lets programs of the run take chunks of the stream's tables. Call it when all tables have chunks, and new
+   * snapshots of the source show all changes that the stream left out.
    * @param sharedRun the same for all programs of the run
    */
   async begin({ stream, fence }: SharedCopy, sharedRun: string, runId: bigint): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * An answer from the files or from SQL: pages of rows in their own form. Rows are converted to the common form only on
- * request, so that timed runs do not include the work of the proof.
+ * An answer from the files or from SQL: pages of rows in the form of their source. Rows are converted to the common
+ * form only on request, so that timed runs do not include the work of the proof.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { AnswerRow } from './answer-row.ts'

@@ -156,7 +156,7 @@ async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide
   }
 }
 
-/** `engine` is `engineInfo` only, because the catalog stores this field. */
+/** Takes `engine` only from `engineInfo`, because the catalog stores that field. */
 function summaryRow(commit: CommitSummary): AnswerRow {
   const engine = commit.commitInfo?.['engineInfo']
   return commitRow({ ...commit, engine: typeof engine === 'string' ? engine : null })

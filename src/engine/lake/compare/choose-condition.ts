@@ -18,7 +18,8 @@ const MAX_LITERAL = 100
 type Types = { readonly schema: StructType; readonly partitionColumns: readonly string[] }
 
 /**
- * A value of the statistics in the grammar of `--where`; null if the column's type cannot be compared with literals.
+ * A value of the statistics in the grammar of `--where`; null for an empty string, and if the column's type cannot be
+ * compared with literals.
  */
 function literalOf(column: LeafColumn, value: string): string | null {
   const quoted = sqlLiteral(value)
@@ -54,7 +55,7 @@ function compiled(text: string, types: Types): Pruning | null {
   }
 }
 
-/** Conditions worth trying for a column: its smallest value in some files of the sample. */
+/** Conditions worth trying for a column: equality with its smallest value in some files of the sample. */
 function* conditions(column: LeafColumn, stats: readonly string[]): Generator<string> {
   const step = Math.max(1, Math.floor(stats.length / LITERALS))
   // Take the middle of each part: the first and last files of a table are its least typical ones.

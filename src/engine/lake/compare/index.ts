@@ -34,7 +34,7 @@ export type CompareOptions = {
   readonly questions?: readonly string[]
   readonly interrupt: Interrupt
   readonly emit: Emit<'plan.ready' | 'chunk.started' | 'question' | 'chunk.done' | 'log'>
-  /** Opens a fresh store over the same table, with the simulated latency; every timed run of the files gets its own. */
+  /** Opens a fresh store over the same table, with the simulated latency. Each timed run of the files opens a store. */
   readonly openLog: () => LogStore | Promise<LogStore>
   /** Counts the round trips of SQL. Default: they are not counted. */
   readonly sqlTrips?: SqlTrips

@@ -21,7 +21,7 @@ import { median, p95, roundMs } from './timing.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
-/** Questions for totals, with the question for their rows: equal totals do not prove equal files. */
+/** Questions about totals, each with the question about its rows: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
 
 /** Maximum number of cold runs of files or SQL; no run begins after `COLD_BUDGET_MS` in total. */
@@ -39,7 +39,7 @@ export type MeasureOptions = {
   readonly cold: boolean
   readonly interrupt: Interrupt
   readonly latency: LatencySetting
-  /** Null: round trips of SQL are not counted. */
+  /** Counter of SQL's round trips; null: they are not counted. */
   readonly sqlTrips: SqlTrips | null
   /** Called with the reason if cold figures are missing. */
   readonly onNote: (message: string) => void
@@ -151,7 +151,7 @@ async function timedRuns(
   const rows = { ...proved }
   for (let run = 0; run < runs; run++) {
     throwIfAborted(interrupt.stop)
-    // Take turns, so that other load of the machine affects both.
+    // Alternate files and SQL, so that other load of the machine affects both.
     const [filesTimed, sqlTimed] = [await timed(files), await timed(sql)]
     filesTimes.push(filesTimed.ms)
     sqlTimes.push(sqlTimed.ms)

@@ -20,11 +20,11 @@ export type ComparePlan = {
   /** Condition on one data column, in the grammar of `--where`. */
   readonly predicate: string | null
   readonly oldVersion: number | null
-  /** `path` as written in the log. */
+  /** File for the question `file-origin`, with `path` as written in the log; null if no file was selected. */
   readonly origin: { readonly path: string; readonly dvId: string | null } | null
   /** How many commits `last-commits` asks for. */
   readonly commits: number
-  /** `changes` asks for the commits above this version. */
+  /** `changes` asks for the commits above this version; null if log and catalog have only one version in common. */
   readonly changesFrom: number | null
   /** Schema at `version`. Without it values are compared as written. */
   readonly schema?: StructType
@@ -39,7 +39,7 @@ export type PlannedQuestion = CompareQuestion & {
 
 export type SkippedQuestion = { readonly id: QuestionId; readonly title: string; readonly reason: string }
 
-/** The questions with this table's own values in their titles. */
+/** The questions with the values of this table in their titles. */
 export function plannedQuestions(
   plan: ComparePlan,
   wanted: ReadonlySet<QuestionId>,

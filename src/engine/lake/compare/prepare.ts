@@ -19,7 +19,7 @@ import { sampleFiles } from './sample.ts'
 
 const LAST_COMMITS = 20
 const CHANGED_COMMITS = 141
-/** Maximum files of the selected partition: a typical query does not read half of the table. */
+/** Maximum number of files of the selected partition: a typical query does not read half of the table. */
 const PARTITION_FILES = 1_000
 const PARTITIONS_LOOKED_AT = 10_000
 const NO_FILES = 'the table has no files'

@@ -82,7 +82,10 @@ async function hold(answer: PagedAnswer, shares: ReadonlySet<number>): Promise<H
 
 type Found = { readonly lines: string[]; total: number }
 
-/** Removes every SQL row from `held` that equals a row of the files; rows that stay exist in SQL only. */
+/**
+ * Compares the rows of the files with the SQL rows in `held`, and removes SQL rows that have a counterpart.
+ * @returns the differences; SQL rows that remain in `held` exist in SQL only
+ */
 async function compare(
   answer: PagedAnswer,
   shares: ReadonlySet<number>,

@@ -17,7 +17,7 @@ export type CompareQuestion = {
   readonly id: QuestionId
   /** Title without the versions of a table; `PlannedQuestion.asked` has them. */
   readonly title: string
-  /** What the files' reader and SQL read, and how. */
+  /** What is read, and how: by the log reader (`files`), and by queries of the catalog (`sql`). */
   readonly files: string
   readonly sql: string
 }

@@ -36,6 +36,7 @@ export class SqlTrips implements AsyncDisposable {
     }
   }
 
+  /** Number of round trips of one question. */
   async of(ask: (reader: SqlReader) => PagedAnswer): Promise<number> {
     const [wire, database] = [this.#wire, this.#database]
     if (wire === null || database === null) return 0

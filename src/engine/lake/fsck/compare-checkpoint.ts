@@ -14,14 +14,14 @@ import type { Subject } from './subject.ts'
 
 /** Maximum number of files that a finding names. */
 const NAMED = 4
-/** Maximum bytes of commits for a replay from the first commit: it needs about as many bytes of heap as the log has. */
+/** Up to this many bytes, all commits are replayed: that needs about as many bytes of heap as the log has. */
 const MOST_REPLAYED = 1024 ** 3
 
 type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }
 
 /**
- * Replays the log to the version of the checkpoint, without the checkpoint. Reads all commits; if the first ones are
- * gone, or all are larger than 1 GiB together, only the commits after an older checkpoint.
+ * Replays the log to the version of the checkpoint, without the checkpoint. Reads all commits, or only those after an
+ * older checkpoint if the first commits are gone. For more than 1 GiB of commits it prefers an older checkpoint.
  * @param sums of the files in the checkpoint
  * @returns null if the version cannot be built without the checkpoint, else the findings
  * @throws SluiceError of commits that cannot be read

@@ -23,7 +23,7 @@ export class HintCopyCheck {
     this.#copy = copy
   }
 
-  /** Null if the copy is of another checkpoint. */
+  /** Check of the copy against a checkpoint; null if there is no copy, or if it is of another checkpoint. */
   static of(copy: HintCopy | null, { files }: CheckpointFiles): HintCopyCheck | null {
     return copy !== null && files.some(({ name }) => name === copy.name) ? new HintCopyCheck(copy) : null
   }
@@ -52,7 +52,7 @@ function parsed(text: string): LogAction {
   }
 }
 
-/** The parts of an action that readers use, as comparable text; null if a copy does not have such actions. */
+/** The parts of an action that readers use, as comparable text; null for a kind of action that is not compared. */
 function comparedText(action: LogAction): string | null {
   if (action.kind === 'protocol') {
     const { minReaderVersion, minWriterVersion, readerFeatures, writerFeatures } = action.protocol

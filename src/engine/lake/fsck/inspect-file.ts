@@ -1,4 +1,4 @@
-/** Checks of one data file and its deletion vector for which the file must be opened. */
+/** Checks of a data file, and of its deletion vector, for which the data file must be opened. */
 import {
   hasBounds,
   illTyped,
@@ -22,10 +22,10 @@ const SHOWN = 80
 /** Result of checking a file. */
 export type FileState = {
   readonly findings: readonly Finding[]
-  /** Columns of which a bound or a count was compared. */
+  /** Number of columns of which a bound or a count was compared. */
   readonly bounds: number
   readonly pages: number
-  /** Pages that have a CRC-32. */
+  /** Number of pages that have a CRC-32. */
   readonly summedPages: number
 }
 
@@ -72,7 +72,7 @@ export class FileExaminer {
     return { ...look(findings), bounds }
   }
 
-  /** Checks the log's statistics by themselves. */
+  /** Checks the statistics in the log without opening the file: their types, the row count, and duplicate names. */
   statistics({ path, stats: text }: FsckFile): readonly Finding[] {
     if (text === null) return []
     const wrong = { level: 'finding', kind: 'statistics-unreadable', path } as const

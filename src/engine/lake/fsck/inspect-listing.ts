@@ -46,7 +46,7 @@ export type ListingCounts = {
   vectorsOutside: number
   /** Files not checked, because they cannot be read. */
   unread: number
-  /** Files whose modification time differs from the log's. */
+  /** Files whose modification time differs by at least a second from the time in the log. */
   times: number
 }
 
@@ -77,8 +77,8 @@ export class ListingCheck {
   }
 
   /**
-   * Compares the size, and counts a different time. `place` is null if the file is outside, unreachable or missing, or
-   * its path is unusable.
+   * Compares the size, and counts times that differ. `place` is null if the file is outside, unreachable or missing,
+   * or its path is unusable.
    * @returns locations of the file and of its vector
    */
   async check(

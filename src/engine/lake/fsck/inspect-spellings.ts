@@ -55,7 +55,7 @@ export class SpellingCheck {
     if (version > (this.#segment.checkpoint?.version ?? -1)) this.#spellings.take(kind, file, version)
   }
 
-  /** One finding per file; none if the checkpoint cannot be read to its end, which is a finding of its own. */
+  /** One finding per file; none if the checkpoint cannot be read to its end, which another check reports. */
   findings(): readonly Finding[] {
     if (!this.#isBased) return []
     return this.#spellings.apart().map((file) => ({

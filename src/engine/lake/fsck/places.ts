@@ -8,7 +8,7 @@ import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { openLake } from '../../run/registry.ts'
 
-/** `path` is relative to the table root if `inside`, else to its own folder. */
+/** `path` is relative to the table root if `inside`, otherwise to the folder of the file. */
 export type FilePlace = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
 
 /** Thrown if a location outside of the table is unreachable. No finding, because nothing is known about the file. */

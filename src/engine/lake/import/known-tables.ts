@@ -12,9 +12,9 @@ export type ImportedTable = {
   readonly importedAt: string
   /** Current version; null before the first version is complete. */
   readonly version: number | null
-  /** Readable: imported completely, and no rows removed by hand. */
+  /** True if the table is readable: its import is complete, and no rows were removed by hand. */
   readonly settled: boolean
-  /** Imported although its data cannot be read. */
+  /** True if the table was imported although its data cannot be read. */
   readonly refused: boolean
   /** Size in bytes and SHA-256 of the current version's commit; null if the version came from a checkpoint. */
   readonly newest: { readonly bytes: number; readonly digest: Uint8Array } | null

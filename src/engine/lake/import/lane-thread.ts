@@ -68,7 +68,10 @@ export class ApplyWorkerThread {
     return this.#alive
   }
 
-  /** Imports one table, one at a time; never rejects. If the thread dies, `table.finished` is emitted here. */
+  /**
+   * Imports a table; call it for one table at a time. Never rejects. If the thread dies, `table.finished` is emitted
+   * here.
+   */
   import(target: Target, settings: ImportSettings): Promise<TableOutcome> {
     return new Promise((finish) => {
       this.#pending = { target, begun: this.#run.clock.ticks(), finish }

@@ -12,7 +12,7 @@ import { inWorkers } from '../in-lanes.ts'
 
 /** Maximum number of workers if the user can change it during the run. */
 const MAX_LANES = 16
-/** Bytes of log from which a table is large: starting a thread takes as long as parsing some megabytes. */
+/** Minimum bytes of log of a large table: starting a thread takes as long as parsing some megabytes. */
 const LARGE_LOG_BYTES = 16 * 2 ** 20
 /** Rough upper bound of memory for the import of a large table. */
 const THREAD_BYTES = 400 * 2 ** 20

@@ -27,7 +27,7 @@ const PARTIAL = new RegExp(String.raw`^_delta_log\.partial-${MARK}-[0-9a-f]{8}$`
 const OLD_PARTIAL = /^_delta_log\.partial-(\d+)-\d+-[0-9a-f]{8}$/
 const BUFFER_BYTES = 1 << 20
 export class NewLog implements AsyncDisposable {
-  /** Files go here until `publish`. */
+  /** Temporary folder of the files until `publish`. */
   readonly folder: string
   /** The final folder. */
   readonly target: string
@@ -108,7 +108,7 @@ export class NewLog implements AsyncDisposable {
 type Form = { readonly mark: string; readonly lineBreak: string; readonly end?: number }
 const PLAIN: Form = { mark: '', lineBreak: '\n' }
 const BYTE_ORDER_MARK = '\ufeff'
-/** Maximum number of line breaks at the end that are tried. */
+/** Maximum number of line breaks at the end of a commit that are tried. */
 const MOST_BLANK = 16
 
 type Formed = WrittenCommit & {
@@ -118,7 +118,7 @@ type Formed = WrittenCommit & {
   readonly breaks: number
 }
 
-/** Other forms that have the size of the original. */
+/** Forms in which the commit would have the size of the original; none if it already has this size. */
 function formsBySize({ bytes, body, breaks }: Formed, original: number | null): readonly Form[] {
   if (breaks === 0 || original === null || original === bytes) return []
   const forms: Form[] = []

@@ -23,7 +23,7 @@ export type PlanTarget = {
   readonly path: string
   /** Id in the catalog, existing or new; absent: the import finds or makes one. */
   readonly tableId?: string
-  /** The catalog may have another location of the table with this id. */
+  /** True if the catalog may have another location of the table with this id. */
   readonly moved?: boolean
 }
 

@@ -31,7 +31,9 @@ export type SyncSettings = {
   readonly batchSize: number
   readonly worker: number
   readonly waitMs: number
-  /** The command names its tables: a table that the catalog can no longer read fails instead of being skipped. */
+  /**
+   * True if the command names its tables: then a table that the catalog can no longer read fails, and is not skipped.
+   */
   readonly isNamed: boolean
 }
 
@@ -62,7 +64,7 @@ export async function syncTable(
   const location = pathOfLocation(table.location)
   try {
     const log = await openLake(location)
-    // Listing a bucket costs one request per 1,000 commits, so older commits are compared once per run.
+    // Listing a bucket costs one request per 1,000 commits, so the older commits of a bucket are compared once per run.
     const isWhole = log.pagedListing !== true || proved.get(table.tableId)?.older === undefined
     const known = table.settled ? await look(log, isWhole ? 0 : (table.version ?? 0), run.interrupt.abort) : null
     const current = known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))
@@ -119,7 +121,7 @@ export async function syncTable(
   }
 }
 
-/** The folder in which a table's commits appear; null if it is not a local folder, which alone can be watched. */
+/** The folder in which a table's commits appear; null if it is not local, because only local folders can be watched. */
 export function logFolder({ location }: Pick<ImportedTable, 'location'>): string | null {
   return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
 }

@@ -34,7 +34,7 @@ const isMapped = ({ fields }: StructType): boolean =>
 
 /** Objects of statistics whose keys are columns. */
 const BY_COLUMN: ReadonlySet<string> = new Set(['minValues', 'maxValues', 'nullCount'])
-/** Strings, with a colon if they are keys, and the brackets around objects. */
+/** Matches strings (with the colon after them if they are keys) and the braces of objects. */
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g
 
 function renamed(text: string, schema: StructType): string {

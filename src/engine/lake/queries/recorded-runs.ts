@@ -39,7 +39,9 @@ export async function recentRuns(
   })
 }
 
-/** The newest runs of one table: commands about the table alone, and its part of commands about a folder. */
+/**
+ * The newest runs of one table: commands about this table alone, and imports of this table by commands about a folder.
+ */
 export async function runsOf(table: TableRow, located: Located, reader: SqlReader): Promise<readonly RunEvent[]> {
   const rows = await readAudit(reader, LOOKED_THROUGH, thisProcess())
   const isAlone = ({ subject }: AuditRow): boolean =>

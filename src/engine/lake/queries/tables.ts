@@ -150,7 +150,7 @@ function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location
   }
 }
 
-/** A log from `version` on; null if it has nothing there. */
+/** Listing of a log from `version` on; null if the log has no such version. */
 async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
     return await listLog(log, { signal, from: version })

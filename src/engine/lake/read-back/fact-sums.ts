@@ -59,13 +59,14 @@ class FactSums {
 
 export type FactDifference = {
   readonly key: string
-  /** Null if one side lacks the fact, or has it several times. */
+  /** Index of the value that differs; null if one side lacks the fact, or has it several times. */
   readonly field: number | null
   readonly left: string | null
   readonly right: string | null
 }
 
 export type ComparedFacts = {
+  /** Number of facts on each side. */
   readonly left: number
   readonly right: number
   readonly differences: readonly FactDifference[]

@@ -140,7 +140,7 @@ function escapedHalves(json: string): string {
   return isWellFormed(json) ? json : json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }
 
-/** A map sorted by key. Null and empty maps are equal; a key with a null value is kept. */
+/** Text of a map sorted by key. Null and empty maps are equal; a key with a null value is kept. */
 export function map(value: Readonly<Record<string, string | null>> | null | undefined): string | null {
   if (value === null || value === undefined) return null
   const names = Object.keys(value)

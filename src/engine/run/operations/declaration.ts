@@ -31,7 +31,7 @@ export type StoreField<O> = {
   readonly access: 'read' | 'write'
   /** With `access: 'write'`: a run changes the store only if one of these fields is on or set. */
   readonly changesWith?: readonly FieldOf<O>[]
-  /** Whether `run.started` names it as source or as target. */
+  /** Role of the store in the event `run.started`. */
   readonly end?: 'source' | 'target'
 }
 
@@ -87,9 +87,9 @@ export type NamedBy<O> =
 export type InspectingCommand = {
   /** Command with its action: `partition plan`. Operands are kept. */
   readonly command: string
-  /** Options of this command that the other one also gets; the config file is always included. */
+  /** Options of this command that the inspecting command gets, too; the config file is always included. */
   readonly keeps: readonly string[]
-  /** Words that are added. */
+  /** Words of the command line that are added to the inspecting command. */
   readonly add?: readonly string[]
 }
 
@@ -98,26 +98,28 @@ export type RunEventType = Exclude<EventType, 'run.started' | 'run.finished'>
 
 export type Declaration<O extends { readonly kind: string }, E extends RunEventType = RunEventType> = {
   readonly kind: O['kind']
-  /** The command that starts it, or the name of a command declared by another operation. */
+  /** The command that starts the operation, or the name of a command declared by another operation. */
   readonly command: CommandDeclaration | string
-  /** Command-line words of its fields; without this and `actions`, `cli/readers.ts` parses the command by hand. */
+  /**
+   * Options from which its fields are parsed; without this and `actions`, `cli/readers.ts` parses the command by hand.
+   */
   readonly words?: OperationWords<O>
   /** As `words`, for an operation that is one or more actions of a command: `archive list`. */
   readonly actions?: Actions<O>
-  /** Name in `run.started`, if not its kind. */
+  /** Name in `run.started`; absent: the kind of the operation. */
   readonly event?: string
   /** How its runs are displayed. */
   readonly shape: RunDisplay
   /** Its runs can be paused and resumed. Not set for copies, which handle all of their steering requests themselves. */
   readonly pauses?: true
-  /** Its runs work on several tables at once, and the user can change the number. Not set for copies either. */
+  /** Its runs work on several tables at once, and the user can change how many. Not set for copies either. */
   readonly lanes?: true
-  /** Text of the UI while it runs: `importing`. Default: its kind. */
+  /** Text of the UI while the operation runs: `importing`. Default: its kind. */
   readonly doing?: string
   readonly stores: readonly StoreField<O>[]
   /** Field that names what a run works on; if several fields are listed, the first that is set. */
   readonly about?: FieldOf<O> | readonly FieldOf<O>[]
-  /** Absent: nothing is destroyed. */
+  /** What the operation destroys; absent: nothing. */
   readonly destroys?: readonly Destruction<O>[]
   /** Field that asks for the plan only: then nothing is changed. */
   readonly plans?: FieldOf<O>
@@ -148,9 +150,9 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
     readonly by?: readonly FieldOf<O>[]
     readonly how?: readonly FieldOf<O>[]
   }
-  /** It may run by a schedule: always, or only if that field is on. */
+  /** Set if a schedule may run the operation: always, or only if that field is on. */
   readonly comesAgain?: true | FieldOf<O>
-  /** Fields with which it runs until stopped: a schedule would never see its end. */
+  /** Fields with which a run lasts until it is stopped: a schedule cannot wait for its end. */
   readonly endless?: readonly FieldOf<O>[]
   /**
    * Dry-run events about the way in which it works, not about due work: if they change, a schedule's confirmation is

@@ -1,4 +1,4 @@
-/** Options that every command takes. In a separate file, like `pages.ts`: `sluice --help` loads nothing else. */
+/** Options that every command takes. A separate file, like `pages.ts`, so that `sluice --help` loads nothing else. */
 import type { Option } from './option.ts'
 
 export type GlobalOption = Option & {
@@ -11,7 +11,7 @@ export type GlobalOption = Option & {
 /** Limits and default of the number of workers that share a run. */
 export const TASK_LIMITS = { least: 1, most: 1000, fallback: 4 } as const
 
-/** In the order of the page. `no-NAME` turns off what is on by default. */
+/** Global options, in the order of the page. `no-NAME` turns off what is on by default. */
 export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   {
     name: 'database-url',

@@ -53,18 +53,20 @@ export type Option = {
   /** For a list: one word may hold several values, separated by commas. */
   readonly commas?: true
   readonly completes?: Completes
-  /** For a run: kinds of operations whose runs it accepts, with the flag that they need; any if absent. */
+  /**
+   * For an option that names a run: kinds of operations whose runs are accepted, with a required flag; absent: any run.
+   */
   readonly runsOf?: readonly string[]
   readonly describe: string
 }
 
-/** The same options with a heading, if they have none. */
+/** Puts options under a heading; an option that already has a heading keeps it. */
 export function inGroup(group: string, options: readonly Option[]): readonly Option[] {
   return options.map((option) => ({ group, ...option }))
 }
 
 export type CommandDeclaration = CommandPage & {
-  /** In the order of the help. */
+  /** Options of the command, in the order of the help. */
   readonly takes: readonly Option[]
   /** The options that users need first, at most ten; required if a command has more. `--help=all` shows all options. */
   readonly first?: readonly string[]

@@ -1,6 +1,6 @@
 /**
- * Text of `sluice --help` for every command that starts an operation, in its order. In its own file so that the page
- * loads nothing else.
+ * Text of `sluice --help` for every command that starts an operation, in the order of that page. This is a separate
+ * file so that the page loads nothing else.
  */
 
 export const GROUPS = ['Lakes', 'Copies', 'Lifecycle', 'Archive', 'Operate'] as const

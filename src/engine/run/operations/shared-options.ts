@@ -21,7 +21,7 @@ export const CONNECT: Option = {
   describe: 'URL of the PostgreSQL database with the queue, or a store of the config file',
 }
 
-/** One value per --exclude: with several, it would also take the path that follows. */
+/** Each --exclude takes one value: an option with several values would also take the path that follows. */
 export const EXCLUDE: Option = {
   name: 'exclude',
   type: 'list',

@@ -30,7 +30,7 @@ export type OperationWord =
   | { readonly as: 'end'; readonly option: 'from' | 'to'; readonly required?: true }
   /** As `end`, for an option without a default from the config file or a variable. */
   | { readonly as: 'database'; readonly option: string }
-  /** Any number of databases. `gone:ID` stands for a ledger that no longer exists. */
+  /** Any number of databases. `gone:ID` means a ledger that no longer exists. */
   | { readonly as: 'databases'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
   /** `--connect`, else `connect:` of the config file; absent without either. */
@@ -58,7 +58,7 @@ export type WordSource<T> = OperationWord & { readonly [TYPE]?: readonly [T] }
 /** A `WordSource` for every field of the operation. */
 export type OperationWords<O> = { readonly [K in Exclude<keyof O, 'kind'>]: WordSource<O[K]> }
 
-/** Parsed by hand in the frontend: only the options it takes are listed. */
+/** Marks a command that the frontend parses by hand: only its options are listed here. */
 export type ByHand = { readonly byHand: readonly string[] }
 
 /**

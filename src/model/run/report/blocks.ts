@@ -321,7 +321,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): R
   rows,
 })
 
-/** Unknown values are left out. */
+/** Table of names and values; unknown values are left out. */
 function facts(pairs: readonly (readonly [string, string | null])[]): ReportBlock {
   return table(
     ['', ''],

@@ -109,8 +109,8 @@ function counts(to: string, there: bigint, here: bigint): string {
 }
 
 /**
- * For an inactive database: checks that the target still has its rows.
- * @param sinceMs when it became inactive
+ * For an inactive database: checks that the target still has the rows of a moved table.
+ * @param sinceMs when the database became inactive
  * @param leave tables named with --leave
  */
 export async function keptFinding(

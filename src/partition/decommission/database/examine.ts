@@ -22,7 +22,7 @@ import { graceFinding } from '../known.ts'
 
 export type InspectDatabase = {
   readonly retirement: DatabaseRetirement
-  /** Store with the ledger. */
+  /** The database that the tables moved to, with the ledger. */
   readonly to: CopyStore
   readonly database: LedgerDatabase
   readonly identity: string
@@ -55,7 +55,7 @@ export async function inspectOpen(
   ]
 }
 
-/** Streams and cutovers of every ledger of the target that still need the database. */
+/** Streams and cutovers that still need the database, from every ledger of the target. */
 async function wantedThere({
   to,
   database,
@@ -79,7 +79,9 @@ async function wantedHere(
   return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 
-/** Findings of a session in the database, with the ledger's and the target's data of its tables. */
+/**
+ * Findings for the contents of the database: each table, compared with ledger and target, and what the session found.
+ */
 export async function contentFindings(
   { to, database, identity, leave, signal }: InspectDatabase,
   { contents, inside }: InspectedDatabase,

@@ -13,7 +13,7 @@ export type LastProof = {
   readonly detail: string
 }
 
-/** @param identity of the source */
+/** The latest record of a moved table. @param identity of the source */
 export async function lastProof(database: LedgerDatabase, identity: string, moved: MovedTable): Promise<LastProof> {
   const { switched, copiedMs } = moved
   const at = copiedMs === null ? 'at a time that was not recorded' : `until ${isoTime(copiedMs)}`
@@ -28,7 +28,7 @@ export async function lastProof(database: LedgerDatabase, identity: string, move
   const { until, provedMs, detail } = compared
   if (provedMs === null)
     return { by: 'stream', equal: false, detail: `${at}, and followed by ${until}; they were never compared` }
-  // There was no cutover, or the comparison is newer than the last one: then users wrote to this database again.
+  // There was no cutover, or the comparison is newer than the last cutover: users then write to this database again.
   return {
     by: 'stream',
     equal: compared.equal,

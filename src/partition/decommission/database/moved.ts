@@ -31,7 +31,7 @@ export type MovedTable = {
   readonly where: string | null
   /** `from -> to as type`, one per column. */
   readonly columns: readonly string[]
-  /** Rows copied by its chunks. */
+  /** Number of rows that its chunks copied. */
   readonly rows: string
   /** Surplus rows of the target, as counted by a copy. */
   readonly surplus: string
@@ -66,7 +66,10 @@ async function switchesOut(database: LedgerDatabase, identity: string): Promise<
   return [...last.values()]
 }
 
-/** Moved tables of one source, by copies or by cutovers only. @param identity `CopyStore.identity` of the source */
+/**
+ * Tables of one source that a copy filled, or that only a cutover moved. @param identity `CopyStore.identity` of the
+ * source
+ */
 export async function movedFrom(database: LedgerDatabase, identity: string): Promise<readonly MovedTable[]> {
   const switches = await switchesOut(database, identity)
   const copied = (await copies(database, switches)).filter(({ source }) => source?.startsWith(`${identity}/`) === true)

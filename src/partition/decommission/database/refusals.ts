@@ -55,7 +55,7 @@ export function refuseUnconfirmedDatabase(name: string, confirm: string | undefi
   )
 }
 
-/** The database refuses connections, but the ledger has no record of that step. */
+/** Error if the database refuses connections, but the ledger has no step that closed it. */
 export function alreadyClosed({ name, label }: Named): SluiceError {
   return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and sluice did not close it`, {
     where: label,
@@ -64,7 +64,7 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
   })
 }
 
-/** The database was made inactive, but accepts connections. */
+/** Error if the database was made inactive, but accepts connections. */
 export function openedByOthers({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} is not dropped: it accepts connections again`, {
     where: label,
@@ -73,7 +73,10 @@ export function openedByOthers({ name, label }: Named): SluiceError {
   })
 }
 
-/** @param renamed current name of the database that was retired under this name; null if there is none */
+/**
+ * Error if the database does not exist. @param renamed its current name if it was retired under this name; otherwise
+ * null
+ */
 export function nothingThere({ name, label }: Named, renamed: string | null): SluiceError {
   return new SluiceError('SOURCE_GONE', `the server has no database ${name}`, {
     where: label,

@@ -11,12 +11,12 @@ import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
 /** Name of large objects for `--leave`. */
 export const LARGE_OBJECTS = 'large objects'
-/** The ledger of archives, by the name of its first table. */
+/** Name of the first table of an archive ledger: with it, `--leave` names the whole ledger. */
 export const ARCHIVES = 'migration_archives'
 
 /**
- * @param leave names that the user gave @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE if one of them matches no
- * table, or several
+ * Checks the names that the user gave with --leave.
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE if one of them matches no table, or several
  */
 export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]): void {
   for (const name of leave) {

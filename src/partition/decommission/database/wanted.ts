@@ -128,7 +128,7 @@ async function wentBack(
     })
 }
 
-/** Option by which a command finds a ledger outside of the login's own schema. */
+/** End of a hint: the URL parameter that names a ledger outside of the login's own schema; empty for its own schema. */
 function ofSchema(place: LedgerWhere): string {
   const text = schemaText(place)
   return text === '' ? '' : `; with ${text} at the end of the URL of the database whose ledger has it`

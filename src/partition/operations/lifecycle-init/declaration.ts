@@ -11,7 +11,7 @@ export type LifecycleInitOperation = {
   /** Time column; derived for a partitioned table. */
   readonly by?: string
   readonly calendar: CalendarOptions
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   readonly archive?: string
   readonly olderThan?: string

@@ -94,7 +94,7 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
   return undo ? await undone(retired) : await next(retired)
 }
 
-/** Next step of an existing database. */
+/** Does the next step of an existing database. */
 async function next(retired: Retired): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
   const last = (await steps.of(identity)).at(-1)

@@ -12,7 +12,7 @@ export type PartitionEnsureOperation = {
   readonly tables: readonly string[]
   /** Overrides of the calendar that is derived from the table. */
   readonly calendar: CalendarOptions
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** Whole periods after the current one. */
   readonly ahead: number

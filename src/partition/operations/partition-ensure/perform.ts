@@ -181,8 +181,8 @@ type Attempt = {
 }
 
 /**
- * If rows cannot be moved, periods without rows in the default partition are still created, so that they exist before
- * their first row arrives.
+ * Creates partitions for the periods. If rows cannot be moved, periods without rows in the default partition are still
+ * created, so that they exist before their first row arrives.
  */
 async function attempt(
   found: TableWithCoverage,

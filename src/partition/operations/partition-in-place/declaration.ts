@@ -12,7 +12,7 @@ export type PartitionInPlaceOperation = {
   /** Time column. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** Name of the first partition; default: the name of the table with `_past`. */
   readonly past?: string | undefined

@@ -69,7 +69,7 @@ export async function performPartitionInPlace(operation: PartitionInPlaceOperati
   return done === null ? await partitioned(able, operation, run) : await settled(able, done, operation, run)
 }
 
-/** Checks, prepares everything that reads the table, and gives the new table the name. */
+/** Checks the request, runs the phases that read the table, and gives the new table the public name. */
 async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { store, inPlace, plan, table, name, limits, tell: report } = able
   if (!operation.dryRun) refuseUnconfirmed(able, operation)

@@ -18,7 +18,7 @@ export type PartitionListOperation = {
   /** Names or patterns; a pattern selects only tables that are partitioned by time. */
   readonly tables: readonly string[]
   readonly calendar: CalendarOptions
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** `8q`: older periods are due; none if absent. */
   readonly olderThan?: string

@@ -15,7 +15,7 @@ export type PartitionPlanOperation = {
   /** Time column. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** Unit of the slices of a period, which are copied concurrently. */
   readonly slices?: 'week' | 'month' | undefined

@@ -78,8 +78,8 @@ async function making(
 }
 
 /**
- * Requirements of `partition run`. Within one database `in-place` is an alternative that replicates nothing and does
- * not read single periods.
+ * Findings for the requirements of `partition run`. They refuse only a new table in another database: within one
+ * database, `partition in-place` is an alternative that needs neither a stream nor the index.
  */
 async function runFindings(place: NewTablePlace, about: NewTableFit): Promise<readonly PlanFinding[]> {
   const unheard = await unfollowable(place, about)

@@ -17,7 +17,7 @@ export type PartitionRunOperation = {
   /** Time column. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
-  /** Unit of integers since 1970, if bounds and ledger do not determine it. */
+  /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
   /** Name of the new table; default: the old table's name, with `_partitioned` if both are in one database. */
   readonly into?: string | undefined
@@ -27,7 +27,7 @@ export type PartitionRunOperation = {
   readonly numbers?: SliceNumbers | undefined
   /** Partition, or label of its period, that is copied first. */
   readonly first?: string | undefined
-  /** After this time no chunk is begun, ms; replication of copied rows continues. */
+  /** Time after which no chunk begins, ms. The run then applies pending changes of the copied rows, and ends. */
   readonly windowMs?: number | undefined
   /** Chunks copied at the same time. */
   readonly workers: number

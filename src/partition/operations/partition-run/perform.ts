@@ -61,7 +61,7 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
   }
 }
 
-/** True if only a stop request ended the run. */
+/** True if the run ended without an error other than a requested stop. */
 function isWordless({ error }: Ending): boolean {
   return error === undefined || error.code === 'STOPPED'
 }
@@ -173,7 +173,7 @@ type Window = {
   over(): void
 }
 
-/** Limit of setTimeout. */
+/** Largest delay of setTimeout, ms; a longer window counts as none. */
 const LONGEST_MS = 2_147_483_647
 
 /** @param windowMs length of the window from now on */

@@ -60,7 +60,10 @@ async function newTableBefore(
   return there
 }
 
-/** An earlier run may have been killed after it named the statements that it left out. */
+/**
+ * Reports constraints that the new table lacks: an earlier run that left them out may have been killed before its
+ * report.
+ */
 async function reportLacking({ source, maker }: NewTablePlace, about: NewTableFit, run: PartitionRun): Promise<void> {
   const { planned, newTable } = about
   const { late } = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)

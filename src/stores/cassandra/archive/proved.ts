@@ -1,6 +1,6 @@
 /**
- * Records in the ledger that rows were proved before some of them were removed, until all are gone. Cassandra removes
- * row by row: a run that resumes after a killed one finds only some rows. This record shows that the others were
+ * Records in the ledger that all rows of a step were proved, until all of them are removed. Cassandra removes row by
+ * row: a run that resumes after a killed one finds only some rows. This record shows that the missing rows were
  * removed and not lost.
  */
 import { createHash } from 'node:crypto'

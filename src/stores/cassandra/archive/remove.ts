@@ -98,7 +98,7 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
   return (row) => key.map(({ at, encode }) => encode(row[at] ?? null))
 }
 
-/** Removes those rows of a batch that are `wanted`. The result is false if a part of one is left. */
+/** Removes those rows of a batch that are `wanted`. Resolves to false if a part of such a row is left. */
 type RemoveRows = (batch: RowBatch, wanted?: (row: Row) => boolean) => Promise<boolean>
 
 function rowRemoval(

@@ -52,7 +52,7 @@ const TO = new RegExp(`^${QUOTED} < ${LITERAL}$`)
 /** Tests values of a time column by a condition. */
 export type TimeJudge = {
   readonly column: Column
-  /** @param value canonical text */
+  /** True if the value meets the condition. @param value canonical text */
   readonly holds: (value: string) => boolean
 }
 

@@ -19,7 +19,7 @@ export type RowItem = {
   readonly partition: () => string
 }
 
-/** Default rows of a batch. More rows gain nothing: the bytes are then the limit. */
+/** Default number of rows in a batch. A larger number gains nothing: the limit of bytes is reached first. */
 export const BATCH_ROWS = 100
 
 /**

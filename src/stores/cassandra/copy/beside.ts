@@ -25,7 +25,7 @@ const FUNCTIONS: Lookup = {
   what: 'functions',
   cql: 'SELECT function_name FROM system_schema.functions WHERE keyspace_name = ?',
 }
-/** For releases before 3.0, which have neither views nor functions. */
+/** Queries for releases before 3.0, which have neither views nor functions. */
 const OLD: readonly Lookup[] = [
   {
     kind: 'trigger',
@@ -94,7 +94,7 @@ export class CassandraDependencies implements DependencyStore {
     }
   }
 
-  /** A table that this release lacks, or that the role may not read, is not an error of the copy. */
+  /** Rows of a query. A table that this release lacks, or that the role may not read, is no error of the copy. */
   async #ask(
     cql: string,
     parameters: readonly string[],

@@ -29,7 +29,7 @@ export class KeyReader {
   readonly #statements: CassandraStatements
   readonly #fallBack: FallBack<null>
 
-  /** If writes may fall back to ONE, reads may too. */
+  /** @param fallBackToOne true if a read may fall back to ONE, because the writes may */
   constructor(
     link: CassandraLink,
     shape: CassandraShape,

@@ -20,7 +20,7 @@ export class Collecting {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #names: readonly string[]
-  /** As `#names` if the server returns write times of collections (5.0 and later), otherwise empty. */
+  /** Names of all collections if the server returns their write times (5.0 and later), otherwise empty. */
   readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
   /** Whether all rows of the target's range are from this writer; null if not yet known. */
@@ -47,7 +47,7 @@ export class Collecting {
     })
   }
 
-  /** Call if rows of writes with unknown result may be in the target. */
+  /** Call if the target may contain rows of writes whose result is unknown. */
   doubt(): void {
     this.#isFresh = false
   }
@@ -116,7 +116,7 @@ export class Collecting {
   }
 }
 
-/** True if both expire at the same time, give or take `APART`. @param left TTL in the target, s; null: no expiry */
+/** True if the new and the stored value expire together, within `APART`. @param left stored TTL, s; null: no expiry */
 function endTogether({ life, sinceMs }: CellStamps, left: number | null): boolean {
   if (life === null || life === 0 || left === null) return (life ?? 0) === (left ?? 0)
   const passed = sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1000

@@ -1,4 +1,4 @@
-/** Decodes the driver's values to canonical cells. Types with several values become JSON, in one form. */
+/** Decodes the driver's values to canonical cells. Types with several values become JSON, in canonical form. */
 import { blobText } from '../../../model/copy/bytes-text.ts'
 import type cassandra from 'cassandra-driver'
 import { isCut, type ColumnType } from '../../../model/copy/column-type.ts'
@@ -86,7 +86,7 @@ function jsonText(type: CqlType, spelled: boolean): JsonWriter {
   }
 }
 
-/** Numbers that JSON cannot express are texts. */
+/** Returns the function that writes a single value as JSON; numbers that JSON cannot express become texts. */
 function scalarJson(name: SimpleName, spelled: boolean): JsonWriter {
   const read = scalarReader(name, spelled)
   switch (name) {

@@ -1,4 +1,4 @@
-/** Addresses in the spelling of PostgreSQL and RFC 5952; the driver's own spelling loses parts of some. */
+/** Addresses in the spelling of PostgreSQL and RFC 5952; the driver's spelling loses parts of some addresses. */
 import { isIPv4, isIPv6 } from 'node:net'
 
 /** @param bytes four of them, or sixteen */

@@ -37,7 +37,7 @@ function rowsOf(
   return cassandraScan({ ...link, readLevel: level }, { ...request, sharedOnly: true }, size, pageRows, signal)
 }
 
-/** The token range of a request's range. */
+/** The range to read: a token range, or all tokens if the range of the request is no key range. */
 function tokensOf(range: Range): Range {
   return range.by === 'key' ? range : EVERY_KEY
 }

@@ -54,7 +54,7 @@ type EstimateRow = {
 
 type Host = ReturnType<CassandraLink['client']['hosts']['values']>[number]
 
-/** Each server has estimates for its own ranges only. */
+/** Estimates of one server, which has only those for its own ranges; null if it refuses the query. */
 async function estimatesAt(
   { client }: CassandraLink,
   host: Host,

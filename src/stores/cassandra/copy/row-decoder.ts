@@ -107,7 +107,7 @@ export class RowDecoder {
     return row
   }
 
-  /** True if it is not a row, but a partition with static values only. */
+  /** True if the result row is not a row of the table, but the static values of a partition without rows. */
   isSharedOnly(found: DriverRow): boolean {
     return this.#clustering !== null && found[nameInRow(this.#clustering)] == null
   }

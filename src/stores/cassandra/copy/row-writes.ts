@@ -1,4 +1,4 @@
-/** Statements for a row: an INSERT for the values with one write time and TTL, an UPDATE for each other pair. */
+/** Statements for a row: one INSERT, and an UPDATE for the values of each further pair of write time and TTL. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -60,7 +60,7 @@ export class RowWrites {
   readonly #regulars: readonly number[]
   readonly #inserts = new Map<string, InsertForm>()
 
-  /** @param keepNulls true if an absent value removes the value of the target */
+  /** @param keepNulls true if NULL is written too, which removes the value of the target */
   constructor(
     shape: CassandraShape,
     columns: readonly WriteColumn[],

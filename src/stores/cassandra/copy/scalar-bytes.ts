@@ -117,7 +117,7 @@ function decimal(cell: Given): Buffer {
   return bytes
 }
 
-/** Shared: buffers that are sent are never written to. */
+/** Shared by all values: the driver never writes to a buffer that it sends. */
 const TRUE = Buffer.from([1])
 const FALSE = Buffer.from([0])
 
@@ -136,7 +136,7 @@ function blob(cell: Given): Buffer {
 const NIBBLES = new Uint8Array(128).fill(255)
 for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value
 
-/** Positions of the sixteen bytes in the text. */
+/** Positions of the sixteen bytes of a UUID in its text. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 
 function uuid(name: 'uuid' | 'timeuuid'): (cell: Given) => Buffer {

@@ -19,7 +19,7 @@ export const MIDDLE_DAY = 0x8000_0000
 
 /**
  * Returns the function that converts the driver's non-null values to canonical ones.
- * @param spelled decimals keep trailing zeros and exponents
+ * @param spelled true: decimals keep trailing zeros and exponents
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function scalarReader(name: SimpleName, spelled: boolean): (value: unknown) => Given {

@@ -129,7 +129,7 @@ async function* grouped(
   if (rows.length > 0) yield batch()
 }
 
-/** Rows by their keys, several at a time; missing ones are left out. */
+/** Reads rows by their keys, several at a time; keys without a row are left out. */
 async function* inspected(
   link: CassandraLink,
   { table, where, columns: asked }: RowRequest,

@@ -17,7 +17,7 @@ export type SharedColumns = {
   readonly lifetimes: readonly string[]
   /** The names of values, write times and TTLs. */
   readonly all: readonly string[]
-  /** List of columns that gives all of these. */
+  /** The select list of the static columns: their values, write times and TTLs. */
   readonly what: string
 }
 
@@ -55,7 +55,7 @@ export async function repairSeam(
   }
 }
 
-/** A TTL as it was some seconds earlier. */
+/** The remaining TTL as it was this many seconds earlier. */
 function leftFrom(life: unknown, seconds: number): unknown {
   if (typeof life === 'number') return life + seconds
   return Array.isArray(life) ? life.map((one: unknown) => leftFrom(one, seconds)) : life

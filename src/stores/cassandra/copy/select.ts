@@ -23,7 +23,7 @@ export function refuseNoCondition(where: string | null): void {
   })
 }
 
-/** `token("a", "b")`. */
+/** SQL of the token of a row: `token("a", "b")`. */
 export function tokenExpression(table: TableSpec, ring: RingSpec): string {
   const columns = table.key.slice(0, ring.columns).map(quotedName).join(', ')
   return `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${columns})`

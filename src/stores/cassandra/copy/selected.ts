@@ -1,4 +1,4 @@
-/** Columns in a SELECT, and their names in a row of the driver, which has its own methods and properties. */
+/** Columns in a SELECT, with an alias if the name is that of a method or property of the driver's rows. */
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const OF_ROWS: ReadonlySet<string> = new Set(['__columns', 'forEach', 'get', 'keys', 'values'])

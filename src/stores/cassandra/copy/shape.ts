@@ -8,7 +8,7 @@ export type CassandraShapeColumn = {
   readonly name: string
   readonly type: CqlType
   readonly part: 'partition' | 'clustering' | 'static' | 'regular'
-  /** True if its elements are separate cells, so that it has no single write time. */
+  /** True for a collection whose elements are separate cells: it has no single write time. */
   readonly manyCells: boolean
   readonly isList: boolean
 }
@@ -19,7 +19,7 @@ export type CassandraShape = {
   readonly columns: ReadonlyMap<string, CassandraShapeColumn>
   readonly partition: readonly string[]
   readonly clustering: readonly string[]
-  /** True if its values are counters, which are added to and never set. */
+  /** True for a table of counters, which writes can only add to. */
   readonly counters: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Size of a table: the servers' estimate, else the estimate by a sample of its ring. Only small tables are counted. */
+/** Size of a table, estimated from a sample of its ring and by its servers. Only small tables are counted. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, splitTokens } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -17,7 +17,8 @@ const COUNT_PARTS = 16
 const COUNT_LANES = 4
 
 /**
- * Estimates, exact if the sample has read all rows. 0 if the sample fails: the copy itself reports what cannot be read.
+ * Estimated rows and bytes. The rows are exact if the sample has read all of them. Both are 0 if the sample fails: the
+ * copy itself reports what cannot be read.
  */
 export async function estimatedRows(
   link: CassandraLink,

@@ -48,7 +48,7 @@ export class CassandraSource implements SourceView {
     }
   }
 
-  /** Counts rows. The cluster cannot count by a condition that only the reader evaluates. */
+  /** Counts rows: in the cluster, or by reading them if only the reader can evaluate the condition. */
   async #count(table: TableSpec, where: string | null): Promise<bigint | null> {
     if (timeJudge(table, where) === null) return countCassandraRows(this.#link, table, where, this.#signal)
     const request = { table, columns: [], range: { by: 'all' }, where, ordered: false } as const

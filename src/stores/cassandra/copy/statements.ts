@@ -52,7 +52,7 @@ export class CassandraStatements {
     })
   }
 
-  /** Adds to counters of one row. */
+  /** UPDATE that adds to counters of one row. */
   add(columns: readonly string[], key: readonly string[]): string {
     return this.#of(`a ${JSON.stringify(columns)}`, () => {
       const set = columns.map((name) => `${quotedName(name)} = ${quotedName(name)} + ?`).join(', ')
@@ -60,7 +60,7 @@ export class CassandraStatements {
     })
   }
 
-  /** One row by its key, or the static columns of a partition; then write time and TTL of each of `timed`. */
+  /** SELECT of one row, or of the static columns of a partition; then write time and TTL of each of `timed`. */
   select(columns: readonly string[], key: readonly string[], timed: readonly string[] = []): string {
     return this.#of(`s ${JSON.stringify(columns)}${key.length}${JSON.stringify(timed)}`, () => {
       const times = timed.flatMap((name) => [`writetime(${quotedName(name)})`, `ttl(${quotedName(name)})`])

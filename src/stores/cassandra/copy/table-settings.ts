@@ -39,7 +39,7 @@ const SINCE: Readonly<Record<string, readonly [number, number]>> = {
   allow_auto_snapshot: [5, 0],
   incremental_backups: [5, 0],
 }
-/** First release in which a write can set no expiry in a table with a default TTL (CASSANDRA-11207). */
+/** First release in which a write with TTL 0 never expires despite a default TTL of the table (CASSANDRA-11207). */
 const FOREVER: readonly [number, number] = [3, 6]
 /** First release that no longer accepts an option. */
 const UNTIL: Readonly<Record<string, readonly [number, number]>> = {

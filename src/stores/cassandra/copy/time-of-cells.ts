@@ -1,4 +1,4 @@
-/** Write time and TTL of a value; of a collection, whose elements are separate cells, the latest and the longest. */
+/** Write time and TTL of a value. For a collection of separate cells: the latest write time and the longest TTL. */
 
 export type CellTime = {
   /** Microseconds since 1970, the latest of all cells; null without cells. */

@@ -82,7 +82,7 @@ function typeOf({ code, info, options, customTypeName }: DriverType, old: boolea
   }
 }
 
-/** True if its elements are separate cells, so that it has no single write time. */
+/** True for a type whose elements are separate cells, so that a value has no single write time. */
 export function isManyCells(type: CqlType): boolean {
   return 'frozen' in type && !type.frozen
 }

@@ -5,7 +5,7 @@ export function vintBytes(value: bigint): Buffer {
   return uvintBytes(BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)))
 }
 
-/** The leading ones of the first byte are as many as the bytes that follow. @param value 0 to 2^64 - 1 */
+/** The first byte begins with a one bit for each byte that follows. @param value 0 to 2^64 - 1 */
 export function uvintBytes(value: bigint): Buffer {
   const bits = value.toString(2).length
   // Each further byte adds seven bits; with eight further bytes, no bit of the first is left.

@@ -50,7 +50,7 @@ export class CassandraChunkWriter implements ChunkWriter {
   readonly #existing: Existing
   readonly #collecting: Collecting
   readonly #counters: Counters
-  /** Whether a range of the source is the same range in this table. */
+  /** True if the range of the source has the same rows in this table. */
   readonly #byTokens: boolean
   /** Keys of the written rows, if the source's ranges do not apply to this table. */
   readonly #given: Map<string, CassandraRowKey> | null

@@ -1,6 +1,6 @@
 /**
- * An entry of the log: batches of statements that changed the ledger, in order, and the time that all of them used as
- * now.
+ * An entry of the log: batches of statements that changed the ledger, in order, and the current time that all of them
+ * used.
  *
  * Stored as JSON, with marks for values that JSON lacks. Entries of `DEFLATE_FROM` bytes or more are deflated. The
  * first byte shows whether an entry is deflated.

@@ -61,7 +61,7 @@ export class LedgerFollower {
     return this.#position
   }
 
-  /** Time that the last entry used as now. */
+  /** The current time that the statements of the last entry used, ms. */
   get latest(): number {
     return this.#latest
   }

@@ -3,7 +3,7 @@
  *
  * Cassandra has no transactions over several rows, and the ledger needs them. So a batch runs in the program's own copy
  * of the ledger, and takes effect when its statements become the next entry of the log. If another program was first,
- * it runs again on that program's result. Batches that wait at the same time share an entry.
+ * the batch runs again on that program's result. Batches that wait at the same time share an entry.
  */
 import { types } from 'cassandra-driver'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'

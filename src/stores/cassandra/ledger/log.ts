@@ -40,7 +40,7 @@ export type SnapshotHead = LedgerPosition & {
 
 export type LedgerLogEntry = LedgerPosition & { readonly prev: string; readonly bytes: Buffer }
 
-/** An error if the outcome is unknown. */
+/** `taken`: another entry has the position. An error if the outcome is unknown. */
 export type AppendOutcome = 'applied' | 'taken' | SluiceError
 
 /** Entries per partition. */

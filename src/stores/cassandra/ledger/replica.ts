@@ -91,7 +91,7 @@ export class Replica {
     }
   }
 
-  /** The whole ledger, for `new Replica`. */
+  /** The whole ledger as bytes, from which `new Replica` makes an equal replica. */
   image(): Buffer {
     return this.#database.serialize()
   }

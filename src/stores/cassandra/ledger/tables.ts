@@ -11,11 +11,11 @@ import { quotedName } from '../../../shared/sql-text.ts'
 /** Format of these tables' contents; a ledger with a larger number is not touched. */
 export const LOG_FORMAT = 1
 
-/** Each ledger is one row of the head table; a keyspace has one. */
+/** Key of the ledger in the head table: a keyspace has one ledger. */
 export const LEDGER = 'copies'
 
 export type LogTables = {
-  /** The end of the log and its latest snapshot: the only row that is changed by conditions. */
+  /** One row per ledger: the end of its log and its latest snapshot. Only this table is changed with conditions. */
   readonly head: string
   /** Entries, many per partition, so that one tombstone trims all of them. */
   readonly log: string

@@ -41,7 +41,7 @@ export type ApplyRules = {
   readonly overwrites: boolean
 }
 
-/** @param request as passed to `ChangeTarget.inspect` */
+/** Why changes cannot be applied to a table, and notes. @param request as passed to `ChangeTarget.inspect` */
 export function inspectedTable(
   request: ChangeTable,
   look: TableState,

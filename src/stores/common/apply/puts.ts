@@ -9,7 +9,7 @@ import type { ChangeTable } from '../../../model/follow/port.ts'
 export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
 
 /**
- * A partial row: a changed row without its unchanged values, which the target has in the row before the change.
+ * A partial row: a changed row without its unchanged values. The target has these in its row from before the change.
  * @property base row key of that row @property isMoved true if the new row has another row key
  * @property mask one character per column of the request; 1: unchanged value
  */

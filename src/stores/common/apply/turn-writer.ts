@@ -13,7 +13,7 @@ export interface ChangeSteps {
   /** Begins a transaction. */
   begin(signal: AbortSignal): Promise<void>
   /**
-   * Reads the stored rows of partial rows first, then deletes rows, then writes rows.
+   * First reads the stored rows of the partial rows, then deletes rows, then writes rows.
    * @param table index of the table among the tables of the session
    * @returns partial rows whose stored row is missing; nothing was written for them
    */
@@ -24,7 +24,7 @@ export interface ChangeSteps {
   commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'>
   /** Rolls back an open transaction. Never throws. */
   rollBack(): Promise<void>
-  /** Maps an error. @param table its name; empty if the error is about no table */
+  /** Maps an error of the database. @param table name of its table; empty if the error is about no table */
   named(error: unknown, table: string): unknown
   /** Ends the session. */
   close(): Promise<void>

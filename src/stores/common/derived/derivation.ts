@@ -12,12 +12,12 @@ export type Derivation = {
   readonly codecs?: CodecOptions
 }
 
-/** Whether rows stay unchanged. */
+/** True if the options change neither columns nor values. */
 export function changesNothing({ codecs, ...columns }: Derivation): boolean {
   return codecs === undefined && addsNothing(columns)
 }
 
-/** Whether the table has exactly its source's columns. */
+/** True if the table has exactly the columns of its source. */
 export function addsNothing({ constants, explodeMap }: Derivation): boolean {
   return explodeMap === undefined && Object.keys(constants ?? {}).length === 0
 }

@@ -22,11 +22,11 @@ type Place =
 export type RowPlan = {
   /** Columns to read from the source table. */
   readonly columns: readonly ReadColumn[]
-  /** Derives one row, or with a map one row per entry, none for a null. Reports a refused entry without its value. */
+  /** Derives one row; with a map, one per entry, and none if it is NULL. Reports a refused entry without its value. */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
-  /** The stamp for each row of `rowsOf`. */
+  /** Write times and TTLs for each row of `rowsOf`. */
   stampOf(stamp: Stamp): Stamp
-  /** A row that could not be read, as texts. */
+  /** Texts for the columns of the table, from the texts of a source row that could not be read. */
   textsOf(texts: readonly (string | null)[]): readonly (string | null)[]
 }
 

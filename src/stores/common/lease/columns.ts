@@ -14,7 +14,7 @@ export type LeaseColumns = {
   readonly until: string
 }
 
-/** For rows with one lease. */
+/** Column names for rows with one lease. */
 export const LEASE_COLUMNS: LeaseColumns = {
   owner: 'owner',
   host: 'host',
@@ -32,7 +32,7 @@ export function ownerColumns(columns: LeaseColumns): readonly string[] {
   return [columns.owner, columns.host, columns.pid, columns.machine, columns.started]
 }
 
-/** Values of `ownerColumns`. */
+/** The owner's values for `ownerColumns`. */
 export function ownerValues({ id, host, pid, machine, started }: Owner): readonly (string | number | null)[] {
   return [id, host, pid, machine, started]
 }

@@ -80,7 +80,7 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
   return groupedLeft(rows)
 }
 
-/** The text of CREATE TABLE, and whether the database has `sqlite_sequence`. */
+/** Queries for the text of CREATE TABLE, and for whether the database has `sqlite_sequence`. */
 export function detailQueries({ table: { name } }: TableSpec): readonly SqliteListQuery[] {
   return [
     { sql: `SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`, parameters: [name] },
@@ -88,7 +88,7 @@ export function detailQueries({ table: { name } }: TableSpec): readonly SqliteLi
   ]
 }
 
-/** Query for the last number. It fails without `sqlite_sequence`, which SQLite creates with the first AUTOINCREMENT. */
+/** Query for the last AUTOINCREMENT number. Fails without `sqlite_sequence`, which the first such table creates. */
 function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }
@@ -103,7 +103,7 @@ export function generatedExpressions(sql: string): ReadonlyMap<string, NonNullab
   )
 }
 
-/** @param sql the text of CREATE TABLE */
+/** Adds table options and the expressions of generated columns. @param sql the text of CREATE TABLE */
 function detailedTable(table: TableSpec, sql: string): TableSpec {
   const options = declaredTableOptions(sql)
   const expressions = generatedExpressions(sql)

@@ -32,7 +32,7 @@ export function numberingOf(table: TableSpec, autoincrement: boolean, sequences:
       continue
     }
     const { name } = table.table
-    // SQLite uses the larger of this and the largest rowid.
+    // SQLite uses the larger of this number and the largest rowid.
     statements.push(
       {
         sql: `INSERT INTO sqlite_sequence (name, seq) SELECT s.name, 0 FROM sqlite_schema AS s WHERE s.type = 'table'

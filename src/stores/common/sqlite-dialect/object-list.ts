@@ -9,7 +9,7 @@ import { groupBy } from '../../../shared/group-by.ts'
 
 export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
 
-/** Rows of each query. @throws SluiceError of the system */
+/** Runs queries and returns the rows of each, in order. @throws SluiceError of the system */
 export type ListRows = (
   queries: readonly SqliteListQuery[],
   signal: AbortSignal,
@@ -33,7 +33,7 @@ export function sqliteObjectStore(
   }
 }
 
-/** Queries for `objectsIn`. */
+/** Queries for the indexes, constraints and defaults of a table; `objectsIn` evaluates their rows. */
 export function objectQueries({ table: { name } }: TableSpec): readonly SqliteListQuery[] {
   return [
     {
@@ -51,7 +51,7 @@ export function objectQueries({ table: { name } }: TableSpec): readonly SqliteLi
   ]
 }
 
-/** @param answers rows of each of `objectQueries` */
+/** @param answers rows of each query of `objectQueries`, in the same order */
 export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[])[]): readonly SchemaObject[] {
   const [indexes = [], keys = [], columns = [], [created] = []] = answers
   const objects: SchemaObject[] = [...groupBy(indexes, ([name]) => name).values()].map((rows) =>

@@ -67,7 +67,7 @@ export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, a
   }
 }
 
-/** Null if the value cannot be written. */
+/** The value as it would be bound to write it; null if it cannot be written. */
 function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
   try {
     return bind(cell)

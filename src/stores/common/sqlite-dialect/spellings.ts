@@ -28,12 +28,12 @@ const MAY_DIFFER: Partial<Record<ColumnType['kind'], (name: string) => string>> 
   timestamp: (name) => `${unlessAt(name, [5, 8, 11, 14, 17], '-- ::')} OR ${unlessFraction(name, 20)}`,
 }
 
-/** True if a text does not have these characters at these positions, counted from 1. */
+/** SQL that is true if a text does not have these characters at these positions, counted from 1. */
 function unlessAt(name: string, places: readonly number[], characters: string): string {
   return `${places.map((at) => `substr(${name}, ${at}, 1)`).join(' || ')} <> '${characters}'`
 }
 
-/** True if a text from a position on is neither empty nor a fraction without trailing zeros. */
+/** SQL that is true unless the text from this position on is empty, or a fraction without trailing zeros. */
 function unlessFraction(name: string, from: number): string {
   return `substr(${name}, ${from}) GLOB '*[^0-9.]*' OR substr(${name}, ${from}) GLOB '.*0' OR ${name} GLOB '*.'`
 }

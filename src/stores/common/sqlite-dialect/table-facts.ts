@@ -1,4 +1,4 @@
-/** What the schema and the first rows of a SQLite table say about its columns and its row key. */
+/** Columns and row key of a SQLite table, from its schema and its first rows. */
 import { createHash } from 'node:crypto'
 import { floatKeyOf, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'

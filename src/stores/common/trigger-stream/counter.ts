@@ -6,7 +6,7 @@
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { positionOf } from '../../../model/copy/position.ts'
 
-/** Decimal. */
+/** The position as a decimal number. */
 export function counterText(position: LogPosition): string {
   return position.toString()
 }

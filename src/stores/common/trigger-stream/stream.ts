@@ -19,7 +19,7 @@ export class TriggerStream implements SnapshotStream {
   #last: LogPosition
   #end: LogPosition
   #restMs = FIRST_REST_MS
-  /** When the last check began, if it found no notes; else null. */
+  /** When the latest check that found no notes began; null if there was none. */
   #emptyAt: number | null = null
 
   /** @param rounds closed with the stream @param from durable position in the target */

@@ -7,7 +7,7 @@ import { rowidOf, D1_SOURCE_KEYS } from './keys.ts'
 
 export type BlockRange = Range & { readonly by: 'block' }
 
-/** Rows below 1 belong to the first block. */
+/** Condition for the rows of a block; rows with a rowid below 1 belong to the first block. */
 export function blockCondition(table: TableSpec, { from, to }: BlockRange, where: string | null): SqlCondition {
   const rowid = rowidOf(table)
   const all = rangeCondition(table, { by: 'all' }, where, D1_SOURCE_KEYS)
@@ -21,7 +21,7 @@ export function blockCondition(table: TableSpec, { from, to }: BlockRange, where
   }
 }
 
-/** Ranges with this number of rows. Each query reads as many rows, because rowids may have gaps of any size. */
+/** Ranges with this number of rows. A query reads all rows of its range, because rowids may have gaps of any size. */
 export async function* cutBlocks(
   table: TableSpec,
   within: BlockRange,

@@ -6,8 +6,9 @@ import type { D1Client, D1Row, D1Statement } from '../client.ts'
 /** Above this length hexadecimal digits would exceed the limit of a text; bytes then come as a list of numbers. */
 const LONG_BYTES = 990_000
 
+/** Rows with U+FFFD in some of these columns, and how they were read. */
 export type Suspicion = {
-  /** Expressions for the position of a row. */
+  /** Expressions for the position of a row, whose values come first in each row. */
   readonly places: readonly string[]
   readonly columns: readonly ReadColumn[]
   /** The statement that read the rows, without its SELECT list. */

@@ -5,7 +5,7 @@ import type { D1Client, D1Result, D1Statement } from '../client.ts'
 
 type Planned = Pick<TableSpec, 'table' | 'columns'>
 
-/** Reads the names of its columns for `refuseUnordered`. */
+/** Statement that reads the names of the table's columns for `refuseUnordered`. */
 export function namesInOrder({ table }: Pick<Planned, 'table'>): D1Statement {
   return { sql: 'SELECT name FROM pragma_table_xinfo(?) ORDER BY cid', params: [table.name] }
 }

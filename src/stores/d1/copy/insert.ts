@@ -21,7 +21,7 @@ const LONG_VALUE_BYTES = 50_000
 /** Hex digits per parameter; a longer BLOB takes several parameters. */
 const HEX_PIECE = 1_000_000
 const MOST_PARAMETERS = 100
-/** D1's limit per table. */
+/** Maximum number of columns of a table in D1. */
 export const D1_MOST_COLUMNS = 100
 
 export type InsertOptions = {
@@ -39,7 +39,7 @@ export class Inserts {
   /** Statement for usual rows, and for rows with extreme numbers or values of another type (see `isOdd`). */
   readonly #sql: readonly [plain: string, odd: string]
   readonly #mostRows: number
-  /** Index of a column in which NULL would not stay NULL: SQLite assigns a row number instead. */
+  /** Index of the column in which SQLite would replace NULL by a row number; -1 if there is none. */
   readonly #alias: number
 
   constructor(table: TableSpec, columns: readonly WriteColumn[], { onConflict, rowsPerInsert }: InsertOptions) {

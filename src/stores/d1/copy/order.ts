@@ -12,7 +12,7 @@ import { placeSql } from './select.ts'
 export type Order = {
   /** Expressions for the position of a row, which is unique: the first columns of every row that is read. */
   readonly places: readonly string[]
-  /** For ORDER BY. */
+  /** The ORDER BY list. */
   readonly by: string
   /** Condition for the rows of the range after a position. */
   after(place: D1Row | null): SqlCondition

@@ -4,7 +4,7 @@ import type { ListRows } from '../../common/sqlite-dialect/object-list.ts'
 import type { D1Client } from '../client.ts'
 import { d1Error } from '../errors.ts'
 
-/** Rows of each query, in their order. @throws SluiceError of the service */
+/** Runs queries and returns the rows of each, in order. @throws SluiceError of the service */
 export function d1ListRows(client: D1Client): ListRows {
   return async (queries, signal) => {
     try {

@@ -17,7 +17,7 @@ const LARGEST_DOUBLE = '1.7976931348623157e308'
 
 /**
  * Form in which a column's values are selected: unchanged if the column has only one storage class; otherwise with the
- * letter of the class before each value. In a column of whole numbers, these have no letter.
+ * letter of the class before each value. In a column of whole numbers, whole numbers have no letter.
  */
 type Form = 'text' | 'integer' | 'real' | 'tagged'
 

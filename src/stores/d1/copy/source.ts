@@ -41,7 +41,7 @@ export class D1Source implements SourceView {
     this.point = { view: isoTime(now), at: isoTime(now) }
   }
 
-  /** Counting reads every row of an index, which D1 charges. */
+  /** Row count and key bounds. An exact count reads every row of an index, which D1 charges. */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     return this.#guard(where, async () => {
       const every: Range = { by: 'all' }

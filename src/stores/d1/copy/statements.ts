@@ -8,6 +8,7 @@ import { D1Failure } from '../failure.ts'
 /** How long a batch is sent again if its answers get lost, in milliseconds. */
 export const SETTLE_MS = 60_000
 
+/** A batch that must run exactly once. */
 export type Once = {
   /** Query that returns a row as long as the statements may run. */
   readonly guard: Statement

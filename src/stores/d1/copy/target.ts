@@ -50,7 +50,7 @@ export class D1Target implements CopyTarget {
     const [created = []] = await this.#rows(detailQueries(table).slice(0, 1), signal)
     const isNumbered = declaredTableOptions(String(created[0]?.[0] ?? '')).includes('AUTOINCREMENT')
     const { statements, notes } = numberingOf(table, isNumbered, sequences)
-    // Safe to send again after a lost answer.
+    // These statements can be sent again after a lost answer: none of them lowers the next number.
     if (statements.length > 0) await this.#rows(statements, signal)
     return notes
   }

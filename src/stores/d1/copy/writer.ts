@@ -43,8 +43,8 @@ export class D1ChunkWriter implements ChunkWriter {
   #toClear: boolean
 
   /**
-   * @param request its cursor is the position that an earlier attempt has reached: the rows before it are part of the
-   * chunk and must not be removed
+   * @param request `cursor`: position that an earlier attempt has reached. The rows before it are part of the chunk and
+   * must not be removed
    * @throws SluiceError UNSUPPORTED_KEY
    */
   constructor(
@@ -80,8 +80,8 @@ export class D1ChunkWriter implements ChunkWriter {
   }
 
   /**
-   * False also if the chunk's range cannot be expressed in D1: then the key of the table refuses a row that exists
-   * already.
+   * True if the range has rows. False also if the range cannot be expressed in D1: then the key of the table refuses a
+   * row that exists already.
    */
   async occupied(): Promise<boolean> {
     if (!this.#byRange) return false

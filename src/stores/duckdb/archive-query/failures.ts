@@ -52,7 +52,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
   )
 }
 
-/** @param label of a file; empty if unknown */
+/** Error for a file that differs from the proved one. @param label of the file; empty if unknown */
 export function changedFile(label: string, what: string, cause?: unknown): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `a file of the archive differs from the proved one: ${what}`, {
     ...(label === '' ? {} : { where: label }),

@@ -82,7 +82,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
   #links = 0
-  /** Prefix that no column value has: random for each query. */
+  /** Prefix of values that could not be read. It is random for each query, so that no column value has it. */
   readonly #mark = `${randomUUID()}:`
   /** Indexes of columns with a source value that their type cannot hold. */
   #unreadable: ReadonlySet<number> = new Set()
@@ -274,7 +274,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return this.#session[Symbol.asyncDispose]()
   }
 
-  /** The row count at the end of a file is wrong or unreadable if the file was replaced or truncated. */
+  /** Refuses a file that was replaced or truncated: its footer is unreadable, or has another row count. */
   async #checkRows(files: readonly QueryFile[], links: readonly string[]): Promise<void> {
     for (const [i, { label, rows }] of files.entries()) {
       const found = await this.#session

@@ -1,13 +1,13 @@
 /**
- * What a statement needs of a table, from DuckDB's plan of it over an empty table. Parts of the plan that are not
- * surely understood are ignored: then more is read, and the result is the same.
+ * Columns and rows of a table that a statement needs, from DuckDB's plan of it over an empty table. Parts of the plan
+ * that are not surely understood are ignored: then more is read, and the result is the same.
  */
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
 export type PlanJson = null | boolean | number | string | readonly PlanJson[] | { readonly [key: string]: PlanJson }
 type Span = { least: bigint | null; most: bigint | null }
 
-/** Optimizers that use the contents of the empty table, or would add a second scan of it. All others may run. */
+/** Disabled optimizers: they use the contents of the empty table, or would add a second scan of it. */
 export const WITHOUT: readonly string[] = [
   'statistics_propagation',
   'empty_result_pullup',
@@ -107,7 +107,7 @@ function compares(plan: PlanJson | undefined, type: (typeof NUMBERS)[number]): b
   return own || Object.values(node).some((part) => compares(part, type))
 }
 
-/** What the plan does with texts, anywhere. */
+/** Whether the plan, in any part, compares texts for equality or by order. */
 function textsIn(plan: PlanJson | undefined): QueryNeeds['texts'] {
   if (plan === null || typeof plan !== 'object') return 'none'
   if (Array.isArray(plan)) return strongest(plan.map((item: PlanJson) => textsIn(item)))

@@ -1,4 +1,4 @@
-/** Reads rows in wire form as a table of texts. */
+/** SQL that reads rows in wire form as a table of texts. */
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { wireName } from '../archive/wire-cast.ts'
 
@@ -6,7 +6,7 @@ import { wireName } from '../archive/wire-cast.ts'
 export const LINE_BYTES = 32 * 1024 * 1024
 const BUFFER_BYTES = 2 * LINE_BYTES
 
-/** The table `wire`; the first line of the file is skipped. */
+/** FROM clause that reads the file as the table `wire`; the first line of the file is skipped. */
 export function readCsv(file: string, columns: number): string {
   const types = Array.from({ length: columns }, (_, i) => `'${wireName(i)}': 'VARCHAR'`).join(', ')
   return (

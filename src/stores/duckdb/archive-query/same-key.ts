@@ -8,12 +8,12 @@ import type { QuerySession } from './session.ts'
 /** A key column. @property place its name in the table of source rows */
 export type KeyColumn = { readonly column: QueryColumn; readonly place: string }
 
-/** SQL of source rows and of archived ones, for a FROM clause. */
+/** SQL of source rows (`hot`) and of archived rows, for a FROM clause. */
 type Sides = { readonly hot: string; readonly archived: string }
 
 const CAPITALS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
-/** True if a row of `hot` has the key of one of `archived`, as far as that is certain. */
+/** SQL that is true if a row of `hot` certainly has the key of a row of `archived`. */
 export function sameKey(key: readonly KeyColumn[], hot: string, archived: string): string {
   return equalKeys(key, { hot, archived }, surely)
 }

@@ -28,9 +28,9 @@ export function casesText(names: readonly string[], distinct: readonly string[])
 }
 
 /**
- * SQL for the values of a column in files with these columns, in its current type; NULL if they lack it. With `-(-x)`
- * DuckDB passes no conditions on floating point numbers to the Parquet reader: its Bloom filters compare bits, in which
- * 0 and -0 differ, and one NaN from another, although they are equal.
+ * SQL for the values of a column in files with these columns, in its current type; NULL if they lack it. Floating point
+ * values are read as `-(-x)`, so that DuckDB passes no condition on them to the Parquet reader. Its Bloom filters
+ * compare bits: they would miss equal values with other bits, such as -0 for 0, or another NaN.
  */
 export function valueIn(files: readonly FileColumn[], column: QueryColumn): string {
   const { stored } = column

@@ -63,7 +63,7 @@ function copySql(
   return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`
 }
 
-/** Ordered by the Parquet value, not by its text. */
+/** ORDER BY of the sort columns: by the Parquet value, not by its text. */
 function orderSql({ columns, sortBy }: StoredTable): string {
   const names = sortBy.map((name) => {
     const column = columns.find((one) => one.name === name)

@@ -31,7 +31,7 @@ export class Desk implements AsyncDisposable {
     return this.db.connection
   }
 
-  /** A path as an SQL literal. DuckDB would read some characters as a pattern; this link's name has none. */
+  /** SQL literal for a link to the path. DuckDB would read some characters as a pattern; the link has none. */
   async named(path: string): Promise<string> {
     const link = join(this.folder, `at-${++this.#links}`)
     await symlink(resolve(path), link)
@@ -44,7 +44,7 @@ export class Desk implements AsyncDisposable {
   }
 }
 
-/** Sessions are in UTC, keep no insertion order, and read data even if a footer has the answer. */
+/** Opens a desk. Its session uses UTC, keeps no insertion order, and reads data even if a footer has the answer. */
 export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions): Promise<Desk> {
   const folder = join(tempFolder, `sluice-parquet-${process.pid}-${randomBytes(6).toString('hex')}`)
   await makeFolder(folder, 0o700)

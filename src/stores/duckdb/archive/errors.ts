@@ -6,7 +6,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { firstLine, isDuckdbDenied, isDiskFull, messageOf } from '../errors.ts'
 import { valueRefusal } from './wire-cast.ts'
 
-/** Errors of the machine, for reads and for writes. */
+/** Maps errors of the machine: a full disk, too little memory, a missing right. Null for other errors. */
 export function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
   const message = messageOf(error)
   if (isDiskFull(error)) {
@@ -63,7 +63,7 @@ function csvReason(message: string, line: string | undefined): string {
     /Value with unterminated quote|Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unhex/.exec(
       message,
     )?.[0] ?? 'DuckDB cannot read them'
-  // The feed adds a first line.
+  // The feed adds a first line, which is not one of the caller's.
   return line === undefined ? why : `${why}, in line ${Number(line) - 1}`
 }
 

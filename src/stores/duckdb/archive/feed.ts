@@ -30,7 +30,7 @@ export type Feed = {
   readonly connection: DuckDBConnection
   /** A private folder. */
   readonly folder: string
-  /** Commas in a line. */
+  /** Number of commas in each line. */
   readonly commas: number
   readonly signal: AbortSignal
 }
@@ -55,7 +55,7 @@ export async function fed<T>(feed: Feed, csv: AsyncIterable<Buffer>, run: (path:
   }
 }
 
-/** @throws the signal's reason */
+/** Waits until a pipe is free, and takes it. @throws the signal's reason */
 async function pipeFree(signal: AbortSignal): Promise<void> {
   throwIfAborted(signal)
   if (freePipes > 0) {
@@ -210,7 +210,7 @@ class Pipe {
     })
   }
 
-  /** Resolves once the system has all that was written. */
+  /** Resolves once the operating system has taken all written bytes. */
   async flushed(): Promise<void> {
     if (this.#socket.destroyed) return
     await new Promise<void>((done) => {

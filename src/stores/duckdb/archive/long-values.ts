@@ -1,7 +1,7 @@
 /**
  * Reads files with very large rows. The text of a whole row, or several values at once, would need many times their
- * size in memory. So DuckDB writes each long value to a file unchanged, which needs its size once, and the file is read
- * in pieces.
+ * size in memory. So DuckDB writes each long value unchanged to a file, which needs memory for one copy of the value.
+ * This file is then read in pieces.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'

@@ -1,4 +1,4 @@
-/** A Parquet file in statements. */
+/** SQL that reads a Parquet file, and a check of its columns. */
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { asked } from './ask.ts'
 import { nativeOf } from './columns.ts'

@@ -1,4 +1,4 @@
-/** Reads rows of files in wire form. */
+/** Reads rows of Parquet files as CSV in wire form. */
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
@@ -21,7 +21,7 @@ const ROWS = 1000
 const COMMA = Buffer.from(',')
 const NEWLINE = Buffer.from('\n')
 
-/** @returns how many rows @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason */
+/** @returns the number of rows @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason */
 export async function* csvOf(
   desk: Desk,
   file: string,

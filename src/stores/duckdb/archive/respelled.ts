@@ -6,7 +6,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** Files have the text of a json, and the table a jsonb. */
+/** True if the files have the text of a json, and the values are read as jsonb. */
 export function isRespelled({ as, column }: Pick<StoredColumn, 'as' | 'column'>): boolean {
   return as.kind === 'native' && as.name === 'jsonb' && column.native === 'json'
 }

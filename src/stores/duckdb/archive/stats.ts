@@ -100,7 +100,7 @@ function floatText(text: string): string {
   return String(Number(text))
 }
 
-/** `.05` of a decimal is invalid JSON. */
+/** JSON text of a number. DuckDB prints some decimals as `.05`, which is invalid JSON. */
 function numberText(text: string, stored: StoredColumn['stored']): string {
   if (!isDecimal(stored)) return text
   return text.replace(/^(-?)\./, '$10.')

@@ -23,8 +23,8 @@ export function provedText(column: StoredColumn): string {
 }
 
 /**
- * Counts and sums rows of a file.
- * @param rowsOf SQL of these rows, from that of the file
+ * Counts rows of a file, and adds up their checksum.
+ * @param rowsOf makes the SQL of these rows from the SQL of the file
  * @throws SluiceError PROOF_FAILED, SOURCE_IO; the signal's reason
  */
 export async function summedFile(

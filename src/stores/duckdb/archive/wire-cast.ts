@@ -7,7 +7,7 @@ import { isDecimal, nativeOf } from './columns.ts'
 /** Start of the error for a refused value; the column's number, a colon, and the start of the value follow. */
 const MARK = 'sluice-refused:'
 const SHOWN = 60
-/** `YYYY-MM-DD HH:MM:SS.ffffff` */
+/** Length of `YYYY-MM-DD HH:MM:SS.ffffff`. */
 const LONGEST_MOMENT = 26
 
 /** Name of a column while its values are texts. */
@@ -84,7 +84,7 @@ function christian(text: string): string {
   return `NOT ends_with(${text}, 'C')`
 }
 
-/** DuckDB rounds excess decimal places. Zeros at the end do not count. */
+/** The decimal; `otherwise` if DuckDB would round decimal places away. Zeros at the end do not count. */
 function checkedDecimal(text: string, at: number, native: string, otherwise: Otherwise): string {
   const scale = Number(/,(\d+)\)$/.exec(native)?.[1] ?? 0)
   const point = `strpos(${text}, '.')`

@@ -17,7 +17,7 @@ const FILE_BYTES = { most: 32 * MB, least: MB }
 const FILE_ROWS = 128
 /** Larger rows are not compressed, because compression needs the page's memory a second time. */
 const COMPRESSED_BYTES = 64 * MB
-/** DuckDB reserves memory by powers of two, plus some for itself. */
+/** Memory for a file: a multiple of its bytes, because DuckDB reserves powers of two, and more for DuckDB itself. */
 const MEMORY = { times: 6, more: 256 * MB }
 
 export class LargeRowWriter {

@@ -57,7 +57,7 @@ async function* smallRows(
 
 /**
  * Files of a statement's result, sorted by `table.sortBy`, flushed to disk.
- * @param values its columns are the table's, by their Parquet names
+ * @param values the statement; its columns are the table's, by their Parquet names
  * @throws as `writeParquet`
  */
 export async function writeRows(
@@ -90,7 +90,7 @@ async function settled(
     }
     const final = `${prefix}-${String(files.length).padStart(5, '0')}.parquet`
     const file = join(folder, final)
-    // DuckDB pads no numbers: only of 10,000 files one may have its final name already.
+    // DuckDB does not pad its numbers, so a file has its final name only if its number has five digits.
     if (name !== final) {
       await renameIfAbsent(found, file).catch((error: unknown) => {
         throw fileErrorCode(error) === 'EEXIST' ? nameTaken(file) : error

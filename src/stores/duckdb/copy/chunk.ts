@@ -32,7 +32,7 @@ export class DuckdbChunk implements ChunkWriter {
   /** Condition for the rows of this chunk. */
   readonly #condition: SqlCondition
   readonly #list: KeyList | null
-  /** For a careful chunk: rows to write again if a statement fails unexpectedly. */
+  /** If the request is `careful`: rows to write again if a statement fails unexpectedly. */
   readonly #accepted: Row[] = []
   /** Whether earlier rows of the range still have to be removed. */
   #toClear: boolean
@@ -96,8 +96,8 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   /**
-   * False also if the chunk's range cannot be expressed in DuckDB: then the key of the table refuses a row that exists
-   * already.
+   * True if the range has rows. False also if the range cannot be expressed in DuckDB: then the key of the table
+   * refuses a row that exists already.
    */
   async occupied(): Promise<boolean> {
     this.#begun()
@@ -161,7 +161,7 @@ export class DuckdbChunk implements ChunkWriter {
     }
   }
 
-  /** Takes no locks: changing a row fails if another session has changed it since. */
+  /** Takes no locks: DuckDB refuses to change a row that another session has changed meanwhile. */
   async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
     this.#begun()
     const { table, signal } = this.#request

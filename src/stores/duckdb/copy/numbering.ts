@@ -40,7 +40,7 @@ function nameOf({ table }: TableSpec, { name, sequence }: Column): string {
   return `${quotedName(table.schema ?? 'main')}.${quotedName(sequence?.named?.name ?? `${table.name}_${name}_seq`)}`
 }
 
-/** Advances sequences to the source's position, never back. @returns what could not be done, in words */
+/** Advances sequences to the source's position, never backwards. @returns what could not be done, in words */
 export async function moveDuckdbSequences(
   session: DuckdbCopySession,
   table: TableSpec,

@@ -30,7 +30,7 @@ const PAGE_ROWS = 60_000n
 
 export type DuckdbRowQuery = {
   readonly request: Pick<RowRequest, 'table' | 'columns' | 'onRefused' | 'asStored'>
-  /** The WHERE condition, and the user's part of it. */
+  /** The WHERE condition. `where`: the user's part of it; null if there is none. */
   readonly condition: string
   readonly parameters: SqlRow
   readonly where: string | null
@@ -108,7 +108,7 @@ export async function* duckdbRows(
 
 let made = 0
 
-/** The same rows, with NULL for values that cannot be converted, and one more column: index of the first such value. */
+/** Selects the rows with NULL for values that cannot be converted, and adds the index of the first such value. */
 function tried({ columns }: DuckdbRowQuery['request'], tail: string): string {
   const values = columns.map(({ column, as }) => duckdbSelection(column, as, true))
   const places = columns.map(
@@ -131,7 +131,7 @@ class RowReader {
   readonly #readers: readonly (CellReader | null)[]
   /** Null if a value that does not fit its type is refused. */
   readonly #odd: OddRows | null
-  /** Rows are found by the values of these columns. */
+  /** For each column, whether it is in the row key: a value that does not fit its type is always refused there. */
   readonly #inKey: readonly boolean[]
 
   constructor(request: DuckdbRowQuery['request'], odd: OddRows | null) {

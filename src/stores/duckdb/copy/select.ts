@@ -26,7 +26,7 @@ export function duckdbSelection(column: Column, as: ColumnType, tries = false): 
   }
 }
 
-/** The driver drops U+FEFF at the start of a text: an additional one is dropped instead. */
+/** SQL that doubles U+FEFF at the start of a text, because the driver drops the first one. */
 export function kept(text: string): string {
   return `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`
 }

@@ -60,7 +60,7 @@ export class Staging {
     )
   }
 
-  /** Checks what the insert would fail on: a failure would end the transaction. @throws SluiceError ROW_REFUSED */
+  /** Refuses values on which the insert would fail and so end the transaction. @throws SluiceError ROW_REFUSED */
   async check(): Promise<void> {
     const { table, columns, onExisting } = this.#request
     for (const [i, column] of columns.entries()) {

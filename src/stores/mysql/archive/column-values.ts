@@ -30,7 +30,7 @@ function textOf(name: string, { type }: Column): string | null {
   switch (type.kind) {
     case 'bool':
     case 'int':
-      // `+ 0`: bits are not digits, and years have leading zeros.
+      // `+ 0` converts to a number: the server prints bits as bytes, and years with leading zeros.
       return `HEX(CAST(${name} + 0 AS CHAR))`
     case 'decimal':
     case 'date':

@@ -40,7 +40,7 @@ export async function mysqlReferrers(session: MysqlSession, { schema, name }: Ta
   })
 }
 
-/** @throws errors of the server */
+/** A row that refers to rows of the table, or why it is unknown whether there is one. @throws errors of the server */
 export async function mysqlReferringRow(
   session: MysqlSession,
   table: TableName,
@@ -58,7 +58,7 @@ export async function mysqlReferringRow(
   )
 }
 
-/** @throws if the connection is lost */
+/** Number of rows that refer to a missing row, or why it is unknown. @throws if the connection is lost */
 export async function mysqlOrphans(
   session: MysqlSession,
   table: TableName,
@@ -74,7 +74,7 @@ export async function mysqlOrphans(
   }
 }
 
-/** @param answer makes the result from the first row */
+/** Runs a query with a timeout. @param late reason if it is reached @param answer makes the result from the row */
 async function limited<T>(
   session: MysqlSession,
   sql: string,

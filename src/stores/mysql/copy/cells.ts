@@ -11,7 +11,7 @@ import { quoted } from './names.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isOpaque, isText } from './types.ts'
 
-/** The server prints these faster than the driver builds them from numbers, and exactly even if they are large. */
+/** Types that are read as the server prints them: faster than by the driver, and exact for large numbers too. */
 const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
 
 /** Names of columns that the driver refuses: it ends the connection. */
@@ -23,7 +23,7 @@ export function handedOver(expression: string): string {
   return own === undefined ? expression : `${expression} AS ${quoted(`value of ${own}`)}`
 }
 
-/** @param name the quoted name of the column @returns for the list of a SELECT */
+/** The expression that selects a column. @param name the quoted name of the column */
 export function mysqlSelection(name: string, column: Column, as: ColumnType = column.type): string {
   return handedOver(valueSql(name, column, as))
 }
@@ -38,7 +38,7 @@ function valueSql(name: string, column: Column, as: ColumnType): string {
   return isMembered(column.native) ? enumMemberSql(name, as) : name
 }
 
-/** Character sets in which some bytes represent no character; the server prints `?` for them. */
+/** True for a column whose character set may have bytes that are no character; the server prints `?` for them. */
 export function hasGaps({ native, collation }: Column): boolean {
   return collation !== undefined && isText(baseTypeName(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }
@@ -74,7 +74,7 @@ export function gaplessText(value: SqlValue): SqlValue {
   return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)
 }
 
-/** @param value of a column with gaps: as from `gaplessText` */
+/** @param value if the column `hasGaps`: a result of `gaplessText` */
 export type MysqlCellReader = (value: SqlValue) => Cell
 
 /** @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type */
@@ -91,7 +91,7 @@ export function mysqlCellReader(as: ColumnType, column: Column): MysqlCellReader
   return (value) => (value === null || typeof value === 'string' ? value : normalize(value))
 }
 
-/** `0000-00-00` and `2024-05-00` are no real dates; no other system has them. */
+/** Refuses dates such as `0000-00-00` and `2024-05-00`, which no other system has. */
 function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   if (typeof value === 'string' && (value.startsWith('-00', 4) || value.startsWith('-00', 7))) {
     throw refusedValue('a date of the calendar', value)

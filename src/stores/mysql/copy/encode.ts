@@ -38,7 +38,7 @@ export function mysqlEncoder(
     ? text
     : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
   const encode = withoutArrayBounds(as, plain, name)
-  // The server would replace such a NULL by a number or the current time.
+  // In other columns, the server would replace NULL by a number or the current time.
   const mayBeNull = column.nullable && column.identity !== true
   return (cell) => {
     if (cell === null) {
@@ -110,7 +110,7 @@ function whole(cell: Present): string {
   throw new Unfit(`not a whole number: ${shown(cell)}`)
 }
 
-/** The server reads shorter numbers as years of this century or the last. */
+/** Refuses shorter numbers, which the server would read as years of this century or the last. */
 function year(cell: Present): string {
   const digits = whole(cell)
   if (digits === '0') return '0000'

@@ -1,4 +1,4 @@
-/** What DuckDB computes differently from MySQL and MariaDB. */
+/** Expressions that DuckDB computes differently from MySQL and MariaDB. */
 import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const MYSQL_EXPRESSIONS: ExpressionRules = {

@@ -32,13 +32,13 @@ const TRUNCATED = 1265
 const DEPRECATED = new Set([1287, 1681, 3719])
 
 export type InsertInto = {
-  /** Qualified and quoted. */
+  /** The qualified, quoted name. */
   readonly table: string
   /** The name without schema and quotes. */
   readonly name: string
   readonly columns: readonly WriteColumn[]
   readonly key: readonly string[]
-  /** For messages. */
+  /** Server and table, for messages. */
   readonly where: string
 }
 

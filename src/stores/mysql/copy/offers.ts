@@ -21,7 +21,7 @@ import { createdAt } from './same-table.ts'
 
 type OfferParts = {
   readonly config: MysqlConfig
-  /** As in the identity of the store. */
+  /** Identity of the server, as in the identity of the store. */
   readonly server: string
   readonly flavour: 'mysql' | 'mariadb'
   readonly ask: AskMysql

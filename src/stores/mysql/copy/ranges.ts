@@ -66,7 +66,7 @@ export function mysqlRangeCondition(table: TableSpec, range: Range, where: strin
   }
 }
 
-/** `"a", "b"` for ORDER BY. */
+/** Key columns as a list for ORDER BY: `"a", "b"`. */
 export function mysqlKeyOrder(table: TableSpec): string {
   return keyOrder(table, KEYS)
 }

@@ -122,7 +122,7 @@ export class Readers implements AsyncDisposable {
     })
   }
 
-  /** Reading a few more rows is faster than opening a connection to kill the statement. */
+  /** Discards the rest of a result. If that takes longer than `DRAIN_MS`, kills the statement over a new connection. */
   async #quiet(session: MysqlSession): Promise<void> {
     session.dropStream()
     const drained = session.command('DO 0').catch(() => undefined)

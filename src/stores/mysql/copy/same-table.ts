@@ -11,7 +11,7 @@ import type { MysqlSession } from '../session.ts'
 import { mysqlTableSql } from './names.ts'
 
 export class SameTables {
-  /** Creation time of the table that had the name at its first use. */
+  /** By name: creation time of the table that was found at the first use of the name. */
   readonly #made = new Map<string, string>()
 
   /**

@@ -10,8 +10,8 @@ import { asking, connectTo } from '../sessions.ts'
 const NO_SUCH_SESSION = 1094
 
 /**
- * Settings of writing sessions. Warnings are read to distinguish an existing row from a cut value: each row may cause
- * some.
+ * Settings of writing sessions. All warnings are kept, because they distinguish an existing row from a truncated value,
+ * and each row may cause some.
  */
 const FOR_WRITING = [
   "sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
@@ -64,7 +64,7 @@ async function leaveLog(session: MysqlSession): Promise<void> {
 
 /**
  * Until it is undone, the signal kills the session's statement at the server. The connection and its snapshot stay. A
- * result that was cut short may look complete: the reader checks the signal at its end.
+ * result that was cut short may seem complete: the reader checks the signal at its end.
  */
 export function stopOn(config: MysqlConfig, session: MysqlSession, signal: AbortSignal): () => Promise<void> {
   let stopping: Promise<void> | null = null

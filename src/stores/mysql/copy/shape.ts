@@ -8,7 +8,7 @@ import { groupBy } from '../../../shared/group-by.ts'
 export type MysqlTableShape = {
   /** Null if there is no such table. */
   readonly engine: string | null
-  /** Columns of each unique index without prefixes and expressions, by index name. */
+  /** Columns of each unique index, by index name. Indexes with a prefix or an expression are left out. */
   readonly unique: ReadonlyMap<string, readonly string[]>
 }
 

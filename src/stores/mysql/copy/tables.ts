@@ -192,7 +192,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
   }
 }
 
-/** MariaDB sorts UUIDs by their parts in reverse order. */
+/** Null if the column compares by bytes. `uuid`: MariaDB sorts UUIDs by their parts in reverse order. */
 function collationOf(base: SqlValue | undefined, collation: SqlValue | undefined): string | null {
   if (base === 'uuid') return 'uuid'
   return collation == null || isByBytes(String(collation)) ? null : String(collation)

@@ -18,7 +18,7 @@ import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { nextNumber } from './beside.ts'
 import { openMysqlWriter } from './writer.ts'
 
-/** Connections that stay open between chunks. */
+/** Maximum number of connections that stay open between chunks. */
 const IDLE = 8
 /** Error number: TRUNCATE of a table to which foreign keys refer. */
 const REFERRED_TO = 1701

@@ -102,7 +102,7 @@ export function isShape(base: string): boolean {
   return OPAQUE.has(base) && base !== 'vector'
 }
 
-/** Opaque, and without a form that other systems can read. */
+/** True for an opaque type without a form that other systems can read. */
 export function isHexed(base: string): boolean {
   return OPAQUE.has(base) && !isShape(base)
 }
@@ -119,7 +119,7 @@ export function isWholeType(base: string): boolean {
   return BITS[base] !== undefined || base === 'year'
 }
 
-/** Collations that compare by bytes, including trailing blanks. */
+/** True for collations that compare by bytes, including trailing blanks. */
 export function isByBytes(collation: string): boolean {
   return collation === 'binary' || collation === 'utf8mb4_nopad_bin' || collation === 'utf8mb4_0900_bin'
 }

@@ -59,7 +59,7 @@ class Writer implements ChunkWriter {
   readonly #stop = (): void => this.#session.destroy()
   /** User lock of this session, held until its end: other sessions find the session by it. */
   #mark: string | null = null
-  /** Why nothing can be written or committed any more. */
+  /** Error after which nothing can be written or committed any more; null if there is none. */
   #doom: unknown = null
   #done = false
   /** Whether earlier rows of the range still have to be removed. */

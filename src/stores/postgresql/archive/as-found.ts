@@ -17,7 +17,7 @@ import { ARCHIVED_SCHEMA, archivedName, isArchivedName } from './move.ts'
 import { lockBelow } from '../server/tree.ts'
 
 /**
- * Null if the table is missing, replaced by another one, or no longer a partition of its parent.
+ * The partition and its parent. Null if the partition is missing, replaced by another table, or not in the parent.
  * @throws SluiceError TABLE_REFUSED if a detach was begun
  */
 export async function lockedPartition(
@@ -107,13 +107,13 @@ export async function partitionParent(session: CopySession, name: TableName): Pr
 
 type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
 
-/** True if an exclusively locked table has the columns and rows that were proved, or there is nothing to compare. */
+/** True if an exclusively locked table has the columns and rows that were proved, or if `expect` is null. */
 export async function tableHolds(session: CopySession, table: FoundRelation, proof: Proof): Promise<boolean> {
   if (proof.expect === null) return true
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
 }
 
-/** True if the table has exactly the rows that were proved, or there is nothing to compare. */
+/** True if the table has exactly the rows that were proved, or if `expect` is null. */
 export async function hasRows(
   session: CopySession,
   { name, kind }: KnownTable & Partial<Pick<FoundRelation, 'kind'>>,

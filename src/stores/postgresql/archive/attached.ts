@@ -63,7 +63,7 @@ async function tablesBelow(
   }))
 }
 
-/** Null if the bounds are not a range of one column: then tables are found by OID alone. */
+/** Partition key of the parent. Null if it is not a range of one column: then tables are found by OID alone. */
 async function keyOf(
   session: CopySession,
   parent: { readonly oid: string; readonly name: TableName },

@@ -8,7 +8,8 @@ import { postgresSelection, travelsWhole } from '../server/cells.ts'
 export const CSV_BATCH: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
 
 /**
- * Null if the server cannot print a column in this form. Needs a session with ISO dates, ISO 8601 intervals, and UTC.
+ * SELECT list for COPY; null if the server cannot print a column in this form. Needs a session with ISO dates, ISO 8601
+ * intervals, and UTC.
  */
 export function csvList(columns: readonly ReadColumn[]): string | null {
   const fields: string[] = []

@@ -4,7 +4,7 @@ import type { Inheritance, Kin } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableByName } from '../server/known.ts'
 
-/** Parents and heirs by INHERITS; empty for partitions and partitioned tables. */
+/** Tables above and below this one by INHERITS; both empty for partitions and partitioned tables. */
 export async function inheritanceOf(session: CopySession, table: TableName): Promise<Inheritance> {
   const found = await tableByName(session, table)
   if (found === null || found.kind === 'p' || found.parent !== null) return { parents: [], heirs: [] }
@@ -12,7 +12,7 @@ export async function inheritanceOf(session: CopySession, table: TableName): Pro
   return { parents: above, heirs: below }
 }
 
-/** Tables above this one, and tables below this one or `oids`: by INHERITS and as partitions. */
+/** Tables above and below this one, by INHERITS and as partitions. `below` includes `oids` and tables below them. */
 export async function kinOf(session: CopySession, table: TableName, oids: readonly string[]): Promise<Kin> {
   const found = await tableByName(session, table)
   const own = found === null ? [] : [found.oid]

@@ -189,7 +189,7 @@ function ownCountsSql(c: string): string {
   return KINDS.map(([, , sql]) => sql(c)).join(', ')
 }
 
-/** @returns null if all counts are 0 */
+/** Properties with their counts, such as `2 indexes, 1 trigger`; null if all counts are 0. */
 function ownText(counts: TextRow): string | null {
   const words = KINDS.flatMap(([one, many], i) => {
     const count = Number(counts[i] ?? 0)

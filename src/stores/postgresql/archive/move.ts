@@ -10,7 +10,7 @@ import { hasOwnSchema } from '../server/trusted-tables.ts'
 
 export const ARCHIVED_SCHEMA = 'sluice_archived'
 
-/** Contains the table's OID: a table of the same name, from another schema or an earlier year, may be archived too. */
+/** The name contains the OID: a table of the same name, from another schema or an earlier year, may be archived too. */
 export function archivedName({ name }: TableName, oid: string): TableName {
   return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
 }
@@ -37,8 +37,8 @@ export function hasArchivedSchema(session: CopySession): Promise<boolean> {
 }
 
 /**
- * Moves an exclusively locked table into the schema of archived tables. Its sequences go with it, except those that
- * defaults of other tables use: programs find these by their names, and they must stay if the table is dropped.
+ * Moves an exclusively locked table into the schema of archived tables. Moves its sequences too, except those that
+ * defaults of other tables use: programs find these by their names, and they must remain if the table is dropped.
  * @param called its name as a partition
  */
 export async function moveAway(session: CopySession, table: KnownTable, called: TableName = table.name): Promise<void> {
@@ -46,7 +46,10 @@ export async function moveAway(session: CopySession, table: KnownTable, called: 
   await moveTable(session, table, archivedName(called, table.oid))
 }
 
-/** Statements that give such sequences to a column whose default uses them, or to none if owners or schemas differ. */
+/**
+ * Statements for sequences of the table that defaults of other tables use. Each is then owned by such a column, or by
+ * none if owner or schema of that other table differ from those of the sequence.
+ */
 async function sequencesOfOthers(session: CopySession, { oid }: KnownTable): Promise<readonly string[]> {
   const root = (table: string): string => `coalesce(pg_catalog.pg_partition_root(${table})::oid, ${table})`
   return await session.texts(

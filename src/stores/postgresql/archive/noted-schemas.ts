@@ -3,7 +3,7 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
-/** @returns those that do not exist in this database */
+/** @returns the schemas that do not exist in this database */
 export async function missingSchemas(session: CopySession, schemas: Iterable<string>): Promise<ReadonlySet<string>> {
   const rows = await session.ask(
     `SELECT noted FROM pg_catalog.unnest(ARRAY[${[...schemas].map(literal).join(', ')}]::text[]) AS noted

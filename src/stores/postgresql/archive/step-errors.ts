@@ -9,7 +9,7 @@ import type { CopySession } from '../server/session.ts'
 
 type About = {
   readonly settings: PostgresSettings
-  /** For messages. */
+  /** Name of the table, for messages. */
   readonly table: string
   /** Sessions that hold or wait for locks of the step. */
   readonly holders?: readonly string[]

@@ -27,7 +27,7 @@ export function postgresTimeCondition({ name, type }: Column, from: string | nul
   }
 }
 
-/** Literal for dates, and for timestamps in the session's zone. */
+/** First day of the year 1: a literal for dates, and for timestamps in the session's zone. */
 const FIRST = "'0001-01-01'"
 
 /**

@@ -20,7 +20,7 @@ export function collationSql(oid: string, version: number): string {
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
-/** Expression: true if texts of this collation are equal only if their bytes are; before version 12 always so. */
+/** Expression: true if only texts with equal bytes are equal in this collation; always true before version 12. */
 export function sortsOnlySql(oid: string): string {
   return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`

@@ -16,7 +16,7 @@ export type LastState = { readonly sql: string; readonly see: (found: string | n
 
 /**
  * Runs the statements that close a chunk, or other ledger statements, and commits.
- * @returns `fenced` if the first statement changes no row; then nothing is committed
+ * @returns `fenced` if the first statement does not change exactly one row; then nothing is committed
  * @throws SluiceError CONNECTION_LOST if nothing was committed, COMMIT_UNKNOWN if the result cannot be found out
  */
 export async function commitChunk(

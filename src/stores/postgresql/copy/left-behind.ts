@@ -50,8 +50,8 @@ export async function postgresLeftBehind(
 }
 
 /**
- * Maximum number of rows that are counted in a table, and of tables that are counted. For others, the server's estimate
- * is used.
+ * Maximum number of rows that are counted in a table, and of tables that are counted. For other tables, the server's
+ * estimate is used.
  */
 const MOST_COUNTED = 1_000_000
 const MOST_COUNTED_TABLES = 8
@@ -177,8 +177,8 @@ function tablesSql(tables: readonly string[]): string {
 }
 
 /**
- * Objects that belong to no copied table: views, foreign tables, free sequences and types of the given schemas. Also
- * other schemas, with the number of their tables except sluice's own.
+ * Objects that belong to no copied table: views, foreign tables, types, and sequences that no column uses, in the given
+ * schemas. Also other schemas, with the number of their tables except sluice's own.
  */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`

@@ -25,7 +25,7 @@ type IndexFacts = {
   }[]
   readonly include: readonly string[]
   readonly columns: readonly string[] | null
-  /** u, p or x; null if the index belongs to no constraint. */
+  /** pg_constraint.contype: `u`, `p` or `x`; null if the index belongs to no constraint. */
   readonly constraint: string | null
   readonly definition: string | null
 }

@@ -66,7 +66,7 @@ export async function digestOfQuery(
   return sum.digest()
 }
 
-/** Null if a column's canonical text cannot be computed in SQL. */
+/** Query for the digest; null if a column's canonical text cannot be computed in SQL. */
 function digestSql({ columns, from, condition, whole }: DigestSource): string | null {
   const texts = canonicalTexts(columns)
   if (texts === null) return null

@@ -67,7 +67,7 @@ export class PostgresSnapshot implements AsyncDisposable {
     }
   }
 
-  /** Snapshot of a session in a REPEATABLE READ transaction; it closes the session. @throws errors of the server */
+  /** Snapshot of a session in a REPEATABLE READ transaction; the snapshot closes it. @throws errors of the server */
   static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<PostgresSnapshot> {
     const [row] = await holder.ask(
       `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),

@@ -13,7 +13,7 @@ import type { CopySession } from '../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../server/sql.ts'
 
 export class UnchangedTables {
-  /** Tables that are locked against such changes until the end of the transaction, by session. */
+  /** OIDs of tables that are locked until the end of the transaction, by session. */
   readonly #held = new WeakMap<CopySession, Set<string>>()
   readonly #isMoving: boolean
 

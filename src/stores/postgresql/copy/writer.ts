@@ -149,7 +149,7 @@ export class PostgresWriter implements ChunkWriter {
   stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
     return this.#do(async () => {
       const found = `FROM ${this.#from} WHERE ${this.#condition()}`
-      // A separate statement: only the next one sees the commits of sessions that this one waited for.
+      // Lock first, in its own statement: only later statements see the commits that this one waited for.
       await this.#session.ask(`SELECT ${found} FOR NO KEY UPDATE`)
       const { pieces } = copyRows(this.#session, `SELECT ${columns.map(postgresSelection).join(', ')} ${found}`, 'text')
       const stored = { key: this.#request.table.key, odd: new WeakSet<Row>() }

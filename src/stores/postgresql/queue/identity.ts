@@ -1,4 +1,4 @@
-/** Identity of a queue's database: distinguishes the database from a copy of it, with the rights of a plain login. */
+/** Identity of a queue's database: distinguishes the database from a copy of it. A plain login can read it. */
 import type { QueryResult, QueryResultRow } from 'pg'
 import { asSluiceError } from '../../../shared/errors.ts'
 
@@ -11,8 +11,8 @@ const DATABASE = `SELECT oid::text AS database, datname::text AS name, pg_catalo
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`
 const SYSTEM = 'SELECT system_identifier::text AS system FROM pg_catalog.pg_control_system()'
 /**
- * SQL: timeline of the current log; NULL on a standby. Not from the checkpoint: after a promotion, this has the older
- * timeline.
+ * SQL: timeline of the current log; NULL on a standby. It is not read from the last checkpoint, which after a promotion
+ * still has the older timeline.
  */
 const TIMELINE = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
   THEN pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END AS timeline`

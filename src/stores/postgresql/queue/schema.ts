@@ -5,7 +5,7 @@ import { sqlStateOf } from '../server/server-errors.ts'
 import { unlessMadeMeanwhile } from '../server/made-meanwhile.ts'
 import { isOtherDatabase, QueueIdentity, type AskPostgres } from './identity.ts'
 
-/** Contains `sluice_runs` and the other tables. */
+/** Schema of `sluice_runs` and the other tables of a queue. */
 export const QUEUE_SCHEMA = 'sluice_queue'
 export const RUNS_TABLE = `${QUEUE_SCHEMA}.sluice_runs`
 export const SLOTS_TABLE = `${QUEUE_SCHEMA}.sluice_run_slots`
@@ -35,12 +35,14 @@ export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
 /** SQL condition: the ledger of the run `r` was last read before its end. False in a queue before version 7. */
 export const COUNT_IS_DUE =
   "(to_jsonb(r) ? 'counted_end'::text AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows'::text IS NOT NULL AND (to_jsonb(r) ->> 'counted_end'::text)::timestamptz IS DISTINCT FROM r.ended_at)"
+/** SQL for all versions of a queue: rows of chunks that the task `s` has open. */
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"
 
 /** Tables and columns of the queue that exist: each version adds some. */
 export type QueueTables = {
   readonly runs: boolean
   readonly schedules: boolean
+  /** True if workers can be asked to take no more work. */
   readonly drains: boolean
   /** True if tasks list the tables by which they can be steered. */
   readonly tables: boolean

@@ -7,6 +7,7 @@ import { unconfirmedSql } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
+/** Row that the query for claiming a task returns. */
 export type ClaimRecord = Omit<ClaimedSlot, keyof SlotKey | 'sharedRun' | 'rested' | 'orders'> &
   Omit<SlotOrders, 'isOver'> & {
     readonly rests: number

@@ -192,9 +192,9 @@ async function prepare(
 }
 
 /**
- * For a search_path that names pg_catalog after other schemas: these other schemas. With pg_catalog left out of the
- * path, the server searches it first, and new tables get the same schema as before. NULL if pg_catalog is first
- * already. pg_temp keeps its place in the path, because only this session can create objects in it.
+ * SQL expression: the schemas of a search_path that names pg_catalog after another schema, without pg_catalog; NULL for
+ * every other path. The server searches pg_catalog first if the path does not name it, and new tables get the same
+ * schema as before. pg_temp keeps its place in the path, because only this session can create objects in it.
  */
 const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)
   WHERE s.name OPERATOR(pg_catalog.<>) 'pg_catalog' AND pg_catalog.array_position(pg_catalog.current_schemas(false), 'pg_catalog'::pg_catalog.name) OPERATOR(pg_catalog.>) 1`
@@ -273,8 +273,8 @@ async function sharesProcesses(
   try {
     let isPooled = false
     for (let tries = 0; tries < TRIES && !isPooled; tries++) {
-      // A pool gives out either the process returned last, so that `other` gets the process of `client`, or the one
-      // returned first, so that `client` gets another process.
+      // Some pools give out the process that was returned last: then `other` gets the process of `client`. Other pools
+      // give out the one that was returned first: then `client` gets another process.
       isPooled = (await processOf(client)) !== pid
       await other.query('BEGIN')
       isPooled ||= (await processOf(other)) === pid || (await processOf(client)) !== pid

@@ -120,7 +120,7 @@ export class CopyIn implements Submittable {
     this.#socket.removeListener('drain', this.#wake)
   }
 
-  /** Waits for the server. Its timeout runs only during such waits, not while this program waits for rows. */
+  /** Waits for the server. The response timeout runs only during these waits, not while this program waits for rows. */
   async #server<T>(promise: Promise<T>): Promise<T> {
     this.#flow.waiting()
     try {

@@ -149,7 +149,7 @@ export class CopyOut implements Submittable {
         at += HEADER
       } else if (ASIDE.has(code)) this.#other = data.readUInt32BE(at + 1) + 1
       else {
-        // The end, or an error: from here on the driver reads the socket.
+        // The rows have ended, or an error arrived: from here on the driver reads the socket.
         this.#keep(data.subarray(0, kept))
         const rest = Buffer.from(data.subarray(at))
         this.#detach()

@@ -90,6 +90,7 @@ export function usesSql(tree: string): string {
 /** True for the tree of a SELECT, INSERT, UPDATE or DELETE; false for a utility statement (SET, PREPARE). */
 export const isAnalysed = (tree: string): boolean => /^\(\{QUERY\s+:commandType\s+[1-4]\s/.test(tree)
 
+/** Error for a row of `usesSql` or `DOMAINS_SQL`. */
 export function refusedUse([what, name, why]: SqlRow, where: string): SluiceError {
   return new SluiceError('BAD_QUERY', `the query is refused: it ${String(what)} ${String(name)}`, {
     where,

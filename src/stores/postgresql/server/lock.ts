@@ -7,8 +7,8 @@ type KeepSession = (session: SqlSession) => Promise<void>
 
 /**
  * Takes a lock without waiting; returns null if another session has it. The lock owns `session`. If a pooler shares
- * sessions between transactions (pgbouncer with pool_mode=transaction), no lock is requested. It would stay with a
- * session that other clients use, so then only the lease separates two owners.
+ * sessions between transactions (pgbouncer with pool_mode=transaction), no lock is requested, because other clients
+ * would use the session that has the lock. Then only the lease separates two owners.
  */
 export async function takePostgresLock(
   session: SqlSession,
@@ -30,8 +30,8 @@ export async function takePostgresLock(
     async [Symbol.asyncDispose]() {
       if (released) return
       released = true
-      // Without the unlock the server keeps the lock until it detects the closed connection, and the next request
-      // fails.
+      // Closing the connection is not enough: the server keeps the lock until it detects the close, and a lock request
+      // before that fails.
       const unlocked =
         session.alive &&
         !session.isPooled &&

@@ -44,8 +44,8 @@ export class Locks {
 
   /**
    * Takes ACCESS EXCLUSIVE on the parent, then on the partition. Each wait is shorter than `deadlock_timeout`.
-   * @throws SluiceError TARGET_BUSY if a session waits for the partition, errors of the server if locks are held for
-   * long
+   * @throws SluiceError TARGET_BUSY if a session waits for the partition; the error of the server if the locks are not
+   * free after `TRIES` tries
    */
   async takeWhole(parent: KnownTable, partition: KnownTable): Promise<void> {
     const session = this.#session
@@ -72,8 +72,8 @@ export class Locks {
   }
 
   /**
-   * Rolls back and returns texts of sessions that hold or wait for locks on these tables; empty if they have ended.
-   * Prepared transactions come first.
+   * Rolls back. Returns texts of up to `MOST_HOLDERS` sessions that hold or wait for locks on these tables; empty if
+   * there are none. Prepared transactions come first.
    */
   async holders(): Promise<readonly string[]> {
     if (this.#involved.size === 0) return []

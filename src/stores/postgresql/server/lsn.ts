@@ -65,8 +65,8 @@ export async function flushLog(session: CopySession): Promise<void> {
 
 /**
  * Latest possible end of the last record before a position. At the end of a page, the server reports an insert position
- * after the header of the next page, where no record ends. A stream that sent all records would remain before it until
- * the next write.
+ * after the header of the next page, where no record ends. A stream that has sent all records would not reach that
+ * position until the next write.
  */
 export function recordEnd(position: LogPosition, pageBytes: bigint): LogPosition {
   const offset = position % pageBytes

@@ -17,7 +17,8 @@ export function indexMark(table: string, of: string, attnum: string | null): str
 }
 
 /**
- * Name of the check of a first partition whose latest rows will move, and of its function.
+ * Name of a CHECK constraint, and of the function that it calls. The constraint is on a first partition whose latest
+ * rows will move to another partition.
  * @param past OID of the partition
  */
 export function sliceMark(past: string): string {

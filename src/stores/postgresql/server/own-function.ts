@@ -1,6 +1,6 @@
 /**
- * Functions of sluice whose names other roles can predict. CREATE OR REPLACE keeps the owner, who could replace the
- * function.
+ * Creates functions whose names other roles can predict. CREATE OR REPLACE keeps the owner of an existing function, and
+ * this owner could replace it again.
  */
 import { literal } from './sql.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'

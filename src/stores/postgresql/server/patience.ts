@@ -63,6 +63,7 @@ export async function inTransaction<T>(
   }
 }
 
+/** Runs transactions that need locks, within `PatienceLimits`. */
 export class Patience {
   readonly #session: CopySession
   readonly #limits: PatienceLimits

@@ -99,7 +99,8 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
 }
 
 /**
- * Null if no untrusted role may create objects in the search_path. Sessions check once, at their start (`planted.ts`).
+ * Warns if untrusted roles may create objects in the search_path: a session checks for planted objects only at its
+ * start (`planted.ts`). Null if no such role may create objects.
  */
 async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(

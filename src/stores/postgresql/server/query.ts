@@ -52,7 +52,7 @@ const BY_OID: Readonly<Record<number, DeclaredType>> = {
   3802: 'text',
 }
 const NUMERIC = 1700
-/** Offset in a modifier of numeric; -1 means no modifier. */
+/** Number that the server adds to the type modifier of numeric; a modifier of -1 means no precision and scale. */
 const HEADER = 4
 
 export async function* queryPostgresServer(

@@ -105,7 +105,7 @@ export async function followersOf(
 
 /**
  * Call as `followersOf`.
- * @param hint what to do instead of `replace-range`, if that is not what removes the rows
+ * @param hint advice if the rows are not removed by a copy with `replace-range`; default: advice about that option
  * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed with rows of this table
  */
 export async function refuseFollowers(

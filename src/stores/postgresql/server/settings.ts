@@ -44,7 +44,10 @@ export type PostgresSettings = {
   readonly connectTimeoutMs: number
   /** How long work is retried after a transient failure, ms. */
   readonly retryMs: number
-  /** Silence of the server during a statement, ms, after which the connection is closed if the server does not work. */
+  /**
+   * Silence of the server during a statement, ms, after which sluice checks if the server still works on it. If it does
+   * not, the connection is closed.
+   */
   readonly responseTimeoutMs: number
   /** True: repeated statements are prepared by name. Poolers that share sessions do not support this. */
   readonly prepare: boolean

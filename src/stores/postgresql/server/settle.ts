@@ -24,7 +24,7 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly backend: Backend
   /** Transaction id, if known. If the server has its status, `landed` is not called. */
   readonly id?: string
-  /** Returns true if the effects of the transaction exist; undefined if nothing distinguishes them. */
+  /** Returns true if the effects of the transaction exist. Undefined if they cannot be distinguished from others. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
   /** Error of the broken connection. */
   readonly lost: unknown
@@ -74,15 +74,15 @@ async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
     }
   } catch (error) {
     if (isConnectionLoss(error)) throw error
-    // A server that replaced the old one may have no record of the transaction: the rows decide.
+    // A server that replaced the old one may not know the id: `landed` decides then.
   }
   return null
 }
 
 /**
- * Waits until the server process of a broken connection is gone, so that it can neither commit nor hold locks; after a
- * second it is terminated.
- * @returns false if it still exists after some seconds
+ * Waits until the server process of a broken connection is gone, so that it can neither commit nor hold locks. After
+ * `GRACE_MS` the process is terminated.
+ * @returns false if it still exists after `PATIENCE_MS`
  */
 export async function backendIsGone(reader: Asked, { pid, startedAt }: Backend): Promise<boolean> {
   const those = 'FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start = CAST(? AS timestamptz)'

@@ -121,8 +121,8 @@ export function rangeSql(table: TableSpec, relation: FromRelation, range: Range,
 }
 
 /**
- * Condition for rows with one of these keys. It is a join, because the server would evaluate thousands of comparisons
- * for every row.
+ * Condition for rows with one of these keys. The keys are in a subquery, which the server joins. It would evaluate a
+ * list of thousands of comparisons for every row.
  * @param keys without NULL values, because a list cannot find these
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {

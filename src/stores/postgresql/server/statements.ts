@@ -3,7 +3,10 @@ import { numberPlaceholders } from './placeholders.ts'
 
 const MOST_NAMES = 200
 const MOST_TEXTS = 2000
-/** Prepared statements keep the parameter types of their creation, even after a column changes its type. */
+/**
+ * Matches statements that may change the type of a column. All prepared statements are then forgotten, because they
+ * keep the parameter types of their creation.
+ */
 const CHANGES_TYPES = /(?:^|;)\s*(?:ALTER|DROP)\s/i
 
 export type NamedStatement = {

@@ -53,7 +53,7 @@ const NOT_PLAIN = `CASE
       WHEN ${isStranger('c.relowner')} AND (${HAS_HEIRS} OR ${LEADS_OUT})
         THEN pg_catalog.concat(${belongs('c.relowner')}, ', and has a type, a function, a trigger or a child table that may run code when it is read') END`
 
-/** Adds the functions that a catalog of sluice calls by name. */
+/** SQL: a row for each function named as the functions of a catalog (`catalog_…`) that has an untrusted owner. */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`

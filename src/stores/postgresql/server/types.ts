@@ -62,8 +62,8 @@ export async function loadTypes(oids: Iterable<string>, ask: Ask): Promise<Reado
 }
 
 /**
- * SQL: statement that creates the type of a row of pg_type: an enum, or a domain with the collation of its base. NULL
- * for others.
+ * SQL: statement that creates the type of a row of pg_type, if it is an enum, or a domain with the collation of its
+ * base type. NULL for other types.
  */
 const STATEMENT = `CASE typtype
     WHEN 'e' THEN pg_catalog.concat('CREATE TYPE ', pg_catalog.format_type(oid, NULL), ' AS ENUM (',

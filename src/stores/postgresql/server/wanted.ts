@@ -9,8 +9,8 @@ import type { TextRow } from './session.ts'
 
 const POLL_MS = 250
 /**
- * Shortest time for which a snapshot is used, ms, if only the other session waits. It lets a copy of a table that is
- * often altered make progress.
+ * With `always`: shortest time for which a snapshot is used, ms, if no session of this program waits, too. So a copy of
+ * a table that is often altered makes progress.
  */
 const LEAST_MS = 2000
 

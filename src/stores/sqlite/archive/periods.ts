@@ -12,7 +12,7 @@ import { wideRowsOf } from '../reader.ts'
 /** Number of rows between two pauses for other work. */
 const STRETCH = 50_000
 
-/** How the counts are read: with an index, or with a scan and an upper bound of the number of its rows. */
+/** How the counts are read: by an index, or by a scan; `rows` is an upper bound of the rows that the scan reads. */
 export function sqlitePeriodEffort(
   connection: Database.Database,
   table: TableSpec,
@@ -56,7 +56,7 @@ export async function sqlitePeriodCounts(
   return counts
 }
 
-/** Upper bound of the number of rows: the range of the rowids. Null if the table has no rowid and was not counted. */
+/** Row count of the table if known, but at most the range of its rowids. Null if the table has neither. */
 function mostRows(connection: Database.Database, table: TableSpec): bigint | null {
   const { rowid } = sqliteShape(connection, table.table.name)
   const known = table.rows > 0n ? table.rows : null

@@ -68,13 +68,14 @@ export function sqliteReferringRow(
   return row === undefined ? null : { values: row.map(String) }
 }
 
+/** Number of rows of `referrer` whose referenced row does not exist; or the reason why it is unknown. */
 export function sqliteOrphans(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
   if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
   const sql = orphansSql(table, referrer, { quote, table: ({ name }) => quote(name) })
   try {
     return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
   } catch (error) {
-    // Such as an error for a collation that only another program defines.
+    // The table may use a collation that only another program defines.
     if (sqliteCode(error) === 'SQLITE_ERROR') return { unknown: (error as Error).message }
     throw error
   }

@@ -79,7 +79,7 @@ function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: SqliteS
   return keyListParts(range, table.key.length, KEY_TERMS).map((part) => sqliteCondition(table, part, where, rowid))
 }
 
-/** The connection does not enforce foreign keys: references to deleted rows would be left dangling. */
+/** Refuses to delete rows to which other rows refer: the connection does not enforce foreign keys. */
 function refuseFollowers(connection: Database.Database, request: RemoveRequest): void {
   const { table } = request
   const { name } = table.table

@@ -81,8 +81,8 @@ function furtherWrites(
 }
 
 /**
- * What a foreign key does to referring rows if their parent row is deleted or gets another key; null if it does
- * nothing.
+ * How a foreign key changes referring rows if their parent row is deleted or gets another key: it deletes or updates
+ * them. Null if it does not change them.
  */
 function actionOf(deed: Deed, { on_delete, on_update }: Action): Deed | null {
   const action = deed === 'delete' ? on_delete : deed === 'update' ? on_update : ''

@@ -74,8 +74,8 @@ function withoutMarks(column: string): string {
 }
 
 /**
- * SQL for a time in UTC, for all offsets that `canonicalInstant` reads, up to 24 hours; NULL for others. If the time
- * has no seconds, SQLite adds them.
+ * SQL for a time in UTC. It accepts the offsets that `canonicalInstant` reads, up to 24 hours; NULL for other offsets.
+ * If the time has no seconds, SQLite adds them.
  */
 function inUtc(column: string): string {
   const sign = `instr(replace(substr(${column}, 11), '+', '-'), '-')`

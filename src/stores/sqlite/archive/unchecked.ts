@@ -5,7 +5,8 @@ import { closingBracket, maskedCode, nameAt } from '../../common/definition-text
 import { foldedDefinitionOf } from '../copy/shape.ts'
 
 /**
- * Only CHECKs, because connections of sluice enforce no foreign keys. CHECKs are only in the definition of the table.
+ * Returns CHECK constraints only, because connections of sluice do not enforce foreign keys. The constraints are parsed
+ * from the definition of the table: SQLite does not list them.
  */
 export function sqliteUnchecked(connection: Database.Database, name: string): readonly UncheckedConstraint[] {
   const sql = foldedDefinitionOf(connection, name)

@@ -39,7 +39,7 @@ type SqliteChunkParts = {
 }
 
 export class SqliteChunk implements ChunkWriter {
-  /** Empty: the transaction ends with this program. */
+  /** Empty, because no session has to be ended: the transaction ends with this program. */
   readonly session = ''
   readonly turn: Turn
   readonly #connection: Database.Database
@@ -237,7 +237,10 @@ export class SqliteChunk implements ChunkWriter {
     return keyListParts(range, table.key.length, KEY_TERMS).map((part) => rangeCondition(table, part, null, keys))
   }
 
-  /** Rows of the chunk if its bounds cannot be used: those with rowids above all existing ones, which new rows get. */
+  /**
+   * Rows of the chunk if its bounds cannot be used. New rows get rowids above all existing ones, so these are the rows
+   * with such rowids. In a table without rowid these are all rows; `#written` then distinguishes the rows of the chunk.
+   */
   #newRows({ rowid }: SqliteShape): Stored {
     const { table, columns } = this.#request
     if (rowid === null) return { table, columns, conditions: [{ sql: '1 = 1', parameters: [] }], order: '' }

@@ -98,7 +98,7 @@ export async function written<T>(connection: Database.Database, body: () => T, s
   }
 }
 
-/** As `written`, with the writer of a store, after its earlier transactions. @throws SluiceError of a target */
+/** As `written`, with the writer of a store, after its earlier transactions have ended. @throws as for a target */
 export async function writtenInTurn<T>(
   { writer, turn, label }: SqliteParts,
   body: (connection: Database.Database) => T,

@@ -84,7 +84,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
         hint: 'correct the row at the source, or name other unique columns with --key',
       })
     case 'bytes':
-      // An archive may hold literals for such a column, if some of its values are not bytes.
+      // For a column of bytes, an archive may contain literals, if some values of the column are not bytes.
       return text === '' || text.startsWith('\\x') ? bytesOfText(text) : valueOfLiteral(text)
     case 'native':
       return type.name === 'any' ? valueOfLiteral(text) : text

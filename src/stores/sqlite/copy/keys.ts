@@ -20,8 +20,8 @@ export function sqliteUniqueIndexes(connection: Database.Database, table: string
 
 /**
  * Collations of columns that do not compare by bytes. They are read from the bytecode of a statement, because SQLite
- * does not show them in any other place. Null for a collation of another program, with which SQLite cannot compare
- * here.
+ * does not show them in any other place. Null for a collation that only another program defines: statements of sluice
+ * cannot compare by it.
  */
 export function collationsOf(
   connection: Database.Database,

@@ -56,7 +56,7 @@ export async function ownDigest(connection: Database.Database, stored: Stored, s
   return sum.digest()
 }
 
-/** Reads rows by their keys, one by one: works for any sort order of the key, with other rows in between. */
+/** Reads rows by their keys, one by one, so the sort order of the key and other rows between them do not matter. */
 export async function keysDigest(
   connection: Database.Database,
   { table, columns }: Stored,

@@ -38,7 +38,7 @@ export class RowTexts {
     this.#pieces = pieces
   }
 
-  /** Null if SQLite counts lengths in another encoding than the checksum does. */
+  /** Null without columns, or if the database is not in UTF-8: SQLite would count lengths in another encoding. */
   static of(connection: Database.Database, columns: readonly ScanColumn[]): RowTexts | null {
     if (columns.length === 0 || connection.pragma('encoding', { simple: true }) !== 'UTF-8') return null
     const select: string[] = []

@@ -8,7 +8,8 @@ export type Size = { readonly rows: bigint; readonly bytes: bigint }
 const SMALL_BYTES = 32 * 1024 * 1024
 
 /**
- * Exact sizes for small files. For others, estimates from the statistics of ANALYZE; 0 rows for a table without any.
+ * Exact sizes for files up to `SMALL_BYTES`. For larger files, estimates from the statistics of ANALYZE, and 0 rows for
+ * a table without statistics.
  */
 export function sizesOf(
   connection: Database.Database,

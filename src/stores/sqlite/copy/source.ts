@@ -175,7 +175,8 @@ export class SqliteView implements SourceView {
   }
 
   /**
-   * Order of the rows, the same for a repeated statement: the key's order if requested or free, otherwise the rowid's.
+   * Order of the rows, the same for a repeated statement. It is the order of the key if the request needs it, if the
+   * range is a key range, or if the table has no rowid. Otherwise it is the order of the rowid.
    */
   #order({ table, range, ordered }: RowRequest): string {
     const { rowid } = this.#shape(table)

@@ -322,7 +322,7 @@ export class CopyProgress {
     }
   }
 
-  /** Clears the throttle and the active chunks: they were rolled back, and the next run copies them. */
+  /** Clears the throttle. Active chunks become pending: they were rolled back, and the next run copies them. */
   #ended(): void {
     this.throttle = null
     for (const chunk of this.book.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')

@@ -31,7 +31,7 @@ export class FollowProgress {
   proved: { readonly position: string; readonly differing: number; readonly pauseMs: number } | null = null
   halted: string | null = null
 
-  /** Whether changes are applied to all tables and none is being copied. */
+  /** Whether no table is being copied any more; false before the first report of the stream. */
   get isWhole(): boolean {
     return this.last !== null && this.last.tables.copying === '0'
   }

@@ -35,8 +35,8 @@ export class AskSession {
   #asked = 0
   #isLoading = false
   /**
-   * True after a warning that a second ctrl-c leaves the UI. The first ctrl-c only warns, because the statement may
-   * have ended just before it.
+   * True after the warning that a second ctrl-c stops the active run or leaves the UI. The first ctrl-c only warns,
+   * because the statement may have ended just before it.
    */
   #leaves = false
   readonly #saving: AskSaving
@@ -95,7 +95,7 @@ export class AskSession {
     return state.ask.box === null ? this.#typed(state, key) : this.#inBox(state, key)
   }
 
-  /** Handles ctrl-c: cancels a running statement, else warns once. @returns whether the key was used */
+  /** Handles ctrl-c: cancels a running statement, or warns once if none runs. @returns whether the key was used */
   interrupt(): boolean {
     const state = this.#store.get()
     if (state.screen !== 'ask') return false

@@ -22,7 +22,7 @@ export class AskSaving {
   readonly #store: Store<State, Action>
   readonly #flash: (text: string, tone?: 'plain' | 'ok' | 'bad') => void
   #isSaving = false
-  /** The existing path that a second enter may overwrite. */
+  /** Path of an existing file, which a second `enter` overwrites; null if there is none. */
   #overwrites: string | null = null
 
   constructor(

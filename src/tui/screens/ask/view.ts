@@ -50,7 +50,7 @@ function stateLine(state: State, cells: number): Line {
   return rule(parts.filter((part) => part !== '').join(' · '), cells, marksOf(state.ascii).dash)
 }
 
-/** The statement of the answer, if the editor has a different statement; else ''. */
+/** Text with the statement of the answer; empty if the editor still has this statement. */
 function ofAnother({ ask }: State): string {
   const asked = ask.answer?.question.sql ?? ''
   const bare = (sql: string): string => sql.trim().replace(/;+$/, '').trimEnd()

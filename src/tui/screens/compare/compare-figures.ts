@@ -10,6 +10,7 @@ type Bars = (typeof BARS)[number]
 /** What the bars show. */
 export type BarsShown = {
   readonly bars: Bars
+  /** True: cold times. False: median times of warm runs. */
   readonly cold: boolean
   /** Round-trip time for which times are shown, ms. */
   readonly latency: number

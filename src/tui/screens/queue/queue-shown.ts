@@ -85,7 +85,11 @@ export function shownAge(at: number | null, { now }: Pick<QueueShown, 'now'>): n
   return at === null || now === null ? null : Math.max(0, now - at)
 }
 
-/** State of a task as it is shown. A task without a recent heartbeat is not shown as working. */
+/**
+ * State of a task as it is shown. A task without a recent heartbeat is not shown as working. `waits`: queued; `rests`:
+ * queued again after an error; `on call`: ended, and queued again when there is work; `not known`: the queue cannot be
+ * reached.
+ */
 export type SlotWord =
   | 'working'
   | 'paused'
@@ -145,7 +149,7 @@ export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): Wor
 export type SharedWord =
   'running' | 'waits' | 'pausing' | 'paused' | 'stopping' | 'not known' | 'ok' | 'failed' | 'refused' | 'stopped'
 
-/** @param slots tasks if known: a run is `pausing` until no task works */
+/** @param slots tasks of the run, null if unknown; a paused run is `pausing` while one of them still works */
 export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null = null): SharedWord {
   const { status, wishes } = run
   if (status !== 'running') return status

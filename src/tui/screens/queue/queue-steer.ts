@@ -15,6 +15,7 @@ export type SharedSteer = 'pause' | 'rate' | 'workers' | 'stop'
 const kindOf = (run: SharedRun): OperationKind | null =>
   Object.hasOwn(OPERATIONS, run.kind) ? (run.kind as OperationKind) : null
 
+/** True if the run can be steered in this way now. */
 export function steersShared(run: SharedRun, what: SharedSteer): boolean {
   const { status, wishes } = run
   if (status !== 'running' || wishes.stop === true) return false

@@ -97,8 +97,8 @@ const SLOT_WORDS: readonly SlotWord[] = [
 ]
 
 /**
- * Texts about tables and chunks that a steering request has paused or left out. Only their number if there are more
- * than `NAMED_TABLES`.
+ * Texts about tables and chunks that a steering request has paused or left out. One text with their number if there are
+ * more than `NAMED_TABLES`.
  */
 function heldTexts(tables: readonly TableHold[]): readonly string[] {
   if (tables.length > NAMED_TABLES) return [`${amount(tables.length, 'table')} held back`]

@@ -126,7 +126,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
-  // No rate without a plan. For a stream or a cutover neither, because its plan counts rows of earlier copies.
+  // Without a plan there is no rate. A stream or a cutover has none either: its plan counts rows of earlier copies.
   const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =

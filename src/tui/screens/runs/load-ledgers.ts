@@ -13,7 +13,7 @@ import { copyRunsOf } from '../../session/operations.ts'
 const AGAIN_MS = 4000
 /** Maximum number of listed chunks; failed ones are listed first. */
 const CHUNKS = 20
-/** Number of newest runs among which a run is searched. */
+/** A run that is known only by its id is searched among this many newest runs. */
 const FOUND_AMONG = 500
 
 export class LedgerPicture {

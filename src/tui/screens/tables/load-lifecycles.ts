@@ -17,6 +17,7 @@ import { lifecycleOf } from '../../session/operations.ts'
 export class Lifecycles {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
+  /** Settings of the config file; null without one. */
   readonly wanted: LifecycleStatusOperation | null
   readonly #asking = new Map<string, RunningOperation>()
   /** A run started from the phases of a table, until the phases are shown again. */

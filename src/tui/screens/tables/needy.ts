@@ -16,6 +16,7 @@ export type Needy = {
   /** Key of the row in the list. */
   readonly key: string
   readonly name: string
+  /** Rank in the list: the smallest is listed first. */
   readonly order: number
   readonly mark: 'bad' | 'refused' | 'unfinished' | 'behind'
   readonly what: string

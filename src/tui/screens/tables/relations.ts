@@ -174,7 +174,7 @@ function columnTexts({ columns }: RelationEvent): readonly string[] {
 /** Largest size of an empty table with its indexes, bytes. */
 const EMPTY_BYTES = 100_000
 
-/** True if an estimate of 0 rows means that the system has never counted them: the table takes space. */
+/** True if the system has not counted rows yet: it estimates 0, but the table takes more than `EMPTY_BYTES`. */
 function isUncounted({ estimated, rows, bytes: size }: RelationEvent): boolean {
   return estimated && rows === '0' && Number(size) > EMPTY_BYTES
 }

@@ -7,7 +7,7 @@ import { pointedIn, pointerLines } from '../../../shared/pointed.ts'
 import { failure, slotIdentity, knownValue } from '../../state/selectors.ts'
 import type { ListPosition, SlotName, State } from '../../state/state.ts'
 
-/** Lines shown instead of a list: reading, or the error. */
+/** Lines shown instead of a list: that it is being read, or the error. */
 export function waitingLines(state: State, name: SlotName, cells: number): Line[] {
   const wrong = failure(state, name, slotIdentity(state, name))
   if (wrong === null) return [line('   reading …', 'muted')]

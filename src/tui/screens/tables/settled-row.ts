@@ -28,7 +28,7 @@ function onRow(before: State, after: State): State {
   return to(first?.key ?? null)
 }
 
-/** The nearest remaining row after the row `key`, else before it. */
+/** Nearest remaining row after the row `key`; if none remains there, the nearest remaining row before it. */
 function nextTo(key: string, before: readonly ListRow[], now: readonly ListRow[]): ListRow {
   const there = new Map(now.map((row) => [row.key, row]))
   const at = before.findIndex((row) => row.key === key)

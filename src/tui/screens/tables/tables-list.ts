@@ -47,13 +47,16 @@ export function matches(filter: string, text: string): boolean {
     .every((word) => (word.startsWith('!') ? !low.includes(word.slice(1)) : low.includes(word)))
 }
 
-/** Text that the filter searches: name and states. */
+/** Text that the filter searches: name, error code and states. */
 function haystack(row: TableRow): string {
   const catalog = row.catalog.state === 'none' ? 'not yet' : row.catalog.state
   return `${row.name} ${row.error?.code ?? ''} ${catalog} ${row.proof.state}`
 }
 
-/** Tables of a database in list order; by name if the list is sorted by a column that only lake tables have. */
+/**
+ * Tables of a database in list order: by name, by bytes, or by rows if the list is sorted by files. If the list is
+ * sorted by another column, the order is by name, because only lake tables have the other columns.
+ */
 function relationRows({ url, relations }: Database, filter: string, sort: TableSort, sign: number): readonly ListRow[] {
   const amount = (relation: RelationEvent): number =>
     sort === 'files' ? Number(relation.rows) : sort === 'bytes' ? Number(relation.bytes) : 0
@@ -142,7 +145,7 @@ export function cursorRow(state: State): ListRow | null {
   return visibleRows(state)[cursorIndex(state)] ?? null
 }
 
-/** The database opened from the list that contains the table under the cursor. */
+/** The database of the table under the cursor, if the user opened it from a row of the list; null otherwise. */
 export function openedDatabase(state: State): Database | null {
   const row = cursorRow(state)
   if (state.screen !== 'tables' || row?.kind !== 'relation') return null

@@ -251,7 +251,10 @@ export class CopyTrack {
     }
   }
 
-  /** Pending ranges that are not copied yet, by any run. */
+  /**
+   * Pending ranges that no run has copied yet; all pending ranges if the earlier run was a comparison. Reopens their
+   * completed chunks if the command continues an earlier run.
+   */
   async #left(
     one: PlannedTable,
     { run, pending }: Previous,

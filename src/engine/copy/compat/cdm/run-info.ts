@@ -25,7 +25,7 @@ export function countersOf(
   ]
 }
 
-/** `Read: 10; Write: 7; …; Partitions Failed: 0` */
+/** Text for `run_info`, such as `Read: 10; Write: 7; …; Partitions Failed: 0`. */
 export function runInfo(type: RunType, counts: CdmCounts, passed: number, failed: number): string {
   return countersOf(type, counts, passed, failed)
     .map(([name, count]) => `${name}: ${count}`)

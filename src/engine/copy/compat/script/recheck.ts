@@ -33,7 +33,7 @@ const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
 /**
  * Checks the rows of one list, and marks the list as done.
  * @param plan plan of the copy that wrote the rows, changed to overwrite rows with equal keys
- * @returns rows found as the source has them, and rows written again
+ * @returns `found`: number of rows that the target had as in the source; `brought`: number of rows written again
  * @throws SluiceError PROOF_FAILED if the rows written are not in the target
  */
 export async function recheck(

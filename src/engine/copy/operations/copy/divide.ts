@@ -15,7 +15,7 @@ import { standings } from './standings.ts'
 export type Divided = {
   /** Context for copying the tables. */
   readonly around: CopyContext
-  /** Objects that a stream creates once it has caught up. */
+  /** Objects to create in addition to rows; a stream creates them once it has caught up. */
   readonly work: ReturnType<typeof objectWork>
   /** Tables that another process copies. */
   readonly elsewhere: readonly PlannedTable[]

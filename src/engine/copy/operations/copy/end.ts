@@ -38,7 +38,7 @@ export async function showCopyPlan(shown: PlannedCopyRun): Promise<Ending> {
   return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
 }
 
-/** Reads the ledger; creates nothing in it. */
+/** Notes per table on what `--again` would do. Reads the ledger; creates nothing in it. */
 async function notesOfAgain(
   { planned, operation }: PlannedCopyRun,
   database: LedgerDatabase | null,

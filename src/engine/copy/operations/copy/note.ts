@@ -19,7 +19,10 @@ export type RecordedCopy = Agreed & {
   readonly track: CopyTrack | null
 }
 
-/** @throws SluiceError as `RunLedger.start`, `CopyTrack.of` and `CopyTrack.before` */
+/**
+ * Records the run. If it continues a run of the tracking tables, plans only the ranges that are left.
+ * @throws SluiceError as `RunLedger.start`, `CopyTrack.of` and `CopyTrack.before`
+ */
 export async function note(agreed: Agreed): Promise<RecordedCopy> {
   const { operation, run, planned, planHash, database, runs, hearers, again } = agreed
   await runs.start(

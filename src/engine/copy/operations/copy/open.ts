@@ -11,7 +11,7 @@ import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import type { BegunCopy } from './begin.ts'
 
-/** A copy whose source is open and was read once. */
+/** A copy whose source is open and can be queried for planning. */
 export type OpenedCopy = BegunCopy & {
   readonly from: CopyStore
   readonly views: SourceViews
@@ -33,7 +33,7 @@ export async function openCopySource(given: BegunCopy): Promise<CopyStore> {
   return derivedStore(store, operation)
 }
 
-/** @throws errors of reading the source */
+/** Prepares planning; without a stream, also opens the read view. @throws errors of reading the source */
 export async function look(given: BegunCopy, from: CopyStore, views: SourceViews): Promise<OpenedCopy> {
   const { companion, run, steering } = given
   const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)

@@ -2,7 +2,7 @@ import type { Declaration } from '../../../run/operations/declaration.ts'
 
 export type DiffUndoOperation = {
   readonly kind: 'diff-undo'
-  /** Run of the diff that repaired. */
+  /** Id of the run whose repairs are undone. */
   readonly runId: string
   readonly to: string
   /** Names of target tables; empty: all tables that the run repaired. */

@@ -81,7 +81,7 @@ async function undoAll(
   // Plan every table before the first row is changed: an undo must not stop halfway.
   const plans = new Map<string, TablePlan>()
   for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
-  /** Ids of the tables whose surplus changes of the repair the ledger no longer counts. */
+  /** Ids of tables whose expected surplus is already restored to its value before the repair. */
   const expected = new Set<string>()
   let undone = 0
   let changed = 0

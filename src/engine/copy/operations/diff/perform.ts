@@ -125,7 +125,7 @@ async function planned(
 /** Results of all tables so far. */
 type Compared = { readonly sum: DiffCounts; readonly failures: TableError[]; readonly tables: number; equal: number }
 
-/** An error of one table does not stop the others. @returns false if stopped and no difference was found by then */
+/** Compares one table; its error does not end the run. @returns false if stopped before a difference was found */
 async function compareTable(
   operation: DiffOperation,
   table: PlannedTable,

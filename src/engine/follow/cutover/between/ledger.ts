@@ -13,7 +13,7 @@ import { documentOf } from './document.ts'
 /** A stream that this program owns. */
 export type HeldStream = { readonly stream: string; readonly fence: number }
 
-/** `position`: up to which the stream that ends is applied. */
+/** `position`: position up to which the ending stream is applied. */
 export type ProvedFacts = Omit<SwitchFacts, 'document'> & {
   /** Start position of the reverse stream. */
   readonly reversePosition: string
@@ -40,8 +40,8 @@ export class BetweenLedger {
   }
 
   /**
-   * Ids by which closings of a stream's cutovers are known, also of those that were given up. Older programs named a
-   * closing by their run.
+   * Ids with which tokens of the stream's closings may begin: those of its cutovers, also of abandoned ones. Older
+   * programs put the id of their run into the token.
    */
   async closings(stream: string): Promise<ReadonlySet<string>> {
     const { columns } = ledgerDialect(this.#database.dialect)
@@ -57,7 +57,7 @@ export class BetweenLedger {
     )
   }
 
-  /** Returns a row while no other program has taken the stream, and it has not ended. */
+  /** Query that returns a row while this program owns the stream, and the stream is active. */
   owned(stream: string): Statement {
     return {
       sql: `SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND status = 'active'`,
@@ -142,7 +142,9 @@ export class BetweenLedger {
     await runStatement(this.#database, sql, [id])
   }
 
-  /** Records that everything of the earlier stream is removed, and the reverse stream is in its own ledger. */
+  /**
+   * Records that the earlier stream is removed completely, and that the reverse stream is in the ledger of its target.
+   */
   async done(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status IN ('switched', 'announced')`
     await runStatement(this.#database, sql, [id])

@@ -88,7 +88,7 @@ export async function settleLeft(
   }
 }
 
-/** What has become of the source after its release; another cutover may have closed it since. */
+/** State of the source after its release, as text for a message: another cutover may have closed it since. */
 async function openOrNot(closing: SwitchSide, table: TableName, signal: AbortSignal): Promise<string> {
   const token = await closing.closedBy(table, signal)
   return token === null ? 'the source is open again' : `another cutover has closed the source (${token})`
@@ -102,8 +102,8 @@ function undone({ earlier, token }: BetweenDocument): Waited {
 }
 
 /**
- * Warns if the table that a cutover has closed takes writes, although the reverse stream keeps it equal.
- * @param between state after the cutover: the table is in `opens`
+ * Warns if the table that a cutover should have closed is not closed: users may then write to both databases.
+ * @param between state after the cutover: that table is in `opens`
  */
 export async function warnOpenSource(between: Between, { id }: SwitchRow, run: CutoverRun): Promise<void> {
   const { closes: opened, opens: closed, stream } = between

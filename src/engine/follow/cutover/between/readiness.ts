@@ -119,7 +119,7 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
   }
 }
 
-/** Refusals of a source whose rows come from elsewhere, or that another cutover has closed. */
+/** Refused checks of the source: another cutover has closed it, or another stream writes into it. */
 async function othersGates(
   { closes, opens, stream, family }: Between,
   { closing }: AbleEnds,

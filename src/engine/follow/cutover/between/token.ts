@@ -13,7 +13,7 @@ export function targetToken(id: string): string {
 /**
  * True if a closing belongs to a cutover of another stream, or to a program that has taken the stream since.
  * @param cutovers ids of all cutovers of the stream, as `BetweenLedger.closings` returns them
- * @param fence fencing token of the program that asks; without it, programs of the same stream are not others
+ * @param fence fencing token of the program that asks; absent: closings of all programs of this stream return false
  */
 export function isOfOther(token: string, cutovers: ReadonlySet<string>, fence = Infinity): boolean {
   const [, id, by] = /^(?:target_)?(\d+)(?:_(\d+)_\d+)?$/.exec(token) ?? []

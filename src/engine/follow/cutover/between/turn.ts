@@ -206,7 +206,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     return null
   }
 
-  /** Compares the rows that the stream changed between both sides, and advances the sequences of the target. */
+  /** Compares source and target in the rows that the stream changed, and advances the sequences of the target. */
   async #compare(one: Try, marks: Marks, furthest: FurthestValues): Promise<Equal | Shut> {
     const { closing, opening, from, to, back, identity } = this.#parts
     const { signal } = one.limit
@@ -229,7 +229,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     this.isComparing = false
     const positions = await closing.positions(from, signal)
     const sequences = await opening.advance(to, positions, [furthest, there.furthest], signal)
-    // The target is closed, so its log has no change of the earlier stream from here on.
+    // The target is closed: from this position on, its log has no changes that the earlier stream applied.
     const reversePosition = back.text(await back.fence(signal))
     if (this.#isLate(one)) return this.#late(one)
     return { sequences, reversePosition, touched: BigInt(keys.length) }

@@ -205,7 +205,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
         tool: run.tool,
       }),
     wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
-    // The cutover notes the table itself anew.
+    // No tables: check only slot and publication, because the cutover itself detects changes of the table.
     wayBackFault: (made) => maker.fault(() => reverseFault(able.changes, made, [], run.interrupt.abort)),
     closing: (facts: ClosingFacts) =>
       ledger.closing(

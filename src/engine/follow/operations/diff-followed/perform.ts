@@ -76,7 +76,7 @@ type Inspected = {
   readonly stream: StreamRow
   readonly name: string
   readonly compared: ComparedByHand
-  /** Null if no row was nominated. */
+  /** Rows to wait for; null if no row was nominated. */
   readonly waited: Waited | null
 }
 
@@ -158,7 +158,7 @@ type AtTarget = {
   readonly runs: RunLedger
 }
 
-/** Opens the target for one step, then closes it: between two steps, a copy opens the target itself. */
+/** Opens the target for one step, then closes it: between two steps, the resumed stream opens the target itself. */
 async function atTarget<T>(
   { to: url, dryRun }: DiffFollowedOperation,
   run: DiffFollowedRun,

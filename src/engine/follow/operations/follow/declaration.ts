@@ -39,7 +39,7 @@ export type FollowOperation = {
   readonly alert?: AlertOptions
 }
 
-/** Command line words of its fields; `--report` starts another operation. */
+/** Command-line options for the fields of this operation; `--report` starts another operation. */
 export const FOLLOW_WORDS: words.OperationWords<FollowOperation> = {
   stream: words.text('run'),
   to: words.end('to'),

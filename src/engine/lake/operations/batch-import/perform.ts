@@ -129,7 +129,7 @@ function endOf(totals: Record<string, string>, failures: readonly SluiceError[],
   return counts.unsearched.length === 0 ? { totals } : { totals, error: unsearchedError(counts.unsearched) }
 }
 
-/** Exit 6 if all failures are refusals and all folders were searched, else 1. */
+/** Error with exit code 6 if all failures are refusals and all folders were searched; otherwise with exit code 1. */
 function failedError(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
   if (refused === failures.length && unsearched.length === 0) {
     return new SluiceError(

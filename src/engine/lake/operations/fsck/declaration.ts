@@ -9,7 +9,7 @@ import * as words from '../../../run/operations/words.ts'
 export type FsckOperation = {
   readonly kind: 'fsck'
   readonly table: string
-  /** If the catalog has the table, the active files are read from it. */
+  /** URL of a catalog: if it has the table, the active files are read from the catalog, not from the log. */
   readonly catalog?: string
   readonly asOf: AsOf
   /** Also read all rows. */

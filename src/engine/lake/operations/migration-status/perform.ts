@@ -96,7 +96,7 @@ export async function performRuns(operation: RunsOperation, run: RunOf<typeof ru
   })
 }
 
-/** Tables inspected at the same time: reads of a remote store mostly wait. */
+/** Number of tables inspected at the same time: reads of a remote store mostly wait. */
 const LOOKS = 8
 
 /** Number of versions by which the log is ahead of the catalog, or why this number is unknown. */

@@ -17,7 +17,7 @@ export type CompareOperation = {
 
 const EVENTS = ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'run.report', 'log'] as const
 
-/** In the order of the comparison. */
+/** Ids of all questions, in the order of the comparison. */
 export const QUESTION_IDS = [
   'latest-version',
   'counts',

@@ -325,7 +325,7 @@ function totalsOf({ checks, lost, inUse, rows }: Verdict): Record<string, string
   return totals
 }
 
-/** The error of a refused removal, with advice; `validate` also sends users of a damaged catalog here. */
+/** Error of a refused removal, with advice. `validate` refers users of a damaged catalog to this check. */
 function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
   const message = `rolling back ${tableId} is not safe: ${[...lost, ...inUse].join('; ')}`
   if (inUse.length > 0) {

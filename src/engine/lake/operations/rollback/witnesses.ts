@@ -17,7 +17,7 @@ export type RollbackWitness = {
   readonly equal: boolean
   readonly log: string
   readonly catalog: string
-  /** The problem if they are not equal. */
+  /** Text of the problem if `log` and `catalog` are not equal; otherwise unused. */
   readonly problem: string
 }
 
@@ -32,7 +32,10 @@ type Sides = {
   readonly snapshot: Snapshot
 }
 
-/** Reads the log if the catalog has nothing complete for a comparison. @throws SluiceError of the log */
+/**
+ * Reads the files of the log, because the catalog has no complete version to compare them with.
+ * @throws SluiceError of the log
+ */
 export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<RollbackWitness> {
   const said = countsText(snapshot.version, await sumsOf(filesOfLog(snapshot, signal)))
   return { name: 'log re-read', equal: true, log: said, catalog: 'no complete version', problem: '' }

@@ -34,7 +34,9 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
     if (watch) return watchTables(catalog, listed, proved, operation, run)
     await round(catalog, listed, proved, outcomes, operation, run)
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
-    // Also after resumed imports, because indexes may be missing. A few commits do not outdate the statistics.
+    // A few commits do not outdate the statistics. Always finish after a resumed import, because indexes may be
+    // missing.
+    // always.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
     return endOf(listed, outcomes, tables.length === 1, run)
   }

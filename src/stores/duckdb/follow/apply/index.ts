@@ -124,7 +124,7 @@ class DuckdbSteps implements ChangeSteps {
     return
   }
 
-  /** A constraint may fail only at commit, which does not name the table. */
+  /** Names of all tables, for an error at commit: DuckDB does not name the table of a failed constraint there. */
   get #names(): string {
     return this.#request.tables.map(({ table }) => tableText(table.table)).join(', ')
   }

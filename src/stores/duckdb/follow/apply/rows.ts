@@ -14,7 +14,7 @@ import type { DuckdbCopySession } from '../../copy/session.ts'
 import { spellerOf, stagedAs, type Speller } from '../../copy/spell.ts'
 import { appendValue, cast, STAGED } from '../../copy/staging.ts'
 
-/** Rows between two pauses for other work. */
+/** Rows appended before the event loop may do other work. */
 const STRETCH = 5000
 const [GONE, WHOLE, PARTIAL, FILLED] = ['sluice_gone', 'sluice_whole', 'sluice_partial', 'sluice_filled']
 

@@ -19,7 +19,7 @@ import type { ApplyShape } from './shape.ts'
 const SIZES = [1, 4, 16, 64, 256] as const
 const MOST = 256
 
-/** ` FORCE INDEX ("PRIMARY")` */
+/** Index hint for the row key, such as ` FORCE INDEX ("PRIMARY")`; empty if there is no index to name. */
 export function forceIndex({ finder }: Pick<ApplyShape, 'finder'>): string {
   return finder === null ? '' : ` FORCE INDEX (${quoted(finder)})`
 }
@@ -29,7 +29,7 @@ export function keyValues(request: ChangeTable, key: Row): SqlValue[] {
   return identityColumns(request).map((column, i) => equalValue(column, keyPart(key[i] ?? null) ?? ''))
 }
 
-/** `"a" = ? AND "b" = ?` */
+/** Condition for one row key: `t."a" = ? AND t."b" = ?`. */
 export function equalSql(request: ChangeTable): string {
   return identityColumns(request)
     .map((column) => `t.${quoted(column.name)} = ${KEYS.bound(column)}`)

@@ -38,7 +38,7 @@ export class TableChanges {
   readonly #key: readonly number[]
   readonly #encoders: readonly MysqlCellEncoder[]
   readonly #into: InsertInto
-  /** Null if no value can be left out. */
+  /** Staging table for partial rows; null if the source never leaves out a value of this table. */
   readonly #stage: MysqlStage | null
 
   /** @param label of the server, for messages */

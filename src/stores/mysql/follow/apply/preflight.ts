@@ -102,7 +102,7 @@ async function inspectTable(
       'GRANT TRIGGER on the table to the user, or let them fire with --fire-triggers',
     )
   }
-  // Sessions that copy do check foreign keys.
+  // Sessions that copy rows check foreign keys, unlike sessions that apply changes.
   const own = keys.filter(({ of }) => of === table.name).map(({ key }) => key)
   if (request.catchingUp === true && own.length > 0) {
     refuse(

@@ -87,7 +87,8 @@ export async function readMysqlApplyShape(
 
 /**
  * Reads the shape of a target table and checks that changes can be applied to it.
- * @throws SluiceError TABLE_REFUSED if there is no such table, or if it lacks something that every change needs
+ * @throws SluiceError TABLE_REFUSED if the table does not exist, is not an InnoDB table, lacks a column, or has no
+ * index that finds a row by its row key
  */
 export async function soundMysqlShape(request: ChangeTable, session: MysqlSession): Promise<ApplyShape> {
   const shape = await readMysqlApplyShape(request, session)

@@ -32,9 +32,9 @@ import { TOKEN, wholeFault } from './verify.ts'
 /** Lock timeout, ms, for removing what a failed `begin` has created. */
 const CLEARING_MS = 10_000
 /**
- * A trigger keeps the sql_mode under which it was created. It has to be empty, so that our triggers add no rule to
- * users' writes: noted values have the types of the table, which has checked them. Definitions that are compared later
- * are read under the mode of all sessions, because the server prints them according to it.
+ * A trigger keeps the sql_mode under which it was created. The empty mode ensures that our triggers do not refuse a
+ * user's write: the table has already checked the values that they note. Definitions to compare later are read under
+ * `USUAL_MODE`, because the server prints them differently in another mode.
  */
 const TRIGGER_MODE = `SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = ''`
 const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
@@ -42,7 +42,7 @@ const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
 /**
  * Creates progress row, logs and triggers. The caller need not wait for transactions: each one that wrote to a table
  * before its triggers existed has ended by then (`busy.ts`), and later writes are noted.
- * @param wait its session must allow writes, and is used for nothing else afterwards
+ * @param wait `session` must allow writes; the caller must not use it afterwards
  * @throws SluiceError TARGET_BUSY if a table stays locked, NOT_FOLLOWABLE; the server's errors. What was created is
  * removed then
  */

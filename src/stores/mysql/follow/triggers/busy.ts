@@ -60,7 +60,7 @@ export async function awaitMysqlLock(wait: MysqlWait, what: string, statement: s
 
 /**
  * Repeats the check `isSo` until it returns true, with pauses.
- * @param what subject of the messages: it waits for open transactions
+ * @param what subject of the messages, which say that it waits for open transactions
  * @throws SluiceError TARGET_BUSY after the lock timeout, with the open transactions; the reason of the signal
  */
 export async function waitMysqlUntil(

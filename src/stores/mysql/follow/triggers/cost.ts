@@ -1,4 +1,4 @@
-/** Measures what triggers cost writers, on copies of some rows, which are dropped. The tables are only read. */
+/** Measures how much triggers slow down writers. Writes only into copies of some rows, and drops these copies. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
@@ -17,7 +17,7 @@ const TRIALS = 5
 const TRIAL = 'sluice_0'
 const TOKEN = '00000000-0000-0000-0000-000000000000'
 
-/** @returns as `costLines` */
+/** @returns one line for each table, as `costLines` */
 export function mysqlTriggerCost(
   session: MysqlSession,
   database: string,

@@ -160,7 +160,7 @@ type KeyColumn = {
   readonly exact: (expression: string) => string
 }
 
-/** @returns in the order of the names */
+/** @returns key columns of a log, in the order of `key` */
 export async function logKeyColumns(
   session: MysqlSession,
   { schema, name }: TableName,

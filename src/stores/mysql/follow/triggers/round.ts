@@ -79,7 +79,7 @@ class ReportedNotes {
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
 /**
- * Changes in pieces; none at all if no table has notes.
+ * Yields the changes in pieces; none if no table has notes.
  * @param session in a transaction with its snapshot taken, after a savepoint `sluice`
  * @param begun `position` of the batch, and `at`, the time when it was taken, before the snapshot: everything committed
  * until then is included

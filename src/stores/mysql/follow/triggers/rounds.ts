@@ -28,7 +28,7 @@ type RoundsOptions = {
   readonly config: MysqlConfig
   readonly birth: StreamBirth
   readonly tables: readonly FollowedTable[]
-  /** Durable in the target. */
+  /** Position up to which changes are durable in the target. */
   readonly from: LogPosition
   readonly signal: AbortSignal
 }

@@ -14,7 +14,7 @@ import { groupBy } from '../../../../shared/group-by.ts'
 /** Error number: there is no such table. */
 export const NO_TABLE = 1146
 
-/** Stored as JSON. */
+/** Schema fingerprint of a table; stored as JSON. */
 export type MysqlTriggerShape = {
   /** As `SHOW CREATE TABLE` prints it, without the next number of AUTO_INCREMENT. */
   readonly created: string
@@ -22,7 +22,7 @@ export type MysqlTriggerShape = {
   readonly columns: readonly string[]
   /** InnoDB's id of the table under '', or of each of its partitions by name. */
   readonly ids: Readonly<Record<string, string>>
-  /** Columns of each unique index on whole, non-NULL values. */
+  /** Columns of each unique BTREE index without prefixes, expressions and nullable columns, by index name. */
   readonly unique: Readonly<Record<string, readonly string[]>>
   /** Foreign keys of the table with a cascading action: no trigger fires for rows that it deletes or changes. */
   readonly cascades: readonly string[]

@@ -85,7 +85,7 @@ function valueForm(isDate: boolean): Form {
         WRITTEN.exec(text) ?? []
       if (whole === undefined || year === undefined) return undefined
       const date = `${year}-${(month || month2).padStart(2, '0')}-${(day || day2).padStart(2, '0')}`
-      // Only zero dates are before it.
+      // Only zero dates are before FIRST.
       const from = date < FIRST ? FIRST : date
       if (isDate) return from
       const part = rest?.replace(/0+$/, '') ?? ''
@@ -129,7 +129,9 @@ function numberOf(text: string): number | undefined {
   return /^-?\d{1,20}$/.test(text) ? Number(text) : undefined
 }
 
-/** Milliseconds of a wall clock, taken as UTC; null for fractional seconds, and without a date of four-digit year. */
+/**
+ * Milliseconds since 1970 of a bound, read as UTC. Null if it has fractional seconds, or no date of a four-digit year.
+ */
 function instantOf(bound: string): number | null {
   const [, day, clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\+00)?)?$/.exec(bound) ?? []
   const at = day === undefined ? Number.NaN : Date.parse(`${day}T${clock}Z`)

@@ -34,7 +34,7 @@ async function reports(session: MysqlSession): Promise<boolean> {
   return enabled === 'YES' && Number(isOn) === 1
 }
 
-/** Null if the server refuses to answer. */
+/** Rows of a query; null if the server refuses the query. */
 async function asked(session: MysqlSession, sql: string, parameters: readonly (string | null)[]) {
   try {
     return await session.rows(sql, [...parameters])

@@ -27,8 +27,8 @@ import { foreseeMysqlPartitions, makeMysqlPartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
 /**
- * Existing tables must not be refused: columns may have zero dates as their default, and comments and paths may have
- * backslashes. With NO_BACKSLASH_ESCAPES MariaDB cannot even open such a table.
+ * In this mode the server refuses no existing table: columns may have zero dates as their default, and comments and
+ * paths may have backslashes. With NO_BACKSLASH_ESCAPES MariaDB cannot even open a table with backslashes.
  */
 const SQL_MODE = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'
 const REST_MS = 100
@@ -170,7 +170,7 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 }
 
-/** Our sessions are in UTC, and `timeCondition` expects times without an offset. */
+/** The bound without `+00`: our sessions are in UTC, and `timeCondition` expects times without an offset. */
 function plain(bound: string | null): string | null {
   return bound?.replace(/\+00$/, '') ?? null
 }

@@ -16,9 +16,9 @@ import { mysqlLockHolders, type HeldNow } from './holders.ts'
 /** Error numbers: lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
 const FIRST_REST_MS = 2
-/** A table with a few busy writers is free once in hundreds of checks; a check costs the server 2 ms. */
+/** Longest pause between checks, ms. A busy table is free once in hundreds of checks; a check costs the server 2 ms. */
 const LONGEST_REST_MS = 25
-/** The same limit in MySQL, where a check reads the list of all locks. */
+/** The same limit in MySQL, ms: a check there reads the list of all locks. */
 const LONGEST_REST_OF_LOOKS_MS = 100
 /** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
 const FIRST_BETWEEN_WAITS_MS = 200
@@ -101,7 +101,10 @@ export async function alterWhenFree(
   }
 }
 
-/** Waits for the end of a statement; kills it after `patienceMs` of waiting for a lock. @returns its error */
+/**
+ * Waits for the end of a statement. Kills it on abort, or after it has waited for a lock for `patienceMs`.
+ * @returns its error; null if it succeeded
+ */
 async function ended(
   running: Promise<unknown>,
   { worker, watcher }: Sessions,
@@ -126,7 +129,7 @@ async function ended(
   }
   if (!isOver) await watcher.command(`KILL QUERY ${worker.facts.id}`)
   const error = await end
-  // If the KILL arrives after the statement has ended, it ends the next one, which is this one.
+  // A KILL that arrives after the end of its statement ends the next statement: run an empty one.
   if (worker.broken === null) await worker.command('DO 0').catch(() => undefined)
   return error
 }

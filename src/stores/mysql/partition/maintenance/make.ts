@@ -152,7 +152,10 @@ async function planFor(
   return plan((words) => divided(words, [request]), check)
 }
 
-/** A partition begins where the one before it ends: there are no gaps, and a skipped range goes to the next one. */
+/**
+ * Refuses bounds that the partitioning cannot express, a name that is taken, and a start other than the end of the last
+ * partition: the server lets every partition begin there.
+ */
 function refuseUnfit(
   where: string,
   options: ComingPartition,

@@ -248,7 +248,7 @@ function droppedHint(dropped: readonly string[]): string {
   return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
 }
 
-/** Foreign keys that changes would fire. */
+/** Hint for foreign keys that would act on changes. @param dropped statements that drop the keys */
 function leftOutHint(dropped: readonly string[]): string {
   return `drop them: ${dropped.join('; ')}; and create them again when the stream has ended, because the stream leaves them out`
 }

@@ -10,8 +10,8 @@ import { literal } from '../../server/sql.ts'
 import { APPLY } from './pass.ts'
 
 /**
- * Staging tables have no statistics, and prepared plans are kept when the table has grown. A plan made for an empty
- * table would read a large one completely for every batch.
+ * Settings with which plans use indexes. Staging tables have no statistics, and prepared plans are kept when the table
+ * has grown: a plan made for an empty table would read a large one completely for every batch.
  */
 const BY_INDEX: Readonly<Record<string, string>> = {
   enable_seqscan: 'off',

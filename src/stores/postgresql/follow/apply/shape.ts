@@ -61,7 +61,7 @@ export type PostgresApplyShape = {
   readonly secondary: readonly IndexFacts[]
   /** Tables that hold rows and have no index that finds a row by its row key. */
   readonly unindexed: readonly string[]
-  /** Changes when statements or a staging table made for this shape become invalid. */
+  /** Fingerprint: changes when statements or a staging table made for this shape become invalid. */
   readonly mark: string
 }
 
@@ -99,9 +99,10 @@ export async function readPostgresApplyShape(
 }
 
 /**
+ * Reads the shape of a target table and checks that changes can be applied to it.
  * @param label of the database
- * @throws SluiceError TABLE_REFUSED if the table does not exist, its columns have exchanged their names, or a column or
- * index that every change needs is missing
+ * @throws SluiceError TABLE_REFUSED if the table does not exist, lacks a column, or has columns that exchanged their
+ * names; also if one of its tables with rows has no index that finds a row by its row key
  */
 export async function soundPostgresShape(
   request: ChangeTable,

@@ -53,7 +53,7 @@ export class PostgresStage {
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
   readonly #frames: RowFrames
-  /** Number of batches before new rows are copied straight into the table again: it refused the last such COPY. */
+  /** Number of batches until new rows are copied straight into the table again. Set when the table refuses a COPY. */
   #resting = 0
   #made = false
   /** The temporary table was created in the open transaction: a rollback removes it. */

@@ -36,7 +36,7 @@ type KnownTable = {
   readonly direct: DirectChanges
   readonly stage: PostgresStage
   readAt: number
-  /** `#number` of the transaction in which it was read. */
+  /** `#number` of the transaction in which the shape was read. */
   readIn: number
 }
 

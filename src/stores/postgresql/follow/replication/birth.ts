@@ -1,8 +1,8 @@
 /**
  * Starts and ends a stream, and renews tables of it. The start creates the publication, then the slot, then waits
  * until snapshots show every earlier transaction. It can make writers wait while the slot is created: then their
- * tables have no open changes at the start of the stream. Tables that are copied again are published again if missing,
- * and noted with their current shape.
+ * tables have no open changes at the start of the stream. A table that is copied again is added to the publication if
+ * it is missing there, and its current shape is noted.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'

@@ -4,7 +4,7 @@ import type { ColumnShape, Node, SeenShape, ReplicatedShape } from './shapes.ts'
 
 /** Facts from the database, for cases that two shapes alone do not decide. */
 export type Beyond = {
-  /** Whether a new partition holds rows; `unclear` if it cannot be inspected now. */
+  /** Whether a new partition holds rows, by its OID; `unclear` if the partition cannot be inspected now. */
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
   /** Transactions for which the stream has reported a TRUNCATE of the table. */
   readonly truncatedBy: ReadonlySet<number>

@@ -68,7 +68,7 @@ export class FramedChange implements RowFrame {
     return this.layout.cells(this.data, this.at)
   }
 
-  /** Row key of a DELETE; null otherwise, since the row key stays. */
+  /** Row key of a DELETE; null otherwise, since the row keeps its key. */
   get key(): Row | null {
     return this.type === 'delete' ? this.layout.identity(this.data, this.at) : null
   }

@@ -10,7 +10,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 export type Tuple = readonly (string | null | undefined)[]
 
 export type RelationColumn = {
-  /** Part of the replica identity. */
+  /** True if the column is part of the replica identity. */
   readonly key: boolean
   readonly name: string
   /** OID of the type, and its length or precision: pg_attribute.atttypmod. */
@@ -29,7 +29,7 @@ export type RelationMessage = {
   readonly columns: readonly RelationColumn[]
 }
 
-/** The row before a change: its replica identity (others null), or the whole row under REPLICA IDENTITY FULL. */
+/** The row before a change: its replica identity (other columns null), or under REPLICA IDENTITY FULL the whole row. */
 export type OldRow = { readonly whole: boolean; readonly row: Tuple }
 
 export type OutputMessage =
@@ -267,7 +267,7 @@ function neverBinary(): never {
   throw broken('a value has a binary format that was not requested')
 }
 
-/** A value that is too large for a text. */
+/** Error for a value that is too large for a text. */
 export function tooLarge(bytes: number): SluiceError {
   return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be parsed`, {
     kind: 'source',
@@ -290,7 +290,7 @@ function isAscii(data: Buffer, start: number, end: number): boolean {
 function shortAscii(data: Buffer, start: number, end: number): string {
   let text = ''
   let at = start
-  // Four characters at a time: each intermediate text is garbage.
+  // Four characters at a time: each intermediate text has to be collected as garbage.
   for (; at + 4 <= end; at += 4) {
     const [a, b, c, d] = [data[at], data[at + 1], data[at + 2], data[at + 3]] as [number, number, number, number]
     text += String.fromCharCode(a, b, c, d)
@@ -308,7 +308,7 @@ function shown(byte: number): string {
   return byte > 32 && byte < 127 ? `'${String.fromCharCode(byte)}'` : `byte ${byte}`
 }
 
-/** A message that violates the protocol. */
+/** Error for a message that violates the protocol. */
 export function broken(reason: string): SluiceError {
   return new SluiceError('BAD_STREAM', 'the stream of changes cannot be read', {
     reason,

@@ -26,7 +26,7 @@ type Found = {
 /** Reason why a table cannot be followed, and what to do about it. */
 type Obstacle = Omit<FollowRefusal, 'table'>
 
-/** @param cdc for triggers, replica identity and generated columns do not matter */
+/** @param cdc for `trigger`, replica identity and generated columns are not inspected */
 export async function inspectTables(
   session: CopySession,
   tables: readonly FollowedTable[],
@@ -65,7 +65,7 @@ export async function inspectTables(
   }
 }
 
-/** @returns in the order of the names; null if the table does not exist */
+/** @returns the found tables, in the order of `tables`; null for a table that does not exist */
 export async function findReplicatedTables(
   session: CopySession,
   tables: readonly Pick<FollowedTable, 'table'>[],
@@ -102,7 +102,7 @@ type UniqueKey = {
   /** Columns of a unique index, all NOT NULL. */
   readonly columns: readonly string[]
   readonly isPrimary: boolean
-  /** Checked with each row, not at the end of a statement or transaction. */
+  /** True if the server checks each row at once, not at the end of a statement or transaction. */
   readonly isImmediate: boolean
 }
 

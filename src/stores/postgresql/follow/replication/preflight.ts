@@ -99,7 +99,7 @@ async function inspectServer(session: CopySession): Promise<readonly FollowRefus
   return refusals
 }
 
-/** A server does not report the free space of its log's disk. */
+/** Limit and growth of the log kept for slots. `freeBytes` is null: a server does not report the free disk space. */
 async function walRoom(session: CopySession, signal: AbortSignal): Promise<WalRoom> {
   const [row] = await session.ask(
     `SELECT setting::bigint * 1024 * 1024, pg_catalog.pg_current_wal_insert_lsn() FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'`,

@@ -30,8 +30,8 @@ export async function readComment(session: CopySession, [kind, name]: StreamObje
 
 /**
  * Changes the comment of an object. Call it within a READ COMMITTED transaction, whose end releases the lock.
- * @param change receives the comment once no other transaction writes it; null changes nothing
- * @returns whether it was changed
+ * @param change receives the comment when no other transaction can write it; returns the new one, or null to keep it
+ * @returns true if the comment was changed
  * @throws errors of the server
  */
 export async function changeComment(
@@ -53,6 +53,7 @@ export async function readPostgresFollower(session: CopySession, of: StreamObjec
 }
 
 /**
+ * Records the owner of a stream, unless another owner than `was` is noted.
  * @param was owner in the current note; null without a note
  * @param lock statement that locks the notes against concurrent changes
  * @returns false if another owner is noted

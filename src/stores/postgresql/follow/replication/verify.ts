@@ -97,7 +97,10 @@ export function faultOfAll(
   return (code, message) => ({ faults: [{ code, tables: all, message, since }], moved: {}, unclear: [] })
 }
 
-/** Why the slot has lost changes; null if it has not. It keeps the log after its own position, not after `applied`. */
+/**
+ * Why the slot has lost changes; null if it has not. The server keeps the log only after the slot's position: if this
+ * is beyond `applied`, the changes between them are lost.
+ */
 export async function slotFault(
   session: CopySession,
   birth: StreamBirth,
@@ -199,7 +202,7 @@ function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { uncl
   return applied >= (first ?? end)
 }
 
-/** Whether new partitions that the stream does not cover by itself hold rows. */
+/** Whether new partitions hold rows, by OID. Leaves out partitions whose rows the stream reports by itself. */
 async function rowsOf(
   session: CopySession,
   before: ReplicatedShape,

@@ -21,7 +21,7 @@ const ROOM = 1024 * 1024
 const FEW = 48 * 1024
 const REST_MS = 4
 /**
- * Bytes that are read during such a pause, before reading stops. If a connection is not read at all, the server handles
+ * Bytes that are read during `REST_MS`, before reading stops. If a connection is not read at all, the server handles
  * each row separately until the buffer is full. That doubles the server's cost (measured on one machine).
  */
 const RESTING = 16 * 1024
@@ -34,7 +34,7 @@ const EPOCH_MS = 946_684_800_000
 
 type Status = {
   readonly received: LogPosition
-  /** Durable in the target: sent as flushed and applied. The server may remove log before it; 0 confirms nothing. */
+  /** Changes before this position are durable in the target: the server may remove their log. 0 confirms nothing. */
   readonly durable: LogPosition
   /** Requests an immediate answer. */
   readonly answer: boolean

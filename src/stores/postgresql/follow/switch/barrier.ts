@@ -36,7 +36,7 @@ export async function tokenOf(session: CopySession, side: ClosedTable): Promise<
   )
 }
 
-/** The table that a token has closed, whatever its name is now; null if there is none. @param name preferred */
+/** The table that a token has closed, even if renamed since; null if none. @param name decides among several */
 export async function closedTable(
   session: CopySession,
   { schema = 'public', name }: TableName,

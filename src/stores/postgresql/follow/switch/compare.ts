@@ -62,7 +62,7 @@ export async function digestTableRows(
   return { rows, sums: sums.join(' '), furthest: { text: JSON.stringify(furthest) } }
 }
 
-/** What is read of each row. */
+/** Columns to read of each row, as SQL, and the columns that sequences number. */
 type Wanted = { readonly row: string; readonly numbered: readonly NumberedColumn[] }
 
 /** Columns to read of each row, and conditions that find the rows by an index. */

@@ -51,7 +51,7 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
     sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
     hasOne: hasOne === 't',
   }))
-  // If the table itself has its guard, the others are newer partitions: they get the same one.
+  // If the table itself has its guard, the unguarded tables are newer partitions, which get the same guard.
   if (counts && rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
   const [name, other] = [tableText(from), tableText(to)]
   return guardedSql(to, tables, {

@@ -1,4 +1,4 @@
-/** The other table gets exactly the triggers and rules of the public table. */
+/** The table that gets the public name gets exactly the triggers and rules of the public table. */
 import { quoteName } from '../../server/connect.ts'
 import { dropped, recreated, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
@@ -21,6 +21,7 @@ const STATES: Readonly<Record<string, string>> = {
   A: 'ENABLE ALWAYS',
 }
 
+/** Steps for triggers and rules, if changes are still applied to the old table after the cutover. */
 export async function ownCodeOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const old = await codeOf(sides, sides.from)
   return [...(await replaced(sides, old)), ...old.flatMap((one) => silenced(sides, one))]

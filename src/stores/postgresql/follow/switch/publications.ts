@@ -1,4 +1,4 @@
-/** User publications: from the cutover on they contain the other table, with the same column list and row filter. */
+/** User publications of the public table: the cutover replaces `from` by `to`, with the same columns and row filter. */
 import { quoteName } from '../../server/connect.ts'
 import { publishedBySql } from '../../server/publications.ts'
 import type { CutoverTables, CutoverStep } from './sides.ts'
@@ -9,7 +9,7 @@ type Publication = {
   readonly viaRoot: boolean
   readonly owned: boolean
   readonly owner: string
-  /** True if the other table itself is a member, too. */
+  /** True if `to` itself is a member, too. */
   readonly both: boolean
   readonly columns: readonly string[] | null
   readonly filter: string | null

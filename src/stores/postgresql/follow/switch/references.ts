@@ -14,8 +14,8 @@ type Incoming = {
   readonly owned: boolean
   readonly owner: string
   /**
-   * True if the other table has a unique index on exactly these columns. For a foreign key of the table to itself: true
-   * if the other table has a foreign key of the same name to itself.
+   * True if `to` has a unique index on exactly these columns. For a foreign key of the table to itself: true if `to`
+   * has a foreign key of the same name to itself.
    */
   readonly fits: boolean
   readonly columns: readonly string[]

@@ -14,7 +14,7 @@ type Security = {
 type Grant = {
   readonly column: string | null
   readonly privilege: string
-  /** As written in SQL. */
+  /** Role as written in SQL. */
   readonly grantee: string
   readonly grantable: boolean
 }

@@ -19,14 +19,14 @@ export type Numbering = {
   readonly oid: string
   readonly sql: string
   /**
-   * `identity`: of an identity column. `owned`: owned by another column. `default`: not owned, but used by a default.
+   * `identity`: of an identity column. `owned`: owned by a column of another kind. `default`: only used by a default.
    */
   readonly use: 'identity' | 'owned' | 'default'
   readonly owner: string
   readonly isReadable: boolean
   /** True if this session may set its position. */
   readonly isMovable: boolean
-  /** True if this session may change it. */
+  /** True if this session has the rights of the owner of the sequence. */
   readonly isOurs: boolean
   readonly options: string
   readonly cache: string

@@ -14,7 +14,7 @@ export type ColumnFact = {
   readonly name: string
   readonly type: string
   /**
-   * Labels of an enum type; base type and constraints of a domain; null for other types. Of an array: of its elements.
+   * Of an enum: its labels. Of a domain: base type and constraints. Of an array: the same of its elements. Else null.
    */
   readonly allowed: string | null
   /** Name as in SQL; null for types without texts. */
@@ -29,7 +29,7 @@ export type ColumnFact = {
    * `GENERATED ALWAYS AS (…)`: generated; otherwise empty.
    */
   readonly kind: string
-  /** Null if there is none, or if it takes numbers from a sequence. */
+  /** Default expression; null if there is none, or if it takes numbers from a sequence. */
   readonly default: string | null
 }
 

@@ -161,7 +161,7 @@ function indexFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
   ]
 }
 
-/** Of an index that only the target has. */
+/** Finding about an index that only the target has; none if the index refuses no further row. */
 function surplusFinding(
   { name, what, key, unique, exclusion }: IndexFact,
   from: CutoverTableFacts,
@@ -272,7 +272,7 @@ function rightFindings(
   ]
 }
 
-/** Rights that only the target grants. The owner of the source has all of them there. */
+/** Rights that only the target grants. Rights of the source's owner are left out: it has all rights at the source. */
 function surplusGrants(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
   const had = from.grants.flatMap(({ role, rights }) => rights.map((right) => `${right} ${role}`))
   const hadIt = (role: string, right: string): boolean =>

@@ -11,7 +11,7 @@ import type { CutoverTable } from './sides.ts'
 const POLL_MS = 20
 
 /**
- * Sets this wait at the start of a transaction. A role without the right to set it waits as long as any other session.
+ * SQL that sets `POLL_MS` for this transaction. Without the right to set it, the session waits as long as others do.
  */
 export function lookFirstSql(version: number): string {
   const granted =

@@ -18,10 +18,11 @@ export type Narrow = {
   readonly isPrimary: boolean
   /** Clause ` DEFERRABLE …` of its constraint, or an empty text; null for an index without a constraint. */
   readonly constraint: string | null
+  /** Tablespace; null for the default. */
   readonly space: string | null
 }
 
-/** @property of the existing index that the new index replaces at the cutover */
+/** @property of the existing index that the new index replaces at the cutover @property note kind of the new index */
 export type IndexToBuild = {
   readonly name: string
   readonly of: Narrow

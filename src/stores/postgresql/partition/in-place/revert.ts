@@ -20,6 +20,7 @@ import { dropSliceSql } from './bounds.ts'
 import { planFinding, takeover } from './inspections.ts'
 import { INDEX_NOTES } from '../../server/marks.ts'
 
+/** The first partition, which has no lower bound. */
 export type Leaf = InPlaceDone & { readonly oid: string }
 
 /** The partition without a lower bound. @returns null if the table is not partitioned, or has no such partition */

@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 
 /** The letters `sluc`, in front of the OID of a table. */
 const NAMESPACE = 0x736c7563n << 32n
-/** The letters `sluf`. The triggers note changes only while a session has this lock, because it reads their notes. */
+/** The letters `sluf`. Triggers note changes only while a session has this lock: the session that reads the notes. */
 const FOLLOWER = 0x736c7566n << 32n
 const REST_MS = 50
 const MOST_REST_MS = 500

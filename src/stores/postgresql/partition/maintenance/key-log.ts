@@ -29,6 +29,7 @@ export type KeyColumn = {
 /** Names of a table's log, whether it exists or not. */
 export type LogNames = {
   readonly table: TableName
+  /** The noting function. */
   readonly note: TableName
 }
 

@@ -250,6 +250,7 @@ async function freshNames(
   return names
 }
 
+/** A table that takes rows of the old default partition: a new partition, or the new default partition. */
 export type SideTable = {
   readonly newTable: NewPartitionTable
   /** SQL condition: a row of the default partition belongs to this table. @param row its name in the statement */

@@ -133,7 +133,7 @@ export class OldViews {
       WHERE s.active AND s.slot_type = 'physical' AND ${this.#older('s.xmin')}`
   }
 
-  /** Compared by age, because transaction ids wrap around. */
+  /** SQL condition: a snapshot is older than `#since`. Compares ages, because transaction ids wrap around. */
   #older(xmin: string): string {
     return `${xmin} IS NOT NULL AND pg_catalog.age(${xmin}) >= pg_catalog.age(${literal(String(this.#since & 0xffff_ffffn))}::xid)`
   }

@@ -111,7 +111,7 @@ export async function ofPublications(
   }
 }
 
-/** Refuses foreign keys of other tables to these rows: referenced rows cannot be removed, not even briefly. */
+/** Refuses foreign keys of other tables to the table: referenced rows cannot be removed, not even briefly. */
 async function ofReferences(
   session: CopySession,
   { identity: parent }: RangedTable,

@@ -1,4 +1,4 @@
-/** Unique and exclusion keys without the column: what they still guarantee if each partition has its own index. */
+/** Findings about indexes and keys. Each partition enforces unique and exclusion keys for its own rows only. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { notOwnSql } from '../../server/marks.ts'

@@ -10,6 +10,7 @@ export type NewTableColumn = {
   /** The expression of a generated column. */
   readonly generated: string | null
   readonly stored: boolean
+  /** pg_attribute.attidentity: `a`, `d`, or empty. */
   readonly identity: string
   readonly sequence: NewTableSequence | null
   readonly default: string | null
@@ -18,6 +19,7 @@ export type NewTableColumn = {
   readonly notNullName: string | null
   readonly storage: string | null
   readonly compression: string | null
+  /** Statistics target; null for the server's default. */
   readonly target: number | null
   readonly options: Readonly<Record<string, string>> | null
 }
@@ -68,10 +70,12 @@ export type NewTableIndex = {
   readonly primary: boolean
   /** True if the column to partition by is one of its key columns. */
   readonly wide: boolean
+  /** True for a temporal key (WITHOUT OVERLAPS). */
   readonly period: boolean
   readonly exclusion: boolean
   readonly comment: string | null
   readonly constraintComment: string | null
+  /** Tablespace; null for the default. */
   readonly space: string | null
   /** Storage parameters of a primary key or a unique constraint, whose definition omits them. */
   readonly options: string | null
@@ -105,11 +109,15 @@ export function indexesSql({ oid, attnum }: About): string {
 
 export type NewTableFacts = {
   readonly owner: string
+  /** True if the current role is the owner. */
   readonly isMine: boolean
+  /** Tablespace; null for the default. */
   readonly space: string | null
+  /** Table access method; null for `heap`. */
   readonly method: string | null
   readonly unlogged: boolean
   readonly options: string | null
+  /** pg_class.relreplident. */
   readonly identity: string
   readonly comment: string | null
 }
@@ -142,6 +150,7 @@ export type NewTableStatistics = {
   readonly name: string
   /** Part of the definition that is between the name and the table. */
   readonly body: string
+  /** Statistics target; null for the server's default. */
   readonly target: number | null
   readonly comment: string | null
 }

@@ -8,12 +8,14 @@ export type PlannedTableShape = {
   readonly isPartition: boolean
   readonly parents: readonly string[]
   readonly heirs: readonly string[]
+  /** Type of a typed table (CREATE TABLE … OF); null for other tables. */
   readonly of: string | null
   readonly persistence: string
   readonly extension: string | null
   readonly generated: boolean
   readonly notNull: boolean
   readonly type: string
+  /** True if the type of the column has a default btree order. */
   readonly ordered: boolean
   readonly primary: boolean
 }

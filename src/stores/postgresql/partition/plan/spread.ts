@@ -41,6 +41,7 @@ const ARRAYS: Readonly<Record<TimeKind, string>> = {
 
 type Reading = { readonly from: string; readonly share: number; readonly sampled: Sampled }
 
+/** Counts the rows of each year. A large table is sampled, unless `exact` is true. */
 export async function yearsOf(session: CopySession, planned: TableToPartition, exact: boolean): Promise<Years> {
   const reading = await readingOf(session, planned, exact)
   const block = blockOf(reading)
@@ -92,6 +93,7 @@ async function yearsByIndex(session: CopySession, planned: TableToPartition): Pr
   return years
 }
 
+/** Rows and bytes between adjacent `bounds`. A large table is sampled, unless `exact` is true. */
 export async function spreadOf(
   session: CopySession,
   planned: TableToPartition,
@@ -147,7 +149,7 @@ async function repair(
   }
 }
 
-/** True if an estimate is unreliable, because no or few sampled blocks have such rows. */
+/** True if an estimate is unreliable, because no or few sampled blocks have rows of the period. */
 function isPoor({ rows, off }: CountedRows): boolean {
   return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
 }
@@ -161,12 +163,12 @@ export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
 
 const NONE: CountedRows = { rows: 0n, off: null }
 /**
- * Highest probability that a sample finds none of some rows although there are more of them than the bound of `unseen`.
+ * Maximum probability that a group of rows, none of which the sample found, is larger than the bound of `unseen`.
  */
 const CHANCE = 0.05
 
 /**
- * Upper bound for the number of rows of which the sample found none. It assumes that each row is in a different block.
+ * Upper bound for the size of a group of rows, none of which the sample found. Assumes one row of the group per block.
  */
 function unseen({ share, sampled }: Reading): CountedRows {
   return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
@@ -189,7 +191,7 @@ function blockOf({ sampled }: Reading): string {
   return sampled === null ? "''" : "pg_catalog.split_part(ctid::text, ',', 1)"
 }
 
-/** Each block is sampled independently with the same probability (Horvitz and Thompson). */
+/** Estimated number of rows with its error (Horvitz and Thompson); the blocks were sampled independently. */
 function counted(
   sum: string | null | undefined,
   squares: string | null | undefined,

@@ -133,7 +133,7 @@ function waysSql({ oid }: About): string {
     FROM way JOIN pg_catalog.pg_class c ON c.oid = way.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 }
 
-/** The server counts statements inside functions only with `pg_stat_statements.track = all`. */
+/** SQL of function bodies and rules: the server counts their statements only with `pg_stat_statements.track = all`. */
 const BODIES = `
   SELECT pg_catalog.json_build_object('object', object, 'text', text) FROM (
     SELECT p.oid::pg_catalog.regprocedure::text, CASE p.prosrc WHEN '' THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END

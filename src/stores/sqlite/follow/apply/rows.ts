@@ -31,7 +31,8 @@ export class SqliteChangedRows {
   /** For each column of the row key, in key order: its index in the written columns. */
   readonly #key: readonly number[]
   /**
-   * True: rows are overwritten in place, with a unique index on the row key. False: rows are deleted, then inserted.
+   * True: rows are overwritten in place, because a unique index has the row key and no other unique index can refuse a
+   * row. False: rows are deleted, then inserted.
    */
   readonly #isOver: boolean
   readonly #alias: number

@@ -26,7 +26,7 @@ export type Unique = {
 /** @property column name of the column; null for an expression */
 type Term = { readonly sql: string; readonly column: string | null; readonly collation: string }
 
-/** Words that are values if they are a default. Other words are texts. */
+/** Words that SQLite reads as values in a DEFAULT clause; it reads every other word there as a text. */
 const VALUES = /^(?:NULL|TRUE|FALSE|CURRENT_(?:DATE|TIME|TIMESTAMP))$/i
 
 type IndexRow = {

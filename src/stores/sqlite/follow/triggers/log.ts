@@ -1,6 +1,6 @@
 /**
  * Objects in the source file of a stream that uses triggers: a row with its counter; and for each table a log of keys,
- * the triggers that fill the log, and the triggers that guard these. All names begin with the name of the stream.
+ * triggers that fill the log, and triggers that guard the log. All names begin with the name of the stream.
  */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -55,8 +55,8 @@ export function makeProgress(connection: Database.Database, stream: string, toke
 }
 
 /**
- * Creates log and triggers of one table, within a write transaction. The guards come last, so that a trigger that is
- * recreated comes after them.
+ * Creates log and triggers of one table, within a write transaction. The guards are created last: if a trigger that
+ * fills the log is dropped and recreated, it then comes after the guards, and `notedFault` detects this.
  */
 export function makeSqliteLog(
   connection: Database.Database,

@@ -17,7 +17,7 @@ import { rowsOf } from '../../reader.ts'
  */
 const MANY = 10_000
 
-/** @property log name of its log @property number in its stream */
+/** @property log name of the log with the keys of the table @property number number of the table in its stream */
 export type SqliteNotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
 
 /**
@@ -79,7 +79,7 @@ async function* changesOf(
   const scan: SqliteScan = {
     table: table.table,
     columns: table.columns,
-    // Compared in the collation of the table's index, so that each text of a key finds the row with an equal key.
+    // IN compares in the collation of the table's index, so each text of a key finds the row with an equal key.
     condition: {
       sql: `${table.identity.length === 1 ? keys : `(${keys})`} IN (SELECT ${table.identity.map((_, i) => sqliteLogKeyColumn(i)).join(', ')} FROM ${quote(log)} WHERE note_id <= ?)`,
       parameters: [last],
@@ -103,8 +103,8 @@ function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint):
       ? []
       : [{ ...found, name: sqliteLogKeyColumn(i), column: { ...found.column, name: sqliteLogKeyColumn(i) } }]
   })
-  // Compared with the table's index first, then by bytes: for the target, an equal key with another text is another
-  // row.
+  // Keys are compared by the collation of the table's index, then by bytes. For the target, an equal key with another
+  // text is the key of another row.
   const same = table.identity.map((own, i) => {
     const [left, right] = [`t.${quote(own)}`, `k.${sqliteLogKeyColumn(i)}`]
     const folds = (columns[i]?.column.collation ?? 'BINARY') !== 'BINARY'

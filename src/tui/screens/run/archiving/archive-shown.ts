@@ -5,7 +5,7 @@ import { archiveLayout } from './archive-layout.ts'
 import { moveIndex, scrollTop, type Move } from '../../../state/position.ts'
 import type { State } from '../../../state/state.ts'
 
-/** All partitions; with `e` only failed and blocked ones. */
+/** All partitions; after the key `e`, only failed and blocked partitions. */
 export function archivePartitions(state: State, run: RunView): readonly ArchivePartition[] {
   const all = run.archiving?.partitions ?? []
   return state.runs.errorsOnly ? all.filter(({ status }) => status === 'failed' || status === 'blocked') : all

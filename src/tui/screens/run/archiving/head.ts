@@ -14,7 +14,7 @@ import { withoutUrls } from '../without-urls.ts'
 const SPARK = 30
 const NARROW_SPARK = 20
 
-/** Four rows, or five with an empty one if there is space. */
+/** The head in four rows. `wide`: with an empty row below the title. */
 export function archiveHead(
   state: State,
   run: RunView,

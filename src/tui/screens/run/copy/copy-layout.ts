@@ -33,8 +33,8 @@ const TITLE = 1
 const STRIP = 3
 
 /**
- * Whether the run only replicates: changes are applied to all tables and none is copied. Also true for an ended run,
- * and for a resumed stream until it begins to copy a table that lacks rows.
+ * Whether the run only replicates: its stream copies no table any more, or it is a `follow` or `cutover` run that has
+ * not copied a table so far.
  */
 export function isFollowing({ copy, operation: { kind } }: RunView): boolean {
   if (copy === null) return false

@@ -4,7 +4,7 @@ import type { CopyTable } from '../../../run/copy/copy-table.ts'
 import type { RunView } from '../../../run/run-view.ts'
 import type { State } from '../../../state/state.ts'
 
-/** Tables of the list; with `e` only those with errors, waiting chunks or quarantined rows. */
+/** Tables of the list; after the key `e`, only tables with errors, failed or waiting chunks, or quarantined rows. */
 export function shownCopyTables(state: State, run: RunView): readonly CopyTable[] {
   const all = run.copy?.tables ?? []
   if (!state.runs.errorsOnly) return all

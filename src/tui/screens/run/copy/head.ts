@@ -26,7 +26,7 @@ const SPARK = 30
 const NARROW_SPARK = 24
 const SHORT_SPARK = 14
 
-/** Four rows, or five with an empty one if there is space. */
+/** Lines of the head: the title, and up to four rows. `wide`: with an empty row below the title. */
 export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
   const lines = isStream(run, copy)
     ? [titleLine(run, cells, wide), ...followLines(state, run, copy.follow, cells)]
