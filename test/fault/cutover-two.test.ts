@@ -172,7 +172,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       holder.on('error', () => undefined)
       await holder.connect()
       await holder.query(`BEGIN; UPDATE ${SQL} SET qty = qty WHERE id = 2`)
-      const late = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 800, triesForMs: 3000 }))
+      const late = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 800, triesForMs: 10_000 }))
       expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
       expect(late.finished.error?.message).toMatch(
         /the source could not be closed: it is locked by hol"der \(process \d+, /,

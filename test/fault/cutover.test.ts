@@ -221,7 +221,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     // A reader with an open transaction.
     await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
     const booker = startBooker(stage.place.url, 5, 2)
-    const late = await switched(stage, { budgetMs: 400, triesForMs: 4000 })
+    const late = await switched(stage, { budgetMs: 400, triesForMs: 12_000 })
     expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
     expect(late.finished.error?.message).toMatch(/cutover check lock: other sessions lock the table/)
     expect(gate(late.events, 'lock')).toBe('waiting')
