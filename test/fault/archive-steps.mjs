@@ -82,9 +82,17 @@ export function countArchiveSteps({ step, when, at }) {
     return isWrite ? passing('parquet', () => run.call(this, sql, ...rest)) : run.call(this, sql, ...rest)
   }
 
-  for (const name of ['link', 'rename', 'unlink']) {
-    const original = fs[name]
-    fs[name] = (path, ...rest) => passing(`${name} ${String(path).slice(-60)}`, () => original.call(fs, path, ...rest))
+  // A data file is renamed by `renameIfAbsent`: a link, then the removal of the former name. A commit of the log is only
+  // linked.
+  const renamed = new Set()
+  const operations = { link: fs.link, rename: fs.rename, unlink: fs.unlink }
+  for (const [name, original] of Object.entries(operations)) {
+    fs[name] = (path, ...rest) => {
+      const isRename = String(path).endsWith('.parquet') && (name === 'link' || renamed.delete(path))
+      if (isRename && name === 'link') renamed.add(path)
+      const word = isRename ? (name === 'link' ? 'rename' : 'renamed') : name
+      return passing(`${word} ${String(path).slice(-60)}`, () => original.call(fs, path, ...rest))
+    }
   }
   const { open } = fs
   fs.open = async (...parameters) => {
