@@ -19,8 +19,8 @@ export type AddColumns = {
 }
 
 /**
- * True if `rebuildAddLine` gives exactly this line. Statistics are most of a line; if their text has only escaped
- * quotes, it is not escaped again for the comparison.
+ * True if `rebuildAddLine` gives exactly this line. Statistics are most of a line. If `\"` is the only
+ * escape in their text, the text has one spelling, and is not escaped again for the comparison.
  */
 export function isRebuilt(raw: string, add: AddColumns): boolean {
   if (add.stats === null || add.tags !== null || add.deletionVector !== null) return rebuildAddLine(add) === raw
@@ -28,7 +28,7 @@ export function isRebuilt(raw: string, add: AddColumns): boolean {
   const tail = `"${afterStats(add)}`
   if (!raw.startsWith(head) || !raw.endsWith(tail)) return false
   const escaped = raw.slice(head.length, raw.length - tail.length)
-  // An unescaped quote would end the text early; other escapes than of a quote have several spellings.
+  // An unescaped quote would end the text early. All escapes but `\"` can be written in several ways.
   if (escaped.startsWith('"') || ODD_ESCAPE.test(escaped)) return rebuildAddLine(add) === raw
   return true
 }

@@ -275,7 +275,7 @@ async function perform(
   }
   const { slots } = telemetry
   const written = operation.kind === 'lifecycle-init' ? operation.write : null
-  // Keep the trust of a new or trusted file after this command has changed it.
+  // A file that was trusted, or did not exist, is trusted after this command has written it.
   const keepsTrust = written !== null && (!existsSync(written) || isTrusted(written, env))
   const { exitCode } = await session.run(operation, line, { ...more, hours, listen, slots })
   if (keepsTrust && exitCode === 0) trustFile(written, env)

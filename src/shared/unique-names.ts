@@ -1,4 +1,7 @@
-/** Unique column names, ignoring case as the readers of such files do, for files whose rows use the names as keys. */
+/**
+ * Makes column names unique without regard to case, for files whose rows use the names as keys: their readers ignore
+ * case.
+ */
 export function uniqueNames(names: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return names.map((name) => {
@@ -9,7 +12,7 @@ export function uniqueNames(names: readonly string[]): readonly string[] {
   })
 }
 
-/** Columns that are renamed in such a file, as `a -> a_2`. */
+/** Columns that `uniqueNames` renames, as `a -> a_2`. */
 export function renamedColumns(names: readonly string[]): readonly string[] {
   return uniqueNames(names).flatMap((name, i) => (name === names[i] ? [] : [`${names[i] || '(no name)'} -> ${name}`]))
 }

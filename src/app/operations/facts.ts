@@ -95,7 +95,7 @@ export function declarationOfCommand(command: string): AnyDeclaration | null {
 }
 
 /**
- * Default number of an option, so that a frontend starts the same as the bare command.
+ * Default of a numeric option. With it, a frontend starts the same operation as the command without this option.
  * @throws Error for an option without a default number
  */
 export function defaultNumber(kind: OperationKind, option: string): number {
@@ -249,8 +249,8 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
 }
 
 /**
- * Finds out if `--confirm` has an effect in this operation.
- * @returns null if it has; otherwise the fields of which one must be set for that, empty if no field helps
+ * Tests whether `--confirm` has an effect in this operation.
+ * @returns null if it has; otherwise the fields that would give it one (any of them is enough), empty if no field would
  */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)

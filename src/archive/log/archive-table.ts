@@ -97,8 +97,8 @@ export class ArchiveTable implements ArchiveLog {
           this.#refuseOther(state, configuration === undefined ? {} : { configuration })
         return state
       }
-      // Another program of this ledger may have removed this token from the ledger when it settled a newer one: the log
-      // then has a newer version, so read again.
+      // Another program of this ledger may have removed this token when it recorded that a newer one was written. The
+      // log then has a newer version, so read again.
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
       if (state === null)
@@ -208,7 +208,7 @@ export class ArchiveTable implements ArchiveLog {
 
   /**
    * Updates the table's properties from the ledger; no commit if they are equal.
-   * @param change edits the ledger's properties: adds facts that the ledger will get, or omits facts that it will lose
+   * @param change edits the properties: adds those that the ledger will store later, or omits those that it will delete
    * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; errors of `LogWriter`
    */
   async report(
@@ -293,7 +293,7 @@ export class ArchiveTable implements ArchiveLog {
     if (known.length > 0 && isOwnHead(head, known)) return
     const sums = await heads.sums()
     const { differing } = await compareArchiveCommits(store, sums, signal)
-    // If an older state of the log was restored, other commits get the versions after its end.
+    // If an older copy of the log was restored, new commits use the versions above its newest one again.
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
   }
 
@@ -315,7 +315,7 @@ export class ArchiveTable implements ArchiveLog {
     throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, hint)
   }
 
-  /** Records that the log has this token: no other commit intended for this version or an earlier one can land. */
+  /** Records that the log has this token: no other commit for this version or an earlier one can be written. */
   async #settle({ head, version }: ArchiveTableState): Promise<void> {
     const { heads } = this.#parts
     if (head === null) return

@@ -1,4 +1,4 @@
-/** Days and times as whole numbers, to compare and count with them. */
+/** Dates and timestamps as whole numbers, to compare them and to count with them. */
 import type { StoredType } from '../../model/archive/stored-column.ts'
 
 const DAY_US = 86_400_000_000n
@@ -8,9 +8,9 @@ const FIRST_DAY = daysOf(1, 1, 1)
 const LAST_DAY = daysOf(9999, 12, 31)
 
 /**
- * A bound printed by a source as a number: days since 1970 for a date, microseconds since 1970 for a timestamp, or the
- * number itself.
- * @returns null if the text is not certainly such a value
+ * Converts a bound, as the source prints it, to a number: days since 1970 for a date, microseconds since 1970 for a
+ * timestamp, or the number itself.
+ * @returns null if the text cannot be read exactly as such a value
  */
 export function unitsOf(text: string, stored: StoredType): bigint | null {
   switch (stored) {
@@ -32,7 +32,7 @@ export function unitsOf(text: string, stored: StoredType): bigint | null {
   }
 }
 
-/** The canonical text; null outside the years 1 to 9999. */
+/** Canonical text of a value that `unitsOf` returns; null outside the years 1 to 9999. */
 export function unitsText(units: bigint, stored: StoredType): string | null {
   switch (stored) {
     case 'byte':

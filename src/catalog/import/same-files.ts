@@ -1,4 +1,7 @@
-/** Checks that log and catalog have the same files, if the commit to compare is gone: histories must not mix. */
+/**
+ * Compares the files of log and catalog if the commit to compare is gone. This detects a log that was replaced by
+ * another one, whose history must not be added to the catalog's.
+ */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { onlyInOne, sumsOf, type SetFile } from '../../delta/file-sums.ts'
@@ -53,7 +56,7 @@ type Catalog = { readonly database: SqlReader; readonly tableId: string; readonl
 /**
  * Compares the files of the catalog's version with the log's: at that version, or at the first readable checkpoint
  * above it. For a checkpoint, files that commits between both versions add or remove are left out on both sides.
- * @param catalog `current`: its version of the table
+ * @param catalog `current`: version of the table in the catalog
  * @returns null if the log can build neither that version nor a later one
  * @throws SluiceError SOURCE_IO, SOURCE_GONE, BAD_ACTION …
  */
@@ -136,7 +139,7 @@ function without(
   }
 }
 
-/** Text about files that only the log, and files that only the catalog has. */
+/** Text that names files that only the log has, and files that only the catalog has. */
 export function aloneText(log: readonly string[], catalog: readonly string[]): string {
   const side = (name: string, paths: readonly string[]): readonly string[] =>
     paths.length === 0

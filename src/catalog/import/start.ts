@@ -52,7 +52,7 @@ const NOTHING: ImportPoint = {
   metadata: null,
 }
 
-/** Commits above a version, or null if one up to the newest is missing. The listing may leave out older commits. */
+/** Commits above a version; null if one up to the newest is missing. Older commits may be absent from the listing. */
 export function commitsAbove(listing: LogListing, current: number): readonly CommitFile[] | null {
   const above = listing.commits.filter(({ version }) => version > current)
   const whole = above.every(({ version }, i) => version === current + 1 + i)
@@ -61,7 +61,7 @@ export function commitsAbove(listing: LogListing, current: number): readonly Com
 
 /**
  * Decides how an import starts. The caller checks that the log is the imported one.
- * @param options.changed commits of an import that was never readable have changed
+ * @param options.changed true if no import of the table was completed yet, and commits that it has read have changed
  * @throws SluiceError LOG_GAP if commits above the current version are missing, but not because of a cleanup
  */
 export async function importStart(options: {
@@ -128,7 +128,7 @@ export async function importStart(options: {
 /**
  * Refuses a log that has commits up to the current version and lacks later ones. A cleanup removes the oldest commits
  * first, so the later ones were lost, or a copy of the log has not received them yet. A new base would remove versions
- * from the catalog that perhaps nothing else has.
+ * of which the catalog may have the only copy.
  */
 function refuseLate(
   listing: LogListing,

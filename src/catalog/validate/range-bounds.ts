@@ -24,7 +24,7 @@ const NOTHING: ByteBounds = { low: null, high: null }
 const DAY_MICROS = 86_400_000_000n
 /** Writers cut times to milliseconds, towards zero. */
 const CUT_MICROS = 999n
-/** More than any time zone's distance from UTC, now or in the past. */
+/** More than the UTC offset of any time zone, now or in the past. */
 const ZONE_MICROS = 16n * 3_600_000_000n
 
 const whole = (unscaled: bigint): Exact => ({ unscaled, scale: 0 })
@@ -95,7 +95,7 @@ function numberIn(key: Uint8Array): Exact | null {
   if (!isCanonical || pairs.length > PAIRS_AT_MOST || pairs.some((pair) => pair < 1 || pair > 100)) return null
   if (isBeyond && pairs.length < PAIRS_AT_MOST) return null
   const digits = Array.from(pairs, (pair) => String(pair - 1).padStart(2, '0')).join('')
-  // The bound above all numbers that begin with these digits is the next number of this length.
+  // To be above all numbers that begin with these digits, add 1 to the last digit.
   const magnitude = BigInt(digits) + (isBeyond ? 1n : 0n)
   const scale = digits.length - exponent
   const unscaled = (isNegative ? -magnitude : magnitude) * 10n ** BigInt(Math.max(0, -scale))
@@ -181,7 +181,7 @@ function times(isInstant: boolean): BoundsRule {
 
 // Text and flags.
 
-/** Marks that writers append to a truncated max, and replacements of half a character. */
+/** Marks that writers append to a truncated max, lone surrogates, and characters that replace them. */
 const CUT_MARKS = /(?:[?\u{7f}\u{7fff}\u{fffd}\u{ffff}\u{10ffff}]|\p{Surrogate})+$/u
 /** Sorts above every byte that can follow in UTF-8 text. */
 const ABOVE_UTF8 = Buffer.from([0xf5])
@@ -189,7 +189,7 @@ const ABOVE_UTF8 = Buffer.from([0xf5])
 const texts: BoundsRule = {
   allowed(facts) {
     const text = (piece: string | null): string | null => (piece?.startsWith('"') === true ? unquoted(piece) : null)
-    // UTF-8 has no form for half a character.
+    // UTF-8 cannot encode a lone surrogate.
     const bytes = (value: string | null): Buffer | null =>
       value === null || /\p{Surrogate}/u.test(value) ? null : Buffer.from(value)
     const high = bytes(text(facts.max)?.replace(CUT_MARKS, '') ?? null)

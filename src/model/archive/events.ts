@@ -116,7 +116,10 @@ export type ArchivedEvent = {
   /** Reason of the hold that forbids changes of the partition. */
   held?: string
   error?: string
-  /** Time and user of the expiry, time until which it can be restored at least, time of file destruction. UTC. */
+  /**
+   * When and by whom it was expired. `until`: it can be restored at least until then. `destroyedAt`: when its files
+   * were destroyed. UTC.
+   */
   expiredAt?: string
   expiredBy?: string
   until?: string
@@ -196,7 +199,7 @@ export type ArchiveExpiryEvent = {
   note?: string
 }
 
-/** A file of an archive that was destroyed for good. */
+/** A file of an archive that was destroyed permanently. */
 export type ArchiveDestroyedEvent = {
   type: 'archive.destroyed'
   table: string

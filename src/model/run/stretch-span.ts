@@ -1,4 +1,4 @@
-/** Key range of a chunk within a run of consecutive chunks. */
+/** Key range of one chunk in a series of consecutive chunks. */
 import type { KeySpan } from './event.ts'
 import type { ChunkRange } from '../copy/summary-events.ts'
 
@@ -18,7 +18,7 @@ export function spanIn({ first, last, edges }: ChunkRange, no: number): KeySpan 
 
 function evenly([begin = null, end = null]: readonly (string | null)[], at: number, chunks: number): KeySpan {
   const isLast = at === chunks - 1
-  // A range open at one end has no width, so chunks without an outer bound get its known bound.
+  // A range that is open at one end has no width: each bound between two chunks is then the one known bound.
   if (begin === null || end === null) {
     return {
       from: at === 0 ? asBound(begin) : asBound(begin ?? end),

@@ -4,8 +4,8 @@ import type { AlertKey } from '../run/alert.ts'
 import type { TableHold, TableRetry } from '../run/table-request.ts'
 
 /**
- * `running`: tasks are queued or in work. `stopped`: on request; can be resumed. The other values are final, as in
- * `RunStatus`.
+ * `running`: at least one task is queued or working. `stopped`: on request; can be resumed. The other values are final,
+ * as in `RunStatus`.
  */
 export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopped'
 
@@ -42,12 +42,12 @@ export type SlotProgress = {
   readonly rate: number
 }
 
-/** A chunk that a task works on. @property stoodMs time without progress until it was reported */
+/** A chunk that a task works on. @property stoodMs ms without progress at the time of the report */
 export type StoodChunk = { readonly table: string; readonly chunk: string; readonly stoodMs: number }
 
 /**
  * @property open part of `rows` that belongs to unfinished work: if the turn ends now, the next one repeats it
- * @property standing chunks in work; at most `MOST_STANDING`
+ * @property standing chunks that the task works on; at most `MOST_STANDING`
  */
 export type TurnProgress = SlotProgress & { readonly open: bigint; readonly standing?: readonly StoodChunk[] }
 
@@ -64,8 +64,8 @@ export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; rea
 export type Rested = { readonly times: number; readonly cause: ErrorInfo | null }
 
 /**
- * Number of consecutive rests for the cause of this error; 0 for another cause. An unreachable server and a refused
- * login are two causes.
+ * Number of consecutive turns that ended with a pause for the cause of this error; 0 if the last cause was another one.
+ * An unreachable server and a refused login are two causes.
  */
 export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined): number {
   return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
@@ -85,7 +85,7 @@ export type SlotEnd = {
   readonly isLost?: boolean
 }
 
-/** A task that a worker has, for listeners. @property sharedRun as in `EndedRun` */
+/** The task of an event, for listeners of a worker. @property sharedRun as in `EndedRun` */
 export type HeardSlot = { readonly runId: string; readonly no: number; readonly sharedRun: string }
 
 /**
@@ -103,7 +103,10 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
   readonly error: ErrorInfo | null
 }
 
-/** A task that failed outside of any of its programs. @property operation with store names instead of URLs */
+/**
+ * Failure of a task that no program of the task could report: none was started, it crashed, or its run had not begun.
+ * @property operation with store names instead of URLs
+ */
 export type UnworkedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
 
 /** A task row. Times are ms since the epoch, by the clock of the queue's database. */

@@ -15,7 +15,7 @@ export type ObjectLock = {
   take(): Promise<boolean>
   /**
    * The idle session that holds the lock, and the statement that ends it; null if the holder is working, has ended or
-   * unknown.
+   * is unknown.
    */
   idleHolder(): Promise<{ readonly session: string; readonly end: string } | null>
 }

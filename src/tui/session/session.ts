@@ -1,6 +1,6 @@
 /**
- * Controller behind the keys: starts, steers and ends runs, and leaves the UI. `ScreenReads` reads the data of the
- * screen. The session stores only pending work; all visible state is in the store.
+ * Controller of the UI: handles keys, starts, steers and ends runs, and leaves the UI. `ScreenReads` reads the data of
+ * the screen. The session stores only pending work; all visible state is in the store.
  */
 import type { CommandPort } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'

@@ -11,16 +11,17 @@ export type Tallies = TallyOfChunk & {
   readonly proved: bigint
   /** Chunks completed by other runs, and not changed by this one. */
   readonly earlier: bigint
-  /** Chunks of `earlier` that were copied without a proof, and those that were proved only by their number of rows. */
+  /** Chunks of `earlier` that were copied without a proof, and those of which only the number of rows was compared. */
   readonly unproved: bigint
   readonly counted: bigint
   /** Number of chunks of `earlier` whose rows this run counted on both sides. */
   readonly looked: bigint
 }
 
-/** Totals of a table over all runs, and the error if it is incomplete; null if complete, or left out on request. */
+/** Totals of a table over all runs. */
 export type TableEnd = {
   readonly tally: Tallies
+  /** Why the table is incomplete; null if it is complete, or if chunks are left out on request. */
   readonly error: SluiceError | null
   /** True if the run was asked to leave out chunks that are not completed. */
   readonly leftOut: boolean
@@ -44,7 +45,7 @@ export type TableRun = {
   quarantined: number
   /** Number of the table's chunks that workers of this run are copying. */
   busy: number
-  /** Work of `--again` once its chunks are copied; absent if nothing is compared. */
+  /** Chunks that `--again` compares once all chunks are copied; absent without `--again`. */
   readonly again?: AgainWork
   /** Set once the end of the table was reported. */
   ended?: TableEnd

@@ -31,10 +31,14 @@ export function reportedHalt(
 
 /** Error for tables that the source no longer has. @param gone as in `haltStream`, at least one */
 export function notThere(stream: string, gone: readonly string[]): SluiceError {
-  return new SluiceError('STREAM_HALTED', `the source no longer has table ${gone.join(', ')}, or does not show it`, {
-    reason: `stream ${stream} follows it; its position is kept`,
-    hint: withoutThem(stream, gone),
-  })
+  return new SluiceError(
+    'STREAM_HALTED',
+    `the source no longer has table ${gone.join(', ')}, or the login may not see it`,
+    {
+      reason: `stream ${stream} follows it; its position is kept`,
+      hint: withoutThem(stream, gone),
+    },
+  )
 }
 
 /** Error for a stream that may have lost changes. @param faults at least one */

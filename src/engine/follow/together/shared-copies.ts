@@ -18,8 +18,9 @@ export class SharedCopies {
   }
 
   /**
-   * Lets programs of the run take chunks of the stream's tables. Call it when all tables have chunks, and new
-   * snapshots of the source show all changes that the stream left out.
+   * Lets programs of the run take chunks of the stream's tables. Call it when all tables are divided into
+   * chunks, and new snapshots of the source show the changes that the stream skipped because their rows were not
+   * copied.
    * @param sharedRun the same for all programs of the run
    */
   async begin({ stream, fence }: SharedCopy, sharedRun: string, runId: bigint): Promise<void> {
@@ -59,7 +60,9 @@ const removed = (stream: string): { readonly sql: string; readonly parameters: r
   parameters: [stream],
 })
 
-/** Lets other programs copy. @param call asks workers to join @param body copies everything left, also without them */
+/**
+ * Lets other programs copy. @param call asks workers to join @param body copies all that is left, also if none joins
+ */
 export async function whileShared(
   copy: SharedCopy,
   {

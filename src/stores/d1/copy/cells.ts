@@ -20,12 +20,12 @@ export type D1Encoder = {
   json(value: SqlValue): string
   /**
    * Expression that decodes the value at a position of `value`, a JSON list.
-   * @param odd whether the position may hold values that are `isOdd`
+   * @param odd true if the position holds, in some row, a value for which `isOdd` is true
    */
   sql(at: number, odd: boolean): string
   /**
-   * True for extreme numbers (`doubles.ts`), for bytes if the type of the transfer is not bytes, and for other values
-   * if it is.
+   * True for a value that the expression of the column's type cannot decode: an extreme number (`doubles.ts`), bytes in
+   * a column that is transferred as another type, or another value in a column that is transferred as bytes.
    */
   isOdd(value: SqlValue): boolean
 }

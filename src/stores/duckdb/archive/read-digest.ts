@@ -82,8 +82,12 @@ function checkOrder({ name, as, column }: StoredColumn): void {
       break
     default:
   }
-  throw new SluiceError('UNSUPPORTED_KEY', `${name} sorts differently in its source and in an archive`, {
-    where: name,
-    reason: `it is of the type ${column.native}${column.collation === undefined ? '' : `, collated as ${column.collation}`}`,
-  })
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `rows cannot be compared by ranges of ${name}: its source does not sort it byte by byte, as the archive does`,
+    {
+      where: name,
+      reason: `it is of the type ${column.native}${column.collation === undefined ? '' : `, collated as ${column.collation}`}`,
+    },
+  )
 }

@@ -38,18 +38,22 @@ function valueSql(name: string, column: Column, as: ColumnType): string {
   return isMembered(column.native) ? enumMemberSql(name, as) : name
 }
 
-/** True for a column whose character set may have bytes that are no character; the server prints `?` for them. */
+/**
+ * True for a column whose character set allows bytes that are not a valid character; the server prints `?` for them.
+ */
 export function hasGaps({ native, collation }: Column): boolean {
   return collation !== undefined && isText(baseTypeName(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }
 
-/** SQL that is true for a text with bytes that are no character: each is converted to `?`. @param name quoted */
+/**
+ * SQL that is true for a text with invalid bytes: the conversion to utf8mb4 replaces each by `?`. @param name quoted
+ */
 export function isBroken(name: string): string {
   const marks = (text: string, length: string): string => `${length}(${text}) - ${length}(REPLACE(${text}, '?', ''))`
   return `${marks(`CONVERT(${name} USING utf8mb4) COLLATE utf8mb4_bin`, 'CHAR_LENGTH')} <> ${marks(`CAST(${name} AS BINARY)`, 'LENGTH')}`
 }
 
-/** SQL for the UTF-8 bytes of a text. If some are no character: byte FF (never in UTF-8), then the stored bytes. */
+/** SQL for the UTF-8 bytes of a text. If some bytes are invalid: byte FF (never in UTF-8), then the stored bytes. */
 function gaplessBytes(name: string): string {
   return `IF(${isBroken(name)}, CONCAT(X'FF', CAST(${name} AS BINARY)), CAST(CONVERT(${name} USING utf8mb4) AS BINARY))`
 }
@@ -68,13 +72,13 @@ export function enumMemberSql(name: string, as: ColumnType): string {
   return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
 }
 
-/** The text from the bytes that `gaplessBytes` selects; the stored bytes if some of them are no character. */
+/** The text from the bytes that `gaplessBytes` selects; the stored bytes if some of them are invalid. */
 export function gaplessText(value: SqlValue): SqlValue {
   if (!(value instanceof Uint8Array)) return value
   return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)
 }
 
-/** @param value if the column `hasGaps`: a result of `gaplessText` */
+/** @param value as the driver returns it; for a column that `hasGaps`, as `gaplessText` returns it */
 export type MysqlCellReader = (value: SqlValue) => Cell
 
 /** @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type */

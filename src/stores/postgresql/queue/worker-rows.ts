@@ -1,4 +1,4 @@
-/** Rows that a worker reads from the queue, and removes. */
+/** Queries of a worker: claimed tasks, unconfirmed runs, and the removal of old rows of workers. */
 import type { PoolClient } from 'pg'
 import type { Rested } from '../../../model/share/distributed.ts'
 import { systemClock } from '../../../shared/clock.ts'

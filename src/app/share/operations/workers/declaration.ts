@@ -2,7 +2,7 @@ import type { Declaration } from '../../../../engine/run/operations/declaration.
 import { PAGES } from '../../../../engine/run/operations/pages.ts'
 import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
 
-/** Workers of a queue: host, last heartbeat and tasks; or drains some of them. */
+/** Lists the workers of a queue with host, last heartbeat and tasks, or drains some of them. */
 export type WorkersOperation = {
   readonly kind: 'workers'
   readonly connect: string

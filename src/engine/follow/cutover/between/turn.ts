@@ -330,6 +330,7 @@ function mustHold(isHeld: boolean): void {
 
 function leaseLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program continues this stream or this cutover', {
-    hint: 'this program no longer opens the source or the target to writers; end one of the two programs',
+    reason: 'this program has stopped, and opens neither the source nor the target',
+    hint: 'end one of the two programs',
   })
 }

@@ -50,7 +50,7 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
   }
   const [left] = await readGrants(session, oid)
   if (left === undefined) return JSON.stringify(grants)
-  throw new SluiceError('TABLE_REFUSED', `${left.privilege} of ${left.to ?? 'PUBLIC'} could not be revoked`, {
+  throw new SluiceError('TABLE_REFUSED', `${left.privilege} could not be revoked from ${left.to ?? 'PUBLIC'}`, {
     where: tableSql(name),
     hint: 'REVOKE it as the role that granted it, then run the same command again',
   })

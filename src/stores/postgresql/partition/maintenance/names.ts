@@ -15,7 +15,7 @@ export function sideTableName(schema: string, parent: string, place: number | 'r
   return { schema, name: `sluice_aside_${parent}_${place}` }
 }
 
-/** Constraint of a table to attach, and of its log of keys. ATTACH removes it. */
+/** Name of the CHECK that marks a table to attach, and its log of keys. The transaction that attaches it drops it. */
 export function attachMark(parent: string): string {
   return `${MARK}${parent}`
 }
@@ -25,7 +25,7 @@ export function isMark(constraint: string): boolean {
   return constraint.startsWith(MARK)
 }
 
-/** True if a table has a name that sluice gives. A table of sluice has such a name and a mark. */
+/** True if the name has the form of sluice's own tables. A table is one of them only if it also has a mark. */
 export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)
 }
