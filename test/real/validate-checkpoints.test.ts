@@ -269,7 +269,7 @@ describe('_last_checkpoint', () => {
     ['{"version":999999999999,"size":1}', /names checkpoint 999999999999, which is missing: readers that follow it/],
     ['{"version":-1,"size":1}', /names checkpoint -1, which is missing/],
     ['{"version":2,"size":1,"parts":4000000000}', /names checkpoint 2, in 4000000000 parts, which are missing/],
-    [null, /_last_checkpoint was not compared: cannot read/],
+    [null, /_last_checkpoint was not compared: the file cannot be read/],
     ['{"version":2,"size":7}', null],
   ])('that is %s is not used, which is reported', async (text, expected) => {
     await using lake = await makeLake(COMMITS)
