@@ -287,7 +287,7 @@ describe.skipIf(MARIADB_MISSING !== '')(
           const message = expect.stringContaining(`is a table of ${engine}`) as string
           expect((await perform(one)).finished.error).toMatchObject({ code: 'TABLE_REFUSED', message })
           const planned = await perform({ ...one, dryRun: true } as Operation)
-          expect(JSON.stringify(planned.events)).toContain(`is a table of ${engine}: a crash of the server may delete`)
+          expect(JSON.stringify(planned.events)).toContain(`is a table of ${engine}`)
         }
         await place.sql('ALTER TABLE bookings ENGINE = InnoDB')
         expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
