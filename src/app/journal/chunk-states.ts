@@ -8,8 +8,8 @@ const WHOLE = /^-?\d{1,40}$/
 /** This many digits always fit into 64 bits. */
 const SHORT = 18
 
-/** State of a bound of a chunk: `untold` if not reported, `told` for an integer, `open` for no bound or no integer. */
-const EDGE = { untold: 0, open: 1, told: 2 } as const
+/** State of a bound of a chunk: `unreported`, `whole` for an integer, `open` for no bound or no integer. */
+const EDGE = { unreported: 0, open: 1, whole: 2 } as const
 
 type Growing = { first: number; last: number; state: ClosedState; edges?: (string | null)[] }
 
@@ -59,7 +59,7 @@ export class ChunkStates {
         last = null
         continue
       }
-      const isReported = this.#isPlaced && this.#kinds[2 * no] !== EDGE.untold
+      const isReported = this.#isPlaced && this.#kinds[2 * no] !== EDGE.unreported
       if (last === null || !this.#goesOn(last, no, state, isReported)) {
         last = { first: no, last: no, state, ...(isReported ? { edges: [this.#text(2 * no)] } : {}) }
         found.push(last)
@@ -77,7 +77,7 @@ export class ChunkStates {
 
   /** True if a chunk begins directly after the previous one. */
   #joins(no: number): boolean {
-    if (this.#kinds[2 * no - 1] !== EDGE.told || this.#kinds[2 * no] !== EDGE.told) return false
+    if (this.#kinds[2 * no - 1] !== EDGE.whole || this.#kinds[2 * no] !== EDGE.whole) return false
     return this.#valueAt(2 * no - 1) + 1n === this.#valueAt(2 * no)
   }
 
@@ -86,13 +86,13 @@ export class ChunkStates {
   }
 
   #text(at: number): string | null {
-    return this.#kinds[at] === EDGE.told ? String(this.#valueAt(at)) : null
+    return this.#kinds[at] === EDGE.whole ? String(this.#valueAt(at)) : null
   }
 
   #edge(at: number, bound: readonly string[] | null | undefined): void {
     const [text] = bound ?? []
     const isWhole = text !== undefined && WHOLE.test(text)
-    this.#kinds[at] = isWhole ? EDGE.told : EDGE.open
+    this.#kinds[at] = isWhole ? EDGE.whole : EDGE.open
     this.#wide.delete(at)
     if (isWhole && text.length > SHORT) this.#wide.set(at, BigInt(text))
     else this.#edges[at] = isWhole ? BigInt(text) : 0n

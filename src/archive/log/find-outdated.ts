@@ -5,7 +5,7 @@ import { canonicalPath } from '../../delta/paths.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { strayFolders, isOwnFile, tableAbove } from './find-stray.ts'
 import { conflict, openTable, readArchiveState, type LogSource } from './read-state.ts'
-import { FilePaths, mayBeMissing } from './same-file.ts'
+import { FilePaths } from './same-file.ts'
 
 export type OutdatedFile = {
   /** Relative to the root, as the log has it. */
@@ -82,9 +82,7 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
     const logged = await outdated.find(path)
     const removed = logged === null || logged.isMissing ? undefined : out.get(logged.path)
     if (logged === null || removed === undefined) continue
-    const same = await active.find(path)
-    if (same === null) found.push({ path: logged.path, bytes: size, ...removed })
-    else if (same.isMissing) request.note?.(mayBeMissing(path, same.path))
+    if (await active.lacks(path, request.note)) found.push({ path: logged.path, bytes: size, ...removed })
   }
   // Files below another log belong to another table.
   return found

@@ -3,7 +3,7 @@ import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { strayFolders, isOwnFile, isTemporary, strayName, tableAbove } from './find-stray.ts'
 import { readArchiveState, type LogSource } from './read-state.ts'
-import { FilePaths, mayBeMissing } from './same-file.ts'
+import { FilePaths } from './same-file.ts'
 
 export type OutlivedRequest = LogSource & {
   readonly writer: LogWriter
@@ -48,9 +48,7 @@ export async function outlivedFiles(request: OutlivedRequest, signal: AbortSigna
     const { path } = file
     if ([...strayFolders(path)].some((folder) => tables.has(folder))) continue
     if (prefixes.some((prefix) => strayName(path).startsWith(prefix))) continue
-    const same = await active.find(path)
-    if (same === null) outlived.push(file)
-    else if (same.isMissing) request.note?.(mayBeMissing(path, same.path))
+    if (await active.lacks(path, request.note)) outlived.push(file)
   }
   const byPath = (a: OutlivedFile, b: OutlivedFile): number => (a.path < b.path ? -1 : 1)
   return [...log.toSorted(byPath), ...outlived.toSorted(byPath)]

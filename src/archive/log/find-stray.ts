@@ -9,7 +9,7 @@ import { canonicalPath } from '../../delta/paths.ts'
 import type { DeltaTable } from '../../delta/table.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { conflict, openTable, type LogSource } from './read-state.ts'
-import { FilePaths, mayBeMissing } from './same-file.ts'
+import { FilePaths } from './same-file.ts'
 
 /** `path` is relative to the root, as on disk; `modified` in ms since the epoch. */
 export type StrayFile = { readonly path: string; readonly size: bigint; readonly modified: number }
@@ -64,9 +64,7 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
     if ([...strayFolders(file.path)].some((folder) => roots.has(folder))) continue
     if (prefixes.some((prefix) => strayName(file.path).startsWith(prefix))) continue
     if (named === null && !isTemporary(file.path)) continue
-    const same = await needed.find(file.path)
-    if (same === null) yield file
-    else if (same.isMissing) request.note?.(mayBeMissing(file.path, same.path))
+    if (await needed.lacks(file.path, request.note)) yield file
   }
 }
 

@@ -40,6 +40,18 @@ export class FilePaths {
     return missing === null || (await statOrNull(file)) === null ? null : missing
   }
 
+  /**
+   * True if the file is none of the paths. A file that may be the file of a missing path stays.
+   * @param note called with a message for each file that stays for this reason
+   */
+  async lacks(path: string, note?: (text: string) => void): Promise<boolean> {
+    const same = await this.find(path)
+    if (same?.isMissing === true) {
+      note?.(`${path} stays: it may be the missing file ${same.path}, whose path differs in case or Unicode form only`)
+    }
+    return same === null
+  }
+
   /** Paths with the same file name, regardless of case and Unicode form; their folders may differ. */
   #named(path: string): readonly string[] {
     if (this.#byName === null) {
@@ -52,11 +64,6 @@ export class FilePaths {
     }
     return this.#byName.get(nameOf(path)) ?? []
   }
-}
-
-/** Message for a file that is kept, because it may be the file of a missing path. */
-export function mayBeMissing(path: string, missing: string): string {
-  return `${path} stays: it may be the missing file ${missing}, whose path differs in case or Unicode form only`
 }
 
 function nameOf(path: string): string {

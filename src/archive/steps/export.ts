@@ -283,7 +283,7 @@ export async function removeLeftovers(context: ArchiveContext, { partition }: Cl
   const folder = partitionFolder(archived.stored.partitionColumn, label)
   for await (const { path } of writer.listAll(folder, interrupt.abort)) {
     const name = path.slice(path.lastIndexOf('/') + 1)
-    if (!name.startsWith(`${filePrefix}-`) || (await named.find(path)) !== null) continue
-    await writer.remove(path, interrupt.abort)
+    const isLeft = name.startsWith(`${filePrefix}-`) && (await named.lacks(path))
+    if (isLeft) await writer.remove(path, interrupt.abort)
   }
 }

@@ -72,16 +72,15 @@ export async function finishTable(table: TableRun, context: TableContext, around
         if (!isCounted) await refuseLeftRows(context, standing, runs)
         return await proveWhole(context, standing)
       }
-      const unproved = await patiently(prove, context, steering.stop)
+      more = await patiently(prove, context, steering.stop)
       standing.isProvedWhole = true
-      more = unproved
       // Differing counts do not prevent the creation of indexes.
       if (error?.code !== 'ROWS_ASIDE') {
         const built = await buildOwnObjects(context, around)
         unbuilt = built.left
         if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
         // Statistics come last, so that they include indexes on expressions.
-        more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
+        more = [...more, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
       }
     }
     // Let a process continue that waits to divide the table.

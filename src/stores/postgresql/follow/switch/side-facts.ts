@@ -120,7 +120,7 @@ function factsSql({ oid }: CutoverTable): string {
       'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'allowed', ${allowed},
           'collation', pg_catalog.quote_ident(o.nspname) || '.' || pg_catalog.quote_ident(l.collname), 'exact', l.collisdeterministic, 'notNull', a.attnotnull,
           'inKey', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
-          'kind', CASE a.attidentity WHEN 'a' THEN '${ALWAYS}' WHEN 'd' THEN 'numbers' ELSE CASE WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END END,
+          'kind', CASE WHEN a.attidentity = 'a' THEN '${ALWAYS}' WHEN a.attidentity = 'd' THEN 'numbers' WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END,
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
           LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
