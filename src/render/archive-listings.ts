@@ -20,7 +20,7 @@ export const ARCHIVE_PLAN: readonly ListColumn<ArchivePlanEvent>[] = [
   left('TO', (event) => textCell(event.to)),
   right('ROWS', (event) => `${event.estimated ? '~' : ''}${grouped(event.rows)}`),
   right('SIZE', (event) => (event.bytes === '0' ? NONE : sizeText(event.bytes))),
-  right('ABOUT', (event) => (event.estimatedMs === undefined ? NONE : durationText(event.estimatedMs))),
+  right('EST. TIME', (event) => (event.estimatedMs === undefined ? NONE : durationText(event.estimatedMs))),
   left('NOTE', (event) => visible(event.note ?? '')),
 ]
 
@@ -50,7 +50,7 @@ export const ARCHIVED = listing('archived', [
   right('ROWS', (event) => countCell(event.rows)),
   right('FILES', (event) => countCell(event.files)),
   right('SIZE', (event) => sizeCell(event.bytes)),
-  right('WAS', (event) => sizeCell(event.sourceBytes)),
+  right('SOURCE SIZE', (event) => sizeCell(event.sourceBytes)),
   right('IN TABLE', (event) => countCell(event.counted)),
   right('VERSION', (event) => versionCell(event.version)),
   left('CHANGED', (event) => timeCell(event.changedAt)),
@@ -106,10 +106,10 @@ export const EXPIRIES = listing('archive.expiry', [
   right('ROWS', (event) => countCell(event.rows)),
   right('FILES', (event) => grouped(event.files)),
   right('SIZE', (event) => sizeText(event.bytes)),
-  left('BACK UNTIL', (event) => timeCell(event.until)),
+  left('RESTORABLE UNTIL', (event) => timeCell(event.until)),
   left('NOTE', (event) =>
     notesCell(
-      event.step === 'due' ? 'goes' : event.step === 'expired' ? 'expired' : 'stays',
+      event.step === 'due' ? 'due' : event.step === 'expired' ? 'expired' : 'kept',
       event.held === undefined ? '' : `held: ${cutListed(event.held)}`,
       visible(event.note ?? ''),
     ),

@@ -59,7 +59,7 @@ function switchedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Blo
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again during the cutover`],
-      ['way back', `${keptEqual(event.parked, event)}; ${other}`],
+      ['reverse', `${keptEqual(event.parked, event)}; ${other}`],
     ],
   })
 }
@@ -83,7 +83,7 @@ function movedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Block 
           `${event.isLeast === true ? `at least ${durationText(pauseMs)}` : `${durationText(pauseMs)} at most`} without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the catch-up position`],
-        ['way back', `${keptEqual(`${event.parked} of ${event.closed ?? ''}`, event)}; ${other}`],
+        ['reverse', `${keptEqual(`${event.parked} of ${event.closed ?? ''}`, event)}; ${other}`],
       ],
     },
   )

@@ -160,7 +160,7 @@ export const PLAN: readonly ListColumn<PlanLine>[] = [
   right('SIZE', (line) => sizeCell(line.bytes)),
   right('ROWS', (line) => countCell(line.rows)),
   right('LOG', (line) => sizeCell(line.logBytes)),
-  right('ABOUT', (line) => (line.estimatedMs === undefined ? NONE : durationText(line.estimatedMs))),
+  right('EST. TIME', (line) => (line.estimatedMs === undefined ? NONE : durationText(line.estimatedMs))),
   left('NOTES', ({ error }) => (error === undefined ? '' : `${error.code} ${error.message}`)),
 ]
 

@@ -31,10 +31,10 @@ const STEPS: Readonly<Record<Step['step'], string>> = {
   check: 'check',
   validate: 'validation',
   switch: 'switch',
-  after: 'afterwards',
+  after: 'last steps',
   slice: 'slice',
-  revert: 'way back',
-  clear: 'prepared',
+  revert: 'revert',
+  clear: 'clean-up',
 }
 
 export class Narrator {

@@ -4,7 +4,15 @@ import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
-import { makeUnique, partitionKeysSql, refusesAll, uniqueKeySql, type UniqueKey } from './unique-index.ts'
+import {
+  indexText,
+  makeUnique,
+  partitionKeysSql,
+  refusesAll,
+  refuseSame,
+  uniqueKeySql,
+  type UniqueKey,
+} from './unique-index.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Named = {
@@ -74,11 +82,11 @@ function surplusOf(fresh: readonly Named[], old: readonly Named[], { to }: Cutov
     key !== null && old.some((other) => other.key !== null && refusesAll(other.key, key))
   return fresh
     .filter((one) => one.exclusion || (one.key !== null && !isOld(one)))
-    .map(({ name, what, exclusion }) => ({
+    .map((one) => ({
       verdict: 'refused',
-      about: exclusion ? 'exclusion' : 'unique index',
-      object: name,
-      detail: `only ${to.sql} has it, and it would refuse rows that the public table accepts: ${what}`,
+      about: one.exclusion ? 'exclusion' : 'unique index',
+      object: one.name,
+      detail: `only ${to.sql} has it, and it would refuse rows that the public table accepts: ${indexText(one)}`,
       hint: `drop it from ${to.sql}`,
     }))
 }
@@ -121,21 +129,18 @@ function pairsOf(
 }
 
 function isAlike(one: Named, other: Named): boolean {
-  return isOneKind(one, other) && one.what === other.what
+  return isOneKind(one, other) && one.what === other.what && refuseSame(one.key, other.key)
 }
 
 function isOneKind(one: Named, other: Named): boolean {
-  const { kind, schema, key, exclusion } = one
-  const isUnique = (key === null) === (other.key === null)
-  return kind === other.kind && schema === other.schema && isUnique && exclusion === other.exclusion
+  const { kind, schema, exclusion } = one
+  return kind === other.kind && schema === other.schema && exclusion === other.exclusion
 }
 
 function isSibling(one: Named, other: Named, by: readonly string[]): boolean {
   // Constraints that refuse other rows are never a pair, whatever their names.
   if (!isOneKind(one, other) || (one.exclusion && one.what !== other.what)) return false
-  const isAsUnique =
-    one.key === null || other.key === null || (refusesAll(one.key, other.key, by) && refusesAll(other.key, one.key, by))
-  if (!isAsUnique) return false
+  if (!refuseSame(one.key, other.key, by)) return false
   return MARKS.some((mark) => suffixed(one.name, mark) === other.name || suffixed(other.name, mark) === one.name)
 }
 
@@ -143,7 +148,7 @@ function namedOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly 
   return sides.session.objects<Named>(
     `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 
        'exclusion', ${exclusionSql} IS NOT NULL, 'what', coalesce(${exclusionSql}, ${indexTailSql}),
-       'key', CASE WHEN i.indisunique THEN ${uniqueKeySql} END)
+       'key', ${uniqueKeySql})
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid}::oid AND i.indisvalid AND ${notOwnSql('x.relname')}
      UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'STATISTICS', 'schema', n.nspname, 'name', s.stxname, 'key', NULL, 'exclusion', false,

@@ -42,9 +42,9 @@ export type IndexFact = {
   readonly name: string
   /** Definition without the name of the index and the name of the table. */
   readonly what: string
-  readonly unique: boolean
+  /** Null if the index is not unique. */
+  readonly key: UniqueKey | null
   readonly exclusion: boolean
-  readonly key: UniqueKey
 }
 
 export type PolicyFact = NamedFact & {
@@ -124,7 +124,7 @@ function factsSql({ oid }: CutoverTable): string {
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
           LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'key', ${uniqueKeySql}) FROM pg_catalog.pg_index i
+      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'exclusion', ${exclusionSql} IS NOT NULL, 'key', ${uniqueKeySql}) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid AND ${notOwnSql('x.relname')}`)},
       'by', ${partitionKeysSql('c.oid')},
       'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},

@@ -5,7 +5,7 @@
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { ALWAYS } from './side-facts.ts'
-import { makeUnique, refusesAll } from './unique-index.ts'
+import { indexText, makeUnique, refusesAll, refuseSame, type UniqueKey } from './unique-index.ts'
 import { sequenceFindings, userFindings, type UserFact } from './side-users.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact, PolicyFact } from './side-facts.ts'
 
@@ -154,7 +154,7 @@ function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonl
 
 function indexFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
   const only = (some: readonly IndexFact[], others: readonly IndexFact[]): readonly IndexFact[] =>
-    some.filter(({ what, unique }) => !others.some((other) => other.what === what && other.unique === unique))
+    some.filter(({ what, key }) => !others.some((other) => other.what === what && refuseSame(other.key, key)))
   return [
     ...only(from.indexes, to.indexes).map((one) => indexFinding(one, to, sql)),
     ...only(to.indexes, from.indexes).flatMap((one) => surplusFinding(one, from)),
@@ -162,38 +162,35 @@ function indexFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
 }
 
 /** Finding about an index that only the target has; none if the index refuses no further row. */
-function surplusFinding(
-  { name, what, key, unique, exclusion }: IndexFact,
-  from: CutoverTableFacts,
-): readonly SwitchFinding[] {
-  const uniques = from.indexes.filter((other) => other.unique)
-  if (!exclusion && (!unique || uniques.some((other) => refusesAll(other.key, key)))) return []
+function surplusFinding(one: IndexFact, from: CutoverTableFacts): readonly SwitchFinding[] {
+  const { name, key, exclusion } = one
+  if (key === null && !exclusion) return []
   const about = exclusion ? 'exclusion' : 'unique index'
+  if (key !== null && refusing(from, key, []) !== undefined) return []
   // The partitioned table of a cutover back enforces uniqueness within each partition only.
-  if (!exclusion && uniques.some((other) => refusesAll(other.key, key, from.by)))
-    return [left(about, name, `that of the source has more columns: ${what}`)]
-  return [refused(about, name, `${REFUSES_MORE}: ${what}`, 'drop it from the target')]
+  if (key !== null && refusing(from, key, from.by) !== undefined)
+    return [left(about, name, `that of the source has more columns: ${indexText(one)}`)]
+  return [refused(about, name, `${REFUSES_MORE}: ${indexText(one)}`, 'drop it from the target')]
 }
 
 function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): SwitchFinding {
-  const { name, what, unique, exclusion } = one
+  const { name, what, key, exclusion } = one
   if (exclusion) {
     const make = `create it on ${sql}, or drop it: ${what}`
     return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
   }
-  if (!unique) return left('index', name, `the target has no such index: ${what}`)
-  const uniques = to.indexes.filter((other) => other.unique)
-  const equal = uniques.find((other) => refusesAll(other.key, one.key))
-  if (equal !== undefined) return left('unique index', name, `that of the target is different: ${equal.what}`)
-  const wider = uniques.find((other) => refusesAll(other.key, one.key, to.by))
-  return wider === undefined
-    ? refused(
-        'unique index',
-        name,
-        `the target has no such index: ${KEPT_APART}`,
-        `${makeUnique(sql, one, to.by)}; or drop it`,
-      )
-    : left('unique index', name, `that of the target has more columns: ${wider.what}`)
+  if (key === null) return left('index', name, `the target has no such index: ${what}`)
+  const equal = refusing(to, key, [])
+  if (equal !== undefined) return left('unique index', name, `that of the target is different: ${indexText(equal)}`)
+  const wider = refusing(to, key, to.by)
+  if (wider !== undefined) return left('unique index', name, `that of the target has more columns: ${indexText(wider)}`)
+  const make = `${makeUnique(sql, { name, what, key }, to.by)}; or drop it`
+  return refused('unique index', name, `the target has no such index: ${KEPT_APART}`, make)
+}
+
+/** The index of a table that refuses each row that `key` refuses, apart from the columns `but`. */
+function refusing(table: CutoverTableFacts, key: UniqueKey, but: readonly string[]): IndexFact | undefined {
+  return table.indexes.find((other) => other.key !== null && refusesAll(other.key, key, but))
 }
 
 function constraintFindings(

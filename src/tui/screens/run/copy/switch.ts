@@ -52,16 +52,16 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
 
 /** Current activity in a sentence. */
 function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
-  if (run.pausedAt !== null) return { text: 'paused: there are no tries until it is resumed', tone: 'warn' }
+  if (run.pausedAt !== null) return { text: 'paused: the cutover is not tried until the run is resumed', tone: 'warn' }
   if (switched !== null) {
     const { table, database, parked: oldTable, closed } = switched
     return database === undefined
       ? {
-          text: `switched: ${table} is now the other table; changes are applied to ${oldTable} from here on`,
+          text: `cutover done: ${table} is now the other table; from now on changes are applied to ${oldTable}`,
           tone: 'ok',
         }
       : {
-          text: `switched: ${table} of ${database} takes the writes now; changes go to ${closed ?? ''} from here on`,
+          text: `cutover done: ${table} of ${database} now takes the writes; from now on changes are applied to ${closed ?? ''}`,
           tone: 'ok',
         }
   }
@@ -94,7 +94,7 @@ function gatesTitle(switching: SwitchProgress): string {
     const many = switching.count(state)
     return many === 0 ? [] : [`${many} ${word}`]
   }
-  return ['gates', ...some('ok', 'open'), ...some('waiting', 'waited for'), ...some('refused', 'shut')].join(' · ')
+  return ['cutover checks', ...some('ok', 'passed'), ...some('waiting', 'waiting'), ...some('refused', 'failed')].join(' · ')
 }
 
 function gateLine({ name, state: gateState, detail }: SwitchGate, state: State, cells: number): Line {
