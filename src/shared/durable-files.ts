@@ -10,14 +10,32 @@ const COMPARED = 1 << 20
 /** Errors of `link` on file systems without hard links. */
 export const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
-/** Makes a folder and its missing parents; all of them are durable when it returns. */
+/** Errors of `open` and `fsync` for a folder of others, or on a file system that does not sync folders. */
+const NOT_SYNCED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EROFS'])
+
+/** Folders that this process has made durable. */
+const durable = new Set<string>()
+
+/**
+ * Makes a folder and its missing parents; all of them are durable when it returns, whichever program made them: one
+ * that was killed may have made them only in memory.
+ * @throws the error of the file system; none if an existing parent cannot be synced
+ */
 export async function makeDurableFolder(folder: string): Promise<void> {
-  const first = await makeFolder(folder)
-  if (first === null) return
-  for (let at = resolve(folder); ; at = dirname(at)) {
-    await syncPath(dirname(at))
-    if (at === first || at === dirname(at)) return
+  const path = resolve(folder)
+  const first = await makeFolder(path)
+  if (first === null && durable.has(path)) return
+  let isNew = first !== null
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    try {
+      await syncPath(dirname(at))
+    } catch (error) {
+      if (isNew || !NOT_SYNCED.has(fileErrorCode(error))) throw error
+      break
+    }
+    if (at === first) isNew = false
   }
+  durable.add(path)
 }
 
 /** Facts about a file; null if it does not exist. */

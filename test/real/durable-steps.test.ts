@@ -1,5 +1,5 @@
 /** Steps that cannot be undone come after everything that they depend on is on the disk of the server. */
-import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { DatabaseSteps } from '../../src/partition/decommission/database/steps.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { NEVER } from '../../src/shared/abort.ts'
+import { makeDurableFolder } from '../../src/shared/durable-files.ts'
 import type { Durability } from '../../src/model/copy/durability-port.ts'
 import { requireDropping } from '../../src/partition/operations/partition-decommission-database/perform.ts'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
@@ -61,6 +62,15 @@ async function synced(body: () => Promise<void>): Promise<readonly string[]> {
     syncBuiltinESMExports()
   }
 }
+
+test('folders that a killed program made are synced once, with all their parents', async () => {
+  const made = join(realpathSync(folder), 'left', 'by', 'another')
+  mkdirSync(made, { recursive: true })
+  const paths = await synced(() => makeDurableFolder(made))
+  expect(paths.slice(0, 3)).toEqual([1, 2, 3].map((up) => join(made, ...Array<string>(up).fill('..'))))
+  expect(paths.at(-1)).toBe('/')
+  expect(await synced(() => makeDurableFolder(made))).toEqual([])
+})
 
 describe('a step that cannot be undone waits for the disk', () => {
   test('rows leave after the names of new folders are on the disk', { timeout: 120_000 }, async () => {

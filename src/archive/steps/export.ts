@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { WrittenFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { wirePieces } from '../../model/archive/wire.ts'
@@ -11,7 +11,6 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { sizeText } from '../../shared/figures.ts'
 import { makeDurableFolder } from '../../shared/durable-files.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { syncPath } from '../../shared/sync-path.ts'
 import { isDiskExhausted, spaceExhausted } from '../../shared/guide-errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import type { PartitionTable } from '../../model/archive/port.ts'
@@ -170,8 +169,6 @@ async function bothWays(
 export async function dataFolder({ writer, archived, spool }: ArchiveContext, label: string): Promise<string> {
   const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
   await makeDurableFolder(folder)
-  // A run that made the folder may have been killed before it was durable.
-  await syncPath(dirname(folder))
   return folder
 }
 
