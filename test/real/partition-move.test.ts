@@ -359,14 +359,24 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('wait for an older snapshot, in which they would be missing', async () => {
-    await direct.run(filled(3000))
+  test('wait for an older snapshot, in which they would be missing; meanwhile no other role reads the copies', async () => {
+    await direct.run(
+      `${filled(3000)} ALTER TABLE bookings_rest ENABLE ROW LEVEL SECURITY; GRANT SELECT, DELETE ON bookings_rest TO clerk; GRANT SELECT (note) ON bookings_rest TO clerk`,
+    )
     const table = await look(store, 'bookings')
     await other.run("SET application_name TO 'backup'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
-    await expect(make(store, table, [Q3], { budgetMs: 400 })).rejects.toMatchObject({
+    let copies: Promise<unknown[][]> | null = null
+    const onStep = (step: MakeStep): void => {
+      if (step !== 'following') return
+      copies ??= rows(
+        "SELECT count(*) > 0, bool_or(has_any_column_privilege('clerk', oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege('clerk', oid, 'DELETE')) FROM pg_class WHERE relname LIKE 'sluice\\_aside\\_%' AND relkind = 'r'",
+      )
+    }
+    await expect(make(store, table, [Q3], { budgetMs: 400, onStep })).rejects.toMatchObject({
       code: 'TARGET_BUSY',
       reason: expect.stringContaining('backup') as unknown,
     })
+    expect(await copies).toEqual([['t', 'f']])
     expect(await leftOvers(direct)).toEqual([])
     expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['3000']])
     await other.run('COMMIT')

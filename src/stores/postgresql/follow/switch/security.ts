@@ -35,7 +35,8 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
       before: all.map((table) => `ALTER TABLE ${table} OWNER TO ${quoteName(old.owner)}`),
     })
   }
-  steps.push(...(await grantSteps(sides, from.oid, to.oid, `TABLE ${name}`)), ...policySteps(sides, old, fresh))
+  steps.push(...(await grantSteps(sides, from.oid, to.oid, { name: `TABLE ${name}`, when: 'after' })))
+  steps.push(...policySteps(sides, old, fresh))
   if (old.enabled !== fresh.enabled || old.forced !== fresh.forced) {
     steps.push({
       verdict: 'made',
@@ -50,12 +51,17 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
   return steps
 }
 
-/** @param object of the new table, by its name after the cutover: `TABLE public.t` */
-async function grantSteps(
+/**
+ * Steps that give an object the rights on another one.
+ * @param from OID of the object that has the rights @param to OID of the object that gets them
+ * @param object `name`: kind and name of `to` when the statements run, as `TABLE public.t`; `when`: they run before or
+ * after the names are exchanged
+ */
+export async function grantSteps(
   sides: CutoverTables,
   from: string,
   to: string,
-  object: string,
+  object: { readonly name: string; readonly when: 'before' | 'after' },
 ): Promise<readonly CutoverStep[]> {
   const text = ({ column, privilege, grantee, grantable }: Grant): string =>
     JSON.stringify([column, privilege, grantee, grantable])
@@ -76,11 +82,11 @@ async function grantSteps(
       verdict: 'made',
       about: 'grant',
       object: said.join('; '),
-      detail: 'the other table gets the rights of the public table',
-      after: [
-        ...surplus.map((one) => `REVOKE ${what(one)} ON ${object} FROM ${one.grantee}`),
+      detail: `${object.name} gets the rights of the one with the public name`,
+      [object.when]: [
+        ...surplus.map((one) => `REVOKE ${what(one)} ON ${object.name} FROM ${one.grantee}`),
         ...missing.map(
-          (one) => `GRANT ${what(one)} ON ${object} TO ${one.grantee}${one.grantable ? ' WITH GRANT OPTION' : ''}`,
+          (one) => `GRANT ${what(one)} ON ${object.name} TO ${one.grantee}${one.grantable ? ' WITH GRANT OPTION' : ''}`,
         ),
       ],
     },
@@ -111,14 +117,14 @@ function securitySql({ oid }: CutoverTable): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Rights on a table and on its columns. @param owner OID of the table whose owner this table gets */
+/** Rights on a table and its columns, or on a sequence. @param owner OID of the object whose owner this one gets */
 function grantsSql(oid: string, owner: string): string {
   const grantee = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
     ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`
   return `
     SELECT DISTINCT pg_catalog.json_build_object('column', g.attname, 'privilege', e.privilege_type, 'grantee', ${grantee}, 'grantable', e.is_grantable AND e.grantee <> c.relowner)::text
     FROM pg_catalog.pg_class c, LATERAL (
-        SELECT NULL::name AS attname, coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner)) AS acl
+        SELECT NULL::name AS attname, coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's'::pg_catalog."char" ELSE 'r'::pg_catalog."char" END, c.relowner)) AS acl
         UNION ALL SELECT a.attname, a.attacl FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL) g,
       LATERAL pg_catalog.aclexplode(g.acl) e
     WHERE c.oid = ${oid}::oid ORDER BY 1`

@@ -5,6 +5,7 @@
  */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
+import { grantSteps } from './security.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 import type { FurthestValues } from '../../../../model/follow/switch-port.ts'
 import type { SidePositions } from '../../../../model/follow/switch-side-port.ts'
@@ -45,7 +46,9 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
     if (one.use !== 'identity') steps.push(await sharedStep(sides, one))
     const other = fresh.find(({ use, column }) => use === 'identity' && column === one.column)
     // Other inspections refuse columns that differ.
-    if (one.use === 'identity' && other !== undefined) steps.push(identityStep(sides, one, other))
+    if (one.use !== 'identity' || other === undefined) continue
+    const object = { name: `SEQUENCE ${other.sql}`, when: 'before' } as const
+    steps.push(identityStep(sides, one, other), ...(await grantSteps(sides, one.oid, other.oid, object)))
   }
   return steps
 }

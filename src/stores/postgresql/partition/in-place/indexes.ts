@@ -18,6 +18,8 @@ export type Narrow = {
   readonly isPrimary: boolean
   /** Clause ` DEFERRABLE …` of its constraint, or an empty text; null for an index without a constraint. */
   readonly constraint: string | null
+  /** Comment of its constraint; null if there is none. */
+  readonly comment: string | null
   /** Tablespace; null for the default. */
   readonly space: string | null
 }
@@ -108,6 +110,7 @@ export function exchangeKeys(
       return [
         noted(name, note),
         `ALTER TABLE ${past} DROP CONSTRAINT ${quoteName(old)}, ADD CONSTRAINT ${quoteName(old)} PRIMARY KEY USING INDEX ${quoteName(name)}${of.constraint ?? ''}`,
+        ...commentSql(past, old, of.comment),
       ]
     }
     const own = names.free(of.name)
@@ -121,10 +124,19 @@ export function exchangeKeys(
   })
 }
 
+/** Statement that sets the comment of a constraint; none for null. */
+export function commentSql(table: string, constraint: string, comment: string | null): readonly string[] {
+  return comment === null ? [] : [`COMMENT ON CONSTRAINT ${quoteName(constraint)} ON ${table} IS ${literal(comment)}`]
+}
+
+/** SQL: the clause of constraint `k` about the time at which rows are checked, empty by default. */
+export const deferralSql =
+  "CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END"
+
 function narrowSql({ oid, attnum }: About): string {
   return `
     SELECT pg_catalog.json_build_object('oid', x.oid::text, 'name', x.relname, 'tail', ${indexTailSql}, 'isPrimary', i.indisprimary,
-      'constraint', CASE WHEN k.oid IS NOT NULL THEN CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END END,
+      'constraint', CASE WHEN k.oid IS NOT NULL THEN ${deferralSql} END, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace))
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

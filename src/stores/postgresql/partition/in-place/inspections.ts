@@ -7,6 +7,7 @@ import { planKeyFindings } from '../plan/keys.ts'
 import { planRightFindings } from '../plan/rights.ts'
 import { planShapeFindings, type PlannedTableShape } from '../plan/shape.ts'
 import { unidentifiedFindings } from '../plan/streams.ts'
+import { wantedIndexes } from './indexes.ts'
 import { cutoverHolderFindings } from '../../follow/switch/holders.ts'
 import { inspections } from '../../follow/switch/inspections.ts'
 import { sameCode } from '../../follow/switch/own-code.ts'
@@ -51,6 +52,7 @@ export async function beforeFindings(about: About): Promise<readonly PlanFinding
     ...(await planShapeFindings(about, withoutTime)),
     // Existing indexes are kept, so findings `made` about them are left out.
     ...(await planKeyFindings(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
+    ...(await deferredKeyFindings(about)),
     ...(await ownRefusals(about)),
     ...(await unidentifiedFindings(about)),
     ...rights,
@@ -66,6 +68,23 @@ function withoutTime({ column }: About, { notNull, primary, type }: PlannedTable
     verdict: 'changes',
     detail: `${type}, which may be NULL: past rows without a value are not allowed, and new ones are refused ${primary ? 'from the check on, since it becomes a part of the primary key' : 'between the check and the switch; after it such rows go to the default partition'}`,
   }
+}
+
+/** Finding about a DEFERRABLE primary key: the index without the time column cannot be built as DEFERRABLE. */
+async function deferredKeyFindings(about: About): Promise<readonly PlanFinding[]> {
+  const wanted = await wantedIndexes(about)
+  return wanted.flatMap(({ note, of }): PlanFinding[] =>
+    note !== 'own' || (of.constraint ?? '') === ''
+      ? []
+      : [
+          {
+            verdict: 'changes',
+            about: 'primary key',
+            object: of.name,
+            detail: `it is${of.constraint}, but from the build of its index until --revert past rows are checked as they are written: an UPDATE that exchanges two keys is refused`,
+          },
+        ],
+  )
 }
 
 type Odd = { readonly kind: string; readonly name: string; readonly definition: string }

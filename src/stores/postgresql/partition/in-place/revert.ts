@@ -16,6 +16,7 @@ import { cutoverReferenceFindings } from '../../follow/switch/references.ts'
 import { cutoverTable, cutoverTables, type CutoverTable } from '../../follow/switch/sides.ts'
 import { dependentsWithRules, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { inPlaceRefusal } from './attempt.ts'
+import { commentSql, deferralSql } from './indexes.ts'
 import { dropSliceSql } from './bounds.ts'
 import { planFinding, takeover } from './inspections.ts'
 import { INDEX_NOTES } from '../../server/marks.ts'
@@ -125,14 +126,14 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
 /** Statements that restore the old primary key and unique constraints; none if these already had the time column. */
 async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+    `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class'), ${deferralSql}, pg_catalog.obj_description(k.oid, 'pg_constraint') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
        LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
      WHERE i.indrelid = ${oid}::oid AND pg_catalog.obj_description(x.oid, 'pg_class') IN (${Object.values(INDEX_NOTES).map(literal).join(', ')}) ORDER BY 1`,
   )
   const table = tableSql(past)
   const of = (note: string) => rows.filter(([, , text]) => text === note)
   const [key, own] = [of(INDEX_NOTES.key)[0], of(INDEX_NOTES.own)[0]]
-  const constraint = key?.[1]
+  const [, constraint, , deferral, comment] = key ?? []
   return [
     ...of(INDEX_NOTES.wide).map(([index, name]) =>
       name == null
@@ -142,7 +143,8 @@ async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<read
     ...(constraint == null || own === undefined
       ? []
       : [
-          `ALTER TABLE ${table} DROP CONSTRAINT ${quoteName(constraint)}, ADD CONSTRAINT ${quoteName(constraint)} PRIMARY KEY USING INDEX ${quoteName(own[0] ?? '')}`,
+          `ALTER TABLE ${table} DROP CONSTRAINT ${quoteName(constraint)}, ADD CONSTRAINT ${quoteName(constraint)} PRIMARY KEY USING INDEX ${quoteName(own[0] ?? '')}${deferral ?? ''}`,
+          ...commentSql(table, constraint, comment ?? null),
           `COMMENT ON INDEX ${tableSql({ ...past, name: constraint })} IS NULL`,
         ]),
   ]

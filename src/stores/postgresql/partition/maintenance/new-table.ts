@@ -19,11 +19,12 @@ import type { ComingPartition } from '../../../../model/partition/maintenance-po
 
 /**
  * Place numbers of the statements of `ownStatementsSql` that run last, after the rows are copied: foreign keys,
- * triggers, rules, row security.
+ * triggers, rules, row security and rights. Rights come with the row security: without it they would give access to
+ * rows that the model hides.
  */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
-const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
+const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 50, 51, 64, 65])
 /** Place numbers of statements that are not needed, because LIKE copied the property. */
 const BROUGHT: ReadonlySet<number> = new Set([61])
 /**
@@ -111,7 +112,7 @@ export class NewPartitionTable {
     return newTable
   }
 
-  /** Adds indexes, statistics, rights and comments: objects without effect until other sessions use the table. */
+  /** Adds indexes, statistics and comments: objects without effect until other sessions use the table. */
   async furnish(): Promise<void> {
     for (const { stage, own } of this.#statements) {
       if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
