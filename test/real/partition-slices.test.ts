@@ -60,7 +60,7 @@ describe.skipIf(!POSTGRES_OWN)(`slices by number ${POSTGRES_MISSING}`, () => {
     const place = await stage()
     const first = await perform(runOf(place, { numbers: { from: 1, through: 6 } }))
     expect(first.finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'STOPPED' } })
-    expect(first.finished.error?.message).toContain('slices 1 to 6 of 13 of Q2-FY25')
+    expect(first.finished.error?.message).toContain('Q2-FY25: slices 1 to 6 of 13')
     expect(first.finished.error?.hint).toContain('--slices 7-13')
     expect(first.finished.resumeCommand).toMatch(/^sluice follow \d+ --to /)
     expect(landed(first.events)).toHaveLength(6)
