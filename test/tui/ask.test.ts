@@ -113,7 +113,7 @@ it('finds earlier statements by ↑ and by search, and keeps the typed text', as
   await app.press(['select 7', 'up'], 'from delta_files')
   await app.press(['up', 'up', 'up'], '› select 1')
   await app.press(['down', 'down', 'down'], '› select 7')
-  await app.press(['\u0006', 'delta'], 'asked before / delta')
+  await app.press(['\u0006', 'delta'], 'history / delta')
   await app.press(['enter', '\u0012'], 'running')
   expect(last(app).question.sql).toBe('select count(*)\nfrom delta_files')
 })
@@ -137,7 +137,7 @@ it('explains without running, and saves all rows to a new file, or over an exist
   last(app).end()
   await app.press(['w', 'ou', 'tab'], 'out/')
   await app.press(['there.txt', 'enter'], 'end the path in')
-  await app.press(['backspace', 'backspace', 'backspace', 'csv', 'enter'], 'enter again writes over it')
+  await app.press(['backspace', 'backspace', 'backspace', 'csv', 'enter'], 'enter again overwrites it')
   await app.press(['enter'], 'saved: out/there.csv holds 2 rows')
   expect(last(app).calls.filter((call) => call.startsWith('save'))).toEqual([
     'save out/there.csv csv false',
@@ -186,7 +186,7 @@ it('distinguishes calculated times of distant servers from measured ones, and dr
   await app.press([',', ',', 'left', 'left', 'left'], 'warm median of 7, measured')
   await app.press(
     ['s', 'backspace', 'backspace', 'backspace', 'backspace', '-there', 'enter'],
-    'enter again writes over it',
+    'enter again overwrites it',
   )
   await app.press(['enter'], 'picture: sluice-compare-there.svg')
   expect(app.fake.written[1]?.text).not.toContain('Calculated')

@@ -61,8 +61,8 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['select id,\r  name\rfrom orders;\r'], 'from orders;')
     // A pasted line break is no enter: only a typed one after the end runs the statement.
     expect(app.screen()).toContain('no answer yet')
-    await app.press(['\u0006', 'count'], 'asked before / count')
-    await app.press(['esc'], (screen) => !screen.includes('asked before /'))
+    await app.press(['\u0006', 'count'], 'history / count')
+    await app.press(['esc'], (screen) => !screen.includes('history /'))
     await app.press(['enter'], 'running')
     await app.press(['ctrl-c'], 'it has ended where it ran')
     await app.press(['shift-tab', '1'], '14 tables')

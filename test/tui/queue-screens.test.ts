@@ -334,7 +334,7 @@ it('shows schedules: the times, the last result, and the error of one that does 
   expectGolden('schedules-80x24', trimmed(app))
   await app.press(['down', 'down'], 'SCHEDULE_VOID')
   app.resize(120, 40)
-  await app.until('WHEN')
+  await app.until('RULE')
   expectGolden('schedules-120x40', trimmed(app))
   app.resize(40, 10)
   await app.until(/SCHEDULE +STATE/)
@@ -377,7 +377,7 @@ it.each([
   from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
   await app.until('not known')
   stands('STATE', /(?<= ). not known(?= )/)
-  stands('CAME', /(?<= ). ok(?= |$)/)
+  stands('RESULT', /(?<= ). ok(?= |$)/)
 })
 
 it('shows for each list the time of its own data if the queue is away', async () => {

@@ -168,7 +168,7 @@ it('a run that waits behind the run of a command is finished before the UI leave
   const app = openApp({ fake, initial: { operation: FIRST, commandLine: FIRST_LINE, leaveWhenDone: true } })
   await app.until('planning')
   await app.press(['1'], '213')
-  await app.press(['v'], '1 in line')
+  await app.press(['v'], '1 queued')
   fake.runsStarted[0]?.finish(1)
   await expect.poll(() => fake.runsStarted.length).toBe(2)
   await app.settled()
@@ -239,7 +239,7 @@ it('adds a store, folds it, and queries an unreadable one again', async () => {
   const asked = (): number => app.fake.runsStarted.filter((run) => run.operation.kind === 'discover-database').length
   const before = asked()
   await app.press(['R'], () => asked() > before)
-  await app.press(['a', 'sqlite:///shop.db', 'enter'], /copies into it[^]*✓ copy completed, 2,210,059 rows/)
+  await app.press(['a', 'sqlite:///shop.db', 'enter'], /copies into this store[^]*✓ copy completed, 2,210,059 rows/)
   await app.press(['a', './second', 'enter'], '▾ ./second')
   await app.until(/crm\/accounts[^]*crm\/accounts/)
   await app.press(['enter'], '▸ ./second')
@@ -336,7 +336,7 @@ it('quotes what a shell would split', () => {
 it('does not return to the screen of runs that the user has left, and clears marks after the command', async () => {
   const app = await start({ fake: fakeWorkbench({ hold: true }) })
   await app.press(['space', 'space', 'space', 'v'], 'validate ./lake/crm/accounts')
-  expect(app.screen()).toContain('2 in line')
+  expect(app.screen()).toContain('2 queued')
   await app.press(['1'], '[1 Tables]')
   expect(app.screen()).not.toContain('marked')
   app.fake.runsStarted[0]?.finish(0)

@@ -53,7 +53,7 @@ function goingOn(state: State, id?: number): string {
   const run = steeredRun(state)
   if (run === undefined || (id !== undefined && run.id !== id)) return 'It has just ended.'
   const workers = run.workers.length === 0 ? '' : `, ${amount(run.workers.length, 'worker')}`
-  const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more in line`
+  const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more queued`
   const { joined, runId } = run
   const owner =
     joined === null ? '' : ` Run ${runId ?? ''} is of another program: process ${joined.pid} on ${joined.host}.`

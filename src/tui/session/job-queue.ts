@@ -66,7 +66,7 @@ export class JobQueue {
       this.#store.dispatch({ type: 'run-queued', ...job })
     }
     if (behind) {
-      const text = `waits for the end of the running operation (${this.#waiting.length} in line)`
+      const text = `waits for the end of the running operation (${this.#waiting.length} queued)`
       this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
     }
     this.#startNext()

@@ -12,7 +12,7 @@ import type { Acting } from './acting.ts'
 import { wholeError } from './reach.ts'
 
 /** Prompt error for an existing file: enter after it overwrites the file. */
-const WRITES_OVER = 'a file is there: enter again writes over it'
+const WRITES_OVER = 'the file exists: enter again overwrites it'
 
 /** A version (`1839`, `v1839`), a time, or '' for the latest; null if it is none of these. */
 export function parseAsOf(text: string): AsOf | null {

@@ -46,7 +46,7 @@ export class AskSaving {
       const saved = await answering.save({ path: typed, format, overwrite: this.#overwrites === typed })
       if (saved.kind === 'exists') {
         this.#overwrites = typed
-        return this.#wrong('a file is there: enter again writes over it')
+        return this.#wrong('the file exists: enter again overwrites it')
       }
       this.#overwrites = null
       const texts = saved.asText.length === 0 ? '' : `; as texts: ${saved.asText.join(', ')}`

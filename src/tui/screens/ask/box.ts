@@ -31,7 +31,7 @@ export function boxOver(state: State, screen: readonly Line[], cells: number): L
         )
   const body = listed(state, all, box.cursor, room, wide - 4)
   const [before, after] = shownAround(box.field)
-  const name = box.kind === 'places' ? 'ask' : 'asked before'
+  const name = box.kind === 'places' ? 'ask' : 'history'
   const title = [
     span(`${name} / ${clean(before)}`, 'strong'),
     span(marksOf(state.ascii).caret, 'info'),

@@ -3,7 +3,7 @@ import { section } from '../../keymap/binding.ts'
 import * as is from '../../keymap/conditions.ts'
 
 export const ASK_KEYS = section('ASK screen', 'screen', [
-  ['ask.run', ['ctrl-r'], 'run, as enter behind ;', is.canAsk, { hint: 'run', rank: 0, palette: true }],
+  ['ask.run', ['ctrl-r'], 'run, as enter after ;', is.canAsk, { hint: 'run', rank: 0, palette: true }],
   [
     'ask.cancel',
     ['esc'],
@@ -12,8 +12,8 @@ export const ASK_KEYS = section('ASK screen', 'screen', [
     { hint: 'cancel', hintKeys: 'ctrl-c', rank: 0, palette: true },
   ],
   ['ask.explain', ['ctrl-x'], 'explain it, run nothing', is.canAsk, { hint: 'explain', rank: 3, palette: true }],
-  ['ask.places', ['ctrl-o'], 'what is asked', is.onAsk, { hint: 'what is asked', rank: 4, palette: true }],
-  ['ask.history', ['ctrl-f'], 'find what was asked, ↑ ↓', is.onAsk, { hint: 'asked before', rank: 4, palette: true }],
+  ['ask.places', ['ctrl-o'], 'choose the database', is.onAsk, { hint: 'database', rank: 4, palette: true }],
+  ['ask.history', ['ctrl-f'], 'earlier statements, ↑ ↓', is.onAsk, { hint: 'history', rank: 4, palette: true }],
   [
     'ask.pane',
     ['shift-tab', 'esc'],

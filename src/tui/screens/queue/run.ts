@@ -153,16 +153,16 @@ function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly Gr
   const word = ({ slot }: TaskLine): ReturnType<typeof slotWord> => slotWord(slot, run, queue)
   const isHeld = (row: TaskLine): boolean => row.slot.state === 'working'
   return [
-    { title: 'NO', cells: -3, draw: ({ slot }) => String(slot.no) },
+    { title: 'TASK', cells: -4, draw: ({ slot }) => String(slot.no) },
     { title: 'STATE', cells: 11, draw: (row) => [stateSpan(word(row), marks)] },
     { title: 'HOST', cells: state.size.columns < 60 ? 9 : 12, draw: ({ slot }) => clean(slot.host ?? '') },
     { title: 'ROWS', cells: -12, from: 60, draw: ({ slot }) => shownCount(Number(slot.rows)) },
     { title: 'CHUNKS', cells: -7, from: 100, draw: ({ slot }) => shownCount(slot.chunks) },
     { title: 'RATE', cells: -10, draw: (row) => (isAtWork(word(row)) ? rateText(row.slot.rate) : '') },
-    { title: 'HEARD', cells: -6, from: 60, draw: (row) => (isHeld(row) ? heardText(row.slot.beatAt, queue) : '') },
-    { title: 'TURNS', cells: -5, from: 120, draw: ({ slot }) => shownCount(slot.turns) },
+    { title: 'BEAT', cells: -6, from: 60, draw: (row) => (isHeld(row) ? heardText(row.slot.beatAt, queue) : '') },
+    { title: 'CLAIMS', cells: -6, from: 120, draw: ({ slot }) => shownCount(slot.turns) },
     { title: 'LEDGER RUN', cells: 20, from: 120, draw: ({ slot }) => slot.ledgerRun ?? '' },
-    { title: 'ABOUT, ERROR', cells: 0, from: 60, draw: ({ slot }) => aboutSlot(slot) },
+    { title: 'SUBJECT, ERROR', cells: 0, from: 60, draw: ({ slot }) => aboutSlot(slot) },
   ]
 }
 

@@ -41,8 +41,8 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<Schedul
       from: 60,
       draw: ({ schedule }) => (schedule.lastAt === undefined ? '' : shownTime(msOf(schedule.lastAt), now)),
     },
-    { title: 'CAME', cells: 13, from: 60, draw: ({ schedule }) => [came(schedule, marks)] },
-    { title: 'WHEN', cells: 0, from: 100, draw: ({ schedule }) => schedule.rule },
+    { title: 'RESULT', cells: 13, from: 60, draw: ({ schedule }) => [came(schedule, marks)] },
+    { title: 'RULE', cells: 0, from: 100, draw: ({ schedule }) => schedule.rule },
   ]
 }
 
@@ -53,12 +53,12 @@ function standing({ state, running, wanted, error }: ScheduleEvent, queue: Queue
   if (running !== undefined) return stateSpan('running', marks)
   if (state === 'paused') return stateSpan('paused', marks)
   if (error !== undefined) return span(`${marks.behind} fails`, 'bad')
-  return wanted === true ? span(`${marks.none} wanted`, 'muted') : span(`${marks.ok} on`, 'ok')
+  return wanted === true ? span(`${marks.none} starting`, 'muted') : span(`${marks.ok} on`, 'ok')
 }
 
 function came({ lastAt, lastStatus }: ScheduleEvent, marks: ThemeMarks): Span {
   if (lastStatus !== undefined) return stateSpan(lastStatus, marks)
-  return lastAt === undefined ? span('') : span(`${marks.none} passed over`, 'muted')
+  return lastAt === undefined ? span('') : span(`${marks.none} skipped`, 'muted')
 }
 
 function detail(state: State, cells: number): Line[] {

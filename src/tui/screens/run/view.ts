@@ -219,7 +219,7 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
 }
 
 /** Number of queued runs, as text; empty if there are none. */
-const inLine = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} in line`)
+const inLine = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} queued`)
 
 function resultsTitle(run: RunView, state: State): string {
   const c = run.counts

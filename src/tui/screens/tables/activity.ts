@@ -27,7 +27,7 @@ function nowLines(state: State, cells: number): Line[] {
       span(progressBar(done, Math.max(4, cells - 16), state.ascii), 'info'),
       span(` ${percent(done).padStart(5)} ${clockSpan(eta(run, state.now)).padStart(6)}`),
     ],
-    ...(waiting > 0 ? [line(` ${waiting} more in line`, 'muted')] : []),
+    ...(waiting > 0 ? [line(` ${waiting} more queued`, 'muted')] : []),
   ]
 }
 

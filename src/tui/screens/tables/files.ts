@@ -114,7 +114,7 @@ function fileDetail(row: FileRow | undefined, cells: number): Line[] {
       ? 'none'
       : row.deletedRows === undefined
         ? 'yes'
-        : `${amount(numberOf(row.deletedRows), 'row')} dead`
+        : `${amount(numberOf(row.deletedRows), 'row')} deleted`
   return [
     rule(shortFile(clean(row.path.slice(row.path.lastIndexOf('/') + 1))), cells),
     fact(
@@ -132,7 +132,7 @@ export function filesTab(state: State, cells: number, rows: number): Line[] {
   const page = loadedPage(state, 'files')
   const { list, below } = tabRows('files', rows)
   const wrong = failure(state, 'files', slotIdentity(state, 'files'))
-  const lines: Line[] = [whereLine(state, cells), rule('what the catalog can rule out', cells)]
+  const lines: Line[] = [whereLine(state, cells), rule('files that the catalog excludes', cells)]
   if (wrong !== null || page === null) return block([...lines, ...waitingLines(state, 'files', cells)], cells, rows)
   const range = rangeColumn(page) !== null
   const name = Math.max(12, cells - 3 - 10 - 12 - 9 - (range ? 20 : 0))

@@ -88,7 +88,7 @@ export function historyTab(state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
   const wide = cells >= 84
   const engine = cells >= 70
-  const head = `   ${`VER ${marks.down}`.padStart(VERSION)}  ${'TIME'.padEnd(TIME)}${'WHAT'.padEnd(WHAT)}${'ADD'.padStart(6)}${'REM'.padStart(6)}${'BYTES'.padStart(11)}${wide ? 'FILES'.padStart(11) : ''}${engine ? '  ENGINE' : ''}`
+  const head = `   ${`VER ${marks.down}`.padStart(VERSION)}  ${'TIME'.padEnd(TIME)}${'OPERATION'.padEnd(WHAT)}${'ADD'.padStart(6)}${'REM'.padStart(6)}${'BYTES'.padStart(11)}${wide ? 'FILES'.padStart(11) : ''}${engine ? '  ENGINE' : ''}`
   const { list, below } = tabRows('history', rows)
   if (page === null) return block([line(head, 'strong'), ...waitingLines(state, 'history', cells)], cells, rows)
   const body = pageRows(state, page, state.detail.at.history, list, cells, (row, here) =>

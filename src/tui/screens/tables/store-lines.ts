@@ -85,7 +85,7 @@ function copyLines(state: State, { store }: StoreRow, cells: number): Line[] {
     const what = `${operation} ${status}, ${amount(Number(rows), 'row')} from ${clean(source)}`
     return fit([span(` ${padEnd(when, 11)} `), runMark(status, marks), span(` ${what}`)], cells)
   })
-  return [[], rule('copies into it', cells), ...lines]
+  return [[], rule('copies into this store', cells), ...lines]
 }
 
 /** Summary below the list on a small screen. */

@@ -42,7 +42,7 @@ export function timelineText(shown: TimelineShown, cells: number, ascii: boolean
 function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): readonly [string, ...Line[]] {
   const { table, partitions, alarms, error } = shown
   if (error !== null) return ['partitions', line(cutEnd(clean(`${error.code} ${error.message}`), cells), 'bad')]
-  if (table === null) return ['partitions', line('reading them …', 'muted')]
+  if (table === null) return ['partitions', line('reading partitions …', 'muted')]
   // If space is short, the FROM column is dropped.
   const day = cells - PERIOD - STATE - ROWS - SIZE - DAY - 2 >= LEAST_BAR ? DAY : 0
   const wide = Math.max(LEAST_BAR, Math.min(MOST_BAR, cells - PERIOD - STATE - ROWS - SIZE - day - 2))
@@ -50,7 +50,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   const heading = `${padEnd('PERIOD', PERIOD)}${padEnd('STATE', STATE)}${'ROWS'.padStart(ROWS)}${'SIZE'.padStart(SIZE)}${day === 0 ? '' : '  FROM'.padEnd(day)}`
   return [
     `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${amount(alarms.length, 'alarm')}`}`,
-    ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
+    ...wrap(clean(`${table.calendar ?? 'no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
     // Alarms are shown before the rows of the days, of which there may be hundreds.
     ...alarms.flatMap(({ alarm, detail, rows }) =>
       wrap(
@@ -104,5 +104,5 @@ const coverText = ({ coveredTo, isOpen = false }: PartitionedEvent): string =>
   isOpen
     ? 'the last partition has no end'
     : coveredTo === undefined
-      ? 'no partition holds what comes in now'
-      : `there up to ${coveredTo}`
+      ? 'no partition for new rows'
+      : `partitions exist up to ${coveredTo}`
