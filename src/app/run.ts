@@ -34,7 +34,9 @@ export type RunOptions = Given & {
   readonly callOthers?: () => void
   /** Copy task only: receives the ledger totals of the shared run. */
   readonly ledgerTotals?: (totals: LedgerTotals) => void
-  /** Do not run the operation's stream: copy and compare for the worker that runs the stream, while work is left. */
+  /**
+   * True: do not run the operation's stream; copy and compare for the worker that runs the stream, while work is left.
+   */
   readonly onCall?: true
   /** Memory of alerts of earlier runs; default: the memory of this machine. @param say called with problems, as text */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory

@@ -51,7 +51,7 @@ export type RunAbout = {
   readonly tool: string
   readonly host: string
   readonly pid: number
-  /** UTC, as in events. */
+  /** Start time in UTC, as in events. */
   readonly startedAt: string
 }
 
@@ -136,7 +136,7 @@ export type { BookedEnd, CurvePoint } from '../model/run/run-book.ts'
 
 /** Runs of this user on this machine, of any program. */
 export type MachineRuns = {
-  /** Newest first; also runs that are only known by their socket. */
+  /** The runs, newest first, including runs that are only known by their socket. */
   readonly list: (limit: number) => Promise<readonly MachineRun[]>
   /** Error if the last list is incomplete, because the run history cannot be read; otherwise null. */
   readonly trouble?: () => SluiceError | null

@@ -76,8 +76,8 @@ export type AuditRow = {
 export const KILLED_COMMAND = 'killed'
 
 /**
- * Newest first. A command with status `running` is `killed` if its process has ended, or if this is unknown but a later
- * command on the same subject succeeded. Read-only.
+ * The audit rows, newest first. A command with status `running` is `killed` if its process has ended, or if this is
+ * unknown but a later command on the same subject succeeded. Read-only.
  * @param here this process
  */
 export async function readAudit(reader: SqlReader, limit: number, here: ProcessIdentity): Promise<readonly AuditRow[]> {

@@ -22,7 +22,7 @@ export type IndexDefinition = { readonly name: string; readonly sql: string; rea
 /**
  * Storage of delta_files rows, and when their indexes are built. `shared`: one table for all, whose indexes are built
  * after the first load into an empty catalog. `partitions`: a large table is loaded into its own partition, which is
- * indexed afterwards.
+ * indexed after the load.
  */
 export type FileStorage =
   | { readonly kind: 'shared'; readonly indexes: readonly IndexDefinition[] }

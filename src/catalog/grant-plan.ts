@@ -4,7 +4,7 @@ import type { AccessLevel } from './access-level.ts'
 export type GrantOptions = { readonly level: AccessLevel; readonly to: string }
 
 export type GrantPlan = {
-  /** In the order of execution, without semicolons. */
+  /** The statements in the order of execution, without semicolons. */
   readonly statements: readonly string[]
   /** Notes for the user: limits of the statements, and effects outside of the catalog. */
   readonly notes: readonly string[]

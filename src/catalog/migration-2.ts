@@ -1,5 +1,5 @@
 /**
- * Migration 2: ranges of chosen columns, and views for frequent questions, in the types and functions of each dialect.
+ * Migration 2: ranges of chosen columns, and views for frequent queries, in the types and functions of each dialect.
  * Never edited after a release; later changes are new migrations.
  */
 import { viewsSql, type ViewFunctions } from './migration-2-views.ts'

@@ -28,8 +28,8 @@ export async function commitsOnlyHeld(
 }
 
 /**
- * As `commitsOnlyHeld`, but only commits at or below the base version `from`, read from the scratch copy of the catalog
- * that a validation has loaded.
+ * As `commitsOnlyInCatalog`, but only commits at or below the base version `from`, read from the scratch copy of the
+ * catalog that a validation has loaded.
  */
 export async function commitsOnlyCopied(
   scratch: SqlDatabase,

@@ -8,8 +8,8 @@ import type { CliSession } from './session.ts'
 
 /**
  * @param body emits the rows and returns their totals
- * @param around printed command line: its databases and config file are added to commands in hints. Absent: hints are
- * unchanged
+ * @param printedLine command line as printed: its databases and config file are added to commands in hints. Absent:
+ * hints are unchanged
  * @returns the exit code
  */
 export async function answered(

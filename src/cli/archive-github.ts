@@ -13,7 +13,10 @@ export type Annotation = {
   readonly kind: 'error' | 'warning'
   readonly title: string
   readonly message: string
-  /** `CODE message` that need not be repeated at the end. */
+  /**
+   * Code of the error that this annotation shows, with its message if it has one: the end of the run does not show it
+   * again.
+   */
   readonly reported?: string
 }
 

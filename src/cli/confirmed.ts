@@ -60,7 +60,10 @@ export async function confirmed(
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${name}` })
 }
 
-/** Totals of a plan count what would be removed; `tables` counts the tables inspected. */
+/**
+ * True if nothing would be removed. The totals of a plan count what would be removed, except `tables`: it counts the
+ * tables inspected.
+ */
 function removesNothing(totals: Readonly<Record<string, string>>): boolean {
   return Object.entries(totals).every(([count, amount]) => count === 'tables' || amount === '0')
 }

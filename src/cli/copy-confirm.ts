@@ -15,7 +15,7 @@ type Face = Parameters<typeof showRun>[1]
 
 /**
  * Runs the copy, and runs it again with the typed name. The first run also writes rows; these stay.
- * @param heard called with every event
+ * @param onEvent called with every event
  * @returns the exit code
  * @throws SluiceError MISSING_CONFIRM if another name is typed: then no row was removed
  */

@@ -40,7 +40,7 @@ export function refuseWithWorkers(
 /**
  * Queues a run, and prints how to watch it.
  * @param line the command without `--distributed`, redacted
- * @param around `behind`: flags that name the queue, for commands that inspect it
+ * @param options.queueFlags flags that name the queue, for commands that inspect it
  * @returns the exit code
  */
 export async function runDistributed(
@@ -101,7 +101,7 @@ export function queueWords(argv: readonly string[], secrets: readonly string[], 
   return commandLine([...head, ...words], null, secrets, { env }).slice(['sluice', ...head].join(' ').length)
 }
 
-/** Shows or steers a run of the queue. @param behind as returned by `queueWords` @returns the exit code */
+/** Shows or steers a run of the queue. @param queueFlags as returned by `queueFlagsOf` @returns the exit code */
 export async function ctlDistributed(
   run: string | null,
   request: ControlRequest,

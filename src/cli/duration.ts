@@ -29,7 +29,7 @@ export function parseDuration(flag: string, text: string): number {
 
 /**
  * Milliseconds of a flag; undefined if absent.
- * @param otherwise default text
+ * @param defaultText text that is used without the flag
  * @throws SluiceError BAD_FLAG
  */
 export function givenDuration(args: Arguments, name: string, otherwise?: string): number | undefined {
@@ -37,7 +37,7 @@ export function givenDuration(args: Arguments, name: string, otherwise?: string)
   return text === undefined ? undefined : parseDuration(`--${name}`, text)
 }
 
-/** Date.parse accepts February 30 as March 1 or 2, so the day is compared after parsing. */
+/** True if the date exists. Date.parse accepts February 30 as March 1 or 2, so the day is compared after parsing. */
 function isDay(date: string): boolean {
   const parsed = new Date(`${date}T00:00:00Z`)
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date)

@@ -48,7 +48,7 @@ export function nodeComplaint(version: string): string | null {
   return `sluice needs Node 20.19 or newer, but this is ${version}: install a newer one from https://nodejs.org`
 }
 
-/** First major version of Node whose headers can contain the call for which `addonComplaint` searches. */
+/** First major version of Node whose headers can contain the call for which `addonError` searches. */
 const MAJOR_OF_HOOKS = 24
 
 /**

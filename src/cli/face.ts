@@ -2,7 +2,7 @@
 import type { Event } from '../model/run/event.ts'
 
 export type Face = {
-  /** Takes the next event. `part`: the run is a step of a larger command, which reports the end itself. */
+  /** Takes the next event. @param part true if the run is a step of a larger command, which reports the end itself */
   event(event: Event, part: boolean): void
   /** Called after the last event: writes delayed output. */
   close(): void | Promise<void>

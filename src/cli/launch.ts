@@ -42,7 +42,7 @@ function crash(error: unknown): void {
 
 /**
  * Runs the program and leaves the exit code in `process.exitCode`.
- * @param around signals and order of a background process; empty for other processes
+ * @param backgroundContext signals and order of a background process; empty for other processes
  */
 export async function launch(
   words: readonly string[],

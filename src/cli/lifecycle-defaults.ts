@@ -35,8 +35,8 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
 /**
- * @property ends `--from` and `--to` with the databases of the entry. Printed commands need these flags, because most
- * commands do not read entries
+ * @property storeFlags `--from` and `--to` with the databases of the entry. Printed commands need these flags, because
+ * most commands do not read entries
  */
 export type SaidByEntry = Said & { readonly ends: readonly string[] }
 

@@ -91,7 +91,7 @@ function opened(options: OpenOptions, env: CliContext['env']): Opened {
 
 /**
  * Shows the Run screen of one long command until a key leaves it, or until it has ended. Resolves with its exit code.
- * @param heard called with every event of the command
+ * @param onEvent called with every event of the command
  */
 export async function showRun(
   run: RunToShow,
@@ -127,7 +127,7 @@ function catalogOfRun(operation: Operation): Opened {
 
 /**
  * Shows the UI until the user leaves, then prints the transcript. Resolves with the exit code.
- * @param heard called with every event of its runs
+ * @param onEvent called with every event of its runs
  */
 export async function openUi(
   options: OpenOptions,

@@ -9,7 +9,7 @@ type Configured = string | number | boolean | string[] | undefined
 
 /**
  * Declares the operands and options of a command, with the defaults of the config file.
- * @param all false: the help page shows only the first options
+ * @param all true: the help page shows all options; false: only the first ones
  */
 export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults, all: boolean): void {
   const left = new Set(all ? [] : laterOptions(command))

@@ -11,10 +11,10 @@ import type { Operation } from '../app/operations/list.ts'
 /** Functions of the engine that the command line calls. */
 export type EnginePort = Pick<typeof engine, 'distribute' | 'steerShared' | 'runOperation' | 'openWorkbench'>
 
-/** A long command that the UI starts and shows. @property leaveWhenDone close the UI when the run has ended */
+/** A long command that the UI starts and shows. @property leaveWhenDone true to close the UI when the run has ended */
 export type RunToShow = { readonly operation: Operation; readonly commandLine: string; readonly leaveWhenDone: boolean }
 
-/** A run of another program that is shown; it continues after the user leaves. */
+/** A run of another program that the UI shows; the run continues after the user has left the UI. */
 export type RunToWatch = { readonly joined: JoinedRun; readonly leaveWhenDone: boolean }
 
 export type TuiPort = {

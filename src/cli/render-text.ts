@@ -45,7 +45,7 @@ export type TextOptions = {
 }
 
 /**
- * `FRAME`: lines that --quiet keeps, because the mail of a timer that runs the command must name the database.
+ * `LINES_IN_QUIET`: lines that --quiet keeps, because the mail of a timer that runs the command must name the database.
  * `LAST_WORDS`: lines that are left out for a step of a larger command.
  */
 const FRAME: ReadonlySet<LineWord> = new Set(['start', 'end'])

@@ -20,7 +20,7 @@ export class ScheduleText {
   #slot: string | null = null
   #face: Face | null = null
 
-  /** @param openFace creates the frontend that prints a run's events as if it ran here */
+  /** @param openFrontend creates the frontend that prints the events of a run as if the run were in this program */
   constructor(openFace: (output: LineOutput) => Face) {
     this.#openFace = openFace
   }

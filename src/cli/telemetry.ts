@@ -47,7 +47,7 @@ type Reported = AsyncDisposable & {
 
 /**
  * @param metrics null: no metrics server
- * @param holds true if a screen hides messages until it closes
+ * @param hidesMessages true if a screen hides messages until it closes
  * @throws SluiceError PORT_TAKEN, BAD_FLAG
  */
 export async function openTelemetry(

@@ -24,7 +24,7 @@ import { namedTableArguments, oneTableOf, someTableArguments, tablesOrAllArgumen
 /** A parsed command line. */
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
-/** As `Spoken`, with the kind of the operation. */
+/** As `ParsedLine`, with the kind of the operation. */
 type SpokenOf = Spoken & { readonly kind: OperationKind }
 
 type SlicesOptions = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }

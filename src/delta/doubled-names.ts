@@ -52,7 +52,9 @@ function isEscaped(raw: string, at: number): boolean {
   return slashes % 2 === 1
 }
 
-/** The first doubled name in an object of a text, or null. Words that are not JSON, such as NaN, are skipped. */
+/**
+ * The first name that occurs twice in an object of a text, or null. Words that are not JSON, such as NaN, are skipped.
+ */
 export function firstDoubled(raw: string): string | null {
   const open: (Set<string> | null)[] = []
   let string: string | null = null

@@ -26,7 +26,7 @@ export class FileSums {
   }
 }
 
-/** Number of the part of a file, as in the result of `apart`. */
+/** Number of the part to which a file belongs, as in the result of `differentParts`. */
 export function filePart(path: string, dvId: string | null): number {
   return partIn(digestOf(path, dvId))
 }
@@ -55,7 +55,7 @@ const HELD_FILES = 20_000
 
 /**
  * Examples of files that only one of the two sets has, sorted by path; reads both sets once more.
- * @param apart parts in which the sets differ
+ * @param differentParts parts in which the sets differ
  * @param files number of files in the larger set
  */
 export async function onlyInOne(

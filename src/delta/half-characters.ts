@@ -1,11 +1,9 @@
-/**
- * Finds unpaired surrogates in JSON: parsers treat them differently, and databases do not store them (RFC 8259, §8.2).
- */
+/** Finds lone surrogates in JSON: parsers treat them differently, and databases do not store them (RFC 8259, §8.2). */
 
 /** In valid UTF-8, a surrogate can only be written as an escape. */
 const SURROGATE = /\\u[dD][89a-fA-F]/
 
-/** First string or key with an unpaired surrogate; null if there is none. @param raw the JSON text of `parsed` */
+/** First string or key with a lone surrogate; null if there is none. @param raw the JSON text of `parsed` */
 export function halfCharacter(raw: string, parsed: unknown): string | null {
   return SURROGATE.test(raw) ? firstHalf(parsed) : null
 }

@@ -135,7 +135,7 @@ function isTidy(path: string): boolean {
   return !path.includes('./') && !path.includes('//')
 }
 
-/** `isTidy`, with no escape and no scheme: the form that nearly every writer uses. */
+/** True if `isNormalized` is true and the text has no escape and no scheme: the form that nearly every writer uses. */
 function isPlain(path: string): boolean {
   return !path.includes('%') && !path.includes(':') && isTidy(path)
 }

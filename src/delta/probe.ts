@@ -44,7 +44,9 @@ function bytesOf(commits: readonly CommitFile[]): number {
   return commits.reduce((sum, { size }) => sum + Math.max(0, size), 0)
 }
 
-/** Checkpoints to skip so that counts need no Parquet: all, if all commits exist and fit into `BEARABLE_COMMITS`. */
+/**
+ * Checkpoints to skip so that counts need no Parquet: all, if all commits exist and fit into `MAX_REPLAYED_COMMITS`.
+ */
 function checkpointsToSkip(listing: LogListing): ReadonlySet<CheckpointFiles> {
   const complete = historyFrom(listing) === 0 && bytesOf(listing.commits) <= BEARABLE_COMMITS
   const newest = listing.checkpoints.at(-1)

@@ -53,7 +53,10 @@ function partitionValue(values: DeltaPartitionValues, column: Column): Partition
   return parsePartitionValue(Object.hasOwn(values, key) ? values[key] : undefined, column.type)
 }
 
-/** Null counts are exact only with tight bounds: deletion vectors remove rows but keep the counts. */
+/**
+ * True if all rows have null in the column. Null counts are exact only with tight bounds: deletion vectors remove rows
+ * but keep the counts.
+ */
 function isAllNull(stats: StatsPieces, slot: number): boolean {
   const nulls = stats.nulls[slot]
   return stats.tightBounds && nulls !== undefined && nulls === stats.numRecords
@@ -138,7 +141,7 @@ function betweenTest(compiler: Compiler, condition: Extract<Condition, { kind: '
   const { column: ref, low, high } = condition
   const column = compiler.columnOf(ref)
   const checks = comparable(compiler, ref, column)
-  // Check each bound alone first, so that an error names the bound that does not fit.
+  // Check the two bounds one by one first, so that an error names the bound that does not fit.
   const parts = [compareTest(compiler, ref, '>=', low), compareTest(compiler, ref, '<=', high)]
   const check = checks === 'any' || parts.includes(NEVER) ? null : checks.between(low, high)
   return check ? valueTest(column, check) : joined('and', parts)

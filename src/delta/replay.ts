@@ -123,8 +123,8 @@ class Replay {
   }
 
   /**
-   * The first pass finds the number of the last line for each file, the second returns these lines. Only keys are kept
-   * in memory.
+   * Returns the last line for each file. The first pass finds its number, the second returns the line. Only keys are
+   * kept in memory.
    */
   async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store

@@ -219,7 +219,7 @@ export class Snapshot {
     return this.#listedStandIn(checkpoint)
   }
 
-  /** As `#standIn`, with the checkpoints of the present listing only. */
+  /** As `#fallbackSegment`, with the checkpoints of the present listing only. */
   #listedStandIn(checkpoint: CheckpointFiles): LogSegment | null {
     try {
       return segmentAt(this.#listing, this.version, new Set([...this.#context.unreadable, checkpoint]))

@@ -70,7 +70,10 @@ export class Spellings {
     file.spellings.set(path, { path, kind, version })
   }
 
-  /** Files that a reader which compares text would read twice, or would read although sluice treats them as removed. */
+  /**
+   * Files that a reader that compares paths as text would read twice, or would read although sluice treats them as
+   * removed.
+   */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
@@ -78,7 +81,10 @@ export class Spellings {
   }
 }
 
-/** `Spellings.apart` of a segment, which is read once. @throws SluiceError BAD_ACTION, BAD_CHECKPOINT, SOURCE_GONE … */
+/**
+ * `Spellings.ambiguousFiles` of a segment, which is read once. @throws SluiceError BAD_ACTION, BAD_CHECKPOINT,
+ * SOURCE_GONE …
+ */
 export async function spelledApart(
   { store, parquet, segment }: ReplaySource,
   signal: AbortSignal,
@@ -105,7 +111,7 @@ function copies(spellings: readonly Spelling[]): number {
   return spellings.filter(({ kind }) => kind === 'add').length
 }
 
-/** Describes a file as sluice and as readers that compare text see it. */
+/** Describes how sluice reads a file, and how readers that compare paths as text read it. */
 export function fileReadings({ spellings, isActive }: SpelledApart): string {
   const said = spellings.map(({ path, kind, version }) => {
     const where = version === null ? 'the checkpoint' : `commit ${version}`

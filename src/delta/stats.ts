@@ -241,7 +241,7 @@ const countReader = statsReader([])
  */
 const STRING_OR_SLIP = /"(?:[^"\\]|\\.)*"|-?\b(?:nan|inf(?:inity)?)\b|(?<![[{,]\s*),(?=\s*[}\]])/giu
 
-/** True if DuckDB accepts a text as JSON when `validate` reads the log: it refuses unpaired surrogates. */
+/** True if DuckDB accepts a text as JSON when `validate` reads the log: it refuses lone surrogates. */
 function isJson(text: string): boolean {
   try {
     return halfCharacter(text, JSON.parse(text)) === null

@@ -132,8 +132,8 @@ export class DeltaTable {
   }
 
   /**
-   * As `run`, but its checkpoint is read to the end; if it cannot be read, the next older one is used.
-   * @throws SluiceError as `run`; BAD_CHECKPOINT if no other checkpoint can replace it
+   * As `buildableHistory`, but its checkpoint is read to the end; if it cannot be read, the next older one is used.
+   * @throws SluiceError as `buildableHistory`; BAD_CHECKPOINT if no other checkpoint can replace it
    */
   async readableRun(signal: AbortSignal = this.#signal): Promise<History> {
     let failure: unknown = null
@@ -159,7 +159,7 @@ export class DeltaTable {
   }
 
   /**
-   * Why `run` leaves out older files of the log; null if the log has no older files.
+   * Why `buildableHistory` leaves out older files of the log; null if the log has no older files.
    * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
    */
   async cutOff(signal: AbortSignal): Promise<string | null> {

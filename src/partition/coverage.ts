@@ -150,7 +150,7 @@ export function catchAll(
 
 /**
  * A partition longer than two years that contains several required periods, and these periods: they are covered, but
- * not separately. Null if there is none; unbounded ones are found by `catchAll`.
+ * not separately. Null if there is none; unbounded ones are found by `unboundedPartition`.
  */
 export function holderOfMany(
   all: readonly PlacedPartition[],

@@ -19,7 +19,7 @@ export function msFor(bytes: bigint, perHour: bigint): number {
 }
 
 /**
- * Total time of slices copied in order by `lanes` concurrent sessions.
+ * Total time of slices copied in order by `sessions` concurrent sessions.
  * @param slices duration of each slice, ms
  */
 export function totalCopyTime(slices: readonly number[], lanes: number): number {

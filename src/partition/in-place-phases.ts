@@ -11,7 +11,7 @@ export type InPlacePhases = {
   readonly statements: readonly InPlaceStatement[]
   /** Size of the table without indexes. */
   readonly bytes: bigint
-  /** Names for new tables that other objects already have. */
+  /** Names of planned tables that other objects already have. */
   readonly taken: readonly string[]
   /** Rows outside the new partitions; null if they were not counted. */
   readonly outside: Outside | null

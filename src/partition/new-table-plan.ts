@@ -76,7 +76,7 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   return { planned, years, spec, findings, newTable: { name, filled, partitions } }
 }
 
-/** Finding for names of new tables that other objects already have. */
+/** Finding about names of planned tables that other objects already have. */
 export async function takenFindings(
   { plan, signal }: PlanSource,
   { planned, newTable }: NewTablePlan,

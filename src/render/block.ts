@@ -1,10 +1,10 @@
-/** One entry in the report of a run: a line with its word, and the indented lines below it. */
+/** One entry of a run's report: a line that begins with a keyword (`LineWord`), and indented detail lines. */
 import type { ErrorInfo } from '../shared/errors.ts'
 import { pointedIn, pointerLines } from '../shared/pointed.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
 
-/** Width, in cells, of a text with a caret below it, and of a list of names; with labels it fits most terminals. */
+/** Maximum width, in cells, of an excerpt with a caret and of a list of names; with a label it fits most terminals. */
 const WIDTH = 100
 
 export type LineWord =
@@ -16,7 +16,7 @@ export type Block = {
   readonly elapsed: string
   readonly word: LineWord
   readonly text: string
-  /** Indented lines below: where, cause, do, log, catalog. */
+  /** Indented lines below `text`, with the labels where, cause, do, log or catalog. */
   readonly details: readonly (readonly [label: string, text: string])[]
   /** `table`: set on blocks about one table. `code`: set on blocks that report a problem with a code. */
   readonly table?: string
@@ -67,7 +67,7 @@ export function errorDetails(error: ErrorInfo): Block['details'] {
 }
 
 /**
- * A message without the cause that it ends with, if an earlier line has that cause.
+ * Removes the cause at the end of a message if an earlier line has already reported this cause.
  * @param reported earlier errors, as `CODE message`
  */
 export function withoutReported(message: string, reported: Iterable<string>): string {

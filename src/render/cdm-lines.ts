@@ -94,7 +94,7 @@ function pendingText(pending: string, previous: string | undefined): string {
   return `${pending} partitions pending${previous === undefined ? '' : ` from previous run id ${previous}`}`
 }
 
-/** A text between two rules, padded with `#` on both sides. */
+/** A line with the text, padded with `#` on both sides, between two lines of `#`. */
 function banner(text: string): readonly string[] {
   const inner = ` ${text} `
   const left = (RULE.length - inner.length) >> 1

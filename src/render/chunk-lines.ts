@@ -20,7 +20,7 @@ type Begun = {
   readonly key: readonly string[]
   readonly low: string | undefined
   readonly high: string | undefined
-  /** Chunks left for this run. */
+  /** Number of chunks that were not copied when this run began. */
   readonly open: bigint
   readonly goesOn: boolean
 }
@@ -35,7 +35,7 @@ export class ChunkLines {
     this.#verbose = verbose
   }
 
-  /** Prepares a table. If it is resumed, its number of open chunks is printed with the first of them. */
+  /** Call at the start of a table. If the table is resumed, `started` returns a line at its first chunk. */
   begun({ table, key, low, high, chunks, done }: EventOf<'copy.started'>): void {
     const open = BigInt(chunks) - BigInt(done.chunks)
     this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })
@@ -43,7 +43,7 @@ export class ChunkLines {
     this.#announced.delete(table)
   }
 
-  /** @param subject the table, if there are several @returns where a table resumes, once */
+  /** @param subject the table, if there are several @returns a line at the first chunk of a resumed table, else none */
   started(event: EventOf<'chunk.started'>, subject: string, block: MakeBlock): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)

@@ -12,7 +12,7 @@ export type TableColumn = {
   /** If a terminal is too narrow, columns with the lowest rank are left out first; without a rank a column stays. */
   readonly rank?: number
   /**
-   * If a terminal is too narrow, the whole text is printed on a line below the row, because a cut text cannot be
+   * True if the whole text is printed on a line below the row when the terminal is too narrow: a cut text cannot be
    * pasted.
    */
   readonly below?: true
@@ -51,7 +51,7 @@ const orNone =
   (value: T | undefined): string =>
     value === undefined ? NONE : text(value)
 
-/** Texts of values that an event may lack. */
+/** Cell texts of values; `NONE` if the event omits the value. */
 export const timeCell = orNone<string>(timeText)
 export const countCell = orNone<string>(grouped)
 export const sizeCell = orNone<string>(sizeText)
@@ -59,5 +59,5 @@ export const textCell = orNone<string>(visible)
 export const versionCell = orNone<string>((version) => `v${version}`)
 export const exitCell = orNone<number>(String)
 
-/** The notes of a row that has any, in one cell. */
+/** Joins the notes of a row in one cell; empty notes are left out. */
 export const notesCell = (...notes: readonly string[]): string => notes.filter((note) => note !== '').join('; ')

@@ -68,7 +68,7 @@ function keptEqual(table: string, { stream, position }: EventOf<'cutover.switche
   return `stream ${stream} keeps ${table} equal from ${position} on, while it is followed; otherwise the server keeps its log for it`
 }
 
-/** Between two databases: the table keeps its name, and writers use another address. */
+/** Cutover between two databases: the table keeps its name, and clients write to another database. */
 function movedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, wayBack } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`

@@ -179,7 +179,7 @@ function questionLine(columns: readonly string[]): string {
     .trimEnd()}\n`
 }
 
-/** Fixed widths, because answers arrive minutes apart and each is printed at once. */
+/** Fixed widths, because answers arrive minutes apart, and each is printed when it arrives. */
 export const QUESTION_HEADER = questionLine(
   'QUESTION|FILES p50|p95|cold|read|SQL p50|p95|cold|read|ROWS|SAME|FASTER'.split('|'),
 )

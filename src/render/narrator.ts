@@ -39,7 +39,7 @@ const STEPS: Readonly<Record<Step['step'], string>> = {
 
 export class Narrator {
   readonly #verbose: boolean
-  /** True for a step of a larger command. */
+  /** True for a step of a larger command, which is reported in fewer lines. */
   readonly #brief: boolean
   readonly #pace = new PaceFold()
   readonly #summary: SummaryFold
@@ -66,8 +66,8 @@ export class Narrator {
 
   /**
    * @param origin time shown as 0:00, ms since the epoch; default: time of the first event
-   * @param brief for a step of a larger command, which is reported in fewer lines
-   * @param dryRun only the plan was requested
+   * @param brief true for a step of a larger command
+   * @param dryRun true if only the plan was requested
    */
   constructor(verbose: boolean, origin: number | null = null, brief = false, dryRun = false) {
     this.#verbose = verbose

@@ -35,7 +35,7 @@ export class PartitionPlanText {
     this.#write = write
   }
 
-  /** @returns whether the event belongs to a plan and is printed */
+  /** @returns true if the event belongs to a plan and is printed */
   event(event: Event): boolean {
     switch (event.type) {
       case 'partition.finding':

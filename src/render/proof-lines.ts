@@ -11,7 +11,7 @@ const SIDES = ['log', 'catalog'] as const
 export class ProofLines {
   readonly #subjects: SubjectColumn
   readonly #verbose: boolean
-  /** A step of a larger command: equal checks are only counted. */
+  /** True for a step of a larger command: then equal checks are only counted. */
   readonly #brief: boolean
   #firstChecked: string | null = null
   #shown = 0

@@ -39,7 +39,7 @@ export class SummaryFold {
   readonly #before = new Map<string, bigint>()
   #questions = { all: 0, same: 0, sql: 0, files: 0, even: 0, runs: 0 }
 
-  /** @param dryRun only the plan was requested */
+  /** @param dryRun true if only the plan was requested */
   constructor(dryRun = false) {
     this.#planOnly = dryRun
   }

@@ -24,7 +24,7 @@ export type TableWriter = {
 
 /**
  * A table that writes its header before the first row and keeps two blanks between columns.
- * @param room line width of the terminal in cells; `Infinity` if the output is not a terminal
+ * @param lineWidth line width of the terminal in cells; `Infinity` if the output is not a terminal
  */
 export function tableWriter(
   columns: readonly TableColumn[],

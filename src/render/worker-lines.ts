@@ -14,7 +14,8 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
   }
 
 /**
- * Text for a task that rests. The duration is before "a rest": after it, it would be read as the length of the rest.
+ * Text for a failed task that waits for its next attempt. The duration is that of the failed attempt, so it is printed
+ * before "a rest": after it, it would be read as the length of the rest.
  */
 function restOf(ms: number | undefined): string {
   return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`

@@ -38,7 +38,7 @@ export async function makeDurableFolder(folder: string): Promise<void> {
   durable.add(path)
 }
 
-/** Facts about a file; null if it does not exist. */
+/** Result of `stat` for a file; null if it does not exist. */
 export async function statOrNull(file: string): Promise<BigIntStats | null> {
   try {
     return await stat(file, { bigint: true })

@@ -118,7 +118,7 @@ export const ERROR_CODES = {
   NOT_FOLLOWABLE: 'unsupported',
   /** Two tables cannot exchange their names in their current form. */
   NOT_SWITCHABLE: 'unsupported',
-  // ran to the end, but not everything is well
+  // the run reached its end, but a part failed or differs
   TABLES_FAILED: 'verify',
   /** The notification of users after a cutover has failed; the cutover stays in effect. */
   HOOK_FAILED: 'verify',
@@ -170,7 +170,7 @@ export type ErrorDetails = {
   readonly reason?: string | undefined
   /** One sentence: what to do next. */
   readonly hint?: string | undefined
-  /** Whether the same call may succeed later without any change by a user. */
+  /** True if the same call may succeed later without any change by a user. */
   readonly retryable?: boolean | undefined
   /** Overrides the kind of the code, for codes that occur at the source and at the target. */
   readonly kind?: ErrorKind | undefined

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 /** Errors of `stat` if nothing exists at a path: also a file instead of a folder, too long a name, a loop of links. */
 const NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'])
 
-/** @throws the error of the file system if it denies access */
+/** True if the path is a folder. @throws the error of the file system if it denies access */
 export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory()
@@ -14,7 +14,7 @@ export function isFolder(path: string): boolean {
   }
 }
 
-/** As `isFolder`, but any error means that it is not a folder. */
+/** As `isFolder`, but false for any error. */
 export function isFolderPath(path: string): boolean {
   try {
     return statSync(path).isDirectory()

@@ -11,7 +11,7 @@ export function regexText(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
 }
 
-/** Returns a test whether a whole name matches a pattern. */
+/** Returns a function that tests a whole name against a pattern. */
 export function namePattern(pattern: string, letters: LetterCase): (name: string) => boolean {
   const parts = pattern.split('*').map((part) => (letters === 'ascii' ? eitherCase(regexText(part)) : regexText(part)))
   const test = new RegExp(`^${parts.join('.*')}$`, letters === 'unicode' ? 'isu' : 'su')

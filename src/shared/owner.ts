@@ -31,7 +31,7 @@ export type StoredIdentity = {
 /** State of a process: `unknown` if it is on another machine, where only a missing heartbeat shows its end. */
 export type Fate = 'lives' | 'ended' | 'unknown'
 
-/** Information of this machine about its processes. */
+/** Functions that read the state of this machine's processes. */
 export type ProcessState = {
   readonly isAlive: (pid: number) => boolean
   /** As `ProcessIdentity.started`. */

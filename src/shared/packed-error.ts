@@ -1,4 +1,4 @@
-/** An error as plain data, without its stack and its cause. */
+/** Converts an error to plain data, without its cause. */
 import type { ErrorInfo, ErrorKind, SluiceError } from './errors.ts'
 
 export type PackedError = { readonly info: ErrorInfo; readonly kind: ErrorKind }

@@ -1,4 +1,4 @@
-/** Retries a call while it fails because of another program. */
+/** Retries calls while they fail because of another program. */
 import { restUnder, throwIfAborted, type Interrupt } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { SluiceError, type ErrorCode } from './errors.ts'

@@ -48,7 +48,7 @@ export function isLeft(
   return one.pid === here.pid && one.started === null && age > process.uptime() * 1000 + TICK_MS
 }
 
-/** As `isLeft`, for older names, which have only the PID. */
+/** As `isLeftover`, for older names, which have only the PID. */
 export function isLeftUnmarked(pid: number, modified: number): boolean {
   const here = thisProcess()
   const one = { machine: here.machine, host: here.host, pid, started: null }

@@ -1,7 +1,7 @@
 /** Node 20 has `isWellFormed`, but TypeScript's library for Node 20 does not declare it. */
 type Checked = string & { isWellFormed(): boolean }
 
-/** False for a text with half a character (a surrogate without its pair), which has no form in UTF-8. */
+/** False for a text with a lone surrogate, which UTF-8 cannot encode. */
 export function isWellFormed(text: string): boolean {
   return (text as Checked).isWellFormed()
 }

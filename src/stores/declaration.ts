@@ -79,8 +79,8 @@ export type CatalogOptions = {
   /** Threads that the database uses, for systems whose `catalog` has `threads`. */
   readonly threads?: number
   /**
-   * Writes change only rights, not rows. Such writes run no code of other roles, so trust in these roles is not
-   * checked.
+   * True if writes change only rights, not rows. Such writes run no code of other roles, so trust in these roles is
+   * not checked.
    */
   readonly rightsOnly?: true
 }
@@ -91,11 +91,11 @@ export type CatalogDeclaration = {
   /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise a text about what users do instead. */
   readonly schema: true | { readonly instead: string }
   /**
-   * A database can be opened only once at a time. So it is closed between two queries: otherwise it would block every
-   * run.
+   * True if a database can be opened only once at a time. So it is closed between two queries: otherwise it would block
+   * every run.
    */
   readonly oneOpener?: true
-  /** The database works in threads of this process; their number can be set. */
+  /** True if the database works in threads of this process, whose number can be set. */
   readonly threads?: true
   /** @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
   open(place: CatalogPlace, mode: OpenMode, options: CatalogOptions): Promise<SqlDatabase>
@@ -112,24 +112,25 @@ export type CopyOptions = {
   /** Longest wait of reads for other sessions' locks, ms, in systems where reads wait; absent: no limit. */
   readonly lockWaitMs?: number
   /**
-   * True: a table that is emptied or rewritten while it is read is read again in another view, because the stream
-   * contains its changes.
+   * True if another view may replace this one: a table that is emptied or rewritten while it is read is then read again
+   * in the new view, because the stream contains its changes.
    */
   readonly moving?: true
   /**
-   * A read ends with SOURCE_BUSY if another session waits for an exclusive lock on its table; the caller repeats it.
+   * True if a read ends with SOURCE_BUSY when another session waits for an exclusive lock on its table. The caller
+   * repeats the read.
    */
   readonly yields?: true
   /**
-   * The server ends the sessions of a view if this program is frozen for as long as a lease. By then another program
-   * continues the work, and must not wait for the locks of these sessions.
+   * True if the server ends the sessions of a view when this program is frozen for as long as a lease. By then another
+   * program continues the work, and must not wait for the locks of these sessions.
    */
   readonly mortal?: true
   /** Rows per INSERT, if a service takes them in statements. */
   readonly rowsPerInsert?: number
   /** Called when the store must wait for a service. */
   readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
-  /** Called when the store repeats a request by itself: while it is opened, and later within a chunk. */
+  /** Called when the store repeats a request without its caller: while it is opened, and later within a chunk. */
   readonly onRetry?: (again: OpenedAgain) => void
   /** How Cassandra is read and written, if the run sets it. */
   readonly cassandra?: CassandraCopyRequest
@@ -142,7 +143,7 @@ export type CopyDeclaration = {
   readonly atomic: 'chunk' | 'batch' | 'row'
   /** Names in `CopyStore.offers` of its stores. */
   readonly offers: readonly Capability[]
-  /** A batch consists of rows of one partition, and is not the unit sent to the target. */
+  /** True if a batch holds only rows of one partition; absent if a batch holds the rows of one write to the target. */
   readonly batchesByPartition?: true
   /** Display names of the systems in which its stores can keep the tables of the Cassandra Data Migrator. */
   readonly tracks?: readonly string[]

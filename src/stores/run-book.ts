@@ -26,7 +26,7 @@ export function isDamaged(thrown: unknown): boolean {
 }
 
 /**
- * Renames a damaged file of run history or alerts, with its WAL files; see `damagedBooks`.
+ * Renames a damaged file of run history or alerts, with its WAL files; see `damagedFiles`.
  * @param file its path; the next file gets the same path
  */
 export function setBookApart(file: string): void {
@@ -36,7 +36,7 @@ export function setBookApart(file: string): void {
   }
 }
 
-/** Files that `setBookApart` has renamed. @returns absolute paths, oldest first */
+/** Files that `renameDamagedFile` has renamed. @returns absolute paths, oldest first */
 export function damagedBooks(file: string): readonly string[] {
   const folder = dirname(file)
   const start = `${basename(file)}.damaged-`
@@ -79,7 +79,7 @@ export async function openRunBook(file: string): Promise<RunBook> {
   return sqliteRunBook(file)
 }
 
-/** @throws as `openRunBook` */
+/** @throws as `openRunHistory` */
 export async function openAlertMemory(file: string): Promise<AlertMemory> {
   makeOwnFile(file)
   const { sqliteAlertMemory } = await import('./sqlite/alert-memory.ts')

@@ -65,7 +65,7 @@ export type TuiOptions = {
 /** Default of `restMs`, ms: a little longer than the repeat interval of a held key. */
 const REST_MS = 120
 
-/** @property goesOn whether a run of another program was still active when the user left */
+/** @property goesOn true if a run of another program was still active when the user left */
 export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }
@@ -222,7 +222,7 @@ function App({ session }: { readonly session: TuiSession }): ReactNode {
   )
 }
 
-/** Whether two lines have the same text in the same tones. */
+/** True if two lines have the same text in the same tones. */
 function sameLine(a: Line, b: Line): boolean {
   return a.length === b.length && a.every((s, i) => s.text === b[i]?.text && s.tone === b[i].tone)
 }

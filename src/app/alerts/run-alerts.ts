@@ -16,7 +16,7 @@ import { memoryOfProgram } from './memory.ts'
 import { operationInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
 import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
 
-/** Interval of `look`, ms. */
+/** Interval of `poll`, ms. */
 const POLL_MS = 1000
 /** Longest wait for sinks after the run, ms. The next run sends alerts that are still unsent. */
 const LAST_MS = 60_000

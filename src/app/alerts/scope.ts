@@ -25,9 +25,12 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
-/** Fields like those of `HOW`, for one cause only: a complete `fsck` clears an alert that was raised for a sample. */
+/**
+ * Fields like those of `BEHAVIOUR_FIELDS`, for one cause only: a complete `fsck` clears an alert that was raised for a
+ * sample.
+ */
 const HOW_OF_CAUSE: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
-/** Fields like those of `HOW`, inside a field that is an object. */
+/** Fields like those of `BEHAVIOUR_FIELDS`, inside a field that is an object. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**

@@ -21,7 +21,7 @@ export class AskHistory {
     this.#lines = new OwnLines(file)
   }
 
-  /** Oldest first. Invalid lines are left out; empty if the file cannot be read. */
+  /** The stored statements, oldest first, without invalid lines; empty if the file cannot be read. */
   async read(): Promise<readonly AskedStatement[]> {
     await this.#last
     return (await this.#lines.read()).flatMap(askedOf).slice(-KEPT)

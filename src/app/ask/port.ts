@@ -24,7 +24,7 @@ export type AskCell = null | {
 
 export type AskProgress = {
   readonly state: 'running' | 'cancelling' | 'done'
-  /** Null until the columns of the result are known. */
+  /** Names of the columns of the result; null until they are known. */
   readonly columns: readonly string[] | null
   readonly rows: number
   /** Size of the result file. */
@@ -100,7 +100,7 @@ export interface AskPort {
   ask(question: AskQuestion): Answering
   /** Tables and views that a statement can name. @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL … */
   relations(place: AskPlace): Promise<readonly AskRelation[]>
-  /** Oldest first. Unreadable entries are left out. */
+  /** The stored statements, oldest first, without unreadable entries. */
   history(): Promise<readonly AskedStatement[]>
   /** @returns false if the statement is not kept, because it contains a password, is too long, or cannot be written */
   remember(asked: AskedStatement): Promise<boolean>

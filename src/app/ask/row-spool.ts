@@ -44,7 +44,10 @@ export class RowSpool implements AsyncDisposable {
     this.#most = most
   }
 
-  /** @param most bytes; default: half of the free space, at most 16 GiB @throws SluiceError TARGET_IO if that fails */
+  /**
+   * @param most bytes; default: half of the free space, at most 16 GiB @throws SluiceError TARGET_IO if `folder` cannot
+   * be used
+   */
   static async open(folder = tmpdir(), most?: number): Promise<RowSpool> {
     try {
       const own = await mkdtemp(join(folder, 'sluice-ask-'))

@@ -53,7 +53,7 @@ export class RunningAnswer implements AsyncDisposable {
     }
   }
 
-  /** Ends the statement on the server; `ended` resolves afterwards. */
+  /** Ends the statement on the server; then `ended` resolves. */
   cancel(): void {
     if (this.#done !== null || this.#cancel.signal.aborted) return
     this.#cancel.abort(new SluiceError('STOPPED', 'cancelled as requested'))

@@ -1,11 +1,11 @@
-/** Compact states and key ranges of the chunks of one table whose events are no longer kept. Updated in place. */
+/** Compact states and key ranges of chunks whose events are no longer kept, for one table. Updated in place. */
 import type { ChunkRange, ClosedState, KeySpan } from '../../model/run/event.ts'
 
 const STATES: readonly (ClosedState | null)[] = [null, 'pending', 'proved', 'written', 'aside', 'failed']
 /** Largest chunk number that is stored. Plans contain no larger ones. */
 const MOST = 4_000_000
 const WHOLE = /^-?\d{1,40}$/
-/** This many digits always fit into 64 bits. */
+/** A number with this many digits always fits into 64 bits. */
 const SHORT = 18
 
 /** State of a bound of a chunk: `unreported`, `whole` for an integer, `open` for no bound or no integer. */

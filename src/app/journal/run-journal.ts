@@ -340,7 +340,7 @@ export class RunJournal {
     if (oldest !== undefined) this.#endEarlier(oldest)
   }
 
-  /** Drops the final event of a table, which from now on is only counted. */
+  /** Drops the final event of a table. From now on the table is only counted. */
   #endEarlier(event: EventOf<'table.finished'>): void {
     this.#ended.delete(event.table)
     this.#endedBefore.set(event.status, (this.#endedBefore.get(event.status) ?? 0n) + 1n)

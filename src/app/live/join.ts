@@ -16,7 +16,7 @@ import { noSuchLocalRun, refuseStranger } from '../../engine/run/socket-folder.t
 const ANSWER_MS = 5_000
 /** Maximum length of a line. The longest line is the snapshot, which is as large as a plan. */
 const LONGEST = 256 * 1024 * 1024
-/** Timeout of a request, ms: afterwards the run ignores the request too. */
+/** Timeout of a request, ms: after it, the run ignores the request too. */
 const PATIENCE_MS = 5_000
 /** Time between two tries to join a run again, ms. */
 const AGAIN_MS = 500

@@ -31,7 +31,7 @@ export type LiveOptions = Pick<
 }
 
 export class LiveRun implements AsyncDisposable {
-  /** Fires with the interrupt of the options, and on a request over the socket. */
+  /** Fires when the interrupt in the options fires, and on a request over the socket. */
   readonly interrupt: Interrupter = new Interrupter()
   readonly control: RunControl
   readonly #journal = new RunJournal()

@@ -71,7 +71,7 @@ export class Series {
   }
 
   #put(metric: MetricName, given: Labels, value: number, how: 'set' | 'add'): void {
-    // Number() of a text that is no number is NaN: the value is unknown.
+    // Number() returns NaN for a text that is not a number: the value is unknown.
     if (!Number.isFinite(value)) return
     const run = this.#run(given['run'] ?? '')
     const { table } = given

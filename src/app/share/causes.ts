@@ -56,7 +56,10 @@ export class FailureCauses {
   }
 }
 
-/** The error of a run, with the causes as its reason. Unchanged if it has a reason, or is the only cause itself. */
+/**
+ * The error of a run, with the causes as its reason. Unchanged if it already has a reason, or if it is itself the only
+ * cause.
+ */
 export function withCauses(error: ErrorInfo, causes: FailureCauses): ErrorInfo {
   const others = causes.all.filter((cause) => !isSameCause(cause, error))
   if (error.reason !== undefined || others.length === 0) return error

@@ -30,7 +30,7 @@ export class FinishedChunks {
   }
 
   /**
-   * Keys (`standingChunkKey`) of chunks that are closed in, or missing from, the ledger. Empty if the ledger cannot be
+   * Keys (`openChunkKey`) of chunks that are closed in the ledger or missing from it. Empty if the ledger cannot be
    * read: then the data of the queue is used. Never rejects.
    * @param fresh chunks that are read in every call
    * @param named chunks of active alerts, which are read at most every `AGAIN_MS`

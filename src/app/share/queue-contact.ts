@@ -40,7 +40,7 @@ export class QueueContact {
     this.#login.failed(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)
     const text = errorLine(info)
-    // A refused login is another cause than an unreachable server.
+    // A refused login and an unreachable server are two different causes.
     const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
     if (this.#causes.has(cause)) return
     this.#causes.add(cause)

@@ -27,7 +27,7 @@ export async function withRunLedger(
   if (await hasLedger(ledger)) await body(ledger)
 }
 
-/** @returns the result of a reading, or `otherwise` after five seconds: the reading then continues in the background */
+/** @returns the result of a reading, or `fallback` after five seconds: the reading then continues in the background */
 export async function answerWithin<T>(reading: Promise<T>, otherwise: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<T>((resolve) => {

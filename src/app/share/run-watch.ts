@@ -179,7 +179,10 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** Raises `no-worker` while no live worker has the run's program version, and ends the alert afterwards. */
+  /**
+   * Raises `no-worker` while no live worker has the run's program version, and ends the alert when one does or the run
+   * has ended.
+   */
   async #waits(known: Known): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }

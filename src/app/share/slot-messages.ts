@@ -40,7 +40,7 @@ export type SlotOrder = Pick<Identity, 'tool' | 'actor' | 'host' | 'book'> & {
   readonly rested: Rested
   /** The turn ends after this time of work, ms; if absent, when the work is done. */
   readonly turnMs?: number
-  /** Copies and compares for the task of the stream, and does not run the stream itself. */
+  /** True: the task copies and compares for the task of the stream, and does not run the stream itself. */
   readonly onCall?: true
   /** Digest of the confirmed plan: the task does nothing if its current plan differs. */
   readonly mark?: string

@@ -21,7 +21,7 @@ const RATE_MS = 10_000
 
 const FIRST_EVENTS = 60
 const LAST_EVENTS = 140
-/** Limit of kept causes of failures between the first and the last events. */
+/** Maximum number of causes of failures that are kept between the first and the last events. */
 const MIDDLE_EVENTS = 100
 /** Longer events are left out, because they may contain values of any length. */
 const LONGEST_EVENT = 8_000

@@ -19,7 +19,7 @@ export class SteeredNames {
 
   take(event: Event): void {
     if (event.type === 'plan.ready' && event.copies !== undefined) this.report(event.copies.map(({ table }) => table))
-    // A transaction may change several tables and is applied completely: no table can be held back any more.
+    // A transaction may change several tables and is applied completely: no single table can be paused any more.
     else if (event.type === 'follow.progress' && !this.#isFollowing) {
       this.#isFollowing = true
       this.report([])

@@ -55,7 +55,7 @@ export class Worker {
   readonly #alertBook: RunQueue['alerts']
   readonly #alerts: WorkerAlerts
   readonly #stand: RunQueue['stand']
-  /** Null if the program cannot parse commands: then other workers begin due schedules. */
+  /** The scheduler; null if the program cannot parse commands: then other workers begin due schedules. */
   readonly #scheduler: Scheduler | null
   readonly #known: readonly NamedUrl[]
   readonly #run: WorkerRun
@@ -209,7 +209,7 @@ export class Worker {
     const program = new SlotProgram(orderOf(slot, stores, this.#run), requestsOf(slot, slot.orders))
     const { slots } = this.#run
     if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
-    // If the queue is unreachable, no other worker is called, and the task continues alone.
+    // If the queue is unreachable, no other worker is called, and the task continues without help.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#contact.failed(error))
     const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
     program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#contact.failed(error)))

@@ -6,7 +6,10 @@ import { SpanStatusCode, trace, type Attributes, type Context, type Span, type T
 import type { Event, EventOf } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** Limit of reported failed spans, and of other spans. Of the other spans above it, one in `EACH` is reported. */
+/**
+ * At most this many failed spans are reported. The same number of other spans is reported, and after that one in
+ * `EACH`.
+ */
 const ALL = 1000
 const EACH = 100
 

@@ -2,7 +2,7 @@
 import { callable, hasValue, narrowed, STEERING, type Callable } from './options.ts'
 
 export type CommandWord = {
-  /** As shell text. */
+  /** The word as shell text. */
   readonly raw: string
   readonly start: number
   readonly end: number

@@ -154,7 +154,8 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
 
 /**
  * False for numbers out of range, infinity, NaN, years BC and times finer than a microsecond: archives never have them
- * as values of these types, and systems differ. PostgreSQL rounds such a time, and DuckDB truncates it.
+ * as values of these types, and systems convert them differently. PostgreSQL rounds such a time, and DuckDB truncates
+ * it.
  */
 function isPlainValue(type: ColumnType, text: string): boolean {
   switch (type.kind) {

@@ -8,7 +8,10 @@ export type Withhold = (text: string) => string
 /** A number before one of these nouns is a count of this program. Databases put values in brackets, quotes, commas. */
 const COUNTED = '(?! (?:(?:more|such|archived|late) )*(?:rows?|files?|partitions?)(?![\\p{L}\\p{N}]))'
 
-/** Replaces values of a test by `***`. Only whole words, because longer numbers may contain a short one; not counts. */
+/**
+ * Replaces values of a test by `***`, except counts. Only whole words are replaced, because a longer number may contain
+ * a short one.
+ */
 export function withholding(test: RowTest): Withhold {
   const values = testedValues(test)
     .filter((value) => value !== '')

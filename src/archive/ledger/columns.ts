@@ -206,7 +206,7 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
   },
   migration_archive_sweeps: { key: { ...TABLE_COLUMNS, sweep_id: 'integer' }, columns: SWEEPS },
   migration_archive_heads: { key: { ...TABLE_COLUMNS, head: 'integer' }, columns: HEADS },
-  // Since version 10. Two programs may intend the same version: `head` shows which commit landed.
+  // Since version 10. Two programs may intend the same version: `head` shows which commit was written.
   migration_archive_commits: {
     key: { ...TABLE_COLUMNS, delta_version: 'integer', head: 'integer' },
     columns: COMMITS,

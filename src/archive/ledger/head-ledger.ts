@@ -1,6 +1,6 @@
 /**
  * Stores ownership tokens of an archive's log in the ledger, each before its commit is written: after a kill between
- * the two, the log shows whether the commit landed.
+ * the two, the log shows whether the commit was written.
  */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'

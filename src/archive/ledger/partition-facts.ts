@@ -32,7 +32,7 @@ export type PartitionFacts = {
   readonly error?: SluiceError | null
   /** Paths that the Delta log names for the partition from now on. */
   readonly logged?: readonly string[]
-  /** Record the facts only if the partition has no hold. */
+  /** True: record the facts only if the partition has no hold. */
   readonly unheld?: true
   /** Columns of the files and of the digest. */
   readonly columns?: readonly StoredColumn[]
@@ -40,7 +40,7 @@ export type PartitionFacts = {
   readonly away?: boolean
   /** User who expires the partition now; null if the partition was restored. */
   readonly expired?: { readonly by: string } | null
-  /** Present if the destruction of the partition's files begins now. */
+  /** True if the destruction of the partition's files begins now. */
   readonly swept?: true
   /** Label of a period of a plain table: this partition takes over the rows of the period's restored parts. */
   readonly absorbs?: string

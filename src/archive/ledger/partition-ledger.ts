@@ -279,7 +279,9 @@ export class PartitionLedger {
     })
   }
 
-  /** Query that shows whether the step landed. The state may be unchanged, so it also compares the removed rows. */
+  /**
+   * Query that shows whether the step was committed. The state may be unchanged, so it also compares the removed rows.
+   */
   #landed({ sql, parameters }: Statement, { removed }: PartitionFacts): Statement {
     if (removed === undefined) return { sql, parameters }
     return { sql: `${sql} AND removed_rows = ?`, parameters: [...parameters, removed.rows] }

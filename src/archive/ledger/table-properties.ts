@@ -6,7 +6,7 @@ import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import { castTexts, ledgerText } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
-/** Null if the ledger does not have the table. */
+/** The facts of a table; null if the ledger does not have the table. */
 export async function tableProperties(database: LedgerDatabase, table: TableName): Promise<ArchiveProperties | null> {
   // A read-only ledger may be from an older program.
   if (!(await ledgerColumns(database, 'migration_archive_partitions')).has('stored')) return null

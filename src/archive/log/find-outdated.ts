@@ -8,7 +8,7 @@ import { conflict, openTable, readArchiveState, type LogSource } from './read-st
 import { FilePaths } from './same-file.ts'
 
 export type OutdatedFile = {
-  /** Relative to the root, as the log has it. */
+  /** Path relative to the root, as the log has it. */
   readonly path: string
   readonly bytes: bigint
   /** Value of the partition column; null if it was not recorded. */

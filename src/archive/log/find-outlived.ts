@@ -1,4 +1,6 @@
-/** Files that readers of the newest version do not need: older commits and checkpoints, and files only they name. */
+/**
+ * Files that readers of the newest version do not need: older commits and checkpoints, and files that only these name.
+ */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { strayFolders, isOwnFile, isTemporary, strayName, tableAbove } from './find-stray.ts'

@@ -39,7 +39,8 @@ const TEMPORARY = /^\.tmp-/
  * Decides by names only: files that are neither Parquet nor our temporary files belong to other programs. Without a log
  * no data file is reported, because nothing is known about them. The whole log is read before the first file is
  * returned.
- * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log: no file is known as stray then
+ * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log, without which no file is known to
+ * be stray
  */
 export async function* strays(request: StrayRequest, signal: AbortSignal): AsyncGenerator<StrayFile> {
   const { writer, now, olderThanMs, kept = [], tableId } = request

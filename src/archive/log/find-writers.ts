@@ -35,7 +35,7 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   const firstRead = earliest === undefined ? null : await readOf(store, earliest.name, signal)
   const isNamed = firstRead === null || firstRead.by !== null
   if (others.length === 0) return { isNamed, others, mayBeOf: () => [] }
-  /** By path: ids of the ledgers that added it; null if such a commit names none, or is gone. */
+  /** Ids of the ledgers that added a file, by its path; an id is null if the commit names no ledger, or is gone. */
   const writers = new Map<string, Set<string | null>>()
   const note = (path: string, id: string | null): void =>
     void writers.set(path, (writers.get(path) ?? new Set()).add(id))

@@ -1,7 +1,8 @@
 /**
- * The ownership token of an archive's log (`head`): a number that each commit of sluice replaces, and that the ledger
- * stores before the commit is written. If the ledger does not have the log's token, another database continued the log:
- * a copy of this database, the original of this copy, or this database before it was restored from a backup.
+ * The ownership token of an archive's log (`head` in the ledger): a number that each commit of sluice replaces, and
+ * that the ledger stores before the commit is written. If the ledger does not have the log's token, another database
+ * continued the log: a copy of this database, the original of this copy, or this database before it was restored from a
+ * backup.
  */
 import { randomInt } from 'node:crypto'
 import type { ProtocolAction } from '../../delta/actions.ts'
@@ -21,7 +22,7 @@ const STEP = 2 ** 36
 
 export type LedgerHead = { readonly head: bigint; readonly version: number; readonly state: 'intended' | 'left' }
 
-/** The claim that a program must have to commit, and the files that the log names afterwards. */
+/** The claim that a program must have to commit, and the files that the log names after the commit. */
 export type CommitClaim = {
   readonly label: string
   readonly fence: bigint
@@ -39,14 +40,16 @@ export type HeadIntent = {
   readonly claim: CommitClaim | null
 }
 
-/** Checksums in the ledger for the commits of one version. @property landed true if the log has one of these commits */
+/**
+ * Checksums in the ledger for the commits of one version. @property isInLog true if the log has one of these commits
+ */
 export type CommitSums = { readonly sha256: ReadonlySet<string>; readonly landed: boolean }
 
 /** The ownership tokens of one archive in its ledger. */
 export interface HeadBook {
   /** Name of this ledger in the log; null if it has none yet. */
   name(): Promise<LedgerName | null>
-  /** The token written last, and all tokens whose commits may still land. */
+  /** The token written last, and all tokens whose commits may still be written. */
   read(): Promise<readonly LedgerHead[]>
   /**
    * Stores a token, and the checksum of its commit, before the commit is written.
@@ -54,7 +57,9 @@ export interface HeadBook {
    * differs: then nothing may be written
    */
   intend(intent: HeadIntent): Promise<void>
-  /** Records that the log has this token at this version: no other token can land at this or an earlier version. */
+  /**
+   * Records that the log has this token at this version: no other token can be written for this or an earlier version.
+   */
   settle(head: bigint, version: number): Promise<void>
   /** Commits of this ledger, by version; without commits of older programs and other ledgers. */
   sums(): Promise<ReadonlyMap<number, CommitSums>>

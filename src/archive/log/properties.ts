@@ -8,7 +8,7 @@ import type { StoredColumn, StoredTable } from '../../model/archive/stored-colum
 
 export type ArchiveProperties = {
   readonly calendar: string
-  /** Null for native partitions. */
+  /** Column that partitions a plain table; null for native partitions. */
   readonly timeColumn: string | null
   readonly graceMs: number
   /** Retention of files that the newest version does not name; null if it was never set. */

@@ -41,8 +41,8 @@ export class FilePaths {
   }
 
   /**
-   * True if the file is none of the paths. A file that may be the file of a missing path stays.
-   * @param note called with a message for each file that stays for this reason
+   * True if none of the paths names the file. False if the file may be the file of a missing path: then it is kept.
+   * @param note called with a message for each file that is kept for this reason
    */
   async lacks(path: string, note?: (text: string) => void): Promise<boolean> {
     const same = await this.find(path)

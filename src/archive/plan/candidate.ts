@@ -12,7 +12,10 @@ export type CandidateRequest = {
   readonly calendar: CalendarSpec
   /** Unit of whole numbers that count since 1970, as requested. */
   readonly epoch?: Epoch | undefined
-  /** The log of the archive is partitioned by this column: its whole numbers are times. Their size decides the unit. */
+  /**
+   * True if the log of the archive is partitioned by this column: then its whole numbers are times, and their size
+   * decides the unit.
+   */
   readonly isLogged?: true
 }
 
@@ -23,6 +26,6 @@ export type ArchiveCandidate = Omit<NewPartition, keyof PartName> &
     readonly estimated: boolean
     readonly bytes: bigint
     readonly note?: string
-    /** The partition is itself partitioned. */
+    /** True if the partition is itself partitioned. */
     readonly isDivided?: true
   }

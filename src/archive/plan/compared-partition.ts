@@ -4,7 +4,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
 
-/** The comparison of one partition, and what the ledger records afterwards. */
+/** The comparison of one partition, with the facts that the ledger will record. */
 export type ComparedPartition = {
   readonly label: string
   /** Digest of the files that the log names; null if it names none. */

@@ -19,7 +19,10 @@ type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
-  /** Entry of the partition itself, or of a missing or unpartitioned table with equal bounds that was not archived. */
+  /**
+   * Entry of the partition itself. Otherwise an entry with equal bounds that is not archived, and whose table is
+   * missing or was unpartitioned.
+   */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null
@@ -43,7 +46,7 @@ export class NativeParts {
   /** Schemas by table name, of attached partitions and of partitions in the ledger. */
   readonly #schemas = new Map<string, Set<string | undefined>>()
 
-  /** @param known partitions of the ledger @param standing attached partitions */
+  /** @param known partitions of the ledger @param attached attached partitions */
   constructor(
     known: readonly ArchivedPartition[],
     standing: readonly { readonly identity: string; readonly table: Pick<TableSpec, 'table'> }[],

@@ -8,7 +8,7 @@ import { standingFields, type ResumeState } from './resumable.ts'
 import type { PlannedArchive } from './plan.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
-/** @param standing state of the archive, for a plan only; a run determines it later */
+/** @param resumeState state of the archive, for a plan only; a run determines it later */
 export function emitArchivePlan(
   { table, archived, partitions }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions'>,
   emit: Emit<'archive.columns' | 'archive.planned'>,

@@ -65,7 +65,7 @@ export async function rangeCandidates(
   }
   for (let at = 0; at < periods.length; at++) {
     const period = periods[at]
-    // `partFor` decides by the parts in the ledger alone, whatever rows the source has.
+    // `partFor` uses only the parts in the ledger, not the rows in the source.
     const part = period === undefined ? null : partFor(record, period.label)
     if (period === undefined || part === null) continue
     const look = part.part === 1 ? undefined : late.get(period.label)

@@ -46,8 +46,8 @@ export function timeKind(
       return type.zone ? 'timestamptz' : 'timestamp'
     case 'text':
     case 'native':
-      // Systems without time types store times as text: plain days sort correctly among days, and among times with a
-      // blank or a T.
+      // Systems without time types store times as text: a text with only a day sorts correctly among days, and among
+      // times with a blank or a T.
       return 'date'
     case 'int':
       return epoch === undefined ? (recordedKind(record) ?? kindOfBounds(bounds, zone, record)) : KINDS[epoch]
@@ -60,7 +60,7 @@ export function timeKind(
 
 /**
  * As timeKind, for a column that must be a time.
- * @param otherwise what the user can do if the numbers are not times
+ * @param alternative what the user can do if the numbers are not times
  * @throws SluiceError BAD_FLAG also for numbers without evidence
  */
 export function knownTimeKind(

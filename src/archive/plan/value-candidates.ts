@@ -30,7 +30,7 @@ export async function valueCandidates(
   const candidates: ArchiveCandidate[] = []
   for (const { value, label, rows, note } of await namedValues(table, column, { store, signal })) {
     const part = note === undefined ? partFor(record, label) : { label, period: label, part: 1 }
-    // `partFor` decides by the parts in the ledger alone, whatever rows the source has.
+    // `partFor` uses only the parts in the ledger, not the rows in the source.
     if (part === null) continue
     const late = part.part > 1 ? { note: lateText(rows, part.period) } : {}
     candidates.push({

@@ -60,7 +60,7 @@ export type ArchiveQuestion = {
   readonly sql: string
   /** Maximum number of rows of the answer. */
   readonly limit: number
-  /** Download files completely and compare their sha256 before they are read. */
+  /** True: download files completely and compare their sha256 before they are read. */
   readonly verify?: boolean
   readonly signal: AbortSignal
   readonly open: OpenArchiveQuery
@@ -174,7 +174,7 @@ type Seen = Try & {
   readonly archived: readonly ArchivedPartition[]
   readonly columns: readonly QueryColumn[]
   readonly files: ArchivedPartition['files']
-  /** Null if the archive has no files. */
+  /** Store of the archive's files; null if the archive has no files. */
   readonly root: LogStore | null
 }
 

@@ -55,7 +55,7 @@ export function sharedPartition(
   const time = columns.find(({ name }) => name === record?.timeColumn)
   if (native !== null || time === undefined || !time.hot || table.key.length === 0 || !table.key.every(isThere))
     return null
-  // A value has no bounds: rows are recognised by key alone, even if they were changed to another value.
+  // A value has no bounds: rows are recognised only by key, even if they were changed to another value.
   if (record !== null && isByValue(record)) return { label, within: null }
   const within = isKnown(from, time) && isKnown(to, time) ? { column: time.name, from, to } : null
   return { label, within }

@@ -134,7 +134,9 @@ function cutBy(
 
 const ANOTHER = 'nothing was changed; change the table back to what was archived, or archive it into another folder'
 
-/** For an archive without recorded columns: the table's columns, if they produce exactly the schema of the log. */
+/**
+ * Columns for an archive without recorded columns: the table's columns, if they produce exactly the schema of the log.
+ */
 async function storedBefore(
   table: TableSpec,
   archive: string,

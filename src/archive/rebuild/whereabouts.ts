@@ -1,4 +1,4 @@
-/** Finds where the rows of a published partition are: in the table, in a detached table, or in the archive alone. */
+/** Finds where the rows of a published partition are: in the table, in a detached table, or only in the archive. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
 import { nativePartitions } from '../steps/detached-table.ts'

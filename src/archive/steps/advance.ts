@@ -24,11 +24,11 @@ import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
 export type AdvanceOptions = {
-  /** Continue to DETACHED. */
+  /** True: continue to DETACHED. */
   readonly detach: boolean
-  /** Continue to DROPPED once the grace period is over. */
+  /** True: continue to DROPPED once the grace period is over. */
   readonly drop: boolean
-  /** Archive a restored partition again. */
+  /** True: archive a restored partition again. */
   readonly again: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Writes archived rows back in batches: each transaction proves that its rows are in the table with their values. */
+/** Restores archived rows in batches: each transaction proves that its rows are in the table with their values. */
 import type { RowTriggers } from '../../model/archive/port.ts'
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'

@@ -47,8 +47,8 @@ export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
   readonly store: CopyStore
   readonly ledger: PartitionLedger
   /**
-   * Call while the partition is claimed. A stream first records itself, then checks leases: so one of the two detects
-   * the other.
+   * Call while the partition is claimed. A stream first records itself, then checks leases: so at least one of run and
+   * stream detects the other.
    * @throws SluiceError TABLE_FOLLOWED if a stream reads from the table or writes into it
    */
   readonly refuseFollowed: () => Promise<void>

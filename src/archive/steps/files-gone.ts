@@ -9,7 +9,7 @@ import { attachAgain } from './restore.ts'
 /** Rows that were only in the files. */
 export type LostRows = {
   readonly rows: bigint
-  /** True if the source has no row of the partition: all are lost. */
+  /** True if the source has no row of the partition, so that all rows are lost. */
   readonly all: boolean
   /** True if an unknown number of the rows was already restored. */
   readonly atMost: boolean

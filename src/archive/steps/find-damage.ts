@@ -17,8 +17,8 @@ export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 export type Read = { readonly files: number; readonly rows: bigint }
 
 /**
- * Reads every published partition; the findings of each end with a `Read`. A log that another database has continued is
- * reported first.
+ * Reads every published partition; the findings of each end with a `ReadCounts`. A log that another database has
+ * continued is reported first.
  * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
  */
 export async function* findings(
@@ -107,7 +107,7 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
   }
 }
 
-/** Reads all files of a partition. The last element is the `Read`. */
+/** Reads all files of a partition. The last element is the `ReadCounts`. */
 export async function fileFindings(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -106,7 +106,7 @@ async function foreseeRows(
     }
   }
   if (isDropped) {
-    // A detached and proved table has no rows but those of the files. Before its proof (`away`), it may have had more.
+    // A detached and proved table has only the rows of the files. Before its proof (`away`), it may have had more rows.
     return made(MADE_ANEW, partition.away && !options.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {

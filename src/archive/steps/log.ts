@@ -9,7 +9,7 @@ import type { ArchiveProperties } from '../log/properties.ts'
 
 /** A file of the newest version of the archive. */
 export type LoggedFile = {
-  /** Relative to the root, as on disk. */
+  /** Path relative to the root, as on disk. */
   readonly path: string
   readonly size: bigint
   readonly rows: bigint | null
@@ -37,7 +37,7 @@ export type Departed = {
   /** Time of the removal, ms since the epoch; 0 if no file was removed then. */
   readonly at: number
   readonly version: number
-  /** Empty if the history no longer has them. */
+  /** The removed files; empty if the history no longer has them. */
   readonly files: readonly LoggedFile[]
 }
 

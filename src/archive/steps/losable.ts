@@ -9,7 +9,7 @@ import { nativePartitions } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
 import { elsewhereCommand } from './refusals.ts'
 
-/** Error if the rows of a partition must not be in the source alone; null if they survive a crash. */
+/** Error if the rows of a partition must not be only in the source; null if they survive a crash. */
 export async function losableRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -164,8 +164,8 @@ export type FreshValues = { readonly columns: readonly ReadColumn[]; readonly va
 /**
  * Checks, before rows are removed, that restored rows would have the present values. A column that was added since the
  * export must have the same value in all rows if it has a default, and NULL in all rows otherwise. A column whose type
- * was changed since the export must be NULL. Restored rows get the default. It is not compared with the common value: a
- * warning says so.
+ * was changed since the export must be NULL. Restored rows get the default, which is not compared with the value that
+ * the rows have now: a warning says so.
  * @throws SluiceError PARTITION_CHANGED
  */
 export async function freshValues(

@@ -1,4 +1,4 @@
-/** Reads the files of a partition back completely, and compares their rows with the digest of the source. */
+/** Reads all files of a partition completely, and compares their rows with the digest of the source. */
 import { join } from 'node:path'
 import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'

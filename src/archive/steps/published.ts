@@ -14,7 +14,7 @@ import { attachedByHand, findDetachedTable, attachedPartition } from './detached
 
 /**
  * Where the rows of a published, not yet proved partition are in the source.
- * @param standing attached tables in the range of a missing partition; empty if its own table exists
+ * @param attachedTables attached tables in the range of a missing partition; empty if its own table exists
  * @returns null if its rows must be restored from the files, into their own table or into several others
  * @throws SluiceError PARTITION_CHANGED if its table exists but is not a partition of this table, or was detached and
  * moved

@@ -81,7 +81,7 @@ export async function removeArchivedRows(
   if (ranges.length === 0) await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
 }
 
-/** `digest`: of the archived columns; `expect`: of these and the columns that were added since the export. */
+/** `digest`: digest of the archived columns; `expect`: digest of these and of the columns added since the export. */
 type Proved = { readonly range: Range; readonly digest: Digest; readonly expect: Digest }
 
 /** `sum`: digest of all rows in the ranges and of removed rows; `rows`: number of rows in the table. */

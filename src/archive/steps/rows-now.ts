@@ -17,7 +17,7 @@ import { countText } from '../../shared/figures.ts'
 /** Where the rows are. @property isOwn true for a detached table, which keeps its columns from before the detach */
 export type RowsPlace = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
-/** @property back other parts of the period that were restored: their rows are among the late rows */
+/** @property restoredParts other parts of the period that were restored: their rows are among the late rows */
 export type LateRows = NamedRows & { readonly back?: readonly string[] }
 
 /** Finds rows whose key is not in the archive; null if this cannot be decided. */
@@ -163,7 +163,10 @@ type Standing = {
   readonly row: Row
   readonly key: RowKey
   readonly how: 'same' | 'missing' | 'changed'
-  /** For a changed row: the key in the table, if it is spelled differently and a collation treats both as equal. */
+  /**
+   * Set for a changed row if the table spells its key differently and a collation treats both as equal: the key in the
+   * table.
+   */
   readonly there?: RowKey
 }
 

@@ -35,7 +35,7 @@ export type EvolveOptions = {
   readonly sure?: ReadonlySet<string>
   /** Columns that are stored as text from now on. */
   readonly asText: readonly string[]
-  /** `StoreAbilities.looseTypes` of the source. */
+  /** True if the source does not enforce column types (`StoreAbilities.looseTypes`). */
   readonly isLoose: boolean
   /** True: a column with a wider type keeps its field (Delta type widening); readers must support that. */
   readonly widen: boolean

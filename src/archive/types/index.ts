@@ -27,7 +27,7 @@ export { type TakenName } from './taken-names.ts'
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */
   readonly asText: readonly string[]
-  /** `StoreAbilities.looseTypes` of the source. */
+  /** True if the source does not enforce column types (`StoreAbilities.looseTypes`). */
   readonly isLoose?: boolean
   /** Comments of columns, by name. */
   readonly comments: Readonly<Record<string, string>>

@@ -85,7 +85,7 @@ function parallelContext(context: ArchiveContext, database: LedgerDatabase): Nei
   }
 }
 
-/** @property work processes a partition @property isThere true if nothing is left to do */
+/** @property work processes a partition @property isDone true if nothing is left to do */
 export type Aim = { readonly work: AdvancePartition; readonly isThere: (partition: ArchivedPartition) => boolean }
 
 /**

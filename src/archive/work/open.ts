@@ -52,7 +52,7 @@ export type ArchiveSizes = {
   readonly rate?: number
   /** Number of workers, which share the memory; default 1. */
   readonly workers?: number
-  /** As `ArchiveContext.uncompared`. */
+  /** Generated columns that are not compared, as `ArchiveContext.uncompared`. */
   readonly uncompared?: ReadonlySet<string>
   /** True to write nothing: a missing folder is not created. */
   readonly reads?: true

@@ -27,7 +27,10 @@ type Asked = CountingLedger & {
   readonly only: ReadonlyMap<string, string>
 }
 
-/** Why a file stays, with a hint. @property back command that restores the rows, if the file is their only copy */
+/**
+ * Why a file stays, with a hint. @property restoreCommand command that restores the rows, if the file is their only
+ * copy
+ */
 type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
 
 export class OtherLedgers implements AsyncDisposable {

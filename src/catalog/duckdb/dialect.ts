@@ -1,5 +1,5 @@
 /**
- * The catalog in a DuckDB file, for users who open it in DuckDB afterwards. It has no indexes: scans skip row groups by
+ * The catalog in a DuckDB file, for users who will query it with DuckDB. It has no indexes: scans skip row groups by
  * their minima and maxima, and an ART index must fit into memory and would double the load time.
  */
 import { sqlLiteral } from '../../shared/sql-text.ts'

@@ -18,7 +18,7 @@ export type HeldCommit = {
   readonly digest: Uint8Array | null
   /** Non-blank lines, counted by the import; null if not counted. */
   readonly numLines: number | null
-  /** In the order of the file; can be called again. */
+  /** The lines in the order of the file; can be called again. */
   lines(): AsyncIterable<readonly ExportedLine[]>
 }
 

@@ -44,7 +44,7 @@ export class Batch {
     return this.files.length + this.actions.length + this.closes.length + this.commits.length
   }
 
-  /** Moves the rows into a new batch; this one is empty afterwards. */
+  /** Moves the rows into a new batch; this one is then empty. */
   take(): Batch {
     const taken = new Batch()
     moveRows(this.files, taken.files)

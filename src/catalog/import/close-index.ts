@@ -34,7 +34,10 @@ export class CloseIndex {
   #head = new Int32Array(this.#capacity).fill(NONE)
   #tail = new Int32Array(this.#capacity).fill(NONE)
   #used = new Uint8Array(this.#capacity)
-  /** By slot: `ASKED` after the catalog was queried for the key; `HELD` after `hold`. Allocated for the second pass. */
+  /**
+   * By slot: `QUERIED` after the catalog was queried for the key; `STORED` after `markStored`. Allocated for the second
+   * pass.
+   */
   #asked = new Uint8Array(0)
   #lifeSize = new Float64Array(0)
   #lifeRecords = new Float64Array(0)

@@ -127,7 +127,7 @@ const PURGE_ROWS = 50_000
 /**
  * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first
  * transaction on.
- * @param importId unfinished import that continues afterwards and keeps its row in `migration_status`
+ * @param importId unfinished import that continues after the removal and keeps its row in `migration_status`
  */
 export async function purgeTable(
   database: SqlDatabase,

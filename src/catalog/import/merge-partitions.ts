@@ -57,7 +57,7 @@ async function setHashes(at: Place, lease: Lease): Promise<void> {
   }
 }
 
-/** For each partition with several rows: the number of its first row, and the numbers of its other rows. */
+/** Partitions with several rows: for each, the number of its first row and the numbers of its other rows. */
 async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [keeper: number, others: number[]]> {
   for (let after = -1; ;) {
     const hashes = await database.all(

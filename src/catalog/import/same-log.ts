@@ -20,8 +20,8 @@ type At = {
   readonly log: LogStore
   readonly database: SqlDatabase
   /**
-   * The log was moved. Its file times are stored afterwards, so later checks cannot find commits whose bytes were not
-   * compared.
+   * True if the log was moved. Its file times are stored after this check, so a later check cannot find commits whose
+   * bytes were not compared.
    */
   readonly moved?: boolean
   readonly signal: AbortSignal

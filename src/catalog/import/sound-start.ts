@@ -103,7 +103,7 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
   }
 }
 
-/** The start from new commits alone, or null if the listing lacks the known commit or one above it. */
+/** The start if only new commits are read, or null if the listing lacks the known commit or one above it. */
 async function shortStart(list: ListFrom, head: ImportHead, current: number, at: At): Promise<SoundStart | null> {
   let listing: LogListing
   try {

@@ -52,7 +52,10 @@ const NOTHING: ImportPoint = {
   metadata: null,
 }
 
-/** Commits above a version; null if one up to the newest is missing. Older commits may be absent from the listing. */
+/**
+ * Commits above a version; null if a commit between that version and the newest one is missing. The listing may lack
+ * older commits.
+ */
 export function commitsAbove(listing: LogListing, current: number): readonly CommitFile[] | null {
   const above = listing.commits.filter(({ version }) => version > current)
   const whole = above.every(({ version }, i) => version === current + 1 + i)

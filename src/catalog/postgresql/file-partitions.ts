@@ -1,8 +1,8 @@
 /**
  * Partitions of delta_files in PostgreSQL: one for all small tables, and a separate one for each large table, which is
- * loaded without indexes and indexed afterwards. They are list partitions: for a thousand small tables, query planning
- * over hash partitions would cost more than the partitions save. The functions run with their owner's rights, so that a
- * login that imports needs no right to create or drop.
+ * loaded without indexes and indexed after the load. They are list partitions: for a thousand small tables, query
+ * planning over hash partitions would cost more than the partitions save. The functions run with their owner's rights,
+ * so that a login that imports needs no right to create or drop.
  */
 export const filePartitions = `
 -- The functions below keep this path: a temporary table of their caller must not stand before a relation.

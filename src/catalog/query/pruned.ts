@@ -87,7 +87,7 @@ export async function* prunedFiles(
   }
 }
 
-/** Active files that partition values and ranges of columns cannot exclude; their statistics are tested afterwards. */
+/** Active files that partition values and ranges of columns cannot exclude; their statistics must still be tested. */
 async function* filesToJudge(
   database: SqlReader,
   tableId: string,

@@ -71,7 +71,7 @@ export function timeKey(micros: bigint): Buffer | null {
   return key
 }
 
-/** UTF-8, which sorts by code points. Null for text with half a surrogate pair, whose bytes would sort elsewhere. */
+/** UTF-8, which sorts by code points. Null for text with a lone surrogate, whose bytes would sort differently. */
 export function textKey(text: string, direction: Direction): Buffer | null {
   if (!isWellFormed(text)) return null
   const bytes = Buffer.from(text)

@@ -1,6 +1,6 @@
 /**
  * Compares two relations as sets, in SQL: each row that one side lacks and each field that differs becomes a row of
- * `difference`. Texts that differ but mean the same (by the field's mode) are removed again afterwards.
+ * `difference`. Then differences between texts that mean the same (by the field's mode) are removed.
  */
 import { sqlLiteral } from '../../shared/sql-text.ts'
 

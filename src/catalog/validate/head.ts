@@ -36,8 +36,8 @@ export async function importedHead(scratch: SqlDatabase, tableId: string): Promi
 
 /**
  * True if the catalog's first version was read from a checkpoint. False for a table pruned to this version, even if its
- * log was cleaned to the same version. Three relations have such rows: the raw actions, the protocol and the metadata
- * of the checkpoint. The majority decides; the comparison then reports rows that disagree.
+ * log was cleaned to the same version. Three relations hold rows of that checkpoint: raw actions, protocol and
+ * metadata. The majority of the three decides; the comparison then reports rows that disagree.
  */
 export async function beganAtBase(scratch: SqlDatabase, version: number): Promise<boolean> {
   const relations = ['cat_actions', 'cat_protocols', 'cat_metadata']

@@ -66,7 +66,7 @@ export type JsonText = {
 }
 
 /**
- * Objects of a file whose lines are not all JSON by themselves: pretty-printed actions, or escapes of half a character.
+ * Objects of a file whose lines are not all JSON by themselves: pretty-printed actions, or escapes of lone surrogates.
  * @throws SluiceError BAD_ACTION
  */
 export function objectsOf(content: string, path: string): readonly JsonText[] {
@@ -97,7 +97,7 @@ function depthOf(line: string): number {
   return depth
 }
 
-/** `\ud83d` without its second half becomes `\ufffd`; a backslash that is itself escaped is skipped. */
+/** A lone surrogate such as `\ud83d` becomes `\ufffd`; a backslash that is itself escaped is skipped. */
 function withoutLoneSurrogates(json: string): string {
   return json.replace(
     /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\(?:u([\da-fA-F]{4})|.)/g,

@@ -75,7 +75,7 @@ export class Report {
     await this.#settled(version, check, witness, ...texts, differs, sides)
   }
 
-  /** Number of differences so far that are commit times. */
+  /** Number of differences in commit times that were found so far. */
   async ofTimes(): Promise<number> {
     return await countOf(
       this.#scratch,
@@ -83,7 +83,7 @@ export class Report {
     )
   }
 
-  /** Adds differences to a check that `noted` ends. Call it with a bounded number, because every row may differ. */
+  /** Adds differences to a check that `endCheck` ends. Call it with a bounded number, because every row may differ. */
   async note(version: number, check: string, found: readonly CatalogDifference[]): Promise<void> {
     if (found.length === 0) return
     const columns = ['id', 'check', 'version', 'path', 'field', 'mode', 'log', 'catalog']
@@ -106,7 +106,7 @@ export class Report {
     this.#noted = true
   }
 
-  /** Ends a check whose differences were noted. */
+  /** Ends a check whose differences were added by `addDifferences`. */
   async noted(version: number, check: string, witness: string, log: string, catalog: string): Promise<void> {
     const suspected = this.#noted
     this.#noted = false

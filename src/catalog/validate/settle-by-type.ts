@@ -1,7 +1,7 @@
 /**
- * Removes from `difference` values that are equal by the columns' types: a float that a struct stores as 0.10000000149,
- * `"Infinity"`, `1E+20`, `1.50` and `1.5`, NULL and the empty text as a partition value. Used only for texts from two
- * writers; the catalog's own text is compared byte for byte.
+ * Removes from `difference` pairs of texts that mean the same value in the type of their column: a float that a struct
+ * stores as 0.10000000149, `"Infinity"`, `1E+20`, `1.50` and `1.5`, NULL and the empty text of a partition value. Used
+ * only for texts from two writers; the catalog's own text is compared byte for byte.
  */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { leafColumns, schemaOf, type StructType } from '../../delta/schema.ts'

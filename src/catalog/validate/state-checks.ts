@@ -88,7 +88,7 @@ export function compareParsed(kind: ParsedKind, { from, sameStart }: VersionRang
 
 /**
  * Compares the valid state at a version: one row of protocol and of metadata, and one row per key of the others.
- * @param given true: compare only keys that the log has, because the log may have dropped other keys
+ * @param onlyLogKeys true: compare only keys that the log has, because the log may have dropped other keys
  */
 export function compareState(
   kind: ParsedKind,

@@ -1,5 +1,6 @@
 /**
- * Selects the versions that both log and catalog have, and the log files that build them, without src/delta/segment.ts.
+ * Selects the versions that both log and catalog have, and the log files that build them. Does not use
+ * src/delta/segment.ts.
  */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'

@@ -31,7 +31,8 @@ async function textOf({ log, signal }: At, name: string, bound: number): Promise
 }
 
 /**
- * Loads a file into `witness` if it is a JSON object; a broken file is a note, not a difference of the catalog.
+ * Loads a file into the relation `witness` if it is a JSON object. A broken file is a note, not a difference of the
+ * catalog.
  * @returns true if it was loaded; false if it is no JSON object; the size in bytes of a file above `bound`, which was
  * not read
  */
@@ -97,8 +98,9 @@ export async function checkCrc(at: At, version: number): Promise<void> {
 }
 
 /**
- * Compares the hint's number of files; its other fields describe no state of the table. A hint to a missing checkpoint
- * is a note: the table is the same without it, but readers that follow the hint cannot open the table.
+ * Compares the number of files in the hint; the other fields of the hint describe no state of the table. A hint to a
+ * missing checkpoint is a note: the table is the same without it, but readers that follow the hint cannot open the
+ * table.
  */
 export async function checkLastCheckpoint(at: At, folder: LogFolder, from: number, to: number): Promise<void> {
   const heard = await hear(at, LAST_CHECKPOINT, MAX_HINT_BYTES)

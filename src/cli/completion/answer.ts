@@ -64,7 +64,7 @@ const MEANING_CELLS = 60
 /**
  * @param words after the program name, up to the cursor
  * @param env may have the URL of the database
- * @param patienceMs timeout for the database; default 2 s
+ * @param timeoutMs timeout for the database; default 2 s
  */
 export async function completionAnswer(
   words: readonly string[],

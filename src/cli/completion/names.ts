@@ -19,7 +19,7 @@ const PATIENCE_MS = 2000
 /** Characters that a line-based answer cannot contain; each shell quotes all others itself. */
 const UNSAID = /[\p{Cc}\u2028\u2029]/u
 
-/** @param words of the line up to the cursor; the last one is being typed @param patienceMs timeout for the database */
+/** @param words of the line up to the cursor; the last one is being typed @param timeoutMs timeout for the database */
 export async function namesFor(
   wanted: CompletionRequest,
   words: readonly string[],

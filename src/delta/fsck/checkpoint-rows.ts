@@ -1,4 +1,7 @@
-/** Checks rows of a checkpoint against each other: doubled files, and structs that contradict the texts they repeat. */
+/**
+ * Checks rows of a checkpoint against each other: files with several rows, and structs that contradict the texts that
+ * they repeat.
+ */
 import { eachScalar, jsonMemberText } from '../../model/lake/json-tokens.ts'
 import type { AddAction, RemoveAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'

@@ -90,7 +90,10 @@ function stateOf(action: LogAction): { readonly kind: Kind; readonly text: strin
   }
 }
 
-/** Describes what readers get from doubled actions; null for a single action, and for removes only. */
+/**
+ * Describes what readers get from several actions for one file or state; null for a single action, and if all are
+ * removes.
+ */
 function readings(version: number, { state, kinds, digests }: Named): string | null {
   const [first, last] = [kinds[0], kinds.at(-1)]
   if (kinds.length < 2) return null

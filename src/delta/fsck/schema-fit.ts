@@ -119,9 +119,9 @@ type At = {
 }
 
 /**
- * Reports doubled columns, and pairs of a missing and an unknown column. A missing column alone was added later; an
- * unknown column alone is allowed. With mapped names columns may be dropped and renamed, so the two columns of a pair
- * must have the same id or name.
+ * Reports columns that occur twice, and pairs of a missing and an unknown column. If no column is unknown, a missing
+ * column was added later. If no column is missing, an unknown column is allowed. With mapped names columns may be
+ * dropped and renamed, so the two columns of a pair must have the same id or name.
  * @param wanted the columns of `known` that the file should have
  */
 function inspectNames(

@@ -75,8 +75,9 @@ export function compareCodePoints(a: string, b: string): number {
 const CUT_MARKS: ReadonlySet<number> = new Set([0x3f, 0x7f, 0x7fff, 0xfffd, 0xffff])
 
 /**
- * A max without the marks that writers append when they truncate it: their highest character, or the remains of half a
- * surrogate pair. The remaining text bounds all values that start with it, even if the mark was part of the value.
+ * A max without the marks that writers append when they truncate it: their highest character, or a character that
+ * replaces a lone surrogate. The remaining text bounds all values that start with it, even if the mark was part of the
+ * value.
  */
 function withoutCutMarks(text: string): string {
   let end = text.length

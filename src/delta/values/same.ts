@@ -1,6 +1,6 @@
 /**
- * Decides whether two texts mean the same value of a column: a statistic in a commit and in a checkpoint's struct, a
- * partition value spelled by two writers.
+ * Decides whether two texts mean the same value of a column, such as a statistic in a commit and in a checkpoint's
+ * struct, or a partition value spelled by two writers.
  */
 import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
 import { parseTimestamp } from '../../model/lake/instant.ts'
@@ -26,8 +26,8 @@ const MICROS_OF_MS = 1000n
 export type StatsComparer = (one: string, other: string) => readonly ApartValues[] | null
 
 /**
- * Whether a fact that only one text has is a difference: never (`same`), always (`apart`), or if the second text lacks
- * it (`kept`).
+ * How a fact that only one of the two texts has is compared. `same`: it is no difference. `apart`: it is a difference.
+ * `kept`: it is a difference only if the second text lacks it.
  */
 export type MissingFacts = 'same' | 'apart' | 'kept'
 
@@ -111,7 +111,10 @@ function isSameDouble(a: number | null, b: number | null, isFloat: boolean): boo
   return a === b || (Number.isNaN(a) && Number.isNaN(b)) || (isFloat && Math.fround(a) === Math.fround(b))
 }
 
-/** Writers cut times to milliseconds in JSON, and may keep microseconds in a struct. */
+/**
+ * True if two times are equal to the millisecond: writers cut times to milliseconds in JSON, and may keep microseconds
+ * in a struct.
+ */
 function isSameInstant(a: string, b: string): boolean {
   const [left, right] = [parseTimestamp(a), parseTimestamp(b)]
   if (left === null || right === null) return a === b

@@ -50,7 +50,7 @@ const KERNEL_TIME = /^\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}:\d{2}(?:\.\d+)?$/
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/
 
 /**
- * True if readers based on delta-kernel (deltalake, polars, DuckDB) can read a partition value too; otherwise they
+ * True if readers based on delta-kernel (deltalake, polars, DuckDB) can also read a partition value; otherwise they
  * refuse the whole table. These readers are stricter than `isPartitionText`, which must be true as well: a whole number
  * has no point or exponent, a decimal has exactly as many decimal places as its scale, and a time has seconds.
  */

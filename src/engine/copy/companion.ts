@@ -57,7 +57,7 @@ export interface FollowedStream extends AsyncDisposable {
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
   follow(copied: Ending, around: CopyContext): Promise<Ending>
-  /** Ending of a run that ended before it could apply changes. */
+  /** Returns the ending of a run that ended before it could apply changes. */
   unfollowed(ending: Ending): Ending
 }
 

@@ -1,6 +1,6 @@
 /**
- * Signals that logs may have changed: at once for local folders that the system watches, else at a fixed interval. The
- * caller reads the log to find what changed.
+ * Signals that logs may have changed: immediately for local folders that the system watches, else at a fixed interval.
+ * The caller reads the log to find what changed.
  */
 import { watch, type FSWatcher } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -41,7 +41,7 @@ export class LogWatch implements Disposable {
     }
   }
 
-  /** Waits for a change; returns at once when `stop` fires. @returns keys that may have changed; null: all are due */
+  /** Waits for a change, or until `stop` fires. @returns keys that may have changed; null: all are due */
   async next(stop: AbortSignal): Promise<ReadonlySet<string> | null> {
     const due = this.#polledAt + this.#intervalMs - Date.now()
     if (this.#changed.size === 0 && due > 0 && !stop.aborted) {

@@ -17,7 +17,7 @@ export function newRunId(clock: Clock): string {
 }
 
 /**
- * The run id that the user sees: for a task, the id of the distributed run. @param sharedRun as `ClaimedSlot.sharedRun`
+ * The run id that the user sees: for a task, the id of the distributed run. @param sharedRun as `ClaimedTask.sharedRun`
  */
 export function operatorRun(runId: string, sharedRun: string | undefined): string {
   return sharedRun?.split('/')[0] ?? runId

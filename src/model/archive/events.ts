@@ -35,7 +35,7 @@ export type ArchiveForecastEvent = {
   /** Estimates: bytes of text read from the source, and bytes of the Parquet files; absent without earlier exports. */
   sourceBytes?: Dec
   bytes?: Dec
-  /** Estimated, one partition after the other; absent until one partition went through all states in one run. */
+  /** Estimated, one partition after the other; absent until one run has processed a partition in all steps. */
   ms?: Ms
   /** Partitions that are processed concurrently. */
   workers: Int
@@ -53,7 +53,7 @@ export type ArchiveColumnsEvent = {
   /** Column whose values are the partitions, if they are not periods of the calendar. */
   byValue?: string
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
-  /** Why a run would refuse the archive: another database continues it, or another object is at its location. */
+  /** Why a run would refuse the archive: another database's ledger owns it, or another object is at its location. */
   foreign?: string
   /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
@@ -130,7 +130,7 @@ export type ArchivedEvent = {
   counted?: Dec
   /** Counted rows of the period minus the rows that the ledger expects in the table: negative if rows are missing. */
   surplus?: Dec
-  /** Why a run would refuse the archive: another database continues it, or another object is at its location. */
+  /** Why a run would refuse the archive: another database's ledger owns it, or another object is at its location. */
   foreign?: string
   /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]

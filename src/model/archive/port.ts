@@ -110,7 +110,7 @@ export type Reshape = {
   readonly renamed: readonly { readonly from: string; readonly to: string }[]
 }
 
-/** Restores rows of a partition when the table already has other rows within its bounds. */
+/** Request to restore rows of a partition when the table already has other rows within its bounds. */
 export type AmongOthersRequest = PartitionRequest & {
   /** For messages. */
   readonly label: string
@@ -183,10 +183,10 @@ export interface PartitionStore {
    */
   leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving & Partial<LeavingBegun>): Promise<DetachResult>
   /**
-   * Completes a `leave` that began: moves the table in one transaction with the closing. Ends a session that could
+   * Completes a `detach` that began: moves the table in one transaction with the closing. Ends a session that could
    * still begin the detach.
    * @returns `in` if the detach has not begun: nothing was done, and nothing can begin it any more
-   * @throws SluiceError TARGET_BUSY as `leave`, STOPPED
+   * @throws SluiceError TARGET_BUSY as `detach`, STOPPED
    */
   endLeave(request: Omit<PartitionRequest, 'expect'> & Leaving): Promise<StepEnd | 'in'>
   /** Current state, and the table under its current name; null if it does not exist. */
@@ -194,13 +194,13 @@ export interface PartitionStore {
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
-  /** Checks rights that `leave` needs, before any row is exported. @throws SluiceError TARGET_DENIED with the GRANT */
+  /** Checks rights that `detach` needs, before any row is exported. @throws SluiceError TARGET_DENIED with the GRANT */
   requireRights(parent: TableName, signal: AbortSignal): Promise<void>
   /** Tables that a plain table inherits from, and those that inherit from it, at any depth. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
   /**
-   * Tables that a table is a partition or heir of, and its own partitions and heirs, at any depth.
-   * @param identities OIDs of tables that are treated as its partitions, with their own partitions and heirs
+   * Tables of which a table is a partition or from which it inherits, and its own partitions and tables that inherit
+   * from it, at any depth. @param identities OIDs of tables that are treated as its partitions
    */
   kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
   /** True if no table has this OID, and no table has the name of the detached one. */
@@ -363,7 +363,7 @@ export interface ReferrerStore {
 export type UncheckedConstraint = {
   /** Kind and name for a message: `CHECK positive`. */
   readonly constraint: string
-  /** It is a constraint of a column's type: a partition that is created again as a table refuses such rows, too. */
+  /** Set for a constraint of a column's type: a partition that is created again as a table refuses such rows, too. */
   readonly ofType?: true
   /**
    * SQL condition of the store that is true for a violating row, with unqualified column names. Null if it would run
@@ -373,7 +373,7 @@ export type UncheckedConstraint = {
 }
 
 export interface UncheckedStore {
-  /** Constraints of a table that refuse a new row, although rows of the table may violate them. */
+  /** Constraints of a table that apply to new rows, although existing rows may violate them. */
   list(table: TableName, signal: AbortSignal): Promise<readonly UncheckedConstraint[]>
 }
 
@@ -391,6 +391,6 @@ export type TableIdentities =
       readonly by: 'mark'
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /** Marks by `tableText`: a mark changes if the table is recreated, maybe if altered. Omits missing tables. */
+      /** Marks by `tableText`: changed if the table is recreated, possibly if it is altered. Omits missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

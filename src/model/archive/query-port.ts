@@ -43,7 +43,7 @@ export type QueryRequest = {
   readonly files: readonly string[]
   /** How the source computes expressions; absent if unknown. */
   readonly expressions?: ExpressionRules
-  /** If set, a source value that its column's type cannot hold fails the statement at once, not when it is read. */
+  /** If set, a source value that its column's type cannot hold fails the statement immediately, not when it is read. */
   readonly strict?: true
   readonly signal: AbortSignal
 }

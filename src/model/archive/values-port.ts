@@ -49,7 +49,7 @@ export interface TimeExtents {
 export interface RowValues {
   /**
    * SQL condition for exactly the rows that match a test.
-   * @returns null if this system compares one of the columns other than by canonical text
+   * @returns null if this system does not compare one of the columns by canonical text
    */
   condition(columns: readonly Column[], test: RowTest): string | null
   /**

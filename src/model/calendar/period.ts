@@ -42,7 +42,7 @@ export function nextPeriod(spec: CalendarSpec, period: Period, n = 1): Period {
 
 /**
  * All periods with days from `from` (inclusive) to `to` (exclusive), `YYYY-MM-DD`, in order, computed lazily.
- * @throws SluiceError BAD_FLAG, at once, for more than MOST_PERIODS
+ * @throws SluiceError BAD_FLAG, immediately, for more than MOST_PERIODS
  */
 export function periodsBetween(spec: CalendarSpec, from: string, to: string): Iterable<Period> {
   const [first, end] = [parseDay(from), parseDay(to)]

@@ -24,7 +24,7 @@ const WORDS: Readonly<Record<string, string>> = { quarter: 'q', week: 'w', wk: '
 
 /**
  * Q: one digit from 1 to 4. Y: year of 2 or 4 digits. F: fiscal year. N: 1 or 2 digits. L: 4 digits. B: name of a
- * month. D: 8 digits. C: 6 digits.
+ * month. D: 8 digits. C: 6 digits. q, w, m: the words quarter, week and month.
  */
 type Kind = 'Q' | 'Y' | 'F' | 'N' | 'L' | 'B' | 'D' | 'C' | 'q' | 'w' | 'm'
 type Token = { readonly text: string; readonly kinds: readonly Kind[] }

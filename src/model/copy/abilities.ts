@@ -29,23 +29,23 @@ export type StoreAbilities = {
   readonly shortReads?: string
   /** Set if names that differ only in case are equal; `tables`: for which letters. Absent if such names differ. */
   readonly folds?: { readonly tables?: Exclude<LetterCase, 'exact'>; readonly columns?: true }
-  /** Tables have user-defined schemas, which a copy keeps between two systems with this flag. */
+  /** Set if tables have user-defined schemas, which a copy keeps between two systems with this flag. */
   readonly keepsSchemas?: true
-  /** Unbounded decimals keep trailing zeros: 6 and 6.000 are printed as written. */
+  /** Set if unbounded decimals keep trailing zeros: 6 and 6.000 are printed as written. */
   readonly keepsZeros?: true
-  /** Prints booleans as true and false; absent if as 1 and 0. */
+  /** Set if it prints booleans as true and false; absent if it prints 1 and 0. */
   readonly booleans?: true
-  /** A column may hold values of any type, whatever its declared type is. */
+  /** Set if a column may hold values of any type, whatever its declared type is. */
   readonly looseTypes?: true
-  /** A list column cannot be part of a key. */
+  /** Set if a list column cannot be part of a key. */
   readonly noListKeys?: true
-  /** A column of its type `json` cannot be part of a key. */
+  /** Set if a column of its type `json` cannot be part of a key. */
   readonly noJsonKeys?: true
-  /** Stores dates and times as text and sorts them as text, which matches time order in the years 1 to 9999. */
+  /** Set if it stores and sorts dates and times as text, which matches time order in the years 1 to 9999. */
   readonly textTimes?: true
-  /** Can store times before the year 1, after the year 9999, and infinite times. */
+  /** Set if it can store times before the year 1, after the year 9999, and infinite times. */
   readonly farTimes?: true
-  /** Each schema is a database with its own ledgers; a store opened for another schema does not read them. */
+  /** Set if each schema is a database with its own ledgers; a store opened for another schema does not read them. */
   readonly ledgerPerSchema?: true
   /** Has no decimal type: `declare` chooses a replacement by its options. */
   readonly decimals?: 'declared'

@@ -6,9 +6,9 @@ import type { ColumnSequence } from './sequence.ts'
 /** Scope of a copy: listed tables, or all that a pattern found. */
 export type LeftScope = {
   readonly tables: readonly TableName[]
-  /** A pattern with `*` was given: views, events and other schemas are reported too. */
+  /** True if a pattern with `*` was given: views, events and other schemas are reported too. */
   readonly all: boolean
-  /** Also report tables that inherit from these, and count their rows. Set for the source only. */
+  /** Set to report tables that inherit from these, too, and to count their rows; only for the source. */
   readonly children?: true
 }
 

@@ -51,7 +51,7 @@ export function canonicalInstant(text: string, zone: boolean): string {
   return moved(`${day}T${clock}:${seconds}Z`, before, offset, fraction(digits), text)
 }
 
-/** A canonical time with at most `digits` digits of the fraction; the rest is cut off without rounding. */
+/** A canonical time with at most `digits` digits of the fraction; further digits are cut off without rounding. */
 export function cutFraction(canonical: string, digits: number): string {
   return canonical.replace(/\.(\d+)/, (_, all: string) => fraction(all.slice(0, digits)))
 }

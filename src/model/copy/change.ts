@@ -54,7 +54,7 @@ export type ChangeBatch = {
   readonly puts: readonly Put[]
   /** Keys of removed rows. */
   readonly gone: readonly Row[]
-  /** Further changed or removed rows, as bytes. A writer that cannot use bytes calls `unpacked` first. */
+  /** Further changed or removed rows, as bytes. A writer that cannot use bytes calls `unpackBatch` first. */
   readonly packed?: PackedRows
 }
 
@@ -68,6 +68,6 @@ export type Put = {
   readonly key: Row
   /** Row key in the target before this batch; `undefined` values come from that row. Null if the row is complete. */
   readonly base: Row | null
-  /** Hint: the target probably has no row with this key yet. Selects the faster way; must not be relied on. */
+  /** True if the target probably has no row with this key yet: a hint to select the faster way, not a guarantee. */
   readonly isNew?: boolean
 }

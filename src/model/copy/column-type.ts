@@ -47,19 +47,19 @@ export type Column = {
   /** Declared type, valid while the table is empty; set if `type` was inferred from rows (SQLite). */
   readonly typeOfNone?: ColumnType
   readonly nullable: boolean
-  /** The system computes its values and refuses others. */
+  /** Set if the system computes its values and refuses others. */
   readonly generated?: true
   /** Expression of a generated column; only for tables read by `DependencyStore.detailed`. */
   readonly expression?: Expression
   /** Sequence that generates its values; only for tables of a plan. */
   readonly sequence?: ColumnSequence
-  /** Numbered by the system if no value is given. */
+  /** Set if the system numbers it when no value is given. */
   readonly identity?: true
-  /** It has a default value for an INSERT that omits it. */
+  /** Set if it has a default value for an INSERT that omits it. */
   readonly hasDefault?: true
-  /** Numbers stored as text, which the system compares and sorts as text: '9' > '10'. */
+  /** Set for numbers stored as text, which the system compares and sorts as text: '9' > '10'. */
   readonly asText?: true
-  /** Keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
+  /** Set if it keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
   /**
    * Native type in which two columns with the same declaration exchange values. Set if the column is in no key and can
@@ -67,23 +67,23 @@ export type Column = {
    * 'true' in a BOOLEAN of SQLite.
    */
   readonly exactAs?: string
-  /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */
+  /** Set if its system prints trailing zeros of decimals; a text column of the target keeps them. */
   readonly zeros?: true
   /** Fields of its composite type in order, as the system describes them: the text of a value does not name them. */
   readonly fields?: string
   /** Statement that creates its enum type or domain, for the hint of a target that lacks the type. */
   readonly typeSql?: string
-  /** The system cannot recreate the same values from their texts. */
+  /** Set if the system cannot recreate the same values from their texts. */
   readonly oneWay?: true
   /** Portable form of its values, if no other system can read the native form; also the name of a native type. */
   readonly portable?: 'ewkb'
-  /** Only its own system can interpret its values: they are copied as the hexadecimal digits of their bytes. */
+  /** Set if only its own system can interpret its values: they are copied as the hexadecimal digits of their bytes. */
   readonly hexed?: true
   /** Collation by which it is sorted and compared; absent if by bytes. */
   readonly collation?: string
-  /** The collation only sorts: texts are equal if their bytes are equal. */
+  /** Set if the collation only sorts: texts are equal if their bytes are equal. */
   readonly sortsOnly?: true
-  /** All rows of one partition share its value (Cassandra). */
+  /** Set if all rows of one partition share its value (Cassandra). */
   readonly static?: true
   /** Not a column of the source table: a constant, or the key or value of a map entry that becomes a row. */
   readonly made?: 'constant' | 'key' | 'value'
@@ -93,7 +93,7 @@ export type Column = {
 
 /**
  * Expression of a generated column, in the SQL of its system, as its server prints it.
- * @property local it uses functions, operators, types or quoting that another database may lack: new tables omit it
+ * @property local set if new tables omit it: it uses functions, operators, types or quoting that a database may lack
  * @property printedBy version of the server, if another one may print the same expression differently
  */
 export type Expression = {
@@ -117,16 +117,16 @@ export type TableSpec = {
   readonly primary: boolean
   /** Floating point column of a key. Such a key is not used, because systems compare these numbers differently. */
   readonly floatKey?: string
-  /** NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
+  /** Set if NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
   readonly nullsEqual?: true
   /** Estimates of the system, unless counting costs nothing. */
   readonly rows: bigint
   readonly bytes: bigint
   /** Native partitioning as short text: `range (day), 12 partitions`. */
   readonly partitioning?: string
-  /** Some columns are missing here: the login has no right to read them, and the system does not name them. */
+  /** Set if columns are missing here: the login has no right to read them, and the system does not name them. */
   readonly hidesColumns?: true
-  /** All tables that inherit from it have exactly its columns. A plain query returns their rows; reads exclude them. */
+  /** Set if all tables that inherit from it have exactly its columns. Plain queries return their rows; reads do not. */
   readonly withoutHeirs?: true
   /** Materialized view of this table (`schema.name`): it cannot be written, and its rows may lag behind. */
   readonly viewOf?: string

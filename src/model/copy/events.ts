@@ -46,7 +46,7 @@ export type LookDifferenceEvent = {
   source: Dec
   expected: Dec
   target: Dec
-  /** Accepted with `--accept-difference`. */
+  /** Set if it was accepted with `--accept-difference`. */
   accepted?: true
 } & KeySpan
 
@@ -162,7 +162,7 @@ export type CopyPlanLine = {
   bytes: Dec
   chunkRows: Dec
   chunks: Dec
-  /** `chunks` is an estimate, even if `rows` is exact. */
+  /** Set if `chunks` is an estimate; `rows` may be exact nevertheless. */
   chunksEstimated?: true
   /** Chunks that the target accepts at the same time. */
   writers?: Dec

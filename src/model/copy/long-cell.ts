@@ -4,7 +4,7 @@ import type { Cell } from './rows.ts'
 
 /** A value above this length is long: characters of a text, or bytes. */
 const LONG = 1 << 20
-/** Length of a piece. Short, so that pieces that were hashed or sent are freed at once. */
+/** Length of a piece. Short, so that pieces that were hashed or sent are freed immediately. */
 const PIECE = 1 << 15
 
 export type LongCell = Exclude<Cell, null | number>

@@ -17,7 +17,7 @@ export interface ObjectStore {
   foreignKeySql?(object: ForeignKey, table: TableSpec): string
   /**
    * Creates an object unless an object with its name exists; rebuilds what an interrupted build left. Idempotent.
-   * @param inUse other sessions may write to the table: they are blocked as little as possible
+   * @param inUse true if other sessions may write to the table: they are blocked as little as possible
    * @throws SluiceError OBJECTS_FAILED if rows or the definition prevent it
    */
   build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void>

@@ -51,7 +51,7 @@ export type Capabilities<Store> = {
   /** Conditions on the times in a column. */
   readonly times: Times
   readonly timeExtents: TimeExtents
-  /** Conditions for values in other than canonical form, for systems that do not check the spelling of values. */
+  /** Conditions for values that are not in canonical form, for systems that do not check the spelling of values. */
   readonly spellings: Spellings
   /** Conditions by value, for systems that can select and remove rows in one transaction. */
   readonly rowValues: RowValues

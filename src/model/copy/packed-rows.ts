@@ -30,7 +30,7 @@ export class PackedRows {
   #length = 0
   #dropped = 0
 
-  /** @param room initial number of entries; grows as needed */
+  /** @param capacity initial number of entries; grows as needed */
   constructor(room = FEWEST) {
     const slots = Math.max(room, FEWEST)
     this.#blockOf = new Int32Array(slots)
@@ -51,7 +51,7 @@ export class PackedRows {
     return this.#length - this.#dropped
   }
 
-  /** @param flags any of `IS_NEW`, `IS_LEFT` and `IS_GONE`, combined @returns the index of the row */
+  /** @param flags any of `IS_NEW`, `MAY_EXIST` and `IS_DELETED`, combined @returns the index of the row */
   add(frame: RowFrame, flags: number): number {
     const slot = this.#length++
     if (slot === this.#flags.length) this.#grow()
@@ -60,8 +60,8 @@ export class PackedRows {
   }
 
   /**
-   * Replaces the row by a later change of the same key. Keeps `IS_NEW` and `IS_LEFT`, which describe the target before
-   * the batch.
+   * Replaces the row by a later change of the same key. Keeps `IS_NEW` and `MAY_EXIST`, which describe the target
+   * before the batch.
    */
   replace(slot: number, frame: RowFrame, isGone: boolean): void {
     this.#put(slot, frame, (this.flags(slot) & STAYS) | (isGone ? IS_GONE : 0))

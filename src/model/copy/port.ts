@@ -12,7 +12,7 @@ import type { LedgerDatabase } from '../run/ledger-port.ts'
 export type DeclareOptions = {
   /** Decimals in a system without them: text that keeps every digit, or floats that compare as numbers. */
   readonly decimal?: 'text' | 'real'
-  /** Keep JSON as written, if the system has a type for that. */
+  /** Set to keep JSON as written, if the system has a type for that. */
   readonly spelled?: true
 }
 

@@ -9,8 +9,8 @@ export type ReadColumn = {
   /** Converts values of the column to `as`; only stores with derived columns (`stores/common/derived`) apply it. */
   readonly codec?: Codec
   /**
-   * Refuse a value whose storage class or spelling would change if its canonical form were written back. The spelling
-   * of timestamps may change. Not needed in stores that enforce column types.
+   * Set to refuse a value whose storage class or spelling would change if its canonical form were written back. The
+   * spelling of timestamps may change. Not needed in stores that enforce column types.
    */
   readonly exact?: true
 }

@@ -23,14 +23,14 @@ type Named = {
   readonly own: string
   /** Columns that it uses; null if they cannot be determined. */
   readonly columns: readonly string[] | null
-  /** Left by an interrupted build: the object exists, but the system does not use it. */
+  /** Set if an interrupted build left it: the object exists, but the system does not use it. */
   readonly broken?: true
 }
 
 export type IndexObject = Named & {
   readonly kind: 'index' | 'unique'
   readonly unique: boolean
-  /** The primary key, which is created with the table. */
+  /** Set for the primary key, which is created with the table. */
   readonly primary?: true
   /** Index method of the system; `btree` for a plain ordered index. */
   readonly method: string
@@ -50,7 +50,7 @@ export type ForeignKey = Named & {
   /** `NO ACTION`, `CASCADE`, `SET NULL (a)` … as in SQL. */
   readonly onDelete: string
   readonly onUpdate: string
-  /** `MATCH FULL`, `DEFERRABLE …`: the rest of the definition, in SQL. */
+  /** `MATCH FULL`, `DEFERRABLE …`: further clauses of the definition, in SQL. */
   readonly rest: string
   /** True if the constraint does not check rows that existed before it. */
   readonly unchecked?: true

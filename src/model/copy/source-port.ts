@@ -15,11 +15,11 @@ export type RowRequest = {
   readonly where: string | null
   /** True: in ascending key order, the order in which ranges are divided; false: in any order. */
   readonly ordered: boolean
-  /** Also return write times of the values, if the system keeps them. */
+  /** Set to return write times of the values, too, if the system keeps them. */
   readonly stamps?: true
   /**
-   * Also return partitions that have static values only, as rows without clustering columns; `stamps` returns them too.
-   * A read without `sharedOnly` and without `stamps` refuses them.
+   * Set to return partitions that have static values only, too, as rows without clustering columns; `stamps` does the
+   * same. A read without `sharedOnly` and without `stamps` refuses them.
    */
   readonly sharedOnly?: true
   /**
@@ -29,8 +29,8 @@ export type RowRequest = {
    */
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /**
-   * Target only: values outside the key that do not fit their column's type are returned as stored, in a form that
-   * equals no valid value. Another program wrote them. A checksum of such a row matches no canonical row.
+   * Only for a target. Set to return values outside the key as stored if they do not fit their column's type, in a form
+   * that equals no valid value. Another program wrote them. A checksum of such a row matches no canonical row.
    */
   readonly asStored?: true
   /**

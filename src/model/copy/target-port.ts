@@ -16,9 +16,9 @@ export type ChunkRequest = {
   /** False if the target sorts keys differently, so that bounds of a range mean nothing there. */
   readonly sortsAlike?: boolean
   readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
-  /** If a call of `write` fails, the chunk does not end: further calls may follow. This is slower. */
+  /** True if a failed call of `write` does not end the chunk, so that further calls may follow. This is slower. */
   readonly careful: boolean
-  /** Bypass triggers and foreign keys if the role may: for replicated tables, whose source has fired its triggers. */
+  /** Set to bypass triggers and foreign keys if the role may: for a replicated table the source has fired triggers. */
   readonly pastTriggers?: boolean
   /** Progress of an earlier attempt that committed in batches; null for a new chunk. */
   readonly cursor?: string | null

@@ -69,8 +69,8 @@ export type FollowProgressEvent = {
 }
 
 /**
- * Changes applied to a table, over all runs of its stream. Sent for every table at the start of following, then after
- * changes, at most every two seconds.
+ * Changes applied to a table, over all runs of its stream. Sent for every table when a run begins to apply changes,
+ * then after changes, at most every two seconds.
  */
 export type FollowCountedEvent = {
   type: 'follow.counted'

@@ -109,7 +109,7 @@ export type StreamFault = {
 export type StreamState = {
   /** Faults; empty if nothing was lost. A fault that lists tables affects only these. */
   readonly faults: readonly StreamFault[]
-  /** New `StreamBirth.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
+  /** New `StreamStart.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
   readonly moved: Readonly<Record<string, string>>
   /** Tables, by `tableText`, whose loss can be determined only after pending changes are applied: verify again then. */
   readonly unclear: readonly string[]
@@ -156,7 +156,7 @@ export type ReplicationSlotLine = {
   readonly heldBytes: bigint | null
   readonly safeBytes: bigint | null
   readonly confirmed: string | null
-  /** Created by sluice, according to its name. */
+  /** True if its name shows that sluice created it. */
   readonly ours: boolean
 }
 
@@ -179,7 +179,7 @@ export interface ChangeSource {
    * snapshot contains all changes that the slot omits. First removes leftovers of a killed attempt with these names.
    * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; at most 63
    * @param report called with what it waits for, if that takes longer than some seconds
-   * @param quiet block writers of the tables while the slot is created, for seconds at most; ignored without a slot
+   * @param quiet true to block writers of the tables for seconds, while the slot is created; ignored without a slot
    * @throws SluiceError SOURCE_BUSY or TARGET_BUSY if other transactions do not end in time, SLOT_ACTIVE if a running
    * program uses the slot
    */
@@ -192,7 +192,7 @@ export interface ChangeSource {
   ): Promise<StreamBirth>
   /**
    * Compares the stream with its start record. Call before `open` at every start, every five seconds, and before
-   * applying a `truncate`: afterwards its cause cannot be determined.
+   * applying a `truncate`: once it is applied, its cause cannot be determined.
    * @param tables that are still replicated; other tables of the stream are not checked
    * @param applied durable position in the target
    */
@@ -267,8 +267,8 @@ export interface ChangeStream extends AsyncDisposable {
    */
   next(waitMs: number): Promise<readonly Change[]>
   /**
-   * Reports that this position is durable in the target: the source may discard its log before it. Sent at once, and in
-   * replies.
+   * Reports that this position is durable in the target: the source may discard its log before it. Sent immediately,
+   * and in replies.
    */
   confirm(position: LogPosition): void
   /** Asks the source for its position. The reply is an `idle`, which comes after all changes before that position. */
@@ -302,7 +302,7 @@ export type ChangeTable = {
 export type TargetPreflight = {
   readonly refusals: readonly FollowRefusal[]
   readonly notes: readonly string[]
-  /** Sessions that apply changes check foreign keys; absent if they rely on the source. */
+  /** Set if sessions that apply changes check foreign keys; absent if they rely on the source. */
   readonly checksKeys?: true
 }
 
@@ -316,7 +316,7 @@ export type Applied = {
 
 export type ChangeRequest = {
   readonly tables: readonly ChangeTable[]
-  /** The user wants triggers of the target to fire for changes too. */
+  /** True if the user wants triggers of the target to fire for changes too. */
   readonly fireTriggers: boolean
   /**
    * Replication origin of these transactions in the target's log, so that a stream from the target can skip them. Only

@@ -84,7 +84,7 @@ export interface SwitchAttempt extends AsyncDisposable {
   waitedMs(): number
   /**
    * Locks the new table too.
-   * @returns changes of either table since the mark, other than rows, as text
+   * @returns changes of either table since the mark, except changed rows, as text
    * @throws SluiceError NOT_SWITCHABLE if a partition of the new table was removed; TARGET_BUSY
    */
   changesSince(mark: SwitchMark): Promise<readonly string[]>
@@ -92,7 +92,7 @@ export interface SwitchAttempt extends AsyncDisposable {
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof>
   /**
    * Renames both tables, recreates objects bound to the old one, sets sequences, protects the old table from writes.
-   * @param furthest values of all rows other than the compared ones
+   * @param furthest values of all rows except the compared ones
    * @returns what was recreated
    */
   exchange(furthest: FurthestValues): Promise<readonly SwitchFinding[]>

@@ -37,7 +37,7 @@ export type SideCloseRequest = {
   readonly lockTimeoutMs: number
   /** Longest total time of all tries, ms. */
   readonly budgetMs: number
-  /** End sessions that still have a write lock on the table after the first tries. */
+  /** True to end sessions that still have a write lock on the table after the first tries. */
   readonly endsSessions: boolean
   /** False for the token of a closing that must stay. */
   readonly mayReplace: (token: string) => boolean
@@ -65,7 +65,7 @@ export interface SwitchSide {
   writers(table: TableName, signal: AbortSignal): Promise<SideWriters>
   /** @throws SluiceError SOURCE_GONE */
   mark(table: TableName, signal: AbortSignal): Promise<SwitchMark>
-  /** @returns changes of the table since the mark, other than rows, as text */
+  /** @returns changes of the table since the mark, except changed rows, as text */
   changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Closes a table that has no writers. If it is closed already, closes partitions that were added since.

@@ -41,7 +41,7 @@ export type OldTable = {
 /** A table of a cutover: its name, and `TableSpec.identity`, as the ledger records them. */
 export type RecordedTable = { readonly name: TableName; readonly identity: string }
 
-/** Tables of a cutover. @property oldTable table to retire @property heir the table that got the public name */
+/** Tables of a cutover. @property oldTable table to retire @property newTable the table that got the public name */
 export type CutoverTables = { readonly oldTable: RecordedTable; readonly heir: RecordedTable }
 
 export type OldTableState = OldTable & {
@@ -96,11 +96,11 @@ export interface DecommissionStore {
   /**
    * Drops the table and its write protection, after moving sequences of its columns to the table with the public name.
    * Nothing else is dropped.
-   * @param heir checked again under the lock
+   * @param newTable checked again under the lock
    * @param expect expected digest of its rows, computed under the lock; null if none is recorded
    * @returns `also`: what else was done, as text
    * @throws SluiceError TARGET_BUSY if other sessions keep the lock longer than `budgetMs`, TABLE_REFUSED if an object
-   * depends on it or `heir` lacks its rows, TARGET_DENIED
+   * depends on it or `newTable` lacks its rows, TARGET_DENIED
    */
   drop(
     step: DecommissionStep,

@@ -191,7 +191,7 @@ export type PartitionForecastEvent = {
    * divided among all sessions. Absent if nothing was measured.
    */
   ms?: Ms
-  /** True if it alone fits into the window; absent without a window. */
+  /** True if its copy time is within the window; absent without a window. */
   fits?: boolean
 }
 

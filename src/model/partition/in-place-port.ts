@@ -23,7 +23,8 @@ export type InPlaceStep = 'index' | 'check' | 'validate' | 'switch' | 'after'
 export type InPlaceStatement = {
   readonly step: InPlaceStep
   readonly sql: string
-  /** Done by an earlier run. */ readonly isDone: boolean
+  /** True if an earlier run has executed the statement. */
+  readonly isDone: boolean
 }
 
 export type InPlacePlan = {

@@ -41,7 +41,7 @@ export type LifecyclePhaseEvent = {
   /** Commit time of the last applied transaction. */
   appliedAt?: Time
   provedAt?: Time
-  /** Result of the last comparison. */
+  /** True if the last comparison found both tables equal. */
   equal?: boolean
   signedAt?: Time
   signedBy?: string

@@ -95,7 +95,7 @@ export type Made = {
 export interface MaintenanceStore {
   /**
    * @param table name of one table, with its schema or without
-   * @param sizes whether to read sizes, which takes longer
+   * @param sizes true to read sizes, which takes longer
    * @returns null for a table that is not partitioned
    * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
    */

@@ -55,7 +55,7 @@ export type AlertOptions = {
   readonly conditions: readonly AlertCondition[]
   /** Run by the shell, with `SLUICE_ALERT_*` in its environment. */
   readonly command?: string
-  /** The run ends with the first alert. */
+  /** Set if the run ends with the first alert. */
   readonly exit?: true
 }
 

@@ -61,7 +61,7 @@ export type QueryOptions = {
 export interface SqlDatabase extends SqlReader, AsyncDisposable {
   /** URL without password, for messages. */
   readonly label: string
-  /** True if several write transactions can run at once; otherwise calls of `write` are queued. */
+  /** True if several write transactions can run at the same time; otherwise calls of `write` are queued. */
   readonly parallelWrites: boolean
   /** Runs `body` in one snapshot; writes are refused. */
   read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T>
@@ -69,8 +69,8 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
    * One write transaction: commits when the body resolves, rolls back when it throws. On a server the body is run
    * again, after a pause, if the transaction surely did not commit and the cause is transient (deadlock, restart, cut
    * connection).
-   * @param landed called if the connection broke during COMMIT, to avoid writing twice; if absent, COMMIT_UNKNOWN is
-   * thrown then
+   * @param hasCommitted called if the connection broke during COMMIT, to avoid writing twice; if absent, COMMIT_UNKNOWN
+   * is thrown then
    * @throws SluiceError CONNECTION_LOST after the last retry, COMMIT_UNKNOWN, NO_SPACE, TARGET_DENIED …
    */
   write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T>

@@ -11,7 +11,7 @@ export class Turn {
   /**
    * Resolves when all earlier callers have finished.
    * @returns function that releases the turn
-   * @throws SluiceError INTERNAL at once if the caller already has this turn, which would be a deadlock
+   * @throws SluiceError INTERNAL immediately if the caller already has this turn, which would be a deadlock
    */
   async wait(): Promise<() => void> {
     if (had.getStore()?.has(this) === true) {

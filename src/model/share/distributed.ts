@@ -26,7 +26,7 @@ export type RunRequests = {
   readonly tables?: readonly TableHold[]
   /** Failed parts of tables to retry; a task that begins later retries them anyway. */
   readonly retries?: readonly TableRetry[]
-  /** No task begins any more, and running ones end after their batch. */
+  /** True to stop the run: no task begins any more, and running ones end after their batch. */
   readonly stop?: boolean
   /** Time of the newest request: ms since the epoch, clock of the queue's database. Absent for older programs. */
   readonly orderedAt?: number
@@ -47,7 +47,7 @@ export type StoodChunk = { readonly table: string; readonly chunk: string; reado
 
 /**
  * @property open part of `rows` that belongs to unfinished work: if the turn ends now, the next one repeats it
- * @property standing chunks that the task works on; at most `MOST_STANDING`
+ * @property standing chunks that the task works on; at most `MOST_ACTIVE_CHUNKS`
  */
 export type TurnProgress = SlotProgress & { readonly open: bigint; readonly standing?: readonly StoodChunk[] }
 

@@ -1,7 +1,7 @@
 /** Causes of failures that end by themselves, or that a user can remove while a shared run continues. */
 import type { ErrorCode } from '../../shared/errors.ts'
 
-/** Errors that are transient, or can be resolved: the task rests and is retried. */
+/** Errors that are transient, or that a user can remove: the task waits and is retried. */
 export const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CONNECTION_LOST',
   'COMMIT_UNKNOWN',

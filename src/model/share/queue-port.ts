@@ -160,7 +160,7 @@ export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 /**
  * Result of releasing a task.
  * @property isMine false if another worker already had the task
- * @property goesOn the task is queued again; never if the run was requested to stop
+ * @property isQueuedAgain true if the task is queued again; never if the run was requested to stop
  * @property ended the run, if this call ended it: one worker gets it, or none if the reply is lost
  */
 export type Released = { readonly isMine: boolean; readonly goesOn: boolean; readonly ended: EndedRun | null }
@@ -218,7 +218,7 @@ export interface QueueWorker {
   /** Marks the failure claimed at that time as reported. */
   reported(key: SlotKey, at: number): Promise<void>
   /**
-   * Takes tasks until stopped, as many at once as the worker's concurrency.
+   * Takes tasks until stopped, as many at a time as the worker's concurrency.
    * @param perform must not throw @param refused ids of runs to exclude
    */
   take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner>

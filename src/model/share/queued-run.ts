@@ -13,7 +13,7 @@ export type QueuedSlot = { readonly about: string; readonly operation?: unknown;
 export type QueuedRun = {
   readonly runId: string
   readonly kind: string
-  /** Tasks are released after a while, and resumed later. */
+  /** True if tasks are released after a while, and resumed later. */
   readonly takesTurns: boolean
   /** The operation with a name instead of each URL. */
   readonly operation: unknown

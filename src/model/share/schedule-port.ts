@@ -94,7 +94,7 @@ export interface ScheduleBook {
   history(name: string, limit: number): Promise<readonly ScheduledRun[]>
   /** Pauses a schedule. @returns false if no schedule of this name can be paused */
   pause(name: string): Promise<boolean>
-  /** Resumes a schedule. @param clockwork times from now on @returns as `pause` */
+  /** Resumes a schedule. @param times times from now on @returns as `pause` */
   resume(name: string, clockwork: Clockwork): Promise<boolean>
   /** Removes its history too; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>

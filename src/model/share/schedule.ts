@@ -1,6 +1,6 @@
 /** Recurring work, as plain data. */
 
-/** `void`: the command would now do something other than the user confirmed. */
+/** `void`: what the command would do now differs from what the user confirmed. */
 export type ScheduleState = 'on' | 'paused' | 'void'
 
 /**

@@ -12,7 +12,7 @@ export type WorkerSlotEvent = {
   /** Its part of the work, if the tasks of a run differ. */
   about?: string
   /**
-   * `begun`: in work. `ended`: no work is left. `queued`: work is left, and waits for a free worker. `resting`:
+   * `begun`: in progress. `ended`: no work is left. `queued`: work is left, and waits for a free worker. `resting`:
    * failed for a transient cause, and waits. `lost`: another worker has it now. `refused`: this worker must not process
    * it.
    */
@@ -26,7 +26,7 @@ export type WorkerSlotEvent = {
   error?: ErrorInfo
 }
 
-/** State of a queue, as `QueueStand`. */
+/** State of a queue, as `QueueState`. */
 export type QueueStandEvent = {
   type: 'queue.stand'
   queue: {
@@ -62,7 +62,7 @@ export type WorkerEvent = {
   state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   concurrency: Dec
   queues: readonly string[]
-  /** Tasks in work, each as `RUN/NO`. */
+  /** Tasks that it works on, each as `RUN/NO`. */
   slots: readonly string[]
   /** Rows per second, of all its tasks. */
   rate: Dec

@@ -109,7 +109,7 @@ export class DecommissionLedger {
   /**
    * Query that returns a row while the table has the required state, its cutover is the last one of the public table,
    * the grace period is over, and its reverse stream has ended.
-   * @param standing required state: the last step that changed it, or `active` if there is no such step
+   * @param state required state: the last step that changed it, or `active` if there is no such step
    */
   guard(standing: 'inactive' | 'active', graceMs = 0): Statement {
     const { now } = ledgerDialect(this.#database.dialect)

@@ -27,7 +27,7 @@ export function switchFinding({ turn, switchedMs, publicTable, oldTable }: Switc
   }
 }
 
-/** Finding about the grace period. @param end of the grace period, ms @param what is dropped afterwards */
+/** Finding about the grace period. @param end of the grace period, ms @param what what is dropped after its end */
 export function graceFinding(end: number, nowMs: number, what: 'table' | 'database'): DecommissionFinding {
   const isOver = end <= nowMs
   return {
@@ -37,7 +37,7 @@ export function graceFinding(end: number, nowMs: number, what: 'table' | 'databa
   }
 }
 
-/** The reverse stream, and whether its table was equal to the public one. */
+/** State of the reverse stream, with findings about it and about the last comparison of both tables. */
 export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise<WayBack> {
   const [found] = (await hasStreams(database))
     ? await database.all('SELECT status, ended_ms FROM migration_streams WHERE stream_id = ?', [row.reverse])

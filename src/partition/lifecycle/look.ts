@@ -118,7 +118,9 @@ async function copyOf(
 }
 
 /**
- * The entry for a table that is in the second database now. @param name in that database @param before in the first one
+ * The entry for a table that is in the second database now.
+ * @param name its name there
+ * @param before its name in the first database
  */
 function placedIn(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
   const { words } = entry

@@ -157,7 +157,7 @@ export class InputGrammar {
     return at + 1
   }
 
-  /** @returns whether it begins a sequence */
+  /** @returns true if it begins a sequence */
   #introduced(char: string): boolean {
     this.#parameters = ''
     if (CSI.includes(char)) this.#place = 'csi'
@@ -167,7 +167,7 @@ export class InputGrammar {
     return true
   }
 
-  /** @returns whether the character was consumed, as in the methods below */
+  /** @returns true if the character was consumed, as in the methods below */
   #behindEscape(char: string): boolean {
     if (char === ESC) {
       if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
@@ -222,7 +222,7 @@ export class InputGrammar {
     return true
   }
 
-  /** Button, column and row, each 32 or more: a byte, or a UTF-8 character in mode 1005. */
+  /** Drops button, column and row of a mouse report, each 32 or more: a byte, or a UTF-8 character in mode 1005. */
   #inMouse(char: string): boolean {
     if (char < ' ') return this.#broken(char)
     this.#left -= 1

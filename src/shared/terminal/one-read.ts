@@ -1,7 +1,7 @@
 /**
  * Interprets one read of the terminal: one key, or a paste. People type one key per read. Several arrive together on a
  * slow line, from a key that is held down, and from a paste in a terminal without bracketed paste. A paste must never
- * act, so several keys together only move, or fill in a text field.
+ * start an action, so several keys together only move, or fill in a text field.
  */
 import { bareKey, keysOfText, type KeyPress } from './key-press.ts'
 import type { InputToken } from './input-grammar.ts'
@@ -33,7 +33,7 @@ const NOTHING: OneRead = { inputs: [], note: null }
 
 /**
  * Interprets the tokens of one read.
- * @param inField whether text would go into a text field
+ * @param inField true if text would go into a text field
  */
 export function oneRead(tokens: readonly InputToken[], inField: boolean): OneRead {
   const heard = tokens.filter(({ kind }) => kind !== 'swallowed')

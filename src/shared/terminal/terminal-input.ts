@@ -14,7 +14,7 @@ const ESCAPE_MS = 50
 const SEQUENCE_MS = 500
 /** Wait within a paste, which a distant terminal sends in pieces. */
 const PASTE_MS = 1000
-/** Maximum time to drop keys in an unfinished sequence or paste. A piece of `NO_HAND_BYTES` or more restarts it. */
+/** Maximum time to drop keys in an unfinished sequence or paste. A piece of `LEAST_PASTE_BYTES` or more restarts it. */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
 const NO_HAND_BYTES = 64

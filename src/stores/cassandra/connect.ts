@@ -21,7 +21,7 @@ export type CassandraLink = AsyncDisposable & {
   /** Name of the cluster: a part of the identity of the store. */
   readonly cluster: string
   readonly datacenter: string
-  /** Whether the connections are encrypted. */
+  /** True if the connections are encrypted. */
   readonly encrypted: boolean
   /** Numbers of the consistency levels for reads and writes. */
   readonly readLevel: number
@@ -36,7 +36,7 @@ export type ConnectOptions = {
   /** Names of consistency levels; default: the levels of the URL, otherwise LOCAL_QUORUM. */
   readonly readConsistency?: string
   readonly writeConsistency?: string
-  /** Set if a missing keyspace is not an error. */
+  /** True if a missing keyspace is not an error. */
   readonly withoutKeyspace?: true
   readonly onRetry?: RetryHeard
 }

@@ -1,6 +1,6 @@
 /**
- * Tables with fixed names in Cassandra. Tables have no owners there, so a user's table of such a name is recognised by
- * its other columns or key.
+ * Tables with fixed names in Cassandra. Cassandra's tables have no owners, so a user's table of the same name is
+ * recognised by its different columns or key.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'

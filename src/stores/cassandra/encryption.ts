@@ -19,7 +19,7 @@ export function tlsOptions({ tls, hosts }: CassandraSettings): ConnectionOptions
   return { ...options, checkServerIdentity: isNamed }
 }
 
-/** Whether the first node that answers accepts TLS; for modes in which it is optional. */
+/** True if the first node that answers accepts TLS; for modes in which it is optional. */
 export async function speaksTls({ contactPoints, tls, connectTimeoutMs }: CassandraSettings): Promise<boolean> {
   for (const point of contactPoints) {
     const [, host = '', port = ''] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(point) ?? []

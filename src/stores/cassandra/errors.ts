@@ -50,7 +50,7 @@ export async function askingCassandra<T>(
   }
 }
 
-/** Whether a failed write may have been executed: a timeout, a broken connection. */
+/** True if a failed write may have been executed: a timeout, a broken connection. */
 export function isUncertain(thrown: unknown): boolean {
   const { kind } = cassandraFailure(thrown)
   return ['write-timeout', 'write-failure', 'read-timeout', 'no-answer', 'network', 'server'].includes(kind)

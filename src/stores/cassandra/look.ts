@@ -16,7 +16,7 @@ export async function ping({ client }: CassandraLink): Promise<void> {
 
 export type NodeState = { readonly address: string; readonly datacenter: string; readonly isUp: boolean }
 
-/** The nodes as the connections see them. */
+/** The nodes, with their state according to the driver's connections. */
 export function nodesOf({ client }: CassandraLink): readonly NodeState[] {
   return client.hosts.values().map((host) => ({
     address: withoutPort(host.address),

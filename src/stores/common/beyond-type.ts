@@ -1,5 +1,6 @@
 /**
- * Values of another system outside the limits of a column: no row has such a value, and comparing with it would fail.
+ * Finds values of another system that are outside the limits of a column: no row has such a value, and SQL that
+ * compares the column with it would fail.
  */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 

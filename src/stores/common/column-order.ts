@@ -11,7 +11,7 @@ type Planned = { readonly table: TableName; readonly columns: readonly { readonl
 /**
  * Checks a table before rows of a chunk are read or written.
  * @param now names in the table's order, read in the same snapshot or under the same lock as the rows
- * @param side whose table this is @param label of that database
+ * @param side the side that has the table @param label of its database
  * @throws SluiceError SOURCE_GONE, TABLE_REFUSED if planned columns have another order
  */
 export function refuseReordered(

@@ -119,7 +119,7 @@ function lengthAt(pattern: RegExp, text: string, at: number): number {
   return pattern.exec(text)?.[0].length ?? 0
 }
 
-/** Whether the text of a definition has the name of a table as a word. */
+/** True if the text of a definition contains the name of a table as a separate word. */
 export function mentions(sql: string, { name }: TableName): boolean {
   const word = regexText(name)
   return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)

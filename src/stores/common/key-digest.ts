@@ -31,7 +31,8 @@ export function areAway({ range, sortsAlike }: Pick<ChunkRequest, 'range' | 'sor
 }
 
 /**
- * Digest of the rows with these keys. @param digest digest of the rows of one list of keys @param atOnce keys per list
+ * Digest of the rows with these keys.
+ * @param digest computes the digest of the rows of one list of keys @param atOnce keys per list
  */
 export async function digestOfKeys(
   keys: readonly RowKey[],

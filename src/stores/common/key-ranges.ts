@@ -23,13 +23,13 @@ export type KeyDialect = {
    */
   below?(text: string): string | null
   /**
-   * For a value outside of the limits of the column's type, with which a comparison would fail: whether it sorts below
-   * or above all values of the column. Null for every other value.
+   * For a value outside of the limits of the column's type: the side of all storable values on which it sorts. SQL that
+   * compares with such a value would fail. Null for every other value.
    */
   beyond?(column: Column, text: string): BoundSide | null
   /**
-   * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value
-   * into a BETWEEN of structs, which its readers of row groups refuse.
+   * True if a composite key is compared column by column instead of by a row value. DuckDB joins two comparisons of one
+   * row value into a BETWEEN of structs, which its readers of row groups refuse.
    */
   readonly byColumns?: true
   /** Condition that is true for NULL only; default `IS NULL`. @param name quoted */
@@ -211,7 +211,7 @@ export async function* cutByBounds(
 
 /**
  * Checks that bounds of ranges grow strictly. A repeated bound, even after many others, shows that the system compares
- * this key differently from its sort order: such a table would be divided for ever.
+ * this key differently from its sort order: the division of such a table would never end.
  */
 export class Ascent {
   readonly #table: TableSpec
@@ -261,7 +261,7 @@ export function wholeKey(table: TableSpec, text: string): bigint {
 }
 
 /**
- * Whether whole numbers from `low` to `high` are divided by arithmetic.
+ * True if whole numbers from `low` to `high` are divided by arithmetic.
  * @param estimate rows of the table; 0 if unknown
  */
 export function isDense(low: bigint, high: bigint, estimate: bigint): boolean {
@@ -355,7 +355,7 @@ function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dia
 
 /**
  * `comparison` for a bound with a value outside of its column's limits: only the key columns before it are compared.
- * @param side whether that value is below or above the limits
+ * @param side side of the limits on which that value is: below or above
  */
 function comparedBefore(
   columns: readonly Column[],

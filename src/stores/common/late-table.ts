@@ -66,7 +66,7 @@ export async function changeTable(database: LedgerDatabase, sql: string): Promis
   }
 }
 
-/** Whether a statement failed because a ledger table that is created at its first use does not exist yet. */
+/** True if a statement failed because a ledger table that is created at its first use does not exist yet. */
 export function isMissingTable(error: unknown): boolean {
   return error instanceof Error && /no such table|does not exist|doesn't exist/i.test(error.message)
 }

@@ -37,9 +37,9 @@ export type LedgerDialect = {
   /** Indexes of the table of chunks. */
   readonly indexes: {
     /**
-     * False if an index of updated rows may be damaged by a kill, when the file is opened and closed before the next
-     * run. Then new ledgers get no indexes, and older ledgers lose theirs. Chunks are found by a scan that reads ahead,
-     * which is safe because no other program can open the file.
+     * False if indexes of updated rows may be damaged when the file is opened and closed after a kill. Then new ledgers
+     * get no indexes, and older ledgers lose theirs. Chunks are found by a scan that reads ahead, which is safe because
+     * no other program can open the file.
      */
     readonly kept: boolean
     /**

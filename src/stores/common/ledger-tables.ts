@@ -9,13 +9,13 @@ import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from 
 const TRACKS = OWN_TABLES.filter(({ owner }) => owner === 'track').map(({ name }) => name)
 const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))
 
-/** Whether this is a name of a ledger table; such tables are never part of a copy by pattern. */
+/** True if this is a name of a ledger table; such tables are never part of a copy by pattern. */
 export function isLedgerTable({ name }: TableName): boolean {
   const own = ownTable(name)
   return own !== null && isOfLedgers(own)
 }
 
-/** Whether a table for which `isLedgerTable` is true has the ledger's columns, and is not the user's. */
+/** True if a table for which `isLedgerTable` is true has the ledger's columns, and is not the user's. */
 export function isOwnLedgerTable({ table, columns }: Pick<TableSpec, 'table' | 'columns'>): boolean {
   return lacking(ownTable(table.name), namesOf(columns)) === null
 }

@@ -11,7 +11,7 @@ const POLL_MS = 200
 const IDLE_MS = 30_000
 
 export type ObjectLock = {
-  /** Does not wait. @returns whether the session now has the lock */
+  /** Does not wait. @returns true if the session now has the lock */
   take(): Promise<boolean>
   /**
    * The idle session that holds the lock, and the statement that ends it; null if the holder is working, has ended or

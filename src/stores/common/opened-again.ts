@@ -1,4 +1,4 @@
-/** What a store reports before it retries by itself. */
+/** Report of a store before it retries without its caller. */
 
 /**
  * A store that could not be reached, or a request that an open store sends again.
@@ -10,6 +10,6 @@ export type OpenedAgain = {
   readonly why: string
   readonly attempt: number
   readonly forMs: number
-  /** The store is open: a request is sent again. */
+  /** True if the store is open, and a request is sent again. */
   readonly isOpen?: true
 }

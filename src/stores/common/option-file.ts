@@ -1,7 +1,7 @@
 /** Login settings in files of other programs: sections in brackets, one name and value per line. */
 import { readFileSync, statSync, type Stats } from 'node:fs'
 
-/** Whether users other than the owner can read or change a file. False on Windows, which has no such bits. */
+/** True if users other than the owner can read or change a file. False on Windows, which has no such bits. */
 export const isOpenToOthers = ({ mode }: Stats): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
 
 /** The text of a file; null if it is missing, unreadable, or refused by `isRefused`. */

@@ -17,15 +17,15 @@ export type OwnTable = {
   readonly owner: OwnTableOwner
   /** First version of the owner's tables that has this table. */
   readonly since: number
-  /** True: created at its first use, by any version. Absent: created together with the owner's other tables. */
+  /** True if the table is created at its first use, by any version; absent if it is created with the owner's others. */
   readonly late?: true
   /** Systems that have this table; absent: all systems of its owner. */
   readonly only?: readonly string[]
   /** Columns that the table has in every version: they distinguish it from a user's table of that name. */
   readonly marks: readonly string[]
-  /** The table has exactly one column; a user's table may have a column of that name among others. */
+  /** True if the table has exactly one column; a user's table may have a column of that name among others. */
   readonly oneColumn?: true
-  /** There are several such tables: the number after the name identifies the table or the stream. */
+  /** True if there are several such tables: the number after the name identifies the table or the stream. */
   readonly numbered?: true
 }
 
@@ -157,7 +157,7 @@ export function ownTable(name: string): OwnTable | null {
   return family?.numbered === true ? family : null
 }
 
-/** Whether it is a ledger table, which records facts about user data: a copy by pattern leaves it out. */
+/** True if it is a ledger table, which records facts about user data: a copy by pattern leaves it out. */
 export function isOfLedgers({ owner }: OwnTable): boolean {
   return owner !== 'catalog' && owner !== 'track'
 }

@@ -6,7 +6,7 @@ const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 5000
 
 export type RetryOptions = {
-  /** Whether the same call may succeed later without any change. */
+  /** True if the same call may succeed later without any change. */
   transient(error: unknown): boolean
   /** How long after the first failure another attempt may begin, ms; 0: no retries. */
   readonly forMs: number

@@ -1,4 +1,4 @@
-/** Whether a key range of the source has the same rows in a target, which sorts by its own rules. */
+/** Tests whether a key range of the source selects the same rows in a target, which may sort differently. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { ChunkRequest } from '../../model/copy/target-port.ts'
 import { keyColumns } from './key-ranges.ts'

@@ -30,9 +30,9 @@ export type TlsPlan = {
    * @throws SluiceError BAD_CONFIG if a file cannot be read
    */
   readonly options: ConnectionOptions | null
-  /** Whether a server without TLS is refused; otherwise the connection continues in plain text. */
+  /** True if a server without TLS is refused; otherwise the connection continues in plain text. */
   readonly required: boolean
-  /** Whether the certificate must be for the host, for drivers with their own option. */
+  /** True if the certificate must be for the host, for drivers with their own option. */
   readonly verifyHost: boolean
 }
 
@@ -86,7 +86,7 @@ function readPem({ path, parameter }: PemFile): string {
   }
 }
 
-/** Whether a connection to this host stays on this machine: a socket file, or a loopback address. */
+/** True if a connection to this host stays on this machine: a socket file, or a loopback address. */
 export function isLocalHost(host: string): boolean {
   if (host === '' || host.startsWith('/')) return true
   return /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host)

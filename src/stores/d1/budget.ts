@@ -24,7 +24,7 @@ export type BudgetOptions = {
 
 export type BudgetTurn = {
   readonly signal: AbortSignal
-  /** True: the request is sent before requests that can wait, so that a lease does not expire behind queued rows. */
+  /** True if the request is sent before requests that can wait, so that a lease does not expire behind queued rows. */
   readonly urgent: boolean
   /** Called if the request has to wait for `REPORT_MS` or longer. */
   onWait?(ms: number): void
@@ -95,7 +95,7 @@ export class RequestBudget {
     this.#left = { count, until: this.#ticks() + rest[1] * 1000 }
   }
 
-  /** Sends nothing for this time: the API will not answer before. */
+  /** Sends nothing for this time, because the API would refuse every request. */
   block(ms: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.#ticks() + ms)
   }

@@ -22,7 +22,7 @@ export type D1Result = {
 }
 
 export type ClientRule = {
-  /** Longest time for an answer: D1 ends a query after 30 s, and requests may queue before it. */
+  /** Longest wait for an answer: D1 ends a query after 30 s, and a request may wait in a queue before it runs. */
   readonly answerMs: number
   /** How long a request is retried while D1 or the network fails. */
   readonly repeatMs: number
@@ -58,7 +58,7 @@ export type D1Usage = {
 
 export type SendOptions = {
   readonly signal: AbortSignal
-  /** True: the request is sent before requests that can wait. */
+  /** True if the request is sent before requests that can wait. */
   readonly urgent?: boolean
 }
 
@@ -137,7 +137,7 @@ export class D1Client {
 
   /**
    * Statements that must not run twice: retried only if they certainly did not run.
-   * @throws D1Failure, not `settled` if it is unknown whether they ran; the signal's reason
+   * @throws D1Failure, with `hadNoEffect` false if it is unknown whether they ran; the signal's reason
    */
   once(statements: readonly D1Statement[], options: SendOptions): Promise<readonly D1Result[]> {
     return this.#repeated(

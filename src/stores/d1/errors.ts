@@ -8,7 +8,7 @@ import type { D1Settings } from './settings.ts'
 const AGAIN = 'run the same command again: it continues where it stopped'
 
 /**
- * @param during whether the database is being opened: then all errors except a full or busy service are CONNECT_FAILED
+ * @param during true if the database is being opened: then all errors except a full or busy service are CONNECT_FAILED
  * @returns a SluiceError of the target's kind; SQL errors with a code of SQLite, and errors that are not from D1,
  * unchanged
  */

@@ -53,7 +53,7 @@ export class D1Failure extends Error {
     return SQLITE.test(this.message)
   }
 
-  /** Whether the same request may succeed later without any change. */
+  /** True if the same request may succeed later without any change. */
   get passes(): boolean {
     return this.kind === 'rate' || this.kind === 'server' || this.kind === 'network'
   }

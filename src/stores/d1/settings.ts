@@ -49,7 +49,7 @@ export function d1Settings(url: string, environment: D1Environment = process.env
   return { label, secrets, account: decoded(account), database: decoded(database), token, base: baseOf(environment) }
 }
 
-/** Whether this is the id of a database rather than its name. */
+/** True if this is the id of a database rather than its name. */
 export function isDatabaseId(text: string): boolean {
   return UUID.test(text)
 }

@@ -33,7 +33,7 @@ export async function call(settings: D1Settings, request: D1Call): Promise<Answe
   const envelope = parsed(text)
   if (response.ok && envelope?.success === true) return { result: envelope.result, bytes: text.length }
   const { status } = response
-  // Success without an envelope is a truncated answer, or a proxy's.
+  // A success without an envelope is a truncated answer, or comes from a proxy.
   if (response.ok && envelope === null) {
     throw new D1Failure({ kind: 'network', message: 'the answer is not JSON', settled: false, status })
   }

@@ -1,4 +1,4 @@
-/** The one way to open DuckDB, for files and in memory: bounded, offline, and loaded only when needed. */
+/** The only code that opens DuckDB, for files and in memory: with limits, offline, and loaded only when needed. */
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'

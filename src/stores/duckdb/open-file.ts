@@ -1,5 +1,6 @@
 /**
- * The only way to open a DuckDB file, for catalog, copy and ledger: claims it, and keeps changes of a killed program.
+ * The only code that opens a DuckDB file, for catalog, copy and ledger: claims it, and keeps changes of a killed
+ * program.
  */
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -26,7 +27,7 @@ export type FileOptions = {
 
 /**
  * Keeps changes that a killed program left in a file's log. DuckDB 1.5.5 replays them when it opens the file. When it
- * closes the file, it loses index changes that no statement has used: the next change of such a row fails for good
+ * closes the file, it loses index changes that no statement has used: every later change of such a row fails
  * (duckdb/duckdb#23645). A separate CHECKPOINT, before anything else, keeps them.
  */
 const KEEP_LEFT_LOG = 'CHECKPOINT'
@@ -53,7 +54,7 @@ export class OpenFile {
   /**
    * @param file `:memory:` for an empty database in memory. `write` mode creates a missing file
    * @throws SluiceError TARGET_BUSY if another thread of this program has the file; TARGET_DENIED and TABLE_REFUSED as
-   * `refusePlanted`; DuckDB's own errors
+   * `refuseReservedNames`; DuckDB's own errors
    */
   static async open(file: string, { mode, label, memoryLimit, threads, spill }: FileOptions): Promise<OpenFile> {
     const claim = file === MEMORY ? null : await claimFile(file, label)

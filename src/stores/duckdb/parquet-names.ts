@@ -1,4 +1,4 @@
-/** File names that DuckDB reads as one file: names with pattern characters or odd bytes get a symbolic link. */
+/** File names that DuckDB reads as one file: names with pattern or control characters get a symbolic link. */
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'

@@ -86,7 +86,7 @@ async function rowCount(connection: DuckDBConnection, source: string, file: stri
   return rows
 }
 
-/** A name that DuckDB reads as this one file: names with pattern characters or odd bytes get a symbolic link. */
+/** A name that DuckDB reads as this one file: names with pattern or control characters get a symbolic link. */
 async function plainName(file: string, folder: string): Promise<string> {
   if (!/[*?[\]{}\\\u0000-\u001f]/.test(file)) return file
   const link = join(folder, 'source.parquet')

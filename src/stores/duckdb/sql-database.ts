@@ -32,7 +32,7 @@ export type DuckdbOptions = {
 
 /**
  * Opens a file, or an empty database in memory. `write` mode creates a missing file.
- * @throws SluiceError TARGET_BUSY if another program holds the file, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
+ * @throws SluiceError TARGET_BUSY if another program has the file open, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOptions = {}): Promise<SqlDatabase> {
   const label = options.label ?? (file === MEMORY ? 'duckdb::memory:' : `duckdb:///${file}`)

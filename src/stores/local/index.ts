@@ -25,7 +25,7 @@ const SMALL_BYTES = 1 << 16
 let slab: Buffer | null = null
 let slabUsed = 0
 
-/** The file does not exist, or cannot exist, because its name contains NUL or is too long. */
+/** Errors for a file that does not exist, or that cannot exist because its name contains NUL or is too long. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
 
 /** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */

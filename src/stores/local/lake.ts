@@ -106,7 +106,7 @@ function targetOf(path: string): 'folder' | 'file' | 'nowhere' | 'denied' {
 }
 
 /**
- * Whether a folder is a table.
+ * True if a folder is a table.
  * @throws the error of the file system, or SluiceError NO_LOG, for a `_delta_log` that cannot be a log
  */
 function holdsLog(path: string): boolean {

@@ -26,7 +26,7 @@ import { tablePath } from '../common/table-path.ts'
 export type WriteStep = 'created' | 'written' | 'synced' | 'placed' | 'tidied' | 'folder synced'
 
 export type LocalWriterOptions = {
-  /** Called at every step; tests kill the process or the disk there. */
+  /** Called at every step; tests kill the process or make the disk fail there. */
   readonly onStep?: (step: WriteStep, path: string) => void
 }
 

@@ -41,7 +41,7 @@ const NETWORK = new Set([
   'PROTOCOL_SEQUENCE_TIMEOUT',
   'PROTOCOL_UNEXPECTED_PACKET',
 ])
-/** Retrying does not help: an unknown host name stays unknown. A refused connection may be a server that restarts. */
+/** Codes after which retrying does not help. A refused connection is not among them: the server may be restarting. */
 const LASTING = new Set(['ENOTFOUND'])
 
 type Failure = { readonly code: string; readonly errno: number | null; readonly message: string }

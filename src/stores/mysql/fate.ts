@@ -1,4 +1,4 @@
-/** Finds out over another session what became of a session whose connection broke. */
+/** Finds out, over another session, whether a session whose connection broke has ended or still works. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MysqlSession } from './session.ts'
 

@@ -22,7 +22,7 @@ const CHUNK = 512 * 1024
 
 /**
  * Chunks of the file.
- * @param binary for each column whether it holds bytes; other columns accept bytes only if they are valid UTF-8
+ * @param binary for each column, true if it holds bytes; other columns accept bytes only if they are valid UTF-8
  * @throws SluiceError VALUE_REFUSED for bytes that are not UTF-8 in a text column, and for a row above the server's
  * packet size
  */

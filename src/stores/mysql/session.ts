@@ -22,7 +22,7 @@ export type ServerFacts = {
   readonly localInfile: boolean
   /** Connection id on the server. */
   readonly id: number
-  /** The server folds table names that differ only in case into one (`lower_case_table_names`). */
+  /** True if the server treats table names that differ only in case as one (`lower_case_table_names`). */
   readonly foldsTables: boolean
   readonly binaryCollation: string
 }

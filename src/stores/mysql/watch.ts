@@ -9,7 +9,7 @@ export type WatchedSession = {
   readonly responseMs: number
   /** False while the consumer is slow: the connection is not at fault then. */
   isWaiting(): boolean
-  /** Asks over another connection; must not reject. */
+  /** True if the server still works on the statement, by a query over another connection; must not reject. */
   stillWorking(): Promise<boolean>
   onDead(error: Error): void
 }

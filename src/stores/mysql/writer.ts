@@ -118,7 +118,7 @@ export class MysqlWriter {
   }
 }
 
-/** Errors that the body itself threw are not repeated, whatever their code. */
+/** True for an error of the transaction itself. An error that the body threw is not repeated, whatever its code. */
 function isRepeatable(error: unknown): boolean {
   return error instanceof Repeatable
 }

@@ -195,8 +195,8 @@ export class S3Client {
       })
       headers = (await signer.sign()).headers
     }
-    // A body that a proxy decompresses has another length than the object. With a range, fetch sends this header
-    // itself; sending it twice would break the signature, which does not cover it.
+    // A body that a proxy decompresses has another length than the object, so `identity` is requested. With a range,
+    // fetch adds this header itself. A second one would break the signature, although it does not cover the header.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
     if (request.kind !== 'writes') request.counts[request.kind]++
     const place = requestBegins(request.counts)

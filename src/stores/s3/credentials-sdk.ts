@@ -62,7 +62,7 @@ async function library(): Promise<typeof import('@aws-sdk/credential-providers')
 }
 
 /**
- * Credentials of a profile for which `leadsOn` is true. Runs its `credential_process`, which the user's config names.
+ * Credentials of a profile for which `needsSdk` is true. Runs its `credential_process`, which the user's config names.
  * @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
  */
 export async function fromProfile({ name, settings, files }: Profile, region: string): Promise<Credentials> {

@@ -48,7 +48,7 @@ export function objectUrl(endpoint: Endpoint, region: string, bucket: string, ke
     : `https://${bucket}.${host}/${path}${tail}`
 }
 
-/** `a=b&c=d` with every character escaped that RFC 3986 reserves. */
+/** Query text, such as `a=b&c=d`. All characters that RFC 3986 reserves are escaped. */
 export function queryText(parameters: Readonly<Record<string, string>>): string {
   return Object.entries(parameters)
     .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)

@@ -120,7 +120,7 @@ export function askRollback(s: Acting, row: TableRow): void {
   )
 }
 
-/** `enter` in a dialog. */
+/** Handles `enter` in a dialog. */
 export function acceptDialog(s: Acting): void {
   const dialog = s.state.dialog
   switch (dialog?.kind) {
@@ -294,7 +294,7 @@ export function completedPalette(state: State): string | null {
   return entry === undefined ? null : completedEntry(entry)
 }
 
-/** Handles keys whose effect depends on the kind of the dialog. @returns whether the key was used. */
+/** Handles keys whose effect depends on the kind of the dialog. @returns true if the key was used. */
 export function dialogKey(s: Acting, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false

@@ -13,7 +13,7 @@ export type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 /** Default width of a dialog, in cells. */
 export const WIDE = 66
 
-/** `body` in a frame, with the title at the top and the keys at the bottom. */
+/** Puts `body` in a frame, with the title at the top and the keys at the bottom. */
 export function framed(state: State, title: Line, body: readonly Line[], foot: string, cells: number): Line[] {
   const marks = marksOf(state.ascii)
   const [tl, tr, bl, br] = marks.corners

@@ -13,7 +13,7 @@ import { columnText } from '../screens/run/copy/texts.ts'
 /** Largest number of tables for which all columns are listed; with more tables, only lossy columns are. */
 const DETAILED = 3
 
-/** Whether the plan contains a table to copy. */
+/** True if the plan contains a table to copy. */
 export function hasTableToCopy(lines: readonly CopyPlanLine[]): boolean {
   return lines.some(({ status }) => status === 'copy' || status === 'resume')
 }

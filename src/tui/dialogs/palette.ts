@@ -53,7 +53,7 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
 
 /**
  * Forms that match the text. `whole`: the form whose full name the text begins with, and the words after the name.
- * `some`: without such a form, all forms that contain every word.
+ * `some`: all forms that contain every word; empty if there is a `whole` one.
  */
 function formsFor(
   { forms }: State,

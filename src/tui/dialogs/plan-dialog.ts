@@ -33,7 +33,7 @@ function planLine(p: PlanLine, name: number): Line[] {
   ]
 }
 
-/** Whether the plan contains a table to import. */
+/** True if the plan contains a table to import. */
 export function canStart(d: Of<'plan'>): boolean {
   return d.lines.some((p) => p.status === 'import' || p.status === 'resume')
 }

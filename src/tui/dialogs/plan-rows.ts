@@ -26,7 +26,7 @@ export function planRows(text: string, cells: number, left: number, lists = fals
   )
 }
 
-/** Whether a row of the plan is scrolled with the arrows. */
+/** True if a row of the plan is scrolled with the arrows. */
 export function isWide(text: string, cells: number, lists = false): boolean {
   const line = clean(text)
   if (width(line) <= cells || (lists && (isReported(line) || MORE_REPORTED.test(line)))) return false

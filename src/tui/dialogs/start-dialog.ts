@@ -3,12 +3,12 @@ import type { Of } from './box.ts'
 
 type Start = Of<'start'>
 
-/** Whether the dialog asks for a name. */
+/** True if the dialog asks for a name. */
 export function wantsName({ state, typed }: Start): boolean {
   return state === 'ready' && typed !== null && typed.name !== null
 }
 
-/** Whether the command may start: the plan is complete and the typed name matches exactly. */
+/** True if the command may start: the plan is complete and the typed name matches exactly. */
 export function canGo({ state, typed, field }: Start): boolean {
   return state === 'ready' && (typed === null || (typed.name !== null && field.text === typed.name))
 }

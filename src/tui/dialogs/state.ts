@@ -38,7 +38,7 @@ export type Dialog =
       readonly title: string
       readonly operation: Operation
       readonly commandLine: string
-      /** Whether `enter` starts the operation; false if only the plan was requested. */
+      /** True if `enter` starts the operation; false if only the plan was requested. */
       readonly start: boolean
       readonly state: 'reading' | 'ready' | 'failed'
       readonly lines: readonly PlanLine[]

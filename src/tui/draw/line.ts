@@ -51,7 +51,7 @@ export function fit(of: Line, cells: number): Line {
   return out
 }
 
-/** `left` and `right` on one line; the left one is cut when both do not fit. */
+/** Puts `left` and `right` on one line; the left one is cut if both do not fit. */
 export function spreadLine(left: Line, right: Line, cells: number): Line {
   const w = lineWidth(right)
   if (w >= cells) return fit(right, cells)
@@ -83,7 +83,7 @@ function slice(of: Line, from: number, cells: number): Line {
   return left > 0 ? [...out, span(' '.repeat(left))] : out
 }
 
-/** `box` drawn over `screen` with its corner at column `x`, row `y`; `cells` is the width of the screen. */
+/** Draws `box` over `screen`, with its corner at column `x`, row `y`; `cells` is the width of the screen. */
 export function overlay(screen: readonly Line[], box: readonly Line[], x: number, y: number, cells: number): Line[] {
   return screen.map((row, index) => {
     const over = box[index - y]
@@ -106,7 +106,7 @@ export function columns(blocks: readonly (readonly Line[])[], bar: string): Line
   )
 }
 
-/** `─ title ─────` over the whole width. */
+/** A rule with a title over the whole width: `─ title ─────`. */
 export function rule(title: string, cells: number, dash = '─'): Line {
   if (title === '') return [span(dash.repeat(Math.max(0, cells)), 'muted')]
   const text = cutEnd(title, Math.max(0, cells - 4))

@@ -12,7 +12,9 @@ const PORT = /^\d+\/[^@]*$/
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const dots = (text: string): string => DOT.repeat(Array.from(segmenter.segment(text)).length)
 
-/** `postgresql://me:••••@host/db`. The number of visible characters does not change. */
+/**
+ * Masks the passwords of URLs, as in `postgresql://me:••••@host/db`. The number of visible characters does not change.
+ */
 export function masked(text: string): string {
   if (!text.includes('://')) return text
   return text

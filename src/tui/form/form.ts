@@ -61,7 +61,7 @@ export function typedWord({ type }: FormOption, text: string): string {
   return type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
 }
 
-/** Whether the command line could be parsed. */
+/** True if the command line could be parsed. */
 export function isStartable(read: Form['read']): read is Startable {
   return read !== null && 'lists' in read
 }
@@ -71,7 +71,7 @@ export function optionUnder({ of, cursor }: Form): FormOption | undefined {
   return of.takes.find(({ name }) => name === cursor)
 }
 
-/** Whether the option takes text. */
+/** True if the option takes text. */
 export function isTyped({ type }: FormOption): boolean {
   return type !== 'flag' && type !== 'choice'
 }
@@ -99,7 +99,7 @@ export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string 
   return by((name) => name.startsWith(wanted)) ?? by((name) => name.includes(wanted)) ?? form.cursor
 }
 
-/** Whether the option is listed above all groups: required options, operands, tables and databases. */
+/** True if the option is listed above all groups: required options, operands, tables and databases. */
 export function isFirst({ name, needed, operand, completes }: FormOption): boolean {
   return needed || operand === true || name === 'table' || completes === 'database' || completes === 'folder or bucket'
 }

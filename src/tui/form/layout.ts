@@ -57,7 +57,7 @@ export function standingRows({ read }: Form, { command }: FormLayout): number {
   return read !== null && !isStartable(read) ? command + 1 : 1
 }
 
-/** Whether the form can show the error in full. */
+/** True if the form can show the error in full. */
 export function showsWholeError(form: Form, error: ErrorInfo, size: Size): boolean {
   const layout = formLayout(form, size)
   return wrap(clean(hindrance(form, error)), layout.left).length <= layout.command + 1

@@ -28,7 +28,7 @@ export type When = (state: State) => boolean
 export const anywhere: When = () => true
 export const inForm: When = (s) => s.dialog?.kind === 'form'
 export const onTables: When = (s) => s.screen === 'tables'
-/** The cursor is in the list of all tables, or in the list of tables that need attention. */
+/** True if the cursor is in the list of all tables, or in the list of tables that need attention. */
 export const inList: When = (s) => onTables(s) && s.focus !== 'detail'
 export const inNeeds: When = (s) => onTables(s) && s.focus === 'needs'
 export const hasNeeds: When = (s) => onTables(s) && needyRows(s).length > 0
@@ -39,15 +39,15 @@ export const inTab =
     inDetail(s) && s.detail.tab === tab
 export const hasRow: When = (s) => onTables(s) && cursorRow(s) !== null
 export const listRow: When = (s) => inList(s) && hasRow(s)
-/** Whether the row under the cursor can be opened: only Delta tables have details. */
+/** True if the row under the cursor can be opened: only Delta tables have details. */
 export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
-/** The row under the cursor has a detail pane, or the detail pane is open. */
+/** True if the row under the cursor has a detail pane, or the detail pane is open. */
 export const panes: When = (s) => canOpen(s) || inDetail(s)
-/** Another pane can get the focus. */
+/** True if another pane can get the focus. */
 export const otherPanes: When = (s) => panes(s) || hasNeeds(s)
-/** List and detail pane are both visible. */
+/** True if list and detail pane are both visible. */
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
-/** Whether the tabs are visible. */
+/** True if the tabs are visible. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
 /**
@@ -55,48 +55,48 @@ export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(
  * instead.
  */
 export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
-/** Tabs that can show an earlier version of the table. */
+/** True if the open tab can show an earlier version of the table. */
 export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
 export const hasCatalog: When = (s) => s.catalog !== null
-/** There is a catalog but no lake, and the list does not contain the database of the catalog. */
+/** True if there is a catalog but no lake, and the list does not contain the database of the catalog. */
 export const hasCatalogAlone: When = (s) =>
   inList(s) && s.catalog !== null && s.lake === null && !s.databases.some(({ url }) => url === s.catalog)
 export const onRelation: When = (s) => inList(s) && cursorRow(s)?.kind === 'relation'
-/** A table whose rows are distributed over a token ring. */
+/** True if the row under the cursor is a table whose rows are distributed over a token ring. */
 export const onRing: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'relation' && row.relation.ring !== undefined
 }
-/** A table that is partitioned by range. */
+/** True if the row under the cursor is a table that is partitioned by range. */
 export const onRanges: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'relation' && row.relation.partitioning?.startsWith('range') === true
 }
-/** The row under the cursor is a database file on this machine, whose tables can be listed. */
+/** True if the row under the cursor is a database file on this machine, whose tables can be listed. */
 export const onSource: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind === 'database' && fileUrl(row) !== null
 }
 export const onStore: When = (s) => inList(s) && cursorRow(s)?.kind === 'store'
-/** Whether `→` opens the store under the cursor. */
+/** True if `→` opens the store under the cursor. */
 export const canUnfold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'store' && !row.open
 }
-/** Whether `←` closes the store of the row under the cursor. For a Delta table, `←` changes the tab. */
+/** True if `←` closes the store of the row under the cursor. For a Delta table, `←` changes the tab. */
 export const canFold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind !== 'delta' && storeOfRow(s, row)?.open === true
 }
-/** The tables of the store or database file under the cursor are listed. */
+/** True if the tables of the store or database file under the cursor are listed. */
 export const listsTables: When = (s) =>
   s.databases.some(({ parent }) => parent !== null && parent === cursorRow(s)?.key)
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
 export const inCatalog: When = (s) =>
   onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && isInCatalog(row))
-/** Whether the table can be synchronized with new commits. */
+/** True if the table can be synchronized with new commits. */
 export const canSync: When = (s) => inList(s) && inCatalog(s)
 export const canSyncAll: When = (s) => inList(s) && s.catalog !== null && (s.slots.tables.value ?? []).some(isInCatalog)
 export const canRollBack: When = (s) => {
@@ -104,9 +104,12 @@ export const canRollBack: When = (s) => {
   return row !== null && row.kind === 'delta' && isInCatalog(row)
 }
 export const idle: When = (s) => activeRun(s) === undefined
-/** The run that the program was started for has ended. Leaving must not end another run of this program. */
+/**
+ * True if the run that the program was started for has ended, and no other run of this program is active: leaving would
+ * end that run.
+ */
 export const over: When = (s) => s.over && idle(s)
-/** The program only shows one run, which continues after the user leaves. */
+/** True if the program only shows one run, which continues after the user leaves. */
 export const isAttached: When = (s) => s.attached && !s.over && idle(s)
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
@@ -115,11 +118,11 @@ export const hasResults: When = (s) => {
   if (run?.archiving != null) return shownPartition(s, run) !== null
   return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
 }
-/** The screen shows a run that can be paused or resumed. */
+/** True if the screen shows a run that can be paused or resumed. */
 export const steers: When = (s) => works(s) || rests(s)
-/** The screen shows an active run that can be paused. */
+/** True if the screen shows an active run that can be paused. */
 export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
-/** The screen shows a paused run, or a queue run on which `p` has an effect. */
+/** True if the screen shows a paused run, or a queue run on which `p` has an effect. */
 export const rests: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'paused') || sharedPause(s) !== null
 /** The active run, if it can be paused; other operations do not support pausing. */
 const turned = (s: State): RunView | undefined => {
@@ -127,19 +130,19 @@ const turned = (s: State): RunView | undefined => {
   if (run === undefined) return undefined
   return run.copy !== null || declarationOf(run.operation.kind).pauses === true ? run : undefined
 }
-/** Whether the active run is a copy. */
+/** True if the active run is a copy. */
 export const copies: When = (s) => (steeredRun(s)?.copy ?? null) !== null
-/** Whether the active run is an archive run or a restore. */
+/** True if the active run is an archive run or a restore. */
 export const archives: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
 /**
- * Whether the active run is a replication stream that copies no more tables: it has no workers to steer, and its rows
+ * True if the active run is a replication stream that copies no more tables: it has no workers to steer, and its rows
  * cannot be steered one by one.
  */
 export const isLiveStream: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && isFollowing(run)
 }
-/** Whether the active run writes in batches: a replication stream, or a write to a catalog. Read-only runs do not. */
+/** True if the active run writes in batches: a replication stream, or a write to a catalog. Read-only runs do not. */
 export const inBatches: When = (s) => {
   const run = steeredRun(s)
   if (run === undefined) return false
@@ -148,30 +151,30 @@ export const inBatches: When = (s) => {
 }
 export const steersWorkers: When = (s) =>
   (steers(s) && !isLiveStream(s) && (copies(s) || hasWorkers(s))) || sharedSteers('workers')(s)
-/** Whether the active run can have several workers; archive and sync work on one table at a time. */
+/** True if the active run can have several workers; archive and sync work on one table at a time. */
 const hasWorkers: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && declarationOf(run.operation.kind).lanes === true
 }
 export const steersCopy: When = (s) => (steers(s) && copies(s)) || sharedSteers('rate')(s)
-/** The open copy run that has a copy screen. */
+/** The open run, if the copy screen shows it; null otherwise. */
 const copyOpen = (s: State): RunView | null => {
   const run = s.screen === 'runs' ? openRun(s) : null
   return run === null || run.copy === null || isStory(run) ? null : run
 }
-/** The last row has space for short words only. */
+/** True if the last row has space for short words only. */
 export const narrow: When = (s) => s.size.columns < 60
 export const inChunks: When = (s) => {
   const run = copyOpen(s)
   return run !== null && copyLayout(s, run).cursor === 'chunks'
 }
-/** The table or chunk under the cursor of a running copy, if it can be steered. */
+/** The table or chunk under the cursor of an active or paused copy; null if none can be steered. */
 const steerable = (s: State): UnderCursor | null => {
   const run = copyOpen(s)
   if (run === null || isFollowing(run) || (run.phase !== 'running' && run.phase !== 'paused')) return null
   return underCursor(s, run)
 }
-/** Whether the table or chunk still has work in this run that can be paused or skipped. */
+/** True if the table or chunk still has work in this run that can be paused or skipped. */
 export const canHold: When = (s) => {
   const under = steerable(s)
   if (under?.kind === 'table') return under.table.result === null && under.table.plan?.status !== 'refused'
@@ -188,19 +191,19 @@ export const canRetry: When = (s) => {
   const { failed, waits } = under.table.map.counts()
   return failed + waits > 0 || (under.table.result?.status === 'failed' && under.table.tally.quarantined === 0)
 }
-/** On a small screen the chunk list leaves no space for the hints of workers and rate. */
+/** True if the last row has hints for workers and rate. On a small screen the chunk list leaves no space for them. */
 export const steeringHinted: When = (s) => s.size.columns >= 100 || !inChunks(s)
 export const copiesMany: When = (s) => (copyOpen(s)?.copy?.tables.length ?? 0) > 1
 export const onCopyRow: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && underCursor(s, run) !== null
 }
-/** The screen of a copy shows workers instead of a list with a cursor. */
+/** True if the screen of a copy shows workers instead of a list with a cursor. */
 export const offCopyRow: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && copyLayout(s, run).cursor === 'none'
 }
-/** Whether there is another list to switch to: tables and chunks, or workers and chunks on a small screen. */
+/** True if there is another list to switch to: tables and chunks, or workers and chunks on a small screen. */
 export const copyPanes: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
@@ -210,7 +213,7 @@ export const canStop: When = (s) => {
   const run = steeredRun(s)
   return s.screen !== 'log' && s.screen !== 'ask' && run !== undefined && run.phase !== 'aborting'
 }
-/** Workers on other hosts can be stopped, but not aborted. */
+/** True if the run can be aborted. The workers of a queue run, which may be on other hosts, can only be stopped. */
 export const canAbort: When = (s) => canStop(s) && s.screen !== 'queue'
 export const onCompare: When = (s) => s.screen === 'compare'
 export const compared: When = (s) => onCompare(s) && (comparison(s)?.questions.length ?? 0) > 0
@@ -218,7 +221,7 @@ export const askAgain: When = (s) => compared(s) && idle(s)
 export const onAsk: When = (s) => s.screen === 'ask'
 export const inGrid: When = (s) => onAsk(s) && s.ask.pane === 'grid'
 export const inEditor: When = (s) => onAsk(s) && s.ask.pane === 'editor'
-/** A statement is running. */
+/** True if a statement is running. */
 export const asks: When = (s) => onAsk(s) && isAsking(s.ask)
 export const canAsk: When = (s) => onAsk(s) && !isAsking(s.ask)
 export const hasAnswerRows: When = (s) => inGrid(s) && (s.ask.answer?.progress.rows ?? 0) > 0
@@ -230,38 +233,40 @@ export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
 export const canCopyText: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
 export const knowsQueue: When = (s) => s.queue !== null
 export const onQueue: When = (s) => queueView(s) !== null
-/** A screen from which one key opens the workers: the Runs screen, a queue run, the schedules. */
+/** True on a screen from which one key opens the workers: the Runs screen, a queue run, the schedules. */
 export const nearWorkers: When = (s) =>
   knowsQueue(s) && (s.screen === 'runs' || ['run', 'schedules'].includes(queueView(s)?.kind ?? ''))
-/** The workers are neither on the screen nor one key away. */
+/** True if the workers are neither on the screen nor one key away. */
 export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && queueView(s)?.kind !== 'workers'
-/** The screen from which one key opens the schedules: the Runs screen. */
+/** True on the screen from which one key opens the schedules: the Runs screen. */
 export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
-/** The schedules are neither on the screen nor one key away. */
+/** True if the schedules are neither on the screen nor one key away. */
 export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
 export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
-/** A schedule that can be steered. A void schedule must be added again, and its plan confirmed. */
+/**
+ * True if the schedule under the cursor can be steered. A void schedule must be added again, and its plan confirmed.
+ */
 export const onLivingSchedule: When = (s) => {
   const schedule = scheduleAtCursor(s)
   return s.queue?.error === null && schedule !== null && schedule.state !== 'void'
 }
 export const onPausedSchedule: When = (s) => scheduleAtCursor(s)?.state === 'paused'
-/** A worker process that has claimed a task: the run of the task can be opened. */
+/** True if the worker process under the cursor has claimed a task: the run of the task can be opened. */
 export const onBusyWorker: When = (s) => {
   const line = workerAtCursor(s)
   return line !== null && runOfLine(line) !== null
 }
-/** A worker process that is running and was not asked to drain. */
+/** True if the worker process under the cursor is running and was not asked to drain. */
 export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCursor(s)?.worker.state === 'lives'
 export const onSlot: When = (s) => slotAtCursor(s) !== null
-/** A task whose run is in a ledger that this program can open. */
+/** True if the run of the task under the cursor is in a ledger that this program can open. */
 export const hasSlotLedger: When = (s) => slotLedger(s) !== null
 /** What `p` does with the open queue run, see `pauseOf`; null if it does nothing. */
 const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
   const run = shownRun(s)
   return run === null ? null : pauseOf(run)
 }
-/** The open queue run has ended with work left. */
+/** True if the open queue run has ended with work left. */
 export const sharedEnded: When = (s) => sharedPause(s) === 'ended'
 const sharedSteers =
   (what: SharedSteer): When =>

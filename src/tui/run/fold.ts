@@ -38,7 +38,7 @@ function ratesAfter(run: RunView, event: Extract<Event, { type: 'chunk.done' }>)
   return { ...run.workerRates, [worker]: (Number(event.read ?? event.done) * 1000) / event.ms }
 }
 
-/** `run` after one event that arrived at `now`. */
+/** The view of a run after one event that arrived at `now`. */
 export function foldEvent(run: RunView, event: Event, now: number): RunView {
   run.copy?.fold(event, now)
   run.archiving?.fold(event, now)
@@ -238,7 +238,7 @@ function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }
   return { ...run, workers: setWorker(run, view), comparing: event }
 }
 
-/** `run` in another phase; sets or clears `pausedAt`. @param now ms since the epoch */
+/** The view of a run in another phase; sets or clears `pausedAt`. @param now ms since the epoch */
 export function turnedTo(run: RunView, phase: RunView['phase'], now: number): RunView {
   return { ...run, phase, pausedAt: phase === 'paused' ? (run.pausedAt ?? now) : null }
 }

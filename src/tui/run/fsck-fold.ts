@@ -50,8 +50,8 @@ function progressed(run: RunView, event: Extract<Reported, { type: 'fsck.progres
     ...run,
     workers: [view],
     plan: isWork ? plan : run.plan,
-    // During other steps, the work of the last plan counts as done. A sample, which is read after all files, has a plan
-    // of its own.
+    // During other steps, the work of the last plan counts as done. A sample, which is read after all files, has a
+    // separate plan.
     doneBefore: after ? (run.plan?.total ?? 0) : 0,
   }
 }

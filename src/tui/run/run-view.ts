@@ -194,7 +194,7 @@ export function endedTables({
   return { ok, ended: ok + counts.failed + counts.refused + counts.stopped + counts.skipped, all: plan.tables }
 }
 
-/** Whether a failed run still completed its work: it failed because of differences or quarantined rows. */
+/** True if a failed run still completed its work: it failed because of differences or quarantined rows. */
 function isGoneThrough({ finished, copy, archiving, plan }: RunView): boolean {
   if (finished?.status !== 'failed' || plan === null) return false
   if (copy !== null) return copy.isGoneThrough
@@ -241,7 +241,10 @@ export function meanRate(run: RunView, now: number): number | null {
   return ms < (run.endedAt === null ? 1000 : 1) ? null : (doneNow(run) * 1000) / ms
 }
 
-/** Milliseconds left by the rate of the last 30 s; null without a plan, while paused, or while nothing moves. */
+/**
+ * Estimated remaining time, ms, at the rate of the last 30 s; null without a plan, while paused, or while nothing
+ * moves.
+ */
 export function eta(run: RunView, now: number): number | null {
   const all = runTotalWork(run)
   if (run.finished !== null || run.phase === 'paused' || all === null) return null
@@ -280,7 +283,7 @@ export function shownTotal(run: RunView, done: number): number {
   return run.finished?.status === 'ok' && done > 0 ? done : Math.max(planned, done)
 }
 
-/** Whether the run has not ended. */
+/** True if the run has not ended. */
 export function isRunning(run: RunView | undefined): run is RunView {
   return run !== undefined && run.phase !== 'done'
 }

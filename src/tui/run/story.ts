@@ -13,7 +13,7 @@ export function withStory(run: RunView, lines: readonly string[]): RunView {
   return { ...run, story: [...run.story, ...lines].slice(-KEPT_LINES) }
 }
 
-/** Whether the screen of the run shows its output, because no event arrived that another view draws. */
+/** True if the screen of the run shows its output, because no event arrived that another view draws. */
 export function isStory(run: RunView): boolean {
   if (run.story.length === 0) return false
   if (run.copy !== null) {
@@ -29,7 +29,7 @@ export function isStory(run: RunView): boolean {
   )
 }
 
-/** Whether a line of the output is a log line (time, keyword, text), not a table row. */
+/** True if a line of the output is a log line (time, keyword, text), not a table row. */
 export function isReported(text: string): boolean {
   return BLOCK.test(text)
 }

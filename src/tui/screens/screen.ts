@@ -10,7 +10,7 @@ export type Copied = { readonly text: string; readonly what: string } | { readon
 export type ScreenEntry = {
   /** Title of its tab. */
   readonly title: string
-  /** The screen whose tab is marked while this one is open, if it has no tab of its own. */
+  /** The screen whose tab is marked while this one is open; absent if this one has a tab itself. */
   readonly under?: Screen
   /** The screen that the next session begins with, if the user leaves this session here. */
   readonly next: Screen

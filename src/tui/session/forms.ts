@@ -98,7 +98,7 @@ export class Forms implements Filling {
     return next !== null
   }
 
-  /** Whether typed text would go into an option or the search. */
+  /** True if typed text would go into an option or the search. */
   isTyping(form: Form): boolean {
     const option = optionUnder(form)
     return form.find !== null || (option !== undefined && isTyped(option))
@@ -223,7 +223,7 @@ export class Forms implements Filling {
     )
   }
 
-  /** `enter`: shows the plan of the filled-in command, if it can be parsed. */
+  /** Handles `enter`: shows the plan of the filled-in command, if it can be parsed. */
   #goOn(form: Form): void {
     const { commands } = this
     if (commands === null) return

@@ -8,7 +8,7 @@ import type { SlotName, SlotValues, State } from '../state/state.ts'
 export type Need = {
   [K in SlotName]: {
     readonly slot: K
-    /** What the data is about, see `slotIdentity`. */
+    /** What the data is about, see `dataIdentity`. */
     readonly identity: string
     /** Identity, generation, page and state of the table: if the key changes, the data is read again. */
     readonly key: string
@@ -23,7 +23,7 @@ function pageFrom(top: number): number {
   return Math.max(0, Math.floor(top / 100) * 100 - 100)
 }
 
-/** Whether the commit under the cursor is shown below the history. */
+/** True if the commit under the cursor is shown below the history. */
 export function showsCommit(state: State): boolean {
   return state.detail.tab === 'history' && tabRows('history', detailContent(state)).below > 0
 }

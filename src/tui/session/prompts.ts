@@ -31,7 +31,7 @@ export function parseAsOf(text: string): AsOf | null {
   return Number.isNaN(ms) ? null : { timestampMs: ms }
 }
 
-/** `enter` in a prompt. */
+/** Handles `enter` in a prompt. */
 export function acceptPrompt(s: Acting, prompt: Prompt): void {
   const text = prompt.field.text
   // Keep wrong input too, so that the user can correct it instead of typing it again.

@@ -48,7 +48,7 @@ export class WorkbenchReach {
     }
     this.#away = true
     if (this.#again !== null || this.#closed) return
-    // If another slot failed first, read the list of tables at once, because this shows if the catalog can be reached.
+    // If another read failed first, read the list of tables at once, because this shows if the catalog can be reached.
     const pause = slot === 'tables' || slot === 'runs' ? AGAIN_MS : 0
     this.#again = setTimeout(() => {
       this.#again = null

@@ -1,6 +1,6 @@
 /**
- * Passes the events of one run to the store, at most ten times a second. If a chunk has several progress events in
- * between, only the newest is passed on. So a fast engine costs no more than a slow one.
+ * Passes the events of one run to the store, at most ten times a second. If a chunk has several progress events between
+ * two updates, only the newest is passed on. So a fast engine costs no more than a slow one.
  */
 import type { Story } from '../../app/command-port.ts'
 import type { Event } from '../../model/run/event.ts'

@@ -102,7 +102,7 @@ class Passing {
     this.#rested = rested
   }
 
-  /** @param key of the row under the cursor @returns whether the cursor is only passing */
+  /** @param key of the row under the cursor @returns true if the cursor is only passing */
   by(key: string | null): boolean {
     if (key === this.#key || this.#restMs === 0) return this.#isPassing
     this.#key = key

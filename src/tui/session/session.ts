@@ -181,7 +181,7 @@ export class TuiSession implements Acting {
     return size.columns < SMALLEST.columns || size.rows < SMALLEST.rows
   }
 
-  /** Whether typed text would go into a field now. */
+  /** True if typed text would go into a field now. */
   get #isTyping(): boolean {
     if (this.#isTooSmall) return false
     const { dialog } = this.state
@@ -271,14 +271,14 @@ export class TuiSession implements Acting {
     else this.store.dispatch({ type: 'over' })
   }
 
-  /** SIGTERM, SIGHUP, a lost terminal: stops the run, aborts it the second time, and leaves when it has ended. */
+  /** Handles SIGTERM, SIGHUP, a lost terminal: stops the run, the second time aborts it; leaves when it has ended. */
   terminate(): void {
     if (this.#leaving) this.queue.abort(EXIT_OF_TERMINATION)
     else this.queue.stop(EXIT_OF_TERMINATION)
     this.#leaveWhenIdle()
   }
 
-  /** `q`: goes back; at the top it leaves, with a dialog if a run is active. */
+  /** Handles `q`: goes back one level; at the top level it leaves the UI, with a dialog if a run is active. */
   quit(): void {
     const { screen, focus, zoom } = this.state
     if (screen !== 'tables' || focus !== 'list' || zoom || openedDatabase(this.state) !== null) {
@@ -355,7 +355,7 @@ export class TuiSession implements Acting {
     return dialog?.kind === 'help' && dialog.typing ? dialog.field : null
   }
 
-  /** Edits the open field, or passes the key to the open dialog. @returns whether the key was used */
+  /** Edits the open field, or passes the key to the open dialog. @returns true if the key was used */
   #edit(key: KeyPress): boolean {
     if (this.state.dialog?.kind === 'form') return this.forms.press(this.state.dialog.form, key)
     const current = this.#typingField()

@@ -111,5 +111,5 @@ export type Action =
   | { readonly type: 'ask'; readonly ask: AskState }
   | { readonly type: 'log'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'interrupted' }
-  /** The one run of this program has ended. */
+  /** The run that the program was started for has ended. */
   | { readonly type: 'over' }

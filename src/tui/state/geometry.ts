@@ -94,7 +94,7 @@ export function runsHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2)
 }
 
-/** Whether an empty line fits between the questions of Compare and the figures. */
+/** True if an empty line fits between the questions of Compare and the figures. */
 export const hasRoom = (body: number): boolean => body >= 24
 
 /** Rows per question on the Compare screen (two if there is space), and the number of visible questions. */

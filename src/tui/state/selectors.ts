@@ -31,19 +31,19 @@ export function openRun(state: State): RunView | null {
   return state.runs.views.find((run) => run.id === state.runs.open) ?? null
 }
 
-/** Value of a slot if it belongs to `identity`, however old it is. */
+/** The value of one kind of data, if it belongs to `identity`, however old it is; null otherwise. */
 export function knownValue<K extends SlotName>(state: State, name: K, identity: string): SlotValues[K] | null {
   const slot = state.slots[name] as DataSlot<SlotValues[K]>
   return slot.identity === identity ? slot.value : null
 }
 
-/** Error of a slot if it belongs to `identity`, or null. */
+/** The error of the last read of one kind of data, if it belongs to `identity`; null otherwise. */
 export function failure(state: State, name: SlotName, identity: string): string | null {
   const slot = state.slots[name]
   return slot.identity === identity ? slot.error : null
 }
 
-/** Identity of the data that a slot needs; when it changes, other data must be read. */
+/** What one kind of data must be about for the screen; when this changes, the data must be read again. */
 export function slotIdentity(state: State, name: SlotName): string {
   const d = state.detail
   const asOf = `v${d.asOf.version ?? ''}t${d.asOf.timestampMs ?? ''}`

@@ -49,7 +49,7 @@ export const START: ListPosition = { cursor: 0, top: 0 }
 
 /**
  * Data read from the workbench. `key`: key of the read; `loading`: key of the pending read, or null; `identity`: what
- * the data is about, see `slotIdentity`.
+ * the data is about, see `dataIdentity`.
  */
 export type DataSlot<T> = {
   readonly key: string
@@ -105,7 +105,7 @@ export type LogPaneState = {
   readonly entries: readonly LogEntry[]
   readonly filter: string
   readonly errorsOnly: boolean
-  /** Whether the newest line stays visible. */
+  /** True if the newest line stays visible. */
   readonly follow: boolean
   readonly at: ListPosition
 }
@@ -177,7 +177,7 @@ export type State = {
   /** Other stores, in list order. */
   readonly stores: readonly ListedStore[]
   readonly syncs: readonly Sync[]
-  /** Whether the program's own tables are folded. */
+  /** True if the program's own tables are folded. */
   readonly ownFolded: boolean
   /** Token rings that were read, by row key. */
   readonly rings: ReadonlyMap<string, RingShown>
@@ -206,11 +206,11 @@ export type State = {
   readonly flash: Flash | null
   /** Accepted inputs of prompts, newest first. URLs in them may contain passwords, and are not stored anywhere else. */
   readonly accepted: Readonly<Partial<Record<Prompt['kind'], readonly string[]>>>
-  /** Ctrl-c stopped a run or left the UI: the exit code is then 130. */
+  /** True if ctrl-c stopped a run or left the UI: the exit code is then 130. */
   readonly interrupted: boolean
-  /** The program was started for one run, which has ended: a key leaves. */
+  /** True if the program was started for one run, which has ended: a key then leaves the UI. */
   readonly over: boolean
-  /** The program only shows one run, which continues after the user leaves. */
+  /** True if the program only shows one run, which continues after the user leaves. */
   readonly attached: boolean
 }
 

@@ -79,7 +79,7 @@ export class ScreenWriter extends Writable {
     if (!held) this.repaint()
   }
 
-  /** Stops writing for good: the program no longer owns the screen. */
+  /** Stops writing permanently: the program no longer owns the screen. */
   close(): void {
     this.#open = false
     this.#out.off('drain', this.#drained)

@@ -65,7 +65,7 @@ function placeOf(state: State, room: number): string {
 /** A URL without connection settings, which do not identify what is copied. */
 const withoutSettings = (url: string): string => url.replace(/\?.*$/, '')
 
-/** Whether the operation works on databases and is long-running. */
+/** True if the operation works on databases and is long-running. */
 function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }

@@ -2,7 +2,7 @@
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** Whether a cause exists, according to an event. Tables that were not inspected have no verdict. */
+/** The state of a cause according to an event: it exists or not. Tables that were not inspected have no verdict. */
 export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */
@@ -19,7 +19,7 @@ export type CauseVerdict = {
   readonly stoodMs?: number
 }
 
-/** @property look called at intervals, for conditions that no event reports */
+/** @property poll called at intervals, for conditions that no event reports */
 export type CauseWatch = {
   /** @param at ms of a monotonic clock */
   take(event: EventBody, at: number): readonly CauseVerdict[]

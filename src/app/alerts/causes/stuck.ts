@@ -14,8 +14,8 @@ const NAMED = 20
 /**
  * An active alert of a table.
  * @property named chunks without progress when the alert began
- * @property standing chunks without progress now, including those that were added after the alert began
- * @property moves changes of the chunks that were removed from `standing`
+ * @property stalled chunks without progress now, including those that were added after the alert began
+ * @property changes changes of the chunks that were removed from `stalled`
  */
 type Raised = {
   readonly named: readonly string[]

@@ -31,7 +31,7 @@ export class AlertCauses {
     return this.#noted(this.#watches, (watch) => watch.look?.(at) ?? [])
   }
 
-  /** True if `look` must be polled. */
+  /** True if `poll` must be called at intervals. */
   get isWatching(): boolean {
     return this.#watches.some(({ look }) => look !== undefined)
   }

@@ -2,9 +2,9 @@
 import type { CatchUp } from '../../../model/share/schedule.ts'
 import { newestUntil, occurrencesAfter, type Occurrence, type ScheduleRule } from './rule.ts'
 
-/** With `none`, a time that is late by more than this does not run, ms. */
+/** Longest delay after which a missed time still runs if nothing is caught up (`none`), ms. */
 export const LATE_MS = 3_600_000
-/** With `all`, limit of missed times that still run; older ones are skipped. */
+/** Maximum number of missed times that run if all are caught up (`all`); older ones are skipped. */
 export const MOST_CAUGHT_UP = 100
 
 /** A series of skipped times: the first, the last, and their number. */

@@ -29,7 +29,7 @@ export function parseRule(text: string): ScheduleRule {
   return { every: 'period', calendar: parseCalendar(calendar), day: Number(day), minute: minuteOf(clock) }
 }
 
-/** @param said the interval as typed @throws SluiceError BAD_FLAG if a day is not a multiple of the interval */
+/** @param typed the interval as typed @throws SluiceError BAD_FLAG if a day is not a multiple of the interval */
 export function intervalOf(ms: number, said: string): ScheduleRule {
   const fits = Number.isInteger(ms / MS_OF_MINUTE) && ms > 0 && ms < MS_OF_DAY && MS_OF_DAY % ms === 0
   if (fits) return { every: 'interval', ms }
@@ -45,7 +45,7 @@ export function minuteOf(clock: string): number {
   throw new SluiceError('BAD_FLAG', `${JSON.stringify(clock)} is not a time of day`, { hint: 'write it like 02:30' })
 }
 
-/** For users: `each quarter from April, day 1 at 02:30 (Europe/Berlin)`. */
+/** Text of a rule for users, such as `each quarter from April, day 1 at 02:30 (Europe/Berlin)`. */
 export function ruleWords(rule: ScheduleRule): string {
   if (rule.every === 'interval') {
     const minutes = rule.ms / MS_OF_MINUTE

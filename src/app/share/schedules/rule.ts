@@ -35,7 +35,7 @@ export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<
     for (let at = (Math.floor(after / rule.ms) + 1) * rule.ms; ; at += rule.ms) yield intervalAt(at)
   }
   const { calendar } = rule
-  // The time of the previous period may still come: on its last day, or in a zone whose clock is put back.
+  // The time of the previous period may not have passed yet: on its last day, or in a zone whose clock is put back.
   const today = dayAt(calendar.zone, after)
   for (let period = before(calendar, today); period !== null; period = periodOfNumber(calendar, parseDay(period.to))) {
     const at = instantIn(rule, period)

@@ -27,11 +27,11 @@ type Parts = {
 
 export class ScheduleAlerts {
   readonly #parts: Parts
-  /** By due period: when this worker first could not begin the schedule, ms of a monotonic clock. */
+  /** Time at which this worker first could not begin a schedule, by its due period, ms of a monotonic clock. */
   readonly #refusedSince = new Map<string, number>()
   /** Names of schedules whose alert is in `#sending`. */
   readonly #waiting = new Set<string>()
-  /** By name: when an alert that no sink accepted is sent again, ms of a monotonic clock. */
+  /** Time at which an alert that no sink accepted is sent again, by the schedule's name, ms of a monotonic clock. */
   readonly #againAt = new Map<string, number>()
   /** A sink may take half a minute; sweeps must not wait for it. */
   readonly #sending = new AlertQueue()

@@ -168,7 +168,7 @@ export function clockworkFrom(rule: ScheduleRule, since: number): Clockwork {
   return { since, next: occurrencesAfter(rule, since).next().value ?? null }
 }
 
-/** As text: `3 times were skipped: 2026-11-20 to 2026-11-22`. */
+/** Text such as `3 times were skipped: 2026-11-20 to 2026-11-22`. */
 export function passedText({ first, last, count }: PassedOver): string {
   return count === 1
     ? `the time of ${first.period} was skipped`

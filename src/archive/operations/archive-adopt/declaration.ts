@@ -20,7 +20,7 @@ export type ArchiveAdoptOperation = {
   readonly by?: string
   /** How long a detached partition is kept, ms; default: the value in the archive. */
   readonly graceMs?: number
-  /** Compare only. */
+  /** True: only compare. */
   readonly dryRun: boolean
   readonly alert?: AlertOptions
 }

@@ -143,7 +143,10 @@ async function takeOver(
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
 
-/** The finding to report. An unidentified table takes precedence over a damaged file: it may be the only copy. */
+/**
+ * The finding to report. An unidentified table takes precedence over a damaged file, because the table may be the only
+ * copy.
+ */
 function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
   return finding === null || OF_FILES.has(finding.finding) ? (unclear ?? finding) : finding
 }

@@ -16,7 +16,7 @@ export type ArchiveEraseOperation = {
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, as confirmation. */
   readonly confirm?: string
-  /** Count only. */
+  /** True: only count the rows. */
   readonly dryRun: boolean
   readonly alert?: AlertOptions
 }

@@ -194,7 +194,7 @@ async function eraseAll(
   return !run.interrupt.stop.aborted
 }
 
-/** `lookAround`, repeated if it fails because another command has changed the ledger. */
+/** `inspectErasure`, repeated if it fails because another command has changed the ledger. */
 function inspectNow(
   { context, wanted }: Pick<Erasing, 'context' | 'wanted'>,
   opened: OpenedArchive,

@@ -1,4 +1,7 @@
-/** Stage of a run that reports its plan; refuses a run that selects no partition, or has only blocked due ones. */
+/**
+ * Stage of a run that reports its plan; refuses a run that selects no partition, or whose due partitions are all
+ * blocked.
+ */
 import { isByValue } from '../../ledger/by-value.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

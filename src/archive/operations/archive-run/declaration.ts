@@ -21,7 +21,7 @@ export type ArchiveOperation = {
   readonly byValue?: string
   /** Unit of whole numbers that count since 1970, if neither bounds nor ledger define it. */
   readonly epoch?: Epoch
-  /** Default: the ledger's; calendar quarters for a new table. */
+  /** Calendar of the partitions; default: the ledger's, or calendar quarters for a new table. */
   readonly calendar?: CalendarSpec
   /** Age such as `8q`: the current quarter and the 8 quarters before it are kept. */
   readonly olderThan?: string
@@ -29,17 +29,19 @@ export type ArchiveOperation = {
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]
-  /** If a column gets a wider type, keep one archive column (Delta type widening); readers must support that. */
+  /**
+   * True: a column that gets a wider type keeps its archive column (Delta type widening); readers must support that.
+   */
   readonly widen?: true
-  /** The plan reads all values of columns whose values the archive may not be able to store. */
+  /** True: the plan reads all values of columns whose values the archive may not be able to store. */
   readonly exact?: true
   /** `OLD=NEW`: renamed columns, if the source cannot identify them. */
   readonly renamed?: readonly string[]
   /** Columns that were dropped while others were added, if the source cannot identify them. */
   readonly dropped?: readonly string[]
-  /** Detach partitions from the source after they are published. */
+  /** True: detach partitions from the source after they are published. */
   readonly detach: boolean
-  /** Drop detached partitions whose grace period is over. */
+  /** True: drop detached partitions whose grace period is over. */
   readonly drop: boolean
   /** Name of the table, as confirmation, if the run needs one. */
   readonly confirm?: string

@@ -7,7 +7,7 @@ export type ArchiveVerifyOperation = {
   readonly from: string
   readonly tables: readonly string[]
   readonly partitions: readonly string[]
-  /** Also compare with rows that are still in the source. */
+  /** True: also compare with rows that are still in the source. */
   readonly deep: boolean
   readonly alert?: AlertOptions
 }

@@ -13,7 +13,7 @@ export type QueryOperation = {
   readonly limit: number
   readonly format: RowFormat
   readonly timeoutMs?: number
-  /** Compare the sha256 of each file before reading it. */
+  /** True: compare the sha256 of each file before reading it. */
   readonly verifyFiles?: boolean
 }
 

@@ -9,7 +9,9 @@ export type RestoreOperation = {
   readonly from: string
   readonly table: string
   readonly partitions: readonly string[]
-  /** Keep rows of the source whose values differ from the archived ones; without this they prevent the restore. */
+  /**
+   * True: keep rows of the source whose values differ from the archived ones; otherwise such rows prevent the restore.
+   */
   readonly asChanged?: boolean
   /** Columns that the table no longer has, or generates: their archived values are neither restored nor compared. */
   readonly without?: readonly string[]

@@ -14,21 +14,24 @@ import { findOneKey, oneKeyText } from '../one-key.ts'
 import { RESTORE_ROWS, standingIn, type Destination, type DestinationState } from './destination.ts'
 import { partRows, type RestoredPart } from './part.ts'
 
-/** Writes no ledger. If the reply to a commit is lost, the rows are read to find out whether the commit landed. */
+/**
+ * Writes no ledger. If the reply to a commit is lost, the rows are read to find out whether the transaction was
+ * committed.
+ */
 const NOTHING: Closing = {
   statements: [],
   guard: { sql: 'SELECT 1', parameters: [] },
   landed: { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] },
 }
 
-/** Digest of the rows of all parts in the target table. `there`: the table had the rows before. */
+/** Digest of the rows of all parts in the target table. `hadRows`: true if the table had the rows before. */
 export type Brought = { readonly digest: Digest; readonly there: boolean }
 
 /**
  * Writes all rows of all parts, or none.
  * @param into an existing table
- * @throws SluiceError TARGET_NOT_EMPTY, PROOF_FAILED, ROW_REFUSED, VALUE_REFUSED; as `standingIn`: then nothing is
- * changed
+ * @throws SluiceError TARGET_NOT_EMPTY, PROOF_FAILED, ROW_REFUSED, VALUE_REFUSED; as `compareDestination`: then nothing
+ * is changed
  */
 export async function bringElsewhere(
   context: ArchiveContext,

@@ -51,9 +51,9 @@ export type Comparing = {
   readonly to: CopyStore
   readonly ring: RingPlan | null
   readonly settler: Settler
-  /** Remove rows that only the target has. */
+  /** True to remove rows that only the target has. */
   readonly deletes: boolean
-  /** Search only for rows that only the target has. */
+  /** True to search only for rows that the source does not have. */
   readonly extraOnly: boolean
   /** True as soon as nothing more may be written. */
   readonly ends: () => boolean

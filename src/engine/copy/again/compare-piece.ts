@@ -75,7 +75,10 @@ export async function comparePiece(
   return { rows, targetRows: compared.targetRows, scheme, source, target: found, unread, keyless }
 }
 
-/** Checksums in the ledger cover only written columns; columns that the target computes are compared separately. */
+/**
+ * True if the columns that the target computes have equal values on both sides. The checksums in the ledger cover only
+ * written columns.
+ */
 async function computesAlike(sides: DiffSides, range: Range): Promise<boolean> {
   return sides.plan.checked === undefined || (await equalRows(sides, range)) !== null
 }

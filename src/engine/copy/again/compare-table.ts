@@ -86,7 +86,10 @@ class TableComparison {
   readonly #again: AgainWork
   readonly #around: CopyContext
   readonly #sides: AgainSides
-  /** Rows left by chunk id: extra, open, and with newer values in the target. Chunks without such rows are left out. */
+  /**
+   * Rows that still differ, by chunk id: extra, open, and with newer values in the target. Chunks without such rows are
+   * absent.
+   */
   readonly #rest = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
@@ -284,7 +287,10 @@ class TableComparison {
     return { read, written: repaired, skipped, quarantined, bytes: 0n }
   }
 
-  /** Records rows written and rows left of a chunk, if there are any. @returns rows that this run wrote in it */
+  /**
+   * Records the rows of a chunk that were written and those that still differ, if there are any. @returns rows that
+   * this run wrote in it
+   */
   repaired({ id }: StoredChunk, { mended: repaired, extra, open, newer }: ChunkComparison): bigint {
     const sum = repaired + (this.#again.mended.get(id) ?? 0n)
     if (sum > 0n) this.#again.mended.set(id, sum)

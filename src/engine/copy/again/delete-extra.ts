@@ -20,8 +20,8 @@ export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation):
 }
 
 /**
- * The plan, with an error for each table of which this copy may miss source rows: a row that was not read would seem to
- * be missing in the source, and would be removed from the target.
+ * The plan, with an error for each table whose source rows this copy may not read completely: a row that was not read
+ * would seem to be missing in the source, and would be removed from the target.
  */
 export function refusedForDeletion(planned: PlannedCopy): PlannedCopy {
   return refused(planned, (one) => shortRead(one, planned))

@@ -29,8 +29,8 @@ export function refusedRowsOf(plan: TablePlan, { piece, refused }: ChunkComparis
 /**
  * Statements for the transaction that closes the chunk. Also emits `row.aside` for rows that could not be read; refused
  * rows were reported before.
- * @returns function from a guard query to the statements. Earlier quarantine entries end only if the guard returns a
- * row, that is, if no other program changed the chunk
+ * @returns a function that takes a guard query and returns the statements. Earlier quarantine entries end only if the
+ * guard returns a row, that is, if no other program changed the chunk
  */
 export function quarantineStatements(
   { database, key, owner, emit, name }: TableContext,

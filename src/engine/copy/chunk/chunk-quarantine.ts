@@ -22,7 +22,7 @@ export class ChunkQuarantine {
   /** Unreadable rows, kept until the batch around them is written. */
   readonly #unread: RowToQuarantine[] = []
 
-  /** @param batchwise the target commits each batch, so each quarantined row is recorded at once */
+  /** @param batchwise true if the target commits each batch, so that each quarantined row is recorded at once */
   constructor(context: TableContext, claim: Claim, batchwise: boolean) {
     this.#context = context
     this.#claim = claim

@@ -40,7 +40,7 @@ export class ExactKeys {
     return rows
   }
 
-  /** @param row as `taken` returned it */
+  /** @param row as `withoutKeyColumns` returned it */
   of(row: Row): RowKey {
     return this.#keys.get(row) ?? rowKeyOf(row, this.#positions)
   }

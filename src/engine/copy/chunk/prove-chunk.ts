@@ -67,7 +67,7 @@ export class ChunkProof {
   /**
    * Compares the rows read with the rows that are in the target now.
    * @param read digest of the rows read; null if they were only counted
-   * @param forwarded rows were passed on as the source printed them
+   * @param forwarded true if rows were passed on as the source printed them
    * @throws SluiceError PROOF_FAILED; errors of the stores
    */
   async compare(read: Digest | null, forwarded: boolean): Promise<ProvedDigests> {

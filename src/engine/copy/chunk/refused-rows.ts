@@ -49,7 +49,7 @@ export function notEmpty(table: string, begun = false): SluiceError {
 
 /**
  * Error for too many refused rows: the cause is then the table, not its rows.
- * @param last cause of the last refused row; given if its chunk is given up, because this row is then not quarantined
+ * @param last cause of the last refused row; set only if its chunk is given up: this row is then not quarantined
  */
 export function tooManyQuarantined(table: string, most: number, last?: string): SluiceError {
   return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the copy of this table ends`, {

@@ -41,13 +41,13 @@ export type Change = {
   readonly before: Row | null
   /** The new row, including values that the target computes itself. */
   readonly after: Row | null
-  /** Write times and TTLs of the new row; of the row as it was read, if it is removed. */
+  /** Write times and TTLs of the new row. For a removal: those of the row as it was read. */
   readonly stamp: Stamp | undefined
   /** Expiry times of `before`; null if no value of it expires. */
   readonly expiry?: Expiry | null
   /** The source row as read; null if the source has none. */
   readonly source: Timed | null
-  /** The change is also accepted if the target has the row `after` already. */
+  /** Set if the change is also accepted when the target has the row `after` already. */
   readonly mayBeDone?: true
 }
 
@@ -62,13 +62,16 @@ export type Notes = {
 }
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-/** Returns no row. Used as `landed` for a write that may be repeated: if the reply is lost, the write is done again. */
+/**
+ * Returns no row. Used as `landed` or `storedGuard` for a write that may be repeated: if the reply is lost, the write
+ * is done again.
+ */
 export const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
 const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
 /**
  * Applies all changes of one `kindsOf` group in one write, without those that cannot be made. If the target refuses the
- * write, applies each change alone.
+ * write, applies the changes one by one.
  * @param notesOf the ledger's statements for some of the changes
  * @returns the result per change. 'fixed' rows were read back only if the target's `atomic` is 'chunk'
  * @throws SluiceError LEASE_LOST if another process holds the lease

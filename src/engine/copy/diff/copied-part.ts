@@ -1,6 +1,6 @@
 /**
- * Results of a comparison, and the surplus to expect afterwards: of one completed chunk of a copy, or of the whole
- * table if it can only be counted as a whole.
+ * Results of the comparison of one completed chunk of a copy, or of the whole table if it can only be counted as a
+ * whole; and the surplus that later runs must expect.
  */
 import type { Expected } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'

@@ -43,8 +43,8 @@ export class CopiedTable {
   }
 
   /**
-   * Live chunks in the order of their ids, including unfinished ones. @param behind id: returns only chunks with larger
-   * ids
+   * Live chunks in the order of their ids, including unfinished ones. @param behind returns only chunks with ids above
+   * this one
    */
   chunks(behind = 0): AsyncIterable<StoredChunk> {
     return this.#chunks.each(`id > ${behind}`, this.#ledger.page)
@@ -63,7 +63,7 @@ export class CopiedTable {
     return this.whole !== null || chunk.status !== 'completed' ? null : new ComparedPart(chunk, chunk.surplus)
   }
 
-  /** Call before a difference is passed to the settler. @param part null if it lies in no completed chunk */
+  /** Call before a difference is passed to the processor. @param part null if it lies in no completed chunk */
   found({ key }: RowDifference, part: ComparedPart | null): void {
     if (part === null) return
     this.#owners.set(JSON.stringify(key), part)

@@ -1,5 +1,6 @@
 /**
- * Values that expire during a comparison: no difference is reported if one side still returns them for a short time.
+ * Values that expire during a comparison. If one side returns such a value for a short time longer than the other side,
+ * no difference is reported.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { areStamped, type DiffSides } from './sides.ts'
@@ -24,7 +25,7 @@ export async function endingUntil(
   return now + (now - begunMs) + LIVES_APART_MS + Math.max(...apart)
 }
 
-/** True if all differing values, or a row on one side only, expire by `until`. @param until of `endingUntil` */
+/** True if all differing values, or a row on one side only, expire by `until`. @param until result of `latestExpiry` */
 export function isEnding(
   plan: TablePlan,
   source: Timed | undefined,

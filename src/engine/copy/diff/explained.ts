@@ -37,7 +37,7 @@ export function unexplained(
   )
 }
 
-/** As `unexplained`, for a range with checksums, which must be equal if no row is known to differ. */
+/** As `unexplainedCounts`, for a range with checksums. These must be equal if no row is known to differ. */
 export function unproved(name: string, compared: Compared): SluiceError | null {
   const { source, target, quarantined, extra, missing } = compared
   const counts = unexplained(name, compared, quarantined)

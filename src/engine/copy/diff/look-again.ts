@@ -1,5 +1,6 @@
 /**
- * Reads differing rows again in new snapshots: while programs write, a row that reaches one side later seems to differ.
+ * Reads differing rows again in new snapshots: while programs write, a row may differ only because one side received it
+ * later.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -54,8 +55,8 @@ const PRESENT: Readonly<Record<RowDifference['kind'], Present>> = {
 /**
  * Divides the suspects into three groups: rows that still differ; rows that no longer differ, or are on neither side;
  * rows that cannot be read at the source.
- * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
- * very many rows differ
+ * @param isRepeated true to wait 250 ms before the read, and to read again after 1 s if some differences are gone. Not
+ * useful if very many rows differ
  */
 export async function lookAgain(
   suspects: readonly RowDifference[],
@@ -97,7 +98,7 @@ export async function lookAgain(
   return { differ: [...left, ...known], ...sum }
 }
 
-/** Isolates a row that cannot be read or queried by halving the list. @returns one result per suspect, in order */
+/** Halves the list until a row that cannot be read or queried is isolated. @returns one result per suspect, in order */
 async function look(
   sides: DiffSides,
   suspects: readonly RowDifference[],

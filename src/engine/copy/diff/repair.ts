@@ -33,12 +33,12 @@ import { byBound, type DiffSides } from './sides.ts'
 import { differingLifetimes, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
 
 export type RepairOptions = {
-  /** Remove rows that the source does not have; otherwise they stay. */
+  /** True to remove rows that the source does not have; otherwise they stay. */
   readonly deleteExtra: boolean
-  /** Replace a row that the target holds under another spelling of its key; otherwise the row is refused. */
+  /** True to replace a row that the target holds under another spelling of its key; otherwise the row is refused. */
   readonly replaceRespelled: boolean
   readonly only?: 'missing' | 'different'
-  /** Write missing counter rows by increments. */
+  /** Set to write missing counter rows by increments. */
   readonly counters?: true
   readonly overwriteNewer?: true
   readonly times?: TimeOptions

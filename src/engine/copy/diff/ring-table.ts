@@ -20,7 +20,7 @@ import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
-/** Limit of differences of a range that are passed to the settler in one call. */
+/** Limit of differences of a range that are passed to the processor in one call. */
 const TOGETHER = 1000
 
 /** Event that reports a compared range. */

@@ -48,8 +48,8 @@ export function sharedDifference(
 }
 
 /**
- * Completes a batch of source rows, which may have only some rows of a shared key. Afterwards the batch has all of
- * them, or none if an earlier batch had them.
+ * Completes a batch of source rows, which may have only some rows of a shared key. After that, the batch has all rows
+ * of the key, or none of them if an earlier batch had them.
  * @param source, target rows of the batch, and target rows with the same keys
  * @param done shared keys of earlier batches
  * @param read all rows of the source with these keys

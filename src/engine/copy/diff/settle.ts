@@ -75,12 +75,12 @@ export type RepairContext = {
 
 /** How differences are handled. */
 export type SettleOptions = {
-  /** Repair differences; otherwise they are only counted and named. */
+  /** True to repair differences; otherwise they are only counted and named. */
   readonly fix: boolean
   /** Limit of differences that are named; all are counted. */
   readonly limit: number
   readonly repair: RepairOptions
-  /** Read differences again after a pause, so that rows that reach one side later are not reported. */
+  /** True to read differences again after a pause, so that rows that reach one side later are not reported. */
   readonly patient: boolean
 }
 
@@ -100,7 +100,7 @@ export class Settler {
   readonly #replaced = new Set<string>()
   #unnamed = 0
   #noted: Promise<void> | null = null
-  /** Resolves when the last call of `settle` has ended. Calls run one after the other. */
+  /** Resolves when the last call of `process` has ended. Calls run one after the other. */
   #turn: Promise<void> = Promise.resolve()
 
   constructor(options: SettleOptions, sides: ComparedSides, around: RepairContext, run: DiffRun) {
@@ -112,7 +112,7 @@ export class Settler {
 
   /**
    * Emits how many differences were counted and not named. @param more number of differences that were not passed to
-   * the settler
+   * this processor
    */
   reportUnnamed(more: number): void {
     const all = this.#unnamed + more

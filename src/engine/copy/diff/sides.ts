@@ -20,7 +20,7 @@ export type DiffSides = {
   readonly signal: AbortSignal
   /** Compare only target rows that meet this condition, in the target's SQL. */
   readonly targetWhere?: string
-  /** Compare expiry times too, where both sides keep them. */
+  /** Set to compare expiry times too, where both sides keep them. */
   readonly lifetimes?: true
   /** Keys of the source already compared; absent if different keys stay different in the target. */
   readonly met?: MeetingKeys

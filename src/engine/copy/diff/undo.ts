@@ -19,7 +19,7 @@ export type Undoing = {
 /**
  * Restores rows that a repair changed, if they still have the repaired values, or have their old values already. In a
  * target with transactions, the transaction of the write also checks this, reads rows back, and records the undo. For
- * other targets call `noteUndone` afterwards: the next undo repeats an undo that is not recorded.
+ * other targets call `noteUndone` after it: the next undo repeats an undo that is not recorded.
  * @returns the result per row
  */
 export async function undoRepairs<U extends Undoing>(

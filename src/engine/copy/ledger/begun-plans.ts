@@ -35,7 +35,7 @@ export function begunPlans(database: LedgerDatabase): BegunPlans {
   }
 }
 
-/** @param plan as `essenceUnder` writes it */
+/** @param plan fields as `hashedFieldsUnder` returns them, as JSON */
 function isOf(plan: string, source: string): boolean {
   return (JSON.parse(plan) as { readonly source?: unknown } | null)?.source === source
 }

@@ -29,7 +29,7 @@ export type ChunkTotals = {
   readonly extra: bigint
   /**
    * Chunks completed by other runs: all (`earlier`), those completed before `begunMs` (`old`), and the times of the
-   * first and the last completion in ms since the epoch (`closedSpan`).
+   * first and the last completion in ms since the epoch (`completionTimes`).
    */
   readonly earlier: bigint
   readonly old: bigint

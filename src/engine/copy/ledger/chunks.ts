@@ -50,7 +50,7 @@ export class ChunkLedger {
 
   /**
    * Live chunks in pages, in the order of insertion: a ledger may have more of them than memory holds. Each chunk is
-   * returned once, in its state when its page was read, even if other processes change chunks meanwhile.
+   * returned once, in the state that it had when its page was read, even if other processes change chunks meanwhile.
    * @param such condition on columns of the ledger
    * @param size chunks per read
    */

@@ -4,7 +4,7 @@
  * processes released.
  */
 
-/** Job number `no`, from 1, `of` the jobs that share a copy. */
+/** One of several jobs that share a copy. @property no its number, from 1 @property of number of jobs */
 export type JobShare = { readonly no: number; readonly of: number }
 
 /** Which chunks of a table a run takes. */
@@ -19,7 +19,7 @@ type Span = readonly [from: number, through: number]
 
 /**
  * Maximum number of intervals of chunk numbers in the first query, which nearly always finds a chunk, and in later
- * queries (`MORE_SPANS`). The size of a statement is limited.
+ * queries (`MORE_INTERVALS`). The size of a statement is limited.
  */
 const FIRST_SPANS = 20
 const MORE_SPANS = 1000
@@ -47,8 +47,8 @@ export class ClaimSearch {
   }
 
   /**
-   * Conditions to append after WHERE … AND, tried in order until one finds a chunk. @param ends smallest and largest
-   * pending number
+   * Conditions to append after WHERE … AND, tried in order until one finds a chunk. @param pendingRange smallest and
+   * largest pending number
    */
   queries(ends: Span | null): readonly string[] {
     const from = this.#at === null ? this.#mark : this.#jump(ends ?? [0, 0])

@@ -17,7 +17,7 @@ import { runStatement } from './statement.ts'
 /** Number of ids to read ahead if no index leads to the next chunk. */
 const READ_AHEAD = 200
 
-/** Whether a table has chunks of these kinds for this run. */
+/** Each field is true if the table has chunks of this kind for this run. */
 export type RemainingChunks = { readonly pending: boolean; readonly held: boolean; readonly failed: boolean }
 
 export class ChunkClaims {
@@ -62,7 +62,7 @@ export class ChunkClaims {
 
   /**
    * Chunks can be claimed only while this query returns a row; the row is share-locked during a claim. Chunks claimed
-   * earlier stay valid until the process that replaces the fence frees them.
+   * earlier stay valid until the process that replaces this row frees them.
    */
   under(fence: Statement): void {
     this.#fence = fence
@@ -83,7 +83,7 @@ export class ChunkClaims {
    * @param part only every nth chunk, if several jobs share a copy
    * @param except chunk numbers to skip
    * @returns null if no chunk is due
-   * @throws SluiceError LEASE_LOST if the fence of `under` is gone; errors of `askBehind`
+   * @throws SluiceError LEASE_LOST if the query of `requireGuard` returns no row; errors of `checkAfterClaim`
    */
   async claim(part: JobShare | null, except: readonly string[] = []): Promise<Claim | null> {
     this.#asked++
@@ -173,7 +173,7 @@ export class ChunkClaims {
     const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
     const fence = this.#fence
     const fenced = fence === null ? '' : ` AND EXISTS (${fence.sql})`
-    // Lock the fence row first: a process that replaces the fence then waits for this transaction and sees the claimed
+    // Lock the row of the guard first: a process that replaces it then waits for this transaction and sees the claimed
     // chunk.
     const held = fence === null ? [] : [{ ...fence, sql: `${fence.sql} ${this.#dialect.shareLocked}` }]
     const answers = await this.#database.batch([
@@ -278,7 +278,7 @@ export class ChunkClaims {
          AND (COALESCE(lease_until, 0) < ${this.#now} OR owner = ?)`,
       [...this.#identity, this.#owner.id],
     )
-    // A chunk being claimed right now is not in `#mine` yet.
+    // A chunk being claimed right now is not in `#copying` yet.
     const known = quiet && asked === this.#asked
     return rows.map(chunkOf).filter(({ id, holder }) => holder?.id !== this.#owner.id || (known && !this.#mine.has(id)))
   }

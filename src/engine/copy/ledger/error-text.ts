@@ -3,7 +3,7 @@ import { isWellFormed } from '../../../shared/well-formed.ts'
 
 const HALF = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
-/** Replaces U+0000 by `\x00`, and half a surrogate pair by U+FFFD. */
+/** Replaces U+0000 by `\x00`, and a lone surrogate by U+FFFD. */
 export function storableError(message: string): string {
   const held = message.replaceAll('\0', String.raw`\x00`)
   return isWellFormed(held) ? held : held.replaceAll(HALF, '\ufffd')

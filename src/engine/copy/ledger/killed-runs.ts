@@ -26,7 +26,7 @@ export function killedRunRows(run: bigint): string {
   return `(SELECT COALESCE(SUM(n), 0) FROM (${of('migration_checkpoints')} UNION ALL ${of('migration_chunk_history')} UNION ALL ${repaired}) AS written)`
 }
 
-/** Status, process and heartbeat of a run, from which `lifeOf` derives its state. */
+/** Status, process and heartbeat of a run, from which `livenessOf` derives its state. */
 export type Sign = StoredIdentity & {
   readonly status: string
   /** Time until which the run counts as alive, by the clock of the ledger's database; null without a heartbeat. */
@@ -64,7 +64,7 @@ export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null)
   return Math.max(aliveUntil - COPY_LEASE_MS, lastChunk ?? 0)
 }
 
-/** Records that runs were killed. Their end is the time from `lastHeardOf`, or their start if this is unknown. */
+/** Records that runs were killed. Their end is the time from `lastSeenAt`, or their start if this is unknown. */
 export async function markKilled(database: LedgerDatabase, here: ProcessIdentity): Promise<void> {
   const { now, types } = ledgerDialect(database.dialect)
   const rows = await database.all(

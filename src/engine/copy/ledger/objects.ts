@@ -1,6 +1,6 @@
 /**
- * Record of the indexes and constraints that copies created, for users. The target itself is queried for existing
- * objects.
+ * Records, for users, the indexes and constraints that copies created. To find existing objects, the target itself is
+ * queried.
  */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'

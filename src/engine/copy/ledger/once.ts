@@ -14,14 +14,14 @@ export function forgetBatches(owner: string): Statement {
 export type Hold = {
   /** Extends the lease, so that no process takes it before the batch has ended. */
   readonly renew: Statement
-  /** Text after SELECT …: returns one row while this process has the lease, none afterwards. */
+  /** Text after SELECT …: returns one row while this process has the lease, and none once the lease is lost. */
   readonly from: Statement
 }
 
 /**
  * Runs a batch exactly once, even if replies are lost.
  * @param owner its tokens are removed by `forgetBatches`
- * @param hold nothing happens unless this process still holds it
+ * @param lease nothing happens unless this process still has it
  * @throws errors of the database if no statement of the batch took effect
  */
 export async function batchOnce(

@@ -3,8 +3,9 @@ import type { TableName } from '../../../model/copy/table-name.ts'
 import type { Owner } from '../../../shared/owner.ts'
 
 /**
- * Lease of a chunk and of a plan, and time after its last heartbeat until a run counts as killed, ms. Half of a
- * catalog's lease: a chunk is small, and a process that takes one over first ends the session of its old owner.
+ * Duration of the lease of a chunk or a plan, ms. A run without a heartbeat for this time counts as killed. It is half
+ * of a catalog's lease: a chunk is small, and a process that takes a chunk over first ends the session of the old
+ * owner.
  */
 export const COPY_LEASE_MS = 30_000
 

@@ -51,7 +51,7 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
 
 /**
  * Records that a chunk still has differences after a comparison.
- * @param hold query that returns a row while this process has the table's lease; otherwise nothing happens
+ * @param leaseQuery returns a row while this process has the table's lease; otherwise nothing happens
  */
 export function differing(chunk: StoredChunk, hold: Statement): Statement {
   return {
@@ -62,7 +62,7 @@ export function differing(chunk: StoredChunk, hold: Statement): Statement {
 
 /**
  * Records the result of a chunk that was compared again.
- * @param hold nothing happens unless this process has the lease of the table
+ * @param leaseQuery returns a row while this process has the table's lease; otherwise nothing happens
  * @param also statements of the same transaction; they must do nothing unless the given query returns a row
  * @returns false if the chunk has a new owner since it was read, or if the lease is lost
  */

@@ -32,7 +32,7 @@ const SHOWN = 1000
 
 /**
  * Statements that write a row into the quarantine; repeating them changes nothing.
- * @param held query that returns a row while the statements may write; absent in the chunk's transaction, which checks
+ * @param guard query that returns a row while the statements may write; absent in the chunk's transaction, which checks
  * this
  */
 export function quarantineStatement(
@@ -130,7 +130,7 @@ export function settleStatement({ schema, name }: TableKey): Statement {
 }
 
 /**
- * Marks all rows of a chunk as replayed. @param held query that returns a row while this is allowed; absent if the
+ * Marks all rows of a chunk as replayed. @param guard query that returns a row while this is allowed; absent if the
  * transaction checks it
  */
 export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {

@@ -164,7 +164,7 @@ export class RunLedger {
     await runStatement(this.#database, sql, [mark, key.schema, key.name])
   }
 
-  /** Stores a plan, unless the table has one. @param instead replace the plan of an earlier run */
+  /** Stores a plan, unless the table has one. @param instead true to replace the plan of an earlier run */
   async savePlan(key: TableKey, plan: PlanRow, instead: boolean): Promise<void> {
     const { runId } = this.#owner
     const forget: Statement = {

@@ -11,7 +11,7 @@ const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
 /**
  * @property begunMs by the clock of the ledger's database
- * @property lookedBy run that found the earlier chunks as expected; null if no run has
+ * @property recountedBy run that has counted the earlier chunks and found them as expected; null if no run has
  */
 export type SharedStanding = { readonly begunMs: number; readonly lookedBy: bigint | null }
 

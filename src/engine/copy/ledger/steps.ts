@@ -27,8 +27,8 @@ export type LedgerFacts = {
 
 /**
  * @property version of the ledger once all statements ran
- * @property statements idempotent, because each runs alone, and may run twice or in two processes at once. A new ledger
- * runs them too. All statements of a step are built before the first one runs.
+ * @property statements idempotent: they run one by one, and each may run twice, or in two processes at once. A new
+ * ledger runs them too. All statements of a step are built before the first one runs.
  */
 export type LedgerStep = {
   readonly version: number

@@ -57,7 +57,7 @@ export function proofIn(proofs: readonly string[]): string {
 
 /** Condition for chunks of a table. Parameters: name and schema of the table. */
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
-/** Condition that no other process has taken the chunk since it was claimed. Parameters: `heldBy`. */
+/** Condition that no other process has taken the chunk since it was claimed. Parameters: `ownerParameters`. */
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
@@ -67,7 +67,7 @@ export const COMPARED = `claim IS NULL AND ${CLOSED}`
  */
 export const BROKEN = `NOT (${ASIDE})`
 
-/** Parameters of `HELD`. */
+/** Parameters of `IS_OWNED`. */
 export function heldBy(owner: RunOwner, { id, fence }: Claim): readonly SqlValue[] {
   return [id, fence, owner.id]
 }

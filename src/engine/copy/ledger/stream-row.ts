@@ -131,7 +131,7 @@ export function applyWorkerOf(row: SqlRow): ApplyWorkerRow {
 
 /**
  * Joins the progress of all apply workers.
- * @param lanes at least one
+ * @param applyWorkers at least one
  * @returns the position of the slowest worker, and summed counts; a transaction over tables of several workers is
  * counted once
  */

@@ -141,7 +141,7 @@ export class StreamLedger {
   /**
    * Statements for tables that were emptied and registered again at the source. The tables are then copied as if the
    * stream had started with them, and the cause of a halt is cleared.
-   * @param lanes apply workers with their new counts, in which tables copied again begin at 0
+   * @param applyWorkers with their new counts, in which tables copied again begin at 0
    */
   resyncStatements(
     id: string,
@@ -176,7 +176,7 @@ export class StreamLedger {
     }
   }
 
-  /** Statement that records that the tables of a stream are emptied; the stream ends afterwards. */
+  /** Statement that records that the tables of a stream are emptied; after that the stream ends. */
   emptiedStatement(id: string): Statement {
     return {
       sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,
@@ -245,7 +245,7 @@ export class StreamLedger {
 
   /**
    * Assigns the tables of a stream to apply workers again; all workers must be at one position.
-   * @param lanes worker of each table, by its key
+   * @param workerOfTable number of the worker of each table, by the table's key
    * @param rows the new workers
    */
   async divide(

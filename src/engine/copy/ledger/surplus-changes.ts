@@ -123,7 +123,9 @@ export async function undoSurplusChanges(
     await database.batch(statements.slice(at, at + AT_ONCE).flat())
 }
 
-/** Time of the last change of the surplus that is not undone, by chunk id; null is the table as a whole. */
+/**
+ * Time of the last change of the surplus that is not undone, by chunk id; the key null stands for the table as a whole.
+ */
 export async function lastChanges(
   database: LedgerDatabase,
   { schema, name }: TableKey,

@@ -30,7 +30,7 @@ const NOTED_AT_ONCE = 20
 export type EarlierInspection = {
   /** Chunks of other runs that were counted on both sides. */
   readonly chunks: number
-  /** The count was stopped before its end. */
+  /** True if the count was stopped before its end. */
   readonly isStopped: boolean
   readonly error: SluiceError | null
   readonly notes: readonly string[]
@@ -47,8 +47,8 @@ type LookTurn = 'mine' | { readonly by: bigint } | null
 
 /**
  * Counts the rows of chunks that other runs completed, unless the options exclude it.
- * @param standing totals of the table's chunks
- * @throws as `inspectCopied`
+ * @param totals of the table's chunks
+ * @throws as `recount`
  */
 export async function inspectEarlier(
   context: TableContext,
@@ -119,7 +119,7 @@ async function endTurn({ plan, planning }: TableContext): Promise<void> {
   if (plan.cut === 'key') await planning.end()
 }
 
-/** @param said text about the chunks, for the notes */
+/** @param chunksText text about the chunks, for the notes */
 async function countEarlier(
   context: TableContext,
   standing: TableTotals,

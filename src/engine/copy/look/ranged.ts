@@ -16,8 +16,8 @@ export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boole
 }
 
 /**
- * Why a table that is not `isRanged` cannot be counted by chunk, in words. @param atomic of the target; `row`: rows are
- * placed by the hash of their key
+ * Text that explains why a table for which `isRanged` is false cannot be counted by chunk. @param atomic of the target;
+ * `row`: rows are placed by the hash of their key
  */
 export function wholeReason({ cut, source, target }: TablePlan, { atomic }: Pick<StoreAbilities, 'atomic'>): string {
   const why = 'so that the rows of a chunk cannot be counted there'

@@ -8,6 +8,6 @@ export type ObjectWork = {
   /** Limits how many objects are built at the same time. */
   readonly slots: BuildLimit
   readonly ledger: ObjectLedger
-  /** Source and target are one database. */
+  /** True if source and target are one database. */
   readonly sharesDatabase: boolean
 }

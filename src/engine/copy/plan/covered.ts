@@ -18,7 +18,7 @@ export class Cover {
   /** Chunks with the same lower or upper bound as another chunk. */
   readonly #more: AdjacentChunks[] = []
 
-  /** @param keepsIds keep chunk ids, for `stretches` */
+  /** @param keepsIds true to keep chunk ids, for `mergedRanges` */
   constructor(keepsIds = false) {
     this.#keepsIds = keepsIds
   }
@@ -46,8 +46,8 @@ export class Cover {
 
   /**
    * Ranges that no chunk covers.
-   * @param integers the key is one integer column, so that gaps between chunks can be found; otherwise only the range
-   * after the last chunk can be found
+   * @param integers true if the key is one integer column: gaps between chunks can then be found; otherwise only the
+   * range after the last chunk can be found
    * @throws SluiceError LEDGER_DAMAGED if chunks are missing in the middle and their range is unknown
    */
   gaps(integers: boolean): readonly KeyRange[] {

@@ -52,7 +52,7 @@ function isNumbered({ target, create }: TablePlan, column: string, { numbering }
 
 /**
  * Columns whose sequences the target cannot have, or only with other properties.
- * @param sameSystem both sides keep sequences in the same way
+ * @param sameSystem true if both sides keep sequences in the same way
  */
 function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): readonly LeftBehind[] {
   const found = new Map<LeftKind, string[]>()
@@ -65,8 +65,8 @@ function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): re
 
 /**
  * What the target column loses of the source column's sequence; null if nothing is lost.
- * @param isOwn the target generates numbers for the column
- * @param plain the target numbers rows without a sequence
+ * @param isOwn true if the target generates numbers for the column
+ * @param plain true if the target numbers rows without a sequence
  */
 function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boolean): LeftKind | null {
   if (sequence === undefined) return null
@@ -89,7 +89,7 @@ async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal):
 
 /**
  * The entry without names that the target has or gets; null if no name is left.
- * @param there dependencies of the target's table
+ * @param existing dependencies of the target's table
  */
 function withoutCarried(
   { definitions, ...entry }: LeftFound,

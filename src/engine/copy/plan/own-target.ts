@@ -10,7 +10,7 @@ import type { CopyOperation } from '../operations/copy/declaration.ts'
 export type PlanPurpose = 'write' | 'mend' | 'look'
 
 /**
- * @param there the existing table of that name; null if there is none
+ * @param existing the target's table of that name; null if there is none
  * @param hint what the user of this command can do instead
  * @throws SluiceError BAD_FLAG for a table of a ledger, and for a table of a catalog whose rows would be overwritten
  */

@@ -45,7 +45,7 @@ function periodAt(parts: readonly PeriodPart[], partition: string): number {
 /**
  * Uncovered key ranges, in the order of `byPriority`. Within a period, chunks are created in key order, so the covered
  * range is the beginning of the period.
- * @param stretches of `Cover`
+ * @param stretches merged ranges of `ChunkCoverage`
  * @throws SluiceError LEDGER_DAMAGED if chunks begin where no period begins: chunks are missing, or the partitions have
  * changed
  */

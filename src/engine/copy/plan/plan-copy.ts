@@ -240,8 +240,8 @@ async function planOne(
 /**
  * Options under which older versions planned, see `TableOptions`. `trimmed`: decimals without trailing zeros, and only
  * valid dates. Even older versions: JSON in canonical form (`rewritten`), no key that contains an enum (`key`), no
- * values of generated columns (`ungenerated`), collections without times of their own (`rowTimes`). Any version: column
- * types not taken from rows of the target (`intoEmpty`).
+ * values of generated columns (`ungenerated`), collections without separate write times (`rowTimes`). Any version:
+ * column types not taken from rows of the target (`intoEmpty`).
  */
 const BEFORE: readonly Partial<TableOptions>[] = [
   { trimmed: true },

@@ -91,7 +91,7 @@ export function essenceHash(essence: unknown): string {
 
 /**
  * First difference of a stored plan and today's plan, as text.
- * @param today hashed fields of today's plan under the stored plan's rules, see `essenceUnder`
+ * @param today hashed fields of today's plan under the stored plan's rules, see `hashedFieldsUnder`
  */
 export function planDifference(stored: string, today: Essence | null): string {
   if (today === null) return 'a newer sluice made that plan'

@@ -36,7 +36,7 @@ const LEAST_SIZE = 500
 const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
 
 /**
- * @param there the table of the target; null if it has to be created
+ * @param existing the table of the target; null if it has to be created
  * @throws SluiceError UNSUPPORTED_TYPE, LOSSY_TYPE, TABLE_REFUSED, BAD_FLAG, UNSUPPORTED_KEY
  */
 export function planTable(

@@ -3,7 +3,7 @@ import type { TableContext } from '../table/context.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { isWantedChunk } from './ring-plan.ts'
 
-/** @param such SQL condition for the chunks, on columns of the ledger; null for all chunks */
+/** @param condition SQL condition for the chunks, on columns of the ledger; null for all chunks */
 export async function* wantedChunks(
   { ledger, ring }: Pick<TableContext, 'ledger' | 'ring'>,
   such: string | null = null,

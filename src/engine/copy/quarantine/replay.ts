@@ -197,7 +197,9 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
   }
 }
 
-/** Key of an entry. Older versions wrote an empty text for a NULL key; the stored row shows which of both is meant. */
+/**
+ * Key of an entry. Older versions wrote an empty text for a NULL key; the stored row shows which of the two is meant.
+ */
 function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey {
   if (quarantinedRow.key.length === 0) {
     throw new SluiceError(
@@ -226,8 +228,8 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
 }
 
 /**
- * Refuses a key that no query finds, even if the row still exists. Such a key contains bytes that are no characters,
- * or NULL for an empty value in the key of a partition.
+ * Refuses a key that no query finds, even if the row still exists. Such a key contains bytes that are not valid
+ * characters, or NULL for an empty value in the key of a partition.
  * @throws SluiceError ROW_REFUSED
  */
 function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {

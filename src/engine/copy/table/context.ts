@@ -31,7 +31,7 @@ export type TableContext = {
   readonly plan: TablePlan
   /** Ranges of a ring to copy; null if the table has no ring. */
   readonly ring: RingPlan | null
-  /** The table is copied period by period. */
+  /** Set if the table is copied period by period. */
   readonly periods?: {
     readonly options: PeriodOptions
     readonly progress: PeriodProgress
@@ -63,9 +63,9 @@ export type TableContext = {
   readonly weak?: WeakWrites
   /** Collection elements with different write times or TTLs, in chunks that this process copied. */
   readonly uneven: UnevenElements
-  /** This run compares and repairs chunks that earlier runs copied. */
+  /** Set if this run compares and repairs chunks that earlier runs copied. */
   readonly compares?: true
-  /** Bypass triggers and foreign keys of the target, as in `ChunkRequest`. */
+  /** Set to bypass triggers and foreign keys of the target, as in `ChunkRequest`. */
   readonly pastTriggers?: true
   readonly emit: CopyRun['emit']
   /** Minimum time for which transient failures are retried, ms. */

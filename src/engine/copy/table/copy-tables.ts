@@ -5,8 +5,8 @@ import type { CopyContext } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 
 /**
- * Starts tables, and adds them to those of the run. A task of a distributed run leaves out tables that another process
- * copies alone, and works on the others first.
+ * Starts tables, and adds them to those of the run. A task of a distributed run leaves out tables without a key that
+ * another process copies: it copies all other tables first.
  * @returns the tables left out
  */
 export async function startTables(
@@ -45,7 +45,10 @@ export async function copyTables(
   await work(aloneFirst(rest))
 }
 
-/** Sorts tables without a key first: one process copies each of them alone, and others would wait if it began late. */
+/**
+ * Sorts tables without a key first: a single process copies such a table, and the other processes would wait for it if
+ * it began late.
+ */
 function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)

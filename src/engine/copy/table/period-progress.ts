@@ -7,7 +7,9 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { byPriority, partsOfRange, periodParts, type PeriodPart } from '../plan/period-cut.ts'
 
-/** @property isShared a chunk also has rows of other periods, so the rows of this period must be counted */
+/**
+ * @property isShared true if a chunk also has rows of other periods, so that the rows of this period must be counted
+ */
 type Sum = { chunks: number; closed: number; rows: bigint; isShared: boolean; begun: number | null }
 
 type Around = {

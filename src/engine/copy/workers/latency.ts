@@ -17,8 +17,8 @@ const LEARNED = 10
 /** Calm ticks that are kept, from which the usual latency is computed. */
 const REMEMBERED = 60
 /**
- * The target becomes slow after SLOW_TICKS ticks in a row above SLOW times the usual latency. It is no longer slow
- * after CALM_TICKS ticks in a row at or below CALM times the usual latency.
+ * The target becomes slow after SLOW_TICKS ticks in a row above SLOW_FACTOR times the usual latency. It is no longer
+ * slow after CALM_TICKS ticks in a row at or below CALM_FACTOR times the usual latency.
  */
 const SLOW = 4
 const CALM = 2
@@ -36,7 +36,7 @@ export class LatencyMeter {
   p95: number | null = null
   isSlow = false
 
-  /** @param fine up to this cost, in the unit of `note`, the target is never slow */
+  /** @param fine cost, in the unit of `note`, up to which the target is never slow */
   constructor(clock: Clock, fine: number) {
     this.#clock = clock
     this.#fine = fine

@@ -13,7 +13,7 @@ export type RetryContext = { readonly name?: string; readonly emit: Emit<'log'>;
 /**
  * @param body can safely run more than once
  * @param stop ends the waiting
- * @param passes returns true for errors after which to retry
+ * @param isTransient returns true for errors after which to retry
  * @throws errors of `body` that are not transient; the stop's reason
  */
 export async function patiently<T>(
@@ -42,7 +42,7 @@ export async function patiently<T>(
 
 /**
  * Opens a store, and retries while its server is overloaded. An unreachable server is not retried: the URL is probably
- * misspelt. @throws as `patiently`
+ * misspelt. @throws as `withRetries`
  */
 export function openPatiently<T>(open: () => Promise<T>, reported: RetryContext, stop: AbortSignal): Promise<T> {
   return patiently(open, reported, stop, (error) => error.retryable && isPressure(error))

@@ -42,7 +42,7 @@ export type RunnerOptions = {
   readonly clock: Clock
   /** Called once for each table without chunks left. */
   readonly finish: (table: TableRun, context: TableContext) => Promise<void>
-  /** Set if a failed chunk is released, so that the process that runs the copy handles it. */
+  /** Set if a failed chunk is only released: the process that runs the copy then retries it or gives it up. */
   readonly leaves?: true
   /** Frees chunks of dead owners. */
   readonly reclaim: (context: TableContext) => Promise<void>

@@ -144,7 +144,7 @@ export class Steering {
     return mine
   }
 
-  /** Call when a worker takes a chunk, and `land` when the worker has finished. */
+  /** Call when a worker takes a chunk, and `unregister` when the worker has finished. */
   fly(table: string, chunk: number): ClaimedChunk & { readonly land: () => void } {
     const controls = { given: new AbortController(), wake: new AbortController() }
     const key = flightKey(table, String(chunk))

@@ -123,17 +123,17 @@ export class ApplyWorker {
     return this.#held.unsure.length > 0
   }
 
-  /** Tables of `hasUnsure`; none while a write is not durable, because the target cannot be queried then. */
+  /** Tables of `hasUnknownTables`; none while a write is not durable, because the target cannot be queried then. */
   get unsure(): readonly number[] {
     return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
   }
 
-  /** Records whether a table of `unsure` has rows. Call it before anything else is written. */
+  /** Records whether a table of `unknownTables` has rows. Call it before anything else is written. */
   found(table: number, hasRows: boolean): void {
     this.#held.found(table, hasRows)
   }
 
-  /** Writes results of `found` to the ledger. If changes wait, the next batch writes them instead. */
+  /** Writes results of `noteRows` to the ledger. If changes wait, the next batch writes them instead. */
   async noteFound(): Promise<void> {
     if (this.#held.isFresh && this.isSettled) await this.#closed()()
   }

@@ -29,7 +29,7 @@ export class ApplyWorkers {
   /** Worker of the open transaction's first table: only it counts the transaction, even if other workers get it. */
   #counting: number | null = null
 
-  /** @param lanes at least one @param of index of the apply worker of each table, by table number */
+  /** @param workers at least one @param of index of the apply worker of each table, by table number */
   constructor(lanes: readonly ApplyWorker[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
     this.#database = database
     this.#lanes = lanes
@@ -81,7 +81,7 @@ export class ApplyWorkers {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)
   }
 
-  /** As `ApplyWorker.isShownBy`, for all apply workers. */
+  /** True if `ApplyWorker.isShownBy` is true for all apply workers. */
   isShownBy(snapshot: VisibleTransactions): boolean {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
@@ -169,22 +169,22 @@ export class ApplyWorkers {
       })
   }
 
-  /** As `ApplyWorker.hasUnsure`, for any apply worker. */
+  /** True if `ApplyWorker.hasUnknownTables` is true for any apply worker. */
   get hasUnsure(): boolean {
     return this.#lanes.some((lane) => lane.hasUnsure)
   }
 
-  /** As `ApplyWorker.unsure`, for all apply workers. */
+  /** As `ApplyWorker.unknownTables`, for all apply workers. */
   get unsure(): readonly number[] {
     return this.#lanes.flatMap((lane) => lane.unsure)
   }
 
-  /** As `ApplyWorker.found`. */
+  /** As `ApplyWorker.noteRows`. */
   found(table: number, hasRows: boolean): void {
     this.#lane(table).found(table, hasRows)
   }
 
-  /** As `ApplyWorker.noteFound`, for all apply workers. */
+  /** As `ApplyWorker.storeRowStates`, for all apply workers. */
   async noteFound(): Promise<void> {
     await this.#all((lane) => lane.noteFound())
   }
@@ -194,7 +194,7 @@ export class ApplyWorkers {
     await this.#all((lane) => lane.written())
   }
 
-  /** Writes rows outside the stream, in a transaction of their own, see `ApplyWorker.amend`. */
+  /** Writes rows outside the stream, in a separate transaction, see `ApplyWorker.writeReread`. */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')

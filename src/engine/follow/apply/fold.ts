@@ -15,7 +15,7 @@ type Last = {
   readonly row: ChangeRow | null
   readonly base: Row | null
   readonly isNew: boolean
-  /** The target may hold an older row with this key, which must be deleted. */
+  /** True if the target may hold an older row with this key, which must be deleted. */
   readonly isLeft: boolean
 }
 
@@ -40,8 +40,8 @@ export class Fold {
   }
 
   /**
-   * @param live the target has the state of the source just before this change; matters for a new row, and for a
-   * changed row key. During catch-up the target's row with the old key may be newer, so its values are not used.
+   * @param live true if the target has the state of the source just before this change. It affects only new rows and
+   * changed row keys. During catch-up the target's row with the old key may be newer, so its values are not used.
    * @throws Error if a change does not name its row key
    */
   add(change: RowChange, live: boolean): void {

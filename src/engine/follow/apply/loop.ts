@@ -319,7 +319,7 @@ export class FollowLoop {
     this.#parts.run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
   }
 
-  /** The waiting sign-off; read at most once per ASKED_MS, unless the run is for one sign-off. */
+  /** The waiting sign-off; read at most once per SIGN_OFF_MS, unless the run is for one sign-off. */
   async #asked(): Promise<SignOffRequest | null> {
     const { clock, stream } = this.#parts
     if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null

@@ -89,7 +89,8 @@ type Refused = Pick<TableBatch, 'at' | 'batch'>
 type Naming = Pick<ApplyContext, 'writer' | 'name'>
 
 /**
- * The error with the table and, if one row of the batch is refused alone, its key: servers name the constraint only.
+ * The error with the table, and with the key if a single row of the batch is the cause: servers name only the
+ * constraint.
  */
 async function named(refused: Refused, error: SluiceError, { writer, name }: Naming): Promise<SluiceError> {
   if (/, row \(/.test(error.message)) return error
@@ -100,7 +101,10 @@ async function named(refused: Refused, error: SluiceError, { writer, name }: Nam
   return withText(error, { message: `${table}${key}: ${error.message}` })
 }
 
-/** A row of the batch that is refused alone, found by bisection; null if there is none. Rolls back first. */
+/**
+ * A row of the batch that the target refuses also without the other rows, found by bisection; null if there is none.
+ * Rolls back first.
+ */
 async function refusedRow({ at, batch }: Refused, writer: ApplyContext['writer']): Promise<Put | null> {
   const { puts, gone } = unpacked(batch)
   if (puts.length === 1) return puts[0] ?? null
@@ -135,7 +139,10 @@ function withText(
   return new SluiceError(code, text.message ?? message, { kind, cause, where, reason, hint: text.hint ?? hint })
 }
 
-/** The batch with refused rows deleted instead of written; null if too many are refused, or no row is refused alone. */
+/**
+ * The batch with refused rows deleted instead of written; null if too many are refused, or if no single row is the
+ * cause.
+ */
 async function withoutRefused(
   { at, batch }: TableBatch,
   { writer }: ApplyContext,

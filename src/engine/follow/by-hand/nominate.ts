@@ -22,7 +22,7 @@ import { copyOfStream } from '../stream/named-stream.ts'
 import { differencesIn, rowsOfKey } from './find.ts'
 import { namedKeys, compareScope, type ScopeOptions } from './scope.ts'
 
-/** Maximum number of rows that one command nominates; further rows need another command. */
+/** Maximum number of rows that one command asks the stream to read again; further rows need another command. */
 const MOST = 100_000
 const AT_ONCE = 1000
 
@@ -61,7 +61,7 @@ export type ComparedByHand = {
   readonly unexplained: number
   /** Keys that neither side has. */
   readonly nowhere: readonly string[]
-  /** True if there are more differences than one command nominates. */
+  /** True if there are more differences than one command may ask the stream to read again. */
   readonly more: boolean
   /** Keys of rows to read again, in the stream's row key columns. */
   readonly keys: readonly RowKey[]

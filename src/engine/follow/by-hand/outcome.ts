@@ -1,4 +1,4 @@
-/** Waits for rows that were nominated to a stream, and reports their outcome. */
+/** Waits until a stream has read the requested rows again, and reports the result. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dec } from '../../../model/run/event.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -20,7 +20,7 @@ const LONG_MS = 3000
 /** Interval between these reports, ms. */
 const ASK_MS = 5000
 
-/** Rows that a command nominated, and for which it waits. */
+/** Rows that a command asked the stream to read again, and for which it waits. */
 export type Waited = {
   readonly stream: string
   readonly table: TableKey

@@ -150,7 +150,8 @@ export class Proving implements AsyncDisposable {
   }
 
   /**
-   * Returns the result of an ended round, once: records its proofs, and notes rows that differ to be read again.
+   * Returns the result of an ended round, once: records its proofs, and notes the rows that differ, so that they are
+   * read again.
    * @returns null while no round has ended; for a sign-off, why its tables cannot be compared
    * @throws SluiceError DIFFERENCES if rows differ round after round, and what the stores threw
    */

@@ -97,7 +97,7 @@ export class TableAnswer {
     this.#shared += shared
   }
 
-  /** @param hasKey the rows were compared by key */
+  /** @param hasKey true if the rows were compared by key */
   whole(hasKey: boolean): RowComparison {
     // A comparison by key does not find a row that one side has twice; only the row counts show it.
     const lost = this.#rows - this.#targetRows - BigInt(this.#lacking)

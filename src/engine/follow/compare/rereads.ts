@@ -1,7 +1,7 @@
 /**
- * Reads rows from the source by row key, between two transactions of the stream: rows whose unchanged values the
- * stream leaves out, rows that the target refused, and rows that a comparison found to differ. Changes that the stream
- * delivers afterwards may be older than the rows read here, so the table catches up once more.
+ * Reads rows from the source by row key, between two transactions of the stream: rows whose unchanged values the stream
+ * leaves out, rows that the target refused, and rows that a comparison found to differ. Changes that the stream
+ * delivers after such a read may be older than the rows read, so the table catches up once more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'

@@ -1,6 +1,6 @@
 /**
- * A cutover as the stream's loop calls it, and the requirements of an attempt: all rows were found equal, the rows
- * changed since then are known, and the lag is small.
+ * Base class of the cutovers that the stream's loop calls, and the requirements of an attempt: all rows were found
+ * equal, the rows changed since then are known, and the lag is small.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -30,7 +30,9 @@ export type ApproachParts = {
   readonly signal: AbortSignal
   /** @returns null while publication and slot of the reverse stream are being created */
   readonly wayBack: () => MadeStream | null
-  /** Why the reverse stream would miss changes; null if it would not. With a fault, `wayBack` creates it again. */
+  /**
+   * Why the reverse stream would miss changes; null if it would not. With a fault, `reverseStream` creates it again.
+   */
   readonly wayBackFault: (made: MadeStream) => Promise<string | null>
   /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
@@ -237,7 +239,7 @@ export class Approach {
     return true
   }
 
-  /** Measures how long the stream takes to apply what the source has just written. */
+  /** True if the lag is small enough. Measures how long the stream takes to apply what the source has just written. */
   async #isNear({ lane }: Standstill): Promise<boolean> {
     const { clock, changes, signal, gates } = this.#parts
     if (this.#written !== null && lane.applied >= this.#written.position) {

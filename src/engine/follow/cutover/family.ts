@@ -10,7 +10,7 @@ export type Family = {
   readonly newest: string
 }
 
-/** @param rows as `readSwitches` returns them @param stream id of any stream of the family */
+/** @param rows as `readCutovers` returns them @param stream id of any stream of the family */
 export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
   const happened = rows.filter(({ status }) => hasSwitched(status))
   const turns: SwitchRow[] = []

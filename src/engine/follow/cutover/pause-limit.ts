@@ -1,6 +1,6 @@
 /**
  * Limits the time of work for which other sessions wait. Not all of the work can be cancelled: the stream may wait for
- * a lock of another session. So the caller first lets the other sessions continue, and then calls `settled`.
+ * a lock of another session. So the caller first lets the other sessions continue, and then calls `workEnded`.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 
@@ -15,7 +15,7 @@ export class PauseLimit {
     this.signal = AbortSignal.any([run, this.#end.signal])
   }
 
-  /** @returns null if the time is over before the work has ended; the work may still run, see `settled` */
+  /** @returns null if the time is over before the work has ended; the work may still run, see `workEnded` */
   async within<T>(leftMs: number, work: () => Promise<T>): Promise<T | null> {
     let timer: NodeJS.Timeout | undefined
     const end = new Promise<null>((resolve) => {

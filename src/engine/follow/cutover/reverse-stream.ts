@@ -15,7 +15,7 @@ export type MadeStream = { readonly slot: string; readonly start: string; readon
 
 /**
  * Inspects both sides in the new direction, under the present names of the tables.
- * @param ends of the new direction @param source the table that gets the public name
+ * @param stores source and target of the new direction @param source the table that gets the public name
  * @returns the table as the source of the stream
  * @throws SluiceError NOT_FOLLOWABLE, SOURCE_GONE, and errors of planning the table
  */

@@ -6,7 +6,7 @@
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { SourceLag } from '../../../model/follow/port.ts'
 
-/** Longest silence of an idle source: it reports its position every five seconds, and at once when asked. */
+/** Longest silence of an idle source: it reports its position every five seconds, and immediately when asked. */
 export const SILENT_MS = 6000
 /** Maximum number of samples that are kept; above it, every second sample is dropped. */
 const MOST_LOOKS = 4096
@@ -31,7 +31,7 @@ export type LagInput = {
   readonly idleAt: LogPosition | null
   /** Commit time of the first waiting transaction, or else of the last applied one, source clock, ms; null if none. */
   readonly commitMs: number | null
-  /** Commit time of the last applied transaction, as in the ledger: trigger records made until then are applied. */
+  /** Commit time of the last applied transaction, as in the ledger: trigger records up to this time are applied. */
   readonly durableMs?: number | null
   readonly lag: SourceLag
   /** Ms since trigger records were last found empty, see `ChangeStream`. */

@@ -43,7 +43,7 @@ export class CopyWatch implements AsyncDisposable {
   #applied: ApplyWorkerRow | null = null
   #ended: SluiceError | null = null
 
-  /** @param slot queried from now on, even before it exists @param birth null while the slot is being created */
+  /** @param slot queried from now on, even before it exists @param startRecord null while the slot is being created */
   constructor(parts: CopyWatchParts, slot: string, birth: StreamBirth | null) {
     this.#parts = parts
     this.#isBorn = birth !== null

@@ -33,7 +33,7 @@ type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: n
 const BEHIND_MS = 5000
 /** The rate is known once a stream has been behind for this time. */
 const JUDGED_MS = 5000
-/** Window of the rate. */
+/** Time over which the rate is computed. */
 const WINDOW_MS = 10_000
 
 type Standing = {
@@ -81,12 +81,12 @@ export class ProgressReporter implements AsyncDisposable {
   /** Error of the query to the source. */
   #failure: { readonly thrown: unknown } | null = null
   #isStopReported = false
-  /** Last applied position, and since when, by the run's clock. */
+  /** Last applied position, and the time since which it has not advanced, by the run's clock. */
   #still: { readonly position: LogPosition | null; readonly since: number } | null = null
   /** True once this run has applied something, or found that nothing waits. */
   #hasApplied = false
 
-  /** @param birth as last recorded */
+  /** @param startRecord as last recorded */
   constructor(parts: LoopParts, birth: StreamBirth) {
     this.#parts = parts
     this.#birth = birth
@@ -101,7 +101,7 @@ export class ProgressReporter implements AsyncDisposable {
 
   /** Called on each round of the loop. @throws the error of the query for the source's position */
   async round(lane: ApplyWorkers, source: PacedStream, birth: StreamBirth): Promise<void> {
-    // An error of a query from before this session was opened is no error of this session.
+    // Ignore the error of a query that was sent before this session was opened.
     if (this.#session?.lane !== lane) this.#failure = null
     this.#session = { lane, source, birth }
     this.#birth = birth
@@ -170,7 +170,7 @@ export class ProgressReporter implements AsyncDisposable {
     )
   }
 
-  /** Reports state and changes per table. @param isOverdue the loop is blocked, so the source is not read */
+  /** Reports state and changes per table. @param isOverdue true if the loop is blocked: the source is not read then */
   report(isOverdue: boolean): void {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]
@@ -191,7 +191,7 @@ export class ProgressReporter implements AsyncDisposable {
       clockMs:
         lag.clockMs === undefined ? clock.now() : lag.clockMs + (isOld || isOverdue ? clock.ticks() - known.at : 0),
     })
-    // Ask the source for its position: it answers at once if it has read its log to the end.
+    // Ask the source for its position: it answers immediately if it has read its log to the end.
     if (session !== null && lag.readerWaits === false && now.idleAt !== null && now.idleAt < lag.now)
       session.source.ask()
     const { applied, row, idleAt, isHolding, isShut } = now
@@ -243,7 +243,7 @@ export class ProgressReporter implements AsyncDisposable {
   }
 }
 
-/** Changes applied per table, reported when they change: all tables once when a run begins. */
+/** Changes applied per table. A run reports all tables once at its start, then each table whose counts change. */
 class TableCounts {
   readonly notified = new Map<string, string>()
 

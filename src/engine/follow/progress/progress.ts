@@ -7,7 +7,7 @@ import type { SourceLag } from '../../../model/follow/port.ts'
 import type { Behind } from './behind.ts'
 import { countedInAll, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
 
-/** Window of the rates. */
+/** Time over which the rates are computed. */
 const WINDOW_MS = 10_000
 /** The remaining time is predicted only after STEPS increases of the change count, the last one at most STEP_MS ago. */
 const STEPS = 3

@@ -13,7 +13,7 @@ export type Standstill = {
   readonly fence: number
   /** The last comparison of all rows by this run, which found them equal; null if there is none, or one is running. */
   readonly proof: ProvingRound | null
-  /** @returns false if only later changes can show whether rows were lost @throws as `StreamWholeness.verify` */
+  /** @returns false if only later changes can show whether rows were lost @throws as `StreamVerifier.verify` */
   readonly verify: () => Promise<boolean>
   /** Compares the touched rows; then only later changes are touched. @returns false if there was no common snapshot */
   readonly compareTouched: () => Promise<boolean>

@@ -8,7 +8,7 @@ import { StreamBehind } from './stream-behind.ts'
 
 /**
  * Returns the stream itself if a commit of the target is on disk once it is acknowledged. Otherwise positions are
- * confirmed after a flush, several at once if they come faster than flushes.
+ * confirmed after a flush, several together if they come faster than flushes.
  * @returns a stream whose `next` and `passed` also throw errors of a flush
  */
 export function durably(

@@ -15,8 +15,8 @@ import { takeStream } from './take-stream.ts'
  * Ends a stream at both stores. Idempotent.
  * @param source the store that the stream reads
  * @param to the store that the stream writes
- * @param isMoved the caller has confirmed that the stream belongs to this target; otherwise slot and publication stay
- * at the source if they may belong to another target
+ * @param isMoved true if the user has confirmed that the stream belongs to this target; otherwise slot and publication
+ * stay at the source if they may belong to another target
  * @throws SluiceError LEDGER_BUSY if a running program has the stream, or a cutover to another database is under way;
  * PLAN_CHANGED if the source is another database
  */

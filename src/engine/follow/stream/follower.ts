@@ -1,7 +1,7 @@
 /**
  * Which target a stream belongs to. A copy of the target has the same ledger, and would advance the slot beyond the
  * position of the original. So the source records the target: address and facts of its database, and an owner that
- * each start replaces (decision 18). The ledger records the same owners in `StreamBirth.owners`.
+ * each start replaces (decision 18). The ledger records the same owners in `StreamStart.owners`.
  */
 import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
@@ -74,8 +74,8 @@ export async function refuseElsewhere(
 /**
  * Records this target under a new owner: first in the ledger, so that after a kill in between the ledger still has the
  * owner that the source has. If the source refuses the record, the run continues only if no other target is recorded.
- * @param birth as in the ledger since this program owns the stream
- * @param isMoved the user has confirmed that this target replaces the recorded one
+ * @param startRecord as in the ledger since this program owns the stream
+ * @param isMoved true if the user has confirmed that this target replaces the recorded one
  * @returns the stream's start data from here on
  * @throws SluiceError STREAM_MOVED if another target is recorded; SOURCE_DENIED if this one was confirmed and the
  * login has no right to record it

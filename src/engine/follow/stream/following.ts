@@ -246,7 +246,11 @@ export class Following implements FollowedStream {
   }
 }
 
-/** @param reached tables about to become live; foreign keys need both tables @returns errors of objects not built */
+/**
+ * Builds the requested indexes and constraints of tables that are about to become live. A foreign key is built once
+ * both of its tables are live.
+ * @returns the errors of objects that could not be built
+ */
 async function buildReached(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],

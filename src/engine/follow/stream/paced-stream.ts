@@ -1,6 +1,6 @@
 /**
  * A stream with a rate limit (changes per second) or a pause. Whole transactions are held back, never a part of one: a
- * transaction larger than the rate passes at once, and later ones wait for it.
+ * transaction larger than the rate passes immediately, and later ones wait for it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change } from '../../../model/copy/change.ts'
@@ -10,7 +10,7 @@ import { reportsSnapshots } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 const NOTHING: readonly Change[] = []
-/** After a pause, the changes of this many seconds may pass at once. */
+/** After a pause, the changes of this many seconds may pass without delay. */
 const BURST_SECONDS = 1
 
 export type StreamPace = {

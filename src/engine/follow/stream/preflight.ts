@@ -51,7 +51,7 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
 
 /**
  * Checks both sides before anything is created.
- * @param isBorn the slot exists, so free space for it is not checked
+ * @param isBorn true if the slot exists: free space for it is not checked then
  * @param recopied names of the stream's tables that are copied again
  * @throws SluiceError NOT_FOLLOWABLE
  */

@@ -98,7 +98,7 @@ async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): 
   return (await chunks.sums()).kept
 }
 
-/** As `heldRows`, also after changes: each delete removes at most one of the copied rows. */
+/** As `expectedRows`, also after changes: each delete removes at most one of the copied rows. */
 async function leastRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
   const held = await heldRows(counts, chunks)
   if (counts === undefined || counts.truncates > 0) return held

@@ -11,7 +11,7 @@ export class StreamWholeness {
   lane: ApplyWorkers | null = null
   readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts' | 'to'>
   #birth: StreamBirth
-  /** False if `#birth` has changes that may not be in the ledger yet. */
+  /** False if `#startRecord` has changes that may not be in the ledger yet. */
   #isBirthNoted = true
   #isHalted = false
 

@@ -50,7 +50,7 @@ export type CopiedTotals = { readonly chunks: number; readonly rows: bigint }
 
 /**
  * @param sharedRun the same for all programs of the run
- * @returns what was copied; returns at once if no program copies
+ * @returns what was copied; returns immediately if no program copies
  * @throws SluiceError LEASE_LOST if another program has taken the stream: the caller may copy for that program;
  * CONNECT_FAILED, and what the ledger throws
  */
@@ -204,7 +204,7 @@ async function planOf(
   return await asBegun(await planCopy(operation, from, to, planner), operation, planner, begunPlans(database))
 }
 
-/** Tables whose chunks can be taken here; not those read in blocks, which are valid in the view of one program only. */
+/** Tables whose chunks can be taken here. Tables read in blocks are left out: a block is valid in one program only. */
 async function started({ stream }: SharedCopy, planned: PlannedCopy, around: CopyContext): Promise<TableRun[]> {
   const { database, owner, runs } = around
   const copying = new Set((await new StreamLedger(database, owner).toCopy(stream)).map(({ source }) => source))
@@ -219,7 +219,7 @@ async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Cop
   return tables
 }
 
-/** Leaves a changed plan to the stream's owner; a lost lease ends this program, too. */
+/** Throws the error if the lease was lost. Leaves other errors, such as a changed plan, to the stream's owner. */
 function refuseChanged(error: SluiceError): void {
   if (error.code === 'LEASE_LOST') throw error
 }

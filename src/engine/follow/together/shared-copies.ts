@@ -1,4 +1,4 @@
-/** First copies that several programs share: while the stream's owner copies, programs of its run may take chunks. */
+/** Copies that several programs share: while the owner of a stream copies, programs of its run may take chunks. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
@@ -61,7 +61,9 @@ const removed = (stream: string): { readonly sql: string; readonly parameters: r
 })
 
 /**
- * Lets other programs copy. @param call asks workers to join @param body copies all that is left, also if none joins
+ * Lets other programs copy, too.
+ * @param call asks workers to join
+ * @param body copies all chunks that no other worker has copied
  */
 export async function whileShared(
   copy: SharedCopy,

@@ -21,7 +21,7 @@ export type ColdRequest = {
   readonly catalogUrl: string
   /** Simulated latency, the same as in the warm runs. */
   readonly latency: LatencySetting
-  /** Ask a second time over fresh connections, to count the bytes read without bytes of loading drivers. */
+  /** True to ask again over fresh connections and count the bytes read: without the bytes of loading drivers. */
   readonly countBytes: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Measures one question on files and SQL: compares the answers once, then times warm runs in turns, then cold runs. */
+/** Measures one question on files and SQL: compares the answers, then times alternating warm runs, then cold runs. */
 import { readableTable } from '../../../catalog/catalog.ts'
 import { countingLogStore } from '../../../delta/counting.ts'
 import { DeltaTable } from '../../../delta/table.ts'
@@ -24,7 +24,7 @@ const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequen
 /** Questions about totals, each with the question about its rows: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
 
-/** Maximum number of cold runs of files or SQL; no run begins after `COLD_BUDGET_MS` in total. */
+/** Maximum number of cold runs of files or SQL; no run begins after `COLD_LIMIT_MS` in total. */
 const COLD_RUNS = 3
 const COLD_BUDGET_MS = 5_000
 
@@ -199,7 +199,7 @@ function changedRows(
   return now.sql === proved ? null : `SQL gave ${now.sql} rows in ${which}, ${proved} in the proof`
 }
 
-/** Median of a few fresh child processes; null, with a note, if one fails. */
+/** Median of up to three cold runs, each in a new child process. If one fails: null, after a note with the reason. */
 async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
   const { plan, catalogUrl, interrupt, latency, onNote } = options
   const path = pathOfLocation((await options.openLog()).root)

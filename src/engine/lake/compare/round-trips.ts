@@ -14,7 +14,7 @@ export async function asInBucket(log: LogStore, ask: (log: LogStore) => PagedAns
   return far.requests
 }
 
-/** Counts round trips between this process and the server of a catalog; 0 for a database file. */
+/** Counts round trips between this process and the server of a catalog: none for a database file. */
 export class SqlTrips implements AsyncDisposable {
   readonly #wire: DelayedWire | null
   readonly #database: SqlDatabase | null

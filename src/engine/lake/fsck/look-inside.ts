@@ -43,7 +43,7 @@ const LANES = { near: 2, far: 4 } as const
 
 type InsideOptions = {
   readonly places: Places
-  /** Also reads all rows. */
+  /** True to read all rows, too. */
   readonly deep: boolean
   readonly signal: AbortSignal
   /** Receives every file that was checked. */

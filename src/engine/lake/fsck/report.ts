@@ -59,7 +59,7 @@ export class FsckReport {
     })
   }
 
-  /** Reports that a kind of check is complete. @param isDrawn only a random selection of the files was inspected */
+  /** Reports that a kind of check is complete. @param isDrawn true if only files selected at random were inspected */
   checked(
     check: FsckCheckedEvent['check'],
     inspected: number,

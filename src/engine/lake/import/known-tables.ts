@@ -79,7 +79,7 @@ export async function namedLakeTables(
   return [...found.values()]
 }
 
-/** State of the import of a table that is not `settled`; null if the table is no longer in the catalog. */
+/** State of the import of a table that is not `isReadable`; null if the table is no longer in the catalog. */
 export async function importStatus(reader: SqlReader, tableId: string): Promise<ImportWholeness | null> {
   const head = await readImportHead(reader, { tableId })
   return head === null ? null : wholeness(reader, head)

@@ -55,7 +55,7 @@ const FRESH_MS = 10_000
 const MOST_ENTRIES = 2_000
 
 /**
- * @param deep for a plan that is shown, not run: also counts files, bytes and rows of the tables, and refuses what the
+ * @param deep true for a plan that is only shown: counts files, bytes and rows of the tables, too, and refuses what the
  * import would refuse
  */
 export async function planTables(
@@ -111,7 +111,7 @@ export async function planTables(
 }
 
 /**
- * Wraps a bucket's log: the import that follows at once uses the listing of the plan, which saves a round trip if
+ * Wraps a bucket's log: the import that follows immediately uses the listing of the plan, which saves a round trip if
  * nothing is new. Local logs are returned unchanged: listing them again costs nothing.
  */
 function listedOnce(log: LogStore): LogStore {

@@ -17,7 +17,7 @@ import { knownTables, importStatus, type ImportedTable } from './known-tables.ts
 export type Synced = {
   readonly status: 'ok' | 'current' | 'failed' | 'refused' | 'skipped' | 'stopped'
   readonly error: SluiceError | null
-  /** Number of versions that the catalog still lacks afterwards; null if the log cannot be listed. */
+  /** Number of versions that the catalog still lacks after the import; null if the log cannot be listed. */
   readonly behind: number | null
   readonly actions: number
   /** True if `table.finished` has been emitted. */
@@ -41,7 +41,7 @@ export type SyncSettings = {
 export type ComparedImports = Map<
   string,
   {
-    /** Version, size, time and stamp of the newest commit, whose bytes were compared. */
+    /** Version, size, time and `stamp` of the newest commit, whose bytes were compared. */
     readonly newest?: string
     /** Digest of the listing of the older commits. */
     readonly older?: string

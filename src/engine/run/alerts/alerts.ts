@@ -57,7 +57,7 @@ export class Alerts {
     }
   }
 
-  /** Raises an alert for an error or a lost replication slot; `passed` ends it. */
+  /** Raises an alert for an error or a lost replication slot; `clear` ends it. */
   happened(cause: 'error' | 'slot-lost', what: string): void {
     if (this.request.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
   }

@@ -54,10 +54,11 @@ export type Destruction<O> = {
   readonly asked?: string
   /** Where the name is found, for a frontend that shows the dry run and then asks. */
   readonly named?: NamedBy<O>
-  /** Do not ask for the name if all counts of the dry run are 0, except the count of tables. */
+  /** Set if the name is not asked for when all counts of the dry run are 0, except the count of tables. */
   readonly counted?: true
   /**
-   * Text before the right name in the error for a wrong name, before the run starts. Absent: the run compares names.
+   * Set if a name is compared before the run starts: part of the error for a wrong name, in front of the right name.
+   * Absent: the run compares the names.
    */
   readonly against?: string
   /**
@@ -68,9 +69,9 @@ export type Destruction<O> = {
 }
 
 /**
- * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. A field of the
- * operation gives its only name, or `several` if it has no name or more than one. Without an event, no data is
- * destroyed.
+ * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. If a
+ * field of the operation has one name, this is the source; otherwise `several` is. If the dry run has no such event, no
+ * data is destroyed.
  */
 export type NamedBy<O> =
   | { readonly field: FieldOf<O>; readonly several?: string }
@@ -110,9 +111,9 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly event?: string
   /** How its runs are displayed. */
   readonly shape: RunDisplay
-  /** Its runs can be paused and resumed. Not set for copies, which handle all of their steering requests themselves. */
+  /** Set if its runs can be paused and resumed. Not set for copies, which handle their steering requests themselves. */
   readonly pauses?: true
-  /** Its runs work on several tables at once, and the user can change how many. Not set for copies either. */
+  /** Set if its runs work on several tables at the same time, and the user can change how many. Not set for copies. */
   readonly lanes?: true
   /** Text of the UI while the operation runs: `importing`. Default: its kind. */
   readonly doing?: string
@@ -124,7 +125,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** Field that asks for the plan only: then nothing is changed. */
   readonly plans?: FieldOf<O>
   /**
-   * How several machines share a run (`--distributed`); absent: not at all. `chunks`: any number of workers at once,
+   * How several machines share a run (`--distributed`); absent: not at all. `chunks`: any number of workers at a time,
    * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time has the run, or
    * one worker for each name in `field`; the next worker resumes. `stream`: one worker has the whole stream, and others
    * compare with it; always, or if that field is on.

@@ -4,7 +4,7 @@ import type { Option } from './option.ts'
 export type GlobalOption = Option & {
   /** Text after the flag on the page, such as ` URL` or `=WHEN`. */
   readonly value?: string
-  /** The value is optional. */
+  /** Set if the value is optional. */
   readonly bare?: true
 }
 

@@ -20,7 +20,7 @@ export type Completes =
 export type Option = {
   /** Name without dashes; for an operand, the text between its brackets. */
   readonly name: string
-  /** A word without a flag in front of it. */
+  /** Set for a word without a flag in front of it. */
   readonly operand?: true
   readonly alias?: string
   /** `list`: may be repeated, and takes one word each time. */
@@ -48,9 +48,9 @@ export type Option = {
   /** Heading above the option in the help. */
   readonly group?: string
   readonly hidden?: true
-  /** Its value may be personal data: a printed command has a shell variable in its place. */
+  /** Set if its value may be personal data: a printed command has a shell variable in its place. */
   readonly withheld?: true
-  /** For a list: one word may hold several values, separated by commas. */
+  /** Set for a list if one word may hold several values, separated by commas. */
   readonly commas?: true
   readonly completes?: Completes
   /**

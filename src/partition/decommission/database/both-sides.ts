@@ -93,9 +93,9 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
 }
 
 /**
- * Minimum number of rows in the target. After a cutover, users may delete rows: 1 if the source has rows. After a
- * stream whose last comparison was equal: the rows of the source. Otherwise the copied rows or the rows of the source,
- * whichever are more, plus the surplus.
+ * Minimum number of rows in the target. After a cutover: 1 if the source has rows, because users may delete rows of the
+ * target. After a stream whose last comparison was equal: the rows of the source. Otherwise: the copied rows or the
+ * source's rows, whichever are more, plus the surplus.
  */
 function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
   if (by === 'switch') return here > 0n ? 1n : 0n

@@ -37,7 +37,7 @@ export type InspectedDatabase = { readonly contents: Contents; readonly inside: 
 
 /**
  * Findings for a database that accepts connections.
- * @param outside findings of its server, made while the session of `seen` was the only one of sluice in the database
+ * @param outside findings of its server, made while sluice had no session in the database except that of `seen`
  * @param inside the database itself, and the ledgers of archives in it
  */
 export async function inspectOpen(
@@ -68,7 +68,7 @@ async function wantedThere({
   return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 
-/** As `wantedThere`, for every ledger in the database itself. */
+/** As `dependentsInTarget`, for every ledger in the database itself. */
 async function wantedHere(
   { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
   { to, database, signal }: Pick<InspectDatabase, 'to' | 'database' | 'signal'>,
@@ -93,7 +93,7 @@ export async function contentFindings(
   return { findings: [...findings, ...contents.findings], kept }
 }
 
-/** @property use current counters */
+/** Result of inspecting an inactive database. @property use current counters */
 export type InspectedInactive = {
   readonly findings: Findings
   readonly use: DatabaseUse
@@ -103,7 +103,7 @@ export type InspectedInactive = {
 /**
  * Findings for a database that refuses connections. Its content cannot have changed since it was made inactive, but the
  * content of the target can.
- * @param inactive the step that made it inactive @param left uncopied content that the user gave up
+ * @param inactive the step that made it inactive @param left uncopied content that was named with --leave
  */
 export async function inspectInactive(
   options: InspectDatabase,

@@ -1,4 +1,4 @@
-/** Findings for each table of a database to remove: moved, given up by name, or preventing the removal. */
+/** Findings for each table of a database to remove: moved, named with --leave, or preventing the removal. */
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'

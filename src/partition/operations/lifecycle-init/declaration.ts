@@ -19,7 +19,7 @@ export type LifecycleInitOperation = {
   readonly fromText?: string
   /** The config file; null prints the entry. */
   readonly write: string | null
-  /** Overwrite an existing entry. */
+  /** True to overwrite an existing entry. */
   readonly replace: boolean
 }
 

@@ -18,9 +18,9 @@ export type PartitionDecommissionDatabaseOperation = {
   readonly graceMs: number
   /** Always refused: only a table can be archived before it is dropped. */
   readonly archive?: string | undefined
-  /** Only refuse connections, do not drop. */
+  /** True to refuse connections only, and not to drop the database. */
   readonly inactive: boolean
-  /** Accept connections again. */
+  /** True to accept connections again. */
   readonly undo: boolean
   /** Time for sessions to end, ms. */
   readonly budgetMs: number

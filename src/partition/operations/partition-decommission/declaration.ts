@@ -12,11 +12,11 @@ export type PartitionDecommissionOperation = {
   readonly table: string
   /** Grace period after the cutover, ms. */
   readonly graceMs: number
-  /** Only revoke rights, do not drop. */
+  /** True to revoke rights only, and not to drop the table. */
   readonly inactive: boolean
   /** URL of a database for a last copy of the inactive table. */
   readonly archive?: string
-  /** Grant the revoked rights again. */
+  /** True to grant the revoked rights again. */
   readonly undo: boolean
   /** Lock timeout of one try, ms. */
   readonly patienceMs: number

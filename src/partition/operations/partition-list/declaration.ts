@@ -24,7 +24,7 @@ export type PartitionListOperation = {
   readonly olderThan?: string
   /** Required whole periods after the current one. */
   readonly ahead: number
-  /** Count rows instead of using the system's statistics. */
+  /** True to count rows instead of using the system's statistics. */
   readonly count: boolean
   readonly alert?: AlertOptions
 }

@@ -23,7 +23,7 @@ export type PartitionPlanOperation = {
   readonly windowMs?: number | undefined
   /** Slices copied at the same time. */
   readonly lanes: number
-  /** Count rows, even by a full scan. */
+  /** True to count rows, even by a full scan. */
   readonly exact: boolean
 }
 

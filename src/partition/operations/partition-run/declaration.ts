@@ -39,7 +39,7 @@ export type PartitionRunOperation = {
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
   readonly proveEveryMs?: number | undefined
-  /** Block writers for some seconds, while the slot is created. */
+  /** True to block writers for some seconds, while the slot is created. */
   readonly quiesce: boolean
   readonly restart: boolean
   readonly alert?: AlertOptions | undefined

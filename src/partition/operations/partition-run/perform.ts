@@ -61,7 +61,7 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
   }
 }
 
-/** True if the run ended without an error other than a requested stop. */
+/** True if the run ended without an error, or because a stop was requested. */
 function isWordless({ error }: Ending): boolean {
   return error === undefined || error.code === 'STOPPED'
 }

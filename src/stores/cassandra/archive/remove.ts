@@ -120,7 +120,7 @@ function rowRemoval(
 
 /**
  * @param sums digests of the batches as they were proved
- * @returns whether all of the rows are gone
+ * @returns true if all of the rows are gone
  */
 async function removeBatches(
   link: CassandraLink,
@@ -139,7 +139,7 @@ async function removeBatches(
 
 /**
  * Removes the rows that an earlier attempt has left, each only if the archive has the same row.
- * @returns whether all of the rows are gone
+ * @returns true if all of the rows are gone
  */
 async function removeRest(
   link: CassandraLink,

@@ -23,7 +23,7 @@ export class Collecting {
   /** Names of all collections if the server returns their write times (5.0 and later), otherwise empty. */
   readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
-  /** Whether all rows of the target's range are from this writer; null if not yet known. */
+  /** True if all rows of the target's range are from this writer; null if not yet known. */
   #isFresh: boolean | null = null
   #latest = 0n
 
@@ -54,7 +54,7 @@ export class Collecting {
 
   /**
    * How to write the collections of each row; null if all are written with their own write time and TTL.
-   * @param occupied whether the chunk's range holds rows
+   * @param occupied true if the chunk's range holds rows
    */
   async of(
     rows: readonly Encoded[],
@@ -116,7 +116,10 @@ export class Collecting {
   }
 }
 
-/** True if the new and the stored value expire together, within `APART`. @param left stored TTL, s; null: no expiry */
+/**
+ * True if the new and the stored value expire at the same time, within `EXPIRY_TOLERANCE_S`.
+ * @param left stored TTL, s; null: no expiry
+ */
 function endTogether({ life, sinceMs }: CellStamps, left: number | null): boolean {
   if (life === null || life === 0 || left === null) return (life ?? 0) === (left ?? 0)
   const passed = sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1000

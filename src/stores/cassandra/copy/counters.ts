@@ -74,7 +74,7 @@ export class Counters {
     ]
   }
 
-  /** Whether the target has a value in one of these counters. */
+  /** True if the target has a value in one of these counters. */
   async holds({ key, values }: CounterRow): Promise<boolean> {
     const found = await this.#reader.read([...values.keys()], key)
     return found !== null && found.some((value) => value !== null)

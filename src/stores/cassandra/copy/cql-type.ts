@@ -42,7 +42,7 @@ export type CqlType =
   /** A class of the server; its values are transferred as bytes. */
   | { readonly kind: 'custom'; readonly name: string }
 
-/** Whether a server is older than a release. */
+/** True if a server is older than a release. */
 export function isBefore(release: string, major: number, minor: number): boolean {
   const [first = 0, second = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
   return first < major || (first === major && second < minor)

@@ -1,7 +1,7 @@
 /** Addresses in the spelling of PostgreSQL and RFC 5952; the driver's spelling loses parts of some addresses. */
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** @param bytes four of them, or sixteen */
+/** @param bytes 4 (IPv4) or 16 (IPv6) */
 export function inetText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.')
   const words = Array.from({ length: 8 }, (_, at) => ((bytes[at * 2] ?? 0) << 8) | (bytes[at * 2 + 1] ?? 0))

@@ -8,7 +8,7 @@ const DAY = 86_400_000
 
 const DAY_TEXT = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/
 
-/** Days since 1970-01-01; null if it is not a date, or one that does not exist. */
+/** Days since 1970-01-01; null if the text is not a date, or names a day that does not exist. */
 export function daysOf(text: string): number | null {
   const found = DAY_TEXT.exec(text)
   if (found === null) return null
@@ -41,7 +41,7 @@ export function timestampText(ms: number): string {
 
 const MOMENT_TEXT = /^(\d{4,6}-\d\d-\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?)?( BC)?$/
 
-/** Milliseconds since 1970; null if it is not a timestamp, or has finer digits. A date means its beginning. */
+/** Milliseconds since 1970; null if the text is not a timestamp, or is finer than ms. A date alone means 00:00:00. */
 export function msOfTimestamp(text: string): number | null {
   const quick = ofLastDay(text)
   if (quick !== null) return quick
@@ -94,7 +94,7 @@ export function cassandraTimeText(nanos: bigint): string {
 
 const TIME_TEXT = /^([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?$/
 
-/** Nanoseconds since midnight; null if it is not a time of day, also for 24:00:00. */
+/** Nanoseconds since midnight; null if the text is not a time of day, or is 24:00:00. */
 export function nanosOf(text: string): bigint | null {
   const found = TIME_TEXT.exec(text)
   if (found === null) return null

@@ -88,7 +88,7 @@ export class CassandraObjects implements ObjectStore {
 
   /**
    * Waits until every node that is up has built the index.
-   * @returns whether it still exists: on releases before 3.0 a concurrent change of the same table can remove it
+   * @returns true if it still exists: on releases before 3.0 a concurrent change of the same table can remove it
    */
   async #isBuilt(name: string, table: TableSpec, signal: AbortSignal): Promise<boolean> {
     const keyspace = this.#keyspace(table)
@@ -129,7 +129,7 @@ function takenAway(object: IndexObject, { table }: TableSpec): SluiceError {
   )
 }
 
-/** Releases before 3.0 accept no quoted index names. */
+/** True for a name that needs no quotes: releases before 3.0 accept no quoted index names. */
 function isPlainName(name: string): boolean {
   return /^[a-z]\w*$/.test(name) && name === name.toLowerCase()
 }

@@ -106,7 +106,7 @@ export class Pages {
 
   /**
    * Rows of one statement; the next page is requested while one is processed.
-   * @param shrinks whether failing pages are retried with fewer rows
+   * @param shrinks true if failing pages are retried with fewer rows
    */
   async *#ofQuery(query: CqlQuery, shrinks = true): AsyncGenerator<DriverPage> {
     let next: Promise<Fetched> | null = this.#page(query, null, null, shrinks)

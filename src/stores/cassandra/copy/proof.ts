@@ -42,7 +42,7 @@ function tokensOf(range: Range): Range {
   return range.by === 'key' ? range : EVERY_KEY
 }
 
-/** Whether a token range, or the whole table, has any row. */
+/** True if a token range, or the whole table, has any row. */
 export async function holdsAny(
   looking: CassandraRead,
   { table, columns, range, signal }: ChunkRequest,
@@ -137,7 +137,10 @@ export function partitionOfBound(
   return valuesOf(request, shape, bound, shape.partition)
 }
 
-/** True if a row can have this bound as its key, with only empty texts after the partition key. */
+/**
+ * True if the key of a row can equal this bound: it has no null, and all clustering columns are texts. Otherwise a
+ * bound with only empty texts after the partition key stands for a partition with static values only.
+ */
 export function spellsEmpty({ columns }: ChunkRequest, { clustering }: CassandraShape, bound: RowKey): boolean {
   if (bound.includes(null)) return false
   return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')
@@ -159,7 +162,7 @@ function valuesOf(
   })
 }
 
-/** The table as the cluster has it: rows are distributed by its own key, whatever key the copy uses. */
+/** The table with its partition key in the cluster, which distributes the rows; the copy may use another key. */
 function ringTable(table: ChunkRequest['table'], link: CassandraLink, shape: CassandraShape): ChunkRequest['table'] {
   return {
     ...table,

@@ -81,7 +81,7 @@ async function estimatesAt(
   }
 }
 
-/** The server refuses the query: 0x2100 and 0x2200 of the protocol. */
+/** True if the server refuses the query: error codes 0x2100 (unauthorized) and 0x2200 (invalid) of the protocol. */
 function isRefusal(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : null
   return code === 0x2100 || code === 0x2200

@@ -86,7 +86,7 @@ export class RowDecoder {
   }
 
   /**
-   * @param odd receives rows that keep a value as it is stored (`RowRequest.asStored`)
+   * @param mistyped receives rows in which a value is not of its column's type (`RowRequest.asStored`)
    * @throws SluiceError VALUE_REFUSED for a value that is not of its type, and for a partition without rows
    */
   row(found: DriverRow, odd: OddRows): Row {
@@ -112,7 +112,7 @@ export class RowDecoder {
     return this.#clustering !== null && found[nameInRow(this.#clustering)] == null
   }
 
-  /** Whether the table can have partitions with static values only. */
+  /** True if the table can have partitions with static values only. */
   get mayShareOnly(): boolean {
     return hasStatics(this.#shape)
   }

@@ -142,7 +142,7 @@ export class RowWrites {
   }
 
   /**
-   * @param statics whether the partition's static values are written with the row
+   * @param statics true if the partition's static values are written with the row
    * @param collections collections that are not written with their own write time and TTL, by position
    */
   writes(encoded: Encoded, statics: boolean, collections: Collections | null = null): readonly Write[] {

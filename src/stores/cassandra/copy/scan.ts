@@ -27,7 +27,7 @@ import { RowDecoder } from './row-decoder.ts'
 const LOOKUPS = 64
 
 /**
- * @param odd as in `RowDecoder.row`
+ * @param mistyped as in `RowDecoder.row`
  * @throws SluiceError VALUE_REFUSED for an unreadable row, if the request has no `onRefused`; errors of the driver
  */
 export async function* cassandraScan(

@@ -55,7 +55,7 @@ export async function repairSeam(
   }
 }
 
-/** The remaining TTL as it was this many seconds earlier. */
+/** Converts a remaining TTL to its value this many seconds earlier. */
 function leftFrom(life: unknown, seconds: number): unknown {
   if (typeof life === 'number') return life + seconds
   return Array.isArray(life) ? life.map((one: unknown) => leftFrom(one, seconds)) : life

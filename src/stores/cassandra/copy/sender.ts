@@ -1,4 +1,4 @@
-/** Sends writes of rows: alone, or several of one partition together; with retries, and at ONE if allowed. */
+/** Sends writes of rows singly, or several of one partition in a batch. Retries, and falls back to ONE if allowed. */
 import type { QueryOptions } from 'cassandra-driver'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { longBytes } from '../long-bytes.ts'
@@ -11,7 +11,7 @@ import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 export type Sending = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
-  /** Set if the writes must be sent one by one, in reverse order, up to the first error. */
+  /** True if the writes must be sent one by one, in reverse order, up to the first error. */
   readonly inTurn?: true
 }
 

@@ -30,7 +30,7 @@ const USER_TYPE = 0x30
 /** list, map, set and user-defined types: many cells unless they are frozen. */
 const MANY: ReadonlySet<number> = new Set([LIST, 0x21, 0x22, USER_TYPE])
 
-/** The table as the cluster has it now. @throws SluiceError TABLE_REFUSED if it does not exist; errors of the driver */
+/** Reads the current definition. @throws SluiceError TABLE_REFUSED if it does not exist; errors of the driver */
 export async function cassandraTableShape(link: CassandraLink, table: TableName): Promise<CassandraShape> {
   const keyspace = table.schema ?? link.settings.keyspace ?? ''
   const found = await link.client.metadata.getTable(keyspace, table.name)

@@ -19,7 +19,7 @@ export class CassandraStatements {
     this.#table = cassandraTableName(table)
   }
 
-  /** Whether there is an INSERT of these columns, or one may still be added. */
+  /** True if there is an INSERT of these columns, or one may still be added. */
   takes(columns: readonly string[], using: UsingClause | null): boolean {
     return this.#sets < MOST_SETS || this.#cache.has(insertKey(columns, using))
   }

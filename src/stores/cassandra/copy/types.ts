@@ -47,7 +47,7 @@ const TUPLE = 0x31
 
 /**
  * @param info from the driver's metadata of a table: metadata of a result does not contain what is frozen
- * @param old a server before 3.6, where user-defined types are always frozen, although not declared so
+ * @param old true for a server before 3.6, where user-defined types are always frozen, although not declared so
  */
 export function cqlTypeOf(info: DriverType, old: boolean): CqlType {
   return typeOf(info, old, false)
@@ -87,7 +87,7 @@ export function isManyCells(type: CqlType): boolean {
   return 'frozen' in type && !type.frozen
 }
 
-/** Whether a server freezes user-defined types implicitly: before 3.6. @param release in the server's form: `2.1.0` */
+/** True if a server freezes user-defined types implicitly: before 3.6. @param release in the server's form: `2.1.0` */
 export function freezesTypes(release: string): boolean {
   return isBefore(release, 3, 6)
 }

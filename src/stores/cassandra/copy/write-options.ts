@@ -3,7 +3,7 @@ import type { StampOptions } from './stamps.ts'
 
 /** How rows are written, if not by default. */
 export type WriteOptions = StampOptions & {
-  /** If a write cannot reach its consistency level, do it at ONE. */
+  /** True if a write that cannot reach its consistency level is done at ONE. */
   readonly fallBackToOne?: true
   /** Rows per batch; batches hold rows of one partition only. */
   readonly batchRows?: number

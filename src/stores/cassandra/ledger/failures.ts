@@ -57,7 +57,7 @@ export async function pause(attempts: number, signal: AbortSignal): Promise<void
 
 /**
  * Retries an idempotent operation after transient failures.
- * @param patienceMs retry limit
+ * @param retryLimitMs retry limit, ms
  * @param onRetry called before each further attempt
  */
 export async function retryIdempotent<T>(

@@ -19,7 +19,7 @@ import { LedgerFollower } from './follower.ts'
 import { LedgerLog, type LedgerLogEntry } from './log.ts'
 
 export type LedgerOptions = {
-  /** Creates and changes nothing. */
+  /** True if the ledger is only read: nothing is created or changed. */
   readonly isReadOnly?: boolean
   /** Entries between two snapshots; default 1000. */
   readonly snapshotEntries?: number
@@ -99,7 +99,7 @@ class CqlLedger implements LedgerDatabase {
     return statements.length === 0 ? [] : this.#ask(statements, false)
   }
 
-  /** Nothing to do: changes that an ended owner has not appended never take effect. */
+  /** Does nothing: changes that an ended owner has not appended never take effect. */
   async endSession(): Promise<void> {
     return
   }
@@ -231,7 +231,8 @@ class CqlLedger implements LedgerDatabase {
   }
 
   /**
-   * `applied` or `taken`: whether the entry is part of the log. `nowhere`: not yet, and it may still become one.
+   * `applied`: the entry is part of the log. `taken`: another entry has its position. `nowhere`: neither yet, so it may
+   * still become part of the log.
    * Retries reads after transient failures.
    */
   async #find(

@@ -15,7 +15,7 @@ export const LOG_FORMAT = 1
 export const LEDGER = 'copies'
 
 export type LogTables = {
-  /** One row per ledger: the end of its log and its latest snapshot. Only this table is changed with conditions. */
+  /** One row per ledger: end of its log and its latest snapshot. Only this table gets conditional updates (LWT). */
   readonly head: string
   /** Entries, many per partition, so that one tombstone trims all of them. */
   readonly log: string

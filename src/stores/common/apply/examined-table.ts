@@ -41,7 +41,7 @@ export type ApplyRules = {
   readonly overwrites: boolean
 }
 
-/** Why changes cannot be applied to a table, and notes. @param request as passed to `ChangeTarget.inspect` */
+/** Reasons why changes cannot be applied to a table, and notes. @param request as passed to `ChangeTarget.inspect` */
 export function inspectedTable(
   request: ChangeTable,
   look: TableState,

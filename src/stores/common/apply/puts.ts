@@ -9,8 +9,8 @@ import type { ChangeTable } from '../../../model/follow/port.ts'
 export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
 
 /**
- * A partial row: a changed row without its unchanged values. The target has these in its row from before the change.
- * @property base row key of that row @property isMoved true if the new row has another row key
+ * A changed row without its unchanged values: the target still has these in the row as it was before the change.
+ * @property base row key before the change @property isMoved true if the change has changed the row key
  * @property mask one character per column of the request; 1: unchanged value
  */
 export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }

@@ -40,8 +40,8 @@ export class TurnWriter implements ChangeWriter {
   #leave: (() => void) | null = null
   #isBegun = false
   /**
-   * Error that ended the transaction. Every call fails with it until `rollBack`; otherwise a part would be committed
-   * alone.
+   * Error that ended the transaction. Every call fails with it until `rollBack`; otherwise only a part of the changes
+   * would be committed.
    */
   #failure: unknown = null
   #isDisposed = false

@@ -1,4 +1,4 @@
-/** Columns of a lease, in the row of the leased work: an edit of that row by hand may change its lease. */
+/** Columns of a lease, which are in the row of the leased work: a user who edits that row may change the lease. */
 import { fateOf, type Fate, type Owner, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
@@ -53,7 +53,7 @@ export function storedLeaseOwner(row: SqlRow): Holder | null {
   return { id: stored.id, host: name, pid: number === null ? null : Number(number), machine: null, started: null }
 }
 
-/** What is known about the lease owner of a row. @param me this program */
+/** State of the lease owner of a row: it runs, has ended, or is unknown. @param me this program */
 export function fateOfHolder(holder: Holder, me: ProcessIdentity & { readonly id?: string }): Fate {
   return holder.id === me.id ? 'lives' : fateOf(holder, me)
 }

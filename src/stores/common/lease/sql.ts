@@ -40,7 +40,7 @@ export class LeaseSql {
 
   /**
    * For WHERE: the row has no owner, this owner, an expired lease, or an owner that has ended.
-   * @param ended id of an ended owner, see `endedHolder`
+   * @param ended id of an ended owner, see `endedOwnerId`
    */
   free(owner: Owner, ended: string | null): Statement {
     const { owner: name, until } = this.#columns

@@ -30,7 +30,7 @@ export function sqliteDependencies(rowsOf: ListRows): DependencyStore {
   }
 }
 
-/** Queries for what a copy does not transfer; `leftIn` evaluates their rows. */
+/** Queries for the dependencies that a copy does not transfer; `untransferredIn` evaluates their rows. */
 function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
   const names = JSON.stringify(tables.map(({ name }) => name))
   return [
@@ -48,8 +48,8 @@ function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
 }
 
 /**
- * What a copy of these tables does not transfer: triggers, views, virtual tables, table options.
- * @param answers rows of each query of `leftQueries`, in the same order
+ * Dependencies that a copy of these tables does not transfer: triggers, views, virtual tables, table options.
+ * @param answers rows of each query of `untransferredQueries`, in the same order
  */
 export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly SqlRow[])[]): readonly LeftBehind[] {
   const [objects = [], views = [], virtual = []] = answers

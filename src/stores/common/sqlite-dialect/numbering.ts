@@ -11,7 +11,7 @@ export type Numbering = {
 }
 
 /**
- * @param autoincrement whether the table numbers rows by AUTOINCREMENT
+ * @param autoincrement true if the table numbers rows by AUTOINCREMENT
  * @param sequences positions in the source, by names of this table's columns
  */
 export function numberingOf(table: TableSpec, autoincrement: boolean, sequences: readonly ColumnSequence[]): Numbering {

@@ -92,7 +92,7 @@ export function sqliteColumnOf(
   }
 }
 
-/** The row key: the primary key; else a unique index, one without NULLs first, then the one with the fewest columns. */
+/** The row key: the primary key; else a unique index: preferably one without NULLs, and of these the shortest. */
 export function sqliteKeyOf(
   alias: string | null,
   columns: readonly Column[],
@@ -104,7 +104,8 @@ export function sqliteKeyOf(
   const usable = indexes.filter(({ names, collations }) =>
     names.every((name, i) => {
       const column = byName.get(name)
-      // Floats cannot be bounds; and under another collation than the column's, equal keys could be two rows.
+      // Floats cannot be bounds of ranges. If the index has another collation than the column, the index may allow two
+      // rows whose keys are equal for the column.
       if (column === undefined || column.generated === true || column.type.kind === 'float') return false
       return (column.collation ?? 'BINARY') === collations[i]
     }),
@@ -150,7 +151,7 @@ export function firstValuesSql(table: string, column: string): string {
 /**
  * The type that the first values show.
  * @param classes their storage classes
- * @param hasZone whether a timestamp gets a zone
+ * @param hasZone true if a timestamp gets a zone
  * @returns null if the declared type is right
  */
 export function inferredType(native: string, classes: readonly unknown[], hasZone: boolean): ColumnType | null {

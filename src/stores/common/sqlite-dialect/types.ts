@@ -10,7 +10,7 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 /** Conversion of values when SQLite stores them. `any` leaves them unchanged. */
 export type Affinity = 'integer' | 'real' | 'numeric' | 'text' | 'any'
 
-/** @param strict whether the table is STRICT: only then `ANY` has that affinity */
+/** @param strict true if the table is STRICT: only then `ANY` has that affinity */
 export function affinityOf(declared: string, strict = false): Affinity {
   const name = declared.toUpperCase()
   if (strict && name === 'ANY') return 'any'
@@ -43,7 +43,7 @@ export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): 
   return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
 }
 
-/** Whether numbers of a column are stored as texts, and are therefore compared as texts. */
+/** True if numbers of a column are stored as texts, and are therefore compared as texts. */
 export function isNumberAsText(native: string, type: ColumnType): boolean {
   return type.kind === 'decimal' && affinityOf(native) === 'text'
 }

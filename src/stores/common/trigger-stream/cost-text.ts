@@ -1,4 +1,4 @@
-/** What triggers cost writers: which tables are measured, and the texts. */
+/** Reports how much triggers slow down writers: selects the tables to measure, and formats the results. */
 import type { FollowedTable } from '../../../model/follow/port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 
@@ -29,8 +29,8 @@ export function medianOf(times: readonly number[]): number {
 /**
  * Text on the time of a write with triggers. If the measured time is not longer than without triggers, the text only
  * reports that the measured times vary by more than the triggers cost.
- * @param what singular or plural, for the text @param without time of one write without triggers @param noted time with
- * triggers
+ * @param what singular or plural, for the text
+ * @param without time of a write without triggers @param noted time of a write with triggers
  * @param text formats a time
  */
 export function costText(

@@ -34,8 +34,8 @@ export type StreamRound = {
 }
 
 /**
- * The changes of a round, without its `commit`; none if nothing is noted. @returns null if nothing was emitted because
- * a table was unavailable
+ * The changes of a round, without its `commit`; none if nothing is noted.
+ * @returns null if nothing was emitted because a table was unavailable
  */
 export type RoundChanges = AsyncGenerator<readonly Change[], StreamRound | null>
 
@@ -43,8 +43,8 @@ export interface Rounds {
   /** Inspects the source between two rounds; reports no change. */
   state(): Promise<RoundState>
   /**
-   * @param forView the snapshot stays open until `StreamRound.view` takes it, or until the generator is ended early;
-   * else it ends with the round
+   * @param forView true if the snapshot stays open until `StreamRound.view` takes it, or until the generator is ended
+   * early; else the snapshot ends with the round
    * @throws SluiceError VALUE_REFUSED, and errors of the source: then the stream ends
    */
   report(forView: boolean): RoundChanges

@@ -20,7 +20,7 @@ export type D1Encoder = {
   json(value: SqlValue): string
   /**
    * Expression that decodes the value at a position of `value`, a JSON list.
-   * @param odd true if the position holds, in some row, a value for which `isOdd` is true
+   * @param hasSpecial true if the position holds, in some row, a value for which `isSpecial` is true
    */
   sql(at: number, odd: boolean): string
   /**

@@ -8,7 +8,7 @@
 const SMALLEST = 1e-70
 const LARGEST = 1e90
 
-/** Whether a number has to be sent as two numbers. */
+/** True if a number has to be sent as two numbers. */
 export function isExtreme(value: number): boolean {
   const size = Math.abs(value)
   return size !== 0 && (size < SMALLEST || size > LARGEST) && size !== Number.POSITIVE_INFINITY

@@ -21,7 +21,7 @@ export function followersGuard({ table }: Named): D1Statement {
 }
 
 /**
- * Finds out whether `followersGuard` failed a batch: broken JSON in a row gives the same error.
+ * Finds out whether `cascadeGuard` failed a batch: broken JSON in a row gives the same error.
  * @throws SluiceError TABLE_REFUSED
  */
 export async function refuseFollowers(client: D1Client, { table }: Named, signal: AbortSignal): Promise<void> {

@@ -36,7 +36,7 @@ export class Inserts {
   readonly #encoders: readonly D1Encoder[]
   readonly #head: string
   readonly #tail: string
-  /** Statement for usual rows, and for rows with extreme numbers or values of another type (see `isOdd`). */
+  /** Statement for usual rows, and for rows with extreme numbers or values of another type (see `isSpecial`). */
   readonly #sql: readonly [plain: string, odd: string]
   readonly #mostRows: number
   /** Index of the column in which SQLite would replace NULL by a row number; -1 if there is none. */

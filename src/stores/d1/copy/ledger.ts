@@ -40,7 +40,7 @@ export class D1Ledger implements LedgerDatabase {
   }
 
   async endSession(): Promise<void> {
-    // Nothing to do: a running request fails by itself, because its guard finds another fence.
+    // Nothing to do: the guard of a running request finds another fence, so the request fails.
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

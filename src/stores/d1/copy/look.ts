@@ -1,7 +1,7 @@
 /**
- * Reads from the rows of tables what is not in the schema: row counts, and types of undeclared columns. A column
+ * Reads facts that are not in the schema from the rows of tables: row counts, and types of undeclared columns. A column
  * without a type gets the type of its first rows. SQLite has no dates, so a declared date column whose values are
- * numbers is a number.
+ * numbers is a column of numbers.
  */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
@@ -45,7 +45,7 @@ type Answer = {
   lastRowid: bigint | null
 }
 
-/** @returns for each table, in their order @throws D1Failure */
+/** @returns the facts of each table, in the order of the tables @throws D1Failure */
 export async function inspectD1Tables(
   client: D1Client,
   shapes: readonly D1Shape[],

@@ -5,7 +5,7 @@ import type { D1Client, D1Result, D1Statement } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 
-/** How long a batch is sent again if its answers get lost, in milliseconds. */
+/** How long a batch is sent again while its answers get lost, in milliseconds. */
 export const SETTLE_MS = 60_000
 
 /** A batch that must run exactly once. */
@@ -42,12 +42,12 @@ export function d1Guard(guard: Statement): D1Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, params }
 }
 
-/** Whether a guard may have failed a batch. */
+/** True if a guard may have failed a batch. */
 export function isFenced(failure: unknown): boolean {
   return failure instanceof D1Failure && failure.settled && /malformed JSON/i.test(failure.message)
 }
 
-/** Whether a foreign key has refused a batch. */
+/** True if a foreign key has refused a batch. */
 export function isForeignKey(failure: unknown): boolean {
   return failure instanceof D1Failure && failure.settled && /FOREIGN KEY constraint failed/.test(failure.message)
 }
@@ -84,7 +84,7 @@ export async function runOnce(
   }
 }
 
-/** For each query, whether it returns a row; all queries read one snapshot. */
+/** Runs queries in one snapshot. @returns for each query, true if it gives a row */
 async function ask(
   client: D1Client,
   questions: readonly Statement[],

@@ -39,7 +39,7 @@ export class D1ChunkWriter implements ChunkWriter {
   /** Keys of this chunk's rows, if its range cannot identify them; null if not needed, or if not all are known. */
   readonly #written: Set<string> | null
   readonly #keyAt: readonly number[]
-  /** Whether earlier rows of the range still have to be removed. */
+  /** True if earlier rows of the range still have to be removed. */
   #toClear: boolean
 
   /**

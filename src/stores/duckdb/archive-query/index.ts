@@ -58,7 +58,7 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
       throwIfAborted(request.signal)
       throw queryFailure(error, hint)
     }
-    // SUMMARIZE is a statement of DuckDB alone, with expressions of its own.
+    // Only DuckDB has SUMMARIZE. It adds expressions to the plan that the user did not write, so they are not checked.
     const isSummary = /^\s*SUMMARIZE\b/i.test(request.sql)
     if (request.expressions !== undefined && !isSummary) {
       const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
@@ -235,7 +235,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return names.flatMap((name) => this.#request.columns.find((column) => column.name === name) ?? [])
   }
 
-  /** Subquery for a FROM clause: rows of files to compare with, under the current physical column names. */
+  /** Subquery for a FROM clause: rows of archived files, with the current physical column names. */
   async #placed(files: readonly QueryFile[], columns: readonly QueryColumn[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))

@@ -1,6 +1,6 @@
 /**
- * Columns and rows of a table that a statement needs, from DuckDB's plan of it over an empty table. Parts of the plan
- * that are not surely understood are ignored: then more is read, and the result is the same.
+ * Finds the columns and rows of a table that a statement needs: DuckDB plans the statement over an empty table.
+ * Parts of the plan that are not fully understood are ignored: then more is read, and the result is the same.
  */
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
@@ -107,7 +107,7 @@ function compares(plan: PlanJson | undefined, type: (typeof NUMBERS)[number]): b
   return own || Object.values(node).some((part) => compares(part, type))
 }
 
-/** Whether the plan, in any part, compares texts for equality or by order. */
+/** How the plan compares texts in any of its parts: by order, only for equality, or not at all. */
 function textsIn(plan: PlanJson | undefined): QueryNeeds['texts'] {
   if (plan === null || typeof plan !== 'object') return 'none'
   if (Array.isArray(plan)) return strongest(plan.map((item: PlanJson) => textsIn(item)))

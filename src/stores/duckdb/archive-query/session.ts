@@ -1,7 +1,7 @@
 /**
  * DuckDB for one typed statement: in memory, with its own spill folder, and locked down before it first reads the
- * statement. Only the archive's files and one private folder are readable. All is one transaction, so that `now()` in
- * the plan equals `now()` of the result.
+ * statement. Only the archive's files and one private folder are readable. Plan and result are made in one transaction,
+ * so that `now()` is the same in both.
  */
 import { copyFile, link, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

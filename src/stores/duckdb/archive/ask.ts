@@ -1,4 +1,4 @@
-/** Runs one statement on a desk; its result is complete before the first row is returned. */
+/** Runs one statement of a `Desk`; its result is complete before the first row is returned. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'

@@ -34,7 +34,7 @@ export class DuckdbChunk implements ChunkWriter {
   readonly #list: KeyList | null
   /** If the request is `careful`: rows to write again if a statement fails unexpectedly. */
   readonly #accepted: Row[] = []
-  /** Whether earlier rows of the range still have to be removed. */
+  /** True if earlier rows of the range still have to be removed. */
   #toClear: boolean
   #wrote = false
   #over = false

@@ -1,4 +1,4 @@
-/** Key ranges. DuckDB stores no rows in key order, so all bounds come from one scan of the keys. */
+/** Key ranges. DuckDB does not store rows in key order, so all bounds come from one scan of the keys. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import {

@@ -118,7 +118,7 @@ function definedAs(sql: string, name: string, native: string, what: RegExp): Reg
   return null
 }
 
-/** The primary key; else a unique key, one without nullable columns first, then the one with the fewest columns. */
+/** The primary key; else a unique key: preferably one without nullable columns, and of these the shortest. */
 function keyOf(
   columns: readonly Column[],
   constraints: readonly SqlRow[],

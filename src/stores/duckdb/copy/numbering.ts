@@ -1,4 +1,4 @@
-/** Sequences of a DuckDB target: created with their table, and advanced once its rows are there. */
+/** Sequences of a DuckDB target: created with their table, and advanced after its rows are written. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { quotedName } from '../../../shared/sql-text.ts'

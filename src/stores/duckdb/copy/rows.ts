@@ -40,7 +40,7 @@ export type DuckdbRowQuery = {
 
 /**
  * The result is complete before the first row is returned: DuckDB's streams can end early without an error.
- * @param odd for a request `asStored`: receives rows with a value that does not fit its type
+ * @param mistyped for a request `asStored`: receives rows with a value that does not fit its type
  */
 export async function* duckdbRows(
   session: DuckdbCopySession,
@@ -67,7 +67,7 @@ export async function* duckdbRows(
     try {
       return await session.result(`${into(width)}${select}`, parameters, asked)
     } catch (error) {
-      // The condition is valid, or the rows could not have been counted.
+      // The condition is valid: with an invalid one, the count above would have failed.
       const isRow = isDuckdbRowError(error) || (error instanceof SluiceError && isDuckdbRowError(error.cause))
       if (session.inTransaction || !isRow) throw error
       // DuckDB's error does not name the row.
@@ -131,7 +131,7 @@ class RowReader {
   readonly #readers: readonly (CellReader | null)[]
   /** Null if a value that does not fit its type is refused. */
   readonly #odd: OddRows | null
-  /** For each column, whether it is in the row key: a value that does not fit its type is always refused there. */
+  /** By column: true if it is in the row key, where a value that does not fit its type is always refused. */
   readonly #inKey: readonly boolean[]
 
   constructor(request: DuckdbRowQuery['request'], odd: OddRows | null) {

@@ -91,7 +91,7 @@ function withoutZeros(printed: string, { digits }: { readonly digits: number }):
 
 /**
  * `rowText` of a column's value, as SQL.
- * @param ours this program bound the values, so texts and JSON are canonical
+ * @param ours true if this program bound the values, so that texts and JSON are canonical
  * @returns null if only JavaScript can compute it
  */
 export function proofText(column: Column, as: ColumnType, ours: boolean): string | null {

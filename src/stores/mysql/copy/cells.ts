@@ -72,13 +72,13 @@ export function enumMemberSql(name: string, as: ColumnType): string {
   return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
 }
 
-/** The text from the bytes that `gaplessBytes` selects; the stored bytes if some of them are invalid. */
+/** The text from the bytes that `utf8OrStoredBytes` selects; the stored bytes if some of them are invalid. */
 export function gaplessText(value: SqlValue): SqlValue {
   if (!(value instanceof Uint8Array)) return value
   return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)
 }
 
-/** @param value as the driver returns it; for a column that `hasGaps`, as `gaplessText` returns it */
+/** @param value as the driver returns it; for a column that `mayHaveInvalidBytes`, as `textOrStoredBytes` returns it */
 export type MysqlCellReader = (value: SqlValue) => Cell
 
 /** @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type */

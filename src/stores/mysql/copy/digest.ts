@@ -31,7 +31,7 @@ export async function mysqlCanonicalDigest(
   return served ?? (await streamedDigest(session, request, only, signal))
 }
 
-/** The number of rows alone. */
+/** Counts the rows, without a checksum. */
 export async function countDigest(session: MysqlSession, request: RowRequest): Promise<Digest> {
   const { sql, parameters } = mysqlRangeCondition(request.table, request.range, request.where)
   const [[rows] = []] = await session.rows(
@@ -82,7 +82,7 @@ export async function serverDigest(session: MysqlSession, request: RowRequest): 
 
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 
-/** SQL for the canonical text of a value, and for its length in bytes if that is cheaper than to measure it. */
+/** SQL for the canonical text of a value. `length`: SQL for its bytes, if that is cheaper than LENGTH(text). */
 type Spelling = { readonly text: string; readonly length?: string }
 
 /**

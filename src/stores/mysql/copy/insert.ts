@@ -213,7 +213,7 @@ function refusedBy(warning: Warning | undefined, { where }: InsertInto, changed:
   return mysqlRowRefused(message, where, rowHint(warning?.number))
 }
 
-/** `Duplicate entry 'x' for key 'PRIMARY'`, in MySQL with the table before the index. */
+/** True if a message names this index: `Duplicate entry 'x' for key 'PRIMARY'`, in MySQL with the table before it. */
 function isOfIndex(text: string, table: string, index: string): boolean {
   return text.endsWith(` for key '${index}'`) || text.endsWith(` for key '${table}.${index}'`)
 }

@@ -7,15 +7,15 @@ export type MysqlIndexPart = {
   readonly index: string
   /** Null for an expression. */
   readonly column: string | null
-  /** The index holds the whole value, in order. */
+  /** True if the index holds the whole value, in order. */
   readonly whole: boolean
   readonly nullable: boolean
 }
 
 /**
- * The primary key; else a unique index, one without nullable columns first, then the one with the fewest columns. Empty
- * if there is none. Indexes on expressions, prefixes of texts, generated columns, and values that cannot be compared
- * exactly (floating point numbers) are not used.
+ * The primary key; else a unique index: preferably one without nullable columns, and of these the one with the fewest
+ * columns. Empty if there is none. Indexes on expressions, prefixes of texts, generated columns, and values that cannot
+ * be compared exactly (floating point numbers) are not used.
  */
 export function chooseKey(
   parts: readonly MysqlIndexPart[],

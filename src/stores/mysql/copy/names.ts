@@ -30,7 +30,7 @@ export type NameTest = (name: string) => boolean
 
 /**
  * @param pattern `db.table` or `table`, with `*` for any characters; a part with a dot in double quotes
- * @param folded the server ignores case in names
+ * @param folded true if the server ignores case in names
  */
 export function tablePattern(pattern: string, folded: boolean): TablePattern {
   const letters = folded ? 'unicode' : 'exact'

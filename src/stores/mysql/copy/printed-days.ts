@@ -7,7 +7,7 @@ import { baseTypeName } from './types.ts'
 
 const DATED = new Set(['date', 'datetime', 'timestamp'])
 
-/** @param native type as declared */
+/** True for a type of dates or timestamps. @param native type as declared */
 export function isDated(native: string): boolean {
   return DATED.has(baseTypeName(native))
 }
@@ -20,5 +20,5 @@ export function isPrintedDay({ as, column }: Pick<WriteColumn, 'as' | 'column'>)
 /** Lets the session store dates that no calendar has; keeps its sql_mode in `@sluice_mode`. */
 export const ODD_DAYS =
   "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = CONCAT(REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', ''), ',ALLOW_INVALID_DATES')"
-/** Restores the sql_mode that `ODD_DAYS` has changed. */
+/** Restores the sql_mode that `ALLOW_INVALID_DATES` has changed. */
 export const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'

@@ -37,7 +37,7 @@ export function isSortable({ native }: Column): boolean {
   return base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
 }
 
-/** Enums and sets sort by their numbers; the index finds single values of them, not ranges. */
+/** True for enums and sets: they sort by their numbers, and the index finds single values of them, not ranges. */
 function isNumbered({ native }: Column): boolean {
   return isMembered(native)
 }

@@ -20,7 +20,7 @@ type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonl
 
 /**
  * Reads rows over one session, which nothing else may use meanwhile; at most a few batches wait in memory.
- * @param odd for a request `asStored`: receives the rows with a value that does not fit its column's type
+ * @param mistyped for a request `asStored`: receives the rows with a value that does not fit its column's type
  * @throws SluiceError VALUE_REFUSED with column and key; the server's errors; the signal's reason
  */
 export async function* readMysqlRows(
@@ -65,8 +65,8 @@ export async function* readMysqlRows(
 
 /**
  * Converts rows of the driver to canonical form; null for a quarantined row.
- * @param odd receives rows in which a value outside the key does not fit its column's type; the row keeps the stored
- * value. Null: these rows are refused
+ * @param mistyped receives rows in which a value outside the key does not fit its column's type; the row keeps the
+ * stored value. Null: these rows are refused
  * @throws (the function) SluiceError VALUE_REFUSED, with column and key, if no callback takes such rows
  */
 export function canonicalRowReader(

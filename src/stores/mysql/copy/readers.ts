@@ -50,7 +50,7 @@ export class Readers implements AsyncDisposable {
     return new Readers(config, [session], await pointOf([session], 'unknown'))
   }
 
-  /** True if no reader is lost; a new one would have another snapshot. */
+  /** True if no reader is lost. A lost reader cannot be replaced: a new one would have another snapshot. */
   get stand(): boolean {
     return this.#all.every(({ broken }) => broken === null)
   }

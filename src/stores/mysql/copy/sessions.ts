@@ -63,8 +63,8 @@ async function leaveLog(session: MysqlSession): Promise<void> {
 }
 
 /**
- * Until it is undone, the signal kills the session's statement at the server. The connection and its snapshot stay. A
- * result that was cut short may seem complete: the reader checks the signal at its end.
+ * Until the returned function is called, the signal kills the session's statement at the server. The connection and its
+ * snapshot stay. A result that was cut short may seem complete: the reader checks the signal at the end of the result.
  */
 export function stopOn(config: MysqlConfig, session: MysqlSession, signal: AbortSignal): () => Promise<void> {
   let stopping: Promise<void> | null = null

@@ -1,4 +1,4 @@
-/** A view of a MySQL source: readers whose snapshots were taken at the same time. */
+/** A view of a MySQL source: sessions that read, with snapshots that were taken at the same time. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'

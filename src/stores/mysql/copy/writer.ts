@@ -62,7 +62,7 @@ class Writer implements ChunkWriter {
   /** Error after which nothing can be written or committed any more; null if there is none. */
   #doom: unknown = null
   #done = false
-  /** Whether earlier rows of the range still have to be removed. */
+  /** True if earlier rows of the range still have to be removed. */
   #toEmpty: boolean
 
   constructor(writing: Writing, session: MysqlSession) {

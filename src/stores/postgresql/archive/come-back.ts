@@ -77,7 +77,8 @@ export async function recreate(
 
 /**
  * Fills a new table without sending its rows to subscribers, which never received their deletion. Publications of all
- * tables or of the schema would send the rows, but not the rows of an UNLOGGED table or of a table rewrite.
+ * tables, or of the schema, would send the rows. They send no rows of an UNLOGGED table or of a table rewrite, so such
+ * a published table is UNLOGGED while it is filled.
  */
 async function unsent(
   session: CopySession,
@@ -172,7 +173,7 @@ type ParentColumn = {
   readonly value: string
   readonly needed: string
   readonly isNew: boolean
-  /** Both types are texts. */
+  /** True if both types are texts. */
   readonly isText: boolean
 }
 

@@ -63,12 +63,12 @@ export async function* refitted(csv: AsyncIterable<Buffer>, fits: readonly (Refi
 class Fields {
   readonly #fits: readonly (Refit | null)[]
   readonly #keeps: readonly boolean[]
-  /** Whether the comma before a field is kept. */
+  /** By field: true if the comma before it is kept. */
   readonly #commas: readonly boolean[]
   #column = 0
   #atStart = true
   #inQuotes = false
-  /** The field began with a backslash, and needs a closing quote. */
+  /** True if the current field began with a backslash, and so needs a closing quote. */
   #open = false
 
   constructor(fits: readonly (Refit | null)[]) {

@@ -18,7 +18,7 @@ import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 /** Share of `patienceMs` for the detach; the remaining time is for lock waits. */
 const DETACH_SHARE = 0.4
 
-/** Facts read before any lock is taken, since the queries take longer than all work under the locks. */
+/** Facts for a detach, read before any lock is taken: the queries take longer than all work under the locks. */
 export type Leave = {
   readonly pair: Pair
   /** Tables of a partition that is partitioned itself. */
@@ -34,7 +34,7 @@ export type Leave = {
 
 export type Pair = { readonly parent: FoundRelation; readonly partition: FoundRelation }
 
-/** Reads the facts of `Leave`, without a lock. */
+/** Reads the facts for a detach, without a lock. */
 export async function lookBefore(session: CopySession, pair: Pair, { keep }: Keeping): Promise<Leave> {
   const { parent, partition } = pair
   const below = partition.kind === 'p' ? await tablesBelow(session, partition) : []
@@ -49,8 +49,8 @@ function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): read
 }
 
 /**
- * Locks to take before a detach, in order. Without them the DETACH would wait for the default partition and referenced
- * tables, one after the other.
+ * Locks to take before a detach, in order. Without them the DETACH itself would wait for the default partition and for
+ * the referenced tables, one after the other.
  */
 async function leavingLocks(
   session: CopySession,
@@ -67,8 +67,8 @@ async function leavingLocks(
 /**
  * Records the partition's own properties, then detaches and moves the partition. The caller holds all locks.
  * @returns `differs` if the partition has other columns than the archived ones
- * @throws SluiceError TARGET_BUSY if a definition changed since `lookBefore`, TABLE_REFUSED if the server's check for
- * referring rows takes longer than other sessions should wait
+ * @throws SluiceError TARGET_BUSY if a definition changed since `readDetachFacts`, TABLE_REFUSED if the server's check
+ * for referring rows takes longer than other sessions should wait
  */
 export async function takeAway(
   session: CopySession,

@@ -47,8 +47,8 @@ export async function moveAway(session: CopySession, table: KnownTable, called: 
 }
 
 /**
- * Statements for sequences of the table that defaults of other tables use. Each is then owned by such a column, or by
- * none if owner or schema of that other table differ from those of the sequence.
+ * Statements for sequences of the table that defaults of other tables use. Each sequence is then owned by a column of
+ * such a table; or by no column, if that table has another owner or schema than the sequence.
  */
 async function sequencesOfOthers(session: CopySession, { oid }: KnownTable): Promise<readonly string[]> {
   const root = (table: string): string => `coalesce(pg_catalog.pg_partition_root(${table})::oid, ${table})`
@@ -100,7 +100,7 @@ export async function requireFree(session: CopySession, name: TableName, oid = '
   )
 }
 
-/** Relations and types of a schema share one namespace, since every table is a type. */
+/** True if another object has the name. Relations and types of a schema share one namespace: every table is a type. */
 export async function isTaken(session: CopySession, { schema, name }: TableName, oid: string): Promise<boolean> {
   const place = `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema ?? 'public')})`
   const rows = await session.ask(

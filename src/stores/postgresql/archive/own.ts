@@ -36,13 +36,13 @@ type Own = {
   readonly division?: Division
 }
 
-/** Something that could not be restored, and the server's reason. */
+/** A property that could not be restored, and the server's reason. */
 export type NotRestored = { readonly what: string; readonly why: string }
 
 /**
  * Reads the table's own properties. No session may change them meanwhile.
  * @param parent its properties are left out; null if it no longer exists
- * @returns JSON for the ledger, which `GivenBack` reads
+ * @returns JSON for the ledger, which `PropertyRestorer` reads
  */
 export async function readOwn(session: CopySession, table: KnownTable, parent: KnownTable | null): Promise<string> {
   return withFullNames(session, async () => {
@@ -72,7 +72,7 @@ export class GivenBack {
   readonly #own: Own
   /** Names of the partition's indexes and statistics. */
   readonly #names: ReadonlySet<string>
-  /** Schemas in the statements that do not exist. */
+  /** Schemas that the statements name and the database lacks; null until they are needed. */
   #gone: ReadonlySet<string> | null = null
 
   /** @throws SluiceError LEDGER_DAMAGED */

@@ -12,9 +12,9 @@ const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REME
 
 /**
  * Triggers for INSERT and DELETE. A BEFORE or INSTEAD OF row trigger may change or skip the row, and so may a rule.
- * `quiet`: no trigger fires with `session_replication_role = replica`. This needs a role that may set it, a table and
- * partitions without foreign keys and deferrable keys (the server checks these by triggers), and no trigger or rule
- * that fires in replicas. Only row triggers of partitions fire, not their rules.
+ * `quiet`: no trigger fires with `session_replication_role = replica`. This needs a role that may set it. The table and
+ * its partitions must have no foreign keys and no deferrable keys, which the server checks by triggers, and no trigger
+ * or rule that fires in replicas. Only row triggers of partitions fire, not their rules.
  */
 export async function postgresRowTriggers(session: CopySession, table: TableName): Promise<RowTriggers> {
   const found = await tableByName(session, table)

@@ -44,7 +44,7 @@ export async function commitChunk(
   throw connectionLost(ending.lost, settings)
 }
 
-/** Id of the transaction, and the value that `look` read; null if the chunk has another owner. */
+/** Id of the transaction, and the result of the query `look`; null if the chunk has another owner. */
 async function closed(
   session: CopySession,
   statements: readonly Statement[],

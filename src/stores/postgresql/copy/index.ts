@@ -39,11 +39,11 @@ export type PostgresCopyOptions = {
   readonly readers?: number
   /** Longest wait of a session for a lock, ms, unless the session sets another. */
   readonly lockWaitMs?: number | undefined
-  /** Tables may be emptied or rewritten during a read. They are then read again in another read view. */
+  /** True if tables may be emptied or rewritten during a read: they are then read again in another read view. */
   readonly moving?: true | undefined
-  /** Ends reads with SOURCE_BUSY if another session waits for an exclusive lock of a table that is read. */
+  /** True if reads end with SOURCE_BUSY when another session waits for an exclusive lock of a table that is read. */
   readonly yields?: true | undefined
-  /** The server ends the sessions of a read view if this program is frozen for as long as a lease lasts. */
+  /** True if the server ends the sessions of a read view when this program is frozen for as long as a lease lasts. */
   readonly mortal?: true | undefined
   /** Schema of names without a schema, instead of the schema in the URL. */
   readonly schema?: string

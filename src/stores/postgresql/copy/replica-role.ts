@@ -1,11 +1,11 @@
-/** Whether a role may write without firing triggers and foreign keys: their effects in the source are copied. */
+/** Tests if a role may write without firing triggers and foreign keys: their effects are copied from the source. */
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { CopySession } from '../server/session.ts'
 
 /** Valid for the open transaction. */
 export const AS_REPLICA = 'SET LOCAL session_replication_role TO replica'
 
-/** Whether the role may keep triggers and foreign keys from firing. Changes nothing. */
+/** True if the role may keep triggers and foreign keys from firing. Changes nothing. */
 export async function mayBeReplica(session: CopySession): Promise<boolean> {
   await session.ask('BEGIN')
   try {

@@ -30,14 +30,14 @@ import { streamUnderSignal, underSignal } from '../server/under-signal.ts'
 const NEVER = new AbortController().signal
 
 export type ViewOptions = {
-  /** Another read view may replace this one at any time. */
+  /** True if another read view may replace this one at any time. */
   readonly isMoving?: boolean
   /**
-   * Sessions release their tables if another one waits for an exclusive lock; reads then fail with SOURCE_BUSY. Returns
-   * further sessions of this program in the database.
+   * If set, sessions release their tables when another session waits for an exclusive lock, and reads fail with
+   * SOURCE_BUSY. The function returns the other sessions of this program in the database.
    */
   readonly yields?: (() => readonly CopySession[]) | undefined
-  /** The server ends the sessions if this program freezes for as long as a lease. */
+  /** True if the server ends the sessions when this program is frozen for as long as a lease. */
   readonly isMortal?: boolean
 }
 

@@ -42,7 +42,7 @@ const NUMBERED: ReadonlyMap<string, number> = new Map([
 export class PostgresTarget implements CopyTarget, AsyncDisposable {
   readonly #settings: PostgresSettings
   readonly #sessions: Pool<CopySession>
-  /** Whether the role of all sessions may write as a replica; null until needed. */
+  /** True if the role of all sessions may write as a replica; null until needed. */
   #mayBeReplica: Promise<boolean> | null = null
   readonly #steps: Steps
   readonly #database: string
@@ -211,7 +211,7 @@ async function setSequences(
   }
 }
 
-/** @param keepBytes whether texts without a named collation are compared by bytes, as in the limits of key ranges */
+/** @param keepBytes true if texts without a named collation are compared by bytes, as in the limits of key ranges */
 async function columnSql(table: TableName, column: Column, keepBytes: boolean, session: CopySession): Promise<string> {
   const { name, type, native, nullable, identity, collation, expression, sequence } = column
   const parts = [quoteName(name), native]

@@ -1,7 +1,7 @@
 /**
- * Detects changes that a snapshot does not hide. A table that ALTER TABLE or TRUNCATE rewrites or empties appears empty
- * in all older snapshots, and its name and partitions are always the current ones. Without this check a copy would read
- * no rows and count the table as done.
+ * Detects changes that a snapshot does not hide. If ALTER TABLE or TRUNCATE rewrites or empties a table, it appears
+ * empty in all older snapshots. The name and the partitions of a table are the current ones in every snapshot. Without
+ * this check a copy would read no rows and count the table as done.
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -17,7 +17,7 @@ export class UnchangedTables {
   readonly #held = new WeakMap<CopySession, Set<string>>()
   readonly #isMoving: boolean
 
-  /** @param isMoving whether another read view may replace this one: then the error is retryable */
+  /** @param isMoving true if another read view may replace this one: then the error is retryable */
   constructor(isMoving: boolean) {
     this.#isMoving = isMoving
   }
@@ -60,7 +60,7 @@ export class UnchangedTables {
 }
 
 /**
- * Whether the table was planned from this relation, so that the order of its columns is known. A partition that is read
+ * True if the table was planned from this relation, so that the order of its columns is known. A partition that is read
  * by the columns of its parent may have them in another order.
  * @param identity as `describeTables` returns it; empty for a table that a copy created, in the planned order
  */

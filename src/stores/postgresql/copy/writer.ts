@@ -49,7 +49,7 @@ export class PostgresWriter implements ChunkWriter {
   /** Error after which the transaction cannot continue. */
   #failure: unknown = null
 
-  /** @param session in a transaction that belongs to this writer; `giveBack` is called after its end */
+  /** @param session in a transaction that belongs to this writer; `release` is called after its end */
   constructor(
     request: ChunkRequest,
     relation: PostgresRelation,

@@ -110,8 +110,8 @@ export function sharedRunOf(runId: string, resumed: string | null): string {
 }
 
 /**
- * Queues the ended tasks on call: those that compare with the task of the stream. Tasks claimed by a worker are not
- * changed.
+ * Queues again the tasks on call that have ended. A task on call (column `compares`) compares rows together with the
+ * task of the stream. Tasks claimed by a worker are not changed.
  */
 export async function queueOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'ended'`
@@ -123,7 +123,7 @@ export async function queueOnCall(client: PoolClient, runId: string): Promise<vo
   await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
 }
 
-/** Ends the waiting tasks on call after all other tasks have ended: then there is no stream to compare with. */
+/** Ends the queued tasks on call if all other tasks have ended: then the stream that they would help does not run. */
 export async function dropOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
     AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`

@@ -23,9 +23,9 @@ export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /**
- * SQL condition: the worker has had heartbeats without a gap for `LOST_AFTER_MS`, or since its first one if that was
- * not `UNWITNESSED`. After a gap, a worker cannot know which other workers were cut off, and which only could not reach
- * the queue.
+ * SQL condition: the worker has had heartbeats without a gap for `LOST_AFTER_MS`, or since its first one, if
+ * `NO_STEADY_WORKER` was false then. After a gap of its own heartbeats, a worker cannot know if silent workers died, or
+ * only could not reach the queue.
  * @param workerId the parameter with its id
  */
 export const steady = (workerId: string): string =>
@@ -186,7 +186,7 @@ type WatchRecord = Omit<WatchedRun, 'silent' | 'lost' | 'alerts' | 'unreported'>
  * Runs with alert options: active ones, and ended ones with an alert, a lost task or an unreported failure. Runs that
  * were confirmed in another database are left out: this database is a copy, and the workers of the original watch the
  * runs.
- * @param workerId id of the caller: while this worker is not `steady`, no other worker is reported as silent
+ * @param workerId id of the caller: while `isSteadySql` is false for this worker, no other worker is reported as silent
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(

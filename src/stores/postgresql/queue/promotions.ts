@@ -1,5 +1,5 @@
 /**
- * Finds out if the database of a worker's queue is a copy, or was only promoted: if the worker used it before a
+ * Finds out if the database of a worker's queue is a copy, or was only promoted. If the worker used it before the
  * promotion, its runs and schedules stay confirmed.
  */
 import type { Carried } from '../../../model/share/queue-port.ts'
@@ -8,8 +8,8 @@ import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
 /**
- * Number of heartbeats that a promoted standby may lack, as it is seconds behind. If more are missing, work would run
- * again.
+ * Number of heartbeats of this worker that a promoted standby may lack, because it is some seconds behind. If it lacks
+ * more, completed work would run again.
  */
 const LACKED = 2
 
@@ -27,7 +27,7 @@ export class Promotions {
     this.#workerId = workerId
   }
 
-  /** @param beats the count that the queue returned for a heartbeat */
+  /** @param beats number of heartbeats that the queue returned for the last one */
   beaten(beats: number): void {
     this.#beats = Math.max(this.#beats, beats)
   }

@@ -17,7 +17,7 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
  * Ends runs that at least one live worker refused, if no worker that could take them had a heartbeat for
  * `REFUSED_FOR_MS`, and no worker works on a task of the run. Without a live worker a run waits for one. The tasks get
  * the error, and a worker reports it.
- * @param workerId id of the caller: while this worker is not `steady`, it ends no run
+ * @param workerId id of the caller: while `isSteadySql` is false for this worker, it ends no run
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(

@@ -30,7 +30,7 @@ type Owner = {
 
 type Place = {
   readonly database: string
-  /** True if the role inherits the rights of its roles; null if the server has no such role. */
+  /** True if the role inherits the rights of the roles of which it is a member; null if the server has no such role. */
   readonly inherits: boolean | null
   readonly may_connect: boolean | null
 }

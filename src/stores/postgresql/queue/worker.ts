@@ -350,7 +350,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return rows.map(({ run_id }) => run_id)
   }
 
-  /** True if tasks are silent, but this worker must not declare them lost because it is not `steady`. */
+  /** True if tasks are silent, but this worker must not declare them lost because `isSteadySql` is false for it. */
   async #isWithheld(client: PoolClient): Promise<boolean> {
     const { rows } = await client.query<{ held: boolean }>(
       `SELECT NOT ${steady('$1')} AND EXISTS (

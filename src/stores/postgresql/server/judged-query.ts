@@ -44,8 +44,9 @@ const REACHES = `EXISTS (
 const named = (schema: string, name: string): string => `pg_catalog.concat(${schema}, '.', ${name})`
 
 /**
- * Returns a row if an untrusted role owns a domain with a CHECK, and the login has rights beyond rows. A literal of
- * such a type runs the CHECK during parsing, so this query must run before the user's query is sent to the server.
+ * SQL that returns a row if an untrusted role owns a domain with a CHECK, and the login can do more than read or write
+ * rows. A literal of such a type runs the CHECK during parsing, so this query must run before the user's query is sent
+ * to the server.
  */
 export const DOMAINS_SQL = `${TRUSTED}
   SELECT 'uses a database with the domain', ${named('n.nspname', 'd.typname')}, ${belongs('d.typowner')}
@@ -54,7 +55,9 @@ export const DOMAINS_SQL = `${TRUSTED}
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) d.typnamespace
   WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND ${isStranger('d.typowner')} AND ${REACHES} LIMIT 1`
 
-/** Returns a row if a query with this tree must not run: action, object, reason. @param tree from the server */
+/**
+ * SQL that returns a row (action, object, reason) if a query with this tree must not run. @param tree from the server
+ */
 export function usesSql(tree: string): string {
   return `${TRUSTED},
   called (id) AS (

@@ -11,7 +11,7 @@ const FILE = 1024n * 1024n
 /** SQLSTATEs: the role lacks the right, or the session is read-only. */
 const NO_RIGHT = /^(?:42501|25006)$/
 
-/** `0/1A2B3C8`, as pg_lsn prints it. */
+/** Text of a position as pg_lsn prints it, such as `0/1A2B3C8`. */
 export function lsnText(position: LogPosition): string {
   return `${(position >> 32n).toString(16)}/${(position & 0xffff_ffffn).toString(16)}`.toUpperCase()
 }

@@ -63,7 +63,7 @@ export async function inTransaction<T>(
   }
 }
 
-/** Runs transactions that need locks, within `PatienceLimits`. */
+/** Runs transactions that need locks, within `LockRetryLimits`. */
 export class Patience {
   readonly #session: CopySession
   readonly #limits: PatienceLimits

@@ -1,7 +1,7 @@
 /** Sends many prepared statements in one round trip; each is parsed once per session. */
 import type { Connection, Submittable } from 'pg'
 
-/** A statement that is prepared once per session; the object is its identity. */
+/** A statement that is prepared once per session. Sessions identify it by this object. */
 export type PreparedStatement = {
   readonly text: string
   /** OIDs of the parameter types. */

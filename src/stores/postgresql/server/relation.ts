@@ -104,7 +104,7 @@ export async function followersOf(
 }
 
 /**
- * Call as `followersOf`.
+ * Call as `cascadingTables`.
  * @param hint advice if the rows are not removed by a copy with `replace-range`; default: advice about that option
  * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed with rows of this table
  */

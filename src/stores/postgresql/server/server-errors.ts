@@ -25,7 +25,10 @@ const NETWORK =
 const BROKEN =
   /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|timeout exceeded when trying to connect|Query read timeout)/
 const STARTING = /^57P0[123]$/
-/** SQLSTATEs of a session that the server ended by a timeout: idle, or too long. Its transaction is not committed. */
+/**
+ * SQLSTATEs of a session that the server ended, because it was idle, or its transaction took too long. The transaction
+ * is not committed.
+ */
 const ENDED = /^(?:25P03|25P04|57P05)$/
 const NO_RETRY_HINT = 'run the same command again: it continues where it stopped'
 

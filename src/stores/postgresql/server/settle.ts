@@ -8,7 +8,7 @@ import { isConnectionLoss } from './server-errors.ts'
 const POLL_MS = 50
 /**
  * Time for the server to end the process of a broken connection, ms. After `GRACE_MS` the process is terminated;
- * `PATIENCE_MS` is the whole time.
+ * `TOTAL_WAIT_MS` is the whole time.
  */
 const GRACE_MS = 1000
 const PATIENCE_MS = 6000
@@ -22,7 +22,7 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly what: 'a transaction' | 'a chunk' | 'a switch'
   /** Server process that got the COMMIT. */
   readonly backend: Backend
-  /** Transaction id, if known. If the server has its status, `landed` is not called. */
+  /** Transaction id, if known. If the server has its status, `hasEffects` is not called. */
   readonly id?: string
   /** Returns true if the effects of the transaction exist. Undefined if they cannot be distinguished from others. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
@@ -34,8 +34,9 @@ export type PostgresLostCommit<R extends Asked> = {
 }
 
 /**
- * True if a transaction was committed whose connection broke after COMMIT was sent and before the reply. False if it
- * surely was not, and never will be. Used for transactions of the catalog, a ledger or a chunk.
+ * Outcome of a transaction whose connection broke after COMMIT was sent and before the reply. True if it was committed;
+ * false if it was certainly not committed, and never will be. Used for transactions of the catalog, a ledger or a
+ * chunk.
  * @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found
  */
 export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>): Promise<boolean> {
@@ -74,7 +75,7 @@ async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
     }
   } catch (error) {
     if (isConnectionLoss(error)) throw error
-    // A server that replaced the old one may not know the id: `landed` decides then.
+    // A server that replaced the old one may not know the id: `hasEffects` decides then.
   }
   return null
 }
@@ -82,7 +83,7 @@ async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
 /**
  * Waits until the server process of a broken connection is gone, so that it can neither commit nor hold locks. After
  * `GRACE_MS` the process is terminated.
- * @returns false if it still exists after `PATIENCE_MS`
+ * @returns false if it still exists after `TOTAL_WAIT_MS`
  */
 export async function backendIsGone(reader: Asked, { pid, startedAt }: Backend): Promise<boolean> {
   const those = 'FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start = CAST(? AS timestamptz)'

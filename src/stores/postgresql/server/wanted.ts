@@ -9,8 +9,8 @@ import type { TextRow } from './session.ts'
 
 const POLL_MS = 250
 /**
- * With `always`: shortest time for which a snapshot is used, ms, if no session of this program waits, too. So a copy of
- * a table that is often altered makes progress.
+ * With `always`: shortest time, in ms, for which a snapshot is used while no session of this program waits. So a copy
+ * makes progress even if its table is often altered.
  */
 const LEAST_MS = 2000
 
@@ -22,8 +22,8 @@ export type WantedOptions = {
   /** Server processes of this program's other sessions. */
   readonly others: () => readonly number[]
   /**
-   * True: give the snapshot up for any waiting session. False: only if a session of this program waits, too, so that
-   * neither would continue. A copy should show one snapshot of the source as long as possible.
+   * True: call `onWanted` for any waiting session. False: only if a session of this program waits too, because then
+   * neither of them would continue. A copy should show one snapshot of the source as long as possible.
    */
   readonly always: boolean
   /** Called at most once, with the name of the table. */

@@ -122,8 +122,9 @@ class SqliteDurability implements Durability {
 }
 
 /**
- * Inode and creation time. Another path, a restart of the machine and VACUUM keep both; a copy of the file has others.
- * Some file systems return the time of the last change as the creation time; it is left out then.
+ * Inode and creation time. They stay the same under another path, after a restart of the machine and after VACUUM; a
+ * copy of the file has different ones. Some file systems return the time of the last change as the creation time; it is
+ * left out then.
  */
 async function origin(file: string): Promise<Origin> {
   const { ino, birthtimeNs, ctimeNs } = statSync(file, { bigint: true })

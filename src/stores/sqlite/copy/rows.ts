@@ -93,7 +93,7 @@ export function* slices(connection: Database.Database, scan: SqliteScan, care: C
 
 /** Converts the results of one statement to rows. */
 export class SqliteRowReader {
-  /** True if `Care` has changed for a value: the statement must then be prepared again. */
+  /** True if `ReadMode` has changed for a value: the statement must then be prepared again. */
   again = false
   bytes = 0
   readonly #connection: Database.Database

@@ -51,7 +51,7 @@ export class ArchivePartition {
   ms = 0
   /** Bytes read from the source by completed steps of this run. */
   #moved = 0
-  /** Whether this run has worked on the partition. */
+  /** True if this run has worked on the partition. */
   #touched = false
 
   constructor(table: string, name: string, plan: ArchivePlanEvent | null, goal: ArchiveState) {

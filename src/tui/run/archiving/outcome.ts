@@ -28,7 +28,7 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
   ].join('  ')
 }
 
-/** `1.2 GB → 210.0 MB (5.7×)`; empty if a size is unknown. */
+/** Sizes as text, such as `1.2 GB → 210.0 MB (5.7×)`; empty if a size is unknown. */
 export function shownSizes(source: number, stored: number): string {
   if (source <= 0 || stored <= 0) return ''
   return `${bytes(source)} → ${bytes(stored)} (${timesText(source, stored)})`

@@ -104,7 +104,9 @@ export class ChunkMap {
     return cells
   }
 
-  /** True: chunks are drawn without gaps. If a table was cut into chunks again, some chunk numbers are not used. */
+  /**
+   * True if chunks are drawn without gaps: a table was cut into chunks again, so that some chunk numbers are not used.
+   */
   get #together(): boolean {
     return this.axis.by === 'order' && this.#largest > this.#all
   }

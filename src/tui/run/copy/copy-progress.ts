@@ -132,7 +132,7 @@ export class CopyProgress {
     return sum
   }
 
-  /** Whether this run copied any table; false if tables are only replicated. */
+  /** True if this run copied any table; false if tables are only replicated. */
   get hasCopied(): boolean {
     return this.tables.some(({ started, begun }) => started !== null || begun > 0)
   }
@@ -143,7 +143,7 @@ export class CopyProgress {
     return tables.length > 0 && tables.every((table) => table.isGoneThrough)
   }
 
-  /** Whether earlier runs quarantined rows. */
+  /** True if earlier runs quarantined rows. */
   get hasOlderQuarantined(): boolean {
     return this.tables.some(({ before }) => before.quarantined > 0)
   }
@@ -334,7 +334,7 @@ export class CopyProgress {
   }
 }
 
-/** Whether a completed chunk was compared with the rows in the target. */
+/** True if a completed chunk was compared with the rows in the target. */
 function isProved(table: CopyTable, checksum: { readonly target: string } | undefined): boolean {
   return table.provedByChunk && (checksum === undefined || checksum.target !== '')
 }
@@ -351,7 +351,7 @@ function spanOf({ from, to }: KeySpan): KeySpan {
 
 const NOWHERE: KeySpan = {}
 
-/** `expected 50,000 rows, found 49,990`, and how the source has changed since. */
+/** Text such as `expected 50,000 rows, found 49,990`, and how the source has changed since. */
 function countDifferenceText({ side, sourceBefore, source, expected, target }: LookDifferenceEvent): string {
   const rows = `expected ${countDec(expected)} rows, found ${countDec(target)}`
   const changed =

@@ -72,7 +72,7 @@ export class CopyTable {
   }
 
   /**
-   * Whether chunks are proved one by one. Block ranges cannot be found again in the target, so tables without a key are
+   * True if chunks are proved one by one. Block ranges cannot be found again in the target, so tables without a key are
    * proved as a whole or not at all.
    */
   get provedByChunk(): boolean {
@@ -96,7 +96,7 @@ export class CopyTable {
     return this.begun > 0 ? 'copying' : 'waits'
   }
 
-  /** Whether all chunks are completed: their rows are written or quarantined. */
+  /** True if all chunks are completed: their rows are written or quarantined. */
   get isGoneThrough(): boolean {
     const { all, pending, copying, waits, failed } = this.map.counts()
     return this.state === 'ok' || (this.started !== null && all > 0 && pending + copying + waits + failed === 0)

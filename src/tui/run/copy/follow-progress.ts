@@ -23,7 +23,9 @@ export class FollowProgress {
    */
   readonly lag: number[] = []
   readonly rates: number[] = []
-  /** Bytes of the log that the replication slot retains, or bytes of the notes. The newest value is last. */
+  /**
+   * Bytes of the log that the replication slot retains, or bytes of the notes of triggers. The newest value is last.
+   */
   readonly held: number[] = []
   /** By name: changes applied to each table, and its last comparison. */
   readonly tables = new Map<string, StreamTableView>()
@@ -31,7 +33,7 @@ export class FollowProgress {
   proved: { readonly position: string; readonly differing: number; readonly pauseMs: number } | null = null
   halted: string | null = null
 
-  /** Whether no table is being copied any more; false before the first report of the stream. */
+  /** True if no table is being copied any more; false before the first report of the stream. */
   get isWhole(): boolean {
     return this.last !== null && this.last.tables.copying === '0'
   }

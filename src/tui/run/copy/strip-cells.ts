@@ -34,7 +34,7 @@ export class StripCells {
     }
   }
 
-  /** Whether a chunk of a state lies in a cell. */
+  /** True if a chunk of a state lies in a cell. */
   has(cell: number, state: number): boolean {
     return (this.#counts[cell * this.#states + state] ?? 0) > 0
   }

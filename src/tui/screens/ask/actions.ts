@@ -83,7 +83,7 @@ export class AskSession {
     return this.#isTyping(this.#store.get())
   }
 
-  /** @returns whether the editor or an open list used the key */
+  /** @returns true if the editor or an open list used the key */
   press(key: KeyPress): boolean {
     const state = this.#store.get()
     if (key.name !== 'ctrl-c') this.#leaves = false
@@ -95,7 +95,7 @@ export class AskSession {
     return state.ask.box === null ? this.#typed(state, key) : this.#inBox(state, key)
   }
 
-  /** Handles ctrl-c: cancels a running statement, or warns once if none runs. @returns whether the key was used */
+  /** Handles ctrl-c: cancels a running statement, or warns once if none runs. @returns true if the key was used */
   interrupt(): boolean {
     const state = this.#store.get()
     if (state.screen !== 'ask') return false
@@ -246,7 +246,7 @@ export class AskSession {
     else this.#offer(true)
   }
 
-  /** @param insert whether to insert the common prefix, or the only candidate in full */
+  /** @param insert true: inserts the common prefix, or the only candidate in full */
   #offer(insert: boolean): void {
     const state = this.#store.get()
     const place = currentAskPlace(state)

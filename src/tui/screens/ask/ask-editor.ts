@@ -8,7 +8,7 @@ export type Editor = Place & {
   /** Column that up and down try to reach. It is kept while the caret is in shorter lines. */
   readonly wanted: number | null
   readonly undo: readonly Place[]
-  /** Whether the last change was a typed character: undo removes all characters typed in a row. */
+  /** True if the last change was a typed character: undo removes all characters typed in a row. */
   readonly typing: boolean
 }
 
@@ -23,7 +23,7 @@ export function editorText({ lines }: Pick<Editor, 'lines'>): string {
   return lines.join('\n')
 }
 
-/** Whether only white space follows the caret. */
+/** True if only white space follows the caret. */
 export function isAtEnd({ lines, row, column }: Editor): boolean {
   return [(lines[row] ?? '').slice(column), ...lines.slice(row + 1)].join('').trim() === ''
 }

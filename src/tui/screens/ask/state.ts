@@ -109,7 +109,7 @@ export function openedBox(kind: 'places' | 'history'): AskBox {
   return { kind, field: field(), cursor: 0 }
 }
 
-/** Whether a statement is running or being cancelled. */
+/** True if a statement is running or being cancelled. */
 export function isAsking({ answer }: AskState): boolean {
   return answer !== null && answer.progress.state !== 'done'
 }

@@ -43,7 +43,7 @@ export function timeAt(side: AnswerTiming, ms: number | null, latency: number): 
   return { value: Math.max(0, ms + more * trips), kind: 'reckoned' }
 }
 
-/** Whether any of these figures is an estimate. */
+/** True if any of these figures is an estimate. */
 export function isReckoned(questions: readonly QuestionEvent[], compare: BarsShown): boolean {
   return questions.some(({ files, sql }) => [files, sql].some((side) => figureOf(side, compare).kind === 'reckoned'))
 }

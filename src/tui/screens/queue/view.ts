@@ -32,7 +32,7 @@ export function queueHeight(state: State): number {
   return view === null ? 1 : PANES[view.kind].height(state)
 }
 
-/** `Runs › workers › 1795…`. */
+/** Breadcrumbs of the open screens, such as `Runs › workers › 1795…`. */
 export function queueCrumbs({ queue }: State): string {
   return ['Runs', ...(queue?.trail ?? []).map((view) => PANES[view.kind].title(view))].join(' › ')
 }

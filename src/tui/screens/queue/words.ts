@@ -68,12 +68,12 @@ export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Theme
 /** Rows per second as text. Empty below 0.5: an idle task has no rate, and a 0 would say that it is stalled. */
 export const rateText = (perSecond: number): string => (perSecond < 0.5 ? '' : rate(perSecond))
 
-/** `CODE message: reason` on one line. */
+/** An error on one line: `CODE message: reason`. */
 export function queueErrorText(error: ErrorInfo): string {
   return clean(errorLine(error))
 }
 
-/** `2 working · 1 waits`. */
+/** Number of tasks in each state, such as `2 working · 1 waits`. */
 export function slotCounts(words: readonly SlotWord[]): string {
   return SLOT_WORDS.flatMap((word) => {
     const n = words.filter((one) => one === word).length
@@ -175,7 +175,7 @@ export function queueLine(queue: QueueShown, list: QueueList, cells: number, mor
   return line(` ${cutEnd(text, cells - 2)}`, counts.live === 0 ? 'warn' : 'muted')
 }
 
-/** `2 workers live, 1 lost`. */
+/** Number of workers by state, such as `2 workers live, 1 lost`, and the number of live ones. */
 export function workerCounts(queue: QueueShown): { readonly text: string; readonly live: number } {
   const words = queue.workers.map((worker) => workerWord(worker, queue))
   const of = (word: WorkerWord): number => words.filter((one) => one === word).length

@@ -10,7 +10,7 @@ import type { State } from '../../state/state.ts'
 
 const WORDS = { missing: 'missing in the target', extra: 'only in the target', different: 'differs' } as const
 
-/** `(7, a) differs: speed 1.5 → 1.6`. */
+/** Text of a difference, such as `(7, a) differs: speed 1.5 → 1.6`. */
 export function rowDifferenceText({ key, difference, columns = [], fixed }: DifferenceEvent): string {
   const values = columns.map(({ column, source, target }) => `${column} ${source ?? 'NULL'} → ${target ?? 'NULL'}`)
   const name = key.length === 1 ? (key[0] ?? '') : `(${key.join(', ')})`

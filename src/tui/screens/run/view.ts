@@ -54,7 +54,7 @@ function title(run: RunView): string {
   return withoutUrls(run.commandLine)
 }
 
-/** Whether the run only replicated or switched over, and copied nothing. */
+/** True if the run only replicated or switched over, and copied nothing. */
 const streams = (run: RunView): boolean =>
   isStory(run) && (run.operation.kind === 'follow' || run.operation.kind === 'cutover')
 

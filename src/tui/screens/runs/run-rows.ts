@@ -86,7 +86,7 @@ export function runMeaning(row: ListedRun): string {
 }
 
 /**
- * Whether the row is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` if a flag is
+ * True if the row is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` if a flag is
  * required
  */
 export function isRunOf(row: ListedRun, kinds: readonly string[]): boolean {

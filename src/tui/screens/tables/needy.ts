@@ -28,7 +28,7 @@ export type Needy = {
   readonly repair: RepairCommand | null
 }
 
-/** Whether the table is refused, as opposed to unreadable. */
+/** True if the table is refused, as opposed to unreadable. */
 export function isRefused(row: TableRow): boolean {
   return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
 }

@@ -21,7 +21,7 @@ function widths(cells: number): { readonly name: number; readonly key: number } 
   return key >= 10 ? { name: rest - key, key } : { name: Math.max(8, rest), key: 0 }
 }
 
-/** @param sorted whether to show the sort arrow */
+/** @param sorted true: shows the sort arrow */
 export function relationHeading(state: State, title: string, cells: number, sorted: boolean): Line {
   const marks = marksOf(state.ascii)
   const { sort, descending } = state.tables
@@ -95,7 +95,7 @@ function lined(texts: readonly string[], cells: number): Line[] {
   })
 }
 
-/** Summary below the list on a small screen: the table; its last copy, or if a copy can resume; and totals. */
+/** Summary below the list on a small screen: the table; its last copy, or that a copy can be resumed; and totals. */
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [

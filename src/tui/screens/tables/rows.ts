@@ -56,7 +56,7 @@ export function listRows<T>(
   return pageRows(state, { rows, total: rows.length, from: 0 }, at, height, cells, draw)
 }
 
-/** The loaded page of a slot, if it was read for what the screen shows now. */
+/** The loaded page of a list, if it was read for what the screen shows now. */
 export function loadedPage<K extends 'history' | 'files' | 'partitions'>(
   state: State,
   name: K,

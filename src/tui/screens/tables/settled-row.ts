@@ -28,7 +28,7 @@ function onRow(before: State, after: State): State {
   return to(first?.key ?? null)
 }
 
-/** Nearest remaining row after the row `key`; if none remains there, the nearest remaining row before it. */
+/** Nearest remaining row after the row `key`; if there is none, the nearest remaining row before it. */
 function nextTo(key: string, before: readonly ListRow[], now: readonly ListRow[]): ListRow {
   const there = new Map(now.map((row) => [row.key, row]))
   const at = before.findIndex((row) => row.key === key)
@@ -39,7 +39,7 @@ function nextTo(key: string, before: readonly ListRow[], now: readonly ListRow[]
   return row
 }
 
-/** Whether more rows are being read. */
+/** True if more rows are being read. */
 function isComing({ slots, databases, stores }: State): boolean {
   return (
     (slots.tables.value === null && slots.tables.error === null) ||

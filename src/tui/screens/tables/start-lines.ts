@@ -11,7 +11,7 @@ import { lakeTables } from './stores.ts'
 const KEY_CELLS = 7
 const INDENT = 3
 
-/** Whether no Delta table was found, no store except the folder is open, and no filter is set. */
+/** True if no Delta table was found, no store except the folder is open, and no filter is set. */
 export function isStart(state: State): boolean {
   const { slots, lake, databases, stores, tables } = state
   if (lake === null || slots.tables.value === null || slots.tables.error !== null || tables.filter !== '') return false
@@ -21,7 +21,7 @@ export function isStart(state: State): boolean {
 
 /**
  * Keys with their actions, and the command `sluice demo`.
- * @param found whether the list above has an entry that can be opened
+ * @param found true if the list above has an entry that can be opened
  */
 export function startLines(cells: number, found: boolean): readonly Line[] {
   const room = cells - INDENT - 1

@@ -13,7 +13,7 @@ export type StoreRow = Omit<TableRow, 'kind'> & {
   readonly count: number | null
 }
 
-/** Whether the list is a tree, because there are stores besides the program's own. */
+/** True if the list is a tree, because there are stores besides the program's own. */
 export const isTree = ({ stores }: State): boolean => stores.length > 0
 
 /** Tables of every lake that was read. */

@@ -37,7 +37,7 @@ function compareBy(sort: TableSort, a: TableRow, b: TableRow): number {
   }
 }
 
-/** Whether a text passes a filter: it contains every word, and no `!word`. */
+/** True if a text passes a filter: it contains every word, and no `!word`. */
 export function matches(filter: string, text: string): boolean {
   const low = text.toLowerCase()
   return filter

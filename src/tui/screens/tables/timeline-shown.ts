@@ -9,7 +9,9 @@ export type TimelineShown = {
   /** In time order; the default partition last. */
   readonly partitions: readonly PartitionEvent[]
   readonly alarms: readonly PartitionAlarmEvent[]
-  /** Periods that expired from the archive, from the ledger; table and archive no longer contain them. */
+  /**
+   * Periods whose archive has expired, as the ledger lists them: neither the table nor the archive contains their rows.
+   */
   readonly expired: readonly ArchivedEvent[]
   readonly error: ErrorInfo | null
 }

@@ -67,7 +67,10 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   ]
 }
 
-/** Number of last lines from the current period on, plus a few before it; null to start at the top. */
+/**
+ * Number of lines, counted from the last one, that show the current period, all later ones and a few before. Null:
+ * start at the top.
+ */
 export function linesFromNow({ partitions, alarms }: TimelineShown): number | null {
   const now = partitions.findIndex(({ state }) => state === 'current' || state === 'future' || state === 'missing')
   // With an alarm, start at the top, where it is shown.

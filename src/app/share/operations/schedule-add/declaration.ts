@@ -24,7 +24,7 @@ export type ScheduleAddOperation = {
   readonly stores: readonly string[]
   readonly slots: number
   readonly queue?: string
-  /** Replace the schedule of this name; its history is kept. */
+  /** True: replace the schedule of this name; its history is kept. */
   readonly replace: boolean
 }
 

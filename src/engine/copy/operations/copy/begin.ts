@@ -24,7 +24,7 @@ export type BegunCopy = {
   readonly operation: CopyOperation
   /** Null for a copy without a stream. */
   readonly companion: Companion | null
-  /** The run; `hearers` receive its events. */
+  /** The run; `listeners` receive its events. */
   readonly run: CopyRun
   readonly hearers: Hearers
   readonly steering: Steering

@@ -18,8 +18,8 @@ export type RingOptions = {
   /** Percent of each range that is read, from its beginning: 1 to 100. */
   readonly coverage?: number
   /**
-   * Only these ranges, which a run of another tool left. Both ends are inclusive, as texts. The ranges are not divided
-   * further.
+   * Only these ranges, which a run of another tool did not complete. Both bounds are inclusive, as texts. The ranges
+   * are not divided further.
    */
   readonly ranges?: readonly { readonly min: string; readonly max: string }[]
 }

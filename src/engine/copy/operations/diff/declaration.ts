@@ -10,9 +10,9 @@ export type DiffOperation = PairedTables & {
   readonly kind: 'diff'
   /** Limit of differences that are named; all are counted. */
   readonly limit: number
-  /** Make the target equal to the source. */
+  /** True to make the target equal to the source. */
   readonly fix: boolean
-  /** With `fix`: remove rows that the source does not have. */
+  /** With `fix`: true to remove rows that the source does not have. */
   readonly deleteExtra: boolean
   /** With `fix`: repair only missing rows, or only different ones. */
   readonly fixOnly?: 'missing' | 'different'

@@ -10,7 +10,7 @@ export type CutoverEndpoint = { readonly database: string; readonly identity: st
 export type BetweenDocument = {
   readonly format: 'sluice-cutover-between'
   readonly version: 1
-  /** As in `SwitchRow`. */
+  /** Number of the cutover, as in `CutoverRow`. */
   readonly turn: number
   /** The writers move from `closes` to `opens`. */
   readonly closes: CutoverEndpoint

@@ -12,7 +12,10 @@ import { documentOf, type BetweenDocument } from './document.ts'
 import { ableEnds, type AbleEnds, type Between } from './sides.ts'
 import { targetToken } from './token.ts'
 
-/** @property isOpen the target is open @property waited how long attempts of killed programs blocked writers */
+/**
+ * @property isOpen true if the target is open to writers @property waited how long attempts of killed programs blocked
+ * writers
+ */
 export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
 
 /** Timeout of the cleanup, ms. */

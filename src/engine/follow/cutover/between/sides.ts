@@ -24,7 +24,7 @@ import { finishUnnoted } from './unnoted.ts'
 export type Between = AsyncDisposable & {
   /** Database that the writers use until the cutover; the source of the stream. */
   readonly closes: CutoverEnd
-  /** Database that the writers use afterwards; its ledger has the stream. */
+  /** Database that the writers use after the cutover; its ledger has the stream. */
   readonly opens: CutoverEnd
   readonly family: Family
   /** The stream that ends with the cutover. */

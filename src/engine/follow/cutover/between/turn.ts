@@ -176,7 +176,7 @@ export class BetweenTurn extends CutoverWatch<BetweenFacts> {
     report('closing', `try ${this.tried}: the source is being closed to writers`)
     const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
     const cutovers = await steps.closings(stream)
-    // Another program may have closed the source for good while this one was frozen.
+    // Another program may have closed the source permanently while this one was frozen.
     const mayReplace = (token: string): boolean => !isOfOther(token, cutovers, one.held.fence)
     const closed = await closing.close(
       { table: from, token: one.token, ...says.source, ...budget, mayReplace },

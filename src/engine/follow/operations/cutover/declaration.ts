@@ -24,14 +24,14 @@ export type CutoverOperation = {
   readonly budgetMs?: number
   /** How long attempts are made, ms, once all rows are compared. */
   readonly triesForMs: number
-  /** Requires no sign-off. */
+  /** True if no sign-off is required. */
   readonly unsigned: boolean
   readonly revert: boolean
   /** Between two databases: a shell command that reports the new address to users. */
   readonly onSwitch?: string
-  /** Between two databases: waits for sessions with a write lock on the source, instead of terminating them. */
+  /** Between two databases: true to wait for sessions with a write lock on the source, instead of terminating them. */
   readonly keepSessions: boolean
-  /** Keeps running the reverse stream, instead of ending when it has caught up. */
+  /** True to keep the reverse stream running, instead of ending when it has caught up. */
   readonly stay: boolean
   readonly dryRun: boolean
   /** The public name, as confirmation. */

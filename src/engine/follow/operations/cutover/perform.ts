@@ -36,7 +36,7 @@ import {
 } from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
-/** Default for how long a session may wait, ms. */
+/** Default of the longest time that other sessions wait for the cutover, ms. */
 const BUDGET_MS = 2000
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED … */

@@ -11,7 +11,7 @@ export type DiffFollowedOperation = Pick<FollowOperation, 'stream' | 'to' | 'fro
   readonly scope: ScopeOptions
   /** Maximum number of differences, and of repairs, that are reported one by one; all are counted. */
   readonly limit: number
-  /** Only reports differences. */
+  /** True to report differences without repairing them. */
   readonly dryRun: boolean
 }
 

@@ -76,7 +76,7 @@ type Inspected = {
   readonly stream: StreamRow
   readonly name: string
   readonly compared: ComparedByHand
-  /** Rows to wait for; null if no row was nominated. */
+  /** Rows that the stream is asked to read again; null if there are none. */
   readonly waited: Waited | null
 }
 
@@ -111,7 +111,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
   })
 }
 
-/** Keys of several rows that still differ after the stream has written the rows, and may have repaired some of them. */
+/** Keys that several rows have and whose rows still differ, now that the stream has possibly repaired some of them. */
 async function sharedAfter(
   operation: DiffFollowedOperation,
   { shared }: ComparedByHand,

@@ -22,9 +22,9 @@ export type FollowOperation = {
   readonly to: string
   /** URL of the source; absent: the one in the ledger, which has no password. */
   readonly from?: string
-  /** Removes slot and publication; the tables stay as they are. */
+  /** True to end the stream: its slot and publication are removed, and the tables stay as they are. */
   readonly end: boolean
-  /** Only applies changes: rows that are not copied yet stay uncopied. */
+  /** Set to apply changes only: rows that are not copied yet stay uncopied. */
   readonly changesOnly?: true | undefined
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
@@ -34,7 +34,7 @@ export type FollowOperation = {
   readonly lanes?: number
   /** Tables that are emptied and copied again. */
   readonly resync?: readonly string[]
-  /** This target replaces the one that the source has recorded. */
+  /** Set if the user confirms that this target replaces the one that the source has recorded. */
   readonly moved?: true | undefined
   readonly alert?: AlertOptions
 }

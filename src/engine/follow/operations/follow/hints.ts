@@ -26,7 +26,7 @@ export async function goOn(operation: CopyOperation, run: CopyRun, within?: Only
   }
 }
 
-/** @param hint with options of `copy` */
+/** Rewords a hint for `follow`. @param hint may name options that only `copy` has */
 export function hintOfFollow(hint: string): string {
   const words = hint
     .split(/;\s/)

@@ -67,7 +67,7 @@ async function ended(
   return { totals: {} }
 }
 
-/** Statements of the foreign keys that the stream has left out; none if its tables can no longer be planned. */
+/** SQL that creates the foreign keys which the stream has left out; none if its tables can no longer be planned. */
 async function leftKeys(
   stream: StreamRow,
   copy: CopyOperation,

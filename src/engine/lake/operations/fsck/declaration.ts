@@ -12,14 +12,14 @@ export type FsckOperation = {
   /** URL of a catalog: if it has the table, the active files are read from the catalog, not from the log. */
   readonly catalog?: string
   readonly asOf: AsOf
-  /** Also read all rows. */
+  /** True to read all rows, too. */
   readonly deep: boolean
   /** Number of files to open, chosen by the seed; all if absent. */
   readonly sample?: number
   readonly seed: string
   /** Only files added after this version. */
   readonly since?: number
-  /** Also check files outside of the table root, as shallow clones have them. */
+  /** True to check files outside of the table root, too: shallow clones have such files. */
   readonly outside: boolean
   readonly alert?: AlertOptions
 }

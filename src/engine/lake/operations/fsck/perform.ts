@@ -57,7 +57,7 @@ async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise
 
 const BREATHE_EVERY = 1000
 
-/** Numbers of active files of the version: all, to check (`wanted`), with a vector, and usable (`there`). */
+/** Counts of active files. `wanted`: to be checked; of these, `vectors` have a deletion vector, and `there` exist. */
 type Counts = { all: number; bytes: bigint; wanted: number; vectors: number; there: number }
 
 function activeTwice({ path, vector }: FsckFile): Finding {

@@ -10,13 +10,13 @@ export type ImportOperation = {
   readonly table: string
   readonly catalog: string
   readonly tableId?: string
-  /** The table with the id `tableId` was moved here from its location in the catalog. */
+  /** Set if the table with the id `tableId` was moved here from its location in the catalog. */
   readonly moved?: true | undefined
   readonly dryRun: boolean
   readonly resume: boolean
   readonly batchSize: number
   readonly verbose: boolean
-  /** Import the actions of a table whose features sluice cannot read; it is marked as refused. */
+  /** True to import a table, too, whose features sluice cannot read; it is marked as refused. */
   readonly allowRefused: boolean
   /** How long to wait for another import of the same table, ms. */
   readonly waitMs: number

@@ -17,7 +17,7 @@ export type RollbackOperation = {
   readonly dryRun: boolean
   /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number
-  /** Remove the table even if its log lacks data that the catalog has. */
+  /** Set to remove the table even if its log lacks data that the catalog has. */
   readonly forget?: true | undefined
   readonly alert?: AlertOptions
 }

@@ -175,7 +175,7 @@ async function verify(
   return { lost: checks.lost, inUse: checks.inUse, checks: checks.count, rows }
 }
 
-/** Collects checks; each is emitted at once. */
+/** Collects checks; each is emitted immediately. */
 class Checks {
   readonly lost: string[] = []
   readonly inUse: string[] = []
@@ -267,7 +267,7 @@ async function dataFiles(
   }
 }
 
-/** Checks that the rows are not in use. @param ownLease of the run that removes */
+/** Checks that the rows are not in use. @param ownLease lease of the run that removes them */
 async function checkUse(tableId: string, { database, checks, run }: Around, ownLease?: string): Promise<void> {
   const others = (await dependents(database, dialectOf(database).dependents)).join(', ')
   checks.add(

@@ -1,4 +1,4 @@
-/** Second sources for the identity of a log: the table's id, the bytes of its commits, and the names of its files. */
+/** Checks that a log belongs to a table: compares the table's id, the bytes of commits, and the names of files. */
 import type { ImportHead } from '../../../../catalog/import/head.ts'
 import { aloneText, filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
 import { compareImportedCommits } from '../../../../catalog/import/same-log.ts'
@@ -9,7 +9,7 @@ import type { DeltaTable } from '../../../../delta/table.ts'
 import type { LogStore } from '../../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 
-/** Problem text if the commits are the imported ones, and only the files differ: a removal then loses no commit. */
+/** Problem text if the files of a version differ. */
 export const DISAGREES = 'log and catalog hold different tables'
 
 export type RollbackWitness = {

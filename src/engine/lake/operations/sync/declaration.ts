@@ -10,7 +10,7 @@ export type SyncOperation = {
   /** Names of tables; empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
-  /** Run until stopped. */
+  /** True to run until stopped. */
   readonly watch: boolean
   /** Interval at which a watch inspects every log, ms. */
   readonly intervalMs: number

@@ -36,7 +36,6 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
     // A few commits do not outdate the statistics. Always finish after a resumed import, because indexes may be
     // missing.
-    // always.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
     return endOf(listed, outcomes, tables.length === 1, run)
   }
@@ -148,7 +147,7 @@ function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
 /**
  * Filters events of a watch: tables that are current are not reported, and a table's problem is reported once until it
  * changes.
- * @param firstToo report each table once even if it is current: an alert of an earlier run may still be open
+ * @param firstToo true to report each table once even if it is current: an alert of an earlier run may still be open
  */
 function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
   const reported = new Map<string, string>()

@@ -13,8 +13,8 @@ import type { MysqlSession } from '../../session.ts'
 import type { ApplyShape } from './shape.ts'
 
 /**
- * Keys per statement, smallest first; few sizes, because each is a prepared statement of its own. With more keys than
- * the largest size, servers no longer use the index for each key.
+ * Keys per statement, smallest first; few sizes, because each size needs its own prepared statement. With more keys
+ * than the largest size, servers no longer use the index for each key.
  */
 const SIZES = [1, 4, 16, 64, 256] as const
 const MOST = 256

@@ -37,7 +37,7 @@ const MOST_COUNTED = 100_000
 export class MysqlTriggers implements ChangeSource {
   readonly #config: MysqlConfig
   readonly #ask: AskMysql
-  /** The stream that this program follows: `fence` raises its counter. */
+  /** Name of the stream whose counter `fence` raises; null until a stream was begun, verified or opened. */
   #stream: string | null = null
 
   constructor(config: MysqlConfig, ask: AskMysql) {

@@ -204,7 +204,7 @@ function columnsOf({ columns }: FollowedTable, names: readonly string[]): readon
 /**
  * SQL for keys without a row. `a` and `A` can be equal in the table's key, and the target may hold one while the source
  * now has the other. So a key is also reported as deleted if `exactSql` of the row found differs.
- * @param isAll all keys, whether their row exists or not
+ * @param isAll true for all keys, even if their row exists
  */
 function goneSql({ table, log }: MysqlNotedTable, isAll: boolean): string {
   const identity = columnsOf(table, table.identity)

@@ -185,8 +185,8 @@ export class MysqlRounds implements Rounds {
 
 /**
  * Deletes each note by its number, and locks only these rows (READ COMMITTED locks no gaps). A DELETE of a range of
- * numbers would wait for an uncommitted note after the end of the range, and a plan that scans the log would wait for
- * every uncommitted note.
+ * numbers would wait for an uncommitted note after the end of the range. A plan that scans the log would wait for every
+ * uncommitted note.
  */
 function forgetSql(log: string): string {
   return `DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS j STRAIGHT_JOIN ${log} AS l FORCE INDEX (PRIMARY) ON l.id = j.id`

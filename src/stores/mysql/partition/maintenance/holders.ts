@@ -1,6 +1,6 @@
 /**
- * Whether a transaction holds a table, by the server's metadata lock instrument: by default on in MySQL, off in
- * MariaDB.
+ * Finds out whether a transaction has a lock on a table. Reads the server's metadata lock instrument, which is on by
+ * default in MySQL, and off in MariaDB.
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
@@ -8,7 +8,7 @@ import type { MysqlSession } from '../../session.ts'
 
 const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
 
-/** True if a transaction holds the table now; null if the server does not report it, or not to this login. */
+/** True if a transaction has locked the table now; null if the server does not report it, or not to this login. */
 export type HeldNow = () => Promise<boolean | null>
 
 export async function mysqlLockHolders(session: MysqlSession, { schema, name }: TableName): Promise<HeldNow> {

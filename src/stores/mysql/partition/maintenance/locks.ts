@@ -45,7 +45,7 @@ export type Sessions = {
 type Patience = {
   readonly patienceMs: number
   readonly budgetMs: number
-  /** See `politeUntil`. Once for the whole run: a table that was busy so long is not free for the next partition. */
+  /** See `politeUntil`. Set once per run: a table that was busy so long is not free for the next partition either. */
   readonly politeUntil: number
   readonly signal: AbortSignal
 }

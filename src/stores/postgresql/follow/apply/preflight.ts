@@ -18,7 +18,7 @@ import { indexHint, readPostgresApplyShape, unindexedText, type PostgresApplySha
 type Ground = {
   readonly session: CopySession
   readonly request: ChangeRequest
-  /** Triggers and foreign keys do not fire for changes. */
+  /** True if triggers and foreign keys do not fire for changes. */
   readonly isReplica: boolean
   /** OIDs of the tables that receive changes, and of their partitions. */
   readonly followed: ReadonlySet<string>

@@ -19,7 +19,7 @@ export type PostgresShapeColumn = {
   /** The same type with length and precision, for a column declaration. */
   readonly typeSql: string
   readonly generated: boolean
-  /** GENERATED ALWAYS AS IDENTITY: no UPDATE may set it. */
+  /** True for GENERATED ALWAYS AS IDENTITY: no UPDATE may set the column. */
   readonly alwaysNumbered: boolean
 }
 

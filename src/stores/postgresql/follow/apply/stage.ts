@@ -56,9 +56,9 @@ export class PostgresStage {
   /** Number of batches until new rows are copied straight into the table again. Set when the table refuses a COPY. */
   #resting = 0
   #made = false
-  /** The temporary table was created in the open transaction: a rollback removes it. */
+  /** True if the temporary table was created in the open transaction: a rollback removes it. */
   #isNew = false
-  /** The temporary table contains rows of this transaction. */
+  /** True if the temporary table contains rows of this transaction. */
   #used = false
 
   /** @param name unique among the tables of a session */
@@ -161,7 +161,7 @@ export class PostgresStage {
     return found
   }
 
-  /** @returns statements to run first. A second batch of a transaction truncates in place: no new row in pg_class. */
+  /** @returns statements to run first. They truncate the staging table only before a further batch of a transaction. */
   async #prepared(): Promise<readonly string[]> {
     const isFull = this.#used
     this.#used = true

@@ -57,7 +57,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   #failure: unknown = null
   /** Number of staging tables named so far. */
   #stages = 0
-  /** Whether foreign keys act on the changes of this session; null until needed. */
+  /** True if foreign keys act on the changes of this session; null until needed. */
   #firesKeys: boolean | null = null
 
   constructor(request: ChangeRequest, session: CopySession, settings: PostgresSettings) {
@@ -135,8 +135,9 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Last check before the commit. Written tables stay locked until the end of the transaction: if their names, columns
-   * and the foreign keys to them are right now, they were right for every statement. Throws SluiceError TABLE_REFUSED.
+   * Last check before the commit. Written tables stay locked until the end of the transaction. So if their names, their
+   * columns and the foreign keys to them are correct at this point, they were correct for every statement.
+   * @throws (`see` of the result) SluiceError TABLE_REFUSED
    */
   #lastLook(): LastState {
     const wanted = [...this.#written].flatMap((table) => {

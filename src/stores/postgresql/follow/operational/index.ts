@@ -37,8 +37,8 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
 ]
 
 /**
- * Checks that a row can be written: updates one row to itself by its key, and rolls the transaction back. Triggers fire
- * as for any writer; their writes are rolled back too.
+ * Checks that a row can be written: finds one row by its key, sets a column to its current value, and rolls the
+ * transaction back. Triggers fire as for any writer; their writes are rolled back too.
  */
 async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable): Promise<OperationalVerdict> {
   const key = keyColumns(spec)

@@ -111,7 +111,7 @@ export async function notedPlace(session: CopySession): Promise<StreamBirth['fac
   return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }
 }
 
-/** Publication and tables as the open transaction sees them. @throws SluiceError NOT_FOLLOWABLE as `notedNow` */
+/** Publication and tables as the open transaction sees them. @throws SluiceError NOT_FOLLOWABLE as `currentFacts` */
 export async function notedWithin(
   session: CopySession,
   name: string,
@@ -145,7 +145,10 @@ function changedMeanwhile({ table }: FollowedTable): SluiceError {
   })
 }
 
-/** Uses a new session, because the failed one may be closed. If this fails too, the next `begin` removes both. */
+/**
+ * Removes slot and publication after a failed start. Uses a new session, because the failed one may be closed. If this
+ * fails too, the next `begin` removes both.
+ */
 async function removeMade(settings: PostgresSettings, name: string): Promise<void> {
   try {
     await using session = await CopySession.open(settings, 'write')
@@ -234,7 +237,7 @@ async function memberOf(
 
 /** Longest wait of writers for the slot, in ms: then they continue, and no slot is created. */
 const QUIET_MS = 10_000
-/** Longest wait for the lock in one attempt, and of writers queued behind it, in ms. */
+/** Longest wait for the lock in one attempt, in ms. Writers that queue behind the request wait as long. */
 const QUIET_LOCK_MS = 500
 const REST_MS = 200
 /** How long attempts are repeated, in ms. */

@@ -20,7 +20,7 @@ const KEEPALIVE = code('k')
 /** Bytes of a WAL message before its content: letter, start position, end of the log, clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
 
-/** Largest buffer whose rows may stay bytes. */
+/** Largest buffer, in bytes, whose rows may be returned undecoded. */
 const MOST_BLOCK = 256 * 1024
 
 type RowMessage = Extract<OutputMessage, { type: 'insert' | 'update' | 'delete' }>
@@ -47,9 +47,12 @@ export class Changes {
   #state: 'between' | 'within' | 'skipping' = 'between'
   /** Start of the commit record of the current transaction. */
   #commit: LogPosition = 0n
-  /** The current transaction has another replication origin. */
+  /**
+   * True if rows of the current transaction are left out, because it was applied under a replication origin
+   * (`ownOnly`).
+   */
   #foreign = false
-  /** Every change before this position was decoded: `take` has returned it, or will. */
+  /** Every change before this position was decoded: `take` has returned it, or will return it. */
   notified: LogPosition
 
   /**

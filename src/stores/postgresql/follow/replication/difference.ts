@@ -51,7 +51,8 @@ export function untoldNodes(
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   const known = new Set(before.nodes.map(({ oid }) => oid))
   const { added } = notedPartitions(before, notes)
-  // A partition created as a partition got its rows through its parent: they are reported if the parent's rows are.
+  // A partition that was created as a partition got its rows through its parent: if the parent's rows are reported, its
+  // rows are too.
   const reported = ({ oid, parent, attached }: Node): boolean => {
     if (known.has(oid) || added.get(oid) === attached) return true
     const above = parent === null ? undefined : nodes.get(parent)

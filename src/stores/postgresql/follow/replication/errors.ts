@@ -36,7 +36,7 @@ export class ServerMessage extends Error {
 /** The server skipped changes, because the publication did not exist. */
 export class PublicationMissing extends Error {}
 
-/** @returns a SluiceError of the source's kind; errors not from the server or connection unchanged */
+/** @returns a SluiceError for an error of the server or of the connection to it; any other error unchanged */
 export function streamError(thrown: unknown, slot: string, settings: PostgresSettings): unknown {
   const state = sqlStateOf(thrown)
   if (thrown instanceof PublicationMissing) return publicationGone(thrown, settings)
@@ -61,7 +61,8 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
     })
   }
   if (/publication/.test(message) && state === '42704') return publicationGone(thrown, settings)
-  // The slot does not exist, was invalidated, or is of another kind or database; or log that it needs was removed.
+  // The slot does not exist, was invalidated, or is of another kind or database; or the server removed log that it
+  // needs.
   if (state === '42704' || (state === '55000' && !message.includes('wal_level')) || state === '58P01') {
     return new SluiceError('SLOT_LOST', `the replication slot ${slot} can no longer be read`, {
       where,

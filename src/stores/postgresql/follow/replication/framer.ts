@@ -32,10 +32,13 @@ export class Framer implements MessageLayout {
   /** Indexes in `columns` of the columns of the row key. */
   readonly #identity: readonly number[]
   readonly #isKey: readonly boolean[]
-  /** Position of the row key's only column if its text is the name of the row; otherwise -1. */
+  /**
+   * Position, in a message, of the only column of the row key, if its text can identify the row unchanged; otherwise
+   * -1.
+   */
   readonly #nameAt: number
   readonly #fields: FrameFields
-  /** Start and length of the name in the message measured last; length -1 if the row key is not a single text. */
+  /** Start and length of this column's text in the last message; length -1 if the row key is not a single text. */
   #named = 0
   #nameLength = -1
 
@@ -77,7 +80,10 @@ export class Framer implements MessageLayout {
     return new FramedChange(type, this.#place, this, data, first, bytes, this.#named, this.#nameLength) as RowChange
   }
 
-  /** Finds the bytes of the name. @returns true if the message has exactly all values, and no NULL in the row key */
+  /**
+   * Finds the text of the column at `#nameAt`. @returns true if the message has exactly all values, and no NULL in the
+   * row key
+   */
   #measure(data: Buffer, first: number, end: number): boolean {
     let at = first
     this.#nameLength = -1

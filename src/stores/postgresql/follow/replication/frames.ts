@@ -9,7 +9,7 @@ import { broken } from './pgoutput.ts'
 export const HEADER = 5
 /** Largest message that a server can send. */
 const MOST = 2 ** 30 + HEADER
-/** Bytes of a buffer: rows that are not processed yet keep the whole buffer in memory. */
+/** Size of a buffer, in bytes. It is small, because rows that are not processed yet keep the whole buffer in memory. */
 const BUFFER = 256 * 1024
 /** Free bytes for one read of the connection. */
 const ROOM = 32 * 1024
@@ -31,14 +31,14 @@ export class ReplicationFrames {
     return this.#to - this.#from
   }
 
-  /** Buffer for the next bytes of the connection; report their number with `took`. */
+  /** Buffer for the next bytes of the connection; report their number with `addRead`. */
   room(): Buffer {
     this.#reserve(ROOM)
     return this.#buffer.subarray(this.#to)
   }
 
   /**
-   * @param bytes number of bytes read into `room`
+   * @param bytes number of bytes read into `readBuffer`
    * @param visit is called for each whole message
    * @returns all whole messages in one block; null if there is none yet
    * @throws SluiceError BAD_STREAM
@@ -68,7 +68,7 @@ export class ReplicationFrames {
     return data.subarray(from, at)
   }
 
-  /** As `took`, for bytes that were read elsewhere. */
+  /** As `addRead`, for bytes that were read elsewhere. */
   take(given: Buffer, visit: Visit): Buffer | null {
     this.#reserve(given.length)
     given.copy(this.#buffer, this.#to)

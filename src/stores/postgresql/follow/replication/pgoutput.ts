@@ -6,7 +6,10 @@
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 
-/** Texts of a row, ordered as in its Relation message: `null` is NULL, `undefined` an unchanged value not sent. */
+/**
+ * Texts of a row, ordered as in its Relation message: `null` is NULL, `undefined` is an unchanged value that was not
+ * sent.
+ */
 export type Tuple = readonly (string | null | undefined)[]
 
 export type RelationColumn = {
@@ -54,7 +57,7 @@ const EPOCH_MS = 946_684_800_000
 export const MOST_VALUE = 500 * 1024 * 1024
 /** Up to this length reading bytes one by one is faster than calling a decoder. */
 const SHORT = 12
-/** Up to this length a check for ASCII pays: the ASCII decoder takes a third of the time of the UTF-8 decoder. */
+/** Up to this length a check for ASCII saves time: the ASCII decoder takes a third of the time of the UTF-8 decoder. */
 const LOOKED_AT = 128
 
 const BEGIN = code('B')
@@ -290,7 +293,7 @@ function isAscii(data: Buffer, start: number, end: number): boolean {
 function shortAscii(data: Buffer, start: number, end: number): string {
   let text = ''
   let at = start
-  // Four characters at a time: each intermediate text has to be collected as garbage.
+  // Four characters at a time, because each intermediate text is garbage to collect.
   for (; at + 4 <= end; at += 4) {
     const [a, b, c, d] = [data[at], data[at + 1], data[at + 2], data[at + 3]] as [number, number, number, number]
     text += String.fromCharCode(a, b, c, d)

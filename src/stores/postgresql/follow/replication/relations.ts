@@ -9,7 +9,7 @@ import { parseReplicatedShape, type ColumnShape } from './shapes.ts'
 import { TableRows } from './table-rows.ts'
 import { TEXT_WIRE, replicationWire, type ReplicationWire, type WireColumn } from './wire.ts'
 
-/** @property misfit why its rows cannot be read as requested */
+/** @property misfit why its rows cannot be read as requested; absent if they can */
 export type ReplicatedRelation =
   { readonly table: number; readonly rows: TableRows } | { readonly table: number; readonly misfit: string }
 

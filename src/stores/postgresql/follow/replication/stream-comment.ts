@@ -53,10 +53,10 @@ export async function readPostgresFollower(session: CopySession, of: StreamObjec
 }
 
 /**
- * Records the owner of a stream, unless another owner than `was` is noted.
+ * Records the owner of a stream. Does nothing if the current note names an owner other than `was`.
  * @param was owner in the current note; null without a note
  * @param lock statement that locks the notes against concurrent changes
- * @returns false if another owner is noted
+ * @returns false if the note names an owner other than `was`
  * @throws errors of the server
  */
 export async function writePostgresFollower(

@@ -30,7 +30,10 @@ export type StreamOptions = {
 /** Longest wait for a terminated session to end, in ms. */
 const TAKE_OVER_MS = 15_000
 const POLL_MS = 50
-/** Batches decoded while the caller writes one: their rows are in memory twice, as bytes and as cells. */
+/**
+ * Number of batches that are decoded while the caller writes one. Their rows are in memory twice, as bytes and as
+ * cells.
+ */
 const AHEAD = 2
 
 /**
@@ -140,7 +143,7 @@ class SlotStream implements ChangeStream {
     })()
   }
 
-  /** @returns whether there was a batch */
+  /** @returns true if there was a batch */
   async #readBatch(): Promise<boolean> {
     const changes = await this.#read()
     if (changes.length > 0) this.#ready.push(changes)

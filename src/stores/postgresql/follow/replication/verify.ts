@@ -122,7 +122,7 @@ export async function slotFault(
   return null
 }
 
-/** Compares a table with its noted shape. @param around `end`: end of the log when this comparison began */
+/** Compares a table with its noted shape. @param context `end`: end of the log when this comparison began */
 export async function tableDifference(
   session: CopySession,
   { table, columns, computed = [], unwritten = [] }: FollowedTable,

@@ -14,7 +14,7 @@ import { ReplicationFrames, HEADER, type Visit } from './frames.ts'
 import { agreeSettings, StartReplication, startSql, type WalRequest } from './start-replication.ts'
 import { code } from './pgoutput.ts'
 
-/** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `ROOM`. */
+/** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `RESUME_AT`. */
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
 /** If fewer bytes arrive at a time, wake the reader after `REST_MS`: small transactions are then processed together. */

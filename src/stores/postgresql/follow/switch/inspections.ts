@@ -14,8 +14,8 @@ import { cutoverShapeFindings } from './shape.ts'
 import type { CutoverInspection, CutoverTables, CutoverStep } from './sides.ts'
 
 /**
- * The inspections in the order in which their statements must run: sequences need their table's owner, and their names
- * before the exchange.
+ * The inspections, in the order in which their statements must run. Sequences come after `securityOf`, because they
+ * need the owner of their table, and before `namesOf`, because they use the names from before the exchange.
  * @param codeOf inspects triggers and rules: its findings depend on whether changes are applied to the old table
  */
 export function inspections(codeOf: CutoverInspection): readonly CutoverInspection[] {

@@ -80,7 +80,8 @@ async function sharedStep(sides: CutoverTables, one: Numbering): Promise<Cutover
     ...step,
     verdict: 'made',
     detail: `both tables take their numbers from it${isOwned ? '; it will belong to the public table, and stays when the old one is dropped' : ''}`,
-    // Other tables may use it, and the lock would wait for their writers: it is locked only if it has to move.
+    // Other tables may use the sequence, and the lock would wait for their writers. So it is locked only if its
+    // position must change.
     ...(isBehind ? { before: [lockSql(one), beyondSql(literal(one.sql), one, 'a.last_value', values, '0')] } : {}),
     ...(isOwned ? { after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${column}`] } : {}),
   }
@@ -114,9 +115,9 @@ function set(options: string): string {
 }
 
 /**
- * SQL that sets a sequence after its last value and others, and after the numbers that sessions may have cached. If
- * that exceeds the range of the sequence, it is set to the furthest of these values. The numbers stay whole increments
- * from `base`: rows may have numbers between them, which another server gives out.
+ * SQL that sets a sequence after its last value, after `others`, and after the numbers that sessions may have cached.
+ * If that exceeds the range of the sequence, it is set to the furthest of these values. The numbers stay whole
+ * increments from `base`: rows may have numbers between them, which another server gives out.
  * @param sequence the sequence to set, as SQL that is cast to regclass
  * @param one sequence `a`, whose last value and range are used
  * @param base last value of the source, in SQL
@@ -200,7 +201,9 @@ export async function numberings(session: CopySession, side: CutoverTable): Prom
   return all.filter(({ column }, at) => all.findIndex((one) => one.column === column) === at)
 }
 
-/** Sequences that columns own or whose defaults use them, in the order of the columns; those of defaults first. */
+/**
+ * Sequences that columns own, or that defaults of columns use, in the order of the columns; those of defaults first.
+ */
 function sequencesOf(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
   const ofTables = `d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid`
   return session.objects<Numbering>(

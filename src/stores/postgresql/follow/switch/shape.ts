@@ -74,7 +74,7 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
   return steps
 }
 
-/** Tables that the exchange would open to writers although another cutover, or a stream, relies on the closing. */
+/** Tables that the exchange would open to writers, although another cutover or a stream has closed them to writers. */
 async function closedSides({ session, from, to }: CutoverTables): Promise<readonly CutoverTable[]> {
   const closed: CutoverTable[] = []
   if (await isKeptFromWriters(session, from)) closed.push(from)

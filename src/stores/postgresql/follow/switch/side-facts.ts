@@ -14,7 +14,8 @@ export type ColumnFact = {
   readonly name: string
   readonly type: string
   /**
-   * Of an enum: its labels. Of a domain: base type and constraints. Of an array: the same of its elements. Else null.
+   * Of an enum: its labels. Of a domain: base type and constraints. Of an array: the same of its elements. Null for
+   * other types.
    */
   readonly allowed: string | null
   /** Name as in SQL; null for types without texts. */

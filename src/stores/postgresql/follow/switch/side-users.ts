@@ -10,7 +10,10 @@ export type UserFact = {
   readonly mayInsert: boolean
   /** True if it may use the table's schema. */
   readonly hasSchema: boolean
-  /** Sequences in defaults of columns that it may not use. The sequence of an identity column needs no right. */
+  /**
+   * Sequences that the role may not use, although defaults of columns use them. The sequence of an identity column
+   * needs no right.
+   */
   readonly barred: readonly { readonly column: string; readonly sequence: string }[]
 }
 

@@ -11,7 +11,8 @@ import type { CutoverTable } from './sides.ts'
 const POLL_MS = 20
 
 /**
- * SQL that sets `POLL_MS` for this transaction. Without the right to set it, the session waits as long as others do.
+ * SQL that sets `POLL_MS` for this transaction. Without the right to set it, the deadlock check of this session comes
+ * no earlier than in other sessions.
  */
 export function lookFirstSql(version: number): string {
   const granted =

@@ -27,8 +27,8 @@ type Lacking = {
 }
 
 /**
- * SQL: the `UniqueKey` of index `x` (`i` in the catalog); NULL if it is not unique. Another operator class than the default, or a collation that
- * takes different texts as equal, makes another key of the same column.
+ * SQL: the `UniqueKey` of index `x` (`i` in the catalog); NULL if it is not unique. An operator class that is not the
+ * default, or a collation that treats different texts as equal, makes a different key of the same column.
  */
 export const uniqueKeySql = `(SELECT pg_catalog.json_build_object('method', m.amname, 'deferral', CASE WHEN i.indimmediate THEN 0 ELSE 1 +
       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_constraint d WHERE d.conindid = x.oid AND d.conrelid = i.indrelid AND d.condeferred) END, 'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid),

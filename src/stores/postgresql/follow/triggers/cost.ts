@@ -61,7 +61,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
   }
 }
 
-/** Median time, in ms, to update every row once, each row by a statement of its own within the server. */
+/** Median time, in ms, to update every row once. The server runs a separate statement for each row. */
 async function median(
   session: CopySession,
   table: { readonly schema: string; readonly name: string },

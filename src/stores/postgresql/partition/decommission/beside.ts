@@ -1,6 +1,6 @@
 /**
- * Objects to handle besides the table that is dropped: sequences of columns move to the new table, the guard function
- * is dropped.
+ * Objects that are handled together with the table that is dropped: sequences of its columns move to the new table, and
+ * its guard function is dropped.
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -8,7 +8,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
 /**
- * @property heir true if the new table can own the sequence: it has a column of this name, and the same schema and
+ * @property isMovable true if the new table can own the sequence: it has a column of this name, and the same schema and
  * owner
  */
 export type OwnedSequence = { readonly name: TableName; readonly column: string; readonly heir: boolean }

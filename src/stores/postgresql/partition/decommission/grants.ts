@@ -39,7 +39,7 @@ export async function readGrants(session: CopySession, oid: string): Promise<rea
 
 /**
  * Revokes the rights of all roles but the owner.
- * @returns the revoked rights, as text for `giveBack`
+ * @returns the revoked rights, as text for `grantAgain`
  * @throws SluiceError TABLE_REFUSED if a right is left
  */
 export async function takeAll(session: CopySession, { oid, name }: KnownTable): Promise<string> {
@@ -57,7 +57,7 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
 }
 
 /**
- * Grants the rights that `takeAll` revoked. The owner grants all of them, also those that another role had granted.
+ * Grants the rights that `revokeAll` revoked. The owner grants all of them, also those that another role had granted.
  * @returns rights of roles or columns that no longer exist, as text
  * @throws SluiceError LEDGER_DAMAGED
  */

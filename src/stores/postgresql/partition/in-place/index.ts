@@ -293,8 +293,8 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
 }
 
 /**
- * Limits this transaction: from now on, the server ends the session if it is idle, and cancels a statement that exceeds
- * the remaining pause of other sessions.
+ * Limits this transaction: from now on, the server ends the session if it is idle, and cancels a statement that runs
+ * longer than other sessions may still wait.
  */
 async function lastWords(session: CopySession, held: LockBudget, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()

@@ -40,8 +40,8 @@ type Sliced = {
 }
 
 /**
- * Counts the rows to move and estimates the time. It writes a sample into a table like the partition and deletes it
- * there, in a transaction that is rolled back.
+ * Counts the rows to move and estimates the time. For this, copies a sample of rows into a table like the partition and
+ * deletes the sample again, in a transaction that is rolled back.
  * @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED
  */
 export async function planSlice(session: CopySession, request: SliceRequest): Promise<SlicePlan> {

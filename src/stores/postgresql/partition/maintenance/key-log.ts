@@ -66,7 +66,7 @@ export type KeyLog = LogOptions & {
 export type LogNotes = {
   /** Numbers of the notes: exactly these are deleted once they are applied. */
   readonly ids: readonly string[]
-  /** All rows were truncated, or a change could not be noted by its key: all rows must be read again. */
+  /** True if all rows must be read again: the table was truncated, or a change could not be noted by its key. */
   readonly emptied: boolean
 }
 
@@ -190,7 +190,7 @@ async function sameNamesSql(session: CopySession, { of, key }: LogOptions): Prom
 /**
  * Creates or replaces the noting function, in a transaction that has locked the table against writers. It never makes a
  * statement of another session fail, whatever was renamed, altered or dropped. If it cannot note a key, it notes that
- * all rows must be read again; if that fails, too, it sets the sequence.
+ * all rows must be read again; if that fails, too, it sets the sequence to `LOST`.
  * @param instead statements that apply a change at once, in its transaction; failures are noted
  */
 export function noteSql(

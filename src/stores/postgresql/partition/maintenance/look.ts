@@ -19,7 +19,7 @@ import { postgresColumnType, loadTypes } from '../../server/types.ts'
 import { leftOverOf } from './left-over.ts'
 
 /**
- * @param sizes whether to read sizes in bytes
+ * @param sizes true: also reads sizes in bytes
  * @returns null if the table is not partitioned
  * @throws SluiceError NO_SUCH_TABLE; UNSUPPORTED_TYPE if it is not partitioned by ranges of one column
  */

@@ -15,7 +15,10 @@ export function sideTableName(schema: string, parent: string, place: number | 'r
   return { schema, name: `sluice_aside_${parent}_${place}` }
 }
 
-/** Name of the CHECK that marks a table to attach, and its log of keys. The transaction that attaches it drops it. */
+/**
+ * Name of the CHECK constraint that marks a table to attach, and its key log. The transaction that attaches the table
+ * drops the constraint.
+ */
 export function attachMark(parent: string): string {
   return `${MARK}${parent}`
 }
@@ -25,7 +28,7 @@ export function isMark(constraint: string): boolean {
   return constraint.startsWith(MARK)
 }
 
-/** True if the name has the form of sluice's own tables. A table is one of them only if it also has a mark. */
+/** True if the name has the form of sluice's own tables. A table belongs to sluice only if it also has a mark. */
 export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)
 }

@@ -11,9 +11,9 @@ import { literal } from '../../server/sql.ts'
 
 const REST_MS = 100
 /**
- * Number of rounds, for a role that cannot distinguish snapshots: because of an old writer, new snapshots can have the
- * same oldest transaction as old ones. Each round waits for all running transactions, because they may have got the
- * snapshot of a transaction of the earlier round.
+ * Number of rounds for a role that cannot distinguish new snapshots from old ones: while an old writer runs, both can
+ * have the same oldest transaction. Each round waits for all running transactions, because a transaction of an earlier
+ * round may have passed its snapshot to them.
  */
 const HANDED_ON = 3
 
@@ -25,8 +25,8 @@ type View = {
 }
 
 /**
- * Standbys whose snapshots this role cannot see: they do not report them (`hot_standby_feedback`), or not to this role.
- * sluice cannot wait for the end of these snapshots.
+ * Standbys whose snapshots this role cannot see, because the standby does not report them (`hot_standby_feedback`), or
+ * the role has no right to read the report. sluice cannot wait for the end of these snapshots.
  * @returns their names
  */
 export async function silentStandbys(session: CopySession): Promise<readonly string[]> {

@@ -59,8 +59,8 @@ export async function leaveOutOwn(
 }
 
 /**
- * Names of triggers, foreign keys and unique indexes that only the neighbour has. The new table gets them too, although
- * they may refuse rows, because their purpose is unknown.
+ * Names of triggers, foreign keys and unique indexes that only the neighbour has. They may refuse rows, but the new
+ * table gets them too, because their purpose is unknown.
  */
 export async function takenAlong(
   session: CopySession,

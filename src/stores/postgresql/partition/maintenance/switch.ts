@@ -26,7 +26,7 @@ export type SwitchPlan = {
   readonly sideTable: SideTables
   /** Statements for the new tables that run last. */
   readonly late: readonly string[]
-  /** Definition of the table and its default partition when the copy began (`definitionMark`). */
+  /** Definition of the table and its default partition when the copy began (`definitionFingerprint`). */
   readonly definition: string
   readonly views: OldViews
 }

@@ -46,7 +46,7 @@ export async function aboutTable(session: CopySession, planned: TableToPartition
   return { session, oid, schema, name: table.name, sql, column, by: quoteName(column), attnum, nulls }
 }
 
-/** `a, b and c`. */
+/** Joins names, as in `a, b and c`. */
 export function andList(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }

@@ -80,7 +80,7 @@ function nullability({ column, by, sql, nulls }: About, { notNull, primary, type
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   if (primary) {
-    // Refused, because a NULL that is written later would stop the stream for good: the log keeps the change even if
+    // Refused, because a NULL that is written later would stop the stream permanently: the log keeps the change even if
     // the row is corrected.
     return {
       ...one,

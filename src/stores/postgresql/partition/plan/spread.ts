@@ -163,7 +163,8 @@ export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
 
 const NONE: CountedRows = { rows: 0n, off: null }
 /**
- * Maximum probability that a group of rows, none of which the sample found, is larger than the bound of `unseen`.
+ * Maximum probability that a group of rows, none of which the sample found, is larger than the bound that `unseenBound`
+ * returns.
  */
 const CHANCE = 0.05
 

@@ -126,7 +126,7 @@ async function publications(session: CopySession): Promise<readonly Decommission
   }))
 }
 
-/** Finds objects that a copy does not transfer, or only in part. */
+/** Finds objects that a copy does not transfer, or transfers only in part. */
 async function others(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const kinds: readonly (readonly [about: string, detail: string, sql: string])[] = [
     ['views', 'they are dropped with the database', relations(`c.relkind IN ('v', 'm')`)],

@@ -12,8 +12,8 @@ import type { SqliteColumnInfo } from '../../../common/sqlite-dialect/table-fact
 import { foldedDefinitionOf, sqliteColumns, sqliteShape } from '../../copy/shape.ts'
 
 /**
- * A uniqueness rule: terms over a row, each with its collation. It applies to the rows for which `where` is true; null:
- * to all.
+ * A uniqueness rule: terms over a row, each with its collation. It applies to the rows for which `where` is true; if
+ * `where` is null, to all rows.
  */
 export type Unique = {
   readonly name: string

@@ -74,7 +74,7 @@ function copied(source: Database.Database, scratch: Database.Database, { table }
   return rows.length
 }
 
-/** Median time, in ms, to write every row once, each row by a statement of its own. */
+/** Median time, in ms, to write every row once, each row by a separate statement. */
 function median(scratch: Database.Database, { table: { table }, identity }: FollowedTable): number {
   const keys = identity.map(quote)
   const all = wideRowsOf(scratch, `SELECT ${keys.join(', ')} FROM ${quote(table.name)}`)

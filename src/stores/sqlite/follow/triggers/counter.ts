@@ -8,7 +8,7 @@
  * (sqlite.org/pragma.html#pragma_synchronous: "FULL … in WAL mode … the WAL file is synced after each transaction
  * commit"). A WAL is only appended to, and is recovered from its beginning up to the first incomplete frame
  * (sqlite.org/walformat.html). So once a commit of sluice is synced, every commit before it, of any program, is on disk
- * too. Earlier checkpoints were synced by the program that made them, unless with `synchronous = OFF`.
+ * too. Earlier checkpoints were synced by the program that made them, unless it uses `synchronous = OFF`.
  */
 import Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'

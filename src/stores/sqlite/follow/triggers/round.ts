@@ -12,8 +12,8 @@ import { rowsOf } from '../../reader.ts'
 
 /**
  * A batch with more notes is large, and the target writes it in pieces. A unique value may have moved from a row of a
- * later piece to one of an earlier piece. So for a table with another unique index than its key, all keys are reported
- * as deleted before the rows come.
+ * later piece to one of an earlier piece. So for a table with a unique index other than its key, all keys are reported
+ * as deleted before the rows.
  */
 const MANY = 10_000
 
@@ -91,8 +91,8 @@ async function* changesOf(
 }
 
 /**
- * SQL of the noted keys that have no row, each once; with `isAll`, of all noted keys. Keys with a value of another type
- * than their column are left out, because no target can have such a row.
+ * SQL of the noted keys that have no row, each once; with `isAll`, of all noted keys. Keys with a value that is not of
+ * the type of its column are left out, because no target can have such a row.
  */
 function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint): SqliteScan {
   const { name } = table.table.table

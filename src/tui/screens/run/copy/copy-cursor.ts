@@ -20,7 +20,7 @@ export function underCursor(state: State, run: RunView): UnderCursor | null {
   return layout.cursor === 'none' || chunk === undefined ? null : { kind: 'chunk', chunk }
 }
 
-/** Whether the user has put the cursor on this table or chunk. */
+/** True if the user has put the cursor on this table or chunk. */
 export function isChosen(state: State, under: UnderCursor): boolean {
   const { table, chunk } = state.runs.copy
   return under.kind === 'table' ? under.table.name === table : chunkKey(under.chunk) === chunk

@@ -21,7 +21,7 @@ export type CopyLayout = {
   readonly log: number
   /** Rows about the result. */
   readonly ending: number
-  /** Whether the tables of a stream have a title. */
+  /** True if the tables of a stream have a title. */
   readonly titled: boolean
   /** Empty rows between two parts. */
   readonly gap: 0 | 1
@@ -33,7 +33,7 @@ const TITLE = 1
 const STRIP = 3
 
 /**
- * Whether the run only replicates: its stream copies no table any more, or it is a `follow` or `cutover` run that has
+ * True if the run only replicates: its stream copies no table any more, or it is a `follow` or `cutover` run that has
  * not copied a table so far.
  */
 export function isFollowing({ copy, operation: { kind } }: RunView): boolean {

@@ -33,7 +33,7 @@ export function chunkIndex(state: State, chunks: readonly Chunk[]): number {
   )
 }
 
-/** Whether to show details of the chunk under the cursor: it has a problem, or the user chose it. */
+/** True if details of the chunk under the cursor are shown: it has a problem, or the user chose it. */
 export function detailWanted(state: State, run: RunView): boolean {
   const chunks = shownChunks(state, run)
   const chunk = chunks[chunkIndex(state, chunks)]

@@ -55,7 +55,7 @@ function provedText({ copy, operation, finished }: RunView): string {
   return ` · ${here} of ${amount(all, 'chunk')} proved: ${how}${when}${before}${bare}`
 }
 
-/** Whether the copy is followed by a replication stream. */
+/** True if the copy is followed by a replication stream. */
 function isFollowed({ copy, operation }: Pick<RunView, 'copy' | 'operation'>): boolean {
   return copy?.follow.last != null || (operation.kind === 'copy' && operation.follow !== undefined)
 }

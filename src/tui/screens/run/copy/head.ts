@@ -34,7 +34,10 @@ export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: 
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }
 
-/** Whether to show the stream's head. A run that only replicates has nothing to copy: its bar would stay at 0. */
+/**
+ * True if the head shows the stream instead of the copy. A run that only replicates has nothing to copy: its bar would
+ * stay at 0.
+ */
 function isStream(run: RunView, copy: CopyProgress): boolean {
   return run.finished === null ? copy.follow.last !== null || isFollowing(run) : copy.follow.isWhole
 }

@@ -94,7 +94,9 @@ function gatesTitle(switching: SwitchProgress): string {
     const many = switching.count(state)
     return many === 0 ? [] : [`${many} ${word}`]
   }
-  return ['cutover checks', ...some('ok', 'passed'), ...some('waiting', 'waiting'), ...some('refused', 'failed')].join(' · ')
+  return ['cutover checks', ...some('ok', 'passed'), ...some('waiting', 'waiting'), ...some('refused', 'failed')].join(
+    ' · ',
+  )
 }
 
 function gateLine({ name, state: gateState, detail }: SwitchGate, state: State, cells: number): Line {

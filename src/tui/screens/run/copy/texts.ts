@@ -233,7 +233,7 @@ export function copyTableLines(table: CopyTable, run: RunView): readonly string[
   ]
 }
 
-/** `id  bigint → INTEGER`, and what the conversion loses. */
+/** A column with both types, such as `id bigint → INTEGER`, and what the conversion loses. */
 export function columnText(column: {
   from: string
   to: string
