@@ -79,6 +79,49 @@ describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a stream into %s ${POSTGRES_MISSIN
   })
 })
 
+const ALONE = (system: System): readonly string[] => [
+  `CREATE TABLE ev (id ${system === 'sqlite' ? 'INTEGER' : 'bigint'} PRIMARY KEY, at ${system === 'mysql' ? 'datetime' : 'timestamp'}, v ${system === 'sqlite' ? 'INTEGER' : 'bigint'})`,
+  `INSERT INTO ev VALUES ${Array.from({ length: 20 }, (_, i) => `(${i}, ${i % 2 === 0 ? `'2026-01-${String(i + 10)} 00:00:00'` : 'NULL'}, 1)`).join(', ')}`,
+]
+
+const INTO_PARTED = [
+  'CREATE TABLE ev (id bigint NOT NULL, at timestamp, v bigint) PARTITION BY RANGE (at)',
+  "CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM ('2026-01-01') TO ('2026-01-20')",
+  'CREATE TABLE ev_rest PARTITION OF ev DEFAULT',
+  'CREATE INDEX ON ev (id)',
+]
+
+/** Rows without a time: the default partition has them, and a plain table on the other side knows no partitions. */
+describe.skipIf(!POSTGRES_OWN).each(['postgresql', ...SYSTEMS.filter((system) => system !== 'duckdb')] as const)(
+  `a stream out of %s into partitions ${POSTGRES_MISSING}`,
+  (system) => {
+    test('compares and repairs rows without a time in the default partition', { timeout: 60_000 }, async () => {
+      const [source, target] = [await makePlaceOf(system), await makePlaceOf('postgresql')]
+      if (system === 'sqlite') await source.sql('PRAGMA journal_mode = WAL')
+      await source.sql(...ALONE(system))
+      await target.sql(...INTO_PARTED)
+      const follow = system === 'postgresql' ? {} : ({ cdc: 'trigger' } as const)
+      const one: Stage = { source, target, names: ['ev'], copy: copyOf(source, target, 'ev', { follow }) }
+      const copied = await caughtUp(one)
+      expect(copied.finished, JSON.stringify(copied.finished.error)).toMatchObject({ exitCode: 0 })
+      await target.sql('UPDATE ev SET v = -1 WHERE id IN (1, 2, 18)', 'DELETE FROM ev WHERE id = 3')
+      const refused = await signedOff(one, { partition: 'ev_rest' })
+      expect(refused.finished).toMatchObject({
+        exitCode: 1,
+        error: { message: expect.stringContaining('3 rows differ') as string },
+        totals: { rows: '15' },
+      })
+      const repaired = await byHand(one, { by: 'partition', name: 'ev_rest' }, 'ev')
+      expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
+      expect(await target.rows('SELECT id FROM ev WHERE v < 0')).toEqual([['2']])
+      const given = await signedOff(one, { partition: 'ev_rest' })
+      expect(given.finished, JSON.stringify(given.finished.error)).toMatchObject({ exitCode: 0 })
+      const other = await signedOff(one, { partition: 'ev_1' })
+      expect(other.finished).toMatchObject({ exitCode: 1 })
+    })
+  },
+)
+
 const VALUES = [
   'CREATE TABLE clients (id int PRIMARY KEY, uid uuid, n numeric, d date)',
   "INSERT INTO clients SELECT i, md5(i::text)::uuid, i / 8.0, date '2020-01-01' + i FROM generate_series(1, 200) i",

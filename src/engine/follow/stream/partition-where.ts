@@ -42,7 +42,9 @@ export async function partitionWhere(
       return `(${sql})`
     }
     if (!wanted.isDefault) return between(wanted)
-    return others.length === 0 ? '1 = 1' : `NOT (${others.map(between).join(' OR ')})`
+    if (others.length === 0) return '1 = 1'
+    // The default partition has the rows without a value, too: for NULL, every comparison with a bound is unknown.
+    return `NOT (${between({ from: null, to: null })} AND (${others.map(between).join(' OR ')}))`
   }
   return {
     source: condition(from, { ...column.source, name: column.from }),
