@@ -279,6 +279,19 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect(await maintenance.count(await inspected('full'), SIGNAL)).toEqual([2n, 1n, 1n, 1n])
   })
 
+  test('whose last one is also the first: it has the rows without a value, which count as others', async () => {
+    await server.sql(
+      'CREATE TABLE sluice_partitions.only (at DATETIME, x INT) PARTITION BY RANGE COLUMNS (at) (PARTITION rest VALUES LESS THAN (MAXVALUE))',
+      "INSERT INTO sluice_partitions.only VALUES ('2024-04-02', 1), ('2031-01-01', 2), (NULL, 3), (NULL, 4)",
+    )
+    expect(
+      await maintenance.stray(await inspected('only'), [{ from: '2024-04-01', to: '2024-07-01' }], SIGNAL),
+    ).toEqual({
+      spans: [1n],
+      others: { from: '2031-01-01 00:00:00', to: '2031-01-01 00:00:00', rows: 3n },
+    })
+  })
+
   test('are refused if they would hold more than their period, or something else', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.gaps (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION b VALUES LESS THAN ('2024-05-15'))",

@@ -85,7 +85,9 @@ export class MysqlMaintenance implements MaintenanceStore {
     const none = { spans: spans.map(() => 0n), others: { from: null, to: null, rows: 0n } }
     if (rest === undefined) return none
     const conditions = spans.map(({ from, to }) => mysqlTimeCondition(column, plain(from), plain(to)) ?? 'FALSE')
-    const others = conditions.length === 0 ? 'TRUE' : `NOT (${conditions.map((one) => `(${one})`).join(' OR ')})`
+    // Rows without a value are in the first partition, which this one may be: all conditions are unknown for them.
+    const within = conditions.map((one) => `(${one})`).join(' OR ')
+    const others = conditions.length === 0 ? 'TRUE' : `NOT COALESCE(${within}, FALSE)`
     const value = `CASE WHEN ${others} THEN ${quoted(column.name)} END`
     const counts = [...conditions, others].map((one) => `CAST(COALESCE(SUM(${one}), 0) AS CHAR)`)
     return await this.#reading(signal, async (session) => {
