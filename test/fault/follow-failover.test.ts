@@ -1,7 +1,9 @@
 /**
- * A server is killed and its standby takes over: no change of another timeline is applied, and rows that source or
- * target have lost are reported.
+ * A server is killed and its standby takes over, or it is started from a snapshot of its disk: no change of another
+ * history is applied, and rows that source or target have lost are reported.
  */
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
@@ -175,4 +177,46 @@ describe.skipIf(!POSTGRES_OWN)(`a failover of ${POSTGRES_MISSING}`, () => {
     }
     await expectEqual({ ...one, target })
   })
+
+  // The snapshot has slot and publication, or triggers and logs, and its server goes on in the same timeline.
+  test.each(ALL ? (['slot', 'trigger'] as const) : (['slot'] as const))(
+    'the source starts from an earlier snapshot of its disk: the stream by %s halts',
+    { timeout: 120_000 },
+    async (cdc) => {
+      await using from = await startPostgres({ extraSettings: SETTINGS })
+      await using there = await startPostgres()
+      await placeOn('postgresql', there.url())
+      const target = await placeOn('postgresql', there.url())
+      const source = await placeOn('postgresql', from.url())
+      await source.sql(...TABLES)
+      const one = stageBetween(source, target, cdc)
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+      const snapshot = `${from.dataFolder}.snapshot`
+      await from.kill9()
+      execFileSync('cp', ['-a', from.dataFolder, snapshot])
+      await from.restart()
+      await source.sql("INSERT INTO t SELECT i, 'lost' FROM generate_series(1001, 6000) i")
+      await source.sql('BEGIN; SET LOCAL synchronous_commit = off; UPDATE u SET n = 7; COMMIT')
+      // The record of a switch ends with its file, so nothing is behind the applied position.
+      await source.sql('SELECT pg_switch_wal()')
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+      // A crash is no earlier state: the source has on its disk what the stream has applied.
+      await from.kill9()
+      await from.restart()
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+      await from.kill9()
+      rmSync(from.dataFolder, { recursive: true })
+      execFileSync('cp', ['-a', snapshot, from.dataFolder])
+      await from.restart()
+      await source.sql("INSERT INTO t VALUES (1000, 'of another history')")
+      const { finished, events } = await caughtUp(one)
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+      const [halt] = of(events, 'follow.halted')
+      expect(halt).toMatchObject({ code: 'OTHER_SERVER', tables: ['public.t', 'public.u'] })
+      expect(halt?.message).toMatch(/restored to an earlier time/)
+      const again = await perform({ ...one.copy, restart: true, follow: { cdc, until: 'equal' } })
+      expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+      await expectEqual(one)
+    },
+  )
 })

@@ -9,8 +9,6 @@ import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
 
 const NAME = 'sluice_watched'
-/** A position after everything that a server writes in a test. */
-const LATER = 2n ** 60n
 
 let server: PostgresServer
 let store: CopyStore
@@ -34,6 +32,11 @@ const TABLES = `
 /** @param applied position that was applied; by default that of the slot */
 const look = async (applied = source.position(birth.start)): Promise<StreamState> =>
   source.verify(birth, tables, applied, SIGNAL)
+/** Position of a stream that has applied all changes. Checks once before: only later positions are clear about files. */
+const end = async (): Promise<bigint> => {
+  await look()
+  return await source.fence(SIGNAL)
+}
 const halted = async (applied?: bigint): Promise<string[]> =>
   (await look(applied)).faults.map(({ code, tables: names, message }) => `${code} ${names.join()}: ${message}`)
 
@@ -67,7 +70,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       CREATE INDEX ON plain (v); CREATE INDEX ON parts (v); GRANT SELECT ON plain TO PUBLIC; COMMENT ON TABLE plain IS 'x'`)
     await sql.run('ANALYZE')
     await sql.run('VACUUM plain, parts')
-    expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
+    expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
   test('finds a slot that is gone, was created again or advanced, or has another plugin', async () => {
@@ -82,13 +85,13 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     expect(await halted(applied)).toEqual([expect.stringContaining('was recreated or advanced')])
     // The last position that could have been applied before it was dropped: its own records come after it.
     await sql.run(drop)
-    const end = await source.fence(SIGNAL)
+    const before = await source.fence(SIGNAL)
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
-    expect(await halted(end)).toEqual([expect.stringContaining('was recreated or advanced')])
+    expect(await halted(before)).toEqual([expect.stringContaining('was recreated or advanced')])
     await sql.run(drop)
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'test_decoding')`).catch(() => undefined)
     const [slot] = await sql.rows('SELECT plugin FROM pg_replication_slots')
-    if (slot !== undefined) expect(await halted(LATER)).toEqual([expect.stringContaining('plugin test_decoding')])
+    if (slot !== undefined) expect(await halted(await end())).toEqual([expect.stringContaining('plugin test_decoding')])
   })
 
   test('finds a slot that was advanced, and one that has lost its log', async () => {
@@ -104,7 +107,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
         await sql.run('SELECT pg_switch_wal()')
       }
       await sql.run('CHECKPOINT')
-      expect(await halted(LATER)).toEqual([
+      expect(await halted(await end())).toEqual([
         expect.stringMatching(/SLOT_LOST .* was invalidated by the server \(wal_removed\)/),
       ])
       expect((await source.lag(birth, SIGNAL)).status).toBe('lost')
@@ -212,7 +215,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
   ]
   test.each(DDL)('halts one table after %s', async (statement, message) => {
     await sql.run(statement)
-    const found = await halted(LATER)
+    const found = await halted(await end())
     expect(found).toHaveLength(1)
     // Before PostgreSQL 17 the catalog stores the bound's position in its statement.
     const asBefore17 = message.replace('was detached and attached again', 'has other bounds')
@@ -220,7 +223,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     // The other tables have no faults.
     const name = message.slice(0, message.indexOf(':'))
     tables = tables.filter(({ table }) => `public.${table.table.name}` !== name)
-    expect((await look(LATER)).faults).toEqual([])
+    expect((await look(await end())).faults).toEqual([])
   })
 
   const HARMLESS: readonly string[] = [
@@ -237,11 +240,11 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
   ]
   test.each(HARMLESS)('continues after %s, and records it once', async (statement) => {
     await sql.run(statement)
-    const { faults, moved } = await look(LATER)
+    const { faults, moved } = await look(await end())
     expect(faults).toEqual([])
     expect(Object.keys(moved)).toHaveLength(1)
     birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
-    expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
+    expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
   test('reports a replaced partition only after the stream has reached it', async () => {
@@ -255,9 +258,9 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       `CREATE TABLE more (LIKE parts INCLUDING ALL); INSERT INTO more VALUES (1, 25); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)`,
     )
     await sql.run('BEGIN; LOCK TABLE more')
-    expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
+    expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
     await sql.run('ROLLBACK')
-    expect(await halted(LATER)).toHaveLength(1)
+    expect(await halted(await end())).toHaveLength(1)
   })
 
   test('continues after a TRUNCATE of the whole table once the stream has sent it, and halts for one of a single partition', async () => {
@@ -274,20 +277,20 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
         );
       }
       await reported()
-      const { faults, moved } = await look(LATER)
+      const { faults, moved } = await look(await end())
       expect(faults).toEqual([])
       expect(Object.keys(moved)).toEqual(['public.parts'])
       birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
-      expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
+      expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
       await sql.run('TRUNCATE parts')
       await reported()
       await sql.run('INSERT INTO parts VALUES (1, 1); TRUNCATE parts_2')
-      expect(await halted(LATER)).toEqual([expect.stringContaining('of partition public.parts_2, or ALTER')])
+      expect(await halted(await end())).toEqual([expect.stringContaining('of partition public.parts_2, or ALTER')])
       // Within a savepoint the transaction id is another one than the stream sends: it cannot be matched with TRUNCATEs
       // of all partitions.
       await sql.run('BEGIN; SAVEPOINT a; TRUNCATE parts; COMMIT')
       await reported()
-      expect(await halted(LATER)).toEqual([expect.stringContaining('and 1 more')])
+      expect(await halted(await end())).toEqual([expect.stringContaining('and 1 more')])
     } finally {
       await stream[Symbol.asyncDispose]()
     }
@@ -314,18 +317,18 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       ['bookings_q4', '2024-10-01 00:00:00+00', '2025-01-01 00:00:00+00'],
     ])
     await sql.run("INSERT INTO bookings VALUES (1000, '2024-02-01'), (1001, '2024-08-01'), (1002, '2024-11-01')")
-    const { faults, moved } = await look(LATER)
+    const { faults, moved } = await look(await end())
     expect(faults).toEqual([])
     expect(Object.keys(moved)).toEqual(['public.bookings'])
     const before = birth
     birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
-    expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
+    expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
     await sql.run('ALTER TABLE bookings DETACH PARTITION bookings_q4')
-    expect(await halted(LATER)).toEqual([
+    expect(await halted(await end())).toEqual([
       expect.stringContaining('partition public.bookings_q4 was detached or dropped'),
     ])
     birth = before
-    expect(await halted(LATER)).toEqual([
+    expect(await halted(await end())).toEqual([
       expect.stringContaining('a partition that was attached later was detached or dropped'),
     ])
   })
@@ -338,7 +341,7 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
         code: 'SLOT_ACTIVE',
         reason: expect.stringMatching(/^session \d+ of the server/) as string,
       })
-      expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
+      expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
       await source.end(NAME, SIGNAL)
       expect(await source.slots(SIGNAL)).toEqual([])
     } finally {
@@ -353,9 +356,22 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
       ['timeline', 'another timeline'],
     ] as const) {
       const other = { ...birth, facts: { ...birth.facts, [fact]: '99' } }
-      const { faults } = await source.verify(other, tables, LATER, SIGNAL)
+      const { faults } = await source.verify(other, tables, source.position(birth.start), SIGNAL)
       expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringContaining(message) as string }])
     }
+  })
+
+  test('finds an earlier state of the server: its log ends before the applied position', async () => {
+    await sql.run('INSERT INTO other VALUES (1)')
+    const applied = (await source.fence(SIGNAL)) + 2n ** 30n
+    const message = expect.stringMatching(/the server's log ends at .* restored to an earlier time/) as string
+    expect((await look(applied)).faults).toMatchObject([{ code: 'OTHER_SERVER', message }])
+    await expect(source.renew?.(birth, tables, applied, SIGNAL)).rejects.toMatchObject({
+      code: 'STREAM_HALTED',
+      message,
+    })
+    await expect(source.open(birth, tables, applied, SIGNAL)).rejects.toMatchObject({ code: 'SLOT_LOST', message })
+    expect(await source.slots(SIGNAL)).toMatchObject([{ name: NAME, confirmed: birth.start }])
   })
 
   test('reports lag and slots', async () => {

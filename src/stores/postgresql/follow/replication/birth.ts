@@ -27,7 +27,7 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { lostByAll } from '../../../../model/follow/lost-stream.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { commitFence, lsnText } from '../../server/lsn.ts'
-import { otherServer, publicationFault, slotFault } from './verify.ts'
+import { otherTime, publicationFault, slotFault } from './verify.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
@@ -192,7 +192,7 @@ export async function renewTables(
 async function refuseLost(session: CopySession, birth: StreamBirth, applied: LogPosition): Promise<void> {
   const lost = await slotFault(session, birth, applied)
   const whole =
-    (await otherServer(session, birth)) ??
+    (await otherTime(session, birth, applied)) ??
     lost ??
     publicationFault(birth, (await findPublication(session, birth.publication))?.facts ?? null)
   if (whole !== null) throw lostByAll(whole === lost ? 'SLOT_LOST' : 'STREAM_HALTED', whole)

@@ -25,7 +25,7 @@ import { tablePublications } from './publication.ts'
 import { refuseForeign } from './slot.ts'
 import { openReplicationStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
-import { slotFault, verifyStream } from './verify.ts'
+import { otherTime, slotFault, verifyStream } from './verify.ts'
 import { POSTGRES_WAIT_MS, type PostgresWait } from '../../server/waiting.ts'
 
 /** Common part of both sources of changes, the log and the notes of triggers: both use positions of the log. */
@@ -116,7 +116,9 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     const stream = await openReplicationStream(this.settings, birth, tables, from, { signal, takeOver: true, frames })
     try {
       // From here on no other program can replace the slot, and nothing is confirmed yet.
-      const fault = await this.read(signal, (session) => slotFault(session, birth, from))
+      const fault = await this.read(signal, async (session) => {
+        return (await otherTime(session, birth, from)) ?? (await slotFault(session, birth, from))
+      })
       if (fault !== null) {
         throw new SluiceError('SLOT_LOST', fault, {
           where: this.settings.label,

@@ -44,7 +44,7 @@ export async function verifyStream(
 ): Promise<StreamState> {
   const since = lsnText(applied)
   const whole = faultOfAll(tables, since)
-  const other = await otherServer(session, birth)
+  const other = await otherTime(session, birth, applied)
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await slotFault(session, birth, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
@@ -150,11 +150,35 @@ export async function tableDifference(
 }
 
 /**
+ * Why this is not the server at which the stream began, or an earlier state of it; null if it is that server.
+ * @throws as `otherServer`
+ */
+export async function otherTime(
+  session: CopySession,
+  birth: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
+  return (await otherServer(session, birth)) ?? (await setBack(session, applied))
+}
+
+/**
+ * Why the server was restored to an earlier time: its log ends before the applied position. Null if it does not end
+ * there. A crash does not cause this, because both kinds of stream report only transactions that are on the source's
+ * disk. A restored server that has written beyond the position is not found: its slot went back, but a crash sets a
+ * slot back, too.
+ */
+async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
+  const now = (await session.one('SELECT pg_catalog.pg_current_wal_insert_lsn()')) ?? '0/0'
+  if (lsnOf(now) >= applied) return null
+  return `the server's log ends at ${now}, but changes up to ${lsnText(applied)} are applied: the server was restored to an earlier time`
+}
+
+/**
  * Why this is not the server at which the stream began; null if it is.
  * @throws SluiceError CONNECT_FAILED (retryable) for a standby: nothing is lost there, and its timeline is unknown
  * until it is promoted
  */
-export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
+async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {
     system: 'this is another server, or it was set up again',

@@ -15,6 +15,7 @@ import { flushLog, lsnText } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import { lostByAll } from '../../../../model/follow/lost-stream.ts'
 import { isOwnSlot } from '../replication/slot.ts'
+import { otherTime } from '../replication/verify.ts'
 import { POSTGRES_WAIT_MS, waitPostgresUntil, type PostgresWait, type WaitsFor } from '../../server/waiting.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import {
@@ -29,7 +30,7 @@ import {
 } from './log.ts'
 import { insertPosition } from './position.ts'
 import { readNoted, postgresShapeText } from './noted-shape.ts'
-import { logsFault, otherTime } from './verify.ts'
+import { logsFault } from './verify.ts'
 
 /** Lock timeout in ms: other sessions queue behind a requested lock. */
 const LOCK_MS = 700

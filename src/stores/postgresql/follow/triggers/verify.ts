@@ -9,7 +9,7 @@ import { lostSql } from '../../partition/maintenance/key-log.ts'
 import { lsnOf, lsnText } from '../../server/lsn.ts'
 import { readNotes } from '../replication/partition-notes.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
-import { faultOfAll, otherServer, tableDifference, type ReportedChanges } from '../replication/verify.ts'
+import { faultOfAll, otherTime, tableDifference, type ReportedChanges } from '../replication/verify.ts'
 import { postgresLogOf, progressSql, writtenNow, type PostgresTableLog } from './log.ts'
 import { firingFault, notedOf, postgresShapeText, readNoted } from './noted-shape.ts'
 
@@ -69,27 +69,6 @@ export async function verifyPostgresTriggers(
     }
     return { faults, moved, unclear }
   })
-}
-
-/**
- * Returns the reason if this is another server than at the start of the stream, or an earlier state of the same server;
- * otherwise null.
- */
-export async function otherTime(
-  session: CopySession,
-  birth: StreamBirth,
-  applied: LogPosition,
-): Promise<string | null> {
-  return (await otherServer(session, birth)) ?? (await setBack(session, applied))
-}
-
-/**
- * Returns the reason if the server was restored: its log then ends before the applied position. Otherwise returns null.
- */
-async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
-  const now = (await session.one('SELECT pg_catalog.pg_current_wal_insert_lsn()')) ?? '0/0'
-  if (lsnOf(now) >= applied) return null
-  return `the server's log ends at ${now}, but changes up to ${lsnText(applied)} are applied: the server was restored to an earlier time`
 }
 
 /** Detects notes that were deleted but not applied: the target was restored, or another program deleted them. */
