@@ -30,6 +30,8 @@ const DUPLICATE = 1062
 const TRUNCATED = 1265
 /** Deprecation warnings of newer servers for syntax that older ones need. */
 const DEPRECATED = new Set([1287, 1681, 3719])
+/** Warning about the binary log, not about a row: a log of statements may not repeat the statement exactly. */
+const UNSAFE_IN_LOG = 1592
 
 export type InsertInto = {
   /** The qualified, quoted name. */
@@ -81,6 +83,27 @@ export async function appendRows(
     const other = found.find(({ number, text }) => number !== DUPLICATE || !isOfIndex(text, into.name, index))
     if (other === undefined && found.length === batch.length - changed) return changed
     throw refusedBy(other, into, changed, batch.length)
+  })
+}
+
+/**
+ * Sets columns of one row.
+ * @param columns whose new values are the first parameters of the statement
+ * @returns false if there is no such row
+ * @throws as `addRows`
+ */
+export async function updateRow(
+  session: MysqlSession,
+  into: InsertInto,
+  columns: readonly WriteColumn[],
+  sql: string,
+  parameters: SqlRow,
+): Promise<boolean> {
+  const zeros = countZeros(columns, [parameters])
+  return await unlessStrict(session, zeros, async () => {
+    const { changed, warnings } = await session.execute(sql, parameters)
+    if (changed > 0 && warnings > 0) await refuseWarnings(session, into, 1, 1, zeros)
+    return changed > 0
   })
 }
 
@@ -155,7 +178,7 @@ async function inBatches(
     const zeros = countZeros(columns, batch)
     const insert = async (): Promise<number> =>
       check({ ...(await session.execute(sql, batch.flatMap(asWritten), keep)), zeros }, batch)
-    written += zeros === 0 ? await insert() : await withoutStrict(session, insert)
+    written += await unlessStrict(session, zeros, insert)
     start = end
   }
   return written
@@ -167,7 +190,8 @@ function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): n
 }
 
 /** The server writes an enum's error value only without strict mode. Other warnings are still refused. */
-async function withoutStrict<T>(session: MysqlSession, write: () => Promise<T>): Promise<T> {
+async function unlessStrict<T>(session: MysqlSession, zeros: number, write: () => Promise<T>): Promise<T> {
+  if (zeros === 0) return await write()
   await session.command(
     "SET @sluice_strict = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', '')",
   )
@@ -194,10 +218,12 @@ async function warningsOf(session: MysqlSession, zeros: number): Promise<readonl
   let expected = zeros
   return rows
     .map(([, number, text]) => ({ number: Number(number), text: String(text) }))
-    .filter(({ number }) => !DEPRECATED.has(number) && !(number === TRUNCATED && expected-- > 0))
+    .filter(({ number }) => !DEPRECATED.has(number) && number !== UNSAFE_IN_LOG)
+    .filter(({ number }) => number !== TRUNCATED || expected-- <= 0)
 }
 
-async function refuseWarnings(
+/** @throws SluiceError ROW_REFUSED if not all rows were changed, or with a warning */
+export async function refuseWarnings(
   session: MysqlSession,
   into: InsertInto,
   rows: number,

@@ -10,7 +10,7 @@ import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { mysqlEncoder } from '../../copy/encode.ts'
-import { addRows, KEPT_ROWS, upsertRows, type InsertInto } from '../../copy/insert.ts'
+import { addRows, KEPT_ROWS, updateRow, upsertRows, type InsertInto } from '../../copy/insert.ts'
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { isPrintedDay } from '../../copy/printed-days.ts'
 import type { MysqlSession } from '../../session.ts'
@@ -122,8 +122,9 @@ export class TableChanges {
       )
       const same = equalSql(this.#request)
       const sql = sets === '' ? `SELECT 1 FROM ${from} WHERE ${same}` : `UPDATE ${from} SET ${sets} WHERE ${same}`
-      const { changed: found } = await this.#session.execute(sql, [...values, ...keyValues(this.#request, one.base)])
-      if (found === 0) lacking.add(one)
+      const columns = changed.map(({ place }) => this.#into.columns[place] as WriteColumn)
+      const parameters = [...values, ...keyValues(this.#request, one.base)]
+      if (!(await updateRow(this.#session, this.#into, columns, sql, parameters))) lacking.add(one)
     }
     return lacking
   }

@@ -11,7 +11,7 @@ import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow, SqlValue } from '../../../../model/run/sql-port.ts'
 import { tableEnd } from '../../charset.ts'
 import { isCollated, plainMembers } from '../../copy/ddl.ts'
-import { addRows, type InsertInto } from '../../copy/insert.ts'
+import { addRows, refuseWarnings, type InsertInto } from '../../copy/insert.ts'
 import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import { forceIndex } from './by-identity.ts'
@@ -110,10 +110,11 @@ export class MysqlStage {
   async insert(): Promise<number> {
     const names = this.#written.map(({ name }) => quoted(name)).join(', ')
     const cells = this.#written.map(({ at }) => quoted(`c${at}`)).join(', ')
-    const { changed } = await this.#session.execute(
+    const { changed, warnings } = await this.#session.execute(
       `INSERT INTO ${mysqlTableSql(this.#request.table.table)} (${names}) SELECT ${cells} FROM ${quoted(this.#name)} WHERE n >= ?`,
       [this.#filledFrom],
     )
+    if (warnings > 0) await refuseWarnings(this.#session, this.#into, changed)
     return changed
   }
 
@@ -137,10 +138,11 @@ export class MysqlStage {
     })
     // Nothing to set, but the caller must still find out whether the rows exist.
     if (sets.length === 0) return -1
-    const { changed } = await this.#session.execute(
+    const { changed, warnings } = await this.#session.execute(
       `UPDATE ${this.#joined('STRAIGHT_JOIN', shape)} SET ${sets.join(', ')} WHERE s.n BETWEEN ? AND ?`,
       [first, last],
     )
+    if (warnings > 0) await refuseWarnings(this.#session, this.#into, changed)
     return changed
   }
 
