@@ -263,6 +263,10 @@ describe.skipIf(skipped)(`rows that a MySQL target refuses${why}`, () => {
     ['DOUBLE', { kind: 'float', bits: 64 }, -0],
     ['FLOAT', { kind: 'float', bits: 64 }, 0.1],
     ['FLOAT', { kind: 'float', bits: 64 }, 1e300],
+    ['DOUBLE(10,2)', { kind: 'float', bits: 64 }, 1.23987],
+    ['DOUBLE(10,1)', { kind: 'float', bits: 64 }, -0.2],
+    ['DOUBLE(10,2) UNSIGNED', { kind: 'decimal', precision: 10, scale: 5 }, '1.23987'],
+    ['FLOAT(10,2)', { kind: 'float', bits: 32 }, Math.fround(1.23987)],
     ['VARCHAR(3)', { kind: 'text' }, 'abcd'],
     ['VARCHAR(3)', { kind: 'text' }, 'abc '],
     ['CHAR(5)', { kind: 'text' }, 'abc '],
@@ -317,6 +321,43 @@ describe.skipIf(skipped)(`rows that a MySQL target refuses${why}`, () => {
     }
     const ledger = await ledgerOf(store)
     for (const name of tables.keys()) expect(await ledger.all(`SELECT id FROM ${name}`)).toEqual([])
+  })
+
+  test('property: exactly the numbers that DOUBLE(M,D) and FLOAT(M,D) store as others', async () => {
+    const scales = [0, 1, 2, 5, 10, 20, 30]
+    const types = scales.flatMap((scale) => [`DOUBLE(255,${scale})`, `FLOAT(255,${scale})`])
+    const found = await table(`id INT PRIMARY KEY, ${types.map((type, i) => `c${i} ${type}`).join(', ')}`)
+    const encoders = columnsOf(found).map((column) => mysqlEncoder(column, 'mariadb', 't'))
+    const accepts = (i: number, cell: Cell | undefined): boolean => {
+      try {
+        encoders[i]?.(cell ?? null)
+        return true
+      } catch {
+        return false
+      }
+    }
+    const number = fc
+      .tuple(fc.integer({ min: -(2 ** 31), max: 2 ** 31 }), fc.integer({ min: -25, max: 8 }), fc.double({ min: 1, max: 2 }), fc.boolean())
+      .map(([digits, exponent, noise, isShort]) => Number(`${digits}e${exponent}`) * (isShort ? 1 : noise) || 0) // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(fc.array(number, { minLength: 1, maxLength: 200 }), async (numbers) => {
+        const given = numbers.map((one) => types.map((type) => (type.startsWith('FLOAT') ? Math.fround(one) : one)))
+        const rows = given.map((cells, id) => `(${id}, ${cells.map((cell) => `'${cell}'`).join(', ')})`)
+        await server.sql(
+          `DELETE FROM sluice_target.${found.table.name}`,
+          `INSERT INTO sluice_target.${found.table.name} VALUES ${rows.join(', ')}`,
+        )
+        for (const [id, [, ...stored]] of (await contents(found)).entries()) {
+          for (const [at, cell] of stored.entries()) {
+            const one = given[id]?.[at]
+            expect([types[at], one, cell, accepts(at + 1, one)]).toEqual([types[at], one, cell, cell === one])
+            // What the server has stored once, it stores unchanged.
+            expect([types[at], cell, accepts(at + 1, cell)]).toEqual([types[at], cell, true])
+          }
+        }
+      }),
+      { numRuns: 20 },
+    )
   })
 
   test('existing keys, missing parents, and triggers', async () => {

@@ -53,17 +53,16 @@ describe.skipIf(absent !== '')(`changes that MySQL would alter ${absent}`, () =>
     expect(await target.place.rows('SELECT DISTINCT v FROM cut')).toEqual([['ab']])
   })
 
-  test('blanks that a column would cut that was made shorter while the session is open', async () => {
-    await using writer = await opened('shorter', 'v varchar(9), big longtext', "SELECT seq, '', 'x' FROM seq_1_to_40")
+  test.each([0, 100])('blanks that a column would cut that was made shorter since (keys + %i)', async (by) => {
+    const name = `shorter_${by}`
+    await using writer = await opened(name, 'v varchar(9), big longtext', "SELECT seq, 'ab', 'x' FROM seq_1_to_40")
     await writer.apply(0, { puts: [put(['1', 'abcde', 'x'])], gone: [] })
     expect(await writer.commit(closingOf())).toBe('committed')
-    await target.place.sql('ALTER TABLE shorter MODIFY v varchar(5)')
-    for (const to of [0, 100]) {
-      const puts = every(40, (id) => kept(id, ['abcde   '], to + id))
-      await expect(writer.apply(0, { puts, gone: [] })).rejects.toThrow()
-      await writer.rollBack()
-    }
-    expect(await target.place.rows('SELECT DISTINCT v FROM shorter ORDER BY v')).toEqual([[''], ['abcde']])
+    await target.place.sql(`ALTER TABLE ${name} MODIFY v varchar(5)`)
+    const puts = every(40, (id) => kept(id, ['abcde   '], by + id))
+    await expect(writer.apply(0, { puts, gone: [] })).rejects.toMatchObject({ code: 'ROW_REFUSED' })
+    await writer.rollBack()
+    expect(await target.place.rows(`SELECT v, count(*) FROM ${name} GROUP BY v`)).toEqual([['ab', '39'], ['abcde', '1']]) // prettier-ignore
   })
 
   test('the error value of an enum is kept, beside cut blanks that are refused', async () => {
@@ -91,5 +90,31 @@ describe.skipIf(absent !== '')(`changes that MySQL would alter ${absent}`, () =>
     ])
     // The session is strict again.
     await expect(writer.apply(0, { puts: [kept(1, ['a', 'abcdef'])], gone: [] })).rejects.toThrow(/too long/i)
+  })
+
+  test('numbers that DOUBLE(M,D) and FLOAT(M,D) would round', async () => {
+    const columns = 'd double(10,2), f float(10,2), big longtext'
+    await using writer = await opened('rounds', columns, 'SELECT seq, 0, 0, NULL FROM seq_1_to_40')
+    const [exact, near] = [Math.fround(1.24), Math.fround(1.23987)]
+    for (const [d, f, name] of [
+      [1.23987, exact, 'd'],
+      [1.24, near, 'f'],
+    ] as const) {
+      const refusal = { code: 'ROW_REFUSED', message: expect.stringContaining(`${name}: `) as string }
+      await expect(writer.apply(0, { puts: [put(['1', d, f, 'x'])], gone: [] })).rejects.toMatchObject(refusal)
+      await writer.rollBack()
+      for (const many of PARTIAL) {
+        const puts = every(many, (id) => kept(id, [d, f]))
+        await expect(writer.apply(0, { puts, gone: [] })).rejects.toMatchObject(refusal)
+        await writer.rollBack()
+      }
+    }
+    await writer.apply(0, { puts: [put(['1', 1.24, exact, 'x']), kept(2, [1.24, exact])], gone: [] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    const rows = 'SELECT d, f, count(*) FROM rounds GROUP BY d, f ORDER BY d'
+    expect(await target.place.rows(rows)).toEqual([
+      ['0', '0', '38'],
+      ['1.24', '1.24', '2'],
+    ])
   })
 })

@@ -69,9 +69,9 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
     case 'decimal':
       return decimal(scale ?? 0)
     case 'float':
-      return single
+      return rounding(single, scale, Math.fround)
     case 'double':
-      return double
+      return rounding(double, scale, Number)
     case 'date':
       return day
     case 'datetime':
@@ -176,6 +176,28 @@ function single(cell: Present): SqlValue {
     throw new Unfit(`${cell} would be rounded to single precision`)
   }
   return double(cell)
+}
+
+/**
+ * Refuses numbers that FLOAT(M,D) and DOUBLE(M,D) would change without a warning. The server rounds what lies above the
+ * next lower whole number, so a DOUBLE(9,1) stores -0.2 as -0.19999999999999996, and that number unchanged.
+ */
+function rounding(encode: Encoder, scale: number | undefined, narrowed: (value: number) => number): Encoder {
+  if (scale === undefined) return encode
+  const factor = Number(`1e${scale}`)
+  return (cell) => {
+    const given = Number(cell)
+    const floor = Math.floor(given)
+    const stored = narrowed(floor + toEven((given - floor) * factor) / factor)
+    // NaN and infinity are refused by the encoder, or by the server.
+    if (Number.isFinite(stored) && stored !== given) throw new Unfit(`${shown(cell)} would be stored as ${stored}`)
+    return encode(cell)
+  }
+}
+
+/** Rounds a number that is not negative; a half to the even number. Above 2^52, doubles have no fraction. */
+function toEven(value: number): number {
+  return value < 2 ** 52 ? value + 2 ** 52 - 2 ** 52 : value
 }
 
 /** The server parses dates leniently: text in another form could become another date. */
