@@ -418,6 +418,26 @@ describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => 
     expect(await rows('SELECT count(*) FROM strict')).toEqual([[String(MANY + 1)]])
   })
 
+  test('a text whose blanks a varchar would cut is refused, however its row is written', async () => {
+    await target.place.sql(
+      'CREATE TABLE blanks (id int PRIMARY KEY, v varchar(5), big text)',
+      "INSERT INTO blanks SELECT n, 'ab', 'x' FROM generate_series(1, 3) AS n",
+    )
+    const found = await changeTable(target.store, 'blanks', ['id'])
+    const columns = found.columns.map((one) => (one.name === 'v' ? { ...one, as: { kind: 'text' } as const } : one))
+    await using writer = await target.changes.open(requestOf([{ ...found, columns }]))
+    const kept = (v: string, to = '2'): Put => ({ row: [to, v, undefined], key: [to], base: ['2'] })
+    for (const more of [[], crowd((n) => [String(n), 'x', 'y'])]) {
+      for (const make of [(v: string) => put(['1', v, 'y']), kept, (v: string) => kept(v, '9')]) {
+        const refusal = { code: 'ROW_REFUSED', message: expect.stringContaining('column v of') as string }
+        await expect(writer.apply(0, { puts: [make('äbcd😀 '), ...more], gone: [] })).rejects.toMatchObject(refusal)
+        await writer.rollBack()
+      }
+      await applied(writer, [put(['1', 'äb😀  ', 'y']), kept('abc  '), ...more])
+    }
+    expect(await rows('SELECT v FROM blanks WHERE id < 10 ORDER BY id')).toEqual([['äb😀  '], ['abc  '], ['ab']])
+  })
+
   test('a table that changes while a session is open is read again', async () => {
     await using writer = await open('changing', 'CREATE TABLE changing (id int PRIMARY KEY, a int)')
     const large = crowd((n) => [String(n), String(n)])

@@ -26,7 +26,7 @@ export function encoder(
   first = '',
 ): (rows: readonly Row[]) => Generator<Buffer> {
   // Generated columns are not sent.
-  const fields = columns.map((column) => (column.column.generated === true ? null : fieldOf(column)))
+  const fields = columns.map((column) => (column.column.generated === true ? null : fieldOf(table, column)))
   return function* encode(rows) {
     let text = ''
     let from = 0
@@ -116,7 +116,7 @@ export function parameterTexts(
   table: string,
   columns: readonly WriteColumn[],
 ): (cell: Exclude<Cell, null>, at: number) => string {
-  const texts = columns.map(valueOf)
+  const texts = columns.map((column) => valueOf(table, column))
   return (cell, at) => {
     const text = (texts[at] as Field)(cell)
     if (typeof cell === 'string' && NUL_OR_LONE.test(text)) {
@@ -126,7 +126,29 @@ export function parameterTexts(
   }
 }
 
-function valueOf({ as, name, column: { type } }: WriteColumn): Field {
+function valueOf(table: string, column: WriteColumn): Field {
+  const value = textOf(column)
+  const most = shorterThan(column)
+  return most === null ? value : (cell) => uncut(value(cell), most, table, column)
+}
+
+/** Limit of a varchar(n) to which longer texts may come; null for other columns. */
+function shorterThan({ as, column: { type } }: WriteColumn): number | null {
+  if (type.kind !== 'text' || type.most === undefined || type.padded === true) return null
+  return as.kind === 'text' && (as.most ?? Infinity) <= type.most ? null : type.most
+}
+
+/** Refuses blanks above the limit, which the server would cut without an error. */
+function uncut(text: string, most: number, table: string, { name, column: { native } }: WriteColumn): string {
+  if (text.length <= most || !text.endsWith(' ') || [...text].length <= most) return text
+  throw new SluiceError('ROW_REFUSED', `column ${name} of ${table} (${native}) would cut the blanks of a text`, {
+    where: table,
+    reason: `the text has more than ${most} characters`,
+    hint: 'correct the value at the source, or give the column another type',
+  })
+}
+
+function textOf({ as, name, column: { type } }: WriteColumn): Field {
   if (as.kind === 'list' && type.kind === 'list') {
     const of = arrayElements(type)
     return (cell) => arrayLiteral(String(cell), of)
@@ -135,8 +157,8 @@ function valueOf({ as, name, column: { type } }: WriteColumn): Field {
   return withoutArrayBounds(as, (cell) => (typeof cell === 'object' ? bytesText(cell) : String(cell)), name)
 }
 
-function fieldOf(column: WriteColumn): Field {
-  const value = valueOf(column)
+function fieldOf(table: string, column: WriteColumn): Field {
+  const value = valueOf(table, column)
   switch (column.as.kind) {
     // The text of a value of these types needs no escapes.
     case 'bool':
@@ -149,7 +171,7 @@ function fieldOf(column: WriteColumn): Field {
     case 'list':
       return (cell) => escaped(value(cell))
     default:
-      return fieldText
+      return shorterThan(column) === null ? fieldText : (cell) => escaped(value(cell))
   }
 }
 
