@@ -98,6 +98,59 @@ describe.skipIf(!POSTGRES_OWN)('a stream whose tables change', () => {
     },
   )
 
+  const BOUNDS = "FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')"
+  const ADDED = [
+    `CREATE TABLE p_9 PARTITION OF p ${BOUNDS}`,
+    "INSERT INTO p SELECT i, '2026-03-05' FROM generate_series(901, 950) i",
+  ]
+  /** Statements at the source between two runs that leave no trace in its shape, and what halts. */
+  const TRACELESS: readonly (readonly [string, readonly string[], string])[] = [
+    ['a partition is added and dropped', [...ADDED, 'DROP TABLE p_9'], 'p_9 was detached or dropped'],
+    [
+      'a partition is added and detached',
+      [...ADDED, 'ALTER TABLE p DETACH PARTITION p_9'],
+      'p_9 was detached or dropped',
+    ],
+    [
+      'a table with rows is a partition for a while',
+      [
+        'CREATE TABLE p_9 (id int, d date, PRIMARY KEY (id, d))',
+        "INSERT INTO p_9 SELECT i, '2026-03-05' FROM generate_series(901, 950) i",
+        `ALTER TABLE p ATTACH PARTITION p_9 ${BOUNDS}`,
+        "UPDATE p SET d = '2026-03-06' WHERE id > 940",
+        'ALTER TABLE p DETACH PARTITION p_9',
+      ],
+      'p_9 was detached or dropped',
+    ],
+    [
+      'a partition has another replica identity for a while',
+      [
+        'CREATE UNIQUE INDEX p_1_d ON p_1 (id)',
+        'ALTER TABLE p_1 REPLICA IDENTITY USING INDEX p_1_d',
+        "UPDATE p SET d = '2026-01-30' WHERE d = '2026-01-03'",
+        'ALTER TABLE p_1 REPLICA IDENTITY DEFAULT',
+      ],
+      'p_1: its replica identity is id, and was id, d',
+    ],
+  ]
+  test.each(TRACELESS)(
+    'halts if %s between two runs, and a resync ends it',
+    { timeout: 90_000 },
+    async (_, statements, reason) => {
+      const one = await stageOf(server, TABLES, ['t', 'p'])
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await one.source.sql(...statements)
+      for (const run of ['the next run', 'the one after it']) {
+        const { finished } = await perform({ ...one.copy, follow: { until: 'caught-up' } })
+        expect(finished, run).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+        expect(finished.error?.message).toContain(`partition public.${reason}`)
+      }
+      const { finished } = await perform({ ...one.copy, follow: { resync: ['p'], until: 'equal' } })
+      expect(finished.exitCode, JSON.stringify(finished.error)).toBe(0)
+      await expectEqual(one)
+    },
+  )
+
   /**
    * Columns that exchange their names while a row is written, and exchange them back, so that the table looks
    * unchanged.

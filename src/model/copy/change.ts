@@ -39,6 +39,12 @@ export type Change =
   | RowChange
   /** All rows of these tables were removed. */
   | { readonly type: 'truncate'; readonly tables: readonly number[] }
+  /**
+   * Rows follow of a partition that the stream has not noted. The source is inspected before they are applied: what
+   * takes a partition away is not in the stream.
+   * @property id names the partition in the source, also after a rename
+   */
+  | { readonly type: 'partition'; readonly table: number; readonly id: string; readonly name: string }
   /** The columns of a table changed since the stream was opened. Its changes cannot be applied from here on. */
   | { readonly type: 'reshaped'; readonly table: number; readonly reason: string }
   /**

@@ -184,6 +184,8 @@ export class ApplyWorker {
       case 'truncate':
         this.#joined()
         return this.#emptied(change.tables)
+      case 'partition':
+        return null
       case 'reshaped': {
         const { name } = this.#folded.table(change.table)
         throw new SluiceError('STREAM_HALTED', `the columns of ${name} changed: ${change.reason}`, { where: name })
@@ -347,9 +349,7 @@ export class ApplyWorker {
       .catch((error: unknown) => {
         this.#failure = error
       })
-      .then(() => {
-        this.#writing = null
-      })
+      .then(() => void (this.#writing = null))
     this.#writing = { transactions, oldestMs, ended }
   }
 

@@ -134,6 +134,9 @@ export class ApplyWorkers {
           break
         case 'idle':
           for (const part of parts) part.push(change)
+          break
+        case 'partition':
+          break
       }
     }
     await this.#all((lane, at) => lane.take(parts[at] ?? []))

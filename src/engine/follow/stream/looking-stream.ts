@@ -1,4 +1,4 @@
-/** A stream that checks the source before it returns a TRUNCATE. */
+/** A stream that checks the source before it returns a TRUNCATE, or the first row of a new partition. */
 import type { Change } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
@@ -26,7 +26,7 @@ class LookingStream extends StreamBehind {
   }
 
   protected async inspectedAt(changes: readonly Change[]): Promise<void> {
-    if (changes.some(({ type }) => type === 'truncate')) await this.#look()
+    if (changes.some(({ type }) => type === 'truncate' || type === 'partition')) await this.#look()
   }
 }
 

@@ -1,8 +1,20 @@
 /** Decodes blocks of walsender messages into changes of the followed tables. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
 import { PublicationMissing, ServerMessage } from './errors.ts'
 import { HEADER } from './frames.ts'
-import { broken, code, DELETE, INSERT, OutputReader, UPDATE, type OutputMessage } from './pgoutput.ts'
+import {
+  broken,
+  code,
+  DELETE,
+  INSERT,
+  OutputReader,
+  RELATION,
+  TYPE,
+  UPDATE,
+  type OutputMessage,
+  type RelationMessage,
+} from './pgoutput.ts'
 import type { ReplicatedRelation, ReplicatedRelations } from './relations.ts'
 import { MisfitRow, type TableRows } from './table-rows.ts'
 
@@ -40,6 +52,8 @@ export class Changes {
   readonly #reader: OutputReader
   /** Tables already reported as changed. */
   readonly #reshaped = new Set<number>()
+  /** Relation messages directly before the next message. */
+  #described: readonly RelationMessage[] = []
   #block: Buffer = Buffer.alloc(0)
   #at = 0
   #batch: Change[] = []
@@ -134,6 +148,7 @@ export class Changes {
   #data(block: Buffer, at: number, end: number): Promise<void> | null {
     const kind = block[at]
     if (kind === WAL) {
+      if (this.#described.length > 0) this.#partition(block, at + WAL_HEADER, end)
       const framed = this.#isFramed && this.#state === 'within' ? this.#framed(block, at + WAL_HEADER, end) : null
       if (framed === null && this.#isUnread(block, at + WAL_HEADER, end)) return null
       if (framed === null) return this.#output(this.#reader.read(block, at + WAL_HEADER, end))
@@ -150,7 +165,7 @@ export class Changes {
     // Each frame keeps the whole buffer in memory, and a batch may hold thousands of frames.
     if (block.buffer.byteLength > MOST_BLOCK) return null
     const kind = block[at]
-    if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return null
+    if (!isRow(kind) || end - at < 1 + 4) return null
     const relation = this.#relations.of(block.readUInt32BE(at + 1))
     if (relation === null || !('rows' in relation) || !this.#isReported(relation)) return null
     return relation.rows.frame(block, at, end)
@@ -159,7 +174,7 @@ export class Changes {
   /** True for a row of a table that is not followed, or not any more: the types of its values are unknown. */
   #isUnread(block: Buffer, at: number, end: number): boolean {
     const kind = block[at]
-    if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return false
+    if (!isRow(kind) || end - at < 1 + 4) return false
     const relation = this.#followed(block.readUInt32BE(at + 1))
     return relation === null || !('rows' in relation)
   }
@@ -175,6 +190,7 @@ export class Changes {
         this.#truncate(message.relations)
         return null
       case 'relation':
+        this.#described = [...this.#described, message]
         return this.#relations.see(message)
       case 'begin':
         if (this.#state !== 'between') throw broken('a transaction begins within another one')
@@ -196,6 +212,29 @@ export class Changes {
         return null
       case 'other':
         return null
+    }
+  }
+
+  /**
+   * Finds the first row of a partition: the server sends the Relation message of the root, that of the partition, then
+   * the row under the OID of the root. Reports a new partition, and one whose rows cannot be read.
+   */
+  #partition(block: Buffer, at: number, end: number): void {
+    const kind = block[at]
+    if (kind === RELATION || kind === TYPE) return
+    const [root, partition] = this.#described.slice(-2)
+    this.#described = []
+    if (root === undefined || partition === undefined || root.id === partition.id) return
+    if (!isRow(kind) || end - at < 1 + 4 || block.readUInt32BE(at + 1) !== root.id) return
+    const relation = this.#followed(root.id)
+    if (relation === null || !('rows' in relation)) return
+    const { table } = relation
+    const misfit = this.#relations.partitionMisfit(table, root, partition)
+    if (misfit !== null) {
+      this.#relations.dismiss(root.id, table, misfit)
+      this.#followed(root.id)
+    } else if (this.#relations.isNewPartition(table, partition.id)) {
+      this.#batch.push({ type: 'partition', table, id: String(partition.id), name: tableText(partition) })
     }
   }
 
@@ -243,6 +282,10 @@ export class Changes {
     if (this.#batch.at(-1)?.type === 'idle') this.#batch.pop()
     this.#batch.push({ type: 'idle', position })
   }
+}
+
+function isRow(kind: number | undefined): boolean {
+  return kind === INSERT || kind === UPDATE || kind === DELETE
 }
 
 function changed(rows: TableRows, message: RowMessage): Change {

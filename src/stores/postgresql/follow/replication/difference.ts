@@ -8,6 +8,8 @@ export type Beyond = {
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
   /** Transactions for which the stream has reported a TRUNCATE of the table. */
   readonly truncatedBy: ReadonlySet<number>
+  /** Partitions whose rows the stream reported before an inspection has found them: name by OID. */
+  readonly reported: ReadonlyMap<string, string>
   /** True if the stream reported everything committed before these files (each as `oid file`) were first seen. */
   readonly caughtUp: (files: readonly string[]) => boolean
   /** Notes of `partition ensure` about partitions that it attached. */
@@ -160,7 +162,7 @@ function ofPartitions(
   before: ReplicatedShape,
   now: ReplicatedShape,
   bornInside: ReadonlySet<string>,
-  { rows, notes }: Beyond,
+  { rows, reported, notes }: Beyond,
 ): string | null {
   const { gone, added: noted } = notedPartitions(before, notes)
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
@@ -175,6 +177,8 @@ function ofPartitions(
   }
   if ([...noted.keys()].some((oid) => !nodes.has(oid)))
     return 'a partition that was attached later was detached or dropped'
+  const passed = [...reported].find(([oid]) => !nodes.has(oid) && !gone.has(oid))
+  if (passed !== undefined) return `partition ${passed[1]} was detached or dropped`
   const [root] = now.nodes
   for (const added of addedNodes(before, now)) {
     if (added.kind === 'f') return `foreign table ${added.name} was attached`

@@ -5,7 +5,7 @@ import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { cellReaders, type CellReaders } from './cells.ts'
 import type { RelationMessage } from './pgoutput.ts'
-import { parseReplicatedShape, type ColumnShape } from './shapes.ts'
+import { parseReplicatedShape, type ColumnShape, type ReplicatedShape } from './shapes.ts'
 import { TableRows } from './table-rows.ts'
 import { TEXT_WIRE, replicationWire, type ReplicationWire, type WireColumn } from './wire.ts'
 
@@ -29,6 +29,8 @@ export class ReplicatedRelations {
   readonly #types: Map<string, string>
   /** Columns of each table in the order of their attribute numbers, as noted for the stream; empty without a note. */
   readonly #noted: readonly (readonly ColumnShape[])[]
+  /** OIDs of each table's partitions: the noted ones, and those reported as new; null without a note. */
+  readonly #partitions: readonly (Set<number> | null)[]
   readonly #known = new Map<number, ReplicatedRelation>()
   /** Format of values. */
   readonly wire: ReplicationWire
@@ -62,7 +64,7 @@ export class ReplicatedRelations {
       : TEXT_WIRE
     const noted = tables.map(({ table }) => {
       const text = shapes[tableText(table.table)]
-      return text === undefined ? [] : parseReplicatedShape(text).columns
+      return text === undefined ? null : parseReplicatedShape(text)
     })
     return new ReplicatedRelations(tables, readers, ids, types, noted, ask, wire)
   }
@@ -72,7 +74,7 @@ export class ReplicatedRelations {
     readers: CellReaders,
     ids: ReadonlyMap<number, number>,
     types: Map<string, string>,
-    noted: readonly (readonly ColumnShape[])[],
+    noted: readonly (ReplicatedShape | null)[],
     ask: Ask,
     wire: ReplicationWire,
   ) {
@@ -80,7 +82,8 @@ export class ReplicatedRelations {
     this.#readers = readers
     this.#ids = ids
     this.#types = types
-    this.#noted = noted
+    this.#noted = noted.map((shape) => shape?.columns ?? [])
+    this.#partitions = noted.map((shape) => shape && new Set(shape.nodes.map(({ oid }) => Number(oid))))
     this.#ask = ask
     this.wire = wire
     this.#places = new Map(tables.map(({ table }, place) => [tableText(table.table), place]))
@@ -106,6 +109,24 @@ export class ReplicatedRelations {
       return null
     }
     return this.#learn(unknown).then(() => void this.#known.set(message.id, this.#compared(place, message)))
+  }
+
+  /** True once for each partition that the noted shape does not have. */
+  isNewPartition(table: number, id: number): boolean {
+    const known = this.#partitions[table]
+    if (known == null || known.has(id)) return false
+    known.add(id)
+    return true
+  }
+
+  /** @returns why rows of a partition cannot be read under the name of its root; null if they can */
+  partitionMisfit(table: number, root: RelationMessage, partition: RelationMessage): string | null {
+    const name = tableText(partition)
+    // The server marks old rows as whole by the root's identity: those of such a partition lack values.
+    if (root.identity === 'f' && partition.identity !== 'f')
+      return `partition ${name}: its replica identity is not FULL`
+    const misfit = identityMisfit(partition, this.#tables[table]?.identity ?? [])
+    return misfit === null ? null : `partition ${name}: ${misfit}`
   }
 
   /** Finds a table by name; a renamed table by its OID. */
@@ -140,10 +161,7 @@ export class ReplicatedRelations {
     }
     const renumbered = renumberedIn(this.#noted[place] ?? [], message.columns)
     if (renumbered !== null) return renumbered
-    if (identity.length === 0 || message.identity === 'f') return null
-    const key = message.columns.filter((column) => column.key).map((column) => column.name)
-    if (key.length === identity.length && identity.every((column) => key.includes(column))) return null
-    return `its replica identity is ${key.length === 0 ? 'nothing' : key.join(', ')}, and was ${identity.join(', ')}`
+    return identityMisfit(message, identity)
   }
 
   async #learn(columns: RelationMessage['columns']): Promise<void> {
@@ -153,6 +171,14 @@ export class ReplicatedRelations {
     )
     for (const [type, modifier, text] of rows) this.#types.set(`${type}/${modifier}`, text ?? '')
   }
+}
+
+/** @param wanted columns of the row key */
+function identityMisfit({ identity, columns }: RelationMessage, wanted: readonly string[]): string | null {
+  if (wanted.length === 0 || identity === 'f') return null
+  const key = columns.filter((column) => column.key).map((column) => column.name)
+  if (key.length === wanted.length && wanted.every((column) => key.includes(column))) return null
+  return `its replica identity is ${key.length === 0 ? 'nothing' : key.join(', ')}, and was ${wanted.join(', ')}`
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Records which transactions truncated which table. Of all changes that the stream reports, only TRUNCATE gives a
- * partition a new file.
+ * Records which transactions truncated which table: of all changes that the stream reports, only TRUNCATE gives a
+ * partition a new file. Records also which new partitions the stream has reported.
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
@@ -15,6 +15,7 @@ const MOST = 1000
 
 export class TruncateNotes implements ReportedChanges {
   readonly truncates = new Map<string, Set<number>>()
+  readonly partitions = new Map<string, Map<string, string>>()
   readonly unclear = new Map<string, LogPosition>()
 
   /** @param tables names, in the order in which the stream numbers them */
@@ -22,8 +23,11 @@ export class TruncateNotes implements ReportedChanges {
     let xid = 0
     const note = (change: Change): void => {
       if (change.type === 'begin') ({ xid } = change)
-      if (change.type !== 'truncate') return
-      for (const at of change.tables) this.note(tables[at] ?? '', xid)
+      if (change.type === 'truncate') for (const at of change.tables) this.note(tables[at] ?? '', xid)
+      if (change.type === 'partition') {
+        const table = tables[change.table] ?? ''
+        this.partitions.set(table, (this.partitions.get(table) ?? new Map()).set(change.id, change.name))
+      }
     }
     return {
       async next(waitMs: number): Promise<readonly Change[]> {

@@ -31,6 +31,8 @@ const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 export type ReportedChanges = {
   /** Transactions for which the stream reported a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
+  /** New partitions whose rows the stream reported: name by OID, by table. */
+  readonly partitions: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** End of the log when a new file of a partition was first seen, by `oid file`; written by `verifyStream`. */
   readonly unclear: Map<string, LogPosition>
 }
@@ -144,6 +146,7 @@ export async function tableDifference(
   return shapeDifference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
     truncatedBy: reported.truncates.get(tableText(table.table)) ?? new Set(),
+    reported: reported.partitions.get(tableText(table.table)) ?? new Map(),
     notes,
     caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, reported)),
   })
