@@ -123,6 +123,11 @@ describe.skipIf(!POSTGRES_OWN)('a stream whose tables change', () => {
       'p_9 was detached or dropped',
     ],
     [
+      'a partition is added and emptied by itself',
+      [...ADDED, 'TRUNCATE p_9', "INSERT INTO p VALUES (901, '2026-03-06')"],
+      'p_9, or ALTER TABLE, has replaced its rows',
+    ],
+    [
       'a partition has another replica identity for a while',
       [
         'CREATE UNIQUE INDEX p_1_d ON p_1 (id)',

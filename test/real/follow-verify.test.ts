@@ -204,6 +204,20 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     ],
     ['TRUNCATE parts_1', 'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.parts_1'],
     ['VACUUM FULL parts_1', 'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.parts_1'],
+    // A new partition has its first file under its own OID. (Without COMMIT this would be one transaction.)
+    [
+      'CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (1, 21); COMMIT; TRUNCATE more; INSERT INTO parts VALUES (2, 22)',
+      'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.more',
+    ],
+    [
+      `CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30) PARTITION BY RANGE (day); CREATE TABLE below PARTITION OF more DEFAULT;
+       INSERT INTO parts VALUES (1, 21); COMMIT; TRUNCATE more`,
+      'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.below',
+    ],
+    [
+      'CREATE TABLE more (LIKE parts INCLUDING ALL); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (1, 21); COMMIT; TRUNCATE more',
+      'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.more',
+    ],
     [
       'ALTER TABLE parts ALTER v TYPE text USING upper(v)',
       'public.parts: TRUNCATE, VACUUM FULL or CLUSTER of partition public.parts_1 and 1 more',
@@ -233,6 +247,9 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     'BEGIN; SAVEPOINT a; CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO more VALUES (1, 21); COMMIT',
     'CREATE TABLE more (LIKE parts INCLUDING ALL); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
     'CREATE TABLE more PARTITION OF parts DEFAULT PARTITION BY RANGE (day); CREATE TABLE below PARTITION OF more FOR VALUES FROM (20) TO (25)',
+    'CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); COMMIT; GRANT SELECT ON more TO PUBLIC; CREATE INDEX ON more (v); ALTER TABLE more RENAME TO most; ALTER TABLE most SET (fillfactor = 50)',
+    // What happens to its rows before it is a partition does not matter.
+    'CREATE TABLE more (LIKE parts INCLUDING ALL); INSERT INTO more VALUES (1, 25); COMMIT; TRUNCATE more; COMMIT; ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
     'ALTER TABLE parts_1 RENAME TO parts_first',
     "ALTER TYPE mood ADD VALUE 'calm'",
     'VACUUM FULL plain',
@@ -294,6 +311,18 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     } finally {
       await stream[Symbol.asyncDispose]()
     }
+  })
+
+  test('continues after a TRUNCATE of the whole table that emptied a new partition too', async () => {
+    await sql.run('CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (1, 21)')
+    await sql.run('TRUNCATE parts; INSERT INTO parts VALUES (2, 22)')
+    expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
+    await using stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
+    while (!(await stream.next(1000)).some(({ type }) => type === 'truncate'));
+    const { faults, moved } = await look(LATER)
+    expect(faults).toEqual([])
+    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
   test('continues while partition ensure creates partitions, also with rows of the default partition and with writers', async () => {

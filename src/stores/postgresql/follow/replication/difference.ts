@@ -191,6 +191,9 @@ function ofPartitions(
   return filled === undefined ? null : `partition ${filled.name} was attached with rows`
 }
 
+/** pg_class.relfilenode of a partition without rows of its own. */
+const NO_FILE = '0'
+
 /**
  * A TRUNCATE of a single partition is not reported for its root, but gives the partition another file. VACUUM FULL does
  * so too, and cannot be distinguished from TRUNCATE.
@@ -201,13 +204,18 @@ function ofFiles(
   changedBy: ReadonlyMap<string, number>,
   { truncatedBy, caughtUp }: Beyond,
 ): ShapeDifference | null {
-  const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
-  const replaced = before.nodes
+  const files = new Map(before.nodes.map(({ oid, file }) => [oid, file]))
+  // The first file of a partition has the number of its OID. A file that is replaced before the partition is attached
+  // loses no row of the table: ATTACH, which writes the row in pg_class, was the last to do so then.
+  const isReplaced = ({ oid, file, attached }: Node): boolean =>
+    files.has(oid)
+      ? file !== files.get(oid)
+      : file !== NO_FILE && file !== oid && changedBy.get(oid) !== Number(attached)
+  const replaced = now.nodes
     .slice(1)
-    .filter((was) => nodes.has(was.oid) && was.file !== nodes.get(was.oid)?.file)
-    .filter(({ oid }) => !truncatedBy.has(changedBy.get(oid) ?? 0))
+    .filter((node) => isReplaced(node) && !truncatedBy.has(changedBy.get(node.oid) ?? 0))
   if (replaced.length === 0) return null
-  if (!caughtUp(replaced.map(({ oid }) => `${oid} ${nodes.get(oid)?.file}`))) return { type: 'unclear' }
+  if (!caughtUp(replaced.map(({ oid, file }) => `${oid} ${file}`))) return { type: 'unclear' }
   const more = replaced.length === 1 ? '' : ` and ${replaced.length - 1} more`
   return {
     type: 'halted',

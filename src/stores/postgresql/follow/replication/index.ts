@@ -68,6 +68,7 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     quiet = false,
   ): Promise<StreamBirth> {
     refuseForeign(name)
+    this.#notes.forgetPartitions(tables)
     return this.#write(signal, (session) =>
       beginStream(this.settings, name, tables, this.wait(session, signal, report), quiet),
     )
@@ -89,6 +90,7 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
+    this.#notes.forgetPartitions(tables)
     return this.#write(signal, (session) => renewTables(birth, tables, applied, this.wait(session, signal, report)))
   }
 

@@ -4,7 +4,8 @@
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
-import type { ChangeStream } from '../../../../model/follow/port.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { ChangeStream, FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReportedChanges } from './verify.ts'
 
 /**
@@ -46,6 +47,11 @@ export class TruncateNotes implements ReportedChanges {
       },
       [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
     }
+  }
+
+  /** Call it before shapes of tables are noted: what an earlier stream has reported of them does not matter then. */
+  forgetPartitions(tables: readonly FollowedTable[]): void {
+    for (const { table } of tables) this.partitions.delete(tableText(table.table))
   }
 
   /** Notes that a transaction truncated a table. @param xid its id, 32 bits */
