@@ -272,7 +272,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     await live.sql.run('INSERT INTO fresh VALUES (90), (3)')
     await live.sql.run('ALTER TABLE fresh_9 RENAME TO fresh_10; INSERT INTO fresh VALUES (91); DROP TABLE fresh_10')
     const insert = (key: string): Change => ({ type: 'insert', table: 0, row: [key, null] })
-    const reported: readonly Change[] = [
+    const wanted: readonly Change[] = [
       { type: 'truncate', tables: [0] },
       insert('1'),
       insert('2'),
@@ -282,13 +282,13 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
       insert('91'),
     ]
     await using stream = await open(live.url, { ...at, shapes } as typeof at, [table])
-    expect(rowsOnly(await take(stream, 4))).toEqual(reported)
+    expect(rowsOnly(await take(stream, 4))).toEqual(wanted)
     await stream[Symbol.asyncDispose]()
     // Rows as bytes are reported in the same order.
     await using framed = await open(live.url, { ...at, shapes } as typeof at, [table], at.start, {
       frames: 'pg-binary',
     })
-    expect(types(rowsOnly(await take(framed, 4)))).toEqual(reported.map((one) => one.type))
+    expect(types(rowsOnly(await take(framed, 4)))).toEqual(wanted.map((one) => one.type))
   })
 
   test('a table that was dropped and created again is reported as reshaped', async () => {

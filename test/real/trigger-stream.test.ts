@@ -340,6 +340,22 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     expect(await halted()).toEqual([])
   })
 
+  test('halts if a partition comes and goes, and reports it before its rows', async () => {
+    await sql.run('CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30)')
+    await sql.run('INSERT INTO parts VALUES (1, 25, $$n$$); UPDATE plain SET v = $$r$$ WHERE id = 9')
+    await using stream = await open()
+    const changes = await stream.next(1000)
+    expect(changes.map(({ type }) => type)).toEqual(['begin'])
+    expect(await stream.next(1000)).toMatchObject([{ type: 'partition', name: 'public.parts_3' }])
+    expect((await reported(stream)).toSorted()).toEqual(['+ parts 1 25 n', '+ plain 9 r '])
+    // It is reported once.
+    await sql.run('INSERT INTO parts VALUES (2, 25, $$n$$)')
+    expect(await reported(stream)).toEqual(['+ parts 2 25 n'])
+    expect(await halted()).toEqual([])
+    await sql.run('DROP TABLE parts_3')
+    expect(await halted()).toEqual([expect.stringMatching(/partition public.parts_3 was detached or dropped/)])
+  })
+
   test('records the writes of every role, whatever its search path, and gives none of them more rights', async () => {
     await sql.run(`
       DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA public TO clerk; GRANT SELECT, INSERT, UPDATE, DELETE ON plain, parts TO clerk;

@@ -25,10 +25,7 @@ export class TruncateNotes implements ReportedChanges {
     const note = (change: Change): void => {
       if (change.type === 'begin') ({ xid } = change)
       if (change.type === 'truncate') for (const at of change.tables) this.note(tables[at] ?? '', xid)
-      if (change.type === 'partition') {
-        const table = tables[change.table] ?? ''
-        this.partitions.set(table, (this.partitions.get(table) ?? new Map()).set(change.id, change.name))
-      }
+      if (change.type === 'partition') this.notePartition(tables[change.table] ?? '', change)
     }
     return {
       async next(waitMs: number): Promise<readonly Change[]> {
@@ -47,6 +44,10 @@ export class TruncateNotes implements ReportedChanges {
       },
       [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
     }
+  }
+
+  notePartition(table: string, { id, name }: Extract<Change, { type: 'partition' }>): void {
+    this.partitions.set(table, (this.partitions.get(table) ?? new Map()).set(id, name))
   }
 
   /** Call it before shapes of tables are noted: what an earlier stream has reported of them does not matter then. */

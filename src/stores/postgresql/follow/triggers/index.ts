@@ -1,6 +1,6 @@
 /** PostgreSQL as a source of changes without logical replication: triggers note keys, and rounds read the rows. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import type { LogPosition } from '../../../../model/copy/change.ts'
+import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import type {
   ChangeSource,
   ChangeStream,
@@ -62,6 +62,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
     refuseForeign(name)
+    this.notified.forgetPartitions(tables)
     return this.#write(signal, (session) =>
       beginPostgresTriggers(this.settings, name, tables, this.wait(session, signal, report)),
     )
@@ -74,6 +75,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
+    this.notified.forgetPartitions(tables)
     return this.#write(signal, (session) =>
       renewPostgresTriggers(birth, tables, applied, this.wait(session, signal, report)),
     )
@@ -132,12 +134,15 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     const names = tables.map(({ table }) => tableText(table.table))
     const onEmptied = (table: number, txid: string): void =>
       this.notified.note(names[table] ?? '', Number(BigInt(txid) & HALF))
+    const onPartition = (partition: Extract<Change, { type: 'partition' }>): void =>
+      this.notified.notePartition(names[partition.table] ?? '', partition)
     try {
       const rounds = await PostgresRounds.open({
         settings: this.settings,
         birth,
         tables,
         onEmptied,
+        onPartition,
         readers: this.#views,
         signal,
       })

@@ -35,6 +35,8 @@ export type PostgresNotedTable = {
   readonly log: PostgresTableLog
   /** OID and columns as of the start of the stream. */
   readonly shape: ReplicatedShape
+  /** OIDs of its noted partitions, and of those reported as new. */
+  readonly partitions: Set<string>
 }
 
 export type PostgresReportedRound = {
@@ -50,6 +52,7 @@ type Begun = PostgresReportedRound & {
   /** True if everything that the snapshot shows is on the source's disk. */
   readonly isWritten: boolean
   readonly noted: readonly Notes[]
+  readonly added: readonly Added[]
 }
 
 /**
@@ -60,6 +63,7 @@ type Begun = PostgresReportedRound & {
 type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
 
 type Reshaped = Extract<Change, { type: 'reshaped' }>
+type Added = Extract<Change, { type: 'partition' }>
 
 type RoundOptions = {
   /** A session that is in no transaction; afterwards it is in the round's transaction, without locks. */
@@ -71,6 +75,8 @@ type RoundOptions = {
   readonly flush: () => Promise<void>
   /** Called for each transaction that truncated a table, before the round reports it. */
   readonly onEmptied: (place: number, txid: string) => void
+  /** Called for each new partition of a table with notes, before the round reports it. */
+  readonly onPartition: (partition: Added) => void
 }
 
 /**
@@ -81,17 +87,20 @@ type RoundOptions = {
 export async function* postgresReportedRound(
   options: RoundOptions,
 ): AsyncGenerator<readonly Change[], PostgresReportedRound | null> {
-  const { session, tables, position, flush, onEmptied } = options
+  const { session, tables, position, flush, onEmptied, onPartition } = options
   const begun = await opened(options)
   if (begun === null) return null
   if (begun.type === 'reshaped') {
     yield [begun]
     return null
   }
-  const { noted, at, snapshot, isWritten } = begun
+  const { noted, added, at, snapshot, isWritten } = begun
   if (noted.length > 0) {
     if (!isWritten) await flush()
     yield [{ type: 'begin', xid: 0, commit: position, at }]
+    // Rows of a partition that is taken away later have no note of it, so inspect the source before they are applied.
+    added.forEach(onPartition)
+    if (added.length > 0) yield added
     const emptied = noted.flatMap(({ place, emptiedBy }) => (emptiedBy === null ? [] : [place]))
     for (const { place, emptiedBy } of noted) for (const txid of emptiedBy ?? []) onEmptied(place, txid)
     if (emptied.length > 0) yield [{ type: 'truncate', tables: emptied }]
@@ -155,8 +164,36 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
     at: Number(now?.[1]),
     isWritten: now?.[3] === 't',
     noted,
+    added: await newPartitions(session, tables, noted),
     tables: noted.map(({ place }) => place),
   }
+}
+
+/** Returns each new partition of a table with notes once. Takes no locks. */
+async function newPartitions(
+  session: CopySession,
+  tables: readonly PostgresNotedTable[],
+  noted: readonly Notes[],
+): Promise<readonly Added[]> {
+  const roots = noted.flatMap(({ place }) => {
+    const [root] = tables[place]?.shape.nodes ?? []
+    return root?.kind === 'p' ? [`(${place}, ${root.oid}::oid)`] : []
+  })
+  if (roots.length === 0) return []
+  const rows = await session.ask(
+    `WITH RECURSIVE tree AS (
+       SELECT w.place, w.oid FROM (VALUES ${roots.join(', ')}) AS w (place, oid)
+       UNION ALL SELECT t.place, i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid)
+     SELECT t.place, t.oid, pg_catalog.concat(n.nspname, '.', c.relname)
+     FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`,
+  )
+  return rows.flatMap(([at, oid, name]) => {
+    const [table, id] = [Number(at), oid ?? '']
+    const known = tables[table]?.partitions
+    if (known === undefined || known.has(id)) return []
+    known.add(id)
+    return [{ type: 'partition', table, id, name: name ?? '' } as const]
+  })
 }
 
 /**

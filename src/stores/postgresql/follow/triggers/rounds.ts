@@ -26,6 +26,8 @@ type RoundsOptions = {
   readonly tables: readonly FollowedTable[]
   /** Called for each transaction that truncated a table. @param table its index in `tables` */
   readonly onEmptied: (table: number, txid: string) => void
+  /** Called for each new partition of a table with notes. */
+  readonly onPartition: (partition: Extract<Change, { type: 'partition' }>) => void
   /** Number of sessions that read one view. */
   readonly readers: number
   readonly signal: AbortSignal
@@ -55,11 +57,10 @@ export class PostgresRounds implements Rounds {
     this.request = options
     this.#reader = reader
     this.#writer = writer
-    this.#noted = tables.map((table) => ({
-      table,
-      log: postgresLogOf(birth, table),
-      shape: notedOf(birth.shapes[tableText(table.table.table)]).shape,
-    }))
+    this.#noted = tables.map((table) => {
+      const { shape } = notedOf(birth.shapes[tableText(table.table.table)])
+      return { table, log: postgresLogOf(birth, table), shape, partitions: new Set(shape.nodes.map(({ oid }) => oid)) }
+    })
   }
 
   async state(): Promise<RoundState> {
@@ -108,13 +109,14 @@ export class PostgresRounds implements Rounds {
     session: CopySession,
     position: LogPosition,
   ): AsyncGenerator<readonly Change[], PostgresReportedRound | null> {
-    const { onEmptied } = this.request
+    const { onEmptied, onPartition } = this.request
     return postgresReportedRound({
       session,
       tables: this.#noted,
       position,
       flush: () => flushLog(this.#writer),
       onEmptied,
+      onPartition,
     })
   }
 
