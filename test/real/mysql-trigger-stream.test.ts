@@ -143,6 +143,37 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       expect(await place.rows(`SELECT COUNT(*) FROM ${logOf(0)}`)).toEqual([['1']])
     })
 
+    test('all keys of a large batch are deleted before its rows, if other values must be unique', async () => {
+      await place.sql('ALTER TABLE plain ADD UNIQUE (v), MODIFY w MEDIUMTEXT', 'ALTER TABLE folded MODIFY v MEDIUMTEXT')
+      // The columns have other types now.
+      await source.end(NAME, SIGNAL)
+      tables = await followedAs(store, 'plain', 'folded')
+      birth = await source.begin(NAME, tables, SIGNAL)
+      await using stream = await open()
+      const round = async (...statements: readonly string[]): Promise<readonly string[]> => {
+        await place.sql('START TRANSACTION', ...statements, 'COMMIT')
+        for (const words: string[] = []; ;) {
+          const changes = await stream.next(50)
+          words.push(...changes.flatMap(wordsOf).map((word) => word.slice(0, 3)))
+          const end = changes.find((change) => change.type === 'commit')
+          if (end?.type !== 'commit') continue
+          stream.confirm(end.end)
+          return words
+        }
+      }
+      const rotate = (length: number): readonly string[] => [
+        "UPDATE plain SET v = CONCAT('-', id)",
+        `UPDATE plain SET v = CONCAT('v', id % 19 + 1), w = REPEAT('x', ${length})`,
+      ]
+      const of = (word: string, count: number): readonly string[] => Array<string>(count).fill(word)
+      expect(await round('DELETE FROM plain WHERE id = 20', ...rotate(1_000_000))).toEqual(['- p', ...of('+ p', 19)])
+      expect(await round(...rotate(2_000_000))).toEqual([...of('- p', 19), ...of('+ p', 19)])
+      // Many notes of few bytes; the other table has no other unique index.
+      expect(
+        await round('INSERT INTO plain SELECT seq, seq, NULL FROM seq_101_to_10200', "UPDATE folded SET v = 'x'"),
+      ).toEqual([...of('- p', 10_100), ...of('+ p', 10_100), ...of('+ f', 2)])
+    })
+
     test('a key that changes to another spelling is reported as deleted under the old one', async () => {
       await using stream = await open()
       await place.sql("UPDATE folded SET k = 'A' WHERE k = 'a'", "UPDATE folded SET v = 2 WHERE k = 'B'")

@@ -366,6 +366,39 @@ describe('reported changes', () => {
       await other[Symbol.asyncDispose]()
     },
   )
+
+  test('of few rows with long texts are deletes first, where unique values may move: they are written in pieces', async () => {
+    await using sit = await sitOf([
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, v TEXT)',
+      'CREATE TABLE free (id INTEGER PRIMARY KEY, v TEXT)',
+    ])
+    const tables = await sit.tables(['t', 'free'])
+    const birth = await began(sit, tables)
+    await using stream = await opened(sit, birth, tables)
+    const round = async (length: number, statements: string): Promise<readonly string[]> => {
+      sit.db.function('long', () => 'x'.repeat(length))
+      sit.db.exec(statements)
+      const words: string[] = []
+      for (;;) {
+        const changes = await stream.next(0)
+        for (const change of changes) if ('table' in change) words.push(`${change.type} ${change.table}`)
+        const end = changes.at(-1)
+        if (end?.type !== 'commit') continue
+        stream.confirm(end.end)
+        return words.filter((word, at) => word !== words[at - 1] || at === 0)
+      }
+    }
+    const some = 'WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) INSERT INTO'
+    expect(await round(1, `${some} t SELECT i, i, 'x' FROM n; ${some} free SELECT i, 'x' FROM n`)).toEqual([
+      'update 0',
+      'update 1',
+    ])
+    const rotate = 'UPDATE t SET u = -u, v = long(); UPDATE t SET u = -u % 40 + 1'
+    expect(await round(1, `${rotate}; DELETE FROM t WHERE id = 7`)).toEqual(['delete 0', 'update 0'])
+    expect(await round(900_000, 'UPDATE free SET v = long()')).toEqual(['update 1'])
+    expect(await round(800_000, 'UPDATE t SET v = long() WHERE id < 40')).toEqual(['update 0'])
+    expect(await round(900_000, rotate)).toEqual(['delete 0', 'update 0'])
+  })
 })
 
 test('objects of an earlier attempt are removed, and writes through ATTACH are recorded, too', async () => {

@@ -227,6 +227,25 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
     expect(words.filter((word) => word.startsWith('- parts '))).toEqual([])
   })
 
+  test('a batch of few rows with long texts is large, too', async () => {
+    await sql.run('ALTER TABLE plain ADD UNIQUE (v)')
+    await using stream = await open()
+    const rotate = (length: number): string => `
+      DELETE FROM plain WHERE id = 20; UPDATE plain SET v = '-' || id;
+      UPDATE plain SET v = 'v' || id % 19 + 1, w = repeat('x', ${length})`
+    await sql.run(rotate(1_000_000))
+    const small = await reported(stream)
+    expect(small.slice(0, 1)).toEqual(['- plain 20'])
+    expect(small.slice(1).every((word) => word.startsWith('+ plain '))).toBe(true)
+    await sql.run(rotate(2_000_000))
+    const large = await reported(stream)
+    expect(large.slice(0, 19).every((word) => word.startsWith('- plain '))).toBe(true)
+    expect(large.slice(19).every((word) => word.startsWith('+ plain '))).toBe(true)
+    expect(large).toHaveLength(38)
+    await sql.run(`UPDATE parts SET v = repeat('x', 2000000)`)
+    expect((await reported(stream)).every((word) => word.startsWith('+ parts '))).toBe(true)
+  })
+
   test('a TRUNCATE is reported with the rows that came after it', async () => {
     await using stream = await open()
     await sql.run(

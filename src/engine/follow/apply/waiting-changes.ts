@@ -1,6 +1,6 @@
 /** Size of a batch, and changes of an open transaction that wait until complete transactions are written. */
 import type { RowChange } from '../../../model/copy/change.ts'
-import { changeBytes, MOST_BYTES } from './change-bytes.ts'
+import { changeBytes, MOST_BYTES } from '../../../model/copy/change-bytes.ts'
 
 const FEWEST = 10_000
 const MOST = 20_000

@@ -8,7 +8,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/moment-port.ts'
-import { changeBytes, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
+import { changeBytes, isRow, MOST_BYTES } from '../../../model/copy/change-bytes.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
 

@@ -1,9 +1,10 @@
 /** One batch: all keys in the log tables that one snapshot of the source shows, as one transaction. */
-import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import { ReportedChanges, type NotedChanges } from '../../../common/trigger-stream/round-changes.ts'
 import { mysqlSelection } from '../../copy/cells.ts'
 import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
 import { canonicalRowReader } from '../../copy/read.ts'
@@ -18,12 +19,6 @@ import { columnTexts, countUnique, createdAs, tableIds, type MysqlTriggerShape }
 /** Rows that are passed on at once, and bytes of rows that may wait in memory. */
 const [PIECE_ROWS, PIECE_BYTES] = [2000, 4 * 1024 * 1024]
 const NUMBERS_AT_ONCE = 20_000
-/**
- * A batch with more keys is large, and the target writes it in pieces. A unique value may have moved from a row of a
- * later piece to one of an earlier piece. So for a table with another unique index than its key, all keys are reported
- * as deleted before the rows come.
- */
-const MANY = 10_000
 /** Error number: the table was altered, or recreated, after the snapshot. */
 const CHANGED = 1412
 /** Error numbers: no such table; no such index. */
@@ -102,12 +97,12 @@ export async function* mysqlReportedRound(
   const reported = new Map<number, ReportedNotes>()
   if (counts.size === 0) return reported
   yield [{ type: 'begin', xid: 0, commit: position, at }]
-  const isLarge = [...counts.values()].reduce((sum, count) => sum + count, 0) > MANY
+  const changes = new ReportedChanges([...counts.values()].reduce((sum, count) => sum + count, 0))
   for (const place of counts.keys()) {
     const one = tables[place]
     if (one === undefined) continue
     reported.set(place, await numbersOf(session, one.log))
-    yield* changesOf(session, place, one, isLarge)
+    yield* changes.of(await changesOf(session, place, one))
   }
   return reported
 }
@@ -182,19 +177,16 @@ async function numbersOf(session: MysqlSession, log: MysqlTableLog): Promise<Rep
   }
 }
 
-async function* changesOf(
-  session: MysqlSession,
-  place: number,
-  one: MysqlNotedTable,
-  isLarge: boolean,
-): AsyncGenerator<readonly Change[]> {
+async function changesOf(session: MysqlSession, place: number, one: MysqlNotedTable): Promise<NotedChanges> {
   const { table } = one
   const identity = columnsOf(table, table.identity)
-  const isAll = isLarge && (await countUnique(session, table.table.table)) > 1
-  for await (const rows of read(session, goneSql(one, isAll), table, identity))
-    yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
-  for await (const rows of read(session, rowsSql(one), table, table.columns))
-    yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
+  return {
+    place,
+    table,
+    hasOtherUnique: (await countUnique(session, table.table.table)) > 1,
+    gone: (isAll) => read(session, goneSql(one, isAll), table, identity),
+    rows: () => read(session, rowsSql(one), table, table.columns),
+  }
 }
 
 function columnsOf({ columns }: FollowedTable, names: readonly string[]): readonly ReadColumn[] {

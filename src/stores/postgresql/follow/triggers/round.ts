@@ -4,6 +4,7 @@ import { tableText, type ColumnType } from '../../../../model/copy/column-type.t
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import { ReportedChanges, type NotedChanges } from '../../../common/trigger-stream/round-changes.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import { postgresSelection } from '../../server/cells.ts'
@@ -21,12 +22,6 @@ import { WRITTEN } from './position.ts'
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 /** Maximum number of rows, and of bytes, of one piece. */
 const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
-/**
- * A round with more keys is large, and the target writes it in pieces. Between the pieces, a unique value may move from
- * a row of a later piece to a row of an earlier one. So if a table has unique values other than its key, all keys are
- * reported as deleted before the rows.
- */
-const MANY = 10_000
 /** Lock timeout of a round, in ms. Later lock requests of other sessions wait behind the request of the round. */
 const LOCK_MS = 1000
 
@@ -57,10 +52,16 @@ type Begun = PostgresReportedRound & {
 
 /**
  * @property place index of the table
+ * @property hasOtherUnique see `otherUniqueSql`
  * @property emptiedBy ids of the transactions that truncated the table: all rows must be read. Null without TRUNCATE:
  * then only the noted keys are read
  */
-type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
+type Notes = {
+  readonly place: number
+  readonly count: number
+  readonly hasOtherUnique: boolean
+  readonly emptiedBy: readonly string[] | null
+}
 
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 type Added = Extract<Change, { type: 'partition' }>
@@ -104,12 +105,19 @@ export async function* postgresReportedRound(
     const emptied = noted.flatMap(({ place, emptiedBy }) => (emptiedBy === null ? [] : [place]))
     for (const { place, emptiedBy } of noted) for (const txid of emptiedBy ?? []) onEmptied(place, txid)
     if (emptied.length > 0) yield [{ type: 'truncate', tables: emptied }]
-    const isLarge = emptied.length > 0 || noted.reduce((sum, { count }) => sum + count, 0) > MANY
-    for (const { place, emptiedBy } of noted) {
+    const changes = new ReportedChanges(
+      emptied.length > 0 ? Infinity : noted.reduce((sum, { count }) => sum + count, 0),
+    )
+    for (const notes of noted) {
+      const { place, emptiedBy } = notes
       const one = tables[place]
       if (one === undefined) continue
-      if (emptiedBy === null) yield* changesOf(session, place, one, isLarge)
-      else yield* rowsOf(session, place, one, null)
+      if (emptiedBy === null) {
+        yield* changes.of(changesOf(session, notes, one))
+        continue
+      }
+      for await (const rows of rowsOf(session, one, null))
+        yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
     }
   }
   // Release the locks: a read view may use this snapshot for long, and no session should wait for it.
@@ -141,8 +149,8 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
     return { type: 'reshaped', table: other, reason: 'it was replaced by another table, or has other columns' }
   }
   const counted = tables.map(
-    ({ log }, place) =>
-      `SELECT ${place}, count(*), array_agg(DISTINCT txid) FILTER (WHERE emptied) FROM ${tableSql(log.table)} HAVING count(*) > 0`,
+    (one, place) =>
+      `SELECT ${place}, count(*), array_agg(DISTINCT txid) FILTER (WHERE emptied), ${otherUniqueSql(one)} FROM ${tableSql(one.log.table)} HAVING count(*) > 0`,
   )
   const rows = await session.ask(counted.join(' UNION ALL '))
   // `now()` is the start of the transaction, before its snapshot: the snapshot has everything committed until `now()`.
@@ -152,9 +160,10 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
   // Look up keys one by one: other plans may read a whole large table for a few keys.
   await session.ask('SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off')
   const noted = rows
-    .map(([place, count, txids]) => ({
+    .map(([place, count, txids, other]) => ({
       place: Number(place),
       count: Number(count),
+      hasOtherUnique: other === 't',
       emptiedBy: txids == null ? null : txids.slice(1, -1).split(','),
     }))
     .toSorted((a, b) => a.place - b.place)
@@ -215,49 +224,37 @@ async function firstOther(session: CopySession, tables: readonly PostgresNotedTa
   return rows.length === 0 ? null : Number(rows[0]?.[0])
 }
 
-async function* changesOf(
-  session: CopySession,
-  place: number,
-  one: PostgresNotedTable,
-  isLarge: boolean,
-): AsyncGenerator<readonly Change[]> {
+function changesOf(session: CopySession, { place, hasOtherUnique }: Notes, one: PostgresNotedTable): NotedChanges {
   const { table } = one
   const keys = `(${distinctKeys(one)}) AS k`
   const identity = table.identity.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
   const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table)})`
-  const isAll = isLarge && (await hasOtherUnique(session, one))
-  const gone = `SELECT ${identity.map(postgresSelection).join(', ')} FROM ${keys}${isAll ? '' : ` WHERE NOT ${there}`}`
-  for await (const rows of read(session, one, gone, identity))
-    yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
-  yield* rowsOf(session, place, one, keys)
+  const all = `SELECT ${identity.map(postgresSelection).join(', ')} FROM ${keys}`
+  return {
+    place,
+    table,
+    hasOtherUnique,
+    gone: (isAll) => read(session, one, isAll ? all : `${all} WHERE NOT ${there}`, identity),
+    rows: () => rowsOf(session, one, keys),
+  }
 }
 
 /**
- * True if the table or a partition has unique values other than its key. An exclusion constraint is treated the same.
+ * SQL: the table or a partition has unique values other than its key. An exclusion constraint is treated the same.
  */
-async function hasOtherUnique(session: CopySession, { shape }: PostgresNotedTable): Promise<boolean> {
+function otherUniqueSql({ shape }: PostgresNotedTable): string {
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
-  const [row] = await session.ask(
-    `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
-       AND i.indrelid IN (${treeSql(root)})
-     GROUP BY i.indrelid HAVING count(*) > 1 LIMIT 1`,
-  )
-  return row !== undefined
+  return `EXISTS (SELECT FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
+    AND i.indrelid IN (${treeSql(root)}) GROUP BY i.indrelid HAVING count(*) > 1)`
 }
 
 /** @param keys FROM item with the keys of the rows; null for all rows of the table */
-async function* rowsOf(
-  session: CopySession,
-  place: number,
-  one: PostgresNotedTable,
-  keys: string | null,
-): AsyncGenerator<readonly Change[]> {
+function rowsOf(session: CopySession, one: PostgresNotedTable, keys: string | null): AsyncGenerator<readonly Row[]> {
   const { table } = one
   const name = tableSql(table.table.table)
   const all = `SELECT t.* FROM ${name} AS t${keys === null ? '' : ` JOIN ${keys} ON ${sameKey(table)}`}`
   const query = `SELECT ${table.columns.map(postgresSelection).join(', ')} FROM (${all}) AS r`
-  for await (const rows of read(session, one, query, table.columns))
-    yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
+  return read(session, one, query, table.columns)
 }
 
 /**

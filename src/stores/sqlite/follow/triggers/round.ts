@@ -1,21 +1,15 @@
 /** One batch: all notes that one snapshot of the file shows, as one transaction. */
 import type Database from 'better-sqlite3'
-import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { ReportedChanges, type NotedChanges } from '../../../common/trigger-stream/round-changes.ts'
 import { slices, type Open, type SqliteScan } from '../../copy/rows.ts'
 import { isIdentity, isOfColumns, uniquesOf } from './conflicts.ts'
 import { sqliteLogKeyColumn } from './log.ts'
 import { rowsOf } from '../../reader.ts'
-
-/**
- * A batch with more notes is large, and the target writes it in pieces. A unique value may have moved from a row of a
- * later piece to one of an earlier piece. So for a table with a unique index other than its key, all keys are reported
- * as deleted before the rows.
- */
-const MANY = 10_000
 
 /** @property log name of the log with the keys of the table @property number number of the table in its stream */
 export type SqliteNotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
@@ -48,7 +42,7 @@ export async function* sqliteReportedRound(
 ): AsyncGenerator<readonly Change[], boolean> {
   if (noted.length === 0) return true
   yield [{ type: 'begin', xid: 0, commit: position, at }]
-  const isLarge = noted.reduce((sum, { count }) => sum + count, 0n) > MANY
+  const reported = new ReportedChanges(Number(noted.reduce((sum, { count }) => sum + count, 0n)))
   for (const notes of noted) {
     const one = tables[notes.place]
     if (one === undefined) continue
@@ -58,23 +52,19 @@ export async function* sqliteReportedRound(
       yield [{ type: 'reshaped', table: notes.place, reason }]
       return false
     }
-    yield* changesOf(reader, one, notes, isLarge, signal)
+    yield* reported.of(changesOf(reader, one, notes, signal))
   }
   return true
 }
 
-async function* changesOf(
+function changesOf(
   reader: Database.Database,
   one: SqliteNotedTable,
   { place, last }: Notes,
-  isLarge: boolean,
   signal: AbortSignal,
-): AsyncGenerator<readonly Change[]> {
+): NotedChanges {
   const { table, log } = one
   const { name } = table.table.table
-  const isAll = isLarge && uniquesOf(reader, name).some((own) => isOfColumns(own) && !isIdentity(own, table.identity))
-  for await (const rows of read(reader, goneOf(one, isAll, last), signal))
-    yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
   const keys = table.identity.map(quote).join(', ')
   const scan: SqliteScan = {
     table: table.table,
@@ -86,8 +76,13 @@ async function* changesOf(
     },
     order: keys,
   }
-  for await (const rows of read(reader, scan, signal))
-    yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
+  return {
+    place,
+    table,
+    hasOtherUnique: uniquesOf(reader, name).some((own) => isOfColumns(own) && !isIdentity(own, table.identity)),
+    gone: (isAll) => read(reader, goneOf(one, isAll, last), signal),
+    rows: () => read(reader, scan, signal),
+  }
 }
 
 /**

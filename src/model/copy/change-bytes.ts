@@ -1,5 +1,5 @@
 /** Memory that a change takes until it is written. */
-import type { Change, ChangeRow, RowChange } from '../../../model/copy/change.ts'
+import type { Change, ChangeRow, RowChange } from './change.ts'
 
 /** Maximum bytes of unwritten changes: a limit of rows is not enough, because 20,000 rows may have 1 MB each. */
 export const MOST_BYTES = 32 * 1024 * 1024
