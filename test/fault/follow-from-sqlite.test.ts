@@ -293,3 +293,18 @@ describe.each(['sqlite', 'duckdb'] as const)('a table of the target on %s', (sys
     one.db.close()
   })
 })
+
+test('unique values that move between rows of more than 32 MB, written in pieces, are applied', async () => {
+  const table = 'CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER NOT NULL, w TEXT); CREATE UNIQUE INDEX t_v ON t (v)'
+  const stage = await stageOf('sqlite', [table], ['t'])
+  const one = { ...stage, copy: { ...stage.copy, chunkRows: 1000, with: ['indexes'] as const } }
+  one.db.exec(
+    "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) INSERT INTO t SELECT i, i, 'x' FROM n",
+  )
+  expect((await follow(one, 'caught-up')).finished).toMatchObject({ exitCode: 0 })
+  one.db.exec('BEGIN; UPDATE t SET v = -v, w = hex(zeroblob(60000)); UPDATE t SET v = -v % 400 + 1; COMMIT')
+  const ran = await follow(one, 'equal')
+  expect(ran.finished, JSON.stringify(ran.finished.error)).toMatchObject({ exitCode: 0 })
+  await expectSame(one, ['t'])
+  one.db.close()
+})
