@@ -21,6 +21,8 @@ export class Promotions {
   #seen: { readonly identity: string; readonly begun: string } | null = null
   /** Number of heartbeats in this worker's row. */
   #beats = 0
+  /** True if a heartbeat has shown that the row lacks too many; later ones raise its count again. */
+  #isSetBack = false
 
   constructor(ask: AskPostgres, workerId: string) {
     this.#ask = ask
@@ -29,6 +31,8 @@ export class Promotions {
 
   /** @param beats number of heartbeats that the queue returned for the last one */
   beaten(beats: number): void {
+    // The count includes this heartbeat.
+    if (beats - 1 < this.#beats - LACKED) this.#isSetBack = true
     this.#beats = Math.max(this.#beats, beats)
   }
 
@@ -43,19 +47,17 @@ export class Promotions {
       [this.#workerId],
     )
     const [before, begun] = [this.#seen, rows[0]?.begun]
+    const beats = rows[0]?.beats ?? 0
     const seen = begun === undefined ? null : { identity, begun }
     // In a copy that this worker did not use, the worker has no row, or a row with a later start.
-    if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) {
-      this.#seen = seen
-      return NOTHING
-    }
+    const isOther = before === null || before.begun !== begun || !isSameServer(before.identity, identity)
     // The standby is about to be promoted; until then the earlier identity is kept.
-    if (isOnStandby(before.identity, identity)) return NOTHING
-    const beats = rows[0]?.beats ?? 0
-    if (beats < this.#beats - LACKED) {
+    if (!isOther && isOnStandby(before.identity, identity)) return NOTHING
+    if (isOther || this.#isSetBack || beats < this.#beats - LACKED) {
       this.#seen = seen
       this.#beats = beats
-      return { ...NOTHING, isSetBack: true }
+      this.#isSetBack = false
+      return isOther ? NOTHING : { ...NOTHING, isSetBack: true }
     }
     const was = (row: 's' | 'r'): string => `NOT ${isOtherDatabase('$1', row)} AND ${isOtherDatabase('$2', row)}`
     const carried = await this.#ask<Carried>(
