@@ -319,10 +319,10 @@ describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRE
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
     await using stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
     while (!(await stream.next(1000)).some(({ type }) => type === 'truncate'));
-    const { faults, moved } = await look(LATER)
+    const { faults, moved } = await look(await end())
     expect(faults).toEqual([])
     birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
-    expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
+    expect(await look(await end())).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
   test('continues while partition ensure creates partitions, also with rows of the default partition and with writers', async () => {
