@@ -3,7 +3,7 @@ import { dec } from '../model/run/event.ts'
 import { openExisting } from '../engine/copy/open-stores.ts'
 import { onSide } from '../engine/copy/sides.ts'
 import type { CopyRun } from '../engine/copy/copy-run.ts'
-import { copyOfStream, sourceUrl, streamKnown } from '../engine/follow/stream/named-stream.ts'
+import { copyOfStream, sourceUrl, namedStream } from '../engine/follow/stream/named-stream.ts'
 import { compareFor } from '../engine/follow/together/compare-for.ts'
 import { copyFor } from '../engine/follow/together/copy-for.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
@@ -35,6 +35,6 @@ export async function onCall(operation: Operation, run: CopyRun): Promise<Ending
 async function copyOf({ from, to: url, stream: id }: FollowOperation): Promise<CopyOperation> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
-  const stream = await streamKnown(database, id, to.label)
+  const stream = await namedStream(database, id, to.label)
   return copyOfStream(stream, { from: sourceUrl(stream, from, { url, identity: to.identity }), to: url }, {})
 }

@@ -6,7 +6,7 @@ import { newOwner, type Owner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/run/event.ts'
 import { statusOf } from '../model/run/run-status.ts'
 import type { OperationContext, RunFinished } from '../engine/run/operation.ts'
-import type { Ending, Run, SlotListener } from '../engine/run/run-context.ts'
+import type { Ending, Run, TaskListener } from '../engine/run/run-context.ts'
 import type { AlertMemory } from '../model/run/alert-memory.ts'
 import type { LedgerTotals } from '../model/share/distributed.ts'
 import type { RunAlerts } from './alerts/run-alerts.ts'
@@ -14,18 +14,18 @@ import { alertOptionsOf } from './alerts/options.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
 import { newRunId, operatorRun } from '../engine/run/run-id.ts'
-import { declarationOf, operationEnds, isPlanOnly, urlsByFlag } from './operations/facts.ts'
+import { declarationOf, sourceAndTarget, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
 import { reported } from './whole-commands/reported.ts'
 import { wholeCommands } from './whole-commands/whole.ts'
 
 /** Options of a run that are passed to the operation unchanged. */
-type Given = Omit<OperationContext, 'emit' | 'workOf'>
+type PassedOptions = Omit<OperationContext, 'emit' | 'workOf'>
 
-export type RunOptions = Given & {
+export type RunOptions = PassedOptions & {
   readonly onEvent: (event: Event) => void
   /** Worker only: receives events of its tasks. */
-  readonly slots?: SlotListener
+  readonly slots?: TaskListener
   /** Folder of this machine's run history; if absent, the run is not recorded. */
   readonly book?: string
   /** Task only: id of the shared run, the same for all turns of all its tasks. */
@@ -111,8 +111,8 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     type: 'run.started',
     command: declarationOf(operation.kind).event ?? operation.kind,
     tool: options.tool,
-    ...operationEnds(operation),
-    ...(await resumed(operation)),
+    ...sourceAndTarget(operation),
+    ...(await resumedImports(operation)),
   })
   try {
     const work = options.onCall === true ? forStream(operation, run) : perform(operation, run)
@@ -132,7 +132,7 @@ function endedAs(
   { interrupt, commandLine, ms }: Pick<RunOptions, 'interrupt' | 'commandLine'> & { readonly ms: number },
 ): RunFinished {
   const { status, exitCode } = verdict(ending, error, interrupt)
-  const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
+  const why = error ?? (status === 'stopped' ? deadlineError(interrupt) : null)
   const resume = ending.next ?? (status === 'stopped' ? commandLine : undefined)
   return {
     type: 'run.finished',
@@ -198,7 +198,7 @@ function trialOptions(
 }
 
 /** Error of a run that its deadline stopped: the user may have forgotten the deadline. Null for other stop requests. */
-function overdue({ stop }: Interrupt): SluiceError | null {
+function deadlineError({ stop }: Interrupt): SluiceError | null {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
 }
@@ -242,7 +242,7 @@ function verdict(
 }
 
 /** The unfinished imports that this operation resumes. Errors are ignored here: they occur again in the operation. */
-async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
+async function resumedImports(operation: Operation): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
   if ((operation.kind !== 'import' && operation.kind !== 'batch-import') || operation.dryRun) return {}
   try {
     const { unfinishedImports } = await import('../engine/lake/import/unfinished.ts')

@@ -20,9 +20,9 @@ import type {
 import type { AsOf } from '../model/lake/as-of.ts'
 import type { TableRequest } from '../model/run/table-request.ts'
 import type { AskPort } from './ask/port.ts'
-import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
+import type { RecordedEnd, RecordedRun, CurvePoint } from '../model/run/run-history.ts'
 import type { Operation } from './operations/list.ts'
-import type { QueueState } from './share/queue-look.ts'
+import type { QueueState } from './share/queue-state.ts'
 
 /** A run started by the UI. Events arrive in order; `done` resolves with the exit code and never rejects. */
 export type RunningOperation = {
@@ -121,18 +121,18 @@ export interface Workbench extends AsyncDisposable {
  * A run in this machine's run history, which is only informative. Its command lines work in the folder of this program:
  * they begin with `cd` if the run has another folder.
  */
-export type MachineRun = Omit<BookedRun, 'owner'> & {
+export type MachineRun = Omit<RecordedRun, 'owner'> & {
   readonly host: string | null
   /** `broken off`: ended without a final event. `elsewhere`: on another machine or in a container, state unknown. */
   readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'
   readonly canJoin: boolean
-  readonly end: BookedEnd | null
+  readonly end: RecordedEnd | null
   /** The later run that completed this run by its follow-up command; null if there is none. */
   readonly doneBy: string | null
 }
 
-export type { QueueSeen, QueueWanted, SharedRun } from './share/queue-look.ts'
-export type { BookedEnd, CurvePoint } from '../model/run/run-book.ts'
+export type { QueueSnapshot as QueueSeen, QueueRequest as QueueWanted, SharedRun } from './share/queue-state.ts'
+export type { RecordedEnd, CurvePoint } from '../model/run/run-history.ts'
 
 /** Runs of this user on this machine, of any program. */
 export type MachineRuns = {

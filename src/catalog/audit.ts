@@ -3,7 +3,7 @@
  * `detail` names its process, so that readers can find out whether the process was killed.
  */
 import { isoTime } from '../shared/clock.ts'
-import { fateOf, type Fate, type ProcessIdentity } from '../shared/owner.ts'
+import { processStatusOf, type ProcessStatus, type ProcessIdentity } from '../shared/owner.ts'
 import { REPEATABLE, type SqlDatabase, type SqlReader } from '../model/run/sql-port.ts'
 
 export type AuditStart = {
@@ -106,7 +106,7 @@ export async function readAudit(reader: SqlReader, limit: number, here: ProcessI
       if (status === 'ok' && subject !== null) finished.add(subject)
       return { ...stored, status, detail }
     }
-    const fate = fateOfRun(detail, host, here)
+    const fate = processState(detail, host, here)
     const isOver = fate === 'ended' || (fate === 'unknown' && subject !== null && finished.has(subject))
     return { ...stored, status: isOver ? KILLED_COMMAND : status, detail: null }
   })
@@ -118,9 +118,9 @@ function detailOf({ machine, pid, started }: ProcessIdentity): string {
 }
 
 /** State of the process of a running command. Unknown for rows of older programs. */
-function fateOfRun(detail: string | null, host: string, here: ProcessIdentity): Fate {
+function processState(detail: string | null, host: string, here: ProcessIdentity): ProcessStatus {
   const named = /^\{"pid":(\d+),"machine":(?:null|"([^"]*)"),"process_started":(?:null|"(\d+)")\}$/.exec(detail ?? '')
   if (named === null) return 'unknown'
   const [, pid, machine, started] = named
-  return fateOf({ host, pid: Number(pid), machine: machine ?? null, started: started ?? null }, here)
+  return processStatusOf({ host, pid: Number(pid), machine: machine ?? null, started: started ?? null }, here)
 }

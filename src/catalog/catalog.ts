@@ -2,7 +2,7 @@
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
-import { readImportHead, wholeness, type ImportHead, type CatalogTableKey } from './import/head.ts'
+import { readImportHead, importCompleteness, type ImportHead, type CatalogTableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 
 /**
@@ -39,7 +39,7 @@ export type ReadableTable = {
 export async function readableTable(reader: SqlReader, by: CatalogTableKey, version?: number): Promise<ReadableTable> {
   const head = await readImportHead(reader, by)
   if (head === null) throw await noSuchTable(reader, 'tableId' in by ? by.tableId : by.location)
-  const whole = await wholeness(reader, head)
+  const whole = await importCompleteness(reader, head)
   if (whole === 'unfinished' || (whole === 'whole' && head.currentVersion === null)) throw unfinished(head)
   if (whole === 'broken' || head.currentVersion === null || head.historyFrom === null) {
     throw new SluiceError('NOT_IMPORTED', `${head.tableId} is no longer in the catalog: its rows were removed`, {

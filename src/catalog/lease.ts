@@ -6,15 +6,15 @@
 import { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
 import {
-  fateOfHolder,
+  ownerStatus,
   storedLeaseOwner,
   LEASE_COLUMNS,
   ownerColumns,
   ownerValues,
-  type Holder as StoredHolder,
+  type StoredOwner as StoredHolder,
   type LeaseColumns,
 } from '../stores/common/lease/columns.ts'
-import { beat } from '../stores/common/lease/heartbeat.ts'
+import { startHeartbeat } from '../stores/common/lease/heartbeat.ts'
 import { LeaseSql, timesAt } from '../stores/common/lease/sql.ts'
 import {
   REPEATABLE,
@@ -117,7 +117,7 @@ async function takeRow(
     )
     return 1
   }
-  const fate = fateOfHolder(row.holder, me)
+  const fate = ownerStatus(row.holder, me)
   const gone = fate === 'ended' || (fate === 'unknown' && by.endedSession)
   if (row.expiresAt > now && !gone) throw locked(tableId, row, now)
   const fence = row.fence + 1
@@ -206,8 +206,8 @@ export async function releaseLease(database: SqlDatabase, lease: Lease): Promise
 }
 
 /** Keeps a lease alive while its owner works. @returns the timer; clear it when the lease is released */
-export function beatOfLease(database: SqlDatabase, lease: Lease): NodeJS.Timeout {
-  return beat(RENEW_MS, () => keepLease(database, lease))
+export function keepLeaseAlive(database: SqlDatabase, lease: Lease): NodeJS.Timeout {
+  return startHeartbeat(RENEW_MS, () => keepLease(database, lease))
 }
 
 /**

@@ -29,11 +29,11 @@ export function isRebuilt(raw: string, add: AddColumns): boolean {
   if (!raw.startsWith(head) || !raw.endsWith(tail)) return false
   const escaped = raw.slice(head.length, raw.length - tail.length)
   // An unescaped quote would end the text early. All escapes but `\"` can be written in several ways.
-  if (escaped.startsWith('"') || ODD_ESCAPE.test(escaped)) return rebuildAddLine(add) === raw
+  if (escaped.startsWith('"') || OTHER_ESCAPE.test(escaped)) return rebuildAddLine(add) === raw
   return true
 }
 
-const ODD_ESCAPE = /[^\\]"|\\[^"]|\\$/
+const OTHER_ESCAPE = /[^\\]"|\\[^"]|\\$/
 
 /** The rebuilt line, without its line break. */
 export function rebuildAddLine(add: AddColumns): string {

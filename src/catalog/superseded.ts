@@ -17,7 +17,7 @@ export async function supersededRows(reader: SqlReader, tableId: string, below: 
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
     const rows = await countOf(reader, `${relation.name} WHERE table_id = ? AND version < ?`, [tableId, below])
-    const kept = await inForce(reader, tableId, relation, below)
+    const kept = await currentRows(reader, tableId, relation, below)
     counts.push({ relation: relation.name, rows: rows - kept.length })
   }
   return counts
@@ -29,7 +29,7 @@ export async function dropSuperseded(at: CatalogSweep, below: number): Promise<R
   const reader = sweepReader(at)
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
-    const kept = await inForce(reader, tableId, relation, below)
+    const kept = await currentRows(reader, tableId, relation, below)
     const versions = [...new Set(kept.map(({ version }) => version))]
     let rows = 0
     for (const [i, version] of [...versions, below].entries()) {
@@ -55,7 +55,7 @@ export async function dropSuperseded(at: CatalogSweep, below: number): Promise<R
 }
 
 /** Rows below version `at` that are still the newest of their key at this version, ascending. */
-async function inForce(
+async function currentRows(
   reader: SqlReader,
   tableId: string,
   { name, key }: StateRelation,

@@ -1,5 +1,5 @@
 /** Commands whose first operand is an action: `archive list`, `quarantine retry`. */
-import { takenBy, type SpokenAction } from '../app/operations/facts.ts'
+import { optionNamesOf, type CommandAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { requiredText, type Arguments } from './arguments.ts'
@@ -10,16 +10,16 @@ import { configuredFor, shownOption } from './option-flags.ts'
 /** @throws SluiceError BAD_FLAG for an unknown action, and for flags of other actions */
 export function actionOf(
   command: CommandDeclaration,
-  actions: readonly SpokenAction[],
+  actions: readonly CommandAction[],
   args: Arguments,
   defaults: ConfigDefaults,
-): SpokenAction {
+): CommandAction {
   const word = requiredText(args, 'action')
   const named = actions.filter(({ name }) => name === word)
   const action =
     named.find(({ flag }) => flag !== null && args[flag] === true) ?? named.find(({ flag }) => flag === null)
   if (action !== undefined) {
-    refuseOthers(command, action, actions, args, defaults)
+    refuseOtherFlags(command, action, actions, args, defaults)
     return action
   }
   const known = [...new Set(actions.map(({ name }) => name))]
@@ -29,28 +29,28 @@ export function actionOf(
 }
 
 /** Refuses flags that have no effect on this action. Flags of databases are allowed for all actions. */
-function refuseOthers(
+function refuseOtherFlags(
   command: CommandDeclaration,
-  action: SpokenAction,
-  actions: readonly SpokenAction[],
+  action: CommandAction,
+  actions: readonly CommandAction[],
   args: Arguments,
   defaults: ConfigDefaults,
 ): void {
-  const own = takenBy(action)
+  const own = optionNamesOf(action)
   for (const option of command.takes) {
     const { name, completes } = option
     const value = args[name]
     const isUnsaid = value === undefined || value === option.default || value === configuredFor(name, defaults)
     if (isUnsaid || (Array.isArray(value) && value.length === 0)) continue
     if (completes === 'database' || own.has(name)) continue
-    const takers = actions.filter((other) => takenBy(other).has(name)).map(spokenName)
+    const takers = actions.filter((other) => optionNamesOf(other).has(name)).map(actionName)
     if (takers.length === 0) continue
-    throw new SluiceError('BAD_FLAG', `${command.name} ${spokenName(action)} does not accept ${shownOption(option)}`, {
+    throw new SluiceError('BAD_FLAG', `${command.name} ${actionName(action)} does not accept ${shownOption(option)}`, {
       hint: `remove it, or use it with ${command.name} ${takers.join(', ')}`,
     })
   }
 }
 
-function spokenName({ name, flag }: SpokenAction): string {
+function actionName({ name, flag }: CommandAction): string {
   return flag === null ? name : `${name} --${flag}`
 }

@@ -15,7 +15,7 @@ import { parseByteSize } from './byte-size.ts'
 import { parseDuration } from './duration.ts'
 
 /** A command and the causes that it can raise. Other causes are refused: such an alert would never be raised. */
-export type Alerting = {
+export type AlertSource = {
   /** The command as typed: `archive verify`. */
   readonly command: string
   readonly causes: readonly AlertCause[]
@@ -35,7 +35,7 @@ export function alertOf(kind: OperationKind, args: Arguments): AlertOptions | un
 }
 
 /** @throws SluiceError BAD_FLAG */
-export function readAlert(args: Arguments, alerting: Alerting): AlertOptions | undefined {
+export function readAlert(args: Arguments, alerting: AlertSource): AlertOptions | undefined {
   const text = givenText(args, 'alert')
   const command = givenText(args, 'alert-command')
   const exit = givenFlag(args, 'alert-exit')
@@ -56,12 +56,12 @@ export function readAlert(args: Arguments, alerting: Alerting): AlertOptions | u
  */
 export function conditionsFor(text: string, causes: readonly AlertCause[]): string {
   const parts = text.split(',').map((one) => one.trim())
-  return parts.filter((one) => !isCause(wordOf(one)) || causes.some((cause) => cause === wordOf(one))).join(',')
+  return parts.filter((one) => !isCause(causeWord(one)) || causes.some((cause) => cause === causeWord(one))).join(',')
 }
 
-function conditionOf(text: string, { command, causes, others }: Alerting): AlertCondition {
+function conditionOf(text: string, { command, causes, others }: AlertSource): AlertCondition {
   const hint = `${command} can alert on ${formsText(causes)}`
-  const word = wordOf(text)
+  const word = causeWord(text)
   if (!isCause(word)) {
     throw new SluiceError('BAD_FLAG', `--alert ${text} is not a condition${suggested(word, causes)}`, {
       hint,
@@ -71,7 +71,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
     const why = others?.(word) ?? `is not a cause of ${command}: such an alert would never be sent`
     throw new SluiceError('BAD_FLAG', `--alert ${word} ${why}`, { hint })
   }
-  const condition = withLimit(word, text.slice(word.length).trim())
+  const condition = conditionWithLimit(word, text.slice(word.length).trim())
   if (condition !== null) return condition
   throw new SluiceError('BAD_FLAG', `--alert ${text} is not a condition`, {
     hint: `write it like ${CAUSE_FORMS[word].form}`,
@@ -79,7 +79,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
 }
 
 /** @param rest text after the word @returns null if the text does not fit the cause */
-function withLimit(cause: AlertCause, rest: string): AlertCondition | null {
+function conditionWithLimit(cause: AlertCause, rest: string): AlertCondition | null {
   const [, sign, value = ''] = /^([<>])\s*(.+)$/.exec(rest) ?? []
   switch (cause) {
     case 'lag':
@@ -95,7 +95,7 @@ function withLimit(cause: AlertCause, rest: string): AlertCondition | null {
   }
 }
 
-function wordOf(text: string): string {
+function causeWord(text: string): string {
   return /^[^<>\s]*/.exec(text)?.[0] ?? ''
 }
 

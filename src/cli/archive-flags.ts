@@ -25,13 +25,13 @@ const MOST_WORKERS = 16
 const LEAST_RATE = 1000
 
 /** Options of an archive, without the stores, tables and partitions. */
-export type Archiving = Omit<
+export type ArchiveOptions = Omit<
   ArchiveOperation,
   'kind' | 'from' | 'tables' | 'partitions' | 'confirm' | 'dryRun' | 'alert'
 >
 
 /** @throws SluiceError BAD_FLAG */
-export function readArchiving(args: Arguments, context: Pick<RequestContext, 'defaults' | 'env'>): Archiving {
+export function readArchiving(args: Arguments, context: Pick<RequestContext, 'defaults' | 'env'>): ArchiveOptions {
   const { defaults } = context
   const asText = givenList(args, 'as-text')
   const fileSize = givenText(args, 'file-size') ?? defaults['file-size']
@@ -44,8 +44,8 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ...given('epoch', epochIn(args)),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
     ...(givenFlag(args, 'exact') ? { exact: true as const } : {}),
-    ...filled('renamed', givenList(args, 'renamed')),
-    ...filled('dropped', givenList(args, 'dropped')),
+    ...filledFormat('renamed', givenList(args, 'renamed')),
+    ...filledFormat('dropped', givenList(args, 'dropped')),
     ...(givenFlag(args, 'widen') ? { widen: true as const } : {}),
     detach: args['detach'] === undefined || givenFlag(args, 'detach'),
     drop: givenFlag(args, 'drop'),
@@ -66,7 +66,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
 function cutOptions(
   args: Arguments,
   defaults: ConfigDefaults,
-): Pick<Archiving, 'by' | 'byValue' | 'calendar' | 'olderThan'> {
+): Pick<ArchiveOptions, 'by' | 'byValue' | 'calendar' | 'olderThan'> {
   const byValue = givenText(args, 'by-value')
   if (byValue === undefined) {
     return {
@@ -87,7 +87,7 @@ function memoryOf(text: string, workers = 1): number {
   return parseByteSize('--memory', text, LEAST_MEMORY_BYTES * workers)
 }
 
-function filled<K extends string>(name: K, words: readonly string[]): Partial<Record<K, readonly string[]>> {
+function filledFormat<K extends string>(name: K, words: readonly string[]): Partial<Record<K, readonly string[]>> {
   return words.length === 0 ? {} : ({ [name]: words } as Record<K, readonly string[]>)
 }
 

@@ -7,21 +7,21 @@ import type { BackgroundOrder } from './background.ts'
 import { launch } from './launch.ts'
 
 /** File descriptor that the starting process listens on. */
-const TOLD = 3
+const REPORT_FD = 3
 
-let isHeard = true
+let isListening = true
 
 function report(line: string): void {
-  if (!isHeard) return
+  if (!isListening) return
   try {
-    writeSync(TOLD, `${line}\n`)
-    if (line.startsWith('begun')) closeSync(TOLD)
+    writeSync(REPORT_FD, `${line}\n`)
+    if (line.startsWith('begun')) closeSync(REPORT_FD)
   } catch {
     // The starting process no longer listens.
-    isHeard = false
+    isListening = false
     return
   }
-  if (line.startsWith('begun')) isHeard = false
+  if (line.startsWith('begun')) isListening = false
 }
 
 process.on('SIGHUP', () => undefined)

@@ -20,7 +20,7 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
  * Reports the start of a background run to the starting process: `started RUN` at its first event, and `begun RUN` at
  * the first event of its work. Start and end of the run, retries and warnings are not work.
  */
-export function beginningReported(report: (line: string) => void): (event: Event) => void {
+export function startReporter(report: (line: string) => void): (event: Event) => void {
   let has = { started: false, begun: false }
   return (event) => {
     if (has.begun || event.runId === null) return

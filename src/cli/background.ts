@@ -28,7 +28,7 @@ export type BackgroundOrder = { readonly words: readonly string[]; readonly oper
 /** Limit of kept log files; the oldest are removed. */
 const KEPT_LOGS = 200
 /** Time after which a started run that has not failed is treated as begun, ms. */
-const PATIENCE_MS = 15_000
+const START_TIMEOUT_MS = 15_000
 
 /**
  * Starts the operation in a separate process.
@@ -140,7 +140,7 @@ async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise
     lines.on('line', (line) => {
       const [word, run = ''] = line.split(' ')
       if (word === 'begun') end({ run })
-      else patience ??= setTimeout(() => end({ run }), PATIENCE_MS)
+      else patience ??= setTimeout(() => end({ run }), START_TIMEOUT_MS)
     })
     child.once('error', reject)
     // The log is complete once all its writers have exited.

@@ -92,7 +92,7 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
  * @param place path of a lake or of a table in it
  * @returns null if there is none
  */
-export function standingCatalog(
+export function findKeptCatalog(
   place: string,
   env: Readonly<Record<string, string | undefined>>,
 ): CatalogChoice | null {

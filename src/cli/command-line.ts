@@ -5,13 +5,13 @@ import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { COMMANDS } from './command-list.ts'
-import { shownUrl } from './copy-ends.ts'
+import { shownUrl } from './copy-stores.ts'
 import { currentFlags } from './former-flags.ts'
 import { firstWord, splitAtEnd } from './globals.ts'
 import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a frontend for one call; printed commands leave them out. */
-const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
+const FRONTEND_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
 /** Flags of any command whose value is or may be a URL: a flag may be typed before its command. */
 const URL_FLAGS: ReadonlySet<string> = new Set(
   [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ takes }) => takes)].flatMap(({ name, operand, completes }) =>
@@ -20,7 +20,7 @@ const URL_FLAGS: ReadonlySet<string> = new Set(
 )
 
 /** Flags whose value is never shown, by command. */
-const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+const SECRET_FLAGS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   COMMANDS.flatMap(({ name, takes }) => {
     const names = takes.filter(({ withheld }) => withheld === true).map((option) => `--${option.name}`)
     return names.length === 0 ? [] : [[name, new Set(names)] as const]
@@ -28,14 +28,14 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 )
 
 /** Flags with a value that take effect once: after the start of the run, the remaining work is in the ledger. */
-const ONCE: ReadonlySet<string> = new Set(['--resync'])
+const ONE_TIME_FLAGS: ReadonlySet<string> = new Set(['--resync'])
 /** Flag that queues a command for workers. The printed command has neither this flag nor the flags of the queue. */
-const TO_WORKERS = '--distributed'
-const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--tasks', '--queue'])
+const DISTRIBUTED_FLAG = '--distributed'
+const QUEUE_FLAGS: ReadonlySet<string> = new Set([...ONE_TIME_FLAGS, '--connect', '--tasks', '--queue'])
 /** Commands that use the flags of the queue to inspect it: printed commands keep these flags. */
-const OF_ITSELF: ReadonlySet<string> = new Set(['runs', 'ctl'])
+const QUEUE_COMMANDS: ReadonlySet<string> = new Set(['runs', 'ctl'])
 
-export type PrintedMore = {
+export type PrintedAdditions = {
   /** Flags that were not typed, in shell syntax: settings from environment variables. */
   readonly add?: readonly string[]
   /** Flags without a value that must not be repeated: a resumed run does not restart. */
@@ -54,14 +54,14 @@ export function commandLine(
   typed: readonly string[],
   catalog: CatalogChoice | null,
   secrets: readonly string[],
-  { add = [], drop = [], dropValued = [], env = {} }: PrintedMore = {},
+  { add = [], drop = [], dropValued = [], env = {} }: PrintedAdditions = {},
 ): string {
   const words = ['sluice']
   const argv = currentFlags(typed)
   const [flags, [end, ...literal]] = splitAtEnd(argv)
-  const isLeft = flags.includes(TO_WORKERS) && !OF_ITSELF.has(firstWord(flags) ?? '')
-  const away = isLeft ? OF_QUEUES : ONCE
-  const withheld = flags.map((word) => WITHHELD.get(word)).find((names) => names !== undefined)
+  const isLeft = flags.includes(DISTRIBUTED_FLAG) && !QUEUE_COMMANDS.has(firstWord(flags) ?? '')
+  const away = isLeft ? QUEUE_FLAGS : ONE_TIME_FLAGS
+  const withheld = flags.map((word) => SECRET_FLAGS.get(word)).find((names) => names !== undefined)
   for (let index = 0; index < flags.length; index += 1) {
     const word = flags[index] ?? ''
     const equals = word.indexOf('=')
@@ -84,7 +84,7 @@ export function commandLine(
     } else if (name === '--conf' && next !== undefined) {
       words.push(name, shellQuote(shownProperty(next, secrets)))
       index += 1
-    } else if (!FACE_FLAGS.has(word) && !(isLeft && word === TO_WORKERS))
+    } else if (!FRONTEND_FLAGS.has(word) && !(isLeft && word === DISTRIBUTED_FLAG))
       words.push(shellQuote(redactText(word, secrets)))
   }
   words.push(

@@ -23,7 +23,7 @@ export type FoundConfig = {
 const NONE: FoundConfig = { file: null, passedOver: [], untrusted: null }
 
 /** Commands that read no config file, or only the file that they write. `ctl` reads it if a queue is used. */
-const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl', 'trust'])
+const COMMANDS_WITHOUT_CONFIG: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl', 'trust'])
 
 /**
  * Only the nearest file is used. A file that another user may have written, or that this user has not trusted, is not
@@ -34,14 +34,14 @@ const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl'
 export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid: number | null): FoundConfig {
   const word = firstWord(argv)
   if (configFlag(argv) !== null || hasFlag(argv, '--no-config')) return NONE
-  if (WITHOUT.has(word ?? '') && !hasFlag(argv, '--distributed')) return NONE
+  if (COMMANDS_WITHOUT_CONFIG.has(word ?? '') && !hasFlag(argv, '--distributed')) return NONE
   // `lifecycle` writes to the file, so leave out the file in the user's config folder: it applies to all folders.
   const own = userFolder(env)
   const folders = [...upwards(cwd), ...(word === 'lifecycle' ? [] : [own])]
   const passedOver: string[] = []
   for (const folder of folders) {
     const file = path.join(folder, DEFAULT_CONFIG)
-    const why = whyNot(file, uid)
+    const why = unsafeReason(file, uid)
     if (why === null && folder !== own && !isTrusted(file, env)) return { file: null, passedOver, untrusted: file }
     if (why === null) return { file: folder === cwd ? DEFAULT_CONFIG : file, passedOver, untrusted: null }
     if (why !== 'missing') passedOver.push(`${file} is not read: ${why}; to read it, give --config ${file}`)
@@ -83,14 +83,14 @@ const WRITABLE_BY_ALL = 0o002
  * Checks the file, its folder, and a link to the file. @returns null if no other user can have written the file,
  * otherwise the reason, or `missing`
  */
-export function whyNot(file: string, uid: number | null): string | null {
+export function unsafeReason(file: string, uid: number | null): string | null {
   try {
     const real = realpathSync(file)
     if (!statSync(real).isFile()) return 'missing'
     if (uid === null) return null
     if (lstatSync(file).uid !== uid) return 'the file belongs to another user'
     for (const name of new Set([file, real])) {
-      const why = whyNotAt(name, uid)
+      const why = unsafeReasonAt(name, uid)
       if (why !== null) return why
     }
     return null
@@ -99,7 +99,7 @@ export function whyNot(file: string, uid: number | null): string | null {
   }
 }
 
-function whyNotAt(file: string, uid: number): string | null {
+function unsafeReasonAt(file: string, uid: number): string | null {
   const of = statSync(file)
   const folder = statSync(path.dirname(file))
   if (of.uid !== uid) return 'the file belongs to another user'

@@ -1,5 +1,5 @@
 /** Asks for a name before a destructive operation, if its declaration requires it. */
-import { destructionsOf, planOf, typedName } from '../app/operations/facts.ts'
+import { destructionsOf, planOf, confirmationName } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -27,7 +27,7 @@ export async function confirmed(
   const plan = planOf(operation)
   if (asking === undefined || plan === null) return { operation }
   const { asked = '', named = { field: '' }, against, refused, counted } = asking
-  const wanted = typedName(operation, [])?.name ?? ''
+  const wanted = confirmationName(operation, [])?.name ?? ''
   const given = 'confirm' in operation ? operation.confirm : undefined
   if (given !== undefined) {
     if (against === undefined || given === wanted) return { operation }
@@ -49,7 +49,7 @@ export async function confirmed(
     },
   })
   if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
-  const typed = typedName(operation, events)
+  const typed = confirmationName(operation, events)
   // If the dry run has no event with the name, or only zero counts, nothing would be removed: no name is needed.
   if (typed === null || typed.name === null || (counted === true && removesNothing(trial.totals))) return { operation }
   const { name } = typed

@@ -11,7 +11,7 @@ import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 
 type Run = Parameters<typeof showRun>[0]
-type Face = Parameters<typeof showRun>[1]
+type UiOptions = Parameters<typeof showRun>[1]
 
 /**
  * Runs the copy, and runs it again with the typed name. The first run also writes rows; these stay.
@@ -19,17 +19,17 @@ type Face = Parameters<typeof showRun>[1]
  * @returns the exit code
  * @throws SluiceError MISSING_CONFIRM if another name is typed: then no row was removed
  */
-export async function showRemoval(
+export async function confirmRemoval(
   operation: CopyOperation,
   run: Run,
-  face: Face,
+  uiOptions: UiOptions,
   session: CliSession,
   context: CliContext,
-  heard: (event: Event) => void,
+  onEvent: (event: Event) => void,
 ): Promise<number> {
   let error: Extract<Event, { type: 'table.finished' }>['error']
-  const exitCode = await showRun(run, face, context, (event) => {
-    heard(event)
+  const exitCode = await showRun(run, uiOptions, context, (event) => {
+    onEvent(event)
     if (event.type === 'table.finished' && event.error?.code === 'ROWS_EXTRA') error = event.error
   })
   if (error === undefined || operation.confirm !== undefined) return exitCode
@@ -38,7 +38,7 @@ export async function showRemoval(
   context.stdin.ref()
   const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, context)).trim()
   if (answer === name && name !== '')
-    return await showRun({ ...run, operation: { ...operation, confirm: name } }, face, context, heard)
+    return await showRun({ ...run, operation: { ...operation, confirm: name } }, uiOptions, context, onEvent)
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: none of these rows was removed', {
     hint: `type ${name}`,
   })

@@ -11,8 +11,8 @@ import { IDLE_FLAG, jobOf } from './cdm/submit.ts'
 import { cdmOptions, type CdmOptions } from './cdm/options.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
-import { chooseEnd } from './copy-ends.ts'
-import type { GivenStore } from './copy-ends.ts'
+import { requiredStore } from './copy-stores.ts'
+import type { GivenStore } from './copy-stores.ts'
 import { splitNames, splitRename } from './name-list.ts'
 import { scriptOptions } from './script-variables.ts'
 import type { GivenScriptOptions } from './script-variables.ts'
@@ -37,11 +37,11 @@ export type Selection = Pick<
 >
 
 /** Source and target of a copy or diff. */
-export type Ends = { readonly from: GivenStore; readonly to: GivenStore }
+export type CopyStoreUrls = { readonly from: GivenStore; readonly to: GivenStore }
 
 export type Selected = {
   readonly selection: Selection
-  readonly ends: Ends
+  readonly storeUrls: CopyStoreUrls
   /** Options from variables of the resumable script; null if they name neither source nor target, and are ignored. */
   readonly script: GivenScriptOptions | null
   /** Options from properties of the Cassandra Data Migrator; null if there are none. */
@@ -54,8 +54,8 @@ export type Selected = {
 export function readSelection(args: Arguments, { env, defaults }: RequestContext): Selected {
   const cdm = readCdm(args)
   const ends = {
-    from: chooseEnd('from', args, defaults, env, cdm?.from),
-    to: chooseEnd('to', args, defaults, env, cdm?.to),
+    from: requiredStore('from', args, defaults, env, cdm?.from),
+    to: requiredStore('to', args, defaults, env, cdm?.to),
   }
   const scripted = [ends.from, ends.to].filter(({ origin }) => origin === 'script')
   const script = scripted.length === 0 ? null : scriptOptions(env)
@@ -88,7 +88,7 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
   }
   const add = scripted.map(({ printed }) => printed)
   if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)
-  return { selection, ends, script, cdm, add }
+  return { selection, storeUrls: ends, script, cdm, add }
 }
 
 /**

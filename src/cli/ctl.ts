@@ -1,7 +1,7 @@
 /** Client of a run's control socket: reads its state and sends steering requests. */
 import net from 'node:net'
 import path from 'node:path'
-import { noSuchLocalRun, refuseStranger, removeDead } from '../engine/run/socket-folder.ts'
+import { noSuchLocalRun, refuseOtherOwner, removeDead } from '../engine/run/socket-folder.ts'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { suggested } from '../shared/closest.ts'
@@ -9,12 +9,12 @@ import { suggested } from '../shared/closest.ts'
 export type Setting = string | number | boolean | null | readonly string[]
 export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }
 /** @property until ms since the epoch. A run that reads the request later, because it was suspended, must ignore it */
-type Sent = ControlRequest & { readonly until: number }
+type SentRequest = ControlRequest & { readonly until: number }
 export type RunState = Readonly<Record<string, unknown>>
 
 const ANSWER_MS = 5_000
 /** Limit of an answer, which is one line, in characters. A longer line is not from sluice. */
-const LONGEST = 1_000_000
+const MAX_ANSWER_LENGTH = 1_000_000
 
 const SILENT_HINT =
   'it may be stopped (kill -STOP) or very busy; the request was not applied, so repeat it when the run continues'
@@ -26,27 +26,27 @@ const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>
   stop: ['stop', true],
 }
 /** Requests for single tables or chunks. */
-const OF_TABLES = new Set(['pause', 'resume', 'skip', 'retry'])
+const TABLE_REQUESTS = new Set(['pause', 'resume', 'skip', 'retry'])
 const TRUE = new Set(['true', 'yes', 'on', '1'])
 const FALSE = new Set(['false', 'no', 'off', '0'])
 
 /** Settings with a value in the next word. */
-const VALUED = new Set(['workers', 'lanes', 'rate'])
+const SETTINGS_WITH_VALUE = new Set(['workers', 'lanes', 'rate'])
 
 /**
  * Joins words to settings: `workers 8 skip a/3` becomes `workers=8 skip=a#3`, the older spelling. `name=value` stays
  * unchanged, for tables whose name is one of these words or ends like a chunk.
  */
-function joined(words: readonly string[]): readonly string[] {
+function joinedSettings(words: readonly string[]): readonly string[] {
   const settings: string[] = []
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? ''
     const next = words[at + 1]
     const isValue = next !== undefined && !next.includes('=') && !Object.hasOwn(SWITCHES, next)
-    if (VALUED.has(word) && next !== undefined) {
+    if (SETTINGS_WITH_VALUE.has(word) && next !== undefined) {
       settings.push(`${word}=${next}`)
       at++
-    } else if (OF_TABLES.has(word) && isValue && !OF_TABLES.has(next) && !VALUED.has(next)) {
+    } else if (TABLE_REQUESTS.has(word) && isValue && !TABLE_REQUESTS.has(next) && !SETTINGS_WITH_VALUE.has(next)) {
       settings.push(`${word}=${next.replace(/\/(\d+)$/, '#$1')}`)
       at++
     } else settings.push(word)
@@ -58,12 +58,12 @@ function joined(words: readonly string[]): readonly string[] {
 export function controlRequest(words: readonly string[]): ControlRequest {
   if (words.length === 0) return { get: true }
   const set: Record<string, Setting> = {}
-  for (const word of joined(words)) {
+  for (const word of joinedSettings(words)) {
     const [name, value] = settingOf(word)
     const before = set[name]
     if (before === undefined) set[name] = value
     // Several tables may get the same request.
-    else if (OF_TABLES.has(name)) set[name] = [before, value].flat().map(String)
+    else if (TABLE_REQUESTS.has(name)) set[name] = [before, value].flat().map(String)
     else throw wrong(`${name} is set twice`)
   }
   return { set }
@@ -74,8 +74,8 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
   if (equals === -1) {
     const found = SWITCHES[word]
     if (found !== undefined) return found
-    if (OF_TABLES.has(word)) throw wrong(`${word} needs a table: ${word} TABLE`)
-    if (VALUED.has(word)) throw wrong(`${word} needs a number: ${word} N`)
+    if (TABLE_REQUESTS.has(word)) throw wrong(`${word} needs a table: ${word} TABLE`)
+    if (SETTINGS_WITH_VALUE.has(word)) throw wrong(`${word} needs a number: ${word} N`)
     throw wrong(`${word} is not a setting${suggested(word, Object.keys(SWITCHES))}`)
   }
   const name = word.slice(0, equals)
@@ -99,7 +99,7 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
       if (value !== '') return [name, value]
       throw wrong(`${name}= needs the name of a table`)
     default: {
-      const known = ['workers', 'lanes', 'rate', 'paused', 'stop', ...OF_TABLES]
+      const known = ['workers', 'lanes', 'rate', 'paused', 'stop', ...TABLE_REQUESTS]
       throw wrong(`${name} is not a setting${suggested(name, known)}`)
     }
   }
@@ -123,8 +123,8 @@ function wrong(message: string): SluiceError {
  * its answer
  */
 export async function controlRun(socketPath: string, request: ControlRequest): Promise<RunState> {
-  refuseStranger(path.dirname(socketPath))
-  const sent: Sent = { ...request, until: Date.now() + ANSWER_MS }
+  refuseOtherOwner(path.dirname(socketPath))
+  const sent: SentRequest = { ...request, until: Date.now() + ANSWER_MS }
   return stateOf(await exchange(socketPath, `${JSON.stringify(sent)}\n`), socketPath)
 }
 
@@ -152,7 +152,7 @@ function exchange(socketPath: string, line: string): Promise<string> {
       if (end !== -1) {
         socket.end()
         resolve(text.slice(0, end))
-      } else if (text.length > LONGEST) fail('the answer of the run is not valid')
+      } else if (text.length > MAX_ANSWER_LENGTH) fail('the answer of the run is not valid')
     })
     socket.once('end', () => fail('the run has ended before it answered'))
     socket.once('error', (error: NodeJS.ErrnoException) => {

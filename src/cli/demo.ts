@@ -21,7 +21,7 @@ import type { Operation } from '../app/operations/list.ts'
 export const DEMO_LAKE = fileURLToPath(new URL('../../fixtures/lake', import.meta.url))
 
 /** Errors that the package's lake contains intentionally. */
-const ON_PURPOSE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['LOG_GAP', 'TABLE_FEATURE', 'PROTOCOL_VERSION'])
+const INTENTIONAL_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['LOG_GAP', 'TABLE_FEATURE', 'PROTOCOL_VERSION'])
 
 type TableFinished = Extract<EventBody, { type: 'table.finished' }>
 
@@ -161,7 +161,7 @@ function demoExitCode(
   later: readonly RunFinished[],
 ): number {
   const good = tables.some((table) => table.status === 'ok' || table.status === 'current')
-  const asMeant = tables.every((table) => table.error === undefined || ON_PURPOSE.has(table.error.code))
+  const asMeant = tables.every((table) => table.error === undefined || INTENTIONAL_ERRORS.has(table.error.code))
   const ran = imported.exitCode === 0 || imported.exitCode === 1 || imported.exitCode === 6
   const forgiven = ownLake && ran && good && asMeant
   if (imported.exitCode !== 0 && !forgiven) return imported.exitCode

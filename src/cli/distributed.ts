@@ -5,9 +5,9 @@ import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Dec } from '../model/run/event.ts'
 import type { RunRequests } from '../model/share/distributed.ts'
-import { tableOptions, type HeldState, type TableRequest } from '../model/run/table-request.ts'
+import { parseTableRequest, type HeldState, type TableRequest } from '../model/run/table-request.ts'
 import type { Operation } from '../app/operations/list.ts'
-import { answered } from './answered.ts'
+import { runOwnCommand } from './run-own-command.ts'
 import type { CommandTexts } from './commands/command.ts'
 import type { ControlRequest, Setting } from './ctl.ts'
 import type { Globals } from './globals.ts'
@@ -47,7 +47,7 @@ export async function runDistributed(
   operation: Operation,
   line: string,
   options: DistributedOptions,
-  { json, behind }: { readonly json: boolean; readonly behind: string },
+  { json, behind: queueFlags }: { readonly json: boolean; readonly behind: string },
   session: CliSession,
   { env, clock, loadEngine }: CliContext,
 ): Promise<number> {
@@ -68,8 +68,8 @@ export async function runDistributed(
   })
   const { runId, workers, label } = begun
   const inspections = [
-    `sluice runs --distributed --run ${runId}${behind}`,
-    `sluice ctl ${runId} --distributed${behind}`,
+    `sluice runs --distributed --run ${runId}${queueFlags}`,
+    `sluice ctl ${runId} --distributed${queueFlags}`,
   ]
   if (json) {
     session.emit({ type: 'columns', columns: ['run', 'slots', 'workers', 'queue', 'look', 'steer'] })
@@ -82,14 +82,14 @@ export async function runDistributed(
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`
     session.output.talk(
-      `sluice: no worker of this version takes runs from this queue now: start one with sluice worker${behind}${from}\n`,
+      `sluice: no worker of this version takes runs from this queue now: start one with sluice worker${queueFlags}${from}\n`,
     )
   }
   return 0
 }
 
 /** Redacted flags that name the queue, for other commands that inspect it. */
-export function queueWords(argv: readonly string[], secrets: readonly string[], env: Env): string {
+export function queueFlagsOf(argv: readonly string[], secrets: readonly string[], env: Env): string {
   const words = argv.flatMap((word, at) => {
     const [name = ''] = word.split('=')
     if (word === '--no-config') return [word]
@@ -108,9 +108,9 @@ export async function ctlDistributed(
   connect: string,
   session: CliSession,
   { clock, loadEngine }: CliContext,
-  behind: string,
+  queueFlags: string,
 ): Promise<number> {
-  const around = `sluice runs --distributed${behind}`
+  const around = `sluice runs --distributed${queueFlags}`
   const body = async (): Promise<Readonly<Record<string, Dec>>> => {
     if (run === null) {
       throw new SluiceError('BAD_FLAG', 'no run is given', {
@@ -118,7 +118,7 @@ export async function ctlDistributed(
       })
     }
     const engine = await loadEngine()
-    const asked = 'set' in request ? ordersOf(request.set) : null
+    const asked = 'set' in request ? requestsOf(request.set) : null
     const one = await engine.steerShared(connect, run, asked?.options ?? null, asked?.tables)
     const { status, slots, rows, rate, wishes } = one
     const columns = [
@@ -147,8 +147,8 @@ export async function ctlDistributed(
         wishes.workers ?? null,
         wishes.lanes ?? null,
         wishes.rate ?? null,
-        heldText(wishes, 'paused'),
-        heldText(wishes, 'skipped'),
+        tablesInState(wishes, 'paused'),
+        tablesInState(wishes, 'skipped'),
         slots.queued,
         slots.working,
         slots.ended,
@@ -159,18 +159,18 @@ export async function ctlDistributed(
     })
     return { slots: String(slots.queued + slots.working + slots.ended), rows: rows.toString() }
   }
-  return await answered('ctl', session, clock, body, around)
+  return await runOwnCommand('ctl', session, clock, body, around)
 }
 
 /** Tables and chunks whose state is `why`, as text: `orders, items/3`. */
-function heldText({ tables = [] }: RunRequests, why: HeldState): string {
+function tablesInState({ tables = [] }: RunRequests, why: HeldState): string {
   return tables
     .flatMap(({ table, chunk, held }) => (held === why ? [chunk === undefined ? table : `${table}/${chunk}`] : []))
     .join(', ')
 }
 
 /** @throws SluiceError BAD_FLAG for requests that only a run of one process supports */
-function ordersOf(set: Readonly<Record<string, Setting>>): {
+function requestsOf(set: Readonly<Record<string, Setting>>): {
   readonly options: RunRequests
   readonly tables: readonly TableRequest[]
 } {
@@ -183,7 +183,7 @@ function ordersOf(set: Readonly<Record<string, Setting>>): {
     else if (name === 'lanes' && typeof value === 'number') options.lanes = value
     else if (name === 'stop' && value === true) options.stop = true
     else if (name === 'pause' || name === 'resume' || name === 'skip' || name === 'retry')
-      tables.push(...[value].flat().map((text) => tableOptions(name, String(text))))
+      tables.push(...[value].flat().map((text) => parseTableRequest(name, String(text))))
     else {
       throw new SluiceError('BAD_FLAG', `a distributed run does not accept ${name}`, {
         hint: 'for the whole run: workers N, rate N, lanes N, pause, resume or stop; for a table or chunk: pause, resume, skip or retry, with TABLE or TABLE/CHUNK',

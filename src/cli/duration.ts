@@ -32,8 +32,8 @@ export function parseDuration(flag: string, text: string): number {
  * @param defaultText text that is used without the flag
  * @throws SluiceError BAD_FLAG
  */
-export function givenDuration(args: Arguments, name: string, otherwise?: string): number | undefined {
-  const text = givenText(args, name) ?? otherwise
+export function givenDuration(args: Arguments, name: string, defaultText?: string): number | undefined {
+  const text = givenText(args, name) ?? defaultText
   return text === undefined ? undefined : parseDuration(`--${name}`, text)
 }
 
@@ -44,14 +44,14 @@ function isDay(date: string): boolean {
 }
 
 /** Matches a date, optionally with a time of day and a zone. */
-const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
+const DATE_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
 
 /**
  * Parses a time to ms since the epoch: `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00`. A time without
  * a zone is UTC.
  */
 export function parseInstant(flag: string, text: string): number {
-  const match = MOMENT.exec(text.trim())
+  const match = DATE_TIME.exec(text.trim())
   const [, date = '', time = '00:00:00', zone = 'Z'] = match ?? []
   const offset = /^[+-]\d{2}$/.test(zone)
     ? `${zone}:00`

@@ -32,7 +32,7 @@ export function wantsColor(flag: string | null, env: Readonly<Env>, isTTY: boole
  * Sets the variables that libraries read. Ink's chalk ignores NO_COLOR, and Node warns if both variables are set, so
  * NO_COLOR is removed and FORCE_COLOR decides.
  */
-export function settleColor(argv: readonly string[], env: Env, isTTY: boolean): void {
+export function applyColor(argv: readonly string[], env: Env, isTTY: boolean): void {
   const flag = colorFlag(argv)
   const color = wantsColor(flag, env, isTTY)
   delete env['NO_COLOR']
@@ -42,14 +42,14 @@ export function settleColor(argv: readonly string[], env: Env, isTTY: boolean): 
 }
 
 /** Message for a Node version that is too old, or null. All dependencies support Node 20.19 and later. */
-export function nodeComplaint(version: string): string | null {
+export function nodeVersionError(version: string): string | null {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
   if (major > 20 || (major === 20 && minor >= 19)) return null
   return `sluice needs Node 20.19 or newer, but this is ${version}: install a newer one from https://nodejs.org`
 }
 
 /** First major version of Node whose headers can contain the call for which `addonError` searches. */
-const MAJOR_OF_HOOKS = 24
+const FIRST_AFFECTED_MAJOR = 24
 
 /**
  * Message if the add-on of SQLite was compiled with headers of Node 24.19 or newer, otherwise null. Such an add-on of
@@ -57,8 +57,8 @@ const MAJOR_OF_HOOKS = 24
  * @param version of this Node
  * @param file returns the path of the compiled add-on; the result is null if the add-on cannot be read
  */
-export function addonComplaint(version: string, file: () => string): string | null {
-  if (Number(/^v(\d+)/.exec(version)?.[1]) < MAJOR_OF_HOOKS) return null
+export function addonError(version: string, file: () => string): string | null {
+  if (Number(/^v(\d+)/.exec(version)?.[1]) < FIRST_AFFECTED_MAJOR) return null
   try {
     if (!readFileSync(file()).includes('RemoveEnvironmentCleanupHook')) return null
   } catch {

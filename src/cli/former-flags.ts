@@ -12,7 +12,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ['budget', 'retry-limit'],
 ])
 /** Old names for `partition`, which has workers, but no apply workers. */
-const OF_PARTITION: ReadonlyMap<string, string> = new Map([['lanes', 'workers']])
+const RENAMED_FOR_PARTITION: ReadonlyMap<string, string> = new Map([['lanes', 'workers']])
 
 /** The words with each old flag under its new name. Words after `--` stay unchanged. */
 export function currentFlags(argv: readonly string[]): readonly string[] {
@@ -20,7 +20,7 @@ export function currentFlags(argv: readonly string[]): readonly string[] {
   const isPartition = firstWord(argv) === 'partition'
   return argv.map((word, at) => {
     const [, name = '', rest = ''] = /^--([a-z]+)(=.*)?$/s.exec(word) ?? []
-    const now = (isPartition ? OF_PARTITION.get(name) : undefined) ?? RENAMED.get(name)
+    const now = (isPartition ? RENAMED_FOR_PARTITION.get(name) : undefined) ?? RENAMED.get(name)
     return now === undefined || (end !== -1 && at > end) ? word : `--${now}${rest}`
   })
 }

@@ -86,7 +86,7 @@ export function configFlag(argv: readonly string[]): string | null {
  * off and would run the command.
  * @throws SluiceError BAD_FLAG for a value other than `all`
  */
-export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
+export function requestedHelp(argv: readonly string[]): 'first' | 'all' | null {
   let asked: 'first' | 'all' | null = null
   for (const word of splitAtEnd(argv)[0]) {
     const [, equals, value] = /^(?:--help|-h)(?:(=)(.*))?$/s.exec(word) ?? [null]
@@ -127,7 +127,7 @@ function namedCatalog(
   env: Readonly<Record<string, string | undefined>>,
 ): CatalogChoice | null {
   if (choice === null) return choice
-  const { url, unset } = behind(choice, defaults, env)
+  const { url, unset } = resolvedUrl(choice, defaults, env)
   if (unset !== undefined) return { ...choice, url: '', unset }
   // A variable without a URL is reported only if a catalog is needed.
   if (choice.from === 'variable') return { ...choice, url }
@@ -144,7 +144,7 @@ function namedCatalog(
  * URL of a catalog, with the name of a store resolved. `unset`: the config file names an unset variable, and only
  * commands that need a catalog must fail.
  */
-function behind(
+function resolvedUrl(
   { url, from }: CatalogChoice,
   defaults: ConfigDefaults,
   env: Readonly<Record<string, string | undefined>>,

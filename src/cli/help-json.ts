@@ -1,12 +1,12 @@
 /** The command line as a JSON document, for `--help --json`; its schema is docs/command-line.schema.json. */
 import { ACTION_SUMMARIES } from '../app/operations/action-pages.ts'
 import { examplesOf } from '../app/operations/examples.ts'
-import { actionsOf, takenBy } from '../app/operations/facts.ts'
+import { actionsOf, optionNamesOf } from '../app/operations/facts.ts'
 import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import { COMMANDS } from './command-list.ts'
 import { EXIT_CODES } from './exit-codes.ts'
-import { laterOptions } from './option-flags.ts'
+import { hiddenOptions } from './option-flags.ts'
 
 export type DocumentedOption = {
   /** Name of the option, without dashes. */
@@ -84,7 +84,7 @@ export function commandLineDocument(command: CommandDeclaration | null, tool: st
 
 function documented(command: CommandDeclaration): DocumentedCommand {
   const { name, operands, group, summary, takes, epilogue = '', notes = '' } = command
-  const later = new Set(laterOptions(command))
+  const later = new Set(hiddenOptions(command))
   const said = `${epilogue}${notes}`.trim()
   return {
     name,
@@ -99,7 +99,7 @@ function documented(command: CommandDeclaration): DocumentedCommand {
       name: action.name,
       withOption: action.flag,
       summary: ACTION_SUMMARIES[`${name} ${action.name}${action.flag === null ? '' : ` --${action.flag}`}`] ?? null,
-      options: [...takenBy(action)],
+      options: [...optionNamesOf(action)],
     })),
     examples: examplesOf(name),
     notes: said === '' ? null : said,

@@ -5,12 +5,12 @@ import { actionsOf } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { examplesText } from './examples.ts'
 import { topHelp, toolVersion } from './help.ts'
-import { laterOptions } from './option-flags.ts'
+import { hiddenOptions } from './option-flags.ts'
 import { otherWord } from './other-words.ts'
 import { topicPage, topicsOf } from './topics.ts'
 
 /** Number of examples on a page that leaves options out. */
-const FEW = 4
+const MAX_EXAMPLES = 4
 
 /**
  * The page of a command: the page of yargs, then the actions, examples in shell syntax, and further pages.
@@ -19,11 +19,11 @@ const FEW = 4
 export function commandPage(page: string, command: CommandDeclaration, all: boolean): string {
   const { name } = command
   const topics = topicsOf(command).map((topic) => `sluice help ${topic}`)
-  const later = all ? 0 : laterOptions(command).length
+  const later = all ? 0 : hiddenOptions(command).length
   const parts = [
     page.trimEnd(),
     actionsText(name),
-    examplesText(name, all ? Infinity : FEW).trimEnd(),
+    examplesText(name, all ? Infinity : MAX_EXAMPLES).trimEnd(),
     [
       `More: ${[...topics, 'sluice --help'].join(', ')}`,
       ...(later === 0 ? [] : [`\`sluice ${name} --help=all\` shows the other ${later} options.`]),

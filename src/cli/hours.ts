@@ -56,7 +56,7 @@ export function isWithin(hours: Hours, instant: number): boolean {
 }
 
 /** Pauses a run outside of the hours. @param report called once when the run starts to wait, once when it resumes */
-export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, report: (message: string) => void): RunControl {
+export function pauseOutside(hours: Hours, clock: Pick<Clock, 'now'>, report: (message: string) => void): RunControl {
   let isHeld = false
   // A waiting run reads `paused` many times a second; the value can change only with the minute.
   let minute = Number.NaN

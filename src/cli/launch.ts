@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
-import { addonComplaint, colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
+import { addonError, colorFlag, nodeVersionError, applyColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
 import { compiledEntry } from '../shared/compiled-entry.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
@@ -46,9 +46,9 @@ function crash(error: unknown): void {
  */
 export async function launch(
   words: readonly string[],
-  around: Partial<Pick<CliContext, 'signals' | 'background'>> = {},
+  backgroundContext: Partial<Pick<CliContext, 'signals' | 'background'>> = {},
 ): Promise<void> {
-  const complaint = nodeComplaint(process.version) ?? addonComplaint(process.version, sqliteAddon)
+  const complaint = nodeVersionError(process.version) ?? addonError(process.version, sqliteAddon)
   if (complaint !== null) {
     process.stderr.write(`${complaint}\n`)
     process.exitCode = 2
@@ -70,7 +70,7 @@ export async function launch(
   // Always set: a parent process may have set `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'
   const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))
-  settleColor(argv, process.env, isatty(1))
+  applyColor(argv, process.env, isatty(1))
   // Long imports create much short-lived garbage. Smaller steps of heap growth lower the peak by 40 % and are not
   // slower (measured).
   setFlagsFromString('--heap-growing-percent=60')
@@ -99,7 +99,7 @@ export async function launch(
     }),
     clock: systemClock,
     signals: process,
-    ...around,
+    ...backgroundContext,
     die: (exitCode) => process.exit(exitCode),
     loadEngine: () => import('../app/index.ts'),
     loadTui: () => import('../tui/run-tui.tsx'),

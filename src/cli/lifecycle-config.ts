@@ -11,7 +11,7 @@ import { parseDuration } from './duration.ts'
 const word = z.string().min(1)
 
 /** A text validated by the parser of the option; its error becomes the error of the file. */
-const readBy = (read: (text: string) => unknown): z.ZodType<string, string> =>
+const validatedBy = (read: (text: string) => unknown): z.ZodType<string, string> =>
   word.superRefine((text, context) => {
     try {
       read(text)
@@ -21,12 +21,12 @@ const readBy = (read: (text: string) => unknown): z.ZodType<string, string> =>
     }
   })
 
-const duration = (name: string): z.ZodType<string, string> => readBy((text) => parseDuration(`--${name}`, text))
+const duration = (name: string): z.ZodType<string, string> => validatedBy((text) => parseDuration(`--${name}`, text))
 const ordinal = (name: string): z.ZodType<string> =>
   z
     .union([z.string(), z.int()])
     .transform(String)
-    .pipe(readBy((text) => calendarOptions({ [name]: text }, {})))
+    .pipe(validatedBy((text) => calendarOptions({ [name]: text }, {})))
 
 const ENTRY = z.strictObject({
   from: word.optional(),
@@ -37,18 +37,18 @@ const ENTRY = z.strictObject({
   'first-month': ordinal('first-month').optional(),
   'year-offset': z.int().min(-100).max(100).optional(),
   'first-weekday': ordinal('first-weekday').optional(),
-  zone: readBy((zone) => calendarOptions({ zone }, {})).optional(),
+  zone: validatedBy((zone) => calendarOptions({ zone }, {})).optional(),
   slices: z.enum(['week', 'month']).optional(),
   window: duration('window').optional(),
   lanes: z.int().min(1).max(64).optional(),
   workers: z.int().min(1).max(64).optional(),
   rate: z.int().min(1).optional(),
   ahead: z.int().min(0).max(MOST_AHEAD).optional(),
-  'older-than': readBy((text) => ageIn({ 'older-than': text }, 'older-than', {})).optional(),
+  'older-than': validatedBy((text) => ageIn({ 'older-than': text }, 'older-than', {})).optional(),
   archive: word.optional(),
   grace: duration('grace').optional(),
   // An entry applies to all commands about the table, so all causes are allowed.
-  alert: readBy((alert) => readAlert({ alert }, { command: 'lifecycle', causes: ALERT_CAUSES })).optional(),
+  alert: validatedBy((alert) => readAlert({ alert }, { command: 'lifecycle', causes: ALERT_CAUSES })).optional(),
   'alert-command': word.optional(),
   'alert-exit': z.boolean().optional(),
 })

@@ -1,9 +1,9 @@
 /** Applies `lifecycle:` settings of the config file to a command, if the command line does not set them. */
-import { declarationOf, takenBy, type SpokenAction } from '../app/operations/facts.ts'
+import { declarationOf, optionNamesOf, type CommandAction } from '../app/operations/facts.ts'
 import { conditionsFor } from './alert-flags.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
-import { endWord } from './copy-ends.ts'
+import { storeWord } from './copy-stores.ts'
 import { configuredFor } from './option-flags.ts'
 import type { LifecycleConfig } from './lifecycle-config.ts'
 import { namedTableArguments } from './table-words.ts'
@@ -14,7 +14,7 @@ export const DEFAULT_SCHEMA = 'public'
 /** Default of `--config` for commands that need the file. */
 export const DEFAULT_CONFIG = 'sluice.yaml'
 
-type Taker = {
+type LifecycleCommand = {
   /** Key of the entry whose value is the command's `--to`. */
   readonly place: 'to' | 'archive'
   /** Entry keys that have another meaning as options of this command. */
@@ -26,19 +26,19 @@ type Taker = {
 const SIDES = ['from', 'to'] as const
 
 /** Commands whose tables may have an entry. */
-const TAKERS: Readonly<Record<string, Taker>> = {
+const LIFECYCLE_COMMANDS: Readonly<Record<string, LifecycleCommand>> = {
   partition: { place: 'to', without: ['grace'] },
   archive: { place: 'archive', without: ['workers', 'rate'], never: ['expire'] },
 }
 
 /** Arguments of a command line, and the defaults of the config file. */
-export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
+export type CommandArguments = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
 /**
  * @property storeFlags `--from` and `--to` with the databases of the entry. Printed commands need these flags, because
  * most commands do not read entries
  */
-export type SaidByEntry = Said & { readonly ends: readonly string[] }
+export type ArgumentsWithEntry = CommandArguments & { readonly storeFlags: readonly string[] }
 
 /**
  * Adds the settings of the entry for the command's single table; unchanged if there is no entry, or several tables.
@@ -46,31 +46,31 @@ export type SaidByEntry = Said & { readonly ends: readonly string[] }
  */
 export function withLifecycle(
   command: string,
-  action: SpokenAction,
-  { args, defaults }: Said,
+  action: CommandAction,
+  { args, defaults }: CommandArguments,
   env: Readonly<Record<string, string | undefined>>,
-): SaidByEntry {
-  const taker = TAKERS[command]
+): ArgumentsWithEntry {
+  const taker = LIFECYCLE_COMMANDS[command]
   const [table, ...more] = namedTableArguments(args, defaults)
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
-  if (taker === undefined || entry === undefined) return { args, defaults, ends: [] }
-  const taken = takenBy(action)
+  if (taker === undefined || entry === undefined) return { args, defaults, storeFlags: [] }
+  const taken = optionNamesOf(action)
   const { from, to: _to, archive: _archive, lanes, ...others } = { ...entry, ...alertFor(entry, action) }
   // `--workers` of `partition plan` is `lanes` of the entry. `workers` of the entry is only for the copy of a run.
   const options = action.kind === 'partition-plan' ? { ...others, workers: lanes } : others
   const said = Object.entries(options).filter(
     ([name, value]) =>
-      value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnsaid(args[name], name, defaults),
+      value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnset(args[name], name, defaults),
   )
   const ends = SIDES.flatMap((side) => {
     const written = entry[side]
     const isMeant = taken.has(side) && (side === 'from' || taker.place === 'to')
     return written === undefined || args[side] !== undefined || !isMeant
       ? []
-      : [`--${side} ${endWord(written, written, { defaults, env })}`]
+      : [`--${side} ${storeWord(written, written, { defaults, env })}`]
   })
   return {
-    ends,
+    storeFlags: ends,
     args: { ...args, ...Object.fromEntries(said) },
     defaults: {
       ...defaults,
@@ -83,12 +83,12 @@ export function withLifecycle(
 }
 
 /** Alerts of an entry that this command can raise: an entry lists the causes for all commands about its table. */
-function alertFor({ alert }: LifecycleConfig, { kind }: SpokenAction): Partial<LifecycleConfig> {
+function alertFor({ alert }: LifecycleConfig, { kind }: CommandAction): Partial<LifecycleConfig> {
   const said = alert === undefined ? '' : conditionsFor(alert, declarationOf(kind).alerts?.causes ?? [])
   return said === '' ? { alert: undefined, 'alert-command': undefined, 'alert-exit': undefined } : { alert: said }
 }
 
-function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenAction, name: string): boolean {
+function isLeftOut({ without, never = [] }: LifecycleCommand, { name: action }: CommandAction, name: string): boolean {
   return without.includes(name) || never.includes(action)
 }
 
@@ -98,6 +98,6 @@ function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleCo
 }
 
 /** True if an option is not on the command line: it has no value, or the config file's value. */
-function isUnsaid(value: unknown, name: string, defaults: ConfigDefaults): boolean {
+function isUnset(value: unknown, name: string, defaults: ConfigDefaults): boolean {
   return value === undefined || value === configuredFor(name, defaults) || (Array.isArray(value) && value.length === 0)
 }

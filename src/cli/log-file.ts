@@ -5,7 +5,7 @@ import type { Event } from '../model/run/event.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
 import { visibleJson } from '../shared/visible.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { Face } from './face.ts'
+import type { Frontend } from './frontend.ts'
 
 const LEVELS = { debug: 20, info: 30, warn: 40, error: 50 } as const
 
@@ -50,11 +50,11 @@ function refuseLinkOfOthers(file: string): void {
  * @param complain called once when writing fails
  * @throws SluiceError BAD_FLAG
  */
-export function logFileFace(
+export function logFileFrontend(
   file: string,
   redact: (event: Event) => Event,
   complain: (message: string) => void = () => {},
-): Face {
+): Frontend {
   let fd: number
   try {
     makeFolderSync(path.dirname(path.resolve(file)))

@@ -9,12 +9,12 @@ import { commandLine } from './command-line.ts'
 import { hasFlag, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import { type Globals, configFlag, firstWord } from './globals.ts'
-import { beginningReported, refuseBackground } from './background-words.ts'
+import { startReporter, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode, type FrontendMode } from './mode.ts'
 import { isWatched } from '../app/live/watched.ts'
 import type { Event } from '../model/run/event.ts'
-import { listInstead, showRun } from './open.ts'
+import { listingOf, showRun } from './open.ts'
 import { parseCommandLine, type Parsed } from './parse.ts'
 import type { CliContext } from './ports.ts'
 import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
@@ -23,8 +23,8 @@ import { isTrusted, trustFile } from './trust.ts'
 import { NO_TELEMETRY, openTelemetry, refuseMetrics, reportBeforeScreen } from './telemetry.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
-import { namingPassedOver, foundConfig, settledTrust } from './settled-config.ts'
-import { namedBy, printed, whoAndWhat, openScreen } from './open-screen.ts'
+import { withSkippedFiles, foundConfig, trustedConfig } from './trusted-config.ts'
+import { openedUrls, transcriptOptions, uiOptionsOf, openScreen } from './open-screen.ts'
 
 /** Reports an error that occurred before the session was opened. */
 async function refuseEarly(argv: readonly string[], error: SluiceError, context: CliContext): Promise<number> {
@@ -49,7 +49,7 @@ export async function main(typed: readonly string[], context: CliContext): Promi
   let mode: FrontendMode
   let session: CliSession
   try {
-    config = await settledTrust(typed, config, context)
+    config = await trustedConfig(typed, config, context)
     argv = withConfig(typed, config.file)
     parsed = await parseCommandLine(argv, context.env)
     if (parsed.request.kind === 'help') return await printHelp(parsed.request.text, context)
@@ -60,7 +60,7 @@ export async function main(typed: readonly string[], context: CliContext): Promi
     const signals = await signalsOf(parsed, context)
     session = await openCliSession({ ...context, signals }, sessionOptions(argv, parsed, mode, context))
   } catch (error) {
-    return await refuseEarly(argv, namingPassedOver(asSluiceError(error), config), context)
+    return await refuseEarly(argv, withSkippedFiles(asSluiceError(error), config), context)
   }
   let exitCode: number
   try {
@@ -99,7 +99,7 @@ function isPasswordReported(argv: readonly string[], mode: FrontendMode, { backg
 /** Adds notes: the config file used (for runs, or with --verbose), files not read, and a visible password. */
 function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig, hasPassword: boolean): Parsed {
   if (request.kind !== 'operation') return { request, globals }
-  const { shape } = declarationOf(request.operation.kind)
+  const { display: shape } = declarationOf(request.operation.kind)
   const isReported = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
   const notes = [...(isReported ? [`config  ${file}`] : []), ...passedOver, ...(hasPassword ? [PASSWORD_NOTE] : [])]
   if (notes.length === 0) return { request, globals }
@@ -151,7 +151,7 @@ function secretsOfParsed(
   { env }: CliContext,
 ): readonly string[] {
   const urls =
-    request.kind === 'operation' ? urlsOf(request.operation) : request.kind === 'open' ? namedBy(request) : []
+    request.kind === 'operation' ? urlsOf(request.operation) : request.kind === 'open' ? openedUrls(request) : []
   const queue = distributed === null ? [] : [distributed.connect, ...distributed.stores.map(({ url }) => url)]
   return secretsOf(argv, env, [
     ...(catalog === null ? [] : [catalog.url]),
@@ -179,7 +179,7 @@ async function perform(
   refuseMetrics(globals, request, mode)
   if (globals.background && request.kind !== 'operation') refuseBackground(null, globals.tui)
   if (request.kind === 'open') {
-    const { operation, words } = listInstead(request.target)
+    const { operation, words } = listingOf(request.target)
     return (await session.run(operation, commandLine(words, null, secrets, { env }))).exitCode
   }
   if (request.kind === 'demo') {
@@ -223,7 +223,7 @@ async function perform(
       const { runCtl } = await import('./run-ctl.ts')
       return await runCtl(request.run, request.request, session, context)
     }
-    const { ctlDistributed, queueWords } = await import('./distributed.ts')
+    const { ctlDistributed, queueFlagsOf: queueWords } = await import('./distributed.ts')
     const { connect } = globals.distributed
     const behind = queueWords(argv, secrets, env)
     return await ctlDistributed(request.run, request.request, connect, session, context, behind)
@@ -239,7 +239,7 @@ async function perform(
   operation = confirmation.operation
   // For commands that list runs, --distributed selects the runs to list.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
-    const { queueWords, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
+    const { queueFlagsOf: queueWords, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
     refuseWithWorkers(globals, reported)
     const around = { json: mode === 'json', behind: queueWords(argv, secrets, env) }
     return await runDistributed(operation, line, globals.distributed, around, session, context)
@@ -257,18 +257,21 @@ async function perform(
   const said = [...from, ...(reported?.notes ?? []), ...((await live?.()) ?? []), ...telemetry.notes]
   const notes = said.length === 0 ? undefined : said
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
-  if (mode === 'tui' && isLong(operation) && !keepsHours(reported, globals) && !isLogged(reported, globals)) {
+  if (mode === 'tui' && isLong(operation) && !hasHours(reported, globals) && !isLogged(reported, globals)) {
     await session.close()
     reportBeforeScreen(telemetry, context)
     const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
-    const face = { ...(await whoAndWhat(globals, context)), transcript: { ...printed(globals, secrets), ...more } }
+    const face = {
+      ...(await uiOptionsOf(globals, context)),
+      transcript: { ...transcriptOptions(globals, secrets), ...more },
+    }
     if (operation.kind !== 'copy' || operation.deleteExtra !== true)
       return await showRun(run, face, context, telemetry.listen)
-    const { showRemoval } = await import('./copy-confirm.ts')
+    const { confirmRemoval: showRemoval } = await import('./copy-confirm.ts')
     return await showRemoval(operation, run, face, session, context, telemetry.listen)
   }
   const hours = isPlanOnly(operation) ? undefined : reported?.hours
-  const begun = background === undefined ? undefined : beginningReported(background.tell)
+  const begun = background === undefined ? undefined : startReporter(background.tell)
   const listen = (event: Event): void => {
     begun?.(event)
     telemetry.listen(event)
@@ -284,11 +287,11 @@ async function perform(
 
 /** True if the UI shows the operation: long operations, except plans, which are printed. */
 function isLong(operation: Operation): boolean {
-  return declarationOf(operation.kind).shape === 'long' && !isPlanOnly(operation)
+  return declarationOf(operation.kind).display === 'long' && !isPlanOnly(operation)
 }
 
 /** True if --between limits the hours of the run; then it has no UI. @throws SluiceError BAD_FLAG with --tui */
-function keepsHours(reported: CommandTexts | undefined, { tui }: Globals): boolean {
+function hasHours(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.hours === undefined) return false
   if (!tui) return true
   throw exclusive('--tui', '--between')
@@ -310,7 +313,7 @@ async function attach(
   session: CliSession,
   context: CliContext,
 ): Promise<number> {
-  const [{ goesOn, joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
+  const [{ continuesText: goesOn, joinRequestedRun: joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
     import('./run-attach.ts'),
     import('../engine/copy/workers/control-socket.ts'),
   ])
@@ -321,7 +324,7 @@ async function attach(
   if (mode !== 'tui') return await watchRun(session, joined, context.signals)
   await session.close()
   const { showJoined } = await import('./open.ts')
-  const face = { ...(await whoAndWhat(globals, context)), transcript: printed(globals, []) }
+  const face = { ...(await uiOptionsOf(globals, context)), transcript: transcriptOptions(globals, []) }
   const ended = await showJoined(joined, globals.quit, face, context)
   if (ended.goesOn) context.stderr.write(`sluice: ${goesOn(runId)}\n`)
   return ended.exitCode

@@ -13,7 +13,7 @@ const VARIABLE = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/
  * @param key key of the config file, for the message
  * @throws SluiceError BAD_CONFIG if the variable is not set
  */
-export function urlBehind(text: string, env: Env, key: string): string {
+export function resolvedVariable(text: string, env: Env, key: string): string {
   const found = VARIABLE.exec(text.trim())
   const name = found?.[1] ?? found?.[2]
   if (name === undefined) return text
@@ -27,7 +27,7 @@ export function urlBehind(text: string, env: Env, key: string): string {
 /** The URL of a store; null if there is no such store. @throws SluiceError BAD_CONFIG if its variable is not set */
 export function storeNamed(word: string, { stores = {} }: ConfigDefaults, env: Env): string | null {
   const text = Object.hasOwn(stores, word) ? stores[word] : undefined
-  return text === undefined ? null : urlBehind(text, env, `stores.${word}`)
+  return text === undefined ? null : resolvedVariable(text, env, `stores.${word}`)
 }
 
 /** The URL of a store, or the word itself. @throws SluiceError as `storeNamed` */
@@ -66,7 +66,7 @@ export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origi
 export function allStores({ stores = {} }: ConfigDefaults, env: Env): readonly ConfiguredStore[] {
   return Object.entries(stores).map(([name, text]) => {
     try {
-      return { name, url: urlBehind(text, env, `stores.${name}`) }
+      return { name, url: resolvedVariable(text, env, `stores.${name}`) }
     } catch (error) {
       return { name, url: text, error: asSluiceError(error).info() }
     }

@@ -12,12 +12,12 @@ import { openTelemetry, reportBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
 
 /** Options of the lines that stay in the terminal's scrollback. */
-export function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
+export function transcriptOptions({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
   return { quiet, verbose, logFile, secrets }
 }
 
 /** Options of the UI that come from the environment and the global flags. */
-export async function whoAndWhat(
+export async function uiOptionsOf(
   { ascii, maxRuntimeMs, connect }: Globals,
   { env }: CliContext,
 ): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline' | 'queue'>> {
@@ -41,7 +41,7 @@ export async function openScreen(
   }
   const urls = [
     ...(catalog === null ? [] : [catalog.url]),
-    ...namedBy({ target, ...given('database', database) }),
+    ...openedUrls({ target, ...given('database', database) }),
     ...(lifecycle?.databases ?? []),
     ...stores.map(({ url }) => url),
     ...(connect === null ? [] : [connect.url]),
@@ -55,8 +55,8 @@ export async function openScreen(
     stores,
     ...given('config', configFlag(argv) ?? undefined),
     remembers,
-    transcript: printed(globals, secrets),
-    ...(await whoAndWhat(globals, context)),
+    transcript: transcriptOptions(globals, secrets),
+    ...(await uiOptionsOf(globals, context)),
   }
   await using telemetry = await openTelemetry(globals.metrics, secrets, true, context)
   reportBeforeScreen(telemetry, context)
@@ -64,7 +64,7 @@ export async function openScreen(
 }
 
 /** URLs that the UI opens, for redaction. The URL of a store is not on the command line, which has only its name. */
-export function namedBy({
+export function openedUrls({
   target,
   database,
 }: {

@@ -9,7 +9,7 @@ import { makeFolderSync } from '../shared/make-folder.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { isS3Url } from '../model/lake/lake-url.ts'
 import { given } from './arguments.ts'
-import { bookFolder } from './book-folder.ts'
+import { historyFolder } from './history-folder.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { ConfiguredStore } from './named-stores.ts'
 import { redactUrl } from '../shared/redact.ts'
@@ -26,7 +26,7 @@ import type { LifecycleStatusOperation } from '../partition/operations/lifecycle
 import type { Operation } from '../app/operations/list.ts'
 
 /** The listing that `sluice PATH` runs without a terminal; changes nothing. */
-export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
+export function listingOf(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
   if (isCopyUrl(target) && !isCatalogUrl(target)) {
     return { operation: { kind: 'discover-database', url: target, tables: EVERY_TABLE }, words: ['discover', target] }
   }
@@ -67,13 +67,15 @@ export type OpenOptions = {
   readonly transcript: TranscriptOptions
 }
 
-type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> & { readonly memory?: UiMemory | null }
+type UiOptions = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> & {
+  readonly memory?: UiMemory | null
+}
 
 /** Stores that the UI opens. */
-type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
+type OpenedStores = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
 
 /** Lake and catalog of the UI. A lake without a catalog gets a catalog in the user's state folder. */
-function opened(options: OpenOptions, env: CliContext['env']): Opened {
+function storesToOpen(options: OpenOptions, env: CliContext['env']): OpenedStores {
   const { target, database } = options
   if (isCatalogUrl(target)) {
     // A database that only one program can open is used as the catalog only, not also as the listed database.
@@ -95,11 +97,11 @@ function opened(options: OpenOptions, env: CliContext['env']): Opened {
  */
 export async function showRun(
   run: RunToShow,
-  face: Face,
+  uiOptions: UiOptions,
   context: CliContext,
-  heard?: (event: Event) => void,
+  onEvent?: (event: Event) => void,
 ): Promise<number> {
-  return (await shownUntil(catalogOfRun(run.operation), face, context, run, heard)).exitCode
+  return (await showUntilClosed(catalogOfRun(run.operation), uiOptions, context, run, onEvent)).exitCode
 }
 
 /**
@@ -109,15 +111,15 @@ export async function showRun(
 export async function showJoined(
   joined: JoinedRun,
   leaveWhenDone: boolean,
-  face: Face,
+  uiOptions: UiOptions,
   context: CliContext,
 ): Promise<TuiEnd> {
   const nothing = { lake: null, catalog: null, database: null }
-  return shownUntil(nothing, face, context, { joined, leaveWhenDone })
+  return showUntilClosed(nothing, uiOptions, context, { joined, leaveWhenDone })
 }
 
 /** Stores of the operation, which the other screens show while it runs. */
-function catalogOfRun(operation: Operation): Opened {
+function catalogOfRun(operation: Operation): OpenedStores {
   const database = storeOf(operation, 'database')
   if (database !== undefined) return { lake: null, catalog: null, database }
   const table = storeOf(operation, 'table')
@@ -132,22 +134,22 @@ function catalogOfRun(operation: Operation): Opened {
 export async function openUi(
   options: OpenOptions,
   context: CliContext,
-  heard?: (event: Event) => void,
+  onEvent?: (event: Event) => void,
 ): Promise<number> {
   const { remembers = true } = options
-  const at = opened(options, context.env)
+  const at = storesToOpen(options, context.env)
   const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], context.env) : null
-  return (await shownUntil(at, { ...options, memory }, context, undefined, heard)).exitCode
+  return (await showUntilClosed(at, { ...options, memory }, context, undefined, onEvent)).exitCode
 }
 
 type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
 
-async function shownUntil(
-  { lake, catalog, database }: Opened,
-  options: Face,
+async function showUntilClosed(
+  { lake, catalog, database }: OpenedStores,
+  options: UiOptions,
   context: CliContext,
   initial?: RunToShow | RunToWatch,
-  heard?: (event: Event) => void,
+  onEvent?: (event: Event) => void,
 ): Promise<TuiEnd> {
   const { tool, actor, host, ascii, lifecycle, deadline, queue, stores = [], memory = null } = options
   const transcript = await openTranscript(context, options.transcript)
@@ -177,7 +179,7 @@ async function shownUntil(
     tool,
     actor,
     host,
-    ...given('book', bookFolder(context.env)),
+    ...given('book', historyFolder(context.env)),
     ...given('queue', queue),
     ...(deadline === undefined ? {} : { deadline }),
   })
@@ -194,7 +196,7 @@ async function shownUntil(
     stdin,
     stdout,
     onEvent: (run, event) => {
-      heard?.(event)
+      onEvent?.(event)
       transcript.take(run, event)
     },
     ...(initial === undefined ? {} : { initial }),

@@ -12,7 +12,7 @@ type Configured = string | number | boolean | string[] | undefined
  * @param all true: the help page shows all options; false: only the first ones
  */
 export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults, all: boolean): void {
-  const left = new Set(all ? [] : laterOptions(command))
+  const left = new Set(all ? [] : hiddenOptions(command))
   for (const option of command.takes) {
     if (option.operand === true) declareOperand(yargs, option)
     else yargs.option(option.name, yargsOption({ ...option, ...(left.has(option) ? { hidden: true } : {}) }, defaults))
@@ -22,7 +22,7 @@ export function declareCommand(yargs: Argv, command: CommandDeclaration, default
 }
 
 /** Options that only `--help=all` shows: options of alerts, and all options not in `first` if the command has it. */
-export function laterOptions({ takes, first }: CommandDeclaration): readonly Option[] {
+export function hiddenOptions({ takes, first }: CommandDeclaration): readonly Option[] {
   return takes.filter(
     ({ name, operand, hidden }) =>
       operand !== true &&
@@ -43,7 +43,7 @@ export function yargsOption(option: Option, defaults: ConfigDefaults): Options {
   const value = option.config === 'default' ? (configured ?? own) : own
   const words = shownDefault(option, configured)
   return {
-    ...OF_TYPE[option.type],
+    ...YARGS_TYPES[option.type],
     ...(option.type === 'choice' ? { choices: option.choices ?? [] } : {}),
     ...(alias === undefined ? {} : { alias }),
     ...(group === undefined ? {} : { group }),
@@ -55,7 +55,7 @@ export function yargsOption(option: Option, defaults: ConfigDefaults): Options {
 }
 
 /** A list has one word per flag; otherwise yargs would read all following words as its values. */
-const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
+const YARGS_TYPES: Readonly<Record<Option['type'], Options>> = {
   text: { type: 'string', requiresArg: true },
   number: { type: 'number', requiresArg: true },
   flag: { type: 'boolean' },

@@ -6,9 +6,9 @@ import type { Writable } from 'node:stream'
 import { SluiceError } from '../shared/errors.ts'
 
 /** Error codes of a reader that has left, or a lost terminal: not reported. */
-const LEFT = new Set(['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ECONNRESET'])
+const READER_GONE_CODES = new Set(['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ECONNRESET'])
 
-class Side {
+class OutputStream {
   readonly #stream: Writable
   readonly #onGone: () => void
   #waiting = 0
@@ -39,7 +39,7 @@ class Side {
     this.#stream.write(text, (error) => {
       if (error) this.#fail(error)
       this.#waiting -= 1
-      if (this.#waiting === 0) this.#settle()
+      if (this.#waiting === 0) this.#resolveWaiting()
     })
   }
 
@@ -51,12 +51,12 @@ class Side {
   #fail(error: NodeJS.ErrnoException): void {
     if (this.#gone) return
     this.#gone = true
-    if (!LEFT.has(error.code ?? '')) this.#failure = error
-    this.#settle()
+    if (!READER_GONE_CODES.has(error.code ?? '')) this.#failure = error
+    this.#resolveWaiting()
     this.#onGone()
   }
 
-  #settle(): void {
+  #resolveWaiting(): void {
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 }
@@ -78,8 +78,8 @@ export type Output = {
 
 /** Takes over the two streams. `onGone` is called once, when the reader of stdout has left. */
 export function openOutput(stdout: Writable, stderr: Writable, onGone: () => void = () => {}): Output {
-  const data = new Side(stdout, onGone)
-  const talk = new Side(stderr, () => {})
+  const data = new OutputStream(stdout, onGone)
+  const talk = new OutputStream(stderr, () => {})
   return {
     data: (text) => data.write(text),
     talk: (text) => talk.write(text),

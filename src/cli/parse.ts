@@ -9,7 +9,7 @@ import { otherWord } from './other-words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, givenList, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
-import { catalogUrl, keptCatalogs, standingCatalog } from './catalog-choice.ts'
+import { catalogUrl, keptCatalogs, findKeptCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
 import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
@@ -17,20 +17,20 @@ import type { CommandDeclaration, Option } from '../engine/run/operations/option
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import { closest } from '../shared/closest.ts'
 import { commandNamed, COMMANDS } from './command-list.ts'
-import { complaint, unknownFlag } from './complaints.ts'
+import { usageErrorOf, unknownFlag } from './usage-errors.ts'
 import { currentFlags } from './former-flags.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { actionsOf } from '../app/operations/facts.ts'
 import { isCopyUrl } from '../engine/run/systems.ts'
-import { configFlag, declareGlobals, firstWord, helpAsked, readGlobals, splitAtEnd } from './globals.ts'
+import { configFlag, declareGlobals, firstWord, requestedHelp, readGlobals, splitAtEnd } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { allStores, noSuchStore, placeOr, storeOr, type ConfiguredStore } from './named-stores.ts'
-import { refuseTwice, refuseUnneededConfirm } from './once.ts'
+import { refuseRepeatedFlags, refuseUnneededConfirm } from './ambiguous-flags.ts'
 import { declareCommand } from './option-flags.ts'
 import { requestOfWords } from './readers.ts'
-import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
+import { refuseUnusedSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
 
@@ -95,7 +95,7 @@ async function buildParser(
     .exitProcess(false)
     .strict()
     .fail((message, error) => {
-      throw error instanceof SluiceError ? error : complaint(message ?? error.message, entry)
+      throw error instanceof SluiceError ? error : usageErrorOf(message ?? error.message, entry)
     })
   declareGlobals(parser, defaults, entry === null ? [] : entry.takes.map(({ name }) => name))
   for (const command of COMMANDS) {
@@ -112,14 +112,14 @@ async function buildParser(
         const globals = readGlobals(args, env, defaults, own)
         const { catalog } = globals
         outcome.globals = globals
-        refuseLoneSchema(globals)
+        refuseUnusedSchema(globals)
         refuseRemotePlaces(command.name, { 'log-file': defaults['log-file'], ...args })
         const chosen: { choice: CatalogChoice | null } = { choice: null }
         const named = (): string => {
           if (catalog !== null) return catalogUrl(catalog)
           const kept = namesNoPlace(command, args) ? keptCatalogs(env) : []
           const [only, ...more] = kept
-          chosen.choice = standingCatalog(placeAmong(args), env)
+          chosen.choice = findKeptCatalog(placeOperand(args), env)
           if (chosen.choice === null && only !== undefined && more.length === 0)
             chosen.choice = { url: only, from: 'state' }
           return catalogUrl(chosen.choice, kept)
@@ -204,7 +204,7 @@ function refuseRemotePlaces(command: string, args: Arguments): void {
 }
 
 /** The place named by the operands, else the current folder. */
-function placeAmong(args: Arguments): string {
+function placeOperand(args: Arguments): string {
   const named = [args['path'], args['table']].flat().find((word) => typeof word === 'string' && word !== '')
   return typeof named === 'string' ? named : '.'
 }
@@ -280,7 +280,7 @@ export async function parseCommandLine(
   const argv = currentFlags(fromSparkSubmit(typed))
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)
-  const help = helpAsked(argv)
+  const help = requestedHelp(argv)
   if (help !== null) {
     const page = await pageWithoutYargs(word, entry, hasFlag(argv, '--json'))
     if (page !== null) return { request: { kind: 'help', text: page }, globals: readGlobals({}, {}, {}) }
@@ -293,7 +293,7 @@ export async function parseCommandLine(
   const { words, reveal } = hideLiterals(argv.map((one) => one.replace(/^(--help|-h)=all$/, '$1')))
   const read = (args: Arguments, takes: readonly Option[] = []): Arguments => {
     refuseEmptyNumbers(args, words)
-    refuseTwice(args, words, takes)
+    refuseRepeatedFlags(args, words, takes)
     return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, reveal(value)]))
   }
   let page = ''
@@ -304,7 +304,7 @@ export async function parseCommandLine(
     })
   } catch (error) {
     // yargs throws some messages without calling .fail(), such as a flag without its value.
-    const usage = error instanceof Error && error.name === 'YError' ? complaint(error.message, entry) : error
+    const usage = error instanceof Error && error.name === 'YError' ? usageErrorOf(error.message, entry) : error
     const unknown = usage instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(usage.message) : null
     if (unknown === null) throw usage
     throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry)

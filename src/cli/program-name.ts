@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import { COMMANDS } from './command-list.ts'
 
-type Started = {
+type ProgramContext = {
   readonly env: Readonly<Record<string, string | undefined>>
   /** `bin.js` of this program, not the script that Node runs: `npm start` and user scripts import the same code. */
   readonly script: string
@@ -11,16 +11,16 @@ type Started = {
 }
 
 /** Without `--no`, npx would download a package of that name if none is installed. */
-const OF_NPM = 'npx --no sluice'
+const NPX_CALL = 'npx --no sluice'
 
 /**
  * The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node .`, `node PATH/bin.js`.
  */
-export function programWords({ env, script, cwd }: Started): string {
+export function programWords({ env, script, cwd }: ProgramContext): string {
   const reported = env['SLUICE_PROGRAM']?.trim() ?? ''
   if (reported !== '') return reported
   if (env['npm_lifecycle_event'] === 'start') return 'npm start --'
-  if (env['npm_command'] === 'exec') return OF_NPM
+  if (env['npm_command'] === 'exec') return NPX_CALL
   const program = real(script) ?? script
   const folders = (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder))
   const found = folders.filter((folder) => real(path.join(folder, 'sluice')) === program)
@@ -28,7 +28,7 @@ export function programWords({ env, script, cwd }: Started): string {
   const isOfNpm = (folder: string): boolean =>
     env['npm_lifecycle_event'] !== undefined && folder.endsWith(path.join('node_modules', '.bin'))
   if (found.some((folder) => !isOfNpm(folder))) return 'sluice'
-  if (found.length > 0) return OF_NPM
+  if (found.length > 0) return NPX_CALL
   const near = path.relative(cwd, program)
   // In a clone, the `index.js` of the package starts the program, too.
   if (near === path.join('dist', 'cli', 'bin.js') && existsSync(path.join(cwd, 'index.js'))) return 'node .'
@@ -37,11 +37,11 @@ export function programWords({ env, script, cwd }: Started): string {
 
 /** Replaces `sluice` in `text` by the actual call, wherever a command, flag or path follows. */
 export function withProgram(text: string, program: string): string {
-  return program === 'sluice' ? text : text.replaceAll(CALLED, (_called, before: string) => before + program)
+  return program === 'sluice' ? text : text.replaceAll(NAME_IN_COMMAND, (_called, before: string) => before + program)
 }
 
 const NAMES = COMMANDS.map(({ name }) => name).join('|')
-const CALLED = new RegExp(
+const NAME_IN_COMMAND = new RegExp(
   `(^|[\\s\`(])sluice(?= (?:(?:${NAMES})(?![\\w-])|--[a-z]|\\.{0,2}/|PATH\\b|COMMAND\\b))`,
   'gm',
 )

@@ -12,7 +12,7 @@ type Terminal = ReturnType<typeof createInterface>
  * Asks, and waits for a line ended by the enter key. A paste never ends the line; terminal reports are not keys.
  * @returns the line; '' for the end of the input (ctrl-d), null for ctrl-c
  */
-export async function typedLine(
+export async function readLine(
   question: string,
   { stdin, stderr }: Pick<CliContext, 'stdin' | 'stderr'>,
 ): Promise<string | null> {

@@ -2,7 +2,7 @@
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { givenText, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
-import { noSuchStore, storeOr, urlBehind } from './named-stores.ts'
+import { noSuchStore, storeOr, resolvedVariable } from './named-stores.ts'
 import type { KnownQueue } from '../app/thread/threaded-queue.ts'
 import type { NamedUrl } from '../model/share/own-url.ts'
 
@@ -23,7 +23,7 @@ export type DistributedOptions = {
 /** URL of the queue's database. @throws SluiceError BAD_FLAG if none is given */
 export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env): string {
   const flag = givenText(args, 'connect')
-  const word = flag ?? (defaults.connect === undefined ? undefined : urlBehind(defaults.connect, env, 'connect'))
+  const word = flag ?? (defaults.connect === undefined ? undefined : resolvedVariable(defaults.connect, env, 'connect'))
   if (word === undefined) {
     throw new SluiceError('BAD_FLAG', 'no queue is given', {
       hint: 'add --connect with the URL of a PostgreSQL database, such as postgresql://user@host/database, or connect: to the config file',

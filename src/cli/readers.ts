@@ -1,12 +1,12 @@
 /** Reads the arguments of a command: by the declaration of its operation, or by a hand-written reader. */
-import { actionsOf, declaringOperation, type AnyDeclaration, type SpokenAction } from '../app/operations/facts.ts'
+import { actionsOf, declaringOperation, type AnyDeclaration, type CommandAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { actionOf } from './actions.ts'
 import type { Arguments } from './arguments.ts'
 import type { CommandFileExports, Request, RequestContext } from './commands/command.ts'
 import { withLifecycle } from './lifecycle-defaults.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
-import { spoken } from './words.ts'
+import { buildRequest } from './words.ts'
 
 /** Commands with a hand-written reader: exclusive flags, several operations, or settings of other tools. */
 export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>> = {
@@ -41,11 +41,16 @@ export async function requestOfWords(
   args: Arguments,
   context: RequestContext,
 ): Promise<Request> {
-  if (OWN_COMMANDS.includes(command)) return await readByHand(command, args, context)
+  if (OWN_COMMANDS.includes(command)) return await readWithReader(command, args, context)
   const actions = actionsOf(command.name)
   if (actions.length === 0) return await read(command, declaringOperation(command.name), args, context)
   const action = actionOf(command, actions, args, context.defaults)
-  const { ends, ...said } = withLifecycle(command.name, action, { args, defaults: context.defaults }, context.env)
+  const { storeFlags: ends, ...said } = withLifecycle(
+    command.name,
+    action,
+    { args, defaults: context.defaults },
+    context.env,
+  )
   const request = await read(command, action, said.args, { ...context, defaults: said.defaults })
   if (request.kind !== 'operation' || ends.length === 0) return request
   const { reported = { printed: {} } } = request
@@ -57,16 +62,20 @@ export async function requestOfWords(
 
 async function read(
   command: CommandDeclaration,
-  { kind, words }: Pick<AnyDeclaration | SpokenAction, 'kind' | 'words'>,
+  { kind, words }: Pick<AnyDeclaration | CommandAction, 'kind' | 'words'>,
   args: Arguments,
   context: RequestContext,
 ): Promise<Request> {
   return words === undefined || words === null
-    ? await readByHand(command, args, context)
-    : spoken(kind, words, { command, args, context })
+    ? await readWithReader(command, args, context)
+    : buildRequest(kind, words, { command, args, context })
 }
 
-async function readByHand({ name }: CommandDeclaration, args: Arguments, context: RequestContext): Promise<Request> {
+async function readWithReader(
+  { name }: CommandDeclaration,
+  args: Arguments,
+  context: RequestContext,
+): Promise<Request> {
   const command = (await READERS[name]?.())?.commands[name]
   if (command === undefined) throw new Error(`no parser for ${name}`)
   return await command.request(args, context)

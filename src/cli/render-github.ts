@@ -3,15 +3,15 @@
  * so that it works together with `--json`.
  */
 import { appendFileSync } from 'node:fs'
-import { leftLines } from '../model/copy/left-behind.ts'
+import { dependencyLines } from '../model/copy/dependencies.ts'
 import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event, EventBody } from '../model/run/event.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
-import type { Face } from './face.ts'
+import type { Frontend } from './frontend.ts'
 import { annotationOf, errorText, ARCHIVE_SUMMARY_COLUMNS, ArchiveRows } from './archive-github.ts'
 import { sizeText, durationText, grouped } from '../shared/figures.ts'
 import { oneLine, visible } from '../shared/visible.ts'
-import { defuse } from './render-text.ts'
+import { escapeGithub } from './render-text.ts'
 import type { Output } from './output.ts'
 
 /** GitHub keeps 10 annotations of a kind per step: nine with messages, and one with the number of further messages. */
@@ -41,7 +41,7 @@ function plain(text: string): string {
 
 /** Message part of a workflow command. */
 export function escapeMessage(text: string): string {
-  return defuse(plain(text)).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+  return escapeGithub(plain(text)).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
 
 /** Property part of a workflow command. */
@@ -87,7 +87,7 @@ function copyFacts({ copied }: TableFinished): readonly string[] {
 
 export type GithubOptions = { readonly summaryFile: string | undefined; readonly redact: (text: string) => string }
 
-export function githubFace(output: Output, options: GithubOptions): Face {
+export function githubFrontend(output: Output, options: GithubOptions): Frontend {
   const counts: Record<Kind, number> = { error: 0, warning: 0, notice: 0 }
   const rows: string[] = []
   const annotated = new Set<string>()
@@ -105,7 +105,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       left += 1
       return
     }
-    const reported = [...(event.notes ?? []), ...leftLines(event.leftBehind ?? [])].join('; ')
+    const reported = [...(event.notes ?? []), ...dependencyLines(event.leftBehind ?? [])].join('; ')
     const notes =
       event.error === undefined
         ? reported
@@ -132,7 +132,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       if (partitions.length > MAX_ROWS) lines.push(`and ${grouped(partitions.length - MAX_ROWS)} more partitions`, '')
     }
     // Dependencies that belong to a table are in the row of that table.
-    const others = leftLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
+    const others = dependencyLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
     if (others.length > 0) lines.push(...others.map((line) => `- ${cell(line)}`), '')
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
     if (finished.resumeCommand !== undefined) lines.push('To resume:', '', ...fenced(finished.resumeCommand), '')

@@ -1,7 +1,7 @@
 /** JSON lines: one object per event on stdout, with consecutive numbers of the written events. */
 import type { Event } from '../model/run/event.ts'
 import { visibleJson } from '../shared/visible.ts'
-import type { Face } from './face.ts'
+import type { Frontend } from './frontend.ts'
 import type { Output } from './output.ts'
 
 /** Shortest time between two progress lines of one chunk, partition or step, ms. */
@@ -21,7 +21,7 @@ function progressOf(event: Event): { readonly table: string; readonly of: string
 }
 
 /** @param redact removes secrets from all texts of an event */
-export function jsonFace(output: Output, redact: (event: Event) => Event): Face {
+export function jsonFrontend(output: Output, redact: (event: Event) => Event): Frontend {
   let seq = 0
   const lastProgress = new Map<string, number>()
   const mayDrop = (event: Event): boolean => {

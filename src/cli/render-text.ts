@@ -8,7 +8,7 @@ import { ARCHIVE_PLAN, storedColumnsText } from '../render/archive-listings.ts'
 import { CheckLines } from '../render/check-lines.ts'
 import { cellsOf } from '../render/column.ts'
 import { COPY_PLAN, DIFFERENCE_COLUMNS, differenceRows, typeMap } from '../render/copy-listings.ts'
-import type { Face } from './face.ts'
+import type { Frontend } from './frontend.ts'
 import { declarationOfCommand } from '../app/operations/facts.ts'
 import { LifecycleLines } from '../render/check-lines.ts'
 import { listingOf, RUNS_HERE, PLAN, QUESTION_HEADER, questionRow } from '../render/listings.ts'
@@ -48,11 +48,11 @@ export type TextOptions = {
  * `LINES_IN_QUIET`: lines that --quiet keeps, because the mail of a timer that runs the command must name the database.
  * `LAST_WORDS`: lines that are left out for a step of a larger command.
  */
-const FRAME: ReadonlySet<LineWord> = new Set(['start', 'end'])
+const LINES_IN_QUIET: ReadonlySet<LineWord> = new Set(['start', 'end'])
 const LAST_WORDS: ReadonlySet<LineWord> = new Set(['next', 'do', 'exit'])
 
 /** Breaks text that GitHub's runner would execute: `##[x]` anywhere, `::x::` at the start of a line. */
-export function defuse(text: string): string {
+export function escapeGithub(text: string): string {
   return text.replaceAll('##[', '#\u200B#[').replaceAll(/^(\s*)::/gm, '$1\u200B::')
 }
 
@@ -75,12 +75,12 @@ export function blockText(
   return [head, ...block.details.map(([label, text]) => `     ${label.padEnd(8)} ${text}`)].join('\n')
 }
 
-export function textFace(output: Output, options: TextOptions): Face {
+export function textFrontend(output: Output, options: TextOptions): Frontend {
   let origin: number | null = null
   const { dryRun = false } = options
   let narrator = new Narrator(options.verbose, null, false, dryRun)
   const paint = painter(options.color)
-  const guard = options.github ? defuse : (text: string): string => text
+  const guard = options.github ? escapeGithub : (text: string): string => text
   const data = (text: string): void => output.data(guard(options.redact(text)))
   let listing: TableWriter | null = null
   // Query results are never cut.
@@ -93,7 +93,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const rings = new RingLines()
   const phases = new LifecycleLines()
   const plans = new PartitionPlanText(data)
-  const schedules = new ScheduleText((lines) => textFace(lines, { ...options, color: false, progress: false }))
+  const schedules = new ScheduleText((lines) => textFrontend(lines, { ...options, color: false, progress: false }))
   let listingCommand = false
   let listsRuns = false
   let mailed = false
@@ -101,7 +101,7 @@ export function textFace(output: Output, options: TextOptions): Face {
 
   const wanted = (block: Block): boolean => {
     if (block.word === 'at' && options.progress === false) return false
-    if (options.quiet) return block.problem || block.word === 'exit' || (mailed && FRAME.has(block.word))
+    if (options.quiet) return block.problem || block.word === 'exit' || (mailed && LINES_IN_QUIET.has(block.word))
     return !(listingCommand && block.word === 'start')
   }
   const report = (block: Block): void => {
@@ -228,6 +228,6 @@ export function textFace(output: Output, options: TextOptions): Face {
 
 /** True for a command without a start line, because its output is its result. `ctl` is no operation. */
 function printsOnly(command: string): boolean {
-  const shape = declarationOfCommand(command)?.shape
+  const shape = declarationOfCommand(command)?.display
   return shape === 'listing' || shape === 'answer' || command === 'ctl'
 }

@@ -22,7 +22,7 @@ export type AttachRequest = {
  * The requested run; without an id, the only active run on this machine.
  * @throws SluiceError NO_SUCH_PATH if there is no such run; without an id, also if several runs are active
  */
-export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promise<JoinedRun> {
+export async function joinRequestedRun({ run, env, socketPath }: AttachRequest): Promise<JoinedRun> {
   if (run !== null) return await joinedOrEnded(run, env)
   const live = await liveRuns(socketPath)
   // A silent run cannot be watched, so it is ignored if another run answers.
@@ -61,11 +61,11 @@ async function joinedOrEnded(run: string, env: AttachRequest['env']): Promise<Jo
 }
 
 /** @property command null if the run does not answer */
-type Live = { readonly run: string; readonly command: string | null }
+type ActiveRun = { readonly run: string; readonly command: string | null }
 
 /** Active runs; sockets left behind by killed runs are skipped. */
-async function liveRuns(socketPath: (runId: string) => string): Promise<readonly Live[]> {
-  const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Live[]> => {
+async function liveRuns(socketPath: (runId: string) => string): Promise<readonly ActiveRun[]> {
+  const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly ActiveRun[]> => {
     try {
       const { command } = await controlRun(socketPath(run), { get: true })
       return [{ run, command: typeof command === 'string' ? command : 'a run' }]
@@ -76,10 +76,10 @@ async function liveRuns(socketPath: (runId: string) => string): Promise<readonly
   return (await Promise.all(asked)).flat()
 }
 
-const shown = ({ run, command }: Live): string => `${run} ${command ?? 'does not answer'}`
+const shown = ({ run, command }: ActiveRun): string => `${run} ${command ?? 'does not answer'}`
 
 /** Message after the user has left a run, which continues. */
-export function goesOn(runId: string): string {
+export function continuesText(runId: string): string {
   return `run ${runId} continues; to watch it again: sluice attach ${runId}`
 }
 
@@ -113,7 +113,7 @@ export async function watchRun(session: CliSession, joined: JoinedRun, signals: 
       })
       const exitCode = await run.done
       if (left !== null) {
-        session.output.talk(`sluice: ${goesOn(run.about.runId)}\n`)
+        session.output.talk(`sluice: ${continuesText(run.about.runId)}\n`)
         return EXIT_OF_SIGNAL[left]
       }
       const again = run.again()

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { asSluiceError } from '../shared/errors.ts'
 import { controlSocketPath } from '../engine/copy/workers/control-socket.ts'
 import { runsIn } from '../engine/run/socket-folder.ts'
-import { answered } from './answered.ts'
+import { runOwnCommand } from './run-own-command.ts'
 import { controlRun } from './ctl.ts'
 import type { ControlRequest, RunState } from './ctl.ts'
 import type { CliContext } from './ports.ts'
@@ -17,7 +17,7 @@ export async function runCtl(
   { clock, env }: CliContext,
 ): Promise<number> {
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
-  return await answered('ctl', session, clock, async () => {
+  return await runOwnCommand('ctl', session, clock, async () => {
     const found =
       run === null ? await statesOf(socketPath) : [{ run, state: await controlRun(socketPath(run), request) }]
     report(session, found)
@@ -26,14 +26,14 @@ export async function runCtl(
 }
 
 /** @property state as reported by the run; null if it does not answer */
-type Found = { readonly run: string; readonly state: RunState | null }
+type FoundRun = { readonly run: string; readonly state: RunState | null }
 
 /**
  * States of all runs; sockets left behind by killed runs are skipped. All requests are sent at once, so that a silent
  * run does not delay others.
  */
-async function statesOf(socketPath: (runId: string) => string): Promise<readonly Found[]> {
-  const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Found[]> => {
+async function statesOf(socketPath: (runId: string) => string): Promise<readonly FoundRun[]> {
+  const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly FoundRun[]> => {
     try {
       return [{ run, state: await controlRun(socketPath(run), { get: true }) }]
     } catch (thrown) {
@@ -49,7 +49,7 @@ async function statesOf(socketPath: (runId: string) => string): Promise<readonly
 /** Note for a run that does not answer. */
 const SILENT = 'does not answer'
 
-function report(session: CliSession, found: readonly Found[]): void {
+function report(session: CliSession, found: readonly FoundRun[]): void {
   const columns = [...new Set(found.flatMap(({ state }) => Object.keys(state ?? {})))]
   const late = found.some(({ state }) => state === null) ? ['note'] : []
   if (found.length > 0) session.emit({ type: 'columns', columns: ['run', ...columns, ...late] })

@@ -4,11 +4,11 @@ import path from 'node:path'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { visible } from '../shared/visible.ts'
-import { whyNot } from './config-search.ts'
+import { unsafeReason } from './config-search.ts'
 import { toolVersion } from './help.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import type { CliContext } from './ports.ts'
-import { typedLine } from './prompt.ts'
+import { readLine } from './prompt.ts'
 import type { CliSession } from './session.ts'
 import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
 
@@ -31,7 +31,7 @@ export function runTrust(session: CliSession, { folder, action }: TrustRequest, 
 
 function changed(file: string, action: 'trust' | 'remove', env: CliContext['env']): readonly string[] {
   if (action === 'remove') return withdrawTrust(file, env) ? [file] : []
-  const why = whyNot(file, process.getuid?.() ?? null)
+  const why = unsafeReason(file, process.getuid?.() ?? null)
   if (why !== null) {
     const reason = why === 'missing' ? 'there is no regular file at this path' : why
     const hint = why === 'missing' ? 'name its folder' : `name it with --config ${shellQuote(file)}`
@@ -47,7 +47,7 @@ export async function askTrust(file: string, { env, stdin, stderr }: CliContext)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
   const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust its present content? [y/N] `
   // ctrl-c and ctrl-d mean no.
-  const answer = (await typedLine(question, { stdin, stderr })) ?? ''
+  const answer = (await readLine(question, { stdin, stderr })) ?? ''
   if (!/^y(?:es)?$/i.test(answer.trim())) return false
   trustFile(file, env, hash)
   return true

@@ -1,11 +1,11 @@
 /** `sluice runs --here`: runs of this user on this machine, from the run history and the control sockets. */
-import { goesOnBy } from '../app/live/goes-on.ts'
+import { followUpCommand } from '../app/live/follow-up.ts'
 import { LocalRuns } from '../app/live/machine-runs.ts'
 import type { MachineRun } from '../app/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
-import type { BookedEnd } from '../model/run/run-book.ts'
-import { bookFolder } from './book-folder.ts'
+import type { RecordedEnd } from '../model/run/run-history.ts'
+import { historyFolder } from './history-folder.ts'
 import { toolVersion } from './help.ts'
 import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
@@ -15,25 +15,25 @@ const RECENT = 200
 
 type Env = CliContext['env']
 
-type Found = {
+type FoundRuns = {
   readonly runs: readonly MachineRun[]
   readonly trouble: SluiceError | null
   /** Damaged run histories that were renamed. */
-  readonly asides: readonly string[]
+  readonly renamedHistories: readonly string[]
 }
 
-async function runsHere(env: Env, limit: number): Promise<Found> {
-  const runs = new LocalRuns(bookFolder(env) ?? null, env)
+async function runsHere(env: Env, limit: number): Promise<FoundRuns> {
+  const runs = new LocalRuns(historyFolder(env) ?? null, env)
   try {
-    return { runs: await runs.list(limit), trouble: runs.trouble(), asides: runs.asides() }
+    return { runs: await runs.list(limit), trouble: runs.trouble(), renamedHistories: runs.renamedFiles() }
   } finally {
     runs.close()
   }
 }
 
 /** @returns the end of a run as recorded in the run history, with its commands; null if it was not recorded */
-export async function endHere(env: Env, id: string): Promise<BookedEnd | null> {
-  const runs = new LocalRuns(bookFolder(env) ?? null, env)
+export async function endHere(env: Env, id: string): Promise<RecordedEnd | null> {
+  const runs = new LocalRuns(historyFolder(env) ?? null, env)
   try {
     return await runs.endOf(id)
   } finally {
@@ -55,7 +55,7 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
 /** Lists the runs. @returns the exit code */
 export async function listRunsHere(session: CliSession, limit: number, env: Env): Promise<number> {
   session.emit({ type: 'run.started', command: 'runs', tool: toolVersion() })
-  const { runs: found, trouble, asides } = await runsHere(env, limit)
+  const { runs: found, trouble, renamedHistories: asides } = await runsHere(env, limit)
   const runs = found.slice(0, limit)
   const columns = ['run', 'status', 'exit', 'command', 'about', 'started', 'ended', 'goes on by']
   if (runs.length > 0) session.emit({ type: 'columns', columns })
@@ -79,7 +79,7 @@ export async function listRunsHere(session: CliSession, limit: number, env: Env)
 function rowOf(one: MachineRun): (string | number | null)[] {
   const { run, kind, about, begunAt, state, end, host } = one
   const status = state === 'ended' ? (end?.status ?? '') : state === 'elsewhere' ? `on ${host ?? '?'}` : state
-  const next = state === 'live' ? `sluice attach ${run}` : (goesOnBy(one) ?? '')
+  const next = state === 'live' ? `sluice attach ${run}` : (followUpCommand(one) ?? '')
   return [
     run,
     status,

@@ -11,7 +11,7 @@ import { parseDuration } from './duration.ts'
 type RuleOption = Exclude<(typeof SCHEDULE_RULE_OPTIONS)[number], 'every'>
 
 /** Options that affect a rule or the names of its periods, by unit. Parts of a day are counted from midnight UTC. */
-const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
+const APPLICABLE_OPTIONS: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
   part: [],
   day: ['at', 'zone'],
   week: ['at', 'zone', 'day', 'first-weekday'],
@@ -29,7 +29,7 @@ export function scheduleRule(args: Arguments, defaults: Parameters<typeof calend
   const unit = CALENDAR_UNITS.find((word) => word === every.toLowerCase())
   const at = givenText(args, 'at')
   const day = dayOf(givenText(args, 'day') ?? '1')
-  refuseUnheeded(args, every, unit ?? 'part', day)
+  refuseInapplicable(args, every, unit ?? 'part', day)
   if (unit === undefined)
     return intervalOf(every.toLowerCase() === 'hour' ? 3_600_000 : parseDuration('--every', every), every)
   const calendar = { ...DEFAULT_CALENDAR, ...calendarOptions(args, defaults), unit }
@@ -37,7 +37,7 @@ export function scheduleRule(args: Arguments, defaults: Parameters<typeof calend
 }
 
 /** Refuses options that have no effect, except if they equal the default. */
-function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
+function refuseInapplicable(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
   // Ignore the config file. Every option is validated, even if it does not apply.
   const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarOptions(args, {}) }
   const said: Readonly<Record<RuleOption, boolean>> = {
@@ -49,9 +49,9 @@ function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'pa
     zone: zone !== DEFAULT_CALENDAR.zone,
   }
   const options = Object.keys(said) as RuleOption[]
-  const unheeded = options.find((option) => said[option] && !HEEDED[unit].includes(option))
+  const unheeded = options.find((option) => said[option] && !APPLICABLE_OPTIONS[unit].includes(option))
   if (unheeded === undefined) return
-  const units = CALENDAR_UNITS.filter((one) => HEEDED[one].includes(unheeded))
+  const units = CALENDAR_UNITS.filter((one) => APPLICABLE_OPTIONS[one].includes(unheeded))
   throw new SluiceError('BAD_FLAG', `--every ${every} does not accept --${unheeded}`, {
     ...(unit === 'part' ? { reason: 'parts of a day are counted from midnight UTC' } : {}),
     hint: `remove --${unheeded}, or use --every ${units.join(', ')}`,

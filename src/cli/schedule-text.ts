@@ -1,7 +1,7 @@
 /** Output about schedules other than tables: changes, output of a run, and unit files for use without a queue. */
 import type { Event } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
-import type { Face } from './face.ts'
+import type { Frontend } from './frontend.ts'
 import { LineOutput } from './line-output.ts'
 
 const WORDS = {
@@ -14,15 +14,15 @@ const WORDS = {
 } as const
 
 export class ScheduleText {
-  readonly #openFace: (output: LineOutput) => Face
+  readonly #openFrontend: (output: LineOutput) => Frontend
   readonly #output = new LineOutput()
   /** Task whose events were printed last. */
-  #slot: string | null = null
-  #face: Face | null = null
+  #task: string | null = null
+  #frontend: Frontend | null = null
 
   /** @param openFrontend creates the frontend that prints the events of a run as if the run were in this program */
-  constructor(openFace: (output: LineOutput) => Face) {
-    this.#openFace = openFace
+  constructor(openFrontend: (output: LineOutput) => Frontend) {
+    this.#openFrontend = openFrontend
   }
 
   /** Output of an event; null for others. */
@@ -37,21 +37,21 @@ export class ScheduleText {
       case 'schedule.unit':
         return `# ${event.file}\n${event.text}\n`
       case 'schedule.output':
-        return this.notified(event)
+        return this.taskOutput(event)
       default:
         return null
     }
   }
 
   /** Output of an event of a task. If the task differs from the one printed last, a new frontend prints it. */
-  notified({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
-    if (slot !== this.#slot) {
-      void this.#face?.close()
-      this.#face = this.#openFace(this.#output)
+  taskOutput({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
+    if (slot !== this.#task) {
+      void this.#frontend?.close()
+      this.#frontend = this.#openFrontend(this.#output)
     }
-    this.#slot = slot
+    this.#task = slot
     // The event may come from another version: print what this version supports.
-    this.#face?.event(event as Event, false)
+    this.#frontend?.event(event as Event, false)
     return this.#output
       .taken()
       .map((line) => `${line}\n`)

@@ -32,12 +32,12 @@ type Chosen = { readonly schema: SchemaChoice | null; readonly catalog: CatalogC
 /** The target of `sluice TARGET`, with the schema if it is a database. @throws SluiceError BAD_FLAG */
 export function targetInSchema(target: string, chosen: Chosen): string {
   if (isCatalogUrl(target)) return chosen.schema === null ? target : urlWithSchema(target, chosen.schema)
-  refuseLoneSchema(chosen)
+  refuseUnusedSchema(chosen)
   return target
 }
 
 /** @throws SluiceError BAD_FLAG for `--schema` without a catalog; the variable may be set for other commands */
-export function refuseLoneSchema({ schema, catalog }: Chosen): void {
+export function refuseUnusedSchema({ schema, catalog }: Chosen): void {
   if (schema?.from !== 'flag' || catalog !== null) return
   throw new SluiceError('BAD_FLAG', '--schema needs a catalog', {
     hint: 'add --database-url postgresql://user@host/database',

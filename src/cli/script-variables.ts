@@ -21,7 +21,7 @@ export type GivenScriptOptions = {
 }
 
 /** Value of a variable; undefined if empty, as CI systems leave it for a missing secret. */
-export function setVariable(env: Env, name: string): string | undefined {
+export function nonEmptyVariable(env: Env, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === undefined || value === '' ? undefined : value
 }
@@ -32,7 +32,7 @@ export function setVariable(env: Env, name: string): string | undefined {
  * @throws SluiceError BAD_FLAG if it is no URL
  */
 export function scriptSource(env: Env, named: (word: string) => string): string | undefined {
-  const word = setVariable(env, 'DATABASE_URL')
+  const word = nonEmptyVariable(env, 'DATABASE_URL')
   const url = word === undefined ? undefined : named(word)
   if (url === undefined || url.includes('://')) return url
   throw new SluiceError('BAD_FLAG', 'DATABASE_URL is not a URL', {
@@ -42,7 +42,7 @@ export function scriptSource(env: Env, named: (word: string) => string): string 
 
 /** The D1 database of the variables. @throws SluiceError BAD_FLAG if only the database is set */
 export function scriptTarget(env: Env): string | undefined {
-  const [account, database] = TARGET_VARIABLES.map((name) => setVariable(env, name))
+  const [account, database] = TARGET_VARIABLES.map((name) => nonEmptyVariable(env, name))
   if (account !== undefined && database !== undefined) {
     return `d1://${encodeURIComponent(account)}/${encodeURIComponent(database)}`
   }
@@ -54,12 +54,12 @@ export function scriptTarget(env: Env): string | undefined {
 
 /** @throws SluiceError BAD_FLAG for an invalid number */
 export function scriptOptions(env: Env): GivenScriptOptions {
-  const resume = setVariable(env, 'RESUME_MODE')?.toLowerCase()
+  const resume = nonEmptyVariable(env, 'RESUME_MODE')?.toLowerCase()
   if (resume !== undefined && resume !== 'true' && resume !== 'false') {
     throw new SluiceError('BAD_FLAG', `RESUME_MODE takes true or false, not ${resume}`)
   }
   return {
-    table: setVariable(env, 'TABLE_NAME'),
+    table: nonEmptyVariable(env, 'TABLE_NAME'),
     chunkRows: countOf(env, 'CHECKPOINT_SIZE') ?? SCRIPT_CHUNK_ROWS,
     batchRows: countOf(env, 'BATCH_SIZE'),
     resume: resume !== 'false',
@@ -67,7 +67,7 @@ export function scriptOptions(env: Env): GivenScriptOptions {
 }
 
 function countOf(env: Env, name: string): number | undefined {
-  const value = setVariable(env, name)
+  const value = nonEmptyVariable(env, name)
   if (value === undefined) return undefined
   const count = Number(value)
   if (/^\d+$/.test(value) && Number.isSafeInteger(count) && count > 0) return count

@@ -1,5 +1,5 @@
 /** Session of one command, from its first event to its exit code: frontends, signals and secrets. */
-import type { SlotListener } from '../engine/run/run-context.ts'
+import type { TaskListener } from '../engine/run/run-context.ts'
 import { hostname, userInfo } from 'node:os'
 import type { RunFinished } from '../engine/run/operation.ts'
 import type { ReadWords } from '../model/share/work-port.ts'
@@ -12,16 +12,16 @@ import { armDeadline, type Deadline } from '../shared/deadline.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { given } from './arguments.ts'
-import { bookFolder } from './book-folder.ts'
+import { historyFolder } from './history-folder.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import { secretOfProperty } from './command-line.ts'
-import { openFaces } from './faces.ts'
-import type { FaceOptions } from './faces.ts'
-import { sayings, withNext } from './beginning.ts'
-import type { Beginning } from './beginning.ts'
+import { openFrontends } from './frontends.ts'
+import type { FrontendOptions } from './frontends.ts'
+import { noteEvents, withNext } from './start-texts.ts'
+import type { StartTexts } from './start-texts.ts'
 import { durationText } from '../shared/figures.ts'
 import { oneLine } from '../shared/visible.ts'
-import { holdOutside, type Hours } from './hours.ts'
+import { pauseOutside, type Hours } from './hours.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
 import type { CliContext } from './ports.ts'
@@ -31,7 +31,7 @@ import type { Operation } from '../app/operations/list.ts'
 /** Default passwords of Cassandra and YugabyteDB. */
 const DEFAULT_PASSWORDS: ReadonlySet<string> = new Set(['cassandra', 'yugabyte'])
 
-export type SessionOptions = FaceOptions & {
+export type SessionOptions = FrontendOptions & {
   readonly json: boolean
   readonly maxRuntimeMs?: number | undefined
   readonly tool: string
@@ -39,7 +39,7 @@ export type SessionOptions = FaceOptions & {
   readonly readCommand?: ReadWords
 }
 
-export type RunSettings = Beginning & {
+export type RunSettings = StartTexts & {
   /** True: a step of a larger command. `prelude`: also a step, whose failure ends that command and is its result. */
   readonly part?: boolean | 'prelude'
   /** Hours of the day in which the run works. */
@@ -47,7 +47,7 @@ export type RunSettings = Beginning & {
   /** Called with every event, in addition to the frontends. */
   readonly listen?: (event: Event) => void
   /** For a worker: called with events of its tasks. */
-  readonly slots?: SlotListener | undefined
+  readonly slots?: TaskListener | undefined
 }
 
 export type CliSession = {
@@ -106,7 +106,7 @@ export async function openCliSession(context: CliContext, options: SessionOption
     // than its output.
     if (listing) interrupter.requestAbort(new SluiceError('ABORTED', 'the output is no longer read'))
   })
-  const faces = await openFaces(context, output, options)
+  const faces = await openFrontends(context, output, options)
   const watch = watchSignals({
     source: signals,
     interrupter,
@@ -153,7 +153,7 @@ export async function openCliSession(context: CliContext, options: SessionOption
     show: (event) => show(event, false),
     run: async (operation, commandLine, settings = {}) => {
       const { part = false, listen, slots, hours, notes = [], warnings = [], next } = settings
-      listing = declarationOf(operation.kind).shape === 'listing'
+      listing = declarationOf(operation.kind).display === 'listing'
       const began = clock.ticks()
       let started = false
       let last: RunFinished | null = null
@@ -166,7 +166,7 @@ export async function openCliSession(context: CliContext, options: SessionOption
         listen?.(said)
         const theEnd = part === 'prelude' && said.type === 'run.finished' && said.exitCode !== 0
         show(said, part !== false && !theEnd)
-        for (const saying of sayings(said, { notes, warnings })) show(saying, false)
+        for (const saying of noteEvents(said, { notes, warnings })) show(saying, false)
       }
       const say = (message: string): void => {
         if (newest === null) return
@@ -188,10 +188,10 @@ export async function openCliSession(context: CliContext, options: SessionOption
           commandLine,
           onEvent,
           ...given('readCommand', options.readCommand),
-          ...given('book', bookFolder(env)),
+          ...given('book', historyFolder(env)),
           ...given('next', next),
           ...given('slots', slots),
-          ...(hours === undefined ? {} : { control: holdOutside(hours, clock, say) }),
+          ...(hours === undefined ? {} : { control: pauseOutside(hours, clock, say) }),
           drained: () => output.flushed(),
         })
         return last ?? read(finished)
@@ -203,7 +203,7 @@ export async function openCliSession(context: CliContext, options: SessionOption
         return finished
       }
     },
-    interrupted: () => watch.assume('SIGINT'),
+    interrupted: () => watch.record('SIGINT'),
     refuse: (command, error) => {
       emit({ type: 'run.started', command, tool: options.tool })
       const finished = settle(failed(error, 0))

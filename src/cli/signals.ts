@@ -13,13 +13,13 @@ export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, S
 /** npm and pnpm forward a signal that the terminal has sent: repeats within this time are the same key press, ms. */
 const SAME_PRESS_MS = 1000
 /** After this time the process exits without waiting for the abort, ms. The catalog stays valid, as after a kill -9. */
-const ABORT_PATIENCE_MS = 10_000
+const ABORT_TIMEOUT_MS = 10_000
 
 export type SignalWatch = {
   /** The first signal received, or null. */
   received(): Signal | null
   /** Records a signal: ctrl-c at a prompt is a key with the same meaning. */
-  assume(signal: Signal): void
+  record(signal: Signal): void
   close(): void
 }
 
@@ -51,7 +51,7 @@ export function watchSignals(options: SignalOptions): SignalWatch {
     } else if (stage === 2) {
       options.say('aborting: the running batch is dropped')
       interrupter.requestAbort(new SluiceError('ABORTED', `aborted by ${signal}`, { exitCode: EXIT_OF_SIGNAL[first] }))
-      patience = setTimeout(() => options.die(EXIT_OF_SIGNAL[first ?? signal]), ABORT_PATIENCE_MS)
+      patience = setTimeout(() => options.die(EXIT_OF_SIGNAL[first ?? signal]), ABORT_TIMEOUT_MS)
       patience.unref()
     } else {
       options.die(EXIT_OF_SIGNAL[first])
@@ -61,7 +61,7 @@ export function watchSignals(options: SignalOptions): SignalWatch {
   for (const [signal, listener] of listeners) source.on(signal, listener)
   return {
     received: () => first,
-    assume: (signal) => {
+    record: (signal) => {
       first ??= signal
     },
     close: () => {

@@ -1,7 +1,7 @@
 /** Telemetry of active runs: metrics for Prometheus, and spans for a trace collector. Its errors never fail a run. */
 import { isWatched } from '../app/live/watched.ts'
-import type { SlotListener } from '../engine/run/run-context.ts'
-import type { EndedRun, HeardSlot } from '../model/share/distributed.ts'
+import type { TaskListener } from '../engine/run/run-context.ts'
+import type { EndedRun, TaskOfWorker } from '../model/share/distributed.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { redactText } from '../shared/redact.ts'
@@ -17,7 +17,7 @@ export type Telemetry = AsyncDisposable & {
   readonly notes: readonly string[]
   readonly listen: (event: Event) => void
   /** Receives events of a worker's tasks. */
-  readonly slots: SlotListener | undefined
+  readonly slots: TaskListener | undefined
 }
 
 /** @throws SluiceError BAD_FLAG for --metrics on a command that ends too soon to be scraped */
@@ -38,10 +38,10 @@ export const NO_TELEMETRY: Telemetry = {
   [Symbol.asyncDispose]: async () => undefined,
 }
 
-type Reported = AsyncDisposable & {
+type TelemetrySink = AsyncDisposable & {
   take(event: Event): void
   /** Takes an event of a worker's task. */
-  takeOfSlot(slot: HeardSlot, event: Event): void
+  takeOfTask(slot: TaskOfWorker, event: Event): void
   takeEnd?(run: EndedRun): void
 }
 
@@ -53,31 +53,33 @@ type Reported = AsyncDisposable & {
 export async function openTelemetry(
   metrics: MetricsOptions | null,
   secrets: readonly string[],
-  holds: boolean,
+  hidesMessages: boolean,
   { env, stderr }: CliContext,
 ): Promise<Telemetry> {
   const held: string[] = []
   const say = (text: string): void => void stderr.write(`sluice: ${text}\n`)
   const shown = (text: string): string => redactText(text, secrets)
   const notes: string[] = []
-  const reported: Reported[] = []
+  const reported: TelemetrySink[] = []
   if (metrics !== null) {
     const { openMetrics } = await import('../app/metrics/open-metrics.ts')
     const open = await openMetrics(metrics, shown)
     notes.push(`metrics ${open.url}`)
     reported.push(open)
   }
-  const traces = await wantedTraces(env, shown, holds ? (text) => void held.push(text) : say)
+  const traces = await wantedTraces(env, shown, hidesMessages ? (text) => void held.push(text) : say)
   if (traces !== null) reported.push(traces)
   return {
     notes,
-    listen: harmless((event: Event) => reported.forEach((one) => one.take(event))),
+    listen: ignoringErrors((event: Event) => reported.forEach((one) => one.take(event))),
     slots:
       reported.length === 0
         ? undefined
         : {
-            event: harmless((slot: HeardSlot, event: Event) => reported.forEach((one) => one.takeOfSlot(slot, event))),
-            ended: harmless((run: EndedRun) => reported.forEach((one) => one.takeEnd?.(run))),
+            event: ignoringErrors((slot: TaskOfWorker, event: Event) =>
+              reported.forEach((one) => one.takeOfTask(slot, event)),
+            ),
+            ended: ignoringErrors((run: EndedRun) => reported.forEach((one) => one.takeEnd?.(run))),
           },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(reported.map((one) => one[Symbol.asyncDispose]()))
@@ -96,7 +98,7 @@ async function wantedTraces(
   env: CliContext['env'],
   shown: (text: string) => string,
   say: (text: string) => void,
-): Promise<Reported | null> {
+): Promise<TelemetrySink | null> {
   const name = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'].find((one) => isSet(env[one]))
   if (name === undefined || env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return null
   const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? ''
@@ -126,7 +128,7 @@ function isSet(value: string | undefined): boolean {
 }
 
 /** Errors of telemetry must not fail the run. */
-function harmless<A extends readonly unknown[]>(hear: (...reported: A) => void): (...reported: A) => void {
+function ignoringErrors<A extends readonly unknown[]>(hear: (...reported: A) => void): (...reported: A) => void {
   return (...reported) => {
     try {
       hear(...reported)

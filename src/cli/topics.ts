@@ -14,7 +14,7 @@ type Topic = {
 
 const TOPICS: readonly Topic[] = [
   { name: 'alerts', isOf: ({ takes }) => takes.some(({ name }) => name === 'alert'), page: alerts },
-  { name: 'background', isOf: ({ name }) => canGoOn(name), page: background },
+  { name: 'background', isOf: ({ name }) => canRunInBackground(name), page: background },
 ]
 
 /** Topics that a command refers to. */
@@ -65,7 +65,7 @@ function background(): readonly string[] {
     'Commands with --background:',
     ...entry(
       '',
-      COMMANDS.filter(({ name }) => canGoOn(name))
+      COMMANDS.filter(({ name }) => canRunInBackground(name))
         .map(({ name }) => name)
         .join(', '),
       0,
@@ -81,9 +81,9 @@ function commandsThatReport(cause: AlertCause): readonly string[] {
 }
 
 /** True if runs of a command can continue in the background. */
-function canGoOn(command: string): boolean {
+function canRunInBackground(command: string): boolean {
   return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
-    const { shape } = declarationOf(kind)
+    const { display: shape } = declarationOf(kind)
     return commandNameOf(kind) === command && (shape === 'long' || shape === 'lines')
   })
 }

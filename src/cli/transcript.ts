@@ -3,19 +3,19 @@
  * prints without the UI. Log files are written during the run.
  */
 import type { Event } from '../model/run/event.ts'
-import { sayings, withNext } from './beginning.ts'
-import type { Beginning } from './beginning.ts'
-import type { Face } from './face.ts'
-import { consoleFaces, fileFaces } from './faces.ts'
-import type { FaceOptions } from './faces.ts'
-import { HeldOutput } from './held-output.ts'
+import { noteEvents, withNext } from './start-texts.ts'
+import type { StartTexts } from './start-texts.ts'
+import type { Frontend } from './frontend.ts'
+import { consoleFrontends, fileFrontends } from './frontends.ts'
+import type { FrontendOptions } from './frontends.ts'
+import { BufferedOutput } from './buffered-output.ts'
 import { openOutput } from './output.ts'
 import type { CliContext } from './ports.ts'
 
 /** Limit of printed runs. A session may have many runs: the last ones are printed. */
 const KEPT_RUNS = 5
 
-export type TranscriptOptions = Omit<FaceOptions, 'progress'> & Beginning
+export type TranscriptOptions = Omit<FrontendOptions, 'progress'> & StartTexts
 
 export type Transcript = {
   /** Takes one event of a run; events of a run arrive in order. */
@@ -25,19 +25,19 @@ export type Transcript = {
 }
 
 /** Output of one run until the UI closes. */
-type Held = { readonly faces: readonly Face[]; readonly output: HeldOutput }
+type StoredRun = { readonly faces: readonly Frontend[]; readonly output: BufferedOutput }
 
 /** @throws SluiceError BAD_FLAG if the log file cannot be opened */
 export async function openTranscript(context: CliContext, options: TranscriptOptions): Promise<Transcript> {
-  const make = await consoleFaces(context, { ...options, json: false, progress: false })
+  const make = await consoleFrontends(context, { ...options, json: false, progress: false })
   // The UI owns the screen, so messages about a log file wait too.
-  const complaints = new HeldOutput()
-  const files = await fileFaces(complaints, options)
-  const runs = new Map<number, Held>()
-  const runOf = (run: number): Held => {
+  const complaints = new BufferedOutput()
+  const files = await fileFrontends(complaints, options)
+  const runs = new Map<number, StoredRun>()
+  const runOf = (run: number): StoredRun => {
     const known = runs.get(run)
     if (known !== undefined) return known
-    const output = new HeldOutput()
+    const output = new BufferedOutput()
     const made = { faces: make(output), output }
     runs.set(run, made)
     for (const old of runs.keys()) if (runs.size > KEPT_RUNS) runs.delete(old)
@@ -47,7 +47,7 @@ export async function openTranscript(context: CliContext, options: TranscriptOpt
     take: (run, event) => {
       const reported = withNext(event, options.next)
       const { faces } = runOf(run)
-      for (const one of [reported, ...sayings(reported, options)]) {
+      for (const one of [reported, ...noteEvents(reported, options)]) {
         for (const face of [...faces, ...files]) face.event(one, false)
       }
     },

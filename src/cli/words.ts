@@ -10,7 +10,7 @@ import { ageIn, calendarOptions } from './calendar-flags.ts'
 import { alertOf } from './alert-flags.ts'
 import { archivePlaceArgument } from './archive-flags.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
-import { chooseEnd, namedDatabase, namedDatabases, givenStoreUrl } from './copy-ends.ts'
+import { requiredStore, namedDatabase, namedDatabases, givenStoreUrl } from './copy-stores.ts'
 import { parseDuration, parseInstant } from './duration.ts'
 import { durationText, measureText } from '../shared/figures.ts'
 import { GLOBAL_NAMES } from './globals.ts'
@@ -22,10 +22,10 @@ import { runIdArgument } from './run-id.ts'
 import { namedTableArguments, oneTableOf, someTableArguments, tablesOrAllArgument } from './table-words.ts'
 
 /** A parsed command line. */
-type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
+type ParsedLine = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
 /** As `ParsedLine`, with the kind of the operation. */
-type SpokenOf = Spoken & { readonly kind: OperationKind }
+type ParsedOperationLine = ParsedLine & { readonly kind: OperationKind }
 
 type SlicesOptions = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }
 
@@ -36,14 +36,14 @@ const SLICES_FORM = /^(?:(week|month)|(?:(week|month):)?(\d{1,4})(?:-(\d{1,4}))?
  * @param words the source of the value, for each field of the operation
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
-export function spoken(
+export function buildRequest(
   kind: OperationKind,
   words: OperationWords<Readonly<Record<string, unknown>>>,
-  said: Spoken,
+  line: ParsedLine,
 ): Request {
   const add: string[] = []
   const fields = Object.entries(words)
-    .map(([field, word]) => [field, valueOf(word, { ...said, kind }, add)] as const)
+    .map(([field, word]) => [field, valueOf(word, { ...line, kind }, add)] as const)
     .filter(([, value]) => value !== undefined)
   // The compiler has checked the sources against the fields (`Words`), and each is read as its declared type.
   const operation = { kind, ...Object.fromEntries(fields) } as Operation
@@ -56,13 +56,13 @@ export function spoken(
 }
 
 /** @param add receives flags for the printed command that were not typed */
-function valueOf(word: OperationWord, said: SpokenOf, add: string[]): unknown {
-  const { args, context } = said
+function valueOf(word: OperationWord, line: ParsedOperationLine, add: string[]): unknown {
+  const { args, context } = line
   switch (word.as) {
     case 'catalog':
       return word.required === true ? context.catalog() : context.optionalCatalog()
     case 'end': {
-      const choose = word.required === true ? chooseEnd : givenStoreUrl
+      const choose = word.required === true ? requiredStore : givenStoreUrl
       const end = choose(word.option, args, context.defaults, context.env)
       if (end?.origin === 'script') add.push(end.printed)
       return end?.url
@@ -84,7 +84,7 @@ function valueOf(word: OperationWord, said: SpokenOf, add: string[]): unknown {
     case 'calendar':
       return calendarOptions(args, context.defaults)
     case 'alert':
-      return alertOf(said.kind, args)
+      return alertOf(line.kind, args)
     case 'slice unit':
     case 'slice numbers': {
       const text = givenText(args, word.option)
@@ -100,7 +100,7 @@ function valueOf(word: OperationWord, said: SpokenOf, add: string[]): unknown {
     case 'one table':
       return oneTableOf(args, context.defaults)
     default:
-      return ofOption(word, optionOf(said.command, word.option), said)
+      return ofOption(word, optionOf(line.command, word.option), line)
   }
 }
 
@@ -145,7 +145,7 @@ type OfOption =
   | Single
   | Extract<OperationWord, { readonly as: 'flag' | 'set' | 'list' | 'filled' | 'names' | 'some' | 'tables or all' }>
 
-function ofOption(word: OfOption, option: Option, { command, args, context }: Spoken): unknown {
+function ofOption(word: OfOption, option: Option, { command, args, context }: ParsedLine): unknown {
   const { name } = option
   const shown = shownOption(option)
   switch (word.as) {
@@ -169,7 +169,7 @@ function ofOption(word: OfOption, option: Option, { command, args, context }: Sp
     case 'tables or all':
       return tablesOrAllArgument(args, name, command.name)
     default: {
-      const value = single(word, option, { ...args, [name]: args[name] ?? otherwise(word, option, context) }, shown)
+      const value = single(word, option, { ...args, [name]: args[name] ?? defaultOf(word, option, context) }, shown)
       if (option.completes === 'path' && typeof value === 'string') return placeOr(value, context.defaults, context.env)
       if (value !== undefined || word.required !== true) return value
       throw new SluiceError('BAD_FLAG', `${shown} is missing`, { hint: option.describe })
@@ -178,7 +178,7 @@ function ofOption(word: OfOption, option: Option, { command, args, context }: Sp
 }
 
 /** Default for a flag that is not on the line. yargs has already inserted the defaults that were declared to it. */
-function otherwise(word: Single, option: Option, { defaults }: RequestContext): unknown {
+function defaultOf(word: Single, option: Option, { defaults }: RequestContext): unknown {
   const configured = option.config === 'shown' ? configuredFor(option.name, defaults) : undefined
   return configured ?? option.fallback ?? word.otherwise
 }

@@ -20,14 +20,14 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** `value` as text for messages, cut to 40 characters. */
-export function shown(value: unknown): string {
+export function shortText(value: unknown): string {
   if (value === undefined) return 'missing'
   const text = JSON.stringify(value) ?? typeof value
   return text.length > 40 ? `${text.slice(0, 40)}…` : text
 }
 
 type Is<T, K extends string, V> = Fields<T & { [name in K]: V }>
-type MayBe<T, K extends string, V> = Fields<T & { [name in K]?: V | null }>
+type WithField<T, K extends string, V> = Fields<T & { [name in K]?: V | null }>
 
 /**
  * Reads the fields of one action one by one, so that a message can name the wrong field. The type of `of` has the
@@ -53,10 +53,10 @@ export class Fields<T = unknown> {
   }
 
   #bad(field: string, expected: string): SluiceError {
-    return bad(`${this.kind}.${field} should be ${expected}, is ${shown(this.#all[field])}`, this.#where)
+    return bad(`${this.kind}.${field} should be ${expected}, is ${shortText(this.#all[field])}`, this.#where)
   }
 
-  #isThere(field: string): boolean {
+  #isPresent(field: string): boolean {
     const value = this.#all[field]
     return value !== undefined && value !== null
   }
@@ -65,8 +65,8 @@ export class Fields<T = unknown> {
     if (typeof this.#all[field] !== 'string') throw this.#bad(field, 'text')
   }
 
-  textOrNull<K extends string>(field: K): asserts this is MayBe<T, K, string> {
-    if (this.#isThere(field) && typeof this.#all[field] !== 'string') throw this.#bad(field, 'text')
+  textOrNull<K extends string>(field: K): asserts this is WithField<T, K, string> {
+    if (this.#isPresent(field) && typeof this.#all[field] !== 'string') throw this.#bad(field, 'text')
   }
 
   #count(field: string): void {
@@ -80,42 +80,42 @@ export class Fields<T = unknown> {
     this.#count(field)
   }
 
-  countOrNull<K extends string>(field: K): asserts this is MayBe<T, K, number> {
-    if (this.#isThere(field)) this.#count(field)
+  countOrNull<K extends string>(field: K): asserts this is WithField<T, K, number> {
+    if (this.#isPresent(field)) this.#count(field)
   }
 
   integer<K extends string>(field: K): asserts this is Is<T, K, number> {
     if (!Number.isSafeInteger(this.#all[field])) throw this.#bad(field, 'a whole number within 2^53')
   }
 
-  integerOrNull<K extends string>(field: K): asserts this is MayBe<T, K, number> {
-    if (this.#isThere(field) && !Number.isSafeInteger(this.#all[field]))
+  integerOrNull<K extends string>(field: K): asserts this is WithField<T, K, number> {
+    if (this.#isPresent(field) && !Number.isSafeInteger(this.#all[field]))
       throw this.#bad(field, 'a whole number within 2^53')
   }
 
   /** A time that is only displayed: an invalid value becomes null. */
-  time<K extends string>(field: K): asserts this is MayBe<T, K, number> {
+  time<K extends string>(field: K): asserts this is WithField<T, K, number> {
     if (this.#all[field] !== undefined && !Number.isSafeInteger(this.#all[field])) this.#all[field] = null
   }
 
   flag<K extends string>(field: K, absent: boolean): asserts this is Is<T, K, boolean> {
-    if (!this.#isThere(field)) this.#all[field] = absent
+    if (!this.#isPresent(field)) this.#all[field] = absent
     else if (typeof this.#all[field] !== 'boolean') throw this.#bad(field, 'true or false')
   }
 
-  flagOrNull<K extends string>(field: K): asserts this is MayBe<T, K, boolean> {
-    if (this.#isThere(field) && typeof this.#all[field] !== 'boolean') throw this.#bad(field, 'true or false')
+  flagOrNull<K extends string>(field: K): asserts this is WithField<T, K, boolean> {
+    if (this.#isPresent(field) && typeof this.#all[field] !== 'boolean') throw this.#bad(field, 'true or false')
   }
 
-  textsOrNull<K extends string>(field: K): asserts this is MayBe<T, K, readonly string[]> {
-    if (!this.#isThere(field)) return
+  textsOrNull<K extends string>(field: K): asserts this is WithField<T, K, readonly string[]> {
+    if (!this.#isPresent(field)) return
     const value = this.#all[field]
     if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw this.#bad(field, 'a list of texts')
   }
 
   /** An object whose values are text or null. */
-  mapOrNull<K extends string>(field: K): asserts this is MayBe<T, K, Readonly<Record<string, string | null>>> {
-    if (!this.#isThere(field)) return
+  mapOrNull<K extends string>(field: K): asserts this is WithField<T, K, Readonly<Record<string, string | null>>> {
+    if (!this.#isPresent(field)) return
     const value = this.#all[field]
     if (!isObject(value)) throw this.#bad(field, 'an object')
     for (const key in value) {
@@ -125,21 +125,21 @@ export class Fields<T = unknown> {
   }
 
   /** Fields of a nested object; null if it is absent. */
-  #within(field: string): Fields | null {
-    if (!this.#isThere(field)) return null
+  #nested(field: string): Fields | null {
+    if (!this.#isPresent(field)) return null
     const value = this.#all[field]
     if (!isObject(value)) throw this.#bad(field, 'an object')
     return Fields.in(`${this.kind}.${field}`, value, this.#where)
   }
 
   /** `metaData.format`: a provider, and options that are texts. */
-  format<K extends string>(field: K): asserts this is MayBe<T, K, Format> {
-    const format = this.#within(field)
+  format<K extends string>(field: K): asserts this is WithField<T, K, Format> {
+    const format = this.#nested(field)
     if (format !== null) formatFields(format)
   }
 
-  deletionVector<K extends string>(field: K): asserts this is MayBe<T, K, DeletionVectorDescriptor> {
-    const vector = this.#within(field)
+  deletionVector<K extends string>(field: K): asserts this is WithField<T, K, DeletionVectorDescriptor> {
+    const vector = this.#nested(field)
     if (vector !== null) vectorFields(vector)
   }
 }

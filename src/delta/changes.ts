@@ -93,7 +93,7 @@ export async function* logChanges(
       hint: 'restore the missing commits, or give versions between which no commit is missing',
     })
   }
-  store.ahead?.(
+  store.prefetch?.(
     commits.map(({ name }) => logPathOf(name)),
     { signal },
   )

@@ -9,7 +9,7 @@ import { throwIfAborted } from '../shared/abort.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ActionKind, ActionLine } from './actions.ts'
 import type { CommitFile } from './listing.ts'
-import { MAX_LINE, LineSpread, wholeLines } from './line-chunks.ts'
+import { MAX_LINE, MultiLineObject, wholeLines } from './line-chunks.ts'
 import { logPathOf } from './log-path.ts'
 import { KINDS, parseAction } from './parse-action.ts'
 import type { ParseMode } from './parse-action.ts'
@@ -49,7 +49,7 @@ const CR = 13
 const MORE_ACTIONS = new RegExp(String.raw`\}\s*,\s*"(?:${[...KINDS].join('|')})"`)
 
 /** True if a line is certainly an action of a kind that was not requested. The line is not parsed for this. */
-function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
+function isUnwantedAction(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
   // A line with another end is truncated, or continues on the next line.
   if (!raw.endsWith('}}')) return false
   const isOther =
@@ -65,7 +65,7 @@ class LineReader {
   readonly #skip: LineOptions['skip']
   readonly #onMark: LineOptions['onMark']
   #line = 0
-  #spread: LineSpread | null = null
+  #multiLine: MultiLineObject | null = null
 
   constructor(file: string, options: LineOptions) {
     this.#file = file
@@ -75,7 +75,7 @@ class LineReader {
     this.#onMark = options.onMark
   }
 
-  readonly #where = (): string => `${this.#file}:${this.#spread?.line ?? this.#line}`
+  readonly #where = (): string => `${this.#file}:${this.#multiLine?.line ?? this.#line}`
 
   fail(message: string): SluiceError {
     const where = this.#where()
@@ -120,27 +120,27 @@ class LineReader {
   }
 
   #take(raw: string): ActionLine | null {
-    if (this.#spread === null) {
+    if (this.#multiLine === null) {
       if (raw.length === 0 || raw.trim() === '') return null
-      if (this.#kinds !== undefined && surelyOther(raw, this.#kinds)) return null
+      if (this.#kinds !== undefined && isUnwantedAction(raw, this.#kinds)) return null
       if (this.#skip?.(raw, this.#line) === true) return null
       try {
         return this.#wanted(this.#line, raw)
       } catch (error) {
         // Only a line that is not JSON by itself can start an object that spans several lines.
         if (!(error instanceof SluiceError) || !(error.cause instanceof SyntaxError)) throw error
-        const spread = new LineSpread(this.#line)
+        const spread = new MultiLineObject(this.#line)
         if (spread.take(raw) !== 'more') throw error
-        this.#spread = spread
+        this.#multiLine = spread
         return null
       }
     }
-    const spread = this.#spread
+    const spread = this.#multiLine
     const state = spread.take(raw)
     if (state === 'more') return null
     if (state === 'broken') throw this.fail('not valid JSON, even together with the next lines')
     const line = this.#wanted(spread.line, spread.text)
-    this.#spread = null
+    this.#multiLine = null
     return line
   }
 
@@ -150,7 +150,7 @@ class LineReader {
   }
 
   end(): void {
-    if (this.#spread !== null) throw this.fail('the file ends in the middle of a JSON object')
+    if (this.#multiLine !== null) throw this.fail('the file ends in the middle of a JSON object')
   }
 }
 

@@ -21,7 +21,7 @@ export function countingLogStore(store: LogStore): CountingLogStore {
     label: store.label,
     ...(store.requests === undefined ? {} : { requests: store.requests }),
     ...(store.pagedListing === undefined ? {} : { pagedListing: store.pagedListing }),
-    ...(store.ahead === undefined ? {} : { ahead: (paths, options) => store.ahead?.(paths, options) }),
+    ...(store.prefetch === undefined ? {} : { prefetch: (paths, options) => store.prefetch?.(paths, options) }),
     list(folder, options): AsyncIterable<LogListingEntry> {
       counts.lists++
       return store.list(folder, options)

@@ -20,7 +20,7 @@ export type VersionChecksum = {
   readonly numDeletedRecords: number | null
   readonly numDeletionVectors: number | null
   /** Parses the list of all files; null if the writer did not record it, or an entry is no add action. */
-  readonly listed: () => readonly AddAction[] | null
+  readonly listedFiles: () => readonly AddAction[] | null
 }
 
 /** Parses one action from its bare object; null if it is not valid. */
@@ -76,6 +76,6 @@ export async function readCrc(store: LogStore, version: number, signal: AbortSig
     ),
     numDeletedRecords: countOrNull(object['numDeletedRecordsOpt']),
     numDeletionVectors: countOrNull(object['numDeletionVectorsOpt']),
-    listed: () => actionsOf('add', object['allFiles'], (one) => (one.kind === 'add' ? one.add : null)),
+    listedFiles: () => actionsOf('add', object['allFiles'], (one) => (one.kind === 'add' ? one.add : null)),
   }
 }

@@ -21,7 +21,7 @@ const KNOWN_READER_FEATURES: ReadonlySet<string> = new Set([
 ])
 
 /** Features with which the log in the file system may lack commits. */
-const ELSEWHERE: ReadonlySet<string> = new Set([
+const FEATURES_WITHOUT_COMMITS: ReadonlySet<string> = new Set([
   'catalogManaged',
   'catalogManaged-preview',
   'catalogOwned',
@@ -29,7 +29,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
 ])
 
 function refusedFeature(name: string): SluiceError {
-  if (ELSEWHERE.has(name)) {
+  if (FEATURES_WITHOUT_COMMITS.has(name)) {
     return new SluiceError(
       'TABLE_FEATURE',
       `the commits of the table are in the catalog of another system (table feature '${name}')`,
@@ -58,14 +58,14 @@ export function readerRefusal(protocol: ProtocolAction): SluiceError | null {
     })
   }
   // A reader-and-writer feature should be in both lists; the writer list alone is enough to refuse the table.
-  for (const name of protocol.writerFeatures ?? []) if (ELSEWHERE.has(name)) return refusedFeature(name)
+  for (const name of protocol.writerFeatures ?? []) if (FEATURES_WITHOUT_COMMITS.has(name)) return refusedFeature(name)
   if (minReaderVersion < 3) return null
   const unknown = (protocol.readerFeatures ?? []).find((name) => !KNOWN_READER_FEATURES.has(name))
   return unknown === undefined ? null : refusedFeature(unknown)
 }
 
 /** Features that old writer versions imply, and a test whether a table uses the feature. */
-const LEGACY: readonly {
+const IMPLIED_FEATURES: readonly {
   readonly name: string
   readonly writer: number
   readonly used: (metadata: MetadataAction, configuration: Readonly<Record<string, string | null>>) => boolean
@@ -95,7 +95,7 @@ export function featureNames(protocol: ProtocolAction, metadata: MetadataAction)
   const names = new Set([...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])])
   const configuration = metadata.configuration ?? {}
   if (protocol.minWriterVersion < 7) {
-    for (const { name, writer, used } of LEGACY) {
+    for (const { name, writer, used } of IMPLIED_FEATURES) {
       if (protocol.minWriterVersion >= writer && used(metadata, configuration)) names.add(name)
     }
   }

@@ -20,13 +20,13 @@ export function logGaps(
   const oldest = commits[0]?.version === 0 ? 0 : starts[0]
   if (oldest === undefined || latest === null) return { missing: [], lost: [] }
   const above = commits.map(({ version }) => version).filter((version) => version > oldest)
-  const missing = spansBetween([oldest, ...above, latest + 1])
+  const missing = gapsBetween([oldest, ...above, latest + 1])
   const lost = missing.flatMap(({ from, to }) => {
     const inside = starts.filter((version) => version >= from && version <= to)
     const next = starts.find((version) => version > to) ?? latest + 1
-    return spansBetween([from - 1, ...inside, ...(inside.at(-1) === to ? [] : [next])])
+    return gapsBetween([from - 1, ...inside, ...(inside.at(-1) === to ? [] : [next])])
   })
-  return { missing, lost: spansOf(lost) }
+  return { missing, lost: mergedIntervals(lost) }
 }
 
 /**
@@ -42,11 +42,11 @@ export function historyCutOff(
   const missing = logGaps(listing, without).missing.filter(isOlder)
   const checkpoints = listing.checkpoints.filter(({ version }) => version < history.from && missing.length > 0)
   const older = [
-    ...spansText('commit', spansOf(history.orphans.map(at))),
-    ...spansText('checkpoint', spansOf(checkpoints.map(at))),
+    ...intervalsText('commit', mergedIntervals(history.orphans.map(at))),
+    ...intervalsText('checkpoint', mergedIntervals(checkpoints.map(at))),
   ].join(' and ')
   if (older === '') return null
-  const [missed = ''] = spansText('commit', missing)
+  const [missed = ''] = intervalsText('commit', missing)
   const verb = isOne(missing) ? 'is' : 'are'
   return missing.length === 0
     ? `there is no readable checkpoint for the older ${older}`
@@ -55,9 +55,9 @@ export function historyCutOff(
 
 /** Names missing commits, and the versions that cannot be read because of them; null if no commit is missing. */
 export function gapText({ missing, lost }: Gaps): string | null {
-  const [missed] = spansText('commit', missing)
+  const [missed] = intervalsText('commit', missing)
   if (missed === undefined) return null
-  const [gone] = spansText('version', lost)
+  const [gone] = intervalsText('version', lost)
   const verb = isOne(missing) ? 'is' : 'are'
   const means = gone === undefined ? 'a checkpoint covers each version' : `${gone} can no longer be read`
   return `${missed} ${verb} missing in the log: ${means}`
@@ -70,18 +70,18 @@ function isOne(spans: readonly VersionInterval[]): boolean {
 }
 
 /** Maximum number of intervals in a text; further ones are only counted. */
-const SHOWN = 5
+const MAX_INTERVALS = 5
 
 /** A list with one text, such as `commit 4` or `commits 0 to 3, 5`. Empty if there are no intervals. */
-function spansText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
+function intervalsText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
   if (spans.length === 0) return []
-  const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
-  const more = spans.length > SHOWN ? ` and ${spans.length - SHOWN} more ranges` : ''
+  const shown = spans.slice(0, MAX_INTERVALS).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
+  const more = spans.length > MAX_INTERVALS ? ` and ${spans.length - MAX_INTERVALS} more ranges` : ''
   return [`${noun}${isOne(spans) ? '' : 's'} ${shown.join(', ')}${more}`]
 }
 
 /** Merges intervals that touch or overlap. @param spans ascending by `from` */
-function spansOf(spans: readonly VersionInterval[]): readonly VersionInterval[] {
+function mergedIntervals(spans: readonly VersionInterval[]): readonly VersionInterval[] {
   const all: VersionInterval[] = []
   for (const span of spans) {
     const last = all.at(-1)
@@ -92,7 +92,7 @@ function spansOf(spans: readonly VersionInterval[]): readonly VersionInterval[] 
 }
 
 /** Gaps between ascending numbers. */
-function spansBetween(numbers: readonly number[]): readonly VersionInterval[] {
+function gapsBetween(numbers: readonly number[]): readonly VersionInterval[] {
   return numbers.flatMap((number, i) => {
     const from = (numbers[i - 1] ?? number) + 1
     return from < number ? [{ from, to: number - 1 }] : []

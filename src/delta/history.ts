@@ -40,7 +40,7 @@ function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
-async function summarise(
+async function summaryOf(
   source: HistorySource,
   commit: CommitFile,
   byFile: CommitTime,
@@ -92,11 +92,11 @@ export async function* commitHistory(
   const times = fileTimes(commits)
   const least = Math.max(0, commits.length - (options.limit ?? Infinity))
   const newestFirst = commits.slice(least).toReversed()
-  source.store.ahead?.(
+  source.store.prefetch?.(
     newestFirst.map(({ name }) => logPathOf(name)),
     { signal: options.signal },
   )
   for (let i = commits.length - 1; i >= least; i--) {
-    yield await summarise(source, commits[i] as CommitFile, times[i] as CommitTime, options.signal)
+    yield await summaryOf(source, commits[i] as CommitFile, times[i] as CommitTime, options.signal)
   }
 }

@@ -101,7 +101,7 @@ export async function readHint(store: LogStore, signal: AbortSignal): Promise<La
 }
 
 /** `bad`: the file is not a valid hint. `text`: the beginning of the file. `why`: the reason as one clause. */
-export type HintLook =
+export type HintInspection =
   | { readonly state: 'absent' }
   | { readonly state: 'bad'; readonly text: string; readonly why: string }
   | { readonly state: 'hint'; readonly hint: LastCheckpointHint }
@@ -109,7 +109,7 @@ export type HintLook =
 const SHOWN_BYTES = 80
 
 /** Reads the hint and finds what is wrong with it. @throws SluiceError SOURCE_DENIED; SOURCE_IO if a retry may help */
-export async function inspectHint(store: LogStore, signal: AbortSignal): Promise<HintLook> {
+export async function inspectHint(store: LogStore, signal: AbortSignal): Promise<HintInspection> {
   let bytes: Buffer | null
   try {
     bytes = await readSmall(store, logPathOf(LAST_CHECKPOINT), signal)
@@ -119,7 +119,7 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
     return { state: 'bad', text: '', why: `${LAST_CHECKPOINT} is not a file` }
   }
   if (bytes === null) return { state: 'absent' }
-  const bad = (why: string): HintLook => ({
+  const bad = (why: string): HintInspection => ({
     state: 'bad',
     text: bytes.subarray(0, SHOWN_BYTES).toString('utf8'),
     why: `${LAST_CHECKPOINT} ${why}`,
@@ -137,7 +137,7 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
  * a writer may have written the checkpoint after the listing.
  * @throws SluiceError SOURCE_DENIED, SOURCE_IO
  */
-export async function checkpointsNamed(
+export async function checkpointsForHint(
   store: LogStore,
   version: number,
   listed: Checkpoints,
@@ -152,12 +152,12 @@ export async function checkpointsNamed(
  * hint is wrong. Returns what is wrong; null if the hint is missing, or names a checkpoint of the log, even an old one.
  */
 export function hintFault(
-  look: HintLook,
+  inspection: HintInspection,
   { checkpoints, incomplete }: Checkpoints,
 ): { readonly found?: string; readonly detail: string } | null {
-  if (look.state === 'absent') return null
-  if (look.state === 'bad') return { found: look.text, detail: look.why }
-  const { version, parts } = look.hint
+  if (inspection.state === 'absent') return null
+  if (inspection.state === 'bad') return { found: inspection.text, detail: inspection.why }
+  const { version, parts } = inspection.hint
   const there = checkpoints.filter((one) => one.version === version)
   const named = `_last_checkpoint names checkpoint ${version}`
   if (there.length === 0) {

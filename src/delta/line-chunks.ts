@@ -6,11 +6,11 @@ export const MAX_LINE = 512 << 20
  * Longest text of one object over several lines, in characters: a longer one is a broken file, not a pretty-printed
  * action.
  */
-const MAX_SPREAD = 64 << 20
+const MAX_OBJECT_LENGTH = 64 << 20
 const LF = 10
 
 /** Tracks braces and strings over the lines of one pretty-printed object. */
-export class LineSpread {
+export class MultiLineObject {
   #text = ''
   #depth = 0
   readonly line: number
@@ -22,7 +22,7 @@ export class LineSpread {
   /** Adds the next line. Returns whether the object is complete, needs more lines, or can never be complete. */
   take(text: string): 'complete' | 'more' | 'broken' {
     this.#text = this.#text === '' ? text : `${this.#text}\n${text}`
-    if (this.#text.length > MAX_SPREAD) return 'broken'
+    if (this.#text.length > MAX_OBJECT_LENGTH) return 'broken'
     let inString = false
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)

@@ -64,7 +64,7 @@ export class ListedLog {
     without: ReadonlySet<CheckpointFiles>,
     signal: AbortSignal,
   ): Promise<LogListing> {
-    return !this.isWhole && reaches(this.#known, version, without) ? this.#known : this.whole(signal)
+    return !this.isWhole && canBuild(this.#known, version, without) ? this.#known : this.whole(signal)
   }
 
   async #complete(signal: AbortSignal): Promise<LogListing> {
@@ -94,7 +94,7 @@ async function listNewest(
     const from = (await readHint(store, signal))?.version ?? 0
     if (from === 0) return null
     const listing = await listLog(store, { signal, from })
-    return reaches(listing, undefined, new Set()) ? { listing, from } : null
+    return canBuild(listing, undefined, new Set()) ? { listing, from } : null
   } catch (error) {
     throwIfAborted(signal)
     // A store may deny access instead of reporting a missing object. The listing of the whole log reports the real
@@ -108,7 +108,7 @@ async function listNewest(
  * True if a listing that begins above version 0 is enough to build a version: it has a usable checkpoint at or below
  * this version. Checkpoints that are not listed are older.
  */
-function reaches(listing: LogListing, version: number | undefined, without: ReadonlySet<CheckpointFiles>): boolean {
+function canBuild(listing: LogListing, version: number | undefined, without: ReadonlySet<CheckpointFiles>): boolean {
   try {
     return segmentAt(listing, version, without).checkpoint !== null
   } catch (error) {

@@ -54,15 +54,15 @@ export function incompleteNotes({ incomplete }: LogListing): string[] {
   )
 }
 
-type Parted = { readonly version: number; readonly parts: number; readonly present: Map<number, LogFileFacts> }
+type MultiPartFiles = { readonly version: number; readonly parts: number; readonly present: Map<number, LogFileFacts> }
 
 const PREFERENCE = { v2: 0, multipart: 1, classic: 2 } as const
 
 /** Classifies names one by one, in any order. */
-class Sorter {
+class LogClassifier {
   readonly #commits: CommitFile[] = []
   readonly #checkpoints: CheckpointFiles[] = []
-  readonly #parted = new Map<string, Parted>()
+  readonly #parted = new Map<string, MultiPartFiles>()
   readonly #compacted: (LogFileFacts & { from: number; to: number })[] = []
   readonly #crcs: (LogFileFacts & { version: number })[] = []
 
@@ -128,7 +128,7 @@ export async function listLog(
   },
 ): Promise<LogListing> {
   const { signal, from = 0, before } = options
-  const sorter = new Sorter()
+  const sorter = new LogClassifier()
   const first = versionDigits(from)
   // Names come in byte order, and every versioned name starts with a digit: no later name is needed.
   const end = before === undefined ? ':' : versionDigits(before)

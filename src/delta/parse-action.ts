@@ -1,9 +1,9 @@
 /** Parses one line of a log as an action and checks the fields that sluice uses. All other fields pass unchecked. */
 import type { LogAction, DeletionVectorDescriptor, TxnAction } from './actions.ts'
 import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
-import { doubledName, MOST_NESTED_IN_LOG, countNames } from './doubled-names.ts'
-import { halfCharacter } from './half-characters.ts'
-import { Fields, bad, isObject, shown } from './action-fields.ts'
+import { duplicateName, MOST_NESTED_IN_LOG, countNames } from './duplicate-names.ts'
+import { textWithLoneSurrogate } from './lone-surrogates.ts'
+import { Fields, bad, isObject, shortText } from './action-fields.ts'
 import type { JsonObject, WhereText } from './action-fields.ts'
 
 /** `partial`: the checkpoint was read with few columns, so other fields may be absent. */
@@ -51,7 +51,7 @@ function memberText(raw: string, wanted: readonly string[]): string | null {
 function txnOf(fields: Fields, raw: string, where: WhereText): TxnAction {
   fields.text('appId')
   const version = fields.of['version']
-  if (typeof version !== 'number') throw bad(`txn.version should be a whole number, is ${shown(version)}`, where)
+  if (typeof version !== 'number') throw bad(`txn.version should be a whole number, is ${shortText(version)}`, where)
   fields.time('lastUpdated')
   const exact = Number.isSafeInteger(version) ? String(version) : exactVersion(raw, where)
   // JSON.parse keeps -0; a version has only one zero.
@@ -158,11 +158,11 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   const names = countNames(parsed)
   // Must come first: recursive functions would overflow the stack on such a value.
   if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED_IN_LOG} deep`, where)
-  if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
-  const doubled = doubledName(raw, names)
-  if (doubled !== null) throw bad(`the name ${shown(doubled)} occurs twice in one object`, where)
-  const half = halfCharacter(raw, parsed)
-  if (half !== null) throw bad(`the text ${shown(half)} contains an unpaired surrogate`, where)
+  if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shortText(parsed)}`, where)
+  const doubled = duplicateName(raw, names)
+  if (doubled !== null) throw bad(`the name ${shortText(doubled)} occurs twice in one object`, where)
+  const half = textWithLoneSurrogate(raw, parsed)
+  if (half !== null) throw bad(`the text ${shortText(half)} contains an unpaired surrogate`, where)
   let kind: string | null = null
   for (const key in parsed) {
     // Some writers write all kinds and set all but one to null.
@@ -172,6 +172,6 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   }
   if (kind === null) return { kind: 'unknown', name: firstName(raw) }
   const value = parsed[kind]
-  if (!isObject(value)) throw bad(`${kind} should be an object, is ${shown(value)}`, where)
+  if (!isObject(value)) throw bad(`${kind} should be an object, is ${shortText(value)}`, where)
   return checked(kind, value, raw, where, mode)
 }

@@ -51,7 +51,7 @@ function withoutDots(path: string): string {
  * Removes `.`, `..` and, in a file system, doubled slashes: there `a//b` is `a/b`, but on an object store these are two
  * keys.
  */
-function tidy(scheme: string, path: string): string {
+function normalizedPath(scheme: string, path: string): string {
   return withoutDots(scheme === 'file' ? path.replace(/\/{2,}/g, '/') : path)
 }
 
@@ -66,7 +66,7 @@ function placeOf(scheme: string, rest: string, decode: boolean): Place {
     path = slash === -1 ? '/' : rest.slice(slash)
   }
   if (known === 'file' && authority.toLowerCase() === 'localhost') authority = ''
-  return { scheme: known, authority, path: tidy(known, decode ? decodeOnce(path) : path) }
+  return { scheme: known, authority, path: normalizedPath(known, decode ? decodeOnce(path) : path) }
 }
 
 type Root = {
@@ -119,7 +119,7 @@ function locate(path: string, root: string): string | Place {
     // Check after decoding, because slashes and dots may be escaped: `%2Fetc/x`, `%2e%2e/x`.
     const joined = decoded.startsWith('/') ? decoded : table.folder + decoded
     const { scheme: own, authority } = table.place
-    place = { scheme: own, authority, path: tidy(own, joined) }
+    place = { scheme: own, authority, path: normalizedPath(own, joined) }
   }
   if (place.scheme === table.place.scheme && place.authority === table.place.authority) {
     for (const folder of [table.folder, table.literalFolder]) {
@@ -130,14 +130,14 @@ function locate(path: string, root: string): string | Place {
 }
 
 /** True if decoded text needs no change to name a file below the root. */
-function isTidy(path: string): boolean {
+function isNormalized(path: string): boolean {
   if (path.charCodeAt(0) === 0x2f || path.charCodeAt(path.length - 1) === 0x2e) return false
   return !path.includes('./') && !path.includes('//')
 }
 
 /** True if `isNormalized` is true and the text has no escape and no scheme: the form that nearly every writer uses. */
 function isPlain(path: string): boolean {
-  return !path.includes('%') && !path.includes(':') && isTidy(path)
+  return !path.includes('%') && !path.includes(':') && isNormalized(path)
 }
 
 /**
@@ -152,7 +152,7 @@ export function canonicalPath(path: string, root: string): string {
   if (path.charCodeAt(0) !== 0x2f && !SCHEME.test(path)) {
     // Fast path: escaped partition values (`hour=2024-01-01%2010%3A00`) are common.
     const decoded = decodeOnce(path)
-    if (isTidy(decoded) && !SCHEME.test(decoded)) return decoded
+    if (isNormalized(decoded) && !SCHEME.test(decoded)) return decoded
   } else {
     for (const prefix of rootOf(root).prefixes) {
       if (!path.startsWith(prefix)) continue

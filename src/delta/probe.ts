@@ -38,7 +38,7 @@ export type TableFacts = {
 /** Replaying this many bytes of commits costs about as much as opening a Parquet checkpoint. */
 const CHEAP_COMMITS = 8 << 20
 /** Up to this many bytes, replaying commits is still preferred to loading DuckDB. */
-const BEARABLE_COMMITS = 64 << 20
+const MAX_REPLAYED_COMMITS = 64 << 20
 
 function bytesOf(commits: readonly CommitFile[]): number {
   return commits.reduce((sum, { size }) => sum + Math.max(0, size), 0)
@@ -48,7 +48,7 @@ function bytesOf(commits: readonly CommitFile[]): number {
  * Checkpoints to skip so that counts need no Parquet: all, if all commits exist and fit into `MAX_REPLAYED_COMMITS`.
  */
 function checkpointsToSkip(listing: LogListing): ReadonlySet<CheckpointFiles> {
-  const complete = historyFrom(listing) === 0 && bytesOf(listing.commits) <= BEARABLE_COMMITS
+  const complete = historyFrom(listing) === 0 && bytesOf(listing.commits) <= MAX_REPLAYED_COMMITS
   const newest = listing.checkpoints.at(-1)
   if (!complete || newest === undefined) return new Set()
   // A recent JSON checkpoint without sidecars would do too, but this is not known before it is opened.

@@ -38,7 +38,7 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
  * A commit up to this size (bytes) is kept in memory to find its last action for each file; larger commits are read
  * twice.
  */
-const HELD = 8 << 20
+const MAX_BUFFERED_COMMIT = 8 << 20
 
 /** Key of a file. NUL cannot occur in a path, so two files cannot have the same key. */
 export function fileKey(path: string, dv: string | null): string {
@@ -86,12 +86,14 @@ class Replay {
 
   async *run(fields: FileFields): AsyncGenerator<readonly FileReference[]> {
     const { segment, store } = this.#source
-    store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal: this.#signal })
+    store.prefetch?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal: this.#signal })
     for (let i = segment.commits.length - 1; i >= 0; i--) {
       const commit = segment.commits[i] as CommitFile
       // Oldest commit: its keys need not be remembered, because nothing older is read.
       const oldest = i === 0 && segment.checkpoint === null
-      yield* commit.size >= 0 && commit.size <= HELD ? this.#held(commit) : this.#twice(commit, oldest)
+      yield* commit.size >= 0 && commit.size <= MAX_BUFFERED_COMMIT
+        ? this.#buffered(commit)
+        : this.#inTwoPasses(commit, oldest)
     }
     if (segment.checkpoint !== null) yield* this.#checkpoint(fields)
   }
@@ -106,7 +108,7 @@ class Replay {
   }
 
   /** Reads the lines of a commit from last to first; the first line found for a file is the commit's last action. */
-  async *#held(commit: CommitFile): AsyncGenerator<readonly FileReference[]> {
+  async *#buffered(commit: CommitFile): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const lines: ActionLine[] = []
     for await (const block of this.#lines(commit, FILE_KINDS)) for (const line of block) lines.push(line)
@@ -126,7 +128,7 @@ class Replay {
    * Returns the last line for each file. The first pass finds its number, the second returns the line. Only keys are
    * kept in memory.
    */
-  async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
+  async *#inTwoPasses(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const last = new Map<string, number>()
     const plain = (raw: string, line: number): boolean => {

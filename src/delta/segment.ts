@@ -45,7 +45,7 @@ function firstAtLeast(items: readonly { readonly version: number }[], version: n
   return low
 }
 
-function span(from: number, to: number): string {
+function missingCommitsText(from: number, to: number): string {
   return from === to ? `commit ${from} is missing` : `commits ${from} to ${to} are missing`
 }
 
@@ -57,10 +57,10 @@ function hintForGap(listing: LogListing, from: number, to: number, above: number
   return `restore ${files}, or import again when ${later}`
 }
 
-type Hole = { readonly from: number; readonly to: number; readonly next: number | null }
+type CommitGap = { readonly from: number; readonly to: number; readonly next: number | null }
 
 /** The first gap between `start` and `target`, or null. */
-function firstHole(commits: readonly CommitFile[], start: number, target: number): Hole | null {
+function firstGap(commits: readonly CommitFile[], start: number, target: number): CommitGap | null {
   let expected = start
   for (let i = firstAtLeast(commits, start); i < commits.length; i++) {
     const { version } = commits[i] as CommitFile
@@ -73,17 +73,17 @@ function firstHole(commits: readonly CommitFile[], start: number, target: number
 
 /** Names the first commits that are missing between a version and the latest one; null if none are. */
 export function missingAbove(listing: LogListing, version: number): string | null {
-  const hole = listing.latest === null ? null : firstHole(listing.commits, version + 1, listing.latest)
-  return hole === null ? null : holeText(listing, null, hole)
+  const hole = listing.latest === null ? null : firstGap(listing.commits, version + 1, listing.latest)
+  return hole === null ? null : gapText(listing, null, hole)
 }
 
-function gapError(listing: LogListing, base: number | null, hole: Hole): SluiceError {
-  return new SluiceError('LOG_GAP', holeText(listing, base, hole), {
+function gapError(listing: LogListing, base: number | null, hole: CommitGap): SluiceError {
+  return new SluiceError('LOG_GAP', gapText(listing, base, hole), {
     hint: hintForGap(listing, hole.from, hole.to, hole.next),
   })
 }
 
-function holeText(listing: LogListing, base: number | null, hole: Hole): string {
+function gapText(listing: LogListing, base: number | null, hole: CommitGap): string {
   // Without a next commit at or below the target, the gap ends at the next commit or checkpoint above the target.
   const above = listing.commits[firstAtLeast(listing.commits, hole.to + 1)]?.version
   const cp = listing.checkpoints[firstAtLeast(listing.checkpoints, hole.to + 1)]?.version
@@ -105,7 +105,7 @@ function holeText(listing: LogListing, base: number | null, hole: Hole): string 
         : end !== null
           ? ` before ${end}, and no checkpoint covers them`
           : ''
-  return span(hole.from, hole.to) + place
+  return missingCommitsText(hole.from, hole.to) + place
 }
 
 /**
@@ -126,15 +126,15 @@ export function segmentAt(listing: LogListing, version?: number, without: Withou
   const newest = usable.at(-1)?.version
   const checkpoint = usable.find((one) => one.version === newest) ?? null
   const start = checkpoint === null ? 0 : checkpoint.version + 1
-  const hole = firstHole(listing.commits, start, target)
+  const hole = firstGap(listing.commits, start, target)
   if (hole !== null) {
-    const oldest = version === undefined || checkpoint !== null ? null : oldestAnswer(listing, without)
+    const oldest = version === undefined || checkpoint !== null ? null : oldestVersion(listing, without)
     if (oldest !== null && target < oldest) {
       throw new SluiceError(
         'VERSION_NOT_FOUND',
         `version ${target} no longer exists; the log begins at version ${oldest}`,
         {
-          reason: `${span(hole.from, hole.to)}: log cleanup removes old commits`,
+          reason: `${missingCommitsText(hole.from, hole.to)}: log cleanup removes old commits`,
         },
       )
     }
@@ -158,7 +158,7 @@ function newestFirst(checkpoints: readonly CheckpointFiles[]): readonly Checkpoi
 }
 
 /** Lowest version that can be built, or null. */
-function oldestAnswer(listing: LogListing, without: Without): number | null {
+function oldestVersion(listing: LogListing, without: Without): number | null {
   if (listing.commits[0]?.version === 0) return 0
   return listing.checkpoints.find((one) => !without.has(one))?.version ?? null
 }
@@ -182,7 +182,7 @@ export function logHistory(listing: LogListing, without: Without = NONE): Histor
   const checkpoint = listing.checkpoints.find((one) => one.version >= low - 1 && !without.has(one))
   if (checkpoint === undefined) {
     const base = listing.checkpoints.findLast((one) => !without.has(one)) ?? null
-    const hole = firstHole(commits, base === null ? 0 : base.version + 1, latest)
+    const hole = firstGap(commits, base === null ? 0 : base.version + 1, latest)
     if (hole === null)
       throw new SluiceError('INTERNAL', `no checkpoint or first commit was found for versions ${low} to ${latest}`)
     throw gapError(listing, base?.version ?? null, hole)

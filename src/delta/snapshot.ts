@@ -55,11 +55,11 @@ const SMALL_CHECKPOINT = 1 << 20
 const SMALL_COMMITS = 8 << 20
 
 /** Errors after which an older checkpoint is tried: a checkpoint without protocol or metadata has lost rows, too. */
-const LAME: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
+const FALLBACK_CODES: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
 
 /** True for an error after which an older checkpoint is tried. */
-export function isLame(error: unknown): boolean {
-  return error instanceof SluiceError && LAME.has(error.code)
+export function allowsFallback(error: unknown): boolean {
+  return error instanceof SluiceError && FALLBACK_CODES.has(error.code)
 }
 
 function useInstead(segment: LogSegment): string {
@@ -76,7 +76,7 @@ export class Snapshot {
   #head: TableHead | null = null
   #state: DeltaTableState | null = null
   /** Kinds and fields for which the whole current checkpoint was checked. */
-  readonly #proven = new Set<string>()
+  readonly #checked = new Set<string>()
 
   /** @throws SluiceError VERSION_NOT_FOUND, LOG_GAP */
   constructor(context: SnapshotContext, version?: number) {
@@ -167,10 +167,10 @@ export class Snapshot {
     fields: FileFields,
   ): AsyncGenerator<readonly FileReference[]> {
     if (this.#isSmall()) {
-      yield* await this.#withFallback(() => this.#held(wanted, signal, fields), signal)
+      yield* await this.#withFallback(() => this.#replayed(wanted, signal, fields), signal)
       return
     }
-    await this.#withFallback(() => this.#prove(wanted, signal, fields), signal)
+    await this.#withFallback(() => this.#check(wanted, signal, fields), signal)
     yield* replayFiles(this.#source(), wanted, { signal, fields })
   }
 
@@ -187,7 +187,7 @@ export class Snapshot {
   }
 
   /** All actions of a replay in memory. */
-  async #held(
+  async #replayed(
     wanted: 'add' | 'remove',
     signal: AbortSignal,
     fields: FileFields,
@@ -198,29 +198,29 @@ export class Snapshot {
   }
 
   /** Checks the checkpoint, unless no other checkpoint can replace it: then the read itself reports the error. */
-  async #prove(kind: ActionKind, signal: AbortSignal, fields: FileFields): Promise<void> {
+  async #check(kind: ActionKind, signal: AbortSignal, fields: FileFields): Promise<void> {
     const { store, parquet } = this.#context
     const { checkpoint } = this.#segment
     const key = `${kind}/${fields}`
-    if (checkpoint === null || this.#proven.has(key)) return
+    if (checkpoint === null || this.#checked.has(key)) return
     // An older checkpoint may exist that is not listed; a listing costs more than the check.
-    if (this.#isWhole && this.#listedStandIn(checkpoint) === null) return
+    if (this.#isWhole && this.#listedFallback(checkpoint) === null) return
     await proveCheckpoint(store, parquet, checkpoint, { signal, kinds: new Set([kind]), fields })
-    this.#proven.add(key)
+    this.#checked.add(key)
   }
 
   /** The segment without this checkpoint, or null if the version cannot be built without it. */
-  async #standIn(checkpoint: CheckpointFiles, signal: AbortSignal): Promise<LogSegment | null> {
-    const listed = this.#listedStandIn(checkpoint)
+  async #fallbackSegment(checkpoint: CheckpointFiles, signal: AbortSignal): Promise<LogSegment | null> {
+    const listed = this.#listedFallback(checkpoint)
     const { whole } = this.#context
     if (listed !== null || whole === undefined || this.#isWhole) return listed
     this.#listing = await whole(signal)
     this.#isWhole = true
-    return this.#listedStandIn(checkpoint)
+    return this.#listedFallback(checkpoint)
   }
 
   /** As `#fallbackSegment`, with the checkpoints of the present listing only. */
-  #listedStandIn(checkpoint: CheckpointFiles): LogSegment | null {
+  #listedFallback(checkpoint: CheckpointFiles): LogSegment | null {
     try {
       return segmentAt(this.#listing, this.version, new Set([...this.#context.unreadable, checkpoint]))
     } catch (error) {
@@ -235,8 +235,8 @@ export class Snapshot {
       try {
         return await body()
       } catch (error) {
-        if (!isLame(error) || checkpoint === null) throw error
-        const instead = await this.#standIn(checkpoint, signal)
+        if (!allowsFallback(error) || checkpoint === null) throw error
+        const instead = await this.#fallbackSegment(checkpoint, signal)
         if (instead === null) throw error
         const { unreadable, note } = this.#context
         if (!unreadable.has(checkpoint)) {
@@ -244,7 +244,7 @@ export class Snapshot {
           note(`checkpoint ${checkpoint.version} unreadable, using ${useInstead(instead)}`)
         }
         this.#segment = instead
-        this.#proven.clear()
+        this.#checked.clear()
       }
     }
   }

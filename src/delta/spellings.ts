@@ -18,7 +18,7 @@ type Spelling = {
   readonly version: number | null
 }
 
-type SpelledApart = {
+type AmbiguousFile = {
   /** At least two spellings that differ as text. */
   readonly spellings: readonly Spelling[]
   /** True if the version has the file, as sluice reads it. */
@@ -29,7 +29,7 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
 
 type FileAction = { readonly path: string; readonly deletionVector?: DeletionVectorDescriptor | null | undefined }
 /** A file and the latest action of each spelling, by path. */
-type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
+type RespelledFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 
 /** Collects adds and removes of a segment. Pass the rows of the checkpoint first, then the commits, oldest first. */
 export class Spellings {
@@ -37,7 +37,7 @@ export class Spellings {
   /** Active files whose paths were always canonical: version of the last add, by key. These are most files. */
   readonly #plain = new Map<string, number | null>()
   /** Files with another spelling at least once. */
-  readonly #odd = new Map<string, OddFile>()
+  readonly #respelled = new Map<string, RespelledFile>()
 
   /** @param root URI of the table */
   constructor(root: string) {
@@ -48,7 +48,7 @@ export class Spellings {
   take(kind: 'add' | 'remove', { path, deletionVector }: FileAction, version: number | null): void {
     const canonical = canonicalPath(path, this.#root)
     const key = fileKey(canonical, dvId(deletionVector))
-    let file = this.#odd.get(key)
+    let file = this.#respelled.get(key)
     if (file === undefined) {
       if (canonical === path) {
         // The file is removed for all readers, until another line names it.
@@ -63,7 +63,7 @@ export class Spellings {
         file.spellings.set(canonical, { path: canonical, kind: 'add', version: before })
         this.#plain.delete(key)
       }
-      this.#odd.set(key, file)
+      this.#respelled.set(key, file)
     }
     // Rows of a checkpoint have no order: a file with an add row is active.
     file.isActive = kind === 'add' || (version === null && file.isActive)
@@ -74,8 +74,8 @@ export class Spellings {
    * Files that a reader that compares paths as text would read twice, or would read although sluice treats them as
    * removed.
    */
-  apart(): readonly SpelledApart[] {
-    return [...this.#odd.values()]
+  ambiguousFiles(): readonly AmbiguousFile[] {
+    return [...this.#respelled.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
       .filter(({ isActive, spellings }) => copies(spellings) !== (isActive ? 1 : 0))
   }
@@ -85,10 +85,10 @@ export class Spellings {
  * `Spellings.ambiguousFiles` of a segment, which is read once. @throws SluiceError BAD_ACTION, BAD_CHECKPOINT,
  * SOURCE_GONE …
  */
-export async function spelledApart(
+export async function findAmbiguousFiles(
   { store, parquet, segment }: ReplaySource,
   signal: AbortSignal,
-): Promise<readonly SpelledApart[]> {
+): Promise<readonly AmbiguousFile[]> {
   const { checkpoint, commits } = segment
   const options = { signal, kinds: FILE_KINDS }
   const spellings = new Spellings(store.root)
@@ -103,7 +103,7 @@ export async function spelledApart(
     for await (const block of rows) take(block, null)
   }
   for (const { name, version } of commits) for await (const block of readLog(store, name, options)) take(block, version)
-  return spellings.apart()
+  return spellings.ambiguousFiles()
 }
 
 /** Number of copies of the file for readers that compare text. */
@@ -112,7 +112,7 @@ function copies(spellings: readonly Spelling[]): number {
 }
 
 /** Describes how sluice reads a file, and how readers that compare paths as text read it. */
-export function fileReadings({ spellings, isActive }: SpelledApart): string {
+export function fileReadings({ spellings, isActive }: AmbiguousFile): string {
   const said = spellings.map(({ path, kind, version }) => {
     const where = version === null ? 'the checkpoint' : `commit ${version}`
     return `${where} ${kind}s ${JSON.stringify(path)}`

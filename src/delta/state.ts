@@ -55,7 +55,7 @@ async function collect(source: ReplaySource, signal: AbortSignal, headOnly: bool
   const kinds = headOnly ? HEAD_KINDS : STATE_KINDS
   const found = new Collector()
   // Callers of the state mostly read the files next, from the same commits, so keep the data that was read ahead.
-  store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal, keep: true })
+  store.prefetch?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal, keep: true })
   for (let i = segment.commits.length - 1; i >= 0; i--) {
     if (headOnly && found.complete) return found
     const lines: ActionLine[] = []

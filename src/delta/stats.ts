@@ -2,7 +2,7 @@
  * Reads the stats of a file (PROTOCOL.md, "Per-file Statistics") without parsing all of them: one pass over the JSON
  * text copies the text of the wanted columns, so that an int64 or a decimal is never rounded, and skips the rest.
  */
-import { halfCharacter } from './half-characters.ts'
+import { textWithLoneSurrogate } from './lone-surrogates.ts'
 
 /** Wanted values as JSON text, strings with their quotes; undefined if missing, null or not a scalar. */
 export type StatsPieces = {
@@ -244,7 +244,7 @@ const STRING_OR_SLIP = /"(?:[^"\\]|\\.)*"|-?\b(?:nan|inf(?:inity)?)\b|(?<![[{,]\
 /** True if DuckDB accepts a text as JSON when `validate` reads the log: it refuses lone surrogates. */
 function isJson(text: string): boolean {
   try {
-    return halfCharacter(text, JSON.parse(text)) === null
+    return textWithLoneSurrogate(text, JSON.parse(text)) === null
   } catch {
     const repaired = text.replaceAll(STRING_OR_SLIP, (found) =>
       found.startsWith('"') ? found : found === ',' ? '' : '0',

@@ -16,7 +16,7 @@ import { checkpointModified, incompleteNotes } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import { commitsOf, logHistory, segmentAt } from './segment.ts'
 import type { History, LogSegment } from './segment.ts'
-import { isLame, Snapshot } from './snapshot.ts'
+import { allowsFallback, Snapshot } from './snapshot.ts'
 import { inCommitRule, versionAt } from './timestamps.ts'
 
 /** A version, or a time in ms since the epoch; the latest version if neither is given. */
@@ -94,7 +94,7 @@ export class DeltaTable {
   /** The version that was the latest at a time. @throws SluiceError VERSION_NOT_FOUND if the log begins later */
   async versionAt(timestamp: number, signal: AbortSignal = this.#signal): Promise<number> {
     const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
-    const { from, checkpoint, ...history } = await this.run(signal)
+    const { from, checkpoint, ...history } = await this.buildableHistory(signal)
     const commits = commitsOf({ from, checkpoint, ...history })
     // A checkpoint without its commit has no reliable time.
     if (commits.length === 0) return from
@@ -115,7 +115,10 @@ export class DeltaTable {
     const { signal } = options
     const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
     const checkpointed = new Set((await this.listing(signal)).checkpoints.map(({ version }) => version))
-    yield* commitHistory({ store: this.store, commits: commitsOf(await this.run(signal)), rule, checkpointed }, options)
+    yield* commitHistory(
+      { store: this.store, commits: commitsOf(await this.buildableHistory(signal)), rule, checkpointed },
+      options,
+    )
   }
 
   /** The changes of the commits `from + 1` to `to`. @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, BAD_ACTION … */
@@ -127,7 +130,7 @@ export class DeltaTable {
    * The part of the log without a gap that ends at the latest version.
    * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
    */
-  async run(signal: AbortSignal = this.#signal): Promise<History> {
+  async buildableHistory(signal: AbortSignal = this.#signal): Promise<History> {
     return logHistory(await this.listing(signal), this.#unreadable)
   }
 
@@ -135,17 +138,19 @@ export class DeltaTable {
    * As `buildableHistory`, but its checkpoint is read to the end; if it cannot be read, the next older one is used.
    * @throws SluiceError as `buildableHistory`; BAD_CHECKPOINT if no other checkpoint can replace it
    */
-  async readableRun(signal: AbortSignal = this.#signal): Promise<History> {
+  async readableHistory(signal: AbortSignal = this.#signal): Promise<History> {
     let failure: unknown = null
     for (;;) {
-      const history = await this.run(signal).catch((error: unknown) => Promise.reject((failure ?? error) as Error))
+      const history = await this.buildableHistory(signal).catch((error: unknown) =>
+        Promise.reject((failure ?? error) as Error),
+      )
       const { checkpoint } = history
       if (checkpoint === null) return history
       try {
         await proveCheckpoint(this.store, this.#parquet, checkpoint, { signal })
         return history
       } catch (error) {
-        if (!isLame(error)) throw error
+        if (!allowsFallback(error)) throw error
         failure ??= error
         this.#unreadable.add(checkpoint)
         this.#notes.push((error as Error).message)
@@ -163,7 +168,7 @@ export class DeltaTable {
    * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
    */
   async cutOff(signal: AbortSignal): Promise<string | null> {
-    return historyCutOff(await this.listing(signal), await this.run(signal), this.#unreadable)
+    return historyCutOff(await this.listing(signal), await this.buildableHistory(signal), this.#unreadable)
   }
 
   async #snapshot(version: number | undefined, signal: AbortSignal): Promise<Snapshot> {

@@ -3,17 +3,17 @@ import type { PartitionAlarmEvent } from '../model/partition/events.ts'
 import { dec } from '../model/run/event.ts'
 import { tableText } from '../model/copy/column-type.ts'
 import { hasLeft, type ArchiveRecord } from '../archive/ledger/record.ts'
-import type { RangePartition, StrayRows, PrintedBounds } from '../model/partition/maintenance-port.ts'
+import type { RangePartition, DefaultRows, PrintedBounds } from '../model/partition/maintenance-port.ts'
 import {
-  catchAll,
+  unboundedPartition,
   coveredTo,
   currentPeriod,
-  holderOfMany,
-  type Coming,
+  oversizedPartition,
+  type UncoveredPeriods,
   type Gap,
   type PlacedPeriod,
 } from './coverage.ts'
-import type { PartitionCoverage } from './standing.ts'
+import type { PartitionCoverage } from './partition-coverage.ts'
 import { nowFor } from './state.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { knownBounds } from '../archive/plan/bound-fields.ts'
@@ -28,17 +28,17 @@ export type AlarmOptions = {
   /** Required whole periods after the current one. */
   readonly ahead: number
   /** Required periods that are missing or partly covered. */
-  readonly coming: Coming
+  readonly coming: UncoveredPeriods
   /**
    * Counted rows of the default partition: in missing periods, in archived periods (`late`), after the required periods
    * (`ahead`), and all others. Null if they were not counted.
    */
   readonly stray: {
     readonly missing: readonly bigint[]
-    readonly late: readonly (StrayRows & { readonly label: string })[]
+    readonly late: readonly (DefaultRows & { readonly label: string })[]
     /** Rows of periods after the required ones. `enough`: value of `--ahead` that covers them; null if unknown. */
     readonly ahead: { readonly rows: bigint; readonly from: string; readonly enough: number | null } | null
-    readonly others: StrayRows
+    readonly others: DefaultRows
   } | null
   readonly archive: ArchiveRecord | null
   /** True if this run was to create the partitions and was refused: it prints its own hints. */
@@ -46,20 +46,20 @@ export type AlarmOptions = {
 }
 
 /** Alarms of a table; without a calendar, only the alarms that need none. */
-export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): readonly Alarm[] {
-  const { calendar, placed, kind, zone } = standing
+export function alarmsOf(coverage: PartitionCoverage, options: AlarmOptions): readonly Alarm[] {
+  const { calendar, placed, kind, zone } = coverage
   const { now, ahead, stray, coming, refused = false } = options
   const makes = refused ? {} : { hint: 'run sluice partition ensure to create them' }
   const moves = refused ? {} : { hint: 'run sluice partition ensure: it moves them, or prints the statement for it' }
   const { missing, overlaps } = coming
-  const endless = calendar === null ? null : catchAll(placed, calendar.spec, kind, { now, ahead })
-  const many = calendar === null ? null : holderOfMany(placed, calendar.spec, kind, { now, ahead })
+  const endless = calendar === null ? null : unboundedPartition(placed, calendar.spec, kind, { now, ahead })
+  const many = calendar === null ? null : oversizedPartition(placed, calendar.spec, kind, { now, ahead })
   const covered = coveredTo(placed, nowFor({ zone, kind, now }))
   return [
-    ...(calendar === null && covered === null ? [uncovered(standing)] : []),
+    ...(calendar === null && covered === null ? [uncoveredAlarm(coverage)] : []),
     ...(missing.length === 0
       ? []
-      : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null, hint: makes })]),
+      : [missingAlarm(missing, coverage, { now, covered: covered?.partition.to ?? null, hint: makes })]),
     ...(endless === null ? [] : [endlessAlarm(endless.partition)]),
     ...(many === null ? [] : [manyAlarm(many)]),
     ...overlaps
@@ -72,7 +72,7 @@ export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): re
         detail: `it holds a part of ${period.period.label} only, and a partition for the rest cannot be created`,
         hint: 'create the partitions of the rest by hand, or name the calendar of the table with --calendar',
       })),
-    ...openGaps(standing, options.archive)
+    ...openGaps(coverage, options.archive)
       .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
       // Leave out a gap that begins and ends with missing periods: these are reported already.
       .filter(({ low, high }) => !missing.some((one) => one.low === low) || !missing.some((one) => one.high === high))
@@ -81,7 +81,7 @@ export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): re
         from: gap.from ?? '',
         to: gap.to ?? '',
         detail: `no partition takes the rows after ${tableText(gap.before.name)}: ${
-          standing.table.partitions.some(({ isDefault }) => isDefault)
+          coverage.table.partitions.some(({ isDefault }) => isDefault)
             ? 'such rows fall into the default partition'
             : 'such rows are refused'
         }`,
@@ -89,20 +89,20 @@ export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): re
       })),
     ...(stray === null
       ? []
-      : [...strayAlarms(missing, stray, { standing, hint: moves }), ...lateAlarms(stray.late, standing)]),
-    ...(standing.table.leftOver === undefined
+      : [...strayAlarms(missing, stray, { standing: coverage, hint: moves }), ...lateAlarms(stray.late, coverage)]),
+    ...(coverage.table.leftOver === undefined
       ? []
       : [
           {
             alarm: 'left over',
-            detail: standing.table.leftOver,
+            detail: coverage.table.leftOver,
             hint: 'run sluice partition ensure to remove it',
           } as const,
         ]),
   ]
 }
 
-function uncovered({ zones, table: { partitions } }: PartitionCoverage): Alarm {
+function uncoveredAlarm({ zones, table: { partitions } }: PartitionCoverage): Alarm {
   const holder = partitions.some(({ isDefault }) => isDefault) ? 'only the default partition' : 'no partition'
   return {
     alarm: 'none ahead',
@@ -114,7 +114,7 @@ function uncovered({ zones, table: { partitions } }: PartitionCoverage): Alarm {
   }
 }
 
-function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderOfMany>>): Alarm {
+function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof oversizedPartition>>): Alarm {
   return {
     alarm: 'overlap',
     partition: tableText(partition.name),

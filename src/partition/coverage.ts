@@ -1,5 +1,5 @@
 /** Coverage of a table by its partitions: gaps, and required periods that are missing. */
-import { begins, boundsFor } from '../model/calendar/bounds.ts'
+import { isDayStart, boundsFor } from '../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../model/calendar/civil.ts'
 import { ordinalOf } from '../model/calendar/ordinal.ts'
@@ -47,7 +47,7 @@ export function coverageGaps(all: readonly PlacedPartition[]): readonly Gap[] {
       const { to } = last.partition
       gaps.push({ from: to, to: next.partition.from, low: last.high, high: next.low, before: last.partition })
     }
-    last = furthest(last, next)
+    last = laterEnd(last, next)
   }
   return gaps
 }
@@ -76,17 +76,17 @@ export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind
  * that a neighbour uses.
  * @param edges bounds of other partitions
  */
-function besideOthers(spec: CalendarSpec, period: Period, kind: ValueKind, edges: readonly number[]): PlacedPeriod {
+function alignedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind, edges: readonly number[]): PlacedPeriod {
   const own = placedPeriod(spec, period, kind)
   const placed = (day: string, at: number): number => {
     const near = edges.filter((edge) => Math.abs(edge - at) < MS_OF_DAY)
-    return near.includes(at) ? at : (near.find((edge) => begins(spec, day, edge, kind)) ?? at)
+    return near.includes(at) ? at : (near.find((edge) => isDayStart(spec, day, edge, kind)) ?? at)
   }
   const [low, high] = [placed(period.from, own.low), placed(period.to, own.high)]
   return { period, from: valueText(low, kind), to: valueText(high, kind), low, high }
 }
 
-export type Coming = {
+export type UncoveredPeriods = {
   /** Required periods that no partition overlaps, in order. */
   readonly missing: readonly PlacedPeriod[]
   /** Required periods that are covered only in part, each with a partition that covers a part of it. */
@@ -97,22 +97,22 @@ export type Coming = {
  * Required periods that are missing or only partly covered. Required are the current period, `ahead` periods after it,
  * and earlier ones since the end of the last partition that has begun, in case a schedule did not run.
  */
-export function comingPeriods(
+export function uncoveredPeriods(
   all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
   { now, ahead }: CoverageRequest,
-): Coming {
+): UncoveredPeriods {
   const missing: PlacedPeriod[] = []
   const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
   const edges = all.flatMap(({ low, high }) => [low, high])
-  for (const period of wanted(all, spec, kind, { now, ahead })) {
-    const options = besideOthers(spec, period, kind, edges)
+  for (const period of requiredPeriods(all, spec, kind, { now, ahead })) {
+    const options = alignedPeriod(spec, period, kind, edges)
     // The zone skips the day of this period: leave it out.
     if (options.low >= options.high) continue
     const meets = all.filter(({ low, high }) => low < options.high && high > options.low)
     if (meets.length === 0) missing.push(options)
-    else if (!covered(meets, options)) {
+    else if (!isCovered(meets, options)) {
       for (const { partition } of meets) overlaps.push({ period: options, partition })
     }
   }
@@ -124,7 +124,7 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
   while (period !== null) {
-    const options = besideOthers(spec, period, kind, [gap.low, gap.high])
+    const options = alignedPeriod(spec, period, kind, [gap.low, gap.high])
     if (options.low >= gap.high) break
     if (options.low >= gap.low && options.high <= gap.high && options.low < options.high) found.push(options)
     if (found.length > MOST_AT_ONCE) return []
@@ -138,7 +138,7 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
  * other partitions can be created in addition to it.
  * @param ahead whole periods after the current one
  */
-export function catchAll(
+export function unboundedPartition(
   all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
@@ -152,13 +152,13 @@ export function catchAll(
  * A partition longer than two years that contains several required periods, and these periods: they are covered, but
  * not separately. Null if there is none; unbounded ones are found by `unboundedPartition`.
  */
-export function holderOfMany(
+export function oversizedPartition(
   all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
   options: CoverageRequest,
 ): { readonly partition: RangePartition; readonly periods: readonly PlacedPeriod[] } | null {
-  const periods = wanted(all, spec, kind, options).map((period) => placedPeriod(spec, period, kind))
+  const periods = requiredPeriods(all, spec, kind, options).map((period) => placedPeriod(spec, period, kind))
   for (const one of all) {
     if (isEndless(one) || one.high - one.low <= YEARS_AT_ONCE) continue
     const inIt = periods.filter(({ low, high }) => low >= one.low && high <= one.high)
@@ -182,7 +182,7 @@ export function coveredTo(all: readonly PlacedPartition[], now: number): PlacedP
 }
 
 /** Required periods in order, with or without partitions. */
-function wanted(
+function requiredPeriods(
   all: readonly PlacedPartition[],
   spec: CalendarSpec,
   kind: ValueKind,
@@ -191,7 +191,7 @@ function wanted(
   const today = currentPeriod(spec, now)
   const end = nextPeriod(spec, today, ahead)
   const { low: begin, high: over } = placedPeriod(spec, today, kind)
-  const last = all.filter(({ low }) => low < over).reduce<PlacedPartition | null>(furthest, null)
+  const last = all.filter(({ low }) => low < over).reduce<PlacedPartition | null>(laterEnd, null)
   if (last === null || last.high >= begin) return periodsUpTo(spec, today, end) ?? refuseMany(spec, today.from, end)
   const missed = periodsUpTo(spec, periodOfNumber(spec, dayIn(spec, last.high, kind)), end)
   if (missed !== null) return missed
@@ -211,14 +211,18 @@ function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): rea
 }
 
 /** Number of whole periods from the current one to a time; null if that time is outside of the years 1 to 9999. */
-export function aheadOf(spec: CalendarSpec, at: number, kind: ValueKind, now: Date): number | null {
+export function periodsAhead(spec: CalendarSpec, at: number, kind: ValueKind, now: Date): number | null {
   const period = Number.isFinite(at) ? periodOfNumber(spec, dayIn(spec, at, kind)) : null
   const today = currentPeriod(spec, now)
   return period === null ? null : ordinalOf(spec, parseDay(period.from)) - ordinalOf(spec, parseDay(today.from))
 }
 
 /** The range after the required periods, up to the limit of `--ahead`; null if it is empty. */
-export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: CoverageRequest): PlacedPeriod | null {
+export function rangeAfterRequired(
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: CoverageRequest,
+): PlacedPeriod | null {
   const [first, end] = [ahead + 1, MOST_AHEAD].map((n) =>
     placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), n), kind),
   )
@@ -227,11 +231,11 @@ export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: 
     : { ...first, to: end.to, high: end.high }
 }
 
-function furthest(last: PlacedPartition | null, next: PlacedPartition): PlacedPartition {
+function laterEnd(last: PlacedPartition | null, next: PlacedPartition): PlacedPartition {
   return last !== null && last.high >= next.high ? last : next
 }
 
-function covered(meets: readonly PlacedPartition[], options: PlacedPeriod): boolean {
+function isCovered(meets: readonly PlacedPartition[], options: PlacedPeriod): boolean {
   let reached = options.low
   for (const { low, high } of meets) if (low <= reached) reached = Math.max(reached, high)
   return reached >= options.high

@@ -8,7 +8,7 @@ import { sourceTables } from '../archive/work/each-table.ts'
 import { Ledgers } from '../archive/work/find-ledger.ts'
 import type { Run } from '../engine/run/run-context.ts'
 import type { Epoch } from '../model/calendar/calendar.ts'
-import { maintenanceOf, partitionCoverage, type CalendarOptions, type PartitionCoverage } from './standing.ts'
+import { maintenanceOf, partitionCoverage, type CalendarOptions, type PartitionCoverage } from './partition-coverage.ts'
 import { shellQuote } from '../shared/shell.ts'
 
 export type TableWithCoverage = {
@@ -30,7 +30,7 @@ type TablesEnd = {
   /** Failed tables, in order. */
   readonly errors: readonly SluiceError[]
   /** Number of tables of a pattern that are partitioned in an unsupported way. */
-  readonly passedOver: number
+  readonly skippedTables: number
   /** One text for each archive that could not be read: its name and the cause. */
   readonly unread: readonly string[]
   /** True if some tables were not begun because a stop was requested. */
@@ -58,7 +58,7 @@ export async function eachTable(
   await using archives = new Archives(store)
   const tables = await wantedTables(store, options.tables, signal)
   for (const { table, named } of tables) {
-    if (stop.aborted) return { errors, passedOver, unread, stopped: true }
+    if (stop.aborted) return { errors, skippedTables: passedOver, unread, stopped: true }
     const name = tableText(table.table)
     try {
       const { calendar, epoch, sizes } = options
@@ -98,7 +98,7 @@ export async function eachTable(
     const message = `no table that matches ${options.tables.join(', ')} is partitioned by ranges of one time column`
     run.emit({ type: 'log', level: 'warn', message })
   }
-  return { errors, passedOver, unread, stopped: false }
+  return { errors, skippedTables: passedOver, unread, stopped: false }
 }
 
 async function wantedTables(

@@ -52,10 +52,14 @@ export async function filledPeriods(
     periods.set(period, slices)
   }
   const unseen = buckets.some(({ rows, off }) => rows === 0n && off !== null)
-  return { periods: [...periods].map(([period, slices]) => whole(spec, period, slices, planned)), sampled, unseen }
+  return {
+    periods: [...periods].map(([period, slices]) => totalOfSlices(spec, period, slices, planned)),
+    sampled,
+    unseen,
+  }
 }
 
-function whole(
+function totalOfSlices(
   spec: CalendarSpec,
   period: Period,
   slices: readonly FilledSlice[],

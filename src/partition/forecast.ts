@@ -22,8 +22,8 @@ export function msFor(bytes: bigint, perHour: bigint): number {
  * Total time of slices copied in order by `sessions` concurrent sessions.
  * @param slices duration of each slice, ms
  */
-export function totalCopyTime(slices: readonly number[], lanes: number): number {
-  const busy = Array.from({ length: Math.max(1, lanes) }, () => 0)
+export function totalCopyTime(slices: readonly number[], sessions: number): number {
+  const busy = Array.from({ length: Math.max(1, sessions) }, () => 0)
   for (const ms of slices) {
     const free = busy.indexOf(Math.min(...busy))
     busy[free] = (busy[free] ?? 0) + ms

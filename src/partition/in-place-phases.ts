@@ -1,5 +1,5 @@
 /** Findings for partitioning in place: which phases read the table while it is in use, and which one blocks it. */
-import type { InPlaceRequest, InPlaceStatement, Outside } from '../model/partition/in-place-port.ts'
+import type { InPlaceRequest, InPlaceStatement, OutsideRows } from '../model/partition/in-place-port.ts'
 import type { PlanFinding } from '../model/partition/plan-port.ts'
 import type { Period } from '../model/calendar/period.ts'
 
@@ -14,7 +14,7 @@ export type InPlacePhases = {
   /** Names of planned tables that other objects already have. */
   readonly taken: readonly string[]
   /** Rows outside the new partitions; null if they were not counted. */
-  readonly outside: Outside | null
+  readonly outside: OutsideRows | null
   readonly budgetMs: number
 }
 

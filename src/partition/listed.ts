@@ -5,7 +5,7 @@ import { dec } from '../model/run/event.ts'
 import type { PartitionEvent } from '../model/partition/events.ts'
 import type { RangePartition } from '../model/partition/maintenance-port.ts'
 import { readValue } from '../model/calendar/value-text.ts'
-import { nameFor } from './coming-name.ts'
+import { newNameFor } from './new-partition-name.ts'
 import { openGaps } from './alarms.ts'
 import { periodsWithin, type PlacedPeriod } from './coverage.ts'
 import type { TableWithCoverage } from './each-table.ts'
@@ -111,7 +111,7 @@ function missingEvent({ name, standing }: TableWithCoverage, period: PlacedPerio
   return {
     type: 'partition',
     table: name,
-    partition: tableText(nameFor(standing, period.period)),
+    partition: tableText(newNameFor(standing, period.period)),
     label: period.period.label,
     from: period.from,
     to: period.to,

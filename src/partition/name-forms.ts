@@ -8,7 +8,7 @@ export type NameForm = (period: Period, label: string) => string | null
 
 const SEPARATORS = ['_', '', '-', '.'] as const
 /** Separators between the first and the last day of a period. */
-const BETWEEN = ['_', '__', '_to_', '-', '--', '.', 'to'] as const
+const RANGE_SEPARATORS = ['_', '__', '_to_', '-', '--', '.', 'to'] as const
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] as const
 
 const year: NameForm = ({ from }) => from.slice(0, 4)
@@ -25,8 +25,8 @@ const labelYear: NameForm = (_, label) => {
 const shortLabelYear: NameForm = (period, label) => labelYear(period, label)?.slice(-2) ?? null
 /** `fy25` for `Q2-FY25`, and for `2025-Q2`: fiscal years may equal calendar years. */
 const fiscalYear: NameForm = (period, label) =>
-  /fy\d+/i.exec(label)?.[0].toLowerCase() ?? before('fy', shortLabelYear)(period, label)
-const longFiscalYear = before('fy', labelYear)
+  /fy\d+/i.exec(label)?.[0].toLowerCase() ?? dayBeforeForm('fy', shortLabelYear)(period, label)
+const longFiscalYear = dayBeforeForm('fy', labelYear)
 const quarter: NameForm = (_, label) => /q[1-4]/i.exec(label)?.[0].toLowerCase() ?? null
 const week: NameForm = (_, label) => /^\d{4}-w(\d\d)$/i.exec(label)?.[1] ?? null
 
@@ -34,14 +34,14 @@ const DAYS: readonly (readonly NameForm[])[] = [
   [year, month, day],
   [shortYear, month, day],
   [day, month, year],
-  [year, before('m', month), before('d', day)],
+  [year, dayBeforeForm('m', month), dayBeforeForm('d', day)],
   [year, monthName, day],
 ]
 const MONTHS_OF_YEARS: readonly (readonly NameForm[])[] = [
   [year, month],
   [shortYear, month],
   [month, year],
-  [year, before('m', month)],
+  [year, dayBeforeForm('m', month)],
   [year, monthName],
   [monthName, year],
 ]
@@ -52,8 +52,8 @@ const QUARTERS: readonly (readonly NameForm[])[] = [fiscalYear, longFiscalYear, 
   ],
 )
 const WEEKS: readonly (readonly NameForm[])[] = [
-  [labelYear, before('w', week)],
-  [labelYear, before('week_', week)],
+  [labelYear, dayBeforeForm('w', week)],
+  [labelYear, dayBeforeForm('week_', week)],
   [labelYear, week],
 ]
 const YEARS: readonly (readonly NameForm[])[] = [[fiscalYear], [labelYear], [shortLabelYear]]
@@ -70,11 +70,11 @@ const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly NameForm[])[]>>
 /** All forms of a period, the more specific and more common ones first. */
 export function* formsOf(unit: CalendarUnit): Iterable<NameForm> {
   yield* fromToForms(unit)
-  for (const form of plainForms(unit)) yield* [form, upper(form), capital(form)]
+  for (const form of plainForms(unit)) yield* [form, upperCaseForm(form), capitalisedForm(form)]
   // Names may contain the upper bound, as in `VALUES LESS THAN`, or the day before it.
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
     for (const separator of SEPARATORS) {
-      const form = joined(parts, separator)
+      const form = joinedForm(parts, separator)
       yield ({ label, to }) => form({ label, from: to, to }, label)
       yield ({ label, to }) => form({ label, from: dayText(parseDay(to) - 1), to }, label)
     }
@@ -85,8 +85,8 @@ export function* formsOf(unit: CalendarUnit): Iterable<NameForm> {
 function* fromToForms(unit: CalendarUnit): Iterable<NameForm> {
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
     for (const separator of SEPARATORS) {
-      const form = joined(parts, separator)
-      for (const between of BETWEEN) {
+      const form = joinedForm(parts, separator)
+      for (const between of RANGE_SEPARATORS) {
         for (const less of [0, 1]) {
           yield (period, label) => {
             const { to } = period
@@ -101,29 +101,29 @@ function* fromToForms(unit: CalendarUnit): Iterable<NameForm> {
 }
 
 function* plainForms(unit: CalendarUnit): Iterable<NameForm> {
-  for (const parts of PARTS_OF[unit]) for (const separator of SEPARATORS) yield joined(parts, separator)
+  for (const parts of PARTS_OF[unit]) for (const separator of SEPARATORS) yield joinedForm(parts, separator)
 }
 
-function joined(parts: readonly NameForm[], separator: string): NameForm {
+function joinedForm(parts: readonly NameForm[], separator: string): NameForm {
   return (period, label) => {
     const texts = parts.map((part) => part(period, label))
     return texts.includes(null) ? null : texts.join(separator)
   }
 }
 
-function before(letters: string, part: NameForm): NameForm {
+function dayBeforeForm(letters: string, part: NameForm): NameForm {
   return (period, label) => {
     const text = part(period, label)
     return text === null ? null : `${letters}${text}`
   }
 }
 
-function upper(form: NameForm): NameForm {
+function upperCaseForm(form: NameForm): NameForm {
   return (period, label) => form(period, label)?.toUpperCase() ?? null
 }
 
 /** The form with a capital letter at the start of each word: `Q2_Fy25`, `2024_Apr`. */
-function capital(form: NameForm): NameForm {
+function capitalisedForm(form: NameForm): NameForm {
   return (period, label) => form(period, label)?.replaceAll(/[a-z]+/g, capitalWord) ?? null
 }
 

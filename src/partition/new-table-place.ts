@@ -10,7 +10,7 @@ import {
   type PartitionPlanStore,
   type PlanFinding,
   type NewTableStatements,
-  type Rehearsal,
+  type TrialResult,
   type TableToPartition,
 } from '../model/partition/plan-port.ts'
 import { tableKeyOf } from '../engine/copy/ledger/owner.ts'
@@ -104,7 +104,7 @@ export function copyKey({ table, column }: Pick<TableToPartition, 'table' | 'col
  * Why the table cannot be replicated; null if it can. If other findings already refuse the table, only the server is
  * checked.
  */
-export async function unfollowable(
+export async function replicationRefusal(
   { source: { store, signal } }: NewTablePlace,
   { planned, findings }: NewTableFit,
 ): Promise<PlanFinding | null> {
@@ -119,7 +119,7 @@ export async function unfollowable(
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
 }
 
-type PlacedRefusal = Rehearsal['refused'][number]
+type PlacedRefusal = TrialResult['refused'][number]
 
 /** Findings including refusals of the target, and the statements that run there. */
 export type PlacedNewTable = {
@@ -133,7 +133,7 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
   const { planned, newTable, findings } = about
   const statements = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
   if (!isElsewhere) return { findings: [...findings, ...(await takenFindings(source, about))], statements }
-  const { missing, refused, left } = await onSide('target', () => maker.rehearse(statements, source.signal))
+  const { missing, refused, left } = await onSide('target', () => maker.tryStatements(statements, source.signal))
   const isLeft = new Set(left.map(({ statement }) => statement))
   const where = place.target.label
   return {

@@ -17,7 +17,7 @@ import type { SliceUnit } from '../model/calendar/slices.ts'
 /** Number of future periods that a new table gets partitions for. */
 const AHEAD = 2
 /** Subjects of refusals after which planning ends. */
-const WHOLLY = new Set(['partitioned', 'partition'])
+const ENDS_PLANNING = new Set(['partitioned', 'partition'])
 const NAMED = 5
 
 export type NewTablePlanOptions = {
@@ -56,7 +56,7 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   const table = await tableToPartition(store, options.table, signal)
   const { planned, years } = await plannedTable(source, table, columnNamed(table, options.by), options)
   const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
-  if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
+  if (found.some(({ about, verdict }) => verdict === 'refused' && ENDS_PLANNING.has(about)))
     return { planned, years, spec, findings: found, newTable: null }
   const filled = await filledPeriods(source, planned, spec, rowYears(years).main, options)
   const periods = plannedPeriods(
@@ -82,7 +82,7 @@ export async function takenFindings(
   { planned, newTable }: NewTablePlan,
 ): Promise<readonly PlanFinding[]> {
   if (newTable === null) return []
-  const taken = await plan.taken(planned, [newTable.name, ...newTable.partitions.map((one) => one.name)], signal)
+  const taken = await plan.usedNames(planned, [newTable.name, ...newTable.partitions.map((one) => one.name)], signal)
   if (taken.length === 0) return []
   const more = taken.length > NAMED ? ` and ${taken.length - NAMED} more` : ''
   return [
@@ -97,11 +97,11 @@ export async function takenFindings(
 }
 
 /** Constraints that rows may violate until the new table has caught up. */
-const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
+const CREATED_LATER: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
 
 /** True if `partition run` creates the object of the finding later. */
 export function isLate({ about, verdict }: PlanFinding): boolean {
-  return LATE.has(about) && verdict !== 'refused'
+  return CREATED_LATER.has(about) && verdict !== 'refused'
 }
 
 /** Findings about a copy by periods: a missing index, and constraints that are created later. */

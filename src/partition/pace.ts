@@ -3,7 +3,7 @@ import type { PeriodOptions } from '../model/copy/period-marks.ts'
 import { dec, type Emit } from '../model/run/event.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { CopyEvent } from '../engine/copy/copy-run.ts'
-import { byPriority, partitionsOfRange, periodParts, type PeriodPart } from '../engine/copy/plan/period-cut.ts'
+import { byPriority, partitionsOfRange, periodParts, type PeriodRange } from '../engine/copy/plan/period-cut.ts'
 import { newPartitionName } from './planned-periods.ts'
 import type { FilledPeriod } from './filled-periods.ts'
 import { bytesPerHour, neededPerHour } from './forecast.ts'
@@ -14,14 +14,14 @@ type Estimate = { readonly rows: bigint; readonly bytes: bigint }
 
 export class CopyPace {
   readonly #table: string
-  readonly #parts: readonly PeriodPart[]
+  readonly #parts: readonly PeriodRange[]
   /** Names of partitions in copy order. */
   readonly #order: readonly string[]
   readonly #estimates: ReadonlyMap<string, Estimate>
   readonly #endsAt: number | null
   readonly #run: { readonly emit: Emit<'partition.pace'>; readonly clock: Clock }
   readonly #rows = new Map<string, bigint>()
-  readonly #landed = new Set<string>()
+  readonly #completed = new Set<string>()
   #bytes = 0
   #since: number | null = null
   readonly #timer: NodeJS.Timeout
@@ -53,7 +53,7 @@ export class CopyPace {
   }
 
   event(event: CopyEvent): void {
-    if (event.type === 'partition.landed' && event.slice === undefined) this.#landed.add(event.partition)
+    if (event.type === 'partition.landed' && event.slice === undefined) this.#completed.add(event.partition)
     if (event.type === 'follow.table' && event.state !== 'copying') this.end()
     if (event.type === 'chunk.started') this.#since ??= this.#run.clock.ticks()
     if (event.type !== 'chunk.done' && event.type !== 'chunk.skipped') return
@@ -72,7 +72,7 @@ export class CopyPace {
 
   report(): void {
     const { clock, emit } = this.#run
-    const partition = this.#order.find((one) => !this.#landed.has(one) && this.#estimates.has(one))
+    const partition = this.#order.find((one) => !this.#completed.has(one) && this.#estimates.has(one))
     if (partition === undefined || this.#since === null || this.#bytes === 0) return
     const { rows: total, bytes } = this.#estimates.get(partition) ?? { rows: 0n, bytes: 0n }
     const rows = this.#rows.get(partition) ?? 0n

@@ -1,5 +1,5 @@
 /** Period bounds for a copy by periods, from the partitions of the new table. */
-import type { PeriodMark, PeriodOptions, TimeSpan } from '../model/copy/period-marks.ts'
+import type { PeriodMark, PeriodOptions, TimeRange } from '../model/copy/period-marks.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
 import { periodOfBounds } from '../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
@@ -83,7 +83,7 @@ function firstOf(
 
 /** Part of the first period that a run copies. */
 export type ChosenSlices = {
-  readonly span: TimeSpan
+  readonly span: TimeRange
   /** Label of the period, or name of its partition. */
   readonly period: string
   /** Number of slices of the period. */

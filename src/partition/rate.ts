@@ -9,7 +9,7 @@ import { bytesPerHour } from './forecast.ts'
 
 /** Limits of each session, rows and ms: it ends at the first one that is reached. */
 const ROWS = 100_000
-const BUDGET_MS = 5000
+const MOST_MS = 5000
 
 export type MeasuredRate = MeasuredRead & {
   readonly lanes: number
@@ -20,14 +20,14 @@ export type MeasuredRate = MeasuredRead & {
 }
 
 /** Measures the rate. @returns null for a table without rows */
-export async function measured(
+export async function measureRate(
   plan: PartitionPlanStore,
   planned: TableToPartition,
   partitions: readonly NewTablePartition[],
   { lanes }: { readonly lanes: number },
   signal: AbortSignal,
 ): Promise<MeasuredRate | null> {
-  const found = await plan.measure({ ...planned, partitions, lanes, rows: ROWS, budgetMs: BUDGET_MS, signal })
+  const found = await plan.measure({ ...planned, partitions, lanes, rows: ROWS, budgetMs: MOST_MS, signal })
   if (found.rows === 0n) return null
   const rest =
     'the log of the server (a temporary table has none), foreign keys, proving what was copied, and the load of other sessions'

@@ -12,7 +12,7 @@ import type { Period } from '../model/calendar/period.ts'
 import { isInstant, readValue, type ValueKind } from '../model/calendar/value-text.ts'
 import { dayAt, MS_OF_DAY, zoneWallClock } from '../model/calendar/zone.ts'
 import { currentPeriod } from './coverage.ts'
-import type { PartitionCoverage } from './standing.ts'
+import type { PartitionCoverage } from './partition-coverage.ts'
 
 export type StateOptions = {
   readonly kind: ValueKind
@@ -40,7 +40,7 @@ type Entry = { readonly archived: ArchivedPartition | null; readonly held: strin
 
 /** Ledger data of a partition of the table, and why it is on hold. Its rows may be archived while it stays attached. */
 export function entryOf(partition: RangePartition, { parts, kind }: Pick<StateOptions, 'parts' | 'kind'>): Entry {
-  const seen = parts.seen(partition, kind)
+  const seen = parts.overlapOf(partition, kind)
   const { own, again = null, left } = seen
   return { archived: own ?? again ?? (left?.native === null ? left : null), held: parts.heldBy(seen) }
 }
@@ -53,7 +53,7 @@ export function isRestored({ state, retracted }: ArchivedPartition): boolean {
 /** @returns the state of a partition that is in the table */
 export function stateOf(partition: RangePartition, options: StateOptions): PartitionState {
   if (partition.isDefault) return 'default'
-  const [low, high] = [edge(partition.from, -Infinity, options.kind), edge(partition.to, Infinity, options.kind)]
+  const [low, high] = [boundOf(partition.from, -Infinity, options.kind), boundOf(partition.to, Infinity, options.kind)]
   const now = nowFor(options)
   if (low > now) return 'future'
   if (high > now) return 'current'
@@ -70,7 +70,7 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
 /** Whole periods since a partition's end, 0 for the period before the current; undefined if it has not ended. */
 export function periodAge(partition: RangePartition, options: StateOptions): number | undefined {
   const { spec, kind, now } = options
-  const high = edge(partition.to, Infinity, kind)
+  const high = boundOf(partition.to, Infinity, kind)
   if (spec === null || partition.isDefault || high > nowFor(options)) return undefined
   const current = ordinalOf(spec, parseDay(currentPeriod(spec, now).from))
   return current - ordinalOf(spec, dayBefore(high, options)) - 1
@@ -86,7 +86,7 @@ export function nowFor({ zone, kind, now }: Pick<StateOptions, 'zone' | 'kind' |
   return isInstant(kind) ? now.getTime() : zoneWallClock(zone, now.getTime())
 }
 
-function edge(text: string | null, open: number, kind: ValueKind): number {
+function boundOf(text: string | null, open: number, kind: ValueKind): number {
   return text === null ? open : (readValue(text, kind)?.at ?? open)
 }
 

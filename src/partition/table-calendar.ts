@@ -15,7 +15,7 @@ export type FoundCalendar = {
   readonly of: readonly { readonly partition: RangePartition; readonly period: Period }[]
 }
 
-type LearnedCalendar = {
+type DerivedCalendar = {
   /** Null if the newest partitions match no calendar, or calendars of several zones. */
   readonly found: FoundCalendar | null
   /** Candidates if no calendar is found because days could begin in several zones. */
@@ -33,7 +33,7 @@ export function calendarOf(
   kind: ValueKind,
   zones: readonly string[],
 ): FoundCalendar | null {
-  return learnCalendar(partitions, kind, zones, []).found
+  return deriveCalendar(partitions, kind, zones, []).found
 }
 
 /**
@@ -41,23 +41,23 @@ export function calendarOf(
  * zone would shift future periods by hours.
  * @param others zones to try if none of the preferred ones fits
  */
-export function learnCalendar(
+export function deriveCalendar(
   partitions: readonly RangePartition[],
   kind: ValueKind,
   zones: readonly string[],
   others: readonly string[],
-): LearnedCalendar {
+): DerivedCalendar {
   const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
   const sizes = bounded.length === 1 ? [1] : NEWEST.filter((size, at) => at === 0 || size < bounded.length)
   let possible: readonly string[] | null = isInstant(kind) ? null : []
   for (const size of sizes) {
     const newest = bounded.slice(-size)
-    const [first] = longest(fittingOf(newest, kind, zones), bounded, kind)
+    const [first] = excludeByOlder(fittingOf(newest, kind, zones), bounded, kind)
     if (first !== undefined) return { found: first, zones: [] }
     // Test all other zones only once and only if needed: it takes a third of a second.
     possible ??= others.filter((zone) => beginDays(bounded.slice(-2), kind, zone))
     if (possible.length === 0) continue
-    const left = longest(fittingOf(newest, kind, possible), bounded, kind)
+    const left = excludeByOlder(fittingOf(newest, kind, possible), bounded, kind)
     if (left.length === 1) return { found: left[0] ?? null, zones: [] }
     if (left.length > 1) return { found: null, zones: left.map(({ spec }) => spec.zone) }
   }
@@ -82,7 +82,7 @@ function fittingOf(
  * UTC.
  * @returns the remaining candidates, preferred ones first; several if they cannot be distinguished
  */
-function longest(
+function excludeByOlder(
   fitting: readonly FoundCalendar[],
   bounded: readonly RangePartition[],
   kind: ValueKind,

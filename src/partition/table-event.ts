@@ -2,7 +2,7 @@ import { dec } from '../model/run/event.ts'
 import type { PartitionedEvent } from '../model/partition/events.ts'
 import { calendarText } from '../model/calendar/calendar-text.ts'
 import { coveredTo, isEndless } from './coverage.ts'
-import type { PartitionCoverage } from './standing.ts'
+import type { PartitionCoverage } from './partition-coverage.ts'
 import { nowFor } from './state.ts'
 
 /** Event of a table, sent before its partitions. */

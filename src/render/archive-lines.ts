@@ -1,5 +1,5 @@
 /** Archive events as lines: due partitions, results of each partition, and speed. */
-import { archivedByText } from '../model/archive/cut-text.ts'
+import { archivedByText } from '../model/archive/partitioning-text.ts'
 import type { ArchiveState } from '../model/archive/state.ts'
 import type { Event, EventOf } from '../model/run/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
@@ -15,8 +15,8 @@ const PROGRESS_EVERY_MS = 10_000
 const STATE_CELLS = 9
 
 /** States that are reported only with `--verbose`. */
-const PASSED: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
-const LEFT: Readonly<Record<string, string>> = {
+const VERBOSE_STATES: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
+const NOT_PRINTED: Readonly<Record<string, string>> = {
   later: 'not old enough',
   unnamed: 'not named',
   done: 'archived already',
@@ -29,7 +29,7 @@ export class ArchiveLines {
   readonly #pace = new ArchivePace()
   readonly #tables = new Set<string>()
   readonly #byValue = new Set<string>()
-  readonly #left = new Map<string, number>()
+  readonly #notPrinted = new Map<string, number>()
   #planned = 0
   #lastProgress: number | null = null
 
@@ -49,17 +49,17 @@ export class ArchiveLines {
         return this.#options.dryRun ? [] : this.#plan(event, block)
       case 'archive.forecast':
         this.#tables.add(event.table)
-        return [...this.#rest(block), block('plan', forecastText(event), { table: event.table })]
+        return [...this.#notPrintedBlocks(block), block('plan', forecastText(event), { table: event.table })]
       case 'archive.progress':
         return this.#progress(event, at, block)
       case 'archive.state':
-        return [...this.#rest(block), ...this.#state(event, block)]
+        return [...this.#notPrintedBlocks(block), ...this.#state(event, block)]
       case 'archive.destroyed':
         return [block('ok', `destroyed ${visible(event.path)}  ${sizeText(event.bytes)}  sha256 ${event.sha256}`)]
       case 'query.sources':
         return [block('note', sourcesText(event))]
       case 'run.finished':
-        return this.#rest(block)
+        return this.#notPrintedBlocks(block)
       default:
         return []
     }
@@ -90,7 +90,7 @@ export class ArchiveLines {
 
   #plan(event: EventOf<'archive.planned'>, block: MakeBlock): readonly Block[] {
     const { table, status, note } = event
-    if (LEFT[status] !== undefined && !this.#options.verbose) {
+    if (NOT_PRINTED[status] !== undefined && !this.#options.verbose) {
       // A partition by value has no age, so it cannot be too young: count it as not named.
       this.#count(status === 'later' && this.#byValue.has(table) ? 'unnamed' : status)
       return []
@@ -108,7 +108,7 @@ export class ArchiveLines {
       ...(event.estimatedMs === undefined ? [] : [`about ${durationText(event.estimatedMs)}`]),
       ...(note === undefined ? [] : [note]),
     ].filter((fact) => fact !== '')
-    const word: LineWord = status === 'blocked' ? 'refused' : LEFT[status] === undefined ? 'plan' : 'note'
+    const word: LineWord = status === 'blocked' ? 'refused' : NOT_PRINTED[status] === undefined ? 'plan' : 'note'
     return [block(word, this.#subject(event) + facts.join('  '), { table, problem: status === 'blocked' })]
   }
 
@@ -120,7 +120,7 @@ export class ArchiveLines {
       const text = `${this.#subject(event)}${error.code} ${error.message}`
       return [block('FAILED', text, { table, details: errorDetails(error), code: error.code, problem: true })]
     }
-    if (PASSED.has(state) && !this.#options.verbose) return []
+    if (VERBOSE_STATES.has(state) && !this.#options.verbose) return []
     const word: LineWord = state === 'FAILED' ? 'FAILED' : state === 'VERIFIED' ? 'proved' : 'ok'
     const facts = [pad(state.toLowerCase(), STATE_CELLS), ...stateFacts(event), durationText(event.ms)].join('  ')
     return [block(word, this.#subject(event) + facts, { table, problem: state === 'FAILED' })]
@@ -128,17 +128,17 @@ export class ArchiveLines {
 
   #progress(event: EventOf<'archive.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.#lastProgress ??= at
-    if (at - this.#lastProgress < PROGRESS_EVERY_MS) return this.#rest(block)
+    if (at - this.#lastProgress < PROGRESS_EVERY_MS) return this.#notPrintedBlocks(block)
     this.#lastProgress = at
-    return [...this.#rest(block), block('at', this.#subject(event) + archivePaceText(this.#pace.of(event)))]
+    return [...this.#notPrintedBlocks(block), block('at', this.#subject(event) + archivePaceText(this.#pace.of(event)))]
   }
 
   /** Counts of the partitions that were not printed, after the lines of the plan. */
-  #rest(block: MakeBlock): readonly Block[] {
-    if (this.#left.size === 0) return []
-    const { more = 0, ...others } = Object.fromEntries(this.#left)
-    this.#left.clear()
-    const counts = Object.entries(others).map(([status, count]) => `${grouped(count)} ${LEFT[status] ?? status}`)
+  #notPrintedBlocks(block: MakeBlock): readonly Block[] {
+    if (this.#notPrinted.size === 0) return []
+    const { more = 0, ...others } = Object.fromEntries(this.#notPrinted)
+    this.#notPrinted.clear()
+    const counts = Object.entries(others).map(([status, count]) => `${grouped(count)} ${NOT_PRINTED[status] ?? status}`)
     return [
       ...(more === 0 ? [] : [block('note', `and ${plural(more, 'partition')} more; --verbose or --dry-run shows all`)]),
       ...(counts.length === 0 ? [] : [block('note', `of other partitions ${counts.join(', ')}`)]),
@@ -146,7 +146,7 @@ export class ArchiveLines {
   }
 
   #count(status: string): void {
-    this.#left.set(status, (this.#left.get(status) ?? 0) + 1)
+    this.#notPrinted.set(status, (this.#notPrinted.get(status) ?? 0) + 1)
   }
 
   /** Names the partition, and its table if there are several. */

@@ -1,6 +1,6 @@
 /** Archive events as rows of aligned tables: plans, stored columns, partitions in the ledger, and findings. */
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive/events.ts'
-import { archivedByText } from '../model/archive/cut-text.ts'
+import { archivedByText } from '../model/archive/partitioning-text.ts'
 import { surplusText } from '../model/archive/surplus-text.ts'
 import { cutListed } from './copy-listings.ts'
 import { sizeText, durationText, grouped, plural, timeText } from '../shared/figures.ts'

@@ -6,7 +6,7 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
 /** Totals that count partitions by state, in the order of the states. */
-const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
+const COUNTED_STATES = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**
  * The result in one sentence.
@@ -71,7 +71,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     return `${what}; the archive was not changed${took}`
   }
   if (planOnly || (command !== 'archive' && command !== 'restore')) return null
-  const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
+  const counts = COUNTED_STATES.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${grouped(totals[name] ?? '0')} ${name}`,
   )
   const { partitions = '0', rows = '0' } = totals

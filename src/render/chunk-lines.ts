@@ -22,7 +22,7 @@ type Begun = {
   readonly high: string | undefined
   /** Number of chunks that were not copied when this run began. */
   readonly open: bigint
-  readonly goesOn: boolean
+  readonly isResumed: boolean
 }
 
 export class ChunkLines {
@@ -38,7 +38,7 @@ export class ChunkLines {
   /** Call at the start of a table. If the table is resumed, `started` returns a line at its first chunk. */
   begun({ table, key, low, high, chunks, done }: EventOf<'copy.started'>): void {
     const open = BigInt(chunks) - BigInt(done.chunks)
-    this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })
+    this.#tables.set(table, { key, low, high, open, isResumed: done.chunks !== '0' })
     this.#done.delete(table)
     this.#announced.delete(table)
   }
@@ -47,9 +47,9 @@ export class ChunkLines {
   started(event: EventOf<'chunk.started'>, subject: string, block: MakeBlock): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)
-    if (begun === undefined || !begun.goesOn || this.#announced.has(table)) return []
+    if (begun === undefined || !begun.isResumed || this.#announced.has(table)) return []
     this.#announced.add(table)
-    const text = `resumes with chunk ${chunk}${spanText(event, begun)}, ${plural(String(begun.open), 'chunk')} pending`
+    const text = `resumes with chunk ${chunk}${rangeText(event, begun)}, ${plural(String(begun.open), 'chunk')} pending`
     return [block('resume', subject + text, { table })]
   }
 
@@ -64,13 +64,13 @@ export class ChunkLines {
     const all = no > begun.open ? no : begun.open
     const share = `[${grouped(String(no))}/${grouped(String(all))}] ${((Number(no) * 100) / Number(all)).toFixed(1)} %`
     const refused = quarantined === '0' ? '' : `, ${plural(quarantined, 'row')} quarantined`
-    const text = `${share}  chunk ${chunk}${spanText(event, begun)}: ${plural(done, 'row')}${refused} in ${durationText(ms)}`
+    const text = `${share}  chunk ${chunk}${rangeText(event, begun)}: ${plural(done, 'row')}${refused} in ${durationText(ms)}`
     return [block('ok', subject + text, { table })]
   }
 }
 
 /** ` (id 1 to 50000)`; empty for a chunk that is not a range of one column. */
-function spanText({ from, to }: EventOf<'chunk.started'> | EventOf<'chunk.done'>, { key, low, high }: Begun): string {
+function rangeText({ from, to }: EventOf<'chunk.started'> | EventOf<'chunk.done'>, { key, low, high }: Begun): string {
   const [column] = key
   if (column === undefined || key.length > 1 || from === undefined || to === undefined) return ''
   const [first, last] = [from?.[0] ?? low, to?.[0] ?? high]

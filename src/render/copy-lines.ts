@@ -1,6 +1,6 @@
 /** A copy as lines: its plan, what is done already, throttling, quarantined rows, and proofs. */
 import { ChunkLines, releasedText } from './chunk-lines.ts'
-import { leftLines } from '../model/copy/left-behind.ts'
+import { dependencyLines } from '../model/copy/dependencies.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, LookDifferenceEvent, EventOf } from '../model/run/event.ts'
 import { errorDetails, withoutReported } from './block.ts'
 import type { Block, LinesOptions, MakeBlock } from './block.ts'
@@ -50,8 +50,12 @@ export class CopyLines {
     for (const line of copies) this.#plans.set(line.table, line)
     // In a dry run no later event reports refused tables.
     const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
-    const left = leftLines(event.leftBehind ?? []).map((text) => block('note', text))
-    return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
+    const dependencies = dependencyLines(event.leftBehind ?? []).map((text) => block('note', text))
+    return [
+      ...this.#planned(event, copies, block),
+      ...dependencies,
+      ...refused.flatMap((line) => this.#refused(line, block)),
+    ]
   }
 
   started(event: EventOf<'copy.started'>, at: number, block: MakeBlock): readonly Block[] {
@@ -139,7 +143,7 @@ export class CopyLines {
     this.#different += 1
     if (this.#different > MOST_LINES && !this.#options.verbose) return []
     const { table } = event
-    return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + lookText(event), { table })]
+    return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + recountText(event), { table })]
   }
 
   begins(event: EventOf<'chunk.started'>, block: MakeBlock): readonly Block[] {
@@ -180,7 +184,7 @@ export class CopyLines {
 
   /** Dependencies that were not transferred. Empty for a dry run, which reports them with the plan. */
   left({ leftBehind = [] }: EventOf<'run.finished'>, block: MakeBlock): readonly Block[] {
-    return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
+    return this.#options.dryRun ? [] : dependencyLines(leftBehind).map((text) => block('note', text))
   }
 
   /** Lines with the numbers of entries that were not printed. */
@@ -277,9 +281,9 @@ export class CopyLines {
 }
 
 /** A difference in a chunk of an earlier run: `chunk 1 (1 to 50,000): expected 50,000 rows, found 49,990`. */
-function lookText(event: LookDifferenceEvent): string {
+function recountText(event: LookDifferenceEvent): string {
   const { chunk, side, sourceBefore, source, expected, target, accepted } = event
-  const what = chunk === undefined ? 'the table' : `chunk ${chunk}${spanText(event)}`
+  const what = chunk === undefined ? 'the table' : `chunk ${chunk}${rangeText(event)}`
   const change = BigInt(source) - BigInt(sourceBefore)
   const changed = `the source has ${plural(abs(change), 'row')} ${change < 0n ? 'less' : 'more'} than when it was copied`
   const rows = `expected ${plural(expected, 'row')}, found ${grouped(target)}`
@@ -287,7 +291,7 @@ function lookText(event: LookDifferenceEvent): string {
   return `${what}: ${found}${accepted === true ? ', accepted' : ''}`
 }
 
-function spanText({ from, to }: LookDifferenceEvent): string {
+function rangeText({ from, to }: LookDifferenceEvent): string {
   if (from === undefined || to === undefined) return ''
   const edge = (key: readonly string[] | null, open: string): string => (key === null ? open : key.join(', '))
   return ` (${edge(from, 'start')} to ${edge(to, 'end')})`

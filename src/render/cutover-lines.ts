@@ -9,7 +9,7 @@ const MARKS = { ok: 'ok', waiting: 'at', refused: 'refused' } as const
 export function cutoverLines(event: Event, block: MakeBlock): readonly Block[] {
   switch (event.type) {
     case 'cutover.gate':
-      return [gateLine(event, block)]
+      return [checkLine(event, block)]
     case 'cutover.finding':
       return [findingLine(event, block)]
     case 'cutover.step':
@@ -21,13 +21,13 @@ export function cutoverLines(event: Event, block: MakeBlock): readonly Block[] {
   }
 }
 
-function gateLine({ name, state, detail, hint }: EventOf<'cutover.gate'>, block: MakeBlock): Block {
+function checkLine({ name, state, detail, hint }: EventOf<'cutover.gate'>, block: MakeBlock): Block {
   const text = `gate ${name}: ${state === 'waiting' ? 'waits, ' : ''}${detail}`
   if (state !== 'refused') return block(MARKS[state], text)
   return block('refused', text, { problem: true, details: hint === undefined ? [] : [['do', hint]] })
 }
 
-const BECOMES = {
+const VERDICT_TEXTS = {
   refused: 'prevents the cutover',
   made: 'is recreated for the new table',
   left: 'stays with the old table',
@@ -46,7 +46,7 @@ const ONLY_REPORTED: ReadonlySet<string> = new Set([
 function findingLine({ verdict, about, object, detail, hint }: EventOf<'cutover.finding'>, block: MakeBlock): Block {
   const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
   const isReported = verdict === 'left' && ONLY_REPORTED.has(about)
-  const text = `${isReported ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
+  const text = `${isReported ? name : `${name} ${VERDICT_TEXTS[verdict]}`}: ${detail}`
   const details: Block['details'] = hint === undefined ? [] : [['do', hint]]
   return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })
 }
@@ -59,12 +59,12 @@ function switchedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Blo
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again during the cutover`],
-      ['reverse', `${keptEqual(event.parked, event)}; ${other}`],
+      ['reverse', `${replicationText(event.parked, event)}; ${other}`],
     ],
   })
 }
 
-function keptEqual(table: string, { stream, position }: EventOf<'cutover.switched'>): string {
+function replicationText(table: string, { stream, position }: EventOf<'cutover.switched'>): string {
   return `stream ${stream} keeps ${table} equal from ${position} on, while it is followed; otherwise the server keeps its log for it`
 }
 
@@ -83,7 +83,7 @@ function movedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Block 
           `${event.isLeast === true ? `at least ${durationText(pauseMs)}` : `${durationText(pauseMs)} at most`} without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the catch-up position`],
-        ['reverse', `${keptEqual(`${event.parked} of ${event.closed ?? ''}`, event)}; ${other}`],
+        ['reverse', `${replicationText(`${event.parked} of ${event.closed ?? ''}`, event)}; ${other}`],
       ],
     },
   )

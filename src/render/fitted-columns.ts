@@ -20,10 +20,10 @@ export function fitted(
   columns: readonly TableColumn[],
   natural: readonly number[],
   rows: readonly (readonly string[])[],
-  room: number,
+  lineWidth: number,
   isAll: boolean,
 ): readonly (number | null)[] {
-  if (sum(natural) <= room) return natural
+  if (sum(natural) <= lineWidth) return natural
   const floors = columns.map(({ title, align, least = 0 }, index) => {
     const isWhole = align === 'right' || rows.every((row) => WHOLE.test(row[index] ?? ''))
     return isWhole ? (natural[index] ?? 0) : Math.min(natural[index] ?? 0, Math.max(LEAST, least, cells(title)))
@@ -34,10 +34,10 @@ export function fitted(
     .flatMap(({ rank }, index) => (rank === undefined ? [] : [{ rank, index }]))
     .toSorted((a, b) => a.rank - b.rank)
   for (const { index } of ranked) {
-    if (sum(narrowest(widths, floors)) <= room) break
+    if (sum(narrowest(widths, floors)) <= lineWidth) break
     widths = widths.with(index, null)
   }
-  return cutTo(widths, floors, room)
+  return cutTo(widths, floors, lineWidth)
 }
 
 function sum(widths: readonly (number | null)[]): number {

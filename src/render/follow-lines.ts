@@ -138,14 +138,14 @@ function tableText({ state, position, reread, mended: repaired }: EventOf<'follo
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
 }
 
-const BECAME = {
+const ROW_OUTCOMES = {
   mended: 'repaired',
   removed: 'removed: the source has no such row',
   equal: 'equal when the stream read it',
 } as const
 
 function rowText({ key, outcome, position }: EventOf<'follow.row'>): string {
-  return `${rowKeyText(key)}: ${BECAME[outcome]}, as of ${position}`
+  return `${rowKeyText(key)}: ${ROW_OUTCOMES[outcome]}, as of ${position}`
 }
 
 function provedText({

@@ -8,7 +8,7 @@ import { listing, type Listing } from './listing.ts'
 import type { Drawn } from './row-writer.ts'
 import { countCell, left, NONE, notesCell, right, sizeCell, timeCell, versionCell, type ListColumn } from './column.ts'
 import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
-import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
+import { SHARED_RUNS, SHARED_TASKS, WORKERS } from './worker-listings.ts'
 
 /** Partitions of live tables, and archived ones that are no longer in their table. */
 const PARTITIONS = listing('partition', [
@@ -136,7 +136,7 @@ const LISTINGS: Readonly<Partial<Record<EventType, Listing>>> = {
   'schedule.run': SCHEDULE_RUNS,
   worker: WORKERS,
   'shared.run': SHARED_RUNS,
-  'shared.slot': SHARED_SLOTS,
+  'shared.slot': SHARED_TASKS,
   relation: RELATIONS,
   archived: ARCHIVED,
   partition: PARTITIONS,

@@ -17,7 +17,7 @@ const LOG_CELLS = 500
 /**
  * Lines that are left out, because screens show them themselves: the pace of a run, and the command that resumes it.
  */
-const DRAWN: ReadonlySet<LineWord> = new Set(['at', 'next'])
+const OMITTED_WORDS: ReadonlySet<LineWord> = new Set(['at', 'next'])
 
 const ERROR_LABELS: ReadonlySet<string> = new Set(['where', 'cause', 'do'])
 
@@ -27,7 +27,7 @@ export class LogEntries {
   /** The entries of an event, in order. */
   event(event: Event, now: number): readonly LogEntry[] {
     const ts = msOf(event.ts) ?? now
-    const blocks = this.#narrator.event(event).filter(({ word }) => !DRAWN.has(word))
+    const blocks = this.#narrator.event(event).filter(({ word }) => !OMITTED_WORDS.has(word))
     return blocks.map((block) => ({
       ts,
       level: levelOf(event, block),

@@ -60,7 +60,7 @@ export class Narrator {
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
   #comparing: EventOf<'diff.progress'> | null = null
-  #looking: EventOf<'look.progress'> | null = null
+  #recounting: EventOf<'look.progress'> | null = null
   readonly #reported = new Set<string>()
   readonly notified = new Set<string>()
 
@@ -305,7 +305,7 @@ export class Narrator {
       ...this.#fsck.hidden(block),
       ...this.#copies.hidden(block),
       ...this.#copies.left(event, block),
-      ...this.#script.weak(block),
+      ...this.#script.weakWrites(block),
     )
     const proof = this.#summary.proof()
     if (proof !== null && event.status === 'ok' && this.#command === 'validate')
@@ -326,14 +326,14 @@ export class Narrator {
 
   #progress(event: Event, at: number, block: MakeBlock): readonly Block[] {
     if (event.type === 'diff.progress') this.#comparing = event
-    if (event.type === 'look.progress') this.#looking = event
+    if (event.type === 'look.progress') this.#recounting = event
     if (
       !(event.type.startsWith('chunk.') || event.type === 'diff.progress' || event.type === 'look.progress') ||
       at - (this.#lastProgress ?? at) < PROGRESS_EVERY_MS
     )
       return []
     this.#lastProgress = at
-    return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing) + lookingText(this.#looking))]
+    return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing) + recountingText(this.#recounting))]
   }
 }
 
@@ -352,7 +352,7 @@ export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: Make
 const isArchiving = (command: string): boolean => command === 'archive' || command === 'restore'
 
 /** Progress of counting the rows of earlier chunks, at the end of a copy. */
-function lookingText(event: EventOf<'look.progress'> | null): string {
+function recountingText(event: EventOf<'look.progress'> | null): string {
   if (event === null || event.done === event.total) return ''
   return `  counting rows of earlier chunks, ${grouped(event.done)} of ${grouped(event.total)}`
 }

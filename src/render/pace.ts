@@ -98,10 +98,10 @@ export class PaceFold {
         break
       case 'run.summary':
         this.#tablesDone += Object.values(event.tables).reduce((sum, count) => sum + Number(count), 0)
-        this.#summed(event)
+        this.#addTotals(event)
         break
       case 'chunks.summary':
-        this.#summed(event)
+        this.#addTotals(event)
         break
       case 'chunk.failed':
       case 'chunk.released':
@@ -138,7 +138,7 @@ export class PaceFold {
   }
 
   /** Adds chunks that are reported only as totals. */
-  #summed({ work, bytes }: { readonly work: Readonly<Record<string, string>>; readonly bytes: string }): void {
+  #addTotals({ work, bytes }: { readonly work: Readonly<Record<string, string>>; readonly bytes: string }): void {
     for (const [unit, done] of Object.entries(work)) {
       this.#unit = unit
       this.#finished += Number(done)

@@ -42,7 +42,7 @@ export class PartitionLines {
       case 'partition.waits':
         return [block('note', this.#subjects.pad(event.table) + waitsText(event), { table: event.table })]
       case 'partition.landed':
-        return [block('proved', this.#subjects.pad(event.partition) + landedText(event), { table: event.table })]
+        return [block('proved', this.#subjects.pad(event.partition) + copiedPeriodText(event), { table: event.table })]
       case 'partition.pace':
         return [block('at', this.#subjects.pad(event.partition) + paceText(event), { table: event.table })]
       case 'partition.alarm':
@@ -153,7 +153,7 @@ function madeText({ partition, label, from, to, status, moved }: EventOf<'partit
 }
 
 /** `Q2-FY25: 39,312 rows in 2 chunks, count and checksum of each equal, in 1.2 s`. */
-function landedText({ label, slice, rows, chunks, proof, ms, earlier }: EventOf<'partition.landed'>): string {
+function copiedPeriodText({ label, slice, rows, chunks, proof, ms, earlier }: EventOf<'partition.landed'>): string {
   const name = [label, slice].filter((one) => one !== undefined).join(' ')
   const what = proof === 'chunk' ? 'count and checksum' : 'count'
   const when = earlier === true ? ', by an earlier run' : ms === undefined ? '' : `, in ${durationText(ms)}`

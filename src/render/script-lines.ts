@@ -16,11 +16,11 @@ export class ScriptLines {
     const counts = tables.filter(({ status, error }) => status === 'ok' && error === undefined).length
     const failed = tables.length - counts
     const head = `summary: ${grouped(counts)} of ${plural(tables.length, 'table')} ok${failed === 0 ? '' : `, ${grouped(failed)} not`}`
-    return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weak(block)]
+    return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weakWrites(block)]
   }
 
   /** A line about rows that were written at a weaker consistency level; only the first call returns it. */
-  weak(block: MakeBlock): readonly Block[] {
+  weakWrites(block: MakeBlock): readonly Block[] {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')
     this.#fallback = 0

@@ -29,9 +29,9 @@ export type TableWriter = {
 export function tableWriter(
   columns: readonly TableColumn[],
   write: (text: string) => void,
-  room = Number.POSITIVE_INFINITY,
+  lineWidth = Number.POSITIVE_INFINITY,
 ): TableWriter {
-  const isTerminal = Number.isFinite(room)
+  const isTerminal = Number.isFinite(lineWidth)
   let held: (readonly string[])[] | null = []
   let widths: readonly (number | null)[] = []
   let isCut = false
@@ -63,7 +63,7 @@ export function tableWriter(
     const natural = columns.map(({ title, least = 0, most = Number.POSITIVE_INFINITY }, index) =>
       Math.min(isTerminal ? most : MOST, Math.max(cells(title), least, ...rows.map((row) => cells(row[index] ?? '')))),
     )
-    const isTooWide = natural.reduce((sum, width) => sum + width + GAP, -GAP) > room
+    const isTooWide = natural.reduce((sum, width) => sum + width + GAP, -GAP) > lineWidth
     below = new Set(columns.flatMap((column, index) => (isTooWide && column.below === true ? [index] : [])))
     const sideColumns = columns.flatMap((_, index) => (below.has(index) ? [] : [index]))
     const pick = <T>(of: readonly T[]): readonly T[] => sideColumns.flatMap((index) => of[index] ?? [])
@@ -72,7 +72,7 @@ export function tableWriter(
           pick(columns),
           pick(natural),
           rows.map((row) => sideColumns.map((index) => row[index] ?? '')),
-          room,
+          lineWidth,
           isAll,
         )
       : pick(natural)
@@ -93,7 +93,9 @@ export function tableWriter(
       release(true)
       const isNarrow = widths.includes(null)
       if (isCut || isNarrow)
-        write(`shortened to ${room} columns; a wider terminal or --json has ${isNarrow ? 'all columns' : 'all text'}\n`)
+        write(
+          `shortened to ${lineWidth} columns; a wider terminal or --json has ${isNarrow ? 'all columns' : 'all text'}\n`,
+        )
       isCut = false
       widths = []
       below = new Set()

@@ -17,7 +17,7 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
  * Text for a failed task that waits for its next attempt. The duration is that of the failed attempt, so it is printed
  * before "a rest": after it, it would be read as the length of the rest.
  */
-function restOf(ms: number | undefined): string {
+function failedText(ms: number | undefined): string {
   return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`
 }
 
@@ -26,7 +26,7 @@ function endOf(exitCode: number | undefined): string {
   return exitCode === EXIT_OF_KIND.stopped ? 'has stopped' : 'has failed'
 }
 
-const HELD = {
+const HELD_STATES = {
   paused: 'is paused: it starts no work until it is resumed',
   skipped: 'is skipped: this run does not continue with it',
 } as const
@@ -34,7 +34,7 @@ const HELD = {
 function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: MakeBlock): Block {
   const name = `${visible(table)}${chunk === undefined ? '' : `/${chunk}`}`
   const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'task')} at work not yet informed`
-  return block('note', `${name}  ${HELD[held]}${late}`)
+  return block('note', `${name}  ${HELD_STATES[held]}${late}`)
 }
 
 /** Blocks of an event of a worker; empty for other events. */
@@ -59,7 +59,7 @@ export function workerEventLines(event: Event, block: MakeBlock): readonly Block
           ['why', `${error.code} ${error.message}${error.reason === undefined ? '' : `: ${error.reason}`}`],
           ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
         ]
-  const how = state === 'ended' ? endOf(exitCode) : state === 'resting' ? restOf(ms) : WORDS[state]
+  const how = state === 'ended' ? endOf(exitCode) : state === 'resting' ? failedText(ms) : WORDS[state]
   return [
     block('note', `${what}  ${how}${came}`, {
       details,

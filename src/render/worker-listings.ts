@@ -23,7 +23,7 @@ export const SHARED_RUNS = listing('shared.run', [
   left('OPERATION', (event) => visible(event.operation)),
   left('STATUS', (event) => (event.paused ? 'paused' : event.status)),
   right('EXIT', (event) => exitCell(event.exitCode)),
-  right('SLOTS', slotsText),
+  right('SLOTS', tasksText),
   right('ROWS', (event) =>
     event.countedAt === undefined ? grouped(event.rows) : `${grouped(event.rows)} as of ${timeCell(event.countedAt)}`,
   ),
@@ -36,7 +36,7 @@ export const SHARED_RUNS = listing('shared.run', [
 ])
 
 /** `3 working, 1 queued`. */
-function slotsText({ queued, working, ended }: Readonly<Record<'queued' | 'working' | 'ended', string>>): string {
+function tasksText({ queued, working, ended }: Readonly<Record<'queued' | 'working' | 'ended', string>>): string {
   const reported = [
     [working, 'working'],
     [queued, 'queued'],
@@ -45,7 +45,7 @@ function slotsText({ queued, working, ended }: Readonly<Record<'queued' | 'worki
   return reported.flatMap(([count, word]) => (count === '0' ? [] : [`${count} ${word}`])).join(', ')
 }
 
-export const SHARED_SLOTS = listing('shared.slot', [
+export const SHARED_TASKS = listing('shared.slot', [
   right('SLOT', (event) => event.slot),
   left('STATE', (event) => event.state),
   left('ABOUT', (event) => (event.about === '' ? NONE : visible(event.about)), { rank: 3 }),

@@ -5,9 +5,9 @@
  */
 import type { ErrorCode, ErrorDetails } from './errors.ts'
 
-type Said = readonly [code: ErrorCode, message: string, details: ErrorDetails]
+type GuideError = readonly [code: ErrorCode, message: string, details: ErrorDetails]
 
-export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', details: ErrorDetails = {}): Said {
+export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', details: ErrorDetails = {}): GuideError {
   const reason = 'File system or database permissions'
   return [code, 'Permission denied', { reason, hint: 'Verify user permissions on files and database', ...details }]
 }
@@ -19,7 +19,7 @@ export function isDiskExhausted({ code, message }: { readonly code: string; read
   return code === 'NO_SPACE' && message === NO_ROOM
 }
 
-export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
+export function spaceExhausted(details: ErrorDetails = {}, more = ''): GuideError {
   const hint = `Free up disk space or use alternative storage${more}`
   return ['NO_SPACE', NO_ROOM, { reason: 'Insufficient storage', hint, ...details }]
 }
@@ -27,7 +27,7 @@ export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
 const NOT_CONNECTED = 'Network or authentication issues'
 
 /** @param details a more exact reason is put before the guide's reason; a hint is appended to the guide's hint */
-export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}): Said {
+export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}): GuideError {
   const check = 'Check database URL and credentials'
   return [
     'CONNECT_FAILED',
@@ -41,6 +41,6 @@ export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}
 }
 
 /** A file, database or role of the URL does not exist; neither network nor password is the cause. */
-export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): Said {
+export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): GuideError {
   return ['CONNECT_FAILED', 'Database connection failed', { reason, hint, ...details }]
 }

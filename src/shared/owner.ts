@@ -29,16 +29,16 @@ export type StoredIdentity = {
 }
 
 /** State of a process: `unknown` if it is on another machine, where only a missing heartbeat shows its end. */
-export type Fate = 'lives' | 'ended' | 'unknown'
+export type ProcessStatus = 'lives' | 'ended' | 'unknown'
 
 /** Functions that read the state of this machine's processes. */
-export type ProcessState = {
+export type ProcessProbe = {
   readonly isAlive: (pid: number) => boolean
   /** As `ProcessIdentity.started`. */
   readonly startOf: (pid: number) => string | null
 }
 
-const SYSTEM: ProcessState = { isAlive, startOf: processStart }
+const SYSTEM: ProcessProbe = { isAlive, startOf: processStart }
 
 let own: Omit<ProcessIdentity, 'host'> | null = null
 
@@ -57,19 +57,23 @@ export function newOwner(host = hostname()): Owner {
  * The state of the process of a row.
  * @param here this process
  */
-export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: ProcessState = SYSTEM): Fate {
+export function processStatusOf(
+  one: StoredIdentity,
+  here: ProcessIdentity,
+  probe: ProcessProbe = SYSTEM,
+): ProcessStatus {
   const { machine, host, pid, started } = one
   if (pid === null) return 'unknown'
   // Rows of older programs, and of systems without this information, have only the host name.
   if (machine === null ? host !== here.host : machine !== here.machine) return 'unknown'
-  if (!look.isAlive(pid)) return 'ended'
-  const now = machine === null || started === null ? null : look.startOf(pid)
+  if (!probe.isAlive(pid)) return 'ended'
+  const now = machine === null || started === null ? null : probe.startOf(pid)
   return now !== null && now !== started ? 'ended' : 'lives'
 }
 
 /** True if the process of a row has certainly ended, so that its lease need not be awaited. @param here this process */
-export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: ProcessState = SYSTEM): boolean {
-  return fateOf(one, here, look) === 'ended'
+export function hasEnded(one: StoredIdentity, here: ProcessIdentity, probe: ProcessProbe = SYSTEM): boolean {
+  return processStatusOf(one, here, probe) === 'ended'
 }
 
 /** True if a process of this machine runs. False for a zombie: PID 1 of a container may never reap it. */

@@ -1,6 +1,6 @@
 /** Messages that show a position in a text: a line of words, the text below it, and a caret under the position. */
 
-export type Pointed = {
+export type PointedMessage = {
   /** The words, one line. */
   readonly words: string
   readonly source: string
@@ -9,12 +9,12 @@ export type Pointed = {
 }
 
 /** The text follows the words, so that the message is readable as a whole in any log. */
-export function pointedMessage({ words, source, at }: Pointed): string {
+export function pointedMessage({ words, source, at }: PointedMessage): string {
   return `${words}\n  ${source}\n  ${' '.repeat(at)}^`
 }
 
 /** The parts of such a message; null for any other message. */
-export function pointedIn(message: string): Pointed | null {
+export function pointedIn(message: string): PointedMessage | null {
   const [, words, source, before] = /^(.*)\n {2}(.*)\n {2}( *)\^$/.exec(message) ?? []
   if (words === undefined || source === undefined || before === undefined) return null
   return { words, source, at: before.length }
@@ -31,7 +31,7 @@ export function withoutPointer(text: string): string {
  * @param cells at least 8
  */
 export function pointerLines(
-  { source, at }: Pointed,
+  { source, at }: PointedMessage,
   cells: number,
   width: (text: string) => number,
 ): readonly [source: string, caret: string] {

@@ -3,7 +3,7 @@
  * Containers may share a folder, and have different processes with the same PID.
  */
 import { createHash } from 'node:crypto'
-import { hasEnded, thisProcess, type ProcessIdentity, type ProcessState } from './owner.ts'
+import { hasEnded, thisProcess, type ProcessIdentity, type ProcessProbe } from './owner.ts'
 
 /** For a regular expression: machine, PID and start of a process. */
 export const MARK = String.raw`([0-9a-f]{8})-(\d+)-(\d+)`
@@ -34,22 +34,22 @@ function tagOf({ machine, host }: ProcessIdentity): string {
  * @param parts of `MARK`
  * @param modified its last modification, ms since the epoch
  */
-export function isLeft(
+export function isLeftover(
   [tag = '', pid = '', started = '']: readonly string[],
   modified: number,
   here: ProcessIdentity = thisProcess(),
-  look?: ProcessState,
+  probe?: ProcessProbe,
 ): boolean {
   const age = Date.now() - modified
   if (tag !== tagOf(here)) return age > FORGOTTEN_MS
   const one = { machine: here.machine, host: here.host, pid: Number(pid), started: started === '0' ? null : started }
-  if (hasEnded(one, here, look)) return true
+  if (hasEnded(one, here, probe)) return true
   // Without start times, a file that is older than this process is from an earlier process with the same PID.
   return one.pid === here.pid && one.started === null && age > process.uptime() * 1000 + TICK_MS
 }
 
 /** As `isLeftover`, for older names, which have only the PID. */
-export function isLeftUnmarked(pid: number, modified: number): boolean {
+export function isUnmarkedLeftover(pid: number, modified: number): boolean {
   const here = thisProcess()
   const one = { machine: here.machine, host: here.host, pid, started: null }
   return Date.now() - modified > QUIET_MS && (hasEnded(one, here) || pid === here.pid)

@@ -10,7 +10,7 @@ import { SluiceError } from '../shared/errors.ts'
 import type { CassandraCopyRequest } from './cassandra/copy/index.ts'
 import type { Capability } from '../model/copy/offers.ts'
 import type { CopyStore } from '../model/copy/port.ts'
-import type { OpenedAgain } from './common/opened-again.ts'
+import type { StoreRetry } from './common/store-retry.ts'
 import type { Checks, ServerPreflight, PreflightTarget } from './common/preflight-port.ts'
 import type { OpenMode, SqlDatabase } from '../model/run/sql-port.ts'
 import type { DatabaseRetirement } from '../model/partition/retirement-port.ts'
@@ -131,7 +131,7 @@ export type CopyOptions = {
   /** Called when the store must wait for a service. */
   readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
   /** Called when the store repeats a request without its caller: while it is opened, and later within a chunk. */
-  readonly onRetry?: (again: OpenedAgain) => void
+  readonly onRetry?: (again: StoreRetry) => void
   /** How Cassandra is read and written, if the run sets it. */
   readonly cassandra?: CassandraCopyRequest
   /** Called for rows that could only be written at ONE, with table and key in the target. */

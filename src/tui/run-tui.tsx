@@ -24,7 +24,7 @@ import { clipboardSequence, Takeover } from './terminal/takeover.ts'
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Line } from './draw/line.ts'
-import { LOOKS, toAscii } from './draw/theme.ts'
+import { STYLES, toAscii } from './draw/theme.ts'
 import { MARK_CELLS, rowMark } from './terminal/row-mark.ts'
 import { drawScreen } from './views/screen.ts'
 
@@ -66,7 +66,7 @@ export type TuiOptions = {
 const REST_MS = 120
 
 /** @property goesOn true if a run of another program was still active when the user left */
-export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
+export type TuiResult = { readonly exitCode: number; readonly isStillRunning: boolean }
 
 type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }
 
@@ -143,7 +143,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     commands: options.commands ?? null,
   })
   const memory = options.memory === undefined ? null : new Memory(options.memory, store.get)
-  if (memory !== null) store.subscribe(() => memory.look())
+  if (memory !== null) store.subscribe(() => memory.scheduleSave())
   const resized = (): void => {
     screen.forget()
     store.dispatch({ type: 'resize', ...terminalSize(stdout) })
@@ -177,7 +177,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       session.queue.onEnd = (run, exitCode) => {
         if (run !== 1) return
         end.exitCode = exitCode
-        session.over(leaveWhenDone || isTimeOver)
+        session.onRunEnded(leaveWhenDone || isTimeOver)
       }
     }
     session.queue.add([{ operation, commandLine }])
@@ -186,7 +186,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     session.joined.onEnd = (run, exitCode) => {
       if (run !== FIRST_JOINED) return
       end.exitCode = exitCode
-      session.over(initial.leaveWhenDone ?? false)
+      session.onRunEnded(initial.leaveWhenDone ?? false)
     }
     session.joined.show(initial.joined)
   }
@@ -202,7 +202,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   if (end.crash !== null) throw end.crash.error
   const goesOn = initial?.joined !== undefined && end.exitCode === null
   // The last event of the run has its exit code, so printed lines and exit code agree.
-  return { exitCode: end.exitCode ?? exitCodeOf(session, end.signalled), goesOn }
+  return { exitCode: end.exitCode ?? exitCodeOf(session, end.signalled), isStillRunning: goesOn }
 }
 
 /** The root component: draws the rows that each state change alters. Keys go to the session, not through Ink. */
@@ -239,7 +239,7 @@ function Row({ row, line, columns, ascii }: Props): ReactNode {
     { style },
     rowMark(row),
     ...line.map((s, i) => (
-      <Text key={i} {...LOOKS[s.tone]}>
+      <Text key={i} {...STYLES[s.tone]}>
         {ascii ? toAscii(s.text) : s.text}
       </Text>
     )),

@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { actionsOf, commandNameOf, declarationOf, declaringOperation, takenBy } from '../../src/app/operations/facts.ts'
+import {
+  actionsOf,
+  commandNameOf,
+  declarationOf,
+  declaringOperation,
+  optionNamesOf,
+} from '../../src/app/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../../src/app/operations/list.ts'
 import { ALERT_FLAGS } from '../../src/engine/run/operations/words.ts'
 import { ROOT } from './source-files.ts'
@@ -31,7 +37,7 @@ function waysOf(kind: OperationKind): readonly (readonly [name: string, takes: R
     .filter(([, action]) => action.kind === kind)
   return actions.length === 0
     ? [[command, new Set(takesOf(command))]]
-    : actions.map(([name, action]) => [name, takenBy(action)])
+    : actions.map(([name, action]) => [name, optionNamesOf(action)])
 }
 
 function takesOf(command: string): readonly string[] {

@@ -17,13 +17,13 @@ import {
   commandNameOf,
   declarationOf,
   destructionsOf,
-  operationEnds,
+  sourceAndTarget,
   isPlanOnly,
   declaringOperation,
   rowFormatOf,
   storesOf,
   subjectsOf,
-  takenBy,
+  optionNamesOf,
   urlsOf,
   withUrls,
 } from '../../src/app/operations/facts.ts'
@@ -148,7 +148,7 @@ describe('words of a command', () => {
       const read = new Set(
         actions.length === 0
           ? Object.values(words).flatMap(wordOptions)
-          : ['action', ...actions.flatMap((one) => [...takenBy(one)])],
+          : ['action', ...actions.flatMap((one) => [...optionNamesOf(one)])],
       )
       expect(takes.map((option) => option.name).filter((option) => !read.has(option))).toEqual([])
     },
@@ -194,7 +194,7 @@ function reachedFrom(file: string): readonly SourceFile[] {
 
 describe('a declaration', () => {
   test.each(KINDS)('of %s is complete', (kind) => {
-    const { stores, events, destroys = [], shape, doing, plans } = declarationOf(kind)
+    const { stores, events, destroys = [], display: shape, doing, plans } = declarationOf(kind)
     expect(stores.length, 'touches no store').toBeGreaterThan(0)
     expect(stores.filter(({ end }) => end === 'source').length).toBeLessThanOrEqual(1)
     expect(stores.filter(({ end }) => end === 'target').length).toBeLessThanOrEqual(1)
@@ -211,7 +211,7 @@ describe('a declaration', () => {
 
   // A destructive operation must be declared with a dry run, and with a field for the confirmed name.
   test.each(KINDS)('of %s has what is read, written and destroyed, and how to preview that', (kind) => {
-    const { stores, destroys = [], plans, shape } = declarationOf(kind)
+    const { stores, destroys = [], plans, display: shape } = declarationOf(kind)
     const written = stores.filter(({ access }) => access === 'write')
     for (const { what, confirm } of destroys) {
       expect(what, 'nobody knows what goes').not.toBe('')
@@ -286,15 +286,15 @@ describe('facts about an operation', () => {
   })
 
   test('its source and target, without passwords', () => {
-    expect(operationEnds(archive)).toEqual({ source: 'postgresql://u@h/db', target: 's3://bucket/old' })
-    expect(operationEnds(importing)).toEqual({ source: '/lake/t', target: 'mysql://u@h/db' })
-    expect(operationEnds({ kind: 'history', table: 't', limit: 1 })).toEqual({ source: 't' })
+    expect(sourceAndTarget(archive)).toEqual({ source: 'postgresql://u@h/db', target: 's3://bucket/old' })
+    expect(sourceAndTarget(importing)).toEqual({ source: '/lake/t', target: 'mysql://u@h/db' })
+    expect(sourceAndTarget({ kind: 'history', table: 't', limit: 1 })).toEqual({ source: 't' })
     expect(
-      operationEnds({ kind: 'grants', catalog: 'sqlite:///c', role: 'reader', to: 'somebody', apply: false }),
+      sourceAndTarget({ kind: 'grants', catalog: 'sqlite:///c', role: 'reader', to: 'somebody', apply: false }),
     ).toEqual({
       target: 'sqlite:///c',
     })
-    expect(operationEnds({ kind: 'discover-database', url: 'sqlite:///c', tables: [] })).toEqual({})
+    expect(sourceAndTarget({ kind: 'discover-database', url: 'sqlite:///c', tables: [] })).toEqual({})
   })
 
   test('its URLs, and the operation with other URLs', () => {

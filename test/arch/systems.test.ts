@@ -78,7 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'stores/systems.ts': 'the list',
   'stores/ledger-dialect.ts': 'the list of dialects that ledgers are written in',
   'stores/parquet.ts': 'the engine that reads and writes Parquet',
-  'stores/run-book.ts': 'the book of runs is a file of SQLite, and so is the memory of alerts beside it',
+  'stores/run-history.ts': 'the book of runs is a file of SQLite, and so is the memory of alerts beside it',
   'stores/declaration.ts imports stores/cassandra/copy/index.ts': 'what a run wishes of Cassandra alone',
   'stores/common/derived/': 'the entries of a map of Cassandra are spelled as Cassandra does',
   'stores/cassandra/ledger/index.ts imports stores/sqlite/copy/errors.ts':

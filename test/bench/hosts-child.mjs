@@ -18,7 +18,7 @@ const { closingOf } = await load('engine/copy/ledger/closing.js')
 const { Planning } = await load('engine/copy/ledger/planning.js')
 const { RunLedger } = await load('engine/copy/ledger/runs.js')
 const { prepareLedger } = await load('engine/copy/ledger/schema.js')
-const { beatOfCopy } = await load('engine/copy/heartbeat.js')
+const { startCopyHeartbeat } = await load('engine/copy/workers/heartbeat.js')
 const { reclaimExpired } = await load('engine/copy/reclaim.js')
 const { newOwner } = await load('shared/owner.js')
 
@@ -73,7 +73,7 @@ async function host(no) {
   const run = { operation: 'copy', source: 'bench', target: 'bench', planHash: 'h', command: 'bench', tool: 'bench', actor: 'bench' } // prettier-ignore
   await new RunLedger(database, owner).start(run, true)
   const book = new ChunkLedger(database, KEY, owner)
-  const beat = beatOfCopy(database, owner, async () => undefined)
+  const beat = startCopyHeartbeat(database, owner, async () => undefined)
   const leave = async () => {
     clearInterval(beat)
     await database[Symbol.asyncDispose]()

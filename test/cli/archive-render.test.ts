@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Face } from '../../src/cli/face.ts'
+import type { Frontend } from '../../src/cli/frontend.ts'
 import { openOutput } from '../../src/cli/output.ts'
-import { githubFace } from '../../src/cli/render-github.ts'
-import { jsonFace } from '../../src/cli/render-json.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { githubFrontend } from '../../src/cli/render-github.ts'
+import { jsonFrontend } from '../../src/cli/render-json.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import type { TextOptions } from '../../src/cli/render-text.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { redactText, redactValue } from '../../src/shared/redact.ts'
@@ -21,7 +21,7 @@ const plain: TextOptions = { quiet: false, verbose: false, color: false, github:
 
 async function render(
   events: readonly Event[],
-  open: (output: ReturnType<typeof openOutput>) => readonly Face[],
+  open: (output: ReturnType<typeof openOutput>) => readonly Frontend[],
 ): Promise<{ out: string; err: string }> {
   const stdout = new Memory()
   const stderr = new Memory()
@@ -34,7 +34,7 @@ async function render(
 }
 
 async function asText(events: readonly Event[], options: Partial<TextOptions> = {}): Promise<string> {
-  const { out, err } = await render(events, (output) => [textFace(output, { ...plain, ...options })])
+  const { out, err } = await render(events, (output) => [textFrontend(output, { ...plain, ...options })])
   return out === '' ? err : `${out}--- stderr\n${err}`
 }
 
@@ -76,7 +76,7 @@ describe('json', () => {
       event.type === 'archive.progress' ? [event, { ...event, seq: event.seq }, { ...event }] : [event],
     )
     const all = [...fast, ...dryRun, ...restore, ...list, ...verify, ...sweep, ...query]
-    const { out } = await render(all, (output) => [jsonFace(output, (event) => redactValue(event))])
+    const { out } = await render(all, (output) => [jsonFrontend(output, (event) => redactValue(event))])
     const lines = out
       .trimEnd()
       .split('\n')
@@ -95,7 +95,7 @@ describe('github', () => {
     try {
       const texts: string[] = []
       for (const events of [run, verify, sweep]) {
-        const { err } = await render(events, (output) => [githubFace(output, { summaryFile, redact })])
+        const { err } = await render(events, (output) => [githubFrontend(output, { summaryFile, redact })])
         texts.push(err)
       }
       const summary = readFileSync(summaryFile, 'utf8')

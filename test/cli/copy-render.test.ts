@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Face } from '../../src/cli/face.ts'
+import type { Frontend } from '../../src/cli/frontend.ts'
 import { openOutput } from '../../src/cli/output.ts'
-import { githubFace } from '../../src/cli/render-github.ts'
-import { jsonFace } from '../../src/cli/render-json.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { githubFrontend } from '../../src/cli/render-github.ts'
+import { jsonFrontend } from '../../src/cli/render-json.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import type { TextOptions } from '../../src/cli/render-text.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { redactText, redactValue } from '../../src/shared/redact.ts'
@@ -26,7 +26,7 @@ const plain: TextOptions = {
 
 async function render(
   events: readonly Event[],
-  open: (output: ReturnType<typeof openOutput>) => readonly Face[],
+  open: (output: ReturnType<typeof openOutput>) => readonly Frontend[],
 ): Promise<{ out: string; err: string }> {
   const stdout = new Memory()
   const stderr = new Memory()
@@ -39,7 +39,7 @@ async function render(
 }
 
 const asText = async (events: readonly Event[], options: Partial<TextOptions> = {}): Promise<string> => {
-  const { out, err } = await render(events, (output) => [textFace(output, { ...plain, ...options })])
+  const { out, err } = await render(events, (output) => [textFrontend(output, { ...plain, ...options })])
   return out === '' ? err : `${out}--- stderr\n${err}`
 }
 
@@ -134,7 +134,7 @@ describe('text', () => {
 describe('JSON lines', () => {
   it('fit the schema', async () => {
     for (const events of [copy, manyTables, dryRun, stopped, diff, relations]) {
-      const { out } = await render(events, (output) => [jsonFace(output, (event) => redactValue(event))])
+      const { out } = await render(events, (output) => [jsonFrontend(output, (event) => redactValue(event))])
       const lines = out.trimEnd().split('\n')
       const parsed = lines.map((line) => eventSchema.parse(JSON.parse(line)))
       expect(parsed.map(({ seq }) => seq)).toEqual(lines.map((_line, index) => index + 1))
@@ -148,8 +148,8 @@ it('on GitHub failures are annotated, and the summary has the row counts', async
   for (const [name, events] of Object.entries({ copy, manyTables, diff })) {
     const summaryFile = path.join(folder, `${name}.md`)
     const { err } = await render(events, (output) => [
-      textFace(output, { ...plain, github: true }),
-      githubFace(output, { summaryFile, redact: (text) => redactText(text) }),
+      textFrontend(output, { ...plain, github: true }),
+      githubFrontend(output, { summaryFile, redact: (text) => redactText(text) }),
     ])
     const commands = err.split('\n').filter((line) => line.startsWith('::'))
     texts.push(`${commands.join('\n')}\n--- summary\n${readFileSync(summaryFile, 'utf8')}`)

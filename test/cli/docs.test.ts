@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { topHelp, toolVersion } from '../../src/cli/help.ts'
 import type { CommandLineDocument } from '../../src/cli/help-json.ts'
-import { laterOptions } from '../../src/cli/option-flags.ts'
+import { hiddenOptions } from '../../src/cli/option-flags.ts'
 import { commandHelp, parseCommandLine } from '../../src/cli/parse.ts'
 import { GLOBAL_OPTIONS } from '../../src/engine/run/operations/global-options.ts'
 import { GROUPS } from '../../src/engine/run/operations/pages.ts'
@@ -44,7 +44,7 @@ describe('help', () => {
     for (const command of COMMANDS) {
       const { name, takes, first } = command
       const page = await commandHelp(name)
-      const later = laterOptions(command)
+      const later = hiddenOptions(command)
       const shown = takes.filter((one) => one.operand !== true && one.hidden !== true && !later.includes(one))
       expect(shown.length, name).toBeLessThanOrEqual(10)
       for (const option of shown) expect(page, name).toMatch(optionLine(option.name))

@@ -1,7 +1,7 @@
 /** Lines of a stream: rows that differ are named when a comparison finds them, up to a limit. */
 import { expect, test } from 'vitest'
 import { openOutput } from '../../src/cli/output.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { Memory } from './surroundings.ts'
 
@@ -39,7 +39,7 @@ const PROVED: EventBody = {
 test('rows that differ are named when they are found, at most ten per comparison', async () => {
   const [stdout, stderr] = [new Memory(), new Memory()]
   const options = { quiet: false, verbose: false, color: false, github: false, redact: (text: string) => text }
-  const face = textFace(openOutput(stdout, stderr), options)
+  const face = textFrontend(openOutput(stdout, stderr), options)
   const lines = (): readonly string[] => stderr.text.trimEnd().split('\n')
   const differing = (): number => lines().filter((line) => /DIFFERS .*different: v/.test(line)).length
   face.event(said(STARTED), false)

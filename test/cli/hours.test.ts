@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { holdOutside, hoursText, isWithin, parseHours } from '../../src/cli/hours.ts'
+import { pauseOutside, hoursText, isWithin, parseHours } from '../../src/cli/hours.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import type { RunControl } from '../../src/engine/run/operation.ts'
 import { asSluiceError } from '../../src/shared/errors.ts'
@@ -71,7 +71,7 @@ function moved(start: string): {
   const said: string[] = []
   let now = at(start)
   let asked = 0
-  const held = holdOutside(parseHours('22:00-05:00', 'UTC'), { now: () => now }, (message) => said.push(message))
+  const held = pauseOutside(parseHours('22:00-05:00', 'UTC'), { now: () => now }, (message) => said.push(message))
   const control: RunControl = {
     lanes: null,
     get paused() {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { addonComplaint, colorFlag, nodeComplaint, settleColor, wantsColor } from '../../src/cli/environment.ts'
+import { addonError, colorFlag, nodeVersionError, applyColor, wantsColor } from '../../src/cli/environment.ts'
 import { chooseMode } from '../../src/cli/mode.ts'
 import type { FrontendMode, ModeInput } from '../../src/cli/mode.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
@@ -67,7 +67,7 @@ describe('colour', () => {
   ])('%s', (_case, flag, env, isTTY, color) => {
     expect(wantsColor(flag, env, isTTY)).toBe(color)
     const settled: Record<string, string | undefined> = { ...env }
-    settleColor(flag === null ? [] : [`--color=${flag}`], settled, isTTY)
+    applyColor(flag === null ? [] : [`--color=${flag}`], settled, isTTY)
     expect(settled).not.toHaveProperty('NO_COLOR')
     expect(settled['FORCE_COLOR'] === '0').toBe(!color)
   })
@@ -80,19 +80,19 @@ describe('colour', () => {
 })
 
 it('an old Node version is refused, and the required one is named', () => {
-  expect(nodeComplaint('v20.19.0')).toBeNull()
-  expect(nodeComplaint('v24.1.0')).toBeNull()
-  expect(nodeComplaint('v20.18.3')).toMatch(/needs Node 20\.19 or newer, but this is v20\.18\.3/)
-  expect(nodeComplaint('v18.20.0')).toMatch(/needs Node 20\.19/)
+  expect(nodeVersionError('v20.19.0')).toBeNull()
+  expect(nodeVersionError('v24.1.0')).toBeNull()
+  expect(nodeVersionError('v20.18.3')).toMatch(/needs Node 20\.19 or newer, but this is v20\.18\.3/)
+  expect(nodeVersionError('v18.20.0')).toMatch(/needs Node 20\.19/)
 })
 
 it('an add-on that aborts under Node 24 is refused', () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'addon.node')
   writeFileSync(file, 'x_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_x')
-  expect(addonComplaint('v22.23.3', () => file)).toBeNull()
-  expect(addonComplaint('v24.21.0', () => file)).toMatch(/aborts: compile it with older ones/)
+  expect(addonError('v22.23.3', () => file)).toBeNull()
+  expect(addonError('v24.21.0', () => file)).toMatch(/aborts: compile it with older ones/)
   writeFileSync(file, 'x_ZN4node25AddEnvironmentCleanupHookx')
-  expect(addonComplaint('v24.21.0', () => file)).toBeNull()
-  expect(addonComplaint('v24.21.0', () => `${file}-gone`)).toBeNull()
+  expect(addonError('v24.21.0', () => file)).toBeNull()
+  expect(addonError('v24.21.0', () => `${file}-gone`)).toBeNull()
 })

@@ -2,8 +2,8 @@
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { openOutput } from '../../src/cli/output.ts'
-import { githubFace } from '../../src/cli/render-github.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { githubFrontend } from '../../src/cli/render-github.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { redactText } from '../../src/shared/redact.ts'
 import { eventSchema } from './event-schema.ts'
@@ -205,8 +205,8 @@ async function text(events: readonly Event[], github = false, quiet = false): Pr
   const output = openOutput(stdout, stderr)
   const options = { quiet, verbose: false, color: false, github, redact: (one: string) => redactText(one) }
   const faces = github
-    ? [githubFace(output, { summaryFile: undefined, redact: options.redact })]
-    : [textFace(output, options)]
+    ? [githubFrontend(output, { summaryFile: undefined, redact: options.redact })]
+    : [textFrontend(output, options)]
   for (const event of events) for (const face of faces) face.event(event, false)
   for (const face of faces) await face.close()
   await output.flushed()

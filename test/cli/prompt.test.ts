@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { typedLine } from '../../src/cli/prompt.ts'
+import { readLine } from '../../src/cli/prompt.ts'
 import { Memory } from './surroundings.ts'
 
 const E = '\u001b'
@@ -12,7 +12,7 @@ function prompt(isTTY = false): { stdin: PassThrough; err: Memory; raw: boolean[
   const stdin = Object.assign(new PassThrough(), { isTTY, setRawMode: (isRaw: boolean) => raw.push(isRaw) })
   const err = new Memory()
   const streams = { stdin: stdin as unknown as NodeJS.ReadStream, stderr: err as unknown as NodeJS.WriteStream }
-  return { stdin, err, raw, line: typedLine('name? ', streams) }
+  return { stdin, err, raw, line: readLine('name? ', streams) }
 }
 
 /** Separate reads, and the resulting line; '…' if the prompt still waits. */

@@ -1,7 +1,7 @@
 /** Printed commands of a distributed run: they name the queue and can be pasted. */
 import { expect, test } from 'vitest'
 import { commandLine } from '../../src/cli/command-line.ts'
-import { queueWords } from '../../src/cli/distributed.ts'
+import { queueFlagsOf } from '../../src/cli/distributed.ts'
 
 const QUEUE = 'postgresql://ann:hush@host/queue'
 const COPY = ['copy', '--from', 'a.db', '--to', 'b.db', '--table', 'orders', '--distributed', '--tasks', '4']
@@ -16,11 +16,11 @@ test.each([
     " --connect jobs --config 'my stores.yaml'",
   ],
 ])('options of the queue: %s', (_name, words, expected) => {
-  expect(queueWords([...COPY, ...words], ['hush'], {})).toBe(expected)
+  expect(queueFlagsOf([...COPY, ...words], ['hush'], {})).toBe(expected)
 })
 
 test('a URL from a variable is printed as the variable', () => {
-  expect(queueWords([...COPY, '--connect', QUEUE], ['hush'], { QUEUE })).toBe(' --connect "$QUEUE"')
+  expect(queueFlagsOf([...COPY, '--connect', QUEUE], ['hush'], { QUEUE })).toBe(' --connect "$QUEUE"')
 })
 
 test('a printed copy has no queue options, but the list of distributed runs has them', () => {

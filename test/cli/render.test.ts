@@ -3,12 +3,12 @@ import { existsSync, lchownSync, mkdtempSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Face } from '../../src/cli/face.ts'
-import { logFileFace } from '../../src/cli/log-file.ts'
+import type { Frontend } from '../../src/cli/frontend.ts'
+import { logFileFrontend } from '../../src/cli/log-file.ts'
 import { openOutput } from '../../src/cli/output.ts'
-import { githubFace } from '../../src/cli/render-github.ts'
-import { jsonFace } from '../../src/cli/render-json.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { githubFrontend } from '../../src/cli/render-github.ts'
+import { jsonFrontend } from '../../src/cli/render-json.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import type { TextOptions } from '../../src/cli/render-text.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { predicateError } from '../../src/model/lake/predicate.ts'
@@ -27,7 +27,7 @@ const plain: TextOptions = {
 
 async function render(
   events: readonly Event[],
-  open: (output: ReturnType<typeof openOutput>) => readonly Face[],
+  open: (output: ReturnType<typeof openOutput>) => readonly Frontend[],
 ): Promise<{ out: string; err: string }> {
   const stdout = new Memory()
   const stderr = new Memory()
@@ -43,7 +43,7 @@ const asText = async (
   events: readonly Event[],
   options: Partial<TextOptions> = {},
 ): Promise<{ out: string; err: string }> =>
-  await render(events, (output) => [textFace(output, { ...plain, ...options })])
+  await render(events, (output) => [textFrontend(output, { ...plain, ...options })])
 
 const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
 
@@ -266,7 +266,7 @@ describe('text', () => {
 
 describe('JSON lines', () => {
   const asJson = async (events: readonly Event[]): Promise<string> =>
-    (await render(events, (output) => [jsonFace(output, (event) => redactValue(event))])).out
+    (await render(events, (output) => [jsonFrontend(output, (event) => redactValue(event))])).out
 
   it('prints a batch import', async () => {
     await expect(await asJson(batchImport)).toMatchFileSnapshot(golden('batch-import.jsonl'))
@@ -292,8 +292,8 @@ describe('JSON lines', () => {
 describe('on GitHub', () => {
   const github = async (events: readonly Event[], summaryFile?: string): Promise<{ out: string; err: string }> =>
     await render(events, (output) => [
-      textFace(output, { ...plain, github: true }),
-      githubFace(output, { summaryFile, redact: (text) => redactText(text) }),
+      textFrontend(output, { ...plain, github: true }),
+      githubFrontend(output, { summaryFile, redact: (text) => redactText(text) }),
     ])
 
   it('tables are folded into groups, and failures are annotated', async () => {
@@ -330,7 +330,7 @@ describe('on GitHub', () => {
 it('the log file gets every event without secrets', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
   const file = path.join(folder, 'deep', 'run.log')
-  const face = logFileFace(file, (event) => redactValue(event, ['hunter22']))
+  const face = logFileFrontend(file, (event) => redactValue(event, ['hunter22']))
   for (const event of batchImport) face.event(event, false)
   const [secret] = stamped([[0, { type: 'log', level: 'warn', message: 'password hunter22 rejected' }]])
   if (secret !== undefined) face.event(secret, false)
@@ -343,7 +343,7 @@ it('the log file gets every event without secrets', async () => {
   expect(lines[0]).toMatchObject({ level: 30, type: 'run.started', command: 'batch-import', msg: 'run.started' })
   expect(lines.at(-1)).toMatchObject({ level: 40, msg: 'password *** rejected' })
   rmSync(folder, { recursive: true })
-  expect(() => logFileFace('/dev/null/x.log', (event) => event)).toThrow('the log file cannot be opened')
+  expect(() => logFileFrontend('/dev/null/x.log', (event) => event)).toThrow('the log file cannot be opened')
   expect(existsSync('/dev/null/x.log')).toBe(false)
 })
 
@@ -353,9 +353,9 @@ it.runIf(process.getuid?.() === 0)("the log file is not opened through another u
   writeFileSync(file, 'ours\n')
   symlinkSync(file, link)
   lchownSync(link, 12_345, 12_345)
-  expect(() => logFileFace(link, (event) => event)).toThrow('the log file cannot be opened')
+  expect(() => logFileFrontend(link, (event) => event)).toThrow('the log file cannot be opened')
   lchownSync(link, 0, 0)
-  void logFileFace(link, (event) => event).close()
+  void logFileFrontend(link, (event) => event).close()
   expect(readFileSync(file, 'utf8')).toBe('ours\n')
   rmSync(folder, { recursive: true })
 })
@@ -364,7 +364,7 @@ it('a line of the log file has level, event and message, byte for byte', async (
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
   const file = path.join(folder, 'run.log')
   writeFileSync(file, 'of the run before\n')
-  const face = logFileFace(file, (event) => event)
+  const face = logFileFrontend(file, (event) => event)
   const events = stamped([
     [0, { type: 'run.started', command: 'import', tables: 1, parallel: 2, total: undefined, resumeOf: undefined }],
     [1, { type: 'chunk.progress', table: 'a"b', chunk: 'v0\\v1', rows: Number.NaN, bytes: 0, worker: 1 }],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { MigratorLines, migratorLogFace } from '../../src/cli/settings/migrator-log.ts'
+import { MigratorLines, migratorLogFrontend } from '../../src/cli/settings/migrator-log.ts'
 import { parseSettings, readSettingsFile } from '../../src/cli/settings/settings-file.ts'
 import { ScriptLines } from '../../src/render/script-lines.ts'
 import { blockText } from '../../src/cli/render-text.ts'
@@ -248,7 +248,7 @@ describe('migrator.log', () => {
   it('is appended to, and contains no secret', () => {
     const file = path.join(folder, 'migrator.log')
     for (const no of [1, 2]) {
-      const face = migratorLogFace(file, (event) => redactValue(event, ['geheim99']))
+      const face = migratorLogFrontend(file, (event) => redactValue(event, ['geheim99']))
       face.event(at({ type: 'log', level: 'warn', message: `try ${no} of cassandra://u:geheim99@h/k` }), false)
       void face.close()
     }
@@ -258,7 +258,7 @@ describe('migrator.log', () => {
     expect(text).not.toContain('geheim99')
   })
   it('is an error if its folder does not exist', () => {
-    expect(() => migratorLogFace(path.join(folder, 'none', 'migrator.log'), (event) => event)).toThrow(
+    expect(() => migratorLogFrontend(path.join(folder, 'none', 'migrator.log'), (event) => event)).toThrow(
       'cannot be opened',
     )
   })

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { cells } from '../../src/render/cells.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import { Memory } from './surroundings.ts'
 import { openOutput } from '../../src/cli/output.ts'
 
@@ -24,7 +24,7 @@ const run = (no: number): EventBody => ({
 /** Text on stdout. @param room width of its terminal in cells; absent for a pipe */
 function listed(command: string, bodies: readonly EventBody[], room?: number): readonly string[] {
   const stdout = new Memory()
-  const face = textFace(openOutput(stdout, new Memory()), {
+  const face = textFrontend(openOutput(stdout, new Memory()), {
     quiet: false,
     verbose: false,
     color: false,

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { lookWords, uiCommands } from '../../src/cli/ui/commands.ts'
+import { planWords, uiCommands } from '../../src/cli/ui/commands.ts'
 import type { CommandPort } from '../../src/app/command-port.ts'
-import { declarationOf, typedName } from '../../src/app/operations/facts.ts'
+import { declarationOf, confirmationName } from '../../src/app/operations/facts.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { shellQuote } from '../../src/shared/shell.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
@@ -142,7 +142,7 @@ describe('a printed command', () => {
       '--first',
       'x',
     ]
-    expect(lookWords(words, look)).toEqual([
+    expect(planWords(words, look)).toEqual([
       'partition',
       'plan',
       '--table',
@@ -171,8 +171,8 @@ describe('a printed command', () => {
     const reported = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '', runId: null, ...body })
     const { operation } = await commands.read(`sluice partition decommission ${entry()}`)
     const step = { type: 'decommission.step', table: 's.old', public: 's.new', status: 'planned' } as const
-    expect(typedName(operation, [reported({ ...step, step: 'inactive' })])).toBeNull()
-    expect(typedName(operation, [reported({ ...step, step: 'dropped' })])).toMatchObject({
+    expect(confirmationName(operation, [reported({ ...step, step: 'inactive' })])).toBeNull()
+    expect(confirmationName(operation, [reported({ ...step, step: 'dropped' })])).toMatchObject({
       confirm: 'confirm',
       name: 's.old',
     })
@@ -181,15 +181,15 @@ describe('a printed command', () => {
     )
     for (const waited of ['switch', 'slice', 'revert'] as const)
       expect(
-        typedName(inPlace, [
+        confirmationName(inPlace, [
           reported({ type: 'partition.step', table: 't', step: waited, status: 'planned', detail: '' }),
         ]),
       ).toMatchObject({ name: 't' })
     const archive = await commands.read(`sluice archive run ${entry()}`)
-    expect(typedName(archive.operation, [])).toBeNull()
+    expect(confirmationName(archive.operation, [])).toBeNull()
     const dropping = await commands.read(`sluice archive run ${entry()} --drop`)
-    expect(typedName(dropping.operation, [])).toMatchObject({ name: NAME })
+    expect(confirmationName(dropping.operation, [])).toMatchObject({ name: NAME })
     const ensure = await commands.read(`sluice partition ensure ${entry()}`)
-    expect(typedName(ensure.operation, [])).toBeNull()
+    expect(confirmationName(ensure.operation, [])).toBeNull()
   })
 })

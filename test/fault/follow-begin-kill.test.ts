@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { chownSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { StreamBirth } from '../../src/model/follow/port.ts'
+import type { StreamStart } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { psql, SIGNAL, type Psql } from '../real/copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from '../real/follow-source-kit.ts'
@@ -104,13 +104,13 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     const setup = await psql(own.url())
     await setup.run('CREATE TABLE plain (id int PRIMARY KEY)')
     await setup.close()
-    const faults = async (birth: StreamBirth): Promise<unknown[]> => {
+    const faults = async (birth: StreamStart): Promise<unknown[]> => {
       await using store = await openPostgresCopy(own.url())
       const source = changesOf(store)
       const state = await source.verify(birth, await keyed(store, 'plain'), source.position(birth.start), SIGNAL)
       return state.faults.map(({ code, message }) => `${code}: ${message}`)
     }
-    let birth: StreamBirth
+    let birth: StreamStart
     {
       await using store = await openPostgresCopy(own.url())
       birth = await changesOf(store).begin(NAME, await keyed(store, 'plain'), SIGNAL)

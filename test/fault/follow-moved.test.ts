@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
-import type { Cdc, Follower } from '../../src/model/follow/port.ts'
+import type { Cdc, RecordedTarget } from '../../src/model/follow/port.ts'
 import {
   copyOf,
   makePlace,
@@ -104,7 +104,7 @@ async function noteOtherHost({ source, stream }: Stage, facts: Readonly<Record<s
   const [[comment] = []] = await source.rows(
     `SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = '${name}'`,
   )
-  const noted = JSON.parse(String(comment)) as { readonly follower: Follower }
+  const noted = JSON.parse(String(comment)) as { readonly follower: RecordedTarget }
   const address = noted.follower.address.replace(/\/\/[^/]*/, '//pooler:6432')
   const follower = { ...noted.follower, address, addresses: [address], origin: { ...noted.follower.origin, ...facts } }
   const text = JSON.stringify({ ...noted, follower }).replaceAll("'", "''")
@@ -373,7 +373,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const [[comment] = []] = await one.source.rows(
         `SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = 'sluice_${one.stream}'`,
       )
-      const { follower } = JSON.parse(String(comment)) as { readonly follower: Follower }
+      const { follower } = JSON.parse(String(comment)) as { readonly follower: RecordedTarget }
       expect(follower.addresses).toHaveLength(2)
       const elsewhere = { ...follower, address: follower.addresses?.[0], origin: { ...follower.origin, started: '1' } }
       const text = JSON.stringify({ ...(JSON.parse(String(comment)) as object), follower: elsewhere })

@@ -3,7 +3,7 @@
  * the number of events.
  */
 import { withWritableCatalog } from '../../build/engine/lake/catalog-session.js'
-import { importInLanes } from '../../build/engine/lake/import/lanes.js'
+import { importInWorkers } from '../../build/engine/lake/import/import-workers.js'
 import { NEVER } from '../../build/shared/abort.js'
 import { systemClock } from '../../build/shared/clock.js'
 import { newOwner } from '../../build/shared/owner.js'
@@ -26,7 +26,7 @@ const run = {
 await withWritableCatalog(url, run, 'lake', async (catalog) => {
   const targets = paths.map((path) => ({ name: path.slice(path.lastIndexOf('/') + 1), path, logBytes: 1 }))
   const settings = { batchSize: Number(batchSize), allowRefused: false, waitMs: 0 }
-  const outcomes = await importInLanes(catalog, url, targets, 2, settings, run, { largeLogBytes: 1, threads: 2 })
+  const outcomes = await importInWorkers(catalog, url, targets, 2, settings, run, { largeLogBytes: 1, threads: 2 })
   await catalog.indexes.finish()
   const failed = outcomes.find(({ error }) => error !== null)
   if (failed !== undefined) throw failed.error

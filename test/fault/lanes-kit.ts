@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { withWritableCatalog } from '../../src/engine/lake/catalog-session.ts'
 import { COMMIT_COLUMNS, FILE_COLUMNS, PARTITION_COLUMNS } from '../../src/catalog/relations.ts'
 import type { TableOutcome } from '../../src/engine/lake/import/import-one.ts'
-import { importInWorkers, type ApplyWorkerSplit } from '../../src/engine/lake/import/lanes.ts'
+import { importInWorkers, type ThreadOptions } from '../../src/engine/lake/import/import-workers.ts'
 import type { RunControl } from '../../src/engine/run/operation.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -38,7 +38,7 @@ export function writeTable(lake: string, name: string, count = COMMITS): string 
 
 export type BatchOptions = {
   readonly parallel?: number
-  readonly split?: ApplyWorkerSplit
+  readonly split?: ThreadOptions
   readonly interrupter?: Interrupter
   readonly control?: RunControl
   readonly onEvent?: (event: EventBody) => void

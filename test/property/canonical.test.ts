@@ -9,7 +9,7 @@ import { canonicalJson, normalizer } from '../../src/model/copy/canonical.ts'
 import { canonicalDecimal, fitsDouble } from '../../src/model/copy/decimal.ts'
 import { binderOf } from '../../src/stores/common/sqlite-dialect/bind.ts'
 import { sqliteCellReaderOf } from '../../src/stores/common/sqlite-dialect/read-cell.ts'
-import { RowSum, rowText } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum, rowText } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 
 const digits = (most: number) => fc.string({ unit: fc.constantFrom(...'0123456789'.split('')), maxLength: most })
@@ -115,7 +115,7 @@ describe('canonical', () => {
   it('the digest does not depend on the order, and is the sum of single hashes', () => {
     fc.assert(
       fc.property(fc.array(row, { maxLength: 20 }), fc.array(row, { maxLength: 5 }), (rows, away) => {
-        const sum = new RowSum()
+        const sum = new RowChecksum()
         for (const one of [...away, ...rows.toReversed()]) sum.add(one)
         for (const one of away) sum.remove(one)
         const expected = rows

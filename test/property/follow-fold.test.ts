@@ -7,7 +7,7 @@ import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/cha
 import type { FrameLayout } from '../../src/model/copy/frame.ts'
 import { identityName } from '../../src/model/copy/identity-name.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
-import { batchRowCount, unpacked } from '../../src/model/copy/unpacked.ts'
+import { batchRowCount, unpackBatch } from '../../src/model/copy/unpacked.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 
 type Table = Map<string, Row>
@@ -72,7 +72,7 @@ function framed(change: RowChange, form: Form | undefined): RowChange {
 
 /** Applies a batch like a target. @returns keys of puts whose base row is missing */
 function applied(table: Table, batch: ChangeBatch): readonly Row[] {
-  const { puts, gone } = unpacked(batch)
+  const { puts, gone } = unpackBatch(batch)
   expect(puts.length + gone.length).toBe(batchRowCount(batch))
   const lacking: Row[] = []
   const filled: Row[] = []
@@ -100,7 +100,7 @@ test('a live table equals the source after each batch', () => {
         const flush = (): void => {
           const { batch, lacking } = fold.take()
           expect(lacking).toEqual([])
-          const { puts, gone } = unpacked(batch)
+          const { puts, gone } = unpackBatch(batch)
           expect(new Set([...puts.map((put) => keyText(put.key)), ...gone.map(keyText)]).size).toBe(
             puts.length + gone.length,
           )
@@ -245,7 +245,7 @@ test('changes that are applied to copied chunks only, and the rest later, give t
               const where = change.type === 'delete' ? 'copied' : (part?.of(change.row) ?? 'copied')
               if (where === 'copied' || change.type === 'delete') fold.add(change, false)
               else {
-                const row = fold.leave(change)
+                const row = fold.deleteUncopied(change)
                 if (where === 'unsure') again.set(keyText(row), row)
               }
             }
@@ -288,11 +288,11 @@ test('changes that are applied to copied chunks only, and the rest later, give t
 
 test('a skipped change gives no values to later changes of its row in the same batch', () => {
   const fold = new Fold([0])
-  fold.leave({ type: 'update', table: 0, key: null, row: ['1', dayText(3), 'new'] })
+  fold.deleteUncopied({ type: 'update', table: 0, key: null, row: ['1', dayText(3), 'new'] })
   fold.add({ type: 'update', table: 0, key: null, row: ['1', dayText(1), undefined] }, false)
   // The target may contain an older version of the row.
   expect(fold.take()).toEqual({ batch: { puts: [], gone: [['1']] }, lacking: [['1']] })
-  fold.leave({ type: 'update', table: 0, key: ['1'], row: ['2', dayText(3), 'new'] })
+  fold.deleteUncopied({ type: 'update', table: 0, key: ['1'], row: ['2', dayText(3), 'new'] })
   fold.add({ type: 'update', table: 0, key: ['2'], row: ['1', dayText(1), undefined] }, true)
   expect(fold.take()).toEqual({ batch: { puts: [], gone: [['1'], ['2']] }, lacking: [['1']] })
 })
@@ -319,7 +319,7 @@ test('of many changes in several forms the last one of each row remains, batch a
       fold.add(framed(change, seed === 2 && n > 9000 && n % 5 === 0 ? 'cells' : 'bytes'), false)
     }
     expect(fold.size).toBe(reference.size)
-    const { puts, gone } = unpacked(fold.take().batch)
+    const { puts, gone } = unpackBatch(fold.take().batch)
     const left = new Map<string, string | null>([
       ...puts.map(({ row: [id, last] }) => [String(id), String(last)] as const),
       ...gone.map(([id]) => [String(id), null] as const),

@@ -5,7 +5,7 @@ import { boundsFor } from '../../src/model/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/model/calendar/calendar.ts'
 import { nextPeriod } from '../../src/model/calendar/period.ts'
 import { VALUE_KINDS, type ValueKind } from '../../src/model/calendar/value-text.ts'
-import { calendarOf, learnCalendar } from '../../src/partition/table-calendar.ts'
+import { calendarOf, deriveCalendar } from '../../src/partition/table-calendar.ts'
 import { knownZones } from '../../src/model/calendar/zone.ts'
 import { zonesText } from '../../src/partition/zones.ts'
 import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
@@ -145,7 +145,7 @@ describe('a zone that is not given', () => {
   ] as const)('is found if the bounds fit no other: %s', (zone, unit) => {
     const spec = { ...DEFAULT_CALENDAR, unit, zone }
     const partitions = partitionsOf(spec, 'timestamptz', periodsFrom(spec, '2025-05-01', 14))
-    const { found, zones } = learnCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
+    const { found, zones } = deriveCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
     expect([found?.spec.zone.replace('Katmandu', 'Kathmandu'), found?.spec.unit, zones]).toEqual([zone, unit, []])
   })
 
@@ -157,17 +157,17 @@ describe('a zone that is not given', () => {
   ] as const)('is ambiguous if several zones fit: %s', (zone, unit, day, count) => {
     const spec = { ...DEFAULT_CALENDAR, unit, zone }
     const partitions = partitionsOf(spec, 'timestamptz', periodsFrom(spec, day, count))
-    const { found, zones } = learnCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
+    const { found, zones } = deriveCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
     expect(found).toBeNull()
     expect(zones).toContain(zone)
     expect(zonesText(zones).split(/, | or /)).toHaveLength(3)
     expect(zonesText(zones)).toContain(zone)
-    expect(learnCalendar(partitions, 'timestamptz', [zone, 'UTC'], knownZones()).found?.spec.zone).toBe(zone)
+    expect(deriveCalendar(partitions, 'timestamptz', [zone, 'UTC'], knownZones()).found?.spec.zone).toBe(zone)
   })
 
   it('is not searched for numbers that are row ids', () => {
     const partitions = [rangePartition('a', '0', '1000000'), rangePartition('b', '1000000', '2000000')]
-    expect(learnCalendar(partitions, 'epoch-seconds', ['UTC'], knownZones())).toEqual({ found: null, zones: [] })
+    expect(deriveCalendar(partitions, 'epoch-seconds', ['UTC'], knownZones())).toEqual({ found: null, zones: [] })
   })
 })
 

@@ -7,8 +7,8 @@ import { nextPeriod, periodOf } from '../../src/model/calendar/period.ts'
 import { VALUE_KINDS, valueText, type ValueKind } from '../../src/model/calendar/value-text.ts'
 import { dayAt, firstInstant, MS_OF_DAY } from '../../src/model/calendar/zone.ts'
 import {
-  catchAll,
-  comingPeriods,
+  unboundedPartition,
+  uncoveredPeriods,
   coveredTo,
   coverageGaps,
   periodsWithin,
@@ -192,7 +192,7 @@ describe('coming periods', () => {
             Number.isFinite(last) && dayText(FIRST + last) < current.from
               ? periodOf(spec, dayText(FIRST + last))
               : current
-          const { missing, overlaps } = comingPeriods(placedPartitions(listed(spec, kind, days), kind), spec, kind, {
+          const { missing, overlaps } = uncoveredPeriods(placedPartitions(listed(spec, kind, days), kind), spec, kind, {
             now,
             ahead,
           })
@@ -226,9 +226,9 @@ describe('coming periods', () => {
           const now = new Date(firstInstant(spec.zone, FIRST + today))
           const day = dayText(dayAt(spec.zone, now.getTime()))
           const before = partitionsOf(spec, kind, periodsFrom(spec, day, 1))
-          const { missing } = comingPeriods(placedPartitions(before, kind), spec, kind, { now, ahead })
+          const { missing } = uncoveredPeriods(placedPartitions(before, kind), spec, kind, { now, ahead })
           const all = [...before, ...missing.map(({ period, from, to }) => rangePartition(period.label, from, to))]
-          expect(comingPeriods(placedPartitions(all, kind), spec, kind, { now, ahead })).toEqual({
+          expect(uncoveredPeriods(placedPartitions(all, kind), spec, kind, { now, ahead })).toEqual({
             missing: [],
             overlaps: [],
           })
@@ -254,7 +254,10 @@ describe('coming periods', () => {
     ['one that ends behind the year 9999', [rangePartition('a', '2024-02-01', '10000-01-01')], []],
     ['infinity as a bound', [rangePartition('a', '2024-02-01', 'infinity')], []],
   ])('of a table with %s', (_, partitions, labels) => {
-    const { missing, overlaps } = comingPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
+    const { missing, overlaps } = uncoveredPeriods(placedPartitions(partitions, 'date'), month, 'date', {
+      now,
+      ahead: 1,
+    })
     expect([missing.map(({ period }) => period.label), overlaps]).toEqual([labels, []])
   })
 
@@ -267,7 +270,7 @@ describe('coming periods', () => {
         'timestamptz',
       )
     const coming = (all: ReturnType<typeof placed>, day: string) => {
-      const { missing, overlaps } = comingPeriods(all, spec, 'timestamptz', { now: new Date(day), ahead: 1 })
+      const { missing, overlaps } = uncoveredPeriods(all, spec, 'timestamptz', { now: new Date(day), ahead: 1 })
       return [missing.map(({ period, from, to }) => [period.label, from, to]), overlaps]
     }
     const october = placed(['2026-10-01 00:00:00-04', '2026-11-01 00:00:00-05'])
@@ -306,14 +309,17 @@ describe('coming periods', () => {
       [rangePartition('a', '2024-05-01', '2024-06-01'), rangePartition('b', from, to)],
       'date',
     )
-    expect(catchAll(all, month, 'date', { now, ahead: 1 })?.partition.name.name).toBe(isTaken ? 'b' : undefined)
+    expect(unboundedPartition(all, month, 'date', { now, ahead: 1 })?.partition.name.name).toBe(
+      isTaken ? 'b' : undefined,
+    )
   })
 
   it.each([
     ['an end long ago', [rangePartition('a', '1900-01-01', '1900-02-01')]],
     ['an end before the year 1', [rangePartition('a', null, '0044-03-15 BC')]],
   ])('are refused if there are more than 400: %s', (_, partitions) => {
-    const attempt = (): unknown => comingPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
+    const attempt = (): unknown =>
+      uncoveredPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
     expect(attempt).toThrow(SluiceError)
     expect(attempt).toThrow(/too many periods .*: more than 400 of one month each/)
   })

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lastBefore } from '../../src/partition/period-marks.ts'
-import { Cover } from '../../src/engine/copy/plan/covered.ts'
+import { ChunkCoverage } from '../../src/engine/copy/plan/covered.ts'
 import {
   byPriority,
   comparePeriodTimes,
@@ -82,8 +82,8 @@ function cut(range: KeyRange, keys: readonly KeyBound[], rows: number): readonly
   return parts
 }
 
-const coverOf = (ranges: readonly KeyRange[]): Cover => {
-  const cover = new Cover()
+const coverOf = (ranges: readonly KeyRange[]): ChunkCoverage => {
+  const cover = new ChunkCoverage()
   for (const [at, range] of ranges.entries()) cover.add({ id: at, range })
   return cover
 }
@@ -100,12 +100,12 @@ describe('periods of a table', () => {
           let made: KeyRange[] = []
           for (const stop of [...stops, Infinity]) {
             const next: KeyRange[] = []
-            for (const gap of gapsOfPeriods(wish, coverOf(made).stretches)) next.push(...cut(gap, keys, rows))
+            for (const gap of gapsOfPeriods(wish, coverOf(made).mergedRanges)) next.push(...cut(gap, keys, rows))
             made = [...made, ...next.slice(0, stop)]
           }
           const holders = keys.map((key) => made.filter((range) => within(key, range)).length)
           expect(holders).toEqual(keys.map(() => 1))
-          expect(gapsOfPeriods(wish, coverOf(made).stretches)).toEqual([])
+          expect(gapsOfPeriods(wish, coverOf(made).mergedRanges)).toEqual([])
           const parts = periodParts(wish)
           const misplaced = made.filter((range) => {
             const [part, ...others] = partsOfRange(parts, range)
@@ -138,7 +138,7 @@ describe('periods of a table', () => {
   test('are refused if chunks do not begin at bounds of periods', () => {
     const request: PeriodOptions = { marks: [{ after: bound(0)[0] ?? '', partition: 'p', label: null }], first: 'p' }
     const odd: KeyRange = { by: 'key', after: [time(3), '7'], through: null }
-    expect(() => gapsOfPeriods(request, coverOf([odd]).stretches)).toThrow('do not match the periods')
+    expect(() => gapsOfPeriods(request, coverOf([odd]).mergedRanges)).toThrow('do not match the periods')
   })
 
   test.each([

@@ -140,17 +140,17 @@ function seen(run: RunView): unknown {
     begunAt: copy?.begunAt,
     workers: copy?.workers,
     throttle: copy?.throttle,
-    active: [...(copy?.book.active ?? [])].map(({ table, no, state }) => `${table} ${no} ${state}`).toSorted(),
+    active: [...(copy?.keptChunks.active ?? [])].map(({ table, no, state }) => `${table} ${no} ${state}`).toSorted(),
     tables: copy?.tables.map((table) => ({
       name: table.name,
       state: table.state,
-      held: table.held,
+      held: table.steering,
       begun: table.begun,
       here: table.here,
       before: table.before,
       strip: [table.map.cells(13), table.map.cells(80)],
       each: Array.from({ length: CHUNKS }, (_, no) => table.map.state(String(no + 1))),
-      newest: copy.book
+      newest: copy.keptChunks
         .list(table.name, false)
         .filter(({ state }) => state === 'proved')
         .map(({ no, span }) => ({ no, span }))

@@ -8,9 +8,9 @@ import { boundsFor } from '../../src/model/calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
 import { valueText, type ValueKind } from '../../src/model/calendar/value-text.ts'
 import { comparePeriodTimes } from '../../src/engine/copy/plan/period-cut.ts'
-import { reaches, takeSpan } from '../../src/engine/copy/table/start-table.ts'
+import { mayContain, limitToSpan } from '../../src/engine/copy/table/start-table.ts'
 import { chosenSlices, periodMarks } from '../../src/partition/period-marks.ts'
-import type { TimeSpan } from '../../src/model/copy/period-marks.ts'
+import type { TimeRange } from '../../src/model/copy/period-marks.ts'
 import type { KeyBound, Range } from '../../src/model/copy/range.ts'
 import { partitionsOf, periodsFrom } from '../support/range-partitions.ts'
 
@@ -31,7 +31,7 @@ const cases = fc.record({
   more: fc.nat(8),
 })
 
-const within = (value: string, { after, through }: TimeSpan): boolean =>
+const within = (value: string, { after, through }: TimeRange): boolean =>
   comparePeriodTimes(value, after) > 0 && (through === null || comparePeriodTimes(value, through) <= 0)
 
 /**
@@ -132,9 +132,9 @@ describe('numbers of slices', () => {
             ),
           )
           for (const [at, { range }] of chunks.entries())
-            if (holds[at] === true) expect(reaches(range, span)).toBe(true)
+            if (holds[at] === true) expect(mayContain(range, span)).toBe(true)
           let taken: readonly number[] | null = null
-          const left = await takeSpan(
+          const left = await limitToSpan(
             {
               each: async function* () {
                 yield* chunks
@@ -143,8 +143,8 @@ describe('numbers of slices', () => {
             } as never,
             span,
           )
-          expect(taken).toEqual(chunks.flatMap(({ no, range }) => (reaches(range, span) ? [no] : [])))
-          expect(left).toBe(chunks.some(({ range, status }) => !reaches(range, span) && status === 'pending'))
+          expect(taken).toEqual(chunks.flatMap(({ no, range }) => (mayContain(range, span) ? [no] : [])))
+          expect(left).toBe(chunks.some(({ range, status }) => !mayContain(range, span) && status === 'pending'))
         },
       ),
       { numRuns: 300 },

@@ -18,12 +18,12 @@ const onStep = () => {
 }
 // Opened when it is first used; its changes do not count as steps.
 const { sharedLedger } = await import('../support/shared-ledger.mjs')
-const { HeadLedger } = await import('../../build/archive/ledger/head-ledger.js')
+const { TokenLedger } = await import('../../build/archive/ledger/token-ledger.js')
 const { prepareArchiveLedger } = await import('../../build/archive/ledger/schema.js')
 const database = sharedLedger(`${folder}.ledger.db`)
 await prepareArchiveLedger(database)
 const table = ArchiveTable.open({
-  heads: new HeadLedger(database, { name: 'bookings' }, { id: 'child', runId: 1n }),
+  heads: new TokenLedger(database, { name: 'bookings' }, { id: 'child', runId: 1n }),
   store: openLocalLog(folder),
   writer: openLocalLogWriter(folder, { onStep }),
   parquet,

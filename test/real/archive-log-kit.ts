@@ -4,9 +4,9 @@ import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ArchiveTable } from '../../src/archive/log/archive-table.ts'
 import type { ArchiveTableParts } from '../../src/archive/log/archive-table-parts.ts'
-import { HeadLedger } from '../../src/archive/ledger/head-ledger.ts'
+import { TokenLedger } from '../../src/archive/ledger/token-ledger.ts'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
-import type { HeadBook } from '../../src/archive/log/head.ts'
+import type { TokenStore } from '../../src/archive/log/ownership-token.ts'
 import { partitionFolder } from '../../src/archive/log/data-path.ts'
 import type { Publication } from '../../src/archive/steps/log.ts'
 import type { InspectedFile } from '../../src/model/archive/archived-file.ts'
@@ -49,21 +49,21 @@ export const STORED: StoredTable = {
  * Ownership tokens of a ledger in SQLite, which is opened when it is first used. @param name programs with the same
  * name share a ledger
  */
-export function headsOf(name: string): HeadBook {
+export function headsOf(name: string): TokenStore {
   const opened = ledgerOf(name)
   return {
     name: async () => (await opened()).name(),
     read: async () => (await opened()).read(),
     intend: async (intent) => (await opened()).intend(intent),
-    settle: async (head, version) => (await opened()).settle(head, version),
-    sums: async () => (await opened()).sums(),
+    recordWritten: async (head, version) => (await opened()).recordWritten(head, version),
+    checksums: async () => (await opened()).checksums(),
     forget: async (versions) => (await opened()).forget(versions),
   }
 }
 
-const ledgers = new Map<string, Promise<HeadLedger>>()
+const ledgers = new Map<string, Promise<TokenLedger>>()
 
-function ledgerOf(name: string): () => Promise<HeadLedger> {
+function ledgerOf(name: string): () => Promise<TokenLedger> {
   return () => {
     const known = ledgers.get(name)
     if (known !== undefined) return known
@@ -71,7 +71,7 @@ function ledgerOf(name: string): () => Promise<HeadLedger> {
       mkdirSync(dirname(name), { recursive: true })
       const database = sharedLedger(`${name}.ledger.db`)
       await prepareArchiveLedger(database)
-      return new HeadLedger(database, { name: 'bookings' }, { id: 'test', runId: 1n })
+      return new TokenLedger(database, { name: 'bookings' }, { id: 'test', runId: 1n })
     })()
     ledgers.set(name, made)
     return made

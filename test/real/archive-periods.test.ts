@@ -70,12 +70,12 @@ describe.each(SYSTEMS)('%s counts rows of periods', (system) => {
       (year) => store.offers.times?.condition(column, `${year}-01-01`, `${Number(year) + 1}-01-01`) ?? '',
     )
     const wanted = [0n, 100n, 100n]
-    expect(await periods.effort(table, conditions, NEVER)).toMatchObject({ by: 'scan', rows: 400n })
+    expect(await periods.scanCost(table, conditions, NEVER)).toMatchObject({ by: 'scan', rows: 400n })
     for (const by of ['index', 'scan'] as const)
       expect(await periods.counts(table, conditions, by, NEVER)).toEqual(wanted)
     await place.sql('CREATE INDEX by_day ON t (day)', ...(system === 'mysql' ? ['ANALYZE TABLE t'] : []))
     // For a period without rows, each planner uses the index if there is one.
-    const effort = await periods.effort(table, conditions.slice(0, 1), NEVER)
+    const effort = await periods.scanCost(table, conditions.slice(0, 1), NEVER)
     expect(effort.by).toBe(system === 'postgresql' && effort.rows === 400n ? 'scan' : 'index')
     expect(await periods.counts(table, conditions, 'index', NEVER)).toEqual(wanted)
   })

@@ -9,7 +9,7 @@ import pg from 'pg'
 import { describe, expect, inject, it } from 'vitest'
 import { normalizer } from '../../src/model/copy/canonical.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
-import { RowSum, rowText } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum, rowText } from '../../src/model/copy/row-hash.ts'
 import type { Answer } from '../setup/servers.ts'
 
 const page = readFileSync(path.join(import.meta.dirname, '..', '..', 'docs/reference/CANONICAL.md'), 'utf8')
@@ -74,7 +74,7 @@ const SAMPLES: readonly Sample[] = [
 
 /** Digest of the chunk as the program computes it. */
 function digestOf(columns: readonly string[]): { readonly rows: number; readonly sum: string } {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const sample of SAMPLES.slice(0, -1)) {
     const cells = columns.map((name) => {
       const value = sample[name] ?? null

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectCassandra, type CassandraLink, type ConnectOptions } from '../../src/stores/cassandra/connect.ts'
-import { cassandraError, type Doing } from '../../src/stores/cassandra/errors.ts'
+import { cassandraError, type FailedAction } from '../../src/stores/cassandra/errors.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { CASSANDRA_OWN, startOwn, type CassandraCluster } from '../support/servers/cassandra.ts'
 
@@ -189,7 +189,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
     })
 
     test('each missing permission is named with the statement that grants it, and the grant helps', async () => {
-      const cases: readonly (readonly [right: string, on: string, statement: string, doing: Doing])[] = [
+      const cases: readonly (readonly [right: string, on: string, statement: string, doing: FailedAction])[] = [
         ['SELECT', 'TABLE space.t', 'SELECT * FROM space.t', 'read'],
         ['MODIFY', 'TABLE space.t', "INSERT INTO space.t (id, v) VALUES (1, 'a')", 'write'],
         ['CREATE', 'KEYSPACE space', 'CREATE TABLE space.u (id int PRIMARY KEY)', 'schema'],

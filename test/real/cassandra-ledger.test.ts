@@ -243,7 +243,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
             fences.set(taken.id, taken.fence)
             held.push([i, taken])
           } else if (what === 'token') await batchOnce(ledger, me.id, [])
-          else if (what === 'look') await claims.left(null)
+          else if (what === 'look') await claims.remaining(null)
           else if (what === 'reopen') await chunks.reopenFailed()
           else if (what === 'free') for (const one of (await claims.expired()).slice(0, 2)) await claims.free(one)
           else if (claim === null) return

@@ -3,7 +3,7 @@ import { beforeEach, afterEach, describe, expect, test } from 'vitest'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import { indexesOf, PLAIN } from '../../src/stores/cassandra/copy/index-list.ts'
 import { settingsFor, settingsOf, settingTexts } from '../../src/stores/cassandra/copy/table-settings.ts'
-import { leftLines } from '../../src/model/copy/left-behind.ts'
+import { dependencyLines } from '../../src/model/copy/dependencies.ts'
 import { isBefore } from '../../src/stores/cassandra/copy/types.ts'
 import { perform } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
@@ -64,7 +64,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`properties of a table ${CASSANDRA_MISSING
     // Each is named once: as left behind, not in a note.
     expect(lines.flatMap(({ notes = [] }) => notes)).toEqual([])
     const left = (name: string): readonly string[] =>
-      leftLines(lines.find(({ table }) => table.endsWith(`.${name}`))?.leftBehind ?? [])
+      dependencyLines(lines.find(({ table }) => table.endsWith(`.${name}`))?.leftBehind ?? [])
     expect(left('k')).toEqual([
       expect.stringMatching(
         /^left behind: 1 write time and time to live .*k\): the table has only key columns: rows never/,
@@ -72,8 +72,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`properties of a table ${CASSANDRA_MISSING
     ])
     expect(left('c')).toEqual([])
     const end = ran.events.find((event) => event.type === 'table.finished' && event.table.endsWith('.k'))
-    expect(end?.type === 'table.finished' ? leftLines(end.leftBehind ?? []) : []).toEqual(left('k'))
-    expect(leftLines(ran.finished.leftBehind ?? [])).toContainEqual(
+    expect(end?.type === 'table.finished' ? dependencyLines(end.leftBehind ?? []) : []).toEqual(left('k'))
+    expect(dependencyLines(ran.finished.leftBehind ?? [])).toContainEqual(
       expect.stringContaining('the table has only key columns'),
     )
     // The row was written before its table had a default TTL: it never expires.

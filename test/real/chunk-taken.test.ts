@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { RunJournal } from '../../src/app/journal/run-journal.ts'
-import { StandingChunks } from '../../src/app/alerts/causes/standing-chunks.ts'
+import { OpenChunks } from '../../src/app/alerts/causes/standing-chunks.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
 
@@ -48,11 +48,11 @@ test.each([
   const at = events.findIndex(({ type }) => type === 'chunk.released')
   expect(events[at]).toMatchObject({ table: 't', chunk: '1', reason: 'taken' })
   // The classes that list open chunks do not list this chunk any more.
-  const [standing, journal] = [new StandingChunks(), new RunJournal()]
+  const [standing, journal] = [new OpenChunks(), new RunJournal()]
   for (const event of events.slice(0, at + 1)) {
     standing.take(event, 0)
     journal.take(event)
   }
-  expect(standing.standing(1, 0)).toEqual([])
+  expect(standing.stalled(1, 0)).toEqual([])
   expect(journal.snapshot().filter((event) => event.type === 'chunk.started')).toEqual([])
 })

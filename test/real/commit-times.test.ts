@@ -107,7 +107,7 @@ async function opened(commits: readonly (readonly Line[])[]): Promise<Opened> {
     async answers() {
       const { historyFrom } = await readableTable(database, { tableId: 't' })
       const log = await DeltaTable.open(openLocalLog(table), parquetRows, NEVER.abort)
-      const { from } = await log.run()
+      const { from } = await log.buildableHistory()
       const found: [number | null, number | null][] = []
       for (const second of SECONDS) {
         const time = FILE + second * 1000

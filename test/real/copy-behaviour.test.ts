@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
-import { slotEnd } from '../../src/app/share/slot-end.ts'
+import { taskEnd } from '../../src/app/share/task-end.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -548,7 +548,7 @@ test.for([
   control.paused = false
   const { exitCode, error } = (await running).finished
   expect(error?.message).toBe('2 of 3 chunks of t failed: gone')
-  expect(slotEnd({ exitCode, crashed: false, ...(error && { error }) }, { times: 0, cause: null }).left).toBe(left)
+  expect(taskEnd({ exitCode, crashed: false, ...(error && { error }) }, { times: 0, cause: null }).left).toBe(left)
   const again = await perform(copyOf(source, shared, 't', { chunkRows: 100 }), { sharedRun: '7' })
   expect(again.finished.exitCode).toBe(0)
 })

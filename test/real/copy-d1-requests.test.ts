@@ -6,7 +6,7 @@ import { RequestBudget } from '../../src/stores/d1/budget.ts'
 import type { Throttled } from '../../src/stores/d1/client.ts'
 import { openD1Copy } from '../../src/stores/d1/copy/index.ts'
 import { d1Settings } from '../../src/stores/d1/settings.ts'
-import { tellingRetries } from '../../src/engine/copy/open-stores.ts'
+import { reportingRetries } from '../../src/engine/copy/open-stores.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { D1_AVAILABLE, D1_MISSING, D1_TOKEN } from '../support/servers/d1.ts'
@@ -60,7 +60,7 @@ describe('the request budget', () => {
   test('uses the remaining number that the API reports', async () => {
     const time = fakeTime()
     const budget = new RequestBudget(time)
-    budget.heard(new Headers({ 'ratelimit-policy': '"default";q=60;w=60', ratelimit: '"default";r=12;t=20' }))
+    budget.readLimits(new Headers({ 'ratelimit-policy': '"default";q=60;w=60', ratelimit: '"default";r=12;t=20' }))
     // A sixth of the budget is left for other users of the token.
     expect(budget.left).toBe(2)
     await budget.take(turn)
@@ -68,8 +68,8 @@ describe('the request budget', () => {
     expect(time.clock.ticks()).toBeLessThan(20_000)
     await budget.take(turn)
     expect(time.clock.ticks()).toBeGreaterThanOrEqual(20_000)
-    budget.heard(new Headers({ 'ratelimit-policy': 'nonsense', ratelimit: '"default";r=x' }))
-    budget.heard(new Headers({ ratelimit: '"burst";r=100;t=9, "default";r=10;t=50' }))
+    budget.readLimits(new Headers({ 'ratelimit-policy': 'nonsense', ratelimit: '"default";r=x' }))
+    budget.readLimits(new Headers({ ratelimit: '"burst";r=100;t=9, "default";r=10;t=50' }))
     expect(budget.left).toBe(0)
   })
 
@@ -195,7 +195,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
       environment: { CLOUDFLARE_API_TOKEN: 'secret-token', CLOUDFLARE_API_BASE_URL: refused },
       rule: { repeatMs: 300 },
       budget: freeBudget(),
-      ...tellingRetries(({ message: text }) => void reported.push(text), systemClock),
+      ...reportingRetries(({ message: text }) => void reported.push(text), systemClock),
     }).catch(() => undefined)
     expect(reported).toHaveLength(1)
     expect(reported[0]).toMatch(/^not reached: .*ECONNREFUSED.*; try 2 follows; retries end after 1 s: d1:\/\//)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
@@ -48,14 +48,14 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     const claim = new TestClaim(++chunks, 'me', 1)
     await database.sql(claim.taken)
     await using writer = await store.target().open(chunkOf(table, { columns: columnsOf(table, types) }))
-    expect(await writer.occupied()).toBe(false)
+    expect(await writer.hasRows()).toBe(false)
     expect(await writer.write(rows, claim.step('end', rows.length))).toBe(rows.length)
     claim.cursor = 'end'
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const row of rows) sum.add(row)
     expect(await writer.digest({ scheme: 'canonical' })).toEqual(sum.digest())
     expect(await writer.digest({ scheme: 'count' })).toEqual({ rows: BigInt(rows.length), sum: '' })
-    expect(await writer.occupied()).toBe(rows.length > 0)
+    expect(await writer.hasRows()).toBe(rows.length > 0)
     expect(await writer.commit(claim.closing())).toBe('committed')
     const found = (await store.tables(name, NEVER)).find((one) => one.table.name === name)
     if (found === undefined) throw new Error(`${name} was not found`)
@@ -416,10 +416,10 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
       ['\'"', '-1', '3'],
       ...Array.from({ length: 3000 }, (_, i): Row => [`a${i}`, '0', String(i)]),
     ]
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const row of rows) sum.add(row)
     await using writer = await store.target().open(chunkOf(table, { range }))
-    expect(await writer.occupied()).toBe(false)
+    expect(await writer.hasRows()).toBe(false)
     await writer.write(rows)
     expect(await writer.digest({ scheme: 'canonical' })).toEqual(sum.digest())
     expect(await writer.digest({ scheme: 'count' })).toEqual({ rows: 3003n, sum: '' })

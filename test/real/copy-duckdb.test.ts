@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Column, ColumnType } from '../../src/model/copy/column-type.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import type { ChunkRequest, ChunkWriter } from '../../src/model/copy/target-port.ts'
@@ -76,7 +76,7 @@ async function rowsIn(store: CopyStore): Promise<Row[]> {
 }
 
 function sumOf(rows: readonly Row[]) {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const row of rows) sum.add(row)
   return sum.digest()
 }
@@ -497,7 +497,7 @@ describe('a chunk', () => {
     await using ledger = await store.ledger()
     for (const owner of ['somebody', 'me']) {
       await using chunk = await chunkOf(store)
-      expect(await chunk.occupied()).toBe(false)
+      expect(await chunk.hasRows()).toBe(false)
       expect(
         await chunk.write([
           ['1', 'a'],
@@ -621,7 +621,7 @@ describe('a chunk', () => {
     ] as const) {
       await using store = await storeOf(full)
       await using chunk = await chunkOf(store, { onExisting, range: between(null, '5') })
-      expect(await chunk.occupied()).toBe(onExisting !== 'replace-range')
+      expect(await chunk.hasRows()).toBe(onExisting !== 'replace-range')
       expect(await chunk.write(ours)).toBe(written)
       const only = new Set(ours.map(([id]) => keyText([id ?? null])))
       expect((await chunk.digest({ scheme: 'count', only })).rows).toBe(2n)
@@ -657,7 +657,7 @@ describe('a chunk', () => {
       [rows.slice(0, 2), between(null, 'B')],
     ] as const) {
       await using chunk = await chunkOf(store, { range })
-      expect(await chunk.occupied()).toBe(false)
+      expect(await chunk.hasRows()).toBe(false)
       await chunk.write(some)
       expect(await chunk.digest({ scheme: 'canonical' })).toEqual(sumOf(some))
       await chunk.commit(closing())

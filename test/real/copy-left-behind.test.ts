@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
-import type { LeftBehind } from '../../src/model/copy/left-behind.ts'
-import { leftLines } from '../../src/model/copy/left-behind.ts'
+import type { LeftBehind } from '../../src/model/copy/dependencies.ts'
+import { dependencyLines } from '../../src/model/copy/dependencies.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { ALL } from '../support/backend.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
@@ -448,7 +448,7 @@ describe('a plan names', () => {
     await place.sql('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE VIEW ids AS SELECT id FROM t')
     const ran = await perform(copyOf(place, place, 't', { toTable: 't2', dryRun: true }))
     expectDone(ran)
-    expect(leftLines(ran.finished.leftBehind ?? [])).toEqual([
+    expect(dependencyLines(ran.finished.leftBehind ?? [])).toEqual([
       'left behind: 1 view (public.ids): it reads the table of the source; a cutover recreates it for the new one',
     ])
   })
@@ -460,7 +460,7 @@ describe('a plan names', () => {
       names: Array.from({ length: 40 }, (_, i) => `t${i}`),
       means: 'to be created in the target by hand',
     }
-    expect(leftLines([entry])).toEqual([
+    expect(dependencyLines([entry])).toEqual([
       'left behind: 40 triggers (t0, t1, t2, t3 and 36 more): to be created in the target by hand',
     ])
   })
@@ -477,7 +477,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`of Cassandra ${CASSANDRA_MISSING}`, { tim
     // Each table of Cassandra has write times, and no other system does.
     expect(named(ran)).toEqual([`write time ${keyspace.name}.t`])
     expect(notes(ran)).toEqual([])
-    expect(leftLines(ran.finished.leftBehind ?? [])).toEqual([
+    expect(dependencyLines(ran.finished.leftBehind ?? [])).toEqual([
       `left behind: 1 table with write times and times to live (${keyspace.name}.t): rows that expire in the source stay in the target`,
     ])
   })
@@ -500,7 +500,7 @@ describe('PostgreSQL tables with INHERITS', () => {
     const alone = await perform(copyOf(from, to, 'parent', { chunkRows: 1 }))
     expectDone(alone)
     expect(await to.rows('SELECT id FROM parent ORDER BY 1')).toEqual([['1'], ['3']])
-    const lines = leftLines(alone.finished.leftBehind ?? [])
+    const lines = dependencyLines(alone.finished.leftBehind ?? [])
     const shown =
       'in the source, where queries of public.parent also return them; name it with --tables to copy it as a separate table'
     expect(lines).toEqual(
@@ -559,7 +559,7 @@ describe('rows of child tables of a PostgreSQL table', () => {
     try {
       await other.query('BEGIN; LOCK TABLE c03 IN ACCESS EXCLUSIVE MODE')
       await using store = await openPostgresCopy(asReader(from, 0), { lockWaitMs: 200 })
-      const left = await store.dependencies().left({ ...scope, children: true }, signal)
+      const left = await store.dependencies().notCopied({ ...scope, children: true }, signal)
       const reported = left.flatMap(({ kind, names, means }) =>
         kind === 'child' ? [[names[0], means.replace(/ stays? in the source.*/, '')]] : [],
       )
@@ -572,11 +572,11 @@ describe('rows of child tables of a PostgreSQL table', () => {
         ['public.c10', 'rows that were not counted'],
         ['public.c11', 'rows that were not counted'],
       ])
-      const there = await store.dependencies().left(scope, signal)
+      const there = await store.dependencies().notCopied(scope, signal)
       expect(there.filter(({ kind }) => kind === 'child')).toEqual([])
       // A cancelled statement does not mean a missing privilege.
       await using hurried = await openPostgresCopy(asReader(from, 500))
-      await expect(hurried.dependencies().left({ ...scope, children: true }, signal)).rejects.toMatchObject({
+      await expect(hurried.dependencies().notCopied({ ...scope, children: true }, signal)).rejects.toMatchObject({
         code: 'SOURCE_IO',
         reason: expect.stringContaining('statement_timeout'),
       })

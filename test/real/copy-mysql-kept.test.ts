@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { essenceHash } from '../../src/engine/copy/plan/plan-hash.ts'
+import { hashOfFields } from '../../src/engine/copy/plan/plan-hash.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
@@ -136,7 +136,7 @@ test('a copy begun with another spelling of JSON continues as it was begun', asy
   const plan = (await target.rows('SELECT plan FROM migration_plans'))[0]?.[0] ?? ''
   const before = plan.replace(String.raw`,\"spelled\":true`, '')
   expect(before).not.toBe(plan)
-  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${essenceHash(JSON.parse(before))}'`)
+  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${hashOfFields(JSON.parse(before))}'`)
   await from.sql(`INSERT INTO j VALUES (2, '{"b": 1.50}')`)
   expect((await perform(copyOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 0 })
   expect(await target.rows('SELECT doc FROM j WHERE id = 2')).toEqual([['{"b":1.5}']])

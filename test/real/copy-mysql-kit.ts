@@ -1,7 +1,7 @@
 /** Common parts of the tests of MySQL copies: requests, rows, and a ledger of one table. */
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Digest, Row } from '../../src/model/copy/rows.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
@@ -67,7 +67,7 @@ export async function writeChunk(store: CopyStore, request: ChunkRequest, rows: 
 }
 
 export function sumOf(rows: readonly Row[]): Digest {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const row of rows) sum.add(row)
   return sum.digest()
 }

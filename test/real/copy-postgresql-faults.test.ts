@@ -337,7 +337,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       await direct.run("INSERT INTO kept (id, v) VALUES (1, 'old'), (3, 'stays')")
       const table = await tableNamed(store, 'kept')
       await using writer = await store.target().open(chunk(table, { onExisting: 'upsert' }))
-      expect(await writer.occupied()).toBe(true)
+      expect(await writer.hasRows()).toBe(true)
       expect(await writer.write([row(1, { v: 'new' }), row(2)])).toBe(2)
       expect(await writer.write([row(4)])).toBe(1)
       expect(await writer.digest({ scheme: 'canonical', only: new Set(['["1"]', '["4"]']) })).toEqual(

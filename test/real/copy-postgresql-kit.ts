@@ -2,7 +2,7 @@
 import pg from 'pg'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Digest, Row } from '../../src/model/copy/rows.ts'
 import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
@@ -73,7 +73,7 @@ export async function readAll(view: SourceView, wanted: RowRequest): Promise<Row
 }
 
 export function sumOf(rows: Iterable<Row>): Digest {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const row of rows) sum.add(row)
   return sum.digest()
 }

@@ -268,7 +268,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
       for (const range of ranges) {
         const read = await readAll(view, request(table, { range }))
         await using writer = await store.target().open(chunk(table, { range, onExisting: 'replace-range' }))
-        expect(await writer.occupied()).toBe(read.length > 0)
+        expect(await writer.hasRows()).toBe(read.length > 0)
         await writer.write(read.slice(1))
         expect(await writer.digest({ scheme: 'canonical' })).toEqual(sumOf(read.slice(1)))
         const places = table.key.map((key) => table.columns.findIndex((column) => column.name === key))

@@ -1,6 +1,6 @@
 /** Trailing zeros of a numeric are kept from PostgreSQL to PostgreSQL, in each way of copying rows. */
 import { expect, test } from 'vitest'
-import { essenceHash } from '../../src/engine/copy/plan/plan-hash.ts'
+import { hashOfFields } from '../../src/engine/copy/plan/plan-hash.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 const VALUES = ['1.10', '0.000', '100', '2.500', '-7.0', 'NaN']
@@ -44,7 +44,7 @@ test('a copy that began without these zeros is resumed without them', { timeout:
     '{\\"kind\\":\\"decimal\\"}',
   )
   expect(before).not.toBe(plan)
-  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${essenceHash(JSON.parse(before))}'`)
+  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${hashOfFields(JSON.parse(before))}'`)
   const { finished } = await perform(copy)
   expect(finished).toMatchObject({ exitCode: 0 })
   expect(await target.rows('SELECT plan FROM migration_plans')).toEqual([[before]])

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 import { NEVER, onlyTable, readAll, rowsOf } from '../support/copy-zoo.ts'
@@ -376,7 +376,7 @@ describe('ranges', () => {
       { rows: 5000, bytes: 300 },
       { rows: 1e6, bytes: 1e9 },
     ]) {
-      const sum = new RowSum()
+      const sum = new RowChecksum()
       for await (const { rows, bytes } of view.read(readAll(table), size, NEVER)) {
         expect(rows.length).toBeLessThanOrEqual(size.rows)
         expect(bytes).toBeGreaterThan(0)

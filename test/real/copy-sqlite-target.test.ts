@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 import type { ChunkRequest, ChunkWriter } from '../../src/model/copy/target-port.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
@@ -72,7 +72,7 @@ async function chunkOf(store: CopyStore, options: Partial<ChunkRequest> = {}, na
 }
 
 function sumOf(rows: readonly Row[]) {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const row of rows) sum.add(row)
   return sum.digest()
 }
@@ -90,7 +90,7 @@ describe('a chunk', () => {
     const { file, rows } = fileOf(TABLE)
     await using store = await open(file)
     await using chunk = await chunkOf(store)
-    expect(await chunk.occupied()).toBe(false)
+    expect(await chunk.hasRows()).toBe(false)
     expect(
       await chunk.write([
         ['1', 'a'],
@@ -133,7 +133,7 @@ describe('a chunk', () => {
     expect(begun).toBe(false)
     await first[Symbol.asyncDispose]()
     await using chunk = await second
-    expect(await chunk.occupied()).toBe(false)
+    expect(await chunk.hasRows()).toBe(false)
     await chunk.commit(closing())
     expect(rows()).toEqual([])
   })
@@ -148,7 +148,7 @@ describe('a chunk', () => {
       [EVERY_KEY, true],
     ] as const) {
       await using chunk = await chunkOf(store, { range })
-      expect(await chunk.occupied()).toBe(occupied)
+      expect(await chunk.hasRows()).toBe(occupied)
     }
   })
 
@@ -282,7 +282,7 @@ describe('existing rows', () => {
     const { file, rows } = fileOf(FULL)
     await using store = await open(file)
     await using chunk = await chunkOf(store, { onExisting: 'replace-range', range: between('1', '8') })
-    expect(await chunk.occupied()).toBe(false)
+    expect(await chunk.hasRows()).toBe(false)
     await chunk.write([['3', 'new']])
     expect(await chunk.digest({ scheme: 'canonical' })).toEqual(sumOf([['3', 'new']]))
     await chunk.commit(closing())
@@ -329,7 +329,7 @@ describe('keys whose order in the source is different', () => {
       [[rows[1], rows[0]] as Row[], between(null, 'B')],
     ] as const) {
       await using chunk = await chunkOf(store, { range })
-      expect(await chunk.occupied()).toBe(false)
+      expect(await chunk.hasRows()).toBe(false)
       await chunk.write(some)
       expect(await chunk.digest({ scheme: 'canonical' })).toEqual(sumOf(some))
       expect(await chunk.digest({ scheme: 'count' })).toEqual({ rows: 2n, sum: '' })
@@ -380,7 +380,7 @@ describe('tables without a key', () => {
     }
     await using whole = await chunkOf(store, { range: { by: 'all' }, onExisting: 'append' })
     expect(await whole.digest({ scheme: 'canonical' })).toEqual(sumOf([['old'], ['old'], ['a'], ['a'], ['b']]))
-    expect(await whole.occupied()).toBe(true)
+    expect(await whole.hasRows()).toBe(true)
   })
 })
 
@@ -392,7 +392,7 @@ describe('single rows', () => {
     const keys = many.map(([k]) => [String(k)])
     {
       await using chunk = await chunkOf(store, { range: { by: 'keys', keys }, onExisting: 'upsert' })
-      expect(await chunk.occupied()).toBe(false)
+      expect(await chunk.hasRows()).toBe(false)
       await chunk.write(many)
       expect(await chunk.digest({ scheme: 'canonical' })).toEqual(sumOf(many))
       expect(await chunk.digest({ scheme: 'count' })).toEqual({ rows: 1500n, sum: '' })
@@ -565,6 +565,6 @@ describe('a killed copy', () => {
     ])
     expect(rows()).toHaveLength(stop === 'committed' ? 5001 : 1)
     await using chunk = await chunkOf(store, { range: between('1', null) })
-    expect(await chunk.occupied()).toBe(stop === 'committed')
+    expect(await chunk.hasRows()).toBe(stop === 'committed')
   })
 })

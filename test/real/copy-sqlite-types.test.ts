@@ -12,7 +12,7 @@ import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-
 import { pairTypes } from '../../src/engine/copy/plan/pair-types.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -56,7 +56,7 @@ describe('types of SQLite', () => {
     await using store = await open(file, 'write')
     const { table, columns, rows } = zooTable(store, 'zoo')
     await store.target().create(table, NEVER)
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const row of rows) sum.add(row)
     {
       await using chunk = await store
@@ -180,7 +180,7 @@ describe('values that SQLite would change', () => {
         if (column === undefined || !travels(as, column)) return
         // An empty column without a type gets the type of its first value.
         const columns = [{ name: 'x', as, column: column.native === '' ? { ...column, type: as } : column }]
-        const sum = new RowSum()
+        const sum = new RowChecksum()
         sum.add([cell])
         // The first is proved by texts that SQLite computes, the second by values that are read row by row.
         for (const onExisting of ['refuse', 'append'] as const) {

@@ -5,8 +5,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compareRange } from '../../src/engine/copy/diff/compare.ts'
 import { type RowDifference } from '../../src/engine/copy/diff/difference.ts'
-import { unexplained, unproved } from '../../src/engine/copy/diff/explained.ts'
-import { lookAgain } from '../../src/engine/copy/diff/look-again.ts'
+import { unexplainedCounts, unprovedRange } from '../../src/engine/copy/diff/explained.ts'
+import { rereadDifferences } from '../../src/engine/copy/diff/reread-differences.ts'
 import { openCopyStore, openSourceStore } from '../../src/engine/copy/open-stores.ts'
 import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
 import { SourceViews } from '../../src/engine/copy/source-views.ts'
@@ -85,7 +85,7 @@ it('a row that cannot be read stays a difference at the second comparison, while
     sides: { plan, signal },
     times: {},
   }
-  const inspected = await lookAgain(found, inspections, false)
+  const inspected = await rereadDifferences(found, inspections, false)
   expect(inspected).toMatchObject({ gone: 1, unread: 0, rows: 0n, targetRows: 1n })
   expect(inspected.differ.map(({ key, kind, unasked }) => [key.join(), kind, unasked?.message])).toEqual([
     ['b', 'missing', 'the row cannot be read in the target: nobody may ask for b'],
@@ -93,7 +93,7 @@ it('a row that cannot be read stays a difference at the second comparison, while
   ])
   // A row that its side has but does not find by its key is not reported as gone.
   const from1 = { source: async (how: AbortSignal) => refusing(await from.source(how), 'b', 'empty') }
-  const lost = await lookAgain(found, { ...inspections, from: from1, to }, false)
+  const lost = await rereadDifferences(found, { ...inspections, from: from1, to }, false)
   expect(lost).toMatchObject({ gone: 1, rows: 0n, targetRows: 1n })
   expect(lost.differ.find(({ key }) => key[0] === 'b')).toMatchObject({
     kind: 'missing',
@@ -101,7 +101,7 @@ it('a row that cannot be read stays a difference at the second comparison, while
   })
   // This one is gone: no other key is the largest up to it.
   const extra: RowDifference = { key: ['bb'], kind: 'extra', columns: [] }
-  expect(await lookAgain([extra], { ...inspections, to }, false)).toMatchObject({
+  expect(await rereadDifferences([extra], { ...inspections, to }, false)).toMatchObject({
     differ: [],
     gone: 1,
     targetRows: -1n,
@@ -109,17 +109,17 @@ it('a row that cannot be read stays a difference at the second comparison, while
   const [rows, targetRows] = [counted.rows + inspected.rows, counted.targetRows + inspected.targetRows]
   expect([rows, targetRows]).toEqual([4n, 3n])
   // If the row were lost here, its table would still not be reported as equal.
-  expect(unexplained('t', { rows, targetRows, missing: 1n, extra: 0n })).toBeNull()
-  expect(unexplained('t', { rows, targetRows, missing: 0n, extra: 0n })?.code).toBe('PROOF_FAILED')
+  expect(unexplainedCounts('t', { rows, targetRows, missing: 1n, extra: 0n })).toBeNull()
+  expect(unexplainedCounts('t', { rows, targetRows, missing: 0n, extra: 0n })?.code).toBe('PROOF_FAILED')
 })
 
 it('a range whose checksums differ is proved only if row differences explain it', () => {
   const digest = (sum: string) => ({ rows: 2n, sum })
   const range = { rows: 2n, targetRows: 2n, missing: 0n, extra: 0n, source: digest('a') }
-  expect(unproved('chunk 1', { ...range, target: digest('a'), quarantined: 0n })).toBeNull()
-  expect(unproved('chunk 1', { ...range, target: digest('b'), quarantined: 0n })?.code).toBe('PROOF_FAILED')
-  expect(unproved('chunk 1', { ...range, target: digest('b'), quarantined: 1n })).toBeNull()
-  expect(unproved('chunk 1', { ...range, targetRows: 0n, target: digest('b'), quarantined: 1n })?.code).toBe(
+  expect(unprovedRange('chunk 1', { ...range, target: digest('a'), quarantined: 0n })).toBeNull()
+  expect(unprovedRange('chunk 1', { ...range, target: digest('b'), quarantined: 0n })?.code).toBe('PROOF_FAILED')
+  expect(unprovedRange('chunk 1', { ...range, target: digest('b'), quarantined: 1n })).toBeNull()
+  expect(unprovedRange('chunk 1', { ...range, targetRows: 0n, target: digest('b'), quarantined: 1n })?.code).toBe(
     'PROOF_FAILED',
   )
 })

@@ -533,7 +533,7 @@ it.each(Object.entries(CUTS))('a file %s is no damaged database when keys are co
   })
   const has = table.columns.map((one) => ({ physical: one.physical, stored: one.stored }))
   const shared = [{ within: null, key: ['id'], files: [{ file, label: '2020-Q1', rows: 50_000n, has }] }]
-  await expect(query.bring(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
+  await expect(query.addRows(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
     code: 'PARTITION_CHANGED',
     message: expect.stringMatching(/^a file of the archive differs from the proved one: /) as string,
   })

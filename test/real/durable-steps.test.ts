@@ -232,7 +232,7 @@ test.skipIf(mysqlMissing !== '')(
       ...engines.map((engine) => `CREATE TABLE ${engine.toLowerCase()} (id int NOT NULL) ENGINE = ${engine}`),
     )
     await using store = await openCopyStore(place.url, { mode: 'read' })
-    const found = await store.offers.losable?.among(
+    const found = await store.offers.losable?.find(
       engines.map((engine) => ({ name: engine.toLowerCase() })),
       NEVER.abort,
     )

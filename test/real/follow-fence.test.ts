@@ -70,7 +70,7 @@ function takenBy(ledger: LedgerDatabase, owner: RunOwner, events: EventBody[] = 
 
 function chunksOf(ledger: LedgerDatabase, owner: RunOwner, fence: number): ChunkLedger {
   const chunks = new ChunkLedger(ledger, KEY, owner)
-  chunks.claims.under(streamFence(STREAM, fence))
+  chunks.claims.requireGuard(streamFence(STREAM, fence))
   return chunks
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
-import { beginAlone } from '../../src/engine/follow/stream/known-stream.ts'
+import { beginExclusively } from '../../src/engine/follow/stream/known-stream.ts'
 import { StreamLedger } from '../../src/engine/copy/ledger/streams.ts'
 import { newOwner } from '../../src/shared/owner.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -50,7 +50,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
             if (met.length === ids.length) for (const one of met) one()
           })
         }
-        await beginAlone(id, [{ key: KEY }], streams, { begin, signal: new AbortController().signal })
+        await beginExclusively(id, [{ key: KEY }], streams, { begin, signal: new AbortController().signal })
       }
       const ends = await Promise.allSettled(ids.map(start))
       const winners = ids.filter((_, at) => ends[at]?.status === 'fulfilled')

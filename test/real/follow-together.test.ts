@@ -12,13 +12,13 @@ import {
   compareSnapshot,
   type ComparingOptions,
   type NumberedTables,
-} from '../../src/engine/follow/compare/compare-moment.ts'
+} from '../../src/engine/follow/compare/compare-snapshot.ts'
 import type { FollowTable } from '../../src/engine/follow/stream/followed-table.ts'
-import type { ComparedSnapshot } from '../../src/engine/follow/compare/moment.ts'
+import type { ComparedSnapshot } from '../../src/engine/follow/compare/common-snapshot.ts'
 import { compareFor } from '../../src/engine/follow/together/compare-for.ts'
 import { compareTogether } from '../../src/engine/follow/together/compare-together.ts'
 import { RoundLedger } from '../../src/engine/follow/together/rounds.ts'
-import type { RangeAnswer } from '../../src/engine/follow/compare/range-answer.ts'
+import type { RangeResult } from '../../src/engine/follow/compare/range-answer.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -180,7 +180,7 @@ describe.skipIf(MISSING !== '')(`a comparison that several programs share ${MISS
     const gone = new RoundLedger(database, ownerOf({ pid: NOBODYS_PID }))
     const frozen = new RoundLedger(database, ownerOf({ host: 'there', machine: 'boot/2' }))
     const held = called.then(async () => {
-      const round = await frozen.standing(SHARED)
+      const round = await frozen.openRound(SHARED)
       if (round === null) throw new Error('there is no round')
       const one = await gone.claim(round.id, null)
       const other = await frozen.claim(round.id, null)
@@ -225,7 +225,7 @@ describe.skipIf(MISSING !== '')(`a comparison that several programs share ${MISS
 })
 
 /** An answer for a range that was never compared. */
-const WRONG: RangeAnswer = {
+const WRONG: RangeResult = {
   rows: 1n,
   targetRows: 2n,
   sums: null,

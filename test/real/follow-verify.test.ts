@@ -1,7 +1,7 @@
 /** What halts a stream of PostgreSQL, and what does not: slots, publications, and DDL that no stream reports. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
-import type { ChangeSource, FollowedTable, StreamBirth, StreamState } from '../../src/model/follow/port.ts'
+import type { ChangeSource, FollowedTable, StreamStart, StreamState } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { look as partitions, make } from './partition-kit.ts'
@@ -15,7 +15,7 @@ let store: CopyStore
 let source: ChangeSource
 let sql: Psql
 let tables: readonly FollowedTable[]
-let birth: StreamBirth
+let birth: StreamStart
 
 const TABLES = `
   CREATE TYPE mood AS ENUM ('sad', 'happy');

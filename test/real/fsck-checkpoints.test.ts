@@ -4,7 +4,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { checkpointsNamed, hintFault, inspectHint } from '../../src/delta/last-checkpoint.ts'
+import { checkpointsForHint, hintFault, inspectHint } from '../../src/delta/last-checkpoint.ts'
 import { listLog } from '../../src/delta/listing.ts'
 import { schemaOf } from '../../src/delta/schema.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
@@ -73,7 +73,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     writeFileSync(hint, JSON.stringify({ version: version + 1, ...rest }))
     const look = await inspectHint(store, NEVER.abort)
     const faultOf = async (): Promise<unknown> =>
-      hintFault(look, await checkpointsNamed(store, version + 1, listed, NEVER.abort))
+      hintFault(look, await checkpointsForHint(store, version + 1, listed, NEVER.abort))
     expect(await faultOf()).toBeNull()
     rmSync(made)
     expect(await faultOf()).toMatchObject({ found: String(version + 1) })

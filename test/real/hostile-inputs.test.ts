@@ -6,9 +6,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openOutput } from '../../src/cli/output.ts'
-import { githubFace } from '../../src/cli/render-github.ts'
-import { jsonFace } from '../../src/cli/render-json.ts'
-import { textFace } from '../../src/cli/render-text.ts'
+import { githubFrontend } from '../../src/cli/render-github.ts'
+import { jsonFrontend } from '../../src/cli/render-json.ts'
+import { textFrontend } from '../../src/cli/render-text.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { redactText, redactValue } from '../../src/shared/redact.ts'
@@ -54,9 +54,9 @@ async function written(events: readonly Event[]): Promise<string> {
   const output = openOutput(stdout, stderr)
   const redact = (text: string): string => redactText(text)
   const faces = [
-    textFace(output, { quiet: false, verbose: true, color: false, github: true, redact }),
-    jsonFace(output, (event) => redactValue(event)),
-    githubFace(output, { summaryFile: undefined, redact }),
+    textFrontend(output, { quiet: false, verbose: true, color: false, github: true, redact }),
+    jsonFrontend(output, (event) => redactValue(event)),
+    githubFrontend(output, { summaryFile: undefined, redact }),
   ]
   for (const event of events) for (const face of faces) face.event(event, false)
   for (const face of faces) await face.close()
@@ -274,7 +274,7 @@ describe('text with control sequences', { timeout: 60_000 }, () => {
     ]
     const stdout = new Memory()
     const output = openOutput(stdout, new Memory())
-    const face = jsonFace(output, (event) => event)
+    const face = jsonFrontend(output, (event) => event)
     for (const event of all) face.event(event, false)
     await output.flushed()
     expect(stdout.text).not.toMatch(/[\u007f-\u009f]|\p{Bidi_Control}/u)

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 import { NEVER, onlyTable, readAll } from '../support/copy-zoo.ts'
@@ -58,7 +58,7 @@ test.for(['postgresql', 'mysql', 'duckdb', 'sqlite', 'd1'] as const)(
     const step = { sql: 'SELECT 1', parameters: [] }
     await writer.write(ROWS, store.can.atomic === 'batch' ? { guard: step, advance: step, landed: step } : undefined)
     for (const some of [ROWS, ROWS.slice(1), ROWS.slice(0, 1)]) {
-      const sum = new RowSum()
+      const sum = new RowChecksum()
       for (const row of some) sum.add(row)
       const only = new Set(some.map((row) => keyText(row.slice(0, 2))))
       expect(await writer.digest({ scheme: 'canonical', only })).toEqual(sum.digest())
@@ -99,7 +99,7 @@ test.for(['postgresql', 'mysql', 'duckdb'] as const)(
     ])
     await writer.write(rows)
     for (const some of [rows, rows.slice(1), rows.slice(1, 3)]) {
-      const sum = new RowSum()
+      const sum = new RowChecksum()
       for (const row of some) sum.add(row)
       const only = new Set(some.map((row) => keyText(row.slice(0, 1))))
       expect(await writer.digest({ scheme: 'canonical', only })).toEqual(sum.digest())

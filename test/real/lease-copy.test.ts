@@ -136,7 +136,7 @@ test.each([
   await prepareLedger(ledger)
   const book = new RunLedger(ledger, me())
   await book.start(RUN)
-  await book.broken(error)
+  await book.finishFailed(error)
   const [row = []] = await ledger.all('SELECT status, exit_code, detail FROM migration_runs')
   expect([row[0], Number(row[1]), row[2]]).toEqual([status, exit, error.message])
 })

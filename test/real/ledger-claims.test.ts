@@ -19,7 +19,7 @@ import {
   replayedChunk,
   type RowToQuarantine,
 } from '../../src/engine/copy/ledger/quarantine.ts'
-import { heldQuery } from '../../src/engine/copy/ledger/stored-chunk.ts'
+import { ownerQuery } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
@@ -107,7 +107,7 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     const rest: (number | undefined)[] = []
     for (let claim = await claims.claim(null); claim !== null; claim = await claims.claim(null)) rest.push(claim.no)
     expect(sorted(rest.map(Number))).toEqual(system === 'duckdb' ? [1, 2, 5, 6, 7, 8] : [1, 4, 5, 6, 7, 8])
-    expect(await claims.left(null)).toEqual({ pending: false, held: true, failed: false })
+    expect(await claims.remaining(null)).toEqual({ pending: false, held: true, failed: false })
     await close(at)
   })
 
@@ -211,7 +211,7 @@ test.each(['sqlite', 'd1'] as const)('only the owner of a chunk of %s ends and w
     return claim
   }
   const line = (who: RunOwner, claim: Claim, aside: RowToQuarantine): Promise<unknown> =>
-    ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
+    ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, ownerQuery(who, claim)))
   const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
   const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
   const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
@@ -267,10 +267,10 @@ describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { tim
     await claims.claim(null)
     await claims.claim(null)
     await claims.claim({ no: 2, of: 3 })
-    await claims.left(null)
+    await claims.remaining(null)
     await claims.expired()
     await claims.busyRuns()
-    await claims.held()
+    await claims.claimedChunks()
     claims.work({ only: upTo(3000).filter((no) => no % 2 === 0), seed: 5 })
     await claims.claim(null)
     const explain = EXPLAIN[ledger.dialect] ?? ''
@@ -338,7 +338,7 @@ describe.skipIf(!D1_AVAILABLE)('D1', { timeout: 60_000 }, () => {
         await claims.claim(null)
         const before = stage.store.usage
         await claims.claim(null)
-        await claims.left(null)
+        await claims.remaining(null)
         await claims.expired()
         await claims.busyRuns()
         const { requests, rowsRead } = stage.store.usage

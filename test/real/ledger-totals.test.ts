@@ -14,8 +14,8 @@ import type { RunOwner } from '../../src/engine/copy/ledger/owner.ts'
 import { RunJournal } from '../../src/app/journal/run-journal.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import { Cover } from '../../src/engine/copy/plan/covered.ts'
-import { TableTotals } from '../../src/engine/copy/table/chunk-sums.ts'
+import { ChunkCoverage } from '../../src/engine/copy/plan/covered.ts'
+import { TableTotals } from '../../src/engine/copy/table/table-totals.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
 import { newOwner } from '../../src/shared/owner.ts'
@@ -98,7 +98,19 @@ const context = {
 
 /** Totals with numbers as the viewer prints them. */
 function seen(standing: TableTotals): unknown {
-  const { failed, cause, quarantined: aside, isOpen, isWhole, written, extra, old, provedSpan, views, codes } = standing
+  const {
+    failed,
+    cause,
+    quarantined: aside,
+    isOpen,
+    isWhole,
+    written,
+    extra,
+    old,
+    completionTimes: provedSpan,
+    views,
+    codes,
+  } = standing
   const sums = { failed, aside, allWritten: written, extra, old, ...standing.tally(0) }
   return { sums, cause, isOpen, isWhole, provedSpan, views: [...views].toSorted(), codes: [...codes].toSorted() }
 }
@@ -107,7 +119,7 @@ function seen(standing: TableTotals): unknown {
  * Ranges that the chunks of a table do not cover. If two chunks begin at one key, it does not matter which of them
  * follows the one before.
  */
-function gapsOf(cover: Cover, integers: boolean): unknown {
+function gapsOf(cover: ChunkCoverage, integers: boolean): unknown {
   try {
     return cover.gaps(integers)
   } catch (error) {
@@ -129,7 +141,7 @@ describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
       fc.asyncProperty(chained, async (chunks) => {
         await fill(ledger, chunks)
         const [slow, fast] = [new TableTotals(context, undefined, BEGUN), new TableTotals(context, undefined, BEGUN)]
-        const cover = new Cover()
+        const cover = new ChunkCoverage()
         const clean = { read: 0n, written: 0n, numbers: [] as number[] }
         let [any, last, nullKeys] = [false, 0, false]
         for await (const one of book.each()) {
@@ -146,7 +158,7 @@ describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
         fast.take(await chunkTotals(ledger, KEY, { runId: RUN, begunMs: BEGUN }))
         expect(seen(fast)).toEqual(seen(slow))
         const { ranges, ...survey } = await coverage(ledger, KEY)
-        const quick = new Cover()
+        const quick = new ChunkCoverage()
         for (const range of ranges) quick.add({ id: 0, range })
         expect(survey).toEqual({ any, last, nullKeys })
         for (const integers of [true, false]) expect(gapsOf(quick, integers)).toEqual(gapsOf(cover, integers))

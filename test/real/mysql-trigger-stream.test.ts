@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
-import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
-import { reportsSnapshots } from '../../src/model/follow/moment-port.ts'
+import type { ChangeSource, ChangeStream, FollowedTable, StreamStart } from '../../src/model/follow/port.ts'
+import { reportsSnapshots } from '../../src/model/follow/snapshot-port.ts'
 import { mysqlConfig } from '../../src/stores/mysql/config.ts'
 import { mysqlSourceError } from '../../src/stores/mysql/copy/errors.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
@@ -35,7 +35,7 @@ let place: Place
 let store: CopyStore
 let source: ChangeSource
 let tables: readonly FollowedTable[]
-let birth: StreamBirth
+let birth: StreamStart
 
 async function followedAs(one: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
   const found = await Promise.all(names.map((name) => tableOf(one, name)))
@@ -243,7 +243,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       await using one = await openCopySession(config, 'write')
       const waits = (): Promise<unknown> => one.rows('SELECT @@SESSION.lock_wait_timeout')
       const usual = await waits()
-      const wait = { session: one, signal: SIGNAL, tell: () => undefined, patienceMs: 20_000 }
+      const wait = { session: one, signal: SIGNAL, onReport: () => undefined, patienceMs: 20_000 }
       await awaitMysqlLock(wait, 'the table', 'DROP TABLE IF EXISTS other')
       expect(await waits()).toEqual(usual)
       await mysqlTriggerCost(one, config.database, tables, SIGNAL)
@@ -333,7 +333,7 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
     birth = (await source.renew?.(birth, tables, 0n, SIGNAL)) ?? birth
     expect(await halted()).toEqual([])
     await place.sql('CREATE TRIGGER theirs BEFORE UPDATE ON g FOR EACH ROW SET NEW.v = 1')
-    const behind = await store.dependencies().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
+    const behind = await store.dependencies().notCopied({ tables: [{ name: 'g' }], all: false }, SIGNAL)
     expect(JSON.stringify(behind)).toMatch(/theirs/)
     expect(JSON.stringify(behind)).not.toMatch(/sluice/)
   })

@@ -365,18 +365,19 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     )
     const table = await look(store, 'bookings')
     await other.run("SET application_name TO 'backup'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
-    let copies: Promise<unknown[][]> | null = null
+    const copies: Promise<unknown[][]>[] = []
     const onStep = (step: MakeStep): void => {
-      if (step !== 'following') return
-      copies ??= rows(
+      if (step !== 'following' || copies.length > 0) return
+      const found = rows(
         "SELECT count(*) > 0, bool_or(has_any_column_privilege('clerk', oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege('clerk', oid, 'DELETE')) FROM pg_class WHERE relname LIKE 'sluice\\_aside\\_%' AND relkind = 'r'",
       )
+      copies.push(found)
     }
     await expect(make(store, table, [Q3], { budgetMs: 400, onStep })).rejects.toMatchObject({
       code: 'TARGET_BUSY',
       reason: expect.stringContaining('backup') as unknown,
     })
-    expect(await copies).toEqual([['t', 'f']])
+    expect(await copies[0]).toEqual([['t', 'f']])
     expect(await leftOvers(direct)).toEqual([])
     expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['3000']])
     await other.run('COMMIT')

@@ -9,7 +9,7 @@ import { createConnection, type Connection, type RowDataPacket } from 'mysql2/pr
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type {
-  ComingPartition,
+  NewPartition,
   MaintenanceStore,
   MakeRequest,
   RangedTable,
@@ -73,7 +73,7 @@ async function months(rest: 'MAXVALUE' | 'none'): Promise<string> {
   return name
 }
 
-const COMING: readonly ComingPartition[] = Array.from({ length: 3 }, (_, n) => ({
+const COMING: readonly NewPartition[] = Array.from({ length: 3 }, (_, n) => ({
   name: { name: `p2024_${n + 5}` },
   from: `2024-0${n + 5}-01`,
   to: `2024-0${n + 6}-01`,
@@ -443,7 +443,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
     for (const rest of ['none', 'MAXVALUE'] as const) {
       const name = await months(rest)
       await server.sql(`INSERT INTO ${DATABASE}.${name} (at) VALUES ('2024-01-05'), ('2024-04-05')`)
-      const days = Array.from({ length: 25 }, (_, n): ComingPartition => {
+      const days = Array.from({ length: 25 }, (_, n): NewPartition => {
         const [from, to] = [n + 1, n + 2].map((day) => `2024-05-${String(day).padStart(2, '0')}`)
         return { name: { name: `p${from ?? ''}` }, from: from ?? '', to: to ?? '' }
       })

@@ -265,12 +265,12 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     const statement = /ALTER TABLE .*$/s.exec(error.hint ?? '')?.[0] ?? ''
     const table = await inspected('full')
     expect(
-      await maintenance.stray(table, [{ from: options[0]?.[1] ?? '', to: options[0]?.[2] ?? '' }], SIGNAL),
+      await maintenance.countDefault(table, [{ from: options[0]?.[1] ?? '', to: options[0]?.[2] ?? '' }], SIGNAL),
     ).toEqual({
       spans: [1n],
       others: { from: '2024-09-30 23:59:59', to: '2031-01-01 00:00:00', rows: 2n },
     })
-    expect(await maintenance.stray(table, [], SIGNAL)).toMatchObject({ spans: [], others: { rows: 3n } })
+    expect(await maintenance.countDefault(table, [], SIGNAL)).toMatchObject({ spans: [], others: { rows: 3n } })
     expect(await maintenance.count(table, SIGNAL)).toEqual([2n, 3n])
     // The printed statement works.
     await other.query(statement)
@@ -285,7 +285,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       "INSERT INTO sluice_partitions.only VALUES ('2024-04-02', 1), ('2031-01-01', 2), (NULL, 3), (NULL, 4)",
     )
     expect(
-      await maintenance.stray(await inspected('only'), [{ from: '2024-04-01', to: '2024-07-01' }], SIGNAL),
+      await maintenance.countDefault(await inspected('only'), [{ from: '2024-04-01', to: '2024-07-01' }], SIGNAL),
     ).toEqual({
       spans: [1n],
       others: { from: '2031-01-01 00:00:00', to: '2031-01-01 00:00:00', rows: 3n },
@@ -329,9 +329,9 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     const table = await inspected('moments')
     expect(await maintenance.count(table, SIGNAL)).toEqual([1n, 4n, 1n, 1n, 1n])
     expect(
-      await maintenance.stray(table, [{ from: '2025-03-31 22:00:00+00', to: '2025-04-30 22:00:00+00' }], SIGNAL),
+      await maintenance.countDefault(table, [{ from: '2025-03-31 22:00:00+00', to: '2025-04-30 22:00:00+00' }], SIGNAL),
     ).toMatchObject({ spans: [1n], others: { rows: 0n, from: null } })
-    expect((await maintenance.stray(table, [], SIGNAL)).others).toEqual({
+    expect((await maintenance.countDefault(table, [], SIGNAL)).others).toEqual({
       from: '2025-03-31 22:00:00+00',
       to: '2025-03-31 22:00:00+00',
       rows: 1n,

@@ -4,7 +4,7 @@ import { wireLine } from '../../src/model/archive/wire.ts'
 import type { StoredColumn } from '../../src/model/archive/stored-column.ts'
 import { normalizer } from '../../src/model/copy/canonical.ts'
 import type { ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ReadColumn } from '../../src/model/copy/read-column.ts'
@@ -148,7 +148,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(rows).toBe(BigInt(read.length))
     const fields = parsed(text)
     expect(fields.map((row) => shown(cells(row, wanted.columns)))).toEqual(read.map(shown))
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const row of fields) sum.add(cells(row, wanted.columns))
     expect(sum.digest()).toEqual(await view.digest(wanted, SIGNAL))
     // Byte for byte, if the format leaves no choice.

@@ -2,7 +2,7 @@
 import type { TableName, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Digest } from '../../src/model/copy/rows.ts'
 import type {
-  Leaving,
+  DetachLimits,
   NativePartition,
   PartitionRequest,
   PartitionStore,
@@ -71,9 +71,9 @@ export const WAITS = { patienceMs: 100, budgetMs: 2000, stop: SIGNAL }
 export async function takenOut(
   parts: PartitionStore,
   asked: PartitionRequest,
-  waits: Partial<Leaving> = {},
+  waits: Partial<DetachLimits> = {},
 ): Promise<StepEnd> {
-  return (await parts.leave({ ...asked, ...WAITS, ...waits })).end
+  return (await parts.detach({ ...asked, ...WAITS, ...waits })).end
 }
 
 export type Case = {

@@ -232,7 +232,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await takenOut(parts, request)).toBe('done')
       const { schema, name } = parts.detachedName(request.partition, request.identity)
       await reopenLedger(direct)
-      expect(await parts.detached(request.partition, request.identity, SIGNAL)).toMatchObject({
+      expect(await parts.detachedTable(request.partition, request.identity, SIGNAL)).toMatchObject({
         table: { schema, name },
       })
       expect(await parts.drop(request)).toBe('differs')
@@ -241,7 +241,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await ledgerStatus(direct)).toBe('open')
       // Without an expected proof its rows are attached as they are.
       expect(await parts.attach({ ...request, expect: null })).toBe('done')
-      expect(await parts.detached(request.partition, request.identity, SIGNAL)).toBeNull()
+      expect(await parts.detachedTable(request.partition, request.identity, SIGNAL)).toBeNull()
       expect(await direct.rows("SELECT id FROM bookings WHERE note LIKE '%!'")).toEqual([['1']])
     })
 
@@ -332,7 +332,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     test('a session that holds the parent can use the partition at once, and is never ended', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; INSERT INTO bookings (day) VALUES ('2024-03-05')")
-      const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 30_000 })
+      const leaving = storeOf(store).detach({ ...request, ...WAITS, budgetMs: 30_000 })
       await parentWanted()
       await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31')")
       // A session behind the requested lock proceeds when that attempt is over.
@@ -347,7 +347,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     test('one long statement on the parent prevents the detach, and the time limit ends the wait', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
-      const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 500 })
+      const leaving = storeOf(store).detach({ ...request, ...WAITS, budgetMs: 500 })
       leaving.catch(() => undefined)
       await parentWanted()
       expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['300']])
@@ -360,7 +360,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
       const { requestStop, stop } = stopper()
-      const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 600_000, stop })
+      const leaving = storeOf(store).detach({ ...request, ...WAITS, budgetMs: 600_000, stop })
       leaving.catch(() => undefined)
       await parentWanted()
       requestStop()

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openPostgres } from '../../src/stores/postgresql/server/sql-database.ts'
-import type { HasLanded, SessionLock, SqlDatabase, SqlRow } from '../../src/model/run/sql-port.ts'
+import type { HasCommitted, SessionLock, SqlDatabase, SqlRow } from '../../src/model/run/sql-port.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startProxy, type Proxy, type ProxyConnection } from '../support/servers/proxy.ts'
@@ -57,7 +57,7 @@ describe.skipIf(!POSTGRES_OWN)('failures of PostgreSQL during work (needs a serv
     })
   }
 
-  const landed: HasLanded = async (reader) => (await reader.all('SELECT 1 FROM kept LIMIT 1')).length > 0
+  const landed: HasCommitted = async (reader) => (await reader.all('SELECT 1 FROM kept LIMIT 1')).length > 0
 
   /** Rows, and how many of them are stored more than once, read through an undisturbed connection. */
   async function kept(): Promise<readonly SqlRow[]> {

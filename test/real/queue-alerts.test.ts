@@ -10,11 +10,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/app/share/identity.ts'
 import { alertKey } from '../../src/app/alerts/scope.ts'
 import { openQueue } from '../../src/app/share/queues.ts'
-import type { OwnSlot } from '../../src/engine/run/watch-port.ts'
-import type { AlertQuestion } from '../../src/app/share/slot-messages.ts'
+import type { OwnTask } from '../../src/engine/run/watch-port.ts'
+import type { AlertQuestion } from '../../src/app/share/task-messages.ts'
 import { WorkerAlerts } from '../../src/app/share/worker-alerts.ts'
 import { memoryOfProgram } from '../../src/app/alerts/memory.ts'
-import type { ClaimedSlot } from '../../src/model/share/queue-port.ts'
+import type { ClaimedTask } from '../../src/model/share/queue-port.ts'
 import { RunWatch } from '../../src/app/share/run-watch.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
@@ -188,7 +188,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const about = { host: 'here', pid: 7, program: 'sluice 1, ledger 1', concurrency: 1, queues: [] }
     const alert = { conditions: [{ cause: 'failed' }] }
     const gone = queue.worker({ ...about, workerId: 'gone' })
-    await gone.beat(false)
+    await gone.sendHeartbeat(false)
     const begun = async (runId: string, more = {}, options: unknown = alert) => {
       const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: [`of_${runId}`], alert: options }
       await queue.submit({ ...RUN, ...more, program: about.program, runId, operation, stores: [] })
@@ -214,7 +214,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       host: 'other',
       emit: (event) => void (event.type === 'alert' && reported.push(`${event.cause} ${event.state} ${event.run}`)),
     })
-    for (let inspections = 0; inspections < 3; inspections += 1) await watch.look([])
+    for (let inspections = 0; inspections < 3; inspections += 1) await watch.evaluate([])
     await watch.sent(60_000)
     expect(reported.splice(0)).toEqual(['failed raised 31', 'failed raised 32'])
 
@@ -223,7 +223,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await queue.steer('34', { stop: true })
     await gone.release(rests, { left: 'rest', exitCode: 3, error, isUnworked: true })
     expect((await queue.runs(1, '34'))[0]?.status).toBe('stopped')
-    await watch.look([])
+    await watch.evaluate([])
     await watch.sent(60_000)
     expect(reported).toEqual([])
 
@@ -238,7 +238,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await gone.release(await begun('36', {}, broken), { left: 'none', exitCode: 3, error, isUnworked: true })
     const inspected = async (): Promise<readonly string[]> => {
       for (let looks = 0; looks < 3; looks += 1) {
-        await watch.look([])
+        await watch.evaluate([])
         await watch.sent(60_000)
       }
       return reported.splice(0)
@@ -310,7 +310,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       note: () => undefined,
       cleared: () => undefined,
     })
-    const slot = { runId: '1', operation: {} } as unknown as ClaimedSlot
+    const slot = { runId: '1', operation: {} } as unknown as ClaimedTask
     const ask = async (act: AlertQuestion['act']): Promise<unknown> => await alerts.answer({ id: 1, act, key }, slot)
     const since = 1_700_000_000_000
     expect(await ask({ begin: since })).toEqual({ act: 'begin', found: { is: 'new', since } })
@@ -371,7 +371,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       alert: { conditions: [{ cause: 'failed' }], command: `sleep 1; test ! -e ${stage.folder}/is-away` },
     }
     const gone = queue.worker({ ...about, workerId: 'lost' })
-    await gone.beat(false)
+    await gone.sendHeartbeat(false)
     await queue.submit({ ...RUN, program: about.program, runId: '71', operation, stores: [] })
     await gone.claim({ runId: '71', no: 1 })
     const at = 1_700_000_000_000
@@ -399,7 +399,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     })
     const inspected = async (): Promise<readonly string[]> => {
       for (let inspections = 0; inspections < 2; inspections += 1) {
-        await watch.look([])
+        await watch.evaluate([])
         await watch.sent(60_000)
       }
       return reported.splice(0)
@@ -407,7 +407,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await inspected()).toEqual([])
     await minuteLater('reportedAt')
     // While its sender works on it, it is not sent again after a minute.
-    await watch.look([])
+    await watch.evaluate([])
     await minuteLater('reportedAt')
     expect(await inspected()).toEqual(['worker-lost raised'])
     await stage.ask(
@@ -450,7 +450,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await queue.submit({ ...run, runId: '17', operation, stores })
     const about = { workerId: 'gone', host: 'dead', pid: 7, program, concurrency: 1, queues: [] }
     const gone = queue.worker(about)
-    await gone.beat(false)
+    await gone.sendHeartbeat(false)
     const slot = await gone.claim({ runId: '17', no: 1 })
     if (slot === null) throw new Error('the slot is not free')
     const standing = ['1', '2', '3'].map((chunk) => ({ table: 'public.items', chunk, stoodMs: 0 }))
@@ -465,8 +465,8 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       host: 'here',
       emit: (event) => void (event.type === 'alert' && reported.push(`${event.state}: ${event.value}`)),
     })
-    const look = async (own: readonly OwnSlot[] = []): Promise<readonly string[]> => {
-      await watch.look(own)
+    const look = async (own: readonly OwnTask[] = []): Promise<readonly string[]> => {
+      await watch.evaluate(own)
       await watch.sent(60_000)
       return reported.splice(0)
     }
@@ -539,7 +539,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       const standing = open.map((chunk) => ({ table, chunk, stoodMs: ago(chunk) }))
       const moved = (ms: number) =>
         [...movedAt.keys()].filter((chunk) => ago(chunk) < ms).map((chunk) => ({ table, chunk }))
-      await watch.look([{ runId: '18', standing, moved }])
+      await watch.evaluate([{ runId: '18', standing, moved }])
       await watch.sent(60_000)
       return reported.splice(0)
     }
@@ -597,7 +597,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await queue.submit({ ...RUN, program, runId: '18', operation, stores: [] })
     const reported: string[] = []
     const here = queue.worker({ ...about, workerId: 'of-1', host: 'here', program: 'sluice 1, ledger 1' })
-    await here.beat(false)
+    await here.sendHeartbeat(false)
     const watch = new RunWatch(
       {
         queue: here,
@@ -610,7 +610,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       wholeCommands('sluice worker --config q.yaml'),
     )
     const look = async (): Promise<readonly string[]> => {
-      await watch.look([])
+      await watch.evaluate([])
       await watch.sent(60_000)
       return reported.splice(0)
     }
@@ -622,7 +622,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       expect.stringContaining(`raised: no live worker of version sluice 2, ledger 1 ${how}`),
     ])
     expect(await look()).toEqual([])
-    await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
+    await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).sendHeartbeat(false)
     expect(await look()).toEqual([expect.stringMatching(/^cleared: a live worker takes the run/)])
     expect(await look()).toEqual([])
   })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openQueue } from '../../src/app/share/queues.ts'
 import { steered } from '../../src/app/share/steer.ts'
 import { queuePart } from '../../src/app/report/of-queue.ts'
-import { Pulse } from '../../src/app/live/pulse.ts'
+import { RunProgress } from '../../src/app/live/run-progress.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { QueuedRun, QueueSweep, WorkerAbout } from '../../src/model/share/queue-port.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
@@ -41,8 +41,8 @@ test('of an import that another worker resumes are all that the run has imported
   const table = join(folder.path, 'table')
   const operation = { kind: 'import', table, catalog, dryRun: false, resume: true, batchSize: 1, verbose: false, allowRefused: false, waitMs: 0 } as const // prettier-ignore
   /** What a task has reported in one turn. */
-  const turn = async (sharedRun: string, stopsAt = Number.POSITIVE_INFINITY): Promise<Pulse> => {
-    const [pulse, interrupt] = [new Pulse(), new Interrupter()]
+  const turn = async (sharedRun: string, stopsAt = Number.POSITIVE_INFINITY): Promise<RunProgress> => {
+    const [pulse, interrupt] = [new RunProgress(), new Interrupter()]
     await perform(operation, {
       interrupt,
       sharedRun,
@@ -78,8 +78,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
   test('and the state of the queue are the same for every worker, by the clock of its database', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
-    await one.beat(false)
-    await other.beat(false)
+    await one.sendHeartbeat(false)
+    await other.sendHeartbeat(false)
     await queue.submit({ ...RUN, runId: '5', slots: [{ about: 'a' }, { about: 'b' }] })
     await queue.submit({ ...RUN, runId: '6', program: 'sluice 2, ledger 1' })
     const slot = await other.claim({ runId: '5', no: 1 })
@@ -91,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     expect((await queuePart(server.url('queue'), '6'))?.error).toMatch(
       /there is no live worker of version sluice 2, ledger 1/,
     )
-    const calm = await queue.stand()
+    const calm = await queue.state()
     expect(calm).toMatchObject({
       workers: { lives: 2, silent: 0, lost: 0 },
       slots: { queued: 2, working: 1, lost: 0 },
@@ -104,14 +104,14 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       `UPDATE sluice_queue.sluice_workers SET beat_at = now() - interval '${seconds} s' WHERE worker_id = 'w2';
        UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '${seconds} s' WHERE worker_id = 'w2'`
     await client.query(ago(10))
-    expect(await queue.stand()).toMatchObject({ workers: { lives: 1, silent: 1, lost: 0 }, slots: { lost: 0 } })
+    expect(await queue.state()).toMatchObject({ workers: { lives: 1, silent: 1, lost: 0 }, slots: { lost: 0 } })
     expect(await rates()).toEqual([0, 0])
     await client.query(ago(31))
-    const lost = await queue.stand()
+    const lost = await queue.state()
     expect(lost).toMatchObject({ workers: { lives: 1, silent: 0, lost: 1 }, slots: { queued: 2, working: 1, lost: 1 } })
     expect(lost.oldestBeatMs).toBeGreaterThanOrEqual(31_000)
     await client.query(ago(86_401))
-    expect(await queue.stand()).toMatchObject({ workers: { lives: 1, silent: 0, lost: 0 }, slots: { lost: 1 } })
+    expect(await queue.state()).toMatchObject({ workers: { lives: 1, silent: 0, lost: 0 }, slots: { lost: 1 } })
     await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
     await client.end()
   })
@@ -121,7 +121,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     const sweeping = queue.worker({ ...ABOUT, workerId: 'sweeps' })
     const ids = ['ended-old', 'lost-old', 'named-old', 'ended-lately']
     const workers = ids.map((workerId) => queue.worker({ ...ABOUT, workerId, queues: ['old'] }))
-    for (const worker of [sweeping, ...workers]) await worker.beat(false)
+    for (const worker of [sweeping, ...workers]) await worker.sendHeartbeat(false)
     await queue.submit({ ...RUN, runId: 'old', queue: 'old' })
     expect(await workers[2]?.claim({ runId: 'old', no: 1 })).not.toBeNull()
     const client = new pg.Client({ connectionString: server.url('queue') })
@@ -147,7 +147,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
   test('in a copy of the queue no run begins before it is confirmed there, and none is reported as lost', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker(ABOUT)
-    await worker.beat(false)
+    await worker.sendHeartbeat(false)
     for (const runId of ['20', '21', '22']) await queue.submit({ ...RUN, runId })
     const [waits, worked, unwanted] = ['20', '21', '22'].map((runId) => ({ runId, no: 1 }))
     if (waits === undefined || worked === undefined || unwanted === undefined) throw new Error('no slots')
@@ -168,10 +168,10 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     await ask('staging', isLongAgo)
     await using copy = await openQueue(server.url('staging'), 'work')
     const other = copy.worker({ ...ABOUT, workerId: 'w9', host: 'staging' })
-    await other.beat(false)
+    await other.sendHeartbeat(false)
     for (const key of [waits, worked, unwanted]) expect(await other.claim(key)).toBeNull()
     expect(await other.sweep()).toMatchObject({ lost: [], unqueued: [], ended: [], unconfirmed: ['20', '21', '22'] })
-    expect(await copy.stand()).toMatchObject({ waiting: 0, unconfirmedRuns: 3 })
+    expect(await copy.state()).toMatchObject({ waiting: 0, unconfirmedRuns: 3 })
     expect((await queuePart(server.url('staging'), '20'))?.error).toMatch(/20 begins nothing: .*another database/)
 
     await steered(copy, '20', { held: false })
@@ -182,10 +182,10 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     expect(await other.claim(worked)).not.toBeNull()
     expect(await steered(copy, '22', { stop: true })).toMatchObject({ status: 'stopped' })
     expect(await other.sweep()).toMatchObject({ ended: [], unconfirmed: [] })
-    expect(await copy.stand()).toMatchObject({ unconfirmedRuns: 0 })
+    expect(await copy.state()).toMatchObject({ unconfirmedRuns: 0 })
 
     // The original is not affected.
-    expect(await queue.stand()).toMatchObject({ unconfirmedRuns: 0 })
+    expect(await queue.state()).toMatchObject({ unconfirmedRuns: 0 })
     expect(await worker.claim(waits)).not.toBeNull()
     await ask('queue', isLongAgo)
     expect((await worker.sweep()).lost).toHaveLength(3)
@@ -196,7 +196,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
     const alert = { conditions: [{ cause: 'stuck', limit: 10_000 }] }
-    for (const worker of [one, other]) await worker.beat(false)
+    for (const worker of [one, other]) await worker.sendHeartbeat(false)
     for (const runId of ['30', '31', '32']) await queue.submit({ ...RUN, runId, operation: { kind: 'copy', alert } })
     const standing = [{ table: 'a', chunk: '1', stoodMs: 0 }]
     for (const [runId, worker] of [
@@ -218,24 +218,24 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     const calm = [['30', 0, 0, null], ['31', 0, 0, null], ['32', 0, 0, null]] // prettier-ignore
     // It may sweep and check before its heartbeat.
     for (const isHeard of [false, true]) {
-      if (isHeard) await one.beat(false)
+      if (isHeard) await one.sendHeartbeat(false)
       expect(await one.sweep()).toMatchObject({ lost: [], ended: [] })
       expect(await seen()).toEqual(calm)
       expect(await one.claim({ runId: '31', no: 1 })).toBeNull()
     }
     // A worker that starts just then takes none either.
     const late = queue.worker({ ...ABOUT, workerId: 'w3', host: 'later' })
-    await late.beat(false)
+    await late.sendHeartbeat(false)
     expect(await late.sweep()).toMatchObject({ lost: [], isWithheld: true })
     expect(await late.claim({ runId: '31', no: 1 })).toBeNull()
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     // For 30 s this worker has reached the queue, and the other one is away.
     await client.query(`UPDATE sluice_queue.sluice_workers SET reached_at = now() - interval '31 s' WHERE worker_id = 'w1';
       UPDATE sluice_queue.sluice_run_slots SET beat_at = now() WHERE run_id = '30'`)
-    await one.beat(false)
+    await one.sendHeartbeat(false)
     expect(await seen()).toEqual([['30', 0, 0, null], ['31', 1, 0, null], ['32', 0, 0, null]]) // prettier-ignore
     // A worker that starts then does not need to wait.
-    await late.beat(false)
+    await late.sendHeartbeat(false)
     expect(await late.sweep()).toMatchObject({ lost: [{ runId: '31', no: 1 }], isWithheld: false })
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     expect(await other.claim({ runId: '31', no: 1 })).not.toBeNull()
@@ -247,7 +247,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
   test('of workers that are all gone wait like queued ones, and a stop ends them without a worker', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker({ ...ABOUT, workerId: 'alone' })
-    await worker.beat(false)
+    await worker.sendHeartbeat(false)
     await queue.submit({ ...RUN, runId: '50' })
     const slot = await worker.claim({ runId: '50', no: 1 })
     if (slot === null) throw new Error('the slot is not free')
@@ -264,7 +264,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     )
     await silent(31)
     expect((await queue.runs(1, '50'))[0]).toMatchObject({ status: 'running', isWaiting: true })
-    expect((await queue.stand()).waiting).toBe(1)
+    expect((await queue.state()).waiting).toBe(1)
     expect(await steered(queue, '50', { held: false })).toMatchObject({ status: 'running', slots: { queued: 1 } })
     await steered(queue, '50', { stop: true })
     expect((await queue.runs(1, '50'))[0]).toMatchObject({ status: 'stopped', exitCode: 75 })
@@ -277,8 +277,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
   test('end with a stop that was requested while a worker checked its stores and then refused them', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
-    await one.beat(false)
-    await other.beat(false)
+    await one.sendHeartbeat(false)
+    await other.sendHeartbeat(false)
     const error = { code: 'BAD_CONFIG', message: 'no store is called shop', retryable: false } as const
     await queue.submit({ ...RUN, runId: '60' })
     const slot = await one.claim({ runId: '60', no: 1 })
@@ -304,7 +304,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       (await queue.slots('7'))[0]?.rows,
     ]
     const worker = queue.worker(ABOUT)
-    await worker.beat(false)
+    await worker.sendHeartbeat(false)
     const first = await worker.claim(key)
     if (first === null) throw new Error('the slot is not free')
     await worker.progress(first, { rows: 100n, open: 40n, chunks: 2, rate: 1 }, null)
@@ -347,7 +347,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker({ ...ABOUT, workerId: 'stays' })
     const beaten = async (times: number): Promise<void> => {
-      for (let n = 0; n < times; n += 1) await worker.beat(false)
+      for (let n = 0; n < times; n += 1) await worker.sendHeartbeat(false)
     }
     const kept = `${server.dataFolder}.kept`
     const swept = async (): Promise<QueueSweep> => await worker.sweep()
@@ -384,7 +384,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       .poll(
         async () =>
           await worker
-            .beat(false)
+            .sendHeartbeat(false)
             .then(() => true)
             .catch(() => false),
       )
@@ -401,7 +401,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       .poll(
         async () =>
           await worker
-            .beat(false)
+            .sendHeartbeat(false)
             .then(() => true)
             .catch(() => false),
       )
@@ -424,7 +424,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
-    expect(await looking.stand()).toMatchObject({ refusedSchedules: 0 })
+    expect(await looking.state()).toMatchObject({ refusedSchedules: 0 })
     expect(await looking.slots('7')).toMatchObject([{ rows: 100n, onCall: false }])
     expect(await looking.drain('here')).toBe(0)
     expect(await looking.tables('7')).toBeNull()
@@ -443,7 +443,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
       await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; ALTER TABLE sluice_queue.sluice_workers DROP COLUMN reached_at, DROP COLUMN beats; UPDATE sluice_queue.sluice_queue_version SET version = 7;
         UPDATE sluice_queue.sluice_runs SET status = 'running'`)
       await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
-      return (await looking.stand()).unconfirmedRuns
+      return (await looking.state()).unconfirmedRuns
     }
     expect(await madeNewer()).toBe(0)
     const schedule = async (name: string, state: string, place: string): Promise<unknown> =>

@@ -9,7 +9,7 @@ import type { Event } from '../../src/model/run/event.ts'
 import type { RunReport } from '../../src/model/run/report/run-report.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
-import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
+import { openRunHistory, runHistoryFile } from '../../src/stores/run-history.ts'
 import { thisProcess } from '../../src/shared/owner.ts'
 import { CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
@@ -207,7 +207,7 @@ test('reads a killed run of a ledger of version 1, and charts what the run histo
   const [[run = ''] = []] = await place.rows('SELECT CAST(run_id AS TEXT) FROM migration_runs')
   {
     const state = path.join(folder, 'noted')
-    using book = await openRunBook(runBookFile(state))
+    using book = await openRunHistory(runHistoryFile(state))
     book.begin({
       run: run ?? '',
       kind: 'copy',

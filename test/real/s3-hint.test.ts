@@ -124,7 +124,14 @@ describe.skipIf(!S3_AVAILABLE)(
         for await (const change of table.changes(HINTED - 5, HINTED + 5, NEVER)) changes.push(change)
         const { modified = 0 } = (await table.listing()).commits[7] ?? {}
         const error = await table.snapshot({ version: COMMITS }).catch((thrown: unknown) => String(thrown))
-        return [versions, history, changes, await table.versionAt(modified), (await table.run()).from, error]
+        return [
+          versions,
+          history,
+          changes,
+          await table.versionAt(modified),
+          (await table.buildableHistory()).from,
+          error,
+        ]
       }
       expect(await answers('newest')).toEqual(await answers('all'))
     })

@@ -333,7 +333,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     const paths = [0, 1, 2].map((version) => `_delta_log/${commitName(version)}`)
     await listLog(log, { signal: NEVER })
     server.put('hundred/_delta_log/extra', '')
-    log.ahead?.([paths[0] ?? '', paths[2] ?? ''], { signal: NEVER })
+    log.prefetch?.([paths[0] ?? '', paths[2] ?? ''], { signal: NEVER })
     const before = server.requests().gets
     await bytesOf(log, paths[0] ?? '')
     await bytesOf(log, paths[1] ?? '')

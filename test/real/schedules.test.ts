@@ -124,7 +124,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(of(events, 'schedule.time')).toHaveLength(10)
     expect(await queue.schedules.due()).toEqual([])
     await back('coming', 3 * DAY)
-    await Promise.all(Array.from({ length: 6 }, async () => scheduler().look()))
+    await Promise.all(Array.from({ length: 6 }, async () => scheduler().check()))
     const [run, passed, ...more] = await history('coming')
     expect(more).toEqual([])
     expect(run).toMatchObject({ status: 'running', runId: expect.any(String), note: null })
@@ -133,7 +133,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     // No time of a schedule occurs twice, whatever a clock does.
     await ended(run?.runId ?? null)
     await back('coming', DAY)
-    await scheduler().look()
+    await scheduler().check()
     expect(await queue.runs(10)).toHaveLength(1)
     // The schedule is not stuck there either.
     const [stands] = await queue.schedules.list('coming')
@@ -150,7 +150,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await server('CREATE DATABASE staging TEMPLATE queue')
     await using copy = await openQueue(stage.urlOf(stage.queue, 'staging'), 'work', 2)
     expect(await copy.schedules.due()).toEqual([])
-    expect(await copy.schedules.want('coming')).toBe(false)
+    expect(await copy.schedules.requestRun('coming')).toBe(false)
     const listed = await stage.sluice('schedule', 'list', '--connect', stage.urlOf(stage.queue, 'staging'))
     expect(of(listed.events, 'schedule')).toMatchObject([
       { state: 'paused', error: expect.stringMatching(/MISSING_CONFIRM.*in this database.*schedule resume coming/s) },
@@ -220,7 +220,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       }))
       if (lived === undefined || late === undefined) throw new Error('no workers')
       const worker = here.worker(lived)
-      await worker.beat(false)
+      await worker.sendHeartbeat(false)
       await here.submit({ ...lived, ...RUN, runId: '1' })
       expect(await worker.sweep()).toMatchObject({ carried: { schedules: 0, runs: 0 }, unconfirmed: [] })
       await stage.ask(stage.queue, 'queue', 'CREATE TABLE IF NOT EXISTS told (id int); INSERT INTO told VALUES (1)')
@@ -234,17 +234,17 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       // A program that was never connected to the original: it may belong to another environment.
       await using copy = await openQueue(standby.url('queue'), 'work', 2)
       const other = copy.worker(late)
-      await other.beat(false)
+      await other.sendHeartbeat(false)
       expect(await other.sweep()).toMatchObject({ carried: { schedules: 0, runs: 0 }, unconfirmed: ['1'] })
       expect(await other.claim({ runId: '1', no: 1 })).toBeNull()
       expect(await copy.schedules.due()).toEqual([])
       expect(await copy.schedules.unconfirmed()).toMatchObject([
         { name: 'coming', state: 'paused', error: { code: 'MISSING_CONFIRM' } },
       ])
-      expect(await copy.stand()).toMatchObject({ unconfirmed: 1, unconfirmedRuns: 1 })
+      expect(await copy.state()).toMatchObject({ unconfirmed: 1, unconfirmedRuns: 1 })
       said.length = 0
-      await scheduler(copy).look()
-      await scheduler(copy).look()
+      await scheduler(copy).check()
+      await scheduler(copy).check()
       expect(said).toEqual(Array(2).fill(expect.stringMatching(/schedule coming begins no run.*MISSING_CONFIRM/s)))
       expect(await copy.runs(10)).toMatchObject([{ runId: '1', isUnconfirmed: true, isWaiting: false }])
 
@@ -254,11 +254,11 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       const swept: unknown[] = []
       await until(async () => {
         swept.push(await worker.sweep().catch(() => null))
-        await scheduler(here).look()
+        await scheduler(here).check()
         return (await here.runs(10)).length > 1
       })
       expect(swept).toContainEqual(expect.objectContaining({ carried: { schedules: 1, runs: 1 }, unconfirmed: [] }))
-      expect(await here.stand()).toMatchObject({ unconfirmed: 0, unconfirmedRuns: 0 })
+      expect(await here.state()).toMatchObject({ unconfirmed: 0, unconfirmedRuns: 0 })
       expect(await worker.claim({ runId: '1', no: 1 })).not.toBeNull()
       // The original is not affected either.
       expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
@@ -284,15 +284,15 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [one, other] = [scheduler(), scheduler()]
     for (const wait of [0, 29_000, 1_000, 1_000]) {
       ticks += wait
-      await one.look()
-      await other.look()
+      await one.check()
+      await other.check()
       await Promise.all([one.sent(60_000), other.sent(60_000)])
     }
     const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
     expect(alerts()).toEqual([expect.stringMatching(/^raised schedule odd: it begins no run: .*of-a-later-version/)])
     await words(schedule?.words)
-    await other.look()
-    await one.look()
+    await other.check()
+    await one.check()
     await Promise.all([one.sent(60_000), other.sent(60_000)])
     expect(alerts().slice(1)).toEqual([
       expect.stringMatching(/^cleared schedule odd: it can begin runs again; the alert was open since /),
@@ -310,7 +310,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     said.length = 0
     const [stranger, friend] = [scheduler(queue, [], []), scheduler()]
     const look = async (one: Scheduler): Promise<void> => {
-      await one.look()
+      await one.check()
       await one.sent(60_000)
     }
     const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
@@ -338,7 +338,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await add('again', '--every', 'day', ...ENSURE, '--alert', 'failed', '--alert-command', command)
     const [one, stranger] = [scheduler(), scheduler(queue, [], [])]
     const look = async (at: Scheduler): Promise<void> => {
-      await at.look()
+      await at.check()
       await at.sent(60_000)
     }
     const lines = (): readonly string[] =>
@@ -372,7 +372,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await alerts.sent(60_000)
     rmSync(broken)
     ticks += 30_000
-    await alerts.look([])
+    await alerts.check([])
     await alerts.sent(60_000)
     expect(lines().slice(2)).toEqual([expect.stringMatching(/^raised /)])
   })
@@ -383,14 +383,14 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await add('anew', '--every', 'day', ...ENSURE, '--alert', 'failed')
     await back('anew', DAY)
     const stranger = scheduler(queue, [], [])
-    await stranger.look()
+    await stranger.check()
     ticks += 30_000
-    await stranger.look()
+    await stranger.check()
     await stranger.sent(60_000)
     expect(await rows()).toHaveLength(1)
     expect((await add('anew', '--replace', '--every', 'day', ...ENSURE)).code).toBe(0)
     said.length = 0
-    await stranger.look()
+    await stranger.check()
     await stranger.sent(60_000)
     expect(said).toEqual([expect.stringMatching(/^cleared schedule anew: it can begin runs again; /)])
     expect(await rows()).toEqual([])
@@ -404,10 +404,10 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await back('slow', DAY)
     said.length = 0
     const stranger = scheduler(queue, [], [])
-    await stranger.look()
+    await stranger.check()
     ticks += 30_000
-    await stranger.look()
-    await stranger.look()
+    await stranger.check()
+    await stranger.check()
     writeFileSync(go, '')
     await stranger.sent(60_000)
     expect(readFileSync(reported, 'utf8')).toBe('raised\n')
@@ -416,7 +416,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       await stage.ask(stage.queue, 'queue', `ALTER TABLE sluice_queue.${from} RENAME TO ${to}`)
     await rename('sluice_alerts', 'away')
     try {
-      await friend.look()
+      await friend.check()
       await friend.sent(60_000)
     } finally {
       await rename('away', 'sluice_alerts')
@@ -429,9 +429,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await add('coming', '--every', 'day', ...ENSURE)
     await back('coming', DAY)
     const [found] = await queue.schedules.due()
-    await scheduler(queue, ['big']).look()
+    await scheduler(queue, ['big']).check()
     expect(await queue.runs(10)).toEqual([])
-    await scheduler().look()
+    await scheduler().check()
     expect(await queue.runs(10)).toHaveLength(1)
     const error = { code: 'BAD_FLAG', message: 'no store is called shop', retryable: false } as const
     expect(await queue.schedules.refuse(found!, error, false)).toBe(false)
@@ -442,15 +442,15 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
   test('a slow worker begins by hand no command that was replaced since it read it', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
-    expect(await queue.schedules.want('coming')).toBe(true)
+    expect(await queue.schedules.requestRun('coming')).toBe(true)
     const [old] = await queue.schedules.due()
     await add('coming', '--replace', '--every', 'day', ...ENSURE.slice(0, -1), '3')
-    expect(await queue.schedules.want('coming')).toBe(true)
+    expect(await queue.schedules.requestRun('coming')).toBe(true)
     const { since, next, commandLine, slots } = old!
     const run = { ...RUN, runId: 'old', commandLine, slots: Array.from({ length: slots }, () => ({ about: '' })) }
     const begun = { since, next, found: since, time: null, passed: null, run: { ...run, program: 'p', host: 'here' } }
     expect(await queue.schedules.begin('coming', begun)).toBe('moved')
-    await scheduler().look()
+    await scheduler().check()
     expect((await queue.runs(10)).map((one) => one.commandLine)).toEqual([
       (await queue.schedules.list('coming'))[0]?.commandLine,
     ])
@@ -460,8 +460,8 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   test('the refusal of a run does not make a schedule void that was confirmed again since', async () => {
     const error = { code: 'SCHEDULE_VOID', message: 'another plan', retryable: false } as const
     const started = async (): Promise<string> => {
-      await queue.schedules.want('coming')
-      await scheduler().look()
+      await queue.schedules.requestRun('coming')
+      await scheduler().check()
       return (await history('coming'))[0]?.runId ?? ''
     }
     expect((await add('coming', '--every', 'day', ...ENSURE)).code).toBe(0)
@@ -482,7 +482,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       'queue',
       `INSERT INTO sluice_queue.sluice_workers (worker_id, host, pid, program, concurrency, queues) VALUES ('big', 'big', 1, 'p', 1, '{big}')`,
     )
-    await scheduler().look()
+    await scheduler().check()
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
     // It is draining, so it takes nothing new.
     await stage.ask(
@@ -490,13 +490,13 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       'queue',
       `UPDATE sluice_queue.sluice_workers SET draining = true WHERE worker_id = 'big'`,
     )
-    await scheduler().look()
+    await scheduler().check()
     await stage.ask(stage.queue, 'queue', `DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'big'`)
     expect(await queue.runs(10)).toEqual([])
     const [late] = await queue.schedules.list('coming')
     expect(late?.error?.message).toBe('runs of the schedule need a live worker with --queues big, and there is none')
     expect(await queue.schedules.refused()).toBe(1)
-    await scheduler(queue, ['big']).look()
+    await scheduler(queue, ['big']).check()
     expect(await queue.runs(10)).toHaveLength(1)
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
   })
@@ -512,15 +512,15 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   test('a period that begins during a run waits for its end', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await stage.sluice('schedule', 'run-now', 'coming')
-    await Promise.all(Array.from({ length: 6 }, async () => scheduler().look()))
+    await Promise.all(Array.from({ length: 6 }, async () => scheduler().check()))
     expect(await queue.runs(10)).toHaveLength(1)
     const [byHand] = await history('coming')
     expect(byHand).toMatchObject({ period: null, status: 'running' })
     await back('coming', DAY)
-    await scheduler().look()
+    await scheduler().check()
     expect(await queue.runs(10)).toHaveLength(1)
     await ended(byHand?.runId ?? null)
-    await scheduler().look()
+    await scheduler().check()
     expect(await queue.runs(10)).toHaveLength(2)
     expect((await queue.schedules.list('coming'))[0]).toMatchObject({ running: expect.any(String), error: null })
   })
@@ -530,7 +530,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await back('all', 2 * DAY)
     const periods: (string | null)[] = []
     for (;;) {
-      await scheduler().look()
+      await scheduler().check()
       const [newest] = await history('all')
       if (newest === undefined || newest.status !== 'running') break
       periods.unshift(newest.period)
@@ -540,7 +540,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(periods.toSorted()).toEqual(periods.toReversed())
     expect(await stage.sluice('schedule', 'pause', 'all')).toMatchObject({ code: 0 })
     await back('all', 2 * DAY)
-    await scheduler().look()
+    await scheduler().check()
     expect(await history('all')).toHaveLength(2)
     const resumed = of((await stage.sluice('schedule', 'resume', 'all')).events, 'schedule.changed')
     expect(resumed).toMatchObject([
@@ -548,7 +548,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         notes: ['2 times were skipped: ' + (await dayBack(1)) + ' to ' + (await dayBack(0)) + ' while it was paused'],
       },
     ])
-    await scheduler().look()
+    await scheduler().check()
     expect(await history('all')).toHaveLength(2)
   })
 
@@ -619,12 +619,12 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     // The program reads other options: from its config file, or because of another version.
     const options = `UPDATE sluice_queue.sluice_schedules SET wanted = true`
     await stage.ask(stage.queue, 'queue', `${options}, confirmed = confirmed || '{"olderThan": "9q"}'`)
-    await scheduler().look()
+    await scheduler().check()
     expect((await queue.schedules.list('purge'))[0]).toMatchObject({
       state: 'void',
       error: { code: 'SCHEDULE_VOID', reason: 'other values of olderThan' },
     })
-    expect(await queue.stand()).toMatchObject({ refusedSchedules: 1 })
+    expect(await queue.state()).toMatchObject({ refusedSchedules: 1 })
     expect((await stage.sluice('schedule', 'run-now', 'purge')).err).toContain('SCHEDULE_VOID')
     // The table changes: its dry run on the worker reports it before anything is changed.
     expect((await add('purge', '--replace', ...purge, '--confirm', 'inv')).code).toBe(0)

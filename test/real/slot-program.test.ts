@@ -5,7 +5,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { copyOf } from '../support/half-done/copies.ts'
 import { afterAll, expect, test } from 'vitest'
-import { SlotProgram } from '../../src/app/share/slot-program.ts'
+import { TaskProgram } from '../../src/app/share/task-program.ts'
 import type { Event } from '../../src/model/run/event.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-slot-'))
@@ -17,7 +17,7 @@ test('a rate that is divided before a task begins replaces the one in its order'
   db.exec('CREATE TABLE done (id INTEGER PRIMARY KEY, v TEXT)')
   db.close()
   new Database(to).close()
-  const program = new SlotProgram(
+  const program = new TaskProgram(
     {
       operation: { ...copyOf('FROM', 'TO', 'done'), rate: 4000 },
       stores: [
@@ -34,7 +34,7 @@ test('a rate that is divided before a task begins replaces the one in its order'
     { wishes: { rate: 4000 }, among: 1 },
   )
   const events: Event[] = []
-  program.heard = (event) => void events.push(event)
+  program.onEvent = (event) => void events.push(event)
   // Both are in the pipe before the program reads from it.
   program.applyRequests({ wishes: { rate: 4000 }, among: 4 })
 

@@ -7,10 +7,10 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { ChangeSource, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
+import type { ChangeSource, FollowedTable, StreamStart } from '../../src/model/follow/port.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SourceView } from '../../src/model/copy/source-port.ts'
-import type { SnapshotStream } from '../../src/model/follow/moment-port.ts'
+import type { SnapshotStream } from '../../src/model/follow/snapshot-port.ts'
 import { randomOf, SQLITE_NAMES, SQLITE_TABLES, writeSome } from '../support/sqlite-writer.ts'
 
 const SIGNAL = new AbortController().signal
@@ -122,7 +122,7 @@ async function rowsIn(view: SourceView, table: FollowedTable): Promise<Map<strin
 const sorted = (rows: Map<string, string> | undefined): readonly (readonly [string, string])[] =>
   [...(rows ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1))
 
-const began = async ({ source }: Sit, tables: readonly FollowedTable[]): Promise<StreamBirth> => {
+const began = async ({ source }: Sit, tables: readonly FollowedTable[]): Promise<StreamStart> => {
   const preflight = await source.inspect(tables, SIGNAL)
   expect(preflight.refusals).toEqual([])
   expect(preflight.identities).toEqual(tables.map(({ identity }) => identity))
@@ -131,7 +131,7 @@ const began = async ({ source }: Sit, tables: readonly FollowedTable[]): Promise
 
 const opened = async (
   { source }: Sit,
-  birth: StreamBirth,
+  birth: StreamStart,
   tables: readonly FollowedTable[],
   from = 0n,
 ): Promise<SnapshotStream> => (await source.open(birth, tables, from, SIGNAL)) as SnapshotStream

@@ -7,7 +7,7 @@ import { PacedStream } from '../../src/engine/follow/stream/paced-stream.ts'
 import type { Change } from '../../src/model/copy/change.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
-import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
+import type { ChangeSource, ChangeStream, FollowedTable, StreamStart } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
@@ -21,7 +21,7 @@ let store: CopyStore
 let source: ChangeSource
 let sql: Psql
 let tables: readonly FollowedTable[]
-let birth: StreamBirth
+let birth: StreamStart
 
 const TABLES = `
   CREATE TABLE plain (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text, w text);

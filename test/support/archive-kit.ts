@@ -6,7 +6,7 @@ import { storedTable, type StoringOptions } from '../../src/archive/types/index.
 import type { StoredColumn, StoredTable } from '../../src/model/archive/stored-column.ts'
 import { wireLine } from '../../src/model/archive/wire.ts'
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
-import { RowSum } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum } from '../../src/model/copy/row-hash.ts'
 import type { Digest, Row } from '../../src/model/copy/rows.ts'
 
 export const NEVER = new AbortController().signal
@@ -40,7 +40,7 @@ export async function* csvOf(
 }
 
 export function sumOf(rows: readonly Row[]): Digest {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const row of rows) sum.add(row)
   return sum.digest()
 }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { heldCommits } from '../../src/catalog/export/commits.ts'
+import { storedCommits } from '../../src/catalog/export/commits.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
 import { countsAt } from '../../src/catalog/query/counts.ts'
 import { domainsAt, stateAt, txnsAt } from '../../src/catalog/query/state.ts'
@@ -115,7 +115,7 @@ describe.skipIf(!HAVE_TABLES)('catalog of the real tables (../shared)', () => {
       )
     }
 
-    for await (const commit of heldCommits(database, table)) {
+    for await (const commit of storedCommits(database, table)) {
       const held: string[] = []
       for await (const page of commit.lines()) held.push(...page.map(({ raw }) => raw))
       const written = readFileSync(join(path, '_delta_log', commitName(commit.version)), 'utf8')

@@ -5,10 +5,10 @@ import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { rateAfter } from '../../src/tui/run/rate-limit.ts'
 import { eta, freshRun, meanRate, rateOf, runProgress, type RunView } from '../../src/tui/run/run-view.ts'
 import { ChunkMap } from '../../src/tui/run/copy/chunk-map.ts'
-import { fitSpan, keyRangeText } from '../../src/tui/run/copy/key-axis.ts'
+import { fitKeyRange, keyRangeText } from '../../src/tui/run/copy/key-axis.ts'
 import { chunkText } from '../../src/tui/screens/run/copy/texts.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
-import { isStory, withStory } from '../../src/tui/run/story.ts'
+import { showsOutput, withOutput } from '../../src/tui/run/output.ts'
 import * as told from './support/copy-events.ts'
 
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body })
@@ -79,9 +79,13 @@ describe('a copy', () => {
     )
     run = fold(run, 1000, told.retried(1, 2, 500))
     expect(run.workers[0]).toMatchObject({ done: 0, attempt: 2 })
-    expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({ state: 'waits', quarantined: 0, againAt: 1500 })
+    expect(copyOf(run).keptChunks.find(told.TABLE, '1')).toMatchObject({
+      state: 'waits',
+      quarantined: 0,
+      againAt: 1500,
+    })
     run = fold(run, 2000, told.moved(1, 1, 10, 'reading'), told.rowAside(1, '7'), told.done(1, 1, 1))
-    expect(copyOf(run).book.find(told.TABLE, '1')).toMatchObject({
+    expect(copyOf(run).keptChunks.find(told.TABLE, '1')).toMatchObject({
       state: 'aside',
       quarantined: 1,
       rows: [{ key: ['7'] }],
@@ -141,7 +145,7 @@ describe('a copy', () => {
     expect(copyOf(ended).chunks()).toMatchObject({ written: 0, proved: 1 })
     expect(copyOf(ended).tally().proved).toBe(50_000)
     // The detail of the chunk agrees with the strip, and names the proof.
-    const chunk = copyOf(ended).book.find(told.TABLE, '1')
+    const chunk = copyOf(ended).keptChunks.find(told.TABLE, '1')
     if (chunk === null) throw new Error('no chunk')
     expect(chunk.state).toBe('proved')
     expect(chunkText(chunk, ended, 1).join('\n')).toMatch(
@@ -166,7 +170,7 @@ describe('a copy', () => {
         no,
       )
     }
-    const { book } = copyOf(run)
+    const { keptChunks: book } = copyOf(run)
     expect(copyOf(run).chunks()).toMatchObject({ all, failed: 20, proved: all - 20 })
     expect(book.list(told.TABLE, true)).toHaveLength(20)
     expect(book.list(told.TABLE, false).length).toBeLessThan(100)
@@ -245,8 +249,8 @@ describe('the key space', () => {
     expect(keyRangeText({ from: null, to: ['b', '7'] }, ['t', 'n'])).toBe('start–(b, 7)')
     expect(keyRangeText({}, ['id'])).toBe('rows without a key')
     expect(keyRangeText({ from: ['0'], to: ['128'] }, [])).toBe('blocks 0–127')
-    expect(fitSpan({ from: ['9007199254740993'], to: ['9007199254790992'] }, ['id'], 17)).toBe('…4740993–…4790992')
-    expect(fitSpan({ from: ['3f2a9c1e-aaaa'], to: ['7b1c0d2e-bbbb'] }, ['id'], 17)).toBe('3f2a9c1…–7b1c0d2…')
+    expect(fitKeyRange({ from: ['9007199254740993'], to: ['9007199254790992'] }, ['id'], 17)).toBe('…4740993–…4790992')
+    expect(fitKeyRange({ from: ['3f2a9c1e-aaaa'], to: ['7b1c0d2e-bbbb'] }, ['id'], 17)).toBe('3f2a9c1…–7b1c0d2…')
   })
 })
 
@@ -301,8 +305,8 @@ it('a cutover without a copy is described in words, and a followed copy keeps it
   } as const
   const ended = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 } as const
   const of = (operation: Operation, ...bodies: readonly EventBody[]): boolean => {
-    const run = withStory(freshRun(1, operation, 'sluice', 0), ['0:01 note     what it says'])
-    return isStory(
+    const run = withOutput(freshRun(1, operation, 'sluice', 0), ['0:01 note     what it says'])
+    return showsOutput(
       bodies.reduce((one, body, seq) => foldEvent(one, { v: 1, seq, ts: '', runId: '1', ...body }, 1), run),
     )
   }

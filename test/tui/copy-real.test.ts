@@ -97,7 +97,7 @@ describe('events of real copies', () => {
     expect(runProgress(run)).toBe(1)
     const again = await perform(operation)
     expect(runProgress(folded(operation, again.events))).toBe(1)
-    const [bad, ...more] = run.copy?.book.list('numbers', true) ?? []
+    const [bad, ...more] = run.copy?.keptChunks.list('numbers', true) ?? []
     expect(more).toEqual([])
     expect(bad).toMatchObject({ state: 'aside', quarantined: 1, rows: [{ key: ['4500'] }] })
     expect(run.copy?.table('numbers')?.map.cells(3)).toEqual(['proved', 'aside', 'proved'])

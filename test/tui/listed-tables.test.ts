@@ -1,7 +1,7 @@
 /** The screen lists the same tables of a database as `sluice discover`, and copies each by the listed name. */
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listInstead } from '../../src/cli/open.ts'
+import { listingOf } from '../../src/cli/open.ts'
 import { knownNames } from '../../src/app/known-names.ts'
 import { copyTablesJob, discoverDatabaseJob } from '../../src/tui/session/operations.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -43,7 +43,7 @@ describe.skipIf(without !== '')(`tables of several schemas ${without}`, () => {
 
   it('are all on the screen, as on the command line', async () => {
     expect(await listed(discoverDatabaseJob(source.url).operation)).toEqual(tables)
-    const { operation } = listInstead('cassandra://host/space')
+    const { operation } = listingOf('cassandra://host/space')
     expect(operation).toEqual({ ...discoverDatabaseJob('cassandra://host/space').operation })
     expect(await listed({ kind: 'discover-database', url: source.url, tables: ['*'] })).toEqual(tables.slice(1))
   })

@@ -187,7 +187,7 @@ describe('a screen after a suspend', () => {
     rates: [5000, 30_000, 60_000].map((window) => rateOf(run, now, window)),
     elapsed: now - run.startedAt,
     begunAt: run.copy?.begunAt,
-    chunks: run.copy?.book.list(copied.TABLE, false).map(({ no, startedAt, ms }) => [no, startedAt, ms]),
+    chunks: run.copy?.keptChunks.list(copied.TABLE, false).map(({ no, startedAt, ms }) => [no, startedAt, ms]),
     workers: run.workerRates,
   })
   const shown = (held: boolean, ended: readonly Event[]): RunView => {

@@ -201,8 +201,8 @@ describe.each(NAMES)('%s', (name) => {
       const tokens = [...grammar.push(bytes), ...grammar.end()]
       if (isKey(tokens)) continue
       session.read(tokens)
-      const { runs, interrupted, over } = store.state
-      const isSame = runs === place.runs && interrupted === place.interrupted && over === place.over
+      const { runs, interrupted, hasRunEnded: over } = store.state
+      const isSame = runs === place.runs && interrupted === place.interrupted && over === place.hasRunEnded
       if (!isSame || calls() !== before) expect.fail(`${JSON.stringify(bytes.toString('latin1'))} did something`)
     }
   })

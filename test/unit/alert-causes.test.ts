@@ -16,7 +16,7 @@ function found(conditions: readonly AlertCondition[], events: readonly (EventBod
   let at = 0
   return events.flatMap((event) => {
     if (typeof event === 'number') at += event
-    const verdicts = typeof event === 'number' ? causes.look(at) : causes.take(event, at)
+    const verdicts = typeof event === 'number' ? causes.poll(at) : causes.take(event, at)
     return verdicts.map(
       ({ cause, table, holds }) => `${cause}${table === '' ? '' : ` ${table}`}: ${holds ? 'raised' : 'over'}`,
     )
@@ -361,7 +361,7 @@ describe('a chunk that is stuck', () => {
     const causes = new AlertCauses(limit)
     causes.take(started('1'), 0)
     causes.take(started('2'), MINUTE)
-    expect(causes.look(12 * MINUTE)).toEqual([
+    expect(causes.poll(12 * MINUTE)).toEqual([
       {
         cause: 'stuck',
         table: 't',
@@ -376,8 +376,8 @@ describe('a chunk that is stuck', () => {
     const causes = new AlertCauses(limit)
     for (const chunk of ['1', '2']) causes.take(started(chunk), 0)
     causes.take(started('3'), 5 * MINUTE)
-    causes.look(12 * MINUTE)
-    expect(causes.look(16 * MINUTE)).toEqual([])
+    causes.poll(12 * MINUTE)
+    expect(causes.poll(16 * MINUTE)).toEqual([])
     causes.take(done('1'), 17 * MINUTE)
     causes.take(progress('4', 'writing', '2'), 17 * MINUTE)
     expect(causes.take(done('3'), 17 * MINUTE)).toMatchObject([
@@ -385,7 +385,7 @@ describe('a chunk that is stuck', () => {
     ])
     const one = new AlertCauses(limit)
     one.take(started('2'), 0)
-    one.look(12 * MINUTE)
+    one.poll(12 * MINUTE)
     expect(one.take(done('2'), 13 * MINUTE)).toMatchObject([{ holds: false, value: 'chunk 2 is done' }])
   })
   test('a paused run does not count as stuck', () => {

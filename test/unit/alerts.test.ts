@@ -13,7 +13,7 @@ import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
 import { RunAlerts } from '../../src/app/alerts/run-alerts.ts'
 import { runShell } from '../../src/engine/run/alerts/shell.ts'
 import { send, type SentAlert } from '../../src/engine/run/alerts/sinks.ts'
-import { slotEnd } from '../../src/app/share/slot-end.ts'
+import { taskEnd } from '../../src/app/share/task-end.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -43,24 +43,24 @@ test('a condition is reported when it is first known, when it begins and when it
   const reported: StreamVerdict[] = []
   const conditions = [{ cause: 'lag', limit: 1000 }, { cause: 'rate', limit: 10 }, { cause: 'error' }] as const
   const alerts = new Alerts({ conditions, exit: true }, (event) => reported.push(event))
-  alerts.look({ lagMs: 1000, lagIs: 'at least' })
+  alerts.update({ lagMs: 1000, lagIs: 'at least' })
   expect(reported).toEqual([])
   // An earlier run may have raised these alerts.
-  alerts.look({ lagMs: 1000, rate: 10, walBytes: 1e12 })
+  alerts.update({ lagMs: 1000, rate: 10, walBytes: 1e12 })
   expect(reported.splice(0).map(({ cause, holds }) => `${cause} ${holds}`)).toEqual(['lag false', 'rate false'])
-  expect(alerts.ends).toBe(false)
-  for (const lagMs of [1001, 5000, 2000]) alerts.look({ lagMs })
-  alerts.look({ rate: 9 })
+  expect(alerts.mustEndRun).toBe(false)
+  for (const lagMs of [1001, 5000, 2000]) alerts.update({ lagMs })
+  alerts.update({ rate: 9 })
   // Unknown values change nothing.
-  alerts.look({})
-  alerts.happened('error', 'the line broke')
-  alerts.happened('error', 'and again')
-  alerts.happened('slot-lost', 'nobody asked')
-  expect(alerts.ends).toBe(true)
+  alerts.update({})
+  alerts.raise('error', 'the line broke')
+  alerts.raise('error', 'and again')
+  alerts.raise('slot-lost', 'nobody asked')
+  expect(alerts.mustEndRun).toBe(true)
   expect(alerts.raised).toEqual(['lag', 'rate', 'error'])
-  alerts.look({ lagMs: 0, rate: 'kept up' })
-  alerts.passed('error')
-  expect(alerts.ends).toBe(false)
+  alerts.update({ lagMs: 0, rate: 'kept up' })
+  alerts.clear('error')
+  expect(alerts.mustEndRun).toBe(false)
   expect(reported.map(({ cause, holds }) => `${cause} ${holds}`)).toEqual([
     'lag true',
     'rate true',
@@ -185,7 +185,7 @@ test.each([
       runId: '7',
       host: 'here',
       goesOn: ({ exitCode, error }) =>
-        slotEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, { times: 0, cause: null })
+        taskEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, { times: 0, cause: null })
           .left !== 'none',
       clock: systemClock,
       emit: (event) => void (event.type === 'alert' && reported.push(`${event.cause} ${event.state}`)),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forwarded, presentMembers, type OptionalAnswers } from '../../src/stores/common/around.ts'
+import { forwarded, presentMembers, type OptionalAnswers } from '../../src/stores/common/optional-members.ts'
 
 interface Port {
   readonly label: string

@@ -10,7 +10,7 @@ import {
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { canonicalDecimal } from '../../src/model/copy/decimal.ts'
 import { rangeText } from '../../src/model/copy/range.ts'
-import { RowSum, rowHash, rowText, sumText } from '../../src/model/copy/row-hash.ts'
+import { RowChecksum, rowHash, rowText, checksumText } from '../../src/model/copy/row-hash.ts'
 
 const BYTES: ColumnType = { kind: 'bytes' }
 const INT: ColumnType = { kind: 'int', bits: 64 }
@@ -214,16 +214,16 @@ describe('the text of a row that is hashed', () => {
       (sum, row) => sum + (BigInt(`0x${createHash('md5').update(rowText(row)).digest('hex')}`) & 0xffffffffffffn),
       0n,
     )
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const row of rows.toReversed()) sum.add(row)
     sum.add(['away'])
     sum.addText(rowText(['text away']))
     sum.remove(['away'])
     sum.remove(['text away'])
-    expect(sum.digest()).toEqual({ rows: 3n, sum: sumText(expected) })
-    expect(sum.digest()).toEqual({ rows: sum.rows, sum: sumText(expected) })
+    expect(sum.digest()).toEqual({ rows: 3n, sum: checksumText(expected) })
+    expect(sum.digest()).toEqual({ rows: sum.rows, sum: checksumText(expected) })
     expect(rowHash(['a', null])).toBe(createHash('md5').update('1:aN').digest('hex'))
-    expect(sumText(0n)).toBe('0000000000000000')
+    expect(checksumText(0n)).toBe('0000000000000000')
   })
 })
 

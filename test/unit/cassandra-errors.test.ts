@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { errors } from 'cassandra-driver'
 import { cassandraSettings } from '../../src/stores/cassandra/config.ts'
 import { FallBack } from '../../src/stores/cassandra/consistency.ts'
-import { cassandraError, isUncertain, type Doing } from '../../src/stores/cassandra/errors.ts'
+import { cassandraError, isUncertain, type FailedAction } from '../../src/stores/cassandra/errors.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const settings = cassandraSettings('cassandra://adam:s3cret-word@h1,h2/space', {})
@@ -18,7 +18,7 @@ const coded = (code: string, message = code): Error => Object.assign(new Error(m
 const dropped = (message: string): Error => Object.assign(new Error(message), { name: 'DriverError' })
 const noHost = (inner: Record<string, Error>): Error => new errors.NoHostAvailableError(inner)
 
-const CASES: readonly (readonly [what: string, Error, Doing, object])[] = [
+const CASES: readonly (readonly [what: string, Error, FailedAction, object])[] = [
   [
     'a wrong password',
     noHost({ h1: new errors.AuthenticationError('Provided username adam and/or password are incorrect') }),

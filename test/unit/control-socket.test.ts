@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { controlSocketPath, openControlSocket } from '../../src/engine/copy/workers/control-socket.ts'
 import { controlRun } from '../../src/cli/ctl.ts'
-import { joinedFrom } from '../../src/cli/run-attach.ts'
+import { joinRequestedRun } from '../../src/cli/run-attach.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
 import { joinRun, type EndOf } from '../../src/app/live/join.ts'
@@ -244,7 +244,7 @@ test('a run that does not answer does not hide one that answers', async () => {
   )
   await Promise.all([silent, refuses].map((server) => new Promise((resolve) => server.once('listening', resolve))))
   // The second run is chosen; it reports that it cannot be watched.
-  const thrown: unknown = await joinedFrom({ run: null, env, socketPath }).catch((error: unknown) => error)
+  const thrown: unknown = await joinRequestedRun({ run: null, env, socketPath }).catch((error: unknown) => error)
   expect(String(thrown)).not.toContain('2 runs are active on this machine')
   for (const server of [silent, refuses]) server.close()
 }, 30_000)

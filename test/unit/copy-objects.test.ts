@@ -3,8 +3,8 @@
  * parsed.
  */
 import { describe, expect, test } from 'vitest'
-import { translateObject, type Passage } from '../../src/engine/copy/objects/translate.ts'
-import { BuildLimit } from '../../src/engine/copy/objects/slots.ts'
+import { translateObject, type TranslationContext } from '../../src/engine/copy/objects/translate.ts'
+import { BuildLimit } from '../../src/engine/copy/objects/build-limit.ts'
 import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { TablePlan } from '../../src/model/copy/plan.ts'
 import {
@@ -78,7 +78,7 @@ function planOf(name: string, pairs: Readonly<Record<string, string>>, all = Obj
 const plan = planOf('t', { a: 'a', b: 'beta' }, ['a', 'b', 'left'])
 const same = planOf('t', { a: 'a', b: 'b' })
 const parents = planOf('parents', { id: 'number' })
-const passage = (more: Partial<Passage> = {}): Passage => ({
+const passage = (more: Partial<TranslationContext> = {}): TranslationContext => ({
   plan,
   sameWords: true,
   plans: new Map([
@@ -161,7 +161,7 @@ describe('into another table', () => {
     expect(translateObject(own, passage({ plan: same }))).toBe(own)
   })
 
-  test.each<readonly [string, SchemaObject, Partial<Passage>, RegExp]>([
+  test.each<readonly [string, SchemaObject, Partial<TranslationContext>, RegExp]>([
     ['a column that is not copied', index({ columns: ['a', 'left'] }), {}, /^the column left is not copied$/],
     [
       'an expression over a renamed column',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { retryMsOf } from '../../src/engine/copy/workers/failure.ts'
-import { openPatiently, patiently } from '../../src/engine/copy/workers/patience.ts'
+import { openWithRetries, withRetries } from '../../src/engine/copy/workers/retries.ts'
 import { SourceViews } from '../../src/engine/copy/source-views.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { Attempts } from '../../src/shared/attempts.ts'
@@ -23,7 +23,7 @@ describe('opening a store', () => {
   const open = async (code: ErrorCode, times: number, retryable = true) => {
     const events: EventBody[] = []
     const { seen, body } = failing(code, times, { retryable })
-    const end = await openPatiently(body, { emit: (event) => void events.push(event) }, signal).catch(
+    const end = await openWithRetries(body, { emit: (event) => void events.push(event) }, signal).catch(
       (error: SluiceError) => error.code,
     )
     return { end, calls: seen.calls, events }
@@ -52,7 +52,7 @@ it('a retry reports location and cause, and again only if the cause changes', as
     if (reason === undefined) return 'there'
     throw new SluiceError('CONNECT_FAILED', 'no connection', { retryable: true, reason, where: 'postgresql://host/db' })
   }
-  await patiently(body, { emit: (event) => void events.push(event) }, signal)
+  await withRetries(body, { emit: (event) => void events.push(event) }, signal)
   expect(events.map((event) => (event.type === 'log' ? event.message : ''))).toEqual([
     'no connection (refused): postgresql://host/db; trying again',
     'no connection (late): postgresql://host/db; trying again',
@@ -64,7 +64,7 @@ it('no retry follows a stop', async () => {
   const stop = new AbortController()
   const { seen, body } = failing('CONNECTION_LOST', 100, {})
   const emit = (): void => stop.abort(new SluiceError('STOPPED', 'asked'))
-  await expect(patiently(body, { emit }, stop.signal)).rejects.toMatchObject({ code: 'STOPPED' })
+  await expect(withRetries(body, { emit }, stop.signal)).rejects.toMatchObject({ code: 'STOPPED' })
   expect(seen.calls).toBe(1)
 })
 

@@ -1,7 +1,7 @@
 /** What a copy decides before it writes: types, sizes, ranges, differences of plans. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Cover } from '../../src/engine/copy/plan/covered.ts'
+import { ChunkCoverage } from '../../src/engine/copy/plan/covered.ts'
 import { pairTypes } from '../../src/engine/copy/plan/pair-types.ts'
 import { textNotes } from '../../src/engine/copy/plan/text-notes.ts'
 import { planDifference } from '../../src/engine/copy/plan/plan-hash.ts'
@@ -259,13 +259,13 @@ describe('the ranges of a table', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(ranges), (some) => {
         const chunks = some.map((range, i) => chunk(i + 1, range))
-        const cover = new Cover(true)
+        const cover = new ChunkCoverage(true)
         for (const one of chunks) cover.add(one)
         expect(cover.gaps(true)).toEqual(coverOf(chunks, true).gaps)
         const groups = neighbours(coverOf(chunks, true).chain)
         const sorted = (all: readonly (readonly number[])[]): readonly string[] =>
           all.map((ids) => ids.toSorted((a, b) => a - b).join()).toSorted()
-        expect(sorted(cover.stretches.map(({ ids }) => ids))).toEqual(
+        expect(sorted(cover.mergedRanges.map(({ ids }) => ids))).toEqual(
           sorted(groups.map((group) => group.map(({ id }) => id))),
         )
         const gapsOf = (body: () => unknown): unknown => {

@@ -18,8 +18,8 @@ test('a run that an alert ended reports ALERTED, whatever its chunks report afte
   expect(watch.ended).toBe(null)
   const chunk = { table: 't', chunk: '1' }
   const error = new SluiceError('CONNECT_FAILED', 'the connection is lost').info()
-  watch.heard({ type: 'chunk.retried', ...chunk, error } as never)
-  watch.heard({ type: 'chunk.released', ...chunk, reason: 'stopped' } as never)
+  watch.handleEvent({ type: 'chunk.retried', ...chunk, error } as never)
+  watch.handleEvent({ type: 'chunk.released', ...chunk, reason: 'stopped' } as never)
   expect([stops, reported.map(({ holds }) => holds)]).toEqual([1, [true]])
   expect(watch.ended).toMatchObject({ code: 'ALERTED', message: 'an alert ended the run: error' })
 })

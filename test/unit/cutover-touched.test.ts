@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { compareTouched } from '../../src/engine/follow/compare/compare-touched.ts'
 import { TouchedRows } from '../../src/engine/follow/compare/touched-rows.ts'
 import { CutoverWatch, type ApproachParts } from '../../src/engine/follow/cutover/approach.ts'
-import { Gates } from '../../src/engine/follow/cutover/gates.ts'
-import type { Standstill } from '../../src/engine/follow/progress/watch.ts'
+import { CutoverChecks } from '../../src/engine/follow/cutover/cutover-checks.ts'
+import type { AppliedState } from '../../src/engine/follow/progress/watch.ts'
 
 type Facts = { pauseMs: number; waitedMs: number }
 type Answer = 'end' | 'prove' | 'on'
@@ -17,12 +17,12 @@ class FakeWatch extends CutoverWatch<Facts> {
   constructor(furthestMs = 0) {
     const parts: Partial<ApproachParts> = {
       changes: { fence: async () => 0n } as unknown as ApproachParts['changes'],
-      gates: new Gates(() => undefined),
+      checks: new CutoverChecks(() => undefined),
       triesForMs: 5000,
       clock: { ticks: () => ticks } as ApproachParts['clock'],
-      wayBack: () => ({ slot: 's' }) as ReturnType<ApproachParts['wayBack']>,
-      wayBackFault: async () => null,
-      look: async () => undefined,
+      reverseStream: () => ({ slot: 's' }) as ReturnType<ApproachParts['reverseStream']>,
+      reverseStreamFault: async () => null,
+      rereadLedger: async () => undefined,
       findings: async () => [],
       furthest: async () => {
         ticks += furthestMs
@@ -44,7 +44,7 @@ class FakeWatch extends CutoverWatch<Facts> {
   }
 }
 
-function standstill(compared: readonly boolean[]): Standstill & { readonly calls: number[] } {
+function standstill(compared: readonly boolean[]): AppliedState & { readonly calls: number[] } {
   const calls: number[] = []
   const now = {
     lane: { applied: 1n },
@@ -55,10 +55,10 @@ function standstill(compared: readonly boolean[]): Standstill & { readonly calls
       return compared[calls.length - 1] ?? true
     },
   }
-  return { ...(now as unknown as Standstill), calls }
+  return { ...(now as unknown as AppliedState), calls }
 }
 
-async function untilTried(watch: FakeWatch, now: Standstill, tries: number): Promise<Answer> {
+async function untilTried(watch: FakeWatch, now: AppliedState, tries: number): Promise<Answer> {
   let answer: Answer = 'on'
   for (let n = 0; n < 100 && watch.tries < tries; n++) {
     ticks += 100

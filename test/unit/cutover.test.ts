@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { familyOf, wantedTurn } from '../../src/engine/follow/cutover/family.ts'
-import { findingsGate, Gates, type Gate } from '../../src/engine/follow/cutover/gates.ts'
+import { familyOf, requestedCutover } from '../../src/engine/follow/cutover/family.ts'
+import { findingsCheck, CutoverChecks, type CutoverCheck } from '../../src/engine/follow/cutover/cutover-checks.ts'
 import { oldTableName, reverseCopy } from '../../src/engine/follow/cutover/reverse-copy.ts'
-import type { SwitchRow, SwitchStatus } from '../../src/engine/follow/cutover/switch-row.ts'
+import type { CutoverRow, CutoverStatus } from '../../src/engine/follow/cutover/cutover-row.ts'
 import { TouchedRows } from '../../src/engine/follow/compare/touched-rows.ts'
 import { copyOf } from '../support/copy-systems.ts'
 
-function row(stream: string, reverse: string, turn: number, status: SwitchStatus = 'done'): SwitchRow {
+function row(stream: string, reverse: string, turn: number, status: CutoverStatus = 'done'): CutoverRow {
   return {
     id: reverse,
     stream,
@@ -59,7 +59,7 @@ describe('streams of one table', () => {
     [2, false, 'next'],
     [2, true, 'done'],
   ] as const)('after %i turns, revert %s is %s', (turns, revert, wanted) => {
-    expect(wantedTurn({ turns: rows.slice(0, turns) }, revert)).toBe(wanted)
+    expect(requestedCutover({ turns: rows.slice(0, turns) }, revert)).toBe(wanted)
   })
 })
 
@@ -140,26 +140,26 @@ describe('touched rows', () => {
 
 describe('cutover checks', () => {
   test('are reported when their state changes; a refused one counts before one that waits', () => {
-    const reported: Gate[] = []
-    const gates = new Gates((gate) => reported.push(gate))
+    const reported: CutoverCheck[] = []
+    const gates = new CutoverChecks((gate) => reported.push(gate))
     gates.set({ name: 'lag', state: 'waiting', detail: '900 ms' })
     gates.set({ name: 'lag', state: 'waiting', detail: '800 ms' })
     gates.set({ name: 'lag', state: 'ok', detail: '8 ms' })
     expect(reported.map(({ detail }) => detail)).toEqual(['900 ms', '8 ms'])
-    expect(gates.shut).toBeNull()
+    expect(gates.firstRefused).toBeNull()
     gates.set({ name: 'lock', state: 'waiting', detail: 'busy' })
     gates.set({ name: 'quarantine', state: 'refused', detail: '3 rows' })
-    expect(gates.shut?.name).toBe('quarantine')
+    expect(gates.firstRefused?.name).toBe('quarantine')
   })
 
   test('of findings name the first refused one', () => {
     expect(
-      findingsGate([
+      findingsCheck([
         { verdict: 'made', about: 'view', detail: 'x' },
         { verdict: 'refused', about: 'rule', object: 'r "1"', detail: 'no', hint: 'drop it' },
         { verdict: 'refused', about: 'rule', detail: 'no' },
       ]),
     ).toEqual({ name: 'findings', state: 'refused', detail: 'rule r "1": no, and 1 more', hint: 'drop it' })
-    expect(findingsGate([{ verdict: 'left', about: 'index', detail: 'x' }])).toMatchObject({ state: 'ok' })
+    expect(findingsCheck([{ verdict: 'left', about: 'index', detail: 'x' }])).toMatchObject({ state: 'ok' })
   })
 })

@@ -5,7 +5,7 @@ import { BatchRows } from '../../src/engine/follow/apply/waiting-changes.ts'
 test('more rows share a transaction if the target is slow, and fewer again if it is fast', () => {
   const batch = new BatchRows()
   const after = (ms: number): number => {
-    batch.took(ms)
+    batch.adapt(ms)
     return batch.most
   }
   expect(batch.most).toBe(10_000)

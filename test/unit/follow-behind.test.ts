@@ -1,7 +1,7 @@
 /** Lag while a source is silent, and when the remaining time is estimated. */
 import { expect, test } from 'vitest'
 import { streamProgressText } from '../../src/render/follow-lines.ts'
-import { SourceSilence, type Behind } from '../../src/engine/follow/progress/behind.ts'
+import { LagMeter, type StreamLag } from '../../src/engine/follow/progress/stream-lag.ts'
 import { Progress } from '../../src/engine/follow/progress/progress.ts'
 import type { SourceLag } from '../../src/model/follow/port.ts'
 
@@ -18,10 +18,11 @@ const lagTo = (now: bigint, readerWaits?: boolean): SourceLag => ({
 })
 
 /** @param last commit time of the last applied transaction, in seconds before noon; null if there is none */
-function silence(last: number | null): (seconds: number, idleAt: bigint, lag: SourceLag) => Behind {
-  const one = new SourceSilence()
+function silence(last: number | null): (seconds: number, idleAt: bigint, lag: SourceLag) => StreamLag {
+  const one = new LagMeter()
   const commitMs = last === null ? null : NOON - last * 1000
-  return (seconds, idleAt, lag) => one.look({ applied: idleAt, idleAt, commitMs, lag, clockMs: NOON + seconds * 1000 })
+  return (seconds, idleAt, lag) =>
+    one.measure({ applied: idleAt, idleAt, commitMs, lag, clockMs: NOON + seconds * 1000 })
 }
 
 test('while the source decodes, a reopened stream has the lag of the last applied transaction', () => {
@@ -60,12 +61,12 @@ test('a source at rest has no lag, even if other sessions write tables that are 
 })
 
 test('waiting notes are no older than the last time at which there were none', () => {
-  const one = new SourceSilence()
+  const one = new LagMeter()
   /**
    * @param durable start of the last applied batch of notes, and empty the last time without notes: seconds after noon
    */
-  const look = (seconds: number, isNoted: boolean, durable: number | null, empty: number | null): Behind =>
-    one.look({
+  const look = (seconds: number, isNoted: boolean, durable: number | null, empty: number | null): StreamLag =>
+    one.measure({
       applied: 10n,
       idleAt: null,
       // A batch that is reported now contains older notes.
@@ -84,21 +85,21 @@ test('waiting notes are no older than the last time at which there were none', (
   expect(look(60, true, 1, 59)).toEqual({ ...behind, lagMs: 1000, isEarly: false })
   // During a pause the notes are not inspected.
   expect(look(68, true, 1, 59)).toEqual({ ...behind, lagMs: 9000, isEarly: false })
-  const first = new SourceSilence()
+  const first = new LagMeter()
   const lag = { ...lagTo(10n), isNoted: true }
   for (const [seconds, lagMs] of [
     [0, 0],
     [8, 8000],
   ] as const)
     expect(
-      first.look({ applied: 10n, idleAt: 10n, commitMs: null, lag, clockMs: NOON + seconds * 1000 }),
+      first.measure({ applied: 10n, idleAt: 10n, commitMs: null, lag, clockMs: NOON + seconds * 1000 }),
     ).toMatchObject({ lagMs, lagIs: 'at least', isCaughtUp: false })
 })
 
 test('the remaining time is estimated while the position moves, and not while a lock blocks the stream', () => {
   let now = 0
   const progress = new Progress({ now: () => NOON + now, ticks: () => now })
-  const behind: Behind = { lagMs: 60_000, isCaughtUp: false, isEarly: false }
+  const behind: StreamLag = { lagMs: 60_000, isCaughtUp: false, isEarly: false }
   const reported = (applied: bigint, transactions: number): ReturnType<Progress['event']> => {
     now += 1000
     const counts = { t: { inserts: transactions, updates: 0, deletes: 0, truncates: 0 } }
@@ -118,9 +119,9 @@ test('the remaining time is estimated while the position moves, and not while a 
 })
 
 test('a source that does not answer, or that is not read, does not count as at rest', () => {
-  const one = new SourceSilence()
-  const look = (seconds: number, more: { isOld?: boolean; isUnread?: boolean }, lag = lagTo(10n, true)): Behind =>
-    one.look({ applied: 10n, idleAt: 10n, commitMs: NOON, lag, clockMs: NOON + seconds * 1000, ...more })
+  const one = new LagMeter()
+  const look = (seconds: number, more: { isOld?: boolean; isUnread?: boolean }, lag = lagTo(10n, true)): StreamLag =>
+    one.measure({ applied: 10n, idleAt: 10n, commitMs: NOON, lag, clockMs: NOON + seconds * 1000, ...more })
   expect(look(1, {})).toMatchObject({ lagMs: 0, isCaughtUp: true })
   expect(look(3, { isOld: true, isUnread: true })).toMatchObject({ lagMs: 0 })
   const mute = { lagMs: 11_000, lagIs: 'at most', isCaughtUp: false, isEarly: false }

@@ -9,10 +9,10 @@ import type { ApplyWorkerRow } from '../../src/engine/copy/ledger/stream-row.ts'
 import { ProgressReporter } from '../../src/engine/follow/progress/events.ts'
 import type { AlertCondition, StreamVerdict } from '../../src/model/run/alert.ts'
 import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
-import type { SourceLag, StreamBirth } from '../../src/model/follow/port.ts'
+import type { SourceLag, StreamStart } from '../../src/model/follow/port.ts'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
-const BIRTH = { slot: 'nobody' } as StreamBirth
+const BIRTH = { slot: 'nobody' } as StreamStart
 
 type Moment = {
   /** Changed rows so far. */
@@ -91,7 +91,13 @@ function stream(...conditions: AlertCondition[]): {
         oldestMs: waitsMs === null ? null : clock.now() - waitsMs,
         row,
       }
-      const source = { isHolding: false, isShut, heldMs: null, emptyForMs: emptyMs, ask: () => undefined }
+      const source = {
+        isHolding: false,
+        isReadingPaused: isShut,
+        heldMs: null,
+        emptyForMs: emptyMs,
+        ask: () => undefined,
+      }
       // The source is queried in one round, and answers before the next.
       await telling.round(lanes as never, source as never, BIRTH)
       await nextTurn()

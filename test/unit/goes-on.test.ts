@@ -1,6 +1,6 @@
 /** Lists of runs print no destructive command with its confirmation. */
 import { expect, test } from 'vitest'
-import { goesOnBy } from '../../src/app/live/goes-on.ts'
+import { followUpCommand } from '../../src/app/live/follow-up.ts'
 import type { MachineRun } from '../../src/app/workbench.ts'
 import { shellQuote } from '../../src/shared/shell.ts'
 
@@ -25,7 +25,9 @@ const ended = (resumeCommand: string | null): MachineRun =>
 
 test('a successful dry run of a rollback offers the rollback without --confirm', () => {
   const offered = 'cd /data && sluice rollback orders --database-url sqlite:///c.db --confirm=orders -- orders'
-  expect(goesOnBy(ended(offered))).toBe('cd /data && sluice rollback orders --database-url sqlite:///c.db -- orders')
+  expect(followUpCommand(ended(offered))).toBe(
+    'cd /data && sluice rollback orders --database-url sqlite:///c.db -- orders',
+  )
 })
 
 test.each(['orders', 'a b', "it's", 'say --confirm=x', '-- ', "'"])(
@@ -36,13 +38,13 @@ test.each(['orders', 'a b', "it's", 'say --confirm=x', '-- ', "'"])(
       `--confirm ${shellQuote(name)}`,
       shellQuote(`--confirm=${name}`),
     ])
-      expect(goesOnBy(run({ state: 'broken off', commandLine: `sluice archive run ${flag} --drop` }))).toBe(
+      expect(followUpCommand(run({ state: 'broken off', commandLine: `sluice archive run ${flag} --drop` }))).toBe(
         'sluice archive run --drop',
       )
   },
 )
 
 test('a run that is finished, or that a later run finished, offers no command', () => {
-  expect(goesOnBy(ended(null))).toBeNull()
-  expect(goesOnBy({ ...ended('sluice rollback'), doneBy: '2' })).toBeNull()
+  expect(followUpCommand(ended(null))).toBeNull()
+  expect(followUpCommand({ ...ended('sluice rollback'), doneBy: '2' })).toBeNull()
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { doubledName, countNames } from '../../src/delta/doubled-names.ts'
+import { duplicateName, countNames } from '../../src/delta/duplicate-names.ts'
 import { parseAction } from '../../src/delta/commit-lines.ts'
 import { canonicalJson } from '../../src/model/copy/canonical.ts'
 import { eachScalar, jsonTokens } from '../../src/model/lake/json-tokens.ts'
@@ -26,7 +26,7 @@ describe('JSON by its tokens', () => {
         eachScalar(json, (path, token) => {
           const there = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], value)
           // If a name occurs twice, JSON.parse keeps only one value.
-          if (doubledName(json, countNames(value)) === null) expect(there).toEqual(JSON.parse(token))
+          if (duplicateName(json, countNames(value)) === null) expect(there).toEqual(JSON.parse(token))
         })
       }),
     )
@@ -95,8 +95,8 @@ describe('JSON by its tokens', () => {
 
   it('finds a duplicate name next to a name that ends with a backslash', () => {
     const line = String.raw`{"b":1,"b":2,"c\\":1}`
-    expect(doubledName(line, countNames(JSON.parse(line)))).toBe('b')
+    expect(duplicateName(line, countNames(JSON.parse(line)))).toBe('b')
     const quoted = String.raw`{"b":"\":","c\\\"":1}`
-    expect(doubledName(quoted, countNames(JSON.parse(quoted)))).toBe(null)
+    expect(duplicateName(quoted, countNames(JSON.parse(quoted)))).toBe(null)
   })
 })

@@ -11,7 +11,7 @@ import {
   byArithmetic,
   cutByBounds,
   cutByKey,
-  keySpan,
+  keyBounds,
   lastKey,
   rangeCondition,
   type KeyDialect,
@@ -129,7 +129,7 @@ describe('ranges of keys', () => {
     const within = { by: 'key', after: ['5'], through: ['9'] } as const
     expect(await rangesOf(stage, 5, 1n, within)).toEqual([within])
     expect(await lastKey(stage.table, within, null, dialect, stage.ask)).toBeNull()
-    expect(await keySpan(stage.table, within, null, dialect, stage.ask)).toBeNull()
+    expect(await keyBounds(stage.table, within, null, dialect, stage.ask)).toBeNull()
   })
 
   it('of dense numbers are calculated, also above 2^53', async () => {
@@ -140,7 +140,7 @@ describe('ranges of keys', () => {
       { by: 'key', after: [(low + 19n).toString()], through: null },
     ])
     const stage = tableOf([column('id', 'int')], [[1], [2], [3]])
-    expect(await keySpan(stage.table, EVERY_KEY, null, dialect, stage.ask)).toEqual({ low: '1', high: '3' })
+    expect(await keyBounds(stage.table, EVERY_KEY, null, dialect, stage.ask)).toEqual({ low: '1', high: '3' })
   })
 
   it('respect a condition that ends with a comment', async () => {

@@ -6,7 +6,7 @@ test('the table of a foreign key is read whole, also if its name has brackets, b
   const asked: string[] = []
   const session = {
     texts: async () => [],
-    holds: async (query: string) => {
+    isTrue: async (query: string) => {
       asked.push(query)
       return true
     },

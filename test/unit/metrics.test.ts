@@ -197,7 +197,7 @@ test('a worker has its slots, and their work is counted for the run they belong 
       ],
       `9${slot}`,
     ))
-      metrics.takeOfSlot('77', slot, event)
+      metrics.takeOfTask('77', slot, event)
   }
   expect(valuesOf(await scraped(metrics), 'sluice_chunks_open', 'run')).toEqual({ 77: 2 })
   expect(valuesOf(await scraped(metrics), 'sluice_worker_slots_working', '')).toEqual({ '': 2 })
@@ -217,8 +217,8 @@ test('a worker has its slots, and their work is counted for the run they belong 
     ],
     '91',
   ))
-    metrics.takeOfSlot('77', 1, event)
-  metrics.takeOfSlot('77', 2, stamped([[0, { ...end, status: 'stopped', exitCode: 75 }]], '92')[0] as Event)
+    metrics.takeOfTask('77', 1, event)
+  metrics.takeOfTask('77', 2, stamped([[0, { ...end, status: 'stopped', exitCode: 75 }]], '92')[0] as Event)
   for (const event of bodies(
     { type: 'worker.slot', run: '77', slot: '1', state: 'ended' },
     { type: 'worker.slot', run: '77', slot: '2', state: 'queued' },
@@ -241,7 +241,7 @@ test('a worker has its slots, and their work is counted for the run they belong 
     ],
     '93',
   ))
-    metrics.takeOfSlot('77', 2, event)
+    metrics.takeOfTask('77', 2, event)
   expect(valuesOf(await scraped(metrics), 'sluice_chunks_open_rows', 'run')).toEqual({ 77: 3 })
   metrics.take(bodies({ type: 'worker.slot', run: '77', slot: '2', state: 'resting' })[0] as Event)
   const killed = await scraped(metrics)

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
-  fateOf,
+  processStatusOf,
   hasEnded,
   isAlive,
   newOwner,
@@ -11,7 +11,7 @@ import {
   cpuOf,
   thisProcess,
   type ProcessIdentity,
-  type ProcessState,
+  type ProcessProbe,
 } from '../../src/shared/owner.ts'
 
 const ON_LINUX = process.platform === 'linux'
@@ -49,7 +49,7 @@ describe('whether a process is running', () => {
 describe('the state of the process in a row', () => {
   const HERE: ProcessIdentity = { machine: 'boot/1', host: 'a', pid: 10, started: '500' }
   /** Process 10 is this one, 20 runs since tick 700, 30 runs with an unknown start, and 40 has ended. */
-  const LOOK: ProcessState = {
+  const LOOK: ProcessProbe = {
     isAlive: (pid) => [10, 20, 30].includes(pid),
     startOf: (pid) => ({ 10: '500', 20: '700' })[pid] ?? null,
   }
@@ -78,15 +78,15 @@ describe('the state of the process in a row', () => {
     ['of nobody', row(null, null, null), 'unknown'],
     ['of this machine without a number', row('boot/1', 'a', null), 'unknown'],
   ] as const)('%s', (_, one, fate) => {
-    expect(fateOf(one, HERE, LOOK)).toBe(fate)
+    expect(processStatusOf(one, HERE, LOOK)).toBe(fate)
     expect(hasEnded(one, HERE, LOOK)).toBe(fate === 'ended')
   })
 
   test('without a machine id the host name decides, and a row with a machine id is another machine', () => {
     const here = { ...HERE, machine: null, started: null }
-    expect(fateOf(row(null, 'a', 40), here, LOOK)).toBe('ended')
-    expect(fateOf(row(null, 'b', 40), here, LOOK)).toBe('unknown')
-    expect(fateOf(row('boot/1', 'a', 40), here, LOOK)).toBe('unknown')
+    expect(processStatusOf(row(null, 'a', 40), here, LOOK)).toBe('ended')
+    expect(processStatusOf(row(null, 'b', 40), here, LOOK)).toBe('unknown')
+    expect(processStatusOf(row('boot/1', 'a', 40), here, LOOK)).toBe('unknown')
   })
 })
 
@@ -95,7 +95,7 @@ describe('this machine', () => {
     const [one, other] = [newOwner('a'), newOwner('a')]
     expect(one.id).not.toBe(other.id)
     expect(one).toMatchObject(thisProcess('a'))
-    expect(fateOf(one, thisProcess('a'))).toBe('lives')
+    expect(processStatusOf(one, thisProcess('a'))).toBe('lives')
   })
 
   test.skipIf(!ON_LINUX)('reports the machine id and the start time of a process', async () => {
@@ -113,10 +113,10 @@ describe('this machine', () => {
   test.skipIf(!ON_LINUX)('a killed process has ended, and so has one whose number another process got', async () => {
     const pid = await sleeper()
     const it = { ...thisProcess('a'), pid, started: processStart(pid) }
-    expect(fateOf(it, thisProcess('a'))).toBe('lives')
-    expect(fateOf({ ...it, started: String(Number(it.started) - 1) }, thisProcess('a'))).toBe('ended')
+    expect(processStatusOf(it, thisProcess('a'))).toBe('lives')
+    expect(processStatusOf({ ...it, started: String(Number(it.started) - 1) }, thisProcess('a'))).toBe('ended')
     process.kill(pid, 'SIGKILL')
-    await expect.poll(() => fateOf(it, thisProcess('b')), { timeout: 10_000 }).toBe('ended')
+    await expect.poll(() => processStatusOf(it, thisProcess('b')), { timeout: 10_000 }).toBe('ended')
   })
 
   test.skipIf(!canUnshare)('another PID namespace of the same machine counts as another machine', async () => {
@@ -127,6 +127,6 @@ describe('this machine', () => {
     const there = { machine: `${machine?.split('/')[0]}/${/\d+/.exec(namespace)?.[0]}`, host: 'a', pid, started: '1' }
     expect(pid).toBe(1)
     expect(there.machine).not.toBe(machine)
-    expect(fateOf(there, thisProcess('a'))).toBe('unknown')
+    expect(processStatusOf(there, thisProcess('a'))).toBe('unknown')
   })
 })

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import {
-  essenceUnder,
+  hashedFieldsUnder,
   hashVersion,
   isHashOf,
   planDifference,
@@ -56,7 +56,7 @@ const TEXT_OF_1 =
 const HASH_OF_1 = createHash('sha256').update(TEXT_OF_1).digest('hex').slice(0, 16)
 
 const first: HashRules = (identity, of) => {
-  const essence = essenceUnder(HASH_OF_1, identity, of)
+  const essence = hashedFieldsUnder(HASH_OF_1, identity, of)
   if (essence === null) throw new Error('version 1 has rules')
   return essence
 }
@@ -68,7 +68,7 @@ const second: HashRules = (identity, of) => {
 
 test('a hash without a version has version 1, whose text does not change', () => {
   expect(hashVersion(HASH_OF_1)).toBe(1)
-  expect(JSON.stringify(essenceUnder(HASH_OF_1, '7261', plan))).toBe(TEXT_OF_1)
+  expect(JSON.stringify(hashedFieldsUnder(HASH_OF_1, '7261', plan))).toBe(TEXT_OF_1)
   expect(isHashOf(HASH_OF_1, '7261', plan)).toBe(true)
   expect(isHashOf(HASH_OF_1, '7262', plan)).toBe(false)
   expect(planHash('7261', plan, [first])).toBe(HASH_OF_1)
@@ -82,15 +82,15 @@ test('new plans have the newest version, and older hashes are compared by their 
     expect(isHashOf(known, '7261', plan, rules)).toBe(true)
     expect(isHashOf(known, '7261', { ...plan, onExisting: 'upsert' }, rules)).toBe(false)
   }
-  expect(planDifference(TEXT_OF_1, essenceUnder(HASH_OF_1, '7261', { ...plan, onExisting: 'upsert' }, rules))).toBe(
-    'on-existing: was append, is upsert',
-  )
+  expect(
+    planDifference(TEXT_OF_1, hashedFieldsUnder(HASH_OF_1, '7261', { ...plan, onExisting: 'upsert' }, rules)),
+  ).toBe('on-existing: was append, is upsert')
 })
 
 test('the hash of a newer version matches no plan', () => {
   const newer = `9:${HASH_OF_1}`
   expect(isHashOf(newer, '7261', plan)).toBe(false)
-  expect(planDifference('{}', essenceUnder(newer, '7261', plan))).toBe('a newer sluice made that plan')
+  expect(planDifference('{}', hashedFieldsUnder(newer, '7261', plan))).toBe('a newer sluice made that plan')
 })
 
 test('a plan without rows of child tables has another hash, and does not match a hash with them', () => {
@@ -100,7 +100,7 @@ test('a plan without rows of child tables has another hash, and does not match a
   expect(planHash('7261', plan)).toBe(HASH_OF_1)
   expect([isHashOf(hash, '7261', alone), isHashOf(hash, '7261', plan)]).toEqual([true, true])
   expect(isHashOf(HASH_OF_1, '7261', alone)).toBe(false)
-  expect(planDifference(TEXT_OF_1, essenceUnder(HASH_OF_1, '7261', alone))).toBe(
+  expect(planDifference(TEXT_OF_1, hashedFieldsUnder(HASH_OF_1, '7261', alone))).toBe(
     'rows: was nothing, is its own, without those of the tables that inherit from it',
   )
 })

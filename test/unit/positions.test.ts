@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { positionOf } from '../../src/model/copy/position.ts'
 import { counterFault, counterOf, counterText } from '../../src/stores/common/trigger-stream/counter.ts'
-import { SourceSilence } from '../../src/engine/follow/progress/behind.ts'
+import { LagMeter } from '../../src/engine/follow/progress/stream-lag.ts'
 import { Progress } from '../../src/engine/follow/progress/progress.ts'
 import { streamProgressText } from '../../src/render/follow-lines.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -35,7 +35,7 @@ test('waiting changes are reported as notes if positions are not bytes', () => {
   const lane = { lane: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
   const reported = (waiting: bigint): ReturnType<Progress['event']> => {
     const lag = { now: 900n, waiting, isNoted: waiting > 0n, heldBytes: 4096n, safeBytes: null, status: 'reserved' }
-    const behind = new SourceSilence().look({
+    const behind = new LagMeter().measure({
       applied: 5n,
       idleAt: null,
       commitMs: lane.commitMs,

@@ -160,7 +160,7 @@ test('messages are cut from the connection wherever its chunks end', () => {
       const blocks: Buffer[] = []
       for (let start = 0, i = 0; start < all.length; i++) {
         const size = sizes[i % sizes.length] as number
-        const block = frames.take(Buffer.from(all.subarray(start, start + size)), (data, from, to) =>
+        const block = frames.addBytes(Buffer.from(all.subarray(start, start + size)), (data, from, to) =>
           seen.push(Buffer.from(data.subarray(from, to))),
         )
         if (block !== null) blocks.push(block)
@@ -187,12 +187,12 @@ test('bytes read in place give the same messages as bytes passed in, also if a m
         const given = all.subarray(start, start + size)
         let block: Buffer | null
         if (isInPlace) {
-          const bytes = given.copy(frames.room())
+          const bytes = given.copy(frames.readBuffer())
           start += bytes
-          block = frames.took(bytes, see)
+          block = frames.addRead(bytes, see)
         } else {
           start += given.length
-          block = frames.take(given, see)
+          block = frames.addBytes(given, see)
         }
         if (block !== null) blocks.push(block)
         if (size % 3 === 0) for (let next = blocks.shift(); next !== null; next = blocks.shift()) out.push(next)
@@ -208,7 +208,8 @@ test('bytes read in place give the same messages as bytes passed in, also if a m
 })
 
 test('an impossible length is BAD_STREAM', () => {
-  const take = (bytes: readonly number[]): unknown => new ReplicationFrames().take(Buffer.from(bytes), () => undefined)
+  const take = (bytes: readonly number[]): unknown =>
+    new ReplicationFrames().addBytes(Buffer.from(bytes), () => undefined)
   expect(() => take([100, 0, 0, 0, 3])).toThrow(broken)
   expect(() => take([100, 255, 255, 255, 255])).toThrow(broken)
 })

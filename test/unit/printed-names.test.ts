@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { callsIn } from '../../src/app/whole-commands/call.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { splitNames } from '../../src/cli/name-list.ts'
-import { notThere, reportedHalt } from '../../src/engine/follow/stream/halt.ts'
-import { reportOthers } from '../../src/engine/follow/stream/planned-tables.ts'
+import { missingTables, reportedHalt } from '../../src/engine/follow/stream/halt.ts'
+import { reportNewTables } from '../../src/engine/follow/stream/planned-tables.ts'
 import { shellNames } from '../../src/shared/shell.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 
@@ -42,13 +42,13 @@ describe('names of tables in a printed command', () => {
     const hints: string[] = []
     const run = { emit: ({ hint = '' }: { readonly hint?: string }) => hints.push(hint) }
     const unfollowed = [{ schema: 'public', name: 't' }]
-    reportOthers({ unfollowed } as never, { id: '12' } as never, 'postgresql://u:p@h/old', run as never)
+    reportNewTables({ unfollowed } as never, { id: '12' } as never, 'postgresql://u:p@h/old', run as never)
     expect(wholeCommands('sluice follow 12 --to "$NEW"')(hints[0] ?? '')).toContain(
       'sluice copy --follow --from postgresql://u@h/old --tables public.t --to "$NEW" to follow it',
     )
   })
 
   test('the hint for a missing table names it', () => {
-    expect(given(notThere('12', NAMES).hint ?? '', 'resync')).toEqual(NAMES)
+    expect(given(missingTables('12', NAMES).hint ?? '', 'resync')).toEqual(NAMES)
   })
 })

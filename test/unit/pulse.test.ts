@@ -1,11 +1,11 @@
 /** Progress of a run in a few numbers, calculated from its events. */
 import { expect, test } from 'vitest'
-import { Pulse } from '../../src/app/live/pulse.ts'
+import { RunProgress } from '../../src/app/live/run-progress.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 
-const after = (...bodies: readonly EventBody[]): Pulse => fed(new Pulse(), bodies)
+const after = (...bodies: readonly EventBody[]): RunProgress => fed(new RunProgress(), bodies)
 
-function fed(pulse: Pulse, bodies: readonly EventBody[]): Pulse {
+function fed(pulse: RunProgress, bodies: readonly EventBody[]): RunProgress {
   for (const [at, body] of bodies.entries()) {
     const event: Event = { v: 1, seq: at + 1, ts: '2026-01-01T00:00:00.000Z', runId: '7', ...body }
     pulse.take(event)
@@ -61,5 +61,5 @@ test('rows of a chunk count while it is copied, and count as open until it ends'
 test('compared rows count, except those of a stream, which were counted when they were applied', () => {
   expect(after(compared).rows).toBe(90)
   expect(after(followed, copied, compared)).toMatchObject({ rows: 100, open: 0 })
-  expect(fed(new Pulse(true), [copied, compared])).toMatchObject({ rows: 100, done: 100, open: 0 })
+  expect(fed(new RunProgress(true), [copied, compared])).toMatchObject({ rows: 100, done: 100, open: 0 })
 })

@@ -18,7 +18,7 @@ function workerOf(): {
   return {
     promotions,
     beat: (times) => {
-      for (let n = 0; n < times; n++) promotions.beaten(++row.beats)
+      for (let n = 0; n < times; n++) promotions.noteHeartbeats(++row.beats)
     },
     setBack: (beats) => {
       row.beats -= beats
@@ -26,7 +26,7 @@ function workerOf(): {
     reborn: () => {
       row.begun = '2026-11-30 11:00'
       row.beats = 0
-      promotions.beaten(0)
+      promotions.noteHeartbeats(0)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { RING_TOKENS, splitTokens } from '../../src/model/copy/ring.ts'
-import { rangeFraction, skewOf } from '../../src/model/copy/ring-picture.ts'
+import { rangeFraction, skewOf } from '../../src/model/copy/ring-distribution.ts'
 import { ringGroups } from '../../src/model/copy/ring-groups.ts'
 import type { RingPartEvent } from '../../src/model/run/event.ts'
 import { estimated } from '../../src/stores/cassandra/copy/ring-estimates.ts'

@@ -6,7 +6,7 @@ const RING = { low: 0n, high: 999n }
 const plan = (part: string | null, ...wanted: RingPlan['wanted']): RingPlan => ({
   ring: RING,
   splits: wanted.length,
-  asked: true,
+  isRequested: true,
   wanted,
   part,
 })

@@ -1,7 +1,7 @@
 /** A run on a stream is labelled with the tables of the run that began the stream, not with a number. */
 import { expect, test } from 'vitest'
 import { subjectsOf } from '../../src/app/operations/facts.ts'
-import { aboutInWords } from '../../src/model/run/run-book.ts'
+import { descriptionOf } from '../../src/model/run/run-history.ts'
 
 const [BEGAN, CUTOVER, FOLLOW] = ['1795445013682791745', '1795445133585262401', '1795445160545005952']
 
@@ -11,11 +11,11 @@ test('a stream is replaced by its tables, also over several streams', () => {
     [CUTOVER, BEGAN],
     [FOLLOW, CUTOVER],
   ])
-  expect(aboutInWords(CUTOVER, known)).toBe('bookings')
-  expect(aboutInWords('public.a, public.b', known)).toBe('public.a, public.b')
-  expect(aboutInWords('', known)).toBe('')
-  expect(aboutInWords('1795000000000000000', known)).toBe('stream 1795000000000000000')
-  expect(aboutInWords('1795000000000000001', new Map([['1795000000000000001', '1795000000000000001']]))).toMatch(
+  expect(descriptionOf(CUTOVER, known)).toBe('bookings')
+  expect(descriptionOf('public.a, public.b', known)).toBe('public.a, public.b')
+  expect(descriptionOf('', known)).toBe('')
+  expect(descriptionOf('1795000000000000000', known)).toBe('stream 1795000000000000000')
+  expect(descriptionOf('1795000000000000001', new Map([['1795000000000000001', '1795000000000000001']]))).toMatch(
     /^stream/,
   )
 })

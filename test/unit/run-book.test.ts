@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { BookKeeper } from '../../src/app/live/book-keeper.ts'
+import { RunRecorder } from '../../src/app/live/run-recorder.ts'
 import { LocalRuns } from '../../src/app/live/machine-runs.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
-import { KEPT_RUNS, type BookedEnd, type BookedRun } from '../../src/model/run/run-book.ts'
+import { KEPT_RUNS, type RecordedEnd, type RecordedRun } from '../../src/model/run/run-history.ts'
 import { thisProcess } from '../../src/shared/owner.ts'
-import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
+import { openRunHistory, runHistoryFile } from '../../src/stores/run-history.ts'
 
 const folderOf = (): string => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-book-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   return path.join(folder, 'state')
 }
-const booked = (no: number): BookedRun => ({
+const booked = (no: number): RecordedRun => ({
   run: String(no),
   kind: 'copy',
   commandLine: 'sluice copy',
@@ -30,7 +30,7 @@ const booked = (no: number): BookedRun => ({
 
 test('keeps the newest runs, and points only of these', async () => {
   const folder = folderOf()
-  using book = await openRunBook(runBookFile(folder))
+  using book = await openRunHistory(runHistoryFile(folder))
   for (let no = 1; no <= KEPT_RUNS + 5; no++) {
     book.begin(booked(no))
     book.sample(String(no), { at: no, done: no, bytes: 0, lag: null })
@@ -49,14 +49,14 @@ test('a curve is thinned to every second point, and a run whose program has ende
   let seq = 0
   const event = (body: EventBody): Event => ({ v: 1, seq: ++seq, ts: '2026-11-20T12:00:00.000Z', runId: '7', ...body })
   const done = { type: 'chunk.done', table: 't', worker: 1, unit: 'row', ms: 1 } as const
-  using book = await openRunBook(runBookFile(folder))
+  using book = await openRunHistory(runHistoryFile(folder))
   const dead = { ...thisProcess(), started: '1' }
   book.begin({ ...booked(8), owner: dead })
   book.begin({ ...booked(9), owner: { ...dead, machine: 'another', host: 'far' } })
   for (let at = 0; at < 300; at++) book.sample('8', { at, done: at, bytes: 0, lag: null })
-  book.thin('8')
+  book.thinCurve('8')
   expect(book.curve('8').map(({ at }) => at)).toEqual(Array.from({ length: 150 }, (_, i) => 2 * i))
-  const keeper = new BookKeeper(folder, booked(7), clock)
+  const keeper = new RunRecorder(folder, booked(7), clock)
   keeper.take(event({ ...done, chunk: '1', done: '10' }))
   now += 5000
   keeper.take(event({ ...done, chunk: '2', done: '5' }))
@@ -77,14 +77,14 @@ test('a curve is thinned to every second point, and a run whose program has ende
 test('a history of an older program gets the new column, and commands have the folder of the run', async () => {
   const folder = folderOf()
   mkdirSync(folder)
-  const older = new Database(runBookFile(folder))
+  const older = new Database(runHistoryFile(folder))
   older.exec(`CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, kind TEXT NOT NULL, command TEXT NOT NULL, source TEXT, target TEXT, about TEXT NOT NULL,
     begun_ms INTEGER NOT NULL, machine TEXT, host TEXT, pid INTEGER, process_started TEXT,
     ended_ms INTEGER, status TEXT, exit_code INTEGER, totals TEXT, resume TEXT, error TEXT);
     INSERT INTO runs (run_id, kind, command, about, begun_ms) VALUES ('1', 'copy', 'sluice copy old', '', 1)`)
   older.close()
-  using book = await openRunBook(runBookFile(folder))
+  using book = await openRunHistory(runHistoryFile(folder))
   const resumeCommand = 'sluice copy --to=sqlite:./a.db'
   for (const one of [booked(2), { ...booked(3), folder: process.cwd() }]) {
     book.begin(one)
@@ -102,11 +102,11 @@ test('a history of an older program gets the new column, and commands have the f
 
 test('a run that a later one has finished is marked as done by it', async () => {
   const folder = folderOf()
-  using book = await openRunBook(runBookFile(folder))
+  using book = await openRunHistory(runHistoryFile(folder))
   const stopped = { endedAt: 9, status: 'stopped', exitCode: 75, totals: {}, resumeCommand: 'sluice copy', error: null }
   const ok = { endedAt: 9, status: 'ok', exitCode: 0, totals: {}, resumeCommand: null, error: null }
   const killed = { ...booked(2), owner: { ...thisProcess(), pid: 2 ** 30, started: 'never' } }
-  const others: readonly BookedRun[] = [
+  const others: readonly RecordedRun[] = [
     { ...booked(4), commandLine: 'sluice copy --table other' },
     { ...booked(5), folder: '/data/elsewhere' },
     booked(6),
@@ -131,9 +131,9 @@ test('a run that a later one has finished is marked as done by it', async () => 
 
 test('a cutover ends earlier commands on its stream: sign-off and follow are marked as done', async () => {
   const folder = folderOf()
-  using book = await openRunBook(runBookFile(folder))
+  using book = await openRunHistory(runHistoryFile(folder))
   const stream = '1795445013682791745'
-  const next = (resumeCommand: string | null, switched = '0'): BookedEnd => ({
+  const next = (resumeCommand: string | null, switched = '0'): RecordedEnd => ({
     endedAt: 9,
     status: 'ok',
     exitCode: 0,
@@ -141,7 +141,7 @@ test('a cutover ends earlier commands on its stream: sign-off and follow are mar
     resumeCommand,
     error: null,
   })
-  const cutover = (run: number): BookedRun => ({ ...booked(run), kind: 'cutover', about: stream })
+  const cutover = (run: number): RecordedRun => ({ ...booked(run), kind: 'cutover', about: stream })
   for (const run of [1, 2]) book.begin(booked(run))
   for (const run of [3, 4]) book.begin({ ...cutover(run), commandLine: `sluice cutover ${stream} --unsigned` })
   book.begin({ ...booked(5), kind: 'follow', commandLine: 'sluice follow 1795445133585262401', about: '' })
@@ -166,8 +166,8 @@ test.each([
   ['cut short', (file: string) => truncateSync(file, 5000)],
 ])('a damaged history (%s) is reported, and renamed by the next run', async (_how, damage) => {
   const folder = folderOf()
-  const file = runBookFile(folder)
-  const written = await openRunBook(file)
+  const file = runHistoryFile(folder)
+  const written = await openRunHistory(file)
   for (let no = 1; no <= 200; no++) written.begin(booked(no))
   written[Symbol.dispose]()
   damage(file)
@@ -176,18 +176,18 @@ test.each([
   onTestFinished(() => runs.close())
   expect(await runs.list(10)).toEqual([])
   expect(runs.trouble()).toMatchObject({ code: 'TARGET_CORRUPT', where: file, exitCode: 4 })
-  const keeper = new BookKeeper(folder, booked(7), { now: () => 1, ticks: () => 1 })
+  const keeper = new RunRecorder(folder, booked(7), { now: () => 1, ticks: () => 1 })
   await keeper[Symbol.asyncDispose]()
   // A list that has reported the damaged file reads the new one.
   expect(await runs.list(10)).toMatchObject([{ run: '7' }])
   expect(runs.trouble()).toBeNull()
-  expect(runs.asides()).toEqual([expect.stringMatching(/runs\.db\.damaged-\d+$/)])
+  expect(runs.renamedFiles()).toEqual([expect.stringMatching(/runs\.db\.damaged-\d+$/)])
 })
 
 test('a history that cannot be written is no error', async () => {
   const folder = folderOf()
   writeFileSync(folder, 'a file where the folder has to be')
-  const keeper = new BookKeeper(folder, booked(7), { now: () => 1, ticks: () => 1 })
+  const keeper = new RunRecorder(folder, booked(7), { now: () => 1, ticks: () => 1 })
   await keeper[Symbol.asyncDispose]()
   expect(await new LocalRuns(folder, { XDG_RUNTIME_DIR: folder }).list(10)).toEqual([])
 })

@@ -3,8 +3,8 @@
  * bounded.
  */
 import { describe, expect, test } from 'vitest'
-import { FailureCauses, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
-import { ReportedEvents } from '../../src/app/share/slot-program.ts'
+import { FailureCauses, causesOfTasks, withCauses } from '../../src/app/share/causes.ts'
+import { ReportedEvents } from '../../src/app/share/task-program.ts'
 import type { TaskRow } from '../../src/model/share/distributed.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -93,7 +93,7 @@ test('causes are those of slots that did not end well, each once', () => {
   ]
   const parts = slot(5, { about: 'e', error: NOT_EMPTY })
   const slots = [slot(1), slot(2), slot(3, { exitCode: 0, error: null }), slot(4, { onCall: true }), parts]
-  expect(causesOfSlots(slots, output, failed).map(({ table }) => table)).toEqual(['a', 'b', 'e'])
+  expect(causesOfTasks(slots, output, failed).map(({ table }) => table)).toEqual(['a', 'b', 'e'])
 })
 
 test('tables that differ are causes, each with its counts, code and the hint of the comparison', () => {
@@ -111,7 +111,7 @@ test('tables that differ are causes, each with its counts, code and the hint of 
     { table: 'b', message: 'b has no key', hint: 'ALTER TABLE b REPLICA IDENTITY FULL' },
     { table: 'd', message: 'DIFFERENCES 1 missing', hint: 'diff --fix' },
   ]
-  expect(causesOfSlots([slot(1, { error })], [{ no: 1, events }], error)).toEqual(all)
+  expect(causesOfTasks([slot(1, { error })], [{ no: 1, events }], error)).toEqual(all)
   expect(withCauses(error, folded(events)).reason).toBe(
     'a: DIFFERENCES 3 different; b: b has no key; d: DIFFERENCES 1 missing',
   )

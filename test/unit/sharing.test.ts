@@ -1,6 +1,6 @@
 /** How the work of an operation is distributed over workers. */
 import { expect, test } from 'vitest'
-import { refuseUnnamedEnd, sharingOf } from '../../src/app/share/sharing.ts'
+import { refuseUnnamedStore, sharingOf } from '../../src/app/share/sharing.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { copyOf } from '../support/copy-systems.ts'
 
@@ -22,7 +22,7 @@ test('followed tables share one stream, whatever their number', () => {
 
 test('workers can follow a stream by its number only with --from, because the ledger has no password', () => {
   const follow: Operation = { kind: 'follow', stream: '1', to: 'postgresql://t/t', untilCaughtUp: false, untilEqual: false, end: false } // prettier-ignore
-  expect(() => refuseUnnamedEnd(follow)).toThrow('follow can be run by workers only with --from')
-  refuseUnnamedEnd({ ...follow, from: 'postgresql://s/s' })
-  refuseUnnamedEnd(copy)
+  expect(() => refuseUnnamedStore(follow)).toThrow('follow can be run by workers only with --from')
+  refuseUnnamedStore({ ...follow, from: 'postgresql://s/s' })
+  refuseUnnamedStore(copy)
 })

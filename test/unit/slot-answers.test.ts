@@ -1,17 +1,17 @@
 /** When a worker gives up a slot that does not answer. */
 import { expect, test } from 'vitest'
-import { SlotAnswers } from '../../src/app/share/slot-answers.ts'
+import { TaskReplies } from '../../src/app/share/task-replies.ts'
 
 /** Unanswered heartbeats, one each 2 s. */
-function silent(answers: SlotAnswers, seconds: number): SlotAnswers {
-  for (let n = 0; n < seconds / 2; n++) answers.beat()
+function silent(answers: TaskReplies, seconds: number): TaskReplies {
+  for (let n = 0; n < seconds / 2; n++) answers.nextCheck()
   return answers
 }
 
-function answering(hasFiles: boolean, cpu: () => number | null = () => 0): SlotAnswers {
-  const answers = new SlotAnswers(hasFiles, cpu)
-  answers.heard(true)
-  answers.beat()
+function answering(hasFiles: boolean, cpu: () => number | null = () => 0): TaskReplies {
+  const answers = new TaskReplies(hasFiles, cpu)
+  answers.onMessage(true)
+  answers.nextCheck()
   return answers
 }
 
@@ -55,8 +55,8 @@ test('a slot with files is not given up if its CPU use is unknown; one without f
 })
 
 test('a slot that starts slowly is not late until it is given up', () => {
-  const answers = new SlotAnswers(false, () => 0)
-  answers.beat()
+  const answers = new TaskReplies(false, () => 0)
+  answers.nextCheck()
   silent(answers, 118)
   expect([answers.isLate, answers.isGone]).toEqual([false, false])
   silent(answers, 2)

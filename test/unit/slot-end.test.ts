@@ -1,23 +1,23 @@
 import { expect, test } from 'vitest'
-import { slotEnd } from '../../src/app/share/slot-end.ts'
-import type { Rested } from '../../src/model/share/distributed.ts'
+import { taskEnd } from '../../src/app/share/task-end.ts'
+import type { TransientFailures } from '../../src/model/share/distributed.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 
 /** Earlier turns that all failed with this cause. */
-const after = (times: number, cause: SluiceError | null): Rested => ({ times, cause: cause?.info() ?? null })
+const after = (times: number, cause: SluiceError | null): TransientFailures => ({ times, cause: cause?.info() ?? null })
 
 const leftOf = (code: ErrorCode, retryable: boolean, rests: number): string => {
   const error = new SluiceError(code, 'no', { retryable })
-  const { left } = slotEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, after(rests, error))
+  const { left } = taskEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, after(rests, error))
   // For a copy of several tables it is the cause of each.
   expect(endOf(after(rests, error), error, error).left).toBe(left)
   return left
 }
 
-const endOf = (rested: Rested, ...failures: readonly SluiceError[]): ReturnType<typeof slotEnd> => {
+const endOf = (rested: TransientFailures, ...failures: readonly SluiceError[]): ReturnType<typeof taskEnd> => {
   const sum = new SluiceError('TABLES_FAILED', '2 of 2 tables')
   const how = { exitCode: sum.exitCode, error: sum.info(), crashed: false, failures: failures.map((one) => one.info()) }
-  return slotEnd(how, rested)
+  return taskEnd(how, rested)
 }
 
 test('a transient error is retried however often it occurred', () => {
@@ -61,5 +61,5 @@ test('each cause has its own count: a refused login after an outage still has it
   const refused = new SluiceError('CONNECT_FAILED', 'refuses the password')
   expect(endOf(after(50, away), refused)).toMatchObject({ left: 'rest', error: { message: 'refuses the password' } })
   const crash = new SluiceError('INTERNAL', 'the program of the slot is gone').info()
-  expect(slotEnd({ exitCode: 70, error: crash, crashed: true }, after(50, away)).left).toBe('rest')
+  expect(taskEnd({ exitCode: 70, error: crash, crashed: true }, after(50, away)).left).toBe('rest')
 })

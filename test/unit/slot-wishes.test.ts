@@ -1,12 +1,17 @@
 /** Steering requests of slots: each is passed once, shared out, and leaves the state of the queue, in any order. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NO_REQUESTS, optionsSince, type SharedRequests } from '../../src/app/share/slot-requests.ts'
+import { NO_REQUESTS, optionsSince, type SharedRequests } from '../../src/app/share/task-requests.ts'
 import { isUnknownTable } from '../../src/app/share/steered-tables.ts'
-import { refuseForOperation, wholeOptions } from '../../src/app/share/table-orders.ts'
+import { refuseForOperation, withFullNames } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
 import type { DistributedRun, RunRequests } from '../../src/model/share/distributed.ts'
-import { ordersAfter, tableOptions, type TableOrders, type TableRequest } from '../../src/model/run/table-request.ts'
+import {
+  ordersAfter,
+  parseTableRequest,
+  type TableOrders,
+  type TableRequest,
+} from '../../src/model/run/table-request.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const NONE: TableOrders = { holds: [], retries: [] }
@@ -92,23 +97,23 @@ describe('the table of a request', () => {
   const copy = run({ kind: 'copy', tables: ['public.a', 'logs_*'] })
   const names = { names: ['public.a', 'public.logs_1', 'x.same', 'y.same'], isWhole: true }
   const early = { names: [], isWhole: false }
-  const hold = (name: string): TableRequest => tableOptions('pause', name)
+  const hold = (name: string): TableRequest => parseTableRequest('pause', name)
 
   test('gets its full name once a slot has planned, and is refused if no slot has it', () => {
-    expect(wholeOptions(copy, [hold('a'), hold('logs_1#3')], names)).toEqual([
+    expect(withFullNames(copy, [hold('a'), hold('logs_1#3')], names)).toEqual([
       { act: 'pause', table: 'public.a' },
       { act: 'pause', table: 'public.logs_1', chunk: '3' },
     ])
-    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('b')], names)).message).toBe('the run 7 has no table b')
-    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('same')], names)).message).toContain('several tables')
+    expect(sluiceErrorOf(() => withFullNames(copy, [hold('b')], names)).message).toBe('the run 7 has no table b')
+    expect(sluiceErrorOf(() => withFullNames(copy, [hold('same')], names)).message).toContain('several tables')
   })
 
   test('is checked against the command before that, and gets its full name later', () => {
     for (const name of ['a', 'public.a', 'logs_7', 'public.logs_7'])
-      expect(wholeOptions(copy, [hold(name)], early)).toEqual([{ act: 'pause', table: name }])
-    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('b')], early)).hint).toBe('its tables are public.a, logs_*')
+      expect(withFullNames(copy, [hold(name)], early)).toEqual([{ act: 'pause', table: name }])
+    expect(sluiceErrorOf(() => withFullNames(copy, [hold('b')], early)).hint).toBe('its tables are public.a, logs_*')
     const noted = { ...copy, wishes: { tables: [{ table: 'a', held: 'skipped' as const }] } }
-    expect(wholeOptions(noted, [tableOptions('resume', 'a')], names)).toEqual([
+    expect(withFullNames(noted, [parseTableRequest('resume', 'a')], names)).toEqual([
       { act: 'resume', table: 'a' },
       { act: 'skip', table: 'public.a' },
       { act: 'resume', table: 'public.a' },
@@ -133,9 +138,9 @@ describe('the table of a request', () => {
     expect(refused({ kind: 'of tomorrow' }, { lanes: 2 }, [])).toContain('belongs to another program version')
     refuseForOperation(run({ kind: 'copy', tables: ['a'], follow: {} }), { lanes: 2 }, [hold('a')])
     const follows = { names: [], isWhole: true }
-    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], follows)).message).toContain(
+    expect(sluiceErrorOf(() => withFullNames(copy, [hold('a')], follows)).message).toContain(
       'not possible in a run that replicates changes',
     )
-    expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], null)).message).toContain('older program')
+    expect(sluiceErrorOf(() => withFullNames(copy, [hold('a')], null)).message).toContain('older program')
   })
 })

@@ -1,7 +1,7 @@
 /** A target that becomes slower slows the copy down, as far as that helps; with a clock of the test. */
 import { expect, test } from 'vitest'
 import { SlowTarget } from '../../src/engine/copy/workers/slow-target.ts'
-import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
+import { Throttle, type Slowdown } from '../../src/engine/copy/workers/throttle.ts'
 import type { TargetLatency } from '../../src/model/run/event.ts'
 
 const NEVER = new AbortController().signal
@@ -10,11 +10,11 @@ const MEBIBYTE = 1024 * 1024
 function stage() {
   let now = 0
   const clock = { now: () => now, ticks: () => now }
-  const changes: (Pressure | null)[] = []
+  const changes: (Slowdown | null)[] = []
   const reported: TargetLatency[] = []
   const throttle = new Throttle({
     clock,
-    asked: () => null,
+    requestedRate: () => null,
     onChange: (change) => changes.push(change),
     sleep: async (ms) => void (now += ms),
   })
@@ -25,13 +25,13 @@ function stage() {
     for (let second = 0; now < begun + count * 1000; second++) {
       const end = now + 1000
       for (let i = 0; i < batches; i++) {
-        throttle.moved(1000)
+        throttle.countRows(1000)
         if (throttle.limit !== null) await throttle.take(1000, NEVER)
         pulse.wrote(cost(second), MEBIBYTE)
-        pulse.look()
+        pulse.check()
       }
       now = Math.max(now, end)
-      pulse.look()
+      pulse.check()
     }
   }
   return {

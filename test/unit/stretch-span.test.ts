@@ -1,10 +1,10 @@
 /** Key range of a chunk in a group of chunks, as a map draws it. */
 import { expect, test } from 'vitest'
-import { spanIn } from '../../src/model/run/stretch-span.ts'
+import { keyRangeOfChunk } from '../../src/model/run/chunk-key-range.ts'
 
 const all = (first: number, last: number, edges?: readonly (string | null)[]): readonly unknown[] =>
   Array.from({ length: last - first + 1 }, (_, i) =>
-    spanIn({ first, last, state: 'proved', ...(edges === undefined ? {} : { edges }) }, first + i),
+    keyRangeOfChunk({ first, last, state: 'proved', ...(edges === undefined ? {} : { edges }) }, first + i),
   )
 
 test('begins after the chunk before it if each bound is known', () => {

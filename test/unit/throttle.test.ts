@@ -1,13 +1,13 @@
 /** Row rate of the throttle, with a clock of the test. */
 import { expect, test } from 'vitest'
-import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
+import { Throttle, type Slowdown } from '../../src/engine/copy/workers/throttle.ts'
 
 function throttleOf(asked: number | null, stop?: AbortSignal) {
   let now = 0
-  const changes: (Pressure | null)[] = []
+  const changes: (Slowdown | null)[] = []
   const throttle = new Throttle({
     clock: { now: () => now, ticks: () => now },
-    asked: () => asked,
+    requestedRate: () => asked,
     onChange: (change) => changes.push(change),
     ...(stop === undefined ? {} : { stop }),
     sleep: async (ms) => void (now += ms),
@@ -33,7 +33,7 @@ test('rows that were estimated too low are compensated by later waits', async ()
   const { throttle, now } = throttleOf(1000)
   for (let i = 0; i < 10; i++) {
     await throttle.take(100, NEVER)
-    throttle.settle(900)
+    throttle.correct(900)
   }
   await throttle.take(100, NEVER)
   expect(now()).toBeGreaterThanOrEqual(9000)
@@ -49,18 +49,18 @@ test('without a limit nothing waits', async () => {
 test('pressure halves the rate at intervals, and later the limit is removed', async () => {
   const { throttle, changes, pass } = throttleOf(null)
   for (let i = 0; i < 10; i++) {
-    throttle.moved(10_000)
+    throttle.countRows(10_000)
     await throttle.take(10_000, NEVER)
     pass(1000)
   }
-  throttle.pressed('the target answers 429')
-  throttle.pressed('the target answers 429')
+  throttle.slowDown('the target answers 429')
+  throttle.slowDown('the target answers 429')
   expect(changes).toHaveLength(1)
   const halved = changes[0]?.rate ?? 0
   expect(halved).toBeGreaterThan(4000)
   expect(halved).toBeLessThan(6000)
   pass(11_000)
-  throttle.pressed('the target answers 429')
+  throttle.slowDown('the target answers 429')
   expect(changes[1]?.rate).toBe(Math.floor(halved / 2))
   for (let i = 0; i < 200 && changes.at(-1) !== null; i++) {
     pass(11_000)

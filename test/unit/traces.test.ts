@@ -2,7 +2,7 @@
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
 import { RunTraces } from '../../src/app/traces/run-traces.ts'
-import { traceParent, parentOfSlots } from '../../src/app/traces/trace-parent.ts'
+import { traceParent, parentOfTasks } from '../../src/app/traces/trace-parent.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { stamped } from '../cli/recorded.ts'
@@ -82,10 +82,10 @@ test('TRACEPARENT names the parent span, and an invalid value is ignored', () =>
       traceParent(`00-${id}-01`),
     ),
   ).toHaveLength(1)
-  expect(trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' }))).toEqual(
-    trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' })),
+  expect(trace.getSpanContext(parentOfTasks({ runId: '7', sharedRun: '7' }))).toEqual(
+    trace.getSpanContext(parentOfTasks({ runId: '7', sharedRun: '7' })),
   )
-  expect(trace.getSpanContext(parentOfSlots({ runId: '8', sharedRun: '8' }))?.traceId).not.toBe(
-    trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' }))?.traceId,
+  expect(trace.getSpanContext(parentOfTasks({ runId: '8', sharedRun: '8' }))?.traceId).not.toBe(
+    trace.getSpanContext(parentOfTasks({ runId: '7', sharedRun: '7' }))?.traceId,
   )
 })

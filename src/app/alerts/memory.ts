@@ -1,7 +1,7 @@
 /** Alert memory of a run: in this program, or in the file shared by all runs of this machine. */
 import type { AlertKey } from '../../model/run/alert.ts'
 import type { AlertMemory } from '../../model/run/alert-memory.ts'
-import { alertMemoryFile, isDamaged, openAlertMemory, setBookApart } from '../../stores/run-book.ts'
+import { alertMemoryFile, isDamaged, openAlertMemory, renameDamagedFile } from '../../stores/run-history.ts'
 
 /** A memory that lasts as long as the program. */
 export function memoryOfProgram(): AlertMemory {
@@ -52,7 +52,7 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
       if (isDamaged(error) && tries < 2) {
         // Another program may have replaced the file meanwhile: rename only a file that was damaged twice.
         if (tries === 1) {
-          setBookApart(file)
+          renameDamagedFile(file)
           say(`${file} was damaged and was renamed: open alerts are sent again`)
         }
         return await asked(question, tries + 1)

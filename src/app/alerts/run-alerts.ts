@@ -13,7 +13,7 @@ import { AlertCauses } from './causes/watches.ts'
 import { confirm } from './confirm.ts'
 import { AlertQueue } from './in-turn.ts'
 import { memoryOfProgram } from './memory.ts'
-import { operationInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
+import { operationText, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
 import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
 
 /** Interval of `poll`, ms. */
@@ -56,7 +56,7 @@ export class RunAlerts {
   readonly #sinks: AlertSinks
   readonly #secrets: readonly string[]
   /** Latest verdict of each subject. */
-  readonly #said = new Map<string, CauseVerdict>()
+  readonly #verdicts = new Map<string, CauseVerdict>()
   readonly #timer: ReturnType<typeof setInterval> | null
   readonly #sending = new AlertQueue()
   /** The alert that ended the run; its cause may have ended since. */
@@ -70,16 +70,16 @@ export class RunAlerts {
     this.#causes = new AlertCauses(options.conditions)
     this.#memory = parts.memory?.((what) => this.#log('warn', what)) ?? memoryOfProgram()
     const { runId, host } = parts
-    this.#sinks = sinksOf(options, { run: runId, about: operationInWords(operation), host })
+    this.#sinks = sinksOf(options, { run: runId, about: operationText(operation), host })
     this.#secrets = urlsOf(operation).flatMap(secretsOfUrl)
     this.#timer = this.#causes.isWatching
-      ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), POLL_MS).unref()
+      ? setInterval(() => this.#handle(() => this.#causes.poll(this.#now())), POLL_MS).unref()
       : null
   }
 
   /** Handles an event of the run. The last event is passed to `ended` instead. */
   take(event: EventBody): void {
-    if (event.type !== 'run.finished') this.#look(() => this.#causes.take(event, this.#now()))
+    if (event.type !== 'run.finished') this.#handle(() => this.#causes.take(event, this.#now()))
   }
 
   /**
@@ -97,29 +97,29 @@ export class RunAlerts {
    */
   async ended(finished: RunFinished): Promise<SluiceError | null> {
     if (this.#timer !== null) clearInterval(this.#timer)
-    if (this.#parts.goesOn?.(finished) !== true) this.#look(() => this.#causes.take(finished, this.#now()))
+    if (this.#parts.goesOn?.(finished) !== true) this.#handle(() => this.#causes.take(finished, this.#now()))
     const left = await this.#sending.done(LAST_MS)
     if (left > 0) this.#log('warn', `${left} alerts were not sent in time; the next run sends them`)
     await this.#memory[Symbol.asyncDispose]().then(undefined, () => undefined)
     if (this.request.exit !== true) return null
-    const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#holding()])]
+    const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#activeCauses()])]
     if (causes.length === 0) return null
     // `failed` is derived from the run's own end, so it did not stop the run.
     const hasStopped = this.#stoppedBy !== null && this.#stoppedBy !== 'failed'
     const isItsEnd = finished.status === 'ok' || (finished.status === 'stopped' && hasStopped)
-    return isItsEnd ? alerted(causes) : null
+    return isItsEnd ? alertError(causes) : null
   }
 
   #now(): number {
     return this.#parts.clock.ticks()
   }
 
-  #holding(): readonly string[] {
-    return [...this.#said.values()].filter(({ holds }) => holds).map(({ cause }) => cause)
+  #activeCauses(): readonly string[] {
+    return [...this.#verdicts.values()].filter(({ holds }) => holds).map(({ cause }) => cause)
   }
 
   /** An error in the alerts must not fail the run. */
-  #look(causes: () => readonly CauseVerdict[]): void {
+  #handle(causes: () => readonly CauseVerdict[]): void {
     if (this.#isBroken) return
     try {
       this.#note(causes())
@@ -132,9 +132,9 @@ export class RunAlerts {
   #note(verdicts: readonly CauseVerdict[]): void {
     for (const verdict of verdicts) {
       const key = `${verdict.cause}\0${verdict.table}`
-      const said = this.#said.get(key)
+      const said = this.#verdicts.get(key)
       if (said?.holds === verdict.holds && said.notBefore === verdict.notBefore) continue
-      this.#said.set(key, verdict)
+      this.#verdicts.set(key, verdict)
       this.#sending.append(async () => await this.#settle(verdict))
       if (verdict.holds && this.request.exit === true && this.#stoppedBy === null) {
         this.#stoppedBy = verdict.cause
@@ -233,7 +233,7 @@ export class RunAlerts {
   }
 }
 
-function alerted(causes: readonly string[]): SluiceError {
+function alertError(causes: readonly string[]): SluiceError {
   return new SluiceError('ALERTED', `an alert ended the run: ${causes.join(', ')}`, {
     hint: 'nothing is lost: find the cause, then run the same command again',
   })

@@ -16,7 +16,7 @@ const IS_URL = /^[a-z][a-z0-9+]+:/i
  * Fields that affect only how a run works or reacts: runs that differ only in these have the same subject. All other
  * fields, also of later versions, distinguish alerts.
  */
-const HOW: ReadonlySet<string> = new Set(
+const BEHAVIOUR_FIELDS: ReadonlySet<string> = new Set(
   `kind alert dryRun confirm verbose seed limit count report checkpoint track script
    workers lanes parallel rate chunkRows batchRows batchSize fileBytes memoryBytes waitMs patienceMs budgetMs triesForMs graceMs windowMs intervalMs watch
    resume restart resync moved cdmLines proveEveryMs untilCaughtUp untilEqual changesOnly quiesce
@@ -29,9 +29,9 @@ const HOW: ReadonlySet<string> = new Set(
  * Fields like those of `BEHAVIOUR_FIELDS`, for one cause only: a complete `fsck` clears an alert that was raised for a
  * sample.
  */
-const HOW_OF_CAUSE: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
+const CAUSE_BEHAVIOUR_FIELDS: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
 /** Fields like those of `BEHAVIOUR_FIELDS`, inside a field that is an object. */
-const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
+const NESTED_BEHAVIOUR_FIELDS: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**
  * Identity of an alert across runs. The scope contains what is inspected and how: runs with the same scope have the
@@ -42,14 +42,14 @@ const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
   const { stores: places, alerts } = declarationOf(operation.kind)
   const subjects = subjectFieldsOf(operation.kind)
-  const own = [...(alerts?.how ?? []), ...(HOW_OF_CAUSE[cause] ?? [])]
-  const left = new Set([...HOW, ...own, ...places.map(({ field }) => field), ...subjects])
+  const own = [...(alerts?.how ?? []), ...(CAUSE_BEHAVIOUR_FIELDS[cause] ?? [])]
+  const left = new Set([...BEHAVIOUR_FIELDS, ...own, ...places.map(({ field }) => field), ...subjects])
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
     .map(({ name, family }) => (PATHS.has(family) ? pathKey(name, isQueued) : placeOf(name, family)))
   const how = Object.entries(operation)
     .filter(([field]) => !left.has(field))
-    .map(([field, value]) => [field, without(HOW_WITHIN[field] ?? [], value)] as const)
+    .map(([field, value]) => [field, without(NESTED_BEHAVIOUR_FIELDS[field] ?? [], value)] as const)
     .filter(([, value]) => isGiven(value))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([field, value]) => `${field}=${fieldText(field, value)}`)
@@ -124,7 +124,7 @@ function pathKey(name: string, isQueued: boolean): string {
 }
 
 /** The run as text, independent of its folder: `fsck /data/lake/orders sqlite:///c.db`. */
-export function operationInWords(operation: Operation): string {
+export function operationText(operation: Operation): string {
   const subjects = subjectsOf(operation).map((name) => subjectPlace(operation, redactUrl(name)))
   const fields = subjectFieldsOf(operation.kind)
   const action = actionOf(operation)

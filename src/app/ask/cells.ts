@@ -18,7 +18,7 @@ export class RowEncoder {
   #at = 0
 
   /** @returns bytes encoded since the last call, valid until the next row */
-  taken(): Buffer {
+  takeBytes(): Buffer {
     const bytes = this.#bytes.subarray(0, this.#at)
     this.#at = 0
     return bytes

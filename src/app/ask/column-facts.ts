@@ -64,7 +64,7 @@ export class AnswerColumnFacts {
   }
 
   /** True if bytes are mixed with other values: as text they could not be distinguished. */
-  get bytesAmongOthers(): boolean {
+  get hasMixedBytes(): boolean {
     return this.#bytes && (this.#texts || this.#reals || this.#integers)
   }
 

@@ -46,12 +46,12 @@ export class AskHistory {
     const line = JSON.stringify(asked)
     const size = lines.reduce((sum, one) => sum + one.length + 1, 0)
     if (lines.length < KEPT * 2 && size < LARGE_BYTES) await this.#lines.append(line)
-    else await this.#lines.replace([...fitting(lines), line])
+    else await this.#lines.replace([...newestLines(lines), line])
   }
 }
 
 /** The newest lines, few enough that the file need not be shortened again soon. */
-function fitting(lines: readonly string[]): readonly string[] {
+function newestLines(lines: readonly string[]): readonly string[] {
   const kept: string[] = []
   let bytes = 0
   for (const line of lines.slice(-KEPT).toReversed()) {

@@ -11,7 +11,7 @@ import { openCatalogDatabase, openLake } from '../../engine/run/registry.ts'
 import { booleansOf, gridRow } from '../../engine/run/row-value.ts'
 import { systemOf, titlesOf } from '../../engine/run/systems.ts'
 import { knownNames } from '../known-names.ts'
-import { holdsCatalog, ofPlainDatabase } from './plain-database.ts'
+import { holdsCatalog, withoutCatalogTexts } from './plain-database.ts'
 import type { AskPlace, AskQuestion, AskRelation } from './port.ts'
 
 const PAGE_ROWS = 500
@@ -54,13 +54,13 @@ export async function askInto(
   const isPlain = place.kind === 'database'
   // A catalog URL may name a database without a catalog, which can be queried too.
   await using database = await openAsked(place.url).catch((error: unknown) => {
-    throw isPlain ? ofPlainDatabase(error) : error
+    throw isPlain ? withoutCatalogTexts(error) : error
   })
   try {
     await ask(database)
   } catch (error) {
     if (signal.aborted || (await holdsCatalog(database))) throw error
-    throw ofPlainDatabase(error)
+    throw withoutCatalogTexts(error)
   }
 }
 
@@ -99,16 +99,29 @@ async function askArchive(
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, booleans, sources, hasArchive, unsettled, otherwise, pages }) => {
-    sink.columns(columns)
-    const read = hasArchive ? sourcesText(sources) : 'no archive of this table is known: these are rows of the database'
-    sink.note([read, ...unsettled, ...otherwise].join(' · '))
-    for await (const page of pages) {
-      throwIfAborted(signal)
-      await sink.rows(page.map((row) => gridRow(row, booleans)))
-      throwIfAborted(signal)
-    }
-  })
+  await answer(
+    question,
+    async ({
+      columns,
+      booleans,
+      sources,
+      hasArchive,
+      missingRowNotes: unsettled,
+      comparisonNotes: otherwise,
+      pages,
+    }) => {
+      sink.columns(columns)
+      const read = hasArchive
+        ? sourcesText(sources)
+        : 'no archive of this table is known: these are rows of the database'
+      sink.note([read, ...unsettled, ...otherwise].join(' · '))
+      for await (const page of pages) {
+        throwIfAborted(signal)
+        await sink.rows(page.map((row) => gridRow(row, booleans)))
+        throwIfAborted(signal)
+      }
+    },
+  )
 }
 
 function sourcesText({ partitions, files, unchecked, hotRows, zone }: QuerySourcesEvent): string {

@@ -22,7 +22,7 @@ export async function holdsCatalog(database: SqlDatabase): Promise<boolean> {
 }
 
 /** Adapts an error to a database without a catalog. Anything but a SluiceError is returned unchanged. */
-export function ofPlainDatabase(thrown: unknown): unknown {
+export function withoutCatalogTexts(thrown: unknown): unknown {
   if (!(thrown instanceof SluiceError)) return thrown
   const { code, kind, message, reason, where, retryable, exitCode } = thrown
   const hint = code === 'CONNECT_FAILED' ? firstPart(thrown.hint) : ownHint(thrown)

@@ -96,7 +96,7 @@ export class RowSpool implements AsyncDisposable {
   }
 
   async #write(places: Buffer, count: number): Promise<void> {
-    const bytes = this.#encoder.taken()
+    const bytes = this.#encoder.takeBytes()
     if (this.bytes + bytes.byteLength + (this.rows + count) * PLACE_BYTES > this.#most) throw this.#full()
     try {
       await writeAll(this.#data, bytes, this.bytes)

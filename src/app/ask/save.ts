@@ -37,7 +37,7 @@ export async function saveText(typed: string, text: string, overwrite: boolean):
   try {
     await writeFile(temporaryFile, text, { flag: 'wx' })
     await syncPath(temporaryFile)
-    return (await moved(temporaryFile, path, overwrite)) ? path : null
+    return (await moveFile(temporaryFile, path, overwrite)) ? path : null
   } catch (error) {
     throw failure(error, path, temporaryFile)
   } finally {
@@ -68,7 +68,7 @@ export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSi
   const temporaryFile = temporaryPath(path)
   try {
     await (await open(temporaryFile, 'wx', 0o644)).close()
-    const counted = await written(rows, options.format, temporaryFile, signal)
+    const counted = await writeRows(rows, options.format, temporaryFile, signal)
     if (counted !== rows.spool.rows) {
       throw new SluiceError('INTERNAL', `the saved file has ${counted} rows, but the answer has ${rows.spool.rows}`, {
         where: path,
@@ -76,7 +76,7 @@ export async function saveRows(rows: Rows, options: SaveOptions, signal: AbortSi
     }
     await syncPath(temporaryFile)
     const { size } = await stat(temporaryFile)
-    if (!(await moved(temporaryFile, path, options.overwrite))) return { kind: 'exists' }
+    if (!(await moveFile(temporaryFile, path, options.overwrite))) return { kind: 'exists' }
     return {
       kind: 'saved',
       rows: counted,
@@ -96,12 +96,12 @@ function reportedAsText({ columns, spool }: Rows): readonly string[] {
 }
 
 /** @returns rows counted in the file */
-async function written(rows: Rows, format: SaveFormat, path: string, signal: AbortSignal): Promise<number> {
+async function writeRows(rows: Rows, format: SaveFormat, path: string, signal: AbortSignal): Promise<number> {
   if (format === 'parquet') {
     const columns = uniqueNames(rows.columns).map((name, i) => ({ name, type: rows.spool.facts[i]?.type ?? 'text' }))
-    refuseBytesAmongOthers(rows)
+    refuseMixedBytes(rows)
     if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns cannot be saved as Parquet')
-    return await writeAnswer({ path, columns, csv: wire(rows.spool), signal })
+    return await writeAnswer({ path, columns, csv: encodedRows(rows.spool), signal })
   }
   const file = await open(path, 'r+')
   try {
@@ -117,8 +117,8 @@ async function written(rows: Rows, format: SaveFormat, path: string, signal: Abo
 }
 
 /** @throws SluiceError LOSSY_TYPE for a column whose bytes could not be distinguished from its texts */
-function refuseBytesAmongOthers({ columns, spool }: Rows): void {
-  const names = columns.filter((_, i) => spool.facts[i]?.bytesAmongOthers === true)
+function refuseMixedBytes({ columns, spool }: Rows): void {
+  const names = columns.filter((_, i) => spool.facts[i]?.hasMixedBytes === true)
   if (names.length === 0) return
   const [first = ''] = names
   throw new SluiceError(
@@ -158,7 +158,7 @@ function jsonOf(cell: AskCell): string {
   return JSON.stringify(cell.text)
 }
 
-async function* wire(spool: RowSpool): AsyncGenerator<Buffer> {
+async function* encodedRows(spool: RowSpool): AsyncGenerator<Buffer> {
   const line = (row: readonly AskCell[]): string => {
     const cells = row.map((cell) =>
       cell === null ? '' : `"${(cell.kind === 'bytes' ? cell.text.slice(2) : cell.text).replaceAll('"', '""')}"`,
@@ -197,7 +197,7 @@ async function records(path: string, quotes: boolean): Promise<number> {
 }
 
 /** @returns false if another program created the file meanwhile */
-async function moved(from: string, to: string, overwrite: boolean): Promise<boolean> {
+async function moveFile(from: string, to: string, overwrite: boolean): Promise<boolean> {
   if (!overwrite) {
     try {
       // Unlike a rename, a link never replaces an existing file.
@@ -226,7 +226,7 @@ function failure(error: unknown, path: string, temporaryFile: string): unknown {
     })
   }
   if (code === undefined) return error
-  const why = WHY[code]?.(dirname(path)) ?? message.replaceAll(temporaryFile, path)
+  const why = REASONS[code]?.(dirname(path)) ?? message.replaceAll(temporaryFile, path)
   return new SluiceError('BAD_FLAG', `${path} cannot be written: ${why}`, {
     where: path,
     hint: 'name another file',
@@ -234,7 +234,7 @@ function failure(error: unknown, path: string, temporaryFile: string): unknown {
   })
 }
 
-const WHY: Readonly<Record<string, (folder: string) => string>> = {
+const REASONS: Readonly<Record<string, (folder: string) => string>> = {
   ENOENT: (folder) => `there is no folder ${folder}`,
   ENOTDIR: (folder) => `${folder} is not a folder`,
   EACCES: (folder) => `this user may not write into ${folder}`,

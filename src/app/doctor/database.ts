@@ -40,7 +40,7 @@ export async function inspectDatabase(examination: Examination, url: string, run
     await inspectCatalog(examination, database)
     if (server !== undefined) await examination.check(AREA, 'archives', (signal) => archivesVerdict(url, signal))
   } finally {
-    await closed(database)
+    await closeDatabase(database)
   }
 }
 
@@ -48,9 +48,9 @@ async function login(examination: Examination, catalog: CatalogUrl, url: string)
   let database: SqlDatabase | null = null
   let given = false
   await examination.check(AREA, 'login', async (signal) => {
-    const opened = await openCatalogDatabase('file' in catalog ? url : impatient(url), 'read')
+    const opened = await openCatalogDatabase('file' in catalog ? url : withConnectTimeout(url), 'read')
     // The session was opened after the timeout: close it at once.
-    if (signal.aborted) await closed(opened)
+    if (signal.aborted) await closeDatabase(opened)
     else {
       database = opened
       given = true
@@ -103,14 +103,14 @@ async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdic
 }
 
 /** The URL with a connection timeout below the time limit of a check. Every catalog server supports the parameters. */
-function impatient(url: string): string {
+function withConnectTimeout(url: string): string {
   const [base = '', query = ''] = (url.split('#', 1)[0] ?? '').split(/\?(.*)/s)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect_timeout|retry_seconds)=/.test(pair))
   return `${base}?${[...kept, 'connect_timeout=4', 'retry_seconds=0'].join('&')}`
 }
 
 /** Closes the database, and waits at most 2 s: the server may have stopped replying. */
-async function closed(database: SqlDatabase): Promise<void> {
+async function closeDatabase(database: SqlDatabase): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)))
   await Promise.race([database.close().catch(() => undefined), late])

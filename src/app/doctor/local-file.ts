@@ -37,11 +37,11 @@ export async function checkLocalFile(
       throw error
     })
     if (stats === null) return ok('it does not exist yet: the first import creates it')
-    if (!(await may(file, constants.R_OK)))
+    if (!(await hasAccess(file, constants.R_OK)))
       return fail(`${file} cannot be read by this user`, { hint: `chmod or chown ${file}` })
     exists = true
     const found = sizeText(stats.size)
-    if (await may(file, constants.W_OK)) return ok(found)
+    if (await hasAccess(file, constants.W_OK)) return ok(found)
     return warn(`${found}, and this user may only read it`, { hint: `to import, chmod or chown ${file}` })
   })
   await examination.check(area, 'disk', () => diskVerdict(folder, title))
@@ -56,7 +56,7 @@ async function folderVerdict(folder: string): Promise<Verdict> {
     if (code === 'ENOENT') return fail(`${folder} does not exist`, { hint: `mkdir -p ${folder}` })
     return fail(`${folder} cannot be read`, { cause: code, hint: `chmod or chown ${folder}` })
   }
-  if (await may(folder, constants.W_OK)) return ok(folder)
+  if (await hasAccess(folder, constants.W_OK)) return ok(folder)
   return warn(`${folder}, and this user may not write there`, {
     cause: 'an import writes its own files into the folder of the catalog',
     hint: `to import, chmod or chown ${folder}`,
@@ -75,7 +75,7 @@ async function diskVerdict(folder: string, title: string): Promise<Verdict> {
   })
 }
 
-function may(path: string, mode: number): Promise<boolean> {
+function hasAccess(path: string, mode: number): Promise<boolean> {
   return access(path, mode).then(
     () => true,
     () => false,

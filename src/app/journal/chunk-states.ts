@@ -50,7 +50,7 @@ export class ChunkStates {
   }
 
   /** The known states, as the longest possible ranges of adjacent chunks with the same state. */
-  stretches(): readonly ChunkRange[] {
+  stateRanges(): readonly ChunkRange[] {
     const found: Growing[] = []
     let last: Growing | null = null
     for (let no = 0; no <= this.#largest; no++) {

@@ -1,6 +1,6 @@
 /** Rules for the events that a run keeps for late viewers, except events of chunks. */
 import type { EventType, EventOf } from '../../model/run/event.ts'
-import { KEPT } from '../../model/run/kept.ts'
+import { KEPT } from '../../model/run/kept-events.ts'
 
 /** Of the events with one key only the newest is kept; it moves to the end. */
 type Keyed<T extends EventType> = { readonly by: (event: EventOf<T>) => string }

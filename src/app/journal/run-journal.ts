@@ -4,16 +4,16 @@
  */
 import { dec } from '../../model/run/event.ts'
 import type { ClosedState, Event, EventOf, EventType, TableStatus } from '../../model/run/event.ts'
-import { KEPT } from '../../model/run/kept.ts'
+import { KEPT } from '../../model/run/kept-events.ts'
 import { ruleOf } from './rules.ts'
 import { CompletedWork } from './sums.ts'
 import {
   eventsOf,
-  freshLife,
+  noChunkEvents,
   noteQuarantined,
   TableChunks,
   type ChunkEndEvent,
-  type ChunkLife,
+  type ChunkEvents,
 } from './table-chunks.ts'
 
 /** Limit of tables whose final events are kept. */
@@ -32,9 +32,9 @@ export class RunJournal {
   readonly #counts: Counts = { mismatches: 0n, differences: 0n, findings: 0n }
   /** Number of completed steps of each partition. */
   readonly #steps = new Map<string, number>()
-  readonly #active = new Map<string, ChunkLife>()
-  readonly #noted = new Map<string, ChunkLife>()
-  readonly #recent = new Map<string, ChunkLife>()
+  readonly #active = new Map<string, ChunkEvents>()
+  readonly #noted = new Map<string, ChunkEvents>()
+  readonly #recent = new Map<string, ChunkEvents>()
   #last: Event | null = null
 
   /** Call in event order. */
@@ -46,7 +46,7 @@ export class RunJournal {
       case 'chunk.started':
         return this.#started(event)
       case 'chunk.progress':
-        this.#lifeOf(event).progress = event
+        this.#eventsOf(event).progress = event
         return
       case 'chunk.retried':
         return this.#retried(event)
@@ -63,10 +63,10 @@ export class RunJournal {
       case 'chunks.summary':
         return this.#table(event.table).skipMany(event)
       case 'chunk.released':
-        return this.#letGo(event, true)
+        return this.#releaseChunk(event, true)
       case 'look.difference':
         if (event.chunk === undefined || event.accepted === true) break
-        return this.#differs(event, event.chunk)
+        return this.#addDifference(event, event.chunk)
       case 'table.steered':
         return this.#steered(event)
       case 'table.finished':
@@ -189,16 +189,16 @@ export class RunJournal {
   }
 
   /** State of a chunk that is being copied. */
-  #lifeOf({ table, chunk }: { readonly table: string; readonly chunk: string }): ChunkLife {
+  #eventsOf({ table, chunk }: { readonly table: string; readonly chunk: string }): ChunkEvents {
     const key = keyOf({ table, chunk })
     const known = this.#active.get(key)
     if (known !== undefined) return known
-    const life = this.#takeOut(key) ?? freshLife(table, chunk)
+    const life = this.#removeChunk(key) ?? noChunkEvents(table, chunk)
     this.#active.set(key, life)
     return life
   }
 
-  #takeOut(key: string): ChunkLife | null {
+  #removeChunk(key: string): ChunkEvents | null {
     for (const some of [this.#active, this.#noted, this.#recent]) {
       const life = some.get(key)
       if (life !== undefined && some.delete(key)) return life
@@ -206,7 +206,7 @@ export class RunJournal {
     return null
   }
 
-  #retire(life: ChunkLife, as: ClosedState | null = null): void {
+  #retire(life: ChunkEvents, as: ClosedState | null = null): void {
     const table = this.#tables.get(life.table)
     if (table !== undefined) return table.retire(life, as)
     const { end } = life
@@ -228,13 +228,13 @@ export class RunJournal {
     this.#tables.get(table)?.noteStart(event)
     const finished = this.#ended.get(table)
     if (finished !== undefined && this.#tables.has(table)) this.#endEarlier(finished)
-    const before = this.#takeOut(keyOf(event))
+    const before = this.#removeChunk(keyOf(event))
     if (before !== null) this.#retire(before)
-    this.#active.set(keyOf(event), { ...freshLife(table, chunk), started: event, steered: before?.steered ?? null })
+    this.#active.set(keyOf(event), { ...noChunkEvents(table, chunk), started: event, steered: before?.steered ?? null })
   }
 
   #retried(event: EventOf<'chunk.retried'>): void {
-    const life = this.#lifeOf(event)
+    const life = this.#eventsOf(event)
     if (life.retried !== null) this.#work.retries += 1n
     life.retried = event
     life.quarantined = []
@@ -242,7 +242,7 @@ export class RunJournal {
   }
 
   #close(event: EventOf<'chunk.done' | 'chunk.failed'>): void {
-    const life = this.#takeOut(keyOf(event)) ?? freshLife(event.table, event.chunk)
+    const life = this.#removeChunk(keyOf(event)) ?? noChunkEvents(event.table, event.chunk)
     const { started } = life
     const isSpanned = event.type === 'chunk.failed' || event.from !== undefined || event.to !== undefined
     const { from, to } = started ?? {}
@@ -250,9 +250,9 @@ export class RunJournal {
     this.#end(life, isSpanned ? event : { ...event, ...span })
   }
 
-  #end(before: ChunkLife, end: ChunkEndEvent): void {
+  #end(before: ChunkEvents, end: ChunkEndEvent): void {
     if (before.end !== null) this.#retire(before)
-    const life = before.end === null ? before : freshLife(before.table, before.chunk)
+    const life = before.end === null ? before : noChunkEvents(before.table, before.chunk)
     life.end = end
     life.progress = null
     const isDone = end.type === 'chunk.done'
@@ -261,10 +261,10 @@ export class RunJournal {
     if (isClean) life.quarantined = []
     const some = isClean ? this.#recent : this.#noted
     some.set(keyOf(life), life)
-    this.#cut(some, isClean ? KEPT.chunksDone : KEPT.chunksNoted)
+    this.#limitChunks(some, isClean ? KEPT.chunksDone : KEPT.chunksNoted)
   }
 
-  #cut(some: Map<string, ChunkLife>, most: number): void {
+  #limitChunks(some: Map<string, ChunkEvents>, most: number): void {
     if (some.size <= most) return
     const [oldest] = some
     if (oldest === undefined) return
@@ -273,26 +273,26 @@ export class RunJournal {
   }
 
   #skipped(event: EventOf<'chunk.skipped'>): void {
-    const known = this.#takeOut(keyOf(event))
+    const known = this.#removeChunk(keyOf(event))
     if (known !== null) this.#retire(known)
     if (Number(event.quarantined) === 0) this.#table(event.table).skip(event)
-    else this.#end(freshLife(event.table, event.chunk), event)
+    else this.#end(noChunkEvents(event.table, event.chunk), event)
   }
 
-  #differs(event: EventOf<'look.difference'>, chunk: string): void {
-    const known = this.#takeOut(keyOf({ table: event.table, chunk }))
+  #addDifference(event: EventOf<'look.difference'>, chunk: string): void {
+    const known = this.#removeChunk(keyOf({ table: event.table, chunk }))
     if (known !== null) this.#retire(known)
-    this.#end(freshLife(event.table, chunk), event)
+    this.#end(noChunkEvents(event.table, chunk), event)
   }
 
   /** Handles a chunk that no worker copies any more. @param isHeldStill true: keep the chunk's steering request */
-  #letGo(at: { readonly table: string; readonly chunk: string }, isHeldStill: boolean): void {
-    const life = this.#takeOut(keyOf(at))
-    if (life === null) return this.#retire({ ...freshLife(at.table, at.chunk) }, 'pending')
+  #releaseChunk(at: { readonly table: string; readonly chunk: string }, isHeldStill: boolean): void {
+    const life = this.#removeChunk(keyOf(at))
+    if (life === null) return this.#retire({ ...noChunkEvents(at.table, at.chunk) }, 'pending')
     this.#retire({ ...life, steered: null }, 'pending')
     const { steered } = life
     if (!isHeldStill || steered === null || steered.act === 'resume' || steered.act === 'retry') return
-    this.#noted.set(keyOf(at), { ...freshLife(at.table, at.chunk), steered })
+    this.#noted.set(keyOf(at), { ...noChunkEvents(at.table, at.chunk), steered })
   }
 
   #steered(event: EventOf<'table.steered'>): void {
@@ -320,14 +320,14 @@ export class RunJournal {
     const key = keyOf({ table, chunk })
     const life = this.#active.get(key) ?? this.#noted.get(key) ?? this.#recent.get(key) ?? null
     const isFailed = life?.end?.type === 'chunk.failed' || life?.end?.type === 'look.difference'
-    if (act === 'retry' && isFailed) return this.#letGo({ table, chunk }, false)
+    if (act === 'retry' && isFailed) return this.#releaseChunk({ table, chunk }, false)
     const isHeld = act === 'pause' || act === 'skip'
     if (life !== null) {
       life.steered = event
-      if (!isHeld && life.started === null && life.end === null) this.#takeOut(key)
+      if (!isHeld && life.started === null && life.end === null) this.#removeChunk(key)
     } else if (isHeld) {
-      this.#noted.set(key, { ...freshLife(table, chunk), steered: event })
-      this.#cut(this.#noted, KEPT.chunksNoted)
+      this.#noted.set(key, { ...noChunkEvents(table, chunk), steered: event })
+      this.#limitChunks(this.#noted, KEPT.chunksNoted)
     }
   }
 

@@ -1,6 +1,6 @@
 /** Chunks of one table in the run journal: events of chunks that a view can show; state and totals of other chunks. */
-import { KEPT } from '../../model/run/kept.ts'
-import { spanIn } from '../../model/run/stretch-span.ts'
+import { KEPT } from '../../model/run/kept-events.ts'
+import { keyRangeOfChunk } from '../../model/run/chunk-key-range.ts'
 import { dec } from '../../model/run/event.ts'
 import type { ChunksSummaryEvent, ClosedState, Event, EventOf, KeySpan } from '../../model/run/event.ts'
 import { ChunkStates } from './chunk-states.ts'
@@ -12,7 +12,7 @@ const WHOLE = /^-?\d{1,40}$/
 export type ChunkEndEvent = EventOf<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
 
 /** The events of one chunk since its last start. */
-export type ChunkLife = {
+export type ChunkEvents = {
   readonly table: string
   readonly chunk: string
   started: EventOf<'chunk.started'> | null
@@ -23,21 +23,21 @@ export type ChunkLife = {
   end: ChunkEndEvent | null
 }
 
-export function freshLife(table: string, chunk: string): ChunkLife {
+export function noChunkEvents(table: string, chunk: string): ChunkEvents {
   return { table, chunk, started: null, progress: null, retried: null, quarantined: [], steered: null, end: null }
 }
 
 /** The kept events of a chunk. */
-export function eventsOf({ started, progress, retried, quarantined, steered, end }: ChunkLife): readonly Event[] {
+export function eventsOf({ started, progress, retried, quarantined, steered, end }: ChunkEvents): readonly Event[] {
   return [started, progress, retried, ...quarantined, steered, end].filter((event) => event !== null)
 }
 
-export function noteQuarantined(life: ChunkLife, event: EventOf<'row.aside'>): void {
+export function noteQuarantined(life: ChunkEvents, event: EventOf<'row.aside'>): void {
   if (life.quarantined.length < KEPT.rowsOfChunk) life.quarantined.push(event)
 }
 
 /** Key range of a chunk, as far as its events contain it. */
-function spanOf({ started, end }: ChunkLife): KeySpan {
+function keyRangeOf({ started, end }: ChunkEvents): KeySpan {
   const reported = end !== null && 'from' in end && (end.from !== undefined || end.to !== undefined) ? end : started
   const { from, to } = reported ?? {}
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
@@ -57,8 +57,8 @@ export class TableChunks {
   #since: string | null = null
   #begun = 0
   #workers = 0
-  readonly #here = new Sums()
-  readonly #before = new Sums()
+  readonly #thisRun = new Sums()
+  readonly #earlierRuns = new Sums()
   readonly work = new CompletedWork()
 
   constructor(name: string) {
@@ -83,22 +83,22 @@ export class TableChunks {
   /** Adds a chunk of an earlier run that no view shows. */
   skip(event: EventOf<'chunk.skipped'>): void {
     this.#note(event)
-    this.#before.add(event)
+    this.#earlierRuns.add(event)
     this.#states.set(event.chunk, closedBy(event), event)
   }
 
   /** Adds chunks of earlier runs that were never reported one by one. */
   skipMany(event: EventOf<'chunks.summary'>): void {
     this.#note(event)
-    this.#before.take(event.before)
+    this.#earlierRuns.take(event.before)
     for (const stretch of event.states) {
       const { first, last, state } = stretch
-      for (let no = first; no <= last && this.#states.set(String(no), state, spanIn(stretch, no) ?? {}); no++);
+      for (let no = first; no <= last && this.#states.set(String(no), state, keyRangeOfChunk(stretch, no) ?? {}); no++);
     }
   }
 
   /** Drops the events of a chunk, and keeps its state. @param as the state, if the events do not contain it */
-  retire(life: ChunkLife, as: ClosedState | null = null): void {
+  retire(life: ChunkEvents, as: ClosedState | null = null): void {
     const { chunk, started, end } = life
     for (const event of eventsOf(life)) this.#note(event)
     if (started !== null) {
@@ -108,15 +108,15 @@ export class TableChunks {
     }
     if (life.retried !== null) this.work.retries += 1n
     if (end?.type === 'chunk.done') {
-      this.#here.add(end)
+      this.#thisRun.add(end)
       this.work.chunks += 1n
       this.work.bytes += BigInt(end.bytes ?? 0)
       this.work.add(end.unit, end.read ?? end.done)
-    } else if (end?.type === 'chunk.skipped') this.#before.add(end)
+    } else if (end?.type === 'chunk.skipped') this.#earlierRuns.add(end)
     const state = as ?? (end === null ? 'pending' : closedBy(end))
     // No event has reported the state of this chunk.
     if (as === null && end === null && started === null && life.retried === null) return
-    this.#states.set(chunk, state, spanOf(life))
+    this.#states.set(chunk, state, keyRangeOf(life))
   }
 
   forgetFailed(): void {
@@ -136,9 +136,9 @@ export class TableChunks {
       bytes,
       retries,
       workers: this.#workers,
-      here: this.#here.reported(),
-      before: this.#before.reported(),
-      states: this.#states.stretches(),
+      here: this.#thisRun.reported(),
+      before: this.#earlierRuns.reported(),
+      states: this.#states.stateRanges(),
       seq: this.#lastSeq,
       ts: this.#lastTs,
     }

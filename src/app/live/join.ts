@@ -4,27 +4,27 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event, EventBody } from '../../model/run/event.ts'
 import type { RunStatus } from '../../model/run/run-status.ts'
-import type { BookedEnd } from '../../model/run/run-book.ts'
+import type { RecordedEnd } from '../../model/run/run-history.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
 import type { TableRequest } from '../../model/run/table-request.ts'
 import type { JoinedRun, RunAbout } from '../workbench.ts'
-import { noSuchLocalRun, refuseStranger } from '../../engine/run/socket-folder.ts'
+import { noSuchLocalRun, refuseOtherOwner } from '../../engine/run/socket-folder.ts'
 
 const ANSWER_MS = 5_000
 /** Maximum length of a line. The longest line is the snapshot, which is as large as a plan. */
 const LONGEST = 256 * 1024 * 1024
 /** Timeout of a request, ms: after it, the run ignores the request too. */
-const PATIENCE_MS = 5_000
+const REQUEST_TIMEOUT_MS = 5_000
 /** Time between two tries to join a run again, ms. */
-const AGAIN_MS = 500
+const RETRY_MS = 500
 
 type Env = Readonly<Record<string, string | undefined>>
 
 /** Reads the end of a run from the run history; null if there is none. */
-export type EndOf = (runId: string) => Promise<BookedEnd | null>
+export type EndOf = (runId: string) => Promise<RecordedEnd | null>
 
 type Line = {
   readonly ok?: unknown
@@ -47,19 +47,19 @@ export async function joinRun(
   endOf: EndOf = async () => null,
 ): Promise<JoinedRun> {
   const path = controlSocketPath(runId, env)
-  refuseStranger(dirname(path))
+  refuseOtherOwner(dirname(path))
   const joined = new Joined(path, runId, { again: () => joinRun(runId, env, endOf), endOf: () => endOf(runId) })
   return await joined.begun
 }
 
 /** Ways to continue after a lost connection: join the run again, or read its end from the run history. */
-type Lost = { readonly again: () => Promise<JoinedRun>; readonly endOf: () => Promise<BookedEnd | null> }
+type Reconnection = { readonly again: () => Promise<JoinedRun>; readonly endOf: () => Promise<RecordedEnd | null> }
 
 class Joined {
   readonly begun: Promise<JoinedRun>
   readonly #path: string
   readonly #runId: string
-  readonly #lost: Lost
+  readonly #lost: Reconnection
   readonly #socket: Socket
   readonly #snapshot: Event[] = []
   readonly #listeners = new Set<(event: Event) => void>()
@@ -75,7 +75,7 @@ class Joined {
   #reject: (error: SluiceError) => void = () => undefined
   #end: (exitCode: number) => void = () => undefined
 
-  constructor(path: string, runId: string, lost: Lost) {
+  constructor(path: string, runId: string, lost: Reconnection) {
     this.#path = path
     this.#runId = runId
     this.#lost = lost
@@ -165,25 +165,25 @@ class Joined {
     const last = this.#last
     if (last?.type === 'run.finished') return this.#end(last.exitCode)
     // A run drops a viewer that reads too slowly or was suspended, and continues.
-    this.#again = await this.#joinedAgain()
+    this.#again = await this.#rejoin()
     if (this.#isLeft) this.#again?.leave()
     if (this.#isLeft || this.#again !== null) return this.#end(0)
     const end = await this.#lost.endOf().catch(() => null)
-    const finished = end === null ? brokenOff(about) : ended(end)
+    const finished = end === null ? interruptedEnd(about) : ended(end)
     if (end?.error != null) this.#added({ type: 'log', level: 'error', message: end.error })
     this.#added(finished)
     this.#end(finished.exitCode)
   }
 
   /** Joins the run again. @returns null if it no longer runs, or this viewer has left */
-  async #joinedAgain(): Promise<JoinedRun | null> {
+  async #rejoin(): Promise<JoinedRun | null> {
     while (!this.#isLeft) {
       try {
         return await this.#lost.again()
       } catch (thrown) {
         // A suspended run does not answer, but continues later.
         if (asSluiceError(thrown).code !== 'CONNECT_FAILED') break
-        await sleep(AGAIN_MS)
+        await sleep(RETRY_MS)
       }
     }
     return null
@@ -236,11 +236,13 @@ class Joined {
     const socket = createConnection(this.#path)
     let text = ''
     socket.setEncoding('utf8')
-    socket.setTimeout(PATIENCE_MS, () => {
+    socket.setTimeout(REQUEST_TIMEOUT_MS, () => {
       socket.destroy()
       refuse('the run does not answer; the request was not carried out')
     })
-    socket.once('connect', () => socket.write(`${JSON.stringify({ ...request, until: Date.now() + PATIENCE_MS })}\n`))
+    socket.once('connect', () =>
+      socket.write(`${JSON.stringify({ ...request, until: Date.now() + REQUEST_TIMEOUT_MS })}\n`),
+    )
     socket.on('data', (piece: string) => {
       text += piece
       if (!text.includes('\n')) return
@@ -258,14 +260,14 @@ function resumedFrom(event: Event, folder: string | null): Event {
   return { ...event, resumeCommand: fromFolder(event.resumeCommand, folder) }
 }
 
-const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run was interrupted: its program ended without a result', {
+const INTERRUPTED = new SluiceError('RUN_BROKE_OFF', 'the run was interrupted: its program ended without a result', {
   hint: 'run the same command to resume',
 })
 
 type Finished = Extract<EventBody, { type: 'run.finished' }>
 
 /** Final event of a run that ended while the connection was lost. */
-function ended({ status, exitCode, totals, resumeCommand }: BookedEnd): Finished {
+function ended({ status, exitCode, totals, resumeCommand }: RecordedEnd): Finished {
   return {
     type: 'run.finished',
     status: status as RunStatus,
@@ -277,15 +279,15 @@ function ended({ status, exitCode, totals, resumeCommand }: BookedEnd): Finished
 }
 
 /** Final event for a run whose program ended without sending it. */
-function brokenOff({ commandLine }: RunAbout): Finished {
+function interruptedEnd({ commandLine }: RunAbout): Finished {
   return {
     type: 'run.finished',
     status: 'stopped',
-    exitCode: BROKEN.exitCode,
+    exitCode: INTERRUPTED.exitCode,
     totals: {},
     ms: 0,
     resumeCommand: commandLine,
-    error: BROKEN.info(),
+    error: INTERRUPTED.info(),
   }
 }
 

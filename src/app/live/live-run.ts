@@ -8,11 +8,11 @@ import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import { openControlSocket } from '../../engine/copy/workers/control-socket.ts'
 import type { OperationContext, RunControl } from '../../engine/run/operation.ts'
-import { declarationOf, operationEnds, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
+import { declarationOf, sourceAndTarget, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { RunJournal } from '../journal/run-journal.ts'
 import type { RunAbout } from '../workbench.ts'
-import { BookKeeper } from './book-keeper.ts'
+import { RunRecorder } from './run-recorder.ts'
 import { PlainSteering } from './plain-steering.ts'
 import { steeredEvent, type Steered } from '../../engine/run/steered.ts'
 import { Viewers } from './viewers.ts'
@@ -39,10 +39,10 @@ export class LiveRun implements AsyncDisposable {
   readonly #plain: PlainSteering
   #own: Steered | null = null
   #socket: AsyncDisposable | null = null
-  readonly #keeper: BookKeeper | null
+  readonly #recorder: RunRecorder | null
   #isBroken = false
   /** Why the socket is unavailable. */
-  #complaint: SluiceError | null = null
+  #socketError: SluiceError | null = null
   readonly #emit: (body: EventBody) => void
   readonly #over = new AbortController()
 
@@ -65,10 +65,10 @@ export class LiveRun implements AsyncDisposable {
       secrets,
     )
     this.#viewers = new Viewers(this.#journal, about, secrets)
-    this.#keeper = keeperOf(about, options)
+    this.#recorder = recorderOf(about, options)
     const over = this.#over.signal
-    pass(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
-    pass(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
+    forwardAbort(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
+    forwardAbort(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
     this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
     this.#plain.onOptions = (request) => emit(steeredEvent(request))
     this.control = this.#plain.control(control)
@@ -82,7 +82,7 @@ export class LiveRun implements AsyncDisposable {
       abort: () => live.interrupt.requestAbort(),
     }
     live.#socket = await openControlSocket(options.runId, live.#steered(operation.kind), watched, (error) => {
-      live.#complaint = error
+      live.#socketError = error
     })
     return live
   }
@@ -93,7 +93,7 @@ export class LiveRun implements AsyncDisposable {
     try {
       this.#journal.take(event)
       this.#viewers.report(event)
-      this.#keeper?.take(event)
+      this.#recorder?.take(event)
     } catch {
       this.#isBroken = true
     }
@@ -101,9 +101,9 @@ export class LiveRun implements AsyncDisposable {
 
   /** Warns if the socket is unavailable; call after the first event of the run. */
   reportUnreachable(): void {
-    if (this.#complaint === null) return
-    const { message, where = '', hint } = this.#complaint
-    this.#complaint = null
+    if (this.#socketError === null) return
+    const { message, where = '', hint } = this.#socketError
+    this.#socketError = null
     this.#emit({
       type: 'log',
       level: 'warn',
@@ -124,7 +124,7 @@ export class LiveRun implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort()
-    await Promise.all([this.#viewers.end(), this.#keeper?.[Symbol.asyncDispose]()])
+    await Promise.all([this.#viewers.end(), this.#recorder?.[Symbol.asyncDispose]()])
     await this.#socket?.[Symbol.asyncDispose]()
   }
 
@@ -138,21 +138,24 @@ export class LiveRun implements AsyncDisposable {
   }
 }
 
-function keeperOf({ runId, operation, commandLine, folder = null }: RunAbout, options: LiveOptions): BookKeeper | null {
+function recorderOf(
+  { runId, operation, commandLine, folder = null }: RunAbout,
+  options: LiveOptions,
+): RunRecorder | null {
   const { book, clock, owner } = options
   if (book === undefined) return null
-  const { source = null, target = null } = operationEnds(operation)
+  const { source = null, target = null } = sourceAndTarget(operation)
   const { kind } = operation
   const about = subjectsOf(operation)
     .map((name) => redactUrl(name))
     .join(', ')
   const begunAt = Math.round(clock.now())
   const run = { run: runId, kind, commandLine, folder, source, target, about, begunAt, owner }
-  return new BookKeeper(book, run, clock)
+  return new RunRecorder(book, run, clock)
 }
 
 /** Calls `to` with the abort reason when `signal` fires. @param over ends the listening when it fires */
-function pass(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
+function forwardAbort(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
   const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
   if (signal.aborted) fire()
   else signal.addEventListener('abort', fire, { once: true, signal: over })

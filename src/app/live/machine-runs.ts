@@ -3,26 +3,32 @@ import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
 import type { SluiceError } from '../../shared/errors.ts'
-import { fateOf, thisProcess } from '../../shared/owner.ts'
+import { processStatusOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
-import { aboutInWords, KEPT_RUNS, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
-import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
+import {
+  descriptionOf,
+  KEPT_RUNS,
+  type RunHistoryRow,
+  type CurvePoint,
+  type RunHistory,
+} from '../../model/run/run-history.ts'
+import { damagedFiles, openRunHistory, runHistoryFile, unreadableHistory } from '../../stores/run-history.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
 import { joinRun, type EndOf } from './join.ts'
-import { refuseStranger, removeDead, runsIn } from '../../engine/run/socket-folder.ts'
+import { refuseOtherOwner, removeDead, runsIn } from '../../engine/run/socket-folder.ts'
 
 const ANSWER_MS = 500
 
 export class LocalRuns implements MachineRuns {
   readonly #file: string | null
   readonly #env: Readonly<Record<string, string | undefined>>
-  #book: Promise<RunBook> | null = null
+  #book: Promise<RunHistory> | null = null
   #trouble: SluiceError | null = null
 
   /** @param folder state folder of this user; null if nothing is stored */
   constructor(folder: string | null, env: Readonly<Record<string, string | undefined>> = process.env) {
-    this.#file = folder === null ? null : runBookFile(folder)
+    this.#file = folder === null ? null : runHistoryFile(folder)
     this.#env = env
   }
 
@@ -37,12 +43,12 @@ export class LocalRuns implements MachineRuns {
     const known = new Map(rows.map(({ run, about }) => [run, about]))
     // A run outside of the history is known by its socket only.
     const others = [...listening].filter((run) => !known.has(run))
-    const answering = await Promise.all(others.map((run) => isAnswered(controlSocketPath(run, this.#env))))
+    const answering = await Promise.all(others.map((run) => hasListener(controlSocketPath(run, this.#env))))
     return [
-      ...others.filter((_, at) => answering[at]).map(unbooked),
+      ...others.filter((_, at) => answering[at]).map(unrecordedRun),
       ...rows.map((row, at) => ({
-        ...machineRun(row, listening.has(row.run), doneSince(row, rows.slice(0, at))),
-        about: aboutInWords(row.about, known),
+        ...machineRun(row, listening.has(row.run), completedBy(row, rows.slice(0, at))),
+        about: descriptionOf(row.about, known),
       })),
     ]
   }
@@ -55,8 +61,8 @@ export class LocalRuns implements MachineRuns {
   readonly trouble = (): SluiceError | null => this.#trouble
 
   /** Files of damaged run histories that were renamed. */
-  asides(): readonly string[] {
-    return this.#file === null ? [] : damagedBooks(this.#file)
+  renamedFiles(): readonly string[] {
+    return this.#file === null ? [] : damagedFiles(this.#file)
   }
 
   close(): void {
@@ -67,17 +73,17 @@ export class LocalRuns implements MachineRuns {
     this.#book = null
   }
 
-  async #read<T>(ask: (book: RunBook) => T, otherwise: T): Promise<T> {
+  async #read<T>(ask: (book: RunHistory) => T, otherwise: T): Promise<T> {
     const file = this.#file
     this.#trouble = null
     if (file === null || (this.#book === null && !existsSync(file))) return otherwise
     try {
-      this.#book ??= openRunBook(file)
+      this.#book ??= openRunHistory(file)
       return ask(await this.#book)
     } catch (error) {
       // Another program may have renamed the file: the next read opens the current one.
       this.close()
-      this.#trouble = unreadBook(file, error)
+      this.#trouble = unreadableHistory(file, error)
       return otherwise
     }
   }
@@ -86,7 +92,7 @@ export class LocalRuns implements MachineRuns {
 /** Runs with a socket in the folder; empty if other users can write to the folder. */
 function ownRuns(folder: string): readonly string[] {
   try {
-    refuseStranger(folder)
+    refuseOtherOwner(folder)
     return runsIn(folder)
   } catch {
     return []
@@ -94,14 +100,14 @@ function ownRuns(folder: string): readonly string[] {
 }
 
 /** The later run that completed the follow-up command; null if there is none. @param later runs begun after this run */
-function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
+function completedBy({ folder, commandLine, end }: RunHistoryRow, later: readonly RunHistoryRow[]): string | null {
   if (end !== null && end.resumeCommand === null) return null
   const command = end?.resumeCommand ?? commandLine
   const stream = STREAM_STEP.exec(command)?.[1] ?? null
   const done = later.find(
     (one) =>
       one.end?.exitCode === 0 &&
-      ((one.folder === folder && one.commandLine === command) || (stream !== null && switchesFrom(one, stream))),
+      ((one.folder === folder && one.commandLine === command) || (stream !== null && endsStream(one, stream))),
   )
   return done?.run ?? null
 }
@@ -110,22 +116,26 @@ function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRo
 const STREAM_STEP = /^sluice (?:sign-off|follow|cutover) (\d{16,20})(?: |$)/
 
 /** True if a run ended a stream by a cutover: its sign-off and replication are over. */
-function switchesFrom({ kind, commandLine, end }: BookRow, stream: string): boolean {
+function endsStream({ kind, commandLine, end }: RunHistoryRow, stream: string): boolean {
   return kind === 'cutover' && commandLine.split(' ').includes(stream) && end?.totals['switched'] === '1'
 }
 
-function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolean, doneBy: string | null): MachineRun {
+function machineRun(
+  { owner, end: stored, ...row }: RunHistoryRow,
+  isListening: boolean,
+  doneBy: string | null,
+): MachineRun {
   const { folder } = row
   const commandLine = fromFolder(row.commandLine, folder)
   const resume = stored?.resumeCommand ?? null
   const end = stored === null ? null : { ...stored, resumeCommand: resume === null ? null : fromFolder(resume, folder) }
-  const fate = end === null ? fateOf(owner, thisProcess()) : 'ended'
+  const fate = end === null ? processStatusOf(owner, thisProcess()) : 'ended'
   const state = end !== null ? 'ended' : fate === 'lives' ? 'live' : fate === 'ended' ? 'broken off' : 'elsewhere'
   return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end, doneBy }
 }
 
 /** A run that is not in the run history yet. The run id is its start time in ns. */
-function unbooked(run: string): MachineRun {
+function unrecordedRun(run: string): MachineRun {
   return {
     run,
     kind: '?',
@@ -144,7 +154,7 @@ function unbooked(run: string): MachineRun {
 }
 
 /** True if a program listens at the socket. A socket without a listener was left by a killed run, and is removed. */
-function isAnswered(path: string): Promise<boolean> {
+function hasListener(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(path)
     const end = (answer: boolean) => (): void => {

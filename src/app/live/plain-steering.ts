@@ -9,11 +9,11 @@ export class PlainSteering implements Steered {
   onOptions: (request: SteeringRequest) => void = () => undefined
   held = false
   readonly #interrupter: Interrupter
-  readonly #canHold: boolean
+  readonly #canPause: boolean
 
   constructor(interrupter: Interrupter, canHold: boolean) {
     this.#interrupter = interrupter
-    this.#canHold = canHold
+    this.#canPause = canHold
   }
 
   state(): Readonly<Record<string, unknown>> {
@@ -21,8 +21,8 @@ export class PlainSteering implements Steered {
   }
 
   checked(request: SteeringRequest): SteeringRequest {
-    if (request.act === 'stop' || (request.act === 'hold' && this.#canHold)) return request
-    const can = this.#canHold ? 'pause, resume and stop' : 'stop'
+    if (request.act === 'stop' || (request.act === 'hold' && this.#canPause)) return request
+    const can = this.#canPause ? 'pause, resume and stop' : 'stop'
     throw new SluiceError('BAD_FLAG', `this run does not accept ${WORDS[request.act]} from another program`, {
       hint: `it accepts ${can}`,
     })

@@ -21,7 +21,7 @@ export class Viewers {
   readonly #about: unknown
   readonly #secrets: readonly string[]
   readonly #viewers = new Set<Viewer>()
-  readonly #overtaken = new Map<string, Event>()
+  readonly #delayed = new Map<string, Event>()
   #timer: ReturnType<typeof setTimeout> | null = null
 
   /** @param about description of the run for new viewers @param secrets texts to redact from every line */
@@ -49,9 +49,9 @@ export class Viewers {
   /** Call in event order, after adding the event to the journal. */
   report(event: Event): void {
     if (this.#viewers.size === 0) return
-    const key = overtakenBy(event)
+    const key = replacementKey(event)
     if (key !== null) {
-      this.#overtaken.set(key, event)
+      this.#delayed.set(key, event)
       this.#timer ??= setTimeout(() => this.#flush(), PROGRESS_MS).unref()
       return
     }
@@ -80,9 +80,9 @@ export class Viewers {
   #flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    if (this.#overtaken.size === 0) return
-    const events = [...this.#overtaken.values()].toSorted((a, b) => a.seq - b.seq)
-    this.#overtaken.clear()
+    if (this.#delayed.size === 0) return
+    const events = [...this.#delayed.values()].toSorted((a, b) => a.seq - b.seq)
+    this.#delayed.clear()
     this.#send(events.map((event) => this.#line(event)).join(''))
   }
 
@@ -107,7 +107,7 @@ export class Viewers {
 const TOO_MANY = { code: 'TARGET_DENIED', message: `${MOST_VIEWERS} programs watch this run already` }
 
 /** Key under which a later event replaces this one; null if it must be sent. */
-function overtakenBy(event: Event): string | null {
+function replacementKey(event: Event): string | null {
   switch (event.type) {
     case 'chunk.progress':
       return `${event.type} ${event.worker}`

@@ -22,7 +22,7 @@ const gauge = <L extends string>(help: string, ...labels: readonly L[]): Declare
   help,
   labels,
 })
-const lone = <L extends string>(declared: Declared<L>): Declared<L> => ({ ...declared, others: 'none' })
+const withoutOthers = <L extends string>(declared: Declared<L>): Declared<L> => ({ ...declared, others: 'none' })
 
 /**
  * `run`: id of a run; for a worker, the id of the shared run. `error`, `code`: codes of docs/reference/EXIT-CODES.md,
@@ -80,7 +80,7 @@ export const METRICS = {
   sluice_target_latency_seconds: gauge('Time in which the target writes a megabyte of rows, 95th percentile', 'run'),
   // ── imports of Delta logs
   sluice_import_actions_total: counter('Log actions that were imported into the catalog', 'run', 'table'),
-  sluice_import_version: lone(gauge('Version of the table in the catalog', 'run', 'table')),
+  sluice_import_version: withoutOthers(gauge('Version of the table in the catalog', 'run', 'table')),
   // ── comparisons and checks
   sluice_diff_rows_compared: gauge('Rows of the source that were compared', 'run', 'table'),
   sluice_diff_differences: gauge('Differing rows found so far', 'run', 'table'),
@@ -110,7 +110,7 @@ export const METRICS = {
   sluice_follow_tables: gauge('Tables of the stream, by state: copying, catchup or live', 'run', 'state'),
   sluice_follow_halted: gauge('1 while the stream is halted, because changes may be missing', 'run', 'code'),
   sluice_follow_differing_rows_total: counter('Differing rows found by comparisons of one snapshot', 'run', 'table'),
-  sluice_follow_last_proved_timestamp_seconds: lone(
+  sluice_follow_last_proved_timestamp_seconds: withoutOthers(
     gauge('Time of the last comparison of a table in one snapshot, in seconds since 1970', 'run', 'table'),
   ),
   // ── alerts
@@ -138,7 +138,7 @@ export const METRICS = {
   sluice_partition_alarms_total: counter('Findings that need attention', 'run', 'table', 'alarm'),
   sluice_partitions_missing: gauge('Missing partitions of the current and the coming periods', 'run', 'table'),
   sluice_partition_default_rows: gauge('Rows in the default partition, if they were counted', 'run', 'table'),
-  sluice_partition_longest_wait_seconds: lone(
+  sluice_partition_longest_wait_seconds: withoutOthers(
     gauge('Longest time that a lock of sluice was awaited or held', 'run', 'table'),
   ),
   // ── workers

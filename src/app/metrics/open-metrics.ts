@@ -1,5 +1,5 @@
 /** Metrics of a program, from its events to the HTTP address. */
-import type { HeardSlot } from '../../model/share/distributed.ts'
+import type { TaskOfWorker } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { registryOf } from './exposition.ts'
 import { RunMetrics } from './run-metrics.ts'
@@ -8,7 +8,7 @@ import { MetricsServer, type MetricsAddress } from './server.ts'
 export type OpenMetrics = AsyncDisposable & {
   readonly url: string
   take(event: Event): void
-  takeOfSlot(slot: HeardSlot, event: Event): void
+  takeOfTask(slot: TaskOfWorker, event: Event): void
 }
 
 /**
@@ -23,7 +23,7 @@ export async function openMetrics(address: MetricsAddress, shown: (text: string)
   return {
     url: server.url,
     take: (event) => metrics.take(event),
-    takeOfSlot: ({ runId, no }, event) => metrics.takeOfSlot(runId, no, event),
+    takeOfTask: ({ runId, no }, event) => metrics.takeOfTask(runId, no, event),
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   }
 }

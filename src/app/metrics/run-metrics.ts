@@ -13,7 +13,7 @@ export class RunMetrics {
   /** Last reported position of each stream. */
   readonly #positions = new Map<string, string>()
   /** Tasks that this worker works on, by shared run. */
-  readonly #slots = new Map<string, Set<string>>()
+  readonly #tasks = new Map<string, Set<string>>()
 
   /** @param shown redacts a table name */
   constructor(shown: (text: string) => string = (text) => text) {
@@ -28,13 +28,13 @@ export class RunMetrics {
     if (event.type === 'run.started') this.#begun(run, event)
     else if (event.type === 'run.finished') this.#finished(run, event)
     else if (event.type === 'worker.slot') this.#slot(event)
-    else if (event.type === 'worker.beat') this.#beat(event)
+    else if (event.type === 'worker.beat') this.#heartbeat(event)
     else if (event.type === 'queue.stand') this.#queue(event)
     else this.#during({ run, slot: '' }, event)
   }
 
   /** Takes an event of a task's program. @param run id of the shared run */
-  takeOfSlot(run: string, no: number, event: Event): void {
+  takeOfTask(run: string, no: number, event: Event): void {
     const slot = String(no)
     if (event.type === 'run.started') {
       this.#series.set('sluice_run_info', { run, command: event.command, version: event.tool }, 1)
@@ -68,12 +68,12 @@ export class RunMetrics {
     this.#series.set('sluice_run_finished', { run, status, error: error?.code ?? '' }, 1)
     this.#series.set('sluice_run_exit_code', { run }, exitCode)
     this.#series.set('sluice_run_duration_seconds', { run }, ms / 1000)
-    this.#left(run)
+    this.#clearStates(run)
   }
 
   #slot({ run, slot, state }: EventOf<'worker.slot'>): void {
-    const slots = this.#slots.get(run) ?? new Set()
-    this.#slots.set(run, slots)
+    const slots = this.#tasks.get(run) ?? new Set()
+    this.#tasks.set(run, slots)
     if (state === 'begun') {
       slots.add(slot)
       this.#series.begun(run)
@@ -84,20 +84,20 @@ export class RunMetrics {
       this.#series.add('sluice_worker_slots_total', { run, state }, 1)
     }
     if (slots.size === 0) {
-      this.#slots.delete(run)
-      this.#left(run)
+      this.#tasks.delete(run)
+      this.#clearStates(run)
     }
-    const working = [...this.#slots.values()].reduce((sum, { size }) => sum + size, 0)
+    const working = [...this.#tasks.values()].reduce((sum, { size }) => sum + size, 0)
     this.#series.set('sluice_worker_slots_working', {}, working)
   }
 
   /** Clears the current states of a run without work in this program: an old lag would raise an alarm permanently. */
-  #left(run: string): void {
-    for (const metric of MOMENTARY) this.#series.clear(metric, run)
+  #clearStates(run: string): void {
+    for (const metric of STATE_METRICS) this.#series.clear(metric, run)
     this.#series.ended(run)
   }
 
-  #beat({ ts, concurrency, working, queue }: EventOf<'worker.beat'>): void {
+  #heartbeat({ ts, concurrency, working, queue }: EventOf<'worker.beat'>): void {
     this.#queue({ queue })
     this.#series.set('sluice_worker_last_beat_timestamp_seconds', {}, seconds(ts))
     this.#series.set('sluice_worker_concurrency', {}, Number(concurrency))
@@ -292,7 +292,7 @@ export class RunMetrics {
 }
 
 /** Current states, as opposed to counts of work done. */
-const MOMENTARY: readonly MetricName[] = [
+const STATE_METRICS: readonly MetricName[] = [
   'sluice_run_throttled',
   'sluice_run_last_progress_timestamp_seconds',
   'sluice_target_latency_seconds',

@@ -13,7 +13,7 @@ export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Read
 export type AnyDestruction = Destruction<Readonly<Record<string, unknown>>>
 
 /** A store named in an operation. */
-export type TouchedStore = {
+export type OperationStore = {
   readonly field: string
   /** A URL, a path, or the id of a table. URLs may contain passwords. */
   readonly name: string
@@ -34,7 +34,7 @@ export function declarationOf(kind: OperationKind): AnyDeclaration {
 type AnyWords = OperationWords<Readonly<Record<string, unknown>>>
 
 /** An action of a command. If the action is parsed by hand, `words` is null, and `byHand` has the option names. */
-export type SpokenAction = {
+export type CommandAction = {
   readonly name: string
   /** The flag that distinguishes the action from another one of the same name; null if it has no such flag. */
   readonly flag: string | null
@@ -53,7 +53,7 @@ export function declaringOperation(command: string): AnyDeclaration {
 }
 
 /** Actions of a command, in the order of the list; empty for a command without actions. */
-export function actionsOf(command: string): readonly SpokenAction[] {
+export function actionsOf(command: string): readonly CommandAction[] {
   return kinds.flatMap((kind) =>
     Object.entries(declarationOf(kind).actions ?? {}).flatMap(([key, words]) => {
       const [of, name = '', dashed] = key.split(' ')
@@ -69,7 +69,7 @@ export function actionsOf(command: string): readonly SpokenAction[] {
 }
 
 /** Names of the options of an action. */
-export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
+export function optionNamesOf({ words, byHand, flag }: CommandAction): ReadonlySet<string> {
   return new Set([
     ...(flag === null ? [] : [flag]),
     ...(words === null ? byHand : Object.values(words).flatMap(wordOptions)),
@@ -112,7 +112,7 @@ export function defaultText(kind: OperationKind, option: string): string {
 }
 
 /** Every store of the operation, in the order of its declaration. */
-export function storesOf(operation: Operation): readonly TouchedStore[] {
+export function storesOf(operation: Operation): readonly OperationStore[] {
   return declarationOf(operation.kind).stores.flatMap((store) =>
     textsOf(operation, store.field).map((name) => ({ ...store, name, changes: changes(operation, store) })),
   )
@@ -128,7 +128,7 @@ export function storeOf(operation: Operation, family: StoreFamily): string | und
 }
 
 /** Source and target for `run.started`, without passwords. */
-export function operationEnds(operation: Operation): { readonly source?: string; readonly target?: string } {
+export function sourceAndTarget(operation: Operation): { readonly source?: string; readonly target?: string } {
   const stores = storesOf(operation)
   const [source, target] = (['source', 'target'] as const).map((end) => stores.find((store) => store.end === end)?.name)
   return {
@@ -199,13 +199,13 @@ export function rowFormatOf(operation: Operation): RowFormat {
 }
 
 /** True if the operation can be scheduled. */
-export function comesAgain(operation: Operation): boolean {
+export function canBeScheduled(operation: Operation): boolean {
   const { comesAgain: when } = declarationOf(operation.kind)
   return when === true || (when !== undefined && valueOf(operation, when) === true)
 }
 
 /** The field that makes the operation run until it is stopped; null if the operation ends by itself. */
-export function endlessBy(operation: Operation): string | null {
+export function endlessField(operation: Operation): string | null {
   const { endless = [] } = declarationOf(operation.kind)
   return endless.find((field) => isOn(operation, field)) ?? null
 }
@@ -220,7 +220,7 @@ export function planOf(operation: Operation): Operation | null {
  * What must be typed as confirmation, from the events of the operation's dry run.
  * @returns null if no confirmation is needed; `name` is null if no name is declared
  */
-export function typedName(
+export function confirmationName(
   operation: Operation,
   events: readonly Event[],
 ): { readonly confirm: string; readonly what: string; readonly name: string | null } | null {
@@ -252,7 +252,7 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
  * Tests whether `--confirm` has an effect in this operation.
  * @returns null if it has; otherwise the fields that would give it one (any of them is enough), empty if no field would
  */
-export function unconfirmable(operation: Operation): readonly string[] | null {
+export function fieldsForConfirm(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)
   const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)
   if (held.some(({ when }) => when === undefined || isOn(operation, when))) return null

@@ -67,7 +67,7 @@ export async function ledgerPart(
  * SQL for the proof of a chunk. NULL without a checksum of the target: tables without a key have none until the whole
  * table is compared.
  */
-const HELD =
+const PROOF_SQL =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 
 /** Repaired and removed rows of a run, by table. */
@@ -95,8 +95,8 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
   const sum = (column: string): string => `CAST(COALESCE(SUM(${column}), 0) AS ${text})`
   const compared = `CASE WHEN ${COMPARED} THEN rows_written ELSE 0 END`
   const rows = await ledger.all(
-    `SELECT schema_name, table_name, status, ${HELD}, CAST(COUNT(*) AS ${text}), ${sum('rows_read')}, ${sum('rows_written')}, ${sum(compared)}, ${sum('rows_skipped')}, ${sum('rows_quarantined')}
-     FROM migration_checkpoints WHERE run_id = ? GROUP BY schema_name, table_name, status, ${HELD} ORDER BY schema_name, table_name, status, ${HELD}`,
+    `SELECT schema_name, table_name, status, ${PROOF_SQL}, CAST(COUNT(*) AS ${text}), ${sum('rows_read')}, ${sum('rows_written')}, ${sum(compared)}, ${sum('rows_skipped')}, ${sum('rows_quarantined')}
+     FROM migration_checkpoints WHERE run_id = ? GROUP BY schema_name, table_name, status, ${PROOF_SQL} ORDER BY schema_name, table_name, status, ${PROOF_SQL}`,
     [runId],
   )
   const tables = new Map<string, ReportedTable>()
@@ -119,7 +119,7 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
     })
   }
   for (const [name, { mended: repaired, removed }] of await repairsOf(ledger, runId)) {
-    const old = tables.get(name) ?? untouched(name)
+    const old = tables.get(name) ?? tableWithoutChunks(name)
     // Rows of a compared chunk that were repaired are reported as written, not as equal.
     const equal = BigInt(old.equal) > repaired ? BigInt(old.equal) - repaired : 0n
     tables.set(name, { ...old, written: plus(old.written, dec(repaired)), equal: dec(equal), removed: dec(removed) })
@@ -128,7 +128,7 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
 }
 
 /** A table without chunks of the run. */
-function untouched(table: string): ReportedTable {
+function tableWithoutChunks(table: string): ReportedTable {
   const none = dec(0)
   return {
     table,
@@ -160,13 +160,13 @@ async function refusalsOf(ledger: LedgerDatabase, runId: bigint): Promise<readon
   }))
 }
 
-const TOOK = "run_id = ? AND status = 'completed' AND started_ms IS NOT NULL AND completed_ms >= started_ms"
+const COMPLETED_CHUNKS = "run_id = ? AND status = 'completed' AND started_ms IS NOT NULL AND completed_ms >= started_ms"
 
 async function slowestOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly ReportedChunk[]> {
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const rows = await ledger.all(
     `SELECT schema_name, table_name, CAST(chunk_no AS ${text}), CAST(completed_ms - started_ms AS ${text}), CAST(COALESCE(rows_written, 0) AS ${text})
-     FROM migration_checkpoints WHERE ${TOOK} ORDER BY completed_ms - started_ms DESC, id LIMIT ${SHOWN_SLOWEST}`,
+     FROM migration_checkpoints WHERE ${COMPLETED_CHUNKS} ORDER BY completed_ms - started_ms DESC, id LIMIT ${SHOWN_SLOWEST}`,
     [runId],
   )
   return rows.map(([schema, table, no, ms, written]) => ({
@@ -182,7 +182,7 @@ async function durationsOf(ledger: LedgerDatabase, runId: bigint): Promise<reado
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const band = `CASE ${BANDS_MS.map((ms, i) => `WHEN completed_ms - started_ms < ${ms} THEN ${i}`).join(' ')} ELSE ${BANDS_MS.length} END`
   const rows = await ledger.all(
-    `SELECT CAST(b AS ${text}), CAST(COUNT(*) AS ${text}) FROM (SELECT ${band} AS b FROM migration_checkpoints WHERE ${TOOK}) bands GROUP BY b`,
+    `SELECT CAST(b AS ${text}), CAST(COUNT(*) AS ${text}) FROM (SELECT ${band} AS b FROM migration_checkpoints WHERE ${COMPLETED_CHUNKS}) bands GROUP BY b`,
     [runId],
   )
   const found = new Map(rows.map(([no, count]) => [Number(no), Number(count)]))

@@ -4,7 +4,7 @@ import type { QueuePart, ReportedSlot } from '../../model/run/report/run-report.
 import type { TaskRow } from '../../model/share/distributed.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
-import { causesOfSlots, notesOfSlots } from '../share/causes.ts'
+import { causesOfTasks, notesOfTasks } from '../share/causes.ts'
 import { waitingText } from '../share/waiting.ts'
 import { openQueue } from '../share/queues.ts'
 
@@ -22,7 +22,7 @@ export async function queuePart(connect: string, runId: string): Promise<QueuePa
   const slots = await queue.slots(runId)
   const { kind, commandLine, source, target, status, begunAt, endedAt, exitCode, error, actor, host, refusals } = found
   const output = endedAt === null ? [] : await queue.schedules.output(runId)
-  const causes = error === null ? [] : causesOfSlots(slots, output, error)
+  const causes = error === null ? [] : causesOfTasks(slots, output, error)
   return {
     operation: kind,
     command: commandLine,
@@ -38,14 +38,14 @@ export async function queuePart(connect: string, runId: string): Promise<QueuePa
     rows: dec(found.rows),
     chunks: dec(found.chunks),
     countedAt: found.countedAt === null ? null : isoTime(found.countedAt),
-    slots: slots.map(reportedSlot),
+    slots: slots.map(reportedTask),
     causes: causes.slice(0, MOST).map(({ table = '', message, hint = '' }) => ({ table, cause: message, hint })),
-    notes: notesOfSlots(output).slice(0, MOST),
+    notes: notesOfTasks(output).slice(0, MOST),
     refusals: refusals.map((one) => ({ host: one.host, error: errorLine(one.error) })),
   }
 }
 
-function reportedSlot({
+function reportedTask({
   no,
   about,
   state,

@@ -81,7 +81,7 @@ export function isSameCause({ message }: FailureCause, error: Pick<ErrorInfo, 'c
  * Causes from the tasks of a run, each once, without the run's own error. Successful and on-call tasks are left out.
  * @param output events of each task that its worker kept
  */
-export function causesOfSlots(
+export function causesOfTasks(
   slots: readonly TaskRow[],
   output: readonly { readonly no: number; readonly events: readonly Event[] }[],
   error: ErrorInfo,
@@ -90,7 +90,7 @@ export function causesOfSlots(
   for (const slot of slots.filter(({ onCall, exitCode }) => !onCall && exitCode !== 0)) {
     const causes = new FailureCauses()
     for (const event of output.find(({ no }) => no === slot.no)?.events ?? []) causes.take(event)
-    const own = slot.about === '' || slot.error === null ? [] : [ofSlot(slot.about, slot.error)]
+    const own = slot.about === '' || slot.error === null ? [] : [tableCause(slot.about, slot.error)]
     // The hint of a comparison applies to all of its tables.
     const advice = slot.error?.code === DIFFERENCES ? hintOf(slot.error) : {}
     for (const cause of causes.all.length > 0 ? causes.all : own)
@@ -100,7 +100,7 @@ export function causesOfSlots(
 }
 
 /** Notes on tables that did not fail, such as surplus rows, each once. Failed tables are causes. */
-export function notesOfSlots(
+export function notesOfTasks(
   output: readonly { readonly events: readonly Event[] }[],
 ): readonly { readonly table: string; readonly note: string }[] {
   const found = new Map<string, { readonly table: string; readonly note: string }>()
@@ -111,7 +111,7 @@ export function notesOfSlots(
   return [...found.values()]
 }
 
-function ofSlot(table: string, error: ErrorInfo): FailureCause {
+function tableCause(table: string, error: ErrorInfo): FailureCause {
   return { table, message: errorLine(error), ...hintOf(error) }
 }
 

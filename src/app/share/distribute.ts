@@ -42,7 +42,7 @@ export async function distributeRun(options: DistributeOptions): Promise<Distrib
   // Refuse before anything is opened.
   sharingOf(options.operation)
   const shared = queueable(options.operation, options.stores)
-  await refuseOneHost(shared.operation)
+  await refuseLocalFile(shared.operation)
   const stores = await storeIdentities(shared, warn)
   const run = queuedRun(shared, { commandLine, stores, slots, queue: queueName, tool, actor, host, clock })
   await using queue = await openQueue(options.queue, 'work')
@@ -71,7 +71,7 @@ export async function writtenFile(
 }
 
 /** A database file cannot be written from several machines. */
-async function refuseOneHost(operation: Operation): Promise<void> {
+async function refuseLocalFile(operation: Operation): Promise<void> {
   const file = await writtenFile(operation)
   if (file === null) return
   throw new SluiceError('BAD_FLAG', `several machines cannot write to ${file.label}: it is a file of this machine`, {

@@ -3,10 +3,10 @@
  * heartbeat, which the host may have finished before it was lost.
  */
 import { openChunks } from '../../engine/copy/ledger/read-tables.ts'
-import type { StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
+import type { ActiveChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { byTable } from '../alerts/causes/stuck.ts'
-import { standingChunkKey } from '../alerts/causes/standing-chunks.ts'
+import { openChunkKey } from '../alerts/causes/standing-chunks.ts'
 import type { Operation } from '../operations/list.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { answerWithin, withRunLedger } from './run-ledger.ts'
@@ -15,12 +15,12 @@ import { answerWithin, withRunLedger } from './run-ledger.ts'
 const AGAIN_MS = 5_000
 const NONE: ReadonlySet<string> = new Set()
 
-type Chunk = Pick<StoodChunk, 'table' | 'chunk'>
+type Chunk = Pick<ActiveChunk, 'table' | 'chunk'>
 
 export class FinishedChunks {
   readonly #known: readonly NamedUrl[]
   /** Runs whose ledger is being read. */
-  readonly #asked = new Set<string>()
+  readonly #reading = new Set<string>()
   /** Last read of a run's alert chunks, ms of a monotonic clock. */
   readonly #readAt = new Map<string, number>()
 
@@ -35,7 +35,7 @@ export class FinishedChunks {
    * @param fresh chunks that are read in every call
    * @param named chunks of active alerts, which are read at most every `AGAIN_MS`
    */
-  async among(
+  async finishedKeys(
     run: WatchedRun,
     operation: Operation,
     fresh: readonly Chunk[],
@@ -44,12 +44,12 @@ export class FinishedChunks {
     const now = systemClock.ticks()
     const isDue = now - (this.#readAt.get(run.runId) ?? Number.NEGATIVE_INFINITY) >= AGAIN_MS
     const chunks = [...fresh, ...(isDue ? named : [])].filter(({ chunk }) => /^\d+$/.test(chunk))
-    if (operation.kind !== 'copy' || chunks.length === 0 || this.#asked.has(run.runId)) return NONE
+    if (operation.kind !== 'copy' || chunks.length === 0 || this.#reading.has(run.runId)) return NONE
     if (isDue) this.#readAt.set(run.runId, now)
-    this.#asked.add(run.runId)
+    this.#reading.add(run.runId)
     const reading = this.#read(run, operation.to, chunks)
       .catch(() => NONE)
-      .finally(() => this.#asked.delete(run.runId))
+      .finally(() => this.#reading.delete(run.runId))
     return await answerWithin(reading, NONE)
   }
 
@@ -61,7 +61,7 @@ export class FinishedChunks {
         const numbers = some.map(({ chunk }) => Number(chunk))
         const open = await openChunks(ledger, table, { from: Math.min(...numbers), to: Math.max(...numbers) })
         if (open === null) continue
-        for (const one of some) if (!open.has(one.chunk)) finished.add(standingChunkKey(one))
+        for (const one of some) if (!open.has(one.chunk)) finished.add(openChunkKey(one))
       }
     })
     return finished

@@ -1,10 +1,10 @@
 /** State of a queue in the form of events. */
-import type { QueueStand } from '../../model/share/distributed.ts'
+import type { QueueState } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import type { QueueStandEvent } from '../../model/share/worker-events.ts'
 
 /** The counts of a queue as fields of an event. */
-export function standReported({
+export function queueCounts({
   workers,
   slots,
   waiting,
@@ -12,7 +12,7 @@ export function standReported({
   unconfirmedRuns,
   refusedSchedules,
   oldestBeatMs,
-}: QueueStand): QueueStandEvent['queue'] {
+}: QueueState): QueueStandEvent['queue'] {
   const { lives, silent, lost } = workers
   return {
     workers: { lives: dec(lives), silent: dec(silent), lost: dec(lost) },

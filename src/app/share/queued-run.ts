@@ -1,7 +1,7 @@
 /** Converts an operation to a queued run: its tasks, with names instead of URLs. */
 import path from 'node:path'
 import type { QueuedStore, QueuedRun, QueuedSlot } from '../../model/share/queue-port.ts'
-import { operationEnds, storesOf, withPlaces } from '../operations/facts.ts'
+import { sourceAndTarget, storesOf, withPlaces } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { newRunId } from '../../engine/run/run-id.ts'
 import { identifiedFolder } from './folder-identity.ts'
@@ -9,7 +9,14 @@ import { identified } from './identity.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import type { QueuedOptions } from '../../model/share/work-port.ts'
 import { programMark } from './queues.ts'
-import { operationFolders, namedStores, sharingOf, withStoreNames, type Sharing, refuseUnnamedEnd } from './sharing.ts'
+import {
+  operationFolders,
+  namedStores,
+  sharingOf,
+  withStoreNames,
+  type Sharing,
+  refuseUnnamedStore,
+} from './sharing.ts'
 
 /** An operation that can be queued: without secrets, with absolute paths. */
 export type Queueable = {
@@ -22,7 +29,7 @@ export type Queueable = {
 
 /** @throws SluiceError BAD_FLAG for a database without a name in the config file */
 export function queueable(operation: Operation, known: readonly NamedUrl[]): Queueable {
-  refuseUnnamedEnd(operation)
+  refuseUnnamedStore(operation)
   const relative = new Set(operationFolders(operation))
   const placed = withPlaces(operation, (name) => (relative.has(name) ? path.resolve(name) : name))
   return { operation: placed, stores: namedStores(placed, known), folders: operationFolders(placed) }
@@ -43,7 +50,7 @@ export async function storeIdentities(
 }
 
 /** @param most maximum number of workers that share the operation @param whole true if one task does all of the work */
-function slotsOf(
+function tasksOf(
   sharing: Sharing,
   operation: Operation,
   stores: readonly NamedUrl[],
@@ -67,8 +74,8 @@ function slotsOf(
 export function queuedRun({ operation, stores }: Queueable, options: QueuedOptions): QueuedRun {
   const { commandLine, tool, actor, host, clock, queue, mark = null, whole = false } = options
   const sharing = sharingOf(operation)
-  const slots = slotsOf(sharing, operation, stores, { most: options.slots, whole })
-  const { source = null, target = null } = operationEnds(operation)
+  const slots = tasksOf(sharing, operation, stores, { most: options.slots, whole })
+  const { source = null, target = null } = sourceAndTarget(operation)
   return {
     runId: newRunId(clock),
     kind: operation.kind,

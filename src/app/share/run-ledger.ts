@@ -28,10 +28,10 @@ export async function withRunLedger(
 }
 
 /** @returns the result of a reading, or `fallback` after five seconds: the reading then continues in the background */
-export async function answerWithin<T>(reading: Promise<T>, otherwise: T): Promise<T> {
+export async function answerWithin<T>(reading: Promise<T>, fallback: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<T>((resolve) => {
-    timer = setTimeout(() => resolve(otherwise), ANSWER_MS)
+    timer = setTimeout(() => resolve(fallback), ANSWER_MS)
   })
   try {
     return await Promise.race([reading, late])

@@ -5,15 +5,15 @@
  */
 import type { AlertEvent, AlertKey, AlertOptions } from '../../model/run/alert.ts'
 import type { AlertState } from '../../model/run/alert-memory.ts'
-import type { StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
+import type { RecordedAlert, ActiveChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { tookText } from '../../shared/figures.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../model/share/queue-port.ts'
-import { standingChunkKey } from '../alerts/causes/standing-chunks.ts'
+import { openChunkKey } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, movedText, alertDurationText, stuckText } from '../alerts/causes/stuck.ts'
 import { AlertQueue } from '../alerts/in-turn.ts'
-import { operationInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
+import { operationText, alertKey, subjectPlace } from '../alerts/scope.ts'
 import {
   alertId,
   alertIdOf,
@@ -30,29 +30,29 @@ import type { Whole } from '../whole-commands/whole.ts'
 import { EndCounts } from './end-counts.ts'
 import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
-import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
+import type { AlertRun, AdvancedChunk, OwnTask, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
 
 /** Operation of a run, with its alert options and sinks. */
 type AlertedRun = { readonly operation: Operation; readonly wish: AlertOptions; readonly sinks: AlertSinks }
 /** A run with its alert options. */
-type Known = AlertedRun & { readonly run: WatchedRun }
+type KnownRun = AlertedRun & { readonly run: WatchedRun }
 /** A chunk without progress. @property host null if unknown */
-type Stood = StoodChunk & { readonly host: string | null }
+type StalledChunk = ActiveChunk & { readonly host: string | null }
 /**
  * @property moves returns new progress of a chunk since an alert named it
  * @property finished keys of finished chunks
  */
-type Unstuck = {
-  readonly moves: (key: string) => readonly MovedChunk[]
+type ChunkProgress = {
+  readonly moves: (key: string) => readonly AdvancedChunk[]
   readonly finished: ReadonlySet<string>
   readonly limit: string
 }
-type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
-type Settled = (isReported: boolean) => Promise<void>
+type AlertWords = Omit<AlertEvent, 'type' | 'run' | 'state'>
+type OnSent = (isReported: boolean) => Promise<void>
 /** @property run id of the alert's run @property since start of the alert, ms since the epoch */
-type Ended = { readonly run: string; readonly since: number; readonly words: Words }
+type EndedAlert = { readonly run: string; readonly since: number; readonly words: AlertWords }
 /** An alert that waits to be sent. */
-type Waiting = { readonly state: AlertState; settled: Settled }
+type UnsentAlert = { readonly state: AlertState; settled: OnSent }
 
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
@@ -62,10 +62,10 @@ export class RunWatch implements QueueWatch {
   /** Chunks of active alerts by run, and when this worker first read each, ms of a monotonic clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Chunks at the start of each `stuck` alert, by run and table; `since` distinguishes alerts of one table. */
-  readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
+  readonly #raised = new Map<string, Pick<RecordedAlert, 'since' | 'chunks'>>()
   readonly #sending = new AlertQueue()
   /** The latest unsent alert, by id. */
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new Map<string, UnsentAlert>()
 
   /** @param whole completes the commands in the text of an alert */
   constructor(parts: WatchParts, whole: Whole = (text) => text) {
@@ -75,15 +75,15 @@ export class RunWatch implements QueueWatch {
     this.#counts = new EndCounts(parts.queue, parts.known)
   }
 
-  async look(own: readonly OwnSlot[]): Promise<void> {
+  async evaluate(own: readonly OwnTask[]): Promise<void> {
     for (const run of await this.#parts.queue.watch()) {
-      const asked = this.wanted(run)
+      const asked = this.alertedRun(run)
       if (asked === null) continue
       const known = { ...asked, run }
-      await this.#failures(known)
-      await this.#losses(known)
-      await this.#waits(known)
-      await this.#stuck(
+      await this.#reportFailures(known)
+      await this.#reportLosses(known)
+      await this.#checkNoWorker(known)
+      await this.#checkStuck(
         known,
         own.filter(({ runId }) => runId === run.runId),
       )
@@ -96,13 +96,13 @@ export class RunWatch implements QueueWatch {
 
   cleared(run: AlertRun, key: AlertKey, since: number): void {
     const { cause, table } = key
-    const asked = this.wanted(run)
+    const asked = this.alertedRun(run)
     if (asked === null) return
     const value = 'it ended while the queue could not be reached'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
-    const sent = this.#noted(key, 'cleared')
+    const sent = this.#confirmation(key, 'cleared')
     // If no sink accepted the end, record the alert as active: the next check finds it, and ends it again.
-    const settled: Settled = async (isReported) =>
+    const settled: OnSent = async (isReported) =>
       await (isReported
         ? sent(true)
         : this.#parts.alerts.begin(key, { run: run.runId, at: since }).then(() => undefined))
@@ -114,11 +114,11 @@ export class RunWatch implements QueueWatch {
   }
 
   /** A run with its alert options; null if it has none, or this program version does not have its operation. */
-  wanted({ runId, operation: read }: AlertRun): AlertedRun | null {
+  alertedRun({ runId, operation: read }: AlertRun): AlertedRun | null {
     const operation = knownOperation(read)
     const options = operation === null ? undefined : alertOptionsOf(operation)
     if (operation === null || options === undefined) return null
-    const sinks = sinksOf(options, { run: runId, about: operationInWords(operation), host: this.#parts.host })
+    const sinks = sinksOf(options, { run: runId, about: operationText(operation), host: this.#parts.host })
     return { operation, wish: options, sinks }
   }
 
@@ -126,14 +126,14 @@ export class RunWatch implements QueueWatch {
    * Raises failures that no task program reported, independent of the worker that recorded the end. The alerts have the
    * keys of a task's alerts, so that a later successful run clears them.
    */
-  async #failures({ run }: Known): Promise<void> {
+  async #reportFailures({ run }: KnownRun): Promise<void> {
     const { queue, alerts } = this.#parts
     for (const { no, operation, error } of run.unreported) {
       const slot = { runId: run.runId, no }
       const taken = await queue.takeFailure(slot)
       if (taken === null) continue
       const reported = async (): Promise<void> => await queue.reported(slot, taken.at)
-      const asked = this.wanted({ runId: run.runId, operation })
+      const asked = this.alertedRun({ runId: run.runId, operation })
       if (asked === null || !asked.wish.conditions.some(({ cause }) => cause === 'failed')) {
         await reported()
         continue
@@ -149,12 +149,17 @@ export class RunWatch implements QueueWatch {
       const value = `${errorLine(error)}${where}`
       const table = subjectsOf(asked.operation).map((name) => subjectPlace(asked.operation, name))
       const event: AlertEvent = { type: 'alert', cause: 'failed', state: 'raised', run: run.runId, value }
-      this.#send(asked, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'raised', reported), table.join(','))
+      this.#send(
+        asked,
+        { ...event, id: alertIdOf(key, since) },
+        this.#confirmation(key, 'raised', reported),
+        table.join(','),
+      )
     }
   }
 
   /** Reports tasks of lost workers, each once. An alert ends when a worker has the task again, or the run is over. */
-  async #losses(known: Known): Promise<void> {
+  async #reportLosses(known: KnownRun): Promise<void> {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
     for (const loss of lost) {
@@ -183,7 +188,7 @@ export class RunWatch implements QueueWatch {
    * Raises `no-worker` while no live worker has the run's program version, and ends the alert when one does or the run
    * has ended.
    */
-  async #waits(known: Known): Promise<void> {
+  async #checkNoWorker(known: KnownRun): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
@@ -196,20 +201,22 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  async #stuck(known: Known, own: readonly OwnSlot[]): Promise<void> {
+  async #checkStuck(known: KnownRun, own: readonly OwnTask[]): Promise<void> {
     const { run, operation, wish } = known
     const condition = wish.conditions.find(({ cause }) => cause === 'stuck')
     if (condition === undefined || !('limit' in condition)) return
     const limit = alertDurationText(condition.limit)
     const isRunning = run.status === 'running' && !run.isHeld
-    const all = !isRunning ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
+    const all = !isRunning
+      ? []
+      : stalledChunksOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
     const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
     const finished = await this.#finishedOf(known, all, standing)
-    for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(standingChunkKey(chunk))))) {
+    for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(openChunkKey(chunk))))) {
       const key = alertKey(operation, 'stuck', table, true)
       const at = run.now - Math.max(...chunks.map(({ stoodMs }) => stoodMs))
       const hosts = [...new Set(chunks.flatMap(({ host }) => host ?? []))].join(', ')
-      const words: Words = {
+      const words: AlertWords = {
         cause: 'stuck',
         table,
         ...hostOf(hosts === '' ? null : hosts),
@@ -224,28 +231,28 @@ export class RunWatch implements QueueWatch {
     const now = systemClock.ticks()
     const named = this.#namedSince(run.runId, standing, now)
     // An alert names a chunk only after the limit without progress, so progress in this window is newer than the alert.
-    const moves = (key: string): readonly MovedChunk[] =>
+    const moves = (key: string): readonly AdvancedChunk[] =>
       own.flatMap((slot) => slot.moved(now - (named.get(key) ?? now) + condition.limit))
-    for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
+    for (const alert of standing) await this.#endIfUnstuck(known, alert, { moves, finished, limit })
   }
 
   /** Chunks that were finished by another host, such as a silent one after its last heartbeat. */
   async #finishedOf(
-    { run, operation }: Known,
-    stood: readonly Stood[],
-    standing: readonly StandingAlert[],
+    { run, operation }: KnownRun,
+    stood: readonly StalledChunk[],
+    standing: readonly RecordedAlert[],
   ): Promise<ReadonlySet<string>> {
     const named = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => ({ table, chunk })))
-    const keys = new Set(named.map(standingChunkKey))
-    const fresh = stood.filter((chunk) => !keys.has(standingChunkKey(chunk)))
-    return await this.#finished.among(run, operation, fresh, named)
+    const keys = new Set(named.map(openChunkKey))
+    const fresh = stood.filter((chunk) => !keys.has(openChunkKey(chunk)))
+    return await this.#finished.finishedKeys(run, operation, fresh, named)
   }
 
   /**
    * Ends the alert when each of its chunks has made progress, when the run was stopped, or when this run or a later run
    * of the same command succeeded. A failed run does not end the alert.
    */
-  async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
+  async #endIfUnstuck(known: KnownRun, alert: RecordedAlert, { moves, finished, limit }: ChunkProgress): Promise<void> {
     const { run, operation } = known
     const { table, chunks } = alert
     const over = async (value: string): Promise<void> =>
@@ -253,14 +260,12 @@ export class RunWatch implements QueueWatch {
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
     if (run.isMended) return await over('a later run of the same command has ended well')
     const goesOn = (chunk: string): boolean =>
-      moves(standingChunkKey({ table, chunk })).some(
+      moves(openChunkKey({ table, chunk })).some(
         (move) =>
           alertKey(operation, 'stuck', move.table, true).table === table &&
           (move.chunk === null || move.chunk === chunk),
       )
-    const moved = [...new Set(chunks)].filter(
-      (chunk) => goesOn(chunk) || finished.has(standingChunkKey({ table, chunk })),
-    )
+    const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(openChunkKey({ table, chunk })))
     if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return
     const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
     if (raised.length === 0) return await over('its chunks continue or are done')
@@ -273,16 +278,16 @@ export class RunWatch implements QueueWatch {
   }
 
   /** Keeps the chunks of an alert. For an alert of another host, these are the chunks that were read first. */
-  #noteRaised(runId: string, alert: StandingAlert): void {
+  #noteRaised(runId: string, alert: RecordedAlert): void {
     const key = raisedKey(runId, alert)
     if (this.#raised.get(key)?.since === alert.since) return
     this.#raised.set(key, alert)
   }
 
   /** When this worker first read each chunk of the active alerts; drops chunks that no active alert names. */
-  #namedSince(runId: string, standing: readonly StandingAlert[], now: number): ReadonlyMap<string, number> {
+  #namedSince(runId: string, standing: readonly RecordedAlert[], now: number): ReadonlyMap<string, number> {
     const before = this.#named.get(runId)
-    const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => standingChunkKey({ table, chunk })))
+    const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => openChunkKey({ table, chunk })))
     const named = new Map(keys.map((key) => [key, before?.get(key) ?? now]))
     if (named.size === 0) this.#named.delete(runId)
     else this.#named.set(runId, named)
@@ -290,16 +295,16 @@ export class RunWatch implements QueueWatch {
   }
 
   /** @returns start of the alert, ms since the epoch by the clock of the queue; null if it was active before */
-  async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<number | null> {
+  async #begin(known: KnownRun, key: AlertKey, words: AlertWords, note: AlertNote): Promise<number | null> {
     const { alerts } = this.#parts
     const { is, since } = await alerts.begin(key, note)
     if (is === 'stands') return null
     const event: AlertEvent = { type: 'alert', state: 'raised', run: known.run.runId, ...words }
-    this.#send(known, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'raised'))
+    this.#send(known, { ...event, id: alertIdOf(key, since) }, this.#confirmation(key, 'raised'))
     return since
   }
 
-  async #end(known: Known, key: AlertKey, words: Words): Promise<void> {
+  async #end(known: KnownRun, key: AlertKey, words: AlertWords): Promise<void> {
     const { runId } = known.run
     const end = await this.#parts.alerts.end(key)
     this.#raised.delete(raisedKey(runId, key))
@@ -309,8 +314,8 @@ export class RunWatch implements QueueWatch {
   #sendEnd(
     asked: AlertedRun,
     key: AlertKey,
-    { run, since, words: { value, ...words } }: Ended,
-    settled = this.#noted(key, 'cleared'),
+    { run, since, words: { value, ...words } }: EndedAlert,
+    settled = this.#confirmation(key, 'cleared'),
   ): void {
     const reported = `${value}; it was open since ${isoTime(since)}`
     const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: reported }
@@ -322,7 +327,7 @@ export class RunWatch implements QueueWatch {
    * `CONFIRM_MS` finds the alert unconfirmed and sends it again.
    * @param reached called if a sink accepted the alert
    */
-  #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>): Settled {
+  #confirmation(key: AlertKey, state: AlertState, reached?: () => Promise<void>): OnSent {
     return async (isReported) => {
       if (!isReported) return
       await this.#parts.alerts.sent(key, state)
@@ -335,14 +340,14 @@ export class RunWatch implements QueueWatch {
    * returns an alert again if it is not confirmed within a minute.
    * @param settled called with true if a sink accepted the alert @param table for sinks, if the alert has no table
    */
-  #send({ sinks }: Pick<AlertedRun, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
+  #send({ sinks }: Pick<AlertedRun, 'sinks'>, { id, ...event }: SentAlert, settled: OnSent, table = ''): void {
     const { emit } = this.#parts
     const known = this.#waiting.get(id)
     if (known?.state === event.state) {
       known.settled = settled
       return
     }
-    const waiting: Waiting = { state: event.state, settled }
+    const waiting: UnsentAlert = { state: event.state, settled }
     this.#waiting.set(id, waiting)
     this.#sending.append(async () => {
       emit(event)
@@ -359,14 +364,14 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
 }
 
 /** Chunks without progress, of silent tasks and own tasks. For a chunk in both, the entry of the own task is used. */
-function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
+function stalledChunksOf({ now, silent }: WatchedRun, own: readonly OwnTask[], host: string): readonly StalledChunk[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>
       chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other })),
     ),
     ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host }))),
   ]
-  return [...new Map(all.map((chunk) => [standingChunkKey(chunk), chunk])).values()]
+  return [...new Map(all.map((chunk) => [openChunkKey(chunk), chunk])).values()]
 }
 
 function lossText({ no, host, beatAt, at, chunks, isKilled }: WatchedRun['lost'][number]): string {

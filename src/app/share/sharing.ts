@@ -46,7 +46,7 @@ export function sharingOf(operation: Operation): Sharing {
 }
 
 /** @throws SluiceError BAD_FLAG if a store is taken from the ledger, which has its URL without the password */
-export function refuseUnnamedEnd(operation: Operation): void {
+export function refuseUnnamedStore(operation: Operation): void {
   const needs = declarationOf(operation.kind).distributes?.needs
   if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
   throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} can be run by workers only with --${needs}`, {

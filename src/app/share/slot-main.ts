@@ -9,10 +9,10 @@ import type { RunControl, SteeringRequest } from '../../engine/run/operation.ts'
 import type { Operation } from '../operations/list.ts'
 import { runOperation } from '../run.ts'
 import { withOwnUrls } from './sharing.ts'
-import { slotEnd } from './slot-end.ts'
-import { leftToWorkers, SlotAlerts } from './slot-alerts.ts'
+import { taskEnd } from './task-end.ts'
+import { leftToWorkers, TaskAlerts } from './task-alerts.ts'
 import { TaskTurn } from './turn.ts'
-import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
+import type { FromTask, TaskOrder, ToTask } from './task-messages.ts'
 
 const interrupter = new Interrupter()
 const early: SteeringRequest[] = []
@@ -30,15 +30,15 @@ const control: RunControl = {
   lanes: null,
 }
 
-const alerts = new SlotAlerts((alert) => report({ alert }))
-const order = await new Promise<SlotOrder>((resolve) => {
-  process.on('message', (message: ToSlot) => {
+const alerts = new TaskAlerts((alert) => report({ alert }))
+const order = await new Promise<TaskOrder>((resolve) => {
+  process.on('message', (message: ToTask) => {
     if ('order' in message) {
       // Apply the order's requests before the promise resolves: the next message may have a newer request.
-      for (const request of message.order.wishes) honour(request)
+      for (const request of message.order.wishes) applyRequest(request)
       resolve(message.order)
-    } else if ('wish' in message) honour(message.wish)
-    else if ('alert' in message) alerts.hear(message.alert)
+    } else if ('wish' in message) applyRequest(message.wish)
+    else if ('alert' in message) alerts.receive(message.alert)
     else if ('ping' in message) report({ pong: true })
     else if ('stop' in message) interrupter.requestStop()
     else interrupter.requestAbort()
@@ -72,7 +72,7 @@ const finished =
     ...(book === undefined ? {} : { book }),
     sharedRun,
     goesOn: ({ exitCode: code, error }) =>
-      slotEnd(
+      taskEnd(
         { exitCode: code, crashed: false, failures: [...failed.values()], ...(error === undefined ? {} : { error }) },
         order.rested,
       ).left !== 'none',
@@ -98,8 +98,8 @@ if (!process.connected) process.exit(exitCode)
 /** Error if the plan differs from the confirmed one, or cannot be made. */
 async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number; readonly error: ErrorInfo } | null> {
   try {
-    const [{ operationMark: markOf, trialOf }, { planChanged }] = await Promise.all([
-      import('./schedules/mark.ts'),
+    const [{ planDigest: markOf, trialOf }, { planChanged }] = await Promise.all([
+      import('./schedules/plan-digest.ts'),
       import('./schedules/plan.ts'),
     ])
     const events = await trialOf(operation, async (plan, onEvent) => await runOperation(plan, { ...options, onEvent }))
@@ -116,11 +116,11 @@ function noteEnd({ table, error }: Extract<Event, { type: 'table.finished' }>): 
   else failed.set(table, error)
 }
 
-function honour(request: SteeringRequest): void {
+function applyRequest(request: SteeringRequest): void {
   if (request.act === 'hold') isHeld = request.held
   listener(request)
 }
 
-function report(message: FromSlot, then: () => void = () => undefined): void {
+function report(message: FromTask, then: () => void = () => undefined): void {
   if (process.connected) process.send?.(message, undefined, {}, then)
 }

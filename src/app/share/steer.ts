@@ -5,7 +5,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 import { openQueue } from './queues.ts'
 import { unknownRun } from './unknown-run.ts'
-import { refuseForOperation, refuseWorkers, wholeOptions } from './table-orders.ts'
+import { refuseForOperation, refuseWorkers, withFullNames } from './table-orders.ts'
 
 /**
  * @param options null: only read the run. `held: false` for an ended run queues its unfinished work again
@@ -31,27 +31,27 @@ export async function steered(
   options: RunRequests | null,
   tables: readonly TableRequest[] = [],
 ): Promise<DistributedRun> {
-  const before = await standing(queue, runId)
+  const before = await runState(queue, runId)
   if (options === null) return before
   const isOver = before.status !== 'running' && options.held === false && tables.length === 0
   if (isOver) await queue.resume(runId)
   else {
-    if (before.status !== 'running') throw ended(before)
-    if (before.wishes.stop === true && options.stop !== true) throw stopping(before)
+    if (before.status !== 'running') throw endedError(before)
+    if (before.wishes.stop === true && options.stop !== true) throw stoppingError(before)
     refuseForOperation(before, options, tables)
     const isOfChunks = tables.length > 0 || options.workers !== undefined
     const known = isOfChunks ? await queue.tables(runId) : null
     if (options.workers !== undefined) refuseWorkers(before, known)
-    if (!(await queue.steer(runId, options, wholeOptions(before, tables, known)))) throw ended(before)
+    if (!(await queue.steer(runId, options, withFullNames(before, tables, known)))) throw endedError(before)
   }
   const [after] = await queue.runs(1, runId)
   // A successful run has nothing left to queue.
-  if (isOver && after?.status === 'ok') throw ended(after)
+  if (isOver && after?.status === 'ok') throw endedError(after)
   return after ?? before
 }
 
 /** State of the run. In a stopping run, this ends the tasks of lost workers: perhaps no worker is left to find them. */
-async function standing(queue: RunQueue, runId: string): Promise<DistributedRun> {
+async function runState(queue: RunQueue, runId: string): Promise<DistributedRun> {
   const [found] = await queue.runs(1, runId)
   if (found === undefined) throw unknownRun(runId, queue.label)
   if (found.status !== 'running' || found.wishes.stop !== true || found.slots.lost === 0) return found
@@ -60,7 +60,7 @@ async function standing(queue: RunQueue, runId: string): Promise<DistributedRun>
 }
 
 /** Error: the run is being stopped, so nothing else can be requested before all of its tasks have ended. */
-function stopping({ runId, slots }: DistributedRun): SluiceError {
+function stoppingError({ runId, slots }: DistributedRun): SluiceError {
   return new SluiceError(
     'BAD_FLAG',
     `the run ${runId} is stopping: ${slots.working} of its tasks are still finishing their batches`,
@@ -70,7 +70,7 @@ function stopping({ runId, slots }: DistributedRun): SluiceError {
   )
 }
 
-function ended({ runId, status }: DistributedRun): SluiceError {
+function endedError({ runId, status }: DistributedRun): SluiceError {
   return new SluiceError('BAD_FLAG', `the run ${runId} has ended: ${status}`, {
     hint: status === 'ok' ? 'start another run' : `sluice ctl ${runId} resume --distributed queues the rest of the run`,
   })

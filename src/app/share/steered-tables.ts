@@ -27,7 +27,7 @@ export class SteeredNames {
   }
 
   /** Call when the queue has received the names. @param names the names that were sent */
-  heard(names: readonly string[] | undefined): void {
+  markSent(names: readonly string[] | undefined): void {
     if (this.fresh === names) this.fresh = undefined
   }
 

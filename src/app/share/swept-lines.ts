@@ -1,17 +1,17 @@
 /** Log lines of a worker's sweeps. */
-import type { SlotKey, QueueSweep } from '../../model/share/queue-port.ts'
+import type { TaskKey, QueueSweep } from '../../model/share/queue-port.ts'
 import { unconfirmedText } from './waiting.ts'
 
 export class SweptLines {
   /** Runs already reported as unconfirmed in this database. */
-  #held: ReadonlySet<string> = new Set()
+  #reportedUnconfirmed: ReadonlySet<string> = new Set()
 
   /** Log lines for a sweep; an unconfirmed run is reported once. */
   of({ lost, unqueued, refused, carried, unconfirmed }: QueueSweep): readonly Line[] {
     const again = new Set(lost.map(keyOf))
     const others = unqueued.filter((key) => !again.has(keyOf(key)))
-    const held = unconfirmed.filter((runId) => !this.#held.has(runId))
-    this.#held = new Set(unconfirmed)
+    const held = unconfirmed.filter((runId) => !this.#reportedUnconfirmed.has(runId))
+    this.#reportedUnconfirmed = new Set(unconfirmed)
     const { schedules, runs, isSetBack } = carried
     return [
       ...(schedules + runs === 0
@@ -46,5 +46,5 @@ type Line = { readonly level: 'note' | 'warn'; readonly message: string; readonl
 
 const note = (message: string): Line => ({ level: 'note', message })
 const warn = (message: string): Line => ({ level: 'warn', message })
-const keyOf = ({ runId, no }: SlotKey): string => `${runId}/${no}`
-const named = (keys: readonly SlotKey[]): string => keys.map(keyOf).join(', ')
+const keyOf = ({ runId, no }: TaskKey): string => `${runId}/${no}`
+const named = (keys: readonly TaskKey[]): string => keys.map(keyOf).join(', ')

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { catalogIfThere } from '../../engine/lake/table-source.ts'
+import { existingCatalog } from '../../engine/lake/table-source.ts'
 import { endingIn, tablePlaces } from '../../engine/lake/table-name.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -29,7 +29,7 @@ export async function checkTableFolders(operation: unknown, known: readonly Name
   const tables = storesOf(own).flatMap(({ family, name }) => (family === 'table' ? [name] : []))
   // Folders that a run names were compared before.
   if (tables.some(isFolderName)) return
-  await using catalog = await catalogIfThere(storeOf(own, 'catalog'))
+  await using catalog = await existingCatalog(storeOf(own, 'catalog'))
   if (catalog === null) return
   const places = await tablePlaces(catalog)
   const meant = tables.flatMap((table) => {

@@ -64,7 +64,7 @@ export function refuseWorkers({ operation }: DistributedRun, known: SteeredTable
  * @param known null if the queue belongs to an older program
  * @throws SluiceError BAD_FLAG for an unknown or ambiguous table, or a run that only replicates by now
  */
-export function wholeOptions(
+export function withFullNames(
   { runId, operation, wishes: { tables: holds = [] } }: DistributedRun,
   tables: readonly TableRequest[],
   known: SteeredTables | null,
@@ -75,11 +75,11 @@ export function wholeOptions(
       hint: 'start a worker of this version, which upgrades the queue; pause, resume and stop apply to the whole run',
     })
   }
-  const whole = tables.map((options) => ({ ...options, table: meant(options, runId, operation, known) }))
-  return [...holds.flatMap((hold) => renamed(hold, known)), ...whole]
+  const whole = tables.map((options) => ({ ...options, table: resolvedTable(options, runId, operation, known) }))
+  return [...holds.flatMap((hold) => withFullName(hold, known)), ...whole]
 }
 
-function meant(
+function resolvedTable(
   { act, table }: TableRequest,
   runId: string,
   operation: unknown,
@@ -90,7 +90,7 @@ function meant(
   if (one !== undefined && more.length === 0) return one
   // A stream's tables cannot be steered once all of them are copied.
   if (isWhole && names.length === 0) throw refusedForStream(act)
-  if (one === undefined && !isWhole && isAskedFor(table, operation)) return table
+  if (one === undefined && !isWhole && isSelected(table, operation)) return table
   const what =
     one === undefined ? `the run ${runId} has no table ${table}` : `several tables of the run are called ${table}`
   const shown = names.length === 0 ? [...patternsOf(operation)] : names
@@ -100,7 +100,7 @@ function meant(
 }
 
 /** Moves a hold from a shorter name to the full one. */
-function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readonly TableRequest[] {
+function withFullName({ held, ...hold }: TableHold, { names }: SteeredTables): readonly TableRequest[] {
   const [whole, ...more] = names.includes(hold.table) ? [] : tablesCalled(hold.table, names)
   if (whole === undefined || more.length > 0) return []
   return [
@@ -110,7 +110,7 @@ function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readon
 }
 
 /** True if a table pattern of the command selects the table. For runs whose first task has not planned its tables. */
-function isAskedFor(table: string, operation: unknown): boolean {
+function isSelected(table: string, operation: unknown): boolean {
   return [...patternsOf(operation)].some((pattern) => {
     const fits = namePattern(pattern, 'unicode')
     // The pattern may include a schema that the table name omits, or the reverse.

@@ -26,7 +26,7 @@ export class TaskTurn implements Disposable {
   constructor(ms: number, over: () => void) {
     this.#ms = ms
     this.#over = over
-    this.#timer = setInterval(() => this.#look(), POLL_MS)
+    this.#timer = setInterval(() => this.#checkTime(), POLL_MS)
     this.#timer.unref()
   }
 
@@ -40,7 +40,7 @@ export class TaskTurn implements Disposable {
     clearInterval(this.#timer)
   }
 
-  #look(): void {
+  #checkTime(): void {
     if (this.#isCounting) return
     if (!this.#begun) {
       this.#beginning += POLL_MS

@@ -4,15 +4,15 @@
  */
 import type { AlertKey } from '../../model/run/alert.ts'
 import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
-import type { AlertBook, ClaimedSlot } from '../../model/share/queue-port.ts'
-import type { AlertAct, AlertAnswer, AlertQuestion } from './slot-messages.ts'
+import type { AlertStore, ClaimedTask } from '../../model/share/queue-port.ts'
+import type { AlertAct, AlertAnswer, AlertQuestion } from './task-messages.ts'
 import type { AlertRun } from '../../engine/run/watch-port.ts'
 
 type Asked = Exclude<AlertAct, { readonly sent: AlertState }>
 type Found = Extract<AlertAnswer['answer'], { readonly found: unknown }>
 
 /** A change that is not in the queue yet. @property isReported true if the task itself sends the end of the alert */
-type Unheard = {
+type PendingChange = {
   readonly act: Asked
   readonly key: AlertKey
   readonly run: AlertRun
@@ -20,7 +20,7 @@ type Unheard = {
 }
 
 type Parts = {
-  readonly queue: Pick<AlertBook, 'begin' | 'end' | 'sent'>
+  readonly queue: Pick<AlertStore, 'begin' | 'end' | 'sent'>
   /** Memory of this machine; its calls never reject. */
   readonly own: AlertMemory
   /** Called with the reason if the queue was not used. */
@@ -32,16 +32,16 @@ type Parts = {
 export class WorkerAlerts {
   readonly #parts: Parts
   /** The latest change of each alert. */
-  readonly #unheard = new Map<string, Unheard>()
+  readonly #pending = new Map<string, PendingChange>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
   /** Uses the memory of this machine until the queue has all changes. Never rejects. */
-  async answer({ act, key }: AlertQuestion, { runId, operation }: ClaimedSlot): Promise<AlertAnswer['answer']> {
+  async answer({ act, key }: AlertQuestion, { runId, operation }: ClaimedTask): Promise<AlertAnswer['answer']> {
     if (typeof act === 'object' && 'sent' in act) return await this.#sent(key, act.sent)
-    if (this.#unheard.size === 0) {
+    if (this.#pending.size === 0) {
       try {
         return act === 'end'
           ? { act, found: await this.#end(key) }
@@ -53,7 +53,7 @@ export class WorkerAlerts {
     const { own } = this.#parts
     const answer: Found =
       act === 'end' ? { act, found: await own.end(key) } : { act: 'begin', found: await own.begin(key, act.begin) }
-    this.#unheard.set(JSON.stringify(key), {
+    this.#pending.set(JSON.stringify(key), {
       act,
       key,
       run: { runId, operation },
@@ -71,7 +71,7 @@ export class WorkerAlerts {
 
   /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: unsent ones stay pending */
   async deliver(): Promise<void> {
-    for (const [name, one] of this.#unheard) {
+    for (const [name, one] of this.#pending) {
       const { act, key, run, isReported } = one
       if (act !== 'end') {
         await this.#begin(key, act.begin)
@@ -82,7 +82,7 @@ export class WorkerAlerts {
         else await this.#parts.queue.sent(key, 'cleared')
       }
       // A task may have changed the alert meanwhile.
-      if (this.#unheard.get(name) === one) this.#unheard.delete(name)
+      if (this.#pending.get(name) === one) this.#pending.delete(name)
     }
   }
 
@@ -90,7 +90,7 @@ export class WorkerAlerts {
   async #begin(key: AlertKey, at: number): ReturnType<AlertMemory['begin']> {
     const { queue } = this.#parts
     const found = await queue.begin(key, { at })
-    const before = await this.#forgotten(key)
+    const before = await this.#dropOwn(key)
     if (before.is === 'none') return found
     if (found.is === 'new' && found.since !== before.since) {
       // The id of the sent alert contains its start time, so record the same start in the queue.
@@ -105,12 +105,12 @@ export class WorkerAlerts {
   async #end(key: AlertKey): ReturnType<AlertMemory['end']> {
     const { queue } = this.#parts
     const found = await queue.end(key)
-    const before = await this.#forgotten(key)
+    const before = await this.#dropOwn(key)
     return found.is === 'cleared' ? found : before
   }
 
   /** Drops this worker's own memory of an alert: from then on the memory of the queue is used. */
-  async #forgotten(key: AlertKey): ReturnType<AlertMemory['end']> {
+  async #dropOwn(key: AlertKey): ReturnType<AlertMemory['end']> {
     const { own } = this.#parts
     const before = await own.end(key)
     await own.sent(key, 'cleared')

@@ -2,35 +2,35 @@
  * A worker: takes tasks from the queue, runs each in its own program, and sends heartbeats for both every two seconds.
  * An unreachable queue or a late request never stops the work: leases and proofs are in the ledger.
  */
-import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, restsFor, type EndedRun } from '../../model/share/distributed.ts'
+import { HEARTBEAT_MS, SILENT_AFTER_MS, SWEEP_MS, failuresFor, type EndedRun } from '../../model/share/distributed.ts'
 import { dec } from '../../model/run/event.ts'
 import { restUnder } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
-  ClaimedSlot,
+  ClaimedTask,
   QueueRunner,
   QueueWorker,
   RunQueue,
-  SlotKey,
+  TaskKey,
   WorkerAbout,
 } from '../../model/share/queue-port.ts'
-import type { ScheduleBook } from '../../model/share/schedule-port.ts'
+import type { ScheduleStore } from '../../model/share/schedule-port.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import type { worker } from './operations/worker/declaration.ts'
 import type { RunOf } from '../../engine/run/run-context.ts'
 import { isFolderName } from './folder-identity.ts'
 import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
-import type { OwnSlot, QueueWatch } from '../../engine/run/watch-port.ts'
+import type { OwnTask, QueueWatch } from '../../engine/run/watch-port.ts'
 import { QueueContact } from './queue-contact.ts'
 import { workerScheduler, type Scheduler } from './schedules/scheduler.ts'
-import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
-import { orderOf, type SlotDone } from './slot-messages.ts'
-import { SlotProgram } from './slot-program.ts'
-import { requestsOf } from './slot-requests.ts'
-import { standReported } from './queue-status.ts'
+import { REFUSED_LOGINS, taskEnd } from './task-end.ts'
+import { orderOf, type TaskResult } from './task-messages.ts'
+import { TaskProgram } from './task-program.ts'
+import { requestsOf } from './task-requests.ts'
+import { queueCounts } from './queue-status.ts'
 import { SweptLines } from './swept-lines.ts'
 import { WorkerAlerts } from './worker-alerts.ts'
 
@@ -51,10 +51,10 @@ const LAST_ALERTS_MS = 20_000
 
 export class Worker {
   readonly #queue: QueueWorker
-  readonly #schedules: ScheduleBook
+  readonly #schedules: ScheduleStore
   readonly #alertBook: RunQueue['alerts']
   readonly #alerts: WorkerAlerts
-  readonly #stand: RunQueue['stand']
+  readonly #queueState: RunQueue['state']
   /** The scheduler; null if the program cannot parse commands: then other workers begin due schedules. */
   readonly #scheduler: Scheduler | null
   readonly #known: readonly NamedUrl[]
@@ -66,8 +66,8 @@ export class Worker {
   readonly #drain = new AbortController()
   /** Fires when no new tasks are taken. */
   readonly #stop: AbortSignal
-  readonly #programs = new Map<SlotProgram, { readonly runId: string; heardAt: number }>()
-  #slots = 0
+  readonly #programs = new Map<TaskProgram, { readonly runId: string; heardAt: number }>()
+  #taskCount = 0
   #rows = 0n
   /** Tasks being claimed, processed or given back. */
   #taken = 0
@@ -89,7 +89,7 @@ export class Worker {
       note: (error) => this.#contact.failed(error),
       cleared: (ended, key, since) => this.#watch?.cleared(ended, key, since),
     })
-    this.#stand = () => queue.stand()
+    this.#queueState = () => queue.state()
     this.#known = known
     this.#run = run
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
@@ -112,25 +112,25 @@ export class Worker {
   async work(idleMs: number | null): Promise<{ readonly slots: number; readonly rows: bigint }> {
     const { abort } = this.#run.interrupt
     const stop = this.#stop
-    await this.#beat(false)
+    await this.#heartbeat(false)
     const over = new AbortController()
-    const beats = this.#every(BEAT_MS, over.signal, async () => this.#beat(stop.aborted))
+    const beats = this.#every(HEARTBEAT_MS, over.signal, async () => this.#heartbeat(stop.aborted))
     const sweeps = this.#every(SWEEP_MS, AbortSignal.any([stop, over.signal]), async () => {
       await this.#sweep()
-      await this.#scheduler?.look()
+      await this.#scheduler?.check()
     })
     const { watchRuns, host, emit } = this.#run
     const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alertBook, known: this.#known, host, emit })
     this.#watch = watch
-    const watches = this.#every(BEAT_MS, over.signal, async () => {
+    const watches = this.#every(HEARTBEAT_MS, over.signal, async () => {
       await this.#alerts.deliver()
-      await watch?.look(this.#ownSlots())
+      await watch?.evaluate(this.#ownTasks())
       await watch?.countEnds()
     })
     stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
     abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
     // Schedules that became due without a worker do not wait for the first sweep.
-    await this.#scheduler?.look().catch((error: unknown) => this.#contact.failed(error))
+    await this.#scheduler?.check().catch((error: unknown) => this.#contact.failed(error))
     while (!stop.aborted) {
       let runner: QueueRunner | null = null
       try {
@@ -156,24 +156,24 @@ export class Worker {
     // Deliver the last changes of alerts now, so that they need not wait for another worker.
     if (this.#contact.isReached) {
       await this.#alerts.deliver().catch((error: unknown) => this.#contact.failed(error))
-      await watch?.look([]).catch((error: unknown) => this.#contact.failed(error))
+      await watch?.evaluate([]).catch((error: unknown) => this.#contact.failed(error))
     }
     const left = await Promise.all([watch?.sent(LAST_ALERTS_MS), this.#scheduler?.sent(LAST_ALERTS_MS)])
     const unsent = left.reduce<number>((sum, one) => sum + (one ?? 0), 0)
     if (unsent > 0)
       this.#log('warn', `alerts that were not sent before this worker ended: ${unsent}; another worker sends them`)
-    await this.#queue.leave().catch(() => undefined)
+    await this.#queue.recordEnd().catch(() => undefined)
     if (this.#contact.refusal !== null) throw this.#contact.refusal
-    return { slots: this.#slots, rows: this.#rows }
+    return { slots: this.#taskCount, rows: this.#rows }
   }
 
   /** Never throws: the queue would treat an exception as a failure of the task. */
-  async #perform(key: SlotKey): Promise<void> {
+  async #perform(key: TaskKey): Promise<void> {
     if (this.#stop.aborted) return
     this.#taken += 1
     try {
       const slot = await this.#queue.claim(key)
-      if (slot !== null) await this.#worked(slot)
+      if (slot !== null) await this.#runTask(slot)
     } catch (error) {
       // The task was not claimed, or the result is unknown: a sweep finds it.
       this.#contact.failed(error)
@@ -183,7 +183,7 @@ export class Worker {
     }
   }
 
-  async #worked(slot: ClaimedSlot): Promise<void> {
+  async #runTask(slot: ClaimedTask): Promise<void> {
     let stores: readonly NamedUrl[]
     try {
       const urls = slot.stores.filter(({ name }) => !isFolderName(name))
@@ -194,32 +194,33 @@ export class Worker {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
       // The worker could not read the identity of the database. Retry the task: the next try reads the password again.
       // If the login is still refused, only this worker refuses the task: other workers may use another login.
-      if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
+      if (error.retryable || (error.code === 'CONNECT_FAILED' && failuresFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
       this.#report(slot, { state: 'refused', error })
-      return await this.#toQueue(async () => {
+      return await this.#writeToQueue(async () => {
         const ended = await this.#queue.refuse(slot, error)
         if (ended !== null) this.#run.slots?.ended(ended)
       })
     }
-    this.#slots += 1
+    this.#taskCount += 1
     this.#report(slot, { state: 'begun', command: slot.kind })
     const began = this.#run.clock.ticks()
-    const program = new SlotProgram(orderOf(slot, stores, this.#run), requestsOf(slot, slot.orders))
+    const program = new TaskProgram(orderOf(slot, stores, this.#run), requestsOf(slot, slot.orders))
     const { slots } = this.#run
-    if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
+    if (slots !== undefined) program.onEvent = (event) => slots.event(slot, event)
     // If the queue is unreachable, no other worker is called, and the task continues without help.
-    program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#contact.failed(error))
-    const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
+    program.onHelpRequested = () =>
+      void this.#queue.callOthers(slot).catch((error: unknown) => this.#contact.failed(error))
+    const beat = async (): Promise<void> => await this.#heartbeatTask(slot, program)
     program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#contact.failed(error)))
-    program.asked = async (question) => await this.#alerts.answer(question, slot)
+    program.onAlertQuestion = async (question) => await this.#alerts.answer(question, slot)
     this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
     if (this.#stop.aborted) program.stop()
     await beat().catch((error: unknown) => this.#contact.failed(error))
     const over = new AbortController()
-    const beats = this.#every(BEAT_MS, over.signal, beat)
-    const questions = this.#every(BEAT_MS, over.signal, async () => program.ask())
+    const beats = this.#every(HEARTBEAT_MS, over.signal, beat)
+    const questions = this.#every(HEARTBEAT_MS, over.signal, async () => program.ask())
     // A crashed program may have printed secrets on stderr.
     const done = redactValue(await program.done, this.#secrets)
     over.abort()
@@ -230,8 +231,8 @@ export class Worker {
     await this.#end(slot, done, this.#run.clock.ticks() - began, program)
   }
 
-  async #beat(isDraining: boolean): Promise<void> {
-    if ((await this.#queue.beat(isDraining)) && !this.#drain.signal.aborted) {
+  async #heartbeat(isDraining: boolean): Promise<void> {
+    if ((await this.#queue.sendHeartbeat(isDraining)) && !this.#drain.signal.aborted) {
       this.#log('note', 'this worker was asked to end: it returns its tasks after the batch')
       this.#drain.abort()
     }
@@ -240,14 +241,14 @@ export class Worker {
     if (now - this.#reportedAt < REPORT_MS) return
     this.#reportedAt = now
     const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
-    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standReported(await this.#stand()) })
+    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: queueCounts(await this.#queueState()) })
   }
 
-  async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+  async #heartbeatTask(slot: ClaimedTask, program: TaskProgram): Promise<void> {
     if (program.isLate) return
     const { fresh } = program.steered
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
-    program.steered.heard(fresh)
+    program.steered.markSent(fresh)
     await this.#count(slot, program)
     // Another worker has the task, because this one was considered lost: the ledger's fencing tokens stop late writes.
     if (orders === null || orders.isOver) return program.abort()
@@ -256,33 +257,33 @@ export class Worker {
     program.applyRequests(requestsOf(slot, orders))
   }
 
-  #ownSlots(): readonly OwnSlot[] {
+  #ownTasks(): readonly OwnTask[] {
     const now = this.#run.clock.ticks()
     return [...this.#programs].map(([program, { runId, heardAt }]) => ({
       runId,
       standing: now - heardAt < SILENT_AFTER_MS ? program.standing(now) : [],
-      moved: (ms) => program.moved(ms, now),
+      moved: (ms) => program.movedChunks(ms, now),
     }))
   }
 
   /** Records new ledger totals of the run. @throws SluiceError if the queue is unreachable */
-  async #count(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+  async #count(slot: ClaimedTask, program: TaskProgram): Promise<void> {
     const { totals } = program
     if (totals === null) return
     await this.#queue.count(slot, totals.read, this.#run.clock.ticks() - totals.heardAt)
     if (program.totals === totals) program.totals = null
   }
 
-  async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
+  async #end(slot: ClaimedTask, done: TaskResult, ms: number, program: TaskProgram | null = null): Promise<void> {
     const end = {
-      ...slotEnd(done, slot.rested),
+      ...taskEnd(done, slot.rested),
       isUnworked: program === null || done.crashed || done.isUnworked === true,
       isLost: done.isGone === true,
     }
     let [isMine, goesOn, ended]: [boolean, boolean, EndedRun | null] = [true, true, null]
-    await this.#toQueue(async () => {
+    await this.#writeToQueue(async () => {
       // For a lost task, the queue keeps the data of its last heartbeat.
-      if (program !== null && !end.isLost) await this.#last(slot, program)
+      if (program !== null && !end.isLost) await this.#recordFinal(slot, program)
       // Refuse the schedule before the run ends, so that it begins no run in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)
@@ -305,11 +306,11 @@ export class Worker {
    * Records final progress and events, before the task is given back and may belong to another worker. @throws
    * SluiceError if the queue is unreachable
    */
-  async #last(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+  async #recordFinal(slot: ClaimedTask, program: TaskProgram): Promise<void> {
     await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
     await this.#count(slot, program)
     try {
-      await this.#queue.keep(slot, redactValue(program.said, this.#secrets))
+      await this.#queue.storeEvents(slot, redactValue(program.keptEvents, this.#secrets))
     } catch (error) {
       if (asSluiceError(error).retryable) throw error
       this.#contact.failed(error)
@@ -317,7 +318,7 @@ export class Worker {
   }
 
   /** Repeats a write until the queue has it. If this worker ends first, another worker's sweep finds the task. */
-  async #toQueue(say: () => Promise<void>): Promise<void> {
+  async #writeToQueue(say: () => Promise<void>): Promise<void> {
     const { interrupt, clock } = this.#run
     const { abort } = interrupt
     let since: number | null = null
@@ -366,12 +367,12 @@ export class Worker {
     return this.#run.clock.ticks() - this.#busyAt >= idleMs
   }
 
-  #drop(program: SlotProgram): void {
+  #drop(program: TaskProgram): void {
     program.abort()
     setTimeout(() => program.kill(), GRACE_MS).unref()
   }
 
-  #each(what: (program: SlotProgram) => void): void {
+  #each(what: (program: TaskProgram) => void): void {
     for (const program of this.#programs.keys()) what(program)
   }
 
@@ -380,7 +381,7 @@ export class Worker {
   }
 
   #report(
-    slot: ClaimedSlot,
+    slot: ClaimedTask,
     more: Omit<Parameters<WorkerRun['emit']>[0] & { type: 'worker.slot' }, 'type' | 'run' | 'slot'>,
   ): void {
     this.#run.emit({

@@ -10,22 +10,23 @@ import type { AsOf } from '../../model/lake/as-of.ts'
 import type { FilesPage, Overview, Page, PartitionRow, PlacedLake, TableRow } from '../../model/lake/answers.ts'
 import type { Workbench } from '../workbench.ts'
 import { commitDetail, historyPage } from '../../engine/lake/queries/commits.ts'
-import { declared, features, logHead, overviewOf, schemaFields } from '../../engine/lake/queries/describe.ts'
+import { declaredTable, features, logHead, overviewOf, schemaFields } from '../../engine/lake/queries/describe.ts'
 import { FilePages, type FilesQuery } from '../../engine/lake/queries/files-page.ts'
 import { logicalNames, type LogicalNames } from '../../engine/lake/queries/logical-names.ts'
 import { locate, placedAt, type Located } from '../../engine/lake/queries/located.ts'
 import { filesFromLog, partitionsFromLog } from '../../engine/lake/queries/log-files.ts'
 import { FreshRows } from '../../engine/lake/queries/fresh-rows.ts'
 import { recentRuns } from '../../engine/lake/queries/recorded-runs.ts'
-import { listLakeTables, rowsAgain } from '../../engine/lake/queries/tables.ts'
+import { listLakeTables, rereadRows } from '../../engine/lake/queries/tables.ts'
 import type { QueryMethod } from './messages.ts'
 import { hasOneOpener } from '../../engine/run/systems.ts'
 
 /** Connection timeout, ms: stores would wait a minute. The screen reports the server as unreachable, and retries. */
-const PATIENCE_MS = 1000
+const CONNECT_TIMEOUT_MS = 1000
 
 /** True for an unreachable server, as opposed to an unreadable catalog. */
-const isAway = ({ code }: SluiceError): boolean => ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
+const isUnreachable = ({ code }: SluiceError): boolean =>
+  ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
 
 /** Key of the lake that the program was opened with. */
 const OWN = ''
@@ -47,7 +48,7 @@ export class QueryDesk implements Answers {
   readonly #lakes = new Map<string, readonly TableRow[]>()
   readonly #fresh = new FreshRows()
   /** Error if the catalog was unreachable since the last listing of the tables; otherwise null. */
-  #away: SluiceError | null = null
+  #catalogError: SluiceError | null = null
 
   constructor(at: { readonly lake: string | null; readonly catalog: string | null }) {
     this.#lake = at.lake
@@ -65,7 +66,7 @@ export class QueryDesk implements Answers {
     try {
       return await ask.call(this, ...given)
     } finally {
-      if (--this.#asking === 0 && this.#hasOneOpener) await this.#letGo()
+      if (--this.#asking === 0 && this.#hasOneOpener) await this.#closeDatabase()
     }
   }
 
@@ -76,15 +77,15 @@ export class QueryDesk implements Answers {
   }
 
   /** Closes the database. A file that only one program can open would block every run if it stayed open. */
-  async #letGo(): Promise<void> {
+  async #closeDatabase(): Promise<void> {
     const database = this.#database
     this.#database = null
     await database?.close()
   }
 
   async tables(): Promise<readonly TableRow[]> {
-    this.#away = null
-    const rows = this.#catalog === null ? [] : await this.#listed(this.#lake, await this.#unlessAway())
+    this.#catalogError = null
+    const rows = this.#catalog === null ? [] : await this.#listed(this.#lake, await this.#catalogOrNull())
     this.#lakes.set(OWN, rows)
     this.#follow()
     return rows
@@ -95,7 +96,7 @@ export class QueryDesk implements Answers {
   }
 
   async lakeAt(path: string): Promise<readonly TableRow[]> {
-    const rows = await this.#listed(path, await this.#unlessAway())
+    const rows = await this.#listed(path, await this.#catalogOrNull())
     this.#lakes.set(path, rows)
     this.#follow()
     return rows
@@ -116,21 +117,21 @@ export class QueryDesk implements Answers {
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // If the connection breaks during the query, data of the lake can still be read.
-      if (database === null || lake === null || !isAway(error)) throw error
-      this.#away = error
+      if (database === null || lake === null || !isUnreachable(error)) throw error
+      this.#catalogError = error
       return listLakeTables(lake, null, this.#signal, error.info())
     }
   }
 
   async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
     // If only one program can open the file, opening it every few seconds would block other programs.
-    const isShared = !this.#hasOneOpener && this.#away === null
-    const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
+    const isShared = !this.#hasOneOpener && this.#catalogError === null
+    const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#catalogOrNull() : null)
     const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)
     if (due.length === 0) return []
-    const database = this.#away === null ? await this.#unlessAway() : null
+    const database = this.#catalogError === null ? await this.#catalogOrNull() : null
     const away = this.#awayInfo
-    const read = await rowsAgain(due, database, this.#signal)
+    const read = await rereadRows(due, database, this.#signal)
     const rows =
       away === null ? read : read.map((row) => ({ ...row, catalog: { state: 'away', error: away } as const }))
     const before = new Map(due.map((row) => [row.key, JSON.stringify(row)]))
@@ -148,15 +149,15 @@ export class QueryDesk implements Answers {
   async overview(key: string): Promise<Overview> {
     const table = this.#rows.find((row) => row.key === key)
     if (table === undefined) throw new SluiceError('NO_SUCH_TABLE', `${key} is no longer in the list`)
-    return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#unlessAway(), this.#signal)
+    return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#catalogOrNull(), this.#signal)
   }
 
   async schema(key: string): ReturnType<Workbench['schema']> {
-    return schemaFields(await declared(await this.#locate(key, {}), this.#signal))
+    return schemaFields(await declaredTable(await this.#locate(key, {}), this.#signal))
   }
 
   async features(key: string): ReturnType<Workbench['features']> {
-    return features(await declared(await this.#locate(key, {}), this.#signal))
+    return features(await declaredTable(await this.#locate(key, {}), this.#signal))
   }
 
   async history(key: string, from: number, count: number): ReturnType<Workbench['history']> {
@@ -220,22 +221,22 @@ export class QueryDesk implements Answers {
   }
 
   async #locate(key: string, asOf: AsOf, reach?: LogReach): Promise<Located> {
-    return locate(key, asOf, await this.#unlessAway(), this.#signal, reach)
+    return locate(key, asOf, await this.#catalogOrNull(), this.#signal, reach)
   }
 
   get #awayInfo(): ErrorInfo | null {
-    return this.#away?.info() ?? null
+    return this.#catalogError?.info() ?? null
   }
 
   /** The catalog; null if it does not exist yet, or if it is unreachable while a lake is open. */
-  async #unlessAway(): Promise<SqlDatabase | null> {
-    if (this.#away !== null) return null
+  async #catalogOrNull(): Promise<SqlDatabase | null> {
+    if (this.#catalogError !== null) return null
     try {
       return await this.#open()
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (this.#lake === null || !isAway(error)) throw error
-      this.#away = error
+      if (this.#lake === null || !isUnreachable(error)) throw error
+      this.#catalogError = error
       return null
     }
   }
@@ -243,10 +244,10 @@ export class QueryDesk implements Answers {
   /** The catalog, once it exists: an import can create it while the UI is open. @throws SluiceError of kind target */
   async #open(): Promise<SqlDatabase | null> {
     // A known unreachable catalog is retried only by the next listing of the tables.
-    if (this.#away !== null) throw this.#away
+    if (this.#catalogError !== null) throw this.#catalogError
     if (this.#database !== null) return this.#database
     if (this.#catalog === null || !mayHoldCatalog(this.#catalog)) return null
-    const database = await openCatalogDatabase(this.#catalog, 'read', { patienceMs: PATIENCE_MS })
+    const database = await openCatalogDatabase(this.#catalog, 'read', { patienceMs: CONNECT_TIMEOUT_MS })
     if ((await catalogPresence(database)) === 'absent') {
       await database.close()
       return null

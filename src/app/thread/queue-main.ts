@@ -1,12 +1,12 @@
 /** Entry of the thread for a queue. Calls run one after the other, so that a read after a change shows the change. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
-import { QueueDesk } from '../share/queue-desk.ts'
+import { QueueConnection } from '../share/queue-connection.ts'
 import { packed } from '../../shared/packed-error.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
 
 const { url, tool } = workerData as QueueStart
-const desk = new QueueDesk(url, tool)
+const desk = new QueueConnection(url, tool)
 let last: Promise<void> = Promise.resolve()
 
 parentPort?.on('message', (question: QueueQuestion | 'close') => {

@@ -1,6 +1,6 @@
 /** Messages between the UI and the thread of a queue. Plain data only. */
 import type { RunRequests } from '../../model/share/distributed.ts'
-import type { QueueWanted } from '../share/queue-look.ts'
+import type { QueueRequest } from '../share/queue-state.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
 import type { PackedError } from '../../shared/packed-error.ts'
 
@@ -8,7 +8,7 @@ import type { PackedError } from '../../shared/packed-error.ts'
 export type QueueStart = { readonly url: string; readonly tool: string }
 
 export type QueueAsked =
-  | { readonly act: 'look'; readonly wanted: QueueWanted }
+  | { readonly act: 'look'; readonly wanted: QueueRequest }
   | { readonly act: 'steer'; readonly runId: string; readonly options: RunRequests }
   | { readonly act: 'drain'; readonly worker: string }
   | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }

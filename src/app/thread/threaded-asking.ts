@@ -83,7 +83,7 @@ class AskThread {
     this.#worker = startThread(compiledEntry('app/thread/ask-main'), start)
     this.#ended = new Promise((resolve) => {
       this.#worker.on('message', (message: AskMessage) => {
-        this.#hear(message)
+        this.#receive(message)
         if (message.type === 'closed') resolve()
       })
       this.#worker.on('error', (error) => this.#fail(error))
@@ -121,7 +121,7 @@ class AskThread {
     await this.#worker.terminate()
   }
 
-  #hear(message: AskMessage): void {
+  #receive(message: AskMessage): void {
     if (message.type === 'progress') {
       this.#last = message.progress
       for (const listener of this.#listeners) listener(message.progress)

@@ -5,7 +5,7 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { startThread } from '../../shared/thread.ts'
-import type { QueueState, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from '../share/queue-look.ts'
+import type { QueueState, QueueSnapshot, QueueRequest, ScheduleChanged, SharedRun } from '../share/queue-state.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
 import { PendingCalls } from './pending-calls.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
@@ -20,7 +20,7 @@ export class ThreadedQueue implements QueueState {
   readonly label: string
   readonly #start: QueueStart
   readonly #error: ErrorInfo | null
-  #asked: Asked | null = null
+  #queueThread: QueueThread | null = null
 
   /** @param tool version of this program */
   constructor({ url, error }: KnownQueue, tool: string) {
@@ -29,7 +29,7 @@ export class ThreadedQueue implements QueueState {
     this.#start = { url, tool }
   }
 
-  look = (wanted: QueueWanted): Promise<QueueSeen> => this.#ask<QueueSeen>({ act: 'look', wanted })
+  look = (wanted: QueueRequest): Promise<QueueSnapshot> => this.#ask<QueueSnapshot>({ act: 'look', wanted })
 
   steer = (runId: string, options: RunRequests): Promise<SharedRun> =>
     this.#ask<SharedRun>({ act: 'steer', runId, options })
@@ -40,20 +40,20 @@ export class ThreadedQueue implements QueueState {
     this.#ask<ScheduleChanged>({ act: 'change-schedule', name, change })
 
   rest = (): void => {
-    const asked = this.#asked
-    this.#asked = null
+    const asked = this.#queueThread
+    this.#queueThread = null
     asked?.close()
   }
 
   #ask<T>(asked: QueueAsked): Promise<T> {
     if (this.#error !== null) return Promise.reject(errorFromInfo(this.#error))
-    this.#asked ??= new Asked(this.#start, () => (this.#asked = null))
-    return this.#asked.ask<T>(asked)
+    this.#queueThread ??= new QueueThread(this.#start, () => (this.#queueThread = null))
+    return this.#queueThread.ask<T>(asked)
   }
 }
 
 /** One thread, from start to end. */
-class Asked {
+class QueueThread {
   readonly #thread: Worker
   readonly #calls = new PendingCalls()
 

@@ -31,7 +31,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly #catalogUrl: string | null
   /** Complete URLs by their displayed form. */
   readonly #urls: Map<string, string>
-  #queries: Asked | null = null
+  #queries: QueryThread | null = null
   #disposed = false
   readonly #calls = new PendingCalls()
   readonly #running = new Set<Started>()
@@ -125,7 +125,7 @@ export class ThreadedWorkbench implements Workbench {
     })
   }
 
-  #openQueries(catalog: string | null): Asked {
+  #openQueries(catalog: string | null): QueryThread {
     const worker = startThread(compiledEntry('app/thread/query-main'), { lake: this.lake, catalog })
     const failAll = (error: Error): void => {
       this.#calls.rejectAll(error)
@@ -156,7 +156,7 @@ export class ThreadedWorkbench implements Workbench {
 }
 
 /** The query thread. `closed` aborts its queries, and resolves when no query is running any more. */
-type Asked = { readonly worker: Worker; readonly closed: () => Promise<void> }
+type QueryThread = { readonly worker: Worker; readonly closed: () => Promise<void> }
 
 function after(ms: number): { readonly promise: Promise<void>; readonly clear: () => void } {
   let clear: () => void = () => undefined
@@ -168,7 +168,7 @@ function after(ms: number): { readonly promise: Promise<void>; readonly clear: (
 }
 
 /** Final event of a run whose thread has ended. @param resumeCommand set if it was aborted */
-function endBehind(last: Event | null, error: SluiceError, exitCode: number, resumeCommand?: string): Event {
+function finalEvent(last: Event | null, error: SluiceError, exitCode: number, resumeCommand?: string): Event {
   const { runId = null, seq = 0 } = last ?? {}
   return {
     v: 1,
@@ -209,7 +209,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
       const aborted = Atomics.load(cells, FLAG.abort) !== 0
       const error = aborted ? new SluiceError('ABORTED', 'aborted on request') : new SluiceError('INTERNAL', message)
       const exitCode = aborted ? Atomics.load(cells, FLAG.stop) : error.exitCode
-      report(endBehind(last, error, exitCode, aborted ? commandLine : undefined))
+      report(finalEvent(last, error, exitCode, aborted ? commandLine : undefined))
       resolve(exitCode)
     }
     worker.on('message', (message: OperationMessage) => {

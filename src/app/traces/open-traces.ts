@@ -3,18 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
-import type { EndedRun, HeardSlot } from '../../model/share/distributed.ts'
+import type { EndedRun, TaskOfWorker } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { ChosenIds, reportEnd } from './shared-run.ts'
 import { RunTraces } from './run-traces.ts'
-import { traceParent, parentOfSlots } from './trace-parent.ts'
+import { traceParent, parentOfTasks } from './trace-parent.ts'
 
 /** Time to send unsent spans when the program ends, ms. */
 const LAST_MS = 2_000
 
 export type OpenTraces = AsyncDisposable & {
   take(event: Event): void
-  takeOfSlot(slot: HeardSlot, event: Event): void
+  takeOfTask(slot: TaskOfWorker, event: Event): void
   /** Sends the span of a shared run whose end this program recorded. */
   takeEnd(run: EndedRun): void
 }
@@ -54,10 +54,10 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
     take: (event) => {
       if (event.runId !== null) heard(event.runId, event, () => new RunTraces(tracer, parent, shown))
     },
-    takeOfSlot: (slot, event) => {
+    takeOfTask: (slot, event) => {
       const { runId, no } = slot
       const more = { 'sluice.shared_run': runId, 'sluice.slot': no }
-      heard(`${runId} ${no} ${event.runId}`, event, () => new RunTraces(tracer, parentOfSlots(slot), shown, more))
+      heard(`${runId} ${no} ${event.runId}`, event, () => new RunTraces(tracer, parentOfTasks(slot), shown, more))
     },
     takeEnd: (run) => reportEnd(run, { tracer, ids, shown }),
     [Symbol.asyncDispose]: async () => {

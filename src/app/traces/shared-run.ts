@@ -28,7 +28,7 @@ export class ChosenIds implements IdGenerator {
   }
 }
 
-type Around = {
+type SpanTools = {
   readonly tracer: Tracer
   readonly ids: ChosenIds
   /** Redacts a URL. */
@@ -36,7 +36,7 @@ type Around = {
 }
 
 /** Sends the span of a run that has ended. */
-export function reportEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
+export function reportEnd(run: EndedRun, { tracer, ids, shown }: SpanTools): void {
   const { runId, kind, source, target, program, status, exitCode, error, from, endedAt } = run
   const command = declarationOfCommand(kind)?.event ?? kind
   const attributes = {

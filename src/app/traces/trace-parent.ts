@@ -1,7 +1,7 @@
 /** Parent span of a run: from W3C Trace Context, or for shared runs a span with computed ids. */
 import { createHash } from 'node:crypto'
 import { isSpanContextValid, ROOT_CONTEXT, trace, TraceFlags, type Context } from '@opentelemetry/api'
-import type { HeardSlot } from '../../model/share/distributed.ts'
+import type { TaskOfWorker } from '../../model/share/distributed.ts'
 
 const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
@@ -14,7 +14,7 @@ export function traceParent(traceparent: string | undefined): Context {
 }
 
 /** The span of a shared run. All its tasks are below this span, on any machine; after a resume, below another span. */
-export function spanOfRun({ runId, sharedRun }: Pick<HeardSlot, 'runId' | 'sharedRun'>): SpanIds {
+export function spanOfRun({ runId, sharedRun }: Pick<TaskOfWorker, 'runId' | 'sharedRun'>): SpanIds {
   const digestOf = (text: string): string => createHash('sha256').update(`sluice shared run ${text}`).digest('hex')
   return { traceId: digestOf(runId).slice(0, 32), spanId: digestOf(sharedRun).slice(32, 48) }
 }
@@ -22,6 +22,6 @@ export function spanOfRun({ runId, sharedRun }: Pick<HeardSlot, 'runId' | 'share
 export type SpanIds = { readonly traceId: string; readonly spanId: string }
 
 /** Parent of the turns of tasks. */
-export function parentOfSlots(slot: Pick<HeardSlot, 'runId' | 'sharedRun'>): Context {
+export function parentOfTasks(slot: Pick<TaskOfWorker, 'runId' | 'sharedRun'>): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { ...spanOfRun(slot), traceFlags: TraceFlags.SAMPLED, isRemote: true })
 }

@@ -48,7 +48,7 @@ function callAt(text: string, start: number, name: string): WrittenCall | null {
     at = steered.at(-1)?.end ?? at
     if (steered.length === 0) return null
   }
-  if (called.action !== null) words.push(...present(next()))
+  if (called.action !== null) words.push(...withoutNull(next()))
   const operands: CommandWord[] = []
   const flags = new Map<string, (CommandWord | null)[]>()
   const left = [...called.operands]
@@ -62,8 +62,8 @@ function callAt(text: string, start: number, name: string): WrittenCall | null {
     const flag = /^--(?:no-)?([a-z][a-z-]*)(=?)/.exec(word.raw)
     const option = flag === null ? undefined : (called.takes.get(word.raw.slice(2)) ?? called.takes.get(flag[1] ?? ''))
     if (option !== undefined && option.operand !== true) {
-      const value = flag?.[2] === '=' ? valueBehind(word) : hasValue(option) ? next() : null
-      words.push(word, ...(flag?.[2] === '=' ? [] : present(value)))
+      const value = flag?.[2] === '=' ? flagValue(word) : hasValue(option) ? next() : null
+      words.push(word, ...(flag?.[2] === '=' ? [] : withoutNull(value)))
       flags.set(option.name, [...(flags.get(option.name) ?? []), value])
       continue
     }
@@ -104,11 +104,11 @@ function steeredAt(text: string, start: number): readonly CommandWord[] {
   }))
 }
 
-function valueBehind({ raw, start, end }: CommandWord): CommandWord {
+function flagValue({ raw, start, end }: CommandWord): CommandWord {
   const equals = raw.indexOf('=') + 1
   return { raw: raw.slice(equals), start: start + equals, end }
 }
 
-function present(word: CommandWord | null): readonly CommandWord[] {
+function withoutNull(word: CommandWord | null): readonly CommandWord[] {
   return word === null ? [] : [word]
 }

@@ -1,5 +1,5 @@
 /** Options of commands, used to find calls in a text and the stores that they need. */
-import { actionsOf, commandsOfOperations, declarationOf, takenBy } from '../operations/facts.ts'
+import { actionsOf, commandsOfOperations, declarationOf, optionNamesOf } from '../operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../operations/list.ts'
 import { GLOBAL_OPTIONS, needsValue } from '../../engine/run/operations/global-options.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
@@ -74,7 +74,7 @@ function read(name: string, action: string | null, flag: string | null): Callabl
   const command = commandsOfOperations().find((one) => one.name === name)
   if (command === undefined) return null
   const spoken = actionsOf(name).filter((one) => one.name === action && (flag === null || one.flag === flag))
-  const own = spoken.length === 0 ? null : new Set(spoken.flatMap((one) => [...takenBy(one)]))
+  const own = spoken.length === 0 ? null : new Set(spoken.flatMap((one) => [...optionNamesOf(one)]))
   const takes = command.takes.filter((option) => own === null || option.operand === true || own.has(option.name))
   const catalog = kindsOf(name).some((kind) => declarationOf(kind).stores.some(({ family }) => family === 'catalog'))
   const globals = GLOBALS.filter(({ name: global }) => catalog || !['database-url', 'schema'].includes(global))

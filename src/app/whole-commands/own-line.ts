@@ -65,14 +65,14 @@ function split(words: readonly CommandWord[], { takes }: Callable): Pick<Written
       option !== undefined && hasValue(option)
         ? equals === ''
         : YES_OR_NO.test(next) || (name === 'color' && COLORS.test(next))
-    const value = equals === '=' ? behind(word) : isNext ? (left.shift() ?? null) : null
+    const value = equals === '=' ? flagValue(word) : isNext ? (left.shift() ?? null) : null
     const known = option?.name ?? name
     flags.set(known, [...(flags.get(known) ?? []), option !== undefined && !hasValue(option) ? null : value])
   }
   return { flags, operands }
 }
 
-function behind({ raw, start, end }: CommandWord): CommandWord {
+function flagValue({ raw, start, end }: CommandWord): CommandWord {
   const at = raw.indexOf('=') + 1
   return { raw: raw.slice(at), start: start + at, end }
 }

@@ -17,7 +17,7 @@ const TEXTS: ReadonlySet<string> = new Set([
 ])
 
 /** Fields whose objects contain fields of `TEXTS`. */
-const AROUND: ReadonlySet<string> = new Set(['error', 'details', 'copies', 'leftBehind', 'tables'])
+const CONTAINER_FIELDS: ReadonlySet<string> = new Set(['error', 'details', 'copies', 'leftBehind', 'tables'])
 
 /** The event with every command completed; the same object if there is none. */
 export function reported<T extends EventBody>(event: T, whole: Whole): T {
@@ -27,7 +27,7 @@ export function reported<T extends EventBody>(event: T, whole: Whole): T {
 function inside<T extends object>(value: T, whole: Whole): T {
   let changed: T | null = null
   for (const [key, one] of Object.entries(value)) {
-    const now = TEXTS.has(key) ? texts(one, whole) : AROUND.has(key) ? parts(one, whole) : one
+    const now = TEXTS.has(key) ? texts(one, whole) : CONTAINER_FIELDS.has(key) ? parts(one, whole) : one
     if (now !== one) changed = { ...(changed ?? value), [key]: now }
   }
   return changed ?? value

@@ -12,19 +12,29 @@ import { ownCall } from './own-line.ts'
 export type Whole = (text: string) => string
 
 /** Options that name databases, catalogs or the config file. */
-const ENDS = ['from', 'to', 'database-url', 'schema', 'connect', 'config', 'no-config', 'properties', 'conf'] as const
+const STORE_OPTIONS = [
+  'from',
+  'to',
+  'database-url',
+  'schema',
+  'connect',
+  'config',
+  'no-config',
+  'properties',
+  'conf',
+] as const
 
 /** Options of a command that only reads a queue. */
 const OF_QUEUE: readonly string[] = ['connect', 'config', 'no-config']
 
 /** Commands that always use a queue, also without `--distributed`. */
-const OF_ITSELF: ReadonlySet<string> = new Set(['worker', 'workers', 'schedule'])
+const QUEUE_COMMANDS: ReadonlySet<string> = new Set(['worker', 'workers', 'schedule'])
 
 /** Options that name tables: with one of them, no table selection is added. */
 const NAMES_TABLES: readonly string[] = ['table', 'tables', 'run', 'undo']
 
 /** Flag that restricts a command to this machine. */
-const HERE = 'here'
+const LOCAL_FLAG = 'here'
 
 /**
  * @param commandLine printed command of the run, which begins with `sluice`
@@ -56,7 +66,7 @@ type Reported = {
 
 function completed(text: string, call: WrittenCall, { run, shown, isNoted }: Reported): string {
   const goesOn = call.callable.operands.some(({ name }) => name === 'run')
-  const behind = [...ends(call, run, isNoted && goesOn ? ['from'] : []), ...selection(call, run)]
+  const behind = [...storeOptions(call, run, isNoted && goesOn ? ['from'] : []), ...selection(call, run)]
   const head = `${text.slice(0, call.end)}${behind.map((word) => ` ${word}`).join('')}${text.slice(call.end)}`
   const places = [...call.flags].flatMap(([name, values]) =>
     values.flatMap((value) => (value === null ? [] : [{ name, value, isOfFlag: true }])),
@@ -65,7 +75,8 @@ function completed(text: string, call: WrittenCall, { run, shown, isNoted }: Rep
   return [...named, ...places]
     .toSorted((a, b) => b.value.start - a.value.start)
     .reduce((whole, { name, value, isOfFlag }) => {
-      const word = value.raw === 'URL' ? urlOf(run, name, call) : (meant(value.raw, run) ?? shown.get(value.raw))
+      const word =
+        value.raw === 'URL' ? urlOf(run, name, call) : (placeholderValue(value.raw, run) ?? shown.get(value.raw))
       // A value that begins with a dash must be joined to its flag with `=`: the parser would read it as another flag.
       const isApart = isOfFlag && whole[value.start - 1] === ' '
       const put = isApart ? valueAfterFlag(word ?? value.raw) : (word ?? value.raw)
@@ -74,7 +85,7 @@ function completed(text: string, call: WrittenCall, { run, shown, isNoted }: Rep
 }
 
 /** Value of a placeholder, if the run has one table or one stream. */
-function meant(placeholder: string, run: WrittenCall): string | undefined {
+function placeholderValue(placeholder: string, run: WrittenCall): string | undefined {
   if (placeholder === 'STREAM' || placeholder === 'RUN') return operand(run, 'run') ?? firstOf(run, 'run')
   if (placeholder !== 'TABLE') return undefined
   const tables = [...(run.flags.get('table') ?? []), ...(run.flags.get('tables') ?? [])]
@@ -88,18 +99,22 @@ function operand(run: WrittenCall, name: string): string | undefined {
 }
 
 /** Options for stores of the run that the command accepts and the text omits. */
-function ends({ callable, flags }: WrittenCall, run: WrittenCall, without: readonly string[]): readonly string[] {
-  if (flags.has(HERE)) return []
+function storeOptions(
+  { callable, flags }: WrittenCall,
+  run: WrittenCall,
+  without: readonly string[],
+): readonly string[] {
+  if (flags.has(LOCAL_FLAG)) return []
   const toWorkers = flags.has('distributed')
   // `grants` concerns a catalog, or a queue if one is named.
   const namesQueue = flags.has('connect') && !toWorkers
   const inspections = callable.name === 'runs' || callable.name === STEERING
-  const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && inspections)
-  return ENDS.flatMap((name) => {
+  const ofQueue = QUEUE_COMMANDS.has(callable.name) || namesQueue || (toWorkers && inspections)
+  return STORE_OPTIONS.flatMap((name) => {
     if (without.includes(name) || (ofQueue && !OF_QUEUE.includes(name))) return []
     if (name === 'connect' && !ofQueue && !toWorkers) return []
     const given = run.flags.get(name)
-    const isSame = isAlike(name, callable, run) || OF_QUEUE.includes(name)
+    const isSame = hasSameMeaning(name, callable, run) || OF_QUEUE.includes(name)
     if (given === undefined || !callable.takes.has(name) || flags.has(name) || !isSame) return []
     return given.map((value) => written(name, value?.raw))
   })
@@ -111,18 +126,18 @@ function selection({ callable, flags }: WrittenCall, run: WrittenCall): readonly
   return [...run.flags].flatMap(([name, values]) => {
     const isGiven = flags.has(name) || !isSelection(name, callable) || !isSelection(name, run.callable)
     // An option with a number, such as the number of workers, selects nothing.
-    if (isGiven || callable.takes.get(name)?.type === 'number' || isEnd(name)) return []
+    if (isGiven || callable.takes.get(name)?.type === 'number' || isStoreOption(name)) return []
     return values.map((value) => written(name, value?.raw))
   })
 }
 
 /** Replacement of the word URL: the run's value, unless its option has another meaning. */
 function urlOf(run: WrittenCall, name: string, { callable }: WrittenCall): string | undefined {
-  return isAlike(name, callable, run) || !callable.takes.has(name) ? firstOf(run, name) : undefined
+  return hasSameMeaning(name, callable, run) || !callable.takes.has(name) ? firstOf(run, name) : undefined
 }
 
 /** False if the option has another meaning in the other command: `--to` is the folder of an archive, or a database. */
-function isAlike(name: string, { takes }: WrittenCall['callable'], run: WrittenCall): boolean {
+function hasSameMeaning(name: string, { takes }: WrittenCall['callable'], run: WrittenCall): boolean {
   return takes.get(name)?.completes === run.callable.takes.get(name)?.completes
 }
 
@@ -130,8 +145,8 @@ function firstOf(run: WrittenCall, name: string): string | undefined {
   return run.flags.get(name)?.[0]?.raw
 }
 
-function isEnd(name: string): boolean {
-  return ENDS.some((end) => end === name)
+function isStoreOption(name: string): boolean {
+  return STORE_OPTIONS.some((end) => end === name)
 }
 
 function written(name: string, raw: string | undefined): string {

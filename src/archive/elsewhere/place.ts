@@ -2,7 +2,7 @@
 import type { ArchiveContext } from '../steps/context.ts'
 import type { ArchiveRecord } from '../ledger/record.ts'
 import { namedParts, quotedTable, tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
-import type { LeftKind } from '../../model/copy/left-behind.ts'
+import type { LeftKind } from '../../model/copy/dependencies.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { foldedText } from '../../shared/name-pattern.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -111,7 +111,7 @@ const OTHERS: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'foreign table'
 async function refuseOther(store: CopyStore, name: TableName, signal: AbortSignal): Promise<void> {
   const isIt = (text: string): boolean =>
     text === tableText(name) || text === name.name || (name.schema === undefined && text.endsWith(`.${name.name}`))
-  const left = await store.dependencies().left({ tables: [name], all: true }, signal)
+  const left = await store.dependencies().notCopied({ tables: [name], all: true }, signal)
   const other = left.find(({ kind, names }) => OTHERS.has(kind) && names.some(isIt))
   if (other === undefined) return
   const kind = other.kind === 'free sequence' ? 'sequence' : other.kind
@@ -149,7 +149,7 @@ async function refuseSource(
   const natives = store.offers.partitions
   if (natives === undefined) return
   const tables = partitions.flatMap(({ native }) => native ?? [])
-  const kin = await natives.kin(
+  const kin = await natives.relatives(
     table.table,
     tables.map(({ identity }) => identity),
     interrupt.abort,

@@ -28,7 +28,7 @@ export type PlannedRestore = {
  * @param found the existing table; null if it is created
  * @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, LOSSY_TYPE, UNSUPPORTED_KEY
  */
-export async function planElsewhere(
+export async function planOtherTable(
   { store: from, table: now, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'interrupt'>,
   record: ArchiveRecord,
   partitions: readonly ArchivedPartition[],
@@ -51,10 +51,10 @@ export async function planElsewhere(
       verify: 'chunk',
     })
     if (plan.create) await to.refuseUncreatable(plan.target, interrupt.abort)
-    const columns = plan.columns.map((column) => ({ ...column, as: travels(column, shape, same) }))
+    const columns = plan.columns.map((column) => ({ ...column, as: transferType(column, shape, same) }))
     return { table: plan.target, create: plan.create, columns, shape, computed }
   } catch (thrown) {
-    throw thrown instanceof SluiceError ? inOurWords(thrown, found) : thrown
+    throw thrown instanceof SluiceError ? reworded(thrown, found) : thrown
   }
 }
 
@@ -88,7 +88,7 @@ export async function refuseOtherMeaning(
 }
 
 /** Type in which values are transferred. Between equal types of one system it is the archived type: no conversion. */
-function travels(
+function transferType(
   { source, target, as, from }: ColumnPlan,
   shape: readonly ArchivedShapeColumn[],
   same: boolean,
@@ -145,7 +145,7 @@ function cellOf(
 }
 
 /** Replaces hints that name flags of `copy`, which `restore` does not have. */
-function inOurWords({ code, message, where, reason, kind }: SluiceError, found: TableSpec | null): SluiceError {
+function reworded({ code, message, where, reason, kind }: SluiceError, found: TableSpec | null): SluiceError {
   const hint =
     found === null
       ? 'create the table with columns that can hold these values, such as text, and name it with --into'

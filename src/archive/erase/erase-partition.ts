@@ -18,9 +18,9 @@ import { partitionsNow } from '../steps/detached-table.ts'
 import { dataFolder, newPrefix, removeParts } from '../steps/export.ts'
 import { localFiles } from '../steps/local-files.ts'
 import { archivedFiles } from '../steps/prove.ts'
-import { appIdOf, restoreThere, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
+import { appIdOf, uploadFiles, knownOf, loggedWith, tagsOf } from '../steps/publish.ts'
 import { changedAfter } from '../steps/refusals.ts'
-import { proofOf, settledStep } from '../steps/step-end.ts'
+import { proofOf, requireDone } from '../steps/step-end.ts'
 import { placeDigest, fileTest, foundRows, type FoundFile, type SourcePlace } from './found.ts'
 
 export type ErasureOf = {
@@ -29,9 +29,9 @@ export type ErasureOf = {
   readonly without: ReadonlySet<string>
   readonly reason: string
   /** Statements that record the erased rows, in the transaction that ends the erasure. */
-  readonly noting: (place: string, now: ErasedNow, guard: Statement) => readonly Statement[]
+  readonly recordStatements: (place: string, now: ErasedNow, guard: Statement) => readonly Statement[]
   /** Query that returns a row once the erasure is recorded. */
-  readonly noted: (place: string, fence: bigint) => Statement
+  readonly recordedQuery: (place: string, fence: bigint) => Statement
 }
 
 /** Maximum number of attempts: another program may write to the rows in the meantime. */
@@ -73,15 +73,15 @@ export async function erasePartition(
           },
     )
     const { fence, label } = held
-    const noting = erasure.noting(label, { fence, archivedRows, sourceRows, left, version }, closing.guard)
-    return { ...closing, statements: [...closing.statements, ...noting], landed: erasure.noted(label, fence) }
+    const noting = erasure.recordStatements(label, { fence, archivedRows, sourceRows, left, version }, closing.guard)
+    return { ...closing, statements: [...closing.statements, ...noting], landed: erasure.recordedQuery(label, fence) }
   }
   if (place === null || source.rows === 0n) {
     await context.ledger.close(held, moved(0n))
     return { archivedRows, sourceRows: 0n, files: files.length }
   }
   const sourceRows = await removeFrom(context, place, source, moved, (end) =>
-    settledStep(end, context, partition, (how) => changedAfter(context.name, partition, how)),
+    requireDone(end, context, partition, (how) => changedAfter(context.name, partition, how)),
   )
   return { archivedRows, sourceRows, files: files.length }
 }
@@ -107,7 +107,7 @@ async function rewrite(
   let etags: ReadonlyMap<string, string>
   try {
     await cutFiles(context, partition, found, { test, folder, prefix, files })
-    etags = await restoreThere(context, partition, files)
+    etags = await uploadFiles(context, partition, files)
   } catch (thrown) {
     await discard(context, folder, prefix, files)
     throw thrown

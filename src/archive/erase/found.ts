@@ -12,7 +12,7 @@ import { partitionCondition, archivedReadColumns, wholeRequest, type ArchiveCont
 import { localFiles } from '../steps/local-files.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
 import { storedTable } from '../types/index.ts'
-import { isCarried } from '../types/same-type.ts'
+import { isContained } from '../types/same-type.ts'
 
 /** A file, and the digest of its rows to erase. */
 export type FoundFile = { readonly file: ArchivedFile; readonly digest: Digest }
@@ -97,7 +97,7 @@ export function fileTest(
     if (found !== undefined) return found.name
     const earlier = columns.find(({ physical }) => column?.was?.includes(physical) === true)
     if (earlier === undefined && asked === 'value') return null
-    if (earlier !== undefined && column !== undefined && isCarried(earlier.as, column.as)) return earlier.name
+    if (earlier !== undefined && column !== undefined && isContained(earlier.as, column.as)) return earlier.name
     throw new SluiceError(
       'UNSUPPORTED_TYPE',
       `the condition on column ${tested} cannot be tested in the files of ${label} of ${name}`,
@@ -163,7 +163,7 @@ async function placeOf(
   }
   const found =
     state === 'PUBLISHED'
-      ? (attached.get(native.identity) ?? (await takenOut(context, native.table, attached)))
+      ? (attached.get(native.identity) ?? (await detachedByHand(context, native.table, attached)))
       : await findDetachedTable(context, partition)
   if (found === null) return null
   // A detached table keeps the columns that it had when it was detached.
@@ -175,7 +175,7 @@ async function placeOf(
  * The table of a published partition that a user detached by hand, found by its name. An attached table of that name
  * with another identity does not hold the partition's rows.
  */
-async function takenOut(
+async function detachedByHand(
   context: ArchiveContext,
   name: TableName,
   attached: ReadonlyMap<string, TableSpec>,

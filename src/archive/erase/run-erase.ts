@@ -8,7 +8,7 @@ import { Destroyer } from '../steps/destroy-files.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
 import { endExpiry } from '../steps/expire.ts'
 import { removeLeftovers } from '../steps/export.ts'
-import { lost } from '../steps/refusals.ts'
+import { leaseLostError } from '../steps/refusals.ts'
 import { sha256InPlace } from '../steps/local-files.ts'
 import { outlivedFiles, type OutlivedFile } from '../log/find-outlived.ts'
 import { FilePaths } from '../log/same-file.ts'
@@ -25,16 +25,16 @@ import { endOfArchive } from '../work/outcome.ts'
 import { keptError, type OtherLedgers } from '../work/other-ledgers.ts'
 import {
   otherRowsOfAll,
-  between,
+  unfinishedError,
   heldError,
   heldExpiredError,
-  refuseBetween,
-  spared,
-  UNDER_WAY,
-  whileMoved,
+  refuseUnfinished,
+  filesWithoutRows,
+  UNPUBLISHED_STATES,
+  retryIfChanged,
   type PartitionFacts,
   type ErasedRows,
-} from './look.ts'
+} from './inspect.ts'
 
 export type EraseRun = RunOf<typeof archiveErase>
 
@@ -61,15 +61,15 @@ export async function erasePartitions(
   inspections: readonly PartitionFacts[],
 ): Promise<boolean> {
   const log = await context.log()
-  const without = await spared(context, wanted)
+  const without = await filesWithoutRows(context, wanted)
   const work: AdvancePartition = async (held, reload) => {
     const partition = await reload()
     const { state } = partition
     const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
     // The partition may have been held or moved to another state since it was inspected.
-    refuseBetween(context, partition, logged.length > 0)
+    refuseUnfinished(context, partition, logged.length > 0)
     if (state === 'EXPIRED') return await endExpiry(context, { partition, held })
-    if (UNDER_WAY.has(state)) {
+    if (UNPUBLISHED_STATES.has(state)) {
       await removeLeftovers(context, { partition, held })
       await context.ledger.move(held, state, 'PLANNED', { error: null, files: [] })
       return
@@ -83,8 +83,8 @@ export async function erasePartitions(
         test: wanted.test,
         without,
         reason: erasure.reason,
-        noting: (place, now, guard) => erasures.noting(erasure.id, place, now, guard),
-        noted: (place, fence) => erasures.noted(erasure.id, place, fence),
+        recordStatements: (place, now, guard) => erasures.recordStatements(erasure.id, place, now, guard),
+        recordedQuery: (place, fence) => erasures.recordedQuery(erasure.id, place, fence),
       },
     )
     if (done === null) return
@@ -100,7 +100,7 @@ export async function erasePartitions(
     })
   }
   const labels = inspections.map(({ partition }) => partition.label)
-  const outcomes = await eachPartition([context], database, labels, run, { work, isThere: () => false })
+  const outcomes = await eachPartition([context], database, labels, run, { work, isDone: () => false })
   const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
   if (error !== undefined) throw error
   return stopped !== true
@@ -116,7 +116,7 @@ export async function eraseOtherRows(
   reload: () => Promise<ArchiveRecord>,
   turn: number,
 ): Promise<void> {
-  const { place, digest } = await whileMoved(context, await reload(), reload, async (record) =>
+  const { place, digest } = await retryIfChanged(context, await reload(), reload, async (record) =>
     otherRowsOfAll(context, record, wanted.test, await partitionsNow(context)),
   )
   if (place === null || digest.rows === 0n) return
@@ -129,7 +129,7 @@ export async function eraseOtherRows(
     (count) => erasures.closing(erasure.id, `table/${run.runId}`, id, count),
     (end) => {
       if (end === 'done') return
-      if (end === 'fenced') throw lost(context.name, { label: 'the erasure' })
+      if (end === 'fenced') throw leaseLostError(context.name, { label: 'the erasure' })
       const how = end === 'gone' ? 'are in a table that another table has replaced' : 'change continuously'
       throw new SluiceError('PARTITION_CHANGED', `rows to erase from ${context.name} ${how}`, {
         where: context.name,
@@ -156,7 +156,7 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   const { abort } = context.interrupt
   const away = record.partitions.find((partition) => partition.away || partition.leaving)
   // Another run detached it meanwhile.
-  if (away !== undefined) throw between(context, away)
+  if (away !== undefined) throw unfinishedError(context, away)
   const log = await (await context.log()).own(abort)
   const attached = await partitionsNow(context)
   let left = 0n
@@ -200,7 +200,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
   if (erasure.state === 'erasing' || version === null) {
     const { archiveId } = context.archived
     const info = { table: context.name, run: run.runId, reason: erasure.reason }
-    version = (await log.milestone({ tableId: archiveId, info }, abort)).version
+    version = (await log.commitWithCheckpoint({ tableId: archiveId, info }, abort)).version
     const listed = await erasableFiles(context, { database, others }, version, erasure.begunMs)
     for (const { path } of listed) {
       const kept = others.reason(path)
@@ -235,7 +235,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
     await destroyer.remove(path)
     run.emit({ type: 'archive.destroyed', table: context.name, path, bytes, sha256 })
   }
-  await erasures.forgetSums()
+  await erasures.forgetChecksums()
   await erasures.end(erasure.id)
   return { ...erasure, state: 'done', version, destroyed }
 }

@@ -34,7 +34,8 @@ export function planExpiry(record: ArchiveRecord, options: ExpiryOptions): reado
   const { olderThan, named, nowMs, kind } = options
   const calendar = parseCalendar(record.calendar)
   const until = cutOff(calendar, parseAge(olderThan), new Date(nowMs))
-  const chosen = named.length === 0 ? record.partitions : [...new Set(named.flatMap((text) => labelled(record, text)))]
+  const chosen =
+    named.length === 0 ? record.partitions : [...new Set(named.flatMap((text) => partitionsOfLabel(record, text)))]
   return chosen.map((partition): PlannedExpiry => {
     if (!isOld(partition, until, calendar, kind)) {
       return {
@@ -57,7 +58,7 @@ export function expiryStatus(
     return retracted ? { status: 'done', note: `it expired at ${isoTime(expired?.ms ?? 0)}` } : { status: 'resume' }
   }
   if (held !== null) return { status: 'held', note: held }
-  if (state !== 'DROPPED') return { status: 'blocked', note: whyNot(state) }
+  if (state !== 'DROPPED') return { status: 'blocked', note: blockReason(state) }
   const from = (changedMs ?? nowMs) + graceMs
   if (from <= nowMs) return { status: 'due' }
   return {
@@ -66,14 +67,14 @@ export function expiryStatus(
   }
 }
 
-function whyNot(state: ArchivedPartition['state']): string {
+function blockReason(state: ArchivedPartition['state']): string {
   if (state === 'DETACHED') return 'it is DETACHED: its rows are in the database until archive run --drop removes them'
   if (state === 'RESTORED') return 'it is RESTORED: its rows are in the table'
   return `it is ${state}: it has not left the database`
 }
 
 /** The partitions of a label; for a period all its parts. */
-function labelled({ partitions, calendar }: ArchiveRecord, text: string): readonly ArchivedPartition[] {
+function partitionsOfLabel({ partitions, calendar }: ArchiveRecord, text: string): readonly ArchivedPartition[] {
   const asked = askedFor(parseCalendar(calendar), text, partitions)
   const found = partitions.filter((one) => isAsked([asked], one))
   if (found.length > 0) return found

@@ -47,5 +47,7 @@ export async function keepRetention(
 ): Promise<void> {
   if (before !== retentionMs) await ledger.keep(retentionMs)
   // The property gets the value of the ledger.
-  await (await log()).report({ tableId: archived.archiveId, info: { table: name, run: runId } }, interrupt.abort)
+  await (
+    await log()
+  ).updateProperties({ tableId: archived.archiveId, info: { table: name, run: runId } }, interrupt.abort)
 }

@@ -15,7 +15,7 @@ import { asSluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { parquetRows } from '../../engine/run/registry.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { beatOfArchive, archiveOwner } from '../work/owner.ts'
+import { keepLeases, archiveOwner } from '../work/owner.ts'
 import { adoptHint } from '../steps/refusals.ts'
 import type { OwnedFolder } from '../work/open.ts'
 import type { OtherLedgers } from '../work/other-ledgers.ts'
@@ -43,7 +43,7 @@ export async function reportOutdated(sweeping: Sweeping, retentionMs: number | n
     note(sweeping, `a sweep was interrupted: the rest of its ${left.length} files is removed first`)
   }
   const due = await dueFiles(sweeping, retentionMs)
-  reportTravel(sweeping, due)
+  reportReadableFrom(sweeping, due)
   for (const { file, partition } of due) {
     run.emit({
       type: 'archive.finding',
@@ -84,7 +84,7 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   const due = await dueFiles(sweeping, retentionMs)
   if (due.length === 0 || retentionMs === null) return all
   const ledger = new PartitionLedger(database, record.table, archiveOwner(run))
-  const timer = beatOfArchive(ledger)
+  const timer = keepLeases(ledger)
   try {
     const kept = new Set<string>()
     for (const label of new Set(due.flatMap(({ partition }) => expiredLabel(partition)))) {
@@ -99,8 +99,8 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
       files.push({ path, bytes: bytes.toString(), sha256, partition })
     }
     if (files.length === 0) return all
-    reportTravel(sweeping, going)
-    const sweep = { id: BigInt(run.runId), version: travelOf(going), retentionMs, files, holder: null }
+    reportReadableFrom(sweeping, going)
+    const sweep = { id: BigInt(run.runId), version: firstReadableVersion(going), retentionMs, files, holder: null }
     await sweeps.begin(sweep, { signedBy: run.actor, tool: run.tool })
     return added(all, await destroy(sweeping, sweeps, sweep))
   } finally {
@@ -113,7 +113,7 @@ async function destroy(
   sweeps: SweepLedger,
   sweep: ArchiveSweepRecord,
 ): Promise<SweptTotals> {
-  return sweeps.during(sweep, async () => {
+  return sweeps.underLease(sweep, async () => {
     const destroyer = new Destroyer(owned, database, others)
     for (const { path, bytes, sha256, partition } of sweep.files) {
       await destroyer.remove(path)
@@ -174,7 +174,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
   for (const file of outdated) {
     const label = file.partition ?? ofPath.get(file.path)
     const partition = (label === undefined ? undefined : byLabel.get(label)) ?? null
-    if (file.removedMs > over || stays(partition, over)) continue
+    if (file.removedMs > over || isRetained(partition, over)) continue
     const only = kept.get(file.path)
     if (only !== undefined) {
       copies.set(only, (copies.get(only) ?? 0) + 1)
@@ -200,7 +200,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
  * True for files of an expired partition that the log still names, or that expired within the retention.
  * @param over files removed up to this time have been kept long enough, ms since the epoch
  */
-function stays(partition: ArchivedPartition | null, over: number): boolean {
+function isRetained(partition: ArchivedPartition | null, over: number): boolean {
   if (partition === null) return false
   const { state, retracted, expired } = partition
   return state === 'EXPIRED' && (!retracted || expired === null || expired.ms > over)
@@ -232,13 +232,13 @@ async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: str
 }
 
 /** First version that can be read completely after the sweep; null if only a checkpoint records the removals. */
-function travelOf(due: readonly Due[]): number | null {
+function firstReadableVersion(due: readonly Due[]): number | null {
   const versions = due.flatMap(({ file }) => file.removedVersion ?? [])
   return versions.length === 0 ? null : Math.max(...versions)
 }
 
-function reportTravel(sweeping: Sweeping, due: readonly Due[]): void {
-  const version = travelOf(due)
+function reportReadableFrom(sweeping: Sweeping, due: readonly Due[]): void {
+  const version = firstReadableVersion(due)
   if (version === null) return
   note(
     sweeping,

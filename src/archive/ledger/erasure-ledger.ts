@@ -8,7 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import { RowLeases } from './leased-row.ts'
 import { castTexts, ledgerText } from './cells.ts'
@@ -26,7 +26,7 @@ export type Erasure = {
   readonly signedBy: string
   /** Hash of the condition, see `conditionHash`; null after the erasure has ended. */
   readonly condition: string | null
-  readonly holder: Holder | null
+  readonly holder: StoredOwner | null
   readonly version: number | null
   readonly destroyed: readonly DestroyedFile[]
   /** ms since the epoch, by the clock of the database. */
@@ -73,8 +73,8 @@ export class ErasureLedger {
   }
 
   /** Runs `body` while no other program can list files to destroy. @throws SluiceError LEDGER_BUSY; errors of `body` */
-  during<T>({ id, holder, reason }: Erasure, body: () => Promise<T>): Promise<T> {
-    return this.#leases.during({ id, holder, what: `the erasure ${reason}` }, body)
+  underLease<T>({ id, holder, reason }: Erasure, body: () => Promise<T>): Promise<T> {
+    return this.#leases.underLease({ id, holder, what: `the erasure ${reason}` }, body)
   }
 
   /** All erasures of the table, newest last. A read-only ledger of an older program has none. */
@@ -166,7 +166,7 @@ export class ErasureLedger {
    * Statements for the transaction that deletes rows of a place. Counts are added to the counts of earlier runs.
    * @param guard returns a row if that transaction does its work; otherwise nothing is recorded
    */
-  noting(
+  recordStatements(
     id: bigint,
     place: string,
     { fence, archivedRows, sourceRows, left, version }: ErasedNow,
@@ -198,7 +198,7 @@ export class ErasureLedger {
   }
 
   /** Query that returns a row once the erased rows of the place are recorded. */
-  noted(id: bigint, place: string, fence: bigint): Statement {
+  recordedQuery(id: bigint, place: string, fence: bigint): Statement {
     return {
       sql: `SELECT 1 FROM migration_archive_erased WHERE ${KEY} AND place = ? AND fence = ?`,
       parameters: [...this.#table, id, place, fence],
@@ -219,14 +219,14 @@ export class ErasureLedger {
           sql: `UPDATE migration_archive_erasures SET ended_ms = NULL WHERE ${KEY} AND state = 'erasing'`,
           parameters: key,
         },
-        ...this.noting(id, place, { fence, archivedRows: 0n, sourceRows, left: null, version: null }, guard),
+        ...this.recordStatements(id, place, { fence, archivedRows: 0n, sourceRows, left: null, version: null }, guard),
       ],
-      landed: this.noted(id, place, fence),
+      landed: this.recordedQuery(id, place, fence),
     }
   }
 
   /** Deletes old checksums and error messages that no proof needs any more: they may reveal the erased rows. */
-  async forgetSums(): Promise<void> {
+  async forgetChecksums(): Promise<void> {
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_history SET checksum = NULL, num_rows = NULL, error_message = NULL WHERE schema_name = ? AND table_name = ?`,

@@ -2,14 +2,14 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
-import { beat } from '../../stores/common/lease/heartbeat.ts'
+import { endedOwnerId, LEASE_COLUMNS, type StoredOwner } from '../../stores/common/lease/columns.ts'
+import { startHeartbeat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { PARTITION_LEASE_MS } from './partition-facts.ts'
 import { runStatement } from '../../engine/copy/ledger/statement.ts'
 
 /** A row by its id, its holder at the time of the read, and its name in messages. */
-export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }
+export type LeasedRow = { readonly id: bigint; readonly holder: StoredOwner | null; readonly what: string }
 
 export class RowLeases {
   readonly #database: LedgerDatabase
@@ -33,14 +33,16 @@ export class RowLeases {
   }
 
   /** Runs `body` while only this program works on the row. @throws SluiceError LEDGER_BUSY; errors of `body` */
-  async during<T>(row: LeasedRow, body: () => Promise<T>): Promise<T> {
+  async underLease<T>(row: LeasedRow, body: () => Promise<T>): Promise<T> {
     await this.#claim(row)
-    const timer = beat(PARTITION_LEASE_MS / 3, () => this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters))
+    const timer = startHeartbeat(PARTITION_LEASE_MS / 3, () =>
+      this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters),
+    )
     try {
       return await body()
     } finally {
       clearInterval(timer)
-      await this.#set(this.#lease.back, []).catch(() => undefined)
+      await this.#set(this.#lease.released, []).catch(() => undefined)
     }
   }
 
@@ -48,7 +50,7 @@ export class RowLeases {
     const { name, idColumn } = this.#place
     const key = `schema_name = ? AND table_name = ? AND ${idColumn} = ?`
     const taken = this.#lease.taken(this.#owner)
-    const free = this.#lease.free(this.#owner, endedHolder(holder, this.#owner))
+    const free = this.#lease.free(this.#owner, endedOwnerId(holder, this.#owner))
     const [, rows] = await this.#database.batch([
       {
         sql: `UPDATE ${name} SET ${taken.sql} WHERE ${key} AND ${free.sql}`,

@@ -9,7 +9,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
+import { endedOwnerId, LEASE_COLUMNS, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { filesText, ledgerText } from './cells.ts'
@@ -88,7 +88,7 @@ export class PartitionLedger {
    */
   async addPartition(
     { label, from, to, native, period = label, part = 1, chosenBy = null }: NewPartition,
-    before: Holder | null = null,
+    before: StoredOwner | null = null,
   ): Promise<void> {
     const isNew = part > 1 && (await this.#heldFor(label)) === undefined
     const facts = {
@@ -115,7 +115,7 @@ export class PartitionLedger {
     const reason = isNew ? ((await this.#heldFor(period)) ?? null) : null
     if (reason !== null) await this.hold(label, reason)
     const sets = Object.keys(facts).map((name) => `${name} = ?`)
-    const free = this.#lease.free(this.#owner, endedHolder(before, this.#owner))
+    const free = this.#lease.free(this.#owner, endedOwnerId(before, this.#owner))
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_partitions SET ${sets.join(', ')}
@@ -175,11 +175,11 @@ export class PartitionLedger {
    * @param before its owner as just read; if that owner has ended, its lease is ignored
    * @returns null if another program holds it
    */
-  async claim(label: string, before: Holder | null): Promise<PartitionClaim | null> {
+  async claim(label: string, before: StoredOwner | null): Promise<PartitionClaim | null> {
     const { id, runId } = this.#owner
     const [taken, free] = [
       this.#lease.taken(this.#owner),
-      this.#lease.free(this.#owner, endedHolder(before, this.#owner)),
+      this.#lease.free(this.#owner, endedOwnerId(before, this.#owner)),
     ]
     const [, rows] = await this.#database.batch([
       {
@@ -204,7 +204,7 @@ export class PartitionLedger {
 
   /** Ends the lease, whatever its fencing token: this program may have claimed the partition more than once. */
   async release({ label }: Pick<PartitionClaim, 'label'>): Promise<void> {
-    const sql = `UPDATE migration_archive_partitions SET ${this.#lease.back} WHERE ${PARTITION} AND owner = ?`
+    const sql = `UPDATE migration_archive_partitions SET ${this.#lease.released} WHERE ${PARTITION} AND owner = ?`
     await this.#run(sql, [...this.#key, label, this.#owner.id])
   }
 

@@ -40,7 +40,7 @@ export function isInSource(partition: ArchivedPartition): boolean {
 }
 
 /** A part that exists only in the ledger: it has a hold, or a run was killed before it began. */
-export function isOnlyNoted({ state, fence }: ArchivedPartition): boolean {
+export function isOnlyRecorded({ state, fence }: ArchivedPartition): boolean {
   return state === 'PLANNED' && fence === 0n
 }
 
@@ -49,7 +49,7 @@ export function nextPart(
   { partitions }: Pick<ArchiveRecord, 'partitions'>,
   parts: readonly ArchivedPartition[],
 ): Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>> {
-  const noted = parts.find((one) => one.part > 1 && isOnlyNoted(one))
+  const noted = parts.find((one) => one.part > 1 && isOnlyRecorded(one))
   if (noted !== undefined) return { label: noted.label, period: noted.period, part: noted.part }
   const period = parts[0]?.period ?? ''
   let part = Math.max(...parts.map((one) => one.part)) + 1

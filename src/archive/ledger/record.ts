@@ -8,7 +8,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { Origin } from '../../model/copy/identification-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import { castTexts, damagedLedger, readFiles, readLedgerJson, ledgerText, storedName } from './cells.ts'
@@ -87,7 +87,7 @@ export type ArchivedPartition = {
   readonly held: string | null
   readonly fence: bigint
   /** Current lease owner; null if there is none. */
-  readonly holder: Holder | null
+  readonly holder: StoredOwner | null
   readonly error: { readonly code: string; readonly message: string } | null
   readonly changedMs: number | null
   readonly exportMs: number | null

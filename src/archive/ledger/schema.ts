@@ -9,7 +9,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { changeTable, keyTables, makeLate, noteVersion } from '../../stores/common/late-table.ts'
+import { changeTable, keyTables, createLedgerTable, noteVersion } from '../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
 import { INDEXES, TABLES, type ArchiveColumns } from './columns.ts'
@@ -41,13 +41,13 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
   await refuseForeignTables(database, ['migration_archive_ledger', ...Object.keys(TABLES)])
   if (version > 0) await keyTables(database, KEYS)
   const { types } = dialect
-  await makeLate(database, 'migration_archive_ledger', `version ${types.integer} NOT NULL PRIMARY KEY`)
+  await createLedgerTable(database, 'migration_archive_ledger', `version ${types.integer} NOT NULL PRIMARY KEY`)
   for (const [name, { key, columns }] of Object.entries(TABLES)) {
     const there = await ledgerColumns(database, name)
     if (there.size === 0) {
       const keys = Object.entries(key).map(([column, kind]) => `${column} ${types[kind]} NOT NULL`)
       const parts = [...keys, ...Object.entries(columns).map((one) => columnSql(one, dialect)), KEYS[name]]
-      await makeLate(database, name, parts.join(', '))
+      await createLedgerTable(database, name, parts.join(', '))
       continue
     }
     for (const one of Object.entries(columns)) {

@@ -3,7 +3,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type StoredOwner } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
 import { castTexts, ledgerText } from './cells.ts'
@@ -19,7 +19,7 @@ export type ArchiveSweepRecord = {
   readonly version: number | null
   readonly retentionMs: number
   readonly files: readonly SweptFile[]
-  readonly holder: Holder | null
+  readonly holder: StoredOwner | null
 }
 
 const TABLE = 'migration_archive_sweeps'
@@ -71,8 +71,8 @@ export class SweepLedger {
   }
 
   /** Runs `body` under the lease of the sweep. @throws SluiceError LEDGER_BUSY; errors of `body` */
-  during<T>({ id, holder }: ArchiveSweepRecord, body: () => Promise<T>): Promise<T> {
-    return this.#leases.during({ id, holder, what: `the sweep of run ${id}` }, body)
+  underLease<T>({ id, holder }: ArchiveSweepRecord, body: () => Promise<T>): Promise<T> {
+    return this.#leases.underLease({ id, holder, what: `the sweep of run ${id}` }, body)
   }
 
   async end({ id }: ArchiveSweepRecord): Promise<void> {

@@ -3,11 +3,11 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import {
-  endedHolder,
+  endedOwnerId,
   storedLeaseOwner,
   LEASE_COLUMNS,
   ownerColumns,
-  type Holder,
+  type StoredOwner,
 } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { storedName, ledgerText } from './cells.ts'
@@ -19,7 +19,7 @@ export type WorkedPartition = {
   readonly table: TableName
   readonly label: string
   readonly native: TableName | null
-  readonly holder: Holder
+  readonly holder: StoredOwner
 }
 
 /** Partitions under a valid lease, by the database's clock, of owners that have not ended. @param me this program */
@@ -45,7 +45,7 @@ export async function workedPartitions(database: LedgerDatabase, me: Owner): Pro
   return rows.flatMap((row) => {
     const [schema, name, label, nativeSchema, nativeName] = row.slice(0, 5).map(ledgerText)
     const holder = storedLeaseOwner(row.slice(5))
-    if (name == null || label == null || holder === null || endedHolder(holder, me) !== null) return []
+    if (name == null || label == null || holder === null || endedOwnerId(holder, me) !== null) return []
     return [
       {
         table: storedName(schema, name),

@@ -3,7 +3,7 @@ import type { CheckpointWriter } from '../../model/lake/checkpoint-writer.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
-import type { HeadBook } from './head.ts'
+import type { TokenStore } from './ownership-token.ts'
 import type { ArchiveProperties } from './properties.ts'
 
 export type ArchiveTableParts = {
@@ -13,7 +13,7 @@ export type ArchiveTableParts = {
   readonly parquet: () => Promise<ParquetRows>
   readonly checkpoints: CheckpointWriter
   /** Ownership tokens in the ledger that the archive belongs to. */
-  readonly heads: HeadBook
+  readonly heads: TokenStore
   /** Facts for the table's properties, from the current ledger; null if the ledger does not have the table. */
   readonly properties?: () => Promise<ArchiveProperties | null>
   /** Name of the archived table, for commands in messages. */

@@ -13,16 +13,16 @@ import type { Predicate } from '../../model/lake/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { nullOn, SluiceError } from '../../shared/errors.ts'
 import { Turn } from '../../model/run/turn.ts'
-import type { Adoption, ArchiveLog, Departed, Publication, CommitOptions } from '../steps/log.ts'
+import type { Adoption, ArchiveLog, RemovedFiles, Publication, CommitOptions } from '../steps/log.ts'
 import { compareArchiveCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes, sha256Of } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
-import { adoptCommand, foreignHead, isOwnHead, nextHead } from './head.ts'
+import { adoptCommand, foreignTokenError, isOwnToken, nextToken } from './ownership-token.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
 import {
-  areSame,
+  hasSameFiles,
   isSaid,
   publicationLines,
   refuseUnfit,
@@ -91,7 +91,7 @@ export class ArchiveTable implements ArchiveLog {
       const { configuration, ...rest } = expected
       const state = await this.state(signal, rest)
       const known = await heads.read()
-      if (isOwnHead(state?.head ?? null, known)) {
+      if (isOwnToken(state?.head ?? null, known)) {
         // Without an ownership token, the properties identify the table.
         if (state !== null && state.head === null)
           this.#refuseOther(state, configuration === undefined ? {} : { configuration })
@@ -103,7 +103,7 @@ export class ArchiveTable implements ArchiveLog {
       if (again?.version !== state?.version) continue
       if (state === null)
         throw conflict(store, `its log is gone from ${store.label}`, 'move the archive back to its earlier location')
-      throw foreignHead(store.label, state.version, this.#parts.table ?? null)
+      throw foreignTokenError(store.label, state.version, this.#parts.table ?? null)
     }
   }
 
@@ -128,7 +128,7 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /** @throws SluiceError as `state` */
-  departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
+  removedPartitions(signal: AbortSignal): Promise<ReadonlyMap<string, RemovedFiles>> {
     return findDeparted(this.#parts, signal)
   }
 
@@ -146,8 +146,8 @@ export class ArchiveTable implements ArchiveLog {
       const active = state?.files.get(partition) ?? []
       if (state === null || !isSaid(state, txn))
         return { lines: (author) => publicationLines(publication, state, author) }
-      if (areSame(active, publication)) return { already: await this.#versionOf(active, state, signal) }
-      throw this.#newer(partition, state.txns.get(txn.appId))
+      if (hasSameFiles(active, publication)) return { already: await this.#versionOf(active, state, signal) }
+      throw this.#newerFenceError(partition, state.txns.get(txn.appId))
     })
   }
 
@@ -163,7 +163,7 @@ export class ArchiveTable implements ArchiveLog {
       const { partition, txn } = retraction
       if (!isSaid(state, txn)) return { lines: (author) => retractionLines(retraction, state, author) }
       if (!state.files.has(partition)) return { already: state.version }
-      throw this.#newer(partition, state.txns.get(txn.appId))
+      throw this.#newerFenceError(partition, state.txns.get(txn.appId))
     })
   }
 
@@ -184,7 +184,7 @@ export class ArchiveTable implements ArchiveLog {
       const active = state.files.get(partition) ?? []
       if (active.length === wanted.size && active.every(({ path }) => wanted.has(path)))
         return { already: state.version }
-      throw this.#newer(partition, state.txns.get(txn.appId))
+      throw this.#newerFenceError(partition, state.txns.get(txn.appId))
     })
   }
 
@@ -192,7 +192,7 @@ export class ArchiveTable implements ArchiveLog {
    * Commits a version without changes, and writes its checkpoint: readers then need no older version.
    * @throws SluiceError ARCHIVE_CONFLICT if there is no table; errors of `LogWriter` and `CheckpointWriter`
    */
-  async milestone(
+  async commitWithCheckpoint(
     { tableId, info }: Pick<Publication, 'tableId' | 'info'>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }> {
@@ -202,7 +202,7 @@ export class ArchiveTable implements ArchiveLog {
     })
     await writeCheckpoint(this.#parts, version, signal)
     const { heads } = this.#parts
-    await heads.forget([...(await heads.sums()).keys()].filter((one) => one < version))
+    await heads.forget([...(await heads.checksums()).keys()].filter((one) => one < version))
     return { version }
   }
 
@@ -211,7 +211,7 @@ export class ArchiveTable implements ArchiveLog {
    * @param change edits the properties: adds those that the ledger will store later, or omits those that it will delete
    * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; errors of `LogWriter`
    */
-  async report(
+  async updateProperties(
     { tableId, info, change = (properties) => properties }: CommitOptions,
     signal: AbortSignal,
   ): Promise<{ readonly reported: boolean }> {
@@ -235,7 +235,7 @@ export class ArchiveTable implements ArchiveLog {
     const { configuration = {}, change = (properties) => properties } = rest
     for (let tried = 1; ; tried++) {
       const state = await this.own(signal, { tableId, configuration })
-      if (state !== null) await this.#settle(state)
+      if (state !== null) await this.#recordToken(state)
       // Read the ledger after the state: the ledger then has the facts of every program that committed before, and a
       // program that commits later reads the ledger again.
       const noted = (await this.#parts.properties?.()) ?? null
@@ -243,15 +243,15 @@ export class ArchiveTable implements ArchiveLog {
       const planned = await plan(state, properties)
       if ('already' in planned) return { version: planned.already, outcome: 'already' }
       const version = (state?.version ?? -1) + 1
-      const head = nextHead(state?.head ?? null)
+      const head = nextToken(state?.head ?? null)
       const bytes = commitBytes(planned.lines(this.#author(head, await heads.name(), properties)))
       await heads.intend({ head, version, sha256: sha256Of(bytes), claim })
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) === 'written') {
-        await heads.settle(head, version)
+        await heads.recordWritten(head, version)
         await this.#checkpoint(version, state?.checkpoint ?? null, signal)
         return { version, outcome: 'published' }
       }
-      if (tried === TRIES) throw this.#taken()
+      if (tried === TRIES) throw this.#conflictError()
       await sleep(Math.random() * Math.min(500, 2 * tried), undefined, { signal }).catch(() => undefined)
       throwIfAborted(signal)
     }
@@ -274,24 +274,24 @@ export class ArchiveTable implements ArchiveLog {
     for (let tried = 1; tried <= TRIES; tried++) {
       const state = this.#present(await this.state(signal, { tableId: what.tableId }))
       const properties = await judge(state)
-      const [head, version] = [nextHead(state.head), state.version + 1]
+      const [head, version] = [nextToken(state.head), state.version + 1]
       const bytes = commitBytes(tokenLines(what.info, state, this.#author(head, what.ledger, properties), 'ADOPT'))
       await this.#forgetOthers(state, signal)
       await begin(head, version, sha256Of(bytes))
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
-      await heads.settle(head, version)
+      await heads.recordWritten(head, version)
       await this.#checkpoint(version, state.checkpoint, signal)
       return { version }
     }
-    throw this.#taken()
+    throw this.#conflictError()
   }
 
   /** Deletes checksums of commits that may have been replaced, if another ledger has continued the log. */
   async #forgetOthers({ head, version }: ArchiveTableState, signal: AbortSignal): Promise<void> {
     const { heads, store } = this.#parts
     const known = await heads.read()
-    if (known.length > 0 && isOwnHead(head, known)) return
-    const sums = await heads.sums()
+    if (known.length > 0 && isOwnToken(head, known)) return
+    const sums = await heads.checksums()
     const { differing } = await compareArchiveCommits(store, sums, signal)
     // If an older copy of the log was restored, new commits use the versions above its newest one again.
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
@@ -316,13 +316,13 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /** Records that the log has this token: no other commit for this version or an earlier one can be written. */
-  async #settle({ head, version }: ArchiveTableState): Promise<void> {
+  async #recordToken({ head, version }: ArchiveTableState): Promise<void> {
     const { heads } = this.#parts
     if (head === null) return
     const known = await heads.read()
     const [one] = known
     if (known.length === 1 && one?.head === head && one.state === 'left') return
-    await heads.settle(head, version)
+    await heads.recordWritten(head, version)
   }
 
   #author(head: bigint, ledger: Author['ledger'], properties: ArchiveProperties | null): Author {
@@ -330,7 +330,7 @@ export class ArchiveTable implements ArchiveLog {
     return { label: store.label, engine: `sluice/${tool}`, now: now(), head, ledger, properties }
   }
 
-  #taken(): SluiceError {
+  #conflictError(): SluiceError {
     return new SluiceError('ARCHIVE_CONFLICT', `${TRIES} commits failed: other programs wrote these versions first`, {
       where: this.#parts.store.label,
       hint: 'run the same command again when fewer programs write into this archive',
@@ -338,7 +338,7 @@ export class ArchiveTable implements ArchiveLog {
     })
   }
 
-  #newer(partition: string, fence: bigint | undefined): SluiceError {
+  #newerFenceError(partition: string, fence: bigint | undefined): SluiceError {
     return new SluiceError('ARCHIVE_CONFLICT', `another program has published ${partition} (fence ${String(fence)})`, {
       where: this.#parts.store.label,
       reason: 'this program took too long, and another program took over the partition',

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
-import type { CommitSums } from './head.ts'
+import type { CommitChecksums } from './ownership-token.ts'
 
 /** Versions by the result of the comparison, each list in order. */
 export type ArchiveCommitsByState = {
@@ -16,7 +16,7 @@ export type ArchiveCommitsByState = {
 /** Deleted commits are in no list. @throws SluiceError errors of reading a log */
 export async function compareArchiveCommits(
   store: LogStore,
-  sums: ReadonlyMap<number, CommitSums>,
+  sums: ReadonlyMap<number, CommitChecksums>,
   signal: AbortSignal,
 ): Promise<ArchiveCommitsByState> {
   const [equal, differing, unknown]: [number[], number[], number[]] = [[], [], []]

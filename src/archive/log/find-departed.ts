@@ -3,16 +3,16 @@ import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
 import type { AddAction } from '../../delta/actions.ts'
-import type { Departed, LoggedFile } from '../steps/log.ts'
+import type { RemovedFiles, LoggedFile } from '../steps/log.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
 /**
  * Removed partitions by label. Lacks partitions removed before an erasure, which deletes older commits.
  * @throws SluiceError SOURCE_IO …
  */
-export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
+export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, RemovedFiles>> {
   const { store } = source
-  const departed = new Map<string, Departed>()
+  const departed = new Map<string, RemovedFiles>()
   const added = new Map<string, LoggedFile>()
   const { commits = [] } = (await (await openTable(source, signal))?.listing(signal)) ?? {}
   for (const commit of commits) {

@@ -41,7 +41,7 @@ export async function outdatedFiles(request: OutdatedRequest, signal: AbortSigna
   const paths = [...state.files.values()].flat().map(({ path }) => path)
   const active = new FilePaths(writer.folder, paths)
   const out = new Map<string, Omit<OutdatedFile, 'path' | 'bytes'>>()
-  const { from } = await table.run(signal)
+  const { from } = await table.buildableHistory(signal)
   const listing = await table.listing(signal)
   const first = Math.min(...listing.checkpoints.map(({ version }) => version))
   if (from !== 0 && Number.isFinite(first)) {

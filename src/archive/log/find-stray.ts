@@ -79,7 +79,7 @@ async function namedBy(
   if (tableId !== undefined && id !== tableId) throw conflict(store, `its id is ${id}, not ${tableId}`)
   const named = new Set<string>()
   const listing = await table.listing(signal)
-  const { from } = await table.run(signal)
+  const { from } = await table.buildableHistory(signal)
   // If the first commits are gone, checkpoints have the files that they named.
   for (const version of new Set(listing.checkpoints.map((one) => one.version))) {
     if (from === 0) break

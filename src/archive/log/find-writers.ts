@@ -40,7 +40,7 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   const note = (path: string, id: string | null): void =>
     void writers.set(path, (writers.get(path) ?? new Set()).add(id))
   const first = Math.min(...listing.checkpoints.map(({ version }) => version))
-  if ((await table.run(signal)).from !== 0 && Number.isFinite(first)) {
+  if ((await table.buildableHistory(signal)).from !== 0 && Number.isFinite(first)) {
     const begun = await table.snapshot({ version: first })
     for await (const block of begun.files({ signal })) for (const { path } of block) note(path, null)
     for await (const block of begun.tombstones(signal)) for (const { path } of block) note(path, null)

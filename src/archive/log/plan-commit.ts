@@ -14,7 +14,7 @@ import {
   type ArchiveCommitFacts,
   type Txn,
 } from './commit-text.ts'
-import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
+import { foreignFilesError, TOKEN_APP, withTokenFeature } from './ownership-token.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
@@ -165,7 +165,7 @@ function propertyLines(
 
 /** Lines with the ownership token of a commit, and with the name of its ledger if it has one. */
 function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
-  const apps = [HEAD_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
+  const apps = [TOKEN_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
   return apps.map((appId) => txnLine({ appId, version: head }, now))
 }
 
@@ -173,7 +173,7 @@ function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>
 function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
   const own = shaped ?? state?.protocol
   if (own === undefined) return []
-  const protocol = withHeadFeature(own)
+  const protocol = withTokenFeature(own)
   return state !== null && JSON.stringify(state.protocol) === JSON.stringify(protocol) ? [] : [protocolLine(protocol)]
 }
 
@@ -215,7 +215,7 @@ export function refuseUnknownFiles(
 ): void {
   const foreign = known === null ? [] : files.filter(({ path }) => !known.has(path))
   if (foreign.length === 0) return
-  throw foreignFiles(
+  throw foreignFilesError(
     label,
     partition,
     foreign.map(({ path }) => path),
@@ -242,7 +242,7 @@ export function isSaid({ txns }: ArchiveTableState, { appId, version }: Publicat
 }
 
 /** True if the active files are exactly the files to publish, with equal sizes and tags. */
-export function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
+export function hasSameFiles(active: readonly ActiveArchiveFile[], { files, tags }: Publication): boolean {
   const found = new Map(active.map((file) => [file.path, file]))
   return (
     found.size === files.length &&

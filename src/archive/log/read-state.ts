@@ -10,7 +10,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import { nullOn, SluiceError } from '../../shared/errors.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
-import { HEAD_APP, HEAD_FEATURE } from './head.ts'
+import { TOKEN_APP, TOKEN_FEATURE } from './ownership-token.ts'
 
 export type ActiveArchiveFile = LoggedFile & {
   readonly add: AddAction
@@ -36,7 +36,7 @@ const WRITABLE: ReadonlySet<string> = new Set([
   'appendOnly',
   'invariants',
   'typeWidening',
-  HEAD_FEATURE,
+  TOKEN_FEATURE,
 ])
 const NEWEST_WRITER = 7
 
@@ -117,7 +117,7 @@ async function stateOf({ store }: LogSource, snapshot: Snapshot, signal: AbortSi
     partitionKey,
     files,
     txns: new Map([...txns].map(([appId, txn]) => [appId, BigInt(txn.version)])),
-    head: headOf(txns.get(HEAD_APP)?.version),
+    head: headOf(txns.get(TOKEN_APP)?.version),
   }
 }
 

@@ -35,7 +35,7 @@ export function newShape(stored: StoredTable): DeltaTableShape {
   refuseSameNames(stored)
   const fields = stored.columns.map((column, i) => fieldOf(column, stored.mapped ? (column.id ?? i + 1) : null))
   fields.push(partitionField(stored, stored.mapped ? (stored.partitionId ?? fields.length + 1) : null))
-  const shape = shapeOf(inOrder(fields, stored), stored.mapped ? (stored.lastId ?? fields.length) : null)
+  const shape = shapeOf(orderedFields(fields, stored), stored.mapped ? (stored.lastId ?? fields.length) : null)
   if (stored.shape === undefined) return shape
   return { ...shape, configuration: { ...shape.configuration, [SHAPE]: String(stored.shape) } }
 }
@@ -81,7 +81,7 @@ export function grownShape(
   let grew = mode === 'none' && stored.mapped
   const fields = own.flatMap((field): SchemaField[] => {
     const { physicalName } = field
-    if (field.name === stored.partitionColumn) return [written(field, idOf(field.id ?? stored.partitionId))]
+    if (field.name === stored.partitionColumn) return [fieldJson(field, idOf(field.id ?? stored.partitionId))]
     if (retired.has(physicalName)) {
       grew = true
       return []
@@ -96,7 +96,7 @@ export function grownShape(
     const nullable = field.nullable || !isThere || column.column.nullable
     const name = column?.name ?? field.name
     if (nullable !== field.nullable || name !== field.name || isNarrower) grew = true
-    const same = written(field, idOf(field.id ?? column?.id))
+    const same = fieldJson(field, idOf(field.id ?? column?.id))
     if (!isNarrower) return [{ ...same, name, nullable }]
     return [{ name, type: column.stored, nullable, metadata: { ...same.metadata, ...typeMetadata(column) } }]
   })
@@ -115,7 +115,7 @@ export function grownShape(
     const field = own.find(({ name }) => name === twice)
     throw conflict(`${twice} is called ${field?.physicalName} in its files, and that name is not in the ledger`)
   }
-  const made = shapeOf(inOrder(fields, stored), stored.mapped ? last : null)
+  const made = shapeOf(orderedFields(fields, stored), stored.mapped ? last : null)
   return {
     ...made,
     protocol: bothProtocols(protocol, made.protocol),
@@ -171,14 +171,17 @@ function mapping(id: number | null, physical: string): Readonly<Record<string, s
  * The partition column comes last; in a table with column mapping it comes first, because `delta_scan` of DuckDB 1.5.5
  * reads it as NULL at any other position of such a table.
  */
-function inOrder(fields: readonly SchemaField[], { partitionColumn, mapped }: StoredTable): readonly SchemaField[] {
+function orderedFields(
+  fields: readonly SchemaField[],
+  { partitionColumn, mapped }: StoredTable,
+): readonly SchemaField[] {
   const others = fields.filter(({ name }) => name !== partitionColumn)
   const own = fields.filter(({ name }) => name === partitionColumn)
   return mapped ? [...own, ...others] : [...others, ...own]
 }
 
 /** A field as JSON, with its present or new id. */
-function written({ name, physicalName, type, nullable, metadata }: Field, id: number | null): SchemaField {
+function fieldJson({ name, physicalName, type, nullable, metadata }: Field, id: number | null): SchemaField {
   const own = metadata as SchemaField['metadata']
   return { name, type: typeText(type), nullable, metadata: { ...own, ...mapping(id, physicalName) } }
 }

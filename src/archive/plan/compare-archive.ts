@@ -4,11 +4,11 @@ import { type ArchiveContext } from '../steps/context.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
-import { filesStanding } from '../steps/files-there.ts'
+import { filesState } from '../steps/files-state.ts'
 import { localFiles } from '../steps/local-files.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
-import { digestDifference } from '../steps/take-out.ts'
+import { digestDifference } from '../steps/detach-and-drop.ts'
 import type { NewPartition } from '../ledger/partition-facts.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -38,7 +38,7 @@ export async function* compareArchive(
     const columns = known.get(label)?.columns ?? context.archived.stored.columns
     const fence = state.txns.get(appIdOf(context, label)) ?? 0n
     const logged = state.files.get(label) ?? []
-    const own = await ownInstead(context, known.get(label), logged)
+    const own = await repairUnnamed(context, known.get(label), logged)
     if (own !== null) {
       const { digest, files } = own.partition
       yield { label, proof: digest, files, fence, finding: null, repair: own }
@@ -53,7 +53,7 @@ export async function* compareArchive(
     } else if (finding?.finding === 'not in the log' && partition !== null) {
       yield { label, proof, files, fence, ...(await unnamedOrGone(context, partition, finding)) }
     } else {
-      const said = finding ?? (await unlikeFile(context, known.get(label), logged))
+      const said = finding ?? (await differingFile(context, known.get(label), logged))
       const repair = said === null && files.length > 0 ? leftInLog(known.get(label), fence) : null
       yield { label, proof, files, fence, finding: said, repair }
     }
@@ -67,13 +67,13 @@ async function unnamedOrGone(
   finding: ArchiveFinding,
 ): Promise<Partial<Pick<ComparedPartition, 'proof' | 'files'>> & Pick<ComparedPartition, 'finding' | 'repair'>> {
   const { digest, files } = partition
-  const examined = await inspectedThere(context, partition)
+  const examined = await readLedgerFiles(context, partition)
   if (examined !== null) {
     const repair = { kind: 'unnamed', partition, examined, outdated: [] } as const
     return { proof: digest, files, finding: null, repair }
   }
-  if ((await filesStanding(context, files)) !== 'gone') return { finding, repair: null }
-  return { finding: await saidOfGone(context, partition, finding), repair: { kind: 'gone', partition } }
+  if ((await filesState(context, files)) !== 'gone') return { finding, repair: null }
+  return { finding: await missingFilesText(context, partition, finding), repair: { kind: 'gone', partition } }
 }
 
 /**
@@ -89,7 +89,7 @@ function leftInLog(partition: ArchivedPartition | undefined, fence: bigint): Rep
 }
 
 /** Finding: the first file of a published partition that is missing or has another size. No bytes are read. */
-async function unlikeFile(
+async function differingFile(
   { reader, interrupt }: ArchiveContext,
   partition: ArchivedPartition | undefined,
   logged: readonly LoggedFile[],
@@ -109,12 +109,12 @@ async function unlikeFile(
 /**
  * Explains missing files that the ledger (from a backup) has: which version removed them, and which rows are lost.
  */
-async function saidOfGone(
+async function missingFilesText(
   context: ArchiveContext,
   partition: ArchivedPartition,
   finding: ArchiveFinding,
 ): Promise<ArchiveFinding> {
-  const departed = (await (await context.log()).departed(context.interrupt.abort)).get(partition.label)
+  const departed = (await (await context.log()).removedPartitions(context.interrupt.abort)).get(partition.label)
   const since = departed === undefined ? '' : `: version ${departed.version} removed them (${departed.step})`
   const lost = lostText(await lostRows(context, partition))
   return {
@@ -127,7 +127,7 @@ async function saidOfGone(
  * Repair `unnamed` if no file that the log names exists or is in the ledger, and the ledger's files are proved;
  * otherwise null. Such a log is old: a sweep has removed the files that it names.
  */
-async function ownInstead(
+async function repairUnnamed(
   context: ArchiveContext,
   partition: ArchivedPartition | undefined,
   logged: readonly LoggedFile[],
@@ -137,7 +137,7 @@ async function ownInstead(
   for (const { path } of logged) {
     if (own.has(path) || (await context.reader.head(path, context.interrupt.abort)) !== null) return null
   }
-  const examined = await inspectedThere(context, partition)
+  const examined = await readLedgerFiles(context, partition)
   const outdated = logged.map(({ path }) => path)
   return examined === null ? null : { kind: 'unnamed', partition, examined, outdated }
 }
@@ -169,9 +169,10 @@ async function compared(
     }
   }
   if (state === 'DROPPED' || (isProved && !wasPublished)) return null
-  const hot = partition === null ? null : await digestNow(context, wasPublished ? partition : inPlace(partition))
+  const hot =
+    partition === null ? null : await digestNow(context, wasPublished ? partition : withoutRemovals(partition))
   if (hot === null) {
-    if (wasPublished) return partition === null ? null : absent(context, partition)
+    if (wasPublished) return partition === null ? null : missingTableFinding(context, partition)
     return {
       finding: 'not in the ledger',
       partition: label,
@@ -188,7 +189,10 @@ async function compared(
 }
 
 /** Finding if the partition's table is not found. Null for a plain table, and if a detached table was dropped. */
-async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<ArchiveFinding | null> {
+async function missingTableFinding(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<ArchiveFinding | null> {
   const { native, state, label } = partition
   if (native === null) return null
   const isOut = state === 'DETACHED' && (await detachedOrGone(context, partition))
@@ -208,7 +212,7 @@ async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartit
 }
 
 /** The ledger's files, read completely; null if one is missing or differs from its proof. */
-async function inspectedThere(
+async function readLedgerFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<readonly InspectedFile[] | null> {
@@ -222,7 +226,7 @@ async function inspectedThere(
 }
 
 /** The partition as if no rows were removed from the source. */
-function inPlace(partition: ArchivedPartition): ArchivedPartition {
+function withoutRemovals(partition: ArchivedPartition): ArchivedPartition {
   return { ...partition, state: 'PUBLISHED', digest: null, removed: { rows: 0n, sum: '0' }, restoring: false }
 }
 

@@ -2,28 +2,28 @@
 import type { PeriodState } from './period-rows.ts'
 
 /** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */
-type How = 'values' | 'keys' | 'count' | 'empty'
+type CheckKind = 'values' | 'keys' | 'count' | 'empty'
 
 /** Number of reasons that the sentence names; the others are counted. */
 const NAMED = 3
 
 export class PlanCounts {
-  readonly #counts = new Map<How, number>()
+  readonly #counts = new Map<CheckKind, number>()
   readonly #notInspected = new Map<string, number>()
 
   /** Adds a period whose rows were only counted, or that was not checked. */
-  look(look: PeriodState): void {
+  addPeriod(look: PeriodState): void {
     if ('notLooked' in look) this.#add(this.#notInspected, look.notLooked)
     else this.by(look.rows === 0n && look.surplus === 0n ? 'empty' : 'count')
   }
 
-  by(how: How): void {
+  by(how: CheckKind): void {
     this.#add(this.#counts, how)
   }
 
   /** Text about what was not checked; empty if all was. @param next sentence about a command that checks more */
   notChecked(next: string): { readonly notChecked?: string } {
-    const of = (how: How): number => this.#counts.get(how) ?? 0
+    const of = (how: CheckKind): number => this.#counts.get(how) ?? 0
     const unlooked = [...this.#notInspected.values()].reduce((sum, one) => sum + one, 0)
     if (of('keys') + of('count') + unlooked === 0) return {}
     const reasons = [...this.#notInspected.keys()]

@@ -7,7 +7,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { ledgerText } from '../ledger/cells.ts'
 import { ledgerColumns } from '../ledger/schema.ts'
 import type { PlannedArchive } from './plan.ts'
-import type { PlannedPartition } from './planned-standing.ts'
+import type { PlannedPartition } from './planned-status.ts'
 
 /** Emits nothing if no partition is due. */
 export async function emitArchiveForecast(
@@ -24,7 +24,7 @@ export async function emitArchiveForecast(
     const own = one.known === null ? null : sizeOf(one.known)
     return own ?? estimatedSize(rowsOf(one), exported)
   })
-  const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, archived.table)
+  const taken = due.length === 0 ? new Map<string, number>() : await durationsByLabel(database, archived.table)
   const rows = all.reduce((sum, one) => sum + one.rows, 0n)
   const ms =
     due.length === 0
@@ -56,7 +56,10 @@ export async function emitArchiveForecast(
  * Time from the start of an export until the partition is DETACHED, or PUBLISHED if it was not detached, ms by label.
  * Includes only partitions whose steps were all done under one claim. Of several such claims, the latest is used.
  */
-async function takenMs(database: LedgerDatabase, { schema, name }: TableName): Promise<ReadonlyMap<string, number>> {
+async function durationsByLabel(
+  database: LedgerDatabase,
+  { schema, name }: TableName,
+): Promise<ReadonlyMap<string, number>> {
   if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()
   const { castText } = ledgerDialect(database.dialect).types
   const rows = await database.all(
@@ -103,9 +106,9 @@ function estimatedSize(rows: bigint, exported: readonly Size[]): Size {
 }
 
 /** Samples with fewer rows are not used for the time per row: they show only the fixed time of the steps. */
-const FEW = 100
+const MIN_SAMPLE_ROWS = 100
 /** A partition with more rows than this multiple of the largest archived one cannot be forecast. */
-const FAR = 10
+const MAX_SIZE_RATIO = 10
 
 export type ExportSample = { readonly rows: bigint; readonly ms: number }
 
@@ -116,9 +119,9 @@ export type ExportSample = { readonly rows: bigint; readonly ms: number }
  * median time per row: a sample that waited for locks must not affect the forecast
  */
 export function plannedMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {
-  const telling = samples.filter(({ rows }) => rows >= FEW)
+  const telling = samples.filter(({ rows }) => rows >= MIN_SAMPLE_ROWS)
   const largest = telling.reduce((most, { rows }) => (rows > most ? rows : most), 0n)
-  if (telling.length === 0 || due.some((rows) => rows > largest * BigInt(FAR))) return null
+  if (telling.length === 0 || due.some((rows) => rows > largest * BigInt(MAX_SIZE_RATIO))) return null
   const base = samples.length > 1 ? Math.min(...samples.map(({ ms }) => ms)) : 0
   const paces = telling.map(({ rows, ms }) => (ms - base) / Number(rows)).toSorted((a, b) => a - b)
   const pace = paces[Math.floor(paces.length / 2)] ?? 0

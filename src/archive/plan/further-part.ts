@@ -1,5 +1,5 @@
 /** Finds the name of the part under which late rows of an archived period would be archived. */
-import { byPeriod, isAbsorbed, isOnlyNoted, nextPart } from '../ledger/parts.ts'
+import { byPeriod, isAbsorbed, isOnlyRecorded, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { periodRows, type PeriodState, type PeriodSource } from './period-rows.ts'
 import { countText } from '../../shared/figures.ts'
@@ -13,9 +13,9 @@ export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'pa
  */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
-  if (record === null || parts.every(isOnlyNoted)) return { label: period, period, part: 1 }
+  if (record === null || parts.every(isOnlyRecorded)) return { label: period, period, part: 1 }
   const isFree = (one: ArchivedPartition): boolean =>
-    one.native === null && (one.state === 'DROPPED' || isAbsorbed(one) || isOnlyNoted(one))
+    one.native === null && (one.state === 'DROPPED' || isAbsorbed(one) || isOnlyRecorded(one))
   return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
 }
 

@@ -39,7 +39,7 @@ export async function keyFindings(
   if (shared === null || condition === null) return null
   const parts = [partition, ...neighbours]
   const found = await keyDifferences(source, record, parts, reader, { values, where: condition })
-  if (found === null || neighbours.length === 0 || !holdsAll(partition))
+  if (found === null || neighbours.length === 0 || !isFullyInTable(partition))
     return found === null ? null : described(partition, found)
   // Rows of the other parts were removed from the table, so only this part's rows can be missing.
   const own = await keyDifferences(source, record, [partition], reader, { values: false, where: condition })
@@ -89,7 +89,7 @@ export async function keyDifferences(
     ordered: false,
   }
   const rows = hotRows(view, { columns: both, request, except: [] }, async () => undefined, signal)
-  await query.bring(both, rows.csv, [])
+  await query.addRows(both, rows.csv, [])
   return await query.compare({ within: null, key: table.key, files: local.files })
 }
 
@@ -111,12 +111,12 @@ function described(
     ...finding('late rows', late, 'in the table but not in the archive'),
     ...finding('changed rows', changed, 'with other values in the archive'),
     // Once the removal of rows has begun, missing rows are expected.
-    ...(holdsAll(partition) ? finding('deleted rows', deleted, 'in the archive but gone from the table') : []),
+    ...(isFullyInTable(partition) ? finding('deleted rows', deleted, 'in the archive but gone from the table') : []),
   ]
 }
 
 /** True if all archived rows should still be in the table. */
-function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
+function isFullyInTable({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
 }
 

@@ -2,9 +2,9 @@
  * Finds published native partitions that were detached or dropped by hand. By the ledger, their rows are still in the
  * table, so queries do not read them from the archive. Reads only the system catalogs.
  */
-import { isElsewhere } from '../ledger/elsewhere.ts'
+import { isOtherDatabase } from '../ledger/other-database.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { gone } from '../steps/refusals.ts'
+import { missingTableError } from '../steps/refusals.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { nullOn, type SluiceError } from '../../shared/errors.ts'
@@ -27,13 +27,13 @@ export async function missingPartitions(
   // If the table is now partitioned in another way, their rows may be in any of its partitions.
   if (natives === null) return counting.map((partition) => ({ partition, isReplaced: true }))
   const kind = nativeKind(table, natives, record) ?? 'epoch-seconds'
-  const isNumbered = !isElsewhere(record.origin, (await store.offers.identification?.origin(signal)) ?? {})
+  const isNumbered = !isOtherDatabase(record.origin, (await store.offers.identification?.origin(signal)) ?? {})
   return new NativeParts(counting, natives.partitions).missing(natives.partitions, kind, isNumbered)
 }
 
 /** Error with which a run refuses a missing partition. */
 export function missingError({ table }: Pick<TableSpec, 'table'>, { partition }: MissingPartition): SluiceError {
-  return gone(tableText(table), partition)
+  return missingTableError(tableText(table), partition)
 }
 
 /** Text about a missing partition for a finding of `archive verify`. */

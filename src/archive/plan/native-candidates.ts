@@ -31,7 +31,7 @@ export async function nativeCandidates(
     const { name, ...others } = names.nameOf(partition, label, kind)
     const edges = others.across === null ? [] : edgesWithin(others.across, partition, kind)
     const named = isAsked(wanted.asked, name)
-    const standing = furtherOf(standingOf(partition, wanted, time, named), name, { ...others, key, edges })
+    const standing = laterPart(standingOf(partition, wanted, time, named), name, { ...others, key, edges })
     const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
     const rows = counted ?? partition.rows
     const empty = standing.status === 'due' && rows === 0n
@@ -71,7 +71,7 @@ type Place = Pick<ArchiveCandidate, 'status' | 'note'>
  * Blocks a due partition whose range the ledger already has, if the partition cannot become a later part; otherwise
  * notes that it has late rows.
  */
-function furtherOf(
+function laterPart(
   standing: Place,
   { part, period }: PartName,
   {

@@ -15,7 +15,7 @@ type Bounds = Pick<NativePartition, 'from' | 'to'>
 export type MissingPartition = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
 
 /** A partition of the table now, of any system. */
-type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
+type AttachedPartition = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
@@ -41,7 +41,7 @@ export type NativeName = Omit<LedgerOverlap, 'own' | 'left'> & { readonly name: 
 
 export class NativeParts {
   readonly #known: readonly ArchivedPartition[]
-  readonly #standing: ReadonlySet<string>
+  readonly #attached: ReadonlySet<string>
   readonly #labels: Set<string>
   /** Schemas by table name, of attached partitions and of partitions in the ledger. */
   readonly #schemas = new Map<string, Set<string | undefined>>()
@@ -49,12 +49,12 @@ export class NativeParts {
   /** @param known partitions of the ledger @param attached attached partitions */
   constructor(
     known: readonly ArchivedPartition[],
-    standing: readonly { readonly identity: string; readonly table: Pick<TableSpec, 'table'> }[],
+    attached: readonly { readonly identity: string; readonly table: Pick<TableSpec, 'table'> }[],
   ) {
     this.#known = known
-    this.#standing = new Set(standing.map(({ identity }) => identity))
+    this.#attached = new Set(attached.map(({ identity }) => identity))
     this.#labels = new Set(known.map(({ label }) => label))
-    const tables = [...standing.map(({ table }) => table.table), ...known.flatMap(({ native }) => native?.table ?? [])]
+    const tables = [...attached.map(({ table }) => table.table), ...known.flatMap(({ native }) => native?.table ?? [])]
     for (const { schema, name } of tables)
       this.#schemas.set(name, (this.#schemas.get(name) ?? new Set<string | undefined>()).add(schema))
   }
@@ -65,7 +65,7 @@ export class NativeParts {
   }
 
   /** Finds the ledger entries for an attached partition. Every decision about a partition must use this. */
-  seen(partition: Standing, kind: ValueKind): LedgerOverlap {
+  overlapOf(partition: AttachedPartition, kind: ValueKind): LedgerOverlap {
     const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
     const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
     if (same !== undefined) return { own: same, left: null, across: null }
@@ -74,7 +74,7 @@ export class NativeParts {
     const left = partition.isDefault ? [] : this.#known.filter(hasLeft)
     const again = left.find((one) => isOf(one, partition, kind) && one.state !== 'DROPPED')
     if (again !== undefined) return { own: null, left: again, across: null, again }
-    const around = left.filter((one) => holds(one, partition, kind))
+    const around = left.filter((one) => contains(one, partition, kind))
     const [first] = around.toSorted((a, b) => a.part - b.part)
     if (first === undefined)
       return { own: null, left: null, across: left.find((one) => overlaps(one, partition, kind)) ?? null }
@@ -88,7 +88,7 @@ export class NativeParts {
    * partitions match by equal bounds
    */
   missing(
-    partitions: readonly (Standing & Pick<NativePartition, 'isLeaving'>)[],
+    partitions: readonly (AttachedPartition & Pick<NativePartition, 'isLeaving'>)[],
     kind: ValueKind,
     isNumbered: boolean,
   ): readonly MissingPartition[] {
@@ -115,20 +115,20 @@ export class NativeParts {
    * @param label name if the ledger has nothing about it
    */
   nameOf(partition: NativePartition, label: string, kind: ValueKind): NativeName {
-    const { own, left, ...others } = this.seen(partition, kind)
+    const { own, left, ...others } = this.overlapOf(partition, kind)
     if (own !== null) return { name: { label: own.label, period: own.period, part: own.part }, ...others }
     return { name: left === null ? { label, period: label, part: 1 } : this.#further(left.period), ...others }
   }
 
   /** A ledger entry with the same bounds that is not archived, and whose table is missing or was unpartitioned. */
-  #replaced(partition: Standing, kind: ValueKind): ArchivedPartition | undefined {
+  #replaced(partition: AttachedPartition, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>
         (one.native === null
           ? isInProgress(one) || !hasLeft(one)
-          : !hasLeft(one) && !this.#standing.has(one.native.identity)) &&
-        holds(one, partition, kind) &&
-        holds(partition, one, kind),
+          : !hasLeft(one) && !this.#attached.has(one.native.identity)) &&
+        contains(one, partition, kind) &&
+        contains(partition, one, kind),
     )
   }
 
@@ -153,13 +153,13 @@ function isSameRange(a: Bounds, b: Bounds): boolean {
 }
 
 /** True for the same identity and overlapping bounds: after a dump, another table may have this identity. */
-function isOf(known: ArchivedPartition, partition: Standing, kind: ValueKind): boolean {
+function isOf(known: ArchivedPartition, partition: AttachedPartition, kind: ValueKind): boolean {
   const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
   return known.native?.identity === partition.identity && !isApart
 }
 
 /** True if the inner range is within the outer one. */
-function holds(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
+function contains(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
   return low(outer, kind) <= low(inner, kind) && high(inner, kind) <= high(outer, kind)
 }
 

@@ -42,7 +42,7 @@ export async function newArchive(
     archiveId: randomUUID(),
     timeColumn,
     calendar: calendar === null ? BY_VALUE : calendarText(calendar),
-    stored: await laidOut(store, table, asText, timeColumn, signal),
+    stored: await plannedColumns(store, table, asText, timeColumn, signal),
     graceMs: graceMs ?? GRACE_MS,
     origin: (await store.offers.identification?.origin(signal)) ?? null,
     ...UNNOTED,
@@ -63,7 +63,7 @@ function placeOf(to: string, name: string): string {
 }
 
 /** The columns of an archive without published files. */
-export async function laidOut(
+export async function plannedColumns(
   store: CopyStore,
   table: TableSpec,
   asText: readonly string[],

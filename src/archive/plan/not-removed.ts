@@ -20,7 +20,7 @@ import { fileColumns } from '../types/fit.ts'
  * Compares the rows of a partition in the source with their proof.
  * @returns `none` if the source has no rows or table to compare; a finding if they differ
  */
-export async function stillThere(
+export async function compareRemaining(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<ArchiveFinding | 'equal' | 'none'> {
@@ -68,7 +68,7 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
   }
   const isAway = state !== 'PUBLISHED' || away
   const found = isAway
-    ? await store.offers.partitions?.detached(native.table, native.identity, interrupt.abort)
+    ? await store.offers.partitions?.detachedTable(native.table, native.identity, interrupt.abort)
     : await attachedPartition(context, native)
   if (found == null) return null
   await using view = await store.source(interrupt.abort)

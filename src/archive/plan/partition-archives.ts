@@ -6,13 +6,13 @@ import { SluiceError } from '../../shared/errors.ts'
 import { restoreCommand } from '../steps/refusals.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { namesNow, type Sought } from '../work/find-archive.ts'
+import { namesNow, type LedgerSource } from '../work/find-archive.ts'
 
 /** @property rowsAreOut true if some rows are in the archive and no longer in the partitioned table */
 type OwnArchive = { readonly name: string; readonly labels: readonly string[]; readonly rowsAreOut: boolean }
 
 /** @throws SluiceError TABLE_REFUSED if the answer would lack rows of the table */
-export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<void> {
+export async function refuseToAnswer(sought: LedgerSource, table: TableSpec, signal: AbortSignal): Promise<void> {
   const own = (await archivesBelow(sought, table.table, signal)).filter(({ rowsAreOut }) => rowsAreOut)
   const [first] = own
   if (first === undefined) return
@@ -33,7 +33,7 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
  * @throws SluiceError TABLE_REFUSED if partitions of the table, or its parent, have archives
  */
 export async function refuseTwoArchives(
-  sought: Sought,
+  sought: LedgerSource,
   { table }: TableSpec,
   isNew: boolean,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
@@ -54,7 +54,7 @@ export async function refuseTwoArchives(
     )
   }
   const partitions = sought.store.offers.partitions
-  const above = (await partitions?.kin(table, [], abort))?.above ?? []
+  const above = (await partitions?.relatives(table, [], abort))?.above ?? []
   if (above.length === 0 || ((await partitions?.inheritance(table, abort))?.parents ?? []).length > 0) return
   const [archived] = isNew ? await published(sought, above, abort) : []
   if (archived !== undefined) {
@@ -74,22 +74,26 @@ export async function refuseTwoArchives(
 }
 
 /** Text about archives that an erasure in the table does not cover; null if there are none. */
-export async function notErased(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<string | null> {
+export async function notErased(sought: LedgerSource, table: TableSpec, signal: AbortSignal): Promise<string | null> {
   const own = await archivesBelow(sought, table.table, signal)
   return own.length === 0 ? null : `archives of partitions, each of which needs a separate erasure: ${namesOf(own)}`
 }
 
 /** Archives of partitions at any depth. Inheritance children are separate tables. */
-async function archivesBelow(sought: Sought, table: TableName, signal: AbortSignal): Promise<readonly OwnArchive[]> {
+async function archivesBelow(
+  sought: LedgerSource,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<readonly OwnArchive[]> {
   const partitions = sought.store.offers.partitions
-  const { below } = (await partitions?.kin(table, [], signal)) ?? { below: [] }
+  const { below } = (await partitions?.relatives(table, [], signal)) ?? { below: [] }
   if (below.length === 0 || ((await partitions?.inheritance(table, signal))?.heirs ?? []).length > 0) return []
   return published(sought, below, signal)
 }
 
 /** Archives with published files, of tables that now have these names. */
 async function published(
-  { store, ledgers }: Sought,
+  { store, ledgers }: LedgerSource,
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<readonly OwnArchive[]> {
@@ -104,7 +108,7 @@ async function published(
     const record = await readArchive((await ledgers.of(table, signal)).database, table)
     const there = (record?.partitions ?? []).filter(holdsFiles)
     if (there.length === 0) continue
-    found.push({ name, labels: there.map(({ label }) => label), rowsAreOut: there.some(isOut) })
+    found.push({ name, labels: there.map(({ label }) => label), rowsAreOut: there.some(hasRowsOut) })
   }
   return found
 }
@@ -118,7 +122,7 @@ function holdsFiles({ state, sweptMs, retracted, version }: ArchivedPartition): 
 }
 
 /** True if some rows are no longer in the table. False for an expired partition, which is no longer in the archive. */
-function isOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
+function hasRowsOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
   if (state === 'EXPIRED') return false
   return (
     state === 'DROPPED' ||

@@ -6,7 +6,7 @@ import { byPeriod, isInSource, isInProgress } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
-import type { Effort } from '../../model/archive/port.ts'
+import type { ScanCost } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 
 /** Largest number of rows that is counted without request: takes less than a second on any system. */
@@ -122,7 +122,7 @@ async function rowsInspectedAt(
   const effort = await effortOf(place, periods)
   const limit = options === 'cheap' ? COUNTED_AT_ONCE : null
   if (limit !== null && (effort.rows === null || effort.rows > limit)) {
-    const notInspected = `${what}: ${tooMuch(effort, place)}`
+    const notInspected = `${what}: ${tooManyText(effort, place)}`
     for (const { partition } of periods) inspections.set(partition.label, { notLooked: notInspected })
     return inspections
   }
@@ -164,7 +164,7 @@ function expectedRows({ state, digest, removed, native }: ArchivedPartition): bi
 async function effortOf(
   { source: { store, table, signal }, cut }: Periods,
   periods: readonly Period[],
-): Promise<Effort> {
+): Promise<ScanCost> {
   const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
   // Without a planner each period costs a scan of the table.
   if (store.offers.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
@@ -173,7 +173,7 @@ async function effortOf(
   const spans = isByValue(cut)
     ? periods.map(({ condition }) => condition)
     : spansOf(periods.map(({ partition }) => partition)).flatMap((span) => cutCondition(store, table, cut, span) ?? [])
-  const effort = await store.offers.periods.effort(table, spans, signal)
+  const effort = await store.offers.periods.scanCost(table, spans, signal)
   return effort.by === 'index' && effort.rows === null ? { ...effort, rows: expected } : effort
 }
 
@@ -192,7 +192,7 @@ function spansOf(partitions: readonly Span[]): readonly Span[] {
   return [{ from: first.from, to: last.to }]
 }
 
-function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string {
+function tooManyText({ by, rows }: ScanCost, { cut: { timeColumn } }: Periods): string {
   const many = rows === null ? 'its row count is unknown' : `it has about ${rows} rows`
   const why =
     by === 'scan'
@@ -205,7 +205,7 @@ function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string
 async function countsOf(
   { store, table, signal }: PeriodSource,
   periods: readonly Period[],
-  { by }: Effort,
+  { by }: ScanCost,
 ): Promise<readonly (bigint | null)[]> {
   const conditions = periods.map(({ condition }) => condition)
   if (store.offers.periods !== undefined) return store.offers.periods.counts(table, conditions, by, signal)

@@ -1,7 +1,7 @@
 /** Checks that the rows of a period are the sum of its parts: each part is proved, and no key is in two parts. */
 import { byPeriod, isInSource } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { sameKeys } from '../steps/beside.ts'
+import { sameKeys } from '../steps/doubled-rows.ts'
 import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'

@@ -5,8 +5,8 @@ import { surplusText } from '../../model/archive/surplus-text.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { periodRows, type PeriodState } from './period-rows.ts'
 import type { PlannedArchive } from './plan.ts'
-import type { PlannedPartition } from './planned-standing.ts'
-import { heldText } from './referring-rows.ts'
+import type { PlannedPartition } from './planned-status.ts'
+import { blockingText } from './referring-rows.ts'
 import { refusalText } from './row-triggers.ts'
 
 /**
@@ -14,17 +14,17 @@ import { refusalText } from './row-triggers.ts'
  * If a run will remove rows of a plain table, also with notes about referring rows of other tables, and about key
  * numbers that the system will reuse.
  */
-export async function inspectedThrough(
+export async function withRowCounts(
   plan: PlannedArchive,
-  around: { readonly store: CopyStore; readonly signal: AbortSignal },
+  context: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<PlannedArchive> {
   const { archived, table } = plan
   const { partitions: known } = archived
   const inspections =
-    known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
+    known === undefined ? null : await periodRows({ ...context, table }, { ...archived, partitions: known }, 'cheap')
   const partitions: PlannedPartition[] = []
   for (const one of plan.partitions) {
-    partitions.push(withLook(await withGoing(plan, one, around), inspections?.get(one.label)))
+    partitions.push(withRowCount(await withRemovalNotes(plan, one, context), inspections?.get(one.label)))
   }
   return { ...plan, partitions }
 }
@@ -33,7 +33,7 @@ export async function inspectedThrough(
  * Adds notes. For a native partition: what prevents its drop. For a plain table: rows of other tables that prevent the
  * removal, and key numbers that later rows may get again.
  */
-async function withGoing(
+async function withRemovalNotes(
   { table, archived, referred }: PlannedArchive,
   one: PlannedPartition,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
@@ -52,9 +52,9 @@ async function withGoing(
   }
   const condition = cutCondition(store, table, archived, place)
   if (condition === null) return one
-  const again = (await store.offers.periods?.givesAgain?.(table, condition, signal)) ?? null
+  const again = (await store.offers.periods?.reusedColumn?.(table, condition, signal)) ?? null
   const notes = [
-    heldText(await referred.look(table.table, condition, signal)),
+    blockingText(await referred.searchPartition(table.table, condition, signal)),
     again === null
       ? null
       : `its rows have the highest ${again}: after their removal ${store.system} may give that number to another row, and the archived row cannot be restored; with AUTOINCREMENT each number is used once`,
@@ -63,7 +63,7 @@ async function withGoing(
   return notes.length === 0 ? one : { ...one, note: notes.join('; ') }
 }
 
-function withLook(one: PlannedPartition, look: PeriodState | undefined): PlannedPartition {
+function withRowCount(one: PlannedPartition, look: PeriodState | undefined): PlannedPartition {
   if (look === undefined) return one
   const surplus = 'surplus' in look ? look.surplus : 0n
   const isLate = surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'

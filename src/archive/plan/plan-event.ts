@@ -4,15 +4,15 @@ import { dec, type Emit } from '../../model/run/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { boundFields } from './bound-fields.ts'
-import { standingFields, type ResumeState } from './resumable.ts'
+import { resumeFields, type ResumeState } from './resumable.ts'
 import type { PlannedArchive } from './plan.ts'
-import type { PlannedPartition } from './planned-standing.ts'
+import type { PlannedPartition } from './planned-status.ts'
 
 /** @param resumeState state of the archive, for a plan only; a run determines it later */
 export function emitArchivePlan(
   { table, archived, partitions }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions'>,
   emit: Emit<'archive.columns' | 'archive.planned'>,
-  standing: ResumeState = { kind: 'own' },
+  resumeState: ResumeState = { kind: 'own' },
 ): void {
   const name = tableText(table.table)
   emit({
@@ -28,7 +28,7 @@ export function emitArchivePlan(
       stored,
       ...(as.kind === 'native' ? { note: 'as the source prints it' } : {}),
     })),
-    ...standingFields(standing),
+    ...resumeFields(resumeState),
   })
   const speed = bytesAMs(partitions)
   for (const { label, status, known, candidate, note } of partitions) {

@@ -15,7 +15,7 @@ import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
 import { nearestText } from './label-named.ts'
 import { plannedName } from '../work/merge-parts.ts'
 import { archiveTablePlaces } from './new-archive.ts'
-import type { PlannedPartition } from './planned-standing.ts'
+import type { PlannedPartition } from './planned-status.ts'
 
 /** Hint if the requested calendar differs from the archive's. */
 export const CALENDAR_HINT = 'remove --calendar, --first-month, --year-offset, --first-weekday and --zone'
@@ -180,7 +180,7 @@ export function refuseUnknownPartitions(
  * Notes if rows of the table are also read through its parents.
  * @throws SluiceError TABLE_REFUSED if other tables inherit from it
  */
-export async function refuseHeirs(
+export async function refuseChildTables(
   { table }: TableSpec,
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,

@@ -25,7 +25,7 @@ import type { ArchiveCandidate, CandidateRequest } from './candidate.ts'
 import { merged, plannedName } from '../work/merge-parts.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { refuseHiddenColumns } from './hidden-columns.ts'
-import { laidOut, newArchive } from './new-archive.ts'
+import { plannedColumns, newArchive } from './new-archive.ts'
 import {
   refuseByValue,
   refuseAsText,
@@ -35,9 +35,9 @@ import {
   refuseUnremovable,
   sameArchive,
 } from './plan-refusals.ts'
-import type { PlannedPartition } from './planned-standing.ts'
+import type { PlannedPartition } from './planned-status.ts'
 import { rangeCandidates } from './range-candidates.ts'
-import { heldBack, Referred } from './referring-rows.ts'
+import { blockReferred, Referred } from './referring-rows.ts'
 import { refuseSwappedColumns } from './swapped-columns.ts'
 import { presentArchive, type PresentArchive } from './table-changes.ts'
 import { unsureError } from '../steps/unsure-columns.ts'
@@ -75,7 +75,7 @@ export type PlannedArchive = {
 export async function planArchive(
   table: TableSpec,
   operation: ArchivePlanOptions,
-  around: {
+  context: {
     readonly store: CopyStore
     readonly database: LedgerDatabase
     /** Name of the table in the ledger. */
@@ -84,7 +84,7 @@ export async function planArchive(
     readonly signal: AbortSignal
   },
 ): Promise<PlannedArchive> {
-  const { store, database, name, nowMs, signal } = around
+  const { store, database, name, nowMs, signal } = context
   refuseHiddenColumns(table)
   const record = await readArchive(database, name)
   const calendar = operation.calendar ?? ownCalendar(record, operation)
@@ -165,7 +165,7 @@ export async function nativeNow(
 ): Promise<PartitionTable | null> {
   if (native === null) return null
   if (away) {
-    const found = await store.offers.partitions?.detached(native.table, native.identity, signal)
+    const found = await store.offers.partitions?.detachedTable(native.table, native.identity, signal)
     return found == null ? null : { table: found, identity: native.identity }
   }
   const natives = await store.offers.partitions?.list(table, signal)
@@ -185,7 +185,7 @@ async function presentOf(
   if (present.changes.length === 0 || !isUnpublished(record)) return present
   const { timeColumn } = present.record
   const asText = present.record.stored.columns.filter(isAsText).map(({ name }) => name)
-  const stored = await laidOut(store, table, asText, timeColumn, signal)
+  const stored = await plannedColumns(store, table, asText, timeColumn, signal)
   return { record: { ...present.record, stored }, changes: [], unsure: null }
 }
 
@@ -228,7 +228,7 @@ async function candidatesOf(
   if (natives === null) return await rangeCandidates(table, timeColumn, wanted, record, around)
   const known = record?.partitions ?? []
   return {
-    candidates: await heldBack(
+    candidates: await blockReferred(
       await nativeCandidates(natives, wanted, { known, key: table.key }, around),
       around.referred,
       around.signal,
@@ -246,7 +246,7 @@ async function defaultText(
   if (rest === undefined) return null
   const name = tableText(rest.table.table)
   // The planner estimates by pages, which also works for a table that was never analyzed.
-  const about = (await store.offers.periods?.effort(rest.table, ['true'], signal))?.rows ?? rest.rows
+  const about = (await store.offers.periods?.scanCost(rest.table, ['true'], signal))?.rows ?? rest.rows
   if (about > COUNTED_AT_ONCE) {
     return `the default partition ${name} holds about ${about} rows, which runs do not archive; they were not inspected`
   }

@@ -88,7 +88,7 @@ export async function rangeCandidates(
       ...(part.part > 1 ? { note: lateText(rows, part.period) } : {}),
     })
   }
-  const unplaced = [unplacedText(timeColumn, { nulls, unreal }, high), unlookedText(late)].filter(
+  const unplaced = [unplacedText(timeColumn, { nulls, unreal }, high), uncountedText(late)].filter(
     (text) => text !== null,
   )
   return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
@@ -112,7 +112,7 @@ async function ownBounds(
 }
 
 /** Text about periods whose late rows were not counted; null if all were. */
-function unlookedText(late: ReadonlyMap<string, PeriodState>): string | null {
+function uncountedText(late: ReadonlyMap<string, PeriodState>): string | null {
   const unlooked = [...late].flatMap(([label, look]) => ('notLooked' in look ? [{ label, why: look.notLooked }] : []))
   const [first] = unlooked
   if (first === undefined) return null

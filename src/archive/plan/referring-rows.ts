@@ -7,21 +7,21 @@ import type { ArchiveCandidate } from './candidate.ts'
 
 /** Time limits of the search, ms: per foreign key and partition, and for all partitions of a table. */
 const POLL_MS = 500
-const ALL_LOOKS_MS = 5000
+const SEARCH_LIMIT_MS = 5000
 
 /** Rows that refer to one partition, as texts. */
-export type HeldBy = {
+export type ReferringRows = {
   /** An example row for each foreign key with referring rows. */
   readonly rows: readonly string[]
   /** Foreign keys whose rows were not searched. */
-  readonly notLooked: readonly string[]
+  readonly notSearched: readonly string[]
 }
 
 /** Searches referring rows for the partitions of one table, within the time limits. */
 export class Referred {
   readonly referrers: readonly Referrer[]
   readonly #store: CopyStore
-  #leftMs = ALL_LOOKS_MS
+  #leftMs = SEARCH_LIMIT_MS
 
   private constructor(store: CopyStore, referrers: readonly Referrer[]) {
     this.#store = store
@@ -37,7 +37,7 @@ export class Referred {
    * @param table the partition, or the plain table of the period
    * @param condition rows of the period, in the SQL of the store; null for the whole table
    */
-  async look(table: TableName, condition: string | null, signal: AbortSignal): Promise<HeldBy> {
+  async searchPartition(table: TableName, condition: string | null, signal: AbortSignal): Promise<ReferringRows> {
     const [rows, notInspected]: [string[], string[]] = [[], []]
     for (const referrer of this.referrers) {
       const found = await this.#row(table, referrer, condition, signal)
@@ -45,7 +45,7 @@ export class Referred {
       if ('unknown' in found) notInspected.push(`${keyText(referrer)}: ${found.unknown}`)
       else rows.push(`${referringText(referrer, found.values)} refers to it (${keyText(referrer)})`)
     }
-    return { rows, notLooked: notInspected }
+    return { rows, notSearched: notInspected }
   }
 
   async #row(
@@ -55,7 +55,7 @@ export class Referred {
     signal: AbortSignal,
   ): Promise<ReferringRow> {
     if (this.#leftMs <= 0)
-      return { unknown: `the search for such rows took ${ALL_LOOKS_MS / 1000} s for earlier partitions` }
+      return { unknown: `the search for such rows took ${SEARCH_LIMIT_MS / 1000} s for earlier partitions` }
     const since = performance.now()
     const store = this.#store.offers.referrers
     const budgetMs = Math.min(POLL_MS, this.#leftMs)
@@ -66,15 +66,18 @@ export class Referred {
 }
 
 /** Blocks partitions that rows of other tables refer to: the server does not detach them. */
-export async function heldBack(
+export async function blockReferred(
   candidates: readonly ArchiveCandidate[],
   referred: Referred,
   signal: AbortSignal,
 ): Promise<readonly ArchiveCandidate[]> {
   const held: ArchiveCandidate[] = []
   for (const one of candidates) {
-    const by = one.status === 'due' && one.native !== null ? await referred.look(one.native.table, null, signal) : null
-    const text = by === null ? null : heldText(by)
+    const by =
+      one.status === 'due' && one.native !== null
+        ? await referred.searchPartition(one.native.table, null, signal)
+        : null
+    const text = by === null ? null : blockingText(by)
     const note = [text, one.note].filter((part) => part != null).join('; ')
     held.push(text === null ? one : { ...one, note, ...(by?.rows.length === 0 ? {} : { status: 'blocked' }) })
   }
@@ -82,7 +85,7 @@ export async function heldBack(
 }
 
 /** A note about rows that prevent, or may prevent, the removal; null if there are none. */
-export function heldText({ rows, notLooked: notInspected }: HeldBy): string | null {
+export function blockingText({ rows, notSearched: notInspected }: ReferringRows): string | null {
   const parts = [...rows, ...notInspected.map((text) => `rows that refer to it were not searched: ${text}`)]
   return parts.length === 0 ? null : parts.join('; ')
 }

@@ -1,5 +1,5 @@
 /** Finds the new identities of partitions, by names and bounds, in a database that was loaded from a dump. */
-import { isElsewhere } from '../ledger/elsewhere.ts'
+import { isOtherDatabase } from '../ledger/other-database.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
@@ -20,7 +20,7 @@ export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: Rea
 /** The record with partition identities looked up in this database; unchanged if the ledger is of this database. */
 export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<Renumbered> {
   const unclear = new Map<string, ArchiveFinding>()
-  if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
+  if (!isOtherDatabase(record.origin, await originNow(context))) return { record, unclear }
   const { store, table, interrupt } = context
   const partitions = store.offers.partitions
   if (partitions === undefined) return { record, unclear }
@@ -83,7 +83,7 @@ function unclearTable(partition: string, tables: readonly NumberedName[]): Archi
 }
 
 /** Records the identities of partitions, in one transaction. */
-export async function noteNumbers(database: LedgerDatabase, { table, partitions }: ArchiveRecord): Promise<void> {
+export async function recordIdentities(database: LedgerDatabase, { table, partitions }: ArchiveRecord): Promise<void> {
   await database.batch(
     partitions.flatMap(({ label, native }) =>
       native === null

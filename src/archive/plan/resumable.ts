@@ -13,7 +13,7 @@ import { openOwned } from '../work/open.ts'
 import { inspectOrigin } from '../work/require-origin.ts'
 
 /** Longest wait for a bucket, ms; a local folder answers at once. */
-const PATIENCE_MS = 10_000
+const BUCKET_TIMEOUT_MS = 10_000
 
 /** Errors with which a run would end before it changes anything. */
 const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -37,7 +37,7 @@ export async function resumeState(
   run: Run<'log'>,
   called: TableName,
 ): Promise<ResumeState> {
-  const patience = AbortSignal.timeout(PATIENCE_MS)
+  const patience = AbortSignal.timeout(BUCKET_TIMEOUT_MS)
   const abort = AbortSignal.any([run.interrupt.abort, patience])
   try {
     const patient = { ...run, interrupt: { stop: run.interrupt.stop, abort } }
@@ -51,7 +51,7 @@ export async function resumeState(
 }
 
 function unansweredError({ archive }: ArchivedTable): SluiceError {
-  return new SluiceError('SOURCE_IO', `the archive did not answer within ${PATIENCE_MS / 1000} s`, {
+  return new SluiceError('SOURCE_IO', `the archive did not answer within ${BUCKET_TIMEOUT_MS / 1000} s`, {
     where: redactUrl(archive),
     hint: 'check the connection to the archive, then run the same command again',
     retryable: true,
@@ -59,10 +59,10 @@ function unansweredError({ archive }: ArchivedTable): SluiceError {
 }
 
 /** Emits a warning about a problem; nothing for an archive of this database. */
-export function reportStanding(called: TableName, standing: ResumeState, { emit }: Run<'log'>): void {
+export function reportResumeState(called: TableName, state: ResumeState, { emit }: Run<'log'>): void {
   const table = tableText(called)
-  if (standing.kind === 'refused') {
-    const { message, hint } = standing.error
+  if (state.kind === 'refused') {
+    const { message, hint } = state.error
     emit({
       type: 'log',
       level: 'warn',
@@ -71,23 +71,23 @@ export function reportStanding(called: TableName, standing: ResumeState, { emit 
       ...(hint === undefined ? {} : { hint }),
     })
   }
-  if (standing.kind === 'unread') {
-    const message = `the archive was not read, so it was not checked that it belongs to this database: ${standing.error.message}`
+  if (state.kind === 'unread') {
+    const message = `the archive was not read, so it was not checked that it belongs to this database: ${state.error.message}`
     emit({ type: 'log', level: 'warn', table, message })
   }
 }
 
 /** Event fields: why a run would refuse, and which part of the archive was not checked. */
-export function standingFields(
-  standing: ResumeState,
+export function resumeFields(
+  state: ResumeState,
   notInspected: readonly string[] = [],
 ): { readonly foreign?: string; readonly notLooked?: readonly string[] } {
   const all = [
-    ...(standing.kind === 'unread' ? [`which database owns the archive: ${standing.error.message}`] : []),
+    ...(state.kind === 'unread' ? [`which database owns the archive: ${state.error.message}`] : []),
     ...notInspected,
   ]
   return {
-    ...(standing.kind === 'refused' ? { foreign: standing.error.message } : {}),
+    ...(state.kind === 'refused' ? { foreign: state.error.message } : {}),
     ...(all.length === 0 ? {} : { notLooked: all }),
   }
 }

@@ -10,7 +10,7 @@ export async function reportLosable(
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<void> {
-  for (const { what, remedy } of (await store.offers.losable?.among([table], interrupt.abort)) ?? []) {
+  for (const { what, remedy } of (await store.offers.losable?.find([table], interrupt.abort)) ?? []) {
     const message = `${what}: a crash of the server may delete its rows before they are archived, and a restore into it is refused`
     emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} prevents this` })
   }

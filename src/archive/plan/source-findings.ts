@@ -18,7 +18,7 @@ import type { PlanCounts } from './counted.ts'
 import { periodRows, type PeriodState, type PeriodSource } from './period-rows.ts'
 import { detachedGone } from './detached-gone.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
-import { stillThere } from './not-removed.ts'
+import { compareRemaining } from './not-removed.ts'
 import { countText } from '../../shared/figures.ts'
 
 /**
@@ -62,11 +62,11 @@ export async function* sourceFindings(
     if (gone !== null) yield { finding: 'differs from the source', partition: partition.label, detail: gone }
     if (partition.state === 'EXPIRED') {
       const late = inspections.get(partition.label)
-      if (late !== undefined) inspected.look(late)
+      if (late !== undefined) inspected.addPeriod(late)
       yield* lateExpired(partition, late)
       continue
     }
-    const sums = deep ? await stillThere(context, partition) : 'none'
+    const sums = deep ? await compareRemaining(context, partition) : 'none'
     const differs = typeof sums === 'string' ? null : sums
     const look = inspections.get(partition.label)
     const neighbours = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
@@ -85,7 +85,7 @@ export async function* sourceFindings(
     const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
     if (sums !== 'none') inspected.by('values')
     else if (byKey !== null) inspected.by(values ? 'values' : 'keys')
-    else if (look !== undefined) inspected.look(look)
+    else if (look !== undefined) inspected.addPeriod(look)
     if (byKey !== null && byKey.length > 0) yield* byKey
     else if (differs !== null) yield differs
     else if (surplusOf(look) !== 0n) {

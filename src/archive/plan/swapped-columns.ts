@@ -6,7 +6,7 @@ import type { ArchivedTable } from '../ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import { settleCommand } from '../steps/unsure-columns.ts'
+import { recordCommand } from '../steps/unsure-columns.ts'
 import { LARGE } from '../work/witness.ts'
 import { notedValues } from './noted-values.ts'
 
@@ -46,7 +46,7 @@ export async function refuseSwappedColumns(
   const fresh = freshColumns(table, stored.columns)
   for (const { name } of others.filter((one) => isReported(one.name))) {
     const now = fresh.find((one) => thenLike(one).includes(name) && isOf(one.name, name))
-    if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
+    if (now !== undefined) throw reusedNameError(store, table, { name: now.name, before: name })
   }
   const isThere = (name: string): boolean => table.columns.some((one) => one.name === name)
   // `name` has the values of `before`. That is a rename only if `before` has neither its own archived values nor those
@@ -57,23 +57,23 @@ export async function refuseSwappedColumns(
     const before = thenLike(one).find(
       (then) => isReported(then) && isOf(name, then) && (isThere(then) ? isAnother(then, name) : moved.has(name)),
     )
-    if (before !== undefined) throw tookError(store, table, { name, before }, isThere(before))
+    if (before !== undefined) throw droppedNameError(store, table, { name, before }, isThere(before))
   }
 }
 
 /** Error: a new column has the former name of a renamed column. */
-function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
+function reusedNameError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
   const { name, before } = swapped
-  const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] })
+  const settle = recordCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] })
   const hint = `rename the present ${before} to a third name, run ${settle}, then rename it back; if ${name} is a copy of the earlier ${before}, move it behind the archived columns`
   return swappedError(store, table, [swapped], hint)
 }
 
 /** Error: a renamed column has the name of a dropped one. @param isAgain true if a new column has the old name */
-function tookError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain: boolean): SluiceError {
+function droppedNameError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain: boolean): SluiceError {
   const { name, before } = swapped
   const settled = (words: { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }): string =>
-    settleCommand(tableText(table.table), { renamed: [], dropped: [], ...words })
+    recordCommand(tableText(table.table), { renamed: [], dropped: [], ...words })
   const steps = `rename ${name} to ${before}, run ${settled({ dropped: [name] })}, rename it back to ${name}, then run ${settled({ renamed: [`${before}=${name}`] })}`
   const hint = isAgain
     ? `rename the present ${before} to a third name, ${steps}, then rename the third one to ${before}; if the columns kept their names, and only the values moved, run ${settled({ renamed: [`${name}=${name}`] })}`

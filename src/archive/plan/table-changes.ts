@@ -48,7 +48,7 @@ export async function presentArchive(
   const described = await withExpressions(store, table, signal)
   const options: EvolveOptions = {
     ...(await known(store, table, signal)),
-    ...saidOf(words, table, record),
+    ...statedColumns(words, table, record),
     asText: words.asText ?? [],
     isLoose: store.can.looseTypes === true,
     widen: words.widen === true,
@@ -66,7 +66,7 @@ export async function presentArchive(
  * As `presentArchive`, for a caller that publishes nothing. Uncertain columns appear as dropped and added; a caller
  * that reads their values must call `doubtOf` first.
  */
-export async function seenArchive(
+export async function readOnlyArchive(
   store: CopyStore,
   table: TableSpec,
   record: ArchiveRecord,
@@ -76,7 +76,7 @@ export async function seenArchive(
     return await presentArchive(store, table, record, signal)
   } catch (thrown) {
     // A column that a run would refuse must not prevent reading the archive.
-    if (!(thrown instanceof SluiceError) || !READ_ALL_THE_SAME.has(thrown.code)) throw thrown
+    if (!(thrown instanceof SluiceError) || !IGNORED_CODES.has(thrown.code)) throw thrown
     const options = await known(store, table, signal)
     const taken = unsureOf(table, record.stored, options)?.taken ?? []
     const sure = await keptNames(store, table, record, taken, signal)
@@ -94,9 +94,9 @@ async function known(
   return { numbers, canRename: store.offers.identities != null }
 }
 
-const READ_ALL_THE_SAME: ReadonlySet<string> = new Set(['UNSUPPORTED_TYPE', 'PLAN_CHANGED'])
+const IGNORED_CODES: ReadonlySet<string> = new Set(['UNSUPPORTED_TYPE', 'PLAN_CHANGED'])
 
-function saidOf(
+function statedColumns(
   { renamed = [], dropped = [] }: ColumnWords,
   { columns }: TableSpec,
   { stored }: ArchiveRecord,

@@ -67,7 +67,7 @@ export function knownTimeKind(
   table: Pick<TableSpec, 'table'>,
   column: Column,
   evidence: Evidence,
-  otherwise: string,
+  alternative: string,
 ): ValueKind {
   const kind = timeKind(table, column, evidence)
   if (kind !== null) return kind
@@ -77,7 +77,7 @@ export function knownTimeKind(
     `${name}.${column.name} has whole numbers, and it is unknown whether they are times`,
     {
       where: name,
-      hint: `give --epoch s or --epoch ms if they count seconds or milliseconds since 1970; otherwise ${otherwise}`,
+      hint: `give --epoch s or --epoch ms if they count seconds or milliseconds since 1970; otherwise ${alternative}`,
     },
   )
 }

@@ -43,7 +43,7 @@ export async function reportDoubtful(
     await using view = await store.source(signal)
     const onRefused = (row: readonly (string | null)[], error: SluiceError): void => {
       for (const [i, { doubt, at }] of placed.entries())
-        if (isOdd(row[at] ?? null, doubt, error)) counts[i] = (counts[i] ?? 0) + 1
+        if (isInvalidValue(row[at] ?? null, doubt, error)) counts[i] = (counts[i] ?? 0) + 1
       const named = archived.stored.columns.find(({ name }) => namesColumn(error, name))
       if (named === undefined || doubts.some(({ column }) => column === named)) return
       untyped.set(named, (untyped.get(named) ?? 0) + 1)
@@ -63,7 +63,7 @@ export async function reportDoubtful(
     for await (const { rows } of view.read(request, BATCH, signal)) {
       for (const row of rows) {
         for (const [i, { doubt, at }] of placed.entries())
-          if (!isHeld(row[at] ?? null, doubt)) counts[i] = (counts[i] ?? 0) + 1
+          if (!isStorable(row[at] ?? null, doubt)) counts[i] = (counts[i] ?? 0) + 1
       }
     }
     const warn = ({ name }: StoredColumn, count: number, what: string): void => {
@@ -90,11 +90,11 @@ export async function reportDoubtful(
 }
 
 /** True if a value is invalid for its type. @param text the value as printed, from a row that the source refused */
-function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
+function isInvalidValue(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column
   if (as.kind === 'native') return false
-  if (as.kind !== 'decimal' && /^\d{4,}-\d\d-\d\d/.test(text)) return !isHeld(text, doubt)
+  if (as.kind !== 'decimal' && /^\d{4,}-\d\d-\d\d/.test(text)) return !isStorable(text, doubt)
   return namesColumn(error, name)
 }
 
@@ -104,7 +104,7 @@ function namesColumn({ where = '' }: SluiceError, name: string): boolean {
 }
 
 /** True if the stored type can hold the value. */
-function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
+function isStorable(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = canonicalCellText(cell)
   if (as.kind === 'native') return text !== zeroText(membersOf(as.name))

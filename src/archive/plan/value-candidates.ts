@@ -111,7 +111,7 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
   // SQLite stores any bytes as text; invalid bytes are read as this character.
   if (value?.includes('\uFFFD') === true)
     return blocked('it has invalid characters, or characters that stand for such bytes')
-  if (value !== null && isEndless(column, value)) return blocked('an archive cannot store this value')
+  if (value !== null && isNotComparable(column, value)) return blocked('an archive cannot store this value')
   const label = valueLabel(value, column.type.kind)
   if (label.length > LONGEST_LABEL) {
     return blocked(`a name of ${label.length} characters is too long for a partition: the limit is ${LONGEST_LABEL}`)
@@ -121,7 +121,7 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
 }
 
 /** True for NaN, infinity, dates BC and invalid dates of MySQL: systems compare them differently from files. */
-function isEndless({ type: { kind } }: Column, value: string): boolean {
+function isNotComparable({ type: { kind } }: Column, value: string): boolean {
   if (kind === 'decimal') return !/^-?\d/.test(value)
   return kind === 'date' && !/^(?!0000)\d{4}-(?!00)\d\d-(?!00)\d\d$/.test(value)
 }

@@ -28,26 +28,40 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import {
   archivedPartitions,
-  awayPartitions,
+  detachedPartitions,
   leavingPartitions,
-  countedOf,
+  readFingerprint,
   localPaths,
   mayMatch,
   openFiles,
   placedFiles,
 } from './archived-part.ts'
-import { archiveOf, refusePerhapsRenamed } from '../work/find-archive.ts'
+import { archiveOf, refuseMaybeRenamed } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
 import { missingError, replacedText } from '../plan/missing-partitions.ts'
 import { refuseToAnswer } from '../plan/partition-archives.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { doubtOf } from '../steps/unsure-columns.ts'
-import { seenArchive } from '../plan/table-changes.ts'
-import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, type Standings } from './away-tables.ts'
+import { readOnlyArchive } from '../plan/table-changes.ts'
+import {
+  attachedTexts,
+  detachedTables,
+  leavingTables,
+  findTablePlaces,
+  placesText,
+  type TablePlaces,
+} from './detached-tables.ts'
 import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows, unsettledRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
-import { collatedOf, comparedTexts, otherExpressions, otherMeanings, otherNumbers, otherTypes } from './otherwise.ts'
+import {
+  collatedOf,
+  comparedTexts,
+  otherExpressions,
+  otherMeanings,
+  otherNumbers,
+  otherTypes,
+} from './different-comparisons.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** Retry limit of a query, and the pauses between retries, ms. */
@@ -77,9 +91,9 @@ export type ArchiveAnswer = {
   /** Name of the table when it was archived; null if it is unchanged. */
   readonly formerName: string | null
   /** Texts about comparisons that the statement makes differently from the database. */
-  readonly otherwise: readonly string[]
+  readonly comparisonNotes: readonly string[]
   /** Texts about rows that the answer lacks: table rows with keys of archived rows, and rows of replaced partitions. */
-  readonly unsettled: readonly string[]
+  readonly missingRowNotes: readonly string[]
   readonly pages: AsyncIterable<readonly QueryAnswerRow[]>
 }
 
@@ -95,7 +109,7 @@ export async function answer(
   const { store, table, signal } = question
   await using ledgers = await Ledgers.open(store, false)
   const found = await archiveOf({ store, ledgers }, table, signal)
-  if (found.record === null) await refusePerhapsRenamed({ store, ledgers }, table, signal)
+  if (found.record === null) await refuseMaybeRenamed({ store, ledgers }, table, signal)
   else await refuseSwappedColumns(store, table, found.record, signal)
   const { name } = found
   const ledger = found.opened.database
@@ -113,7 +127,7 @@ export async function answer(
   }
   for (let tried = 1; tried <= TRIES; tried++) {
     const record = await readArchive(ledger, name)
-    const standings = await standingsOf(store, table, record, signal)
+    const standings = await findTablePlaces(store, table, record, signal)
     try {
       await answerOnce({ question, ledger, record, standings }, telling)
       return
@@ -123,8 +137,8 @@ export async function answer(
       // The read may fail because a partition was detached, or its files were deleted after a restore. Compare also the
       // revision of the ledger: a partition that was restored and archived again has the same state as before.
       const moved =
-        error instanceof Moved ||
-        standingsText(await standingsOf(store, table, record, signal)) !== standingsText(standings) ||
+        error instanceof ArchiveChanged ||
+        placesText(await findTablePlaces(store, table, record, signal)) !== placesText(standings) ||
         (await readArchive(ledger, name))?.revision !== record?.revision
       if (!moved) throw error
     }
@@ -140,17 +154,17 @@ export async function answer(
 }
 
 /** Thrown if the set of archived partitions has changed since the query began. */
-class Moved extends Error {}
+class ArchiveChanged extends Error {}
 
 /** One attempt: the ledger's record of the archive, and the places of tables that the ledger alone does not show. */
-type Try = {
+type Attempt = {
   readonly question: ArchiveQuestion
   readonly ledger: LedgerDatabase
   readonly record: ArchiveRecord | null
-  readonly standings: Standings
+  readonly standings: TablePlaces
 }
 
-async function answerOnce(one: Try, reported: (answer: ArchiveAnswer) => Promise<void>): Promise<void> {
+async function answerOnce(one: Attempt, reported: (answer: ArchiveAnswer) => Promise<void>): Promise<void> {
   const { store, table, sql, limit, verify = false, signal, open } = one.question
   const seen = await inspect(one)
   const { columns, root } = seen
@@ -163,13 +177,13 @@ async function answerOnce(one: Try, reported: (answer: ArchiveAnswer) => Promise
     root === null
       ? null
       : await openFiles(root, needed.wanted, verify ? null : physicalOf(needed), signal, new CheckedFiles())
-  const brought = await bring(needed, local?.files ?? [])
+  const brought = await loadRows(needed, local?.files ?? [])
   await reported(answerOf(brought, local))
 }
 
 /** The archive with the table's present columns, and its files. */
-type Seen = Try & {
-  readonly present: Awaited<ReturnType<typeof seenArchive>> | null
+type CurrentArchive = Attempt & {
+  readonly present: Awaited<ReturnType<typeof readOnlyArchive>> | null
   readonly seen: ArchiveRecord | null
   readonly archived: readonly ArchivedPartition[]
   readonly columns: readonly QueryColumn[]
@@ -178,10 +192,10 @@ type Seen = Try & {
   readonly root: LogStore | null
 }
 
-async function inspect(one: Try): Promise<Seen> {
+async function inspect(one: Attempt): Promise<CurrentArchive> {
   const { question, record, standings } = one
   const { store, table, signal, lake } = question
-  const present = record === null ? null : await seenArchive(store, table, record, signal)
+  const present = record === null ? null : await readOnlyArchive(store, table, record, signal)
   const seen = present?.record ?? null
   const archived = archivedPartitions(record).filter(({ label }) => !standings.attached.has(label))
   const filed = new Set(archived.flatMap((partition) => partition.columns.map(({ physical }) => physical)))
@@ -192,7 +206,7 @@ async function inspect(one: Try): Promise<Seen> {
 }
 
 /** Partitions and files that the statement needs. */
-type Needed = Seen & {
+type Needed = CurrentArchive & {
   readonly query: ArchiveQuery
   readonly mayMatch: (partition: ArchivedPartition) => boolean
   readonly read: readonly ArchivedPartition[]
@@ -205,14 +219,14 @@ type Needed = Seen & {
  * @throws SluiceError BAD_QUERY for columns that have no values in the files, or that may have been renamed;
  * PARTITION_CHANGED if a published partition that the query needs was detached by hand
  */
-async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
+async function neededOf(given: CurrentArchive, query: ArchiveQuery): Promise<Needed> {
   const { question, record, present, seen, archived, columns } = given
   const { missing } = given.standings
   const { store, table, signal } = question
   const { needs } = query
   const isHere =
     archived.length === 0 &&
-    awayPartitions(record).length === 0 &&
+    detachedPartitions(record).length === 0 &&
     leavingPartitions(record).length === 0 &&
     missing.length === 0
   const by = isHere || needs.intervals.length === 0 ? null : await rangeColumn(store, table, seen, columns, signal)
@@ -239,13 +253,13 @@ function physicalOf({ question: { table }, columns, query: { needs }, shared }: 
 }
 
 /** State after the rows of the table were read, from the same snapshot as the archive. */
-type Brought = Needed & {
+type LoadedRows = Needed & {
   readonly hot: ReturnType<typeof hotPart>
-  readonly came: Awaited<ReturnType<ArchiveQuery['bring']>>
+  readonly came: Awaited<ReturnType<ArchiveQuery['addRows']>>
 }
 
 /** @throws Moved if other partitions are archived now; SluiceError SOURCE_IO */
-async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Brought> {
+async function loadRows(needed: Needed, files: readonly QueryFile[]): Promise<LoadedRows> {
   const { question, ledger, record, standings, seen, columns, query, read, shared } = needed
   const { store, table, signal } = question
   const { leaving, attached } = standings
@@ -253,19 +267,20 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
   const late = shared.map(({ label, within }) => ({ within, key: table.key, files: filesOf(label, read, files) }))
   const unmoved = async (): Promise<void> => {
     const now = await readArchive(ledger, record?.table ?? table.table)
-    if (countedOf(now) !== countedOf(record)) throw new Moved()
-    if (standingsText(await standingsOf(store, table, now, signal)) !== standingsText(standings)) throw new Moved()
+    if (readFingerprint(now) !== readFingerprint(record)) throw new ArchiveChanged()
+    if (placesText(await findTablePlaces(store, table, now, signal)) !== placesText(standings))
+      throw new ArchiveChanged()
   }
   // If all readers share one snapshot, check the ledger at the first row; otherwise after the last row.
   const settled = store.can.snapshot === 'shared'
   const away = [
-    ...(await awayTables(store, seen, (one) => needed.mayMatch(one) && !attached.has(one.label), signal)),
+    ...(await detachedTables(store, seen, (one) => needed.mayMatch(one) && !attached.has(one.label), signal)),
     ...leavingTables(seen, leaving, needed.mayMatch),
   ]
-  const brought = async (): Promise<Brought['came']> => {
+  const brought = async (): Promise<LoadedRows['came']> => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
-    const came = await query.bring(hot.columns, rows.csv, hot.except, late)
+    const came = await query.addRows(hot.columns, rows.csv, hot.except, late)
     if (came.rows === rows.rows()) return came
     const message = `the query received ${came.rows} of the ${rows.rows()} rows that were read from ${tableText(table.table)}`
     throw new SluiceError('SOURCE_IO', message, {
@@ -279,7 +294,7 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
   return { ...needed, hot, came }
 }
 
-function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>> | null): ArchiveAnswer {
+function answerOf(brought: LoadedRows, local: Awaited<ReturnType<typeof openFiles>> | null): ArchiveAnswer {
   const { question, record, standings, seen, archived, columns, files, query, read, wanted, shared } = brought
   const { hot, came } = brought
   const { store, table, verify = false } = question
@@ -299,8 +314,8 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
     columns: query.columns,
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
-    otherwise: [...otherNumbers(columns, needs), ...otherExpressions(columns, needs, read)],
-    unsettled: [
+    comparisonNotes: [...otherNumbers(columns, needs), ...otherExpressions(columns, needs, read)],
+    missingRowNotes: [
       ...unsettledRows(name, read, shared, came.leftOut),
       ...standings.missing.flatMap(({ partition }) => (brought.mayMatch(partition) ? [replacedText(partition)] : [])),
     ],

@@ -19,7 +19,7 @@ export function archivedPartitions(record: ArchiveRecord | null): readonly Archi
 }
 
 /** Partitions with a detached table: queries still read the rows from this table, not from the archive. */
-export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
+export function detachedPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ away }) => away)
 }
 
@@ -32,14 +32,14 @@ export function leavingPartitions(record: ArchiveRecord | null): readonly Archiv
  * Fingerprint of what queries read: the archive and its columns, partitions with their files, and detached tables.
  * Other changes of partitions do not affect an answer.
  */
-export function countedOf(record: ArchiveRecord | null): string {
+export function readFingerprint(record: ArchiveRecord | null): string {
   const counted = archivedPartitions(record).map((partition) => [
     partition.label,
     partition.state,
     partition.restoring,
     partition.files.map(({ path }) => path),
   ])
-  const away = awayPartitions(record).map(({ label, native }) => [label, native?.identity])
+  const away = detachedPartitions(record).map(({ label, native }) => [label, native?.identity])
   return JSON.stringify([record?.archive, record?.stored, counted, away])
 }
 

@@ -3,7 +3,7 @@ import { isByValue } from '../ledger/by-value.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import type { SharedColumn } from '../types/fit.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import type { ArchiveQuery, Excepted, Interval, QueryColumn } from '../../model/archive/query-port.ts'
+import type { ArchiveQuery, ExcludedRange, Interval, QueryColumn } from '../../model/archive/query-port.ts'
 import { wireLine, wirePieces } from '../../model/archive/wire.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -20,7 +20,7 @@ export type HotPart = {
   readonly columns: readonly QueryColumn[]
   readonly request: RowRequest
   /** Rows to leave out that the source could not filter. */
-  readonly except: readonly Excepted[]
+  readonly except: readonly ExcludedRange[]
 }
 
 /** Decides which columns and rows of the source a query reads. @param shared partitions that are compared by key */
@@ -34,13 +34,13 @@ export function hotPart(
 ): HotPart {
   const { conditions, except } = exceptions(store, table, record, columns, new Set(shared.map(({ label }) => label)))
   const { needs } = query
-  const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
+  const wanted = needs.intervals.flatMap((interval) => sourceCondition(store, table, columns, interval))
   const all = [...wanted, ...conditions]
   const where = isSingle(store) ? wanted[0] : all.map((condition) => `(${condition})`).join(' AND ')
   const reported = shared.length === 0 ? [] : [...table.key, ...shared.flatMap(({ within }) => within?.column ?? [])]
   const names = new Set([...needs.columns, ...except.map(({ column }) => column), ...reported])
   const found = columns.filter(({ name, hot }) => hot && names.has(name))
-  const brought = found.length > 0 ? found : [slimmest(columns)]
+  const brought = found.length > 0 ? found : [narrowestColumn(columns)]
   return {
     columns: brought,
     except,
@@ -145,9 +145,9 @@ function exceptions(
   record: ArchiveRecord | null,
   columns: readonly QueryColumn[],
   shared: ReadonlySet<string>,
-): { readonly conditions: readonly string[]; readonly except: readonly Excepted[] } {
+): { readonly conditions: readonly string[]; readonly except: readonly ExcludedRange[] } {
   const conditions: string[] = []
-  const except: Excepted[] = []
+  const except: ExcludedRange[] = []
   for (const partition of archivedPartitions(record)) {
     if (shared.has(partition.label) || !sharesRows(partition)) continue
     const column = columns.find(({ name }) => name === record?.timeColumn)
@@ -163,7 +163,7 @@ function exceptionOf(
   table: TableSpec,
   { label, from, to }: ArchivedPartition,
   column: QueryColumn | undefined,
-): Excepted {
+): ExcludedRange {
   if (column?.hot === true && isKnown(from, column) && isKnown(to, column)) return { column: column.name, from, to }
   throw new SluiceError(
     'PARTITION_STATE',
@@ -179,7 +179,7 @@ function exceptionOf(
  * A condition for the source. The interval is extended at both ends, because some sources store times as text: by a
  * day; for times with a zone by 6 days, because a text may have an offset up to `+99:99:99`.
  */
-function pushed(
+function sourceCondition(
   { offers: { times } }: CopyStore,
   table: TableSpec,
   columns: readonly QueryColumn[],
@@ -198,7 +198,7 @@ function pushed(
 }
 
 /** The narrowest column, for a query that only counts rows. */
-function slimmest(columns: readonly QueryColumn[]): QueryColumn {
+function narrowestColumn(columns: readonly QueryColumn[]): QueryColumn {
   const hot = columns.filter((column) => column.hot)
   const slim = hot.find(({ stored }) => stored !== 'string' && stored !== 'binary') ?? hot[0]
   if (slim === undefined) throw new SluiceError('NO_SUCH_TABLE', 'a table without columns cannot be queried')

@@ -7,7 +7,7 @@ import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../led
 import { asChangedCommand } from '../steps/refusals.ts'
 import {
   columnIn,
-  type Excepted,
+  type ExcludedRange,
   type LeftOutRows,
   type QueryColumn,
   type QueryFile,
@@ -22,7 +22,7 @@ export type SharedPartition = {
    * Bounds of the partition. Null for a partition by value, and if only the source can compare the bounds: then rows
    * that were moved out of them are not detected.
    */
-  readonly within: Excepted | null
+  readonly within: ExcludedRange | null
 }
 
 /** True if archived rows of the partition may be in the table too. After a drop, the table has only late rows. */

@@ -6,7 +6,7 @@ import type { ArchiveFinding } from '../steps/find-damage.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
-import type { RecordedArchive } from './said.ts'
+import type { RecordedArchive } from './recorded-archive.ts'
 
 /** Labels for which the log has files, a transaction, or a hold. */
 export function labelsOf(name: string, state: ArchiveLogState, { said }: RecordedArchive): ReadonlySet<string> {

@@ -1,13 +1,13 @@
 /** Compares a partition whose files a restore removed from the log with the rows in the source. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
-import { filesStanding, type FilesStanding } from '../steps/files-there.ts'
+import { filesState, type FilesState } from '../steps/files-state.ts'
 import { proveInPlace } from '../steps/prove.ts'
 import { rowsNow, rowsNowText, type RowsNow, type RowsPlace } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/step-end.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { asSluiceError, nullOn } from '../../shared/errors.ts'
-import { differing, ofDetached, ofRest, type RebuildContext } from './whereabouts.ts'
+import { differing, detachedResult, remainingResult, type RebuildContext } from './locate-rows.ts'
 
 /**
  * A partition without files in the newest version.
@@ -15,7 +15,7 @@ import { differing, ofDetached, ofRest, type RebuildContext } from './whereabout
  * @property compared number of archived rows that were compared with the source
  * @property gone text about lost rows or lost files
  */
-export type Unpublished = {
+export type UnpublishedPartition = {
   readonly finding: readonly ArchiveFinding[]
   readonly partition: ArchivedPartition | null
   readonly compared: bigint
@@ -32,15 +32,15 @@ type Place = RowsPlace & Pick<ArchivedPartition, 'native'>
  * @param version the version that removed its files
  * @throws SluiceError errors of the store
  */
-export async function restoredThere(
+export async function restoredResult(
   context: ArchiveContext,
   before: ArchivedPartition,
   version: number,
   sides: RebuildContext,
-): Promise<Unpublished> {
+): Promise<UnpublishedPartition> {
   const { rows: archived } = proofOf(before)
   const place = placeOf(context, before, sides)
-  const files = await filesStanding(context, before.files)
+  const files = await filesState(context, before.files)
   if (place === null) return files === 'gone' ? lostWithTable(before) : withoutTable(context, before)
   const restored = { ...before, native: place.native, state: 'RESTORED' as const, retracted: true, version, logged: [] }
   const found = files === 'there' ? await rowsOrNull(context, before, place, sides) : null
@@ -62,17 +62,18 @@ export async function restoredThere(
   if (damaged !== null) return { finding: [damaged], partition: null, compared: 0n }
   const detail = `${rowsNowText(found, archived)}; a restore removed its files from the archive, and they exist`
   const kept: ArchivedPartition = { ...before, logged: [] }
-  const accepted = missing === archived ? ({ ...kept, state: 'DROPPED' } as const) : await withRest()
+  const accepted = missing === archived ? ({ ...kept, state: 'DROPPED' } as const) : await partlyRemoved()
   return { finding: [differing(before, detail)], partition: accepted, compared: archived }
 
   /** DETACHED if the table has only unchanged archived rows, as after an interrupted removal; otherwise PUBLISHED. */
-  async function withRest(): Promise<ArchivedPartition> {
-    const rest = place?.native === null && found !== null ? await ofRest(context, kept, found, found.now) : null
+  async function partlyRemoved(): Promise<ArchivedPartition> {
+    const rest =
+      place?.native === null && found !== null ? await remainingResult(context, kept, found, found.now) : null
     return rest !== null && 'accepted' in rest ? rest.accepted : { ...kept, native: place?.native ?? null }
   }
 }
 
-const NOT_PROVED: Readonly<Record<FilesStanding, string>> = {
+const NOT_PROVED: Readonly<Record<FilesState, string>> = {
   there: 'and their bytes are not the proved ones',
   other: 'and some of them are missing or have another size',
   gone: 'and they are gone',
@@ -92,7 +93,7 @@ async function damageOf(context: ArchiveContext, before: ArchivedPartition): Pro
 }
 
 /** Result for a partition without a table: only its files have its rows. */
-async function withoutTable(context: ArchiveContext, before: ArchivedPartition): Promise<Unpublished> {
+async function withoutTable(context: ArchiveContext, before: ArchivedPartition): Promise<UnpublishedPartition> {
   const { native } = before
   const damaged = await damageOf(context, before)
   if (damaged !== null) {
@@ -104,13 +105,13 @@ async function withoutTable(context: ArchiveContext, before: ArchivedPartition):
     const detail = `${what}; they do not name their table: an older sluice published them; create a partition with its bounds first`
     return { finding: [differing(before, detail)], partition: null, compared: 0n }
   }
-  const found = await ofDetached(context, { ...before, logged: [] }, native)
+  const found = await detachedResult(context, { ...before, logged: [] }, native)
   const partition = 'partition' in found ? found.partition : (found.accepted ?? null)
   const detail = 'finding' in found ? `${what}; ${found.finding.detail}` : what
   return { finding: [differing(before, detail)], partition, compared: proofOf(before).rows }
 }
 
-function lostWithTable(before: ArchivedPartition): Unpublished {
+function lostWithTable(before: ArchivedPartition): UnpublishedPartition {
   const gone = `its table is gone, and so are its files, which a restore removed from the archive: its ${proofOf(before).rows} rows are lost`
   if (before.held === null) return { finding: [], partition: null, compared: 0n, gone }
   const detail = `the archive says that it is held (${before.held}), but ${gone}`

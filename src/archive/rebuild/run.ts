@@ -6,9 +6,9 @@ import { writeRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { damageOf, type ArchiveFinding } from '../steps/find-damage.ts'
-import type { Departed, ArchiveLogState } from '../steps/log.ts'
+import type { RemovedFiles, ArchiveLogState } from '../steps/log.ts'
 import { byPeriod } from '../ledger/parts.ts'
-import type { HeadBook } from '../log/head.ts'
+import type { TokenStore } from '../log/ownership-token.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import { dec } from '../../model/run/event.ts'
@@ -28,11 +28,11 @@ import { archiveOwner } from '../work/owner.ts'
 import { ledgerName, originNow } from '../work/require-origin.ts'
 import { archiveAt, type FoundArchive } from './archive-at.ts'
 import { labelsOf, loggedPartition } from './logged.ts'
-import { nameFilesAgain } from './name-again.ts'
-import type { Unpublished } from './restored.ts'
-import { recordedArchive, type RecordedArchive, type RebuildOptions } from './said.ts'
+import { readdToLog } from './readd-files.ts'
+import type { UnpublishedPartition } from './restored.ts'
+import { recordedArchive, type RecordedArchive, type RebuildOptions } from './recorded-archive.ts'
 import { unpublished } from './unpublished.ts'
-import { whereabouts, type RebuildContext } from './whereabouts.ts'
+import { locateRows, type RebuildContext } from './locate-rows.ts'
 
 type Events = 'archived' | 'archive.finding' | 'archive.progress' | 'log'
 
@@ -75,7 +75,7 @@ export async function rebuildLedger(
   // Accept any ownership token of the log until this ledger has its own.
   let head = found.state.head
   let isOwned = false
-  const heads: Pick<HeadBook, 'read'> = {
+  const heads: Pick<TokenStore, 'read'> = {
     read: async () => {
       if (isOwned) return context.heads.read()
       return head === null ? [] : [{ head, version: found.state.version, state: 'left' as const }]
@@ -117,13 +117,13 @@ export async function rebuildLedger(
       const record = { ...last.said.noted, partitions: last.partitions }
       const work = { tool: run.tool, runId: owner.runId, replaces: before?.archiveId ?? null }
       // A rebuilt ledger did not write any of the existing commits.
-      await context.heads.forget([...(await context.heads.sums()).keys()])
+      await context.heads.forget([...(await context.heads.checksums()).keys()])
       await writeRebuilt(database, record, work, context.heads.beginning(next, at, sha256, name))
     },
     abort,
   )
   isOwned = true
-  if (last !== null) await nameFilesAgain(context, database, last)
+  if (last !== null) await readdToLog(context, database, last)
   // Last step: after a kill before it, the next adopt rebuilds the ledger again.
   await context.heads.setOrigin(origin)
   reportLost(last, run, context.name)
@@ -131,7 +131,7 @@ export async function rebuildLedger(
   return { totals: { ...totals(), rebuilt, version: dec(version) }, proof: 'canonical' }
 }
 
-type Around = {
+type ComparisonContext = {
   readonly natives: NativePartitions | null
   readonly before: ArchiveRecord | null
   readonly options: Rebuilding
@@ -143,7 +143,7 @@ async function comparedWith(
   context: ArchiveContext,
   { archive, state }: FoundArchive,
   said: RecordedArchive,
-  { natives, before, options: requests, run }: Around,
+  { natives, before, options: requests, run }: ComparisonContext,
 ): Promise<Found> {
   const { name } = context
   const partitions: ArchivedPartition[] = []
@@ -178,7 +178,7 @@ async function comparedWith(
   return { partitions, findings, compared }
 }
 
-const NOTHING: Unpublished = { finding: [], partition: null, compared: 0n }
+const NOTHING: UnpublishedPartition = { finding: [], partition: null, compared: 0n }
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: RecordedArchive }
 
 /** Compares all labels with the source. Findings without a partition cannot be accepted. */
@@ -186,9 +186,9 @@ async function comparedLabels(
   context: ArchiveContext,
   labels: readonly string[],
   sides: Sides,
-): Promise<ReadonlyMap<string, Unpublished>> {
+): Promise<ReadonlyMap<string, UnpublishedPartition>> {
   const { state, said } = sides
-  const all = new Map<string, Unpublished>()
+  const all = new Map<string, UnpublishedPartition>()
   const sound: ArchivedPartition[] = []
   for (const label of labels) {
     const files = state.files.get(label)
@@ -198,12 +198,12 @@ async function comparedLabels(
       all.set(label, { ...NOTHING, finding: [logged] })
       continue
     }
-    const { finding, partition } = await readThrough(context, logged)
+    const { finding, partition } = await readAllFiles(context, logged)
     if (finding.length > 0) all.set(label, { ...NOTHING, finding })
     else sound.push(partition)
   }
   for (const parts of byPeriod(sound).values()) {
-    for (const [label, found] of await whereabouts(context, parts, sides)) {
+    for (const [label, found] of await locateRows(context, parts, sides)) {
       const partition = 'partition' in found ? found.partition : (found.accepted ?? null)
       const finding = 'finding' in found ? [found.finding] : []
       all.set(label, { finding, partition, compared: partition?.digest?.rows ?? 0n })
@@ -211,13 +211,15 @@ async function comparedLabels(
   }
   const rest = labels.filter((label) => !state.files.has(label))
   const departed =
-    rest.length === 0 ? new Map<string, Departed>() : await (await context.log()).departed(context.interrupt.abort)
+    rest.length === 0
+      ? new Map<string, RemovedFiles>()
+      : await (await context.log()).removedPartitions(context.interrupt.abort)
   for (const label of rest) all.set(label, await unpublished(context, label, departed.get(label), sides))
   return all
 }
 
 /** Reads all bytes and rows of the files, and adds ETags to the partition's files. */
-async function readThrough(
+async function readAllFiles(
   context: ArchiveContext,
   logged: ArchivedPartition,
 ): Promise<{ readonly finding: readonly ArchiveFinding[]; readonly partition: ArchivedPartition }> {

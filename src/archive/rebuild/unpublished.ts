@@ -3,7 +3,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-facts.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
 import type { ArchiveContext } from '../steps/context.ts'
-import type { Departed, ArchiveLogState } from '../steps/log.ts'
+import type { RemovedFiles, ArchiveLogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import { recordCalendar } from '../plan/record-calendar.ts'
 import { valueCandidates } from '../plan/value-candidates.ts'
@@ -13,11 +13,11 @@ import { nativeKind } from '../plan/time-kind.ts'
 import { nativeCandidates } from '../plan/native-candidates.ts'
 import { rangeCandidates } from '../plan/range-candidates.ts'
 import { digestNow } from '../plan/not-removed.ts'
-import { filesStanding } from '../steps/files-there.ts'
+import { filesState } from '../steps/files-state.ts'
 import { loggedPartition } from './logged.ts'
-import { restoredThere, type Unpublished } from './restored.ts'
-import type { RecordedArchive } from './said.ts'
-import { differing, type RebuildContext } from './whereabouts.ts'
+import { restoredResult, type UnpublishedPartition } from './restored.ts'
+import type { RecordedArchive } from './recorded-archive.ts'
+import { differing, type RebuildContext } from './locate-rows.ts'
 
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: RecordedArchive }
 
@@ -33,16 +33,16 @@ const UNKNOWN_ACTOR = 'unknown: the ledger was rebuilt'
 export async function unpublished(
   context: ArchiveContext,
   label: string,
-  departed: Departed | undefined,
+  departed: RemovedFiles | undefined,
   sides: Sides,
-): Promise<Unpublished> {
+): Promise<UnpublishedPartition> {
   const { state, said } = sides
   const fence = state.txns.get(appIdOf(context, label))
   const before = departed === undefined ? null : departedPartition(context, label, departed, sides)
   if (departed !== undefined && before !== null)
     return departed.step === 'expire'
       ? expired(context, before, departed)
-      : restoredThere(context, before, departed.version, sides)
+      : restoredResult(context, before, departed.version, sides)
   const candidate = await candidateOf(context, label, sides)
   const held = said.said.holds.get(label) ?? null
   if (candidate === null) {
@@ -63,9 +63,9 @@ export async function unpublished(
 async function expired(
   context: ArchiveContext,
   before: ArchivedPartition,
-  { at, version }: Departed,
-): Promise<Unpublished> {
-  const isWhole = (await filesStanding(context, before.files)) === 'there'
+  { at, version }: RemovedFiles,
+): Promise<UnpublishedPartition> {
+  const isWhole = (await filesState(context, before.files)) === 'there'
   const partition: ArchivedPartition = {
     ...before,
     state: 'EXPIRED',
@@ -83,7 +83,7 @@ async function expired(
 function departedPartition(
   { name }: ArchiveContext,
   label: string,
-  { files }: Departed,
+  { files }: RemovedFiles,
   { state, said }: Sides,
 ): ArchivedPartition | null {
   const found = loggedPartition(name, label, files, state, said)

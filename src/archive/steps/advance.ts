@@ -11,17 +11,17 @@ import type { PartitionTable } from '../../model/archive/port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { refuseDoubledFiles, refuseDoubledRows, refuseOtherOpen, type NeighbourParts } from './beside.ts'
-import type { Advancing, ArchiveContext, ClaimedPartition } from './context.ts'
+import { refuseDoubledFiles, refuseDoubledRows, refuseOtherOpen, type NeighbourParts } from './doubled-rows.ts'
+import type { AdvanceEvent, ArchiveContext, ClaimedPartition } from './context.ts'
 import { exportColumns, exportPartition } from './export.ts'
 import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
-import { leaveParent, proveAway } from './leave.ts'
+import { detachTable, proveDetached } from './detach-table.ts'
 import { publishFiles } from './publish.ts'
 import { hasFewer, lostRefusal } from './published.ts'
-import { lost, mustStay, partitionError } from './refusals.ts'
+import { leaseLostError, holdError, partitionError } from './refusals.ts'
 import { retract } from './restore.ts'
-import { detachRows, dropPartition, proofOf } from './take-out.ts'
+import { detachRows, dropPartition, proofOf } from './detach-and-drop.ts'
 
 export type AdvanceOptions = {
   /** True: continue to DETACHED. */
@@ -45,7 +45,7 @@ const MOST_EXPORTS = 3
 
 /** @returns the state that was reached @throws SluiceError, which is also recorded in the ledger */
 export async function advancePartition(
-  context: ArchiveContext<Advancing>,
+  context: ArchiveContext<AdvanceEvent>,
   first: PartitionClaim,
   options: AdvanceOptions,
   given: AdvanceContext,
@@ -60,17 +60,17 @@ export async function advancePartition(
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
     const work: ClaimedPartition = { partition, held }
-    const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, given, exports > 0)
+    const lostRows = (): Promise<SluiceError | null> => lostRowsError(context, partition, given, exports > 0)
     const next = nextStep(partition, options)
     if (next === null) return partition.state
-    if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
+    if (NEEDS_PRESENT_COLUMNS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
       const why = `${partition.label}: the columns of the table have changed`
-      held = await toExportAgain(context, work, why, null, lostRows)
+      held = await exportAgain(context, work, why, null, lostRows)
       inspected = null
       continue
     }
     try {
-      if (removesRows(next, partition) && partition.held !== null) throw mustStay(context, partition)
+      if (removesRows(next, partition) && partition.held !== null) throw holdError(context, partition)
       // Hours may have passed since the partition was claimed.
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
       if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
@@ -80,11 +80,11 @@ export async function advancePartition(
       const error = asSluiceError(thrown)
       // The export does not match the rows: export again.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
-        if (isOut(partition)) held = await toExportAgain(context, work, error.message, error, lostRows)
+        if (hasPublishedFiles(partition)) held = await exportAgain(context, work, error.message, error, lostRows)
         else warn(context, `${error.message}; it is exported again`)
         continue
       }
-      const waitMs = passes(error, next) ? attempts.failed() : null
+      const waitMs = isTransient(error, next) ? attempts.failed() : null
       if (waitMs !== null) {
         warn(context, `${partition.label}: ${error.message}; trying again`)
         if (next === 'export') exports--
@@ -104,7 +104,7 @@ export async function advancePartition(
 }
 
 /** True if the partition's files are published, but queries still read its rows from the source. */
-function isOut({ state }: ArchivedPartition): boolean {
+function hasPublishedFiles({ state }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING'
 }
 
@@ -112,13 +112,13 @@ function isOut({ state }: ArchivedPartition): boolean {
  * Error if published rows are missing in the source, because the archive may have their only copy; null otherwise. If
  * this run exported them (`isOurs`), it exports the present rows again, so only an empty partition is an error.
  */
-async function lostNow(
+async function lostRowsError(
   context: ArchiveContext,
   partition: ArchivedPartition,
   { native, periodParts }: AdvanceContext,
   isOurs: boolean,
 ): Promise<SluiceError | null> {
-  if (!isOut(partition)) return null
+  if (!hasPublishedFiles(partition)) return null
   return lostRefusal(
     context,
     partition,
@@ -137,7 +137,7 @@ async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<
  * @throws SluiceError PARTITION_CHANGED if published rows are missing in the source: the archive may have the only
  * copy; also recorded in the ledger
  */
-async function toExportAgain(
+async function exportAgain(
   context: ArchiveContext,
   work: ClaimedPartition,
   why: string,
@@ -153,7 +153,7 @@ async function toExportAgain(
   warn(context, `${why}; it is exported again`)
   await context.ledger.move(held, partition.state, 'PLANNED', { error })
   // The claim needs a new fence: files with the old one are published, and the log has a transaction with it.
-  return isOut(partition) ? heldAgain(context, held) : held
+  return hasPublishedFiles(partition) ? heldAgain(context, held) : held
 }
 
 function attemptsOf({ store, clock }: ArchiveContext): Attempts {
@@ -161,7 +161,7 @@ function attemptsOf({ store, clock }: ArchiveContext): Attempts {
 }
 
 /** True for a temporary error: a lock, a broken connection, a server restart. `leave` retries its locks itself. */
-function passes({ retryable, code }: SluiceError, next: Step): boolean {
+function isTransient({ retryable, code }: SluiceError, next: Step): boolean {
   if (next === 'leave' && code === 'TARGET_BUSY') return false
   return retryable && code !== 'PARTITION_CHANGED' && code !== 'LEASE_LOST' && code !== 'LEDGER_BUSY'
 }
@@ -173,11 +173,11 @@ function warn({ emit, name }: ArchiveContext, message: string): void {
 async function heldAgain({ ledger, name }: ArchiveContext, { label }: PartitionClaim): Promise<PartitionClaim> {
   const held = await ledger.claim(label, null)
   if (held !== null) return held
-  throw lost(name, { label })
+  throw leaseLostError(name, { label })
 }
 
 /** Steps that need the present columns of the table in the files: after a change, the partition is exported again. */
-const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
+const NEEDS_PRESENT_COLUMNS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
@@ -244,13 +244,13 @@ async function step(
       return null
     }
     case 'verify': {
-      const proved = await provedOrAgain(context, work, folder)
+      const proved = await provedFiles(context, work, folder)
       if (proved !== null) await ledger.move(held, 'EXPORTED', 'VERIFIED', { files: archivedFiles(proved) })
       return proved
     }
     case 'publish': {
       // Statistics of files are not in the ledger: a resumed run reads the files again, which also proves them.
-      const files = inspected ?? (await provedOrAgain(context, work, folder))
+      const files = inspected ?? (await provedFiles(context, work, folder))
       if (files === null) return null
       await refuseDoubledFiles(context, partition, files, folder, periodParts)
       const published = await publishFiles(context, work, files)
@@ -262,10 +262,10 @@ async function step(
       await detachRows(context, work, inspected !== null)
       return null
     case 'leave':
-      await leaveParent(context, work, inspected !== null)
+      await detachTable(context, work, inspected !== null)
       return inspected
     case 'prove':
-      await proveAway(context, work, inspected !== null)
+      await proveDetached(context, work, inspected !== null)
       return null
     case 'drop':
       await dropPartition(context, work)
@@ -280,7 +280,7 @@ async function step(
  * The proved files; null if the partition must be exported again: files of an interrupted run may be missing or
  * truncated.
  */
-async function provedOrAgain(
+async function provedFiles(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
   folder: string,
@@ -318,7 +318,7 @@ async function note(
   }
 }
 
-function report({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPartition, ms: number): void {
+function report({ emit, name }: ArchiveContext<AdvanceEvent>, partition: ArchivedPartition, ms: number): void {
   const { label, state, digest, files, sourceBytes, version, dropAfterMs, exportMs } = partition
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
   emit({

@@ -1,7 +1,7 @@
 /** Claims a partition for one change of an adoption, and releases it. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, ClaimedPartition } from './context.ts'
-import { lost } from './refusals.ts'
+import { leaseLostError } from './refusals.ts'
 
 /** The partition as the ledger has it now. */
 export type Reload = () => Promise<ArchivedPartition>
@@ -14,7 +14,7 @@ export async function whileClaimed(
   work: (claimed: ClaimedPartition) => Promise<void>,
 ): Promise<void> {
   const held = await ledger.claim(label, (await reload()).holder)
-  if (held === null) throw lost(name, { label })
+  if (held === null) throw leaseLostError(name, { label })
   try {
     await work({ partition: await reload(), held })
   } finally {

@@ -1,12 +1,12 @@
 /** Generated columns: a restore never writes them, but compares the generated values with the archived ones. */
-import { sumOfRows } from '../../model/copy/row-hash.ts'
+import { digestOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { SharedColumn } from '../types/fit.ts'
 import { fitNow, sharedColumns, type ArchiveContext } from './context.ts'
-import { writeKeyed, type KeyedTable } from './one-key.ts'
-import { changedAfter, elsewhereCommand, withoutHint, partitionError } from './refusals.ts'
+import { writeKeyed, type KeyedTable } from './equal-keys.ts'
+import { changedAfter, otherTableCommand, withoutHint, partitionError } from './refusals.ts'
 import type { ComparedTable } from './rows-now.ts'
 
 const isComputed = ({ now }: SharedColumn): boolean => now.column.generated === true
@@ -34,7 +34,7 @@ export function writtenOf({ table, shared }: ComparedTable): {
  * @param rows archived rows with all columns; their keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
-export async function otherwiseComputed(
+export async function differentlyComputed(
   rows: readonly Row[],
   { table, shared }: ComparedTable,
   into: KeyedTable,
@@ -47,7 +47,7 @@ export async function otherwiseComputed(
     for (const [at, column] of sharedColumns(shared).entries()) {
       if (column.column.generated !== true) continue
       const there = await writer.digest({ scheme: 'canonical', columns: [column] })
-      if (!equalDigests(there, sumOfRows(rows.map((row) => [row[at] ?? null])))) names.push(column.name)
+      if (!equalDigests(there, digestOfRows(rows.map((row) => [row[at] ?? null])))) names.push(column.name)
     }
     return names
   })
@@ -64,7 +64,7 @@ export function computedRefusal(name: string, partition: ArchivedPartition, name
     `cannot be restored: the table computes ${what} differently, so its rows would not be the archived ones`,
     {
       reason: 'nothing was changed: queries still read these rows from the archive',
-      hint: `${same}; or ${withoutHint(name, partition, names)}; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      hint: `${same}; or ${withoutHint(name, partition, names)}; or restore the archived rows into another table: ${otherTableCommand(name, partition)}`,
     },
   )
 }

@@ -13,7 +13,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { RowRequest } from '../../model/copy/source-port.ts'
 import type { ArchiveLog } from './log.ts'
-import type { HeadLedger } from '../ledger/head-ledger.ts'
+import type { TokenLedger } from '../ledger/token-ledger.ts'
 import type { PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
@@ -24,7 +24,7 @@ import { columnsFit, type ColumnsFit, type SharedColumn } from '../types/fit.ts'
 /** Events of read-only steps. */
 export type ReadOnlyStepEvent = 'archive.progress' | 'log'
 /** Events of steps that change the archive. */
-export type Advancing = ReadOnlyStepEvent | 'archive.state'
+export type AdvanceEvent = ReadOnlyStepEvent | 'archive.state'
 
 /**
  * @param bytes number of bytes of text that were read, or an estimate for rows that are removed or digested
@@ -52,7 +52,7 @@ export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
    * @throws SluiceError TABLE_FOLLOWED if a stream reads from the table or writes into it
    */
   readonly refuseFollowed: () => Promise<void>
-  readonly heads: HeadLedger
+  readonly heads: TokenLedger
   readonly parquet: () => Promise<ParquetFiles>
   readonly log: () => Promise<ArchiveLog>
   readonly reader: LogStore

@@ -21,7 +21,7 @@ export type CountingLedger = {
 }
 
 /** Other ledgers that the log names. */
-export type Others = {
+export type UnreadLedgers = {
   /** Ledgers that were read. */
   readonly asked: readonly CountingLedger[]
   /** A ledger that may need the file and was not read; null if there is none. */
@@ -31,13 +31,13 @@ export type Others = {
 export class Destroyer {
   readonly #owned: Owned
   readonly #ledgers: readonly CountingLedger[]
-  readonly #others: Others
-  #word: string | null = null
+  readonly #others: UnreadLedgers
+  #fingerprint: string | null = null
   /** Why a file is needed, by path. */
   #counted: ReadonlyMap<string, string> = new Map()
   #needed = new FilePaths(null, [])
 
-  constructor(owned: Owned, database: LedgerDatabase, others: Others) {
+  constructor(owned: Owned, database: LedgerDatabase, others: UnreadLedgers) {
     this.#owned = owned
     this.#ledgers = [{ store: owned.store, database, table: owned.archived.table }, ...others.asked]
     this.#others = others
@@ -55,16 +55,16 @@ export class Destroyer {
     const { interrupt, writer } = this.#owned
     throwIfAborted(interrupt.abort)
     const words: string[] = []
-    for (const { database, table } of this.#ledgers) words.push(await ledgerWord(database, table))
+    for (const { database, table } of this.#ledgers) words.push(await ledgerFingerprint(database, table))
     const word = words.join('\n')
-    if (word !== this.#word) await this.#readAgain()
+    if (word !== this.#fingerprint) await this.#readAgain()
     const keeper = this.#others.keeper(path)
     const same = await this.#needed.find(path)
     const who =
       this.#counted.get(same?.path ?? path) ??
       (keeper === null ? undefined : `the ledger ${keeper.id}, which was not read, may need`)
-    if (who !== undefined) throw this.#counts(path, who)
-    this.#word = word
+    if (who !== undefined) throw this.#neededError(path, who)
+    this.#fingerprint = word
     await writer.remove(path, interrupt.abort)
   }
 
@@ -83,7 +83,7 @@ export class Destroyer {
     this.#needed = new FilePaths(this.#owned.writer.folder, counted.keys())
   }
 
-  #counts(path: string, who: string): SluiceError {
+  #neededError(path: string, who: string): SluiceError {
     return new SluiceError('ARCHIVE_CONFLICT', `${path} was not destroyed: ${who} it`, {
       where: this.#owned.name,
       hint: 'nothing more was removed; run the same command again, which reads the log and the ledgers again',
@@ -97,7 +97,7 @@ export class Destroyer {
  * from a backup and then changed never has the same text.
  * @throws SluiceError CONNECTION_LOST … if the database does not answer
  */
-async function ledgerWord(database: LedgerDatabase, { schema, name }: TableName): Promise<string> {
+async function ledgerFingerprint(database: LedgerDatabase, { schema, name }: TableName): Promise<string> {
   const of = (table: string, columns: readonly string[]): { readonly sql: string; readonly parameters: string[] } => ({
     sql: `SELECT ${castTexts(database.dialect, columns)} FROM ${table}
           WHERE schema_name = ? AND table_name = ? ORDER BY ${columns[0]}`,

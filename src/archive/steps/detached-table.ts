@@ -4,10 +4,10 @@ import type { SluiceError } from '../../shared/errors.ts'
 import type { PartitionStore } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Origin } from '../../model/copy/identification-port.ts'
-import { isElsewhere } from '../ledger/elsewhere.ts'
+import { isOtherDatabase } from '../ledger/other-database.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { attachedAgain, gone, moved } from './refusals.ts'
+import { attachedAgain, missingTableError, movedTableError } from './refusals.ts'
 
 /** A detached table; null if it was dropped. @throws SluiceError PARTITION_CHANGED if it was moved or attached again */
 export async function findDetachedTable(
@@ -18,9 +18,9 @@ export async function findDetachedTable(
   if (native === null) throw new Error(`${label} is no table of its own`)
   const { table, identity } = native
   const partitions = nativePartitions(context)
-  const found = await partitions.detached(table, identity, context.interrupt.abort)
+  const found = await partitions.detachedTable(table, identity, context.interrupt.abort)
   if (found !== null || (await partitions.isGone(table, identity, context.interrupt.abort))) return found
-  throw await movedNow(context, partition)
+  throw await detachedMovedError(context, partition)
 }
 
 /** The table of an attached partition, by identity; null if not attached. A detached table of this name is ignored. */
@@ -62,7 +62,7 @@ export async function attachedNow(
     native !== null && (away || state === 'DETACHED') ? [{ label, ...native, from, to }] : [],
   )
   if (out.length === 0) return new Map()
-  const numbered = !isElsewhere(origin, (await store.offers.identification?.origin(signal)) ?? {})
+  const numbered = !isOtherDatabase(origin, (await store.offers.identification?.origin(signal)) ?? {})
   const left = out.map((one) => ({ ...one, numbered }))
   const found = (await store.offers.partitions?.attached(parent, left, signal)) ?? new Map<string, TableName>()
   return new Map(
@@ -74,12 +74,12 @@ export async function attachedNow(
 }
 
 /** Error: a detached table was renamed, moved or attached again by hand. */
-export async function movedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError> {
+export async function detachedMovedError(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError> {
   const { native } = partition
-  if (native === null) return gone(context.name, partition)
+  if (native === null) return missingTableError(context.name, partition)
   const table = await attachedByHand(context, partition)
   if (table !== null) return attachedAgain(context.name, partition, { parent: context.table.table, table })
-  return moved(context.name, partition, nativePartitions(context).detachedName(native.table, native.identity))
+  return movedTableError(context.name, partition, nativePartitions(context).detachedName(native.table, native.identity))
 }
 
 export function nativePartitions({ store }: ArchiveContext): PartitionStore {

@@ -5,7 +5,7 @@ import { whileClaimed, type Reload } from './claimed.ts'
 import type { ArchiveContext, ClaimedPartition } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
 import { addFilesAgain, retractFiles } from './publish.ts'
-import { destroyed, lost } from './refusals.ts'
+import { destroyedError, leaseLostError } from './refusals.ts'
 
 /**
  * DROPPED → EXPIRED, or the end of an interrupted expiry. The state changes only if the partition has no hold.
@@ -40,7 +40,7 @@ export async function endExpiry(context: ArchiveContext, { partition, held }: Cl
  * @param inspected the files as just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state has changed; ARCHIVE_CONFLICT
  */
-export async function nameAgain(
+export async function readdFiles(
   context: ArchiveContext,
   { label, state }: Pick<ArchivedPartition, 'label' | 'state'>,
   inspected: readonly InspectedFile[],
@@ -64,7 +64,7 @@ export async function unexpire(
   reload: () => Promise<ArchivedPartition>,
 ): Promise<ClaimedPartition> {
   const { ledger, name } = context
-  if (partition.sweptMs !== null) throw destroyed(name, partition)
+  if (partition.sweptMs !== null) throw destroyedError(name, partition)
   const paths = partition.files.map(({ path }) => path)
   // Record this first: after a kill, a run or an erasure must have the paths that the log may name.
   await ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: false, logged: paths })
@@ -72,6 +72,6 @@ export async function unexpire(
   const { version } = await addFilesAgain(context, { partition: await reload(), held }, inspected)
   await ledger.move(held, 'EXPIRED', 'DROPPED', { version, logged: paths, expired: null, error: null })
   const again = await ledger.claim(held.label, null)
-  if (again === null) throw lost(name, held)
+  if (again === null) throw leaseLostError(name, held)
   return { partition: await reload(), held: again }
 }

@@ -30,7 +30,7 @@ import { refuseNullKeys } from './null-keys.ts'
 import { longValueError, refuseLongBytes } from './long-value.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { refusedValueOf } from './refused-value.ts'
-import { changedRows, gone } from './refusals.ts'
+import { changedRows, missingTableError } from './refusals.ts'
 import { refuseViolations } from './unchecked.ts'
 
 export type ExportedPartition = {
@@ -68,7 +68,7 @@ export async function exportPartition(
   const { partition, held } = work
   const { ledger, store } = context
   if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
-    throw gone(context.name, partition)
+    throw missingTableError(context.name, partition)
   }
   // Before any row is read, refuse a bucket in which a commit could be overwritten.
   await context.writer.ready?.(context.interrupt.abort)
@@ -84,7 +84,7 @@ export async function exportPartition(
   const request = { ...partitionRowRequest(context, partition, native?.table ?? context.table), columns }
   await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
   await refuseViolations(context, partition, view, request)
-  const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
+  const { files, digest, bytes, rows, ms } = await exportAndDigest(context, work, view, request, prefix).catch(
     async (error: unknown) => {
       if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
       const natives = await store.offers.partitions?.list(context.table, context.interrupt.abort)
@@ -102,7 +102,7 @@ export async function exportPartition(
   return { files, prefix, digest, bytes, point: view.point, ms }
 }
 
-type BothWays = {
+type ExportReads = {
   readonly files: readonly WrittenFile[]
   readonly digest: Digest
   readonly rows: bigint
@@ -111,13 +111,13 @@ type BothWays = {
 }
 
 /** Reads the rows twice: as text for files, and for the source's digest. If one read fails, the other is aborted. */
-async function bothWays(
+async function exportAndDigest(
   context: ArchiveContext,
   { partition }: ClaimedPartition,
   view: SourceView,
   request: RowRequest,
   prefix: string,
-): Promise<BothWays> {
+): Promise<ExportReads> {
   const columns = exportColumns(context, partition)
   const { stored: noted } = context.archived
   const isThere = (name: string): boolean => columns.some((column) => column.name === name)
@@ -133,7 +133,7 @@ async function bothWays(
     columns: stored.columns,
     signal,
     seen,
-    tell: report,
+    reportProgress: report,
     pace: context.pace,
   })
   const folder = await dataFolder(context, partition.label)
@@ -158,7 +158,7 @@ async function bothWays(
     await removeParts(folder, prefix)
     const { reason } = failed.signal as { readonly reason: unknown }
     const long = await longValueError(reason, context, request)
-    throw long ?? (await withRoomNeeded(reason, partition.label, folder, seen))
+    throw long ?? (await withNeededSpace(reason, partition.label, folder, seen))
   }
   if (files.status === 'rejected') throw files.reason
   if (digest.status === 'rejected') throw digest.reason
@@ -191,7 +191,7 @@ export async function removeParts(folder: string, prefix: string): Promise<void>
 }
 
 /** Adds the needed space to a disk-full error. @param thrown error of an export */
-async function withRoomNeeded(thrown: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
+async function withNeededSpace(thrown: unknown, label: string, folder: string, seen: ReadSoFar): Promise<unknown> {
   if (!(thrown instanceof SluiceError) || !isDiskExhausted(thrown)) return thrown
   const free = await statfs(folder).catch(() => null)
   const had = free === null ? '' : `; ${sizeText(free.bavail * free.bsize)} are free at ${folder}`
@@ -206,21 +206,21 @@ async function withRoomNeeded(thrown: unknown, label: string, folder: string, se
   )
 }
 
-type Seen = { rows: bigint; bytes: bigint }
+type ReadSoFar = { rows: bigint; bytes: bigint }
 
 type Counting = {
   readonly name: string
   readonly columns: readonly StoredColumn[]
   readonly signal: AbortSignal
-  readonly seen: Seen
-  readonly tell: (rows: bigint, bytes: bigint) => void
+  readonly seen: ReadSoFar
+  readonly reportProgress: (rows: bigint, bytes: bigint) => void
   readonly pace: ThrottleBytes | null
 }
 
 async function* counted(
   view: SourceView,
   request: RowRequest,
-  { name, columns, signal, seen, tell: report, pace }: Counting,
+  { name, columns, signal, seen, reportProgress: report, pace }: Counting,
 ): AsyncGenerator<Buffer> {
   if (view.csv === undefined) {
     let rows = 0n

@@ -53,7 +53,9 @@ export async function withoutFiles(context: ArchiveContext, label: string, reloa
       await ledger.move(held, 'EXPIRED', 'EXPIRED', { swept: true })
     } else {
       const left =
-        native === null ? null : await store.offers.partitions?.detached(native.table, native.identity, interrupt.abort)
+        native === null
+          ? null
+          : await store.offers.partitions?.detachedTable(native.table, native.identity, interrupt.abort)
       if (left != null) await attachAgain(context, { partition, held }, null)
       else await ledger.move(held, state, 'RESTORED', { ...back, removed: { rows: 0n, sum: '0' } })
       await ledger.move(held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })

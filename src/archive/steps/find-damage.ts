@@ -14,7 +14,7 @@ import type { LoggedFile, ArchiveLogState } from './log.ts'
 
 export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 /** Number of files and rows that were read of a partition. */
-export type Read = { readonly files: number; readonly rows: bigint }
+export type ReadCounts = { readonly files: number; readonly rows: bigint }
 
 /**
  * Reads every published partition; the findings of each end with a `ReadCounts`. A log that another database has
@@ -26,7 +26,7 @@ export async function* findings(
   { partitions }: ArchiveRecord,
   wanted: (label: string) => boolean,
   interrupt: Interrupt,
-): AsyncGenerator<ArchiveFinding | Read> {
+): AsyncGenerator<ArchiveFinding | ReadCounts> {
   let state: ArchiveLogState | null = null
   let isBroken = false
   try {
@@ -111,7 +111,7 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
 export async function fileFindings(
   context: ArchiveContext,
   partition: ArchivedPartition,
-): Promise<readonly (ArchiveFinding | Read)[]> {
+): Promise<readonly (ArchiveFinding | ReadCounts)[]> {
   const { label, files, digest } = partition
   const found: ArchiveFinding[] = []
   const sums = []

@@ -3,7 +3,7 @@ import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { Predicate } from '../../model/lake/condition.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
-import type { CommitClaim } from '../log/head.ts'
+import type { CommitClaim } from '../log/ownership-token.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
@@ -32,7 +32,7 @@ export type ArchiveLogState = {
 }
 
 /** Files of a partition that were removed from the archive. */
-export type Departed = {
+export type RemovedFiles = {
   readonly step: 'restore' | 'expire'
   /** Time of the removal, ms since the epoch; 0 if no file was removed then. */
   readonly at: number
@@ -96,11 +96,14 @@ export interface ArchiveLog {
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
   /** Writes a commit with a checkpoint, so that readers need no older version. */
-  milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
+  commitWithCheckpoint(
+    what: Pick<Publication, 'tableId' | 'info'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number }>
   /** State in the log of partitions whose files it no longer names, by label. */
-  departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
+  removedPartitions(signal: AbortSignal): Promise<ReadonlyMap<string, RemovedFiles>>
   /** Updates the table's properties from the ledger. */
-  report(what: CommitOptions, signal: AbortSignal): Promise<{ readonly reported: boolean }>
+  updateProperties(what: CommitOptions, signal: AbortSignal): Promise<{ readonly reported: boolean }>
   /** Gives the log another ownership token, so that every other ledger is refused from then on. */
   adopt(
     what: Adoption,

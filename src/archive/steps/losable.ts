@@ -7,7 +7,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { nativePartitions } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
-import { elsewhereCommand } from './refusals.ts'
+import { otherTableCommand } from './refusals.ts'
 
 /** Error if the rows of a partition must not be only in the source; null if they survive a crash. */
 export async function losableRefusal(
@@ -16,14 +16,14 @@ export async function losableRefusal(
 ): Promise<SluiceError | null> {
   const { name, store, interrupt } = context
   if (store.offers.losable === undefined) return null
-  const [found] = await store.offers.losable.among(await placesOf(context, partition), interrupt.abort)
+  const [found] = await store.offers.losable.find(await placesOf(context, partition), interrupt.abort)
   if (found === undefined) return null
   const { label } = partition
   return new SluiceError('TABLE_REFUSED', `${label} cannot be restored durably: ${found.what}`, {
     where: `${name}, ${label}`,
     reason:
       'a crash of the server may delete the rows from the table, so the archive keeps its files, the only durable copy',
-    hint: `${found.remedy}; then run the same command again; or restore the rows into another table: ${elsewhereCommand(name, partition)}`,
+    hint: `${found.remedy}; then run the same command again; or restore the rows into another table: ${otherTableCommand(name, partition)}`,
   })
 }
 
@@ -35,7 +35,7 @@ async function placesOf(
   const { table, interrupt } = context
   if (native === null) return [table.table]
   const partitions = nativePartitions(context)
-  const standing = await partitions.standing(table.table, { from, to }, interrupt.abort)
-  const detached = await partitions.detached(native.table, native.identity, interrupt.abort)
+  const standing = await partitions.overlapping(table.table, { from, to }, interrupt.abort)
+  const detached = await partitions.detachedTable(native.table, native.identity, interrupt.abort)
   return detached === null ? standing : [...standing, detached.table]
 }

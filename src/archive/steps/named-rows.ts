@@ -20,7 +20,7 @@ export function keysText(rows: bigint, keys: readonly string[]): string {
 const NAMED = 5
 
 /** Counts rows, and keeps the keys of some of them. */
-export class Naming {
+export class NamedRowCounter {
   rows = 0n
   readonly #keys: string[] = []
   #spelled: NamedRows['spelled']

@@ -1,5 +1,5 @@
 /** Partitions with other columns than their table: refusals and texts for a restore, and a check before removal. */
-import { sumOfRows } from '../../model/copy/row-hash.ts'
+import { digestOfRows } from '../../model/copy/row-hash.ts'
 import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
@@ -15,14 +15,14 @@ import { doubtOf } from './unsure-columns.ts'
 /** Text about each changed column in a restore; empty if the columns are the same. */
 export function restoredColumns(context: ArchiveContext, partition: ArchivedPartition): string {
   const { shared, lost, fresh } = fitNow(context, partition)
-  const isWhole = isWholeInTable(partition)
+  const isWhole = isFullyInTable(partition)
   return [
     ...lost.map(({ name }) => `${name} is left out, and its values stay only in older versions of the archive`),
     ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} is restored as ${now.name}`])),
     ...shared.flatMap(({ file, now }) =>
       file.physical === now.physical && file.stored === now.stored ? [] : [retypedText(file, now)],
     ),
-    ...shared.flatMap(({ file, now }) => otherwiseText(file, now)),
+    ...shared.flatMap(({ file, now }) => changedColumnText(file, now)),
     ...fresh.map(({ name, column }) => {
       if (column.generated === true) return `${name} is computed by the database`
       const filled = column.hasDefault === true ? 'its default' : 'NULL'
@@ -34,7 +34,7 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
   ].join('; ')
 }
 
-function otherwiseText(file: StoredColumn, now: StoredColumn): readonly string[] {
+function changedColumnText(file: StoredColumn, now: StoredColumn): readonly string[] {
   if (!isComputedOtherwise(file, now)) return []
   const { name } = now
   return [
@@ -58,10 +58,10 @@ export function columnRefusal(
   const now = archived.stored.columns
   const cuts = lost.filter((column) => isCut(context, partition, column))
   const kept = cuts.length > 0 ? cuts : lost.filter((column) => !without.has(column.name))
-  if (kept.length === 0) return isWholeInTable(partition) ? null : valuelessRefusal(context, partition)
+  if (kept.length === 0) return isFullyInTable(partition) ? null : valuelessRefusal(context, partition)
   const what = kept.map((column) => lostText(now, column)).join(', ')
   const isKey = lost.some((column) => context.table.key.includes(retypedNow(now, column)?.name ?? ''))
-  if (isKey && !isWholeInTable(partition)) return refusal(context, partition, what, elsewhereHint(context, partition))
+  if (isKey && !isFullyInTable(partition)) return refusal(context, partition, what, otherTableHint(context, partition))
   const retyped = kept.flatMap((column) => retypedNow(now, column) ?? [])
   // If the source identifies its columns, a column that is added again is a different column.
   const again =
@@ -71,7 +71,7 @@ export function columnRefusal(
         ? 'add the column again, then run the same command; or '
         : ''
   if (cuts.length > 0) return refusal(context, partition, what, `${again}${intoText(context, partition)}`)
-  const needed = isWholeInTable(partition)
+  const needed = isFullyInTable(partition)
     ? []
     : retyped.filter((column) => isNeeded(column, partition)).map((column) => column.name)
   const optional = needed.length === 0 ? '' : `give ${needed.join(', ')} a default, or allow NULL, and `
@@ -85,7 +85,7 @@ function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: Stor
   const { archived, store, table } = context
   const now = retypedNow(archived.stored.columns, lost) ?? lost
   if (partition.native !== null || now.name !== archived.timeColumn) return false
-  return !isWholeInTable(partition) || cutCondition(store, table, archived, partition) === null
+  return !isFullyInTable(partition) || cutCondition(store, table, archived, partition) === null
 }
 
 /** True if every restored row needs a value for this column. */
@@ -100,7 +100,7 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
   const needed = fitNow(context, partition).fresh.find((column) => isNeeded(column, partition))
   if (needed === undefined) return null
   const hint = context.table.key.includes(needed.name)
-    ? elsewhereHint(context, partition)
+    ? otherTableHint(context, partition)
     : needed.column.identity === true
       ? `replace the identity of the column by a default (a sequence), then run the same command; or ${intoText(context, partition)}`
       : 'give the column a default, or allow NULL, then run the same command'
@@ -120,7 +120,7 @@ export function meaningRefusal(context: ArchiveContext, partition: ArchivedParti
 }
 
 /** Hint if the key has changed its type: archived rows cannot be restored into the table. */
-function elsewhereHint(context: ArchiveContext, partition: ArchivedPartition): string {
+function otherTableHint(context: ArchiveContext, partition: ArchivedPartition): string {
   return `give the key its earlier type, then run the same command; or ${intoText(context, partition)}`
 }
 
@@ -135,7 +135,7 @@ function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: s
 }
 
 /** True if no archived row was removed from the plain table: then a restore writes no row. */
-function isWholeInTable({ state, native, removed, restoring }: ArchivedPartition): boolean {
+function isFullyInTable({ state, native, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && native === null && removed.rows === 0n && !restoring
 }
 
@@ -191,7 +191,7 @@ export async function freshValues(
     one.column.hasDefault === true && !retyped.includes(one) ? (first[i] ?? null) : null,
   )
   const { rows, sum } = await view.digest(request, interrupt.abort)
-  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${sumOfRows([values]).sum}`)) {
+  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${digestOfRows([values]).sum}`)) {
     const filled = fresh.filter((_, i) => values[i] !== null).map((column) => column.name)
     if (filled.length > 0) {
       const message = `${partition.label}: all its rows have the same value in ${filled.join(', ')}, which the archive lacks; restored rows get the default of the column instead`

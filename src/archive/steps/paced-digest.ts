@@ -2,7 +2,7 @@
 import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { added, NO_ROWS } from '../../model/copy/row-hash.ts'
+import { addDigests, NO_ROWS } from '../../model/copy/row-hash.ts'
 import type { ArchiveContext } from './context.ts'
 
 /** Rows per range: about a second at usual rates. */
@@ -28,7 +28,7 @@ export async function pacedDigest(
   for await (const range of view.cut(table, { by: 'block', from: 0n, to: null }, null, ROWS, signal)) {
     const part = await view.digest({ ...request, range }, signal)
     await pace(Number(part.rows) * bytesOfRow, signal)
-    sum = added(sum, part)
+    sum = addDigests(sum, part)
   }
   return sum
 }

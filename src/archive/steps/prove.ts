@@ -66,10 +66,10 @@ export async function proveInPlace(
 ): Promise<readonly InspectedFile[]> {
   const { digest, files } = partition
   if (digest === null) throw new Error(`${partition.label} has no proof`)
-  return whole(context, partition, async () => {
+  return withDamagedFile(context, partition, async () => {
     await using local = await localFiles(context, files)
     const inspected = await proveFiles(context, partition, digest, pathsOf(files), local.folder)
-    if (inspected.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireWhole(context, partition)
+    if (inspected.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireProvedFiles(context, partition)
     return inspected
   })
 }
@@ -79,12 +79,16 @@ function pathsOf(files: readonly ArchivedFile[]): readonly string[] {
 }
 
 /** Runs `work` on files of a partition. If it fails because a file is damaged, the error names that file. */
-async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, work: () => Promise<T>): Promise<T> {
+async function withDamagedFile<T>(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (thrown) {
     throwIfAborted(context.interrupt.abort)
-    await requireWhole(context, partition).catch((found: unknown) => {
+    await requireProvedFiles(context, partition).catch((found: unknown) => {
       // If the store does not answer, keep the original error.
       if (asSluiceError(found).code === 'ARCHIVE_CONFLICT') throw found
     })
@@ -93,7 +97,7 @@ async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, w
 }
 
 /** Requires the files of a partition to have the proved bytes. @throws SluiceError ARCHIVE_CONFLICT if one differs */
-export async function requireWhole(
+export async function requireProvedFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
   files: readonly ArchivedFile[] = partition.files,
@@ -121,7 +125,7 @@ export async function proofOver(
   if (proof === null) throw new Error(`${partition.label} has no proof`)
   if (columns.length === partition.columns.length && columns.every((column) => isProved(column, partition)))
     return proof
-  return whole(context, partition, async () => {
+  return withDamagedFile(context, partition, async () => {
     await using local = await localFiles(context, partition.files)
     await proveFiles(context, partition, proof, pathsOf(partition.files), local.folder)
     const parquet = await context.parquet()

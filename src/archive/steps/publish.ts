@@ -26,7 +26,7 @@ export async function publishFiles(
   if (context.published && (await log.own(context.interrupt.abort)) === null) {
     throw otherArchive(context.name, work.partition, 'its Delta log is gone')
   }
-  const etags = await restoreThere(context, work.partition, files)
+  const etags = await uploadFiles(context, work.partition, files)
   const { version } = await log.publish(publication(context, work, files), context.interrupt.abort)
   return { version, files: archivedFiles(files, etags) }
 }
@@ -45,7 +45,7 @@ export async function addFilesAgain(
 }
 
 /** State in the ledger while the log removes the files. */
-const AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
+const STATE_AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
 
 /**
  * Removes the files of a partition from the Delta table; the files stay until a sweep.
@@ -67,7 +67,7 @@ export async function retractFiles(
       txn: { appId: appIdOf(context, partition.label), version: held.fence },
       info: { ...infoOf(context, partition), step },
       known: knownOf(partition),
-      claim: { ...held, state: AFTER[step], logged: null },
+      claim: { ...held, state: STATE_AFTER[step], logged: null },
       ...(at === undefined ? {} : { at }),
     },
     context.interrupt.abort,
@@ -75,7 +75,7 @@ export async function retractFiles(
 }
 
 /** Uploads files from the spool folder to a bucket, and reads them back. @returns ETags by name, if there are any */
-export async function restoreThere(
+export async function uploadFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
   files: readonly InspectedFile[],

@@ -8,7 +8,7 @@ import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { erasedTable } from '../erase/found.ts'
 import { partitionCondition, type ArchiveContext } from './context.ts'
-import { elsewhereCommand, gone, notAsArchived, removedByHand, restoreCommand } from './refusals.ts'
+import { otherTableCommand, missingTableError, notAsArchived, removedByHand, restoreCommand } from './refusals.ts'
 import { rowsNow, rowsNowText, type RowsPlace } from './rows-now.ts'
 import { attachedByHand, findDetachedTable, attachedPartition } from './detached-table.ts'
 
@@ -22,14 +22,14 @@ import { attachedByHand, findDetachedTable, attachedPartition } from './detached
 export async function publishedPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  standing: readonly TableName[],
+  attachedTables: readonly TableName[],
 ): Promise<RowsPlace | null> {
   if (partition.native === null) return { table: context.table, where: partitionCondition(context, partition) }
-  if (partition.away) return placeAway(context, partition)
+  if (partition.away) return detachedPlace(context, partition)
   const own = await attachedPartition(context, partition.native)
   if (own !== null) return { table: own, where: null }
-  const [other, ...more] = standing
-  if (other === undefined) throw gone(context.name, partition)
+  const [other, ...more] = attachedTables
+  if (other === undefined) throw missingTableError(context.name, partition)
   const found = more.length > 0 ? null : await erasedTable(context, other)
   return found === null ? null : { table: found, where: null }
 }
@@ -49,27 +49,27 @@ export async function lostRefusal(
   partition: ArchivedPartition,
   same: (() => Promise<SameKeys | null>) | null,
 ): Promise<SluiceError | null> {
-  const there = await standingRows(context, partition)
+  const there = await rowsInSource(context, partition)
   if (there === null || partition.digest === null || partition.digest.rows === 0n) return null
-  if (there.rows === 0n) return emptied(context, partition)
+  if (there.rows === 0n) return emptiedError(context, partition)
   if (same === null) return null
   const archived = partition.digest.rows
   const kept = await same()
   if (kept !== null && kept.rows >= archived) return null
   const found = await rowsNow(context, partition, there.place, async () => ({ rows: 0n, keys: [] }))
   const isLost = found.kind === 'keyed' ? found.missing.rows > 0n : found.kind === 'counted' && found.rows < archived
-  return isLost ? removed(context, partition, rowsNowText(found, archived)) : null
+  return isLost ? removedError(context, partition, rowsNowText(found, archived)) : null
 }
 
 /** True if a count finds fewer rows in the table of a partition than were archived; false during a detach. */
 export async function hasFewer(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   if (partition.away || partition.leaving) return false
-  const there = await standingRows(context, partition)
+  const there = await rowsInSource(context, partition)
   return there !== null && there.rows < (partition.digest?.rows ?? 0n)
 }
 
 /** Number and place of the rows in the source; null if the partition does not exist. */
-async function standingRows(
+async function rowsInSource(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<{ readonly place: RowsPlace; readonly rows: bigint } | null> {
@@ -84,7 +84,7 @@ async function standingRows(
  * Table of a detached partition, also if it was attached again by hand; null if it was dropped.
  * @throws SluiceError PARTITION_CHANGED if it was moved
  */
-async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<RowsPlace | null> {
+async function detachedPlace(context: ArchiveContext, partition: ArchivedPartition): Promise<RowsPlace | null> {
   const again = await attachedByHand(context, partition)
   const attached = again === null ? null : await erasedTable(context, again)
   if (attached !== null) return { table: attached, where: null }
@@ -93,23 +93,26 @@ async function placeAway(context: ArchiveContext, partition: ArchivedPartition):
 }
 
 /** Error: the source has none of the archived rows any more. */
-export function emptied(context: Pick<ArchiveContext, 'name' | 'table'>, partition: ArchivedPartition): SluiceError {
-  return removed(context, partition, 'its rows are no longer in the table')
+export function emptiedError(
+  context: Pick<ArchiveContext, 'name' | 'table'>,
+  partition: ArchivedPartition,
+): SluiceError {
+  return removedError(context, partition, 'its rows are no longer in the table')
 }
 
 /** Error with a hint: rows of a plain table with a key can be restored; other rows only into another table. */
-function removed(
+function removedError(
   { name, table }: Pick<ArchiveContext, 'name' | 'table'>,
   partition: ArchivedPartition,
   what: string,
 ): SluiceError {
   if (partition.native === null && table.key.length > 0) return removedByHand(name, partition, what)
-  return onlyCopy(name, partition, what)
+  return onlyCopyError(name, partition, what)
 }
 
 /** Error: the table lacks rows that only the archive may have. @param what text about these rows */
-export function onlyCopy(name: string, partition: ArchivedPartition, what: string): SluiceError {
-  const into = `to read the archived rows, restore them into another table: ${elsewhereCommand(name, partition)}`
+export function onlyCopyError(name: string, partition: ArchivedPartition, what: string): SluiceError {
+  const into = `to read the archived rows, restore them into another table: ${otherTableCommand(name, partition)}`
   const asChanged = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
   const letGo = `if the rows of the table are right, this gives up the archived ones: ${asChanged}`
   return notAsArchived(name, partition, what, `${into}; ${letGo}`)

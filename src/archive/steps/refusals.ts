@@ -69,7 +69,7 @@ export function removedByHand(name: string, partition: Named, what: string): Slu
 }
 
 /** Error: rows of a detached table differ from the export. SQL on the parent cannot change them any more. */
-export function changedAway(name: string, { label }: Named, how: string): SluiceError {
+export function detachedChangedError(name: string, { label }: Named, how: string): SluiceError {
   return partitionError('PARTITION_CHANGED', name, { label }, `changed before it was detached: ${how}`, {
     hint: 'run the same command to export it again; until then its rows in the database are the valid ones',
     retryable: true,
@@ -77,7 +77,7 @@ export function changedAway(name: string, { label }: Named, how: string): Sluice
 }
 
 /** Error: the table of a partition is missing, or another table has its name. */
-export function gone(
+export function missingTableError(
   name: string,
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
@@ -93,7 +93,7 @@ export function gone(
 }
 
 /** Error: a detached table was moved or renamed by hand. @param to name that it should have */
-export function moved(name: string, { label }: Named, to: TableName): SluiceError {
+export function movedTableError(name: string, { label }: Named, to: TableName): SluiceError {
   return new SluiceError(
     'PARTITION_CHANGED',
     `the detached table of ${label} of ${name} was moved or renamed by hand`,
@@ -145,7 +145,7 @@ export function changedAfter(name: string, partition: Named, how: string): Sluic
 }
 
 /** Command for a hint: restores archived rows into another table. */
-export function elsewhereCommand(name: string, partition: Named): string {
+export function otherTableCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--into', 'NEW_TABLE')
 }
 
@@ -174,8 +174,8 @@ export function otherValues(
 ): SluiceError {
   const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
-  const both = `to keep both rows, ${rekeyed}restore the archived rows into another table: ${elsewhereCommand(name, partition)}`
-  const ours = `if the rows of the database are right (${ceaseText(rows)} then): ${asChangedCommand(name, partition)}`
+  const both = `to keep both rows, ${rekeyed}restore the archived rows into another table: ${otherTableCommand(name, partition)}`
+  const ours = `if the rows of the database are right (${discardedText(rows)} then): ${asChangedCommand(name, partition)}`
   return partitionError('PARTITION_CHANGED', name, partition, `changed after it was archived: ${what}`, {
     reason:
       spelled !== undefined
@@ -188,12 +188,12 @@ export function otherValues(
 }
 
 /** Text about archived rows that are given up, because other rows have their keys. */
-export function ceaseText(rows: bigint): string {
+export function discardedText(rows: bigint): string {
   return rows === 1n ? '1 archived row is given up' : `${rows} archived rows are given up`
 }
 
 /** Error: the table refuses archived rows although their keys are free, because they conflict with another row. */
-export function keptOut(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
+export function rejectedRowsError(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
   return partitionError(
     'PARTITION_CHANGED',
     name,
@@ -202,7 +202,7 @@ export function keptOut(name: string, partition: Named, { rows, keys }: NamedRow
     {
       reason:
         'a constraint of the table, such as a key WITHOUT OVERLAPS, refuses them because of rows that are already in the table',
-      hint: `change or remove those rows, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      hint: `change or remove those rows, then run the same command again; or restore the archived rows into another table: ${otherTableCommand(name, partition)}`,
     },
   )
 }
@@ -211,7 +211,7 @@ export function keptOut(name: string, partition: Named, { rows, keys }: NamedRow
 export function keysAlike(name: string, partition: Named, what: string): SluiceError {
   return partitionError('PARTITION_CHANGED', name, partition, `cannot be restored: ${what}`, {
     reason: 'both rows had different keys when they were archived; nothing was changed',
-    hint: `give the key its earlier collation, and run the same command again; or create a table whose key distinguishes these texts, and restore the rows there: ${elsewhereCommand(name, partition)}`,
+    hint: `give the key its earlier collation, and run the same command again; or create a table whose key distinguishes these texts, and restore the rows there: ${otherTableCommand(name, partition)}`,
   })
 }
 
@@ -245,13 +245,16 @@ export function changedByTriggers(name: string, partition: Named, fired: readonl
     partition,
     `cannot be restored: its rows have other values after ${fired.join(', ')} fired`,
     {
-      hint: `disable the trigger or rule while no other program writes to the table, and run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+      hint: `disable the trigger or rule while no other program writes to the table, and run the same command again; or restore the archived rows into another table: ${otherTableCommand(name, partition)}`,
     },
   )
 }
 
 /** Error: the partition has expired, and its files are being destroyed or no longer exist. */
-export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
+export function destroyedError(
+  name: string,
+  { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>,
+): SluiceError {
   const when = sweptMs === null ? '' : `; the destruction of its files began at ${isoTime(sweptMs)}`
   return partitionError('PARTITION_STATE', name, { label }, `has expired and cannot be restored${when}`, {
     hint: 'the archive no longer has its rows; sluice archive list shows its record',
@@ -259,7 +262,7 @@ export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartiti
 }
 
 /** Error: the lease of the partition expired, and another program has claimed it. */
-export function lost(name: string, { label }: Named): SluiceError {
+export function leaseLostError(name: string, { label }: Named): SluiceError {
   return new SluiceError('LEASE_LOST', `another program now works on ${label} of ${name}`, {
     hint: 'wait until it has ended, or end it, then run the same command again',
     retryable: true,
@@ -313,7 +316,7 @@ export function notLogged(name: string, { label, state }: Pick<ArchivedPartition
 }
 
 /** Error: the partition has a hold. */
-export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
+export function holdError({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
   return partitionError('PARTITION_HELD', name, { label }, `is held: ${held ?? ''}`, {
     hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} ends the hold`,
   })

@@ -3,7 +3,7 @@ import { MemberRefused } from '../../stores/common/refusals.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { elsewhereCommand } from './refusals.ts'
+import { otherTableCommand } from './refusals.ts'
 
 /**
  * Replaces errors of rows that are restored into their own table.
@@ -18,7 +18,7 @@ export async function inOwnTable(
   try {
     await rows
   } catch (thrown) {
-    const into = elsewhereCommand(name, partition)
+    const into = otherTableCommand(name, partition)
     if (thrown instanceof MemberRefused) throw noMember(`${partition.label} of ${name}`, thrown, into)
     throw reworded(
       thrown,

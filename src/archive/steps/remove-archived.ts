@@ -2,7 +2,7 @@
  * Removes archived rows of a plain table by key, if late rows are among them: each row is deleted only while it has the
  * archived values. Late rows stay.
  */
-import { added, NO_ROWS, subtracted, sumOfRows } from '../../model/copy/row-hash.ts'
+import { addDigests, NO_ROWS, digestWithout, digestOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -15,13 +15,13 @@ import {
   type ArchiveContext,
   type ClaimedPartition,
 } from './context.ts'
-import { Naming } from './named-rows.ts'
+import { NamedRowCounter } from './named-rows.ts'
 import { freshValues, type FreshValues } from './other-columns.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { proofOver } from './prove.ts'
 import { asChangedCommand, changedAfter, changedMeanwhile } from './refusals.ts'
 import { keyPlaces, rowsNowText, compareRowsNow, type ComparedTable } from './rows-now.ts'
-import { digestDifference, settledStep } from './step-end.ts'
+import { digestDifference, requireDone } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 import { fileColumns } from '../types/fit.ts'
 
@@ -46,10 +46,10 @@ export async function removeArchived(
   const into: ComparedTable = { table, shared }
   const places = keyPlaces(shared, table)
   if (places === null) throw changedAfter(name, partition, digestDifference(found.sum, whole))
-  const there = await standing(context, partition, into)
+  const there = await compareTable(context, partition, into)
   // If all rows were removed before, rows with archived values were inserted again since.
-  const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
-  if (there.changed.rows > 0n || !equalDigests(added(before, there.same), whole)) {
+  const before = isAllRemoved(partition) ? digestWithout(whole, there.same) : partition.removed
+  if (there.changed.rows > 0n || !equalDigests(addDigests(before, there.same), whole)) {
     const late = { rows: 0n, keys: [] }
     const rest = whole.rows - before.rows - there.same.rows - there.changed.rows
     const missing = rest > 0n ? rest : 0n
@@ -70,12 +70,12 @@ export async function removeArchived(
     if (some.length === 0) continue
     const expect = withFresh(some, found.fresh)
     const keys = some.map((row) => rowKeyOf(row, places))
-    const after = added(removed, sumOfRows(some))
+    const after = addDigests(removed, digestOfRows(some))
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { removed: after, error: null })
     const range = { by: 'keys', keys } as const
     await context.pace?.(some.length * bytesOfRow, interrupt.stop)
     const end = await target.remove({ table, columns, range, where, expect, closing, signal: interrupt.abort })
-    settledStep(end, context, partition, (how) => changedAfter(name, partition, how))
+    requireDone(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
     report(removed.rows, 0n)
   }
@@ -89,24 +89,24 @@ export async function removeArchived(
 
 /** Digest of archived rows, with the values that they have in columns added since the export. */
 function withFresh(rows: readonly Row[], { values }: FreshValues): Digest {
-  return sumOfRows(rows.map((row) => [...row, ...values]))
+  return digestOfRows(rows.map((row) => [...row, ...values]))
 }
 
-type Standing = {
+type ComparedRows = {
   readonly same: Digest
   readonly missing: readonly string[]
   readonly changed: { readonly rows: bigint; readonly keys: readonly string[] }
 }
 
 /** Archived rows in the table. @param by columns that are compared; the digest covers the columns of `into` */
-async function standing(
+async function compareTable(
   context: ArchiveContext,
   partition: ClaimedPartition['partition'],
   into: ComparedTable,
   by: ReturnType<typeof writtenOf> = { into, row: (row) => row },
-): Promise<Standing> {
+): Promise<ComparedRows> {
   let same = NO_ROWS
-  const [missing, changed] = [new Naming(), new Naming()]
+  const [missing, changed] = [new NamedRowCounter(), new NamedRowCounter()]
   for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     await using view = await context.store.source(context.interrupt.abort)
     const some: Row[] = []
@@ -117,7 +117,7 @@ async function standing(
       // A row with another spelling of the key may have been added after the removal of the archived row.
       else (how === 'missing' || there !== undefined ? missing : changed).add(key)
     }
-    same = added(same, sumOfRows(some))
+    same = addDigests(same, digestOfRows(some))
   }
   // Rows already removed are expected to be missing.
   const isBegun = partition.removed.rows > 0n
@@ -130,7 +130,7 @@ async function standing(
  * deleted again, each only while it has the written values; generated values may differ.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore can then be resumed
  */
-export async function backOut(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
+export async function undoRestore(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
   const { into } = writtenOf({ table, shared: fitNow(context, partition).shared })
   const places = keyPlaces(into.shared, table)
@@ -156,9 +156,9 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
     const expect = withFresh(some, fresh)
     const request = { table, columns, range: { by: 'keys', keys } as const, where, expect, closing }
     const end = await target.remove({ ...request, signal: interrupt.abort })
-    settledStep(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+    requireDone(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
-  const { same, changed } = await standing(context, partition, into)
+  const { same, changed } = await compareTable(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows are still in the table`)
   if (changed.rows === 0n) return ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
   // It is unknown whether a row with other values was restored and changed, or inserted by another program. In state
@@ -177,8 +177,8 @@ async function freshNow(context: ArchiveContext, partition: ClaimedPartition['pa
 /** Digest of the archived rows that are not in the plain table with the values that a restore writes. */
 export async function removedNow(context: ArchiveContext, partition: ClaimedPartition['partition']): Promise<Digest> {
   const into: ComparedTable = { table: context.table, shared: fitNow(context, partition).shared }
-  const { same } = await standing(context, partition, into, writtenOf(into))
-  return subtracted(await proofOver(context, partition, fileColumns(into.shared)), same)
+  const { same } = await compareTable(context, partition, into, writtenOf(into))
+  return digestWithout(await proofOver(context, partition, fileColumns(into.shared)), same)
 }
 
 async function sameOf(context: ArchiveContext, into: ComparedTable, rows: readonly Row[]): Promise<readonly Row[]> {

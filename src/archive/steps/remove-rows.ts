@@ -7,7 +7,7 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { keyMayBeNull } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { added } from '../../model/copy/row-hash.ts'
+import { addDigests } from '../../model/copy/row-hash.ts'
 import {
   partitionCondition,
   progress,
@@ -24,7 +24,7 @@ import { proofOver } from './prove.ts'
 import { removeArchived } from './remove-archived.ts'
 import { isAllRemoved } from '../ledger/record.ts'
 import { keyPlaces } from './rows-now.ts'
-import { settledStep } from './step-end.ts'
+import { requireDone } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 import { refuseViolations } from './unchecked.ts'
 import { fileColumns } from '../types/fit.ts'
@@ -64,7 +64,7 @@ export async function removeArchivedRows(
   for (const [i, { range, digest, expect }] of ranges.entries()) {
     await pace?.(Number(digest.rows) * bytesOfRow, interrupt.stop)
     throwIfAborted(interrupt.stop)
-    const after = added(removed, digest)
+    const after = addDigests(removed, digest)
     const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
     const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
     const request = { table, columns, range, where, expect, archived, closing, signal: interrupt.abort }
@@ -74,7 +74,7 @@ export async function removeArchivedRows(
       const now = { ...partition, removed }
       return removeArchived(context, { partition: now, held }, whole, await summedRanges(context, now, bytesOfRow))
     }
-    settledStep(end, context, partition, (how) => changedAfter(name, partition, how))
+    requireDone(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
     report(removed.rows, 0n, i === ranges.length - 1)
   }
@@ -127,7 +127,7 @@ async function summedRanges(
     const expect =
       fresh.columns.length === 0 ? digest : await view.digest({ ...request, columns, range }, interrupt.abort)
     await pace?.(Number(digest.rows) * bytesOfRow, interrupt.abort)
-    sum = added(sum, digest)
+    sum = addDigests(sum, digest)
     if (digest.rows > 0n) ranges.push({ range, digest, expect })
   }
   for await (const range of view.cut(table, EVERY_KEY, request.where, ROWS, interrupt.abort)) await add(range)

@@ -1,16 +1,16 @@
 /** Restores archived rows into the source and compares them with their proof; then the log removes the files. */
 import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
+import type { OwnProperties, PartitionRequest, ColumnChanges } from '../../model/archive/port.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Closing } from '../../model/run/ledger-port.ts'
 import { isAllRemoved, type ArchivedPartition } from '../ledger/record.ts'
-import { restoreRows, oneKeyRefusal } from './bring-rows.ts'
+import { restoreRows, equalKeysRefusal } from './restore-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
 import { nativePartitions } from './detached-table.ts'
-import { foresee, isSettled, type Foreseen, type RestoreOptions } from './foresee.ts'
-import { endLeaving } from './leave.ts'
+import { previewRestore, isComplete, type RestorePreview, type RestoreOptions } from './preview-restore.ts'
+import { finishDetach } from './detach-table.ts'
 import { losableRefusal } from './losable.ts'
 import { localFiles } from './local-files.ts'
 import { inOwnTable } from './refused-row.ts'
@@ -18,13 +18,13 @@ import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { otherRows } from './computed.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
-import { backOut, removedNow } from './remove-archived.ts'
-import { restoreAmongOthers } from './restore-beside.ts'
+import { undoRestore, removedNow } from './remove-archived.ts'
+import { restoreAmongOthers } from './restore-into-partitions.ts'
 import { rowsNow, rowsNowText, type RowsPlace, type RowsNow } from './rows-now.ts'
-import { partitionRequest, proofOf, settledStep } from './take-out.ts'
+import { partitionRequest, proofOf, settledStep } from './detach-and-drop.ts'
 import { fileColumns } from '../types/fit.ts'
 
-const BACK = { restoring: false, retracted: false, error: null } as const
+const RESTORED_FACTS = { restoring: false, retracted: false, error: null } as const
 
 /** Number of rows that this run restored, or compared with their proof; null if it compared none. */
 export type Restored = { readonly rows: bigint | null }
@@ -43,11 +43,11 @@ export async function restorePartition(
 ): Promise<Restored> {
   // End a detach that has begun: after that, the partition can be restored.
   if (work.partition.leaving && work.partition.state === 'PUBLISHED') {
-    await endLeaving(context, work)
+    await finishDetach(context, work)
     work = { held: work.held, partition: await reload() }
   }
-  const seen = await foresee(context, work.partition, options)
-  if (seen.refusal !== null) throw await backedOut(context, work, seen.refusal, reload)
+  const seen = await previewRestore(context, work.partition, options)
+  if (seen.refusal !== null) throw await undoneError(context, work, seen.refusal, reload)
   const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work
   const isMade = seen.isMade === true
   const isPlain = isMade && seen.isAmongOthers !== true && partition.state === 'DROPPED'
@@ -60,15 +60,15 @@ export async function restorePartition(
   } else if (isMade) {
     await inOwnTable(context, partition, recreate(context, { partition, held }))
   } else if (seen.isAttached === true) {
-    await context.ledger.move(held, partition.state, 'RESTORED', { ...BACK, away: false })
+    await context.ledger.move(held, partition.state, 'RESTORED', { ...RESTORED_FACTS, away: false })
   } else if (partition.away) {
     await attachAgain(context, { partition, held }, seen.found?.now ?? null)
   } else if (partition.state === 'PUBLISHED') {
-    if (!isWhole(seen)) await restoreMissing(context, { partition, held }, seen, options)
+    if (!hasAllRows(seen)) await restoreMissing(context, { partition, held }, seen, options)
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
-    if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
-    else await fill(context, { partition, held }, seen, reload, options)
+    if (hasAllRows(seen)) await finishRestore(context, { partition, held }, seen)
+    else await restoreRemoved(context, { partition, held }, seen, reload, options)
   }
   await retract(context, { held, partition: await reload() })
   const isInspected = isMade || seen.isAmongOthers === true || (seen.found !== null && seen.found.kind !== 'counted')
@@ -100,7 +100,7 @@ export async function attachAgain(
   { partition, held }: ClaimedPartition,
   expect: Digest | null,
 ): Promise<void> {
-  const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
+  const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...RESTORED_FACTS, away: false })
   const end = await nativePartitions(context).attach({
     ...returnRequest(context, partition, closing),
     reshape: reshapeOf(context, partition),
@@ -110,12 +110,12 @@ export async function attachAgain(
 }
 
 /** True unless a comparison by key found missing rows. */
-function isWhole({ found }: Foreseen): boolean {
+function hasAllRows({ found }: RestorePreview): boolean {
   return found === null || found.kind !== 'keyed' || found.missing.rows === 0n
 }
 
 /** Errors that the same restore would have again, until rows, constraints or rights of the table change. */
-const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const PERMANENT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PARTITION_CHANGED',
   'ROW_REFUSED',
   'TABLE_REFUSED',
@@ -128,16 +128,16 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  * two states, and hints of restore and drop would refer to each other.
  * @returns the error, with the state of the rows
  */
-async function backedOut(
+async function undoneError(
   context: ArchiveContext,
   { held }: ClaimedPartition,
   error: SluiceError,
   reload: () => Promise<ArchivedPartition>,
 ): Promise<SluiceError> {
   const partition = await reload()
-  if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
-  const out = await backOut(context, { held, partition }).then(
-    async () => outText(await reload()),
+  if (!PERMANENT_CODES.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
+  const out = await undoRestore(context, { held, partition }).then(
+    async () => undoneText(await reload()),
     // Report the first error: after its cause is corrected, the same restore continues with these rows.
     (thrown: unknown) =>
       `restored rows could not be removed again, and queries leave them out: ${asSluiceError(thrown).message}`,
@@ -153,7 +153,7 @@ async function backedOut(
   })
 }
 
-function outText(partition: ArchivedPartition): string {
+function undoneText(partition: ArchivedPartition): string {
   const { state } = partition
   const rows =
     state === 'DROPPED'
@@ -165,30 +165,30 @@ function outText(partition: ArchivedPartition): string {
 }
 
 /** → RESTORED: from now on queries read the rows from the source again. */
-async function countAgain(
+async function finishRestore(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
-  { found }: Foreseen,
+  { found }: RestorePreview,
 ): Promise<void> {
   if (partition.native !== null) {
     // Under the lock, the digest of the rows must be unchanged since the comparison.
     return attachAgain(context, { partition, held }, found?.now ?? proofOf(partition))
   }
   const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
-  return context.ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
+  return context.ledger.move(held, state, 'RESTORED', { ...RESTORED_FACTS, removed: { rows: 0n, sum: '0' } })
 }
 
 /** Restores rows that were removed from a plain table by hand; queries read the other rows from the table. */
 async function restoreMissing(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
-  { place }: Foreseen,
+  { place }: RestorePreview,
   options: RestoreOptions,
 ): Promise<void> {
   if (place === null) throw new Error(`${partition.label} cannot be restored: it has no place`)
   await inOwnTable(context, partition, restoreRows(context, { partition, held }, place, 'changed'))
   const found = await rowsNow(context, partition, place, options.late)
-  if (!isSettled(found, { ...options, asChanged: true }))
+  if (!isComplete(found, { ...options, asChanged: true }))
     throw changedAfter(context.name, partition, rowsNowText(found, proofOf(partition).rows))
   await warnOfDangling(context, partition, place)
 }
@@ -215,10 +215,10 @@ async function warnOfDangling(
 }
 
 /** Restores missing rows while queries still read the archive; then compares all rows again. */
-async function fill(
+async function restoreRemoved(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
-  { place, found: before }: Foreseen,
+  { place, found: before }: RestorePreview,
   reload: () => Promise<ArchivedPartition>,
   options: RestoreOptions,
 ): Promise<void> {
@@ -239,14 +239,15 @@ async function fill(
     const existing = !isPartly ? 'none' : options.asChanged ? 'changed' : 'equal'
     await inOwnTable(context, partition, restoreRows(context, work, place, existing))
     found = await rowsNow(context, work.partition, place, options.late)
-    if (!isSettled(found, options)) throw changedMeanwhile(name, partition, rowsNowText(found, proofOf(partition).rows))
+    if (!isComplete(found, options))
+      throw changedMeanwhile(name, partition, rowsNowText(found, proofOf(partition).rows))
   } catch (thrown) {
-    const error = await backedOut(context, work, asSluiceError(thrown), reload)
-    const isOut = LASTING.has(error.code) && !(await reload()).restoring
-    throw (isOut ? await oneKeyRefusal(context, partition, place) : null) ?? error
+    const error = await undoneError(context, work, asSluiceError(thrown), reload)
+    const isOut = PERMANENT_CODES.has(error.code) && !(await reload()).restoring
+    throw (isOut ? await equalKeysRefusal(context, partition, place) : null) ?? error
   }
   await warnOfDangling(context, partition, place)
-  await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
+  await finishRestore(context, work, { place, found, text: '', columns: '', refusal: null })
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
@@ -255,7 +256,7 @@ async function recreate(context: ArchiveContext, { partition, held }: ClaimedPar
   const columns = fileColumns(shared)
   // Do not read the files first: the transaction that restores the rows computes their digest.
   await proveLogged(context, partition)
-  const closing = ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
+  const closing = ledger.closing(held, partition.state, 'RESTORED', { ...RESTORED_FACTS, away: false })
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
   const csv = parquet.csv({ columns, all: partition.columns, files: local.paths, signal: interrupt.abort })
@@ -270,7 +271,7 @@ async function recreate(context: ArchiveContext, { partition, held }: ClaimedPar
 }
 
 /** Changes that a detached table needs before it can be attached again. */
-function reshapeOf(context: ArchiveContext, partition: ArchivedPartition): Reshape {
+function reshapeOf(context: ArchiveContext, partition: ArchivedPartition): ColumnChanges {
   const { shared, lost } = fitNow({ archived: context.archived }, partition)
   return {
     dropped: lost.map(({ name }) => name),
@@ -282,7 +283,7 @@ function returnRequest(
   context: ArchiveContext,
   partition: ArchivedPartition,
   closing: Closing,
-): PartitionRequest & Giving & Pick<ArchivedPartition, 'from' | 'to'> {
+): PartitionRequest & OwnProperties & Pick<ArchivedPartition, 'from' | 'to'> {
   const { emit, name } = context
   const { from, to, own, label } = partition
   return {

@@ -8,7 +8,7 @@ import type { SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { type SharedColumn, fileColumns } from '../types/fit.ts'
 import { fitNow, progress, sharedColumns, wholeRequest, type ArchiveContext } from './context.ts'
-import { Naming, type NamedRows, keysText } from './named-rows.ts'
+import { NamedRowCounter, type NamedRows, keysText } from './named-rows.ts'
 import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
@@ -17,7 +17,7 @@ import { countText } from '../../shared/figures.ts'
 /** Where the rows are. @property isOwn true for a detached table, which keeps its columns from before the detach */
 export type RowsPlace = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
-/** @property restoredParts other parts of the period that were restored: their rows are among the late rows */
+/** @property back other parts of the period that were restored: their rows are among the late rows */
 export type LateRows = NamedRows & { readonly back?: readonly string[] }
 
 /** Finds rows whose key is not in the archive; null if this cannot be decided. */
@@ -76,7 +76,7 @@ export async function rowsNow(
   if (keyPlaces(shared, table) === null) return { kind: 'counted', now, rows, why: 'without a key' }
   // A damaged file would show unchanged rows as changed.
   await proveArchived(context, partition)
-  const found = await inspectedUp(context, partition, { table, shared, where }, view)
+  const found = await compareByKey(context, partition, { table, shared, where }, view)
   const besides = rows - found.same
   const changed = found.changed.rows - (found.changed.outside?.rows ?? 0n)
   const reported = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
@@ -111,14 +111,14 @@ export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): 
   return places.length === 0 || places.includes(-1) ? null : places
 }
 
-async function inspectedUp(
+async function compareByKey(
   context: ArchiveContext,
   partition: ArchivedPartition,
   into: ComparedTable & Pick<RowsPlace, 'where'>,
   view: SourceView,
 ): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
   const report = progress(context, partition, 'verifying', proofOf(partition).rows)
-  const [missing, changed, outside] = [new Naming(), new Naming(), new Naming()]
+  const [missing, changed, outside] = [new NamedRowCounter(), new NamedRowCounter(), new NamedRowCounter()]
   let same = 0n
   for await (const rows of storedRows(context, partition, fileColumns(into.shared), AT_ONCE)) {
     const standing = await compareRowsNow(context, into, view, rows)
@@ -159,7 +159,7 @@ async function outsideOf(
   return isRefused ? [] : keys.filter((key) => !within.has(JSON.stringify(key)))
 }
 
-type Standing = {
+type ArchivedKey = {
   readonly row: Row
   readonly key: RowKey
   readonly how: 'same' | 'missing' | 'changed'
@@ -179,7 +179,7 @@ export async function compareRowsNow(
   { table, shared }: ComparedTable,
   view: SourceView,
   rows: readonly Row[],
-): Promise<readonly Standing[]> {
+): Promise<readonly ArchivedKey[]> {
   const places = keyPlaces(shared, table) ?? []
   const keyOf = (row: Row): RowKey => rowKeyOf(row, places)
   const asked = new Set(rows.map((row) => JSON.stringify(keyOf(row))))
@@ -206,7 +206,7 @@ export async function compareRowsNow(
     return others
   }
   let others = (await look(rows.map(keyOf))).length
-  const standing: Standing[] = []
+  const standing: ArchivedKey[] = []
   for (const row of rows) {
     const key = keyOf(row)
     const name = JSON.stringify(key)

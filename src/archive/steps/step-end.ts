@@ -4,7 +4,7 @@ import type { SluiceError } from '../../shared/errors.ts'
 import type { StepEnd } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { gone, lost } from './refusals.ts'
+import { missingTableError, leaseLostError } from './refusals.ts'
 
 /** Digest that proves the files of a partition. The partition must have been exported. */
 export function proofOf({ digest, label }: ArchivedPartition): Digest {
@@ -13,7 +13,7 @@ export function proofOf({ digest, label }: ArchivedPartition): Digest {
 }
 
 /** @throws SluiceError if the step did not end with `done` */
-export function settledStep(
+export function requireDone(
   end: StepEnd,
   { name }: ArchiveContext,
   partition: ArchivedPartition,
@@ -25,9 +25,9 @@ export function settledStep(
     case 'differs':
       throw differs('its rows differ from the exported ones')
     case 'gone':
-      throw gone(name, partition)
+      throw missingTableError(name, partition)
     case 'fenced':
-      throw lost(name, partition)
+      throw leaseLostError(name, partition)
   }
 }
 

@@ -8,7 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { countText } from '../../shared/figures.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { Naming, type NamedRows } from './named-rows.ts'
+import { NamedRowCounter, type NamedRows } from './named-rows.ts'
 
 /** Rows that violate one constraint. */
 export type Violation = { readonly constraint: string; readonly rows: NamedRows }
@@ -19,7 +19,7 @@ export const VIOLATION_HINT =
 
 const SIZE = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
-type Around = {
+type ViolationContext = {
   readonly store: CopyStore
   readonly emit: Emit<'log'>
   readonly signal: AbortSignal
@@ -34,7 +34,7 @@ export async function violations(
   label: string,
   view: SourceView,
   request: RowRequest,
-  { store, emit, signal, isNative }: Around,
+  { store, emit, signal, isNative }: ViolationContext,
 ): Promise<readonly Violation[]> {
   const { table } = request
   const listed = (await store.offers.unchecked?.list(table.table, signal)) ?? []
@@ -70,7 +70,7 @@ async function violatingRows(
   const { table, where } = request
   const columns = request.columns.filter(({ name }) => table.key.includes(name))
   const places = columns.map((_, at) => at)
-  const named = new Naming()
+  const named = new NamedRowCounter()
   const condition = where === null ? violated : `(${where}) AND (${violated})`
   try {
     for await (const { rows } of view.read({ ...request, columns, where: condition }, SIZE, signal))

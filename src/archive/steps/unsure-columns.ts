@@ -57,18 +57,18 @@ export function unsureError(
 ): SluiceError {
   const name = tableText(table)
   const { gone: lost, fresh } = unsure
-  if (fresh.length === 0) return takenError(name, unsure, { renamed, dropped }, hint)
+  if (fresh.length === 0) return takenNameError(name, unsure, { renamed, dropped }, hint)
   const gone = lost.map((column) => column.name)
   const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
   const { pairs, open, without } = paired(
     lost,
     columns.filter((column) => fresh.includes(column.name)),
   )
-  const same = settleCommand(name, {
+  const same = recordCommand(name, {
     renamed: [...renamed, ...pairs, ...(open.length === 0 ? [] : ['OLD=NEW'])],
     dropped: [...dropped, ...without],
   })
-  const other = settleCommand(name, { renamed, dropped: [...dropped, ...gone] })
+  const other = recordCommand(name, { renamed, dropped: [...dropped, ...gone] })
   const kept = gone.filter((old) => !without.includes(old))
   const which = without.length === 0 ? (gone.length === 1 ? 'it' : 'they') : kept.join(' and ')
   const one = kept.length === 1 ? `${which} is the same column` : `${which} are the same columns`
@@ -87,7 +87,7 @@ export function unsureError(
 }
 
 /** Error for columns that may have the name of a dropped one. */
-function takenError(
+function takenNameError(
   name: string,
   { gone: lost, taken }: Unsure,
   { renamed, dropped }: Required<Words>,
@@ -95,12 +95,12 @@ function takenError(
 ): SluiceError {
   const types = new Set(taken.flatMap(({ of }) => of.map(({ column }) => column.native)))
   const gone = lost.flatMap((column) => (types.has(column.column.native) ? [column.name] : []))
-  const kept = settleCommand(name, { renamed, dropped: [...dropped, ...gone] })
+  const kept = recordCommand(name, { renamed, dropped: [...dropped, ...gone] })
   const [[now, then] = [], ...more] = taken.flatMap(({ column, of }) => of.map((one) => [column.name, one.name]))
   const back =
     now === undefined || then === undefined || more.length > 0 || gone.length > 1
       ? 'give the columns their archived names again, run sluice archive run with --dropped for each missing column, then rename one after the other, and run sluice archive run --renamed OLD=NEW after each'
-      : `rename ${now} to ${then}, run ${settleCommand(name, { renamed, dropped: [...dropped, now] })}, rename it back to ${now}, then run ${settleCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
+      : `rename ${now} to ${then}, run ${recordCommand(name, { renamed, dropped: [...dropped, now] })}, rename it back to ${now}, then run ${recordCommand(name, { renamed: [...renamed, `${then}=${now}`], dropped })}`
   return new SluiceError(
     'PLAN_CHANGED',
     `the columns of ${name} differ from those of its archive: ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} missing, and ${takenText(taken)}`,
@@ -154,7 +154,7 @@ function paired(
 }
 
 /** Command such as `sluice archive run --table public.visits --renamed note=remark`, which records changed columns. */
-export function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
+export function recordCommand(name: string, { renamed, dropped }: Required<Words>): string {
   const words = [
     ...renamed.flatMap((text) => flagWord('--renamed', text)),
     ...dropped.flatMap((column) => flagWord('--dropped', column)),

@@ -91,7 +91,7 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
     }
     const as = renamedType(travelsAs(old), old, options.numbers?.declared.get(name))
     const isSame = isSameType({ as, stored: old.stored }, rule)
-    if (isSame && (isLoose || !isFilledUp(old.column.native, column.native))) {
+    if (isSame && (isLoose || !isZeroPadded(old.column.native, column.native))) {
       const same = { ...old, name, column, ...rule, ...notedOf(options.numbers, name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same
@@ -187,7 +187,7 @@ export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null):
 }
 
 /** True if a column of type `to` has a fixed length, so that MySQL appends zero bytes to values of type `from`. */
-function isFilledUp(from: string, to: string): boolean {
+function isZeroPadded(from: string, to: string): boolean {
   return from !== to && /^binary\b/i.test(to)
 }
 
@@ -200,7 +200,7 @@ export function recomputed({ computed: _, ...column }: StoredColumn, now: Expres
  * True if a generated column had another expression, which may still compute the same values. Servers of different
  * versions may print the same expression differently.
  */
-export function isComputedOtherwise({ computed: then }: StoredColumn, { computed: now }: StoredColumn): boolean {
+export function hasOtherExpression({ computed: then }: StoredColumn, { computed: now }: StoredColumn): boolean {
   return then !== undefined && now !== undefined && then.sql !== now.sql && then.printedBy === now.printedBy
 }
 

@@ -1,6 +1,6 @@
 /** Matches the columns of archived files with the table's columns, by physical names, which do not change. */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
-import { returnsAs } from './same-type.ts'
+import { restoreType } from './same-type.ts'
 
 /** `file`: the column in the files, with the type of the transfer into the table; `now`: the column in the table. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
@@ -40,7 +40,7 @@ function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColu
   const now = table.find(({ was }) => was?.includes(file.physical) === true)
   if (now === undefined) return null
   if (file.column.native === now.column.native) return { file, now }
-  const as = returnsAs(file, now)
+  const as = restoreType(file, now)
   return as === null ? null : { file: as === file.as ? file : { ...file, as }, now }
 }
 

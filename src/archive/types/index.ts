@@ -9,12 +9,12 @@ import { partitionColumnName, physicalNames } from './names.ts'
 
 export { otherMeaning } from './declared.ts'
 export { doubtful } from './doubt.ts'
-export { isCarried, canShowAs, isWidening } from './same-type.ts'
+export { isContained as isCarried, canShowAs, isWidening } from './same-type.ts'
 export { travelsAs } from './rule.ts'
 export {
   evolved,
   isAsText,
-  isComputedOtherwise,
+  hasOtherExpression as isComputedOtherwise,
   retypedText,
   unsureOf,
   withNumbers,

@@ -22,14 +22,14 @@ const WHOLE: readonly StoredType[] = ['byte', 'short', 'integer', 'long']
 
 /** True if a field may change from the first type to the second without new files (PROTOCOL.md, "Type Widening"). */
 export function isWidening(from: Typed, to: Typed): boolean {
-  if (from.stored === to.stored || !isCarried(from.as, to.as)) return false
+  if (from.stored === to.stored || !isContained(from.as, to.as)) return false
   const [before, after] = [WHOLE.indexOf(from.stored), WHOLE.indexOf(to.stored)]
   if (before !== -1 && after !== -1) return after > before
   return from.stored.startsWith('decimal') && to.stored.startsWith('decimal')
 }
 
 /** MySQL types whose numbers are not printed as plain digits. */
-const PRINTED_OTHERWISE = /zerofill|^(?:year|bit)/i
+const SPECIAL_PRINT = /zerofill|^(?:year|bit)/i
 /** PostgreSQL arrays; their values keep their text in a larger type. */
 const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
 
@@ -39,7 +39,7 @@ const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
  * depends on how the system prints a value (an interval as text, json as jsonb): comparisons would miss such values.
  */
 export function canShowAs(from: Native, to: Native): boolean {
-  if (isCarried(from.as, to.as)) return true
+  if (isContained(from.as, to.as)) return true
   const [a, b] = [from.as, to.as]
   if (b.kind === 'float') {
     if (a.kind === 'float') return b.bits >= a.bits
@@ -59,7 +59,7 @@ export function canShowAs(from: Native, to: Native): boolean {
   if (b.kind === 'native' && from.column.native === to.column.native && a.kind !== 'native')
     return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date' || a.kind === 'text'
   if (a.kind === 'native' && b.kind === 'native') {
-    return (WHOLE_ARRAY.test(a.name) && WHOLE_ARRAY.test(b.name)) || areMembered(a.name, b.name)
+    return (WHOLE_ARRAY.test(a.name) && WHOLE_ARRAY.test(b.name)) || haveMembers(a.name, b.name)
   }
   return b.kind === 'text' && isTextOf(from, b)
 }
@@ -67,7 +67,7 @@ export function canShowAs(from: Native, to: Native): boolean {
 /** True if the system converts each value of the first type to exactly the archived text. */
 function isTextOf({ as, column }: Native, { padded }: ColumnType & { readonly kind: 'text' }): boolean {
   if (padded === true) return as.kind === 'text' && as.padded === true
-  if (as.kind === 'int' || as.kind === 'decimal') return !PRINTED_OTHERWISE.test(column.native)
+  if (as.kind === 'int' || as.kind === 'decimal') return !SPECIAL_PRINT.test(column.native)
   if (as.kind === 'native') return isMembered(as.name) || /^numeric/i.test(as.name)
   return as.kind === 'text' || as.kind === 'date' || as.kind === 'uuid'
 }
@@ -82,9 +82,9 @@ function wholeDigits({ bits, unsigned }: ColumnType & { readonly kind: 'int' }):
  * Each value becomes the value that ALTER TABLE makes of it, with the same canonical text: the proof of the files is
  * valid for the table.
  */
-export function returnsAs(from: StoredColumn, to: StoredColumn): ColumnType | null {
+export function restoreType(from: StoredColumn, to: StoredColumn): ColumnType | null {
   const [a, b] = [travelsAs(from), travelsAs(to)]
-  if (isCarried(a, b)) return a
+  if (isContained(a, b)) return a
   if (a.kind === 'float' && b.kind === 'float') return b.bits >= a.bits ? b : null
   if (a.kind === 'text' && b.kind === 'text') return b.padded === true && a.padded !== true ? null : b
   // A number without a scale keeps its trailing zeros, so it is transferred as its system prints it.
@@ -99,19 +99,19 @@ function isAnyDecimal(type: ColumnType): boolean {
 }
 
 /** True for two MySQL enums, or two MySQL sets. */
-function areMembered(a: string, b: string): boolean {
+function haveMembers(a: string, b: string): boolean {
   return isMembered(a) && isMembered(b) && isEnum(a) === isEnum(b)
 }
 
 /** A MySQL enum or set with members appended: texts and numbers of the old members do not change. */
 function isGrown(from: string, to: string): boolean {
-  if (!areMembered(from, to)) return false
+  if (!haveMembers(from, to)) return false
   const [before, after] = [membersOf(from), membersOf(to)]
   return before.every((name, i) => name === after[i]) && zeroText(before) === zeroText(after)
 }
 
 /** True if every value of the first type is a value of the second, with the same canonical text. */
-export function isCarried(from: ColumnType, to: ColumnType): boolean {
+export function isContained(from: ColumnType, to: ColumnType): boolean {
   if (from.kind === 'int' && to.kind === 'int') {
     if (from.unsigned === to.unsigned) return to.bits >= from.bits
     return from.unsigned === true && to.bits > from.bits

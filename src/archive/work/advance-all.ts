@@ -1,6 +1,6 @@
 /** Moves partitions through their steps with several workers; an error in one partition does not stop the others. */
 import { advancePartition, nextStep, type AdvanceOptions } from '../steps/advance.ts'
-import { partitionCondition, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
+import { partitionCondition, fitNow, type AdvanceEvent, type ArchiveContext } from '../steps/context.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'
 import { otherParts } from '../ledger/parts.ts'
 import { readArchive, readDetached, readPartition, readParts, type ArchivedPartition } from '../ledger/record.ts'
@@ -12,9 +12,9 @@ import { whilePaused } from '../../engine/run/pause.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { keyDifferences } from '../plan/late-rows.ts'
 import { periodRows } from '../plan/period-rows.ts'
-import { beatOfArchive } from './owner.ts'
+import { keepLeases } from './owner.ts'
 import { nativeNow } from '../plan/plan.ts'
-import type { NeighbourParts } from '../steps/beside.ts'
+import type { NeighbourParts } from '../steps/doubled-rows.ts'
 import { partitionError } from '../steps/refusals.ts'
 import { fileColumns } from '../types/fit.ts'
 
@@ -30,15 +30,15 @@ export type PartitionOutcome = {
 export type AdvancePartition = (
   held: PartitionClaim,
   reload: () => Promise<ArchivedPartition>,
-  context: ArchiveContext<Advancing>,
+  context: ArchiveContext<AdvanceEvent>,
 ) => Promise<void>
 
 /** One or more workers. Each processes its own partition; they share the archive. */
-export type ArchiveWorkers = readonly ArchiveContext<Advancing>[]
+export type ArchiveWorkers = readonly ArchiveContext<AdvanceEvent>[]
 
 /** Archives partitions. @returns an outcome for each partition, until the run was stopped */
 export async function advanceAll(
-  lanes: ArchiveWorkers,
+  contexts: ArchiveWorkers,
   database: LedgerDatabase,
   labels: readonly string[],
   options: (label: string) => AdvanceOptions,
@@ -54,7 +54,7 @@ export async function advanceAll(
     })
   }
   const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, options(partition.label)) === null
-  return eachPartition(lanes, database, labels, run, { work, isThere })
+  return eachPartition(contexts, database, labels, run, { work, isDone: isThere })
 }
 
 /** Access to the other partitions of a table, to compare a partition with them. */
@@ -86,7 +86,10 @@ function parallelContext(context: ArchiveContext, database: LedgerDatabase): Nei
 }
 
 /** @property work processes a partition @property isDone true if nothing is left to do */
-export type Aim = { readonly work: AdvancePartition; readonly isThere: (partition: ArchivedPartition) => boolean }
+export type PartitionWork = {
+  readonly work: AdvancePartition
+  readonly isDone: (partition: ArchivedPartition) => boolean
+}
 
 /**
  * Claims each partition while a worker processes it. A partition that another program has claimed is tried again at the
@@ -95,20 +98,20 @@ export type Aim = { readonly work: AdvancePartition; readonly isThere: (partitio
  * and that other programs still have
  */
 export async function eachPartition(
-  lanes: ArchiveWorkers,
+  contexts: ArchiveWorkers,
   database: LedgerDatabase,
   labels: readonly string[],
   run: Run,
-  aim: Aim,
+  partitionWork: PartitionWork,
 ): Promise<readonly PartitionOutcome[]> {
-  const [context] = lanes
+  const [context] = contexts
   if (context === undefined) return []
-  const timer = beatOfArchive(context.ledger)
+  const timer = keepLeases(context.ledger)
   try {
     const queue = await byPeriods(labels, database, context)
-    const round = new Round({ context, database, run, aim, queue })
+    const round = new PartitionQueue({ context, database, run, partitionWork, queue })
     // Each worker continues as far as it can: an error is thrown after all have ended.
-    const ends = await Promise.allSettled(lanes.map((lane) => round.work(lane)))
+    const ends = await Promise.allSettled(contexts.map((lane) => round.work(lane)))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     await round.end()
     return round.outcomes
@@ -117,19 +120,19 @@ export async function eachPartition(
   }
 }
 
-type RoundParts = {
-  readonly context: ArchiveContext<Advancing>
+type QueueParts = {
+  readonly context: ArchiveContext<AdvanceEvent>
   readonly database: LedgerDatabase
   readonly run: Run
-  readonly aim: Aim
+  readonly partitionWork: PartitionWork
   /** Labels by period; a label is removed when its partition is begun. */
   readonly queue: string[][]
 }
 
 /** Partitions of a table that workers take one by one, and their outcomes. */
-class Round {
+class PartitionQueue {
   readonly outcomes: PartitionOutcome[] = []
-  readonly #parts: RoundParts
+  readonly #parts: QueueParts
   /** Partitions that other programs have claimed. */
   readonly #others: string[] = []
   /** True if the disk is full: then no further partition is started. */
@@ -137,12 +140,12 @@ class Round {
   /** Number of unprocessed partitions in periods that a worker had begun. */
   #left = 0
 
-  constructor(parts: RoundParts) {
+  constructor(parts: QueueParts) {
     this.#parts = parts
   }
 
   /** Runs one worker until nothing is left, the run is stopped or the disk is full. */
-  async work(lane: ArchiveContext<Advancing>): Promise<void> {
+  async work(lane: ArchiveContext<AdvanceEvent>): Promise<void> {
     for (let parts = this.#parts.queue.shift(); parts !== undefined; parts = this.#next(this.#parts.queue)) {
       for (let label = parts.shift(); label !== undefined; label = this.#next(parts)) {
         const done = await this.#try(label, lane)
@@ -169,7 +172,7 @@ class Round {
       if (done === null) return
       if (done) continue
       const partition = await this.#now(label)
-      const error = this.#parts.aim.isThere(partition) ? null : busy(this.#parts.context, partition)
+      const error = this.#parts.partitionWork.isDone(partition) ? null : busyError(this.#parts.context, partition)
       // Work of another program is not counted for this run.
       this.outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
       if (error === null) this.#say('note', `${label}: another program has already done the requested step`)
@@ -178,7 +181,7 @@ class Round {
   }
 
   /** @returns false if another program has claimed the partition or its period; null if the run was stopped */
-  async #try(label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> {
+  async #try(label: string, lane: ArchiveContext<AdvanceEvent>): Promise<boolean | null> {
     await whilePaused(this.#parts.run)
     if (this.#parts.run.interrupt.stop.aborted) return null
     const { ledger, emit, name } = this.#parts.context
@@ -188,9 +191,9 @@ class Round {
     let held: PartitionClaim | null = null
     try {
       held = await ledger.claim(label, before.holder)
-      if (held === null || !(await holdsPeriod(this.#parts.context, this.#parts.database, before))) return false
+      if (held === null || !(await isPeriodFree(this.#parts.context, this.#parts.database, before))) return false
       await lane.refuseFollowed()
-      await this.#parts.aim.work(held, reload, lane)
+      await this.#parts.partitionWork.work(held, reload, lane)
     } catch (thrown) {
       error = asSluiceError(thrown)
     } finally {
@@ -240,7 +243,7 @@ async function byPeriods(
  * True if no other program works on another part of the period. Call it after claiming the part itself, so that one of
  * two programs detects the other. Claims expired leases: their former owners cannot change anything any more.
  */
-async function holdsPeriod(
+async function isPeriodFree(
   { archived, ledger }: ArchiveContext,
   database: LedgerDatabase,
   partition: ArchivedPartition,
@@ -266,7 +269,7 @@ async function partitionNow(
   })
 }
 
-function busy({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
+function busyError({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
   const { label } = partition
   return partitionError('LEDGER_BUSY', name, { label }, `is in use by ${holderText(partition)}`, {
     hint: 'wait until it has ended; if it was killed, its lease expires half a minute later',

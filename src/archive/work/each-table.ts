@@ -11,7 +11,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
-import { archiveOf, namesNow, otherArchivedTable, refusePerhapsRenamed } from './find-archive.ts'
+import { archiveOf, namesNow, otherArchivedTable, refuseMaybeRenamed } from './find-archive.ts'
 import { requireRemoval } from '../plan/plan-refusals.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { openExisting, openSourceStore } from '../../engine/copy/open-stores.ts'
@@ -88,7 +88,7 @@ export async function archivedTable(
     await refuseSwappedColumns(source.store, table, record, signal)
     return { table, record, opened }
   }
-  await refusePerhapsRenamed(source, table, signal)
+  await refuseMaybeRenamed(source, table, signal)
   throw notArchived(table, opened.store, hint)
 }
 

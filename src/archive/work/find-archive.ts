@@ -1,5 +1,5 @@
 /** Finds the archive of a table, also if the table was renamed, and another table has its old name. */
-import { isElsewhere } from '../ledger/elsewhere.ts'
+import { isOtherDatabase } from '../ledger/other-database.ts'
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
@@ -7,12 +7,12 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { NumberedTable, TableIdentities } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { hasSwitched, readCutovers, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
 import type { Ledgers, OpenedArchive } from './find-ledger.ts'
-import { hasNotedRow, witnessed } from './witness.ts'
+import { hasRecordedRow, witnessed } from './witness.ts'
 
 /** A database with its ledgers; `OpenSource` is one. */
-export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
+export type LedgerSource = { readonly store: CopyStore; readonly ledgers: Ledgers }
 
 /** `name`: name under which the ledger has the table, or will have it. */
 export type ArchiveOf = {
@@ -27,7 +27,7 @@ export type ArchiveOf = {
  * `Ledgers.of`
  */
 export async function archiveOf(
-  sought: Sought,
+  sought: LedgerSource,
   { table }: Pick<TableSpec, 'table'>,
   signal: AbortSignal,
 ): Promise<ArchiveOf> {
@@ -43,7 +43,7 @@ export async function archiveOf(
  * @throws as `Ledgers.of`
  */
 export async function findArchive(
-  sought: Sought,
+  sought: LedgerSource,
   table: TableName,
   signal: AbortSignal,
 ): Promise<ArchiveOf & { readonly other: { readonly archived: ArchivedTable; readonly now: TableName } | null }> {
@@ -73,7 +73,7 @@ export async function findArchive(
  * the new table, because that has its name.
  */
 export async function namesNow(
-  { store, ledgers }: Sought,
+  { store, ledgers }: LedgerSource,
   archives: readonly ArchivedTable[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TableName>> {
@@ -86,12 +86,12 @@ export async function namesNow(
       : await witnessed(store, identities, archives, signal)
   const renamed = [...known].filter(([before, now]) => tableText(now) !== before)
   if (renamed.length === 0) return names
-  const oldTables = new Set((await readSwitches(ledgers.own)).filter(isOldTable).map(({ oldTable }) => oldTable))
+  const oldTables = new Set((await readCutovers(ledgers.own)).filter(isOldTable).map(({ oldTable }) => oldTable))
   for (const [before, now] of renamed) if (!oldTables.has(tableText(now))) names.set(before, now)
   return names
 }
 
-function isOldTable({ status }: SwitchRow): boolean {
+function isOldTable({ status }: CutoverRow): boolean {
   return hasSwitched(status)
 }
 
@@ -108,7 +108,7 @@ async function numbered(
   const found = new Map<string, TableName>()
   for (const one of archives) {
     const table = there.get(one.stored.numbersOf ?? '')
-    if (table !== undefined && hasNumbers(one, table) && !isElsewhere(one.origin, here))
+    if (table !== undefined && hasNumbers(one, table) && !isOtherDatabase(one.origin, here))
       found.set(tableText(one.table), table.table)
   }
   return found
@@ -139,8 +139,8 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
  * table.
  * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
-export async function refusePerhapsRenamed(
-  { store, ledgers }: Sought,
+export async function refuseMaybeRenamed(
+  { store, ledgers }: LedgerSource,
   table: TableSpec,
   signal: AbortSignal,
 ): Promise<void> {
@@ -150,22 +150,28 @@ export async function refusePerhapsRenamed(
     const isNumbered = store.offers.identities?.by === 'number' && one.stored.numbersOf !== undefined
     const isReported = isNumbered || names.get(tableText(one.table)) !== one.table
     if (isReported || (await store.tables(tableText(one.table), signal)).length > 0) continue
-    const has = isAlike(one, table) ? 'all of its columns' : 'some of its rows'
-    if (!isAlike(one, table) && !(await hasNotedRow(store, table, one, signal))) continue
+    const has = hasAllColumns(one, table) ? 'all of its columns' : 'some of its rows'
+    if (!hasAllColumns(one, table) && !(await hasRecordedRow(store, table, one, signal))) continue
     const { database } = await ledgers.of(one.table, signal)
     const other = await readArchive(database, one.table)
-    if (other?.partitions.some(({ state }) => isArchived(state)) === true) throw perhapsRenamed(store, one, table, has)
+    if (other?.partitions.some(({ state }) => isArchived(state)) === true)
+      throw maybeRenamedError(store, one, table, has)
   }
 }
 
 /** True if the table has all columns of the archive. */
-function isAlike({ stored }: ArchivedTable, { columns }: TableSpec): boolean {
+function hasAllColumns({ stored }: ArchivedTable, { columns }: TableSpec): boolean {
   return stored.columns.every(({ name, column: { native } }) =>
     columns.some((column) => column.name === name && column.native === native),
   )
 }
 
-function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }: TableSpec, has: string): SluiceError {
+function maybeRenamedError(
+  { label }: CopyStore,
+  archived: ArchivedTable,
+  { table }: TableSpec,
+  has: string,
+): SluiceError {
   const [old, now] = [tableText(archived.table), tableText(table)]
   return new SluiceError(
     'PARTITION_STATE',

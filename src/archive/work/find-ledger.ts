@@ -7,7 +7,7 @@ import { permissionDenied } from '../../shared/guide-errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
-import { LedgerPlaces, type LedgerWhere } from '../../engine/run/ledger-places.ts'
+import { LedgerPlaces, type LocatedLedger } from '../../engine/run/ledger-places.ts'
 
 const grantOf = (rights: string): string =>
   `as the owner of the ledger, give this login ${rights} on all tables of its schema (PostgreSQL: GRANT USAGE ON SCHEMA, and GRANT ${rights} ON ALL TABLES IN SCHEMA); or connect as that owner`
@@ -53,7 +53,7 @@ export class Ledgers implements AsyncDisposable {
    * ledger and one lock.
    * @throws SluiceError LEDGER_NEWER
    */
-  static async beside(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
+  static async openReading(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
     const reading = readingLedger(own)
     await refuseNewer(reading)
     return new Ledgers(store, false, reading, true)
@@ -66,7 +66,7 @@ export class Ledgers implements AsyncDisposable {
    * cannot be read or written; LEDGER_NEWER
    */
   async of(table: TableName, signal: AbortSignal): Promise<OpenedArchive> {
-    const { store, database } = await this.#naming(table, signal)
+    const { store, database } = await this.#findOpened(table, signal)
     if (this.#changes) await this.#prepare(database)
     else await refuseNewer(database)
     return { store, database }
@@ -92,10 +92,10 @@ export class Ledgers implements AsyncDisposable {
     return others.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema]))
   }
 
-  async #naming(table: TableName, signal: AbortSignal): Promise<OpenedArchive> {
+  async #findOpened(table: TableName, signal: AbortSignal): Promise<OpenedArchive> {
     const others = (await this.#store.offers.otherLedgers?.list('archive', table, signal)) ?? []
     if (others.length === 0) return this.#places.own
-    const named: (LedgerWhere & { readonly isUnpublished: boolean })[] = []
+    const named: (LocatedLedger & { readonly isUnpublished: boolean })[] = []
     for (const place of await this.#places.readable(others)) {
       const record = await readArchive(place.database, table)
       if (record !== null) named.push({ ...place, isUnpublished: isUnpublished(record) })
@@ -104,7 +104,7 @@ export class Ledgers implements AsyncDisposable {
     // anything, so ignore ledgers without publications.
     const published = named.filter((one) => !one.isUnpublished)
     const [first, second] = published.length > 0 ? published : named
-    if (first !== undefined && second !== undefined) throw this.#twice(table, first, second)
+    if (first !== undefined && second !== undefined) throw this.#twoLedgersError(table, first, second)
     const unread = others.find(({ isReadable }) => !isReadable)
     if (first === undefined && unread !== undefined) throw this.#unread(table, unread.schema)
     return first ?? this.#places.own
@@ -121,7 +121,7 @@ export class Ledgers implements AsyncDisposable {
     await prepared
   }
 
-  #twice(table: TableName, first: LedgerWhere, second: LedgerWhere): SluiceError {
+  #twoLedgersError(table: TableName, first: LocatedLedger, second: LocatedLedger): SluiceError {
     const name = tableText(table)
     return new SluiceError(
       'ARCHIVE_CONFLICT',

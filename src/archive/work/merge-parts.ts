@@ -5,7 +5,7 @@ import { restoreCommand } from '../steps/refusals.ts'
 import { isNamedPart, type NamedPartition } from './named-partitions.ts'
 import type { ArchiveCandidate } from '../plan/candidate.ts'
 import type { PartName } from '../plan/further-part.ts'
-import { plannedAction, type PlannedPartition } from '../plan/planned-standing.ts'
+import { plannedAction, type PlannedPartition } from '../plan/planned-status.ts'
 
 type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
 

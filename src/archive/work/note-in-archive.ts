@@ -24,5 +24,5 @@ export async function reportArchive(
   await requireOrigin(owned)
   const info = { table: tableText(archived.table), run: run.runId }
   const log = await owned.log()
-  await log.report({ tableId: archived.archiveId, info, ...change }, run.interrupt.abort)
+  await log.updateProperties({ tableId: archived.archiveId, info, ...change }, run.interrupt.abort)
 }

@@ -7,12 +7,12 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ArchiveContext, ReadOnlyStepEvent, ThrottleBytes } from '../steps/context.ts'
 import type { ArchiveLog } from '../steps/log.ts'
-import { HeadLedger } from '../ledger/head-ledger.ts'
+import { TokenLedger } from '../ledger/token-ledger.ts'
 import { PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 import { tableProperties } from '../ledger/table-properties.ts'
 import { ArchiveTable } from '../log/archive-table.ts'
-import type { HeadBook } from '../log/head.ts'
+import type { TokenStore } from '../log/ownership-token.ts'
 import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake/lake-url.ts'
@@ -40,7 +40,7 @@ export const MEMORY_BYTES = 1024 * 1024 * 1024
 
 /** Defaults of a detach, ms: lock timeout, which limits how long other sessions wait; retry limit of all attempts. */
 export const DETACH_WAIT_MS = 100
-export const BUDGET_MS = 60_000
+export const RETRY_LIMIT_MS = 60_000
 
 export type ArchiveSizes = {
   readonly fileBytes?: number
@@ -57,7 +57,7 @@ export type ArchiveSizes = {
   /** True to write nothing: a missing folder is not created. */
   readonly reads?: true
   /** Ownership tokens that are accepted as own; default: the ledger's. */
-  readonly heads?: Pick<HeadBook, 'read'>
+  readonly heads?: Pick<TokenStore, 'read'>
 }
 
 /** A table in the ledger, and its partitions; `partitions` is absent for a new table. */
@@ -67,7 +67,7 @@ type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedParti
 export type OpenArchive<E extends EventType = ReadOnlyStepEvent> = AsyncDisposable & {
   readonly context: ArchiveContext<E>
   /** The context of each worker, with its own engine and spool folder; the first is `context`. */
-  readonly lanes: readonly ArchiveContext<E>[]
+  readonly workerContexts: readonly ArchiveContext<E>[]
 }
 
 type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
@@ -98,15 +98,15 @@ export async function openArchive<E extends EventType>(
   if (sizes.reads !== true) refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
-  const desks: Desk[] = []
-  for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
-  const heads = new HeadLedger(database, archived.table, archiveOwner(run))
-  const book: HeadBook = {
+  const desks: SpooledEngine[] = []
+  for (let lane = 0; lane < workers; lane++) desks.push(await openEngine(Math.floor(memoryBytes / workers)))
+  const heads = new TokenLedger(database, archived.table, archiveOwner(run))
+  const book: TokenStore = {
     name: () => heads.name(),
     read: () => (sizes.heads ?? heads).read(),
     intend: (intent) => heads.intend(intent),
-    settle: (head, version) => heads.settle(head, version),
-    sums: () => heads.sums(),
+    recordWritten: (head, version) => heads.recordWritten(head, version),
+    checksums: () => heads.checksums(),
     forget: (versions) => heads.forget(versions),
   }
   const called = table.table
@@ -127,7 +127,7 @@ export async function openArchive<E extends EventType>(
     writer,
     pace: paceOf(sizes.rate, run),
     leaving: <T>(work: () => Promise<T>): Promise<T> => leaving.take(work),
-    waits: { patienceMs: sizes.patienceMs ?? DETACH_WAIT_MS, budgetMs: sizes.budgetMs ?? BUDGET_MS },
+    waits: { patienceMs: sizes.patienceMs ?? DETACH_WAIT_MS, budgetMs: sizes.budgetMs ?? RETRY_LIMIT_MS },
     fileBytes: sizes.fileBytes ?? FILE_BYTES,
     emit: run.emit,
     clock: run.clock,
@@ -144,7 +144,7 @@ export async function openArchive<E extends EventType>(
   if (context === undefined) throw new Error('an archive without lanes')
   return {
     context,
-    lanes,
+    workerContexts: lanes,
     async [Symbol.asyncDispose]() {
       for (const desk of desks) await desk[Symbol.asyncDispose]()
     },
@@ -170,9 +170,9 @@ function refuseAbsentFolder({ table, archive, partitions = [] }: KnownArchive): 
   )
 }
 
-type Desk = AsyncDisposable & { readonly spool: string; readonly parquet: () => Promise<ParquetFiles> }
+type SpooledEngine = AsyncDisposable & { readonly spool: string; readonly parquet: () => Promise<ParquetFiles> }
 
-async function openDesk(memoryBytes: number): Promise<Desk> {
+async function openEngine(memoryBytes: number): Promise<SpooledEngine> {
   const spool = await makeSpool()
   const parquet = once(() => openParquetFiles({ memoryBytes, threads: 2, tempFolder: join(spool, 'engine') }))
   return {
@@ -214,7 +214,7 @@ function short(text: string): string {
 
 function paceOf(rate: number | undefined, { clock }: Run): ThrottleBytes | null {
   if (rate === undefined) return null
-  const throttle = new Throttle({ clock, asked: () => rate, onChange: () => undefined })
+  const throttle = new Throttle({ clock, requestedRate: () => rate, onChange: () => undefined })
   return (bytes, signal) => throttle.take(bytes, signal)
 }
 
@@ -234,7 +234,7 @@ export async function openOwned(
 ): Promise<OwnedFolder> {
   refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, 'read')
-  const heads = new HeadLedger(database, archived.table, archiveOwner(run))
+  const heads = new TokenLedger(database, archived.table, archiveOwner(run))
   const parts = { reader, writer, heads, database, table: archived.table, called }
   const log = (): Promise<ArchiveLog> => openLog(parts, run)
   return { name: tableText(called), archived, store, interrupt: run.interrupt, heads, log, reader, writer }
@@ -258,7 +258,7 @@ async function openFolder(
 type LogParts = {
   readonly reader: LogStore
   readonly writer: LogWriter
-  readonly heads: HeadBook
+  readonly heads: TokenStore
   readonly database: LedgerDatabase
   /** Name in the ledger. */
   readonly table: TableName

@@ -11,7 +11,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import { GONE } from '../../engine/run/operations/words.ts'
+import { MISSING_LEDGER } from '../../engine/run/operations/words.ts'
 import { parquetRows } from '../../engine/run/registry.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { openArchiveSource, type OpenSource } from './each-table.ts'
@@ -19,7 +19,7 @@ import type { OwnedFolder } from './open.ts'
 import { originNow, otherDatabase } from './require-origin.ts'
 
 /** A ledger that was read, and its record of the archive. */
-type Asked = CountingLedger & {
+type ReadLedger = CountingLedger & {
   readonly record: ArchiveRecord
   readonly named: NamedLedger
   readonly url: string
@@ -28,7 +28,7 @@ type Asked = CountingLedger & {
 }
 
 /**
- * Why a file stays, with a hint. @property restoreCommand command that restores the rows, if the file is their only
+ * Why a file stays, with a hint. @property back command that restores the rows, if the file is their only
  * copy
  */
 type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
@@ -37,7 +37,7 @@ export class OtherLedgers implements AsyncDisposable {
   readonly #owned: OwnedFolder
   readonly #writers: Writers
   readonly #opened: OpenSource[] = []
-  readonly asked: Asked[] = []
+  readonly asked: ReadLedger[] = []
   /** Ids of ledgers that were read, or no longer exist. */
   readonly #known = new Set<string>()
   readonly #kept = new Map<string, Reason & { readonly bytes: bigint }>()
@@ -65,7 +65,9 @@ export class OtherLedgers implements AsyncDisposable {
     try {
       await asked.#askHere(source, run)
       for (const word of wanted) {
-        const ids = word.startsWith(GONE) ? [word.slice(GONE.length)] : await asked.#askAt(word, run)
+        const ids = word.startsWith(MISSING_LEDGER)
+          ? [word.slice(MISSING_LEDGER.length)]
+          : await asked.#askAt(word, run)
         const found = ids.filter((id) => writers.others.some((one) => one.id === id))
         for (const id of found) asked.#known.add(id)
         if (found.length > 0) continue
@@ -80,7 +82,7 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /** Ledgers that the log names, but that were not read. */
-  get unasked(): readonly NamedLedger[] {
+  get unreadLedgers(): readonly NamedLedger[] {
     return this.#writers.others.filter(({ id }) => !this.#known.has(id))
   }
 
@@ -203,7 +205,7 @@ export class OtherLedgers implements AsyncDisposable {
 }
 
 /** @returns ARCHIVE_CONFLICT with the ledgers that must be read before the history may be destroyed; null if none */
-export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
+export function unreadLedgersError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
   if (first === undefined) return null
   const others = more.length === 0 ? ' was' : ` and ${more.length} more were`
   return new SluiceError(
@@ -233,5 +235,5 @@ function ledgerText({ id, at }: NamedLedger): string {
 }
 
 function askHint(command: string, { id }: NamedLedger): string {
-  return `${command} --ledger LEDGER_URL, with the URL of that database, reads it; --ledger=${GONE}${id} states that it is gone for good, and that its files may be destroyed`
+  return `${command} --ledger LEDGER_URL, with the URL of that database, reads it; --ledger=${MISSING_LEDGER}${id} states that it is gone for good, and that its files may be destroyed`
 }

@@ -1,7 +1,7 @@
 /** Lease owner of a partition in the ledger. */
 import { type PartitionLedger } from '../ledger/partition-ledger.ts'
 import { PARTITION_LEASE_MS, type ArchiveOwner } from '../ledger/partition-facts.ts'
-import { beat } from '../../stores/common/lease/heartbeat.ts'
+import { startHeartbeat } from '../../stores/common/lease/heartbeat.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
 export function archiveOwner({ runId, owner }: Pick<Run, 'runId' | 'owner'>): ArchiveOwner {
@@ -9,6 +9,6 @@ export function archiveOwner({ runId, owner }: Pick<Run, 'runId' | 'owner'>): Ar
 }
 
 /** Timer that renews the leases of this program until it is cleared. */
-export function beatOfArchive(ledger: PartitionLedger): NodeJS.Timeout {
-  return beat(PARTITION_LEASE_MS / 3, () => ledger.renew())
+export function keepLeases(ledger: PartitionLedger): NodeJS.Timeout {
+  return startHeartbeat(PARTITION_LEASE_MS / 3, () => ledger.renew())
 }

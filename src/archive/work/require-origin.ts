@@ -61,9 +61,9 @@ async function inspectedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<
   const { archived, interrupt } = context
   if (archived.origin === null) {
     if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'
-    throw foreign(context, 'an older sluice made it, and did not record its database')
+    throw foreignError(context, 'an older sluice made it, and did not record its database')
   }
-  if (isBeingRebuilt(archived)) throw foreign(context, 'a program is rebuilding its ledger and has not finished')
+  if (isBeingRebuilt(archived)) throw foreignError(context, 'a program is rebuilding its ledger and has not finished')
   const other = otherDatabase(context, now)
   if (other !== null) throw other
   await (await context.log()).own(interrupt.abort, { tableId: archived.archiveId })
@@ -76,7 +76,7 @@ export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'
   const changes = archived.origin === null ? [] : changedFacts(archived.origin, now)
   if (changes.length === 0) return null
   const verdict = sharedFacts(archived.origin ?? {}, now).length === 0 ? 'may be' : 'is'
-  return foreign(context, `${redactUrl(store.label)} ${verdict} another database: ${changes.join(', ')}`)
+  return foreignError(context, `${redactUrl(store.label)} ${verdict} another database: ${changes.join(', ')}`)
 }
 
 export async function originNow({ store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>): Promise<Origin> {
@@ -96,7 +96,7 @@ function changedFacts(then: Origin, now: Origin): readonly string[] {
     .map((name) => `its ${FACTS[name] ?? name} was ${then[name]} and is ${now[name]}`)
 }
 
-function foreign({ name, archived }: Pick<Owned, 'name' | 'archived'>, what: string): SluiceError {
+function foreignError({ name, archived }: Pick<Owned, 'name' | 'archived'>, what: string): SluiceError {
   return new SluiceError('ARCHIVE_FOREIGN', `this database may not write into the archive of ${name}: ${what}`, {
     where: redactUrl(archived.archive),
     reason: 'a copy of a database would overwrite the archive of the original',

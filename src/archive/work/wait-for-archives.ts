@@ -25,7 +25,7 @@ type Waiting = Pick<StreamBegun, 'run' | 'stopping'>
  */
 export async function waitForArchives({ from, to, ledger, ...waiting }: StreamBegun): Promise<void> {
   await waitAt(from.store, () => Ledgers.open(from.store, false), from.tables, waiting)
-  await waitAt(to.store, () => Ledgers.beside(to.store, ledger), to.tables, waiting)
+  await waitAt(to.store, () => Ledgers.openReading(to.store, ledger), to.tables, waiting)
 }
 
 /** Errors of an unreadable archive ledger. The stream starts anyway: archive runs check each partition for streams. */

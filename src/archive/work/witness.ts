@@ -52,7 +52,7 @@ export async function witnessed(
   if (archives.every(({ witness }) => witness === null)) return found
   const here = (await store.offers.identification?.origin(signal)) ?? {}
   const noted = archives.flatMap(({ witness, ...one }): readonly Noted[] =>
-    witness === null ? [] : [{ ...one, witness: besideLedger(witness, one.origin, here) }],
+    witness === null ? [] : [{ ...one, witness: inPresentDatabase(witness, one.origin, here) }],
   )
   const now = await marks.marks(
     noted.map(({ witness }) => witness.table),
@@ -70,7 +70,7 @@ export async function witnessed(
 }
 
 /** The witness with the present database of the ledger: in some systems, table names include the database. */
-function besideLedger(witness: TableWitness, noted: Origin | null, { database: now }: Origin): TableWitness {
+function inPresentDatabase(witness: TableWitness, noted: Origin | null, { database: now }: Origin): TableWitness {
   const { schema, name } = witness.table
   if (now === undefined || schema === undefined || schema === now || schema !== noted?.['database']) return witness
   return { ...witness, table: { schema: now, name } }
@@ -86,9 +86,9 @@ async function searched(
   await using view = await store.source(signal)
   const name = tableText(archived.witness.table)
   const own = (await store.tables(name, signal)).find(({ table }) => tableText(table) === name)
-  if (own !== undefined && (await heldRows(view, own, archived, signal))?.alike !== 0) return own.table
+  if (own !== undefined && (await countMatches(view, own, archived, signal))?.alike !== 0) return own.table
   const others = (await everyTable()).filter(
-    (one) => tableText(one.table) !== name && !isLedgerTable(one.table) && isAlike(one, archived),
+    (one) => tableText(one.table) !== name && !isLedgerTable(one.table) && hasRecordedColumns(one, archived),
   )
   const theirs = marks.lasting
     ? await marks.marks(
@@ -99,13 +99,13 @@ async function searched(
   const isMarked = ({ table }: TableSpec): boolean =>
     theirs === null || theirs.get(tableText(table)) === archived.witness.mark
   const holder =
-    (await onlyHolder(view, others.filter(isMarked), archived, signal)) ??
-    (own === undefined && theirs !== null ? await onlyHolder(view, others, archived, signal) : null)
+    (await onlyMatch(view, others.filter(isMarked), archived, signal)) ??
+    (own === undefined && theirs !== null ? await onlyMatch(view, others, archived, signal) : null)
   return holder ?? own?.table ?? archived.table
 }
 
 /** The only table with all recorded rows and all their values; null if there is none, or several. */
-async function onlyHolder(
+async function onlyMatch(
   view: SourceView,
   tables: readonly TableSpec[],
   archived: Noted,
@@ -113,12 +113,13 @@ async function onlyHolder(
 ): Promise<TableName | null> {
   const holders: TableName[] = []
   for (const one of tables)
-    if ((await heldRows(view, one, archived, signal))?.whole === archived.witness.rows.length) holders.push(one.table)
+    if ((await countMatches(view, one, archived, signal))?.whole === archived.witness.rows.length)
+      holders.push(one.table)
   return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
 /** True if a table has at least one recorded row, by the values that can be compared; false without a witness. */
-export async function hasNotedRow(
+export async function hasRecordedRow(
   store: CopyStore,
   table: TableSpec,
   { witness, ...archived }: ArchivedTable,
@@ -126,11 +127,11 @@ export async function hasNotedRow(
 ): Promise<boolean> {
   if (witness === null) return false
   await using view = await store.source(signal)
-  return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
+  return ((await countMatches(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
 }
 
 /** True if a table has the key and the recorded columns, or all columns of the archive if only keys were recorded. */
-function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
+function hasRecordedColumns(table: TableSpec, { stored, witness }: Noted): boolean {
   const noted = Object.keys(witness.rows[0]?.values ?? {})
   const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)
   const has = new Set(table.columns.map(({ name }) => name))
@@ -138,7 +139,7 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
 }
 
 /** Number of recorded rows that a table has. */
-type Held = {
+type MatchCounts = {
   /**
    * Rows with the same key, and no different value in a column whose values still have the same text. An equal key
    * alone is not sufficient, because ids begin with 1 in any table.
@@ -149,12 +150,12 @@ type Held = {
 }
 
 /** The recorded rows in a table; null if unknown: it has another key, or this login has no right to read it. */
-async function heldRows(
+async function countMatches(
   view: SourceView,
   table: TableSpec,
   { witness: { key, rows }, stored }: Noted,
   signal: AbortSignal,
-): Promise<Held | null> {
+): Promise<MatchCounts | null> {
   const isSpelledAlike = ({ name, type, native }: Column): boolean =>
     stored.columns.some(
       ({ name: then, column }) =>

@@ -64,13 +64,13 @@ export function checkpointLine({ columns, raw, fromCheckpoint }: AddRecord): str
     partitionValues: json(add.partitionValues),
     tags: json(add.tags),
     deletionVector: json(add.deletionVector),
-    stats: add.stats === null || add.stats === undefined ? null : withoutHalves(add.stats),
+    stats: add.stats === null || add.stats === undefined ? null : escapeSurrogates(add.stats),
     dataChange,
   })
 }
 
 /** Replaces lone surrogates by JSON escapes with the same meaning. They can only occur in strings. */
-function withoutHalves(json: string): string {
+function escapeSurrogates(json: string): string {
   return json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }
 

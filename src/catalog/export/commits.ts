@@ -9,7 +9,7 @@ import { keyedPages, mergeByLine, type AtLine } from './merge.ts'
 
 export type ExportedLine = AtLine & { readonly raw: string }
 
-export type HeldCommit = {
+export type StoredCommit = {
   readonly version: number
   /** Time of the exported file, ms since the epoch; null if unknown. */
   readonly modified: number | null
@@ -55,7 +55,7 @@ function commitOf([version, info, infoLine, time, inCommit, mtime, bytes, digest
 }
 
 /** Commits in the catalog, ascending, including commits below `historyFrom` that the imported log still had. */
-export async function* heldCommits(reader: SqlReader, table: ExportedTable): AsyncGenerator<HeldCommit> {
+export async function* storedCommits(reader: SqlReader, table: ExportedTable): AsyncGenerator<StoredCommit> {
   const { tableId, historyFrom, latest } = table
   for (const [orphan] of await reader.all(ORPHANS, [tableId, historyFrom])) {
     const version = orphan as number

@@ -9,11 +9,11 @@
 import type { HashPair } from '../../shared/hash.ts'
 
 const NONE = -1
-const ASKED = 1
-const HELD = 2
+const QUERIED = 1
+const STORED = 2
 
 /** Facts about the open lifetime of a key during the second pass. */
-export type OpenLife = {
+export type OpenLifetime = {
   /** Bytes of the file. */
   readonly size: number
   /** Number of rows by the file's statistics; null without statistics. */
@@ -21,7 +21,7 @@ export type OpenLife = {
   /** Row of the catalog that must be closed by an UPDATE; null if the row was inserted with its end. */
   readonly fileNo: number | null
   /** Another open lifetime of this key: a base checkpoint may list a file twice. */
-  readonly other?: OpenLife | null
+  readonly other?: OpenLifetime | null
 }
 
 export class LookupMismatch extends Error {}
@@ -38,12 +38,12 @@ export class CloseIndex {
    * By slot: `QUERIED` after the catalog was queried for the key; `STORED` after `markStored`. Allocated for the second
    * pass.
    */
-  #asked = new Uint8Array(0)
+  #queried = new Uint8Array(0)
   #lifeSize = new Float64Array(0)
   #lifeRecords = new Float64Array(0)
   /** Row numbers of lifetimes that began before this range of commits; these are few. */
   readonly #lifeFileNo = new Map<number, number>()
-  readonly #otherLife = new Map<number, OpenLife>()
+  readonly #otherLife = new Map<number, OpenLifetime>()
 
   #events = 0
   #eventVersion = new Float64Array(1 << 12)
@@ -72,7 +72,7 @@ export class CloseIndex {
    * @returns slot of the key, for the calls below
    * @throws LookupMismatch if the first pass had another event here
    */
-  arrive(key: HashPair, version: number): number {
+  takeEvent(key: HashPair, version: number): number {
     if (this.#replayed === 0) this.#beginReplay()
     const slot = this.#find(key)
     const event = this.#replayed++
@@ -94,7 +94,7 @@ export class CloseIndex {
     return slot === NONE ? null : slot
   }
 
-  openLife(slot: number): OpenLife | null {
+  openLifetime(slot: number): OpenLifetime | null {
     const size = this.#lifeSize[slot] as number
     if (size === NONE) return null
     const records = this.#lifeRecords[slot] as number
@@ -106,7 +106,7 @@ export class CloseIndex {
     }
   }
 
-  setLife(slot: number, life: OpenLife | null): void {
+  setLifetime(slot: number, life: OpenLifetime | null): void {
     this.#lifeSize[slot] = life === null ? NONE : life.size
     this.#lifeRecords[slot] = life?.records ?? NONE
     if (life !== null && life.fileNo !== null) this.#lifeFileNo.set(slot, life.fileNo)
@@ -116,19 +116,19 @@ export class CloseIndex {
   }
 
   /** Records that the catalog has a base checkpoint row of this key: query it even if a lifetime is set here. */
-  hold(slot: number): void {
-    this.#asked[slot] = HELD
+  markStored(slot: number): void {
+    this.#queried[slot] = STORED
   }
 
   /** True if the catalog must still be queried for a lifetime from before this range of commits. */
-  mustAsk(slot: number): boolean {
-    const asked = this.#asked[slot]
-    return asked === HELD || (asked !== ASKED && this.#lifeSize[slot] === NONE)
+  mustQuery(slot: number): boolean {
+    const asked = this.#queried[slot]
+    return asked === STORED || (asked !== QUERIED && this.#lifeSize[slot] === NONE)
   }
 
   /** Records that the catalog was queried for the key. */
-  asked(slot: number): void {
-    this.#asked[slot] = ASKED
+  markQueried(slot: number): void {
+    this.#queried[slot] = QUERIED
   }
 
   #find(key: HashPair): number {
@@ -187,8 +187,8 @@ export class CloseIndex {
   }
 
   #beginReplay(): void {
-    if (this.#asked.length === this.#capacity) return
-    this.#asked = new Uint8Array(this.#capacity)
+    if (this.#queried.length === this.#capacity) return
+    this.#queried = new Uint8Array(this.#capacity)
     this.#lifeSize = new Float64Array(this.#capacity).fill(NONE)
     this.#lifeRecords = new Float64Array(this.#capacity).fill(NONE)
   }

@@ -31,7 +31,7 @@ function ruledFrom({ protocol, metadata }: Declared): number {
 }
 
 /** Largest lead (file time minus version) of the commits up to a version. */
-function aheadUpTo(commits: readonly CommitFile[], version: number): number {
+function largestLead(commits: readonly CommitFile[], version: number): number {
   return commits.reduce(
     (most, one) => (one.version <= version ? Math.max(most, Math.floor(one.modified) - one.version) : most),
     -Infinity,
@@ -54,7 +54,7 @@ export type ChangedRule = {
 export class CommitClock {
   #ruledFrom: number | null
   #changed: ChangedRule | null = null
-  #ahead = -Infinity
+  #lead = -Infinity
   #stored: Versions | null
   readonly #database: SqlReader
   readonly #commits: () => Promise<readonly CommitFile[]>
@@ -93,15 +93,15 @@ export class CommitClock {
     if (this.#ruledFrom !== null && this.#ruledFrom !== from) await this.#change(version, from)
     this.#ruledFrom = from
     if (!hasCommit) return { time: Math.floor(modified), inCommit: false }
-    this.#ahead = Math.max(this.#ahead, Math.floor(modified) - version)
+    this.#lead = Math.max(this.#lead, Math.floor(modified) - version)
     const own = version < from ? null : inCommitTimeOf(commitInfo)
     if (own !== null) return { time: own, inCommit: true }
     if (this.#stored !== null) {
-      const ahead = (await storedAhead(this.#database, this.#stored)) ?? aheadUpTo(await this.#commits(), version)
-      this.#ahead = Math.max(this.#ahead, ahead)
+      const ahead = (await storedLead(this.#database, this.#stored)) ?? largestLead(await this.#commits(), version)
+      this.#lead = Math.max(this.#lead, ahead)
       this.#stored = null
     }
-    return { time: version + this.#ahead, inCommit: false }
+    return { time: version + this.#lead, inCommit: false }
   }
 
   /** The new rule, if it changed since the last call: the times of earlier versions must then be computed again. */
@@ -116,13 +116,13 @@ export class CommitClock {
     this.#changed = { inCommitFrom, commits }
     // If the log has gaps, only the stored times have the lead of earlier commits.
     if (commits.length === 0) return
-    this.#ahead = aheadUpTo(commits, version)
+    this.#lead = largestLead(commits, version)
     this.#stored = null
   }
 }
 
 /** Largest lead of stored file times over their versions, or null if no time is a file time. */
-async function storedAhead(reader: SqlReader, { tableId, from, to }: Versions): Promise<number | null> {
+async function storedLead(reader: SqlReader, { tableId, from, to }: Versions): Promise<number | null> {
   const ofTable = 'table_id = ? AND version >= ? AND version <= ? AND log_bytes IS NOT NULL'
   const [newest] = await reader.all(
     `SELECT version, commit_time FROM delta_commits WHERE ${ofTable} AND in_commit_time = 0 ORDER BY version DESC LIMIT 1`,
@@ -156,7 +156,7 @@ export async function retime(
 ): Promise<Retimed> {
   const changed: (ImportedCommitTime & { readonly version: number })[] = []
   const inLogFrom = commits[0]?.version ?? Infinity
-  let ahead = aheadUpTo(commits, from - 1)
+  let ahead = largestLead(commits, from - 1)
   let last: number | null = null
   const rows = transaction.pages(
     `SELECT version, commit_time, in_commit_time, file_mtime, log_bytes, CASE WHEN version >= ? THEN commit_info END

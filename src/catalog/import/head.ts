@@ -82,14 +82,14 @@ export async function readImportHead(reader: SqlReader, by: CatalogTableKey): Pr
 }
 
 /** `whole`: readable. `unfinished`: the import has not ended. `broken`: rows or files of the import are missing. */
-export type ImportWholeness = 'whole' | 'unfinished' | 'broken'
+export type ImportCompleteness = 'whole' | 'unfinished' | 'broken'
 
 /**
  * A table is whole only if `migration_status` has a completed row for its import and its files exist. So the two
  * DELETEs of the guide's manual rollback are harmless: they leave a `broken` table, which reads refuse, and the next
  * import starts from nothing.
  */
-export async function wholeness(reader: SqlReader, head: ImportHead): Promise<ImportWholeness> {
+export async function importCompleteness(reader: SqlReader, head: ImportHead): Promise<ImportCompleteness> {
   const importId = head.importId ?? head.cursor?.importId ?? null
   if (importId === null) return 'broken'
   const [row] = await reader.all(

@@ -16,19 +16,19 @@ import {
 import { logPathOf } from '../../delta/log-path.ts'
 import { commitsOf, logHistory, type History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
+import { keepLeaseAlive, releaseLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
 import { LookupMismatch } from './close-index.ts'
 import { CommitClock, retimeStale, type Versions } from './commit-clock.ts'
 import { waitForLease } from './lease-wait.ts'
 import { mergePartitions } from './merge-partitions.ts'
-import { followLog } from './moved.ts'
+import { adoptLocation } from './moved.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
 import { unreadableRefusal } from './readable.ts'
-import { ImportRecord, StopHere } from './record.ts'
+import { ImportRecord, ImportStopped } from './record.ts'
 import { Replay } from './replay.ts'
 import { scanRange, type ScannedCommits } from './scan.ts'
-import { soundStart } from './sound-start.ts'
+import { findStart } from './find-start.ts'
 import { checkpointIdentity, type Start } from './start.ts'
 
 export type { ImportOptions, ImportResult } from './options.ts'
@@ -46,7 +46,7 @@ const MAX_ROWS_OF_A_VERSION = 25_000
 export async function importTable(options: ImportOptions): Promise<ImportResult> {
   const lease = await waitForLease(options)
   const run = new ImportRun(options, lease)
-  const timer = beatOfLease(options.database, lease)
+  const timer = keepLeaseAlive(options.database, lease)
   try {
     return await run.perform()
   } catch (error) {
@@ -74,7 +74,7 @@ class ImportRun {
     const { log, interrupt } = this.#o
     const { record } = this
     const signal = interrupt.abort
-    const { start, base, declared, latest, listing, cutOff } = await soundStart(
+    const { start, base, declared, latest, listing, cutOff } = await findStart(
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
@@ -84,7 +84,7 @@ class ImportRun {
     if (this.#o.moved === true) {
       const before = start.kind === 'fresh' ? undefined : start.head?.location
       const from = before === undefined ? null : { before, stored, listing, commits: await commits() }
-      retimed = await followLog(this.#o, this.#lease, from)
+      retimed = await adoptLocation(this.#o, this.#lease, from)
     }
     if (stored !== null) retimed = (await this.repairStored(stored, commits)) ?? retimed
     if (start.kind === 'current') {
@@ -114,7 +114,7 @@ class ImportRun {
     try {
       await this.#load(replay, start, base, stretch)
     } catch (error) {
-      if (error instanceof StopHere) {
+      if (error instanceof ImportStopped) {
         await record.stopped(replay)
         return this.#result('stopped')
       }
@@ -245,7 +245,7 @@ class ImportRun {
   async #loadCommits(replay: Replay, commits: readonly CommitFile[]): Promise<void> {
     const { log, interrupt, batchSize, onNote } = this.#o
     const { record } = this
-    log.ahead?.(
+    log.prefetch?.(
       commits.map(({ name }) => logPathOf(name)),
       { signal: interrupt.abort },
     )
@@ -254,7 +254,7 @@ class ImportRun {
       const before = record.done
       const onEnd = (bytes: CommitBytes): void => void (read = bytes)
       for await (const block of readCommit(log, commit, interrupt.abort, onEnd)) {
-        await replay.lookAhead(block)
+        await replay.queryLifetimes(block)
         for (const line of block) {
           const asked = replay.takeLine(commit.version, line)
           if (asked !== undefined) await asked

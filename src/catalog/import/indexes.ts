@@ -21,16 +21,16 @@ export class FileIndexes {
     const { files } = dialectOf(this.#database)
     this.#stale = true
     if (files.kind === 'partitions') {
-      if (rows >= files.fromRows) await this.#tryTo((database) => ask(database, files.add, tableId))
+      if (rows >= files.fromRows) await this.#tryOptional((database) => ask(database, files.add, tableId))
       return
     }
     const [row] = await this.#database.all('SELECT EXISTS (SELECT 1 FROM delta_files)')
     if (row?.[0] !== 0) return
-    await this.#tryTo((database) =>
+    await this.#tryOptional((database) =>
       database.write(async (transaction) => {
         const present = await this.#present()
         for (const { name, drop } of files.indexes) {
-          if (present.has(name)) await this.#orElsewhere(transaction.script(drop), name, false)
+          if (present.has(name)) await this.#ignoreSameChange(transaction.script(drop), name, false)
         }
       }, REPEATABLE),
     )
@@ -45,19 +45,19 @@ export class FileIndexes {
   async ensure(tableId: string): Promise<void> {
     const { files } = dialectOf(this.#database)
     if (files.kind === 'partitions') {
-      await this.#tryTo((database) => ask(database, files.index, tableId))
+      await this.#tryOptional((database) => ask(database, files.index, tableId))
       return
     }
     if (files.indexes.length === 0) return
     const present = await this.#present()
     const missing = files.indexes.filter(({ name }) => !present.has(name))
     if (missing.length === 0) return
-    await this.#tryTo((database) =>
+    await this.#tryOptional((database) =>
       database.write(async (transaction) => {
         // Another program may have built them since.
         const now = await this.#present()
         for (const { name, sql } of missing) {
-          if (!now.has(name)) await this.#orElsewhere(transaction.script(sql), name, true)
+          if (!now.has(name)) await this.#ignoreSameChange(transaction.script(sql), name, true)
         }
       }, REPEATABLE),
     )
@@ -67,16 +67,19 @@ export class FileIndexes {
   async finish(): Promise<void> {
     const { files } = dialectOf(this.#database)
     if (files.kind === 'shared') await this.ensure('')
-    else await this.#tryTo((database) => database.write((transaction) => transaction.all(files.indexAll), REPEATABLE))
+    else
+      await this.#tryOptional((database) =>
+        database.write((transaction) => transaction.all(files.indexAll), REPEATABLE),
+      )
     if (!this.#stale) return
-    await this.#tryTo((database) =>
+    await this.#tryOptional((database) =>
       database.write((transaction) => transaction.script(dialectOf(database).analyze), REPEATABLE),
     )
     this.#stale = false
   }
 
   /** Ignores an error if another worker or program made the same change, as may happen where DDL commits implicitly. */
-  async #orElsewhere(work: Promise<void>, name: string, wanted: boolean): Promise<void> {
+  async #ignoreSameChange(work: Promise<void>, name: string, wanted: boolean): Promise<void> {
     try {
       await work
     } catch (error) {
@@ -89,7 +92,7 @@ export class FileIndexes {
   }
 
   /** Indexes and statistics affect only speed: without rights for them, or after a long lock, imports continue. */
-  async #tryTo(body: (database: SqlDatabase) => Promise<unknown>): Promise<void> {
+  async #tryOptional(body: (database: SqlDatabase) => Promise<unknown>): Promise<void> {
     try {
       await body(this.#database)
     } catch (error) {

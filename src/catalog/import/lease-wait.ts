@@ -1,7 +1,7 @@
 /** Takes a table's lease, and waits for its owner up to the caller's timeout. */
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { patientFor } from '../../shared/patient.ts'
+import { retryFor } from '../../shared/retry-call.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { acquireLease, type CatalogLeaseHolder, type Lease } from '../lease.ts'
 
@@ -16,5 +16,5 @@ export async function waitForLease(options: {
   readonly onNote: (message: string) => void
 }): Promise<Lease> {
   const { database, tableId, holder } = options
-  return await patientFor('TABLE_LOCKED', options)(() => acquireLease(database, tableId, holder))
+  return await retryFor('TABLE_LOCKED', options)(() => acquireLease(database, tableId, holder))
 }

@@ -20,7 +20,7 @@ const ROWS_A_STATEMENT = 500
  */
 export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
   await setHashes(at, lease)
-  for await (const [keeper, numbers] of doubled(at)) {
+  for await (const [keeper, numbers] of duplicatePartitions(at)) {
     await write(at, lease, async (transaction) => {
       for (const { some, marks } of inLists(numbers, ROWS_A_STATEMENT)) {
         await transaction.run(
@@ -58,7 +58,10 @@ async function setHashes(at: Place, lease: Lease): Promise<void> {
 }
 
 /** Partitions with several rows: for each, the number of its first row and the numbers of its other rows. */
-async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [keeper: number, others: number[]]> {
+async function* duplicatePartitions({
+  database,
+  tableId,
+}: Place): AsyncGenerator<readonly [keeper: number, others: number[]]> {
   for (let after = -1; ;) {
     const hashes = await database.all(
       `SELECT values_hash FROM delta_partitions WHERE table_id = ? AND values_hash > ?

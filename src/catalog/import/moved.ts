@@ -13,7 +13,7 @@ import type { SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { utf8 } from '../export/adds.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
-import { againIfRight } from '../ways-out.ts'
+import { importAgainText } from '../location-hints.ts'
 import { retimeTable, type Versions } from './commit-clock.ts'
 import type { ImportOptions } from './options.ts'
 import { setMany } from './set-many.ts'
@@ -21,7 +21,7 @@ import { setMany } from './set-many.ts'
 const PAGE_ROWS = 5000
 
 /** A moved table whose rows are kept. */
-export type Followed = {
+export type MovedTable = {
   /** Former location of the table. */
   readonly before: string
   readonly stored: Versions | null
@@ -40,7 +40,11 @@ type FileTime = readonly [version: number, modified: number]
  * @returns the time of the newest version if rows are kept, otherwise null
  * @throws SluiceError LOG_REWRITTEN if paths that name one file at one location name two at the other; LEASE_LOST
  */
-export async function followLog(options: ImportOptions, lease: Lease, from: Followed | null): Promise<number | null> {
+export async function adoptLocation(
+  options: ImportOptions,
+  lease: Lease,
+  from: MovedTable | null,
+): Promise<number | null> {
   const { database, tableId, log, clock, onNote } = options
   const keys = from === null ? [] : await database.read((reader) => keysFrom(reader, options, from.before))
   const stored = from?.stored ?? null
@@ -102,7 +106,7 @@ export async function keysFrom(
   before: string,
 ): Promise<readonly FileKey[]> {
   const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)
-  const apart = before === log.root ? null : await readApart(paths, before, log.root)
+  const apart = before === log.root ? null : await conflictingPaths(paths, before, log.root)
   if (apart !== null) {
     throw new SluiceError(
       'LOG_REWRITTEN',
@@ -110,7 +114,7 @@ export async function keysFrom(
       {
         where: log.label,
         reason: `absolute paths in its commits name other files of the table than they did at ${before}`,
-        hint: againIfRight(tableId, database.label),
+        hint: importAgainText(tableId, database.label),
       },
     )
   }
@@ -155,7 +159,7 @@ type Named = { readonly path: string; readonly other: string }
  * a writer uses absolute paths.
  * @returns text about two such paths, or null
  */
-async function readApart(
+async function conflictingPaths(
   paths: () => AsyncIterable<readonly string[]>,
   before: string,
   after: string,

@@ -14,7 +14,7 @@ import { dropVersions } from '../state-relations.ts'
  * @param current version that readers see
  * @param base version of the checkpoint, above `current`
  */
-export async function setRebasedRowsApart(at: CatalogSweep, current: number, base: number): Promise<void> {
+export async function prepareRebase(at: CatalogSweep, current: number, base: number): Promise<void> {
   const { database, tableId } = at
   for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
     await sweepStep(at, async (transaction) => {

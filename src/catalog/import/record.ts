@@ -4,7 +4,7 @@
  */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { HasLanded, SqlTransaction } from '../../model/run/sql-port.ts'
+import type { HasCommitted, SqlTransaction } from '../../model/run/sql-port.ts'
 import { extendRanges } from '../ranges/build.ts'
 import { renewLease, writeUnderLease, type Lease } from '../lease.ts'
 import { setStatus, startStatus, type ImportStatus } from '../status.ts'
@@ -14,7 +14,7 @@ import { Batch, FileNumbers, writeBatch } from './batch.ts'
 import { retime, type ChangedRule } from './commit-clock.ts'
 import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type HeadState } from './head.ts'
 import type { ImportOptions } from './options.ts'
-import { setRebasedRowsApart } from './rebase.ts'
+import { prepareRebase } from './rebase.ts'
 import type { Replay } from './replay.ts'
 import type { Start } from './start.ts'
 import { dropVersions } from '../state-relations.ts'
@@ -36,7 +36,7 @@ type Step = {
 }
 
 /** Thrown after the batch is written, if a stop was requested. */
-export class StopHere extends Error {}
+export class ImportStopped extends Error {}
 
 export class ImportRecord {
   readonly batch = new Batch()
@@ -59,7 +59,7 @@ export class ImportRecord {
   #hasStatus = false
   #total = 0
   /** Version that the transactions so far make current, including the running transaction. */
-  #aim: number | null = null
+  #targetVersion: number | null = null
   #writing: Promise<number | null> | null = null
   /** Version of a new base, until the old history is deleted. */
   #rebase: number | null = null
@@ -90,7 +90,7 @@ export class ImportRecord {
     const { database, tableId, log, clock, indexes, onStart, onNote, sharedRun } = this.#o
     if (start.importId !== null) this.#importId = start.importId
     this.version = start.head?.currentVersion ?? null
-    this.#aim = this.version
+    this.#targetVersion = this.version
     this.historyFrom = start.historyFrom
     this.baseline = start.done
     this.done = start.done
@@ -131,7 +131,7 @@ export class ImportRecord {
     )
     this.#hasStatus = true
     if (start.kind === 'rebase' && this.version !== null)
-      await setRebasedRowsApart(this.#sweep, this.version, start.historyFrom)
+      await prepareRebase(this.#sweep, this.version, start.historyFrom)
     onStart({
       fromVersion: start.kind === 'continue' ? (start.head?.currentVersion ?? 0) + 1 : start.historyFrom,
       toVersion: latest,
@@ -172,7 +172,7 @@ export class ImportRecord {
     throwIfAborted(interrupt.abort)
     if (interrupt.stop.aborted && !last) {
       await this.settled()
-      throw new StopHere()
+      throw new ImportStopped()
     }
   }
 
@@ -254,12 +254,12 @@ export class ImportRecord {
 
   /** A copy of the values to write, because the replay continues while the server works. */
   #step(batch: Batch, replay: Replay, part: CheckpointPart | null, reserved: number | null): Step {
-    const from = this.#aim
+    const from = this.#targetVersion
     const to = this.pending ?? from
     this.#files = this.#filesBefore + replay.files
     if (part === null) {
       this.#wholeFiles = this.#files
-      this.#aim = to
+      this.#targetVersion = to
       this.pending = null
     }
     const cursor = this.#cursor(part ?? {})
@@ -364,7 +364,7 @@ export class ImportRecord {
 }
 
 /** Checks whether the transaction with this cursor was committed. */
-function hasCursor(tableId: string, cursor: string): HasLanded {
+function hasCursor(tableId: string, cursor: string): HasCommitted {
   return async (reader) => {
     const [row] = await reader.all('SELECT "cursor" FROM delta_tables WHERE table_id = ?', [tableId])
     return row?.[0] === cursor

@@ -18,7 +18,7 @@ import { numberOrNull, textOrNull } from '../../stores/common/cells.ts'
 import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
 import { COMMIT_COLUMNS, rowOf, SOURCE } from '../relations.ts'
 import type { Batch } from './batch.ts'
-import { CloseIndex, type OpenLife } from './close-index.ts'
+import { CloseIndex, type OpenLifetime } from './close-index.ts'
 import type { CommitClock } from './commit-clock.ts'
 import type { Totals } from './head.ts'
 import { refuseLong } from './readable.ts'
@@ -35,7 +35,7 @@ export class Replay {
   readonly #key: HashPair = { a: 0, b: 0 }
   #index = new CloseIndex()
   /** The catalog had rows of this table before this range: open lifetimes must be queried. */
-  #lookUp = false
+  #mayHaveEarlierFiles = false
   /** Open lifetimes for the next lines, by key hash. */
   readonly #openRows = new Map<number, OpenRow[]>()
   #tally = emptyTally()
@@ -65,7 +65,7 @@ export class Replay {
   /** Starts the next range of commits. `lookUp`: the catalog has earlier files of this table. */
   begin(index: CloseIndex, lookUp: boolean): void {
     this.#index = index
-    this.#lookUp = lookUp
+    this.#mayHaveEarlierFiles = lookUp
   }
 
   /** Continues a version of which an interrupted import has already written files. */
@@ -85,10 +85,10 @@ export class Replay {
       const live = liveRecords(action.add, records)
       this.#opened(action.add, live)
       // The end of a row that is already written is set by an UPDATE. A new row is inserted with its end.
-      if (slot !== null && !write) this.#index.hold(slot)
+      if (slot !== null && !write) this.#index.markStored(slot)
       if (slot !== null && write) {
-        const other = this.#index.openLife(slot)
-        this.#index.setLife(slot, { size: action.add.size, records: live, fileNo: null, other })
+        const other = this.#index.openLifetime(slot)
+        this.#index.setLifetime(slot, { size: action.add.size, records: live, fileNo: null, other })
       }
       if (write)
         this.#pushFile(
@@ -134,16 +134,16 @@ export class Replay {
   }
 
   /** Queries the open lifetimes that the next lines will end, many in one query, because of the server's latency. */
-  async lookAhead(lines: readonly ActionLine[]): Promise<void> {
+  async queryLifetimes(lines: readonly ActionLine[]): Promise<void> {
     this.#openRows.clear()
-    if (!this.#lookUp) return
+    if (!this.#mayHaveEarlierFiles) return
     const hashes = new Set<number>()
     for (const { action } of lines) {
       const file = action.kind === 'add' ? action.add : action.kind === 'remove' ? action.remove : null
       if (file === null) continue
       hashInto(this.#key, canonicalPath(file.path, this.#log.root), dvId(file.deletionVector))
       const slot = this.#index.slotOf(this.#key)
-      if (slot !== null && this.#index.mustAsk(slot)) hashes.add(this.#key.a)
+      if (slot !== null && this.#index.mustQuery(slot)) hashes.add(this.#key.a)
     }
     const all = [...hashes]
     for (const hash of all) this.#openRows.set(hash, [])
@@ -286,8 +286,8 @@ export class Replay {
     const dv = dvId(file.deletionVector)
     hashInto(this.#key, canonicalPath(file.path, this.#log.root), dv)
     const keyHash = this.#key.a
-    const slot = this.#index.arrive(this.#key, version)
-    const take = (life: OpenLife | null): void => {
+    const slot = this.#index.takeEvent(this.#key, version)
+    const take = (life: OpenLifetime | null): void => {
       if (life !== null) this.#close(slot, version, life)
       if (isAdd) this.#openFile(version, line, file as AddAction, slot, keyHash, dv)
       else {
@@ -295,10 +295,10 @@ export class Replay {
         this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line.line, 'remove', line.raw))
       }
     }
-    const life = this.#index.openLife(slot)
-    if (this.#lookUp && this.#index.mustAsk(slot)) {
-      this.#index.asked(slot)
-      return this.#ask(file.path, keyHash, dv, life).then(take)
+    const life = this.#index.openLifetime(slot)
+    if (this.#mayHaveEarlierFiles && this.#index.mustQuery(slot)) {
+      this.#index.markQueried(slot)
+      return this.#queryLifetime(file.path, keyHash, dv, life).then(take)
     }
     take(life)
     return undefined
@@ -317,14 +317,14 @@ export class Replay {
     this.#opened(add, live)
     this.#tally.adds++
     this.#tally.addedBytes += add.size
-    this.#index.setLife(slot, { size: add.size, records: live, fileNo: null })
+    this.#index.setLifetime(slot, { size: add.size, records: live, fileNo: null })
     this.#key.a = keyHash
     this.#pushFile(add, raw, line, version, this.#index.nextVersion(slot), dv, records, false)
   }
 
   /** Ends the open lifetimes of a key at `version`. */
-  #close(slot: number, version: number, open: OpenLife): void {
-    for (let life: OpenLife | null | undefined = open; life != null; life = life.other) {
+  #close(slot: number, version: number, open: OpenLifetime): void {
+    for (let life: OpenLifetime | null | undefined = open; life != null; life = life.other) {
       this.totals.files--
       this.totals.bytes -= life.size
       this.#tally.removedBytes += life.size
@@ -332,11 +332,16 @@ export class Replay {
       else this.totals.records -= life.records
       if (life.fileNo !== null) this.#batch.closes.push({ fileNo: life.fileNo, version })
     }
-    this.#index.setLife(slot, null)
+    this.#index.setLifetime(slot, null)
   }
 
   /** @param other open lifetime of the key that is not in the catalog yet */
-  async #ask(path: string, keyHash: number, dv: string | null, other: OpenLife | null): Promise<OpenLife | null> {
+  async #queryLifetime(
+    path: string,
+    keyHash: number,
+    dv: string | null,
+    other: OpenLifetime | null,
+  ): Promise<OpenLifetime | null> {
     const rows = this.#openRows.get(keyHash) ?? (await this.#rowsOf([keyHash]))
     const canonical = canonicalPath(path, this.#log.root)
     let life = other

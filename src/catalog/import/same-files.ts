@@ -4,13 +4,13 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
-import { onlyInOne, sumsOf, type SetFile } from '../../delta/file-sums.ts'
+import { onlyInOne, checksumsOf, type SetFile } from '../../delta/file-checksums.ts'
 import type { LogListing } from '../../delta/listing.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { fileKey } from '../../delta/replay.ts'
 import { segmentAt } from '../../delta/segment.ts'
-import { isLame, Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
+import { allowsFallback, Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
 import { activeFiles } from '../query/files.ts'
 
 type File = SetFile & {
@@ -48,7 +48,7 @@ export type FilesComparison = {
   /** Id in the log's metadata. */
   readonly metadataId: string
   /** Text about files that only the log or only the catalog has; empty if there are none. */
-  readonly apart: string
+  readonly differences: string
 }
 
 type Catalog = { readonly database: SqlReader; readonly tableId: string; readonly current: number }
@@ -73,7 +73,7 @@ export async function compareFiles(
       return await comparedAt(snapshot, catalog, context, signal)
     } catch (error) {
       const { checkpoint } = snapshot.segment
-      if (!isLame(error) || checkpoint === null) throw error
+      if (!allowsFallback(error) || checkpoint === null) throw error
       context.unreadable.add(checkpoint)
       context.note(
         `checkpoint ${checkpoint.version} is unreadable, so it is unknown whether this is still the same table`,
@@ -93,11 +93,11 @@ async function comparedAt(
   const since = await changedBetween(listing, { store, from: current, to: version }, signal)
   const log = without(filesOfLog(snapshot, signal), since)
   const known = without(filesOfCatalog(database, tableId, current, store.root), since)
-  const [logSums, catalogSums] = [await sumsOf(log), await sumsOf(known)]
-  const parts = logSums.apart(catalogSums)
-  if (parts.size === 0) return { version, metadataId: metadata.id, apart: '' }
+  const [logSums, catalogSums] = [await checksumsOf(log), await checksumsOf(known)]
+  const parts = logSums.differentParts(catalogSums)
+  if (parts.size === 0) return { version, metadataId: metadata.id, differences: '' }
   const { one, other } = await onlyInOne(log, known, parts, Math.max(logSums.files, catalogSums.files))
-  return { version, metadataId: metadata.id, apart: aloneText(one, other) }
+  return { version, metadataId: metadata.id, differences: onlyInOneText(one, other) }
 }
 
 /** The version itself if the log can build it, otherwise the version of the first checkpoint above it. */
@@ -140,7 +140,7 @@ function without(
 }
 
 /** Text that names files that only the log has, and files that only the catalog has. */
-export function aloneText(log: readonly string[], catalog: readonly string[]): string {
+export function onlyInOneText(log: readonly string[], catalog: readonly string[]): string {
   const side = (name: string, paths: readonly string[]): readonly string[] =>
     paths.length === 0
       ? []

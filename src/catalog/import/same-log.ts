@@ -7,7 +7,7 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
-import { againIfRight } from '../ways-out.ts'
+import { importAgainText } from '../location-hints.ts'
 import type { ImportHead } from './head.ts'
 
 /** Maximum number of older commits with a changed file time that an import reads to compare their bytes. */
@@ -129,7 +129,7 @@ export async function checkOlder(
   const others = both.filter(({ commit, modified }) => modified !== Math.floor(commit.modified))
   // Rows of older programs have no digest to compare with.
   const chosen = (moved === true ? both : spread(others, most)).filter(({ digest }) => digest !== null)
-  log.ahead?.(
+  log.prefetch?.(
     chosen.map(({ commit }) => logPathOf(commit.name)),
     { signal },
   )
@@ -168,7 +168,7 @@ export async function compareImportedCommits(
     rows.map(([version, bytes, digest]) => [Number(version), { bytes, digest: digest as Uint8Array }]),
   )
   const both = listing.commits.filter(({ version }) => known.has(version))
-  log.ahead?.(
+  log.prefetch?.(
     both.map(({ name }) => logPathOf(name)),
     { signal },
   )
@@ -231,7 +231,7 @@ export function nothingCompared(
   return new SluiceError('LOG_REWRITTEN', 'the newest imported commit cannot be compared with this log', {
     where: `${log.label}/_delta_log`,
     reason: `versions ${String(historyFrom)} to ${String(currentVersion)} were imported from ${location}, and this log no longer has the newest of them: it may be a copy into which other commits were written since`,
-    hint: `to keep these versions, run sluice export-log ${shellQuote(tableId)} --to FOLDER first; ${againIfRight(tableId, label)}`,
+    hint: `to keep these versions, run sluice export-log ${shellQuote(tableId)} --to FOLDER first; ${importAgainText(tableId, label)}`,
   })
 }
 
@@ -254,7 +254,7 @@ export function rewritten(
   detail: string,
   cut = false,
 ): SluiceError {
-  const again = againIfRight(head.tableId, url)
+  const again = importAgainText(head.tableId, url)
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
     reason: cut

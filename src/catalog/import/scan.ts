@@ -44,7 +44,7 @@ export async function scanRange(
   let metadata: MetadataAction | null = null
   let done = 0
   let breathed = 0
-  log.ahead?.(
+  log.prefetch?.(
     commits.map(({ name }) => logPathOf(name)),
     { signal: interrupt.abort, keep: true },
   )

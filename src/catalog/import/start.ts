@@ -5,8 +5,8 @@ import { missingAbove, type History } from '../../delta/segment.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { againIfRight } from '../ways-out.ts'
-import { resumePoint, type ImportHead, type Totals, type ImportWholeness } from './head.ts'
+import { importAgainText } from '../location-hints.ts'
+import { resumePoint, type ImportHead, type Totals, type ImportCompleteness } from './head.ts'
 
 export type ImportPoint = {
   readonly totals: Totals
@@ -69,7 +69,7 @@ export function commitsAbove(listing: LogListing, current: number): readonly Com
  */
 export async function importStart(options: {
   readonly head: ImportHead | null
-  readonly wholeness: ImportWholeness | null
+  readonly wholeness: ImportCompleteness | null
   readonly changed: boolean
   readonly listing: LogListing
   readonly history: History
@@ -144,7 +144,7 @@ function refuseLate(
   throw new SluiceError('LOG_GAP', missing, {
     where: `${log.label}/_delta_log`,
     reason: `the log has older commits, so it was not cleaned; a copy of a log can lack commits for a while, and the catalog keeps its versions up to ${current}`,
-    hint: `restore the missing commits, then import again; ${againIfRight(tableId, database.label)}`,
+    hint: `restore the missing commits, then import again; ${importAgainText(tableId, database.label)}`,
     retryable: true,
   })
 }

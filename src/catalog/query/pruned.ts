@@ -78,7 +78,7 @@ export async function* prunedFiles(
   version: number,
   pruning: TablePruning | null,
 ): AsyncGenerator<readonly FileRecord[]> {
-  for await (const page of filesToJudge(database, tableId, version, pruning)) {
+  for await (const page of filesToTest(database, tableId, version, pruning)) {
     const kept =
       pruning === null
         ? page
@@ -88,7 +88,7 @@ export async function* prunedFiles(
 }
 
 /** Active files that partition values and ranges of columns cannot exclude; their statistics must still be tested. */
-async function* filesToJudge(
+async function* filesToTest(
   database: SqlReader,
   tableId: string,
   version: number,

@@ -9,7 +9,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
 import { stateAt } from '../query/state.ts'
 import { rangeClassOf } from './classes.ts'
-import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
+import { areColumnsUnchanged, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
 import { RangeRows } from './rows.ts'
 
 export type ExtendOptions = {
@@ -44,14 +44,14 @@ export async function extendRanges(
     options.onProgress?.(files)
   }
   for (;;) {
-    const behind = await columnsBehind(database, tableId)
+    const behind = await incompleteColumns(database, tableId)
     if (behind === null) return files
     await extendTogether(database, tableId, behind, { ...options, seen })
   }
 }
 
 /** Range columns that do not cover all files of the table. */
-type Behind = {
+type IncompleteColumns = {
   readonly columns: readonly RangeColumn[]
   readonly version: number
   /** Number of the table's last file. */
@@ -59,7 +59,7 @@ type Behind = {
 }
 
 /** The columns that are furthest behind, all at the same position, or null if all are up to date. */
-async function columnsBehind(database: SqlDatabase, tableId: string): Promise<Behind | null> {
+async function incompleteColumns(database: SqlDatabase, tableId: string): Promise<IncompleteColumns | null> {
   const columns = await rangeColumns(database, tableId)
   if (columns.length === 0) return null
   const [row] = await database.all(
@@ -82,7 +82,7 @@ type Progress = ExtendOptions & { readonly seen: (files: number) => void }
 async function extendTogether(
   database: SqlDatabase,
   tableId: string,
-  { columns: before, version, last }: Behind,
+  { columns: before, version, last }: IncompleteColumns,
   options: Progress,
 ): Promise<void> {
   const begun = await beginAt(database, tableId, before, version, options)
@@ -150,12 +150,12 @@ async function beginAt(
           [column.builtTo, column.builtVersion, column.kind, column.name, tableId, columnNo, builtTo, builtVersion],
         )
         // A server that counts only changed rows returns 0 for a row that already had these values.
-        if (changed !== 1 && !(await columnsStand(transaction, tableId, [column]))) return false
+        if (changed !== 1 && !(await areColumnsUnchanged(transaction, tableId, [column]))) return false
         await deleteFrom(transaction, tableId, columnNo, from)
       }
       return true
     },
-    (reader) => columnsStand(reader, tableId, wanted),
+    (reader) => areColumnsUnchanged(reader, tableId, wanted),
   )
   return isMoved ? { columns: wanted, from } : null
 }
@@ -216,7 +216,7 @@ async function writeWindow(
       await window.rows.load(transaction)
       return true
     },
-    (reader) => columnsStand(reader, tableId, moved),
+    (reader) => areColumnsUnchanged(reader, tableId, moved),
   )
 }
 

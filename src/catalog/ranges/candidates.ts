@@ -1,6 +1,6 @@
 /** Finds files that their ranges cannot exclude: first zones of 1,024 files, then the files of the remaining zones. */
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
-import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
+import { areColumnsUnchanged, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
 import { rangeTest, testedRangeColumns, type BoundCondition, type RangeTest } from './condition.ts'
 import { inLists } from '../in-lists.ts'
 
@@ -53,7 +53,7 @@ export async function candidateFiles(
     }
   }
   // Ranges that were dropped or rebuilt during the read may have been read in part.
-  if (!(await columnsStand(reader, tableId, columns))) return null
+  if (!(await areColumnsUnchanged(reader, tableId, columns))) return null
   return { numbers, builtTo, builtVersion, restFrom: Math.min(builtTo + 1, firstNew ?? Infinity) }
 }
 

@@ -52,7 +52,7 @@ const instants = timestampDomain(true)
 const wallClocks = timestampDomain(false)
 
 /** The keys of a file's bounds, from the pieces of its stats' JSON text. */
-export function spanKeys(kind: RangeClass, min: string | undefined, max: string | undefined): ClassKeyRange {
+export function boundKeys(kind: RangeClass, min: string | undefined, max: string | undefined): ClassKeyRange {
   switch (kind) {
     case 'number':
       return { low: numericBound(min, 'down'), high: numericBound(max, 'up') }

@@ -75,7 +75,7 @@ export async function firstFileAfter(
 }
 
 /** True if the catalog still has these range columns, unchanged. */
-export async function columnsStand(
+export async function areColumnsUnchanged(
   reader: SqlReader,
   tableId: string,
   columns: readonly RangeColumn[],

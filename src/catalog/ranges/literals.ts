@@ -23,7 +23,7 @@ const CUT_MICROS = 999n
 /** Limits for `column op literal`; none if the types do not match. */
 export function wantedBy(field: Field, op: Comparison, value: LiteralValue): LiteralReach {
   if (op === '<>') return NOTHING
-  const around = keysAround(field, value)
+  const around = keyLimits(field, value)
   const { reach, start } = around
   switch (op) {
     case '=':
@@ -39,7 +39,7 @@ export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Lit
 
 /** Limits for `column BETWEEN low AND high`. */
 export function wantedBetween(field: Field, low: LiteralValue, high: LiteralValue): LiteralReach {
-  return { reach: keysAround(field, low).reach, start: keysAround(field, high).start }
+  return { reach: keyLimits(field, low).reach, start: keyLimits(field, high).start }
 }
 
 /** Limits for a LIKE pattern that begins with this text. */
@@ -48,27 +48,27 @@ export function wantedByPrefix(prefix: string): LiteralReach {
 }
 
 /** Keys at or below, and at or above, all values that may equal this literal. */
-function keysAround(field: Field, value: LiteralValue): LiteralReach {
+function keyLimits(field: Field, value: LiteralValue): LiteralReach {
   const { type } = field
-  if (type.kind === 'decimal') return numberAround(value, type.precision > SAFE_DIGITS)
+  if (type.kind === 'decimal') return numberLimits(value, type.precision > SAFE_DIGITS)
   if (type.kind !== 'primitive') return NOTHING
   switch (type.name) {
     case 'byte':
     case 'short':
     case 'integer':
     case 'long':
-      return numberAround(value, false)
+      return numberLimits(value, false)
     case 'float':
     case 'double':
-      return doubleAround(value, hasBeenFloat(field))
+      return doubleLimits(value, hasBeenFloat(field))
     case 'date': {
       const day = dateDomain.literal(value)
-      return day === null ? NOTHING : timesAround(BigInt(day.low) * DAY_MICROS)
+      return day === null ? NOTHING : timeLimits(BigInt(day.low) * DAY_MICROS)
     }
     case 'timestamp':
     case 'timestamp_ntz': {
       const time = timestampDomain(type.name === 'timestamp').literal(value)
-      return time === null ? NOTHING : timesAround(time.low)
+      return time === null ? NOTHING : timeLimits(time.low)
     }
     case 'boolean': {
       const flag = booleanDomain.literal(value)
@@ -88,7 +88,7 @@ function isFloating({ type }: Field): boolean {
 }
 
 /** Limits for a number; wider if writers may have rounded the bounds. */
-function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {
+function numberLimits(value: LiteralValue, isWide: boolean): LiteralReach {
   const text = literalText(value, 'number', 'string')
   const number = text === null ? null : parseExactNumber(text)
   if (number === null) return NOTHING
@@ -113,12 +113,12 @@ function shifted({ unscaled, scale }: ExactNumber, direction: 1n | -1n): ExactNu
 }
 
 /** Limits for an instant: bounds may have been cut to milliseconds. */
-function timesAround(micros: bigint): LiteralReach {
+function timeLimits(micros: bigint): LiteralReach {
   return { reach: timeKey(micros - CUT_MICROS), start: timeKey(micros + CUT_MICROS) }
 }
 
 /** Limits at the next smaller and the next greater float or double. */
-function doubleAround(value: LiteralValue, isFloat: boolean): LiteralReach {
+function doubleLimits(value: LiteralValue, isFloat: boolean): LiteralReach {
   const text = literalText(value, 'number', 'string')
   const number = text === null ? null : parseDouble(text)
   if (number === null || !Number.isFinite(number)) return NOTHING

@@ -1,7 +1,7 @@
 /** Rows of `delta_file_ranges` and `delta_range_zones` for a window of files. */
 import type { StatsPieces } from '../../delta/stats.ts'
 import type { SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
-import { spanKeys } from './classes.ts'
+import { boundKeys } from './classes.ts'
 import { ZONE_FILES, type RangeColumn } from './columns.ts'
 
 export const RANGE_COLUMNS = [
@@ -49,7 +49,7 @@ export class RangeRows {
       const max = stats?.max[slot]
       // If min and max are missing, the values are unknown, also for a boolean.
       const { low, high } =
-        min === undefined && max === undefined ? { low: null, high: null } : spanKeys(kind, min, max)
+        min === undefined && max === undefined ? { low: null, high: null } : boundKeys(kind, min, max)
       const nulls = stats?.nulls[slot]
       // Counts of nulls are trusted under the same condition as in src/delta/pruning.ts.
       const hasNulls = stats?.tightBounds === true && nulls === '0' ? 0 : 1

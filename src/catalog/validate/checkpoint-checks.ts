@@ -8,7 +8,7 @@
 import { LINE_SOURCE } from './scratch.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt } from './replay-sql.ts'
 import { rawColumns, type ParsedKind } from './state-checks.ts'
-import { same, VECTOR_OF_CHECKPOINT } from './checks.ts'
+import { sameFields, VECTOR_OF_CHECKPOINT } from './checks.ts'
 import type { ValidateComparison, ComparedField } from './compare.ts'
 
 /** Removed files and transactions before these instants (ms) have expired; -Infinity: never. */
@@ -52,7 +52,7 @@ const filesComparison = (version: number): ValidateComparison => ({
   log: `SELECT *, 1 AS present FROM (${CHECKPOINT_ADDS})`,
   catalog: `SELECT *, 1 AS present FROM (${activeAt(version)})`,
   fields: [
-    ...same([
+    ...sameFields([
       'copies',
       'size',
       'modification_time',
@@ -60,7 +60,7 @@ const filesComparison = (version: number): ValidateComparison => ({
       'default_row_commit_version',
       'clustering_provider',
     ]),
-    ...same(['partition_values'], 'spelled'),
+    ...sameFields(['partition_values'], 'spelled'),
     VECTOR_OF_CHECKPOINT,
     map('tags'),
     {
@@ -85,9 +85,9 @@ function tombstonesComparison(version: number, { removes }: Expiry): ValidateCom
       OR (key, dv) IN (SELECT (key, dv) FROM (${newestEvents(version)}) WHERE is_add)`,
     catalog: `SELECT *, 1 AS present FROM (${ours}) WHERE ${alive} OR (key, dv) IN (SELECT (key, dv) FROM (${theirs}))`,
     fields: [
-      ...same(['copies', 'deletion_timestamp']),
+      ...sameFields(['copies', 'deletion_timestamp']),
       { name: 'size', log: 'coalesce(l.size, c.size)', catalog: 'coalesce(c.size, l.size)' },
-      ...same(['partition_values'], 'shared'),
+      ...sameFields(['partition_values'], 'shared'),
     ],
   }
 }
@@ -108,21 +108,25 @@ const STATES: Readonly<Record<ParsedKind, StateCheck>> = {
   protocol: {
     key: null,
     replay: logProtocolAt,
-    fields: [...same(['min_reader_version', 'min_writer_version']), list('reader_features'), list('writer_features')],
+    fields: [
+      ...sameFields(['min_reader_version', 'min_writer_version']),
+      list('reader_features'),
+      list('writer_features'),
+    ],
   },
   metaData: {
     key: null,
     replay: logMetadataAt,
     fields: [
-      ...same(['metadata_id', 'name', 'description', 'format_provider', 'created_time']),
+      ...sameFields(['metadata_id', 'name', 'description', 'format_provider', 'created_time']),
       minified('schema_string'),
-      ...same(['partition_columns'], 'values'),
+      ...sameFields(['partition_columns'], 'values'),
       map('format_options'),
       map('configuration'),
     ],
   },
-  txn: { key: 'app_id', replay: logTxnsAt, fields: same(['txn_version', 'last_updated']) },
-  domainMetadata: { key: 'domain', replay: logDomainsAt, fields: same(['configuration']) },
+  txn: { key: 'app_id', replay: logTxnsAt, fields: sameFields(['txn_version', 'last_updated']) },
+  domainMetadata: { key: 'domain', replay: logDomainsAt, fields: sameFields(['configuration']) },
 }
 
 function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): ValidateComparison {
@@ -144,7 +148,7 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): V
       kind === 'txn'
         ? `SELECT * FROM (${ours}) WHERE NOT ${expired} OR app_id IN (SELECT app_id FROM (${theirs}))`
         : ours,
-    fields: [...same(['rows']), ...fields],
+    fields: [...sameFields(['rows']), ...fields],
   }
 }
 

@@ -7,7 +7,7 @@ import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { checkpointComparisons, type Expiry } from './checkpoint-checks.ts'
 import { forgetCheckpoint, loadCheckpoint, refuseContradicted } from './load-checkpoint.ts'
 import { LogLoader } from './load-log.ts'
-import { nameOddPaths, type LoadedLog } from './load-window.ts'
+import { storeCanonicalPaths, type LoadedLog } from './load-window.ts'
 import { logMetadataAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
 import { LINE_SOURCE } from './scratch.ts'
@@ -92,7 +92,7 @@ async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefin
       const loading = { log, scratch, loader: new LogLoader(log, scratch, signal), signal }
       await loadCheckpoint(loading, checkpoint, LINE_SOURCE.witness)
       await refuseContradicted(loading, checkpoint, LINE_SOURCE.witness)
-      await nameOddPaths(scratch, log.root)
+      await storeCanonicalPaths(scratch, log.root)
     } catch (error) {
       if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
       return await unreadable(error.message)

@@ -10,7 +10,7 @@ import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 export type VersionRange = { readonly from: number; readonly version: number; readonly sameStart: boolean }
 
 /** Fields with the same name on both sides. */
-export const same = (names: readonly string[], mode?: ComparedField['mode']): ComparedField[] =>
+export const sameFields = (names: readonly string[], mode?: ComparedField['mode']): ComparedField[] =>
   names.map((name) => ({ name, log: `l."${name}"`, catalog: `c."${name}"`, ...(mode === undefined ? {} : { mode }) }))
 
 /** A deletion vector without fields for which a checkpoint has no column. */
@@ -26,12 +26,12 @@ export const VECTOR_OF_CHECKPOINT: ComparedField = {
 }
 
 /** File lifetimes of the log, with the fields of their adds. */
-const LOG_LIVES = `
+const LOG_LIFETIMES = `
 SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JOIN log_add a USING (version, source, line)`
 
 /** Fields that are the same in a checkpoint as in a commit. */
 const STATE_FIELDS: readonly ComparedField[] = [
-  ...same(['size', 'modification_time']),
+  ...sameFields(['size', 'modification_time']),
   {
     name: 'partition_values',
     log: 'l.partition_values',
@@ -39,7 +39,7 @@ const STATE_FIELDS: readonly ComparedField[] = [
     mode: 'values',
   },
   { name: 'deletion_vector', log: 'l.deletion_vector', catalog: 'c.deletion_vector', mode: 'json' },
-  ...same(['dv_id', 'base_row_id', 'default_row_commit_version', 'clustering_provider']),
+  ...sameFields(['dv_id', 'base_row_id', 'default_row_commit_version', 'clustering_provider']),
   { name: 'removed_version', log: 'l.removed_version', catalog: 'c.removed_version' },
   { name: 'key_hash', log: 'c.expected_hash', catalog: 'c.key_hash' },
 ]
@@ -63,7 +63,7 @@ const STATS_FIELDS: readonly ComparedField[] = [
 ]
 
 const EXACT_FIELDS: readonly ComparedField[] = [
-  ...same(['path', 'num_records', 'line', 'data_change']),
+  ...sameFields(['path', 'num_records', 'line', 'data_change']),
   { name: 'tags', log: 'l.tags', catalog: 'c.tags', mode: 'values' },
   { name: 'from_checkpoint', log: "CASE WHEN l.source = 1 THEN '1' ELSE '0' END", catalog: 'c.from_checkpoint' },
   {
@@ -80,7 +80,7 @@ export function compareFileLifetimes({ from, sameStart }: VersionRange): readonl
   const exact: ValidateComparison = {
     ...common,
     on,
-    log: `SELECT * FROM (${LOG_LIVES})${after}`,
+    log: `SELECT * FROM (${LOG_LIFETIMES})${after}`,
     catalog: `SELECT *, 1 AS present FROM cat_life${sameStart ? '' : ` WHERE added > ${from}`}`,
     fields: [...EXACT_FIELDS, ...STATS_FIELDS, ...STATE_FIELDS],
   }
@@ -89,7 +89,7 @@ export function compareFileLifetimes({ from, sameStart }: VersionRange): readonl
   const atBorder: ValidateComparison = {
     ...common,
     on: 'l.key = c.key AND l.dv = c.dv',
-    log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
+    log: `SELECT * FROM (${LOG_LIFETIMES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
       // The values on one side are spelled by the writer of a checkpoint, those on the other side by the writer of a
@@ -112,7 +112,7 @@ export function compareActive(version: number): ValidateComparison {
     on: 'l.key = c.key AND l.dv = c.dv AND l.place = c.place',
     log: `SELECT *, 1 AS present, ${placeBy('line')} FROM (${logActiveAt(version)})`,
     catalog: `SELECT *, 1 AS present, ${placeBy('nth')} FROM (${catalogActiveAt(version)})`,
-    fields: same(['size', 'num_records']),
+    fields: sameFields(['size', 'num_records']),
   }
 }
 
@@ -142,7 +142,7 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
     catalog: `CASE WHEN ${condition} THEN c."${name}" END`,
   })
   const facts = sameStart
-    ? same(COMMIT_FACTS)
+    ? sameFields(COMMIT_FACTS)
     : [
         // Compare times only if both sides have the commit: a checkpoint has another time.
         where('l.has_commit AND c.log_bytes IS NOT NULL', 'commit_time'),
@@ -157,7 +157,7 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
     on: 'CAST(l.version AS VARCHAR) = c.version',
     log: `SELECT *, 1 AS present FROM log_commit WHERE version BETWEEN ${from} AND ${version}`,
     catalog: `SELECT *, 1 AS present FROM cat_commits WHERE ${sameStart ? 'true' : `TRY_CAST(version AS BIGINT) >= ${from}`}`,
-    fields: [...facts, ...same(TOTALS)],
+    fields: [...facts, ...sameFields(TOTALS)],
   }
 }
 
@@ -180,7 +180,7 @@ export function compareActions({ from, sameStart }: VersionRange): readonly Vali
     on: 'CAST(l.version AS VARCHAR) = c.version AND CAST(l.line AS VARCHAR) = c.line',
     log: `SELECT * FROM (${kept}) WHERE source = ${source}`,
     catalog: `SELECT * FROM (${held}) WHERE source ${source === 1 ? "= '1'" : "IS DISTINCT FROM '1'"}`,
-    fields: [...same(['kind', 'source']), ...same(['raw'], source === 1 ? 'json' : 'text')],
+    fields: [...sameFields(['kind', 'source']), ...sameFields(['raw'], source === 1 ? 'json' : 'text')],
   }))
 }
 

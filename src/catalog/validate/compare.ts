@@ -83,7 +83,7 @@ SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
 export const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
 
 /** Statements that remove from `difference` values that only differ in spelling. */
-export const SETTLE: readonly string[] = [
+export const REMOVE_EQUAL: readonly string[] = [
   `CREATE OR REPLACE TEMP TABLE log_leaf AS ${leaves('log')}`,
   `CREATE OR REPLACE TEMP TABLE cat_leaf AS ${leaves('catalog')}`,
   `CREATE OR REPLACE TEMP TABLE unequal AS
@@ -97,4 +97,4 @@ export const SETTLE: readonly string[] = [
 ]
 
 /** The remaining differences are final. */
-export const SETTLED = `UPDATE difference SET mode = 'text' WHERE mode <> 'text'`
+export const MARK_FINAL = `UPDATE difference SET mode = 'text' WHERE mode <> 'text'`

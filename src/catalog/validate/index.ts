@@ -23,7 +23,7 @@ import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
-import { commitsOnlyCopied, onlyHeldText } from '../only-held.ts'
+import { commitsOnlyInCopy, onlyInCatalogText } from '../only-in-catalog.ts'
 import { noteDoubled, notePartitions } from './partition-notes.ts'
 import {
   DOUBLED_IN_BASE,
@@ -32,14 +32,14 @@ import {
   logProtocolAt,
   logTxnsAt,
   REPLAY,
-  spelledApartAt,
+  misreadFilesAt,
   UNTIMELY,
 } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
 import { compareParsed, compareState, PARSED_KINDS } from './state-checks.ts'
 import { checkCheckpoints, type CheckpointsInspected } from './checkpoints.ts'
-import { checkCrc, checkLastCheckpoint } from './witnesses.ts'
+import { checkCrc, checkLastCheckpoint } from './cross-checks.ts'
 
 export type ValidationOptions = {
   readonly catalog: SqlDatabase
@@ -119,7 +119,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   const range: VersionRange = {
     from: Math.max(start, head.historyFrom),
     version: head.version,
-    sameStart: start === head.historyFrom && !gone.includes(start) && (await startsAlike(scratch, loaded)),
+    sameStart: start === head.historyFrom && !gone.includes(start) && (await hasSameStart(scratch, loaded)),
   }
   if (start > head.historyFrom)
     report.notes.push(`the log now begins at version ${start}; older versions are only in the catalog`)
@@ -182,7 +182,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
     versions,
     checks: report.checks,
     differences: report.differences,
-    timeDifferences: await report.ofTimes(),
+    timeDifferences: await report.countTimeDifferences(),
     checkpoints,
     witnessDifferences: report.differences - ofCatalog,
     witnesses: [...report.witnesses],
@@ -202,13 +202,13 @@ async function leaveOutCleaned(
 ): Promise<readonly number[]> {
   const { start, base } = window
   if (base === null) return []
-  const gone = await commitsOnlyCopied(scratch, start, folder.commits)
+  const gone = await commitsOnlyInCopy(scratch, start, folder.commits)
   if (gone.length === 0) return []
   const older = gone.filter((version) => version < start).map((version) => `'${version}'`)
   if (older.length > 0)
     await runAll(scratch, [`DELETE FROM cat_actions WHERE source = '0' AND version IN (${older.join(', ')})`])
   report.notes.push(
-    `${onlyHeldText(gone)}: a log cleanup removed ${gone.length === 1 ? 'it' : 'them'}; sluice export-log TABLE --to FOLDER writes all commits that the catalog has`,
+    `${onlyInCatalogText(gone)}: a log cleanup removed ${gone.length === 1 ? 'it' : 'them'}; sluice export-log TABLE --to FOLDER writes all commits that the catalog has`,
   )
   return gone
 }
@@ -217,7 +217,7 @@ async function leaveOutCleaned(
  * True if both sides begin with a checkpoint, or both with a commit. A catalog can begin with checkpoint 0 only if the
  * log has one: otherwise rows with this source are damaged, and must be compared.
  */
-async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog): Promise<boolean> {
+async function hasSameStart(scratch: SqlDatabase, { window, folder }: LoadedLog): Promise<boolean> {
   const { start, base } = window
   if (base === null && !folder.checkpoints.some(({ version }) => version === start)) return true
   return (await beganAtBase(scratch, start)) === (base !== null)
@@ -225,7 +225,7 @@ async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog):
 
 /** Notes paths with several spellings: the catalog decodes paths, and other readers may see other files. */
 async function noteSpellings(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
-  const [row] = await scratch.all(spelledApartAt(version))
+  const [row] = await scratch.all(misreadFilesAt(version))
   const count = Number(row?.[0] ?? 0)
   if (count === 0) return
   const files = count === 1 ? 'one file is' : `${count} files are`

@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
-import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
+import { EMPTY, PARSE_ACTIONS, type LogLoader } from './load-log.ts'
 import type { Checkpoint } from './window.ts'
 import { countOf } from '../count-rows.ts'
 
@@ -136,7 +136,7 @@ async function loadParquet(at: At, path: string, version: number, source: number
           `INSERT INTO line SELECT ${version}, ${source}, ${number}, text, text, NULL
            FROM (SELECT file_row_number, CAST(${select} AS VARCHAR) AS text FROM ${from} WHERE ${range})`,
         )
-        for (const statement of [...TAKE_APART, ...EMPTY]) await transaction.run(statement)
+        for (const statement of [...PARSE_ACTIONS, ...EMPTY]) await transaction.run(statement)
       })
     }
     return rows

@@ -74,7 +74,7 @@ FROM parsed WHERE a IS NOT NULL AND (source = 3 OR a."add" IS NULL)`
 
 const UNREADABLE = 'SELECT DISTINCT version, source FROM parsed WHERE a IS NULL'
 /** Statements that turn the rows of `line` into actions. */
-export const TAKE_APART: readonly string[] = [PARSE, ADDS, REMOVES, OTHERS]
+export const PARSE_ACTIONS: readonly string[] = [PARSE, ADDS, REMOVES, OTHERS]
 /** Statements that delete the loaded pieces and lines of a batch. */
 export const EMPTY: readonly string[] = ['DELETE FROM piece', 'DELETE FROM line']
 
@@ -132,7 +132,7 @@ export class LogLoader {
     const unreadable = await this.#scratch.write(async (transaction) => {
       await loadCounted(transaction, 'piece', ['version', 'source', 'first_line', 'body'], pieces)
       await loadCounted(transaction, 'log_file', ['version', 'source', 'bytes', 'digest', 'modified'], facts)
-      for (const statement of [SPLIT, ...TAKE_APART]) await transaction.run(statement)
+      for (const statement of [SPLIT, ...PARSE_ACTIONS]) await transaction.run(statement)
       const found = await transaction.all(UNREADABLE)
       for (const statement of EMPTY) await transaction.run(statement)
       return found
@@ -154,7 +154,7 @@ export class LogLoader {
         await transaction.run(`DELETE FROM ${table} WHERE version = ? AND source = ?`, [version, source])
       }
       await loadCounted(transaction, 'line', ['version', 'source', 'line', 'text', 'raw', 'digest'], rows)
-      for (const statement of TAKE_APART) await transaction.run(statement)
+      for (const statement of PARSE_ACTIONS) await transaction.run(statement)
       const [bad] = await transaction.all('SELECT min(line) FROM parsed WHERE a IS NULL')
       for (const statement of EMPTY) await transaction.run(statement)
       if (bad?.[0] !== null) throw badFile(`${path}:${String(bad?.[0])}`, 'no JSON object')

@@ -7,7 +7,7 @@ import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { forgetCheckpoint, loadCheckpoint, RENUMBER } from './load-checkpoint.ts'
 import { LogLoader } from './load-log.ts'
 import type { LongLines } from './long-lines.ts'
-import { ODD_PATHS } from './replay-sql.ts'
+import { UNUSUAL_PATHS } from './replay-sql.ts'
 import { LINE_SOURCE, loadCounted, runAll } from './scratch.ts'
 import { listFolder, windowOf, type Checkpoint, type LogFolder, type VersionWindow } from './window.ts'
 
@@ -35,7 +35,7 @@ export async function loadLog(
   const at = { log, scratch, loader, signal }
   const broken = new Map<Checkpoint, string>()
   const window = await loadBase()
-  log.ahead?.(
+  log.prefetch?.(
     [...window.history, ...window.commits].map(({ name }) => `${LOG_FOLDER}/${name}`),
     { signal },
   )
@@ -43,7 +43,7 @@ export async function loadLog(
   for (const file of window.commits) await loader.add(file, LINE_SOURCE.commit)
   await loader.flush()
   await runAll(scratch, RENUMBER)
-  await nameOddPaths(scratch, log.root)
+  await storeCanonicalPaths(scratch, log.root)
   await nameVersions(scratch, window)
   return { folder, window, broken, marked: loader.marked }
 
@@ -72,8 +72,8 @@ export async function loadLog(
  * Stores canonical forms of paths that may have several spellings: JavaScript computes them, SQL reads them.
  * Repeatable.
  */
-export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
-  for await (const page of scratch.pages(ODD_PATHS, [], PAGE_ROWS)) {
+export async function storeCanonicalPaths(scratch: SqlDatabase, root: string): Promise<void> {
+  for await (const page of scratch.pages(UNUSUAL_PATHS, [], PAGE_ROWS)) {
     const rows = page.map(([path]) => [String(path), canonicalPath(String(path), root)])
     await scratch.write((transaction) => loadCounted(transaction, 'path_key', ['path', 'key'], rows))
   }

@@ -1,7 +1,7 @@
 /** Finds lines above the import's limit. Catalogs of older programs may have them, and may need too much memory. */
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
-import { forgetCommand } from '../ways-out.ts'
+import { forgetCommand } from '../location-hints.ts'
 import type { LinesPiece } from './read-lines.ts'
 
 const LF = 10

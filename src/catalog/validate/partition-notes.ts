@@ -9,7 +9,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import { emptyAsNull } from './checks.ts'
 import { logActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
-import { mapOf, schemaAtVersion } from './settle-by-type.ts'
+import { mapOf, schemaAtVersion } from './equal-by-type.ts'
 
 const PAGE_ROWS = 2000
 

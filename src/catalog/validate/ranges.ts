@@ -27,7 +27,7 @@ export async function checkRanges(
 ): Promise<void> {
   let waiting: CatalogDifference[] = []
   const flush = async (): Promise<void> => {
-    await report.note(version, 'ranges', waiting)
+    await report.addDifferences(version, 'ranges', waiting)
     waiting = []
   }
   // Read in one snapshot of the catalog, because an import may extend ranges meanwhile.
@@ -39,7 +39,7 @@ export async function checkRanges(
   )
   if (seen === null) return
   await flush()
-  await report.noted(version, 'ranges', '_delta_log', String(seen.covered), String(seen.found))
+  await report.endCheck(version, 'ranges', '_delta_log', String(seen.covered), String(seen.found))
 }
 
 /**
@@ -162,10 +162,10 @@ class ColumnProof {
     this.covered++
     const content = this.#contentOf(facts)
     const zone = Math.floor(fileNo / EXPECTED_ZONE_FILES)
-    this.#hulls.set(zone, together(this.#hulls.get(zone) ?? EMPTY, content))
+    this.#hulls.set(zone, combined(this.#hulls.get(zone) ?? EMPTY, content))
     const rows = this.#files.get(fileNo) ?? []
     if (rows.length > 0) this.found++
-    this.#judge(path, content, rows, reported)
+    this.#compareFile(path, content, rows, reported)
   }
 
   /** Call after all files of the window. */
@@ -173,7 +173,7 @@ class ColumnProof {
     const reported: CatalogDifference[] = []
     for (const [zone, content] of this.#hulls) {
       const path = `files ${zone * EXPECTED_ZONE_FILES} to ${(zone + 1) * EXPECTED_ZONE_FILES - 1}`
-      this.#judge(path, content, this.#zoneRows.get(zone) ?? [], reported)
+      this.#compareFile(path, content, this.#zoneRows.get(zone) ?? [], reported)
     }
     for (const difference of reported) await report(difference)
   }
@@ -189,7 +189,7 @@ class ColumnProof {
   }
 
   /** Reports a missing or repeated row of a file, and keys or flags that exclude values that the file may have. */
-  #judge(path: string, content: Content, rows: readonly Stored[], reported: CatalogDifference[]): void {
+  #compareFile(path: string, content: Content, rows: readonly Stored[], reported: CatalogDifference[]): void {
     const { name } = this.#column
     if (rows.length !== 1) {
       const catalog = rows.length === 0 ? 'missing' : `${rows.length} times`
@@ -200,13 +200,13 @@ class ColumnProof {
         reported.push({ path, field: `has_nulls of ${name}`, log: 1, catalog: hasNulls })
       if (!content.mayHaveValues) continue
       if (hasValues !== 1) reported.push({ path, field: `has_values of ${name}`, log: 1, catalog: hasValues })
-      this.#judgeKey({ path, field: `min_key of ${name}` }, low, content.low, 1, reported)
-      this.#judgeKey({ path, field: `max_key of ${name}` }, high, content.high, -1, reported)
+      this.#compareKey({ path, field: `min_key of ${name}` }, low, content.low, 1, reported)
+      this.#compareKey({ path, field: `max_key of ${name}` }, high, content.high, -1, reported)
     }
   }
 
   /** @param inward sign of `key` compared with `bound` if the key is too narrow */
-  #judgeKey(
+  #compareKey(
     at: Pick<CatalogDifference, 'path' | 'field'>,
     key: SqlValue,
     bound: ByteBound | null,
@@ -235,7 +235,7 @@ function byNumber(rows: readonly SqlRow[]): ReadonlyMap<number, readonly Stored[
 }
 
 /** Bounds and flags that cover the content of `a` and of `b`. Files with only nulls have no bounds. */
-function together(a: Content, b: Content): Content {
+function combined(a: Content, b: Content): Content {
   const flags = {
     mayHaveNulls: a.mayHaveNulls || b.mayHaveNulls,
     mayHaveValues: a.mayHaveValues || b.mayHaveValues,

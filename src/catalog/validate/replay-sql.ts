@@ -1,7 +1,7 @@
 /** The replay, in window functions: file lifetimes, totals and times of every version. DuckDB statements, in order. */
 
 /** Paths that may differ from their canonical form; every other path is itself the key. */
-export const ODD_PATHS = `
+export const UNUSUAL_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
 WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
 
@@ -21,7 +21,7 @@ FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
  * A lifetime ends with the next add or remove of its key in a commit. `nth` numbers the lifetimes of a key that begin
  * in one version. Two rows of the base checkpoint with the same key do not end each other: readers return both.
  */
-const LIVES = `
+const LIFETIMES = `
 CREATE TABLE log_life AS
 SELECT version, source, line, key, dv, removed_version, row_number() OVER (PARTITION BY key, dv, version ORDER BY line) AS nth
 FROM (SELECT *, lead(CASE WHEN source = 0 THEN version END IGNORE NULLS) OVER (PARTITION BY key, dv ORDER BY version, line) AS removed_version
@@ -36,7 +36,7 @@ FROM cat_files WHERE (key, coalesce(dv_id, ''), added_version) IN (
   SELECT (key, coalesce(dv_id, ''), added_version) FROM cat_files GROUP BY ALL HAVING count(*) > 1)`
 
 /** File lifetimes of the catalog, with versions as numbers and with `nth` as in `log_life`. */
-const CATALOG_LIVES = `
+const CATALOG_LIFETIMES = `
 CREATE VIEW cat_life AS
 SELECT f.*, coalesce(f.dv_id, '') AS dv, TRY_CAST(f.added_version AS BIGINT) AS added, TRY_CAST(f.removed_version AS BIGINT) AS removed,
   coalesce(r.nth, 1) AS nth
@@ -136,7 +136,7 @@ LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.
 LEFT JOIN first_files ff ON ff.version = v.version`
 
 /** Needs `log_version(version, modified, has_commit)`: every version of the window with the time of its file. */
-export const REPLAY: readonly string[] = [EVENTS, LIVES, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
+export const REPLAY: readonly string[] = [EVENTS, LIFETIMES, REPEATED, CATALOG_LIFETIMES, TOTALS, INFOS, TIMES, COMMITS]
 
 /** State at a version: the newest row of each key; a commit's line is preferred to a row of the base checkpoint. */
 const newest = (kind: string, partition: string, version: number): string => `
@@ -167,7 +167,7 @@ export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
 
 /** Number of files that readers without path decoding get wrong: they see several copies, or a removed file. */
-export const spelledApartAt = (version: number): string => `
+export const misreadFilesAt = (version: number): string => `
 SELECT count(*) FROM (
   SELECT key, dv, count(*) FILTER (is_add) AS written, arg_max(is_add, newest) AS here FROM (
     SELECT e.key, e.dv, coalesce(a.path, r.path) AS path, arg_max(e.is_add, (e.version, e.line)) AS is_add, max((e.version, e.line)) AS newest

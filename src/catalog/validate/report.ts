@@ -1,8 +1,8 @@
 /** Emits the results as events: each check with both counts, each difference with both values, up to a limit. */
 import { dec, type Emit } from '../../model/run/event.ts'
 import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
-import { compareSql, SETTLE, SETTLED, type ValidateComparison } from './compare.ts'
-import { settleByType } from './settle-by-type.ts'
+import { compareSql, REMOVE_EQUAL, MARK_FINAL, type ValidateComparison } from './compare.ts'
+import { removeEqualByType } from './equal-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'
 import { countOf } from '../count-rows.ts'
 
@@ -29,8 +29,8 @@ export class Report {
   checks = 0
   differences = 0
   #shown = 0
-  #seen = 0
-  #noted = false
+  #lastId = 0
+  #hasAdded = false
 
   constructor(scratch: SqlDatabase, table: string, emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>) {
     this.#scratch = scratch
@@ -42,28 +42,28 @@ export class Report {
   async compare(
     version: number,
     check: string,
-    witness: string,
+    secondSource: string,
     comparisons: readonly ValidateComparison[],
     sides?: Sides,
   ): Promise<void> {
     const found = await runAll(this.#scratch, comparisons.map(compareSql))
     if (found > 0) {
-      await runAll(this.#scratch, SETTLE)
-      await settleByType(this.#scratch, this.#seen)
-      await runAll(this.#scratch, [SETTLED])
+      await runAll(this.#scratch, REMOVE_EQUAL)
+      await removeEqualByType(this.#scratch, this.#lastId)
+      await runAll(this.#scratch, [MARK_FINAL])
     }
     const shownOf = comparisons.filter((one) => one.uncounted !== true)
     const sum = (side: 'log' | 'catalog'): string =>
       shownOf.map((one) => `(SELECT count(*) FROM (${one[side]}))`).join(' + ')
     const [row] = await this.#scratch.all(`SELECT ${sum('log')}, ${sum('catalog')}`)
-    await this.#settled(version, check, witness, String(row?.[0]), String(row?.[1]), found > 0, sides)
+    await this.#emitCheck(version, check, secondSource, String(row?.[0]), String(row?.[1]), found > 0, sides)
   }
 
   /** Runs a check that compares two values. */
   async value(
     version: number,
     check: string,
-    witness: string,
+    secondSource: string,
     field: string,
     log: SqlValue | undefined,
     catalog: SqlValue | undefined,
@@ -72,11 +72,11 @@ export class Report {
     const texts = [shown(log), shown(catalog)] as const
     const differs = texts[0] !== texts[1]
     if (differs) await this.#insert(version, check, field, texts)
-    await this.#settled(version, check, witness, ...texts, differs, sides)
+    await this.#emitCheck(version, check, secondSource, ...texts, differs, sides)
   }
 
   /** Number of differences in commit times that were found so far. */
-  async ofTimes(): Promise<number> {
+  async countTimeDifferences(): Promise<number> {
     return await countOf(
       this.#scratch,
       `difference WHERE "check" IN ('commits', 'table') AND field IN ('commit_time', 'in_commit_time', 'file_mtime', 'current_commit_time')`,
@@ -84,7 +84,7 @@ export class Report {
   }
 
   /** Adds differences to a check that `endCheck` ends. Call it with a bounded number, because every row may differ. */
-  async note(version: number, check: string, found: readonly CatalogDifference[]): Promise<void> {
+  async addDifferences(version: number, check: string, found: readonly CatalogDifference[]): Promise<void> {
     if (found.length === 0) return
     const columns = ['id', 'check', 'version', 'path', 'field', 'mode', 'log', 'catalog']
     await this.#scratch.write(async (transaction) => {
@@ -103,28 +103,28 @@ export class Report {
       ])
       await loadCounted(transaction, 'difference', columns, rows)
     })
-    this.#noted = true
+    this.#hasAdded = true
   }
 
   /** Ends a check whose differences were added by `addDifferences`. */
-  async noted(version: number, check: string, witness: string, log: string, catalog: string): Promise<void> {
-    const suspected = this.#noted
-    this.#noted = false
-    await this.#settled(version, check, witness, log, catalog, suspected)
+  async endCheck(version: number, check: string, secondSource: string, log: string, catalog: string): Promise<void> {
+    const suspected = this.#hasAdded
+    this.#hasAdded = false
+    await this.#emitCheck(version, check, secondSource, log, catalog, suspected)
   }
 
   /** Emits the differences that the statements of a check left in `difference`. */
-  async #settled(
+  async #emitCheck(
     version: number,
     check: string,
-    witness: string,
+    secondSource: string,
     log: string,
     catalog: string,
     suspected: boolean,
     sides?: Sides,
   ): Promise<void> {
     this.checks++
-    this.witnesses.add(witness)
+    this.witnesses.add(secondSource)
     const event = {
       type: 'verify.check',
       table: this.#table,
@@ -132,7 +132,7 @@ export class Report {
       check,
       log,
       catalog,
-      witness,
+      witness: secondSource,
       ...(sides === undefined ? {} : { sides }),
     } as const
     if (!suspected) {
@@ -140,20 +140,20 @@ export class Report {
       return
     }
     const [row] = await this.#scratch.all('SELECT count(*), coalesce(max(id), 0) FROM difference WHERE id > ?', [
-      this.#seen,
+      this.#lastId,
     ])
     const found = Number(row?.[0] ?? 0)
     this.differences += found
     this.#emit({ ...event, equal: found === 0 })
     if (found > 0) await this.#show(sides)
-    this.#seen = Math.max(this.#seen, Number(row?.[1] ?? 0))
+    this.#lastId = Math.max(this.#lastId, Number(row?.[1] ?? 0))
   }
 
   async #show(sides?: Sides): Promise<void> {
     if (this.#shown >= MAX_SHOWN) return
     const rows = await this.#scratch.all(
       'SELECT "check", version, path, field, log, catalog FROM difference WHERE id > ? ORDER BY id LIMIT ?',
-      [this.#seen, MAX_SHOWN - this.#shown],
+      [this.#lastId, MAX_SHOWN - this.#shown],
     )
     for (const [check, version, path, field, log, catalog] of rows) {
       this.#shown++

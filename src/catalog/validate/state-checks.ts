@@ -1,6 +1,6 @@
 /** Compares protocol, metadata, transactions and domains: each row with its line, and the state at a version. */
 import type { METADATA_COLUMNS, PROTOCOL_COLUMNS } from '../relations.ts'
-import { same, type VersionRange } from './checks.ts'
+import { sameFields, type VersionRange } from './checks.ts'
 import type { ValidateComparison, ComparedField } from './compare.ts'
 
 const json = (path: string): string => `json_extract_string(raw, '${path}')`
@@ -63,7 +63,7 @@ const JSON_COLUMNS: ReadonlySet<string> = new Set<(typeof METADATA_COLUMNS | typ
 
 const fieldsOf = (kind: ParsedKind): ComparedField[] =>
   Object.keys(PARSED[kind].columns).flatMap((name) =>
-    same([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
+    sameFields([name], kind !== 'domainMetadata' && JSON_COLUMNS.has(name) ? 'values' : 'text'),
   )
 
 /** SQL columns of a parsed relation, extracted from `raw`. */
@@ -95,7 +95,7 @@ export function compareState(
   version: number,
   logState: string,
   check: string,
-  given: boolean,
+  onlyLogKeys: boolean,
 ): ValidateComparison {
   const key = { metaData: null, protocol: null, txn: 'app_id', domainMetadata: 'domain' }[kind]
   const catalog = `SELECT * FROM ${PARSED[kind].relation} WHERE TRY_CAST(version AS BIGINT) <= ${version}
@@ -103,7 +103,7 @@ export function compareState(
   const log = `SELECT ${rawColumns(kind)}, 1 AS present FROM (${logState})`
   const inForce = [
     ...(kind === 'domainMetadata' ? [`removed = '0'`] : []),
-    ...(given && key !== null ? [`${key} IN (SELECT ${key} FROM (${log}))`] : []),
+    ...(onlyLogKeys && key !== null ? [`${key} IN (SELECT ${key} FROM (${log}))`] : []),
   ]
   return {
     check,

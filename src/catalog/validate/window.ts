@@ -32,7 +32,7 @@ export type LogFolder = {
   readonly latest: number
 }
 
-const CHOICE = ['v2', 'multipart', 'classic']
+const FORM_PREFERENCE = ['v2', 'multipart', 'classic']
 
 /** @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO */
 export async function listFolder(log: LogStore, signal: AbortSignal): Promise<LogFolder> {
@@ -69,7 +69,7 @@ export async function listFolder(log: LogStore, signal: AbortSignal): Promise<Lo
     const inOrder = Array.from({ length: parts }, (_, i) => files.get(i + 1) as LogFile)
     whole.push({ version, form: 'multipart', files: inOrder })
   }
-  whole.sort((a, b) => a.version - b.version || CHOICE.indexOf(a.form) - CHOICE.indexOf(b.form))
+  whole.sort((a, b) => a.version - b.version || FORM_PREFERENCE.indexOf(a.form) - FORM_PREFERENCE.indexOf(b.form))
   let latest = whole.at(-1)?.version ?? -1
   for (const version of commits.keys()) latest = Math.max(latest, version)
   if (latest === -1) {

@@ -19,7 +19,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   DATE_RANGE: 'remove this codec: types of DataStax Enterprise are copied as their bytes',
 }
 /** Conversions between numbers that need no codec. */
-const NEEDLESS: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
+const CODECS_NOT_NEEDED: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
 
 /**
  * The codecs of a run; `options` is absent if there are none. `notes` are for the user.
@@ -32,7 +32,7 @@ export function codecsOf(settings: CdmSettings): {
   const asked = [...new Set(settings.list(KEY).filter((name) => name !== ''))]
   const format = settings.text(FORMAT) ?? 'yyyyMMddHHmmss'
   const zone = settings.text(ZONE) ?? 'UTC'
-  const names = asked.filter((name) => !NEEDLESS.has(name)).map((name) => nameOf(settings, name))
+  const names = asked.filter((name) => !CODECS_NOT_NEEDED.has(name)).map((name) => nameOf(settings, name))
   if (names.includes('TIMESTAMP_STRING_MILLIS') && names.includes('TIMESTAMP_STRING_FORMAT'))
     throw settings.bad(KEY, 'names both codecs of timestamps', 'remove one of them: the migrator accepts only one')
   if (!names.includes('TIMESTAMP_STRING_FORMAT')) {

@@ -2,18 +2,18 @@
 import type { CassandraOptions, RingOptions, TrackOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import { given } from '../arguments.ts'
-import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './ends.ts'
+import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './store-urls.ts'
 import { codecsOf } from './codecs.ts'
 import type { Property } from './properties-file.ts'
 import { CdmSettings } from './settings.ts'
 
 /** Fields with the same meaning as in `CopyOperation`. */
-type Shared =
+type SharedField =
   | ('toSchema' | 'toTable' | 'rename' | 'where' | 'rate' | 'batchRows')
   | ('ring' | 'constants' | 'explodeMap' | 'codecs' | 'cassandra' | 'track')
 
 /** `from` and `to` are undefined if the properties name neither a cluster nor a table of that side. */
-export type CdmOptions = Pick<CopyOperation, Shared> &
+export type CdmOptions = Pick<CopyOperation, SharedField> &
   Partial<Pick<CopyOperation, 'from' | 'to'>> & {
     /** `keyspace.table`, as source tables are named. */
     readonly table?: string
@@ -35,7 +35,7 @@ export function cdmOptions(properties: readonly Property[], ysql: boolean): CdmO
   const intoYsql = isYsql(settings, ysql)
   const rename = renames(settings)
   const codecs = codecsOf(settings)
-  const stamps = stampOptions(settings, (name) => rename[name] ?? name)
+  const stamps = writeTimeOptions(settings, (name) => rename[name] ?? name)
   const toUrl = intoYsql
     ? ysqlUrl(settings)
     : target !== null || namesCluster(settings, 'target')
@@ -119,7 +119,7 @@ function constantsOf(settings: CdmSettings): Readonly<Record<string, string>> | 
   const values = (settings.text(`${key}.values`) ?? '').split(separator(settings, `${key}.splitRegex`))
   if (values.length !== names.length)
     throw settings.bad(`${key}.values`, `has ${values.length} values for ${names.length} names`)
-  return Object.fromEntries(names.map((name, at) => [name, plainValue(values[at] ?? '')]))
+  return Object.fromEntries(names.map((name, at) => [name, unquotedLiteral(values[at] ?? '')]))
 }
 
 function separator(settings: CdmSettings, key: string): RegExp {
@@ -131,7 +131,7 @@ function separator(settings: CdmSettings, key: string): RegExp {
 }
 
 /** A CQL string literal without its quotes: `'O''Brien'`. */
-function plainValue(literal: string): string {
+function unquotedLiteral(literal: string): string {
   const text = literal.trim()
   const quoted = /^'((?:[^']|'')*)'$/s.exec(text)
   return quoted?.[1]?.replaceAll("''", "'") ?? text
@@ -148,7 +148,7 @@ function explodeMapOf(settings: CdmSettings): CdmOptions['explodeMap'] {
 }
 
 /** By default, values keep the write times and TTLs that they have in the origin. */
-function stampOptions(settings: CdmSettings, fresh: (name: string) => string): CassandraOptions {
+function writeTimeOptions(settings: CdmSettings, fresh: (name: string) => string): CassandraOptions {
   const at = 'spark.cdm.schema.origin.column'
   const names = ['ttl', 'writetime'].filter((kind) => settings.text(`${at}.${kind}.names`) !== undefined)
   const off = ['ttl', 'writetime'].filter(

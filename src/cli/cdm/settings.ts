@@ -1,6 +1,6 @@
 /** Properties of one call, from a file and from `--conf`: checks the keys and reads values as text, number or list. */
 import { SluiceError } from '../../shared/errors.ts'
-import { isSparksOwn, knownKey, nameOfToday, nearestKey } from './known.ts'
+import { isSparkKey, knownKey, currentName, nearestKey } from './known-keys.ts'
 import type { Property } from './properties-file.ts'
 
 export class CdmSettings {
@@ -16,9 +16,9 @@ export class CdmSettings {
     const notes: string[] = []
     const idle: string[] = []
     for (const property of properties) {
-      const key = nameOfToday(property.key)
+      const key = currentName(property.key)
       if (knownKey(key) === null) {
-        if (isSparksOwn(key) || !key.startsWith('spark.')) idle.push(key)
+        if (isSparkKey(key) || !key.startsWith('spark.')) idle.push(key)
         else notes.push(unknown(property))
       } else if (property.value === '') this.#values.delete(key)
       else this.#values.set(key, { ...property, key })

@@ -6,7 +6,7 @@ import { splitAtEnd, VALUE_FLAGS } from '../globals.ts'
 export type CdmJob = { readonly command: 'copy' | 'diff'; readonly ysql: boolean }
 
 /** Options of spark-submit that take a value and only concern Java or Spark. */
-const OF_SPARK: ReadonlySet<string> = new Set(
+const SPARK_OPTIONS: ReadonlySet<string> = new Set(
   (
     '--master --deploy-mode --name --jars --packages --exclude-packages --repositories --py-files --files --archives ' +
     '--driver-memory --driver-java-options --driver-library-path --driver-class-path --driver-cores --executor-memory ' +
@@ -55,7 +55,7 @@ export function fromSparkSubmit(argv: readonly string[]): readonly string[] {
     const word = flags[index] ?? ''
     const [name = ''] = word.split('=', 1)
     const next = flags[index + 1]
-    if (OF_SPARK.has(name)) {
+    if (SPARK_OPTIONS.has(name)) {
       idle.push(name)
       if (name === word) index += 1
     } else if (OWN_VALUES.has(name) || VALUE_FLAGS.has(name)) {

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { readArchiving } from '../archive-flags.ts'
 import { alertOf } from '../alert-flags.ts'
 import { givenFlag, given, givenList, givenText, requiredText } from '../arguments.ts'
-import { chooseEnd } from '../copy-ends.ts'
+import { requiredStore } from '../copy-stores.ts'
 import { readHours } from '../hours.ts'
 import { someTableArguments } from '../table-words.ts'
 import { operate } from './command.ts'
@@ -16,7 +16,7 @@ const archive: Command = {
     const tables = someTableArguments(args, defaults)
     const archiving = readArchiving(args, context)
     if (archiving.drop) refuseManyToDrop(tables)
-    const from = chooseEnd('from', args, defaults, env)
+    const from = requiredStore('from', args, defaults, env)
     return operate(
       {
         kind: 'archive',

@@ -1,7 +1,7 @@
 /** Types of the commands that a file exports. */
 import type { Arguments } from '../arguments.ts'
-import type { Beginning } from '../beginning.ts'
-import type { PrintedMore } from '../command-line.ts'
+import type { StartTexts } from '../start-texts.ts'
+import type { PrintedAdditions } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
 import type { Hours } from '../hours.ts'
@@ -12,9 +12,9 @@ import type { LifecycleStatusOperation } from '../../partition/operations/lifecy
 import type { Operation } from '../../app/operations/list.ts'
 
 /** Texts printed with an operation, in addition to its events. */
-export type CommandTexts = Beginning & {
+export type CommandTexts = StartTexts & {
   /** Additions to the printed command that repeats the run. */
-  readonly printed: PrintedMore
+  readonly printed: PrintedAdditions
   /** Notes on other active runs, also printed at the beginning. */
   readonly live?: () => Promise<readonly string[]>
   /** Hours of the day in which the run works. */

@@ -11,12 +11,12 @@ import type { Arguments } from '../arguments.ts'
 import { readAlert } from '../alert-flags.ts'
 import { splitNames } from '../name-list.ts'
 import { configNames, readObjects, readSelection } from '../copy-flags.ts'
-import type { Ends, Selected } from '../copy-flags.ts'
+import type { CopyStoreUrls, Selected } from '../copy-flags.ts'
 import { grouped } from '../../shared/figures.ts'
 import { givenDuration } from '../duration.ts'
 import { readHours } from '../hours.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
-import { readSettings, scripted, scriptReported } from '../settings/flags.ts'
+import { readSettings, asScript, scriptTexts } from '../settings/flags.ts'
 import { operate } from './command.ts'
 import type { Command, RequestContext, CommandTexts } from './command.ts'
 
@@ -24,11 +24,11 @@ const copy: Command = {
   request: (args, context) => {
     const selected = readSelection(args, context)
     const settings = readSettings(args)
-    const operation = scripted(operationOf(args, context, selected), settings, args, context.defaults)
+    const operation = asScript(operationOf(args, context, selected), settings, args, context.defaults)
     const hours = given('hours', readHours(args, context.defaults))
     if (hours.hours === undefined && givenText(args, 'zone') !== undefined)
       throw new SluiceError('BAD_FLAG', '--zone requires --between', { hint: 'add --between, or remove --zone' })
-    return operate(operation, { ...scriptReported(reportedOf(args, operation, selected), settings), ...hours })
+    return operate(operation, { ...scriptTexts(commandTextsOf(args, operation, selected), settings), ...hours })
   },
 }
 
@@ -68,7 +68,7 @@ function operationOf(
       givenCount(args, 'batch-size', 1) ?? defaults['batch-size'] ?? cdm?.batchRows ?? script?.batchRows,
     ),
     ...given('rate', givenCount(args, 'rate', 1) ?? cdm?.rate ?? defaults.rate),
-    ...given('part', part === undefined ? undefined : partOf(part)),
+    ...given('part', part === undefined ? undefined : jobShareOf(part)),
     maxAside: givenCount(args, 'max-aside', 0) ?? defaults['max-aside'] ?? defaultNumber('copy', 'max-aside'),
     ...given('with', readObjects(args, defaults)),
     ...given('ring', readRing(args, cdm)),
@@ -140,7 +140,7 @@ function refuseWith(
 }
 
 /** Parses this job's share of a copy, such as `2/5`. @throws SluiceError BAD_FLAG */
-function partOf(text: string): { readonly no: number; readonly of: number } {
+function jobShareOf(text: string): { readonly no: number; readonly of: number } {
   const [, no, of] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text.trim()) ?? []).map(Number)
   if (no !== undefined && of !== undefined && no >= 1 && no <= of) return { no, of }
   throw new SluiceError('BAD_FLAG', `--part ${text} is not a share`, {
@@ -152,7 +152,11 @@ function partOf(text: string): { readonly no: number; readonly of: number } {
  * Notes and printed flags. Settings from variables are printed as flags, so that the command does the same without
  * these variables.
  */
-function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): CommandTexts {
+function commandTextsOf(
+  args: Arguments,
+  operation: CopyOperation,
+  { storeUrls: ends, script, cdm, add }: Selected,
+): CommandTexts {
   const { chunkRows, batchRows, onExisting, restart } = operation
   const more: string[] = []
   const notes: string[] = [...(cdm?.notes ?? [])]
@@ -190,7 +194,7 @@ function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, c
 function retryCommand(
   { totals, exitCode, error, asideRuns: quarantinedRuns = [] }: RunFinished,
   runId: string,
-  { from, to }: Ends,
+  { from, to }: CopyStoreUrls,
 ): string | undefined {
   const { chunks, proved = '0', earlier = '0', quarantined = '0' } = totals
   if (exitCode !== EXIT_OF_KIND.verify || quarantined === '0' || chunks !== String(BigInt(proved) + BigInt(earlier)))
@@ -198,7 +202,10 @@ function retryCommand(
   if (error?.code !== 'ROWS_ASIDE') return undefined
   // Quarantined rows of one run are found by its id. For rows of several runs, no id is given.
   const runs = quarantinedRuns.length > 1 ? [] : [quarantinedRuns[0] ?? runId]
-  const shown = (end: Ends['to']): readonly string[] => [...(end.beside === undefined ? [] : [end.beside]), end.printed]
+  const shown = (end: CopyStoreUrls['to']): readonly string[] => [
+    ...(end.beside === undefined ? [] : [end.beside]),
+    end.printed,
+  ]
   const flags = [...shown(to)]
   // The ledger has the URL of the source without its password: add the source if a password is needed.
   if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(...shown(from))

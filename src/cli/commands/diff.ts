@@ -3,11 +3,11 @@ import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
 import { exclusive, requiredCount, givenFlag, given, givenList } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import { chooseEnd } from '../copy-ends.ts'
+import { requiredStore } from '../copy-stores.ts'
 import { readSelection } from '../copy-flags.ts'
 import type { CdmOptions } from '../cdm/options.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
-import { followedRequest } from '../followed-rows.ts'
+import { streamDiffRequest } from '../stream-diff.ts'
 import { runIdArgument } from '../run-id.ts'
 import type { DiffOperation } from '../../engine/copy/operations/diff/declaration.ts'
 import { operate } from './command.ts'
@@ -15,14 +15,14 @@ import type { Command, Request, RequestContext } from './command.ts'
 
 /** The ledger of the target lists the repairs, so the source is not needed. */
 function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {
-  const to = chooseEnd('to', args, defaults, env)
+  const to = requiredStore('to', args, defaults, env)
   const tables = [...givenList(args, 'table'), ...givenList(args, 'tables')]
   const add = to.origin === 'script' ? [to.printed] : []
   return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add } })
 }
 
 /** Repair options: from flags, else from `spark.cdm.autocorrect.*`. */
-function mendingOf(
+function repairOptionsOf(
   args: Arguments,
   cdm: CdmOptions | null,
 ): Pick<DiffOperation, 'fix' | 'fixOnly' | 'fixCounters' | 'overwriteNewer'> {
@@ -40,7 +40,7 @@ function mendingOf(
 const diff: Command = {
   request: (args, context) => {
     const alert = alertOf('diff', args)
-    const followed = followedRequest(args, context)
+    const followed = streamDiffRequest(args, context)
     const undo = runIdArgument(args, 'undo', '--undo')
     if (alert !== undefined && (followed !== null || undo !== undefined)) {
       const flagName = undo === undefined ? '--run' : '--undo'
@@ -59,7 +59,7 @@ const diff: Command = {
     }
     if (undo !== undefined) return undoRequest(undo, args, context)
     const { selection, cdm, add } = readSelection(args, context)
-    const mending = mendingOf(args, cdm)
+    const mending = repairOptionsOf(args, cdm)
     for (const name of ['fix-counters', 'overwrite-newer']) {
       if (!givenFlag(args, name) || mending.fix) continue
       throw new SluiceError('BAD_FLAG', `--${name} requires --fix`, { hint: `add --fix, or remove --${name}` })

@@ -2,25 +2,25 @@
 import { FOLLOW_WORDS } from '../../engine/follow/operations/follow/declaration.ts'
 import { exclusive, givenFlag, givenText } from '../arguments.ts'
 import { commandNamed } from '../command-list.ts'
-import { chooseEnd } from '../copy-ends.ts'
-import { spoken } from '../words.ts'
+import { requiredStore } from '../copy-stores.ts'
+import { buildRequest } from '../words.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
 /** Flags that affect an active run; a report only reads the ledger. */
-const OF_RUNS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const
+const RUN_FLAGS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const
 
 const follow: Command = {
   request: (args, context) => {
     const command = commandNamed('follow')
     if (command === null) throw new Error('follow is not a command')
     const report = givenText(args, 'report')
-    if (report === undefined) return spoken('follow', FOLLOW_WORDS, { command, args, context })
-    const other = OF_RUNS.find((name) => givenFlag(args, name))
+    if (report === undefined) return buildRequest('follow', FOLLOW_WORDS, { command, args, context })
+    const other = RUN_FLAGS.find((name) => givenFlag(args, name))
     if (other !== undefined) {
       throw exclusive(`--${other}`, '--report', 'a report only reads the ledger: remove one of the two')
     }
-    const to = chooseEnd('to', args, context.defaults, context.env)
+    const to = requiredStore('to', args, context.defaults, context.env)
     const stream = givenText(args, 'run') ?? ''
     const add = to.origin === 'script' ? [to.printed] : []
     return operate(

@@ -11,7 +11,7 @@ import { givenFlag, given, givenList, givenText, requiredText, type Arguments } 
 import { ageIn, calendarOptions, epochIn } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
-import { chooseEnd, endWord, givenStoreUrl, shownUrl } from '../copy-ends.ts'
+import { requiredStore, storeWord, givenStoreUrl, shownUrl } from '../copy-stores.ts'
 import { parseDuration } from '../duration.ts'
 import type { LifecycleConfig } from '../lifecycle-config.ts'
 import { DEFAULT_CONFIG, DEFAULT_SCHEMA } from '../lifecycle-defaults.ts'
@@ -75,12 +75,12 @@ function entryOf(
   const { env } = context
   const config = { config: givenText(args, 'config') }
   const defaults: ConfigDefaults = { ...context.defaults, ...given('from', entry.from), to: entry.to }
-  const from = chooseEnd('from', config, defaults, env)
+  const from = requiredStore('from', config, defaults, env)
   // If the entry has no `to`, the partitioned table is in the database of the old table, even if the file has `to` for
   // copies.
   const to = entry.to === undefined ? null : givenStoreUrl('to', config, defaults, env)
-  const fromWord = endWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
-  const toWord = to === null ? fromWord : endWord(entry.to, to.url, context)
+  const fromWord = storeWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
+  const toWord = to === null ? fromWord : storeWord(entry.to, to.url, context)
   const archive = entry.archive ?? undefined
   return {
     table,
@@ -110,7 +110,7 @@ function argumentsOf(entry: LifecycleConfig): Arguments {
 
 function init(args: Arguments, context: Words): Request {
   const { defaults, env } = context
-  const from = chooseEnd('from', args, defaults, env)
+  const from = requiredStore('from', args, defaults, env)
   const write = givenText(args, 'write') ?? configOf(args)
   const archive = givenText(args, 'archive')
   const isSame = write === configOf(args)
@@ -145,7 +145,7 @@ function init(args: Arguments, context: Words): Request {
 /** @property text value of `from`; absent if the written file already sets `from` for all tables */
 function fromWritten(
   args: Arguments,
-  { url, origin }: ReturnType<typeof chooseEnd>,
+  { url, origin }: ReturnType<typeof requiredStore>,
   isSame: boolean,
   { defaults, env }: Words,
 ): { readonly text?: string; readonly warning?: string } {

@@ -2,13 +2,13 @@
 import { alertOf } from '../alert-flags.ts'
 import { given, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
-import { chooseEnd, givenStoreUrl } from '../copy-ends.ts'
+import { requiredStore, givenStoreUrl } from '../copy-stores.ts'
 import { runIdArgument } from '../run-id.ts'
 import { operate } from './command.ts'
 import type { Request, RequestContext } from './command.ts'
 
 function retry(args: Arguments, { env, defaults }: RequestContext): Request {
-  const to = chooseEnd('to', args, defaults, env)
+  const to = requiredStore('to', args, defaults, env)
   const from = givenStoreUrl('from', args, defaults, env)
   // The script's source variable is used only with the script's target; otherwise the ledger has the source.
   const source = from?.origin === 'script' && to.origin !== 'script' ? null : from

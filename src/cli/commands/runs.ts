@@ -1,7 +1,7 @@
 /** runs: lists the runs of a catalog, a ledger, a queue, or this machine. */
 import { SluiceError } from '../../shared/errors.ts'
 import { requiredCount, givenFlag, given, givenText } from '../arguments.ts'
-import { chooseEnd } from '../copy-ends.ts'
+import { requiredStore } from '../copy-stores.ts'
 import { chooseQueue } from '../queue-choice.ts'
 import { liveNotes } from '../runs-here.ts'
 import { operate } from './command.ts'
@@ -36,7 +36,7 @@ const runs: Command = {
       })
     }
     if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, reported)
-    const to = chooseEnd('to', args, context.defaults, context.env)
+    const to = requiredStore('to', args, context.defaults, context.env)
     return operate(
       { kind: 'copy-runs', to: to.url, limit, ...given('runId', run === undefined ? undefined : runOf(run)) },
       reported,

@@ -6,7 +6,7 @@ import { queueable } from '../../app/share/queued-run.ts'
 import { defaultNumber, destructionsOf } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import { ruleText } from '../../app/share/schedules/rule-text.ts'
-import { refuseUnlessItComesAgain } from '../../app/share/schedules/work.ts'
+import { refuseUnschedulable } from '../../app/share/schedules/work.ts'
 import { CATCH_UP } from '../../model/share/schedule.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
@@ -21,7 +21,7 @@ import { operate, type Command, type Request, type RequestContext } from './comm
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
 /** Flags that a scheduled command cannot have: a worker runs it, at the times of the schedule. */
-const NOT_THERE = [
+const FORBIDDEN_FLAGS = [
   '--distributed',
   '--background',
   '--tui',
@@ -147,7 +147,7 @@ function wordsOf(args: Arguments): readonly string[] {
 
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG for words that start no operation, or that need a shell */
 async function readInner(words: readonly string[], args: Arguments, context: RequestContext): Promise<Operation> {
-  const unfit = words.find((word) => NOT_THERE.includes(word.split('=')[0] ?? ''))
+  const unfit = words.find((word) => FORBIDDEN_FLAGS.includes(word.split('=')[0] ?? ''))
   if (unfit !== undefined) {
     throw new SluiceError('BAD_FLAG', `a scheduled command cannot have ${unfit}`, {
       hint: `remove ${unfit} from the command`,
@@ -164,7 +164,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
       hint: 'use --at of the schedule to set its time of day',
     })
   }
-  refuseUnlessItComesAgain(request.operation)
+  refuseUnschedulable(request.operation)
   return request.operation
 }
 

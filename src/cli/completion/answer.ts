@@ -69,11 +69,11 @@ const MEANING_CELLS = 60
 export async function completionAnswer(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  patienceMs?: number,
+  timeoutMs?: number,
 ): Promise<string> {
   const { candidates, places, wanted } = completionOf(words)
   // Load database drivers only for a word that needs a database.
-  const names = wanted === undefined ? [] : await (await import('./names.ts')).namesFor(wanted, words, env, patienceMs)
+  const names = wanted === undefined ? [] : await (await import('./names.ts')).namesFor(wanted, words, env, timeoutMs)
   const lines = [...candidates, ...names].map(({ word, meaning }) => `${word}\t${shortened(meaning)}\n`)
   return lines.join('') + (places === null ? '' : `${PLACE_LINES[places]}\n`)
 }

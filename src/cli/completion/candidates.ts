@@ -4,7 +4,7 @@
  */
 import type { CatalogNamedKind } from '../../app/known-catalog.ts'
 import type { NamedKind } from '../../app/known-names.ts'
-import { actionsOf, takenBy } from '../../app/operations/facts.ts'
+import { actionsOf, optionNamesOf } from '../../app/operations/facts.ts'
 import { GLOBAL_OPTIONS } from '../../engine/run/operations/global-options.ts'
 import type { Completes, Option } from '../../engine/run/operations/option.ts'
 import { commandNamed, COMMANDS } from '../command-list.ts'
@@ -38,7 +38,7 @@ export type CompletionRequest = {
 
 const NOTHING: Completion = { candidates: [], places: null }
 const NAMED: ReadonlySet<Completes> = new Set<NamedKind>(['table', 'column', 'partition'])
-const OF_CATALOG: ReadonlySet<Completes | undefined> = new Set<Completes>(['delta table', 'catalog table'])
+const CATALOG_KINDS: ReadonlySet<Completes | undefined> = new Set<Completes>(['delta table', 'catalog table'])
 
 const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
   file: 'files',
@@ -75,7 +75,7 @@ function afterComma(candidates: readonly WordCandidate[], current: string, comma
 function candidatesFor(before: readonly string[], current: string): Completion {
   const name = firstWord(before)
   const command = name === null ? null : commandNamed(name)
-  const takes = takenAfter(command, before)
+  const takes = optionsAfterAction(command, before)
   const equals = current.indexOf('=')
   if (current.startsWith('--') && equals > 0) {
     const flag = current.slice(0, equals + 1)
@@ -99,7 +99,7 @@ function candidatesFor(before: readonly string[], current: string): Completion {
 }
 
 /** Options that remain after the action of a command is given. */
-function takenAfter(
+function optionsAfterAction(
   command: { readonly name: string; readonly takes: readonly Option[] } | null,
   before: readonly string[],
 ): readonly Option[] {
@@ -107,7 +107,7 @@ function takenAfter(
   const named = actionsOf(command.name).filter(({ name }) => before.includes(name))
   if (named.length === 0) return command.takes
   const reported = named.find(({ flag }) => flag !== null && before.includes(`--${flag}`))
-  const taken = new Set((reported === undefined ? named : [reported]).flatMap((action) => [...takenBy(action)]))
+  const taken = new Set((reported === undefined ? named : [reported]).flatMap((action) => [...optionNamesOf(action)]))
   return command.takes.filter(
     ({ name, operand, completes }) => operand === true || completes === 'database' || taken.has(name),
   )
@@ -149,21 +149,21 @@ function valuesOfOption(
     commas: commas === true,
     ...(completes === 'database' ? { isDatabase: true as const } : {}),
     places: completes === undefined ? null : (PLACES[completes] ?? null),
-    ...wantedOf(completes, takes, before, commas),
+    ...namesToRead(completes, takes, before, commas),
   }
 }
 
 /** Names that must be read from the database or catalog of the command line. */
-function wantedOf(
+function namesToRead(
   completes: Completes | undefined,
   takes: readonly Option[],
   before: readonly string[],
   commas: true | undefined,
 ): { readonly wanted?: CompletionRequest } {
   const more = { flag: '', takes, ...(commas === undefined ? {} : { commas }) }
-  if (OF_CATALOG.has(completes)) return { wanted: { ...more, kind: 'catalog table' } }
+  if (CATALOG_KINDS.has(completes)) return { wanted: { ...more, kind: 'catalog table' } }
   if (!isNamed(completes)) return {}
-  const isOfCatalog = takes.some(({ operand, completes: of }) => operand === true && OF_CATALOG.has(of))
+  const isOfCatalog = takes.some(({ operand, completes: of }) => operand === true && CATALOG_KINDS.has(of))
   if (completes !== 'column' || !isOfCatalog) return { wanted: { ...more, kind: completes } }
   const table = givenOperands(firstWord(before) ?? '', takes, before)[0]
   return { wanted: { ...more, kind: 'catalog column', ...(table === undefined ? {} : { table }) } }

@@ -5,43 +5,43 @@
 import { knownInCatalog } from '../../app/known-catalog.ts'
 import { knownNames, type KnownName } from '../../app/known-names.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
-import { chooseCatalog, keptCatalogs, standingCatalog } from '../catalog-choice.ts'
+import { chooseCatalog, keptCatalogs, findKeptCatalog } from '../catalog-choice.ts'
 import { readConfig, type ConfigDefaults } from '../config.ts'
 import { configFlag } from '../globals.ts'
 import { storeOr } from '../named-stores.ts'
-import { setVariable } from '../script-variables.ts'
+import { nonEmptyVariable } from '../script-variables.ts'
 import type { WordCandidate, CompletionRequest } from './candidates.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
 /** Timeout for the database, ms. */
-const PATIENCE_MS = 2000
+const TIMEOUT_MS = 2000
 /** Characters that a line-based answer cannot contain; each shell quotes all others itself. */
-const UNSAID = /[\p{Cc}\u2028\u2029]/u
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/u
 
 /** @param words of the line up to the cursor; the last one is being typed @param timeoutMs timeout for the database */
 export async function namesFor(
   wanted: CompletionRequest,
   words: readonly string[],
   env: Env,
-  patienceMs: number = PATIENCE_MS,
+  timeoutMs: number = TIMEOUT_MS,
 ): Promise<readonly WordCandidate[]> {
-  return (await knownTo(wanted, words, env, patienceMs)).filter(({ word }) => !UNSAID.test(word))
+  return (await allNamesFor(wanted, words, env, timeoutMs)).filter(({ word }) => !UNPRINTABLE.test(word))
 }
 
 /** As `namesFor`, including names that an answer cannot contain. Empty if the database does not answer in time. */
-export async function knownTo(
+export async function allNamesFor(
   { kind, flag, takes, commas, table }: CompletionRequest,
   words: readonly string[],
   env: Env,
-  patienceMs: number = PATIENCE_MS,
+  patienceMs: number = TIMEOUT_MS,
 ): Promise<readonly WordCandidate[]> {
   const current = (words.at(-1) ?? '').slice(flag.length)
   const before = words.slice(0, -1)
   try {
     const file = configFlag(before)
     const defaults = file === null ? {} : readConfig(file)
-    const names = await within(patienceMs, asked())
+    const names = await withinTimeout(patienceMs, asked())
     const whole = namesIn(names, current, kind)
     const at = commas === true && whole.length === 0 ? current.lastIndexOf(',') + 1 : 0
     const front = current.slice(0, at)
@@ -76,7 +76,7 @@ function namesIn(names: readonly KnownName[], typed: string, kind: CompletionReq
 /** The catalog that the command would use. */
 function catalogOf(before: readonly string[], defaults: ConfigDefaults, env: Env): string | undefined {
   const [flag] = valuesOf({ name: 'database-url' }, before)
-  const choice = chooseCatalog(flag, env, defaults['database-url']) ?? standingCatalog('.', env)
+  const choice = chooseCatalog(flag, env, defaults['database-url']) ?? findKeptCatalog('.', env)
   if (choice !== null) return storeOr(choice.url, defaults, env)
   const [only, ...more] = keptCatalogs(env)
   return more.length === 0 ? only : undefined
@@ -100,7 +100,7 @@ function databaseOf(
   const ends = takes.filter(({ completes }) => completes === 'database')
   const end = ends.find(({ name }) => name === 'from') ?? ends[0]
   if (end === undefined) return undefined
-  const word = valuesOf(end, before)[0] ?? setVariable(env, 'DATABASE_URL') ?? defaults.from
+  const word = valuesOf(end, before)[0] ?? nonEmptyVariable(env, 'DATABASE_URL') ?? defaults.from
   return word === undefined ? undefined : storeOr(word, defaults, env)
 }
 
@@ -113,7 +113,7 @@ function valuesOf({ name, alias }: Pick<Option, 'name' | 'alias'>, before: reado
   })
 }
 
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+async function withinTimeout<T>(ms: number, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('the database takes too long')), ms)

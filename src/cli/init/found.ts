@@ -16,7 +16,7 @@ type Env = Readonly<Record<string, string | undefined>>
 export type NamedPlace = {
   readonly name: string
   readonly written: string
-  readonly about: string
+  readonly description: string
   readonly unset: boolean
 }
 
@@ -38,7 +38,7 @@ const MOST_FOLDERS = 2000
 const CATALOG_VARIABLE = 'SLUICE_DATABASE_URL'
 
 /** Reads folders and environment variables; opens no database. */
-export function findPlaces(asked: GivenPlaces, cwd: string, env: Env): FoundPlaces {
+export function findPlaces(givenPlaces: GivenPlaces, cwd: string, env: Env): FoundPlaces {
   const places: NamedPlace[] = []
   const defaults: Partial<Record<'database-url' | 'from' | 'to', string>> = {}
   const add = (place: NamedPlace): string => {
@@ -49,18 +49,23 @@ export function findPlaces(asked: GivenPlaces, cwd: string, env: Env): FoundPlac
     places.push({ ...place, name })
     return name
   }
-  const lake = asked.lake === null ? lakeAt(cwd) : { folder: asked.lake, tables: null }
+  const lake = givenPlaces.lake === null ? lakeAt(cwd) : { folder: givenPlaces.lake, tables: null }
   if (lake !== null) {
     const about =
       lake.tables === null
         ? 'a lake'
         : `a lake: ${lake.tables} Delta ${lake.tables === 1 ? 'table' : 'tables'} below it`
-    add({ name: 'lake', written: absolute(lake.folder, cwd), about: `${about}; sluice lake opens it`, unset: false })
+    add({
+      name: 'lake',
+      written: absolute(lake.folder, cwd),
+      description: `${about}; sluice lake opens it`,
+      unset: false,
+    })
   }
   const given = [
-    ['database-url', 'catalog', asked.catalog, CATALOG_VARIABLE],
-    ['from', 'source', asked.from, 'DATABASE_URL'],
-    ['to', 'target', asked.to, 'TARGET_URL'],
+    ['database-url', 'catalog', givenPlaces.catalog, CATALOG_VARIABLE],
+    ['from', 'source', givenPlaces.from, 'DATABASE_URL'],
+    ['to', 'target', givenPlaces.to, 'TARGET_URL'],
   ] as const
   for (const [flag, name, url, variable] of given) {
     if (url !== null) defaults[flag] = add({ name, ...writtenOf(url, variable, cwd, env) })
@@ -70,7 +75,12 @@ export function findPlaces(asked: GivenPlaces, cwd: string, env: Env): FoundPlac
     const isCatalog = variable === CATALOG_VARIABLE && isCatalogUrl(value.trim())
     if (!isCatalog && !isCopyUrl(value.trim())) continue
     const name = isCatalog ? 'catalog' : nameOf(variable)
-    const added = add({ name, written: `$${variable}`, about: `the database that $${variable} names`, unset: false })
+    const added = add({
+      name,
+      written: `$${variable}`,
+      description: `the database that $${variable} names`,
+      unset: false,
+    })
     if (isCatalog) defaults['database-url'] ??= added
   }
   return { places, defaults }
@@ -85,12 +95,13 @@ const nameOf = (variable: string): string =>
 
 function writtenOf(url: string, variable: string, cwd: string, env: Env): Omit<NamedPlace, 'name'> {
   const holds = Object.keys(env).find((name) => env[name]?.trim() === url && /^[A-Za-z]\w*$/.test(name))
-  if (holds !== undefined) return { written: `$${holds}`, about: `the database that $${holds} names`, unset: false }
+  if (holds !== undefined)
+    return { written: `$${holds}`, description: `the database that $${holds} names`, unset: false }
   if (secretsOfUrl(url).length > 0) {
     const about = `its URL holds a password, so it is read from a variable: set ${variable} to it`
-    return { written: `$${variable}`, about, unset: true }
+    return { written: `$${variable}`, description: about, unset: true }
   }
-  return { written: absoluteUrl(url, cwd), about: 'as it was given', unset: false }
+  return { written: absoluteUrl(url, cwd), description: 'as it was given', unset: false }
 }
 
 /** URL of a database file with its absolute path, because the config file also applies in subfolders. */

@@ -12,7 +12,7 @@ import { configText, inspectCommand } from './text.ts'
 export type InitRequest = GivenPlaces & { readonly write: string; readonly dryRun: boolean }
 
 /** Context of the command. */
-type Around = {
+type InitContext = {
   readonly cwd: string
   readonly tool: string
   /** True: ask the user before the file is written. */
@@ -24,16 +24,16 @@ type Around = {
 export async function runInit(
   session: CliSession,
   { write, dryRun, ...asked }: InitRequest,
-  { cwd, tool, asks, json }: Around,
+  { cwd, tool, asks, json }: InitContext,
   context: CliContext,
 ): Promise<number> {
   const file = path.resolve(cwd, write)
-  if (existsSync(file) && !dryRun) throw alreadyThere(file)
+  if (existsSync(file) && !dryRun) throw existsError(file)
   const found = findPlaces(asked, cwd, context.env)
   const text = configText(found)
   session.emit({ type: 'run.started', command: 'init', tool, target: file })
   const note = (message: string, level: 'note' | 'warn' = 'note'): void => session.emit({ type: 'log', level, message })
-  for (const { name, written, about, unset } of found.places)
+  for (const { name, written, description: about, unset } of found.places)
     note(`${name}  ${written}: ${about}`, unset ? 'warn' : 'note')
   if (found.places.length === 0)
     note('this folder has no lake, and no variable names a database: the file has only examples')
@@ -67,7 +67,7 @@ function writeNew(file: string, text: string): void {
     writeFileSync(file, text, { flag: 'wx', mode: 0o644 })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw alreadyThere(file)
+    if (code === 'EEXIST') throw existsError(file)
     throw new SluiceError('TARGET_DENIED', 'the config file cannot be written', {
       where: file,
       reason: message,
@@ -77,7 +77,7 @@ function writeNew(file: string, text: string): void {
   }
 }
 
-function alreadyThere(file: string): SluiceError {
+function existsError(file: string): SluiceError {
   return new SluiceError('BAD_CONFIG', 'a config file already exists, and is never overwritten', {
     where: file,
     hint: 'add --dry-run to see the content of a new one, or name another file with --write',

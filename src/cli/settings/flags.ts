@@ -53,7 +53,7 @@ export function readSettings(args: Arguments): Settings | null {
  * A copy with the behaviour of the parallel script: it overwrites rows of equal key, and no number of failed rows ends
  * it. Flags and the config file still have priority.
  */
-export function scripted(
+export function asScript(
   operation: CopyOperation,
   settings: Settings | null,
   args: Arguments,
@@ -75,7 +75,7 @@ export function scripted(
   }
 }
 
-export function scriptReported(reported: CommandTexts, settings: Settings | null): CommandTexts {
+export function scriptTexts(reported: CommandTexts, settings: Settings | null): CommandTexts {
   if (settings === null) return reported
   const { notes, warnings } = settings
   return {

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Event } from '../../model/run/event.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
-import type { Face } from '../face.ts'
+import type { Frontend } from '../frontend.ts'
 import { fileWriter } from '../log-file.ts'
 import { sizeText, durationText, grouped, plural } from '../../shared/figures.ts'
 import { oneLine } from '../../shared/visible.ts'
@@ -16,18 +16,18 @@ type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
 type Line = readonly [level: Level, text: string, below?: readonly string[]]
 
 /** Events with their own text in this log; others are written as on the console. */
-type Reported = Partial<{ [T in Event['type']]: (event: Extract<Event, { type: T }>) => readonly Line[] }>
+type OwnTexts = Partial<{ [T in Event['type']]: (event: Extract<Event, { type: T }>) => readonly Line[] }>
 
 /**
  * Opens the file at once, so that an unwritable folder fails before the command starts.
  * @param complain called once when writing fails; the run continues
  * @throws SluiceError BAD_FLAG
  */
-export function migratorLogFace(
+export function migratorLogFrontend(
   file: string,
   redact: (event: Event) => Event,
   complain: (message: string) => void = () => {},
-): Face {
+): Frontend {
   const fd = opened(file)
   const lines = new MigratorLines()
   const write = fileWriter(fd, file, complain)
@@ -63,7 +63,7 @@ export class MigratorLines {
   report(event: Event): readonly Line[] {
     // The narrator must see every event, even those with their own text.
     const blocks = this.#narrator.event(event)
-    const own = (this.#own as Partial<Record<Event['type'], (event: never) => readonly Line[]>>)[event.type]
+    const own = (this.#ownTexts as Partial<Record<Event['type'], (event: never) => readonly Line[]>>)[event.type]
     if (own !== undefined) return own(event as never)
     return blocks.map((block) => [
       block.problem ? 'ERROR' : levelOf(event),
@@ -72,7 +72,7 @@ export class MigratorLines {
     ])
   }
 
-  readonly #own: Reported = {
+  readonly #ownTexts: OwnTexts = {
     'chunk.started': ({ table, chunk, worker }) => [['DEBUG', `${table} chunk ${chunk} begins, worker ${worker}`]],
     'chunk.done': ({ table, chunk, worker, done, ms, bytes, quarantined = '0', attempt = 1 }) => {
       const rate = ms === 0 ? '' : `, ${grouped(Math.round((Number(done) * 1000) / ms))} rows/s`
@@ -88,17 +88,17 @@ export class MigratorLines {
       [
         'WARNING',
         `${table} chunk ${chunk} retry ${attempt} in ${durationText(waitMs)}: ${errorText(error)}`,
-        below(error),
+        indented(error),
       ],
     ],
     'chunk.failed': ({ table, chunk, error }) => [
-      ['ERROR', `${table} chunk ${chunk} failed: ${errorText(error)}`, below(error)],
+      ['ERROR', `${table} chunk ${chunk} failed: ${errorText(error)}`, indented(error)],
     ],
     'row.aside': ({ table, chunk, key, error }) => {
       const { names, partition } = this.#keys.get(table) ?? { names: [], partition: 0 }
       const where = chunk === '' ? '' : ` (chunk ${chunk})`
       const what = `${table} row failed: ${namedRowKeyText(key, names, partition, KEY_CHARACTERS)}${where}: ${errorText(error)}`
-      return [['ERROR', what, below(error)]]
+      return [['ERROR', what, indented(error)]]
     },
     'rows.fallback': ({ table, level, keys }) => {
       const { names, partition } = this.#keys.get(table) ?? { names: [], partition: 0 }
@@ -122,7 +122,7 @@ function errorText({ code, message, retryable }: ErrorInfo): string {
   return `${code} ${message} (${retryable ? 'recoverable' : 'not recoverable'})`
 }
 
-function below({ where, reason, hint, stack }: ErrorInfo): readonly string[] {
+function indented({ where, reason, hint, stack }: ErrorInfo): readonly string[] {
   return [
     ...(where === undefined ? [] : [`where    ${where}`]),
     ...(reason === undefined ? [] : [`cause    ${reason}`]),

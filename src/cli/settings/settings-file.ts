@@ -69,7 +69,7 @@ export function parseSettings(text: string, file: string): FileSettings {
     const value = isScalar(node) ? node.value : node
     const where = lineOf(pair.key.range?.[0])
     const number = countOf(key, value, where, setting)
-    if (number < setting.from || number > setting.to) warnings.push(outside(key, number, setting))
+    if (number < setting.from || number > setting.to) warnings.push(rangeWarning(key, number, setting))
     values[setting.name] = Math.min(number, setting.most)
   }
   if (unknown.length > 0) warnings.push(ignored(unknown))
@@ -77,7 +77,7 @@ export function parseSettings(text: string, file: string): FileSettings {
 }
 
 /** Warning about a number outside of the recommended range; the run uses it. */
-export function outside(key: string, number: number, { from, to, most }: Setting): string {
+export function rangeWarning(key: string, number: number, { from, to, most }: Setting): string {
   const used = number > most ? `; ${grouped(most)} are used, which is the maximum` : ''
   return `${key} is ${grouped(number)}, and ${grouped(from)} to ${grouped(to)} are recommended${used}`
 }

@@ -34,7 +34,7 @@ export async function uiCommands(
   { env, program = 'sluice' }: Pick<CliContext, 'env' | 'program'>,
   { secrets, urls, config, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
-  const { textFace } = await import('../render-text.ts')
+  const { textFrontend: textFace } = await import('../render-text.ts')
   const known = new Map(urls.map((url) => [redactUrl(url), url]))
   const typed: string[] = []
   const redact = (text: string): string => redactText(text, [...secrets, ...typed])
@@ -49,16 +49,16 @@ export async function uiCommands(
     typed.push(...secretsOfUrl(url))
     learned?.(url)
   }
-  const startable = async (argv: readonly string[], asked: Asked, line: string): Promise<Startable> => {
+  const startable = async (argv: readonly string[], asked: ParsedRequest, line: string): Promise<Startable> => {
     const { request } = asked
     const { notes = [], warnings = [] } = request.reported ?? {}
     const read = { operation: request.operation, commandLine: line }
-    const plan = await planned(read, argv, env, secrets)
+    const plan = await planOfCommand(read, argv, env, secrets)
     return {
       ...labelled(read),
       plan: plan === null ? null : labelled(plan),
-      lists: declarationOf(request.operation.kind).shape === 'listing',
-      notes: [...notes, ...warnings, ...(plan === null ? touched(request.operation) : [])],
+      lists: declarationOf(request.operation.kind).display === 'listing',
+      notes: [...notes, ...warnings, ...(plan === null ? storeLines(request.operation) : [])],
     }
   }
   const configured = (words: readonly string[]): readonly string[] =>
@@ -66,11 +66,11 @@ export async function uiCommands(
   return {
     read: async (line) => {
       const [, ...argv] = shellWords(line, env)
-      return startable(argv, await requested(argv, env, secrets), line)
+      return startable(argv, await parseRequest(argv, env, secrets), line)
     },
     readWords: async (said) => {
       const words = configured(said)
-      const asked = await requested(words, env, secrets)
+      const asked = await parseRequest(words, env, secrets)
       for (const url of urlsOf(asked.request.operation)) learn(url)
       return startable(words, asked, redact(asked.printed))
     },
@@ -111,15 +111,15 @@ function withPassword(word: string, known: ReadonlyMap<string, string>): string 
 }
 
 /** Stores that the operation reads or changes, by its declaration. */
-function touched(operation: Operation): readonly string[] {
+function storeLines(operation: Operation): readonly string[] {
   const stores = storesOf(operation)
   const lines = stores.map(({ name, changes }) => `${changes ? 'writes' : 'reads '}  ${redactUrl(name)}`)
   return stores.some(({ changes }) => changes) ? lines : [...lines, 'nothing is changed']
 }
 
-type Asked = { readonly request: Extract<Request, { kind: 'operation' }>; readonly printed: string }
+type ParsedRequest = { readonly request: Extract<Request, { kind: 'operation' }>; readonly printed: string }
 
-async function requested(argv: readonly string[], env: Env, secrets: readonly string[]): Promise<Asked> {
+async function parseRequest(argv: readonly string[], env: Env, secrets: readonly string[]): Promise<ParsedRequest> {
   const {
     request,
     globals: { catalog },
@@ -132,7 +132,7 @@ async function requested(argv: readonly string[], env: Env, secrets: readonly st
 }
 
 /** @returns null if the command has no plan */
-async function planned(
+async function planOfCommand(
   read: ReadCommand,
   argv: readonly string[],
   env: Env,
@@ -140,11 +140,11 @@ async function planned(
 ): Promise<ReadCommand | null> {
   const { operation, commandLine: line } = read
   const plan = planOf(operation)
-  const { look, shape } = declarationOf(operation.kind)
+  const { look, display: shape } = declarationOf(operation.kind)
   if (plan !== null) return { operation: plan, commandLine: `${line} --dry-run` }
   if (shape === 'listing') return read
   if (look === undefined) return null
-  const { request, printed } = await requested(lookWords(argv, look), env, secrets)
+  const { request, printed } = await parseRequest(planWords(argv, look), env, secrets)
   return { operation: request.operation, commandLine: printed }
 }
 
@@ -152,28 +152,28 @@ async function planned(
  * The words of the command that shows the plan of `argv`; it runs first.
  * @param argv without `sluice`
  */
-export function lookWords(argv: readonly string[], look: InspectingCommand): readonly string[] {
+export function planWords(argv: readonly string[], planCommand: InspectingCommand): readonly string[] {
   const command = commandNamed(firstWord(argv) ?? '')
   const actions = command?.takes.some(({ name, operand }) => operand === true && name === 'action') === true ? 2 : 1
-  const { operands, options } = sorted(argv, command)
-  const kept = options.filter(({ name }) => name === 'config' || look.keeps.includes(name))
+  const { operands, options } = splitWords(argv, command)
+  const kept = options.filter(({ name }) => name === 'config' || planCommand.keeps.includes(name))
   return [
-    ...look.command.split(' '),
+    ...planCommand.command.split(' '),
     ...operands.slice(actions),
     ...kept.flatMap(({ words }) => words),
-    ...(look.add ?? []),
+    ...(planCommand.add ?? []),
   ]
 }
 
-type Given = { readonly name: string; readonly words: readonly string[] }
+type GivenOption = { readonly name: string; readonly words: readonly string[] }
 
 /** Splits words into operands, and options with their values. */
-function sorted(
+function splitWords(
   argv: readonly string[],
   command: CommandDeclaration | null,
-): { readonly operands: readonly string[]; readonly options: readonly Given[] } {
+): { readonly operands: readonly string[]; readonly options: readonly GivenOption[] } {
   const operands: string[] = []
-  const options: Given[] = []
+  const options: GivenOption[] = []
   for (let index = 0; index < argv.length; index += 1) {
     const word = argv[index] ?? ''
     if (!word.startsWith('-')) {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { CompletionCandidate } from '../../app/command-port.ts'
 import { completionOf } from '../completion/candidates.ts'
-import { knownTo } from '../completion/names.ts'
+import { allNamesFor } from '../completion/names.ts'
 import { urlFiles } from '../../app/url-files.ts'
 
 /** Limit of candidates. */
@@ -20,7 +20,7 @@ export async function completedWords(
   const current = words.at(-1) ?? ''
   const { candidates, places, wanted, isDatabase = false } = completionOf(words)
   const flags = current === '' ? candidates.filter(({ word }) => !word.startsWith('--')) : candidates
-  const names = wanted === undefined ? [] : await knownTo(wanted, words, env)
+  const names = wanted === undefined ? [] : await allNamesFor(wanted, words, env)
   const found = places === null || current.includes('://') ? [] : await placesFrom(current, places)
   const files = isDatabase ? urlFiles(current) : []
   return [...flags, ...names, ...found, ...files].slice(0, MOST)

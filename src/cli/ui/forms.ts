@@ -6,9 +6,9 @@ import {
   commandNameOf,
   commandsOfOperations,
   declarationOf,
-  takenBy,
+  optionNamesOf,
   type AnyDeclaration,
-  type SpokenAction,
+  type CommandAction,
 } from '../../app/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../../app/operations/list.ts'
 import type { CommandDeclaration, Option } from '../../engine/run/operations/option.ts'
@@ -48,14 +48,14 @@ function formOfCommand(command: CommandDeclaration): CommandForm {
     words: [command.name],
     summary: command.summary,
     group: command.group,
-    takes: taken(command, command.takes, words, declared),
-    reads: declared.every(({ shape }) => shape === 'listing'),
+    takes: formOptions(command, command.takes, words, declared),
+    reads: declared.every(({ display: shape }) => shape === 'listing'),
   }
 }
 
-function formOfAction(command: CommandDeclaration, action: SpokenAction): CommandForm {
+function formOfAction(command: CommandDeclaration, action: CommandAction): CommandForm {
   const { name, flag, kind, words } = action
-  const own = takenBy(action)
+  const own = optionNamesOf(action)
   const takes = command.takes.filter(
     (option) =>
       option.name !== 'action' && option.name !== flag && (own.has(option.name) || option.completes === 'database'),
@@ -66,13 +66,13 @@ function formOfAction(command: CommandDeclaration, action: SpokenAction): Comman
     words: key,
     summary: ACTION_SUMMARIES[key.join(' ')] ?? command.summary,
     group: command.group,
-    takes: taken(command, takes, words ?? {}, [declaration]),
-    reads: declaration.shape === 'listing',
+    takes: formOptions(command, takes, words ?? {}, [declaration]),
+    reads: declaration.display === 'listing',
   }
 }
 
 /** Options of a form: operands, the catalog if the command uses one, other options, `--config`. */
-function taken(
+function formOptions(
   { operands }: CommandDeclaration,
   takes: readonly Option[],
   words: AnyWords,
@@ -92,7 +92,7 @@ function taken(
     )
   }
   const given = takes
-    .filter((option) => option.hidden !== true && !isAskedLater(option, declared))
+    .filter((option) => option.hidden !== true && !isConfirmation(option, declared))
     .map((option) => ({ ...option, needed: needed(option) }))
   const inCatalog = declared.some(({ stores }) => stores.some(({ family }) => family === 'catalog'))
   const catalogNeeded = Object.values(words).some((word) => word.as === 'catalog' && word.required === true)
@@ -105,7 +105,7 @@ function taken(
 }
 
 /** True for `--dry-run` and confirmations, which forms omit: the plan is always shown, and confirmed below it. */
-function isAskedLater({ name }: Option, declared: readonly AnyDeclaration[]): boolean {
+function isConfirmation({ name }: Option, declared: readonly AnyDeclaration[]): boolean {
   return declared.some(
     ({ plans, destroys = [] }) =>
       (plans !== undefined && name === 'dry-run') ||

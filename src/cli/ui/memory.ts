@@ -12,7 +12,7 @@ const MOST_BYTES = 1_000_000
 /** Reads and writes the stored UI state. */
 export type UiMemory = { read(): unknown; write(value: unknown): void }
 
-function removed(file: string): void {
+function removeFile(file: string): void {
   try {
     rmSync(file, { force: true })
   } catch {
@@ -43,7 +43,7 @@ export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<st
         renameSync(temporaryFile, file)
       } catch {
         // A full disk must not end the UI; the state is just not kept.
-        removed(temporaryFile)
+        removeFile(temporaryFile)
       }
     },
   }

@@ -13,7 +13,7 @@ import { compareCodePoints } from '../values/domains.ts'
 import { isStatsPiece } from '../values/typed.ts'
 
 /** A statistic of the log that does not match the file. `found`: what the file has. */
-export type Misstated = {
+export type WrongStatistic = {
   readonly column: string
   readonly log: string
   readonly found: string
@@ -61,9 +61,14 @@ const COUNT = /^\d+$/
  * Bounds and counts that are not JSON values of the column's type: readers that parse them fail, or ignore them.
  * @returns `log` is the text in the log, cut to 80 characters
  */
-export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][number]): readonly Misstated[] {
+export function mistypedStatistics({
+  column,
+  min,
+  max,
+  nulls,
+}: StatsOfFile['columns'][number]): readonly WrongStatistic[] {
   const name = column.physicalPath.join('.')
-  const wrong: Misstated[] = []
+  const wrong: WrongStatistic[] = []
   const type = typeText(column.field.type)
   for (const [what, piece] of [
     ['minValues', min],
@@ -89,14 +94,14 @@ export function hasBounds({ field }: LeafColumn): boolean {
 export type FileRowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
 
 /** Differences between the statistics of a column and the values of the file. */
-export function misstatements(
+export function wrongStatistics(
   { column, min, max, nulls }: StatsOfFile['columns'][number],
   facts: ColumnFacts,
   counts: FileRowCounts,
-): readonly Misstated[] {
+): readonly WrongStatistic[] {
   const name = column.physicalPath.join('.')
-  const found: Misstated[] = []
-  const expected = nulls === undefined ? null : claimedNulls(Number(nulls), counts)
+  const found: WrongStatistic[] = []
+  const expected = nulls === undefined ? null : expectedNulls(Number(nulls), counts)
   if (expected !== null && facts.nulls !== null && expected !== facts.nulls) {
     const detail = `${facts.nulls} values of ${name} are null, and the log counts ${nulls}`
     found.push({ column: name, log: `nullCount ${nulls}`, found: `${facts.nulls}`, detail })
@@ -116,7 +121,7 @@ export function misstatements(
  * Expected number of nulls; null if unknown. Without tight bounds, a null count only shows whether the file has no
  * null, some nulls or only nulls (PROTOCOL.md, "Per-file Statistics"). In the second case the number is unknown.
  */
-function claimedNulls(nulls: number, { rows, visible, isTight }: FileRowCounts): number | null {
+function expectedNulls(nulls: number, { rows, visible, isTight }: FileRowCounts): number | null {
   if (isTight || nulls === 0) return nulls
   return nulls >= rows ? visible : null
 }

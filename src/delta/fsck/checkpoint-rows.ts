@@ -9,7 +9,7 @@ import { fileKey } from '../replay.ts'
 import type { StructType } from '../schema.ts'
 import { leafColumns } from '../schema.ts'
 import { jsonStringText } from '../stats.ts'
-import { partitionsApart, statsComparer, type ApartValues, type StatsComparer } from '../values/same.ts'
+import { partitionDifferences, statsComparer, type DifferentValues, type StatsComparer } from '../values/same.ts'
 import { kindOf } from '../values/typed.ts'
 import type { Finding } from './finding.ts'
 
@@ -46,7 +46,7 @@ export class CheckedCheckpointRows {
    */
   structsOf(add: AddAction, raw: string): readonly Finding[] {
     const { path, stats, partitionValues } = add
-    const apart: ApartValues[] = []
+    const apart: DifferentValues[] = []
     const parsedStats = structText(add, 'stats_parsed', raw)
     const parsedValues = structText(add, 'partitionValues_parsed', raw)
     if (parsedStats !== null && stats != null) apart.push(...(this.#stats(stats, parsedStats) ?? []))
@@ -62,7 +62,7 @@ export class CheckedCheckpointRows {
         (name: string) => partitionValues?.[name] ?? null,
         (name: string) => parsed.get(name) ?? null,
       ]
-      apart.push(...partitionsApart(judged, mapOf(texts), mapOf(values)))
+      apart.push(...partitionDifferences(judged, mapOf(texts), mapOf(values)))
     }
     const [first] = apart
     if (first === undefined) return []

@@ -7,14 +7,14 @@ import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'
 import type { LeafColumn, StructType } from '../schema.ts'
 import { leafColumns } from '../schema.ts'
-import { partitionsApart, statsComparer, type ApartValues } from '../values/same.ts'
+import { partitionDifferences, statsComparer, type DifferentValues } from '../values/same.ts'
 
-type FileWord = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
+type LatestFileActions = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
 
 /** The latest action for each file, protocol, metadata, transaction and domain of the lines. */
 export class LatestActions {
   readonly #root: string
-  readonly files = new Map<string, FileWord>()
+  readonly files = new Map<string, LatestFileActions>()
   /** Protocol, metadata, transactions and domains as comparable texts, keyed by what they describe. */
   readonly state = new Map<string, string>()
   /** Keys of files that were named more than once. */
@@ -83,11 +83,15 @@ function metadataText({ id, schemaString, partitionColumns, configuration }: Met
 }
 
 /** A difference between a compaction file and its commits. */
-export type Departure = { readonly path?: string; readonly detail: string }
+export type CompactionDifference = { readonly path?: string; readonly detail: string }
 
 /** @param commits actions of the commits @param compacted actions of the file @param schema of the checked version */
-export function departures(commits: LatestActions, compacted: LatestActions, schema: StructType): readonly Departure[] {
-  const found: Departure[] = []
+export function compactionDifferences(
+  commits: LatestActions,
+  compacted: LatestActions,
+  schema: StructType,
+): readonly CompactionDifference[] {
+  const found: CompactionDifference[] = []
   const compare = fileComparer(leafColumns(schema), schema)
   for (const [key, word] of commits.files) {
     const { path } = word
@@ -124,9 +128,9 @@ export function departures(commits: LatestActions, compacted: LatestActions, sch
   return found
 }
 
-type Compared = (one: AddAction, other: AddAction) => readonly ApartValues[]
+type ComparedFile = (one: AddAction, other: AddAction) => readonly DifferentValues[]
 
-function fileComparer(columns: readonly LeafColumn[], schema: StructType): Compared {
+function fileComparer(columns: readonly LeafColumn[], schema: StructType): ComparedFile {
   const stats = statsComparer(columns)
   const facts = ['size', 'modificationTime', 'baseRowId', 'defaultRowCommitVersion'] as const
   return (one, other) => {
@@ -138,7 +142,7 @@ function fileComparer(columns: readonly LeafColumn[], schema: StructType): Compa
     return [
       ...apart,
       ...texts,
-      ...partitionsApart(schema.fields, one.partitionValues ?? {}, other.partitionValues ?? {}),
+      ...partitionDifferences(schema.fields, one.partitionValues ?? {}, other.partitionValues ?? {}),
     ]
   }
 }

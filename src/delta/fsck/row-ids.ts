@@ -15,13 +15,13 @@ export class RowIds {
   readonly #files: Ids[] = []
   #without = 0
   /** The first file without a base id. */
-  #bare: string | null = null
+  #withoutBaseId: string | null = null
 
   /** Records the row ids of a file, unless its number of rows is unknown or 0. Counts a file without a base id. */
   add(path: string, baseRowId: number | null, stats: string | null): void {
     if (baseRowId === null) {
       this.#without++
-      this.#bare ??= path
+      this.#withoutBaseId ??= path
       return
     }
     const rows = numRecordsOf(stats)
@@ -36,10 +36,10 @@ export class RowIds {
 
   /** Finding about files without a base id, for a table with row tracking: at most one, for all of them. */
   absent(): readonly Finding[] {
-    if (this.#bare === null) return []
+    if (this.#withoutBaseId === null) return []
     const more = this.#without === 1 ? '' : `, like ${this.#without - 1} more`
     const detail = `it has no baseRowId, and delta.enableRowTracking is true${more}`
-    return [{ level: 'finding', kind: 'row-ids', path: this.#bare, detail }]
+    return [{ level: 'finding', kind: 'row-ids', path: this.#withoutBaseId, detail }]
   }
 
   /** @param configuration of the row tracking domain; null if the domain is not active */

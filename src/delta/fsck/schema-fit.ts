@@ -7,11 +7,11 @@ import { typeText } from '../schema.ts'
 export type ColumnMisfit = { readonly column: string; readonly table: string; readonly file: string }
 
 /** A missing column of the table and an unknown one of the file: probably one column under a wrong name. */
-export type Renamed = { readonly column: string; readonly unknown: string }
+export type NamePair = { readonly column: string; readonly unknown: string }
 
 export type SchemaFit = {
   readonly misfits: readonly ColumnMisfit[]
-  readonly renamed: readonly Renamed[]
+  readonly renamed: readonly NamePair[]
   /** Columns that occur twice in the file. */
   readonly doubled: readonly string[]
   /** Number of the table's columns in the file; 1 if all are partition columns. Old files lack columns added later. */
@@ -38,7 +38,7 @@ const STORED: Readonly<Record<string, readonly string[]>> = {
   timestamp_ntz: ['TIMESTAMP', 'TIMESTAMP_NS', 'TIMESTAMP_MS'],
 }
 
-type Found = { readonly misfits: ColumnMisfit[]; readonly renamed: Renamed[]; readonly doubled: string[] }
+type Found = { readonly misfits: ColumnMisfit[]; readonly renamed: NamePair[]; readonly doubled: string[] }
 
 /**
  * @param partitionColumns logical names; their values come from the log, so columns of the file with these names are
@@ -109,7 +109,7 @@ function fileText(field: FooterField): string {
   return field.converted ?? `group of ${field.fields.map(({ name }) => name).join(', ')}`
 }
 
-type At = {
+type ComparedPosition = {
   readonly path: readonly string[]
   readonly mode: ColumnMappingMode
   readonly hasZoneless: boolean
@@ -128,7 +128,7 @@ function inspectNames(
   known: readonly Field[],
   wanted: readonly Field[],
   fields: readonly FooterField[],
-  { path, mode, into }: At,
+  { path, mode, into }: ComparedPosition,
   hidden: ReadonlySet<string>,
 ): void {
   const names = new Set<string>()
@@ -151,9 +151,9 @@ function inspectNames(
   }
 }
 
-function compare(type: DeltaType, found: FooterField, at: At): void {
+function compare(type: DeltaType, found: FooterField, at: ComparedPosition): void {
   const { path, mode, into } = at
-  const below = (name: string): At => ({ ...at, path: [...path, name] })
+  const below = (name: string): ComparedPosition => ({ ...at, path: [...path, name] })
   const wrong = (): void => {
     into.misfits.push({ column: path.join('.'), table: typeText(type), file: fileText(found) })
   }

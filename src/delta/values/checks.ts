@@ -22,17 +22,17 @@ export type ColumnChecks = {
 }
 
 /** True if the bounds allow a value at or above `value`. */
-function reaches<V>(domain: Domain<V>, span: ValueBounds<V>, value: V): boolean {
+function mayReach<V>(domain: Domain<V>, span: ValueBounds<V>, value: V): boolean {
   if (span.high === undefined || domain.compare(span.high, value) >= 0) return true
   return span.beyond === 'prefix' && domain.startsWith?.(value, span.high) === true
 }
 
 function isWithin<V>(domain: Domain<V>, span: ValueBounds<V>, from: V, to: V): boolean {
-  return (span.low === undefined || domain.compare(span.low, to) <= 0) && reaches(domain, span, from)
+  return (span.low === undefined || domain.compare(span.low, to) <= 0) && mayReach(domain, span, from)
 }
 
 /** True if the bounds allow only the value of the literal. */
-function isOnly<V>(domain: Domain<V>, span: ValueBounds<V>, point: LiteralPoint<V>): boolean {
+function isOnlyValue<V>(domain: Domain<V>, span: ValueBounds<V>, point: LiteralPoint<V>): boolean {
   if (span.low === undefined || span.high === undefined || span.beyond !== undefined) return false
   if (domain.compare(point.low, point.high) !== 0) return false
   return domain.compare(span.low, point.low) === 0 && domain.compare(span.high, point.low) === 0
@@ -43,7 +43,7 @@ function mayCompare<V>(domain: Domain<V>, op: Comparison, span: ValueBounds<V>, 
     case '=':
       return isWithin(domain, span, point.low, point.high)
     case '<>':
-      return !isOnly(domain, span, point)
+      return !isOnlyValue(domain, span, point)
     case '<':
       return span.low === undefined || domain.compare(span.low, point.high) < 0
     case '<=':
@@ -54,7 +54,7 @@ function mayCompare<V>(domain: Domain<V>, op: Comparison, span: ValueBounds<V>, 
       return span.beyond === 'prefix' && domain.startsWith?.(point.low, span.high) === true
     }
     default:
-      return span.beyond === 'nan' || reaches(domain, span, point.low)
+      return span.beyond === 'nan' || mayReach(domain, span, point.low)
   }
 }
 
@@ -168,7 +168,7 @@ export function likeCheck(pattern: string, negated: boolean, isCollated: boolean
       }
       const isAbove =
         span.low !== undefined && stringDomain.compare(span.low, prefix) > 0 && !span.low.startsWith(prefix)
-      return !isAbove && reaches(stringDomain, span, prefix)
+      return !isAbove && mayReach(stringDomain, span, prefix)
     },
   }
 }

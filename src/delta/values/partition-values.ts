@@ -20,7 +20,7 @@ export type PartitionValue =
   | { readonly kind: 'any' }
 
 /** Largest distance from UTC that any place ever had (Manila before 1845: 15:56). */
-const ZONE_REACH = 16n * 3_600_000_000n
+const MAX_UTC_OFFSET = 16n * 3_600_000_000n
 const DOUBLE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const NULL_VALUE: PartitionValue = { kind: 'null' }
 const ANY: PartitionValue = { kind: 'any' }
@@ -31,7 +31,7 @@ function timestamp(text: string, isInstant: boolean): PartitionValue {
   const { micros, zoned } = parsed
   // The text of a wall-clock time has no zone; the text of an instant has one. Otherwise the value depends on the
   // writer's zone, which is unknown.
-  const reach = zoned === isInstant ? 0n : ZONE_REACH
+  const reach = zoned === isInstant ? 0n : MAX_UTC_OFFSET
   return { kind: 'timestamp', low: micros - reach, high: micros + reach }
 }
 

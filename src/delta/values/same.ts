@@ -11,7 +11,7 @@ import { parseDouble, parsePartitionValue, type PartitionValue } from './partiti
 import { hasBeenFloat, kindOf } from './typed.ts'
 
 /** Two texts that mean different values; `what` names the fact: `minValues.id`, `partition value p`. */
-export type ApartValues = {
+export type DifferentValues = {
   readonly column: string
   readonly what: string
   readonly one: string
@@ -23,7 +23,7 @@ const DIGITS_OF_DOUBLE = 17
 const MICROS_OF_MS = 1000n
 
 /** Differences of two statistics of one file; null if one of them is not a JSON object. */
-export type StatsComparer = (one: string, other: string) => readonly ApartValues[] | null
+export type StatsComparer = (one: string, other: string) => readonly DifferentValues[] | null
 
 /**
  * How a fact that only one of the two texts has is compared. `same`: it is no difference. `apart`: it is a difference.
@@ -39,7 +39,7 @@ export function statsComparer(columns: readonly LeafColumn[], missing: MissingFa
     if (oneText === otherText) return []
     const [one, other] = [left.read(oneText), right.read(otherText)]
     if (one === null || other === null) return null
-    const apart: ApartValues[] = []
+    const apart: DifferentValues[] = []
     const compare = (column: string, what: string, a: string | undefined, b: string | undefined, same: Same): void => {
       const mayMiss = missing === 'same' || (missing === 'kept' && a === undefined)
       const isSame = a === undefined || b === undefined ? mayMiss || a === b : same(a, b)
@@ -167,11 +167,11 @@ export type PartitionMap = Readonly<Record<string, string | null>>
 /**
  * @returns differences of the two maps, and keys that only one map has. Values of unknown columns are compared as text.
  */
-export function partitionsApart(
+export function partitionDifferences(
   fields: readonly Field[],
   one: PartitionMap,
   other: PartitionMap,
-): readonly ApartValues[] {
+): readonly DifferentValues[] {
   const types = new Map(fields.map(({ physicalName, type }) => [physicalName, type]))
   const names = new Set([...Object.keys(one), ...Object.keys(other)])
   return [...names].flatMap((name) => {

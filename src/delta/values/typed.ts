@@ -7,7 +7,7 @@ import { parsePartitionValue } from './partition-values.ts'
 
 const INTEGER_BITS: Readonly<Record<string, bigint>> = { byte: 7n, short: 15n, integer: 31n, long: 63n }
 /** Types with a defined text form, so that an unreadable text is not a value. Binary text depends on the writer. */
-const EXPLAINED: ReadonlySet<string> = new Set([
+const TYPES_WITH_TEXT_FORM: ReadonlySet<string> = new Set([
   'byte',
   'short',
   'integer',
@@ -41,7 +41,7 @@ export function hasBeenFloat({ type, typeChanges }: Field): boolean {
 /** True if readers can convert a partition value to the column's type; null and the empty text are null. */
 export function isPartitionText(text: string | null, type: DeltaType): boolean {
   const value = parsePartitionValue(text, type)
-  if (value.kind === 'any') return !EXPLAINED.has(kindOf(type))
+  if (value.kind === 'any') return !TYPES_WITH_TEXT_FORM.has(kindOf(type))
   return value.kind !== 'exact' || fits(value.value, type)
 }
 

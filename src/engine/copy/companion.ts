@@ -46,28 +46,28 @@ export type InspectedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> 
 /** A stream that has started: it delivers all changes committed from now on. */
 export interface FollowedStream extends AsyncDisposable {
   /** Chunks can be claimed only while this query returns a row. */
-  readonly fence: Statement
+  readonly claimGuard: Statement
   /** Receives each event of the copy. */
-  heard(event: CopyEvent): void
+  onEvent(event: CopyEvent): void
   /** Waits until all changes that are visible at the source now are durable at the source. @returns the log position */
-  settle(): Promise<LogPosition>
+  waitUntilDurable(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */
   toCopy(): Promise<readonly PlannedTable[]>
   /** Runs `body`, which copies chunks, while this process has the lease of the stream. */
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
-  follow(copied: Ending, around: CopyContext): Promise<Ending>
+  follow(copied: Ending, copyContext: CopyContext): Promise<Ending>
   /** Returns the ending of a run that ended before it could apply changes. */
-  unfollowed(ending: Ending): Ending
+  endingWithoutStream(ending: Ending): Ending
 }
 
 export interface Companion {
   /** True if the operation itself reports dependencies that are not copied, as a cutover does. */
-  readonly saysLeftBehind: boolean
+  readonly reportsDependencies: boolean
   /** @throws SluiceError NOT_FOLLOWABLE for a URL that no stream can write to; call it before any store is opened */
   refuse(operation: CopyOperation): void
   /** @returns the stream that the command resumes, as in the ledger; null if there is none */
-  asked(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WantedStream | null>
+  findStream(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<WantedStream | null>
   /**
    * Checks both sides before anything is created.
    * @param parts `database` is null if there is no ledger

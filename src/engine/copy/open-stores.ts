@@ -28,11 +28,14 @@ export function storeOptions(run: {
   readonly clock: Pick<Clock, 'ticks'>
   readonly sharedRun?: string | undefined
 }): Pick<CopyOptions, 'onRetry' | 'mortal'> {
-  return { ...tellingRetries(run.emit, run.clock), ...(run.sharedRun === undefined ? {} : { mortal: true }) }
+  return { ...reportingRetries(run.emit, run.clock), ...(run.sharedRun === undefined ? {} : { mortal: true }) }
 }
 
 /** Emits why a store does not answer, or why a request is repeated: immediately, then at most every five seconds. */
-export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
+export function reportingRetries(
+  emit: Emit<'log'>,
+  clock: Pick<Clock, 'ticks'>,
+): Required<Pick<CopyOptions, 'onRetry'>> {
   let reportedAt = -Infinity
   return {
     onRetry: ({ label, why, attempt, forMs, isOpen = false }) => {
@@ -50,8 +53,12 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
 }
 
 /** Opens the store that a copy reads; errors are reported as errors of the source. @throws as `openCopyStore` */
-export function openSourceStore(url: string, asked?: CassandraOptions, more: SourceOptions = {}): Promise<CopyStore> {
-  const options = { ...more, ...(asked === undefined ? {} : { cassandra: asked }) }
+export function openSourceStore(
+  url: string,
+  sourceOptions?: CassandraOptions,
+  more: SourceOptions = {},
+): Promise<CopyStore> {
+  const options = { ...more, ...(sourceOptions === undefined ? {} : { cassandra: sourceOptions }) }
   return onSide('source', () => openCopyStore(url, { mode: 'read', ...options }))
 }
 

@@ -19,7 +19,7 @@ export async function recorded(
     await runs.finish(status, exitCode, ending.error?.message ?? null)
     return ending
   } catch (thrown) {
-    await runs.broken(thrown)
+    await runs.finishFailed(thrown)
     throw thrown
   }
 }

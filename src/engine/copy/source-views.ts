@@ -5,8 +5,8 @@
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
-import { forwarded, presentMembers } from '../../stores/common/around.ts'
-import { isPressure } from './workers/failure.ts'
+import { forwarded, presentMembers } from '../../stores/common/optional-members.ts'
+import { isOverload } from './workers/failure.ts'
 
 export class SourceViews implements AsyncDisposable {
   readonly #source: CopyStore
@@ -16,7 +16,7 @@ export class SourceViews implements AsyncDisposable {
   /** Number of read views opened. With more than one, the copy is not a single snapshot of the source. */
   count = 0
   /** Awaited for every new read view before rows are read in it. */
-  settle: () => Promise<unknown> = async () => undefined
+  beforeReading: () => Promise<unknown> = async () => undefined
 
   constructor(source: CopyStore, signal: AbortSignal) {
     this.#source = source
@@ -39,7 +39,7 @@ export class SourceViews implements AsyncDisposable {
    * @returns true for the first caller that reported the loss
    */
   async renew(broken: SourceView, error: SluiceError): Promise<boolean> {
-    if (!error.retryable || (isPressure(error) && broken.isValid?.() === true)) return false
+    if (!error.retryable || (isOverload(error) && broken.isValid?.() === true)) return false
     const current = this.#current
     if (current === null || (await current.catch(() => broken)) !== broken) return false
     if (this.#current !== current) return false
@@ -60,7 +60,7 @@ export class SourceViews implements AsyncDisposable {
       return await body(view)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (error.kind === 'source' && error.retryable && !isPressure(error) && (await this.renew(view, error)))
+      if (error.kind === 'source' && error.retryable && !isOverload(error) && (await this.renew(view, error)))
         this.count--
       throw thrown
     }
@@ -91,7 +91,7 @@ export class SourceViews implements AsyncDisposable {
   async #open(): Promise<SourceView> {
     const view = await this.#source.source(this.#signal)
     try {
-      await this.settle()
+      await this.beforeReading()
     } catch (error) {
       await Promise.resolve(view[Symbol.asyncDispose]()).catch(() => undefined)
       throw error
@@ -105,7 +105,7 @@ export class SourceViews implements AsyncDisposable {
  * Opens a read view per query. A lasting view would keep its locks while another session locks the same table. If an
  * exclusive lock waits between them, such as that of TRUNCATE, both would wait for ever.
  */
-export function askingOnce(views: SourceViews): Pick<SourceViews, 'ask'> {
+export function viewPerQuery(views: SourceViews): Pick<SourceViews, 'ask'> {
   return {
     ask: async (body) => {
       try {

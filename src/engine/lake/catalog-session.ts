@@ -13,7 +13,7 @@ import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { CatalogOptions } from '../../stores/declaration.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { Ending, Run } from '../run/run-context.ts'
-import { patientFor, type Patient } from '../../shared/patient.ts'
+import { retryFor, type RetryCall } from '../../shared/retry-call.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { openCatalogDatabase } from '../run/registry.ts'
 
@@ -67,11 +67,11 @@ export const WAIT_MS = 10_000
 
 /**
  * Retries while another program has the catalog's file open: only one program can open it.
- * @param waitMs limit for all tries of this `Patient` together, ms
+ * @param waitMs limit for all tries of this `RetryCall` together, ms
  */
-export function whileHeld({ clock, interrupt, emit }: Run<'log'>, waitMs: number): Patient {
+export function retryWhileLocked({ clock, interrupt, emit }: Run<'log'>, waitMs: number): RetryCall {
   const onNote = (message: string): void => emit({ type: 'log', level: 'note', message })
-  return patientFor('TARGET_BUSY', { clock, waitMs, interrupt, onNote })
+  return retryFor('TARGET_BUSY', { clock, waitMs, interrupt, onNote })
 }
 
 export type WritableCatalog = { readonly database: SqlDatabase; readonly indexes: FileIndexes }
@@ -86,7 +86,7 @@ export async function withWritableCatalog(
   run: Run,
   subject: string,
   body: (catalog: WritableCatalog) => Promise<Ending>,
-  patient: Patient = (open) => open(),
+  patient: RetryCall = (open) => open(),
 ): Promise<Ending> {
   await using database = await patient(() => openCatalogDatabase(url, 'write'))
   const { runId, actor, host, tool, clock } = run

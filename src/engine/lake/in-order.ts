@@ -5,7 +5,7 @@ import { isS3Url } from '../../model/lake/lake-url.ts'
 const PARALLEL_TABLES = 16
 
 /** Number of tables at these locations that are inspected at the same time. */
-export function lanesAt(places: readonly string[]): number {
+export function parallelAt(places: readonly string[]): number {
   return places.some(isS3Url) ? PARALLEL_TABLES : 1
 }
 

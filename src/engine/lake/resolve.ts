@@ -13,7 +13,7 @@ import { isFolder as isFolderHere } from '../../shared/folder.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { withCatalog } from './catalog-session.ts'
 import { mayHoldCatalog } from '../run/catalog-url.ts'
-import { endingIn, nearIn, nearOnDisk, tablePlaces } from './table-name.ts'
+import { endingIn, similarName, similarOnDisk, tablePlaces } from './table-name.ts'
 import { openLake } from '../run/registry.ts'
 
 export type TableRef =
@@ -53,7 +53,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
       },
     )
   }
-  const meant = nearIn(table, places) ?? nearOnDisk(table)
+  const meant = similarName(table, places) ?? similarOnDisk(table)
   throw new SluiceError(
     'NO_SUCH_TABLE',
     `${table} is ${existsSync(table) ? 'a file, ' : ''}not a table path${catalog === null ? '' : ' and not a table id of the catalog'}${meant === null ? '' : ` (${meant}?)`}`,

@@ -30,7 +30,7 @@ export function endingIn(name: string, places: readonly TablePath[]): readonly T
 }
 
 /** Similar name: an id, or the end of a path with as many parts as were typed. Null if none is similar. */
-export function nearIn(name: string, places: readonly TablePath[]): string | null {
+export function similarName(name: string, places: readonly TablePath[]): string | null {
   const length = Math.max(1, partsOf(name).length)
   const names = places.flatMap(({ tableId, path }) => [partsOf(path).slice(-length).join('/'), tableId])
   const lower = new Map(names.map((one) => [one.toLowerCase(), one]))
@@ -39,7 +39,7 @@ export function nearIn(name: string, places: readonly TablePath[]): string | nul
 }
 
 /** Similar local table: a sibling of the typed path, or that path below a folder here. Null if none is similar. */
-export function nearOnDisk(name: string): string | null {
+export function similarOnDisk(name: string): string | null {
   if (name.startsWith('/') || !name.includes('/')) return folderOnDisk(name)
   const below = foldersOf('.').find((folder) => isTable(join(folder, name)))
   return below === undefined ? folderOnDisk(name) : join(below, name)

@@ -35,7 +35,7 @@ export async function withTable<T>(
   body: (source: TableSource) => Promise<T>,
   reach: LogReach = reachOf(asOf),
 ): Promise<T> {
-  const database = await catalogIfThere(catalogUrl)
+  const database = await existingCatalog(catalogUrl)
   try {
     const ref = await resolveTable(name, database)
     const log = await openLake(ref.path)
@@ -100,7 +100,7 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
  * Opens a catalog for reading; null if the database holds none yet. The caller closes it. @throws SluiceError
  * CATALOG_NEWER, LEDGER_DAMAGED, CONNECT_FAILED …
  */
-export async function catalogIfThere(url: string | undefined): Promise<SqlDatabase | null> {
+export async function existingCatalog(url: string | undefined): Promise<SqlDatabase | null> {
   if (url === undefined || !mayHoldCatalog(url)) return null
   const database = await openCatalogDatabase(url, 'read')
   try {

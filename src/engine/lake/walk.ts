@@ -2,7 +2,7 @@
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table. Its data folders, which may
  * hold millions of files, are not entered. Its other folders are entered, because they may have tables.
  */
-import type { FolderState, LakeItem, LakeStore, TableFolders, Unseen } from '../../model/lake/lake-store.ts'
+import type { FolderState, LakeItem, LakeStore, TableFolders, PartlyListed } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../run/registry.ts'
@@ -21,7 +21,7 @@ export type FoundInFolder =
     }
   | { readonly kind: 'excluded'; readonly name: string; readonly word: string }
   /** A table with too many files: not all of its subfolders were searched. */
-  | ({ readonly kind: 'unseen'; readonly name: string; readonly path: string } & Unseen)
+  | ({ readonly kind: 'unseen'; readonly name: string; readonly path: string } & PartlyListed)
   | { readonly kind: 'unreadable'; readonly name: string; readonly path: string; readonly error: SluiceError }
 
 type WalkOptions = {
@@ -74,7 +74,7 @@ async function* walk(
         if (seen.has(real)) continue
         seen.add(real)
       }
-      announce(lake, items, i, name, options)
+      prefetchFolders(lake, items, i, name, options)
       yield* walk(lake, item.path, childName, depth + 1, seen, options)
     }
     return
@@ -109,7 +109,7 @@ async function* walk(
       seen.add(real)
     }
     if (!enters) continue
-    announce(lake, look.items, i, name, options)
+    prefetchFolders(lake, look.items, i, name, options)
     if (!options.recursive && (await lake.isPlainFolder(item.path, options.signal))) {
       options.onShallow?.(childName)
       continue
@@ -198,7 +198,7 @@ export async function foldersInside(
 }
 
 /** Text for a folder that could not be searched, or not completely. */
-export function lookText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'unseen' }>): string {
+export function unsearchedText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'unseen' }>): string {
   if (found.kind === 'unreadable') return `cannot read the folder ${found.path}: ${found.error.message}`
   const { path, listed, after } = found
   return `only the first ${listed.toLocaleString('en')} names in ${path}, up to ${after}, were searched for tables: to use a table after that name, give its path`
@@ -233,12 +233,18 @@ export const UNSEARCHED_HINT =
   'make these folders readable, or leave them out with --exclude; then run the same command again'
 
 /** Begins to inspect the next folders in advance, if the lake can inspect several folders at the same time. */
-function announce(lake: LakeStore, items: readonly LakeItem[], from: number, name: string, options: WalkOptions): void {
+function prefetchFolders(
+  lake: LakeStore,
+  items: readonly LakeItem[],
+  from: number,
+  name: string,
+  options: WalkOptions,
+): void {
   if (lake.parallel === 1) return
   for (const item of items.slice(from, from + lake.parallel)) {
     const childName = name === '' ? item.name : `${name}/${item.name}`
     if (item.kind === 'folder' && excludedBy(childName, options.exclude) === null) {
-      lake.soon(item.path, options.signal, options.recursive)
+      lake.prefetch(item.path, options.signal, options.recursive)
     }
   }
 }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Maximum number of watched folders: each needs a system handle. */
 const MAX_FOLDERS = 4096
 /** Wait after the first change, ms: a commit takes several steps, and commits come in series. */
-const SETTLE_MS = 60
+const COLLECT_MS = 60
 
 export class LogWatch implements Disposable {
   readonly #intervalMs: number
@@ -56,7 +56,7 @@ export class LogWatch implements Disposable {
       this.#changed.clear()
       return null
     }
-    await sleep(SETTLE_MS, undefined, { signal: stop }).catch(() => undefined)
+    await sleep(COLLECT_MS, undefined, { signal: stop }).catch(() => undefined)
     const keys = new Set(this.#changed)
     this.#changed.clear()
     return keys

@@ -4,7 +4,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
 
 /** A ledger with a store that uses it, and a text for its location. @property schema '' for the login's own ledger */
-export type LedgerWhere = {
+export type LocatedLedger = {
   readonly store: CopyStore
   readonly database: LedgerDatabase
   readonly schema: string
@@ -12,9 +12,9 @@ export type LedgerWhere = {
 }
 
 export class LedgerPlaces implements AsyncDisposable {
-  readonly own: LedgerWhere
+  readonly own: LocatedLedger
   readonly #opened: (ledger: LedgerDatabase) => LedgerDatabase
-  readonly #others = new Map<string, LedgerWhere>()
+  readonly #others = new Map<string, LocatedLedger>()
 
   /** @param own ledger of the store, which stays open @param opened wraps every ledger that this class opens */
   constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
@@ -23,13 +23,13 @@ export class LedgerPlaces implements AsyncDisposable {
   }
 
   /** The login's own ledger first, then ledgers of `places` that it can read. @throws SluiceError CONNECT_FAILED … */
-  async readable(places: readonly LedgerPlace[]): Promise<readonly LedgerWhere[]> {
+  async readable(places: readonly LedgerPlace[]): Promise<readonly LocatedLedger[]> {
     const all = [this.own]
     for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))
     return all
   }
 
-  async #at(schema: string): Promise<LedgerWhere> {
+  async #at(schema: string): Promise<LocatedLedger> {
     const known = this.#others.get(schema)
     if (known !== undefined) return known
     const store = await this.own.store.offers.otherLedgers?.open(schema)

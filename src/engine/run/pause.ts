@@ -9,7 +9,7 @@ export async function whilePaused({ control, interrupt }: Run): Promise<void> {
 }
 
 /** Waits until worker number `worker` may take the next table. @returns false if the run is to stop */
-export async function laneOpen(worker: number, { control, interrupt }: Run): Promise<boolean> {
+export async function mayTakeTable(worker: number, { control, interrupt }: Run): Promise<boolean> {
   while (!interrupt.stop.aborted && (control?.paused === true || worker > (control?.lanes ?? Infinity)))
     await sleep(POLL_EVERY_MS)
   return !interrupt.stop.aborted

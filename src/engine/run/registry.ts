@@ -19,17 +19,17 @@ export { parquetFooters, parquetRows, scratchDatabase } from '../../stores/parqu
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
  */
 export function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {
-  return at(path, (lake, place) => lake.openLog(place, options))
+  return withLake(path, (lake, place) => lake.openLog(place, options))
 }
 
 /** A folder or prefix with tables below it. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, NO_SUCH_PATH */
 export function openLakeStore(path: string): Promise<LakeStore> {
-  return at(path, (lake, place) => lake.openLake(place))
+  return withLake(path, (lake, place) => lake.openLake(place))
 }
 
 /** The folder of a table, to write into. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
 export function openLogWriter(path: string): Promise<LogWriter> {
-  return at(path, (lake, place) => lake.openWriter(place))
+  return withLake(path, (lake, place) => lake.openWriter(place))
 }
 
 /** The declaration for a path or URL. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
@@ -42,7 +42,7 @@ export function lakeOf(path: string): LakeDeclaration {
 }
 
 /** A local folder is opened by its path, also if given as a `file://` URL. */
-async function at<T>(path: string, open: (lake: LakeDeclaration, place: string) => Promise<T>): Promise<T> {
+async function withLake<T>(path: string, open: (lake: LakeDeclaration, place: string) => Promise<T>): Promise<T> {
   const place = parseLakeUrl(path)
   return await open(lakeOf(path), place.kind === 'local' ? place.path : path)
 }

@@ -1,10 +1,10 @@
 /** Context of a running operation, and its result. */
-import type { EndedRun, HeardSlot, LedgerTotals } from '../../model/share/distributed.ts'
+import type { EndedRun, TaskOfWorker, LedgerTotals } from '../../model/share/distributed.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import type { LeftBehind } from '../../model/copy/left-behind.ts'
+import type { LeftBehind } from '../../model/copy/dependencies.ts'
 import type { StreamVerdict } from '../../model/run/alert.ts'
 import type { Dec, Event, EventType } from '../../model/run/event.ts'
 import type { SluiceError } from '../../shared/errors.ts'
@@ -67,12 +67,12 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   /** Steers the run over its socket until disposed; absent if there is no socket. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Receives the events of a worker's tasks: they are not events of the worker's own run. */
-  readonly slots?: SlotListener
+  readonly slots?: TaskListener
 }
 
-export type SlotListener = {
+export type TaskListener = {
   /** An event of a task. */
-  readonly event: (slot: HeardSlot, event: Event) => void
+  readonly event: (task: TaskOfWorker, event: Event) => void
   /** A distributed run whose end this worker has recorded in the queue. */
   readonly ended: (run: EndedRun) => void
 }

@@ -35,7 +35,7 @@ export function removeDead(socketPath: string): void {
  * Refuses a folder in which another user could impersonate a run.
  * @throws SluiceError TARGET_DENIED if the folder, or a link in its place, has another owner, or others may write to it
  */
-export function refuseStranger(folder: string): void {
+export function refuseOtherOwner(folder: string): void {
   const found = lstatSync(folder, { throwIfNoEntry: false })
   const me = process.getuid?.()
   if (found === undefined || me === undefined) return
@@ -62,7 +62,7 @@ export function makeSocketFolder(folder: string): void {
   const found = lstatSync(folder)
   // This user owns the folder, so no other user can have replaced it. Only its permissions are too wide: correct them.
   if (found.uid === process.getuid?.() && found.isDirectory() && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
-  refuseStranger(folder)
+  refuseOtherOwner(folder)
 }
 
 /** @param id id that the user gave */

@@ -1,25 +1,25 @@
 /** Interface between a worker and the watch for alerts of the distributed runs in its queue. */
 import type { AlertKey } from '../../model/run/alert.ts'
-import type { StoodChunk } from '../../model/share/distributed.ts'
+import type { ActiveChunk } from '../../model/share/distributed.ts'
 import type { Emit } from '../../model/run/event.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
-import type { AlertBook, QueueWorker } from '../../model/share/queue-port.ts'
+import type { AlertStore, QueueWorker } from '../../model/share/queue-port.ts'
 
 /** A task of this worker. */
-export type OwnSlot = {
+export type OwnTask = {
   readonly runId: string
   /** Chunks of the task; empty if the task has not reported to the queue recently: another worker may have them. */
-  readonly standing: readonly StoodChunk[]
+  readonly standing: readonly ActiveChunk[]
   /** Chunks that have advanced within the last `ms`. */
-  readonly moved: (ms: number) => readonly MovedChunk[]
+  readonly moved: (ms: number) => readonly AdvancedChunk[]
 }
 
 /** @property chunk null for a finished table, with all of its chunks */
-export type MovedChunk = { readonly table: string; readonly chunk: string | null }
+export type AdvancedChunk = { readonly table: string; readonly chunk: string | null }
 
 export type WatchParts = {
   readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss' | 'takeFailure' | 'reported' | 'uncounted' | 'countEnd'>
-  readonly alerts: AlertBook
+  readonly alerts: AlertStore
   /** Stores of this machine, by their names in runs. */
   readonly known: readonly NamedUrl[]
   readonly host: string
@@ -35,7 +35,7 @@ export interface QueueWatch {
    * @param own tasks of this worker
    * @throws SluiceError if the queue is unreachable
    */
-  look(own: readonly OwnSlot[]): Promise<void>
+  evaluate(own: readonly OwnTask[]): Promise<void>
   /**
    * Reads the ledgers of runs that have ended since the last reading, within five seconds. @throws SluiceError if the
    * queue is unreachable

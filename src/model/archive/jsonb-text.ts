@@ -1,6 +1,6 @@
 /** Converts JSON text to PostgreSQL's text of the same jsonb value: the result of ALTER TABLE … TYPE jsonb. */
 import { SluiceError } from '../../shared/errors.ts'
-import { readJson, type JsonShape } from '../lake/json-reader.ts'
+import { readJson, type JsonBuilder } from '../lake/json-reader.ts'
 
 const SHORT: Readonly<Record<string, string>> = {
   '"': '\\"',
@@ -14,7 +14,7 @@ const SHORT: Readonly<Record<string, string>> = {
 const SPECIAL = /["\\\p{Cc}]/gu
 const LONE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
-const JSONB: JsonShape<string> = {
+const JSONB: JsonBuilder<string> = {
   object(members) {
     const names = [...members.keys()].map((name) => ({ name, bytes: Buffer.from(name) }))
     names.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes))
@@ -24,8 +24,8 @@ const JSONB: JsonShape<string> = {
   string: text,
   number: numeric,
   word: (word) => word,
-  twice: (name) => {
-    throw lossy(`an object has two values of ${JSON.stringify(name)}, and a jsonb keeps only the last one`)
+  onDuplicate: (name) => {
+    throw lossyError(`an object has two values of ${JSON.stringify(name)}, and a jsonb keeps only the last one`)
   },
 }
 
@@ -35,8 +35,8 @@ export function jsonbText(json: string): string {
 }
 
 function text(value: string): string {
-  if (value.includes('\0')) throw lossy('a text in it has the character U+0000')
-  if (LONE.test(value)) throw lossy('a text in it has a surrogate without its pair')
+  if (value.includes('\0')) throw lossyError('a text in it has the character U+0000')
+  if (LONE.test(value)) throw lossyError('a text in it has a surrogate without its pair')
   const shown = value.replaceAll(SPECIAL, (char) => SHORT[char] ?? (char < ' ' ? escapeOf(char) : char))
   return `"${shown}"`
 }
@@ -50,7 +50,7 @@ function numeric(digits: string): string {
   const [, sign = '', whole = '', behind = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? []
   const power = Number(exponent)
-  if (Math.abs(power) > MOST_POWER) throw lossy(`the exponent of its number ${digits.slice(0, 40)} is too large`)
+  if (Math.abs(power) > MOST_POWER) throw lossyError(`the exponent of its number ${digits.slice(0, 40)} is too large`)
   const all = whole + behind
   const point = whole.length + power
   const scale = Math.max(0, behind.length - power)
@@ -65,7 +65,7 @@ function numeric(digits: string): string {
 /** Largest exponent that PostgreSQL's numeric accepts. */
 const MOST_POWER = 131_071
 
-function lossy(why: string): SluiceError {
+function lossyError(why: string): SluiceError {
   return new SluiceError('VALUE_REFUSED', `this json value cannot be stored unchanged as jsonb: ${why}`, {
     hint: 'change the column back to json, run the same command, then correct the value and change the type; or restore the rows into another table with --into',
   })

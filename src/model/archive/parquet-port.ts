@@ -30,13 +30,13 @@ export type ReadFiles = {
 }
 
 /** Files, and a condition on their rows by the names of `columns`. */
-export type Tested = ReadFiles & { readonly test: RowTest }
+export type MatchRequest = ReadFiles & { readonly test: RowTest }
 
 /** Files, and optionally a condition on their rows by the names of `all`, or of `columns` if `all` is absent. */
-export type ReadTest = ReadFiles & { readonly test?: RowTest }
+export type FilteredRead = ReadFiles & { readonly test?: RowTest }
 
 /** A file that is rewritten without the rows that match a condition, by the names of the table's columns. */
-export type Rewritten = WriteRequest & { readonly file: string; readonly test: RowTest }
+export type RewriteRequest = WriteRequest & { readonly file: string; readonly test: RowTest }
 
 /** Files on a local disk, and their key columns in the order of the key. */
 export type KeyedFiles = { readonly files: readonly string[]; readonly key: readonly StoredColumn[] }
@@ -61,15 +61,15 @@ export interface ParquetFiles extends AsyncDisposable {
    */
   inspect(request: ReadFiles): Promise<readonly InspectedFile[]>
   /** Digest of the rows that match, one per file. @throws as `inspect` */
-  matching(request: Tested): Promise<readonly Digest[]>
+  matching(request: MatchRequest): Promise<readonly Digest[]>
   /**
    * Writes the rows of a file that do not match, with unchanged values, as `write` does.
    * @returns files that hold rows; none if every row matches
    * @throws as `write` and `inspect`
    */
-  rewrite(request: Rewritten): Promise<readonly WrittenFile[]>
+  rewrite(request: RewriteRequest): Promise<readonly WrittenFile[]>
   /** Rows in canonical form, in any order. @throws as `inspect` */
-  rows(request: ReadTest, batchRows: number): AsyncIterable<readonly Row[]>
+  rows(request: FilteredRead, batchRows: number): AsyncIterable<readonly Row[]>
   /** Rows as CSV in the wire form; returns how many. @throws as `inspect` */
   csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
   /** Rows of `one` whose key also exists in files of `others`. @throws as `inspect` */

@@ -64,13 +64,13 @@ export type PartitionRequest = {
 }
 
 /** Records a partition's own indexes, triggers, grants, comments and storage in the ledger, before it is detached. */
-export type Keeping = {
+export type OwnPropertiesRecord = {
   /** Records them in the transaction of the step. @param own text for the ledger */
   readonly keep?: (own: string) => Statement
 }
 
 /** Limits for locks that make all other sessions wait. */
-export type Leaving = {
+export type DetachLimits = {
   /** Longest wait of other sessions caused by one try, ms. */
   readonly patienceMs: number
   /** Total time for tries, ms. */
@@ -83,7 +83,7 @@ export type Leaving = {
 export type DetachResult = { readonly end: StepEnd; readonly tries: number; readonly longestMs: number }
 
 /** A detach outside of any transaction: it waits for long-running statements without blocking other sessions. */
-export type LeavingBegun = {
+export type ConcurrentDetach = {
   /** Commits the intent first: the detach begins only after this has succeeded. */
   readonly begun: Closing
   /** Ends the transaction that moves the table, instead of `closing`. */
@@ -94,10 +94,10 @@ export type LeavingBegun = {
  * State of a partition whose detach may have begun. `in`: attached. `pending`: new statements on the parent no longer
  * return its rows. `out`: detached, in its old schema. `away`: in the schema for archived tables. `gone`: otherwise.
  */
-export type LeaveStanding = 'in' | 'pending' | 'out' | 'away' | 'gone'
+export type DetachState = 'in' | 'pending' | 'out' | 'away' | 'gone'
 
 /** Properties that the partition does not inherit from its parent: restored together with its rows. */
-export type Giving = {
+export type OwnProperties = {
   /** Properties recorded in the ledger; absent if there are none. */
   readonly own?: string
   /** Called after the commit for each property that the system refused to create, with the reason. */
@@ -105,13 +105,13 @@ export type Giving = {
 }
 
 /** Differences between the columns of a detached table and the current columns of its parent. */
-export type Reshape = {
+export type ColumnChanges = {
   readonly dropped: readonly string[]
   readonly renamed: readonly { readonly from: string; readonly to: string }[]
 }
 
 /** Request to restore rows of a partition when the table already has other rows within its bounds. */
-export type AmongOthersRequest = PartitionRequest & {
+export type InsertRequest = PartitionRequest & {
   /** For messages. */
   readonly label: string
   /** Current columns of the table that get values, and the expected digest of the rows in these columns. */
@@ -147,12 +147,12 @@ export interface RowTriggerStore {
 }
 
 /** Table inheritance: reads of `above` include the rows of the table; reads of the table include those of `below`. */
-export type Kin = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
+export type Relatives = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
 
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
 
 /** A partition that was detached. @property numbered true if `identity` is an OID that this database assigned */
-export type LeftTable = {
+export type DetachedTable = {
   readonly table: TableName
   readonly identity: string
   readonly from: string | null
@@ -161,7 +161,7 @@ export type LeftTable = {
 }
 
 /** Parent, name and bounds with which a partition is attached again. */
-export type ReturnPlace = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'> & {
+export type AttachRequest = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'> & {
   readonly from: string | null
   readonly to: string | null
 }
@@ -181,19 +181,21 @@ export interface PartitionStore {
    * @returns `differs` if its columns are not the archived ones
    * @throws SluiceError TARGET_BUSY if other sessions keep it in use, STOPPED
    */
-  leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving & Partial<LeavingBegun>): Promise<DetachResult>
+  detach(
+    request: Omit<PartitionRequest, 'expect'> & OwnPropertiesRecord & DetachLimits & Partial<ConcurrentDetach>,
+  ): Promise<DetachResult>
   /**
    * Completes a `detach` that began: moves the table in one transaction with the closing. Ends a session that could
    * still begin the detach.
    * @returns `in` if the detach has not begun: nothing was done, and nothing can begin it any more
    * @throws SluiceError TARGET_BUSY as `detach`, STOPPED
    */
-  endLeave(request: Omit<PartitionRequest, 'expect'> & Leaving): Promise<StepEnd | 'in'>
+  completeDetach(request: Omit<PartitionRequest, 'expect'> & DetachLimits): Promise<StepEnd | 'in'>
   /** Current state, and the table under its current name; null if it does not exist. */
-  leaving(
+  detachState(
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
-  ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
+  ): Promise<{ readonly standing: DetachState; readonly table: TableSpec | null }>
   /** Checks rights that `detach` needs, before any row is exported. @throws SluiceError TARGET_DENIED with the GRANT */
   requireRights(parent: TableName, signal: AbortSignal): Promise<void>
   /** Tables that a plain table inherits from, and those that inherit from it, at any depth. */
@@ -202,28 +204,29 @@ export interface PartitionStore {
    * Tables of which a table is a partition or from which it inherits, and its own partitions and tables that inherit
    * from it, at any depth. @param identities OIDs of tables that are treated as its partitions
    */
-  kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
+  relatives(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Relatives>
   /** True if no table has this OID, and no table has the name of the detached one. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A detached table, found by its OID; null if it does not exist. */
-  detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
-  /**
-   * Detached tables that were attached again by hand: current name by `identity`. A table is found by its detached
-   * name; or by its OID, if its current partition may contain rows of the recorded bounds.
-   */
-  attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
+  detachedTable(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
+  /** Detached tables that were attached again by hand, found by name, or by OID and bounds: current name by `identity`. */
+  attached(
+    parent: TableName,
+    of: readonly DetachedTable[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TableName>>
   /** Tables that may be a detached partition, by name or OID: a load of a dump changes OIDs. Several if ambiguous. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
   /** Error with which `drop` would fail now because of other objects; null if none. The table may still be attached. */
   dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>
   /** Checks the rows of a detached table again, and drops it. */
-  drop(request: PartitionRequest & Keeping): Promise<StepEnd>
+  drop(request: PartitionRequest & OwnPropertiesRecord): Promise<StepEnd>
   /** Error of `attach` or `recreate` for a taken name, or rows in the default partition; null if none is known. */
-  returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null>
+  attachRefusal(request: AttachRequest, signal: AbortSignal): Promise<SluiceError | null>
   /** Attaches a detached table under its old name, after adapting its columns to the current ones of the parent. */
   attach(
     request: PartitionRequest &
-      Giving & { readonly from: string | null; readonly to: string | null; readonly reshape?: Reshape },
+      OwnProperties & { readonly from: string | null; readonly to: string | null; readonly reshape?: ColumnChanges },
   ): Promise<StepEnd>
   /**
    * Creates a dropped partition again in one transaction: a table like its parent, filled, compared, attached, and
@@ -231,11 +234,11 @@ export interface PartitionStore {
    * @param csv the rows
    */
   recreate(
-    request: PartitionRequest & Giving & { readonly from: string | null; readonly to: string | null },
+    request: PartitionRequest & OwnProperties & { readonly from: string | null; readonly to: string | null },
     csv: AsyncIterable<Buffer>,
   ): Promise<StepEnd>
   /** Names of the partitions that overlap a range now, without the default partition. */
-  standing(
+  overlapping(
     parent: TableName,
     bounds: { readonly from: string | null; readonly to: string | null },
     signal: AbortSignal,
@@ -246,7 +249,7 @@ export interface PartitionStore {
    * @param csv the rows; null to take the rows of the detached table, which is then dropped
    * @throws SluiceError PARTITION_CHANGED if a key is taken, TABLE_REFUSED if no partition takes a row
    */
-  bringAmongOthers(request: AmongOthersRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
+  insertRows(request: InsertRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
   /** Name of a detached table: unique, also among tables that had the same partition name. */
   detachedName(partition: TableName, identity: string): TableName
 }
@@ -270,7 +273,7 @@ export type RemoveRequest = {
 }
 
 /** How a system would find rows, according to its planner. */
-export type Effort = {
+export type ScanCost = {
   /** `scan`: it reads the whole table. */
   readonly by: 'index' | 'scan'
   /** Estimated rows read; null if unknown. */
@@ -280,7 +283,7 @@ export type Effort = {
 /** Row counts of periods, for stores whose conditions are SQL. Conditions come from `Times.condition`. */
 export interface PeriodStore {
   /** Cost of finding the rows that match any of the conditions. Reads no rows. */
-  effort(table: TableSpec, conditions: readonly string[], signal: AbortSignal): Promise<Effort>
+  scanCost(table: TableSpec, conditions: readonly string[], signal: AbortSignal): Promise<ScanCost>
   /**
    * Row count of each condition, in one snapshot.
    * @param conditions no row matches two of them
@@ -289,14 +292,14 @@ export interface PeriodStore {
   counts(
     table: TableSpec,
     conditions: readonly string[],
-    by: Effort['by'],
+    by: ScanCost['by'],
     signal: AbortSignal,
   ): Promise<readonly bigint[]>
   /**
    * The column whose highest numbers the system reuses once the matching rows are removed. Null if it reuses none, or
    * if the highest number stays. Only for systems that do not record the last assigned number.
    */
-  givesAgain?(table: TableSpec, condition: string, signal: AbortSignal): Promise<string | null>
+  reusedColumn?(table: TableSpec, condition: string, signal: AbortSignal): Promise<string | null>
 }
 
 /** A foreign key that references a table. */
@@ -325,7 +328,7 @@ export type ReferringRow = { readonly values: readonly string[] } | { readonly u
 export type Orphans = { readonly rows: bigint } | { readonly unknown: string }
 
 /** Rows of a table whose foreign key references missing rows. */
-export type Dangling = { readonly columns: readonly string[]; readonly to: TableName; readonly rows: bigint }
+export type DanglingRows = { readonly columns: readonly string[]; readonly to: TableName; readonly rows: bigint }
 
 /** Foreign keys that reference tables. */
 export interface ReferrerStore {
@@ -356,7 +359,7 @@ export interface ReferrerStore {
    * sessions of the store enforce foreign keys.
    * @param condition selects rows of the table, in the SQL of the store; null means all
    */
-  dangling?(table: TableName, condition: string | null, signal: AbortSignal): Promise<readonly Dangling[]>
+  dangling?(table: TableName, condition: string | null, signal: AbortSignal): Promise<readonly DanglingRows[]>
 }
 
 /** A constraint of a table that existing rows may violate, because the system did not check all of them. */

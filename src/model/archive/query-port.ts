@@ -94,14 +94,14 @@ export interface ArchiveQuery extends AsyncDisposable {
    * @returns rows in the CSV, and for each of `shared` how many were left out for their key
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
-  bring(
+  addRows(
     columns: readonly QueryColumn[],
     csv: AsyncIterable<Buffer>,
-    except: readonly Excepted[],
-    shared?: readonly Shared[],
+    except: readonly ExcludedRange[],
+    shared?: readonly SharedRows[],
   ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOutRows[] }>
   /** Compares fetched rows of a partition with its files, by key and fetched columns. Call once, instead of `pages`. */
-  compare(partition: Shared): Promise<KeyDifferences>
+  compare(partition: SharedRows): Promise<KeyDifferences>
   /**
    * The answer over the fetched rows and these files. Call once.
    * @throws SluiceError BAD_QUERY, NO_SPACE; PARTITION_CHANGED if a file does not hold its expected number of rows
@@ -110,7 +110,7 @@ export interface ArchiveQuery extends AsyncDisposable {
 }
 
 /** Source rows to leave out, if the source cannot express that itself. */
-export type Excepted = { readonly column: string; readonly from: string | null; readonly to: string | null }
+export type ExcludedRange = { readonly column: string; readonly from: string | null; readonly to: string | null }
 
 /** Rows by key. `late`: source only. `deleted`: files only. `both`: in both; `changed`: in both, values differ. */
 export type KeyDifferences = Readonly<
@@ -118,9 +118,9 @@ export type KeyDifferences = Readonly<
 >
 
 /** Rows of the source, some of which are in the archive too. */
-export type Shared = {
+export type SharedRows = {
   /** Bounds of the files; null if they cannot be compared here. */
-  readonly within: Excepted | null
+  readonly within: ExcludedRange | null
   readonly key: readonly string[]
   readonly files: readonly QueryFile[]
 }

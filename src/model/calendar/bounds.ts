@@ -37,7 +37,9 @@ export function periodOfBounds(
   if (low === null || high === null) return null
   const day = Math.floor((isInstant(kind) ? zoneWallClock(spec.zone, low) : low) / MS_OF_DAY)
   const period = periodOfNumber(spec, day)
-  return period !== null && begins(spec, period.from, low, kind) && begins(spec, period.to, high, kind) ? period : null
+  return period !== null && isDayStart(spec, period.from, low, kind) && isDayStart(spec, period.to, high, kind)
+    ? period
+    : null
 }
 
 /** True if each bound is the start of a day in the zone; false for an open bound. */
@@ -55,7 +57,7 @@ function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
 }
 
 /** True if a value is the beginning of a day; if midnight comes twice, both are accepted. @param day as `2024-04-01` */
-export function begins(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number, kind: ValueKind): boolean {
+export function isDayStart(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
   if (!isInstant(kind)) return at === number * MS_OF_DAY
   return zoneWallClock(spec.zone, at) === number * MS_OF_DAY || at === firstInstant(spec.zone, number)

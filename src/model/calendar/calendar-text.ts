@@ -27,7 +27,7 @@ const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
 export function parseCalendar(text: string): CalendarSpec {
   const found = /^\s*([a-z]+)\s*(?:\(([^()]*)\)\s*)?$/i.exec(text)
   const unit = UNITS.find((name) => name === found?.[1]?.toLowerCase())
-  if (found === null || unit === undefined) throw bad(`${JSON.stringify(text)} is not a calendar`, HINT)
+  if (found === null || unit === undefined) throw calendarError(`${JSON.stringify(text)} is not a calendar`, HINT)
   const given = parseOptions(found[2] ?? '')
   return checkedCalendar({
     unit,
@@ -42,9 +42,9 @@ export function parseCalendar(text: string): CalendarSpec {
 export function checkedCalendar({ unit, firstMonth, yearOffset, firstWeekday, zone }: CalendarSpec): CalendarSpec {
   return {
     unit,
-    firstMonth: within('first-month', firstMonth, 1, 12),
-    yearOffset: within('year-offset', yearOffset, -9998, 9998),
-    firstWeekday: within('first-weekday', firstWeekday, 1, 7),
+    firstMonth: numberWithin('first-month', firstMonth, 1, 12),
+    yearOffset: numberWithin('year-offset', yearOffset, -9998, 9998),
+    firstWeekday: numberWithin('first-weekday', firstWeekday, 1, 7),
     zone: zoneName(zone),
   }
 }
@@ -80,10 +80,10 @@ function parseOptions(text: string): ReadonlyMap<Option, string> {
     const name = part.slice(0, at === -1 ? part.length : at).trim()
     const option = OPTIONS.find((known) => known === name.toLowerCase())
     if (option === undefined) {
-      throw bad(`a calendar has no option ${JSON.stringify(name)}`, `the options are ${OPTIONS.join(', ')}`)
+      throw calendarError(`a calendar has no option ${JSON.stringify(name)}`, `the options are ${OPTIONS.join(', ')}`)
     }
-    if (at === -1) throw bad(`the option ${option} of a calendar has no value`, `write ${option}=…`)
-    if (given.has(option)) throw bad(`the option ${option} of a calendar is given twice`, 'write it once')
+    if (at === -1) throw calendarError(`the option ${option} of a calendar has no value`, `write ${option}=…`)
+    if (given.has(option)) throw calendarError(`the option ${option} of a calendar is given twice`, 'write it once')
     given.set(option, part.slice(at + 1).trim())
   }
   return given
@@ -95,9 +95,12 @@ function wholeNumber(text: string | undefined, otherwise: number): number {
   return /^[+-]?\d{1,4}$/.test(text) ? Number(text) : Number.NaN
 }
 
-function within(option: Option, number: number, least: number, most: number): number {
+function numberWithin(option: Option, number: number, least: number, most: number): number {
   if (!Number.isInteger(number) || number < least || number > most) {
-    throw bad(`this ${option} of a calendar is not valid`, `${option} is a whole number from ${least} to ${most}`)
+    throw calendarError(
+      `this ${option} of a calendar is not valid`,
+      `${option} is a whole number from ${least} to ${most}`,
+    )
   }
   // Turns `-0` into `0`.
   return number + 0
@@ -108,7 +111,7 @@ function zoneName(text: string): string {
   if (text.toUpperCase() === 'UTC') return 'UTC'
   // An offset is not a zone: it has no daylight saving time.
   if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !isZone(text)) {
-    throw bad(
+    throw calendarError(
       `there is no time zone ${JSON.stringify(text)}`,
       'give the name of a time zone, such as Europe/Berlin or UTC',
     )
@@ -125,6 +128,6 @@ function isAbbreviation(text: string): boolean {
   return /^systemv\//i.test(text) || (/^[a-z]{3}$/i.test(text) && !/^(?:gmt|uct)$/i.test(text))
 }
 
-function bad(message: string, hint: string): SluiceError {
+function calendarError(message: string, hint: string): SluiceError {
   return new SluiceError('BAD_FLAG', message, { hint })
 }

@@ -14,7 +14,7 @@ import { dayAt, MS_OF_DAY } from './zone.ts'
  */
 export function periodOfValue(spec: CalendarSpec, value: string, kind: ValueKind): Period {
   const period = periodOfNumber(spec, dayOfValue(spec, value, kind))
-  if (period === null) throw outside(value)
+  if (period === null) throw outsideYearsError(value)
   return period
 }
 
@@ -34,7 +34,7 @@ export function duePeriods(
   if (smallest === null) return []
   const day = dayOfValue(spec, smallest, kind)
   if (day >= parseDay(cutOffDay)) return []
-  if (periodOfNumber(spec, day) === null) throw outside(smallest)
+  if (periodOfNumber(spec, day) === null) throw outsideYearsError(smallest)
   const periods = periodsBetween(spec, dayText(day), cutOffDay)
   return {
     *[Symbol.iterator]() {
@@ -63,7 +63,7 @@ function hasInstants(spec: CalendarSpec, period: Period, kind: ValueKind): boole
   return from !== to
 }
 
-function outside(value: string): SluiceError {
+function outsideYearsError(value: string): SluiceError {
   return new SluiceError('VALUE_REFUSED', `${JSON.stringify(value)} is outside of the years 1 to 9999`, {
     kind: 'source',
     reason: 'a period has a name only within these years',

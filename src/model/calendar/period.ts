@@ -21,7 +21,7 @@ export const MOST_PERIODS = 100_000
  * @throws SluiceError BAD_FLAG
  */
 export function periodOf(spec: CalendarSpec, day: string): Period {
-  return numbered(spec, ordinalOf(spec, parseDay(day)))
+  return periodNumbered(spec, ordinalOf(spec, parseDay(day)))
 }
 
 /** The period with a label. @throws SluiceError BAD_FLAG if there is none, with an example of a label */
@@ -32,12 +32,12 @@ export function periodAt(spec: CalendarSpec, label: string): Period {
       hint: `write a ${spec.unit} like ${exampleOf(spec)}`,
     })
   }
-  return numbered(spec, ordinal)
+  return periodNumbered(spec, ordinal)
 }
 
 /** @param n how many periods later. @throws SluiceError BAD_FLAG */
 export function nextPeriod(spec: CalendarSpec, period: Period, n = 1): Period {
-  return numbered(spec, ordinalOf(spec, parseDay(period.from)) + n)
+  return periodNumbered(spec, ordinalOf(spec, parseDay(period.from)) + n)
 }
 
 /**
@@ -57,7 +57,7 @@ export function periodsBetween(spec: CalendarSpec, from: string, to: string): It
   }
   return {
     *[Symbol.iterator]() {
-      for (let ordinal = low; ordinal <= high; ordinal++) yield numbered(spec, ordinal)
+      for (let ordinal = low; ordinal <= high; ordinal++) yield periodNumbered(spec, ordinal)
     },
   }
 }
@@ -67,7 +67,7 @@ export function periodOfNumber(spec: CalendarSpec, day: number): Period | null {
   return periodIfNamed(spec, ordinalOf(spec, day))
 }
 
-function numbered(spec: CalendarSpec, ordinal: number): Period {
+function periodNumbered(spec: CalendarSpec, ordinal: number): Period {
   const period = periodIfNamed(spec, ordinal)
   if (period !== null) return period
   throw new SluiceError('BAD_FLAG', `a ${spec.unit} of this calendar lies outside of the years 1 to 9999`, {

@@ -6,7 +6,7 @@ import { ordinalOf, periodStart } from './ordinal.ts'
 import { periodOfNumber, type Period } from './period.ts'
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
-const LONG = [
+const LONG_MONTHS = [
   'january',
   'february',
   'march',
@@ -64,7 +64,7 @@ function tokensOf(text: string): readonly Token[] {
 
 function kindsOf(word: string): readonly Kind[] {
   if (word === 'q' || word === 'w' || word === 'm') return [word]
-  if (MONTHS.includes(word) || LONG.includes(word)) return ['B']
+  if (MONTHS.includes(word) || LONG_MONTHS.includes(word)) return ['B']
   if (!/^\d+$/.test(word)) return []
   switch (word.length) {
     case 1:
@@ -125,17 +125,17 @@ function quarters(spec: CalendarSpec, year: Token | undefined, quarter: string):
   const number = yearOf(year?.text ?? '')
   const fiscal = periodStart(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)
   if (year?.kinds.includes('F') === true) return [fiscal]
-  return [fiscal, ...aligned(spec, number, (Number(quarter) - 1) * 3 + 1)]
+  return [fiscal, ...alignedStart(spec, number, (Number(quarter) - 1) * 3 + 1)]
 }
 
 function years(spec: CalendarSpec, year: Token | undefined): readonly number[] {
   const number = yearOf(year?.text ?? '')
   const fiscal = periodStart(spec, number - spec.yearOffset)
-  return year?.kinds.includes('F') === true ? [fiscal] : [fiscal, ...aligned(spec, number, 1)]
+  return year?.kinds.includes('F') === true ? [fiscal] : [fiscal, ...alignedStart(spec, number, 1)]
 }
 
 /** The first day of a month, if a period begins with it. */
-function aligned(spec: CalendarSpec, year: number, month: number): readonly number[] {
+function alignedStart(spec: CalendarSpec, year: number, month: number): readonly number[] {
   const first = dayNumber({ year, month, day: 1 })
   return periodStart(spec, ordinalOf(spec, first)) === first ? [first] : []
 }
@@ -146,7 +146,7 @@ function week(spec: CalendarSpec, year: string, number: string): readonly number
 }
 
 function day(year: string, month: string, dayOfMonth = '1'): readonly number[] {
-  const named = Math.max(MONTHS.indexOf(month), LONG.indexOf(month)) + 1
+  const named = Math.max(MONTHS.indexOf(month), LONG_MONTHS.indexOf(month)) + 1
   const found = realDay(yearOf(year), named === 0 ? Number(month) : named, Number(dayOfMonth))
   return found === null ? [] : [found]
 }

@@ -6,14 +6,14 @@ import { refusedValue } from './refused.ts'
 
 const DATE = /^\d{4}-\d\d-\d\d$/
 const ANY_DATE = /^(\d{4,}-\d\d-\d\d)(?:[ T]00:00:00(?:\.0+)?)?( BC| \(BC\))?$/
-const ENDLESS = /^-?infinity$/i
+const INFINITE = /^-?infinity$/i
 
 /** A date in canonical form. @throws SluiceError VALUE_REFUSED */
 export function date(text: string): string {
   if (DATE.test(text)) return text
   const found = ANY_DATE.exec(text)
   if (found !== null) return `${found[1]}${found[2] === undefined ? '' : ' BC'}`
-  if (ENDLESS.test(text)) return text.toLowerCase()
+  if (INFINITE.test(text)) return text.toLowerCase()
   throw refusedValue('a date', text)
 }
 
@@ -27,7 +27,7 @@ export function time(text: string): string {
 }
 
 const PLAIN = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d*[1-9])?$/
-const MOMENT =
+const TIMESTAMP =
   /^(\d{4,}-\d\d-\d\d)( \(BC\))?(?:[ T](\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(?: ?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?))?( BC)?$/
 const NO_OFFSET = /^(?:Z|[+-]00(?::?00){0,2})$/
 
@@ -37,9 +37,9 @@ const NO_OFFSET = /^(?:Z|[+-]00(?::?00){0,2})$/
  */
 export function canonicalInstant(text: string, zone: boolean): string {
   if (PLAIN.test(text)) return text
-  const found = MOMENT.exec(text)
+  const found = TIMESTAMP.exec(text)
   if (found === null) {
-    if (ENDLESS.test(text)) return text.toLowerCase()
+    if (INFINITE.test(text)) return text.toLowerCase()
     throw refusedValue(zone ? 'a time' : 'a date and time', text)
   }
   const [, day = '', duckBc, clock = '00:00', seconds = '00', digits, offset, bc] = found
@@ -48,7 +48,7 @@ export function canonicalInstant(text: string, zone: boolean): string {
     return `${day} ${clock}:${seconds}${fraction(digits)}${before ? ' BC' : ''}`
   }
   if (!zone) throw refusedValue('a date and time without a zone', text)
-  return moved(`${day}T${clock}:${seconds}Z`, before, offset, fraction(digits), text)
+  return toUtc(`${day}T${clock}:${seconds}Z`, before, offset, fraction(digits), text)
 }
 
 /** A canonical time with at most `digits` digits of the fraction; further digits are cut off without rounding. */
@@ -57,8 +57,8 @@ export function cutFraction(canonical: string, digits: number): string {
 }
 
 /** The date of a timestamp. @throws SluiceError VALUE_REFUSED */
-export function withoutClock(text: string): string {
-  return canonicalInstant(text.includes(':') || ENDLESS.test(text) ? text : date(text), false).replace(
+export function dateOf(text: string): string {
+  return canonicalInstant(text.includes(':') || INFINITE.test(text) ? text : date(text), false).replace(
     / \d\d:\d\d:\d\d(?:\.\d+)?/,
     '',
   )
@@ -72,7 +72,7 @@ function fraction(digits: string | undefined): string {
 }
 
 /** Converts to UTC. Years before Christ with an offset are refused: systems print those in UTC anyway. */
-function moved(iso: string, before: boolean, offset: string, digits: string, text: string): string {
+function toUtc(iso: string, before: boolean, offset: string, digits: string, text: string): string {
   const [hours = '0', minutes = '0', seconds = '0'] = offset.slice(1).match(/\d\d/g) ?? []
   const shift = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * (offset.startsWith('-') ? -1 : 1)
   const at = before || iso.length > 20 ? Number.NaN : Date.parse(iso) - shift * 1000

@@ -3,9 +3,9 @@
  * (docs/reference/CANONICAL.md).
  */
 import { isUtf8 } from 'node:buffer'
-import { readJson, type JsonShape } from '../lake/json-reader.ts'
+import { readJson, type JsonBuilder } from '../lake/json-reader.ts'
 import { bytesOfHex, hexDigits } from './bytes-text.ts'
-import { cutFraction, date, canonicalInstant, time, withoutClock } from './canonical-time.ts'
+import { cutFraction, date, canonicalInstant, time, dateOf } from './canonical-time.ts'
 import type { ColumnType } from './column-type.ts'
 import { canonicalDecimal, roundedDecimal } from './decimal.ts'
 import { ewkbOf } from './ewkb.ts'
@@ -17,7 +17,7 @@ export type RawValue = string | number | bigint | boolean | Uint8Array
 
 export type Normalizer = (raw: RawValue) => Exclude<Cell, null>
 
-const CANONICAL: JsonShape<string> = {
+const CANONICAL: JsonBuilder<string> = {
   object(members) {
     const names = [...members.keys()].toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
     return `{${names.map((name) => `${JSON.stringify(name)}:${members.get(name) ?? ''}`).join(',')}}`
@@ -52,7 +52,7 @@ export function normalizer(type: ColumnType): Normalizer {
     case 'uuid':
       return uuid
     case 'date':
-      return type.cut === true ? (raw) => withoutClock(text(raw)) : (raw) => date(text(raw))
+      return type.cut === true ? (raw) => dateOf(text(raw)) : (raw) => date(text(raw))
     case 'time': {
       const { cut } = type
       return cut === undefined ? (raw) => time(text(raw)) : (raw) => cutFraction(time(text(raw)), cut)

@@ -140,11 +140,11 @@ function pairOf(codec: Codec): {
   }
 }
 
-const MOMENT = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?$/
+const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?$/
 
 /** @throws SluiceError VALUE_REFUSED for years before 1 or after 9999, and for fractions of a millisecond */
 function msOf(canonical: string): number {
-  const found = MOMENT.exec(canonical)
+  const found = TIMESTAMP.exec(canonical)
   if (found === null) throw refusedValue('a time in the years 1 to 9999', canonical)
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found.slice(1, 7).map(Number)
   const at = new Date(0)

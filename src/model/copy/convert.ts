@@ -17,7 +17,7 @@ export function converter(from: ColumnType, as: ColumnType): Normalizer {
     const decimal = normalizer({ kind: 'decimal' })
     return (raw) => exact(rounded(decimal(raw) as string, places))
   }
-  if (from.kind === 'text') return strictly(as, exact)
+  if (from.kind === 'text') return strictNormalizer(as, exact)
   if (from.kind === 'timestamp' && as.kind === 'date') {
     const instant = normalizer(from)
     return (raw) => (instant(raw) as string).replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
@@ -25,7 +25,7 @@ export function converter(from: ColumnType, as: ColumnType): Normalizer {
   if ((from.kind === 'timestamp' || from.kind === 'time') && as.kind === from.kind && as.digits < from.digits) {
     const whole = normalizer(from)
     const { digits } = as
-    return (raw) => shortened(whole(raw) as string, digits)
+    return (raw) => cutDigits(whole(raw) as string, digits)
   }
   return exact
 }
@@ -40,7 +40,7 @@ export function storedConverter(from: ColumnType, as: ColumnType): Normalizer {
 }
 
 /** A text is kept in full, or refused. */
-function strictly(as: ColumnType, exact: Normalizer): Normalizer {
+function strictNormalizer(as: ColumnType, exact: Normalizer): Normalizer {
   if (as.kind === 'decimal' && as.precision !== undefined) {
     const { precision, scale = 0 } = as
     return (raw) => {
@@ -53,7 +53,7 @@ function strictly(as: ColumnType, exact: Normalizer): Normalizer {
   const { digits } = as
   return (raw) => {
     const text = exact(raw) as string
-    if (shortened(text, digits) === text) return text
+    if (cutDigits(text, digits) === text) return text
     throw refusedValue(`a time with at most ${digits} decimal places of a second`, text)
   }
 }
@@ -73,7 +73,7 @@ export function rounded(text: string, places: number): string {
 }
 
 /** Cuts digits off instead of rounding: rounding up could carry a time into the next year. */
-function shortened(text: string, digits: number): string {
+function cutDigits(text: string, digits: number): string {
   const found = /\.(\d+)/.exec(text)
   if (found === null) return text
   const kept = (found[1] ?? '').slice(0, digits).replace(/0+$/, '')

@@ -69,15 +69,16 @@ function partsOf(pattern: string): readonly Part[] {
     else if (letter !== undefined) {
       const known = FIELDS[letter]
       const isYear = known?.field === 'year'
-      if (known === undefined || token.length > known.most || (isYear && token.length === 3)) throw unknown(token)
+      if (known === undefined || token.length > known.most || (isYear && token.length === 3))
+        throw unsupportedToken(token)
       parts.push({ field: known.field, width: token.length })
-    } else if (/^['#{}[\]]$/.test(token)) throw unknown(token)
+    } else if (/^['#{}[\]]$/.test(token)) throw unsupportedToken(token)
     else parts.push({ literal: token })
   }
   return parts
 }
 
-function unknown(token: string): SluiceError {
+function unsupportedToken(token: string): SluiceError {
   return new SluiceError('BAD_CONFIG', `a pattern with ${token} is not supported`, {
     hint: 'use yyyy, yy, MM, dd, HH, hh with a, mm, ss, S up to nine times, and texts between them',
   })

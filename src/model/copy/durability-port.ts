@@ -2,7 +2,7 @@
 import type { TableName } from './column-type.ts'
 
 /** A table that a server crash may empty: which one and why, and the statement that prevents it. */
-export type Losable = { readonly what: string; readonly remedy: string }
+export type CrashRisk = { readonly what: string; readonly remedy: string }
 
 export interface Durability {
   /**
@@ -14,5 +14,5 @@ export interface Durability {
 
 export interface LosableTables {
   /** Finds tables and partitions that a server crash may empty. */
-  among(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]>
+  find(tables: readonly TableName[], signal: AbortSignal): Promise<readonly CrashRisk[]>
 }

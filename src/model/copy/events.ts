@@ -1,6 +1,6 @@
 /** Events of the chunks of a copy, and their totals. */
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { LeftBehind } from './left-behind.ts'
+import type { LeftBehind } from './dependencies.ts'
 import type { RingSpec } from './column-type.ts'
 import type { Dec, Int, Ms } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'

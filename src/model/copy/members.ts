@@ -50,7 +50,7 @@ function placeOf(members: readonly string[], member: string, number: (at: number
 }
 
 /** A member listed twice, which a server without strict mode allows: its text is ambiguous. Null if there is none. */
-export function doubledMember(native: string): string | null {
+export function duplicateMember(native: string): string | null {
   const members = membersOf(native)
   return members.find((member, at) => members.indexOf(member) !== at) ?? null
 }

@@ -12,20 +12,20 @@ const FNV_PRIME = 16_777_619
 const SEED = Math.floor(Math.random() * 2 ** 31)
 
 export class NameIndex {
-  #slots = new Int32Array(FEWEST).fill(FREE)
+  #entries = new Int32Array(FEWEST).fill(FREE)
   #count = 0
   /** Index of the free entry that `find` found. */
-  #hole = 0
+  #freeEntry = 0
 
   /** @param frame a row with key bytes @returns index of the row with the same key; -1 if there is none */
   find(packed: PackedRows, frame: RowFrame): number {
     const { data, nameAt, nameLength } = frame
-    const slots = this.#slots
+    const slots = this.#entries
     const mask = slots.length - 1
     for (let place = hash(data, nameAt, nameLength) & mask; ; place = (place + 1) & mask) {
       const slot = slots[place] as number
       if (slot === FREE) {
-        this.#hole = place
+        this.#freeEntry = place
         return FREE
       }
       if (packed.isNamed(slot, data, nameAt, nameLength)) return slot
@@ -35,19 +35,19 @@ export class NameIndex {
   /**
    * Adds a row. Call it directly after a `find` that did not find this row. @param packed holds the row at this index
    */
-  add(packed: PackedRows, slot: number): void {
-    this.#slots[this.#hole] = slot
+  add(packed: PackedRows, index: number): void {
+    this.#entries[this.#freeEntry] = index
     this.#count++
-    if (this.#count * 2 > this.#slots.length) this.#grow(packed)
+    if (this.#count * 2 > this.#entries.length) this.#grow(packed)
   }
 
   clear(): void {
-    if (this.#count > 0) this.#slots.fill(FREE)
+    if (this.#count > 0) this.#entries.fill(FREE)
     this.#count = 0
   }
 
   #grow(packed: PackedRows): void {
-    const before = this.#slots
+    const before = this.#entries
     const slots = new Int32Array(before.length * 4).fill(FREE)
     const mask = slots.length - 1
     for (const slot of before) {
@@ -56,7 +56,7 @@ export class NameIndex {
       while (slots[place] !== FREE) place = (place + 1) & mask
       slots[place] = slot
     }
-    this.#slots = slots
+    this.#entries = slots
   }
 }
 

@@ -10,9 +10,9 @@ export interface ObjectStore {
   /** Scope within which the names of such objects must be unique. */
   scope(object: SchemaObject): 'table' | 'schema'
   /** Returns the names that already belong to objects outside of the table. */
-  taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
+  usedNames(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
-  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
+  adapted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
   /** SQL with which users create a foreign key later; only in systems where sessions that apply changes may fire it. */
   foreignKeySql?(object: ForeignKey, table: TableSpec): string
   /**

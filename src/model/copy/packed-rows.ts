@@ -9,12 +9,12 @@ import type { Row } from './rows.ts'
 /** Flag of a row: the target probably has no row with this key yet. */
 export const IS_NEW = 1
 /** Flag of a row: the target may hold an older row with this key, which must be deleted. */
-export const IS_LEFT = 2
+export const MAY_EXIST = 2
 /** Flag of a row: it is deleted, and its bytes hold the row key only. */
-export const IS_GONE = 4
+export const IS_DELETED = 4
 /** The entry is unused: the batch now has the row as cells. */
-const IS_DROPPED = 8
-const STAYS = IS_NEW | IS_LEFT
+const IS_UNUSED = 8
+const STAYS = IS_NEW | MAY_EXIST
 
 const FEWEST = 64
 
@@ -31,8 +31,8 @@ export class PackedRows {
   #dropped = 0
 
   /** @param capacity initial number of entries; grows as needed */
-  constructor(room = FEWEST) {
-    const slots = Math.max(room, FEWEST)
+  constructor(capacity = FEWEST) {
+    const slots = Math.max(capacity, FEWEST)
     this.#blockOf = new Int32Array(slots)
     this.#layoutOf = new Int32Array(slots)
     this.#at = new Int32Array(slots)
@@ -63,83 +63,83 @@ export class PackedRows {
    * Replaces the row by a later change of the same key. Keeps `IS_NEW` and `MAY_EXIST`, which describe the target
    * before the batch.
    */
-  replace(slot: number, frame: RowFrame, isGone: boolean): void {
-    this.#put(slot, frame, (this.flags(slot) & STAYS) | (isGone ? IS_GONE : 0))
+  replace(index: number, frame: RowFrame, isGone: boolean): void {
+    this.#put(index, frame, (this.flags(index) & STAYS) | (isGone ? IS_DELETED : 0))
   }
 
   /** Marks the entry as unused: from now on the batch has the row in another form. */
-  drop(slot: number): void {
-    if (!this.isThere(slot)) return
-    this.#flags[slot] = IS_DROPPED
+  drop(index: number): void {
+    if (!this.isUsed(index)) return
+    this.#flags[index] = IS_UNUSED
     this.#dropped++
   }
 
   /** True if the entry is in use. */
-  isThere(slot: number): boolean {
-    return (this.flags(slot) & IS_DROPPED) === 0
+  isUsed(index: number): boolean {
+    return (this.flags(index) & IS_UNUSED) === 0
   }
 
-  flags(slot: number): number {
-    return this.#flags[slot] as number
+  flags(index: number): number {
+    return this.#flags[index] as number
   }
 
-  data(slot: number): Buffer {
-    return this.#blocks[this.#blockOf[slot] as number] as Buffer
+  data(index: number): Buffer {
+    return this.#blocks[this.#blockOf[index] as number] as Buffer
   }
 
   /** Offset of the first value in `data`. */
-  at(slot: number): number {
-    return this.#at[slot] as number
+  at(index: number): number {
+    return this.#at[index] as number
   }
 
   /** `identityName` of the row key; only for a row with key bytes. */
-  name(slot: number): string {
-    return this.layout(slot).name(this.data(slot), this.nameAt(slot), this.nameLength(slot))
+  name(index: number): string {
+    return this.layout(index).name(this.data(index), this.nameAt(index), this.nameLength(index))
   }
 
   /** As `RowFrame.nameAt`. */
-  nameAt(slot: number): number {
-    return this.#nameAt[slot] as number
+  nameAt(index: number): number {
+    return this.#nameAt[index] as number
   }
 
   /** As `RowFrame.nameLength`. */
-  nameLength(slot: number): number {
-    return this.#nameLength[slot] as number
+  nameLength(index: number): number {
+    return this.#nameLength[index] as number
   }
 
   /** True if the key bytes of a row equal these. */
-  isNamed(slot: number, data: Buffer, at: number, length: number): boolean {
-    if (this.#nameLength[slot] !== length) return false
-    const own = this.data(slot)
-    const from = this.#nameAt[slot] as number
+  isNamed(index: number, data: Buffer, at: number, length: number): boolean {
+    if (this.#nameLength[index] !== length) return false
+    const own = this.data(index)
+    const from = this.#nameAt[index] as number
     for (let i = 0; i < length; i++) if (own[from + i] !== data[at + i]) return false
     return true
   }
 
-  layout(slot: number): FrameLayout {
-    return this.#layouts[this.#layoutOf[slot] as number] as FrameLayout
+  layout(index: number): FrameLayout {
+    return this.#layouts[this.#layoutOf[index] as number] as FrameLayout
   }
 
   /** Decodes the row key. */
-  key(slot: number): Row {
-    return this.layout(slot).identity(this.data(slot), this.at(slot))
+  key(index: number): Row {
+    return this.layout(index).identity(this.data(index), this.at(index))
   }
 
   /** Decodes a row that was not deleted. @throws SluiceError VALUE_REFUSED */
-  row(slot: number): Row {
-    return this.layout(slot).cells(this.data(slot), this.at(slot))
+  row(index: number): Row {
+    return this.layout(index).cells(this.data(index), this.at(index))
   }
 
-  #put(slot: number, { data, at, layout, nameAt, nameLength }: RowFrame, flags: number): void {
+  #put(index: number, { data, at, layout, nameAt, nameLength }: RowFrame, flags: number): void {
     // Rows arrive block by block, and nearly all have the same layout, so only the last ones are compared.
     if (this.#blocks[this.#blocks.length - 1] !== data) this.#blocks.push(data)
     if (this.#layouts[this.#layouts.length - 1] !== layout) this.#layouts.push(layout)
-    this.#blockOf[slot] = this.#blocks.length - 1
-    this.#layoutOf[slot] = this.#layouts.length - 1
-    this.#at[slot] = at
-    this.#nameAt[slot] = nameAt
-    this.#nameLength[slot] = nameLength
-    this.#flags[slot] = flags
+    this.#blockOf[index] = this.#blocks.length - 1
+    this.#layoutOf[index] = this.#layouts.length - 1
+    this.#at[index] = at
+    this.#nameAt[index] = nameAt
+    this.#nameLength[index] = nameLength
+    this.#flags[index] = flags
   }
 
   #grow(): void {

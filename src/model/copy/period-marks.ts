@@ -13,7 +13,7 @@ export type PeriodMark = {
 }
 
 /** A range of the time column, as the source prints values. @property through null if the range has no end */
-export type TimeSpan = {
+export type TimeRange = {
   /** Largest value before the range. */
   readonly after: string
   /** Largest value in the range. */

@@ -1,6 +1,6 @@
 /** What a store offers to copies: tables, a source, a target, a ledger; and by name, capabilities of some systems. */
 import type { StoreAbilities } from './abilities.ts'
-import type { DependencyStore } from './beside-port.ts'
+import type { DependencyStore } from './dependency-port.ts'
 import type { Column, ColumnType, TableSpec } from './column-type.ts'
 import type { ObjectStore } from './objects-port.ts'
 import type { Capabilities, Capability, Offers } from './offers.ts'

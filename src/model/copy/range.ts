@@ -25,7 +25,7 @@ export const EVERY_KEY: Range = { by: 'key', after: null, through: null }
 export function rangeText(range: Range): string {
   switch (range.by) {
     case 'key':
-      return `${edge(range.after, 'start', true)}${between(range)}${edge(range.through, 'end', false)}`
+      return `${boundText(range.after, 'start', true)}${separatorOf(range)}${boundText(range.through, 'end', false)}`
     case 'nullKey':
       return 'no key'
     case 'block':
@@ -40,7 +40,7 @@ export function rangeText(range: Range): string {
 const INTEGER = /^-?\d{1,19}$/
 
 /** Separator of the bounds: a dash would seem to be part of a key that is a text or a UUID. */
-function between({ after, through }: Extract<Range, { by: 'key' }>): string {
+function separatorOf({ after, through }: Extract<Range, { by: 'key' }>): string {
   return [after, through].every((bound) => bound === null || isInteger(bound)) ? '–' : ' … '
 }
 
@@ -49,7 +49,7 @@ function isInteger(bound: KeyBound): boolean {
 }
 
 /** Text of a bound. Both bounds of a range of integers are shown as inclusive, as users read ids. */
-function edge(bound: KeyBound | null, open: string, exclusive: boolean): string {
+function boundText(bound: KeyBound | null, open: string, exclusive: boolean): string {
   if (bound === null) return open
   const [first = ''] = bound
   if (bound.length === 1) {

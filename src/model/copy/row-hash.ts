@@ -59,7 +59,7 @@ function hashOf(pieces: Iterable<string>): Hash {
 const MOST_UNFOLDED = 2 ** 28
 
 /** Adds rows to a checksum in any order; rows can also be subtracted. */
-export class RowSum {
+export class RowChecksum {
   #rows = 0n
   #folded = 0n
   #high = 0
@@ -95,7 +95,7 @@ export class RowSum {
 
   digest(): Digest {
     this.#fold()
-    return { rows: this.#rows, sum: sumText(this.#folded) }
+    return { rows: this.#rows, sum: checksumText(this.#folded) }
   }
 
   #countRow(row: Row, sign: 1 | -1): void {
@@ -116,37 +116,37 @@ export class RowSum {
 }
 
 /** The checksum as in `Digest`: hexadecimal, at least 16 digits. */
-export function sumText(sum: bigint): string {
+export function checksumText(sum: bigint): string {
   return sum.toString(16).padStart(16, '0')
 }
 
 /** The checksum of two disjoint sets of rows, from the `Digest.sum` of each. */
-export function addedSums(one: string, other: string): string {
-  return sumText(BigInt(`0x${one}`) + BigInt(`0x${other}`))
+export function addChecksums(one: string, other: string): string {
+  return checksumText(BigInt(`0x${one}`) + BigInt(`0x${other}`))
 }
 
 /** Digest of an empty set. */
-export const NO_ROWS: Digest = { rows: 0n, sum: sumText(0n) }
+export const NO_ROWS: Digest = { rows: 0n, sum: checksumText(0n) }
 
 /** Digest of the union of two disjoint sets. */
-export function added(a: Digest, b: Digest): Digest {
-  return { rows: a.rows + b.rows, sum: addedSums(a.sum, b.sum) }
+export function addDigests(a: Digest, b: Digest): Digest {
+  return { rows: a.rows + b.rows, sum: addChecksums(a.sum, b.sum) }
 }
 
 /** Row count and checksum of these rows. */
-export function sumOfRows(rows: readonly Row[]): Digest {
-  const sum = new RowSum()
+export function digestOfRows(rows: readonly Row[]): Digest {
+  const sum = new RowChecksum()
   for (const row of rows) sum.add(row)
   return sum.digest()
 }
 
 export function digestSum(digests: readonly Digest[]): Digest {
-  return digests.reduce((a, b) => added(a, b), NO_ROWS)
+  return digests.reduce((a, b) => addDigests(a, b), NO_ROWS)
 }
 
 /** Digest of `all` without the subset `some`. */
-export function subtracted(all: Digest, some: Digest): Digest {
-  return { rows: all.rows - some.rows, sum: sumText(BigInt(`0x${all.sum}`) - BigInt(`0x${some.sum}`)) }
+export function digestWithout(all: Digest, some: Digest): Digest {
+  return { rows: all.rows - some.rows, sum: checksumText(BigInt(`0x${all.sum}`) - BigInt(`0x${some.sum}`)) }
 }
 
 function threeBytes(bytes: string, at: number): number {

@@ -24,7 +24,7 @@ export function equalDigests(a: Digest, b: Digest): boolean {
 export type FrameFormat = 'pg-binary' | 'pg-text'
 
 /** Write times of a row's values (µs since 1970) and remaining TTLs (s), one of each per column. */
-export type Stamp = {
+export type WriteTimes = {
   /** Null for key columns, missing values, and collections of some servers. For a collection, the latest time. */
   readonly times: readonly (bigint | null)[]
   /** Null if a value never expires. For a collection, the longest TTL of its elements. */

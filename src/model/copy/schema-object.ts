@@ -80,7 +80,7 @@ export function signatureOf(object: SchemaObject): string {
     case 'index':
     case 'unique': {
       const { unique, method, parts, include, nullsEqual = false, own } = object
-      if (!isPlainIndex(object)) return JSON.stringify(['index', unique, nullsEqual, bare(own)])
+      if (!isPlainIndex(object)) return JSON.stringify(['index', unique, nullsEqual, comparableText(own)])
       const words = parts.map((part) => [
         part.column,
         part.descending ?? false,
@@ -96,10 +96,10 @@ export function signatureOf(object: SchemaObject): string {
       return JSON.stringify(['foreign key', from, schema, name, to.columns, onDelete, onUpdate, rest])
     }
     case 'default':
-      return JSON.stringify(['default', object.name, bare(object.own)])
+      return JSON.stringify(['default', object.name, comparableText(object.own)])
     case 'check':
     case 'exclusion':
-      return JSON.stringify([object.kind, bare(object.own)])
+      return JSON.stringify([object.kind, comparableText(object.own)])
   }
 }
 
@@ -107,6 +107,6 @@ const CAST =
   /::(?:"[^"]*"|[a-z_][\w$]*)(?:\.(?:"[^"]*"|[a-z_][\w$]*))?(?: (?:varying|precision|with(?:out)? time zone))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*/gi
 
 /** A definition without parentheses, blanks and casts. A system adds casts depending on column types. */
-function bare(definition: string): string {
+function comparableText(definition: string): string {
   return definition.replaceAll(CAST, '').replaceAll(/[()\s]/g, '')
 }

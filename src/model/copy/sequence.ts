@@ -27,6 +27,6 @@ export type ColumnSequence = {
 }
 
 /** The later of two positions of a sequence, by the sign of its increment. */
-export function further(a: bigint, b: bigint, increment: bigint): bigint {
+export function furtherPosition(a: bigint, b: bigint, increment: bigint): bigint {
   return (increment < 0n ? a < b : a > b) ? a : b
 }

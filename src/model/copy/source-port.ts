@@ -3,7 +3,7 @@ import type { Column, TableSpec } from './column-type.ts'
 import type { ReadPoint } from './plan.ts'
 import type { Range } from './range.ts'
 import type { ReadColumn } from './read-column.ts'
-import type { Cell, Digest, FrameFormat, Row, Stamp } from './rows.ts'
+import type { Cell, Digest, FrameFormat, Row, WriteTimes } from './rows.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 
 /** Rows of a table to read; `columns` in the order of the returned cells. */
@@ -45,7 +45,7 @@ export type RowRequest = {
 export type RowBatch = {
   readonly rows: readonly Row[]
   readonly bytes: number
-  readonly stamps?: readonly Stamp[]
+  readonly stamps?: readonly WriteTimes[]
   /** Number of source rows from which `rows` were made, if it differs from the number of `rows`. */
   readonly sourceRows?: number
 }

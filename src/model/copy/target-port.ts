@@ -2,7 +2,7 @@
 import type { RemoveRequest, StepEnd } from '../archive/port.ts'
 import type { TableName, TableSpec } from './column-type.ts'
 import type { Range } from './range.ts'
-import type { Digest, FrameFormat, Row, Stamp } from './rows.ts'
+import type { Digest, FrameFormat, Row, WriteTimes } from './rows.ts'
 import type { ColumnSequence } from './sequence.ts'
 import type { WriteColumn } from './write-column.ts'
 import type { BatchStep, Closing } from '../run/ledger-port.ts'
@@ -26,7 +26,7 @@ export type ChunkRequest = {
    * Write times of rows that `replace-range` removes, as they were read, by index of `range.keys`. In systems with
    * write times, a row that was written later stays.
    */
-  readonly removed?: readonly (Stamp | undefined)[]
+  readonly removed?: readonly (WriteTimes | undefined)[]
   readonly signal: AbortSignal
 }
 
@@ -78,7 +78,7 @@ export interface ChunkWriter extends AsyncDisposable {
    */
   readonly seesRange: boolean
   /** True if the target already held rows in the range before this chunk. */
-  occupied(): Promise<boolean>
+  hasRows(): Promise<boolean>
   /**
    * Writes all of these rows or none. A taken key is refused like any other constraint violation; `upsert` overwrites
    * the row, `append` keeps the old one.
@@ -87,7 +87,7 @@ export interface ChunkWriter extends AsyncDisposable {
    * @throws SluiceError ROW_REFUSED if a row is not accepted (constraint, type, size); this ends the transaction unless
    * it is `careful`
    */
-  write(rows: readonly Row[], step?: BatchStep, stamps?: readonly Stamp[]): Promise<number>
+  write(rows: readonly Row[], step?: BatchStep, stamps?: readonly WriteTimes[]): Promise<number>
   /** Writes rows that `SourceView.frames` returned. @returns rows written */
   writeFrames?(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint>
   /** Writes rows from the CSV of `model/archive/wire.ts`. @returns rows written */

@@ -1,15 +1,15 @@
 /** Decodes the packed rows of a batch, for targets that cannot use the bytes. */
 import type { CellBatch, ChangeBatch, Put } from './change.ts'
-import { IS_GONE, IS_NEW, type PackedRows } from './packed-rows.ts'
+import { IS_DELETED, IS_NEW, type PackedRows } from './packed-rows.ts'
 
 /** The same batch with all rows as cells. @throws SluiceError VALUE_REFUSED */
-export function unpacked({ puts, gone, packed }: ChangeBatch): CellBatch {
+export function unpackBatch({ puts, gone, packed }: ChangeBatch): CellBatch {
   if (packed === undefined) return { puts, gone }
   const all = { puts: [...puts], gone: [...gone] }
-  for (let slot = 0; slot < packed.length; slot++) {
-    if (!packed.isThere(slot)) continue
-    if ((packed.flags(slot) & IS_GONE) === 0) all.puts.push(unpackedPut(packed, slot))
-    else all.gone.push(packed.key(slot))
+  for (let index = 0; index < packed.length; index++) {
+    if (!packed.isUsed(index)) continue
+    if ((packed.flags(index) & IS_DELETED) === 0) all.puts.push(unpackRow(packed, index))
+    else all.gone.push(packed.key(index))
   }
   return all
 }
@@ -20,7 +20,7 @@ export function batchRowCount({ puts, gone, packed }: ChangeBatch): number {
 }
 
 /** Decodes a row that was not deleted. @throws SluiceError VALUE_REFUSED */
-export function unpackedPut(packed: PackedRows, slot: number): Put {
-  const put = { row: packed.row(slot), key: packed.key(slot), base: null }
-  return (packed.flags(slot) & IS_NEW) === 0 ? put : { ...put, isNew: true }
+export function unpackRow(packed: PackedRows, index: number): Put {
+  const put = { row: packed.row(index), key: packed.key(index), base: null }
+  return (packed.flags(index) & IS_NEW) === 0 ? put : { ...put, isNew: true }
 }

@@ -5,7 +5,7 @@ import { SluiceError } from '../../shared/errors.ts'
 export const RESTART_STREAM = 'run the command that began the stream, with --restart'
 
 /** The loss affects all tables of a stream: copying some of them again does not repair it. */
-export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
+export function lostStreamError(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
   return new SluiceError(code, message, {
     reason: 'changes of every table of the stream may be missing',
     hint: `copy all of them again: ${RESTART_STREAM}`,

@@ -40,11 +40,11 @@ export type FollowPreflight = {
   /** Row key columns of each table, in the order of the request; empty for a refused one. */
   readonly identities: readonly (readonly string[])[]
   /** Space for the log that the slot retains; null if anything is refused. */
-  readonly wal: WalRoom | null
+  readonly wal: LogSpace | null
 }
 
 /** How much log a replication slot may retain at the source. */
-export type WalRoom = {
+export type LogSpace = {
   /** `max_slot_wal_keep_size`; null is no limit. */
   readonly limitBytes: bigint | null
   /** Free space in the folder of the log; null if the server does not report it. */
@@ -57,7 +57,7 @@ export type WalRoom = {
  * Start record of a stream: identifies it, is stored in the ledger, and is compared at every start and every five
  * seconds. Stored as JSON, hence texts.
  */
-export type StreamBirth = {
+export type StreamStart = {
   readonly slot: string
   readonly publication: string
   /** Object ids and similar facts, by name. Absent facts are not compared. */
@@ -84,7 +84,7 @@ export type StreamBirth = {
 }
 
 /** The target of a stream, as recorded at the source at each start. */
-export type Follower = {
+export type RecordedTarget = {
   /** Random for each start: an older copy of the target does not have it. */
   readonly owner: string
   /** Address of the target, without user and password. */
@@ -189,7 +189,7 @@ export interface ChangeSource {
     signal: AbortSignal,
     report?: (message: string) => void,
     quiet?: boolean,
-  ): Promise<StreamBirth>
+  ): Promise<StreamStart>
   /**
    * Compares the stream with its start record. Call before `open` at every start, every five seconds, and before
    * applying a `truncate`: once it is applied, its cause cannot be determined.
@@ -197,7 +197,7 @@ export interface ChangeSource {
    * @param applied durable position in the target
    */
   verify(
-    birth: StreamBirth,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -212,32 +212,32 @@ export interface ChangeSource {
    * @throws SluiceError SLOT_LOST, STREAM_HALTED if the whole stream has lost changes; TARGET_BUSY as `begin`
    */
   renew?(
-    birth: StreamBirth,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
     report?: (message: string) => void,
-  ): Promise<StreamBirth>
+  ): Promise<StreamStart>
   /**
    * Position after the commit records of all transactions that are visible to snapshots before this call
    * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may be after `pg_current_wal_lsn`).
    */
   fence(signal: AbortSignal): Promise<LogPosition>
-  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
+  lag(startRecord: StreamStart, signal: AbortSignal): Promise<SourceLag>
   /**
    * Changes from a position on. Ends a walsender that a dead program left active.
    * @param frames format that the target accepts: rows that the source can send in it have a `RowChange.frame`
    * @throws SluiceError SLOT_LOST, SLOT_ACTIVE if another running program reads it
    */
   open(
-    birth: StreamBirth,
+    startRecord: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream>
   /** The target recorded at the last start; null if an older program began the stream, or the record was removed. */
-  follower(name: string, signal: AbortSignal): Promise<Follower | null>
+  recordedTarget(name: string, signal: AbortSignal): Promise<RecordedTarget | null>
   /**
    * Records the target that replicates from here on. With triggers, the previous owner cannot delete records after this
    * call.
@@ -245,7 +245,7 @@ export interface ChangeSource {
    * @returns false if another owner is recorded: nothing was changed
    * @throws SluiceError SOURCE_DENIED if the login has no right to record it
    */
-  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean>
+  recordTarget(name: string, follower: RecordedTarget, was: string | null, signal: AbortSignal): Promise<boolean>
   /** Removes slot and publication. Idempotent. */
   end(name: string, signal: AbortSignal): Promise<void>
   /** SQL for the user to remove a stream whose ledger is lost; only for sources where no sluice command can. */

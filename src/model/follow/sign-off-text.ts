@@ -1,6 +1,6 @@
 /** Prints a sign-off, and the history of a stream, as Markdown. */
 import { oneLine } from '../../shared/visible.ts'
-import { leftLines } from '../copy/left-behind.ts'
+import { dependencyLines } from '../copy/dependencies.ts'
 import type { SignedTable, SignOff, StreamHistory } from './sign-off.ts'
 
 /** Comparisons that are listed one by one; JSON has all of them. */
@@ -81,7 +81,7 @@ function tableCell({ table: name, partition }: SignedTable): string {
 }
 
 function leftOf({ leftBehind }: SignOff): readonly string[] {
-  const lines = leftLines(leftBehind)
+  const lines = dependencyLines(leftBehind)
   return lines.length === 0 ? ['None that is known.'] : lines.map((line) => `- ${cell(line)}`)
 }
 

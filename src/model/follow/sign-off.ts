@@ -2,7 +2,7 @@
  * Sign-off document after a migration: author, sides, snapshot, comparisons, and checks besides rows. Source of both
  * the Markdown and the JSON, whose schema is docs/sign-off.schema.json. URLs in it have no password.
  */
-import type { LeftBehind } from '../copy/left-behind.ts'
+import type { LeftBehind } from '../copy/dependencies.ts'
 import type { Dec, Ms, Time } from '../run/dec.ts'
 
 /** `given`: everything requested is equal, and no check failed. */

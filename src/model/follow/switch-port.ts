@@ -5,7 +5,7 @@
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
 import type { RowKey } from '../copy/row-key.ts'
-import type { FollowedTable, StreamBirth } from './port.ts'
+import type { FollowedTable, StreamStart } from './port.ts'
 import type { Closing } from '../run/ledger-port.ts'
 
 /** Both tables have the same columns in the same order. */
@@ -100,7 +100,7 @@ export interface SwitchAttempt extends AsyncDisposable {
    * After `exchange`: start record of a stream from the table with the public name; null if its slot has lost changes.
    * @param start slot position
    */
-  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth | null>
+  startRecord(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamStart | null>
   /** After `exchange`: start position of a stream that misses no change of the table that now has the public name. */
   position(): Promise<LogPosition>
   /**

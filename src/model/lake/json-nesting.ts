@@ -4,7 +4,7 @@
 export const MOST_NESTED_SCHEMA = 1600
 
 /** True if objects and lists are nested more than `limit` deep. @param value from JSON.parse */
-export function isNestedDeeper(value: unknown, room = MOST_NESTED_SCHEMA): boolean {
+export function isNestedDeeper(value: unknown, limit = MOST_NESTED_SCHEMA): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return room === 0 || Object.values(value).some((one) => isNestedDeeper(one, room - 1))
+  return limit === 0 || Object.values(value).some((one) => isNestedDeeper(one, limit - 1))
 }

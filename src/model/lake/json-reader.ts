@@ -3,19 +3,19 @@ import { SluiceError } from '../../shared/errors.ts'
 import { stringEnd } from './json-tokens.ts'
 
 /** Builds values. The last of equal names is used, as in JSON.parse. */
-export type JsonShape<T> = {
+export type JsonBuilder<T> = {
   object(members: ReadonlyMap<string, T>): T
   array(items: readonly T[]): T
   string(value: string): T
   number(digits: string): T
   word(word: 'true' | 'false' | 'null'): T
   /** Called for a duplicate name of an object. */
-  twice?(name: string): void
+  onDuplicate?(name: string): void
 }
 
 /** @throws SluiceError VALUE_REFUSED if the text is not JSON, or nested more than 2,000 deep */
-export function readJson<T>(text: string, shape: JsonShape<T>): T {
-  const reader = new Reader(text, shape)
+export function readJson<T>(text: string, builder: JsonBuilder<T>): T {
+  const reader = new Reader(text, builder)
   const result = reader.value(0)
   reader.end()
   return result
@@ -28,12 +28,12 @@ const BLANK = /[ \t\n\r]*/y
 
 class Reader<T> {
   readonly #text: string
-  readonly #shape: JsonShape<T>
+  readonly #builder: JsonBuilder<T>
   #at = 0
 
-  constructor(text: string, shape: JsonShape<T>) {
+  constructor(text: string, builder: JsonBuilder<T>) {
     this.#text = text
-    this.#shape = shape
+    this.#builder = builder
   }
 
   value(depth: number): T {
@@ -45,13 +45,13 @@ class Reader<T> {
       case '[':
         return this.#array(depth)
       case '"':
-        return this.#shape.string(this.#string())
+        return this.#builder.string(this.#string())
       case 't':
       case 'f':
       case 'n':
-        return this.#shape.word(this.#word())
+        return this.#builder.word(this.#word())
       default:
-        return this.#shape.number(this.#number())
+        return this.#builder.number(this.#number())
     }
   }
 
@@ -66,20 +66,20 @@ class Reader<T> {
     for (let first = true; !this.#closes('}', first); first = false) {
       this.#blank()
       const name = this.#string()
-      if (members.has(name)) this.#shape.twice?.(name)
+      if (members.has(name)) this.#builder.onDuplicate?.(name)
       this.#blank()
       if (this.#text[this.#at] !== ':') throw this.#wrong()
       this.#at++
       members.set(name, this.value(depth + 1))
     }
-    return this.#shape.object(members)
+    return this.#builder.object(members)
   }
 
   #array(depth: number): T {
     const items: T[] = []
     this.#at++
     for (let first = true; !this.#closes(']', first); first = false) items.push(this.value(depth + 1))
-    return this.#shape.array(items)
+    return this.#builder.array(items)
   }
 
   /** Skips the end of a list or an object, or the comma before its next item. @returns true at the end */

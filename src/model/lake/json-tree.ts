@@ -1,5 +1,5 @@
 /** JSON values whose numbers keep their digits. */
-import { readJson, type JsonShape } from './json-reader.ts'
+import { readJson, type JsonBuilder } from './json-reader.ts'
 
 export class JsonNumber {
   readonly digits: string
@@ -11,7 +11,7 @@ export class JsonNumber {
 
 export type Json = null | boolean | string | JsonNumber | readonly Json[] | ReadonlyMap<string, Json>
 
-const TREE: JsonShape<Json> = {
+const TREE: JsonBuilder<Json> = {
   object: (members) => members,
   array: (items) => items,
   string: (value) => value,

@@ -11,12 +11,12 @@ export type LakeItem = {
 }
 
 /** Where listing a table's folders stopped early: the last name listed, in byte order, and the number of names. */
-export type Unseen = { readonly after: string; readonly listed: number }
+export type PartlyListed = { readonly after: string; readonly listed: number }
 
 export type TableFolders = {
   readonly items: readonly LakeItem[]
   /** Null if the table was listed completely. */
-  readonly unseen: Unseen | null
+  readonly unseen: PartlyListed | null
 }
 
 /**
@@ -52,7 +52,7 @@ export interface LakeStore {
   /** True if a folder can be listed and is not a table; cheaper than `inspect`. */
   isPlainFolder(path: string, signal: AbortSignal): Promise<boolean>
   /** Announces an `inspect` of a folder, so that it can be prefetched; if `nested`, also of the folders of a table. */
-  soon(path: string, signal: AbortSignal, nested: boolean): void
+  prefetch(path: string, signal: AbortSignal, nested: boolean): void
   /** A file that may be a database; null if it cannot be read, or is not one. */
   databaseFile(path: string): DatabaseFile | null
 }

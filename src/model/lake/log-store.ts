@@ -94,7 +94,7 @@ export interface LogStore {
    * Replaces the previous announcement. The caller need not read them, and the call never fails.
    * @param options.keep true if they will be read a second time
    */
-  ahead?(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void
+  prefetch?(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void
   /** Size and time of one object; null if it does not exist. */
   head(path: string, signal: AbortSignal): Promise<LogObject | null>
   /**

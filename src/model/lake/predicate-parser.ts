@@ -25,7 +25,7 @@ const FLIPPED: Readonly<Record<Comparison, Comparison>> = {
 const MAX_DEPTH = 200
 
 /** A token in a message. */
-function shown(token: PredicateToken): string {
+function tokenText(token: PredicateToken): string {
   if (token.kind === 'end') return 'the end'
   return token.kind === 'string' ? `'${token.text}'` : `"${token.text}"`
 }
@@ -65,10 +65,10 @@ export function parsePredicate(text: string): Predicate {
     return true
   }
   const expectWord = (word: string): void => {
-    if (!acceptWord(word)) throw fail(peek(), `expected ${word}, found ${shown(peek())}`)
+    if (!acceptWord(word)) throw fail(peek(), `expected ${word}, found ${tokenText(peek())}`)
   }
   const expectSign = (sign: string): void => {
-    if (!isSign(sign)) throw fail(peek(), `expected "${sign}", found ${shown(peek())}`)
+    if (!isSign(sign)) throw fail(peek(), `expected "${sign}", found ${tokenText(peek())}`)
     position++
   }
 
@@ -77,7 +77,7 @@ export function parsePredicate(text: string): Predicate {
     if (token.kind === 'quoted' && token.text !== '') return token.text
     if (token.kind === 'word' && !RESERVED.has(token.text.toUpperCase())) return token.text
     const hint = token.kind === 'word' ? `Quote a column of this name: \`${token.text}\`` : undefined
-    throw fail(token, `expected a column, found ${shown(token)}`, hint)
+    throw fail(token, `expected a column, found ${tokenText(token)}`, hint)
   }
 
   function column(): ColumnRef {
@@ -107,7 +107,7 @@ export function parsePredicate(text: string): Predicate {
     if (token.kind === 'number') return { kind: 'number', text: token.text, at }
     if (token.kind === 'sign' && (token.text === '-' || token.text === '+')) {
       const digits = take()
-      if (digits.kind !== 'number') throw fail(digits, `expected a number, found ${shown(digits)}`)
+      if (digits.kind !== 'number') throw fail(digits, `expected a number, found ${tokenText(digits)}`)
       return { kind: 'number', text: token.text === '-' ? `-${digits.text}` : digits.text, at }
     }
     const word = token.kind === 'word' ? token.text.toUpperCase() : ''
@@ -118,13 +118,13 @@ export function parsePredicate(text: string): Predicate {
     }
     const isName = token.kind === 'word' || token.kind === 'quoted'
     const hint = isName ? `Write text in single quotes: '${token.text}'; two columns cannot be compared` : undefined
-    throw fail(token, `expected a value, found ${shown(token)}`, hint)
+    throw fail(token, `expected a value, found ${tokenText(token)}`, hint)
   }
 
   function comparison(): Comparison {
     const token = take()
     const op = token.kind === 'sign' ? COMPARISONS[token.text] : undefined
-    if (op === undefined) throw fail(token, `expected a comparison, found ${shown(token)}`)
+    if (op === undefined) throw fail(token, `expected a comparison, found ${tokenText(token)}`)
     return op
   }
 
@@ -163,7 +163,7 @@ export function parsePredicate(text: string): Predicate {
       if (pattern.kind !== 'string') throw predicateError(text, pattern.at, 'LIKE needs a text in single quotes')
       return { kind: 'like', column: subject, pattern, negated }
     }
-    if (negated) throw fail(peek(), `expected IN, BETWEEN or LIKE after NOT, found ${shown(peek())}`)
+    if (negated) throw fail(peek(), `expected IN, BETWEEN or LIKE after NOT, found ${tokenText(peek())}`)
     return { kind: 'compare', column: subject, op: comparison(), value: literal() }
   }
 
@@ -192,6 +192,6 @@ export function parsePredicate(text: string): Predicate {
 
   if (peek().kind === 'end') throw fail(peek(), 'the condition is empty')
   const root = chain('or')
-  if (peek().kind !== 'end') throw fail(peek(), `expected AND, OR or the end, found ${shown(peek())}`)
+  if (peek().kind !== 'end') throw fail(peek(), `expected AND, OR or the end, found ${tokenText(peek())}`)
   return { text, root }
 }

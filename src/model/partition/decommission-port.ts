@@ -104,7 +104,7 @@ export interface DecommissionStore {
    */
   drop(
     step: DecommissionStep,
-    heir: RecordedTable,
+    newTable: RecordedTable,
     expect: KnownRows | null,
     close: readonly Statement[],
   ): Promise<{ readonly end: DecommissionEnd; readonly also: readonly string[] }>

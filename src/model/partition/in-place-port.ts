@@ -36,7 +36,7 @@ export type InPlacePlan = {
 }
 
 /** Rows that do not fit into the past partition. */
-export type Outside = {
+export type OutsideRows = {
   readonly nulls: bigint
   /** Number of rows at or after the bound, infinite values included. */
   readonly beyond: bigint
@@ -63,7 +63,7 @@ export type InPlaceSwitched = {
 }
 
 /** A table that was partitioned in place. */
-export type InPlaceDone = {
+export type InPlaceFacts = {
   readonly past: TableName
   /** Exclusive upper bound of the partition that was the table. */
   readonly bound: string
@@ -93,11 +93,11 @@ export interface InPlaceStore {
     report: InPlaceReported,
   ): Promise<InPlaceSwitched & { readonly rows: bigint }>
   /** Facts about a table that was partitioned in place; null for any other table. */
-  done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null>
+  facts(table: TableName, signal: AbortSignal): Promise<InPlaceFacts | null>
   /** Plans in a transaction that is rolled back. @throws SluiceError SOURCE_GONE, TARGET_DENIED */
   plan(request: InPlaceRequest, signal: AbortSignal): Promise<InPlacePlan>
   /** Counts rows that do not fit into the past partition. Reads the whole table if no index helps. */
-  outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside>
+  outside(request: InPlaceRequest, signal: AbortSignal): Promise<OutsideRows>
   /**
    * Creates indexes and the bounds constraint, and validates it. After a crash the next call continues.
    * @throws SluiceError TARGET_BUSY, PARTITION_REFUSED if rows lie outside, TARGET_DENIED
@@ -113,7 +113,7 @@ export interface InPlaceStore {
    * Steps after the switch that block no sessions: validates foreign keys, gathers statistics. Idempotent. @returns
    * what remains, as text
    */
-  settle(table: TableName, signal: AbortSignal): Promise<readonly string[]>
+  finish(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Reverts: the past partition becomes the table again, and the new one is dropped.
    * @throws SluiceError PARTITION_REFUSED if other partitions hold rows; STOPPED, TABLE_REFUSED

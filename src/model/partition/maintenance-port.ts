@@ -37,10 +37,10 @@ export type RangedTable = {
 }
 
 /** Rows of the default partition. */
-export type StrayRows = PrintedBounds & { readonly rows: bigint }
+export type DefaultRows = PrintedBounds & { readonly rows: bigint }
 
 /** A partition to create. */
-export type ComingPartition = {
+export type NewPartition = {
   readonly name: TableName
   readonly from: string
   readonly to: string
@@ -55,7 +55,7 @@ export type MakeStep = 'making' | 'logging' | 'copying' | 'following' | 'switchi
 export type MakeRequest = {
   readonly table: RangedTable
   /** Partitions to create, sorted by lower bound, without overlaps with each other or with partitions of `table`. */
-  readonly partitions: readonly ComingPartition[]
+  readonly partitions: readonly NewPartition[]
   /** Lock timeout of a statement, ms; sessions behind it wait as long. */
   readonly patienceMs: number
   /** Total time without the required locks before giving up, ms. */
@@ -67,7 +67,7 @@ export type MakeRequest = {
 }
 
 /** A property of a neighbour that a new partition did not get. */
-export type NotGiven = {
+export type MissingProperty = {
   readonly partition: string
   readonly what: string
   readonly why: string
@@ -77,16 +77,16 @@ export type NotGiven = {
 
 export type Made = {
   /** Partitions that this call created, without partitions that other programs created meanwhile. */
-  readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
+  readonly made: readonly (NewPartition & { readonly moved: bigint })[]
   /** Partitions with the same bounds that another program created meanwhile. */
-  readonly foundMade: readonly ComingPartition[]
+  readonly foundMade: readonly NewPartition[]
   /** Longest time that a statement waited for a lock, or held one that blocks writers, ms. */
   readonly longestMs: number
   /** Number of retries because other sessions held a lock. */
   readonly tries: number
   /** Moved rows whose count and checksum are equal in old default partition and new tables; null if none moved. */
   readonly proved: { readonly rows: bigint } | null
-  readonly notGiven: readonly NotGiven[]
+  readonly notGiven: readonly MissingProperty[]
   /** Further notes on the new partitions, as text. */
   readonly notes?: readonly string[]
 }
@@ -108,16 +108,16 @@ export interface MaintenanceStore {
    * Counts rows of the default partition, in one snapshot.
    * @returns the number of rows within each of `spans`, in order; of all other rows also the smallest and largest value
    */
-  stray(
+  countDefault(
     table: RangedTable,
     spans: readonly PrintedBounds[],
     signal: AbortSignal,
-  ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }>
+  ): Promise<{ readonly spans: readonly bigint[]; readonly others: DefaultRows }>
   /**
    * Tests whether `make` would be refused now; read-only.
    * @returns the TABLE_REFUSED that it would throw, or null
    */
-  foresee(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null>
+  makeRefusal(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null>
   /**
    * Creates partitions, each like its newest neighbour, and moves their rows out of the default partition. At any time,
    * every row is visible exactly once through the table; after a crash, the next call completes the work.
@@ -146,9 +146,9 @@ export function isStop(error: unknown, { signal, stop }: Pick<MakeRequest, 'sign
 export const NOTHING_MADE: Made = { made: [], foundMade: [], longestMs: 0, tries: 0, proved: null, notGiven: [] }
 
 /** @returns the TABLE_REFUSED of the call; null if it succeeds. @throws any other error of the call */
-export async function tableRefusal(look: () => Promise<void>): Promise<SluiceError | null> {
+export async function tableRefusal(call: () => Promise<void>): Promise<SluiceError | null> {
   try {
-    await look()
+    await call()
     return null
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'TABLE_REFUSED') return error

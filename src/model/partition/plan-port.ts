@@ -96,7 +96,7 @@ export type NewTableLine = { readonly name: string; readonly type: string; reado
 export const PUBLISHED_PARTITIONS = 'published partitions'
 
 /** Result of trying the statements of a new table in a database. */
-export type Rehearsal = {
+export type TrialResult = {
   /** Types that the database lacks. If there are any, only the columns of the new table were tried. */
   readonly missing: readonly string[]
   /**
@@ -120,7 +120,7 @@ export interface PartitionPlanStore {
   /** Counts rows between bounds. @param bounds as the column prints them, ascending; the first is inclusive */
   spread(planned: TableToPartition, bounds: readonly string[], exact: boolean, signal: AbortSignal): Promise<RowSpread>
   /** Names of the new tables and their objects that are already in use. */
-  taken(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
+  usedNames(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Statements that create the new table, its partitions and everything required before rows are inserted, in execution
    * order. All names are qualified; the statements run as printed.
@@ -132,12 +132,12 @@ export interface PartitionPlanStore {
     signal: AbortSignal,
   ): Promise<NewTableStatements>
   /** Statements of `late` (see `newTable`) whose object the new table in this store's database lacks. */
-  lacking(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]>
+  missingObjects(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Tries statements of `newTable` in the database of this store and rolls them back, to find refusals before a run.
    * @throws SluiceError TARGET_DENIED, CONNECTION_LOST
    */
-  rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal>
+  tryStatements(statements: NewTableStatements, signal: AbortSignal): Promise<TrialResult>
   /**
    * Runs statements of `newTable` in one transaction, in the database of this store.
    * @throws SluiceError TARGET_DENIED, TARGET_BUSY if other sessions lock a table that the new one references,

@@ -69,7 +69,7 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /** Another database of the same server, to which this connects. */
   readonly through: string
   /** Locks the database against concurrent retirement until disposed. @returns false if another program has the lock */
-  hold(): Promise<boolean>
+  lock(): Promise<boolean>
   /** @returns null if the server has no database of that name */
   state(signal: AbortSignal): Promise<DatabaseSettings | null>
   /** Current name of the database with this identity; null if it does not exist. */

@@ -6,7 +6,7 @@
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { ArchiveEvents } from '../archive/events.ts'
 import type { CopyEvents, CopyPlanLine, CopyTally } from '../copy/events.ts'
-import type { LeftBehind } from '../copy/left-behind.ts'
+import type { LeftBehind } from '../copy/dependencies.ts'
 import type { RingEvents } from '../copy/ring-events.ts'
 import type { SummaryEvents } from '../copy/summary-events.ts'
 import type { CutoverEvents } from '../follow/cutover-events.ts'

@@ -60,4 +60,4 @@ export type Closing = {
  * would keep rows locked beyond its lease. Shorter than any lease. A timeout this short is safe, because no code
  * computes between two statements of one transaction.
  */
-export const FROZEN_LEDGER_MS = 15_000
+export const LEDGER_IDLE_MS = 15_000

@@ -31,10 +31,10 @@ export interface SessionLock extends AsyncDisposable {
 }
 
 /** Checks on a new connection whether a transaction committed. */
-export type HasLanded = (reader: SqlReader) => Promise<boolean>
+export type HasCommitted = (reader: SqlReader) => Promise<boolean>
 
 /** For idempotent transaction bodies: after a lost reply they simply run again. */
-export const REPEATABLE: HasLanded = async () => false
+export const REPEATABLE: HasCommitted = async () => false
 
 /** Rows of a query that a user entered. */
 export type QueryPage = {
@@ -73,7 +73,7 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
    * is thrown then
    * @throws SluiceError CONNECTION_LOST after the last retry, COMMIT_UNKNOWN, NO_SPACE, TARGET_DENIED …
    */
-  write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T>
+  write<T>(body: (transaction: SqlTransaction) => Promise<T>, hasCommitted?: HasCommitted): Promise<T>
   /**
    * One statement that a user entered, on a connection that refuses writes and, as far as the system can, access to
    * anything but the database. Pages are streamed, at least one, so that the column names are known. Integers beyond

@@ -13,7 +13,7 @@ export type TableRequest = {
 }
 
 /** @param text `TABLE`, or `TABLE#12` for one chunk of it */
-export function tableOptions(act: TableRequest['act'], text: string): TableRequest {
+export function parseTableRequest(act: TableRequest['act'], text: string): TableRequest {
   const [, table = text, chunk] = /^(.+)#(\d{1,15})$/s.exec(text) ?? []
   return { act, table, ...(chunk === undefined ? {} : { chunk }) }
 }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** Turns that the running code already has: waiting for one of them would be a deadlock. */
-const had = new AsyncLocalStorage<ReadonlySet<Turn>>()
+const heldTurns = new AsyncLocalStorage<ReadonlySet<Turn>>()
 
 /** A mutex: callers get it one after the other. */
 export class Turn {
@@ -14,7 +14,7 @@ export class Turn {
    * @throws SluiceError INTERNAL immediately if the caller already has this turn, which would be a deadlock
    */
   async wait(): Promise<() => void> {
-    if (had.getStore()?.has(this) === true) {
+    if (heldTurns.getStore()?.has(this) === true) {
       throw new SluiceError('INTERNAL', 'the program would wait for its own lock', {
         reason: 'a transaction is open, and this request must wait until it has ended',
       })
@@ -40,6 +40,6 @@ export class Turn {
 
   /** Runs `body` in this turn, which the caller got from `wait`: another request for the turn by `body` is refused. */
   within<T>(body: () => T | Promise<T>): T | Promise<T> {
-    return had.run(new Set([...(had.getStore() ?? []), this]), body)
+    return heldTurns.run(new Set([...(heldTurns.getStore() ?? []), this]), body)
   }
 }

@@ -10,7 +10,7 @@ import type { TableHold, TableRetry } from '../run/table-request.ts'
 export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopped'
 
 /** `queued`: waits for a worker. `working`: a worker has it and sends heartbeats. `ended`: nothing left to do. */
-export type SlotState = 'queued' | 'working' | 'ended'
+export type TaskState = 'queued' | 'working' | 'ended'
 
 /** Steering requests of a run, applied by its workers. Numbers are for the whole run, and divided among its tasks. */
 export type RunRequests = {
@@ -35,7 +35,7 @@ export type RunRequests = {
 }
 
 /** Progress of one task in its current turn. */
-export type SlotProgress = {
+export type TaskProgress = {
   readonly rows: bigint
   readonly chunks: number
   /** Rows per second, over the last seconds. */
@@ -43,16 +43,16 @@ export type SlotProgress = {
 }
 
 /** A chunk that a task works on. @property stoodMs ms without progress at the time of the report */
-export type StoodChunk = { readonly table: string; readonly chunk: string; readonly stoodMs: number }
+export type ActiveChunk = { readonly table: string; readonly chunk: string; readonly stoodMs: number }
 
 /**
  * @property open part of `rows` that belongs to unfinished work: if the turn ends now, the next one repeats it
  * @property standing chunks that the task works on; at most `MOST_ACTIVE_CHUNKS`
  */
-export type TurnProgress = SlotProgress & { readonly open: bigint; readonly standing?: readonly StoodChunk[] }
+export type TurnProgress = TaskProgress & { readonly open: bigint; readonly standing?: readonly ActiveChunk[] }
 
 /** Limit of chunks per task in the queue. */
-export const MOST_STANDING = 64
+export const MOST_ACTIVE_CHUNKS = 64
 
 /**
  * Ledger totals of a shared run: closed chunks and their rows, each counted once. @property at time of the read, ms
@@ -61,13 +61,13 @@ export const MOST_STANDING = 64
 export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
 
 /** Consecutive turns of a task that failed for one transient cause. @property cause last error; null if unknown */
-export type Rested = { readonly times: number; readonly cause: ErrorInfo | null }
+export type TransientFailures = { readonly times: number; readonly cause: ErrorInfo | null }
 
 /**
  * Number of consecutive turns that ended with a pause for the cause of this error; 0 if the last cause was another one.
  * An unreachable server and a refused login are two causes.
  */
-export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined): number {
+export function failuresFor({ times, cause }: TransientFailures, error: ErrorInfo | undefined): number {
   return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
 }
 
@@ -75,7 +75,7 @@ export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined)
  * End of a turn of a task. `queue`: the remaining work is queued again. `rest`: it is queued again after a pause,
  * because the cause is transient. `none`: no work is left.
  */
-export type SlotEnd = {
+export type TurnEnd = {
   readonly left: 'queue' | 'rest' | 'none'
   readonly exitCode: number
   readonly error?: ErrorInfo
@@ -86,7 +86,7 @@ export type SlotEnd = {
 }
 
 /** The task of an event, for listeners of a worker. @property sharedRun as in `EndedRun` */
-export type HeardSlot = { readonly runId: string; readonly no: number; readonly sharedRun: string }
+export type TaskOfWorker = { readonly runId: string; readonly no: number; readonly sharedRun: string }
 
 /**
  * A run that has ended, as returned to the worker that recorded its end. Times: ms since the epoch, clock of the
@@ -107,15 +107,15 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
  * Failure of a task that no program of the task could report: none was started, it crashed, or its run had not begun.
  * @property operation with store names instead of URLs
  */
-export type UnworkedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
+export type UnreportedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
 
 /** A task row. Times are ms since the epoch, by the clock of the queue's database. */
-export type TaskRow = SlotProgress & {
+export type TaskRow = TaskProgress & {
   readonly runId: string
   readonly no: number
   /** Its part of the work, if the tasks of a run differ. */
   readonly about: string
-  readonly state: SlotState
+  readonly state: TaskState
   /** True for a task that copies or compares tables whenever the task of the stream requests it. */
   readonly onCall: boolean
   /** Number of turns begun. */
@@ -136,7 +136,7 @@ export type TaskRow = SlotProgress & {
  * A run row, with its tasks counted. Rows and chunks of a copy are from the target's ledger. For other commands they
  * are the sums of the last reports of the tasks; a task that resumes an import counts from the beginning of the run.
  */
-export type DistributedRun = SlotProgress & {
+export type DistributedRun = TaskProgress & {
   readonly runId: string
   readonly kind: string
   readonly commandLine: string
@@ -199,7 +199,7 @@ export type WorkerRow = {
 }
 
 /** State of a queue by the clock of its database, equal for every worker. */
-export type QueueStand = {
+export type QueueState = {
   /** Counts of workers that have not ended and were seen in the last day, by the states of `WorkerRow`. */
   readonly workers: Readonly<Record<'lives' | 'silent' | 'lost', number>>
   /** Tasks of running runs; `lost`: `working` tasks whose worker is lost. */
@@ -243,21 +243,21 @@ export type WatchedRun = {
   /** Time at which this row was read. */
   readonly now: number
   /** Working tasks without a heartbeat for `SILENT_AFTER_MS`. */
-  readonly silent: readonly SilentSlot[]
+  readonly silent: readonly SilentTask[]
   /**
    * Tasks that were taken from a lost worker; listed until the start and the end of the loss are reported. `isBack`:
    * true if that worker has the task again; null if not recorded. `isKilled`: the worker is alive, and killed the
    * program.
    */
-  readonly lost: readonly (SilentSlot & {
+  readonly lost: readonly (SilentTask & {
     readonly at: number
-    readonly state: SlotState
+    readonly state: TaskState
     readonly isBack: boolean | null
     readonly isKilled?: boolean
   })[]
-  readonly alerts: readonly StandingAlert[]
+  readonly alerts: readonly RecordedAlert[]
   /** Failures that no worker has reported. */
-  readonly unreported: readonly UnworkedFailure[]
+  readonly unreported: readonly UnreportedFailure[]
   /**
    * Program version of the run, if no live worker has taken its tasks within `LOST_AFTER_MS` after its start; otherwise
    * null.
@@ -276,18 +276,18 @@ export type UncountedRun = Pick<WatchedRun, 'runId' | 'operation' | 'stores'> & 
 }
 
 /** A task without a recent heartbeat. @property beatAt last heartbeat @property chunks that it worked on then */
-export type SilentSlot = {
+export type SilentTask = {
   readonly no: number
   readonly host: string | null
   readonly beatAt: number
-  readonly chunks: readonly StoodChunk[]
+  readonly chunks: readonly ActiveChunk[]
 }
 
 /** An active alert of a run. @property chunks affected chunks that made no progress since its start */
-export type StandingAlert = AlertKey & { readonly since: number; readonly chunks: readonly string[] }
+export type RecordedAlert = AlertKey & { readonly since: number; readonly chunks: readonly string[] }
 
 /** Interval of heartbeats. */
-export const BEAT_MS = 2_000
+export const HEARTBEAT_MS = 2_000
 /** Age of the last heartbeat after which a worker is silent, and its rate is ignored. */
 export const SILENT_AFTER_MS = 7_000
 /** Age after which a worker is lost, and its tasks are queued again. Equals the lease of a chunk. */

@@ -8,29 +8,29 @@ import type {
   DistributedRun,
   EndedRun,
   LedgerTotals,
-  QueueStand,
+  QueueState,
   RunRequests,
   TaskRow,
-  SlotEnd,
+  TurnEnd,
   TurnProgress,
   UncountedRun,
   WatchedRun,
   WorkerRow,
-  Rested,
+  TransientFailures,
 } from './distributed.ts'
 import type { Event } from '../run/event.ts'
 import type { TableRequest } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { QueuedStore, QueuedRun } from './queued-run.ts'
-import type { ScheduleBook } from './schedule-port.ts'
+import type { ScheduleStore } from './schedule-port.ts'
 
-export type { QueuedStore, QueuedRun, QueuedSlot } from './queued-run.ts'
+export type { QueuedStore, QueuedRun, QueuedTask as QueuedSlot } from './queued-run.ts'
 
 /** Identifies a task: its run, and its number in the run. */
-export type SlotKey = { readonly runId: string; readonly no: number }
+export type TaskKey = { readonly runId: string; readonly no: number }
 
 /** A claimed task with a fencing token: a later claim has a higher one. */
-export type ClaimedSlot = SlotKey & {
+export type ClaimedTask = TaskKey & {
   readonly fence: number
   readonly kind: string
   /** True if a task is released after a while and resumed later, so that runs alternate. */
@@ -44,11 +44,11 @@ export type ClaimedSlot = SlotKey & {
   readonly about: string
   /** Digest of the confirmed plan; null if no confirmation was required. */
   readonly mark: string | null
-  readonly rested: Rested
+  readonly rested: TransientFailures
   /** True for a task that copies or compares tables when the task of the stream requests it. */
   readonly onCall: boolean
   /** Steering requests of the run before this turn. */
-  readonly orders: SlotOrders
+  readonly orders: TaskRequests
 }
 
 /**
@@ -62,15 +62,15 @@ export type SteeredTables = { readonly names: readonly string[]; readonly isWhol
  * Reply to a heartbeat: steering requests, and the number of tasks that share the limits. `isOver`: the run is not
  * running any more.
  */
-export type SlotOrders = { readonly wishes: RunRequests; readonly working: number; readonly isOver: boolean }
+export type TaskRequests = { readonly wishes: RunRequests; readonly working: number; readonly isOver: boolean }
 
 /** What a worker records about itself in the queue. */
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
 /** Result of a sweep: tasks queued again because their worker was lost, or because they were never queued. */
 export type QueueSweep = {
-  readonly lost: readonly SlotKey[]
-  readonly unqueued: readonly SlotKey[]
+  readonly lost: readonly TaskKey[]
+  readonly unqueued: readonly TaskKey[]
   /** Runs that the sweep ended because every worker refuses them. */
   readonly refused: readonly string[]
   /** Runs whose end the sweep recorded. */
@@ -78,7 +78,7 @@ export type QueueSweep = {
   /** Runs that this worker refused, and that were not resumed since. */
   readonly own: readonly string[]
   /** Schedules and runs that this worker confirmed after the queue's server was promoted. */
-  readonly carried: Carried
+  readonly carried: ConfirmedCounts
   /** Runs that start no task until they are confirmed in this database. */
   readonly unconfirmed: readonly string[]
   /** True if there are tasks of lost workers, but this worker has not been connected long enough to take them. */
@@ -90,7 +90,7 @@ export type QueueSweep = {
  * @property isSetBack true if nothing was confirmed: the promoted server lacks recent heartbeats of this worker, so the
  * queue is at an earlier state
  */
-export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
+export type ConfirmedCounts = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
 /**
  * Details of an alert. @property at start time, ms since the epoch by the queue's clock @property run affected run
@@ -99,7 +99,7 @@ export type Carried = { readonly schedules: number; readonly runs: number; reado
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
 
 /** As `AlertMemory`, by the clock of the queue. @throws SluiceError CONNECTION_LOST … */
-export type AlertBook = {
+export type AlertStore = {
   /** Begins an alert; if it is active already, the chunks are added to it. */
   begin(key: AlertKey, note?: AlertNote): ReturnType<AlertMemory['begin']>
   /** Removes chunks with progress from an alert. @returns true if it is active, and none of its chunks is left */
@@ -124,7 +124,7 @@ export interface RunQueue extends AsyncDisposable {
   /** Workers, live ones first. Of the ended ones, only those of the last day. */
   workers(): Promise<readonly WorkerRow[]>
   /** Counts of workers, tasks and unconfirmed runs; all zeros if there is no queue yet. */
-  stand(): Promise<QueueStand>
+  state(): Promise<QueueState>
   /** Requests live workers to end. @param name host, or id of one worker @returns how many were requested */
   drain(name: string): Promise<number>
   /**
@@ -144,9 +144,9 @@ export interface RunQueue extends AsyncDisposable {
    * null if the run is running or does not exist
    */
   resume(runId: string): Promise<number | null>
-  readonly schedules: ScheduleBook
+  readonly schedules: ScheduleStore
   /** Active alerts of the runs in the queue, for all hosts. */
-  readonly alerts: AlertBook
+  readonly alerts: AlertStore
   /** The queue from the view of one worker. */
   worker(about: WorkerAbout): QueueWorker
 }
@@ -160,7 +160,7 @@ export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 /**
  * Result of releasing a task.
  * @property isMine false if another worker already had the task
- * @property isQueuedAgain true if the task is queued again; never if the run was requested to stop
+ * @property goesOn true if the task is queued again; never if the run was requested to stop
  * @property ended the run, if this call ended it: one worker gets it, or none if the reply is lost
  */
 export type Released = { readonly isMine: boolean; readonly goesOn: boolean; readonly ended: EndedRun | null }
@@ -168,22 +168,22 @@ export type Released = { readonly isMine: boolean; readonly goesOn: boolean; rea
 /** Operations of one worker on the queue. */
 export interface QueueWorker {
   /** Sends a heartbeat. @param draining true if it takes no new work @returns true if it was requested to end */
-  beat(draining: boolean): Promise<boolean>
+  sendHeartbeat(draining: boolean): Promise<boolean>
   /** Claims a task. @returns null if another worker has the task, or the task has ended */
-  claim(key: SlotKey): Promise<ClaimedSlot | null>
+  claim(key: TaskKey): Promise<ClaimedTask | null>
   /**
    * Reports the progress of a turn, as a heartbeat of the task.
    * @param tables that can be steered, if they changed
    * @returns steering requests; null if another worker has the task now
    */
   progress(
-    slot: ClaimedSlot,
+    task: ClaimedTask,
     progress: TurnProgress,
     ledgerRun: string | null,
     tables?: readonly string[],
-  ): Promise<SlotOrders | null>
+  ): Promise<TaskRequests | null>
   /** Records the ledger totals of its run, unless newer ones are recorded. @param ageMs age of `totals` */
-  count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
+  count(task: ClaimedTask, totals: LedgerTotals, ageMs: number): Promise<void>
   /** Runs whose ledger totals at their end are not recorded yet, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
   /**
@@ -192,13 +192,13 @@ export interface QueueWorker {
    */
   countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals | null): Promise<void>
   /** Stores the events of this turn for as long as the run is listed. */
-  keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
+  storeEvents(task: ClaimedTask, events: readonly Event[]): Promise<void>
   /** Releases a task, and ends the run with its last task. */
-  release(slot: ClaimedSlot, end: SlotEnd): Promise<Released>
+  release(task: ClaimedTask, end: TurnEnd): Promise<Released>
   /** Queues the on-call tasks of its run that are not working. */
-  callOthers(slot: ClaimedSlot): Promise<void>
+  callOthers(task: ClaimedTask): Promise<void>
   /** Releases a task that this worker must not process, and records why. @returns the run, if a stop ended it */
-  refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<EndedRun | null>
+  refuse(task: ClaimedTask, error: ErrorInfo): Promise<EndedRun | null>
   sweep(): Promise<QueueSweep>
   /** Runs with `--alert` that are running, or have an active alert. */
   watch(): Promise<readonly WatchedRun[]>
@@ -208,22 +208,22 @@ export interface QueueWorker {
    * @param at time of the loss
    * @returns true if this call changed it
    */
-  noteLoss(key: SlotKey, at: number, is: LossReport): Promise<boolean>
+  noteLoss(key: TaskKey, at: number, is: LossReport): Promise<boolean>
   /**
    * Claims the failure of a task for one minute, to report it. Atomic: one of concurrent workers gets it.
    * @returns `at`: key for `reported`; `isAgain`: another worker claimed it before, and has possibly not sent it. Null
    * if another worker has it now
    */
-  takeFailure(key: SlotKey): Promise<{ readonly at: number; readonly isAgain: boolean } | null>
+  takeFailure(key: TaskKey): Promise<{ readonly at: number; readonly isAgain: boolean } | null>
   /** Marks the failure claimed at that time as reported. */
-  reported(key: SlotKey, at: number): Promise<void>
+  reported(key: TaskKey, at: number): Promise<void>
   /**
    * Takes tasks until stopped, as many at a time as the worker's concurrency.
    * @param perform must not throw @param refused ids of runs to exclude
    */
-  take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner>
+  take(perform: (key: TaskKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner>
   /** Records that the worker has ended. */
-  leave(): Promise<void>
+  recordEnd(): Promise<void>
 }
 
 /**

@@ -7,7 +7,7 @@ export type QueuedStore = { readonly name: string; readonly identity: string; re
  * @property operation default: operation of the run @property onCall true for a task that waits for requests of the
  * stream's task, and does not affect the run's end
  */
-export type QueuedSlot = { readonly about: string; readonly operation?: unknown; readonly onCall?: true }
+export type QueuedTask = { readonly about: string; readonly operation?: unknown; readonly onCall?: true }
 
 /** A run to be queued. Contains no URLs: databases are referenced by their names in the config file. */
 export type QueuedRun = {
@@ -27,7 +27,7 @@ export type QueuedRun = {
   readonly host: string
   /** Queue of its tasks; null is the queue of workers without queue names. */
   readonly queue: string | null
-  readonly slots: readonly QueuedSlot[]
+  readonly slots: readonly QueuedTask[]
   /** Digest of the confirmed plan: a task whose own plan differs runs nothing. */
   readonly mark?: string | null
 }

@@ -34,10 +34,10 @@ export type ScheduleSpec = {
 export type ScheduledTime = { readonly period: string; readonly at: number }
 
 /** @property since all times up to this one are handled, ms since the epoch @property next null after the last time */
-export type Clockwork = { readonly since: number; readonly next: ScheduledTime | null }
+export type ScheduleTimes = { readonly since: number; readonly next: ScheduledTime | null }
 
 export type Schedule = ScheduleSpec &
-  Clockwork & {
+  ScheduleTimes & {
     readonly state: ScheduleState
     /** Why it is void, or why its last attempt began no run; null if there is no problem. */
     readonly error: ErrorInfo | null
@@ -68,7 +68,7 @@ export type ScheduledRun = {
 }
 
 /** What to do with a due schedule. */
-export type DueSchedule = Clockwork & {
+export type DueSchedule = ScheduleTimes & {
   /** `since` as read: if it differs now, another worker was faster, or the schedule was replaced. */
   readonly found: number
   /** The run to begin; null if all due times are skipped. */
@@ -79,7 +79,7 @@ export type DueSchedule = Clockwork & {
   readonly passed: string | null
 }
 
-export interface ScheduleBook {
+export interface ScheduleStore {
   /** Milliseconds since the epoch, by the clock of the queue's database. */
   now(): Promise<number>
   /**
@@ -87,7 +87,7 @@ export interface ScheduleBook {
    * @param replace true to replace an existing schedule, whose history stays
    * @returns false if the name is taken, or there is no schedule to replace
    */
-  add(spec: ScheduleSpec, clockwork: Clockwork, replace: boolean): Promise<boolean>
+  add(spec: ScheduleSpec, times: ScheduleTimes, replace: boolean): Promise<boolean>
   /** Schedules, sorted by name. @param name only this schedule */
   list(name?: string): Promise<readonly Schedule[]>
   /** Runs and skipped times of a schedule, newest first. */
@@ -95,11 +95,11 @@ export interface ScheduleBook {
   /** Pauses a schedule. @returns false if no schedule of this name can be paused */
   pause(name: string): Promise<boolean>
   /** Resumes a schedule. @param times times from now on @returns as `pause` */
-  resume(name: string, clockwork: Clockwork): Promise<boolean>
+  resume(name: string, times: ScheduleTimes): Promise<boolean>
   /** Removes its history too; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>
   /** Makes the next worker start it, whatever its time. @returns false if it does not exist, or is void */
-  want(name: string): Promise<boolean>
+  requestRun(name: string): Promise<boolean>
   /** Schedules confirmed in another database than this one; they begin nothing until they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
   /** Number of schedules that begin nothing: their command cannot be parsed, or differs from the confirmed one. */

@@ -1,7 +1,7 @@
 /** Events of workers and shared runs. */
 import type { HeldState } from '../run/table-request.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { DistributedStatus, SlotState } from './distributed.ts'
+import type { DistributedStatus, TaskState } from './distributed.ts'
 import type { Dec, Int, Ms, Time } from '../run/dec.ts'
 
 /** A worker takes a task of a run, or finishes it. */
@@ -118,7 +118,7 @@ export type SharedSlotEvent = {
   run: Dec
   slot: Dec
   about: string
-  state: SlotState | 'lost'
+  state: TaskState | 'lost'
   turns: Dec
   host?: string
   /** Id of the task's own run, as in ledger, catalog and run history. */

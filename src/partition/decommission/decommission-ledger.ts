@@ -4,7 +4,7 @@ import type { TableUse } from '../../model/partition/decommission-port.ts'
 import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../engine/copy/ledger/late-tables.ts'
-import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import type { CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
 
 /**
  * `looked`: counters of reads and writes were recorded. `inactive`: only its owner may use the table. `active`:
@@ -46,14 +46,14 @@ export type StepBy = { readonly runId: string; readonly actor: string; readonly 
 
 const NAME = 'migration_decommissions'
 /** The last of these steps is the state of the table. */
-const STANDING = `step IN ('inactive', 'active', 'dropped')`
+const STATE_STEPS = `step IN ('inactive', 'active', 'dropped')`
 
 export class DecommissionLedger {
   readonly #database: LedgerDatabase
-  readonly #row: SwitchRow
+  readonly #row: CutoverRow
   readonly #by: StepBy
 
-  constructor(database: LedgerDatabase, row: SwitchRow, by: StepBy) {
+  constructor(database: LedgerDatabase, row: CutoverRow, by: StepBy) {
     this.#database = database
     this.#row = row
     this.#by = by
@@ -111,15 +111,15 @@ export class DecommissionLedger {
    * the grace period is over, and its reverse stream has ended.
    * @param state required state: the last step that changed it, or `active` if there is no such step
    */
-  guard(standing: 'inactive' | 'active', graceMs = 0): Statement {
+  guard(state: 'inactive' | 'active', graceMs = 0): Statement {
     const { now } = ledgerDialect(this.#database.dialect)
     const { id, publicTable, reverse } = this.#row
     return {
       sql: `SELECT 1 FROM migration_switches s WHERE s.switch_id = ? AND s.status IN ('switched', 'done') AND s.switched_ms + ? <= ${now}
               AND NOT EXISTS (SELECT 1 FROM migration_switches n WHERE n.public_table = ? AND n.begun_ms > s.begun_ms AND n.status <> 'given up')
               AND NOT EXISTS (SELECT 1 FROM migration_streams r WHERE r.stream_id = ? AND r.status <> 'ended')
-              AND coalesce((SELECT d.step FROM migration_decommissions d WHERE d.switch_id = s.switch_id AND d.${STANDING} ORDER BY d.step_no DESC LIMIT 1), 'active') = ?`,
-      parameters: [id, graceMs, publicTable, reverse, standing],
+              AND coalesce((SELECT d.step FROM migration_decommissions d WHERE d.switch_id = s.switch_id AND d.${STATE_STEPS} ORDER BY d.step_no DESC LIMIT 1), 'active') = ?`,
+      parameters: [id, graceMs, publicTable, reverse, state],
     }
   }
 }

@@ -56,7 +56,7 @@ export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions
   // The drop relies on the copy, so a crash of the target must not lose it.
   await using target = await openCopyStore(to, { mode: 'read' })
   await target.offers.durability?.flushed(signal)
-  const copy = await copyNow({ copies, oldTable }, target, signal)
+  const copy = await currentCopy({ copies, oldTable }, target, signal)
   if (copy === null) {
     throw new SluiceError('PLAN_CHANGED', `the copy of ${tableText(oldTable)} no longer exists`, {
       where: target.label,
@@ -78,7 +78,7 @@ export async function lastCopyFinding(
 ): Promise<DecommissionFinding> {
   const { to } = archived
   const about = { about: 'last copy', object: to }
-  const why = await lossOf(archived, old, signal)
+  const why = await faultOf(archived, old, signal)
   if (why === null) return { verdict: 'fine', ...about, detail: `the copy has its ${archived.rows} rows, unchanged` }
   // A URL with a user usually had a password, which the ledger does not store.
   const password = to.includes('@') ? ' and its password' : ''
@@ -91,10 +91,10 @@ export async function lastCopyFinding(
 }
 
 /** @returns what is wrong with the copy; null if nothing is */
-async function lossOf({ to, rows, copy }: Archived, old: OldRows, signal: AbortSignal): Promise<string | null> {
+async function faultOf({ to, rows, copy }: Archived, old: OldRows, signal: AbortSignal): Promise<string | null> {
   try {
     await using target = await openCopyStore(to, { mode: 'read' })
-    const now = await copyNow(old, target, signal)
+    const now = await currentCopy(old, target, signal)
     if (now === null) return 'it no longer exists'
     const recorded = copy?.rows ?? rows
     if (String(now.rows) !== recorded) return `it had ${recorded} rows, and now has ${now.rows}`
@@ -108,7 +108,11 @@ async function lossOf({ to, rows, copy }: Archived, old: OldRows, signal: AbortS
 type OldRows = Pick<ArchiveOptions, 'copies' | 'oldTable'>
 
 /** Digest of the copy in the types of its target; null if there is none. */
-async function copyNow({ copies, oldTable }: OldRows, target: CopyStore, signal: AbortSignal): Promise<Digest | null> {
+async function currentCopy(
+  { copies, oldTable }: OldRows,
+  target: CopyStore,
+  signal: AbortSignal,
+): Promise<Digest | null> {
   for (const name of namesInTarget({ name: oldTable.name }, oldTable, copies, target)) {
     const table = await targetTableNow(name, target, signal)
     if (table !== null) return await digestOf(table, target, signal)

@@ -3,7 +3,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { isUnderWay, readCutovers, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
 
 /**
  * @param name of the public or the old table, with its schema or without
@@ -12,8 +12,8 @@ import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cu
  * @throws SluiceError NO_SUCH_TABLE if there is none, AMBIGUOUS_TABLE, LEDGER_BUSY during its preparation,
  * NOT_SWITCHABLE for a cutover between two databases
  */
-export async function switchOfOldTable(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
-  const all = await readSwitches(database)
+export async function switchOfOldTable(database: LedgerDatabase, name: string, label: string): Promise<CutoverRow> {
+  const all = await readCutovers(database)
   const called = (text: string): boolean => isNamed(text, name)
   const named = all.filter(({ publicTable, oldTable }) => called(publicTable) || called(oldTable))
   const names = [...new Set(named.map(({ publicTable }) => publicTable))]
@@ -37,7 +37,7 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
       hint: `end it first: run sluice cutover ${last.stream} to finish it or give it up`,
     })
   }
-  if (last.isBetween) throw await betweenTwo(database, last, label)
+  if (last.isBetween) throw await betweenDatabases(database, last, label)
   if (called(last.publicTable) || called(last.oldTable)) return last
   throw new SluiceError('NO_SUCH_TABLE', `${name} is no longer an old table`, {
     where: label,
@@ -50,7 +50,7 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
  * Error for a cutover between two databases, which leaves no old table. The newest stream into the table shows which
  * side is closed to writers: this side, if that stream began after the cutover.
  */
-async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
+async function betweenDatabases(database: LedgerDatabase, last: CutoverRow, label: string): Promise<SluiceError> {
   const { publicTable, oldTable, stream, reverse } = last
   const rows = await database.all(
     `SELECT s.stream_id, s.source, s.status, t.schema_name, t.table_name FROM migration_streams s
@@ -86,7 +86,7 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
 /** True if a ledger has a cutover of the table. @param name as in `switchOfOldTable` */
 export function knowsOldTable(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
-    (await readSwitches(database)).some(
+    (await readCutovers(database)).some(
       ({ publicTable, oldTable }) => isNamed(publicTable, name) || isNamed(oldTable, name),
     )
 }

@@ -23,7 +23,7 @@ export function refuseUnconfirmed(oldTable: TableName, confirm: string | undefin
 
 /** Error of a refused step. @param refused at least one finding: the most severe determines the error */
 export function decommissionRefusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
-  const [code, lead] = gravest(refused)
+  const [code, lead] = mostSevere(refused)
   const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
   return new SluiceError(code, `${name} is not decommissioned because of ${words.join(', ')}`, {
     where: name,
@@ -32,7 +32,7 @@ export function decommissionRefusal(name: string, refused: readonly Decommission
   })
 }
 
-function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, DecommissionFinding | undefined] {
+function mostSevere(refused: readonly DecommissionFinding[]): readonly [ErrorCode, DecommissionFinding | undefined] {
   for (const [about, code] of CODES) {
     const lead = refused.find((one) => one.about === about)
     if (lead !== undefined) return [code, lead]

@@ -7,7 +7,7 @@ import type { DecommissionRow } from './decommission-ledger.ts'
 export type UseSince = {
   readonly finding: DecommissionFinding
   /** True if the counters must be recorded now, because no earlier record is comparable. */
-  readonly wantsNote: boolean
+  readonly mustRecordUse: boolean
 }
 
 /**
@@ -25,7 +25,7 @@ export function useSince(
   if (isWanted) {
     return {
       finding: { verdict: 'not known', about, detail: 'the reverse stream uses the table itself' },
-      wantsNote: !steps.some(({ step }) => step === 'looked'),
+      mustRecordUse: !steps.some(({ step }) => step === 'looked'),
     }
   }
   const copied = steps.findLast(({ step }) => step === 'archived')
@@ -38,7 +38,10 @@ export function useSince(
       notes.length === 0
         ? `the counters of the table were not recorded since ${copied === undefined ? 'the reverse stream ended' : 'its last copy'}`
         : 'the server has reset its counters since they were recorded'
-    return { finding: { verdict: last === null ? 'not known' : 'look', about, detail: last ?? why }, wantsNote: true }
+    return {
+      finding: { verdict: last === null ? 'not known' : 'look', about, detail: last ?? why },
+      mustRecordUse: true,
+    }
   }
   const reads = BigInt(use.reads) - BigInt(note.detail.use.reads)
   const writes = BigInt(use.writes) - BigInt(note.detail.use.writes)
@@ -50,7 +53,7 @@ export function useSince(
       detail: `${String(reads)} reads and ${String(writes)} written rows since ${isoTime(note.doneMs)}${last === null ? '' : `; ${last}`}`,
       ...(isUsed || last !== null ? { hint: 'find the program that still uses the table before it is dropped' } : {}),
     },
-    wantsNote: false,
+    mustRecordUse: false,
   }
 }
 

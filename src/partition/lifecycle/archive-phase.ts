@@ -5,17 +5,17 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/run/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
-import { fateOf } from '../../shared/owner.ts'
+import { processStatusOf } from '../../shared/owner.ts'
 import { cutOff, parseAge } from '../../model/calendar/age.ts'
 import { listedPartitions } from '../listed.ts'
-import { maintenanceOf } from '../standing.ts'
+import { maintenanceOf } from '../partition-coverage.ts'
 import { entryOf, isRestored, ledgerParts } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
-import { ofTable } from './commands.ts'
+import { tableCommand } from './commands.ts'
 import type { InspectedTable, PartitionedCopy, Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
 
-const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
+const IN_PROGRESS: ReadonlySet<ArchivedPartition['state']> = new Set([
   'EXPORTING',
   'EXPORTED',
   'VERIFIED',
@@ -29,7 +29,7 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   const place = archive?.archive ?? entry.archive
   const past = (archive?.partitions ?? []).some(({ state, graceOver }) => state === 'DETACHED' && graceOver)
   const facts = {
-    ...(past ? { also: [`${ofTable('archive run', entry)} --drop`] } : {}),
+    ...(past ? { also: [`${tableCommand('archive run', entry)} --drop`] } : {}),
     ...(place === undefined ? {} : { archive: redactUrl(place) }),
     ...archivedFacts(archive),
   }
@@ -40,7 +40,7 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   if (standing === null && archive === null)
     return { ...facts, state: 'not begun', detail: `nothing is archived; ${nothingYet(copy)}` }
   if (standing === null) {
-    inspected.leave(`due partitions of ${inspected.name}: run ${ofTable('archive plan', entry)}`)
+    inspected.noteUninspected(`due partitions of ${inspected.name}: run ${tableCommand('archive plan', entry)}`)
     return { ...facts, state: 'done', detail: archivedText(archive) }
   }
   if (standing.calendar === null)
@@ -52,14 +52,16 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
     }
   const { due, empty } = await dueOf(inspected, olderThan)
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
-  const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
-  const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, inspected.run.owner) !== 'ended')
+  const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => IN_PROGRESS.has(state))
+  const worked = onTheirWay.filter(
+    ({ holder }) => holder !== null && processStatusOf(holder, inspected.run.owner) !== 'ended',
+  )
   const reported = {
     ...facts,
     due: dec(due.length),
     detail: `${archivedText(archive)}; ${dueText(due, { restored: restoredOf(inspected), empty, olderThan })}`,
   }
-  const next = { next: ofTable('archive run', entry) }
+  const next = { next: tableCommand('archive run', entry) }
   if (failed.length > 0) {
     const why = failed.map(
       ({ label, error }) => `${label}: ${error === null ? 'failed' : `${error.code} ${error.message}`}`,
@@ -73,7 +75,9 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   const left =
     onTheirWay.length === 0
       ? {}
-      : blocks([`a run ended before these partitions were finished: ${labels(onTheirWay.map(({ label }) => label))}`])
+      : blocks([
+          `a run ended before these partitions were finished: ${labelsText(onTheirWay.map(({ label }) => label))}`,
+        ])
   return { ...reported, state: 'due', ...left, ...next }
 }
 
@@ -142,10 +146,10 @@ type NotDue = { readonly restored: readonly string[]; readonly empty: readonly s
 
 function dueText(due: readonly string[], { restored, empty, olderThan }: NotDue): string {
   const others = [
-    ...(restored.length === 0 ? [] : [`restored, and archived again only with --partition: ${labels(restored)}`]),
-    ...(empty.length === 0 ? [] : [`without rows, to be detached and dropped by hand: ${labels(empty)}`]),
+    ...(restored.length === 0 ? [] : [`restored, and archived again only with --partition: ${labelsText(restored)}`]),
+    ...(empty.length === 0 ? [] : [`without rows, to be detached and dropped by hand: ${labelsText(empty)}`]),
   ]
-  if (due.length > 0) return `${due.length} older than ${olderThan}: ${labels(due)}`
+  if (due.length > 0) return `${due.length} older than ${olderThan}: ${labelsText(due)}`
   return others.length === 0
     ? `nothing older than ${olderThan} is in the table`
     : ['nothing is due', ...others].join('; ')
@@ -154,7 +158,7 @@ function dueText(due: readonly string[], { restored, empty, olderThan }: NotDue)
 /** Number of labels in a sentence. */
 const NAMED = 4
 
-function labels(all: readonly string[]): string {
+function labelsText(all: readonly string[]): string {
   return all.length <= NAMED
     ? all.join(', ')
     : `${all.slice(0, NAMED - 1).join(', ')} and ${all.length - NAMED + 1} more`

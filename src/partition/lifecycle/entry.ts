@@ -1,6 +1,6 @@
 /** Lifecycle entry of a table in the config file. */
 import type { Epoch } from '../../model/calendar/calendar.ts'
-import type { CalendarOptions } from '../standing.ts'
+import type { CalendarOptions } from '../partition-coverage.ts'
 
 /** Shell words for printed commands; without passwords. */
 export type EntryWords = {

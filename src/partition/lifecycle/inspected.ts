@@ -5,13 +5,13 @@ import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
-import { hasSwitched, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { hasSwitched, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
 import type { DatabaseStep } from '../decommission/database/steps.ts'
 import type { DecommissionRow } from '../decommission/decommission-ledger.ts'
-import type { PartitionCoverage } from '../standing.ts'
+import type { PartitionCoverage } from '../partition-coverage.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
-import type { StreamStanding } from './stream-standing.ts'
+import type { TableStreamState } from './table-stream-state.ts'
 
 export type InspectedTable = {
   readonly entry: LifecycleEntry
@@ -30,19 +30,19 @@ export type InspectedTable = {
   readonly copy: PartitionedCopy | null
   readonly archive: ArchiveRecord | null
   /** The stream that fills, or filled, the partitioned table. */
-  readonly stream: StreamStanding | null
+  readonly stream: TableStreamState | null
   /** The reverse stream since the last cutover; null if there is none. */
-  readonly wayBack: StreamStanding | null
+  readonly wayBack: TableStreamState | null
   /** Steps that retire the old table. */
   readonly retired: readonly DecommissionRow[]
   /** The database that writers left in a cutover; null after a cutover within one database, and before any cutover. */
-  readonly left: LeftDatabase | null
+  readonly left: OldDatabase | null
   /** Cutovers, oldest first. */
-  readonly switches: readonly SwitchRow[]
+  readonly switches: readonly CutoverRow[]
   readonly now: Date
   readonly run: Run<'log'>
   /** Reports what was not inspected, as text. */
-  readonly leave: (what: string) => void
+  readonly noteUninspected: (what: string) => void
 }
 
 /** The new table before its cutover. */
@@ -53,7 +53,7 @@ export type PartitionedCopy = {
 }
 
 /** The database that a table moved from. */
-export type LeftDatabase = {
+export type OldDatabase = {
   /** URL as recorded by the stream, without password. */
   readonly url: string
   /** The last step of its retirement; null if there was none, or all was undone. */
@@ -71,7 +71,7 @@ export type Phase = Omit<LifecyclePhaseEvent, 'type' | 'table' | 'phase' | 'name
 export type LifecyclePhases = Readonly<Record<LifecyclePhaseName, Phase>>
 
 /** The last cutover, done or in preparation. */
-export function lastTurn({ switches }: Pick<InspectedTable, 'switches'>): SwitchRow | null {
+export function lastCutover({ switches }: Pick<InspectedTable, 'switches'>): CutoverRow | null {
   return switches.at(-1) ?? null
 }
 

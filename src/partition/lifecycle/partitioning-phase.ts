@@ -4,10 +4,10 @@ import { dec } from '../../model/run/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { cdcOf } from '../../engine/follow/stream/known-stream.ts'
-import { isOver } from '../../engine/follow/cutover/switch-row.ts'
-import { ofStream, ofTable } from './commands.ts'
-import { isSwitched, lastTurn, type InspectedTable, type Phase } from './inspected.ts'
-import type { StreamStanding } from './stream-standing.ts'
+import { isOver } from '../../engine/follow/cutover/cutover-row.ts'
+import { streamCommand, tableCommand } from './commands.ts'
+import { isSwitched, lastCutover, type InspectedTable, type Phase } from './inspected.ts'
+import type { TableStreamState } from './table-stream-state.ts'
 
 export async function partitioningPhase(inspected: InspectedTable): Promise<Phase> {
   const { stream, standing, odd, entry, store } = inspected
@@ -28,19 +28,19 @@ export async function partitioningPhase(inspected: InspectedTable): Promise<Phas
   return {
     state: 'not begun',
     detail: `the table has no partitions yet${ended}`,
-    next: ofTable('partition run', entry),
+    next: tableCommand('partition run', entry),
     // If the new table is in another database, only a copy can fill it.
     ...(store.offers.inPlace === undefined || entry.to !== undefined
       ? {}
-      : { also: [ofTable('partition in-place', entry)] }),
+      : { also: [tableCommand('partition in-place', entry)] }),
   }
 }
 
-function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
+function streamPhase(inspected: InspectedTable, stream: TableStreamState): Phase {
   const { entry } = inspected
   const { row, state, isFollowed, proof, signed, chunksFailed } = stream
   const { id } = row
-  const follow = { next: ofStream('follow', id, entry) }
+  const follow = { next: streamCommand('follow', id, entry) }
   if (isSwitched(inspected)) return { state: 'done', detail: progressText(stream) }
   if (row.status === 'halted') {
     return {
@@ -61,10 +61,10 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
   if (signed?.given === true) {
     const alone = isFollowed
       ? ''
-      : `; no program follows stream ${id}, and the source keeps its log until the cutover or this command continues: ${ofStream('follow', id, entry)}`
+      : `; no program follows stream ${id}, and the source keeps its log until the cutover or this command continues: ${streamCommand('follow', id, entry)}`
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
-  const turn = lastTurn(inspected)
+  const turn = lastCutover(inspected)
   if (turn !== null && !isOver(turn.status) && (turn.stream === id || turn.reverse === id))
     return { state: 'running', detail: `${progressText(stream)}; its cutover is not finished` }
   if (!isFollowed) {
@@ -85,11 +85,11 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
   return {
     state: 'due',
     detail: `${progressText(stream)}; it is not signed off${refused}${partitions}`,
-    next: ofStream('sign-off', id, entry),
+    next: streamCommand('sign-off', id, entry),
   }
 }
 
-function progressText({ state, chunks, chunksDone, rows, proof, periods }: StreamStanding): string {
+function progressText({ state, chunks, chunksDone, rows, proof, periods }: TableStreamState): string {
   const parts = periods === null ? '' : `${periods.done} of ${periods.of} periods and `
   const copied = `${parts}${chunksDone} of ${chunks} chunks copied, ${rows} rows`
   const words = {
@@ -111,7 +111,7 @@ function facts({
   lane,
   proof,
   signed,
-}: StreamStanding): Omit<Phase, 'state' | 'detail'> {
+}: TableStreamState): Omit<Phase, 'state' | 'detail'> {
   return {
     stream: row.id,
     chunks: dec(chunks),
@@ -126,8 +126,8 @@ function facts({
 
 /** Unapplied log of the source; empty if the stream has ended, or does not count in bytes. */
 async function lagOf(
-  { store, run, leave, name }: InspectedTable,
-  { row, lane }: StreamStanding,
+  { store, run, noteUninspected: leave, name }: InspectedTable,
+  { row, lane }: TableStreamState,
 ): Promise<Pick<Phase, 'lagBytes'>> {
   if (row.status === 'ended' || row.birth === null || lane === null) return {}
   const changes = changesBy(cdcOf(row, undefined), store)

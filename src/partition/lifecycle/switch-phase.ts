@@ -1,16 +1,16 @@
 /** Phase II: the partitioned table gets the public name; a reverse stream updates the old table until it is retired. */
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { isUnderWay, type CutoverRow } from '../../engine/follow/cutover/cutover-row.ts'
 import { lastDecommissionStep } from '../decommission/decommission-ledger.ts'
-import { ofBackStream, ofStream, ofTable } from './commands.ts'
-import { lastTurn, type LeftDatabase, type InspectedTable, type Phase } from './inspected.ts'
+import { reverseStreamCommand, streamCommand, tableCommand } from './commands.ts'
+import { lastCutover, type OldDatabase, type InspectedTable, type Phase } from './inspected.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** State of phase II. @param before state of phase I */
 export function switchPhase(inspected: InspectedTable, before: Phase): Phase {
   const { standing, stream, entry } = inspected
-  const turn = lastTurn(inspected)
+  const turn = lastCutover(inspected)
   if (turn !== null) return { ...facts(turn), ...turnPhase(inspected, turn) }
   if (stream === null || stream.row.status === 'ended') {
     return standing === null
@@ -22,19 +22,19 @@ export function switchPhase(inspected: InspectedTable, before: Phase): Phase {
     return {
       state: 'not begun',
       detail: 'the partitioned table is not signed off yet',
-      next: ofStream('sign-off', stream.row.id, entry),
+      next: streamCommand('sign-off', stream.row.id, entry),
     }
   }
   return {
     state: 'due',
     detail: 'the partitioned table is signed off, and can take the name',
-    next: ofStream('cutover', stream.row.id, entry),
+    next: streamCommand('cutover', stream.row.id, entry),
   }
 }
 
-function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
+function turnPhase(inspected: InspectedTable, turn: CutoverRow): Phase {
   const isBack = turn.turn % 2 === 0
-  const again = { next: `${ofStream('cutover', turn.stream, inspected.entry)}${isBack ? ' --revert' : ''}` }
+  const again = { next: `${streamCommand('cutover', turn.stream, inspected.entry)}${isBack ? ' --revert' : ''}` }
   if (isUnderWay(turn.status)) {
     const step = turn.status === 'preparing' ? 'being prepared' : `at step ${turn.status}`
     return { state: 'running', detail: `cutover ${turn.turn} is ${step} by ${turn.actor}`, ...again }
@@ -49,15 +49,15 @@ function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
     return {
       state: 'due',
       detail,
-      next: ofStream('sign-off', turn.reverse, inspected.entry),
-      also: [ofStream('cutover', turn.reverse, inspected.entry)],
+      next: streamCommand('sign-off', turn.reverse, inspected.entry),
+      also: [streamCommand('cutover', turn.reverse, inspected.entry)],
     }
   }
-  return { ...retiring(inspected, turn, reported) }
+  return { ...retirementPhase(inspected, turn, reported) }
 }
 
 /** State of the old table after a cutover. */
-function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string): Phase {
+function retirementPhase(inspected: InspectedTable, turn: CutoverRow, reported: string): Phase {
   const { wayBack, retired, entry, now, left } = inspected
   const untilMs = (turn.switchedMs ?? 0) + entry.oldTableGraceMs
   const isOver = untilMs <= now.getTime()
@@ -66,16 +66,16 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
   if (step?.step === 'dropped')
     return { state: 'done', detail: `${reported}; ${name} was dropped ${isoTime(step.doneMs)}` }
   const kept = { keptUntil: isoTime(untilMs) }
-  const decommission = { next: ofTable('partition decommission', entry) }
+  const decommission = { next: tableCommand('partition decommission', entry) }
   if (wayBack !== null && wayBack.row.status !== 'ended') {
     const { id, status, faults } = wayBack.row
     const back = `stream ${id} keeps ${name} equal, so that cutover ${id} --revert goes back`
-    const command = turn.isBetween ? ofBackStream : ofStream
+    const command = turn.isBetween ? reverseStreamCommand : streamCommand
     const follow = { next: command('follow', id, entry) }
     if (status === 'halted') {
       return { ...kept, state: 'blocked', detail: reported, ...blocks(faults.map(({ message }) => message)), ...follow }
     }
-    const also = { also: [`${ofStream('cutover', id, entry)} --revert`] }
+    const also = { also: [`${streamCommand('cutover', id, entry)} --revert`] }
     if (!wayBack.isFollowed)
       return {
         ...kept,
@@ -93,11 +93,11 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
       next: `${command('follow', id, entry)} --end`,
     }
   }
-  if (left !== null) return retiringDatabase(left, inspected, { kept, reported, table: name })
+  if (left !== null) return databaseRetirementPhase(left, inspected, { kept, reported, table: name })
   if (step?.step !== 'inactive')
     return { ...kept, state: 'due', detail: `${reported}; ${name} can be retired`, ...decommission }
   const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
-  const undo = { also: [`${ofTable('partition decommission', entry)} --undo`] }
+  const undo = { also: [`${tableCommand('partition decommission', entry)} --undo`] }
   return isOver
     ? {
         ...kept,
@@ -112,8 +112,8 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
 type Reported = { readonly kept: Pick<Phase, 'keptUntil'>; readonly reported: string; readonly table: string }
 
 /** State of the database that the table moved from. */
-function retiringDatabase(
-  { url, step, error, isNamed }: LeftDatabase,
+function databaseRetirementPhase(
+  { url, step, error, isNamed }: OldDatabase,
   { entry, now }: InspectedTable,
   { kept, reported, table }: Reported,
 ): Phase {
@@ -144,7 +144,7 @@ function retiringDatabase(
   return { ...kept, state: 'due', detail: `${reported}; ${closed}, and that database can be retired`, next: command }
 }
 
-function facts({ turn, switchedMs, pauseMs, oldTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
+function facts({ turn, switchedMs, pauseMs, oldTable }: CutoverRow): Omit<Phase, 'state' | 'detail'> {
   return {
     turn,
     parked: oldTable,
@@ -153,10 +153,10 @@ function facts({ turn, switchedMs, pauseMs, oldTable }: SwitchRow): Omit<Phase, 
   }
 }
 
-function whenText({ switchedMs }: SwitchRow): string {
+function whenText({ switchedMs }: CutoverRow): string {
   return switchedMs === null ? 'at a time that was not recorded' : isoTime(switchedMs)
 }
 
-function pauseText({ pauseMs, tries }: SwitchRow): string {
+function pauseText({ pauseMs, tries }: CutoverRow): string {
   return pauseMs === null ? '' : `, writers waited ${pauseMs} ms at the most${tries > 1 ? ` in ${tries} tries` : ''}`
 }

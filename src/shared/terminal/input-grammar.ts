@@ -125,7 +125,7 @@ export class InputGrammar {
       case 'ground':
         return this.#ground(text, at)
       case 'escape':
-        return this.#behindEscape(char) ? at + char.length : at
+        return this.#afterEscape(char) ? at + char.length : at
       case 'csi':
         return this.#inCsi(char) ? at + char.length : at
       case 'ss3':
@@ -168,7 +168,7 @@ export class InputGrammar {
   }
 
   /** @returns true if the character was consumed, as in the methods below */
-  #behindEscape(char: string): boolean {
+  #afterEscape(char: string): boolean {
     if (char === ESC) {
       if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
       this.#isDouble = true

@@ -91,7 +91,7 @@ const SHIFT = 1
 const ALT = 2
 const CTRL = 4
 /** Super, hyper and meta. */
-const OTHERS = 8 | 16 | 32
+const IGNORED_MODIFIERS = 8 | 16 | 32
 
 /** The key of `CSI parameters final`; null if it is not a key. */
 export function keyOfCsi(parameters: string, final: string): SequenceKey | null {
@@ -160,7 +160,7 @@ function character(text: string, modifiers: number): SequenceKey {
 /** @returns the modifier bits; 0 if there are none; null if they are out of range or have super, hyper or meta */
 function modifiersOf(text: string | undefined): number | null {
   const bits = text === undefined ? 0 : Number(text) - 1
-  return bits < 0 || bits > 255 || (bits & OTHERS) > 0 ? null : bits
+  return bits < 0 || bits > 255 || (bits & IGNORED_MODIFIERS) > 0 ? null : bits
 }
 
 /** True for a pressed or a repeated key, false for a released key. */

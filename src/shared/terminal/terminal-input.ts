@@ -17,7 +17,7 @@ const PASTE_MS = 1000
 /** Maximum time to drop keys in an unfinished sequence or paste. A piece of `LEAST_PASTE_BYTES` or more restarts it. */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
-const NO_HAND_BYTES = 64
+const LEAST_PASTE_BYTES = 64
 /** A read of this size may be incomplete: terminals deliver at most 1,024 bytes (macOS) or 4,095 (Linux) at once. */
 const FULL_BYTES = 1000
 const REST_MS = 100
@@ -29,7 +29,7 @@ export class TerminalInput {
   readonly #take: (read: readonly InputToken[]) => void
   readonly #grammar = new InputGrammar()
   #timer: NodeJS.Timeout | null = null
-  #late: NodeJS.Immediate | null = null
+  #immediate: NodeJS.Immediate | null = null
   #reads = 0
   /** True if the beginning of the incomplete input arrived together with other input. */
   #isCarried = false
@@ -76,7 +76,7 @@ export class TerminalInput {
       if (isOpen) tokens.push(SWALLOWED)
     }
     if (bytes.length >= FULL_BYTES && tokens.at(-1)?.kind === 'text') this.#restUntil = now + REST_MS
-    const isNew = was !== this.#grammar.waiting || tokens.length > 0 || bytes.length >= NO_HAND_BYTES
+    const isNew = was !== this.#grammar.waiting || tokens.length > 0 || bytes.length >= LEAST_PASTE_BYTES
     if (isOpen) this.#wait(now, isNew)
     if (tokens.length > 0) this.#take(tokens)
   }
@@ -93,8 +93,8 @@ export class TerminalInput {
   readonly #waited = (): void => {
     const reads = this.#reads
     // If the program was busy, the rest of the input may have arrived, but was not read yet.
-    this.#late = setImmediate(() => {
-      this.#late = null
+    this.#immediate = setImmediate(() => {
+      this.#immediate = null
       if (reads !== this.#reads) return
       const tokens = [...this.#grammar.end()]
       if (this.#isCarried && tokens.length > 0) tokens.unshift(SWALLOWED)
@@ -105,8 +105,8 @@ export class TerminalInput {
 
   #stopWaiting(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#late !== null) clearImmediate(this.#late)
+    if (this.#immediate !== null) clearImmediate(this.#immediate)
     this.#timer = null
-    this.#late = null
+    this.#immediate = null
   }
 }

@@ -6,7 +6,7 @@ import { cassandraSettings, type CassandraSettings, type CassandraEnvironment } 
 import { consistencyOf, DEFAULT_LEVEL, DEFAULT_SERIAL } from './consistency.ts'
 import { speaksTls, tlsOptions } from './encryption.ts'
 import { cassandraError, noKeyspace } from './errors.ts'
-import type { RetryHeard } from './failure.ts'
+import type { OnRetry } from './failure.ts'
 
 export type Partitioner = 'murmur3' | 'random' | 'ycql'
 
@@ -27,7 +27,7 @@ export type CassandraLink = AsyncDisposable & {
   readonly readLevel: number
   readonly writeLevel: number
   readonly serialLevel: number
-  readonly onRetry?: RetryHeard
+  readonly onRetry?: OnRetry
 }
 
 export type ConnectOptions = {
@@ -38,7 +38,7 @@ export type ConnectOptions = {
   readonly writeConsistency?: string
   /** True if a missing keyspace is not an error. */
   readonly withoutKeyspace?: true
-  readonly onRetry?: RetryHeard
+  readonly onRetry?: OnRetry
 }
 
 const PARTITIONERS: Readonly<Record<string, Partitioner>> = {

@@ -1,7 +1,7 @@
 /** Consistency levels: names and numbers, and writes that fall back to ONE if the level cannot be reached. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
-import { cassandraFailure, type RetryHeard } from './failure.ts'
+import { cassandraFailure, type OnRetry } from './failure.ts'
 
 /** Numbers of the native protocol. */
 const LEVELS = {
@@ -61,7 +61,7 @@ export type FallBackOptions<Rows> = {
   readonly onFallback?: (rows: Rows, why: string) => void
   /** How long a write is retried if the cluster is unreachable or overloaded, ms. */
   readonly patienceMs?: number
-  readonly onRetry?: RetryHeard | undefined
+  readonly onRetry?: OnRetry | undefined
   readonly signal?: AbortSignal
   readonly random?: () => number
   readonly sleep?: (ms: number) => Promise<unknown>

@@ -26,7 +26,7 @@ export function createTable(keyspace: string, { name, columns, partition, cluste
  * Checks each of the tables that exists; further columns outside the key are allowed.
  * @throws SluiceError TABLE_REFUSED if one lacks a column, or has another type or key; errors of the driver
  */
-export async function refuseOtherShapes(
+export async function refuseOtherColumns(
   link: CassandraLink,
   keyspace: string,
   tables: readonly DeclaredTable[],

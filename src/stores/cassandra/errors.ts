@@ -7,7 +7,7 @@ import type { CassandraSettings } from './config.ts'
 import { cassandraFailure, type Failure } from './failure.ts'
 
 /** What failed: connecting, a read, a write, or a change of the schema. */
-export type Doing = 'connect' | 'read' | 'write' | 'schema'
+export type FailedAction = 'connect' | 'read' | 'write' | 'schema'
 
 type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDetails, 'where' | 'cause'>]
 
@@ -22,7 +22,11 @@ const OF_TABLE =
  * @param doing what failed: connecting, or a statement
  * @returns an error of the target's kind; INTERNAL if it is not a failure of Cassandra
  */
-export function cassandraError(thrown: unknown, settings: CassandraSettings, doing: Doing = 'read'): SluiceError {
+export function cassandraError(
+  thrown: unknown,
+  settings: CassandraSettings,
+  doing: FailedAction = 'read',
+): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const failure = cassandraFailure(thrown)
   if (failure.kind === 'tls') return tlsVerdict(failure, settings)
@@ -40,7 +44,7 @@ export function cassandraError(thrown: unknown, settings: CassandraSettings, doi
 /** Runs the body; its errors are those of `cassandraError`. */
 export async function askingCassandra<T>(
   { settings }: { readonly settings: CassandraSettings },
-  doing: Doing,
+  doing: FailedAction,
   body: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -56,7 +60,7 @@ export function isUncertain(thrown: unknown): boolean {
   return ['write-timeout', 'write-failure', 'read-timeout', 'no-answer', 'network', 'server'].includes(kind)
 }
 
-function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing): Verdict | null {
+function verdictOf(failure: Failure, settings: CassandraSettings, doing: FailedAction): Verdict | null {
   const { kind, message } = failure
   switch (kind) {
     case 'credentials':
@@ -145,7 +149,7 @@ function ofGuardrail(message: string): Verdict | null {
   return ['TABLE_REFUSED', 'a guardrail of the cluster refuses the statement', { reason: message, hint: found[1] }]
 }
 
-function invalid(message: string, doing: Doing): Verdict {
+function invalid(message: string, doing: FailedAction): Verdict {
   const guarded = ofGuardrail(message)
   if (guarded !== null) return guarded
   if (doing === 'write' && !OF_TABLE.test(message)) {
@@ -215,7 +219,7 @@ function broken({ kind }: Failure, settings: CassandraSettings): Verdict {
   ]
 }
 
-function ofReplicas({ kind, message, writeType, received, required }: Failure, doing: Doing): Verdict {
+function ofReplicas({ kind, message, writeType, received, required }: Failure, doing: FailedAction): Verdict {
   const counts =
     received === null || required === null ? message : `${received} of the ${required} that the consistency level needs`
   const lower = `wait, or set a lower ${doing === 'read' ? 'read' : 'write'} consistency; then ${AGAIN}`

@@ -74,7 +74,7 @@ const KEYSPACE_MISSING = /keyspace '?"?[^'"]*"?'? (?:does not exist|not found)|n
 const TABLE_MISSING = /unconfigured (?:columnfamily|table)|(?:table|columnfamily) .* (?:does not exist|not found)/i
 
 /** Most informative kinds of several nodes' errors, best first. */
-const TELLING: readonly CassandraFailureKind[] = [
+const INFORMATIVE: readonly CassandraFailureKind[] = [
   'tls',
   'credentials',
   'no-credentials',
@@ -89,7 +89,7 @@ const TELLING: readonly CassandraFailureKind[] = [
 ]
 
 /** Called before a retry. @param attempt number of the next attempt @param forMs time left for retries, ms */
-export type RetryHeard = (why: unknown, attempt: number, forMs: number) => void
+export type OnRetry = (why: unknown, attempt: number, forMs: number) => void
 
 /** @param thrown what the driver threw, or a SluiceError with that as its cause */
 export function cassandraFailure(thrown: unknown): Failure {
@@ -135,7 +135,7 @@ function ofResponse(code: number, message: string): CassandraFailureKind {
 function ofNoHost(thrown: errors.NoHostAvailableError): Failure {
   const inner = Object.entries((thrown.innerErrors ?? {}) as Readonly<Record<string, unknown>>)
   const failures = inner.map(([host, error]) => ({ host, failure: cassandraFailure(error) }))
-  const [first] = TELLING.flatMap((kind) => failures.filter(({ failure }) => failure.kind === kind))
+  const [first] = INFORMATIVE.flatMap((kind) => failures.filter(({ failure }) => failure.kind === kind))
   if (first !== undefined) return first.failure
   const message =
     failures.length === 0

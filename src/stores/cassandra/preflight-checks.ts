@@ -3,7 +3,15 @@ import type { Clock } from '../../shared/clock.ts'
 import type { CassandraLink } from './connect.ts'
 import { levelName } from './consistency.ts'
 import { noKeyspace } from './errors.ts'
-import { clockSkew, keyspaceCount, nodesOf, ping, replicationOf, cassandraRights, schemaVersions } from './look.ts'
+import {
+  clockSkew,
+  keyspaceCount,
+  nodesOf,
+  ping,
+  replicationOf,
+  cassandraRights,
+  schemaVersions,
+} from './cluster-facts.ts'
 import { isLocalHost } from '../common/tls.ts'
 import { fail, failedVerdict, ok, warn, type Verdict } from '../../model/run/verdict.ts'
 import { countText, tookText } from '../../shared/figures.ts'

@@ -29,7 +29,7 @@ export async function inspectCassandra(checks: Checks, url: string, clock: Pick<
   const opened: { link: CassandraLink | null } = { link: null }
   await checks.check(AREA, 'login', async (signal) => {
     const begun = performance.now()
-    const link = await connectCassandra(impatient(url), { signal, withoutKeyspace: true })
+    const link = await connectCassandra(withShortTimeouts(url), { signal, withoutKeyspace: true })
     opened.link = link
     const { user } = link.settings
     return ok(`${user === null ? 'without a user' : `as ${user}`}, in ${tookText(performance.now() - begun)}`)
@@ -60,7 +60,7 @@ export async function inspectCassandra(checks: Checks, url: string, clock: Pick<
 }
 
 /** The URL with timeouts that end within the time of a check. */
-function impatient(url: string): string {
+function withShortTimeouts(url: string): string {
   const [base = '', query = ''] = url.split(/\?(.*)/s)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect|request)_timeout=/.test(pair))
   return `${base}?${[...kept, 'connect_timeout=4', 'request_timeout=4'].join('&')}`

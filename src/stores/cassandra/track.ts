@@ -3,8 +3,8 @@ import type { types } from 'cassandra-driver'
 import type { TrackedRange, TrackedRun, TrackStore } from '../../model/copy/track-port.ts'
 import { trackStatus } from '../../model/copy/track-port.ts'
 import type { CassandraLink } from './connect.ts'
-import { createTable, refuseOtherShapes, type DeclaredTable } from './declared-table.ts'
-import { askingCassandra, type Doing } from './errors.ts'
+import { createTable, refuseOtherColumns, type DeclaredTable } from './declared-table.ts'
+import { askingCassandra, type FailedAction } from './errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
 const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_time, run_info, status'
@@ -66,7 +66,7 @@ export class CqlTrack implements TrackStore {
   }
 
   async #refuseOthers(): Promise<void> {
-    await askingCassandra(this.#link, 'read', () => refuseOtherShapes(this.#link, this.#keyspace, TABLES))
+    await askingCassandra(this.#link, 'read', () => refuseOtherColumns(this.#link, this.#keyspace, TABLES))
   }
 
   async runs(table: string): Promise<readonly TrackedRun[]> {
@@ -153,7 +153,7 @@ export class CqlTrack implements TrackStore {
     })
   }
 
-  async #run(doing: Doing, cql: string, parameters: readonly unknown[] = []): Promise<void> {
+  async #run(doing: FailedAction, cql: string, parameters: readonly unknown[] = []): Promise<void> {
     const { client, writeLevel } = this.#link
     const options = { prepare: doing === 'write', consistency: writeLevel, isIdempotent: true }
     await askingCassandra(this.#link, doing, () => client.execute(cql, [...parameters], options))

@@ -1,18 +1,18 @@
 /** Target rows with values that are not of their column's type: other programs wrote them (`RowRequest.asStored`). */
-import { rowText, type RowSum } from '../../model/copy/row-hash.ts'
+import { rowText, type RowChecksum } from '../../model/copy/row-hash.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 
 /** Rows with a value that is not of its column's type. */
-export type OddRows = WeakSet<Row>
+export type MistypedRows = WeakSet<Row>
 
 /** No text of a canonical row ends with this. */
 const NOT_CANONICAL = '!'
 
 /** Adds a row to a digest; a row with such a value never equals a canonical row, even if their texts are equal. */
-export function addStored(sum: RowSum, row: Row, odd: OddRows): void {
-  if (odd.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
+export function addStored(sum: RowChecksum, row: Row, mistyped: MistypedRows): void {
+  if (mistyped.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
   else sum.add(row)
 }
 

@@ -1,11 +1,11 @@
 /** Record of the target that replicates a stream, as the source stores it. */
 import { SluiceError } from '../../shared/errors.ts'
-import type { Follower, StreamBirth } from '../../model/follow/port.ts'
+import type { RecordedTarget, StreamStart } from '../../model/follow/port.ts'
 
 /** @param value the stored record, parsed @returns null if it is not such a record */
-export function followerFrom(value: unknown): Follower | null {
+export function followerFrom(value: unknown): RecordedTarget | null {
   if (typeof value !== 'object' || value === null) return null
-  const { owner, address, addresses, origin } = value as Partial<Record<keyof Follower, unknown>>
+  const { owner, address, addresses, origin } = value as Partial<Record<keyof RecordedTarget, unknown>>
   if (typeof owner !== 'string' || typeof address !== 'string') return null
   const known = typeof origin === 'object' && origin !== null ? Object.entries(origin) : []
   return {
@@ -17,7 +17,7 @@ export function followerFrom(value: unknown): Follower | null {
 }
 
 /** @param text JSON @returns null if it is not such a record */
-export function followerOf(text: string | null): Follower | null {
+export function followerOf(text: string | null): RecordedTarget | null {
   try {
     return followerFrom(JSON.parse(text ?? 'null'))
   } catch {
@@ -27,11 +27,11 @@ export function followerOf(text: string | null): Follower | null {
 
 /**
  * Refuses to delete change notes if another target replicates the stream now. Called in the transaction that deletes
- * them, under a lock that `noteFollower` takes too.
+ * them, under a lock that `recordTarget` takes too.
  * @param noted record at the source now
  * @throws SluiceError SOURCE_IO, retryable, if another target replicates now: the stream is reopened, and reports that
  */
-export function refuseOtherFollower({ slot, owners = [] }: StreamBirth, noted: Follower | null): void {
+export function refuseOtherFollower({ slot, owners = [] }: StreamStart, noted: RecordedTarget | null): void {
   if (noted === null || owners.length === 0 || owners.includes(noted.owner)) return
   throw new SluiceError('SOURCE_IO', `another target now replicates from ${slot}: ${noted.address}`, {
     kind: 'source',

@@ -1,5 +1,5 @@
 /** Digest of rows found by their keys, for sources whose ranges are not ranges of the target. */
-import { sumText } from '../../model/copy/row-hash.ts'
+import { checksumText } from '../../model/copy/row-hash.ts'
 import type { ColumnType, TableSpec } from '../../model/copy/column-type.ts'
 import { cellOfText, keyParts } from '../../model/copy/key-text.ts'
 import type { Range } from '../../model/copy/range.ts'
@@ -26,7 +26,7 @@ export function rowKeysOf(
 }
 
 /** True if rows must be looked up by their keys, because the range of the source is not a range of the target. */
-export function areAway({ range, sortsAlike }: Pick<ChunkRequest, 'range' | 'sortsAlike'>): boolean {
+export function needKeyLookup({ range, sortsAlike }: Pick<ChunkRequest, 'range' | 'sortsAlike'>): boolean {
   return range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
 }
 
@@ -46,5 +46,5 @@ export async function digestOfKeys(
     rows += some.rows
     if (some.sum !== '') sum += BigInt(`0x${some.sum}`)
   }
-  return { rows, sum: sumText(sum) }
+  return { rows, sum: checksumText(sum) }
 }

@@ -4,7 +4,7 @@ import type { KeyBound, Range } from '../../model/copy/range.ts'
 import type { RowKey } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
-import type { BoundSide } from './beyond-type.ts'
+import type { BoundSide } from './type-limits.ts'
 
 /** How keys are written in the SQL of a system. */
 export type KeyDialect = {
@@ -107,7 +107,7 @@ export async function lastKey(
 }
 
 /** Smallest and largest value of a one-column key; null if there are no rows. */
-export async function keySpan(
+export async function keyBounds(
   table: TableSpec,
   range: Range,
   where: string | null,
@@ -161,7 +161,7 @@ export async function* cutByKey(
   if (columns.length === 0) throw new Error(`${table.table.name} has no key`)
   refuseFloatKey(table)
   if (columns.length === 1 && columns[0]?.type.kind === 'int') {
-    const span = await keySpan(table, within, where, dialect, ask)
+    const span = await keyBounds(table, within, where, dialect, ask)
     if (span === null) {
       yield within
       return
@@ -218,7 +218,7 @@ export class Ascent {
   /**
    * An earlier bound. It is replaced after 1, 2, 4, … further bounds, so that any cycle is found with one stored bound.
    */
-  #mark = ''
+  #earlier = ''
   #since = 0
   #wait = 1
 
@@ -229,7 +229,7 @@ export class Ascent {
   /** @throws SluiceError UNSUPPORTED_KEY if the bound has repeated */
   add(bound: KeyBound): void {
     const text = JSON.stringify(bound)
-    if (text === this.#mark) {
+    if (text === this.#earlier) {
       throw new SluiceError(
         'UNSUPPORTED_KEY',
         `${tableText(this.#table.table)} cannot be divided into ranges of its key`,
@@ -242,7 +242,7 @@ export class Ascent {
     }
     this.#since += 1
     if (this.#since < this.#wait) return
-    this.#mark = text
+    this.#earlier = text
     this.#since = 0
     this.#wait *= 2
   }
@@ -295,7 +295,7 @@ const ALL: SqlCondition = { sql: '1 = 1', parameters: [] }
 /** NULL needs a separate test, because no value equals it. */
 function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): SqlCondition {
   const isHeld = (column: Column, text: string | null): boolean =>
-    text === null || (!isUnheld(text, dialect) && (dialect.beyond?.(column, text) ?? null) === null)
+    text === null || (!isUnstorable(text, dialect) && (dialect.beyond?.(column, text) ?? null) === null)
   if (!columns.every((column, i) => isHeld(column, key[i] ?? null))) return NONE
   const parameters = columns.flatMap((column, i) => {
     const text = key[i] ?? null
@@ -316,7 +316,7 @@ function keyTexts(table: TableSpec, dialect: KeyDialect): string {
     .join(', ')
 }
 
-function isUnheld(text: string, dialect: KeyDialect): boolean {
+function isUnstorable(text: string, dialect: KeyDialect): boolean {
   return typeof dialect.below?.(text) === 'string'
 }
 
@@ -337,7 +337,7 @@ function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dia
       dialect,
     )
   // No row has a value that the column cannot hold, so later columns of the key do not matter.
-  const end = given.findIndex((text) => isUnheld(text, dialect))
+  const end = given.findIndex((text) => isUnstorable(text, dialect))
   const columns = all.slice(0, end === -1 ? given.length : end + 1)
   const bound = end === -1 ? given : given.map((text) => dialect.below?.(text) ?? text)
   const names = columns.map((column) => dialect.quote(column.name))

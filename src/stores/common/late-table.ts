@@ -10,7 +10,7 @@ import { ownTable } from './own-tables.ts'
  * @param name name of the table in the register (`own-tables`) @param body columns and constraints
  * @throws SluiceError TABLE_REFUSED if a table of a user has this name
  */
-export async function makeLate(database: LedgerDatabase, name: string, body: string): Promise<void> {
+export async function createLedgerTable(database: LedgerDatabase, name: string, body: string): Promise<void> {
   if (ownTable(name) === null) throw new Error(`${name} is not in the register of tables (stores/own-tables)`)
   await refuseForeignTables(database, [name])
   await changeTable(database, `CREATE TABLE IF NOT EXISTS ${name} (${body})`)

@@ -17,7 +17,7 @@ export function isLedgerTable({ name }: TableName): boolean {
 
 /** True if a table for which `isLedgerTable` is true has the ledger's columns, and is not the user's. */
 export function isOwnLedgerTable({ table, columns }: Pick<TableSpec, 'table' | 'columns'>): boolean {
-  return lacking(ownTable(table.name), namesOf(columns)) === null
+  return foreignReason(ownTable(table.name), namesOf(columns)) === null
 }
 
 /**
@@ -111,7 +111,7 @@ export async function refuseForeignTracks(database: LedgerDatabase, schema: stri
 }
 
 function refuseForeign(table: string, columns: ReadonlySet<string>): void {
-  const why = columns.size === 0 ? null : lacking(ownTable(table), columns)
+  const why = columns.size === 0 ? null : foreignReason(ownTable(table), columns)
   if (why === null) return
   throw new SluiceError('TABLE_REFUSED', `the database has a table ${table} that does not belong to sluice's ledger`, {
     reason: `the ledger uses this table name, and ${why}`,
@@ -124,7 +124,7 @@ function namesOf(columns: TableSpec['columns']): ReadonlySet<string> {
 }
 
 /** @returns why a table with this name is not the ledger's; null if it is, or if the ledger has no such name */
-function lacking(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
+function foreignReason(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
   if (table === null || !isOfLedgers(table)) return null
   if (table.oneColumn === true && columns.size > 1) return 'that table has other columns'
   return lackingMark(table, columns)

@@ -8,11 +8,11 @@ export type NewTableLimits = {
   /** Maximum number of columns of one table; absent if only memory limits it. */
   readonly columns?: number
   /** Why the system refuses a name, in words; null if it accepts the name. */
-  readonly unnamed: (name: string) => string | null
+  readonly nameError: (name: string) => string | null
 }
 
 /** @throws SluiceError TABLE_REFUSED for names, or a number of columns, that the system does not accept */
-export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: NewTableLimits): void {
+export function refuseUnmakeable(table: TableSpec, { title, columns, nameError: unnamed }: NewTableLimits): void {
   const refuse = (what: string, reason: string, hint: string): never => {
     throw new SluiceError('TABLE_REFUSED', `${title} does not accept a ${what}`, {
       where: tableText(table.table),
@@ -35,7 +35,7 @@ export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: 
 }
 
 /** Why SQL cannot contain a name even if it is delimited by quotes; null if it can. */
-export function unspelled(name: string): string | null {
+export function sqlNameError(name: string): string | null {
   if (name === '') return 'a name has at least one character'
   return name.includes('\0') ? 'the name contains the character U+0000' : null
 }

@@ -5,7 +5,7 @@ import type { QueryOptions } from '../../model/run/sql-port.ts'
 import { tookTooLong } from './query-errors.ts'
 
 /** Pause between two calls of `stop`, ms: a call between two statements of the query has no effect. */
-const AGAIN_MS = 250
+const REPEAT_MS = 250
 
 export class QueryWatch implements Disposable {
   readonly #timeoutMs: number | undefined
@@ -52,7 +52,7 @@ export class QueryWatch implements Disposable {
     this.#isEnding = true
     while (!this.#disposed) {
       await this.#stop()
-      await sleep(AGAIN_MS, undefined, { ref: false })
+      await sleep(REPEAT_MS, undefined, { ref: false })
     }
   }
 }

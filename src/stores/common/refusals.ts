@@ -50,7 +50,7 @@ export class MemberRefused extends SluiceError {
  * Error for `replace-range` if the range of the source is not a key range in the target.
  * @param system its display name
  */
-export function rangeKept(system: string, table: string): SluiceError {
+export function notAKeyRange(system: string, table: string): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', `a range of ${table} cannot be replaced in ${system}`, {
     reason: 'its key may sort differently in source and target, and rows of other chunks would be removed',
     hint: 'choose another --on-existing',
@@ -62,7 +62,7 @@ export function rangeKept(system: string, table: string): SluiceError {
  * @param followers names of these tables
  * @param hint what to do instead; the default is advice for a copy with `replace-range`
  */
-export function rowsFollow(
+export function cascadeRefused(
   followers: readonly string[],
   table: string,
   hint = 'copy with --on-existing upsert, or drop these foreign keys first',

@@ -36,7 +36,7 @@ export class RequestBudget {
   readonly #ticks: () => number
   readonly #sleep: (ms: number) => Promise<unknown>
   readonly #urgent: Waiting[] = []
-  readonly #patient: Waiting[] = []
+  readonly #normal: Waiting[] = []
   /** Times of the requests in the last window, oldest first from `#first` on. */
   #sent: number[] = []
   #first = 0
@@ -63,7 +63,7 @@ export class RequestBudget {
   async take(turn: BudgetTurn): Promise<void> {
     throwIfAborted(turn.signal)
     await new Promise<void>((resolve, reject) => {
-      const queue = turn.urgent ? this.#urgent : this.#patient
+      const queue = turn.urgent ? this.#urgent : this.#normal
       const aborted = (): void => {
         const at = queue.indexOf(waiting)
         if (at === -1) return
@@ -85,7 +85,7 @@ export class RequestBudget {
   }
 
   /** Reads the limits in an answer's headers. */
-  heard(headers: Headers): void {
+  readLimits(headers: Headers): void {
     const policy = strictest(items(headers.get('ratelimit-policy'), 'q', 'w'), ([count, seconds]) => count / seconds)
     if (policy !== null) this.#quota = { most: policy[0], seconds: policy[1] }
     const rest = strictest(items(headers.get('ratelimit'), 'r', 't'), ([count]) => count)
@@ -105,12 +105,12 @@ export class RequestBudget {
     this.#running = true
     try {
       for (;;) {
-        const next = this.#urgent[0] ?? this.#patient[0]
+        const next = this.#urgent[0] ?? this.#normal[0]
         if (next === undefined) return
         const now = this.#ticks()
         const ms = this.#delay(now)
         if (ms <= 0) {
-          const queue = this.#urgent.length > 0 ? this.#urgent : this.#patient
+          const queue = this.#urgent.length > 0 ? this.#urgent : this.#normal
           queue.shift()
           this.#sent.push(now)
           if (this.#left !== null) this.#left.count--

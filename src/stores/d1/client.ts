@@ -5,7 +5,7 @@ import { pauseBefore } from '../common/retry.ts'
 import type { RequestBudget } from './budget.ts'
 import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'
-import { call, type Answered, type D1Call } from './transport.ts'
+import { call, type ApiAnswer, type D1Call } from './transport.ts'
 
 /** A value in an answer of the API, which sends bytes as a list of numbers. */
 export type D1Value = null | string | number | readonly number[]
@@ -33,7 +33,7 @@ export type ClientRule = {
 export const D1_CLIENT_RULE: ClientRule = { answerMs: 100_000, repeatMs: 30_000, longestWaitMs: 660_000 }
 
 /** Wait after a reply with status 429 that does not say how long to wait. */
-const UNSAID_WAIT_MS = 30_000
+const DEFAULT_WAIT_MS = 30_000
 
 export type Throttled = { readonly status: number; readonly waitMs: number }
 
@@ -169,9 +169,9 @@ export class D1Client {
         return await body()
       } catch (error) {
         throwIfAborted(signal)
-        if (!(error instanceof D1Failure) || !error.passes || !may(error)) throw error
+        if (!(error instanceof D1Failure) || !error.isTransient || !may(error)) throw error
         if (error.kind === 'rate') {
-          const ms = error.waitMs === null ? UNSAID_WAIT_MS : error.waitMs + pauseBefore(attempt)
+          const ms = error.waitMs === null ? DEFAULT_WAIT_MS : error.waitMs + pauseBefore(attempt)
           waited += ms
           if (waited > this.#rule.longestWaitMs) throw error
           this.#budget.block(ms)
@@ -213,7 +213,7 @@ export class D1Client {
   async #call(
     request: Pick<D1Call, 'method' | 'path' | 'body'>,
     { signal, urgent = false, mostBytes }: CallOptions,
-  ): Promise<Answered> {
+  ): Promise<ApiAnswer> {
     const onWait = (waitMs: number): void => this.#onThrottle({ status: 0, waitMs: Math.ceil(waitMs) })
     await this.#budget.take({ signal, urgent, onWait })
     this.#used.requests++
@@ -221,7 +221,7 @@ export class D1Client {
       ...request,
       signal,
       answerMs: this.#rule.answerMs,
-      heard: (headers) => this.#budget.heard(headers),
+      onHeaders: (headers) => this.#budget.readLimits(headers),
       ...(mostBytes === undefined ? {} : { mostBytes }),
     })
   }

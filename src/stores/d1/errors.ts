@@ -16,7 +16,7 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
   if (!(thrown instanceof D1Failure)) return thrown
   const make = (code: ErrorCode, message: string, details: ErrorDetails): SluiceError =>
     new SluiceError(code, message, { ...details, where: whereOf(thrown, settings), cause: thrown })
-  const connect = (hint: string): SluiceError => make(...connectionFailed({ hint, retryable: thrown.passes }))
+  const connect = (hint: string): SluiceError => make(...connectionFailed({ hint, retryable: thrown.isTransient }))
   switch (thrown.kind) {
     case 'sql':
       if (/not authorized/i.test(thrown.message)) return denied(make)
@@ -34,7 +34,7 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
       return make('CONNECT_FAILED', 'Database connection failed', {
         reason: `account ${settings.account} has no database ${settings.database}`,
         hint: `Check database URL, d1://${settings.account}/${settings.database}: npx wrangler d1 list shows which databases there are`,
-        retryable: thrown.passes,
+        retryable: thrown.isTransient,
       })
     case 'rate':
       return make('RATE_LIMITED', 'Cloudflare refuses more requests for now', {

@@ -54,14 +54,14 @@ export class D1Failure extends Error {
   }
 
   /** True if the same request may succeed later without any change. */
-  get passes(): boolean {
+  get isTransient(): boolean {
     return this.kind === 'rate' || this.kind === 'server' || this.kind === 'network'
   }
 }
 
 const AUTH_CODES: ReadonlySet<number> = new Set([6003, 6111, 9106, 9109, 10000, 10001])
 /** Messages from the list of errors in D1's documentation: the cause is transient, and the outcome is unknown. */
-const UNWELL =
+const TRANSIENT =
   /network connection lost|caused object to be reset|reset because its code|transient issue|client disconnected|overloaded|queued for too long|too many requests queued|internal error|starting up D1 DB/i
 const SIZE = /exceeded its (?:memory|CPU(?: time)?) limit|operation exceeded timeout|D1_ERROR: out of memory/i
 const SPACE =
@@ -74,7 +74,7 @@ const SQLITE = /SQLITE_[A-Z_]+/
  * Codes of SQLite that are not about the statement: the file is in use, or cannot be read for now. The transaction was
  * rolled back.
  */
-const SQLITE_UNWELL = /: SQLITE_(?:BUSY|LOCKED|INTERRUPT|IOERR|PROTOCOL)(?:_[A-Z]+)?(?: \(extended: [A-Z_]+\))?$/
+const SQLITE_TRANSIENT = /: SQLITE_(?:BUSY|LOCKED|INTERRUPT|IOERR|PROTOCOL)(?:_[A-Z]+)?(?: \(extended: [A-Z_]+\))?$/
 const SQLITE_MEMORY = /: SQLITE_NOMEM(?: \(extended: [A-Z_]+\))?$/
 
 /** Maps an error answer. */
@@ -89,7 +89,7 @@ export function refusedBy(status: number, headers: Headers, errors: readonly Api
   }
   // Checked before the other patterns: the message may quote the user's text.
   if (SQLITE.test(message) && status < 500) {
-    if (SQLITE_UNWELL.test(message)) return new D1Failure({ ...facts, kind: 'server', settled: true })
+    if (SQLITE_TRANSIENT.test(message)) return new D1Failure({ ...facts, kind: 'server', settled: true })
     if (SQLITE_MEMORY.test(message)) return new D1Failure({ ...facts, kind: 'size', settled: true })
     return new D1Failure({ ...facts, kind: SPACE.test(message) ? 'space' : 'sql', settled: true })
   }
@@ -97,7 +97,7 @@ export function refusedBy(status: number, headers: Headers, errors: readonly Api
   if (QUOTA.test(message)) return new D1Failure({ ...facts, kind: 'quota', settled: status < 500 })
   if (status === 413) return new D1Failure({ ...facts, kind: 'size', settled: true })
   if (SIZE.test(message)) return new D1Failure({ ...facts, kind: 'size', settled: false })
-  if (status >= 500 || status === 408 || UNWELL.test(message))
+  if (status >= 500 || status === 408 || TRANSIENT.test(message))
     return new D1Failure({ ...facts, kind: 'server', settled: false })
   if (status === 401 || status === 403 || AUTH_CODES.has(code))
     return new D1Failure({ ...facts, kind: 'auth', settled: true })

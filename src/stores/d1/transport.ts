@@ -16,15 +16,15 @@ export type D1Call = {
   /** A longer answer is aborted. */
   readonly mostBytes?: number
   /** Called when the headers of the answer have arrived. */
-  heard(headers: Headers): void
+  onHeaders(headers: Headers): void
 }
 
-export type Answered = { readonly result: unknown; readonly bytes: number }
+export type ApiAnswer = { readonly result: unknown; readonly bytes: number }
 
 type Envelope = { readonly success: boolean; readonly errors?: readonly ApiError[]; readonly result?: unknown }
 
 /** @throws D1Failure; the signal's reason */
-export async function call(settings: D1Settings, request: D1Call): Promise<Answered> {
+export async function call(settings: D1Settings, request: D1Call): Promise<ApiAnswer> {
   const { response, text } = await exchange(settings, request)
   if (text === null) {
     const message = `the answer has more than ${request.mostBytes ?? 0} bytes`
@@ -46,7 +46,7 @@ export async function call(settings: D1Settings, request: D1Call): Promise<Answe
 
 async function exchange(
   { account, base, token }: D1Settings,
-  { method, path, body, signal, answerMs, mostBytes, heard }: D1Call,
+  { method, path, body, signal, answerMs, mostBytes, onHeaders: heard }: D1Call,
 ): Promise<{ readonly response: Response; readonly text: string | null }> {
   throwIfAborted(signal)
   // Every running request listens to the signal; Node warns of a leak above ten listeners.

@@ -55,7 +55,7 @@ class DuckDbCheckpointWriter implements CheckpointWriter {
       })
       const count = await copyRows(db, { from: near(text), to: near(unfinished) }, found, signal)
       await rm(text)
-      await proveRows(db, near(unfinished), found, count, file)
+      await compareRowCounts(db, near(unfinished), found, count, file)
       await syncPath(unfinished)
       const { size } = await stat(unfinished)
       await rename(unfinished, file)
@@ -121,7 +121,13 @@ async function copyRows(
 }
 
 /** Compares the row counts of each kind with the written file, to find a line that became an empty row. */
-async function proveRows(db: DuckDb, source: string, text: RowsText, copied: number, file: string): Promise<void> {
+async function compareRowCounts(
+  db: DuckDb,
+  source: string,
+  text: RowsText,
+  copied: number,
+  file: string,
+): Promise<void> {
   const counts = CHECKPOINT_KINDS.map(
     (kind) => `count(${identifier(kind)}.${identifier(CHECKPOINT_KEYS[kind])})::DOUBLE`,
   )

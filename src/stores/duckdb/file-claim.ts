@@ -7,7 +7,7 @@ import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark.ts'
+import { isLeftover, isUnmarkedLeftover, MARK, ownMark } from '../../shared/process-mark.ts'
 
 const WAIT_MS = 10_000
 const POLL_MS = 15
@@ -16,7 +16,7 @@ const POLL_MS = 15
 export async function claimFile(file: string, label: string): Promise<Disposable> {
   const name = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 32)
   const prefix = `sluice-duckdb-${name}-`
-  removeLeft(tmpdir(), prefix)
+  removeLeftovers(tmpdir(), prefix)
   const claim = join(tmpdir(), `${prefix}${ownMark()}`)
   const begun = performance.now()
   while (!taken(claim)) {
@@ -43,22 +43,22 @@ function taken(claim: string): boolean {
   }
 }
 
-const REST = new RegExp(`^${MARK}$`)
+const SUFFIX = new RegExp(`^${MARK}$`)
 /** Name suffix in older versions of sluice. */
-const OLD_REST = /^\d+$/
+const OLD_SUFFIX = /^\d+$/
 
 /** Removes files of killed programs. @param folder may be shared by containers, where process numbers repeat */
-export function removeLeft(folder: string, prefix: string): void {
+export function removeLeftovers(folder: string, prefix: string): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(prefix)) continue
     const rest = name.slice(prefix.length)
-    const marked = REST.exec(rest)
+    const marked = SUFFIX.exec(rest)
     const file = join(folder, name)
     const modified = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity
     const isOver =
       marked === null
-        ? OLD_REST.test(rest) && isLeftUnmarked(Number(rest), modified)
-        : isLeft(marked.slice(1), modified)
+        ? OLD_SUFFIX.test(rest) && isUnmarkedLeftover(Number(rest), modified)
+        : isLeftover(marked.slice(1), modified)
     if (isOver) rmSync(file, { force: true })
   }
 }

@@ -9,7 +9,7 @@ import type { OpenMode } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
-import { plantedOwn } from '../common/planted-own.ts'
+import { nameConflictError } from '../common/name-conflict.ts'
 import { claimFile } from './file-claim.ts'
 import { MEMORY, openInstance } from './instance.ts'
 import { spillFolder } from './spill-folder.ts'
@@ -30,7 +30,7 @@ export type FileOptions = {
  * closes the file, it loses index changes that no statement has used: every later change of such a row fails
  * (duckdb/duckdb#23645). A separate CHECKPOINT, before anything else, keeps them.
  */
-const KEEP_LEFT_LOG = 'CHECKPOINT'
+const KEEP_LOG = 'CHECKPOINT'
 
 const MACROS = `SELECT f.schema_name, f.function_name, f.function_type FROM system.main.duckdb_functions() f
   SEMI JOIN (SELECT system.main.lower(function_name) AS name FROM system.main.duckdb_functions() WHERE internal) s
@@ -72,8 +72,8 @@ export class OpenFile {
         readOnly: mode === 'read' && path !== MEMORY,
       })
       const found = new OpenFile(instance, claim, folder)
-      if (isLeft) await found.#run((connection) => connection.run(KEEP_LEFT_LOG))
-      if (path !== MEMORY) await found.#run((connection) => refusePlanted(connection, label))
+      if (isLeft) await found.#run((connection) => connection.run(KEEP_LOG))
+      if (path !== MEMORY) await found.#run((connection) => refuseReservedNames(connection, label))
       return found
     } catch (error) {
       instance?.closeSync()
@@ -109,14 +109,14 @@ export class OpenFile {
  * user may read. The statements qualify every function, and compare by `=` and `IN`, which no macro can replace.
  * @throws SluiceError TARGET_DENIED for a macro, TABLE_REFUSED for a view, each with its name and its DROP
  */
-async function refusePlanted(connection: DuckDBConnection, label: string): Promise<void> {
+async function refuseReservedNames(connection: DuckDBConnection, label: string): Promise<void> {
   const [macro] = (await connection.runAndReadAll(MACROS)).getRows() as [string, string, string][]
-  if (macro !== undefined) throw plantedMacro(macro, label)
+  if (macro !== undefined) throw reservedMacro(macro, label)
   const [view] = (await connection.runAndReadAll(VIEWS)).getRows() as [string][]
-  if (view !== undefined) throw plantedOwn({ what: `VIEW ${quotedName(view[0])}` }, label)
+  if (view !== undefined) throw nameConflictError({ what: `VIEW ${quotedName(view[0])}` }, label)
 }
 
-function plantedMacro([schema, name, type]: readonly [string, string, string], where: string): SluiceError {
+function reservedMacro([schema, name, type]: readonly [string, string, string], where: string): SluiceError {
   const what = `${type === 'table_macro' ? 'MACRO TABLE' : 'MACRO'} ${quotedName(schema)}.${quotedName(name)}`
   return new SluiceError('TARGET_DENIED', `the file has the ${what}, which replaces a function of DuckDB`, {
     where,

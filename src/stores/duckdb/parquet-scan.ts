@@ -5,7 +5,7 @@ import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
-import { pageSums, type PlacedChunk } from './page-sums.ts'
+import { pageChecksums, type PlacedChunk } from './page-checksums.ts'
 import { damagedParquet, faultOf } from './parquet-faults.ts'
 import type { ParquetNames } from './parquet-names.ts'
 
@@ -36,7 +36,7 @@ export async function scanRows(
     const select = ['count(*)', ...facts].join(', ')
     const [row = []] = await rowsOf(connection, `SELECT ${select} FROM ${from} ${hidden}`)
     const visible = Number(row[0])
-    const pages = await pageSums(file, await chunksOf(connection, source), signal)
+    const pages = await pageChecksums(file, await chunksOf(connection, source), signal)
     if (typeof pages === 'string') return damagedParquet(pages)
     return {
       rows,

@@ -19,7 +19,7 @@ import type { QueryOptions, QueryPage, SqlRow } from '../../model/run/sql-port.t
 import { badQuery, givesNoRows, severalStatements } from '../common/query-errors.ts'
 import { QueryWatch } from '../common/query-watch.ts'
 import { duckdbError } from './errors.ts'
-import { kept } from './copy/select.ts'
+import { doubledBom } from './copy/select.ts'
 import { fromDuckdb } from './sql-values.ts'
 
 const RESULT = 'sluice_query_result'
@@ -82,7 +82,9 @@ async function* pagesOf(
   const columns = Array.from({ length: columnCount }, (_, i) => statement.columnName(i))
   const types = columns.map((_, i) => declaredIn(statement.columnType(i)))
   const places = columns.map((_, i) => `c${i}`)
-  const read = places.map((place, i) => (statement.columnTypeId(i) === DuckDBTypeId.VARCHAR ? kept(place) : place))
+  const read = places.map((place, i) =>
+    statement.columnTypeId(i) === DuckDBTypeId.VARCHAR ? doubledBom(place) : place,
+  )
   statement.destroySync()
   if (statementType !== StatementType.SELECT) {
     if (statementType !== StatementType.EXPLAIN) throw givesNoRows(label)

@@ -47,7 +47,7 @@ export class DuckdbSession {
   }
 
   /** Rows of a statement; none if it is not a query. */
-  async given(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+  async rowsIfAny(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
     const result = await this.result(sql, parameters)
     return result.returnType === ResultReturnType.QUERY_RESULT ? rowsIn(result) : []
   }
@@ -81,12 +81,12 @@ export class DuckdbSession {
 
   /** Runs several statements of sluice, without parameters. */
   async script(sql: string): Promise<void> {
-    await this.naming(() => this.connection.run(sql))
+    await this.exclusively(() => this.connection.run(sql))
   }
 
   /** Bulk insert into a table. */
   async load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void> {
-    await this.naming(() => append(this.connection, table, columns, rows))
+    await this.exclusively(() => append(this.connection, table, columns, rows))
   }
 
   async begin(kind: '' | 'READ ONLY' = ''): Promise<void> {
@@ -128,7 +128,7 @@ export class DuckdbSession {
   }
 
   /** Runs the body with exclusive use of the connection. */
-  protected async naming<T>(body: () => Promise<T>): Promise<T> {
+  protected async exclusively<T>(body: () => Promise<T>): Promise<T> {
     try {
       return await this.#turn.take(body)
     } catch (error) {

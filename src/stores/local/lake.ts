@@ -43,7 +43,7 @@ class LocalLake implements LakeStore {
     }
   }
 
-  soon(): void {
+  prefetch(): void {
     // Nothing to do: the page cache is fast enough.
   }
 

@@ -6,7 +6,7 @@ import { binaryCollationOf, charsetSql } from './charset.ts'
 import type { MysqlConfig } from './config.ts'
 import { mysqlConnectError } from './errors.ts'
 import { MysqlSession, type StillWorking } from './session.ts'
-import { takeMark } from './mark.ts'
+import { takeUserLock } from './user-lock.ts'
 
 /** In `read` sessions the server refuses every write; `write` sessions run transactions one after the other. */
 export type MysqlSessionPurpose = 'read' | 'write'
@@ -14,7 +14,7 @@ export type MysqlSessionPurpose = 'read' | 'write'
 const SQL_MODE =
   'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'
 /** Session timeouts (wait_timeout, net_read_timeout, net_write_timeout), s: the caller may be slow. */
-const PATIENCE = 28_800
+const SESSION_TIMEOUT_S = 28_800
 /**
  * Maximum number of statements that the driver keeps prepared; the server's limit for all its clients is 16,382 by
  * default.
@@ -167,9 +167,9 @@ async function prepareSession(
     ...(flavour === 'mariadb' && frozenMs !== undefined
       ? [`SESSION idle_transaction_timeout = ${Math.ceil(frozenMs / 1000)}`]
       : []),
-    `SESSION wait_timeout = ${PATIENCE}`,
-    `SESSION net_write_timeout = ${PATIENCE}`,
-    `SESSION net_read_timeout = ${PATIENCE}`,
+    `SESSION wait_timeout = ${SESSION_TIMEOUT_S}`,
+    `SESSION net_write_timeout = ${SESSION_TIMEOUT_S}`,
+    `SESSION net_read_timeout = ${SESSION_TIMEOUT_S}`,
     // After a statement that commits by itself, such as DDL, the next statements must still run in a transaction.
     `SESSION autocommit = ${purpose === 'write' ? 0 : 1}`,
   ]
@@ -182,7 +182,7 @@ async function prepareSession(
 }
 
 async function mark(session: MysqlSession): Promise<void> {
-  session.mark = await takeMark(session)
+  session.mark = await takeUserLock(session)
   await session.command('COMMIT')
 }
 

@@ -22,7 +22,7 @@ const CONNECTION_GONE = new Set([
   3169, // MySQL: session was killed
   4031, // MySQL: disconnected for inactivity
 ])
-const FULL_HOUSE = new Set([1040, 1203])
+const TOO_MANY_CONNECTIONS = new Set([1040, 1203])
 
 const LOST = 'PROTOCOL_CONNECTION_LOST'
 const NETWORK = new Set([
@@ -83,7 +83,7 @@ export function isMysqlReadOnly({ errno, message }: Failure): boolean {
 }
 
 /** True if connecting failed but may succeed later. */
-export function passesWhileConnecting({ code, errno }: Failure): boolean {
-  if (errno !== null) return CONNECTION_GONE.has(errno) || FULL_HOUSE.has(errno)
+export function isTransientOnConnect({ code, errno }: Failure): boolean {
+  if (errno !== null) return CONNECTION_GONE.has(errno) || TOO_MANY_CONNECTIONS.has(errno)
   return NETWORK.has(code) && !LASTING.has(code)
 }

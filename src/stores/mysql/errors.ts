@@ -4,13 +4,13 @@ import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } f
 import { backquotedName } from '../../shared/sql-text.ts'
 import { networkCause } from '../common/not-connected.ts'
 import type { MysqlConfig } from './config.ts'
-import { mysqlFailure, isConnectionGone, isLockLost, isMysqlReadOnly, passesWhileConnecting } from './error-numbers.ts'
+import { mysqlFailure, isConnectionGone, isLockLost, isMysqlReadOnly, isTransientOnConnect } from './error-numbers.ts'
 
 export { mysqlErrorNumber } from './error-numbers.ts'
 
 type Verdict = readonly [code: ErrorCode, message: string, details: Omit<ErrorDetails, 'where' | 'cause'>]
 
-const NOT_ENOUGH_ROOM = new Set([3, 1021, 1041, 1114])
+const NO_SPACE = new Set([3, 1021, 1041, 1114])
 const DENIED = new Set([1044, 1045, 1142, 1143, 1227, 1290, 1370, 1698, 1792, 1836])
 const VALUE = new Set([
   1048, 1062, 1118, 1138, 1264, 1265, 1292, 1300, 1366, 1406, 1411, 1451, 1452, 1690, 3819, 3988, 4025,
@@ -78,7 +78,7 @@ function whileConnecting(failure: Failure, config: MysqlConfig): Verdict | null 
     return databaseMissing('the server has no database of this name', hint)
   }
   const said = whyNotConnected(failure, config)
-  return connectionFailed({ ...said, retryable: passesWhileConnecting(failure) })
+  return connectionFailed({ ...said, retryable: isTransientOnConnect(failure) })
 }
 
 function whyNotConnected(
@@ -115,7 +115,7 @@ function ofStatement(failure: Failure): Verdict | null {
   const { errno, code, message } = failure
   if (isConnectionGone(failure)) return CONNECTION_LOST
   if (errno === null) return null
-  if (NOT_ENOUGH_ROOM.has(errno) || (DISK.has(errno) && ENOSPC.test(message))) {
+  if (NO_SPACE.has(errno) || (DISK.has(errno) && ENOSPC.test(message))) {
     return spaceExhausted({}, ', then run the same command again: it continues where it stopped')
   }
   if (isLockLost(failure)) {

@@ -15,12 +15,12 @@ export function lockName(database: string, name: string): string {
 /** @returns null if another session holds the lock; the session is closed then */
 export async function takeMysqlLock(session: MysqlSession, name: string): Promise<SessionLock | null> {
   const [[taken] = []] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
-  if (Number(taken) === 1) return new HeldLock(session, name)
+  if (Number(taken) === 1) return new MysqlSessionLock(session, name)
   await session.close()
   return null
 }
 
-class HeldLock implements SessionLock {
+class MysqlSessionLock implements SessionLock {
   readonly #session: MysqlSession
   readonly #name: string
   readonly #pulse: NodeJS.Timeout
@@ -29,7 +29,7 @@ class HeldLock implements SessionLock {
   constructor(session: MysqlSession, name: string) {
     this.#session = session
     this.#name = name
-    this.#pulse = setInterval(() => void this.#beat(), PULSE_MS)
+    this.#pulse = setInterval(() => void this.#ping(), PULSE_MS)
     this.#pulse.unref()
   }
 
@@ -47,7 +47,7 @@ class HeldLock implements SessionLock {
     await this.#session.close()
   }
 
-  async #beat(): Promise<void> {
+  async #ping(): Promise<void> {
     try {
       const [[mine] = []] = await this.#session.rows('SELECT IS_USED_LOCK(?) = CONNECTION_ID()', [this.#name])
       if (Number(mine) !== 1) this.#session.destroy()

@@ -1,7 +1,7 @@
 /** Sessions that detect a dead connection themselves, and short-lived sessions for a single question. */
 import type { MysqlConfig } from './config.ts'
 import { openMysqlSession, type MysqlSessionPurpose } from './connect.ts'
-import { isMysqlWorking } from './fate.ts'
+import { isMysqlWorking } from './session-end.ts'
 import type { MysqlSession } from './session.ts'
 
 /**

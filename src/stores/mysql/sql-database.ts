@@ -6,7 +6,7 @@ import { Pool } from '../common/pool.ts'
 import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
-  HasLanded,
+  HasCommitted,
   OpenMode,
   QueryOptions,
   QueryPage,
@@ -19,7 +19,7 @@ import type {
 import { retrying } from '../common/retry.ts'
 import type { Route } from '../../model/run/route.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
-import { plantedOwn } from '../common/planted-own.ts'
+import { nameConflictError } from '../common/name-conflict.ts'
 import { mysqlConfig, type MysqlConfig } from './config.ts'
 import { MysqlColumnTypes } from './load.ts'
 import { lockName, takeMysqlLock } from './lock.ts'
@@ -27,7 +27,7 @@ import { mysqlReader } from './pages.ts'
 import { queryMysqlServer } from './query.ts'
 import type { MysqlSession } from './session.ts'
 import { connectTo } from './sessions.ts'
-import { isMysqlTransient, passesBeforeLogin } from './transaction.ts'
+import { isMysqlTransient, isTransientBeforeLogin } from './transaction.ts'
 import { translateSql } from './translate.ts'
 import { MysqlWriter } from './writer.ts'
 
@@ -95,14 +95,14 @@ export async function openMysql(
  */
 async function refuseViews(ask: Ask, label: string): Promise<void> {
   const [view] = await ask(VIEWS)
-  if (view !== undefined) throw plantedOwn({ what: `VIEW ${ticked(String(view[0]))}` }, label)
+  if (view !== undefined) throw nameConflictError({ what: `VIEW ${ticked(String(view[0]))}` }, label)
 }
 
 /** Refuses other accounts' triggers on catalog tables; needs TRIGGER to see them. @throws SluiceError TABLE_REFUSED */
 async function refuseTriggers(ask: Ask, label: string): Promise<void> {
   const [trigger] = await ask(TRIGGERS)
   if (trigger === undefined) return
-  throw plantedOwn({ what: `TRIGGER ${ticked(String(trigger[0]))}`, on: String(trigger[1]) }, label)
+  throw nameConflictError({ what: `TRIGGER ${ticked(String(trigger[0]))}`, on: String(trigger[1]) }, label)
 }
 
 class Store implements MysqlDatabase {
@@ -180,7 +180,7 @@ class Store implements MysqlDatabase {
     }
   }
 
-  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T> {
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasCommitted): Promise<T> {
     if (this.#writer === null) throw new Error('the database was opened for reading')
     await (this.#trusted ??= refuseTriggers((sql) => this.all(sql), this.label).catch((error: unknown) => {
       this.#trusted = null
@@ -229,7 +229,7 @@ class Store implements MysqlDatabase {
   #repeating<T>(body: () => Promise<T>): Promise<T> {
     return retrying(body, {
       forMs: this.#config.retryMs,
-      transient: (error) => isMysqlTransient(error) || passesBeforeLogin(error),
+      transient: (error) => isMysqlTransient(error) || isTransientBeforeLogin(error),
     })
   }
 }

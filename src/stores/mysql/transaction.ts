@@ -11,7 +11,7 @@ export class Transaction implements SqlTransaction {
   readonly dialect = 'mysql'
   readonly #session: MysqlSession
   readonly #types: MysqlColumnTypes
-  #doom: unknown = null
+  #fatalError: unknown = null
 
   constructor(session: MysqlSession, types: MysqlColumnTypes) {
     this.#session = session
@@ -22,8 +22,8 @@ export class Transaction implements SqlTransaction {
    * Why this transaction cannot commit any more; null while it can. After a deadlock the server has rolled back
    * already, and another statement would begin a new transaction without the earlier changes.
    */
-  get doom(): unknown {
-    return this.#doom
+  get fatalError(): unknown {
+    return this.#fatalError
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
@@ -66,18 +66,18 @@ export class Transaction implements SqlTransaction {
         await loadSqlRows(this.#session, this.#types, table, columns, rows)
       } catch (error) {
         // Some of the rows may have been written.
-        this.#doom ??= error
+        this.#fatalError ??= error
         throw error
       }
     })
   }
 
   async #try<T>(body: () => Promise<T>): Promise<T> {
-    if (this.#doom !== null) throw this.#doom
+    if (this.#fatalError !== null) throw this.#fatalError
     try {
       return await body()
     } catch (error) {
-      if (isMysqlTransient(error)) this.#doom ??= error
+      if (isMysqlTransient(error)) this.#fatalError ??= error
       throw error
     }
   }
@@ -96,6 +96,6 @@ export function isRefusedForNow(error: unknown): boolean {
 }
 
 /** True if connecting failed but may succeed later. */
-export function passesBeforeLogin(error: unknown): boolean {
+export function isTransientBeforeLogin(error: unknown): boolean {
   return error instanceof SluiceError && error.code === 'CONNECT_FAILED' && error.retryable
 }

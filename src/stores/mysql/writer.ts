@@ -1,15 +1,15 @@
 /** Write transactions, repeated while the cause is temporary and the transaction certainly did not commit. */
 import { Pool } from '../common/pool.ts'
-import type { HasLanded, SqlTransaction } from '../../model/run/sql-port.ts'
+import type { HasCommitted, SqlTransaction } from '../../model/run/sql-port.ts'
 import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'
-import { ended } from './fate.ts'
+import { ended } from './session-end.ts'
 import type { MysqlColumnTypes } from './load.ts'
 import { mysqlReader } from './pages.ts'
 import type { MysqlSession } from './session.ts'
 import { asking, connectTo } from './sessions.ts'
-import { settledCommit } from './settle.ts'
-import { isMysqlTransient, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
+import { commitOutcome } from './commit-outcome.ts'
+import { isMysqlTransient, isRefusedForNow, isTransientBeforeLogin, Transaction } from './transaction.ts'
 
 /**
  * Maximum number of connections that stay open between transactions. Each takes a connection from other clients and
@@ -44,7 +44,7 @@ export class MysqlWriter {
   }
 
   /** See `SqlDatabase.write`. */
-  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: HasLanded | undefined): Promise<T> {
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: HasCommitted | undefined): Promise<T> {
     try {
       return await this.#retrying(() => this.#attempt(body, landed), isRepeatable)
     } catch (error) {
@@ -56,10 +56,10 @@ export class MysqlWriter {
     await this.#pool.close()
   }
 
-  async #attempt<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: HasLanded | undefined): Promise<T> {
+  async #attempt<T>(body: (transaction: SqlTransaction) => Promise<T>, landed: HasCommitted | undefined): Promise<T> {
     const session = await this.#pool.take().catch((error: unknown) => {
       // A connection may also break while its session is prepared.
-      throw passesBeforeLogin(error) || isMysqlTransient(error) ? new Repeatable(error) : error
+      throw isTransientBeforeLogin(error) || isMysqlTransient(error) ? new Repeatable(error) : error
     })
     try {
       const transaction = new Transaction(session, this.#types)
@@ -67,10 +67,10 @@ export class MysqlWriter {
       try {
         result = await body(transaction)
         session.dropStream()
-        if (transaction.doom !== null) throw transaction.doom
+        if (transaction.fatalError !== null) throw transaction.fatalError
       } catch (error) {
         await this.#rollBack(session)
-        const { doom } = transaction
+        const { fatalError: doom } = transaction
         if (doom !== null && isMysqlTransient(doom)) throw new Repeatable(doom)
         // A server that accepted writes before may accept them again later; one that never did is the wrong server.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
@@ -92,7 +92,7 @@ export class MysqlWriter {
     await asking(this.#config, (asker) => ended(mark, asker, END_BEFORE_REPEAT_MS)).catch(() => undefined)
   }
 
-  async #commit(session: MysqlSession, landed: HasLanded | undefined): Promise<void> {
+  async #commit(session: MysqlSession, landed: HasCommitted | undefined): Promise<void> {
     if (session.broken !== null) throw new Repeatable(session.lost())
     const unanswered = await session.commit().catch(async (error: unknown) => {
       await session.rollBack()
@@ -103,8 +103,8 @@ export class MysqlWriter {
   }
 
   /** @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found out */
-  #hasLanded({ mark }: MysqlSession, landed: HasLanded | undefined, lost: unknown): Promise<boolean> {
-    return settledCommit(this.#config, {
+  #hasLanded({ mark }: MysqlSession, landed: HasCommitted | undefined, lost: unknown): Promise<boolean> {
+    return commitOutcome(this.#config, {
       mark,
       endMs: END_MS,
       answer: landed === undefined ? undefined : (asker) => landed(mysqlReader(asker)),

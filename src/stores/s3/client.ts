@@ -12,8 +12,8 @@ import { CredentialSource, findCredentials, type Credentials } from './credentia
 import { endpointOf, objectUrl, queryText, type Endpoint } from './endpoint.ts'
 import {
   connectionError,
-  passes,
-  pointsElsewhere,
+  isTransient,
+  mayBeOtherRegion,
   refusalError,
   s3Refusal,
   wantsNewKeys,
@@ -122,7 +122,7 @@ export class S3Client {
           refused = credentials
           continue
         }
-        if (!passes(refusal) || attempt >= this.#rule.tries) throw refusalError(refusal, where, attempt)
+        if (!isTransient(refusal) || attempt >= this.#rule.tries) throw refusalError(refusal, where, attempt)
         waitMs = refusal.retryAfterMs
       } catch (error) {
         throwIfAborted(request.signal)
@@ -165,7 +165,7 @@ export class S3Client {
 
   /** Records the region that a refusal names. @returns true if the request must be sent again, to this region */
   #follow(bucket: string, refusal: S3Refusal, region: string): boolean {
-    if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
+    if (!mayBeOtherRegion(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)
     return true
   }
@@ -203,7 +203,7 @@ export class S3Client {
     const watch = new Watch(request.signal, this.#rule.idleMs + (body?.length ?? 0) / SLOWEST_UPLOAD)
     try {
       const response = await this.#fetch(url, { method, headers, body, redirect: 'manual', signal: watch.signal })
-      watch.alive()
+      watch.noteActivity()
       requestEnds(request.counts, place)
       const cancel = (): void => watch.abort()
       return { status: response.status, headers: response.headers, body: bodyOf(response, watch, request), cancel }
@@ -240,7 +240,7 @@ class Watch {
     this.end()
   }
 
-  alive(): void {
+  noteActivity(): void {
     this.#timer.refresh()
   }
 
@@ -256,7 +256,7 @@ async function* bodyOf(response: FetchAnswer, watch: Watch, { kind, counts }: S3
   let whole = false
   try {
     for await (const chunk of response.body ?? []) {
-      watch.alive()
+      watch.noteActivity()
       got += chunk.byteLength
       counts.bytes += chunk.byteLength
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)

@@ -83,7 +83,7 @@ class Copy {
   #chunks: readonly ColumnChunk[] | null = null
   #have: readonly ByteRange[] = []
   #uses = 0
-  #spoiled = false
+  #isUnusable = false
   #timer: NodeJS.Timeout | null = null
   /** Allows one fill at a time: a second reader may need other columns of the same file. */
   #turn: Promise<void> = Promise.resolve()
@@ -110,9 +110,9 @@ class Copy {
   }
 
   async release(spoiled: boolean): Promise<void> {
-    this.#spoiled ||= spoiled
+    this.#isUnusable ||= spoiled
     if (--this.#uses > 0) return
-    if (this.#spoiled) return this.#remove()
+    if (this.#isUnusable) return this.#remove()
     this.#timer = setTimeout(() => {
       this.#forget()
       void this.#remove()

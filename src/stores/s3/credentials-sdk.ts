@@ -51,7 +51,7 @@ const OF_PROFILE = [
 ] as const
 
 /** True if a profile assumes a role, signs in through SSO, or starts a program for its credentials. */
-export function leadsOn({ settings }: Profile): boolean {
+export function needsSdk({ settings }: Profile): boolean {
   return OF_PROFILE.some((setting) => settings.has(setting))
 }
 
@@ -75,7 +75,7 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
     clientConfig,
     parentClientConfig: { region },
   })
-  return await gotten(provider(), `the AWS profile ${name}`, PROFILE_TIMEOUT_MS, (message) => {
+  return await fetchCredentials(provider(), `the AWS profile ${name}`, PROFILE_TIMEOUT_MS, (message) => {
     const start = `the AWS profile ${name} returned no credentials`
     // The source profile of a role may also start a program.
     if (settings.has('credential_process') || isOfProgram(message)) {
@@ -116,7 +116,7 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
     },
   })
   const who = 'the AWS token service'
-  return await gotten(provider(), who, 2 * REQUEST_TIMEOUT_MS, () => refused(who, undefined))
+  return await fetchCredentials(provider(), who, 2 * REQUEST_TIMEOUT_MS, () => refused(who, undefined))
 }
 
 /** Credentials from the agent next to a container (ECS, EKS Pod Identity); null if no agent is set. */
@@ -140,7 +140,7 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
     logger,
   })
   const who = "the container's credentials agent"
-  return await gotten(provider(), who, CONTAINER_TIMEOUT_MS, (message) => {
+  return await fetchCredentials(provider(), who, CONTAINER_TIMEOUT_MS, (message) => {
     if (/^(?:URL not accepted|Invalid URL)/.test(message)) {
       return new SluiceError(
         'BAD_CONFIG',
@@ -179,7 +179,7 @@ export async function fromInstance(env: Env): Promise<Credentials | null> {
  * @param timeoutMs limit for an answer, ms
  * @param other maps an error that is neither a refusal of a service nor a broken connection
  */
-async function gotten(
+async function fetchCredentials(
   found: Promise<Found>,
   who: string,
   timeoutMs: number,

@@ -6,7 +6,7 @@ import {
   fromInstance,
   fromProfile,
   fromWebIdentity,
-  leadsOn,
+  needsSdk,
   type Credentials,
 } from './credentials-sdk.ts'
 import { presentText, type Env, type Profile } from './profile.ts'
@@ -67,7 +67,7 @@ export async function findCredentials(env: Env, profile: Profile, region: string
   const found =
     fromEnvironment(env) ??
     (takesRole(profile) ? null : keysOf(profile)) ??
-    (leadsOn(profile) ? await fromProfile(profile, region) : null) ??
+    (needsSdk(profile) ? await fromProfile(profile, region) : null) ??
     (await fromWebIdentity(env, profile, region)) ??
     (await fromContainer(env)) ??
     (await fromInstance(env))

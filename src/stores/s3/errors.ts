@@ -1,7 +1,7 @@
 /**
  * Maps answers of S3 and network errors to SluiceErrors. They contain code and request id, but nothing of the request.
  */
-import { sourceGone } from '../../model/lake/gone.ts'
+import { sourceGone } from '../../model/lake/missing-file.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tagText } from './xml.ts'
 
@@ -38,7 +38,7 @@ export function s3Refusal(status: number, headers: Headers, body: string): S3Ref
     code: tagText(body, 'Code') ?? BY_STATUS[status] ?? `HTTP ${status}`,
     requestId: headers.get('x-amz-request-id') ?? tagText(body, 'RequestId'),
     region: headers.get('x-amz-bucket-region') ?? tagText(body, 'Region'),
-    foreign: body !== '' && tagText(body, 'Code') === null ? shortly(status, headers, body) : null,
+    foreign: body !== '' && tagText(body, 'Code') === null ? answerExcerpt(status, headers, body) : null,
     retryAfterMs: Number.isFinite(seconds) ? Math.min(LONGEST_WAIT_MS, Math.max(0, seconds * 1000)) : null,
   }
 }
@@ -47,7 +47,7 @@ export function s3Refusal(status: number, headers: Headers, body: string): S3Ref
 const FIRST = 80
 
 /** Status, type and first characters of an answer. */
-function shortly(status: number, headers: Headers, body: string): string {
+function answerExcerpt(status: number, headers: Headers, body: string): string {
   const type = headers.get('content-type')?.split(';', 1)[0] ?? 'no content type'
   return `HTTP ${status}, ${type}, ${body === '' ? 'an empty body' : JSON.stringify(body.slice(0, FIRST))}`
 }
@@ -58,7 +58,7 @@ export function foreignAnswer(
   answer: { readonly status: number; readonly headers: Headers },
   body: string,
 ): SluiceError {
-  return foreignError(where, shortly(answer.status, answer.headers, body))
+  return foreignError(where, answerExcerpt(answer.status, answer.headers, body))
 }
 
 function foreignError(where: string, said: string): SluiceError {
@@ -70,14 +70,14 @@ function foreignError(where: string, said: string): SluiceError {
 }
 
 /** True if the same request may succeed a little later. */
-export function passes({ status, code }: S3Refusal): boolean {
+export function isTransient({ status, code }: S3Refusal): boolean {
   if (status === 429 || status === 408 || status === 500 || status === 502 || status === 503 || status === 504)
     return true
   return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
 }
 
 /** True if a refusal may mean that the request must be sent to another region. */
-export function pointsElsewhere({ status, code }: S3Refusal): boolean {
+export function mayBeOtherRegion({ status, code }: S3Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
 
@@ -136,14 +136,14 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
   const { region } = refusal
   // AWS names the bucket's region also in refusals that are not about the region.
   const isOfRegion = status !== 400 || code === 'AuthorizationHeaderMalformed' || code === 'HTTP 400'
-  if (isOfRegion && pointsElsewhere(refusal) && region !== null) {
+  if (isOfRegion && mayBeOtherRegion(refusal) && region !== null) {
     return new SluiceError('SOURCE_IO', `the bucket is in the region ${region}, which this endpoint does not serve`, {
       where,
       reason,
       hint: `set AWS_REGION=${region}; if AWS_ENDPOINT_URL_S3 or the profile names an endpoint of another region, change it to ${region}, too`,
     })
   }
-  const retryable = passes(refusal)
+  const retryable = isTransient(refusal)
   return new SluiceError('SOURCE_IO', `S3 returned the error ${code}${tries > 1 ? ` after ${tries} tries` : ''}`, {
     where,
     reason,

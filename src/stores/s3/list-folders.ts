@@ -2,14 +2,14 @@
  * Names of the folders directly in the folder of a table. A listing contains files and folders in name order, so all of
  * it must be read. Only data folders can be skipped, because their names begin with the same column name.
  */
-import type { Unseen } from '../../model/lake/lake-store.ts'
+import type { PartlyListed } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'
 import { listPages, type ListPage, type ListRequest } from './list.ts'
 
 /** Maximum number of pages (1,000 names each) read after those on which the table was found: about ten seconds. */
 const MOST_PAGES = 100
 
-export type FolderNames = { readonly names: readonly string[]; readonly unseen: Unseen | null }
+export type FolderNames = { readonly names: readonly string[]; readonly unseen: PartlyListed | null }
 
 type Begun = {
   readonly pages: AsyncGenerator<ListPage>

@@ -18,7 +18,7 @@ export type UploadSizes = {
 export const UPLOAD_SIZES: UploadSizes = { single: 8 * MB, part: 8 * MB }
 const MOST_PARTS = 9_000
 /** Number of parts that are sent at the same time. */
-const LANES = 3
+const PARALLEL_PARTS = 3
 /** Time limit for removing the parts of a failed upload, ms. */
 const ABORT_MS = 10_000
 
@@ -46,7 +46,7 @@ export async function uploadFile(
       ? await putWhole(at, await readAt(handle, 0, size, file), signal)
       : await putParts(at, handle, { file, size, part: partSize(size, sizes.part) }, signal)
   if (!isPlaced) await refuseOther(at, handle, size, signal)
-  await proveSize(at, size, signal)
+  await checkSize(at, size, signal)
 }
 
 export function md5Of(bytes: Buffer): string {
@@ -83,10 +83,10 @@ async function putParts(at: S3Object, handle: FileHandle, source: Source, signal
   try {
     const etags = await sendParts(at, handle, source, uploadId, signal)
     const isComplete = await complete(at, uploadId, etags, signal)
-    if (!isComplete) await takeBack(at, uploadId)
+    if (!isComplete) await abortUpload(at, uploadId)
     return isComplete
   } catch (error) {
-    await takeBack(at, uploadId)
+    await abortUpload(at, uploadId)
     throw error
   }
 }
@@ -130,7 +130,7 @@ async function sendParts(
     }
   }
   const lanes = await Promise.allSettled(
-    Array.from({ length: LANES }, () =>
+    Array.from({ length: PARALLEL_PARTS }, () =>
       lane().catch((error: unknown) => {
         if (!failed.signal.aborted) failed.abort(error)
         throw error
@@ -175,7 +175,7 @@ async function complete(
 }
 
 /** Removes the parts of a failed upload: they cost money, and only this program has the upload's id. */
-async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<void> {
+async function abortUpload({ client, ...at }: S3Object, uploadId: string): Promise<void> {
   const signal = AbortSignal.timeout(ABORT_MS)
   const request = { ...at, kind: 'writes', method: 'DELETE', query: { uploadId }, signal } as const
   await client.request(request, bodyText, [204, 404]).catch(() => undefined)
@@ -195,7 +195,7 @@ async function refuseOther(at: S3Object, handle: FileHandle, size: number, signa
   if (position !== size) throw other(at)
 }
 
-async function proveSize({ client, ...at }: S3Object, size: number, signal: AbortSignal): Promise<void> {
+async function checkSize({ client, ...at }: S3Object, size: number, signal: AbortSignal): Promise<void> {
   const length = await client.request({ ...at, kind: 'heads', signal }, async ({ headers, cancel }) => {
     cancel()
     return headers.get('content-length')

@@ -51,7 +51,7 @@ class S3LogWriter implements LogWriter {
   async putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'> {
     return this.#guarded(signal, async () => {
       const at = this.#at(path)
-      await this.#proven(signal)
+      await this.#testStore(signal)
       for (let attempt = 1; ; attempt++) {
         const status = await this.#putOnce(at, bytes, signal).catch(async (error: unknown) => {
           throwIfAborted(signal)
@@ -82,7 +82,7 @@ class S3LogWriter implements LogWriter {
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    await this.#guarded(signal, () => this.#proven(signal))
+    await this.#guarded(signal, () => this.#testStore(signal))
   }
 
   async put(path: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
@@ -97,7 +97,7 @@ class S3LogWriter implements LogWriter {
     await this.#guarded(signal, async () => {
       const at = this.#at(path)
       // Test the store before the upload, because the commit that follows must not be sent to an unsafe store.
-      await this.#proven(signal)
+      await this.#testStore(signal)
       await uploadFile(at, file, signal, this.#sizes)
     })
   }
@@ -167,7 +167,7 @@ class S3LogWriter implements LogWriter {
   }
 
   /** Tests each prefix once. @throws SluiceError UNSUPPORTED_URL */
-  async #proven(signal: AbortSignal): Promise<void> {
+  async #testStore(signal: AbortSignal): Promise<void> {
     const known = honoured.get(this.#client) ?? new Set<string>()
     if (known.has(this.root)) return
     await this.#probe(signal)

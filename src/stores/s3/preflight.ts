@@ -3,7 +3,7 @@ import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { PreflightTarget } from '../common/preflight-port.ts'
 import { findCredentials } from './credentials.ts'
-import { leadsOn } from './credentials-sdk.ts'
+import { needsSdk } from './credentials-sdk.ts'
 import { endpointOf, objectUrl } from './endpoint.ts'
 import { readProfile, type Env, type Profile } from './profile.ts'
 
@@ -29,7 +29,7 @@ function originOf(env: Env, profile: Profile): string {
   const { name, settings } = profile
   const isSet = (variable: string): boolean => (env[variable] ?? '').trim() !== ''
   if (isSet('AWS_ACCESS_KEY_ID')) return 'from the environment (AWS_ACCESS_KEY_ID)'
-  if (settings.has('aws_access_key_id') || leadsOn(profile)) return `from the profile ${name}`
+  if (settings.has('aws_access_key_id') || needsSdk(profile)) return `from the profile ${name}`
   if (isSet('AWS_WEB_IDENTITY_TOKEN_FILE') || settings.has('web_identity_token_file')) return 'from a web identity'
   const container = isSet('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI') || isSet('AWS_CONTAINER_CREDENTIALS_FULL_URI')
   return container ? 'from the agent of the container' : 'from the metadata service of the instance'

@@ -35,11 +35,11 @@ class S3Lake implements LakeStore {
   }
 
   async isPlainFolder(path: string, signal: AbortSignal): Promise<boolean> {
-    this.soon(path, signal, false)
+    this.prefetch(path, signal, false)
     return (await this.#folders.get(path))?.is === 'folder'
   }
 
-  soon(path: string, signal: AbortSignal, nested: boolean): void {
+  prefetch(path: string, signal: AbortSignal, nested: boolean): void {
     if (this.#folders.has(path)) return
     const look = this.#ask(path, signal)
     const ahead = look.then(async (found) => (nested && found.is === 'table' ? found.folders(signal) : undefined))

@@ -115,7 +115,7 @@ class S3Log implements LogStore {
     }
   }
 
-  ahead(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void {
+  prefetch(paths: readonly string[], options: { readonly signal: AbortSignal; readonly keep?: boolean }): void {
     this.#keep = options.keep ?? false
     const sizes = new Map<string, number>()
     const order = paths.filter((path) => {

@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import { PLAIN_NAMES } from '../common/own-tables.ts'
-import { plantedOwn } from '../common/planted-own.ts'
+import { nameConflictError } from '../common/name-conflict.ts'
 
 const NAMES = `(${PLAIN_NAMES.map(sqlLiteral).join(', ')})`
 
@@ -17,8 +17,9 @@ const TRIGGERS = `SELECT name, tbl_name FROM sqlite_schema WHERE type = 'trigger
  */
 export function refusePlanted(connection: Database.Database, writes: boolean, label: string): void {
   const [view] = connection.prepare(NO_TABLE).raw(true).all() as [type: string, name: string][]
-  if (view !== undefined) throw plantedOwn({ what: `${view[0].toUpperCase()} ${quotedName(view[1])}` }, label)
+  if (view !== undefined) throw nameConflictError({ what: `${view[0].toUpperCase()} ${quotedName(view[1])}` }, label)
   if (!writes) return
   const [trigger] = connection.prepare(TRIGGERS).raw(true).all() as [name: string, table: string][]
-  if (trigger !== undefined) throw plantedOwn({ what: `TRIGGER ${quotedName(trigger[0])}`, on: trigger[1] }, label)
+  if (trigger !== undefined)
+    throw nameConflictError({ what: `TRIGGER ${quotedName(trigger[0])}`, on: trigger[1] }, label)
 }

@@ -19,7 +19,7 @@ import { textRows } from './view.ts'
 import { movedLifecycle } from './lifecycle-dialog.ts'
 import { movedSideways, scrolledStart } from './start-view.ts'
 import { chosenCommand } from '../screens/tables/lifecycle-shown.ts'
-import { needyRows } from '../screens/tables/needy.ts'
+import { attentionRows } from '../screens/tables/attention.ts'
 import { steeredRun } from '../state/selectors.ts'
 import { wantsName } from './start-dialog.ts'
 import { acceptStart, askStart, backFromStart } from './starting.ts'
@@ -199,7 +199,7 @@ function acceptEnd(s: Acting, { kind, run: id }: Of<'abort' | 'stop'>): void {
 
 /** Starts the repair command of the row, if there is one; an import shows its plan first. */
 function acceptNeed(s: Acting, { key }: Of<'need'>): void {
-  const repair = needyRows(s.state).find((one) => one.key === key)?.repair ?? null
+  const repair = attentionRows(s.state).find((one) => one.key === key)?.repair ?? null
   set(s, null)
   if (repair === null) return
   const row = s.state.slots.tables.value?.find((one) => one.key === key)

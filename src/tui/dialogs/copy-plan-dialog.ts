@@ -1,5 +1,5 @@
 /** Dialog with the plan of a copy: tables, column types, and reasons for refusals. */
-import { leftLines } from '../../model/copy/left-behind.ts'
+import { dependencyLines } from '../../model/copy/dependencies.ts'
 import type { CopyPlanLine } from '../../model/run/event.ts'
 import { bytes, clockSpan, shownCount, amount } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
@@ -43,7 +43,7 @@ function planLines(plan: CopyPlanLine, detailed: boolean, cells: number): Line[]
     put(`about ${amount(Number(plan.requests), 'request')} to the target${time}`)
   }
   for (const note of plan.notes ?? []) put(`note: ${note}`, 'warn')
-  for (const text of leftLines(plan.leftBehind ?? [])) put(text, 'warn')
+  for (const text of dependencyLines(plan.leftBehind ?? [])) put(text, 'warn')
   for (const { kind, name: object, status, note } of plan.objects ?? []) {
     if (status !== 'there') put(objectText(kind, object, status, note), status === 'left' ? 'warn' : 'muted')
   }
@@ -86,7 +86,7 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
   const detailed = d.lines.length <= DETAILED
   const all = d.lines.flatMap((plan, i) => [...(i === 0 ? [] : [[]]), ...planLines(plan, detailed, inner)])
   // Dependencies of a table are listed with the table.
-  const others = leftLines(d.left.filter(({ table }) => table === undefined))
+  const others = dependencyLines(d.left.filter(({ table }) => table === undefined))
   if (others.length > 0)
     all.push([], ...others.flatMap((text) => wrap(clean(text), inner)).map((text) => line(text, 'warn')))
   const top = Math.max(0, Math.min(d.top, all.length - room))

@@ -6,8 +6,8 @@ import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { isStartable, isTyped, optionUnder, typedText, type Form } from '../form/form.ts'
-import { formLayout, hindrance, standingRows, type FormLayout, type FormRow } from '../form/layout.ts'
-import { storyTone } from '../run/story.ts'
+import { formLayout, errorText, statusRows, type FormLayout, type FormRow } from '../form/layout.ts'
+import { outputTone } from '../run/output.ts'
 import type { State } from '../state/state.ts'
 import { masked, shownAround } from '../draw/masked.ts'
 import { field } from '../state/text-field.ts'
@@ -43,7 +43,7 @@ function leftSide(form: Form, layout: FormLayout, state: State): Line[] {
   const shown = rows.slice(form.top, form.top + list).map((row) => rowLine(row, form, left, state))
   if (rows.length === 0) shown.push(line('no option matches', 'muted'))
   const found = form.find === null ? null : findLine(form, left, state)
-  const standing = standingRows(form, layout)
+  const standing = statusRows(form, layout)
   return [
     ...block(found === null ? shown : [found, ...shown.slice(0, list - 1)], left, list),
     ...(ruled ? [rule('', left, dash)] : []),
@@ -51,7 +51,7 @@ function leftSide(form: Form, layout: FormLayout, state: State): Line[] {
     ...block(candidateLines(form, left, candidates), left, candidates),
     ...(ruled ? [rule('', left, dash)] : []),
     ...block(standing === command + 1 ? [] : commandLines(form, left, command), left, command + 1 - standing),
-    ...block(standingLines(form, left, standing), left, standing),
+    ...block(statusLines(form, left, standing), left, standing),
   ]
 }
 
@@ -77,7 +77,7 @@ function rowLine(row: FormRow, form: Form, cells: number, state: State): Line {
   const room = Math.max(4, cells - width(front))
   if (isHere && form.find === null && isTyped(option))
     return fit([span(front, 'strong'), ...typedLine(form, option, room, state)], cells)
-  const value: Line = text === '' ? [unsaid(option, room)] : [span(shownValue(option, text, room))]
+  const value: Line = text === '' ? [defaultValue(option, room)] : [span(shownValue(option, text, room))]
   return isHere
     ? chosen([span(front), ...value], cells)
     : fit([span(front, text === '' ? 'plain' : 'strong'), ...value], cells)
@@ -88,7 +88,7 @@ function typedLine(form: Form, option: FormOption, room: number, state: State): 
   const whole = form.values.get(option.name) ?? field()
   const [before, after] = shownAround(whole)
   const caret = span(marksOf(state.ascii).caret, 'info')
-  if (before === '' && after === '') return [caret, unsaid(option, room - 1)]
+  if (before === '' && after === '') return [caret, defaultValue(option, room - 1)]
   const seen = width(before) < room ? clean(before) : `…${tail(clean(before), room - 3)}`
   return [span(seen, 'strong'), caret, span(clean(after), 'strong')]
 }
@@ -104,7 +104,7 @@ function tail(text: string, cells: number): string {
 }
 
 /** The value that applies if the option is not set. */
-function unsaid(option: FormOption, room: number): ReturnType<typeof span> {
+function defaultValue(option: FormOption, room: number): ReturnType<typeof span> {
   const { needed, shown, fallback, type } = option
   if (needed) return span(cutEnd('needed', room), 'warn')
   const counts = shown ?? option.default ?? fallback
@@ -174,7 +174,7 @@ function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
 }
 
 /** Lines for the status: what is missing or wrong, or what `enter` does. */
-function standingLines(form: Form, cells: number, rows: number): Line[] {
+function statusLines(form: Form, cells: number, rows: number): Line[] {
   const { read } = form
   if (read === null) return []
   if (isStartable(read)) {
@@ -186,7 +186,7 @@ function standingLines(form: Form, cells: number, rows: number): Line[] {
         : 'enter shows its plan; nothing has started'
     return [line(cutEnd(next, cells), 'ok')]
   }
-  const wrapped = wrap(clean(hindrance(form, read)), cells)
+  const wrapped = wrap(clean(errorText(form, read)), cells)
   if (wrapped.length <= rows) return wrapped.map((text) => line(text, 'warn'))
   const more = '… enter: all of it'
   const last = cutEnd(wrapped.slice(rows - 1).join(' '), Math.max(0, cells - width(more) - 1))
@@ -216,7 +216,7 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
     )
   }
   const reported = plan.lines.flatMap((text) =>
-    planRows(text, cells - 2, 0).map((part) => line(` ${part}`, storyTone(text))),
+    planRows(text, cells - 2, 0).map((part) => line(` ${part}`, outputTone(text))),
   )
   const end =
     plan.state === 'reading'

@@ -1,5 +1,5 @@
 /** The palette: commands that work now, found by name. */
-import { indexNow, wholeList } from '../state/held.ts'
+import { indexNow, wholeList } from '../state/kept-cursor.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import type { Binding } from '../keymap/binding.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
@@ -148,7 +148,7 @@ const entryName = (entry: PaletteEntry): string =>
   'form' in entry ? `form ${entry.form.words.join(' ')}` : `${entry.binding.command} ${entry.row?.key ?? ''}`
 
 /** Keeps the cursor on its entry when entries are added or removed. */
-export function settledPalette(before: State, after: State): State {
+export function keepPaletteCursor(before: State, after: State): State {
   const [was, now] = [before.dialog, after.dialog]
   if (was?.kind !== 'palette' || was !== now) return after
   const cursor = indexNow(was.cursor, wholeList(paletteEntries(before)), wholeList(paletteEntries(after)), entryName)

@@ -3,13 +3,13 @@
  * their columns.
  */
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
-import { isReported } from '../run/story.ts'
+import { isReported } from '../run/output.ts'
 
 /** Largest fraction of a row that columns may take if the last column is to be wrapped. */
 const MOST_BEFORE = 0.6
 
 /** Detail lines below a log line: they begin with the label `where`, `cause` or `do`. */
-const MORE_REPORTED = /^ {5}(?:where|cause|do) /
+const DETAIL_LINE = /^ {5}(?:where|cause|do) /
 
 /**
  * @param left number of cells by which wide table rows are scrolled
@@ -17,7 +17,7 @@ const MORE_REPORTED = /^ {5}(?:where|cause|do) /
  */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)
-  if (lists && !isReported(line) && !MORE_REPORTED.test(line)) return [line.slice(left, left + cells)]
+  if (lists && !isReported(line) && !DETAIL_LINE.test(line)) return [line.slice(left, left + cells)]
   if (width(line) <= cells || !isTableRow(line)) return wrapLabelled(line, cells)
   const last = line.search(/\S+(?: \S+)*$/)
   if (last > cells * MOST_BEFORE) return [line.slice(left, left + cells)]
@@ -29,7 +29,7 @@ export function planRows(text: string, cells: number, left: number, lists = fals
 /** True if a row of the plan is scrolled with the arrows. */
 export function isWide(text: string, cells: number, lists = false): boolean {
   const line = clean(text)
-  if (width(line) <= cells || (lists && (isReported(line) || MORE_REPORTED.test(line)))) return false
+  if (width(line) <= cells || (lists && (isReported(line) || DETAIL_LINE.test(line)))) return false
   return lists || (isTableRow(line) && line.search(/\S+(?: \S+)*$/) > cells * MOST_BEFORE)
 }
 

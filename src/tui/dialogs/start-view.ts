@@ -4,7 +4,7 @@ import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import { clean, cutMiddle, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { storyTone } from '../run/story.ts'
+import { outputTone } from '../run/output.ts'
 import { activeRun } from '../state/selectors.ts'
 import { canGo, wantsName } from './start-dialog.ts'
 import type { State } from '../state/state.ts'
@@ -72,11 +72,11 @@ function parts(d: Of<'start'>, state: State): Parts {
     [],
   ]
   const rows = d.lines.flatMap((text): Line[] =>
-    planRows(text, inner, d.left, d.read?.lists).map((part) => line(part, storyTone(text))),
+    planRows(text, inner, d.left, d.read?.lists).map((part) => line(part, outputTone(text))),
   )
   if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'planning …', 'muted'))
   // Skip the error if a line of the output already shows it.
-  if (d.error !== null && !d.lines.some((text) => storyTone(text) === 'bad')) {
+  if (d.error !== null && !d.lines.some((text) => outputTone(text) === 'bad')) {
     const { code, message, where, reason, hint } = d.error
     rows.push(
       ...labelled('why', `${code} ${message}`, 'bad'),
@@ -111,7 +111,7 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
     const text = `The UI works on one run at a time: this one begins when ${running.operation.kind} has ended. x on the Runs screen (2) stops the active run and drops the waiting ones. y copies the command for another terminal.`
     lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
   }
-  const refused = d.lines.filter((text) => storyTone(text) !== 'plain').length
+  const refused = d.lines.filter((text) => outputTone(text) !== 'plain').length
   if (refused > 0) {
     const text = `${amount(refused, 'line')} of the plan ${refused === 1 ? 'reports' : 'report'} a problem.`
     lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))

@@ -1,6 +1,6 @@
 /** Starts a command shown on the screen: first its plan; destructive commands also need a typed name. */
 import type { Startable } from '../../app/command-port.ts'
-import { isPlanOnly, typedName } from '../../app/operations/facts.ts'
+import { isPlanOnly, confirmationName } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import type { RunningOperation } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -70,7 +70,7 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   if (openOf(s, dialog) === null) return
   change(s, dialog, { read, lines: read.notes })
   if (read.plan === null) {
-    change(s, dialog, { state: 'ready', typed: typedName(read.operation, []) })
+    change(s, dialog, { state: 'ready', typed: confirmationName(read.operation, []) })
     return
   }
   const { operation, commandLine } = read.plan
@@ -80,17 +80,17 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   const { events, lines, exitCode } = await eventLines(s, running, operation, MOST_LINES, reported)
   reported(lines)
   const finished = events.find((event) => event.type === 'run.finished')
-  const typed = typedName(read.operation, events)
+  const typed = confirmationName(read.operation, events)
   // The plan is complete and has findings, which do not prevent the start.
   const isFinding =
-    exitCode === 1 && typed === null && (finished?.error?.code !== 'TABLES_FAILED' || someGo(finished.totals))
+    exitCode === 1 && typed === null && (finished?.error?.code !== 'TABLES_FAILED' || canStartSome(finished.totals))
   if (exitCode === 0 || isFinding || (read.lists && lines.length >= MOST_LINES))
     change(s, dialog, { state: 'ready', typed })
   else change(s, dialog, { state: 'failed', error: finished?.error ?? null })
 }
 
 /** True if some tables of a plan can be processed; the command then starts with those. */
-function someGo({ tables = '0', failed = '0', refused = '0' }: Readonly<Record<string, string>>): boolean {
+function canStartSome({ tables = '0', failed = '0', refused = '0' }: Readonly<Record<string, string>>): boolean {
   return Number(failed) + Number(refused) < Number(tables)
 }
 

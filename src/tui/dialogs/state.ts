@@ -1,6 +1,6 @@
 /** What each dialog shows, as plain values. */
 import type { WorkerRow } from '../../model/share/distributed.ts'
-import type { LeftBehind } from '../../model/copy/left-behind.ts'
+import type { LeftBehind } from '../../model/copy/dependencies.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { CopyPlanLine, PlanLine } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'

@@ -14,7 +14,7 @@ import { shownAround } from '../draw/masked.ts'
 import { helpLines, helpLinesNow, helpTitle } from './help.ts'
 import { paletteLines } from './palette.ts'
 import { isFollowing } from '../screens/run/copy/copy-layout.ts'
-import { needyRows } from '../screens/tables/needy.ts'
+import { attentionRows } from '../screens/tables/attention.ts'
 import { subject } from '../screens/runs/view.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, boxed } from './box.ts'
@@ -49,7 +49,7 @@ function choiceBox(
 }
 
 /** @param id view id of the run; default: the steered run */
-function goingOn(state: State, id?: number): string {
+function activityText(state: State, id?: number): string {
   const run = steeredRun(state)
   if (run === undefined || (id !== undefined && run.id !== id)) return 'It has just ended.'
   const workers = run.workers.length === 0 ? '' : `, ${amount(run.workers.length, 'worker')}`
@@ -171,7 +171,7 @@ function helpBox(d: Of<'help'>, state: State): Box {
 /** Dialog with the reason why a table needs attention, and the effect of `enter`. */
 function needBox(d: Of<'need'>, state: State): Box {
   const cells = Math.min(state.size.columns, 100)
-  const one = needyRows(state).find(({ key }) => key === d.key)
+  const one = attentionRows(state).find(({ key }) => key === d.key)
   const body: Line[] = (one?.why ?? ['nothing: it was repaired meanwhile']).flatMap((text, i) =>
     wrap(clean(text), cells - 4).map((row) => line(row, i === 0 && one?.mark === 'bad' ? 'bad' : 'plain')),
   )
@@ -197,7 +197,7 @@ export function dialogBox(d: Dialog, state: State): Box {
       return choiceBox(
         state,
         'A run is active',
-        `${goingOn(state)} What should happen?`,
+        `${activityText(state)} What should happen?`,
         [
           [`Stop after the running ${unit(state, 'chunks', 'batches')}`, 'resumable; then leaves'],
           ['Leave it running, go back', 'q asks again'],
@@ -210,7 +210,7 @@ export function dialogBox(d: Dialog, state: State): Box {
       return choiceBox(
         state,
         'Abort the run',
-        goingOn(state, d.run),
+        activityText(state, d.run),
         [
           ['Go back, let it run', ''],
           ['Abort now', unit(state, 'resumable, chunks undone', 'resumable, the running batch is undone')],
@@ -221,7 +221,7 @@ export function dialogBox(d: Dialog, state: State): Box {
       return choiceBox(
         state,
         'Stop a run of another program',
-        goingOn(state, d.run),
+        activityText(state, d.run),
         [
           ['Go back, let it run', 'q leaves it'],
           [`Stop after the running ${unit(state, 'chunks', 'batches')}`, 'resumable'],

@@ -12,7 +12,7 @@ export type TextStyle = {
 }
 
 /** Style of each tone. */
-export const LOOKS: Readonly<Record<Tone, TextStyle>> = {
+export const STYLES: Readonly<Record<Tone, TextStyle>> = {
   plain: {},
   ok: { color: 'cyan' },
   warn: { color: 'yellow' },

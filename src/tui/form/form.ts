@@ -105,7 +105,7 @@ export function isFirst({ name, needed, operand, completes }: FormOption): boole
 }
 
 /** The next or previous value of a flag or a choice. The values are: unset, then each value that the option offers. */
-export function turned(option: FormOption, value: string, by: 1 | -1): string {
+export function nextValue(option: FormOption, value: string, by: 1 | -1): string {
   const values = ['', ...(option.type === 'flag' ? flagValues(option) : (option.choices ?? []))]
   const at = Math.max(0, values.indexOf(value))
   return values[(at + by + values.length) % values.length] ?? ''

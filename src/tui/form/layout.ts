@@ -47,20 +47,20 @@ export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
 /**
  * Text of the error that prevents the start, with its hint. The hint is left out if only a required option is missing.
  */
-export function hindrance({ of }: Form, { message, hint }: ErrorInfo): string {
+export function errorText({ of }: Form, { message, hint }: ErrorInfo): string {
   const isMissing = /missing|no catalog|is given|needs/.test(message) && of.takes.some(({ needed }) => needed)
   return hint === undefined || isMissing ? message : `${message}: ${hint}`
 }
 
 /** Rows for the status. If the command cannot be parsed, the error also takes the rows of the command. */
-export function standingRows({ read }: Form, { command }: FormLayout): number {
+export function statusRows({ read }: Form, { command }: FormLayout): number {
   return read !== null && !isStartable(read) ? command + 1 : 1
 }
 
 /** True if the form can show the error in full. */
 export function showsWholeError(form: Form, error: ErrorInfo, size: Size): boolean {
   const layout = formLayout(form, size)
-  return wrap(clean(hindrance(form, error)), layout.left).length <= layout.command + 1
+  return wrap(clean(errorText(form, error)), layout.left).length <= layout.command + 1
 }
 
 /** Options below their headings. */
@@ -77,7 +77,7 @@ function formRows(form: Form): readonly FormRow[] {
 }
 
 /** The form with its cursor visible and on an option that is shown. */
-export function settledForm(form: Form, size: Size): Form {
+export function keepFormCursor(form: Form, size: Size): Form {
   const { rows, list } = formLayout(form, size)
   const options = rows.flatMap((row) => (row.kind === 'option' ? [row.option.name] : []))
   const cursor = options.includes(form.cursor) ? form.cursor : (options[0] ?? form.cursor)
@@ -96,5 +96,5 @@ export function movedForm(form: Form, by: number, size: Size): Form {
   const at = options.findIndex(({ name }) => name === form.cursor)
   const option = options[Math.max(0, Math.min(options.length - 1, at + by))]
   if (option === undefined || option.name === form.cursor) return form
-  return settledForm({ ...form, cursor: option.name, candidates: [], chosen: null }, size)
+  return keepFormCursor({ ...form, cursor: option.name, candidates: [], chosen: null }, size)
 }

@@ -7,7 +7,7 @@ import type { RunView } from '../run/run-view.ts'
 import { underCursor, type UnderCursor } from '../screens/run/copy/copy-cursor.ts'
 import { shownPartition } from '../screens/run/archiving/archive-shown.ts'
 import { copyLayout, isFollowing } from '../screens/run/copy/copy-layout.ts'
-import { needyRows } from '../screens/tables/needy.ts'
+import { attentionRows } from '../screens/tables/attention.ts'
 import { isAsking } from '../screens/ask/state.ts'
 import { fileUrl } from '../screens/tables/relation-row.ts'
 import { cursorRow, openedDatabase, storeOfRow, targetRows } from '../screens/tables/tables-list.ts'
@@ -15,12 +15,12 @@ import {
   runOfLine,
   runOfSchedule,
   scheduleAtCursor,
-  slotAtCursor,
+  taskAtCursor,
   workerAtCursor,
 } from '../screens/queue/queue-rows.ts'
 import { queueView, shownRun } from '../screens/queue/queue-open.ts'
-import { pauseOf, slotLedger, steersShared, type SharedSteer } from '../screens/queue/queue-steer.ts'
-import { isStory } from '../run/story.ts'
+import { pauseOf, taskLedger, steersShared, type SharedSteer } from '../screens/queue/queue-steer.ts'
+import { showsOutput } from '../run/output.ts'
 import { declarationOf } from '../../app/operations/facts.ts'
 
 export type When = (state: State) => boolean
@@ -31,7 +31,7 @@ export const onTables: When = (s) => s.screen === 'tables'
 /** True if the cursor is in the list of all tables, or in the list of tables that need attention. */
 export const inList: When = (s) => onTables(s) && s.focus !== 'detail'
 export const inNeeds: When = (s) => onTables(s) && s.focus === 'needs'
-export const hasNeeds: When = (s) => onTables(s) && needyRows(s).length > 0
+export const hasNeeds: When = (s) => onTables(s) && attentionRows(s).length > 0
 export const inDetail: When = (s) => onTables(s) && s.focus === 'detail'
 export const inTab =
   (tab: Tab): When =>
@@ -42,25 +42,25 @@ export const listRow: When = (s) => inList(s) && hasRow(s)
 /** True if the row under the cursor can be opened: only Delta tables have details. */
 export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
 /** True if the row under the cursor has a detail pane, or the detail pane is open. */
-export const panes: When = (s) => canOpen(s) || inDetail(s)
+export const hasPanes: When = (s) => canOpen(s) || inDetail(s)
 /** True if another pane can get the focus. */
-export const otherPanes: When = (s) => panes(s) || hasNeeds(s)
+export const otherPanes: When = (s) => hasPanes(s) || hasNeeds(s)
 /** True if list and detail pane are both visible. */
-export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
+export const manyPanes: When = (s) => hasPanes(s) && geometry(s).detail > 0 && geometry(s).list > 0
 /** True if the tabs are visible. */
-export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
+export const hasVisibleTabs: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
 /**
  * True if the last row has hints for actions on the table. Tabs other than the overview have hints for their own keys
  * instead.
  */
-export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
+export const hasActionHints: When = (s) => inList(s) || inTab('overview')(s)
 /** True if the open tab can show an earlier version of the table. */
-export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
+export const hasVersions: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
 export const hasCatalog: When = (s) => s.catalog !== null
 /** True if there is a catalog but no lake, and the list does not contain the database of the catalog. */
-export const hasCatalogAlone: When = (s) =>
+export const hasOnlyCatalog: When = (s) =>
   inList(s) && s.catalog !== null && s.lake === null && !s.databases.some(({ url }) => url === s.catalog)
 export const onRelation: When = (s) => inList(s) && cursorRow(s)?.kind === 'relation'
 /** True if the row under the cursor is a table whose rows are distributed over a token ring. */
@@ -108,32 +108,34 @@ export const idle: When = (s) => activeRun(s) === undefined
  * True if the run that the program was started for has ended, and no other run of this program is active: leaving would
  * end that run.
  */
-export const over: When = (s) => s.over && idle(s)
+export const hasRunEnded: When = (s) => s.hasRunEnded && idle(s)
 /** True if the program only shows one run, which continues after the user leaves. */
-export const isAttached: When = (s) => s.attached && !s.over && idle(s)
+export const isAttached: When = (s) => s.attached && !s.hasRunEnded && idle(s)
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
 export const hasResults: When = (s) => {
   const run = s.screen === 'runs' ? openRun(s) : null
   if (run?.archiving != null) return shownPartition(s, run) !== null
-  return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
+  return run !== null && (showsOutput(run) || (run.copy === null && runResults(s, run).length > 0))
 }
 /** True if the screen shows a run that can be paused or resumed. */
-export const steers: When = (s) => works(s) || rests(s)
+export const isSteerable: When = (s) => isPausable(s) || isResumable(s)
 /** True if the screen shows an active run that can be paused. */
-export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
+export const isPausable: When = (s) =>
+  (s.screen === 'runs' && pausableRun(s)?.phase === 'running') || sharedPause(s) === 'works'
 /** True if the screen shows a paused run, or a queue run on which `p` has an effect. */
-export const rests: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'paused') || sharedPause(s) !== null
+export const isResumable: When = (s) =>
+  (s.screen === 'runs' && pausableRun(s)?.phase === 'paused') || sharedPause(s) !== null
 /** The active run, if it can be paused; other operations do not support pausing. */
-const turned = (s: State): RunView | undefined => {
+const pausableRun = (s: State): RunView | undefined => {
   const run = steeredRun(s)
   if (run === undefined) return undefined
   return run.copy !== null || declarationOf(run.operation.kind).pauses === true ? run : undefined
 }
 /** True if the active run is a copy. */
-export const copies: When = (s) => (steeredRun(s)?.copy ?? null) !== null
+export const isCopyRun: When = (s) => (steeredRun(s)?.copy ?? null) !== null
 /** True if the active run is an archive run or a restore. */
-export const archives: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
+export const isArchiveRun: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
 /**
  * True if the active run is a replication stream that copies no more tables: it has no workers to steer, and its rows
  * cannot be steered one by one.
@@ -150,17 +152,17 @@ export const inBatches: When = (s) => {
   return isFollowing(run) || stores.some(({ family, access }) => family === 'catalog' && access === 'write')
 }
 export const steersWorkers: When = (s) =>
-  (steers(s) && !isLiveStream(s) && (copies(s) || hasWorkers(s))) || sharedSteers('workers')(s)
+  (isSteerable(s) && !isLiveStream(s) && (isCopyRun(s) || hasWorkers(s))) || sharedSteers('workers')(s)
 /** True if the active run can have several workers; archive and sync work on one table at a time. */
 const hasWorkers: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && declarationOf(run.operation.kind).lanes === true
 }
-export const steersCopy: When = (s) => (steers(s) && copies(s)) || sharedSteers('rate')(s)
+export const steersCopy: When = (s) => (isSteerable(s) && isCopyRun(s)) || sharedSteers('rate')(s)
 /** The open run, if the copy screen shows it; null otherwise. */
 const copyOpen = (s: State): RunView | null => {
   const run = s.screen === 'runs' ? openRun(s) : null
-  return run === null || run.copy === null || isStory(run) ? null : run
+  return run === null || run.copy === null || showsOutput(run) ? null : run
 }
 /** True if the last row has space for short words only. */
 export const narrow: When = (s) => s.size.columns < 60
@@ -178,11 +180,11 @@ const steerable = (s: State): UnderCursor | null => {
 export const canHold: When = (s) => {
   const under = steerable(s)
   if (under?.kind === 'table') return under.table.result === null && under.table.plan?.status !== 'refused'
-  return under !== null && (under.chunk.held !== null || ['copying', 'waits'].includes(under.chunk.state))
+  return under !== null && (under.chunk.steering !== null || ['copying', 'waits'].includes(under.chunk.state))
 }
 export const isRunHeld = (s: State, why: 'paused' | 'skipped'): boolean => {
   const under = steerable(s)
-  return (under?.kind === 'table' ? under.table.held : under?.chunk.held) === why
+  return (under?.kind === 'table' ? under.table.steering : under?.chunk.steering) === why
 }
 export const canRetry: When = (s) => {
   const under = steerable(s)
@@ -192,7 +194,7 @@ export const canRetry: When = (s) => {
   return failed + waits > 0 || (under.table.result?.status === 'failed' && under.table.tally.quarantined === 0)
 }
 /** True if the last row has hints for workers and rate. On a small screen the chunk list leaves no space for them. */
-export const steeringHinted: When = (s) => s.size.columns >= 100 || !inChunks(s)
+export const hasSteeringHints: When = (s) => s.size.columns >= 100 || !inChunks(s)
 export const copiesMany: When = (s) => (copyOpen(s)?.copy?.tables.length ?? 0) > 1
 export const onCopyRow: When = (s) => {
   const run = copyOpen(s)
@@ -222,7 +224,7 @@ export const onAsk: When = (s) => s.screen === 'ask'
 export const inGrid: When = (s) => onAsk(s) && s.ask.pane === 'grid'
 export const inEditor: When = (s) => onAsk(s) && s.ask.pane === 'editor'
 /** True if a statement is running. */
-export const asks: When = (s) => onAsk(s) && isAsking(s.ask)
+export const isQuerying: When = (s) => onAsk(s) && isAsking(s.ask)
 export const canAsk: When = (s) => onAsk(s) && !isAsking(s.ask)
 export const hasAnswerRows: When = (s) => inGrid(s) && (s.ask.answer?.progress.rows ?? 0) > 0
 export const hasWholeAnswer: When = (s) => inGrid(s) && s.ask.answer?.progress.whole === true
@@ -246,7 +248,7 @@ export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !==
 /**
  * True if the schedule under the cursor can be steered. A void schedule must be added again, and its plan confirmed.
  */
-export const onLivingSchedule: When = (s) => {
+export const onSteerableSchedule: When = (s) => {
   const schedule = scheduleAtCursor(s)
   return s.queue?.error === null && schedule !== null && schedule.state !== 'void'
 }
@@ -257,10 +259,10 @@ export const onBusyWorker: When = (s) => {
   return line !== null && runOfLine(line) !== null
 }
 /** True if the worker process under the cursor is running and was not asked to drain. */
-export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCursor(s)?.worker.state === 'lives'
-export const onSlot: When = (s) => slotAtCursor(s) !== null
+export const onRunningWorker: When = (s) => s.queue?.error === null && workerAtCursor(s)?.worker.state === 'lives'
+export const onTask: When = (s) => taskAtCursor(s) !== null
 /** True if the run of the task under the cursor is in a ledger that this program can open. */
-export const hasSlotLedger: When = (s) => slotLedger(s) !== null
+export const hasTaskLedger: When = (s) => taskLedger(s) !== null
 /** What `p` does with the open queue run, see `pauseOf`; null if it does nothing. */
 const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
   const run = shownRun(s)
@@ -275,7 +277,7 @@ const sharedSteers =
     return run !== null && steersShared(run, what)
   }
 /** True if `esc` can close something. */
-export const inside: When = (s) =>
+export const canClose: When = (s) =>
   openedDatabase(s) !== null ||
   s.screen !== 'tables' ||
   s.focus !== 'list' ||

@@ -4,7 +4,7 @@ import { countDec, numberOf, seconds } from '../../render/screen-format.ts'
 import { foldFsck } from './fsck-fold.ts'
 import { isRunShownOn } from './run-screen.ts'
 import type { WorkerView, RunView } from './run-view.ts'
-import { KEPT } from '../../model/run/kept.ts'
+import { KEPT } from '../../model/run/kept-events.ts'
 import { bytesNow, doneNow, KEPT_SAMPLES } from './run-view.ts'
 
 type Reported = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
@@ -239,7 +239,7 @@ function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }
 }
 
 /** The view of a run in another phase; sets or clears `pausedAt`. @param now ms since the epoch */
-export function turnedTo(run: RunView, phase: RunView['phase'], now: number): RunView {
+export function withPhase(run: RunView, phase: RunView['phase'], now: number): RunView {
   return { ...run, phase, pausedAt: phase === 'paused' ? (run.pausedAt ?? now) : null }
 }
 
@@ -252,21 +252,21 @@ function steered(
   const turned = run.phase === 'running' || run.phase === 'paused'
   const phase = stopping === true ? 'stopping' : paused === undefined ? run.phase : paused ? 'paused' : 'running'
   return {
-    ...(turned ? turnedTo(run, phase, now) : run),
+    ...(turned ? withPhase(run, phase, now) : run),
     wantedWorkers: workers ?? run.wantedWorkers,
     wantedRate: rate === undefined ? run.wantedRate : rate === null ? Infinity : Number(rate),
   }
 }
 
 /** Drops samples later than `now`. The first sample stays: the run had done nothing before it. */
-const before = (samples: RunView['samples'], now: number): RunView['samples'] =>
+const samplesUntil = (samples: RunView['samples'], now: number): RunView['samples'] =>
   samples.filter(({ at }, index) => index === 0 || at <= now).map((one) => (one.at <= now ? one : { ...one, at: now }))
 
 /** Adds at most one sample per second; called with every event and every tick of a live run. */
 export function sample(run: RunView, now: number): RunView {
   const newest = run.samples.at(-1)
   // An event may be older than the newest tick: drop the samples that were taken after the event.
-  if (newest !== undefined && now < newest.at) return sample({ ...run, samples: before(run.samples, now) }, now)
+  if (newest !== undefined && now < newest.at) return sample({ ...run, samples: samplesUntil(run.samples, now) }, now)
   if (newest !== undefined && now - newest.at < 950) return run
   return { ...run, samples: last(run.samples, { at: now, done: doneNow(run), bytes: bytesNow(run) }, KEPT_SAMPLES) }
 }

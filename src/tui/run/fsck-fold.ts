@@ -1,6 +1,6 @@
 /** State of an `fsck` run, folded from its events. */
 import type { Event } from '../../model/run/event.ts'
-import { KEPT } from '../../model/run/kept.ts'
+import { KEPT } from '../../model/run/kept-events.ts'
 import { NO_FSCK } from './fsck-view.ts'
 import type { WorkerView, RunView } from './run-view.ts'
 

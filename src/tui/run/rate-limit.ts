@@ -22,9 +22,9 @@ export function rateAfter(
     const speed = stream.rates.at(-1) ?? 0
     if (!faster && speed < 2 && !Number.isFinite(limitOf(run)))
       return { why: 'the stream applies nothing now, so there is nothing to halve: sluice ctl RUN rate N sets a rate' }
-    return turnedRate(limitOf(run), Math.max(0, ...stream.rates), speed, faster)
+    return nextRate(limitOf(run), Math.max(0, ...stream.rates), speed, faster)
   }
-  return turnedRate(limitOf(run), Math.max(0, ...perSecond(run)), rateOf(run, now, 10_000), faster)
+  return nextRate(limitOf(run), Math.max(0, ...perSecond(run)), rateOf(run, now, 10_000), faster)
 }
 
 /**
@@ -32,7 +32,7 @@ export function rateAfter(
  * @param fastest highest rate seen
  * @param speed current rate; null if not measured
  */
-export function turnedRate(
+export function nextRate(
   limit: number,
   fastest: number,
   speed: number | null,

@@ -92,7 +92,7 @@ export type RunView = {
   /** Reason reported by the run why there is no plan yet; null if not reported. */
   readonly trouble: string | null
   /** Output of the run, line by line. */
-  readonly story: readonly string[]
+  readonly output: readonly string[]
   readonly samples: readonly ProgressSample[]
   readonly finished: Finished | null
 }
@@ -140,7 +140,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     fsck: isRunShownOn(operation, 'findings') ? NO_FSCK : null,
     errors: [],
     trouble: null,
-    story: [],
+    output: [],
     samples: [{ at: now, done: 0, bytes: 0 }],
     finished: null,
   }
@@ -172,7 +172,7 @@ export function runTotalWork(run: RunView): number | null {
  * run. Null without a plan.
  */
 export function runProgress(run: RunView): number | null {
-  if (run.finished?.status === 'ok' || isGoneThrough(run)) return 1
+  if (run.finished?.status === 'ok' || hasCompletedWork(run)) return 1
   const all = runTotalWork(run)
   if (all === null || all <= 0) return null
   const tables = run.finished === null ? null : endedTables(run)
@@ -195,9 +195,9 @@ export function endedTables({
 }
 
 /** True if a failed run still completed its work: it failed because of differences or quarantined rows. */
-function isGoneThrough({ finished, copy, archiving, plan }: RunView): boolean {
+function hasCompletedWork({ finished, copy, archiving, plan }: RunView): boolean {
   if (finished?.status !== 'failed' || plan === null) return false
-  if (copy !== null) return copy.isGoneThrough
+  if (copy !== null) return copy.isCompleted
   // A run that could not read some rows or files ends with another error code.
   return archiving === null && finished.error?.code === 'DIFFERENCES'
 }

@@ -32,7 +32,7 @@ export type ScreenEntry = {
   /**
    * Called after every change, on any screen. Keeps each cursor visible and on its row, or moves it to an existing row.
    */
-  readonly settle: (before: State, after: State) => State
+  readonly keepCursor: (before: State, after: State) => State
   /** Closes the innermost open element. If none is open, closes the screen. */
   readonly back: (state: State) => State
   /** The object under the cursor as text for a shell or a query; null if there is none. */

@@ -7,7 +7,7 @@ import type { KeyCommand } from '../keymap/bindings.ts'
 import { isRunHeld } from '../keymap/conditions.ts'
 import {
   comparison,
-  slotIdentity,
+  dataIdentity,
   knownValue,
   openRun,
   runRows,
@@ -15,7 +15,7 @@ import {
   steeredRun,
 } from '../state/selectors.ts'
 import type { Dialog } from '../dialogs/state.ts'
-import { needyIndex, needyRows } from '../screens/tables/needy.ts'
+import { attentionIndex, attentionRows } from '../screens/tables/attention.ts'
 import { lakeOf } from '../screens/tables/stores.ts'
 import { cursorRow, storeOfRow, targetRows } from '../screens/tables/tables-list.ts'
 import { commitText, fileLines, resultText, runText } from '../views/texts.ts'
@@ -23,16 +23,16 @@ import { openScreen } from '../screens/index.ts'
 import { askPlan, askRollback } from '../dialogs/actions.ts'
 import { rateAfter } from '../run/rate-limit.ts'
 import type { RunView } from '../run/run-view.ts'
-import { isStory } from '../run/story.ts'
+import { showsOutput } from '../run/output.ts'
 import { shownPartition } from '../screens/run/archiving/archive-shown.ts'
 import { shownResult } from '../screens/run/result-shown.ts'
 import { isChosen, underCursor } from '../screens/run/copy/copy-cursor.ts'
 import { partitionLines } from '../screens/run/archiving/texts.ts'
-import { chunkSpan, chunkText, copyTableLines } from '../screens/run/copy/texts.ts'
+import { chunkKeyRange, chunkText, copyTableLines } from '../screens/run/copy/texts.ts'
 import { differingRows } from '../screens/run/differences.ts'
 import type { RelationRow } from '../screens/tables/relation-row.ts'
 import { relationText } from '../screens/tables/relations.ts'
-import { goesOnBy, unconfirmedCommand } from '../../app/live/goes-on.ts'
+import { followUpCommand, unconfirmedCommand } from '../../app/live/follow-up.ts'
 import { machineRunText } from '../screens/run/run-texts.ts'
 import type { TuiJob } from './operations.ts'
 import { batchImportJob, compareJob, fsckJob, importRows, validateJob } from './operations.ts'
@@ -96,7 +96,7 @@ async function openCommit(s: Acting): Promise<void> {
 }
 
 function openFile(s: Acting): void {
-  const page = knownValue(s.state, 'files', slotIdentity(s.state, 'files'))
+  const page = knownValue(s.state, 'files', dataIdentity(s.state, 'files'))
   const file = page?.rows[s.state.detail.at.files.cursor - page.from]
   if (file !== undefined) text(s, 'file entry', fileLines(file), file.path)
 }
@@ -114,7 +114,7 @@ async function openMachineRun(s: Acting, run: MachineRun): Promise<void> {
   const curve = (await s.workbench.machine?.curve(run.run)) ?? []
   const cells = Math.min(s.state.size.columns, 140) - 4
   const lines = machineRunText(run, curve, cells, s.state.ascii)
-  const copy = goesOnBy(run) ?? unconfirmedCommand(run.commandLine)
+  const copy = followUpCommand(run) ?? unconfirmedCommand(run.commandLine)
   s.store.dispatch({
     type: 'dialog',
     dialog: { kind: 'text', title: `run ${run.run}`, lines, top: 0, copy, isCommand: true },
@@ -129,8 +129,8 @@ function openResult(s: Acting): void {
     text(s, name, partitionLines(partition, run.archiving), error?.message ?? name)
     return
   }
-  if (run !== null && isStory(run)) {
-    text(s, 'output', run.story, run.story.join('\n'))
+  if (run !== null && showsOutput(run)) {
+    text(s, 'output', run.output, run.output.join('\n'))
     return
   }
   const result = run === null ? null : shownResult(s.state, run)
@@ -150,7 +150,7 @@ function openChunk(s: Acting): void {
       s,
       `chunk ${under.chunk.no} of ${under.chunk.table}`,
       chunkText(under.chunk, run, s.state.now),
-      chunkSpan(under.chunk, run),
+      chunkKeyRange(under.chunk, run),
     )
 }
 
@@ -213,9 +213,9 @@ const OF_RELATION = {
     const lines = relationText(relation).map((one) => one.replace(/^# /, ''))
     text(s, name, lines, name)
   },
-  'open.ring': (s: Acting, row: RelationRow): void => s.rings.look(row),
+  'open.ring': (s: Acting, row: RelationRow): void => s.rings.open(row),
   'open.lifecycle': (s: Acting, row: RelationRow): void => s.lifecycles.open(row),
-  'open.timeline': (s: Acting, row: RelationRow): void => s.timelines.look(row),
+  'open.timeline': (s: Acting, row: RelationRow): void => s.timelines.open(row),
 }
 
 /** Executes a command on these tables. @returns false if the command is not about tables */
@@ -271,10 +271,10 @@ export function actOn(s: Acting, command: KeyCommand, rows: readonly TableRow[] 
     case 'open.store':
     case 'store.unfold':
     case 'store.fold':
-      s.stores.turn(storeOfRow(s.state, cursorRow(s.state)))
+      s.stores.toggle(storeOfRow(s.state, cursorRow(s.state)))
       break
     case 'open.need': {
-      const one = needyRows(s.state)[needyIndex(s.state)]
+      const one = attentionRows(s.state)[attentionIndex(s.state)]
       if (one !== undefined) s.store.dispatch({ type: 'dialog', dialog: { kind: 'need', key: one.key } })
       break
     }

@@ -11,11 +11,11 @@ import {
   optionUnder,
   typedText,
   typedTexts,
-  turned,
+  nextValue,
   typedWord,
   type Form,
 } from '../form/form.ts'
-import { formLayout, showsWholeError, movedForm, settledForm } from '../form/layout.ts'
+import { formLayout, showsWholeError, movedForm, keepFormCursor } from '../form/layout.ts'
 import { valuesFrom } from '../form/context.ts'
 import { listWords, refuseEmptyOperand, valuesIn, wordsOf } from '../form/words.ts'
 import { completedText, stateCandidates } from '../form/completing.ts'
@@ -35,7 +35,7 @@ export class Forms implements Filling {
   #planTimer: NodeJS.Timeout | null = null
   #planning: RunningOperation | null = null
   /** Number that each change increments: results of a read with an older number are ignored. */
-  #turn = 0
+  #generation = 0
 
   constructor(s: Acting) {
     this.#s = s
@@ -46,7 +46,7 @@ export class Forms implements Filling {
     const { state } = this.#s
     try {
       const values = valuesFrom(of, state, valuesIn(of, words))
-      this.show(settledForm(formOf(of, values), state.size))
+      this.show(keepFormCursor(formOf(of, values), state.size))
     } catch (thrown) {
       this.#s.flash(asSluiceError(thrown).message, 'bad')
     }
@@ -65,7 +65,7 @@ export class Forms implements Filling {
     const option = optionUnder(form)
     switch (key.name) {
       case 'enter':
-        this.#goOn(form)
+        this.#showPlan(form)
         return true
       case 'down':
       case 'up':
@@ -88,7 +88,7 @@ export class Forms implements Filling {
     if (!isTyped(option)) {
       const back = key.name === 'left'
       if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
-        this.#put(form, field(turned(option, typedText(form, option.name), back ? -1 : 1)))
+        this.#put(form, field(nextValue(option, typedText(form, option.name), back ? -1 : 1)))
       else if (key.name === 'backspace' || key.name === 'delete' || key.name === 'ctrl-u') this.#put(form, field())
       // Letters have no effect here. Commands of the form work on every option.
       return key.name !== 'esc' && (key.name === 'ctrl-u' || !key.name.startsWith('ctrl-'))
@@ -112,7 +112,7 @@ export class Forms implements Filling {
   }
 
   close(): void {
-    this.#turn += 1
+    this.#generation += 1
     if (this.#readTimer !== null) clearTimeout(this.#readTimer)
     if (this.#planTimer !== null) clearTimeout(this.#planTimer)
     this.#planning?.abort()
@@ -122,7 +122,7 @@ export class Forms implements Filling {
   #find(form: Form, text: TextField, key: KeyPress): boolean {
     const { size } = this.#s.state
     if (key.name === 'enter' || key.name === 'esc') {
-      this.#set(settledForm({ ...form, find: null, top: 0 }, size))
+      this.#set(keepFormCursor({ ...form, find: null, top: 0 }, size))
       if (key.name === 'enter') this.#asked()
       return true
     }
@@ -133,7 +133,7 @@ export class Forms implements Filling {
     const next = edit(text, key.name, key.typed)
     if (next !== null) {
       const found = { ...form, find: next, top: 0 }
-      this.#set(settledForm({ ...found, cursor: foundOption(found) }, size))
+      this.#set(keepFormCursor({ ...found, cursor: foundOption(found) }, size))
     }
     return key.name !== 'ctrl-c'
   }
@@ -162,7 +162,7 @@ export class Forms implements Filling {
   /** After a pause in typing: parses the form and reads completions. @param keep keep the candidates that are shown */
   #changed(keep = false): void {
     this.close()
-    const turn = this.#turn
+    const turn = this.#generation
     this.#readTimer = setTimeout(() => {
       if (!keep) void this.#ask(turn)
       void this.#read(turn)
@@ -171,7 +171,7 @@ export class Forms implements Filling {
 
   /** Reads completions after the cursor has moved. */
   #asked(): void {
-    void this.#ask(this.#turn)
+    void this.#ask(this.#generation)
   }
 
   async #ask(turn: number): Promise<void> {
@@ -183,7 +183,7 @@ export class Forms implements Filling {
     const own = stateCandidates(option, typed, this.#s.state)
     const others = await commands.complete(questionFor(form, option.name, typed))
     const now = this.form
-    if (turn !== this.#turn || now === null || now.cursor !== form.cursor) return
+    if (turn !== this.#generation || now === null || now.cursor !== form.cursor) return
     const candidates = new Map([...others, ...own].map((one) => [one.word, one]))
     const order = new Set([...own, ...others].map(({ word }) => word))
     this.#set({ ...now, candidates: [...order].flatMap((word) => candidates.get(word) ?? []), chosen: null })
@@ -194,7 +194,7 @@ export class Forms implements Filling {
     if (form === null || commands === null) return
     const read = await readForm(form, commands)
     const now = this.form
-    if (turn !== this.#turn || now === null) return
+    if (turn !== this.#generation || now === null) return
     this.#set({ ...now, read })
     if (formLayout(now, this.#s.state.size).plan === 0 || !isStartable(read)) return
     const { plan, lists } = read
@@ -212,7 +212,7 @@ export class Forms implements Filling {
     this.#planning = running
     const show = (lines: readonly string[], state: 'reading' | 'ready' | 'failed'): void => {
       const now = this.form
-      if (turn === this.#turn && now !== null) this.#set({ ...now, plan: { command: commandLine, state, lines } })
+      if (turn === this.#generation && now !== null) this.#set({ ...now, plan: { command: commandLine, state, lines } })
     }
     show([], 'reading')
     void eventLines(this.#s, running, operation, PLAN_LINES, (lines) => show(lines, 'reading')).then(
@@ -224,22 +224,22 @@ export class Forms implements Filling {
   }
 
   /** Handles `enter`: shows the plan of the filled-in command, if it can be parsed. */
-  #goOn(form: Form): void {
+  #showPlan(form: Form): void {
     const { commands } = this
     if (commands === null) return
     this.close()
-    const turn = this.#turn
+    const turn = this.#generation
     void readForm(form, commands).then((read) => {
       const now = this.form
-      if (turn !== this.#turn || now === null) return
+      if (turn !== this.#generation || now === null) return
       if (isStartable(read)) askFormStart(this.#s, { ...now, read }, read)
       else if (showsWholeError(now, read, this.#s.state.size)) this.#set({ ...now, read })
-      else this.#why({ ...now, read }, read)
+      else this.#showError({ ...now, read }, read)
     })
   }
 
   /** Shows the full error if the form has no space for it. */
-  #why(form: Form, { message, hint }: ErrorInfo): void {
+  #showError(form: Form, { message, hint }: ErrorInfo): void {
     const lines = hint === undefined ? [message] : [message, '', hint]
     this.#s.store.dispatch({
       type: 'dialog',

@@ -57,7 +57,7 @@ export class JoinedRuns {
     this.#asking.add(runId)
     void join(runId)
       .then((run) => this.show(run))
-      .catch((thrown: unknown) => this.#say(asSluiceError(thrown).message))
+      .catch((thrown: unknown) => this.#report(asSluiceError(thrown).message))
       .finally(() => this.#asking.delete(runId))
   }
 
@@ -88,7 +88,7 @@ export class JoinedRuns {
       run.leave()
     }
     this.#seen.clear()
-    this.#rest()
+    this.#stopTicks()
   }
 
   /** @param after number of the last known event: a run that is joined again repeats its events */
@@ -107,7 +107,7 @@ export class JoinedRuns {
       tap(event)
     }
     flow.flush()
-    run.onRefused((message) => this.#say(message))
+    run.onRefused((message) => this.#report(message))
     run.subscribe((event) => {
       flow.take(event)
       tap(event)
@@ -131,17 +131,17 @@ export class JoinedRuns {
   }
 
   #end(id: number, exitCode: number): void {
-    if (this.#seen.size === 0) this.#rest()
+    if (this.#seen.size === 0) this.#stopTicks()
     this.#store.dispatch({ type: 'run-ended', id, exitCode, now: this.#clock.now() })
     this.onEnd(id, exitCode)
   }
 
-  #rest(): void {
+  #stopTicks(): void {
     if (this.#tick !== null) clearInterval(this.#tick)
     this.#tick = null
   }
 
-  #say(text: string): void {
+  #report(text: string): void {
     this.#store.dispatch({ type: 'flash', flash: { text, tone: 'bad' } })
   }
 }

@@ -25,17 +25,17 @@ export class Memory {
   }
 
   /** Called after every state change. Saves the state after `SOON_MS`, unless a save is pending. */
-  look(): void {
+  scheduleSave(): void {
     if (this.#timer !== null) return
     this.#timer = setTimeout(() => {
       this.#timer = null
-      this.keep()
+      this.save()
     }, SOON_MS)
     this.#timer.unref()
   }
 
   /** Saves now, if the state differs from what is saved. */
-  keep(): void {
+  save(): void {
     const state = this.#state()
     // Until the tables are read, the cursor is not on a table yet.
     if (state.slots.tables.value === null) return
@@ -48,6 +48,6 @@ export class Memory {
 
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.keep()
+    this.save()
   }
 }

@@ -2,19 +2,19 @@
 import type { Workbench } from '../../app/workbench.ts'
 import { lakeTables } from '../screens/tables/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
-import { slotIdentity, selectedVersion } from '../state/selectors.ts'
-import type { SlotName, SlotValues, State } from '../state/state.ts'
+import { dataIdentity, selectedVersion } from '../state/selectors.ts'
+import type { DataName, DataValues, State } from '../state/state.ts'
 
 export type Need = {
-  [K in SlotName]: {
+  [K in DataName]: {
     readonly slot: K
     /** What the data is about, see `dataIdentity`. */
     readonly identity: string
     /** Identity, generation, page and state of the table: if the key changes, the data is read again. */
     readonly key: string
-    readonly ask: (workbench: Workbench) => Promise<SlotValues[K]>
+    readonly ask: (workbench: Workbench) => Promise<DataValues[K]>
   }
-}[SlotName]
+}[DataName]
 
 const PAGE = 300
 
@@ -36,9 +36,9 @@ function stampOf(state: State): string {
 
 /** All data that the screen needs in this state. */
 export function needs(state: State): readonly Need[] {
-  const id = (name: SlotName): string => slotIdentity(state, name)
+  const id = (name: DataName): string => dataIdentity(state, name)
   const stamp = stampOf(state)
-  const key = (name: SlotName, page = 0): string =>
+  const key = (name: DataName, page = 0): string =>
     `${state.generation}|${id(name)}|${page}${name === 'tables' || name === 'runs' ? '' : stamp}`
   const out: Need[] = [
     { slot: 'tables', identity: 'tables', key: key('tables'), ask: (w) => w.tables() },

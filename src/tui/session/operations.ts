@@ -13,7 +13,7 @@ const BATCH_SIZE = defaultNumber('import', 'batch-size')
 const PARALLEL = defaultNumber('batch-import', 'parallel')
 const COMPARE_RUNS = defaultNumber('performance-compare', 'runs')
 const COPY_WORKERS = defaultNumber('copy', 'workers')
-const MAX_ASIDE = defaultNumber('copy', 'max-aside')
+const MAX_QUARANTINED = defaultNumber('copy', 'max-aside')
 const FSCK_SEED = defaultText('fsck', 'seed')
 /** Lock wait for interactive use, ms; the command line does not wait by default. */
 const LOCK_WAIT_MS = 10_000
@@ -183,7 +183,7 @@ export function copyTablesJob(tables: readonly string[], from: string, to: strin
       acceptLossy: [],
       verify: 'chunk',
       workers: COPY_WORKERS,
-      maxAside: MAX_ASIDE,
+      maxAside: MAX_QUARANTINED,
       restart: false,
       dryRun,
     },
@@ -249,7 +249,7 @@ export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOp
     stream: `--from ${shellQuoted(url)} --to ${shellQuoted(url)}`,
   }
   const ahead = defaultNumber('partition-ensure', 'ahead')
-  const bare = { table, from: 0, calendar: {}, ahead, oldTableGraceMs: PARKED_GRACE_MS, words }
+  const bare = { table, from: 0, calendar: {}, ahead, oldTableGraceMs: OLD_TABLE_GRACE_MS, words }
   return {
     operation: { kind: 'lifecycle-status', tables: [table], entries: [bare], databases: [url] },
     commandLine: `sluice lifecycle init --from ${shellQuoted(url)} --table ${shellQuoted(table)}`,
@@ -257,7 +257,7 @@ export function lifecycleOf(url: string, table: string, asked: LifecycleStatusOp
 }
 
 /** Same default as `partition decommission`. */
-const PARKED_GRACE_MS = 7 * 86_400_000
+const OLD_TABLE_GRACE_MS = 7 * 86_400_000
 
 /** Lists copies into a database from its ledger, or the chunks of one run. */
 export function copyRunsOf(url: string, limit: number, runId?: string): TuiJob {

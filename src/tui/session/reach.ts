@@ -3,7 +3,7 @@ import type { TableRow } from '../../model/lake/answers.ts'
 import { errorFromInfo, type SluiceError } from '../../shared/errors.ts'
 import { pointedIn } from '../../shared/pointed.ts'
 import { CONNECTION } from '../state/selectors.ts'
-import type { SlotName } from '../state/state.ts'
+import type { DataName } from '../state/state.ts'
 
 /** Interval of retries while the catalog cannot be reached, ms. */
 const AGAIN_MS = 4000
@@ -16,7 +16,7 @@ export class WorkbenchReach {
   readonly #flash: ShowFlash
   readonly #reload: () => void
   #again: NodeJS.Timeout | null = null
-  #away = false
+  #isUnreachable = false
   #closed = false
 
   /** @param reload reads all data of the screen again */
@@ -32,21 +32,21 @@ export class WorkbenchReach {
     return () => clearTimeout(slow)
   }
 
-  answered(slot: SlotName): void {
-    if (slot !== 'tables' || !this.#away) return
-    this.#away = false
+  answered(slot: DataName): void {
+    if (slot !== 'tables' || !this.#isUnreachable) return
+    this.#isUnreachable = false
     this.#flash('the catalog can be reached again', 'ok')
   }
 
   /** Starts the retries, so that the screen recovers by itself when the server is back. */
-  failed(slot: SlotName, error: SluiceError): void {
+  failed(slot: DataName, error: SluiceError): void {
     // Do not retry a refused password: repeated attempts could lock the account.
     if (!CONNECTION.test(error.code) || !error.retryable) return
-    if (!this.#away) {
+    if (!this.#isUnreachable) {
       const text = 'the catalog cannot be reached: shown data may be old; sluice tries again every few seconds'
       this.#flash(text, 'bad')
     }
-    this.#away = true
+    this.#isUnreachable = true
     if (this.#again !== null || this.#closed) return
     // If another read failed first, read the list of tables at once, because this shows if the catalog can be reached.
     const pause = slot === 'tables' || slot === 'runs' ? AGAIN_MS : 0
@@ -64,7 +64,7 @@ export class WorkbenchReach {
 }
 
 /** Error of the catalog from a listing of lake tables; null if the catalog answered. */
-export function awayOf(rows: readonly TableRow[]): SluiceError | null {
+export function catalogError(rows: readonly TableRow[]): SluiceError | null {
   const row = rows.find(({ catalog }) => catalog.state === 'away')
   return row?.catalog.state === 'away' ? errorFromInfo(row.catalog.error) : null
 }

@@ -6,20 +6,20 @@ import type { TableRow } from '../../model/lake/answers.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Action, Loaded } from '../state/action.ts'
-import type { SlotName, State } from '../state/state.ts'
+import type { DataName, State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
-import { awayOf, WorkbenchReach, wholeError, type ShowFlash } from './reach.ts'
+import { catalogError, WorkbenchReach, wholeError, type ShowFlash } from './reach.ts'
 
 /** Kinds of data that do not depend on the row under the cursor. */
-const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
+const LISTS: ReadonlySet<DataName> = new Set(['tables', 'runs'])
 
 export class ScreenReads {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
   readonly #clock: Clock
-  readonly #inFlight = new Set<SlotName>()
+  readonly #inFlight = new Set<DataName>()
   readonly #passing: Passing
   readonly #reach: WorkbenchReach
   #closed = false
@@ -29,20 +29,20 @@ export class ScreenReads {
     this.#workbench = workbench
     this.#store = store
     this.#clock = clock
-    this.#passing = new Passing(restMs, () => this.look())
+    this.#passing = new Passing(restMs, () => this.readMissing())
     this.#reach = new WorkbenchReach(flash, () => store.dispatch({ type: 'reload', now: clock.now() }))
   }
 
   /** Reports a read that failed elsewhere: retries begin if the catalog cannot be reached. */
-  failed(slot: SlotName, error: SluiceError): void {
+  failed(slot: DataName, error: SluiceError): void {
     this.#reach.failed(slot, error)
   }
 
   /** Starts reads of data that the screen lacks. */
-  look(): void {
+  readMissing(): void {
     if (this.#closed) return
     const state = this.#store.get()
-    const isPassing = this.#passing.by(state.detail.key)
+    const isPassing = this.#passing.moveTo(state.detail.key)
     for (const need of needs(state)) {
       const slot = state.slots[need.slot]
       if (slot.key === need.key || this.#inFlight.has(need.slot)) continue
@@ -67,7 +67,7 @@ export class ScreenReads {
       this.#store.dispatch({ type: 'loading', slot, key })
       const value = await asked
       this.#inFlight.delete(slot)
-      const away = slot === 'tables' ? awayOf(value as readonly TableRow[]) : null
+      const away = slot === 'tables' ? catalogError(value as readonly TableRow[]) : null
       if (away === null) this.#reach.answered(slot)
       else this.#reach.failed(slot, away)
       this.#store.dispatch({ type: 'loaded', slot, key, identity, value, now: this.#clock.now() } as Loaded)
@@ -103,7 +103,7 @@ class Passing {
   }
 
   /** @param key of the row under the cursor @returns true if the cursor is only passing */
-  by(key: string | null): boolean {
+  moveTo(key: string | null): boolean {
     if (key === this.#key || this.#restMs === 0) return this.#isPassing
     this.#key = key
     this.#isPassing = this.#timer !== null

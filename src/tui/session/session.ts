@@ -6,7 +6,7 @@ import type { CommandPort } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { operationEnds } from '../../app/operations/facts.ts'
+import { sourceAndTarget } from '../../app/operations/facts.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import { commandOf, onOtherScreens, shownKeyName } from '../keymap/lookup.ts'
 import { fieldText, isOneLine } from '../../shared/terminal/field-text.ts'
@@ -89,7 +89,7 @@ export class TuiSession implements Acting {
     this.queue = new JobQueue(workbench, store, clock, {
       event: (run, event) => {
         terminal.onEvent(run, event)
-        if (event.type === 'run.finished') this.#readEndsOf(run)
+        if (event.type === 'run.finished') this.#readStoresOf(run)
       },
       story: () => terminal.commands?.story(false) ?? null,
     })
@@ -115,27 +115,27 @@ export class TuiSession implements Acting {
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     this.#live = new Live(workbench, store, clock, (error) => this.#reads.failed('overview', error))
     this.forms = new Forms(this)
-    store.subscribe(() => this.#reads.look())
-    this.#reads.look()
+    store.subscribe(() => this.#reads.readMissing())
+    this.#reads.readMissing()
     // Draw the screen of a run that starts with the program first, then read other data.
     setImmediate(() => {
-      this.databases.look()
-      this.ask.look()
+      this.databases.listOwn()
+      this.ask.loadVisible()
       store.subscribe(() => {
-        this.databases.look()
-        this.ask.look()
-        this.#runs.look()
-        this.#queueWatch.look()
-        this.lifecycles.look()
+        this.databases.listOwn()
+        this.ask.loadVisible()
+        this.#runs.refresh()
+        this.#queueWatch.refresh()
+        this.lifecycles.reopen()
       })
     })
   }
 
   /** Reads the source and target of an ended run again, because their tables have changed. */
-  #readEndsOf(run: number): void {
+  #readStoresOf(run: number): void {
     const operation = this.state.runs.views.find(({ id }) => id === run)?.operation
     if (operation === undefined) return
-    const { source, target } = operationEnds(operation)
+    const { source, target } = sourceAndTarget(operation)
     const ends = new Set([source, target].filter((url) => url !== undefined))
     this.databases.readAgain(ends)
     this.stores.readAgain(ends)
@@ -173,7 +173,7 @@ export class TuiSession implements Acting {
     if (this.ask.press(key) || this.#edit(key)) return
     const command = commandOf(this.state, key.name)
     if (command !== null) this.run(command)
-    else this.#sayDead(key.name)
+    else this.#reportUnusedKey(key.name)
   }
 
   get #isTooSmall(): boolean {
@@ -197,7 +197,7 @@ export class TuiSession implements Acting {
     if (!isOneLine(text)) this.flash('line ends of the pasted text were left out; press enter separately')
   }
 
-  #sayDead(key: string): void {
+  #reportUnusedKey(key: string): void {
     const labels = onOtherScreens(this.state, key)
     if (labels.length === 0 || key === 'esc') return
     const does = labels.length === 1 ? ` (${labels.join('')})` : ''
@@ -265,7 +265,7 @@ export class TuiSession implements Acting {
    * Called when the run that the program was started for has ended.
    * @param leave true: leave; false: leave after a key, or now if ctrl-c was pressed
    */
-  over(leave: boolean): void {
+  onRunEnded(leave: boolean): void {
     // Wait for later runs of this program: leaving now would end them.
     if (leave || this.state.interrupted) void this.queue.idle().then(() => this.leave())
     else this.store.dispatch({ type: 'over' })

@@ -11,7 +11,7 @@ import type { RingShown } from '../screens/tables/ring-shown.ts'
 import type { LifecycleShown } from '../screens/tables/lifecycle-shown.ts'
 import type { TimelineShown } from '../screens/tables/timeline-shown.ts'
 import type { LogEntry } from '../../render/log-entry.ts'
-import type { Flash, Prompt, SlotName, SlotValues } from './state.ts'
+import type { Flash, Prompt, DataName, DataValues } from './state.ts'
 import type { Dialog } from '../dialogs/state.ts'
 import type { Sync } from '../screens/tables/sync-shown.ts'
 import type { RememberedStore, ListedStore } from '../screens/tables/listed-store.ts'
@@ -19,25 +19,25 @@ import type { TextField } from './text-field.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
 export type Loaded = {
-  [K in SlotName]: {
+  [K in DataName]: {
     readonly type: 'loaded'
     readonly slot: K
     readonly key: string
     readonly identity: string
-    readonly value: SlotValues[K]
+    readonly value: DataValues[K]
     readonly now: number
   }
-}[SlotName]
+}[DataName]
 
 export type Action =
   | QueueAction
   | { readonly type: 'command'; readonly command: KeyCommand }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
-  | { readonly type: 'loading'; readonly slot: SlotName; readonly key: string }
+  | { readonly type: 'loading'; readonly slot: DataName; readonly key: string }
   | Loaded
   | {
       readonly type: 'load-failed'
-      readonly slot: SlotName
+      readonly slot: DataName
       readonly key: string
       readonly identity: string
       readonly error: string

@@ -33,7 +33,7 @@ export function movePosition(at: ListPosition, move: Move, total: number, height
 }
 
 /** Position limited to the list, which may have become shorter. */
-export function settlePosition(at: ListPosition, total: number, height: number): ListPosition {
+export function limitPosition(at: ListPosition, total: number, height: number): ListPosition {
   const cursor = Math.max(0, Math.min(at.cursor, total - 1))
   const top = scrollTop(at.top, cursor, total, height)
   return cursor === at.cursor && top === at.top ? at : { cursor, top }

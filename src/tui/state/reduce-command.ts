@@ -3,7 +3,7 @@ import { toPane } from '../screens/run/copy/copy-cursor.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import { BARS, latencyAfter } from '../screens/compare/compare-figures.ts'
 import { geometry } from './geometry.ts'
-import { needyIndex, needyRows, toNeedy } from '../screens/tables/needy.ts'
+import { attentionIndex, attentionRows, goToAttention } from '../screens/tables/attention.ts'
 import { openScreen } from '../screens/index.ts'
 import type { Move } from './position.ts'
 import {
@@ -51,9 +51,9 @@ function prompt(kind: Prompt['kind'], text: string): Prompt {
 function nextPane(state: State, by: number): State {
   const panes: State['focus'][] = ['list']
   if (cursorRow(state)?.kind === 'delta') panes.push('detail')
-  if (needyRows(state).length > 0) panes.push('needs')
+  if (attentionRows(state).length > 0) panes.push('needs')
   const focus = cycle(panes, state.focus, by)
-  return focus === 'needs' ? toNeedy(state, needyIndex(state)) : { ...state, focus }
+  return focus === 'needs' ? goToAttention(state, attentionIndex(state)) : { ...state, focus }
 }
 
 function turnTab(state: State, by: number): State {
@@ -146,7 +146,7 @@ export function reduceCommand(state: State, command: KeyCommand): State {
     case 'pane.previous':
       return nextPane(state, -1)
     case 'needs':
-      return state.focus === 'needs' ? { ...state, focus: 'list' } : toNeedy(state, needyIndex(state))
+      return state.focus === 'needs' ? { ...state, focus: 'list' } : goToAttention(state, attentionIndex(state))
     case 'tab.next':
       return turnTab(state, 1)
     case 'tab.previous':

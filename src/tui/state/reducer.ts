@@ -1,20 +1,20 @@
 /** The reducer: it makes all state changes, and keeps every cursor visible. */
 import type { Operation } from '../../app/operations/list.ts'
 import { msOf } from '../../render/screen-format.ts'
-import { foldEvent, sample, turnedTo } from '../run/fold.ts'
+import { foldEvent, sample, withPhase } from '../run/fold.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
-import { withStory } from '../run/story.ts'
+import { withOutput } from '../run/output.ts'
 import type { Action } from './action.ts'
 import { SCREENS } from '../screens/index.ts'
-import { settledPalette } from '../dialogs/palette.ts'
+import { keepPaletteCursor } from '../dialogs/palette.ts'
 import { reduceCommand } from './reduce-command.ts'
 import { reduceQueue } from '../screens/queue/reduce-queue.ts'
 import { READING_LIFECYCLE } from '../screens/tables/lifecycle-shown.ts'
 import { RING_READING } from '../screens/tables/ring-shown.ts'
 import { READING_TIMELINE } from '../screens/tables/timeline-shown.ts'
 import type { LogEntry } from '../../render/log-entry.ts'
-import type { Database, SlotName, DataSlots, State } from './state.ts'
+import type { Database, DataName, LoadStates, State } from './state.ts'
 import type { Dialog } from '../dialogs/state.ts'
 import { KEPT_RUN_VIEWS, NO_SELECTION, START } from './state.ts'
 import { freshStore, keyOfStore, OWN_STORE } from '../screens/tables/listed-store.ts'
@@ -28,7 +28,7 @@ const KEPT_TEXTS = 50
 /** Maximum number of log lines that are kept in memory. */
 export const LOG_LINES = 2000
 
-function withSlot(state: State, name: SlotName, change: Partial<DataSlots[SlotName]>): State {
+function withData(state: State, name: DataName, change: Partial<LoadStates[DataName]>): State {
   return { ...state, slots: { ...state.slots, [name]: { ...state.slots[name], ...change } } }
 }
 
@@ -80,8 +80,8 @@ function withField(state: State, field: NonNullable<State['prompt']>['field']): 
 
 function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): State {
   const { slot, key, identity, value, now } = action
-  const next = withSlot(state, slot, { key, identity, value, error: null, loading: null } as Partial<
-    DataSlots[SlotName]
+  const next = withData(state, slot, { key, identity, value, error: null, loading: null } as Partial<
+    LoadStates[DataName]
   >)
   return slot === 'tables' || slot === 'runs' ? { ...next, now } : next
 }
@@ -144,17 +144,17 @@ function reduce(state: State, action: Action): State {
       if (action.columns === state.size.columns && action.rows === state.size.rows) return state
       return { ...state, size: { columns: action.columns, rows: action.rows } }
     case 'loading':
-      return withSlot(state, action.slot, { loading: action.key })
+      return withData(state, action.slot, { loading: action.key })
     case 'loaded':
       return loaded(state, action)
     case 'load-failed':
-      return withSlot(state, action.slot, {
+      return withData(state, action.slot, {
         key: action.key,
         identity: action.identity,
         value: state.slots[action.slot].identity === action.identity ? state.slots[action.slot].value : null,
         error: action.error,
         loading: null,
-      } as Partial<DataSlots[SlotName]>)
+      } as Partial<LoadStates[DataName]>)
     case 'reload':
       return { ...state, generation: state.generation + 1, now: action.now }
     case 'rows': {
@@ -166,7 +166,7 @@ function reduce(state: State, action: Action): State {
       }))
       const syncs = sampled(state.syncs, action.rows, value ?? [])
       return {
-        ...withSlot(state, 'tables', { value }),
+        ...withData(state, 'tables', { value }),
         syncs,
         ...(stores.length === 0 ? {} : { stores }),
         now: action.now,
@@ -244,7 +244,7 @@ function reduce(state: State, action: Action): State {
     case 'run-shown':
       return opened(state, action.id)
     case 'run-phase':
-      return withRun(state, action.id, (run) => (run.phase === 'done' ? run : turnedTo(run, action.phase, state.now)))
+      return withRun(state, action.id, (run) => (run.phase === 'done' ? run : withPhase(run, action.phase, state.now)))
     case 'run-workers':
       return withRun(state, action.id, (run) => ({ ...run, wantedWorkers: action.workers }))
     case 'run-rate':
@@ -263,7 +263,7 @@ function reduce(state: State, action: Action): State {
       return foldEvents(state, action)
     case 'told':
       return withLog(
-        withRun(state, action.id, (run) => withStory(run, action.lines)),
+        withRun(state, action.id, (run) => withOutput(run, action.lines)),
         action.entries,
       )
     case 'tick':
@@ -336,7 +336,7 @@ function reduce(state: State, action: Action): State {
     case 'log':
       return withLog(state, action.entries)
     case 'over':
-      return { ...state, over: true }
+      return { ...state, hasRunEnded: true }
     case 'interrupted':
       return { ...state, interrupted: true }
   }
@@ -353,11 +353,11 @@ const OF_MARKS: ReadonlySet<Operation['kind']> = new Set([
 ])
 
 /** Functions that keep each cursor on its row. */
-const SETTLED = [...Object.values(SCREENS).map(({ settle }) => settle), settledPalette]
+const CURSOR_KEEPERS = [...Object.values(SCREENS).map(({ keepCursor: settle }) => settle), keepPaletteCursor]
 
 /** The next state. */
 export function reducer(state: State, action: Action): State {
   const next = reduce(state, action)
   if (Object.is(next, state)) return state
-  return SETTLED.reduce((after, settle) => settle(state, after), next)
+  return CURSOR_KEEPERS.reduce((after, settle) => settle(state, after), next)
 }

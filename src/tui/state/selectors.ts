@@ -1,5 +1,5 @@
 /** Queries on the state that several views, reducers and conditions use. */
-import type { DataSlot, SlotName, SlotValues, State } from './state.ts'
+import type { LoadState, DataName, DataValues, State } from './state.ts'
 import type { QuestionEvent } from '../../model/run/event.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isRunning } from '../run/run-view.ts'
@@ -32,19 +32,19 @@ export function openRun(state: State): RunView | null {
 }
 
 /** The value of one kind of data, if it belongs to `identity`, however old it is; null otherwise. */
-export function knownValue<K extends SlotName>(state: State, name: K, identity: string): SlotValues[K] | null {
-  const slot = state.slots[name] as DataSlot<SlotValues[K]>
+export function knownValue<K extends DataName>(state: State, name: K, identity: string): DataValues[K] | null {
+  const slot = state.slots[name] as LoadState<DataValues[K]>
   return slot.identity === identity ? slot.value : null
 }
 
 /** The error of the last read of one kind of data, if it belongs to `identity`; null otherwise. */
-export function failure(state: State, name: SlotName, identity: string): string | null {
+export function failure(state: State, name: DataName, identity: string): string | null {
   const slot = state.slots[name]
   return slot.identity === identity ? slot.error : null
 }
 
 /** What one kind of data must be about for the screen; when this changes, the data must be read again. */
-export function slotIdentity(state: State, name: SlotName): string {
+export function dataIdentity(state: State, name: DataName): string {
   const d = state.detail
   const asOf = `v${d.asOf.version ?? ''}t${d.asOf.timestampMs ?? ''}`
   switch (name) {
@@ -113,7 +113,7 @@ export function runResults(state: State, run: RunView): RunView['results'] {
 export const CONNECTION = /^(?:CONNECT_FAILED|CONNECTION_LOST)\b/
 
 /** True if the catalog did not answer the last read, so that the screen may be outdated. */
-export function isCatalogAway({ slots }: State): boolean {
+export function isCatalogUnreachable({ slots }: State): boolean {
   if (slots.tables.value?.some(({ catalog }) => catalog.state === 'away') === true) return true
   return CONNECTION.test(slots.tables.error ?? '') || CONNECTION.test(slots.runs.error ?? '')
 }

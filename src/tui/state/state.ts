@@ -51,7 +51,7 @@ export const START: ListPosition = { cursor: 0, top: 0 }
  * Data read from the workbench. `key`: key of the read; `loading`: key of the pending read, or null; `identity`: what
  * the data is about, see `dataIdentity`.
  */
-export type DataSlot<T> = {
+export type LoadState<T> = {
   readonly key: string
   readonly identity: string
   readonly value: T | null
@@ -59,7 +59,7 @@ export type DataSlot<T> = {
   readonly loading: string | null
 }
 
-export type SlotValues = {
+export type DataValues = {
   readonly tables: readonly TableRow[]
   readonly runs: readonly RecordedCommand[]
   readonly overview: Overview
@@ -72,9 +72,9 @@ export type SlotValues = {
   readonly files: FilesPage
 }
 
-export type SlotName = keyof SlotValues
+export type DataName = keyof DataValues
 
-export type DataSlots = { readonly [K in SlotName]: DataSlot<SlotValues[K]> }
+export type LoadStates = { readonly [K in DataName]: LoadState<DataValues[K]> }
 
 export type TablesState = {
   /** Key of the row under the cursor. Null before there are rows, or while the remembered row may still appear. */
@@ -192,7 +192,7 @@ export type State = {
   readonly screen: Screen
   readonly focus: 'list' | 'detail' | 'needs'
   readonly zoom: boolean
-  readonly slots: DataSlots
+  readonly slots: LoadStates
   readonly tables: TablesState
   readonly detail: DetailState
   readonly runs: RunsState
@@ -209,12 +209,12 @@ export type State = {
   /** True if ctrl-c stopped a run or left the UI: the exit code is then 130. */
   readonly interrupted: boolean
   /** True if the program was started for one run, which has ended: a key then leaves the UI. */
-  readonly over: boolean
+  readonly hasRunEnded: boolean
   /** True if the program only shows one run, which continues after the user leaves. */
   readonly attached: boolean
 }
 
-const slot = <T>(): DataSlot<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
+const slot = <T>(): LoadState<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
 
 const FRESH_POSITIONS: Readonly<Record<Tab, ListPosition>> = {
   overview: START,
@@ -314,7 +314,7 @@ export function initialState(options: {
     flash: null,
     accepted: {},
     interrupted: false,
-    over: false,
+    hasRunEnded: false,
     attached: options.attached ?? false,
   }
 }

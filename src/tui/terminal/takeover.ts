@@ -5,7 +5,7 @@ import { ENTER_INPUT, LEAVE_INPUT } from '../../shared/terminal/terminal-input.t
 const ENTER = `\u001b[?1049h\u001b[?25l\u001b[?7l${ENTER_INPUT}\u001b[2J\u001b[H`
 const LEAVE = `\u001b[0m\u001b[?2026l${LEAVE_INPUT}\u001b[?7h\u001b[?25h\u001b[?1049l`
 
-export type Ways = {
+export type ExitHandlers = {
   /** SIGINT from outside; in raw mode ctrl-c is a key. */
   readonly interrupt: () => void
   /** SIGTERM, SIGHUP, or a lost terminal. */
@@ -17,15 +17,15 @@ export type Ways = {
 export class Takeover {
   readonly #stdin: NodeJS.ReadStream
   readonly #stdout: NodeJS.WriteStream
-  readonly #ways: Ways
+  readonly #handlers: ExitHandlers
   #taken = false
   #lastInterrupt = Number.NEGATIVE_INFINITY
   #isHungUp = false
 
-  constructor(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream, ways: Ways) {
+  constructor(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream, ways: ExitHandlers) {
     this.#stdin = stdin
     this.#stdout = stdout
-    this.#ways = ways
+    this.#handlers = ways
   }
 
   /** Switches to raw mode, bracketed paste and the alternate screen; turns cursor and line wrap off. */
@@ -93,23 +93,23 @@ export class Takeover {
     const now = performance.now()
     if (now - this.#lastInterrupt < 1000) return
     this.#lastInterrupt = now
-    this.#ways.interrupt()
+    this.#handlers.interrupt()
   }
 
   readonly #onTerminate = (): void => {
-    this.#ways.terminate('SIGTERM')
+    this.#handlers.terminate('SIGTERM')
   }
 
   readonly #onHangup = (): void => {
     // A closed terminal ends stdin, sends SIGHUP and fails writes. A second request would abort the run.
     if (this.#isHungUp) return
     this.#isHungUp = true
-    this.#ways.terminate('SIGHUP')
+    this.#handlers.terminate('SIGHUP')
   }
 
   readonly #onCrash = (error: unknown): void => {
     this.#restore()
-    this.#ways.crash(error)
+    this.#handlers.crash(error)
   }
 }
 

@@ -3,13 +3,13 @@ import { clockSpan, percent } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { line, lineWidth, span, spreadLine } from '../draw/line.ts'
 import { clean, cutMiddle, width } from '../../render/screen-text.ts'
-import { declarationOf, operationEnds, storeOf } from '../../app/operations/facts.ts'
+import { declarationOf, sourceAndTarget, storeOf } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
 import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
 import { eta, runProgress } from '../run/run-view.ts'
-import { activeRun, steeredRun, isCatalogAway, openRun } from '../state/selectors.ts'
+import { activeRun, steeredRun, isCatalogUnreachable, openRun } from '../state/selectors.ts'
 import { openScreen, SCREENS } from '../screens/index.ts'
 import type { Prompt, State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
@@ -49,14 +49,14 @@ export function runState(run: RunView | undefined, now: number): string {
 function placeOf(state: State, room: number): string {
   const shared = shownRun(state)
   if (shared !== null && shared.source !== null && shared.target !== null)
-    return ends(withoutSettings(shared.source), withoutSettings(shared.target), room)
+    return storeUrls(withoutSettings(shared.source), withoutSettings(shared.target), room)
   const run = state.screen === 'runs' ? openRun(state) : null
   const { operation } = run ?? steeredRun(state) ?? {}
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
-    const { source = '', target } = operationEnds(operation)
+    const { source = '', target } = sourceAndTarget(operation)
     if (target === undefined) return source
     // The operation of a stream may lack the source.
-    return source === '' ? target : ends(source, target, room)
+    return source === '' ? target : storeUrls(source, target, room)
   }
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
@@ -67,28 +67,28 @@ const withoutSettings = (url: string): string => url.replace(/\?.*$/, '')
 
 /** True if the operation works on databases and is long-running. */
 function betweenDatabases(operation: Operation): boolean {
-  return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
+  return declarationOf(operation.kind).display === 'long' && storeOf(operation, 'database') !== undefined
 }
 
 /** A URL without system and user; for a database file its path: a URL with three slashes has a relative path. */
-function bare(url: string): string {
+function plainUrl(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }
 
 /** Two URLs in `room` cells. If they do not fit, first the user is left out, then the system, then the middle. */
-function ends(from: string, to: string, room: number): string {
-  const shorter = [(url: string) => url, (url: string) => url.replace(/:\/\/[^/@]*@/, '://'), bare]
+function storeUrls(from: string, to: string, room: number): string {
+  const shorter = [(url: string) => url, (url: string) => url.replace(/:\/\/[^/@]*@/, '://'), plainUrl]
   for (const short of shorter) {
     const text = `${short(from)} → ${short(to)}`
     if (width(text) <= room) return text
   }
   const half = Math.floor((room - 3) / 2)
-  return `${cutMiddle(bare(from), half)} → ${cutMiddle(bare(to), half)}`
+  return `${cutMiddle(plainUrl(from), half)} → ${cutMiddle(plainUrl(to), half)}`
 }
 
 function headLine(state: State, cells: number): Line {
   const running = steeredRun(state) ?? activeRun(state)
-  const away = isCatalogAway(state)
+  const away = isCatalogUnreachable(state)
   const right =
     queueState(state) ?? (away && running === undefined ? 'catalog cannot be reached' : runState(running, state.now))
   const tone = away ? 'bad' : running === undefined ? 'muted' : 'strong'

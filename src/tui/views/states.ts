@@ -8,7 +8,7 @@ import { sparkline } from '../draw/bars.ts'
 import { amount } from '../../render/screen-format.ts'
 import type { State } from '../state/state.ts'
 import { ALL_CATALOG_TABLES, syncOf } from '../screens/tables/sync-shown.ts'
-import { isRefused } from '../screens/tables/needy.ts'
+import { isRefused } from '../screens/tables/attention.ts'
 import { titleOf } from '../../engine/run/systems.ts'
 
 /** Short names of error codes for a column of 12 cells. */

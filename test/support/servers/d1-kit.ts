@@ -53,7 +53,7 @@ export async function d1Stage(base: string, options: D1CopyOptions = {}): Promis
 /** A request budget that no test can use up. */
 export function freeBudget(): RequestBudget {
   const budget = new RequestBudget()
-  budget.heard(
+  budget.readLimits(
     new Headers({ ratelimit: '"default";r=1000000000;t=1', 'ratelimit-policy': '"default";q=1000000000;w=1' }),
   )
   return budget

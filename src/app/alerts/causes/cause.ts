@@ -23,26 +23,26 @@ export type CauseVerdict = {
 export type CauseWatch = {
   /** @param at ms of a monotonic clock */
   take(event: EventBody, at: number): readonly CauseVerdict[]
-  look?(at: number): readonly CauseVerdict[]
+  poll?(at: number): readonly CauseVerdict[]
 }
 
 /** Inspected tables, and whether each has a problem. */
 export class InspectedTables {
-  readonly #wrong = new Map<string, boolean>()
+  readonly #withProblem = new Map<string, boolean>()
 
   /** @returns true for the first problem of the table */
   found(table: string): boolean {
-    const isFirst = this.#wrong.get(table) !== true
-    this.#wrong.set(table, true)
+    const isFirst = this.#withProblem.get(table) !== true
+    this.#withProblem.set(table, true)
     return isFirst
   }
 
   inspected(table: string): void {
-    if (!this.#wrong.has(table)) this.#wrong.set(table, false)
+    if (!this.#withProblem.has(table)) this.#withProblem.set(table, false)
   }
 
   /** Inspected tables without a problem. */
-  get well(): readonly string[] {
-    return [...this.#wrong].filter(([, isWrong]) => !isWrong).map(([table]) => table)
+  get withoutProblem(): readonly string[] {
+    return [...this.#withProblem].filter(([, isWrong]) => !isWrong).map(([table]) => table)
   }
 }

@@ -7,7 +7,7 @@ import { countText } from '../../../shared/figures.ts'
 /** Errors while another program imports or locks the table. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
 /** Errors of an unreachable catalog: they are not errors of the table that was being updated. */
-const AWAY: ReadonlySet<ErrorCode> = new Set(['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'])
+const UNREACHABLE: ReadonlySet<ErrorCode> = new Set(['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'])
 
 export function drift(): CauseWatch {
   const tables = new InspectedTables()
@@ -15,7 +15,7 @@ export function drift(): CauseWatch {
     take: (event) => {
       switch (event.type) {
         case 'table.finished':
-          return followed(event)
+          return syncVerdicts(event)
         case 'log': {
           const { catalog, message } = event
           if (catalog === undefined) return []
@@ -33,7 +33,7 @@ export function drift(): CauseWatch {
         }
         case 'run.finished':
           if (event.status !== 'ok') return []
-          return tables.well.map((table) => well(table, validated(event.totals)))
+          return tables.withoutProblem.map((table) => okVerdict(table, validationText(event.totals)))
         default:
           return []
       }
@@ -41,18 +41,19 @@ export function drift(): CauseWatch {
   }
 }
 
-const answers: CauseVerdict = well('', 'the catalog answers')
+const answers: CauseVerdict = okVerdict('', 'the catalog answers')
 
 /** Verdicts for the result of `sync` on one table. */
-function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly CauseVerdict[] {
+function syncVerdicts(event: Extract<EventBody, { type: 'table.finished' }>): readonly CauseVerdict[] {
   const { table, status, error, behind, importedAt } = event
-  if (status === 'ok' || status === 'current') return [well(table, 'the catalog is up to date with its log'), answers]
+  if (status === 'ok' || status === 'current')
+    return [okVerdict(table, 'the catalog is up to date with its log'), answers]
   if (status === 'skipped')
     return [
       { cause: 'drift', table, holds: true, value: 'its rows were removed from the catalog, and sync skips the table' },
     ]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
-  if (AWAY.has(error.code)) return [{ cause: 'drift', table: '', holds: true, value: error.message }]
+  if (UNREACHABLE.has(error.code)) return [{ cause: 'drift', table: '', holds: true, value: error.message }]
   const by = behind === undefined || behind === '0' ? '' : ` is ${countText(behind, 'version')} behind, and`
   return [
     {
@@ -66,7 +67,7 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
 }
 
 /** Text about what a validation without differences has compared; by default four random older versions. */
-function validated({
+function validationText({
   versions = '0',
   checkpoints = '0',
   checkpointsInLog = '0',
@@ -78,6 +79,6 @@ function sinceImport(at: string | undefined): Pick<CauseVerdict, 'notBefore'> {
   return at === undefined ? {} : { notBefore: Date.parse(at) }
 }
 
-function well(table: string, value: string): CauseVerdict {
+function okVerdict(table: string, value: string): CauseVerdict {
   return { cause: 'drift', table, holds: false, value }
 }

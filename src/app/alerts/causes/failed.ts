@@ -5,7 +5,7 @@ import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/error
 import type { CauseWatch } from './cause.ts'
 
 /** Final errors that other causes report: if one of these causes is active, `failed` is not raised too. */
-const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
+const REPORTED_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   DIFFERENCES: ['drift', 'fsck'],
   PROOF_FAILED: ['verify'],
   ROWS_ASIDE: ['quarantine'],
@@ -33,7 +33,7 @@ export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
       // A skipped table may be the one that failed before, so the alert stays as it is.
       if (status === 'ok' && leavesOut) return []
       if (status === 'ok') return [{ cause: 'failed', table: '', holds: false, value: 'the run ended well' }]
-      if (error !== undefined && TOLD_BY[error.code]?.some(holds) === true) return []
+      if (error !== undefined && REPORTED_BY[error.code]?.some(holds) === true) return []
       const isOfTable = [...ofTables.values()].some(({ code }) => code === error?.code)
       if (error !== undefined && (error.code === 'TABLES_FAILED' || isOfTable) && holds('drift')) return []
       const where = error?.where === undefined ? '' : ` (${error.where})`

@@ -14,7 +14,7 @@ export function noneAhead(): CauseWatch {
   ]
   return watch({
     alarm: 'none ahead',
-    stood: ({ table }, [first]) => said(table, first !== undefined, first?.detail ?? AHEAD),
+    inspected: ({ table }, [first]) => said(table, first !== undefined, first?.detail ?? AHEAD),
     phase: ({ table, missing, coveredTo, detail }) =>
       missing === undefined
         ? []
@@ -38,23 +38,23 @@ export function defaultRows(): CauseWatch {
   return watch({
     alarm: 'rows in the default',
     // Rows of a large default partition are not counted unless requested; then the state is unknown.
-    stood: ({ table, defaultRows: rows }, [first]) =>
+    inspected: ({ table, defaultRows: rows }, [first]) =>
       rows === undefined ? [] : said(table, BigInt(rows), first === undefined ? '' : `: ${first.detail}`),
     phase: ({ table, defaultRows: rows }) => (rows === undefined ? [] : said(table, BigInt(rows), '')),
   })
 }
 
-type Sought = {
+type AlarmCheck = {
   readonly alarm: AlarmEvent['alarm']
   /** Verdicts for an inspected table with its alarms. */
-  readonly stood: (
+  readonly inspected: (
     table: Extract<EventBody, { type: 'partition.stands' }>,
     alarms: readonly AlarmEvent[],
   ) => readonly CauseVerdict[]
   readonly phase: (phase: Phase) => readonly CauseVerdict[]
 }
 
-function watch({ alarm, stood, phase }: Sought): CauseWatch {
+function watch({ alarm, inspected: stood, phase }: AlarmCheck): CauseWatch {
   let alarms: AlarmEvent[] = []
   return {
     take: (event) => {

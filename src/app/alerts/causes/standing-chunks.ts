@@ -19,9 +19,9 @@ export type OpenChunk = {
 /** Change of a chunk. `further`: new progress; `done`: completed; `let go`: failed or released. */
 export type ChunkMove = { readonly table: string; readonly chunk: string; readonly is: 'further' | 'done' | 'let go' }
 
-export class StandingChunks {
+export class OpenChunks {
   readonly #open = new Map<string, OpenChunk>()
-  #heldAt: number | null = null
+  #pausedAt: number | null = null
 
   /** @param at ms of a monotonic clock @returns null without a change */
   take(event: EventBody, at: number): ChunkMove | null {
@@ -39,17 +39,17 @@ export class StandingChunks {
         return null
       }
       case 'chunk.done':
-        this.#open.delete(standingChunkKey(event))
+        this.#open.delete(openChunkKey(event))
         return moveOf(event, 'done')
       case 'chunk.failed':
       case 'chunk.released':
-        this.#open.delete(standingChunkKey(event))
+        this.#open.delete(openChunkKey(event))
         return moveOf(event, 'let go')
       case 'table.finished':
         for (const [key, { table }] of this.#open) if (table === event.table) this.#open.delete(key)
         return null
       case 'run.steered':
-        this.#hold(event.paused, at)
+        this.#setPaused(event.paused, at)
         return null
       default:
         return null
@@ -57,26 +57,26 @@ export class StandingChunks {
   }
 
   /** Chunks without progress for longer than `limit` ms; none while the run is paused. */
-  standing(at: number, limit: number): readonly OpenChunk[] {
-    return this.#heldAt === null ? [...this.#open.values()].filter(({ since }) => at - since > limit) : []
+  stalled(at: number, limit: number): readonly OpenChunk[] {
+    return this.#pausedAt === null ? [...this.#open.values()].filter(({ since }) => at - since > limit) : []
   }
 
-  #hold(paused: boolean | undefined, at: number): void {
-    if (paused === true) this.#heldAt ??= at
-    if (paused !== false || this.#heldAt === null) return
+  #setPaused(paused: boolean | undefined, at: number): void {
+    if (paused === true) this.#pausedAt ??= at
+    if (paused !== false || this.#pausedAt === null) return
     for (const chunk of this.#open.values()) chunk.since = at
-    this.#heldAt = null
+    this.#pausedAt = null
   }
 
   #opened({ table, chunk }: { readonly table: string; readonly chunk: string }, at: number): OpenChunk {
-    const key = standingChunkKey({ table, chunk })
+    const key = openChunkKey({ table, chunk })
     const known = this.#open.get(key) ?? { table, chunk, most: new Map(), since: at, step: '', attempts: 0, why: '' }
     this.#open.set(key, known)
     return known
   }
 }
 
-export function standingChunkKey({ table, chunk }: { readonly table: string; readonly chunk: string }): string {
+export function openChunkKey({ table, chunk }: { readonly table: string; readonly chunk: string }): string {
   return `${table}\0${chunk}`
 }
 

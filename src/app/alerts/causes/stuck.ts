@@ -5,7 +5,7 @@
 import { groupBy } from '../../../shared/group-by.ts'
 import { tookText } from '../../../shared/figures.ts'
 import type { CauseWatch, CauseVerdict } from './cause.ts'
-import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
+import { OpenChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
 
 const MINUTE_MS = 60_000
 /** Limit of chunks named in an alert; the others are counted. */
@@ -15,9 +15,9 @@ const NAMED = 20
  * An active alert of a table.
  * @property named chunks without progress when the alert began
  * @property stalled chunks without progress now, including those that were added after the alert began
- * @property changes changes of the chunks that were removed from `stalled`
+ * @property moves changes of the chunks that were removed from `stalled`
  */
-type Raised = {
+type ActiveAlert = {
   readonly named: readonly string[]
   readonly standing: Set<string>
   readonly moves: Set<ChunkMove['is']>
@@ -25,8 +25,8 @@ type Raised = {
 
 /** @param limit ms */
 export function stuck(limit: number): CauseWatch {
-  const chunks = new StandingChunks()
-  const raised = new Map<string, Raised>()
+  const chunks = new OpenChunks()
+  const raised = new Map<string, ActiveAlert>()
   const over = (table: string, value: string): CauseVerdict => {
     raised.delete(table)
     return { cause: 'stuck', table, holds: false, value, limit: alertDurationText(limit) }
@@ -47,8 +47,8 @@ export function stuck(limit: number): CauseWatch {
         return [...raised.keys()].map((table) => over(table, 'the run has ended'))
       return []
     },
-    look: (at) => {
-      return [...byTable(chunks.standing(at, limit))].flatMap(([table, all]) => {
+    poll: (at) => {
+      return [...byTable(chunks.stalled(at, limit))].flatMap(([table, all]) => {
         const known = raised.get(table)
         for (const { chunk } of all) known?.standing.add(chunk)
         if (known !== undefined) return []

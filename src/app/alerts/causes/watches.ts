@@ -27,13 +27,13 @@ export class AlertCauses {
   }
 
   /** Verdicts that depend on time only. */
-  look(at: number): readonly CauseVerdict[] {
-    return this.#noted(this.#watches, (watch) => watch.look?.(at) ?? [])
+  poll(at: number): readonly CauseVerdict[] {
+    return this.#noted(this.#watches, (watch) => watch.poll?.(at) ?? [])
   }
 
   /** True if `poll` must be called at intervals. */
   get isWatching(): boolean {
-    return this.#watches.some(({ look }) => look !== undefined)
+    return this.#watches.some(({ poll: look }) => look !== undefined)
   }
 
   #noted(watches: readonly CauseWatch[], ask: (watch: CauseWatch) => readonly CauseVerdict[]): readonly CauseVerdict[] {
@@ -85,7 +85,7 @@ function verify(): CauseWatch {
       // All tables were inspected if the run ended ok, or with findings.
       if (event.type !== 'run.finished' || event.status === 'stopped') return []
       if (event.status !== 'ok' && event.error?.code !== 'PROOF_FAILED') return []
-      return tables.well.map((table) => ({
+      return tables.withoutProblem.map((table) => ({
         cause: 'verify' as const,
         table,
         holds: false,
@@ -140,7 +140,7 @@ function fsck(): CauseWatch {
       }
       // An interrupted run has not inspected all files, and neither has a run over a sample.
       if (event.type !== 'run.finished' || event.status !== 'ok' || isDrawn) return []
-      return tables.well.map((table) => ({
+      return tables.withoutProblem.map((table) => ({
         cause: 'fsck' as const,
         table,
         holds: false,

@@ -19,7 +19,7 @@ export const doctor: Declaration<DoctorOperation, (typeof EVENTS)[number]> = {
       },
     ],
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [
     { field: 'path', family: 'lake', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

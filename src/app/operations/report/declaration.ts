@@ -71,7 +71,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
     write: words.optionalText('write'),
     overwrite: words.flag('overwrite'),
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [
     { field: 'to', family: 'database', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

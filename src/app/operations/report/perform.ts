@@ -6,7 +6,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorKind } from '../../../shared/errors.ts'
 import { redactUrl, redactValue } from '../../../shared/redact.ts'
 import { withCatalog } from '../../../engine/lake/catalog-session.ts'
-import { knowsRun, readLedger } from '../../../engine/copy/ledger/elsewhere.ts'
+import { knowsRun, readLedger } from '../../../engine/copy/ledger/other-ledgers.ts'
 import { hasLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../../engine/copy/open-stores.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
@@ -30,7 +30,7 @@ export async function performReport(operation: ReportOperation, run: RunOf<typeo
     throw new SluiceError('BAD_FLAG', `${operation.run} is not the id of a run`, { hint: 'sluice runs lists them' })
   }
   if (file !== undefined) await checkNewFile(file, overwrite)
-  const found = await gathered(operation, run)
+  const found = await gatherParts(operation, run)
   const document = redactValue(found.document)
   const { failure } = found
   const text = renderReport(document, format)
@@ -47,16 +47,16 @@ export async function performReport(operation: ReportOperation, run: RunOf<typeo
   }
 }
 
-type Gathered = {
+type ReportParts = {
   readonly document: RunReport
   /** Error of the first unreachable source: the report is still written, and the run ends with this error. */
   readonly failure: SluiceError | null
 }
 
-async function gathered(
+async function gatherParts(
   { run: id, to, catalog, connect }: ReportOperation,
   run: RunOf<typeof report>,
-): Promise<Gathered> {
+): Promise<ReportParts> {
   const runId = BigInt(id)
   const inspected: InspectedAt[] = []
   const notReached: NotReached[] = []
@@ -70,7 +70,7 @@ async function gathered(
       return part
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (!AWAY.has(error.kind) || run.interrupt.abort.aborted) throw thrown
+      if (!DATABASE_ERRORS.has(error.kind) || run.interrupt.abort.aborted) throw thrown
       failures.push(error)
       notReached.push({ what, where, code: error.code, message: error.message })
       return null
@@ -118,7 +118,7 @@ async function gathered(
 }
 
 /** Kinds of errors of a database or its connection. Other errors are thrown before anything is written. */
-const AWAY: ReadonlySet<ErrorKind> = new Set(['source', 'target', 'state'])
+const DATABASE_ERRORS: ReadonlySet<ErrorKind> = new Set(['source', 'target', 'state'])
 
 async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof report>) {
   return await withCatalog(url, async (database) => await catalogPart(database, runId, run.owner))

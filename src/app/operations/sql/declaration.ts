@@ -27,7 +27,7 @@ export const sql: Declaration<SqlOperation, (typeof EVENTS)[number]> = {
     ],
   },
   words: { query: words.text('query'), catalog: words.catalog, ...ROW_WORDS },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   rows: 'format',
   events: EVENTS,

@@ -1,7 +1,7 @@
 /** `sql`: a query on a catalog, or on a database without one, over a read-only connection. */
 import { dec } from '../../../model/run/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { holdsCatalog, ofPlainDatabase } from '../../ask/plain-database.ts'
+import { holdsCatalog, withoutCatalogTexts } from '../../ask/plain-database.ts'
 import { withCatalog } from '../../../engine/lake/catalog-session.ts'
 import { openCatalogDatabase } from '../../../engine/run/registry.ts'
 import { systemOf } from '../../../engine/run/systems.ts'
@@ -63,7 +63,7 @@ async function withAsked(url: string, body: (database: SqlDatabase) => Promise<v
       try {
         return await body(database)
       } catch (error) {
-        throw ofPlainDatabase(error)
+        throw withoutCatalogTexts(error)
       }
     }
   }

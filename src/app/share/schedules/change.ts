@@ -1,10 +1,10 @@
 /** Pauses, resumes, starts or removes a schedule, by command or by key. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RunQueue } from '../../../model/share/queue-port.ts'
-import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
+import type { Schedule, ScheduleStore } from '../../../model/share/schedule-port.ts'
 import { parseRule } from './rule-text.ts'
 import { newestUntil } from './rule.ts'
-import { clockworkFrom, passedText } from './scheduler.ts'
+import { clockworkFrom, skippedText } from './scheduler.ts'
 
 export type ScheduleChange = 'pause' | 'resume' | 'run-now' | 'remove'
 
@@ -20,7 +20,7 @@ export async function changeSchedule(
 ): Promise<readonly string[]> {
   const [found] = await queue.schedules.list(name)
   if (found === undefined) throw unknownSchedule(name)
-  const notes = await DO[change](queue, found)
+  const notes = await ACTIONS[change](queue, found)
   if (notes === null) throw refused(found, change)
   return notes
 }
@@ -33,7 +33,9 @@ export function unknownSchedule(name: string): SluiceError {
 }
 
 /** Return notes on the change; null if the change is not possible. */
-const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => Promise<readonly string[] | null>>> = {
+const ACTIONS: Readonly<
+  Record<ScheduleChange, (queue: RunQueue, found: Schedule) => Promise<readonly string[] | null>>
+> = {
   pause: async ({ schedules }, { name, running }) =>
     (await schedules.pause(name))
       ? running === null
@@ -42,7 +44,7 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
       : null,
   resume: async ({ schedules }, found) => await resumed(schedules, found),
   'run-now': async (queue, { name, running }) => {
-    if (!(await queue.schedules.want(name))) return null
+    if (!(await queue.schedules.requestRun(name))) return null
     const isAlone = !(await queue.workers()).some(({ state }) => state === 'lives')
     return [
       running === null ? 'a worker starts it within a few seconds' : `it waits for its run ${running}`,
@@ -59,14 +61,14 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
 }
 
 /** Resumes a schedule. Times missed during the pause do not run later: that is the purpose of a pause. */
-async function resumed(schedules: ScheduleBook, { name, rule, since }: Schedule): Promise<readonly string[] | null> {
+async function resumed(schedules: ScheduleStore, { name, rule, since }: Schedule): Promise<readonly string[] | null> {
   const now = await schedules.now()
   const parsed = parseRule(rule)
   if (!(await schedules.resume(name, clockworkFrom(parsed, now)))) return null
   const missed = newestUntil(parsed, since, now)
   return missed === null
     ? []
-    : [`${passedText({ first: missed.first, last: missed.newest, count: missed.count })} while it was paused`]
+    : [`${skippedText({ first: missed.first, last: missed.newest, count: missed.count })} while it was paused`]
 }
 
 function refused({ name, state, error }: Schedule, change: ScheduleChange): SluiceError {

@@ -7,7 +7,7 @@ import type { ScheduleRule } from './rule.ts'
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const MS_OF_MINUTE = 60_000
 /** Every month has the days up to this one. */
-const SURE = 28
+const SHORTEST_MONTH_DAYS = 28
 
 type OfPeriod = Extract<ScheduleRule, { every: 'period' }>
 
@@ -18,12 +18,12 @@ export function systemdTimes(rule: ScheduleRule): readonly string[] {
   const time = `${clock(rule.minute)}:00 ${calendar.zone}`
   if (calendar.unit === 'day') return [`*-*-* ${time}`]
   if (calendar.unit === 'week') return [`${WEEKDAYS[weekday(rule)] ?? ''} *-*-* ${time}`]
-  if (calendar.unit === 'month' && day > SURE) {
+  if (calendar.unit === 'month' && day > SHORTEST_MONTH_DAYS) {
     // The last day of shorter months, as `--day` defines it.
     if (day >= 31) return [`*-*~01 ${time}`]
     return [`*-01,03,04,05,06,07,08,09,10,11,12-${day} ${time}`, `*-02~01 ${time}`]
   }
-  refuseFar(rule)
+  refuseUnsafeDay(rule)
   const months = day > 0 ? firstMonths(rule) : lastMonths(rule)
   const named = months.length === 12 ? '*' : months.map((month) => digits(month, 2)).join(',')
   return [`*-${named}${day > 0 ? `-${digits(day, 2)}` : `~${digits(-day, 2)}`} ${time}`]
@@ -37,9 +37,12 @@ export function crontabTimes(rule: ScheduleRule): { readonly fields: string; rea
   const { zone } = calendar
   if (calendar.unit === 'day') return { fields: `${time} * * *`, zone }
   if (calendar.unit === 'week') return { fields: `${time} * * ${(weekday(rule) + 1) % 7}`, zone }
-  refuseFar(rule)
+  refuseUnsafeDay(rule)
   if (day < 0)
-    throw unsaid('a crontab cannot count days from the end of a month', 'use --as systemd, or a day from 1 to 28')
+    throw inexpressibleError(
+      'a crontab cannot count days from the end of a month',
+      'use --as systemd, or a day from 1 to 28',
+    )
   const months = firstMonths(rule)
   return { fields: `${time} ${day} ${months.length === 12 ? '*' : months.join(',')} *`, zone }
 }
@@ -48,7 +51,7 @@ function intervalFields(ms: number): string {
   const minutes = ms / MS_OF_MINUTE
   if (minutes < 60 && 60 % minutes === 0) return `${minutes === 1 ? '*' : `*/${minutes}`} * * * *`
   if (minutes % 60 === 0) return `0 ${minutes === 60 ? '*' : `*/${minutes / 60}`} * * *`
-  throw unsaid(
+  throw inexpressibleError(
     'a crontab cannot express this interval',
     'use one that divides an hour, or whole hours, or --as systemd',
   )
@@ -77,11 +80,11 @@ function lastMonths(rule: OfPeriod): readonly number[] {
     .toSorted((a, b) => a - b)
 }
 
-function refuseFar({ day }: OfPeriod): void {
-  if (Math.abs(day) <= SURE) return
-  throw unsaid(
+function refuseUnsafeDay({ day }: OfPeriod): void {
+  if (Math.abs(day) <= SHORTEST_MONTH_DAYS) return
+  throw inexpressibleError(
     `day ${day} falls into a different month each time`,
-    `give a day from 1 to ${SURE}, or from -${SURE} to -1`,
+    `give a day from 1 to ${SHORTEST_MONTH_DAYS}, or from -${SHORTEST_MONTH_DAYS} to -1`,
   )
 }
 
@@ -89,6 +92,6 @@ function clock(minute: number): string {
   return `${digits(Math.floor(minute / 60), 2)}:${digits(minute % 60, 2)}`
 }
 
-function unsaid(message: string, hint: string): SluiceError {
+function inexpressibleError(message: string, hint: string): SluiceError {
   return new SluiceError('BAD_FLAG', message, { hint })
 }

@@ -8,13 +8,13 @@ export const LATE_MS = 3_600_000
 export const MOST_CAUGHT_UP = 100
 
 /** A series of skipped times: the first, the last, and their number. */
-export type PassedOver = { readonly first: Occurrence; readonly last: Occurrence; readonly count: number }
+export type SkippedTimes = { readonly first: Occurrence; readonly last: Occurrence; readonly count: number }
 
 export type Due = {
   /** The time to run now; null if all due times are skipped. */
   readonly run: Occurrence | null
   /** Times that are skipped; null if there are none. */
-  readonly passed: PassedOver | null
+  readonly passed: SkippedTimes | null
   /** Times up to here are handled, ms since the epoch. */
   readonly since: number
 }

@@ -30,10 +30,10 @@ export function parseRule(text: string): ScheduleRule {
 }
 
 /** @param typed the interval as typed @throws SluiceError BAD_FLAG if a day is not a multiple of the interval */
-export function intervalOf(ms: number, said: string): ScheduleRule {
+export function intervalOf(ms: number, typed: string): ScheduleRule {
   const fits = Number.isInteger(ms / MS_OF_MINUTE) && ms > 0 && ms < MS_OF_DAY && MS_OF_DAY % ms === 0
   if (fits) return { every: 'interval', ms }
-  throw new SluiceError('BAD_FLAG', `${said} does not divide a day evenly`, {
+  throw new SluiceError('BAD_FLAG', `${typed} does not divide a day evenly`, {
     hint: 'use 1m, 5m, 15m, 30m, 1h, 6h or the like, or day, week, month, quarter or year',
   })
 }

@@ -37,7 +37,11 @@ export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<
   const { calendar } = rule
   // The time of the previous period may not have passed yet: on its last day, or in a zone whose clock is put back.
   const today = dayAt(calendar.zone, after)
-  for (let period = before(calendar, today); period !== null; period = periodOfNumber(calendar, parseDay(period.to))) {
+  for (
+    let period = previousPeriod(calendar, today);
+    period !== null;
+    period = periodOfNumber(calendar, parseDay(period.to))
+  ) {
     const at = instantIn(rule, period)
     if (at > after) yield { period: period.label, at }
   }
@@ -75,7 +79,7 @@ function intervalAt(at: number): Occurrence {
 }
 
 /** The period before the period of a day; for the first period, itself. */
-function before(calendar: CalendarSpec, day: number): Period | null {
+function previousPeriod(calendar: CalendarSpec, day: number): Period | null {
   const now = periodOfNumber(calendar, day)
   if (now === null) return null
   return periodOfNumber(calendar, parseDay(now.from) - 1) ?? now

@@ -6,8 +6,8 @@ import type { Emit } from '../../../model/run/event.ts'
 import { scheduleScope } from '../../../model/share/schedule.ts'
 import { isoTime, type Clock } from '../../../shared/clock.ts'
 import { errorLine } from '../../../shared/errors.ts'
-import type { AlertBook } from '../../../model/share/queue-port.ts'
-import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
+import type { AlertStore } from '../../../model/share/queue-port.ts'
+import type { Schedule, ScheduleStore } from '../../../model/share/schedule-port.ts'
 import { alertId, isReached, send, sinksOf } from '../../../engine/run/alerts/sinks.ts'
 import { confirm } from '../../alerts/confirm.ts'
 import { AlertQueue } from '../../alerts/in-turn.ts'
@@ -16,8 +16,8 @@ import { AlertQueue } from '../../alerts/in-turn.ts'
 const AGAIN_MS = 30_000
 
 type Parts = {
-  readonly alerts: AlertBook
-  readonly schedules: Pick<ScheduleBook, 'recovered' | 'unalerted'>
+  readonly alerts: AlertStore
+  readonly schedules: Pick<ScheduleStore, 'recovered' | 'unalerted'>
   readonly host: string
   readonly clock: Pick<Clock, 'ticks'>
   readonly emit: Emit<'alert' | 'log'>
@@ -41,7 +41,7 @@ export class ScheduleAlerts {
   }
 
   /** Ends alerts, and repeats those that no sink accepted. @param due all schedules that are due now */
-  async look(due: readonly Schedule[]): Promise<void> {
+  async check(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)
     const { schedules, note } = this.#parts

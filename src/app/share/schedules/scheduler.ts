@@ -8,9 +8,9 @@ import { asSluiceError, errorLine, SluiceError } from '../../../shared/errors.ts
 import { redactValue } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { QueuedRun, RunQueue } from '../../../model/share/queue-port.ts'
-import type { Clockwork, Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
+import type { ScheduleTimes, Schedule, ScheduleStore } from '../../../model/share/schedule-port.ts'
 import type { NamedUrl } from '../../../model/share/own-url.ts'
-import { dueOf, type Due, type PassedOver } from './due.ts'
+import { dueOf, type Due, type SkippedTimes } from './due.ts'
 import { differences, planChanged } from './plan.ts'
 import { parseRule } from './rule-text.ts'
 import type { ReadWords, WorkOf } from '../../../model/share/work-port.ts'
@@ -23,7 +23,7 @@ import type { worker } from '../operations/worker/declaration.ts'
 const LATE_MS = 60_000
 
 export type SchedulerOptions = {
-  readonly book: ScheduleBook
+  readonly book: ScheduleStore
   readonly known: readonly NamedUrl[]
   readonly secrets: readonly string[]
   readonly readCommand: ReadWords
@@ -40,20 +40,20 @@ export type SchedulerOptions = {
 export class Scheduler {
   readonly #options: SchedulerOptions
   /** Last message of each schedule, to avoid repetition. */
-  readonly #said = new Map<string, string>()
+  readonly #lastMessages = new Map<string, string>()
   /** Schedules already reported as unconfirmed in this database. */
-  readonly #held = new Set<string>()
+  readonly #reportedUnconfirmed = new Set<string>()
 
   constructor(options: SchedulerOptions) {
     this.#options = options
   }
 
   /** Begins due schedules. @throws SluiceError if the queue is unreachable */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     const { book, alerts } = this.#options
     await this.#noteUnconfirmed()
     const found = await book.due()
-    await alerts.look(found)
+    await alerts.check(found)
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) {
@@ -84,10 +84,10 @@ export class Scheduler {
   async #noteUnconfirmed(): Promise<void> {
     const held = await this.#options.book.unconfirmed()
     const names = new Set(held.map(({ name }) => name))
-    for (const name of this.#held) if (!names.has(name)) this.#held.delete(name)
+    for (const name of this.#reportedUnconfirmed) if (!names.has(name)) this.#reportedUnconfirmed.delete(name)
     for (const { name, error } of held) {
-      if (this.#held.has(name) || error === null) continue
-      this.#held.add(name)
+      if (this.#reportedUnconfirmed.has(name) || error === null) continue
+      this.#reportedUnconfirmed.add(name)
       this.#options.log('warn', `schedule ${name} begins no run: ${errorLine(error)}`)
     }
   }
@@ -109,11 +109,11 @@ export class Scheduler {
         found: since,
         run,
         time,
-        passed: passed === null ? null : passedText(passed),
+        passed: passed === null ? null : skippedText(passed),
       })
-      this.#said.delete(name)
+      this.#lastMessages.delete(name)
       if (came !== 'begun') return
-      if (passed !== null) log('warn', `schedule ${name}: ${passedText(passed)}`)
+      if (passed !== null) log('warn', `schedule ${name}: ${skippedText(passed)}`)
       if (run !== null)
         log(
           'note',
@@ -135,8 +135,8 @@ export class Scheduler {
     if (!(await book.refuse(schedule, info, isVoid))) return
     alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
     const text = `schedule ${name} begins no run: ${errorLine(info)}`
-    if (this.#said.get(name) !== text) log('warn', text)
-    this.#said.set(name, text)
+    if (this.#lastMessages.get(name) !== text) log('warn', text)
+    this.#lastMessages.set(name, text)
   }
 
   /** @throws SluiceError if this program parses the words differently from when they were added */
@@ -164,12 +164,12 @@ export class Scheduler {
 }
 
 /** State of a rule after all times up to `since` are handled. */
-export function clockworkFrom(rule: ScheduleRule, since: number): Clockwork {
+export function clockworkFrom(rule: ScheduleRule, since: number): ScheduleTimes {
   return { since, next: occurrencesAfter(rule, since).next().value ?? null }
 }
 
 /** Text such as `3 times were skipped: 2026-11-20 to 2026-11-22`. */
-export function passedText({ first, last, count }: PassedOver): string {
+export function skippedText({ first, last, count }: SkippedTimes): string {
   return count === 1
     ? `the time of ${first.period} was skipped`
     : `${count} times were skipped: ${first.period} to ${last.period}`

@@ -4,9 +4,16 @@ import { writtenFile } from '../distribute.ts'
 import type { NamedUrl } from '../../../model/share/own-url.ts'
 import { storeIdentities, queueable, queuedRun } from '../queued-run.ts'
 import { sharingOf, withStoreNames } from '../sharing.ts'
-import { commandNameOf, comesAgain, destructionsOf, endlessBy, typedName, withUrls } from '../../operations/facts.ts'
+import {
+  commandNameOf,
+  canBeScheduled,
+  destructionsOf,
+  endlessField,
+  confirmationName,
+  withUrls,
+} from '../../operations/facts.ts'
 import type { Operation } from '../../operations/list.ts'
-import { operationMark, trialOf, type Trial } from './mark.ts'
+import { planDigest, trialOf, type Trial } from './plan-digest.ts'
 import type { SharedWork } from '../../../model/share/work-port.ts'
 
 /**
@@ -16,7 +23,7 @@ import type { SharedWork } from '../../../model/share/work-port.ts'
 export function scheduledWork(operation: Operation, known: readonly NamedUrl[], trial: Trial): SharedWork {
   const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
   // An operation from a queue row is checked like one that was typed.
-  refuseUnlessItComesAgain(whole)
+  refuseUnschedulable(whole)
   sharingOf(whole)
   const ready = queueable(whole, known)
   return {
@@ -30,9 +37,9 @@ export function scheduledWork(operation: Operation, known: readonly NamedUrl[], 
 }
 
 /** @throws SluiceError BAD_FLAG if the operation cannot be scheduled, or never ends: the next run would never start */
-export function refuseUnlessItComesAgain(operation: Operation): void {
-  if (!comesAgain(operation)) throw notForSchedules(operation)
-  const endless = endlessBy(operation)
+export function refuseUnschedulable(operation: Operation): void {
+  if (!canBeScheduled(operation)) throw unschedulableError(operation)
+  const endless = endlessField(operation)
   if (endless === null) return
   const [command, option] = [commandNameOf(operation.kind), `--${endless}`]
   throw new SluiceError(
@@ -45,7 +52,7 @@ export function refuseUnlessItComesAgain(operation: Operation): void {
 }
 
 /** Lists what can be scheduled. */
-function notForSchedules({ kind }: Operation): SluiceError {
+function unschedulableError({ kind }: Operation): SluiceError {
   const command = commandNameOf(kind)
   return new SluiceError('BAD_FLAG', `${command} cannot be scheduled${command === 'copy' ? ' without --again' : ''}`, {
     hint: 'these can be scheduled: partition ensure, archive run, archive verify, archive expire, import, batch-import, sync, validate, fsck, diff, copy --again, lifecycle status',
@@ -55,7 +62,7 @@ function notForSchedules({ kind }: Operation): SluiceError {
 async function confirmedMark(operation: Operation, trial: Trial): Promise<string | null> {
   if (destructionsOf(operation).length === 0) return null
   const events = await trialOf(operation, trial)
-  const typed = typedName(operation, events)
+  const typed = confirmationName(operation, events)
   const said = new Map<string, unknown>(Object.entries(operation)).get('confirm')
   if (typed !== null && typed.name !== null && said !== typed.name) {
     throw new SluiceError(
@@ -64,5 +71,5 @@ async function confirmedMark(operation: Operation, trial: Trial): Promise<string
       { hint: `add --confirm=${typed.name} to the command, or remove the option that destroys data` },
     )
   }
-  return operationMark(operation, events)
+  return planDigest(operation, events)
 }

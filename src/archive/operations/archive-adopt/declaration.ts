@@ -44,7 +44,7 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },
     { field: 'to', family: 'folder', access: 'write', end: 'target' },

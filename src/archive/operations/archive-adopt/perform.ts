@@ -1,9 +1,9 @@
 /** `archive adopt`: makes this database the owner of an archive, also after a failover. The former owner is refused. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
-import { retractAgain, takeLater } from '../../steps/agree-again.ts'
+import { repairLog, repairLedger } from '../../steps/repair.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
-import { nameAgain } from '../../steps/expire.ts'
+import { readdFiles } from '../../steps/expire.ts'
 import { withoutFiles } from '../../steps/files-gone.ts'
 import { isUnpublished, readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableProperties } from '../../ledger/table-properties.ts'
@@ -28,8 +28,8 @@ import { rebuildLedger } from '../../rebuild/run.ts'
 import { openArchive, openOwned } from '../../work/open.ts'
 import { labelNamed } from '../../plan/label-named.ts'
 import { archiveOwner } from '../../work/owner.ts'
-import { seenArchive } from '../../plan/table-changes.ts'
-import { noteNumbers, renumbered } from '../../plan/renumbered.ts'
+import { readOnlyArchive } from '../../plan/table-changes.ts'
+import { recordIdentities, renumbered } from '../../plan/renumbered.ts'
 import { planArchive } from '../../plan/plan.ts'
 import { ledgerName, originNow } from '../../work/require-origin.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
@@ -59,7 +59,7 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
   const { opened, record } = await archiveOf(source, table, run.interrupt.abort)
   const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(table, record, opened, run))
   if (!isLost) {
-    if (to !== undefined) refuseElsewhere(record, to, table)
+    if (to !== undefined) refuseOtherLocation(record, to, table)
     return await takeOver(operation, table, record, opened, run)
   }
   const place = to ?? (record === null ? null : pathOfLocation(record.archive))
@@ -80,7 +80,7 @@ async function isOfAnother(
   return state !== null && state.tableId !== record.archiveId
 }
 
-function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpec): void {
+function refuseOtherLocation({ archive }: ArchiveRecord, to: string, table: TableSpec): void {
   if (isAt(archive, to, table)) return
   const name = tableText(table.table)
   throw new SluiceError(
@@ -100,7 +100,7 @@ async function takeOver(
   opened: OpenedArchive,
   run: ArchiveAdoptRun,
 ): Promise<Ending> {
-  const { record: seen } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const { record: seen } = await readOnlyArchive(opened.store, table, noted, run.interrupt.abort)
   await using open = await openArchive(table, seen, opened, run)
   const { context } = open
   const { record, unclear } = await renumbered(context, seen)
@@ -129,8 +129,8 @@ async function takeOver(
     { tableId: record.archiveId, info, ledger },
     (state) => adoption.judge(state),
     async (head, next, sha256) => {
-      if (record !== seen) await noteNumbers(opened.database, record)
-      await adoption.holdAgain()
+      if (record !== seen) await recordIdentities(opened.database, record)
+      await adoption.recordMissingHolds()
       await context.heads.begin(head, next, sha256, ledger)
     },
     run.interrupt.abort,
@@ -147,7 +147,7 @@ async function takeOver(
  * The finding to report. An unidentified table takes precedence over a damaged file, because the table may be the only
  * copy.
  */
-function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
+function findingToReport(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
   return finding === null || OF_FILES.has(finding.finding) ? (unclear ?? finding) : finding
 }
 
@@ -174,7 +174,7 @@ class Adoption {
   readonly #name: string
   compared: readonly ComparedPartition[] = []
   /** Reasons of holds that are missing in the ledger because they were set after its backup, by label. */
-  #back: ReadonlyMap<string, string> = new Map()
+  #missingHolds: ReadonlyMap<string, string> = new Map()
 
   constructor(parts: AdoptionParts) {
     this.#parts = parts
@@ -187,7 +187,7 @@ class Adoption {
     const { record, unclear, accepted, context, opened, run } = this.#parts
     const all: ComparedPartition[] = []
     for await (const one of compareArchive(context, record, state, (label) => this.#candidate(label)))
-      all.push({ ...one, finding: inFront(one.finding, unclear.get(one.label) ?? null) })
+      all.push({ ...one, finding: findingToReport(one.finding, unclear.get(one.label) ?? null) })
     this.compared = all
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
     for (const finding of against) run.emit({ type: 'archive.finding', table: this.#name, ...finding })
@@ -198,8 +198,8 @@ class Adoption {
     const own = await tableProperties(opened.database, record.table)
     if (own === null) return null
     const { holds } = readArchiveProperties(state.metadata.configuration ?? {})
-    this.#back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
-    return { ...own, holds: new Map([...this.#back, ...own.holds]) }
+    this.#missingHolds = new Map([...holds].filter(([label]) => !own.holds.has(label)))
+    return { ...own, holds: new Map([...this.#missingHolds, ...own.holds]) }
   }
 
   /** Reports how ledger and log are made equal; for missing files, `withoutFiles` reports it. */
@@ -226,8 +226,8 @@ class Adoption {
   }
 
   /** Records the holds that only the archive has. */
-  async holdAgain(): Promise<void> {
-    for (const [label, reason] of this.#back) {
+  async recordMissingHolds(): Promise<void> {
+    for (const [label, reason] of this.#missingHolds) {
       const isKnown = this.#isKnown(label)
       const found = isKnown ? null : await this.#candidate(label)
       if (found !== null) await this.#ledger.addPartition(found)
@@ -256,11 +256,11 @@ class Adoption {
       case 'gone':
         return withoutFiles(context, label, reload, run.actor)
       case 'unnamed':
-        return nameAgain(context, repair.partition, repair.examined, reload)
+        return readdFiles(context, repair.partition, repair.examined, reload)
       case 'later':
-        return takeLater(context, repair.partition, reload)
+        return repairLedger(context, repair.partition, reload)
       case 'left':
-        return retractAgain(context, repair.partition, reload)
+        return repairLog(context, repair.partition, reload)
       case undefined:
     }
   }

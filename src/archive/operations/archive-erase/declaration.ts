@@ -38,7 +38,7 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'erasing',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

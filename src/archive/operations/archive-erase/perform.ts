@@ -9,9 +9,9 @@ import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openArchiveSource, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
-import { lookAround, whileMoved, type EraseState, type ErasedRows } from '../../erase/look.ts'
+import { inspectErasure, retryIfChanged, type EraseState, type ErasedRows } from '../../erase/inspect.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
-import { seenArchive } from '../../plan/table-changes.ts'
+import { readOnlyArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
 import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
@@ -28,15 +28,15 @@ import {
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { openArchive } from '../../work/open.ts'
 import { notErased } from '../../plan/partition-archives.ts'
-import { keptError, OtherLedgers, unaskedError } from '../../work/other-ledgers.ts'
-import { resumeState, reportStanding } from '../../plan/resumable.ts'
+import { keptError, OtherLedgers, unreadLedgersError } from '../../work/other-ledgers.ts'
+import { resumeState, reportResumeState } from '../../plan/resumable.ts'
 import { reportErased } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import { renewWitness } from '../../work/witness.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
 
-const NOT_LOOKED =
+const NOT_SEARCHED =
   'not inspected: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
 
 const SALT_BYTES = 32
@@ -83,7 +83,7 @@ async function refuseOtherNames(
   isBegun: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const { changes, unsure } = await seenArchive(opened.store, table, record, signal)
+  const { changes, unsure } = await readOnlyArchive(opened.store, table, record, signal)
   const names = predicateNames(predicate)
   const doubt = doubtOf(table, unsure, names, record.partitions)
   const back = 'give the column its earlier name until the erasure has ended, then run the same command again'
@@ -126,35 +126,35 @@ async function erase(
   const apart = await notErased(source, table, run.interrupt.abort)
   if (apart !== null)
     run.emit({ type: 'log', level: 'warn', table: tableText(table.table), message: `not inspected: ${apart}` })
-  const notChecked = [NOT_LOOKED, fired, apart].filter((one) => one !== null).join(', ')
+  const notChecked = [NOT_SEARCHED, fired, apart].filter((one) => one !== null).join(', ')
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
-  if (dryRun) reportStanding(table.table, await resumeState(record, opened, run, table.table), run)
+  if (dryRun) reportResumeState(table.table, await resumeState(record, opened, run, table.table), run)
   else await requireOrigin(context)
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   const before = await erasures.unfinished()
   if (before !== null) refuseOther(before, reason, test, context.name)
   await using others = await OtherLedgers.ask(context, source, operation.ledgers ?? [], run)
-  const unasked = unaskedError(context.name, others.unasked)
+  const unasked = unreadLedgersError(context.name, others.unreadLedgers)
   if (unasked !== null && !dryRun) throw unasked
   const counting = { database: opened.database, others }
   const wanted: ErasedRows = { test, thorough: before !== null }
   reportTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
-    return await erasures.during(before, async () => {
+    return await erasures.underLease(before, async () => {
       const erasing: Erasing = { context, ...counting, erasures, erasure: before, wanted, run }
       return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
   const look = await inspectNow({ context, wanted }, opened, record)
   if (dryRun || look.refusal !== null) report(tableText(table.table), look, run)
-  const history = await historyNow(context, counting)
+  const history = await historyPaths(context, counting)
   // Refuse now: a file that another ledger needs would stop the erasure at its end, after rows were erased.
   const refusal =
     look.refusal ??
     unasked ??
-    (await undeletable(context, record, look)) ??
-    keptBy(others, context.name, [...history, ...rewritten(look)])
+    (await deletionRefusal(context, record, look)) ??
+    otherLedgerError(others, context.name, [...history, ...rewrittenFiles(look)])
   if (dryRun) {
     const totals = { ...foundTotals(look), files: dec(history.length) }
     return { totals, ...(refusal === null ? {} : { error: refusal }) }
@@ -165,7 +165,7 @@ async function erase(
     return { totals: { rows: '0', sourceRows: '0' }, notChecked }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
-  return await erasures.during(erasure, async () => {
+  return await erasures.underLease(erasure, async () => {
     const erasing: Erasing = { context, ...counting, erasures, erasure, wanted, run }
     if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
     return await ended(erasing, await endHistory(erasing), notChecked)
@@ -190,7 +190,7 @@ async function eraseAll(
     await eraseOtherRows(erasing, () => recordNow(opened, record), turn)
   }
   const reload = (): Promise<ArchiveRecord> => recordNow(opened, record)
-  await whileMoved(context, await reload(), reload, (now) => requireGone(erasing, now))
+  await retryIfChanged(context, await reload(), reload, (now) => requireGone(erasing, now))
   return !run.interrupt.stop.aborted
 }
 
@@ -200,11 +200,11 @@ function inspectNow(
   opened: OpenedArchive,
   record: ArchiveRecord,
 ): Promise<EraseState> {
-  return whileMoved(
+  return retryIfChanged(
     context,
     record,
     () => recordNow(opened, record),
-    (now) => lookAround(context, now, wanted),
+    (now) => inspectErasure(context, now, wanted),
   )
 }
 
@@ -243,7 +243,7 @@ export function isCondition(test: RowTest, hash: string): boolean {
 }
 
 /** Paths of files that only older versions need. */
-async function historyNow(
+async function historyPaths(
   context: ArchiveContext,
   counting: Pick<Erasing, 'database' | 'others'>,
 ): Promise<readonly string[]> {
@@ -252,12 +252,12 @@ async function historyNow(
   return (await erasableFiles(context, counting, state.version, Date.now())).map(({ path }) => path)
 }
 
-function rewritten({ partitions }: EraseState): readonly string[] {
+function rewrittenFiles({ partitions }: EraseState): readonly string[] {
   return partitions.flatMap(({ files }) => files)
 }
 
 /** Error if the system refuses to delete rows of a plain table. Checked first, before any file is rewritten. */
-async function undeletable(
+async function deletionRefusal(
   { store, table, interrupt }: ArchiveContext,
   record: ArchiveRecord,
   { partitions, otherRows }: EraseState,
@@ -268,7 +268,7 @@ async function undeletable(
 }
 
 /** Error if another ledger needs one of these files; otherwise null. */
-function keptBy(others: OtherLedgers, name: string, paths: readonly string[]): SluiceError | null {
+function otherLedgerError(others: OtherLedgers, name: string, paths: readonly string[]): SluiceError | null {
   for (const path of paths) {
     const kept = others.reason(path)
     if (kept !== null) return keptError(name, path, kept)

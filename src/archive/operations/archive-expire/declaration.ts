@@ -40,7 +40,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
       dryRun: words.flag('dry-run'),
     },
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'expiring',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',

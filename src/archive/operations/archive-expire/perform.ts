@@ -21,10 +21,10 @@ import { keepRetention, wantedRetention } from '../../expire/retention.ts'
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { openArchive } from '../../work/open.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { resumeState, reportStanding } from '../../plan/resumable.ts'
+import { resumeState, reportResumeState } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { archiveExpire, ArchiveExpireOperation } from './declaration.ts'
-import { partitionError, mustStay } from '../../steps/refusals.ts'
+import { partitionError, holdError } from '../../steps/refusals.ts'
 import { knownBounds } from '../../plan/bound-fields.ts'
 
 type ArchiveExpireRun = RunOf<typeof archiveExpire>
@@ -47,7 +47,7 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
   const { context } = open
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   if (dryRun) {
-    reportStanding(table.table, await resumeState(record, opened, run, table.table), run)
+    reportResumeState(table.table, await resumeState(record, opened, run, table.table), run)
     const refusal = await erasureError(erasures, context.name)
     if (refusal !== null)
       run.emit({ type: 'log', level: 'warn', message: `a run would be refused: ${refusal.message}` })
@@ -76,7 +76,7 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
       await expirePartition(context, { partition, held }, run.actor)
     } catch (thrown) {
       const now = asSluiceError(thrown).code === 'LEASE_LOST' ? await reload() : partition
-      throw now.held !== null && now.state === 'DROPPED' ? mustStay(context, now) : thrown
+      throw now.held !== null && now.state === 'DROPPED' ? holdError(context, now) : thrown
     }
     const after = await reload()
     const until = isoTime((after.expired?.ms ?? nowMs) + retentionMs)
@@ -84,7 +84,7 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
   }
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'EXPIRED' && retracted
   const labels = due.map(({ partition }) => partition.label)
-  const outcomes = await eachPartition([context], opened.database, labels, run, { work, isThere })
+  const outcomes = await eachPartition([context], opened.database, labels, run, { work, isDone: isThere })
   const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
   const done = outcomes.filter(({ partition, error: failed }) => failed === null && partition.state === 'EXPIRED')
   return {
@@ -158,8 +158,8 @@ async function refuseNow(
 ): Promise<void> {
   const { name, archived, ledger } = context
   const { status, note } = expiryStatus(partition, archived.graceMs, await ledger.now())
-  if (status === 'held') throw mustStay(context, partition)
-  if (status === 'blocked') throw notNow(name, { partition, status, ...(note === undefined ? {} : { note }) })
+  if (status === 'held') throw holdError(context, partition)
+  if (status === 'blocked') throw refusalError(name, { partition, status, ...(note === undefined ? {} : { note }) })
   const refusal = status === 'due' ? await erasureError(erasures, name) : null
   if (refusal !== null) throw refusal
 }
@@ -169,10 +169,10 @@ function refuseNamed({ partitions }: ArchiveExpireOperation, name: string, plan:
   if (partitions.length === 0) return
   const [first] = plan.filter(({ status }) => status === 'held' || status === 'blocked' || status === 'later')
   if (first === undefined) return
-  throw first.status === 'held' ? mustStay({ name }, first.partition) : notNow(name, first)
+  throw first.status === 'held' ? holdError({ name }, first.partition) : refusalError(name, first)
 }
 
-function notNow(name: string, { partition: { label }, note = '' }: PlannedExpiry): SluiceError {
+function refusalError(name: string, { partition: { label }, note = '' }: PlannedExpiry): SluiceError {
   return partitionError('PARTITION_STATE', name, { label }, `does not expire: ${note}`, {
     hint: 'a partition can expire only if the archive alone has its rows, and its grace period has ended; nothing was changed',
   })
@@ -186,13 +186,13 @@ function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceErro
     {
       where: name,
       reason: `${named.join('; ')}${blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''}`,
-      hint: `nothing was changed${wayOut(new Set(blocked.map(({ partition }) => partition.state)))}`,
+      hint: `nothing was changed${followUpHint(new Set(blocked.map(({ partition }) => partition.state)))}`,
     },
   )
 }
 
 /** Hint: the command after which partitions in these states can expire. */
-function wayOut(states: ReadonlySet<ArchivedPartition['state']>): string {
+function followUpHint(states: ReadonlySet<ArchivedPartition['state']>): string {
   if (states.has('DETACHED')) return '; sluice archive run --drop removes detached partitions from the database first'
   if (states.has('RESTORED')) return '; sluice archive run --partition PARTITION archives a restored partition again'
   return ''

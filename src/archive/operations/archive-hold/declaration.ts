@@ -31,7 +31,7 @@ export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[numb
     'archive hold': { ...HELD, reason: words.text('reason') },
     'archive release': { ...HELD, reason: words.constant(null) },
   },
-  shape: 'answer',
+  display: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',
   alerts: { causes: FAILED, by: ['partitions', 'reason'] },

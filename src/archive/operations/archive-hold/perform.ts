@@ -1,5 +1,5 @@
 /** `archive hold` and `archive release`: set and remove holds on partitions. */
-import { destroyed } from '../../steps/refusals.ts'
+import { destroyedError } from '../../steps/refusals.ts'
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -12,7 +12,7 @@ import { askedFor, isAsked } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
 import { archiveOwner } from '../../work/owner.ts'
 import { planArchive } from '../../plan/plan.ts'
-import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import type { PlannedPartition } from '../../plan/planned-status.ts'
 import { reportArchive } from '../../work/note-in-archive.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
@@ -20,7 +20,7 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 type ArchiveHoldRun = RunOf<typeof archiveHold>
 
 /** Hint for a table without an archive: its calendar is not recorded yet, and the meaning of labels depends on it. */
-const FIRST =
+const FIRST_RUN_HINT =
   'run archive run --no-detach once, with the flags of later runs: it publishes, and removes nothing from the table; then hold the partition, and later runs keep it in the table'
 
 /**
@@ -32,13 +32,13 @@ const FIRST =
 export async function performArchiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
   await using source = await openArchiveSource(from, true)
-  const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST)
+  const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST_RUN_HINT)
   const ledger = new PartitionLedger(opened.database, record.table, archiveOwner(run))
   // Find all partitions before the first one is changed.
   const found: Found[] = []
   for (const text of partitions) {
     const known = knownAs(record, text)
-    if (known === null) found.push(await unknownYet(text, { table, record }, operation, opened, run))
+    if (known === null) found.push(await findUnrecorded(text, { table, record }, operation, opened, run))
     else {
       refuseSwept(known.parts, table, reason)
       found.push(known)
@@ -46,12 +46,12 @@ export async function performArchiveHold(operation: ArchiveHoldOperation, run: A
   }
   const labels = found.flatMap(({ label, parts }) => [label, ...parts.map((part) => part.label)])
   // Remove the hold from the archive first: after a kill in between, the ledger still has the hold.
-  if (reason === null) await reportedWithout(labels, { table, record, opened, run })
+  if (reason === null) await removeHolds(labels, { table, record, opened, run })
   for (const { label, isPeriod, planned } of found) {
     if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
     await (isPeriod ? ledger.holdPeriod(label, reason) : ledger.hold(label, reason))
   }
-  await reported({ table, record, opened, run }, reason === null ? 'released' : 'held')
+  await writeHolds({ table, record, opened, run }, reason === null ? 'released' : 'held')
   return { totals: { partitions: dec(found.reduce((sum, { parts }) => sum + Math.max(1, parts.length), 0)) } }
 }
 
@@ -63,7 +63,7 @@ type About = {
 }
 
 /** Removes the holds from the archive only. @throws SluiceError as `reportArchive`; then nothing is released */
-async function reportedWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
+async function removeHolds(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
   const change = (properties: ArchiveProperties): ArchiveProperties => ({
     ...properties,
     holds: new Map([...properties.holds].filter(([label]) => !labels.includes(label))),
@@ -82,7 +82,7 @@ async function reportedWithout(labels: readonly string[], { table, record, opene
 }
 
 /** Writes the ledger's holds to the archive. @throws SluiceError as `reportArchive`; then only the ledger has them */
-async function reported({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
+async function writeHolds({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
   try {
     await reportArchive(record, opened, run, table.table)
   } catch (thrown) {
@@ -127,10 +127,10 @@ function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Found |
 /** Refuses a hold on a partition whose files are already being destroyed. */
 function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reason: string | null): void {
   const swept = reason === null ? undefined : parts.find(({ sweptMs }) => sweptMs !== null)
-  if (swept !== undefined) throw destroyed(tableText(table.table), swept)
+  if (swept !== undefined) throw destroyedError(tableText(table.table), swept)
 }
 
-async function unknownYet(
+async function findUnrecorded(
   text: string,
   { table, record }: Pick<About, 'table' | 'record'>,
   { reason }: ArchiveHoldOperation,

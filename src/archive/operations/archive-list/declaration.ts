@@ -17,7 +17,7 @@ export const archiveList: Declaration<ArchiveListOperation, (typeof EVENTS)[numb
   actions: {
     'archive list': { from: words.end('from'), tables: words.anyTables, count: words.flag('count') },
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
   events: EVENTS,

@@ -16,8 +16,8 @@ import {
   type OpenedArchive,
 } from '../../work/each-table.ts'
 import { boundFields } from '../../plan/bound-fields.ts'
-import { standingFields, resumeState, reportStanding } from '../../plan/resumable.ts'
-import { seenArchive } from '../../plan/table-changes.ts'
+import { resumeFields, resumeState, reportResumeState } from '../../plan/resumable.ts'
+import { readOnlyArchive } from '../../plan/table-changes.ts'
 import { reportDoubt } from '../../steps/unsure-columns.ts'
 import { detachedGone } from '../../plan/detached-gone.ts'
 import { missingError, missingPartitions } from '../../plan/missing-partitions.ts'
@@ -43,23 +43,23 @@ export async function performArchiveList(
   for (const { name: called, record: noted, opened } of records) {
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, called, signal)
-    const { record, unsure } = await seenArchive(opened.store, table, noted, signal)
+    const { record, unsure } = await readOnlyArchive(opened.store, table, noted, signal)
     const standing = await resumeState(record, opened, run, called)
-    reportStanding(called, standing, run)
+    reportResumeState(called, standing, run)
     const name = tableText(called)
     const mistaken = await mistakenText(opened.store, table, record, signal)
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
     reportDoubt(table, unsure, record.partitions, run)
     const inspections = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     const troubles = await troublesNow(opened, table, record, signal)
-    const going = await goingLabels(opened, record, run)
-    if (going.size > 0) run.emit({ type: 'log', level: 'warn', table: name, ...goingText(going) })
+    const going = await destroyedLabels(opened, record, run)
+    if (going.size > 0) run.emit({ type: 'log', level: 'warn', table: name, ...destroyedText(going) })
     for (const one of record.partitions) {
       const error = troubles.get(one.label) ?? (one.error === null ? null : `${one.error.code}: ${one.error.message}`)
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
       const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
       const look = inspections.get(one.label)
-      if (look !== undefined) inspected.look(look)
+      if (look !== undefined) inspected.addPeriod(look)
       partitions++
       if (inArchive) rows += one.digest?.rows ?? 0n
       if (inArchive) stored += bytes
@@ -78,8 +78,8 @@ export async function performArchiveList(
         ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
         ...expiredFields(one, record.retentionMs, going.has(one.label)),
         ...(one.held === null ? {} : { held: one.held }),
-        ...lookFields(look),
-        ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
+        ...countFields(look),
+        ...resumeFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
         ...(error === null ? {} : { error }),
       })
     }
@@ -116,7 +116,7 @@ async function troublesNow(
 }
 
 /** Labels of expired partitions whose files are listed for destruction by a command that has not ended. */
-async function goingLabels(
+async function destroyedLabels(
   { database }: OpenedArchive,
   { table, partitions }: ArchiveRecord,
   { owner }: ArchiveListRun,
@@ -131,7 +131,7 @@ async function goingLabels(
   return new Set(swept.flatMap(({ label, files }) => (files.some(({ path }) => listed.has(path)) ? [label] : [])))
 }
 
-function goingText(labels: ReadonlySet<string>): { readonly message: string; readonly hint: string } {
+function destroyedText(labels: ReadonlySet<string>): { readonly message: string; readonly hint: string } {
   return {
     message: `files of ${[...labels].join(', ')} are being destroyed, and some may still exist: a sweep or an erasure has not ended`,
     hint: 'run the same sweep or erasure again to finish it',
@@ -154,7 +154,7 @@ function expiredFields(
   }
 }
 
-function lookFields(look: PeriodState | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
+function countFields(look: PeriodState | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
   if (look === undefined || 'notLooked' in look) return {}
   return { counted: dec(look.rows), ...(look.surplus === 0n ? {} : { surplus: dec(look.surplus) }) }
 }

@@ -8,8 +8,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { emitArchiveForecast } from '../../plan/forecast.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import type { ArchiveOperation } from './declaration.ts'
-import { moves, workersOf, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
-import { reportTable, reportChanges, reportGrace, reportUnplaced } from './tell.ts'
+import { isProcessed, workersOf, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
+import { reportTable, reportChanges, reportGrace, reportUnplaced } from './messages.ts'
 
 /** @throws SluiceError BAD_FLAG, PARTITIONS_BLOCKED */
 export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveRun): Promise<void> {
@@ -23,7 +23,7 @@ export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveR
   }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
-  if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
+  if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(isProcessed))) throw allBlocked(blocked)
   for (const { plan, text } of blocked) reportTable(run, 'warn', plan.table, `it stays: ${text}`)
   for (const plan of plans) reportGrace(plan, operation, run)
 }

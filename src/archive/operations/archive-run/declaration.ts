@@ -124,7 +124,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       byHand: [...PLANNED, 'between', 'lock-timeout', 'retry-limit', 'workers', 'rate', ...words.ALERT_FLAGS],
     },
   },
-  shape: 'long',
+  display: 'long',
   pauses: true,
   doing: 'archiving',
   stores: [

@@ -2,17 +2,17 @@
 import { isUnpublished } from '../../ledger/record.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { asSluiceError, type SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { archiveOf, refusePerhapsRenamed } from '../../work/find-archive.ts'
+import { archiveOf, refuseMaybeRenamed } from '../../work/find-archive.ts'
 import { sourceTables, type OpenedArchive, type OpenSource } from '../../work/each-table.ts'
 import { refuseFollowedTables, reportFollowedTables } from '../../plan/followed-table.ts'
 import { refuseTwoArchives } from '../../plan/partition-archives.ts'
 import { refuseRemoval, refuseTriggers, reportLosable } from '../../plan/row-triggers.ts'
 import { planArchive, type PlannedArchive } from '../../plan/plan.ts'
-import { refuseHeirs } from '../../plan/plan-refusals.ts'
-import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import { refuseChildTables } from '../../plan/plan-refusals.ts'
+import type { PlannedPartition } from '../../plan/planned-status.ts'
 import type { RunOf } from '../../../engine/run/run-context.ts'
 import type { archiveRun, ArchiveOperation } from './declaration.ts'
-import { reportTable, reportTimeless } from './tell.ts'
+import { reportTable, reportTimeless } from './messages.ts'
 
 export type ArchiveRun = RunOf<typeof archiveRun>
 
@@ -48,17 +48,21 @@ export async function planArchiveRun(begun: Begun): Promise<PlannedArchiveRun> {
 async function planTable(table: TableSpec, { operation, run, source }: Begun): Promise<ArchiveTablePlan> {
   const signal = run.interrupt.abort
   if (!operation.dryRun) await refuseFollowedTables(source, [table.table], signal)
-  await refuseHeirs(table, source.store, run)
+  await refuseChildTables(table, source.store, run)
   await reportLosable(table, source.store, run)
   const { opened, name, record } = await archiveOf(source, table, signal)
   await refuseTwoArchives(source, table, record === null || isUnpublished(record), run)
-  if (record === null) await refusePerhapsRenamed(source, table, signal)
-  const planned = await planArchive(table, operation, { ...aroundOf(opened, run), name })
-  if (takesRows(planned)) {
+  if (record === null) await refuseMaybeRenamed(source, table, signal)
+  const planned = await planArchive(table, operation, { ...planContext(opened, run), name })
+  if (deletesRows(planned)) {
     await refuseTriggers(table, source.store, run)
     await refuseRemoval(table, source.store, operation.drop, run)
   }
-  if (operation.detach && planned.isNative && planned.partitions.some((one) => moves(one) && one.status !== 'drop'))
+  if (
+    operation.detach &&
+    planned.isNative &&
+    planned.partitions.some((one) => isProcessed(one) && one.status !== 'drop')
+  )
     await source.store.offers.partitions?.requireRights(table.table, signal)
   if (planned.unsure !== null && !operation.dryRun) throw planned.unsure
   return { ...planned, opened }
@@ -100,7 +104,7 @@ export class RefusedTables {
 }
 
 /** Store and ledger of a table, with the time and the abort signal that planning needs. */
-export function aroundOf(
+export function planContext(
   opened: OpenedArchive,
   { clock, interrupt }: ArchiveRun,
 ): OpenedArchive & { readonly nowMs: number; readonly signal: AbortSignal } {
@@ -108,13 +112,13 @@ export function aroundOf(
 }
 
 /** True if a run processes the partition. */
-export function moves({ status }: PlannedPartition): boolean {
+export function isProcessed({ status }: PlannedPartition): boolean {
   return status === 'due' || status === 'resume' || status === 'drop'
 }
 
 /** True if rows are removed by DELETE: the table has no partitions, or the ledger has a partition without a table. */
-function takesRows({ isNative, partitions }: PlannedArchive): boolean {
-  return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
+function deletesRows({ isNative, partitions }: PlannedArchive): boolean {
+  return !isNative || partitions.some((one) => isProcessed(one) && one.known !== null && one.known.native === null)
 }
 
 /**
@@ -122,5 +126,5 @@ function takesRows({ isNative, partitions }: PlannedArchive): boolean {
  * that no other partition could be detached.
  */
 export function workersOf({ partitions }: PlannedArchive, { workers = 1 }: ArchiveOperation): number {
-  return partitions.some((one) => moves(one) && one.candidate?.isDivided === true) ? 1 : workers
+  return partitions.some((one) => isProcessed(one) && one.candidate?.isDivided === true) ? 1 : workers
 }

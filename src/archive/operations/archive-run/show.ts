@@ -4,19 +4,19 @@ import { reportDoubtful } from '../../plan/unfit-values.ts'
 import { PlanCounts } from '../../plan/counted.ts'
 import { emitArchiveForecast } from '../../plan/forecast.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
-import { resumeState, reportStanding } from '../../plan/resumable.ts'
-import { inspectedThrough } from '../../plan/plan-counts.ts'
-import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import { resumeState, reportResumeState } from '../../plan/resumable.ts'
+import { withRowCounts } from '../../plan/plan-counts.ts'
+import type { PlannedPartition } from '../../plan/planned-status.ts'
 import type { Ending } from '../../../engine/run/run-context.ts'
-import { aroundOf, workersOf, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
-import { reportChanges, reportReferrers, reportUnplaced, reportUnsure, reportValues } from './tell.ts'
+import { planContext, workersOf, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
+import { reportChanges, reportReferrers, reportUnplaced, reportUnsure, reportValues } from './messages.ts'
 
 export async function showArchivePlan({ operation, run, plans, refused }: PlannedArchiveRun): Promise<Ending> {
   const inspected = new PlanCounts()
   for (const planned of plans) {
     const { opened } = planned
-    const around = aroundOf(opened, run)
-    const plan = await inspectedThrough(planned, around)
+    const around = planContext(opened, run)
+    const plan = await withRowCounts(planned, around)
     const standing = await resumeState(plan.archived, opened, run, plan.table.table)
     emitArchivePlan(plan, run.emit, standing)
     await emitArchiveForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
@@ -26,8 +26,8 @@ export async function showArchivePlan({ operation, run, plans, refused }: Planne
     reportChanges(plan, run)
     reportUnsure(plan, run)
     if (operation.exact === true) await reportDoubtful(plan, { ...around, emit: run.emit })
-    reportStanding(plan.table.table, standing, run)
-    for (const { look } of plan.partitions) if (look !== undefined) inspected.look(look)
+    reportResumeState(plan.table.table, standing, run)
+    for (const { look } of plan.partitions) if (look !== undefined) inspected.addPeriod(look)
   }
   const error = refused.first === undefined ? {} : { error: refused.first }
   return { totals: totalsOf(plans), ...inspected.notChecked('sluice archive verify checks more'), ...error }

@@ -10,11 +10,18 @@ import { advanceAll, type PartitionOutcome } from '../../work/advance-all.ts'
 import { openArchive } from '../../work/open.ts'
 import { archiveOwner } from '../../work/owner.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { resumeState, reportStanding, type ResumeState } from '../../plan/resumable.ts'
+import { resumeState, reportResumeState, type ResumeState } from '../../plan/resumable.ts'
 import { reportArchive } from '../../work/note-in-archive.ts'
 import { planArchive } from '../../plan/plan.ts'
-import { aroundOf, moves, workersOf, type ArchiveRun, type PlannedArchiveRun, type ArchiveTablePlan } from './plan.ts'
-import { reportTable } from './tell.ts'
+import {
+  planContext,
+  isProcessed,
+  workersOf,
+  type ArchiveRun,
+  type PlannedArchiveRun,
+  type ArchiveTablePlan,
+} from './plan.ts'
+import { reportTable } from './messages.ts'
 
 type Work = Pick<PlannedArchiveRun, 'operation' | 'run'>
 
@@ -30,20 +37,20 @@ export type ArchivedTableOutcome = { readonly outcomes: readonly PartitionOutcom
  */
 export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: Work): Promise<ArchivedTableOutcome> {
   const { table, archived, opened } = plan
-  const chosen = plan.partitions.filter(moves)
-  const standing = chosen.length === 0 ? await inspectStanding(plan, run) : null
+  const chosen = plan.partitions.filter(isProcessed)
+  const standing = chosen.length === 0 ? await checkArchive(plan, run) : null
   const ledger = new PartitionLedger(opened.database, archived.table, archiveOwner(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
     // Another run may have created the archive first: then use the location and types of that archive.
     if ((await readArchive(opened.database, archived.table))?.archiveId !== archived.archiveId) {
-      const around = { ...aroundOf(opened, run), name: archived.table }
+      const around = { ...planContext(opened, run), name: archived.table }
       return archiveTable({ ...(await planArchive(table, operation, around)), opened }, { operation, run })
     }
   }
   if (standing !== null) {
     await noteColumns(plan, ledger)
-    if (standing.kind === 'own') await reportAtLast(plan, run)
+    if (standing.kind === 'own') await writeProperties(plan, run)
     return { outcomes: [], unread: standing.kind === 'unread' ? unreadText(plan, standing.error) : null }
   }
   const workers = Math.min(workersOf(plan, operation), chosen.length)
@@ -56,10 +63,10 @@ export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: W
   const { detach, drop } = operation
   const options = (label: string): AdvanceOptions => ({ detach, drop, again: plan.asked.has(label) })
   const labels = chosen.map(({ label }) => label)
-  const outcomes = await advanceAll(open.lanes, opened.database, labels, options, run)
+  const outcomes = await advanceAll(open.workerContexts, opened.database, labels, options, run)
   // Usually the commits have written the properties. This writes them if a hold command could not, or if an older
   // program made the archive.
-  if (!run.interrupt.stop.aborted) await reportAtLast(plan, run)
+  if (!run.interrupt.stop.aborted) await writeProperties(plan, run)
   return { outcomes, unread: null }
 }
 
@@ -76,14 +83,14 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARC
  * or belongs to another database.
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; any error if the archive is new and cannot be read
  */
-async function inspectStanding(
+async function checkArchive(
   { table: { table }, archived, opened, fresh }: ArchiveTablePlan,
   run: ArchiveRun,
 ): Promise<ResumeState> {
   const standing = await resumeState(archived, opened, run, table)
   const isLost = standing.kind === 'refused' && LOST.has(standing.error.code)
   if (isLost || (standing.kind === 'unread' && fresh)) throw standing.error
-  reportStanding(table, standing, run)
+  reportResumeState(table, standing, run)
   return standing
 }
 
@@ -92,7 +99,10 @@ function unreadText({ table: { table }, archived }: ArchiveTablePlan, { message 
 }
 
 /** Writes the ledger's facts to the archive. A failure only warns: partitions are valid without these properties. */
-async function reportAtLast({ table: { table }, archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<void> {
+async function writeProperties(
+  { table: { table }, archived, opened }: ArchiveTablePlan,
+  run: ArchiveRun,
+): Promise<void> {
   try {
     await reportArchive(archived, opened, run, table)
   } catch (thrown) {

@@ -67,7 +67,7 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
       dryRun: words.flag('dry-run'),
     },
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },
     { field: 'ledgers', family: 'database', access: 'read' },

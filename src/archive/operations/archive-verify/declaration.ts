@@ -26,7 +26,7 @@ export const archiveVerify: Declaration<ArchiveVerifyOperation, (typeof EVENTS)[
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
   distributes: { by: 'parts' },

@@ -9,10 +9,10 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { archiveVerify, ArchiveVerifyOperation } from './declaration.ts'
 import { openArchiveSource, recordsOf, tableNow, reportUnreadLedgers, type RecordOf } from '../../work/each-table.ts'
 import { originNow, otherDatabase } from '../../work/require-origin.ts'
-import { seenArchive } from '../../plan/table-changes.ts'
+import { readOnlyArchive } from '../../plan/table-changes.ts'
 import { periodSums } from '../../plan/period-sum.ts'
 import { reportDoubt } from '../../steps/unsure-columns.ts'
-import { reportStanding } from '../../plan/resumable.ts'
+import { reportResumeState } from '../../plan/resumable.ts'
 import { askedFor, isAsked, isNamedPart } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
 import { openArchive } from '../../work/open.ts'
@@ -43,7 +43,7 @@ type Verified = {
   /** Hints for findings other than damaged files. */
   readonly hints: Set<string>
   readonly notCompared: string[]
-  readonly movedOn: Set<string>
+  readonly changedPartitions: Set<string>
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
@@ -63,7 +63,7 @@ export async function performArchiveVerify(operation: ArchiveVerifyOperation, ru
     foreign: [],
     hints: new Set(),
     notCompared: [],
-    movedOn: new Set(),
+    changedPartitions: new Set(),
   }
   for (const one of records) {
     if (run.interrupt.stop.aborted) break
@@ -81,11 +81,11 @@ async function verifyOne(
 ): Promise<void> {
   const name = tableText(called)
   const table = await tableNow(opened, called, run.interrupt.abort)
-  const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const { record, unsure } = await readOnlyArchive(opened.store, table, noted, run.interrupt.abort)
   reportDoubt(table, unsure, record.partitions, run)
   await using open = await openArchive(table, record, opened, run, { reads: true })
   const other = otherDatabase(open.context, await originNow(open.context))
-  if (other !== null) reportStanding(called, { kind: 'refused', error: other }, run)
+  if (other !== null) reportResumeState(called, { kind: 'refused', error: other }, run)
   const damaged = new Set<string>()
   const reported = (finding: ArchiveFinding): void => {
     verified.findings++
@@ -128,13 +128,13 @@ async function verifyOne(
   for await (const found of ofSource) {
     // If another command has changed the partition since the ledger was read, the finding is not valid.
     const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
-    if (moved) verified.movedOn.add(`${found.partition ?? ''} of ${name}`)
+    if (moved) verified.changedPartitions.add(`${found.partition ?? ''} of ${name}`)
     else reported(found)
   }
 }
 
 function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped: boolean): Ending {
-  const { movedOn, unread } = verified
+  const { changedPartitions: movedOn, unread } = verified
   const totals = {
     checked: dec(verified.checked),
     files: dec(verified.files),
@@ -169,7 +169,7 @@ async function changedCommits(
   { heads, reader, interrupt, name }: Pick<ArchiveContext, 'heads' | 'reader' | 'interrupt' | 'name'>,
   isForeign: boolean,
 ): Promise<ChangedCommits> {
-  const sums = await heads.sums()
+  const sums = await heads.checksums()
   let compared: ArchiveCommitsByState
   try {
     compared = await compareArchiveCommits(reader, sums, interrupt.abort)
@@ -205,7 +205,7 @@ function damageError(found: number, hints: ReadonlySet<string>): SluiceError {
   const what =
     found === 1 ? 'part of the archive differs from its proof' : 'parts of the archive differ from their proofs'
   return new SluiceError('PROOF_FAILED', `${found} ${what}`, {
-    hint: `nothing was changed; ${[...hints, MEND].join('; ')}`,
+    hint: `nothing was changed; ${[...hints, REPAIR_HINT].join('; ')}`,
   })
 }
 
@@ -218,7 +218,8 @@ function lateError({ late, checked }: { readonly late: number; readonly checked:
   })
 }
 
-const MEND = 'restore damaged files from a backup, or archive the partition again if its rows are still in the source'
+const REPAIR_HINT =
+  'restore damaged files from a backup, or archive the partition again if its rows are still in the source'
 
 function hintOf(
   { finding, partition }: ArchiveFinding,

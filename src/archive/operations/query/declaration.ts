@@ -60,7 +60,7 @@ export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
     verifyFiles: words.set('verify'),
     ...ROW_WORDS,
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'table',
   rows: 'format',

@@ -48,8 +48,10 @@ export async function performQuery(operation: QueryOperation, run: QueryRun): Pr
             table: sources.table,
             message: renamed(formerName, store.offers.identities?.by),
           })
-        for (const message of said.otherwise) run.emit({ type: 'log', level: 'note', table: sources.table, message })
-        for (const message of said.unsettled) run.emit({ type: 'log', level: 'warn', table: sources.table, message })
+        for (const message of said.comparisonNotes)
+          run.emit({ type: 'log', level: 'note', table: sources.table, message })
+        for (const message of said.missingRowNotes)
+          run.emit({ type: 'log', level: 'warn', table: sources.table, message })
         run.emit(sources)
         ;({ verified } = sources)
         run.emit({ type: 'columns', columns })

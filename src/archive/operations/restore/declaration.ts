@@ -122,7 +122,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
     dryRun: words.flag('dry-run'),
     alert: words.alert,
   },
-  shape: 'long',
+  display: 'long',
   doing: 'restoring',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

@@ -1,10 +1,10 @@
 /** `restore`: restores archived partitions into their table, compared with their recorded proof. */
-import { foresee, type Foreseen, type RestoreOptions } from '../../steps/foresee.ts'
+import { previewRestore, type RestorePreview, type RestoreOptions } from '../../steps/preview-restore.ts'
 import { computedNames } from '../../steps/computed.ts'
 import { fitNow, type ArchiveContext } from '../../steps/context.ts'
-import { elsewhereCommand } from '../../steps/refusals.ts'
+import { otherTableCommand } from '../../steps/refusals.ts'
 import { restorePartition } from '../../steps/restore.ts'
-import { standingThere } from '../../steps/restore-beside.ts'
+import { tablesInRange } from '../../steps/restore-into-partitions.ts'
 import { readParts, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -12,7 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { chosenOf } from './chosen.ts'
 import type { restore, RestoreOperation } from './declaration.ts'
-import { goesElsewhere, notCompared, restoreElsewhere } from './elsewhere.ts'
+import { hasOtherTarget, notCompared, restoreToOther } from './other-target.ts'
 import { eachPartition, type AdvancePartition } from '../../work/advance-all.ts'
 import { archivedTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { endOfArchive } from '../../work/outcome.ts'
@@ -21,11 +21,11 @@ import { keyDifferences, lateRows } from '../../plan/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../work/open.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import { periodRows, type PeriodState, type PeriodSource } from '../../plan/period-rows.ts'
-import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import type { PlannedPartition } from '../../plan/planned-status.ts'
 import { refuseTriggers } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
-import { seenArchive } from '../../plan/table-changes.ts'
-import { resumeState, reportStanding } from '../../plan/resumable.ts'
+import { readOnlyArchive } from '../../plan/table-changes.ts'
+import { resumeState, reportResumeState } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { isByValue } from '../../ledger/by-value.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -35,10 +35,10 @@ type RestoreRun = RunOf<typeof restore>
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
 export async function performRestore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const { from, table: name, dryRun } = operation
-  if (goesElsewhere(operation)) return await restoreElsewhere(operation, run)
+  if (hasOtherTarget(operation)) return await restoreToOther(operation, run)
   await using source = await openArchiveSource(from, !dryRun)
   const { table, record: noted, opened } = await archivedTable(source, name, run.interrupt.abort)
-  const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const { record, unsure } = await readOnlyArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
   if (dryRun) await reportFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
   else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
@@ -47,7 +47,7 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
     uncompared: new Set(operation.without),
     ...(dryRun ? { reads: true } : {}),
   })
-  if (await comesByRow(open.context, chosen)) await refuseTriggers(table, opened.store, run)
+  if (await insertsRows(open.context, chosen)) await refuseTriggers(table, opened.store, run)
   const options = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
@@ -65,7 +65,7 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
     const { rows } = await restorePartition(open.context, { held, partition: before }, reload, options)
     const after = await reload()
     if (before.state === 'RESTORED') return
-    const came = await cameToDefault(open.context, after)
+    const came = await defaultPartitionWarning(open.context, after)
     if (came !== null) run.emit({ type: 'log', level: 'warn', table: open.context.name, ...came })
     run.emit({
       type: 'archive.state',
@@ -77,7 +77,7 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
     })
   }
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
-  const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
+  const outcomes = await eachPartition(open.workerContexts, opened.database, labels, run, { work, isDone: isThere })
   return {
     ...endOfArchive(outcomes, run.interrupt.stop.aborted),
     ...notCompared(open.context.name, uncomparedOf(open.context, chosen)),
@@ -89,7 +89,7 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
  * been partitioned since. The hint says how to archive them again. Null if the rows have their own partitions, or the
  * table is still without partitions.
  */
-async function cameToDefault(
+async function defaultPartitionWarning(
   { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,
   { label, native, from, to }: Pick<ArchivedPartition, 'label' | 'native' | 'from' | 'to'>,
 ): Promise<{ readonly message: string; readonly hint: string } | null> {
@@ -98,7 +98,7 @@ async function cameToDefault(
   try {
     const found = await partitions.list(table, interrupt.abort)
     const rest = found?.partitions.find(({ isDefault }) => isDefault)
-    if (rest === undefined || (await partitions.standing(table.table, { from, to }, interrupt.abort)).length > 0)
+    if (rest === undefined || (await partitions.overlapping(table.table, { from, to }, interrupt.abort)).length > 0)
       return null
     return {
       message: `rows of ${label} were restored into the default partition ${tableText(rest.table.table)}, which runs do not archive`,
@@ -119,9 +119,9 @@ function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartitio
 }
 
 /** True if rows are inserted one by one: into a plain table, or if another partition covers some of their range. */
-async function comesByRow(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
+async function insertsRows(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
   for (const partition of chosen)
-    if (partition.native === null || (await standingThere(context, partition)).length > 0) return true
+    if (partition.native === null || (await tablesInRange(context, partition)).length > 0) return true
   return false
 }
 
@@ -164,8 +164,8 @@ async function defaultPartitionRows(
   record: ArchiveRecord,
   partition: ArchivedPartition,
   look: PeriodState | undefined,
-  seen: Foreseen,
-): Promise<Pick<Foreseen, 'text' | 'refusal'>> {
+  seen: RestorePreview,
+): Promise<Pick<RestorePreview, 'text' | 'refusal'>> {
   if (seen.isAmongOthers === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
   const { rows, place } = look
   if (rows === 0n) return seen
@@ -190,7 +190,7 @@ async function defaultPartitionRows(
   const taken = `${what}; ${found.both.rows} of them ${found.both.rows === 1n ? 'has a key' : 'have keys'} of archived rows: ${found.both.keys.join('; ')}`
   const refusal = new SluiceError('PARTITION_CHANGED', taken, {
     reason: 'a restore would fail because of duplicate keys, and change nothing',
-    hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(context.name, partition)}`,
+    hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${otherTableCommand(context.name, partition)}`,
   })
   return { text: taken, refusal }
 }
@@ -219,7 +219,7 @@ async function reportPlan(
   const source = { store: opened.store, table, signal: run.interrupt.abort }
   const inspections = await periodRows(source, { ...record, partitions: natives }, 'any')
   for (const known of chosen) {
-    const seen = await foresee(open.context, known, requests)
+    const seen = await previewRestore(open.context, known, requests)
     const { text, refusal } =
       seen.refusal === null ? await defaultPartitionRows(open, record, known, inspections.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
@@ -232,11 +232,11 @@ async function reportPlan(
     partitions.push({ label: known.label, status, candidate: null, known, note })
   }
   emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
-  reportStanding(table.table, standing, run)
+  reportResumeState(table.table, standing, run)
   const [error] = refusals
   const names = [...computed].join(', ')
   const untried = [
-    ...(comeByKey ? [await notTried(source)] : []),
+    ...(comeByKey ? [await uncheckedText(source)] : []),
     ...(names === ''
       ? []
       : [`whether the table still computes ${names} in the same way: if not, the restore changes nothing`]),
@@ -249,7 +249,7 @@ async function reportPlan(
 }
 
 /** Text for `notChecked`: constraints that archived rows may violate. */
-async function notTried({ store, table, signal }: PeriodSource): Promise<string> {
+async function uncheckedText({ store, table, signal }: PeriodSource): Promise<string> {
   const unchecked = (await store.offers.unchecked?.list(table.table, signal)) ?? []
   const names = unchecked.map(({ constraint }) => constraint).join(', ')
   return `whether constraints other than the key accept the missing rows${names === '' ? '' : `, such as ${names}`}: if one refuses a row, the restore removes the rows that it wrote`

@@ -1,6 +1,6 @@
 /** The target table of a restore, and the archived rows that it already has. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import { RowSum, rowHash } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, rowHash } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -43,7 +43,7 @@ export type DestinationState =
  * @throws SluiceError TARGET_NOT_EMPTY if some keys are taken, or the rows cannot be distinguished from the table's
  * own; as `partRows`
  */
-export async function standingIn(
+export async function compareDestination(
   context: ArchiveContext,
   parts: readonly RestoredPart[],
   into: Destination,
@@ -51,7 +51,9 @@ export async function standingIn(
   await using view = await into.store.source(context.interrupt.abort)
   if (await isEmpty(context, view, into)) return { kind: 'empty' }
   const places = keyPlaces(into)
-  return places === null ? await whole(context, parts, into, view) : await byKey(context, parts, into, { view, places })
+  return places === null
+    ? await keylessState(context, parts, into, view)
+    : await keyedState(context, parts, into, { view, places })
 }
 
 /** Indexes of the key columns in a row; null if the rows lack a key column, or the key may not be unique. */
@@ -85,7 +87,7 @@ async function isEmpty(
 }
 
 /** State of a table with rows but without a key: it must have exactly the archived rows, from an earlier run. */
-async function whole(
+async function keylessState(
   context: ArchiveContext,
   parts: readonly RestoredPart[],
   { store, table, columns, rowOf }: Destination,
@@ -95,7 +97,7 @@ async function whole(
   const wanted = parts.reduce((sum, { expect }) => sum + expect.rows, 0n)
   const { rows } = await view.extent(table, null, true)
   if (rows === wanted) {
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const part of parts) {
       const row = rowOf(part.partition)
       for await (const some of partRows(context, part, RESTORE_ROWS)) for (const one of some) sum.add(row(one))
@@ -115,14 +117,14 @@ async function whole(
   )
 }
 
-async function byKey(
+async function keyedState(
   context: ArchiveContext,
   parts: readonly RestoredPart[],
   into: Destination,
   { view, places }: { readonly view: SourceView; readonly places: readonly number[] },
 ): Promise<DestinationState> {
   const { rowOf } = into
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   let [same, missing, changed] = [0n, 0n, 0n]
   const taken: string[] = []
   let keys: RowKey[] | null = []
@@ -131,7 +133,7 @@ async function byKey(
     for await (const some of partRows(context, part, RESTORE_ROWS)) {
       const rows = some.map(row)
       const asked = rows.map((one) => rowKeyOf(one, places))
-      const found = await standing(context, view, into, asked, places)
+      const found = await digestsByKey(context, view, into, asked, places)
       const names = new Set(asked.map((key) => JSON.stringify(key)))
       // Rows of the table with another spelling of the key: its collation treats both as equal.
       const others = [...found.keys()].filter((name) => !names.has(name))
@@ -157,7 +159,7 @@ async function byKey(
 }
 
 /** Digests of rows of the table by key; empty for a row with a value outside its type. */
-async function standing(
+async function digestsByKey(
   { interrupt }: ArchiveContext,
   view: SourceView,
   { table, columns }: Destination,

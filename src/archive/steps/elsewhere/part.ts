@@ -1,13 +1,13 @@
 /** Archived rows for another table: a whole partition, or the rows that match a test. */
 import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
-import { RowSum, digestSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, digestSum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import type { ArchivedPartition } from '../../ledger/record.ts'
 import { isLogGap } from '../../log/read-state.ts'
 import type { ArchiveContext } from '../context.ts'
 import { localFiles } from '../local-files.ts'
-import { proveLogged, requireWhole } from '../prove.ts'
+import { proveLogged, requireProvedFiles } from '../prove.ts'
 import { otherArchive } from '../refusals.ts'
 import { proofOf } from '../step-end.ts'
 import { storedRows } from '../stored-rows.ts'
@@ -38,9 +38,9 @@ export async function partDigest(
 ): Promise<RestoredPart> {
   await requireLogged(context, partition)
   const files = test === null ? partition.files : partition.files.filter(({ path }) => !without.has(path))
-  await requireWhole(context, partition, files)
+  await requireProvedFiles(context, partition, files)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
-  const expect = test === null ? proofOf(partition) : await meantRows(context, partition, test, files)
+  const expect = test === null ? proofOf(partition) : await matchingRows(context, partition, test, files)
   return { partition, test, files, expect, bytes }
 }
 
@@ -58,7 +58,7 @@ async function requireLogged(context: ArchiveContext, partition: ArchivedPartiti
   }
 }
 
-async function meantRows(
+async function matchingRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   test: RowTest,
@@ -84,7 +84,7 @@ export async function* partRows(
   { partition, test, files, expect }: RestoredPart,
   atOnce: number,
 ): AsyncGenerator<readonly Row[]> {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   const { columns } = partition
   for await (const rows of storedRows(context, { files, columns }, columns, atOnce, test ?? undefined)) {
     for (const row of rows) sum.add(row)

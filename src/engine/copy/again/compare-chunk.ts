@@ -5,22 +5,22 @@
 import { hasWholeBounds, keyMayBeNull, type TableSpec } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
-import { Cover } from '../plan/covered.ts'
+import { ChunkCoverage } from '../plan/covered.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { RowDifference } from '../diff/difference.ts'
-import { unproved } from '../diff/explained.ts'
-import { noneSettled, type Settler } from '../diff/settle.ts'
-import type { MeetingKeys } from '../diff/met-keys.ts'
+import { unprovedRange } from '../diff/explained.ts'
+import { noProcessed, type DifferenceProcessor } from '../diff/process-differences.ts'
+import type { KeyPass } from '../diff/compared-keys.ts'
 import type { DiffSides } from '../diff/sides.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 import { comparePiece, type ComparedPiece } from './compare-piece.ts'
 
 /** Differences repaired in one call. */
-const TOGETHER = 1000
+const REPAIRED_AT_ONCE = 1000
 /** Limit of comparisons of one range: rows may change all the time, and the run must end. */
 const MOST_ROUNDS = 4
 
@@ -42,33 +42,33 @@ export type ChunkComparison = {
   readonly refused: readonly RefusedKey[]
 }
 
-export type Comparing = {
+export type ChunkComparing = {
   readonly sides: Omit<DiffSides, 'target' | 'met'>
   /** Finds source keys, also of other ranges, that become equal in the target; null if keys stay distinct there. */
-  readonly met: (() => MeetingKeys) | null
+  readonly met: (() => KeyPass) | null
   /** Read view of the target, opened when the comparison of the table began. */
   readonly target: SourceView
   readonly to: CopyStore
   readonly ring: RingPlan | null
-  readonly settler: Settler
+  readonly processor: DifferenceProcessor
   /** True to remove rows that only the target has. */
   readonly deletes: boolean
   /** True to search only for rows that the source does not have. */
   readonly extraOnly: boolean
   /** True as soon as nothing more may be written. */
-  readonly ends: () => boolean
+  readonly isStopped: () => boolean
   readonly progress: (step: 'reading' | 'writing', rows: bigint) => void
 }
 
 /** @returns null if the run was asked to stop before the range was proved @throws SluiceError errors of the stores */
-export async function compareChunk(range: Range, work: Comparing): Promise<ChunkComparison | null> {
+export async function compareChunk(range: Range, work: ChunkComparing): Promise<ChunkComparison | null> {
   const refused = new Map<string, RefusedKey>()
   const sum = { mended: 0n, removed: 0n }
   let { target } = work
   let opened: SourceView | null = null
   try {
     for (let round = 1; ; round++) {
-      const settled = noneSettled()
+      const settled = noProcessed()
       const waiting: RowDifference[] = []
       const ids = numberedIds()
       let extra = 0n
@@ -76,7 +76,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
       const settle = async (): Promise<void> => {
         if (waiting.length === 0) return
         work.progress('writing', rows)
-        await work.settler.settle(waiting.splice(0), settled)
+        await work.processor.process(waiting.splice(0), settled)
       }
       const met = work.met === null ? {} : { met: work.met() }
       const piece = await comparePiece({ ...work.sides, ...met, target }, range, work.ring, {
@@ -87,7 +87,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
           }
           if (refused.has(ids.idOf(difference))) return
           waiting.push(difference)
-          if (waiting.length >= TOGETHER) await settle()
+          if (waiting.length >= REPAIRED_AT_ONCE) await settle()
         },
         compared: (count) => {
           rows += count
@@ -95,7 +95,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
         },
       })
       await settle()
-      if (work.ends()) return null
+      if (work.isStopped()) return null
       for (const one of settled.refused) refused.set(ids.ofRefused(one), one)
       const repaired = BigInt(settled.fixedMissing + settled.fixedDifferent)
       sum.mended += repaired
@@ -108,7 +108,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
       // difference is left but the two sides are still not equal (`isUnlike`).
       const quarantined = BigInt(refused.size + piece.unread.length)
       const isWhole = !work.extraOnly && !piece.keyless && left === 0n
-      const isUnlike = isWhole && unproved('', { ...piece, missing: 0n, extra: extraLeft, quarantined }) !== null
+      const isUnlike = isWhole && unprovedRange('', { ...piece, missing: 0n, extra: extraLeft, quarantined }) !== null
       if ((changed + settled.gone === 0 && !isUnlike) || isLast) {
         const keyless = piece.keyless ? keylessRows(piece) : { extra: 0n, open: 0n }
         return {
@@ -160,7 +160,7 @@ function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: big
  * Digests of both sides of a compared chunk. If they differ, the rows were compared one by one, and both get an empty
  * checksum.
  */
-export function comparedSums({
+export function bothDigests({
   piece: { source, target },
 }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {
   if (equalDigests(source, target)) return { source, target }
@@ -169,7 +169,7 @@ export function comparedSums({
 
 /** Ranges that no chunk covers, including the range of NULL keys if a key may be NULL. */
 export async function rangesOfOthers(ledger: ChunkLedger, table: TableSpec): Promise<readonly Range[]> {
-  const cover = new Cover()
+  const cover = new ChunkCoverage()
   let nullKeys = false
   for await (const chunk of ledger.each()) {
     cover.add(chunk)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
 import { tokensOfRange } from '../../../model/copy/ring.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type FrameFormat, type ProofScheme } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
@@ -10,7 +10,7 @@ import { writtenCells } from '../table/context.ts'
 import { compareRange, equalRows, readableDigests } from '../diff/compare.ts'
 import { type RowDifference } from '../diff/difference.ts'
 import { sourceRequest, targetRequest, type DiffSides } from '../diff/sides.ts'
-import { compareInspectedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
+import { compareByKeys, compareTokens, type TokenHooks } from '../diff/tokens.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 
 export type UnreadRow = { readonly row: readonly (string | null)[]; readonly error: SluiceError }
@@ -44,8 +44,8 @@ export async function comparePiece(
 ): Promise<ComparedPiece> {
   const { plan } = sides
   if (range.by === 'key' && (ring !== null || !plan.sortsAlike)) return await byRows(sides, range, ring, hooks)
-  const sums = await sumsOf(sides, range)
-  if (sums !== null && equalDigests(sums.source, sums.target) && (await computesAlike(sides, range))) {
+  const sums = await digestsOf(sides, range)
+  if (sums !== null && equalDigests(sums.source, sums.target) && (await hasEqualGenerated(sides, range))) {
     hooks.compared(sums.source.rows)
     return { ...sums, rows: sums.source.rows, targetRows: sums.target.rows, unread: [], keyless: false }
   }
@@ -79,7 +79,7 @@ export async function comparePiece(
  * True if the columns that the target computes have equal values on both sides. The checksums in the ledger cover only
  * written columns.
  */
-async function computesAlike(sides: DiffSides, range: Range): Promise<boolean> {
+async function hasEqualGenerated(sides: DiffSides, range: Range): Promise<boolean> {
   return sides.plan.checked === undefined || (await equalRows(sides, range)) !== null
 }
 
@@ -88,10 +88,10 @@ function writtenOf(sides: DiffSides): DiffSides {
   return { ...sides, plan }
 }
 
-type Sums = { readonly scheme: ProofScheme; readonly source: Digest; readonly target: Digest }
+type SideDigests = { readonly scheme: ProofScheme; readonly source: Digest; readonly target: Digest }
 
 /** Checksums of both sides, the fastest available; null if a row of the source cannot be read. */
-async function sumsOf(all: DiffSides, range: Range): Promise<Sums | null> {
+async function digestsOf(all: DiffSides, range: Range): Promise<SideDigests | null> {
   const sides = writtenOf(all)
   const { plan, source, target, signal } = sides
   const { frames: format } = plan
@@ -135,7 +135,7 @@ async function byRows(
   ring: RingPlan | null,
   hooks: PieceHooks,
 ): Promise<ComparedPiece> {
-  const sums = { source: new RowSum(), target: new RowSum() }
+  const sums = { source: new RowChecksum(), target: new RowChecksum() }
   const unread: UnreadRow[] = []
   const rows: TokenHooks = {
     found: hooks.found,
@@ -146,8 +146,7 @@ async function byRows(
     },
   }
   const tokens = ring !== null && range.by === 'key' ? tokensOfRange(range, ring.ring) : null
-  const tally =
-    tokens === null ? await compareInspectedUp(sides, range, rows) : await compareTokens(sides, tokens, rows)
+  const tally = tokens === null ? await compareByKeys(sides, range, rows) : await compareTokens(sides, tokens, rows)
   return {
     rows: BigInt(tally.rows + tally.unread),
     targetRows: BigInt(tally.targetRows),

@@ -13,24 +13,24 @@ import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { tooManyQuarantined } from '../chunk/refused-rows.ts'
 import type { RowDifference } from '../diff/difference.ts'
-import { unproved } from '../diff/explained.ts'
+import { unprovedRange } from '../diff/explained.ts'
 import { openRows } from '../diff/outcome.ts'
-import { noneSettled, Settler } from '../diff/settle.ts'
+import { noProcessed, DifferenceProcessor } from '../diff/process-differences.ts'
 import { findExtra } from '../diff/extra.ts'
 import { failureKind } from '../workers/failure.ts'
 import { sharedView } from '../source-views.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
-import { differing, proveAgain } from '../ledger/proofs.ts'
+import { markDifferent, proveAgain } from '../ledger/proofs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
-import { patiently } from '../workers/patience.ts'
+import { withRetries } from '../workers/retries.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import type { AgainWork } from './again-work.ts'
 import { refusedRowsOf, quarantineStatements } from './quarantined.ts'
-import { rangesOfOthers, comparedSums, type ChunkComparison } from './compare-chunk.ts'
+import { rangesOfOthers, bothDigests, type ChunkComparison } from './compare-chunk.ts'
 import { AgainSides } from './sides.ts'
-import { unnamed } from './delete-extra.ts'
+import { unconfirmedError } from './delete-extra.ts'
 import { compareInWorkers } from './workers.ts'
 import { NumberSet } from './numbers.ts'
 
@@ -41,19 +41,19 @@ const MOST_NAMED = 20
 /** Part number for rows that lie in no chunk. */
 const NO_CHUNK = -1
 /** Rows removed in one call where the two sides sort differently. */
-const TOGETHER = 1000
+const REMOVED_AT_ONCE = 1000
 
 /**
  * Compares the wanted chunks of a table; does nothing for a table that failed or is left out. Errors are stored in
  * `table.error`; an internal error is thrown.
  */
-export async function compareAgain(table: TableRun, around: CopyContext): Promise<void> {
+export async function compareAgain(table: TableRun, copyContext: CopyContext): Promise<void> {
   const { context, again } = table
-  const { stop } = around.steering
+  const { stop } = copyContext.steering
   if (context === null || again === undefined || table.error !== null) return
-  if (stop.aborted || around.steering.leavesOut(table.name)) return
+  if (stop.aborted || copyContext.steering.leavesOut(table.name)) return
   try {
-    if (await taken(context, around)) await new TableComparison(table, context, again, around).run()
+    if (await takeLease(context, copyContext)) await new TableComparison(table, context, again, copyContext).run()
   } catch (thrown) {
     const { kind, error } = failureKind(thrown)
     if (kind === 'stop' || stop.aborted) return
@@ -65,7 +65,7 @@ export async function compareAgain(table: TableRun, around: CopyContext): Promis
 }
 
 /** Waits while another process compares or divides the table. @returns false if the run was asked to stop meanwhile */
-async function taken({ planning, name, emit }: TableContext, { steering }: CopyContext): Promise<boolean> {
+async function takeLease({ planning, name, emit }: TableContext, { steering }: CopyContext): Promise<boolean> {
   for (let reported = false; ; reported = true) {
     if (await planning.take()) return true
     if (steering.stop.aborted) return false
@@ -84,34 +84,34 @@ class TableComparison {
   readonly #table: TableRun
   readonly #context: TableContext
   readonly #again: AgainWork
-  readonly #around: CopyContext
+  readonly #copyContext: CopyContext
   readonly #sides: AgainSides
   /**
    * Rows that still differ, by chunk id: extra, open, and with newer values in the target. Chunks without such rows are
    * absent.
    */
-  readonly #rest = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
+  readonly #rowsLeft = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
   #surplus = 0n
 
-  constructor(table: TableRun, context: TableContext, again: AgainWork, around: CopyContext) {
+  constructor(table: TableRun, context: TableContext, again: AgainWork, copyContext: CopyContext) {
     this.#table = table
     this.#context = context
     this.#again = again
-    this.#around = around
-    this.#sides = new AgainSides(table, context, around)
+    this.#copyContext = copyContext
+    this.#sides = new AgainSides(table, context, copyContext)
   }
 
   async run(): Promise<void> {
-    const { steering } = this.#around
+    const { steering } = this.#copyContext
     await this.#adopt()
     // Quarantined rows may be in the target with other values, so compare their chunks too.
     const { ledger } = this.#context
     for await (const { no } of ledger.each(`${CLOSED} AND rows_quarantined > 0`)) this.#again.left.add(no)
     try {
-      const settler = this.#settler(false)
-      await this.#lanes(this.#wanted(), (chunk, worker) => this.#chunk(chunk, worker, settler, false))
+      const settler = this.#newProcessor(false)
+      await this.#compareChunks(this.#wanted(), (chunk, worker) => this.#chunk(chunk, worker, settler, false))
       if (this.#isOver()) return
       this.#surplus = await this.#surplusChunks(settler, false)
       settler.reportUnnamed(0)
@@ -121,7 +121,7 @@ class TableComparison {
     }
     if (steering.stop.aborted) return
     await this.#noteSurplus()
-    this.#judge()
+    this.#checkTotals()
   }
 
   /** Chunks to compare, in pages. A chunk is in the state that it had when its page was read. */
@@ -130,13 +130,13 @@ class TableComparison {
   }
 
   async *#withExtra(): AsyncGenerator<StoredChunk> {
-    for await (const chunk of this.#chunks()) if ((this.#rest.get(chunk.id)?.extra ?? 0n) > 0n) yield chunk
+    for await (const chunk of this.#chunks()) if ((this.#rowsLeft.get(chunk.id)?.extra ?? 0n) > 0n) yield chunk
   }
 
   async *#chunks(): AsyncGenerator<StoredChunk> {
     for (let last: number | undefined = 0; last !== undefined;) {
       const behind: number = last
-      const page = await patiently(() => this.#context.ledger.page(behind), this.#context, this.#stop)
+      const page = await withRetries(() => this.#context.ledger.page(behind), this.#context, this.#stop)
       yield* page
       last = page.at(-1)?.id
     }
@@ -148,15 +148,15 @@ class TableComparison {
    */
   async #adopt(): Promise<void> {
     const { database, owner, key, plan, name, emit } = this.#context
-    const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
+    const adopted = await withRetries(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
     if (adopted === null) return
     const message = `continues run ${adopted.runId}, which had recorded ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} reverts the repairs of both runs`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
-  #settler(deleteExtra: boolean): Settler {
+  #newProcessor(deleteExtra: boolean): DifferenceProcessor {
     const { plan, store, planning } = this.#context
-    const { views, run, database, owner, operation } = this.#around
+    const { views, run, database, owner, operation } = this.#copyContext
     const from = { source: async () => sharedView(await views.current()) }
     // Counter tables: a missing row is written by increments, as in a copy.
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
@@ -166,15 +166,16 @@ class TableComparison {
       ...(counting ? { counters: true as const } : {}),
       times: operation.cassandra ?? {},
     }
-    const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
-    return new Settler({ fix: true, limit: MOST_NAMED, repair, patient: false }, this.#sides.compared, stores, run)
+    const stores = { from, to: store, database, runId: owner.runId, hold: planning.lease }
+    const options = { fix: true, limit: MOST_NAMED, repair, isRepeated: false }
+    return new DifferenceProcessor(options, this.#sides.compared, stores, run)
   }
 
-  async #lanes(
+  async #compareChunks(
     chunks: AsyncIterable<StoredChunk>,
     body: (chunk: StoredChunk, worker: number) => Promise<void>,
   ): Promise<void> {
-    const { steering } = this.#around
+    const { steering } = this.#copyContext
     await compareInWorkers(chunks, body, {
       // If several source keys may become one key in the target, only the first row of a key is compared. Which row is
       // first depends on the order of chunks.
@@ -185,9 +186,9 @@ class TableComparison {
     })
   }
 
-  async #chunk(chunk: StoredChunk, worker: number, settler: Settler, deletes: boolean): Promise<void> {
+  async #chunk(chunk: StoredChunk, worker: number, processor: DifferenceProcessor, deletes: boolean): Promise<void> {
     const { emit, name, plan, throttle, signal } = this.#context
-    const { clock } = this.#around.run
+    const { clock } = this.#copyContext.run
     const begun = clock.ticks()
     const no = String(chunk.no)
     const span = chunkKeyBounds(chunk.range, plan)
@@ -200,13 +201,13 @@ class TableComparison {
       emit({ type: 'chunk.progress', table: name, chunk: no, worker, done: dec(rows), total, unit: 'row', step })
     }
     const found = await this.#sides.retried(chunk, (source) =>
-      this.#sides.compare(chunk.range, source, settler, { deletes, extraOnly: false, progress, part: chunk.no }),
+      this.#sides.compare(chunk.range, source, processor, { deletes, extraOnly: false, progress, part: chunk.no }),
     )
     if (found === null) return
     const { comparison, point } = found
-    throttle.moved(Number(comparison.piece.rows))
+    throttle.countRows(Number(comparison.piece.rows))
     if (throttle.limit !== null) await throttle.take(Number(comparison.piece.rows), signal)
-    const { source, target } = comparedSums(comparison)
+    const { source, target } = bothDigests(comparison)
     const tally = await this.#close(chunk, comparison, point, begun).catch((thrown: unknown) => {
       if (asSluiceError(thrown).code === 'LEASE_LOST')
         emit({ type: 'chunk.released', table: name, chunk: no, reason: 'taken' })
@@ -255,7 +256,7 @@ class TableComparison {
     const surplus = plan.sortsAlike ? piece.targetRows - piece.rows : null
     const leave = async (): Promise<void> => {
       this.#again.open.add(chunk.id)
-      await patiently(() => database.batch([differing(chunk, planning.hold.guard)]), this.#context, this.#stop)
+      await withRetries(() => database.batch([markDifferent(chunk, planning.lease.guard)]), this.#context, this.#stop)
     }
     if (open > 0n) {
       await leave()
@@ -263,7 +264,7 @@ class TableComparison {
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: openRows(open, newer).info() })
       return null
     }
-    const lost = unproved(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, quarantined })
+    const lost = unprovedRange(`chunk ${chunk.no} of ${name}`, { ...piece, missing: 0n, extra, quarantined })
     if (lost !== null) {
       await leave()
       emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: lost.info() })
@@ -271,20 +272,19 @@ class TableComparison {
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
-    const tookMs = this.#around.run.clock.ticks() - begun
-    const proof = { scheme: piece.scheme, ...comparedSums(comparison), point, before: chunk.surplus, surplus, tookMs }
+    const tookMs = this.#copyContext.run.clock.ticks() - begun
+    const proof = { scheme: piece.scheme, ...bothDigests(comparison), point, before: chunk.surplus, surplus, tookMs }
     const also = quarantineStatements(this.#context, chunk, refusedRows)
-    const closed = await patiently(
-      () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),
+    const closed = await withRetries(
+      () => proveAgain(database, owner, chunk, stored, proof, planning.lease.guard, also),
       this.#context,
       this.#stop,
     )
     if (!closed) throw new SluiceError('LEASE_LOST', `another program changed chunk ${chunk.no} of ${name}`)
-    const skipped = read - repaired - quarantined
     proved.add(chunk.id)
     this.#again.open.delete(chunk.id)
     if (refused.length > maxAside) this.#table.error ??= tooManyQuarantined(name, maxAside)
-    return { read, written: repaired, skipped, quarantined, bytes: 0n }
+    return { read, written: repaired, skipped: read - repaired - quarantined, quarantined, bytes: 0n }
   }
 
   /**
@@ -294,13 +294,13 @@ class TableComparison {
   repaired({ id }: StoredChunk, { mended: repaired, extra, open, newer }: ChunkComparison): bigint {
     const sum = repaired + (this.#again.mended.get(id) ?? 0n)
     if (sum > 0n) this.#again.mended.set(id, sum)
-    if (extra + open + newer > 0n) this.#rest.set(id, { extra, open, newer })
-    else this.#rest.delete(id)
+    if (extra + open + newer > 0n) this.#rowsLeft.set(id, { extra, open, newer })
+    else this.#rowsLeft.delete(id)
     return sum
   }
 
   /** Searches for target rows outside of all chunks, and removes them if `deletes`. @returns number of rows left */
-  async #surplusChunks(settler: Settler, deletes: boolean): Promise<bigint> {
+  async #surplusChunks(processor: DifferenceProcessor, deletes: boolean): Promise<bigint> {
     const { plan, ring, ledger, emit, name } = this.#context
     if (ring !== null && ring.part !== null) {
       const message =
@@ -308,12 +308,12 @@ class TableComparison {
       emit({ type: 'log', level: 'note', table: name, message })
       return 0n
     }
-    if (!plan.sortsAlike) return await this.#findExtra(settler, deletes)
+    if (!plan.sortsAlike) return await this.#findExtra(processor, deletes)
     if (ring !== null) return 0n
     let extra = 0n
     for (const range of await rangesOfOthers(ledger, plan.source)) {
       const how = { deletes, extraOnly: true, progress: () => undefined, part: NO_CHUNK }
-      const found = await this.#sides.retried(null, (source) => this.#sides.compare(range, source, settler, how))
+      const found = await this.#sides.retried(null, (source) => this.#sides.compare(range, source, processor, how))
       extra += found?.comparison.extra ?? 0n
       this.#again.tally.removed += found?.comparison.removed ?? 0n
     }
@@ -321,21 +321,21 @@ class TableComparison {
   }
 
   /** Searches the source for every row of the target, where key ranges of the two sides do not correspond. */
-  async #findExtra(settler: Settler, deletes: boolean): Promise<bigint> {
+  async #findExtra(processor: DifferenceProcessor, deletes: boolean): Promise<bigint> {
     const { store, signal, emit, name } = this.#context
     const message = 'surplus rows are searched: each target row is looked up in the source'
     emit({ type: 'log', level: 'note', table: name, message })
     let extra = 0n
     const body = async (source: SourceView): Promise<null> => {
       extra = 0n
-      const settled = noneSettled()
+      const settled = noProcessed()
       const waiting: RowDifference[] = []
       await using target = await store.source(signal)
       await findExtra({ ...this.#sides.compared, source, target }, EVERY_KEY, async (difference) => {
         if (!deletes) extra += 1n
-        else if (waiting.push(difference) >= TOGETHER) await settler.settle(waiting.splice(0), settled)
+        else if (waiting.push(difference) >= REMOVED_AT_ONCE) await processor.process(waiting.splice(0), settled)
       })
-      await settler.settle(waiting, settled)
+      await processor.process(waiting, settled)
       extra += BigInt(settled.extra - settled.removed)
       this.#again.tally.removed += BigInt(settled.removed)
       return null
@@ -346,17 +346,17 @@ class TableComparison {
 
   /** Stores ROWS_EXTRA in `table.error` if many rows would be removed without `--confirm`; none is removed then. */
   async #deleteExtra(): Promise<void> {
-    const { operation } = this.#around
+    const { operation } = this.#copyContext
     const all = this.#extraRows()
     if (operation.deleteExtra !== true || all === 0n) return
-    const error = unnamed(all, this.#context.plan, operation.confirm)
+    const error = unconfirmedError(all, this.#context.plan, operation.confirm)
     if (error !== null) {
       this.#table.error ??= error
       return
     }
-    const settler = this.#settler(true)
+    const settler = this.#newProcessor(true)
     await this.#sides.closeTarget()
-    await this.#lanes(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
+    await this.#compareChunks(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#surplus > 0n) this.#surplus = await this.#surplusChunks(settler, true)
     settler.reportUnnamed(0)
   }
@@ -365,12 +365,12 @@ class TableComparison {
   async #noteSurplus(): Promise<void> {
     const { key, plan, planning, ring } = this.#context
     if (plan.sortsAlike || this.#isOver() || (ring !== null && ring.part !== null)) return
-    const { runs } = this.#around
+    const { runs } = this.#copyContext
     const note = async (): Promise<void> => {
       // Quarantined rows are counted with their chunks, not here.
       await planning.noteSurplus(await runs.planSurplus(key), this.#surplus)
     }
-    await patiently(note, this.#context, this.#stop)
+    await withRetries(note, this.#context, this.#stop)
   }
 
   #extraRows(): bigint {
@@ -378,10 +378,10 @@ class TableComparison {
   }
 
   #sum(what: 'extra' | 'open' | 'newer'): bigint {
-    return [...this.#rest.values()].reduce((sum, one) => sum + one[what], 0n)
+    return [...this.#rowsLeft.values()].reduce((sum, one) => sum + one[what], 0n)
   }
 
-  #judge(): void {
+  #checkTotals(): void {
     const { tally } = this.#again
     tally.extra = this.#extraRows()
     tally.open = this.#sum('open')
@@ -395,6 +395,6 @@ class TableComparison {
   }
 
   get #stop(): AbortSignal {
-    return this.#around.steering.stop
+    return this.#copyContext.steering.stop
   }
 }

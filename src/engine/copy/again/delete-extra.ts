@@ -7,7 +7,7 @@ import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 
 /** Maximum number of rows that are removed without `--confirm=TABLE`. */
-export const MOST_UNASKED = 1000n
+export const MAX_UNCONFIRMED = 1000n
 
 /**
  * The plan, with an error for each table that `--again` cannot compare by key. With `--delete-extra`, tables are also
@@ -66,8 +66,8 @@ function shortRead({ plan, ring, source }: PlannedTable, { from }: PlannedCopy):
 }
 
 /** @param extra number of rows that would be removed @returns ROWS_EXTRA; null if they may be removed */
-export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
-  if (extra <= MOST_UNASKED) return null
+export function unconfirmedError(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
+  if (extra <= MAX_UNCONFIRMED) return null
   const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])
   if (confirm !== undefined && names.includes(confirm)) return null
   const name = tableText(plan.target.table)

@@ -6,7 +6,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { hasLedger } from '../ledger/schema.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import { MOST_UNASKED } from './delete-extra.ts'
+import { MAX_UNCONFIRMED } from './delete-extra.ts'
 
 /** @returns notes per table, in the order of the plan; none without `--again` */
 export async function againPlan(
@@ -27,7 +27,7 @@ export async function againPlan(
     const what = `${chunks === 1n ? 'one chunk' : `${chunks} chunks`} of earlier runs (${rows} rows)`
     const extra =
       operation.deleteExtra === true
-        ? `removed; more than ${MOST_UNASKED} need --confirm=${shellQuote(tableText(plan.target.table))}`
+        ? `removed; more than ${MAX_UNCONFIRMED} need --confirm=${shellQuote(tableText(plan.target.table))}`
         : 'counted, but not removed'
     notes.push([
       `${what} ${chunks === 1n ? 'is' : 'are'} compared on both sides: rows that are missing or differ are written, rows that the source lacks are ${extra}`,

@@ -5,12 +5,12 @@ import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { Attempts } from '../../../shared/attempts.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { TableContext } from '../table/context.ts'
-import type { ComparedSides, Settler } from '../diff/settle.ts'
-import { MetKeys } from '../diff/met-keys.ts'
+import type { ComparedSides, DifferenceProcessor } from '../diff/process-differences.ts'
+import { ComparedKeys } from '../diff/compared-keys.ts'
 import { comparesLifetimes, findsByKey } from '../diff/sides.ts'
 import { failureKind, yieldedText } from '../workers/failure.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { patiently } from '../workers/patience.ts'
+import { withRetries } from '../workers/retries.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import { compareChunk, type ChunkComparison } from './compare-chunk.ts'
@@ -18,26 +18,26 @@ import { compareChunk, type ChunkComparison } from './compare-chunk.ts'
 export class AgainSides {
   readonly compared: ComparedSides
   /** Source keys compared so far, if the target may store several of them as one key; otherwise null. */
-  readonly met: MetKeys | null
+  readonly met: ComparedKeys | null
   readonly #table: TableRun
   readonly #context: TableContext
-  readonly #around: CopyContext
+  readonly #copyContext: CopyContext
   /** Opened once and shared by all workers. */
   #target: Promise<SourceView> | null = null
 
-  constructor(table: TableRun, context: TableContext, around: CopyContext) {
+  constructor(table: TableRun, context: TableContext, copyContext: CopyContext) {
     this.#table = table
     this.#context = context
-    this.#around = around
+    this.#copyContext = copyContext
     const { plan, signal } = context
-    this.met = findsByKey(plan) ? null : new MetKeys()
-    this.compared = { plan, signal, ...comparesLifetimes(plan, around.operation.cassandra) }
+    this.met = findsByKey(plan) ? null : new ComparedKeys()
+    this.compared = { plan, signal, ...comparesLifetimes(plan, copyContext.operation.cassandra) }
   }
 
   async compare(
     range: Range,
     source: SourceView,
-    settler: Settler,
+    processor: DifferenceProcessor,
     how: {
       readonly deletes: boolean
       readonly extraOnly: boolean
@@ -59,8 +59,8 @@ export class AgainSides {
       met: met === null ? null : () => met.pass(how.part),
       to: store,
       ring,
-      settler,
-      ends: () => this.#stop.aborted,
+      processor,
+      isStopped: () => this.#stop.aborted,
       ...how,
     })
   }
@@ -70,12 +70,12 @@ export class AgainSides {
     chunk: StoredChunk | null,
     body: (source: SourceView) => Promise<ChunkComparison | null>,
   ): Promise<{ readonly comparison: ChunkComparison; readonly point: ReadPoint } | null> {
-    const { views } = this.#around
+    const { views } = this.#copyContext
     const { emit, name } = this.#context
     const attempts = new Attempts(this.#context.retryMs)
     for (let attempt = 1; ; attempt++) {
       const target = this.#target
-      const view = await patiently(() => views.current(), this.#context, this.#stop)
+      const view = await withRetries(() => views.current(), this.#context, this.#stop)
       try {
         const comparison = await body(view)
         return comparison === null ? null : { comparison, point: view.point }
@@ -114,6 +114,6 @@ export class AgainSides {
   }
 
   get #stop(): AbortSignal {
-    return this.#around.steering.stop
+    return this.#copyContext.steering.stop
   }
 }

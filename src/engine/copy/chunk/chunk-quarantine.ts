@@ -1,7 +1,7 @@
 /** Quarantined rows of a chunk: those of this attempt, and of the earlier attempts that it resumes. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
-import { heldQuery } from '../ledger/stored-chunk.ts'
+import { ownerQuery } from '../ledger/stored-chunk.ts'
 import {
   endedLines,
   lineOf,
@@ -11,7 +11,7 @@ import {
   type RowToQuarantine,
 } from '../ledger/quarantine.ts'
 import type { TableContext } from '../table/context.ts'
-import { taken, tooManyQuarantined } from './refused-rows.ts'
+import { removeLine, tooManyQuarantined } from './refused-rows.ts'
 
 export class ChunkQuarantine {
   readonly #context: TableContext
@@ -50,7 +50,7 @@ export class ChunkQuarantine {
     this.#rows.push(row)
     if (this.#rows.length > maxAside) throw tooManyQuarantined(name, maxAside, refused.message)
     if (this.#batchwise) {
-      const held = heldQuery(owner, this.#claim)
+      const held = ownerQuery(owner, this.#claim)
       await database.batch(quarantineStatement(database, key, owner, this.#claim, row, held))
     }
     emit({
@@ -83,7 +83,7 @@ export class ChunkQuarantine {
   async #before(): Promise<bigint> {
     if (this.#claim.cursor === null) return 0n
     const before = await quarantineLines(this.#context.database, this.#claim.id)
-    for (const one of this.#rows) taken(before, lineOf(one))
+    for (const one of this.#rows) removeLine(before, lineOf(one))
     return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
   }
 }

@@ -1,17 +1,17 @@
-import { added, NO_ROWS } from '../../../model/copy/row-hash.ts'
+import { addDigests, NO_ROWS } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 
 /**
  * Digest of generated columns over all chunks of a table without a key: the target cannot select the rows of one chunk.
  */
 export class ComputedRows {
-  #sum = NO_ROWS
+  #digest = NO_ROWS
 
   add(chunk: Digest): void {
-    this.#sum = added(this.#sum, chunk)
+    this.#digest = addDigests(this.#digest, chunk)
   }
 
   digest(): Digest {
-    return this.#sum
+    return this.#digest
   }
 }

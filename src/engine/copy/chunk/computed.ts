@@ -1,7 +1,7 @@
 /** Generated columns that both sides compute: read and compared on both sides, never written. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
@@ -12,7 +12,7 @@ import { comparedColumns, keyPositions, plannedReadColumns, writeColumns } from 
 /** Digest of the rows of one chunk with their generated columns. */
 export class Computed {
   readonly #plan: TablePlan
-  readonly #sum = new RowSum()
+  readonly #digest = new RowChecksum()
 
   constructor(plan: TablePlan) {
     this.#plan = plan
@@ -24,16 +24,16 @@ export class Computed {
   }
 
   add(row: Row): void {
-    if (this.#plan.checked !== undefined) this.#sum.add(row)
+    if (this.#plan.checked !== undefined) this.#digest.add(row)
   }
 
   /** Removes from the digest a row that the target refused. */
   remove(row: Row): void {
-    if (this.#plan.checked !== undefined) this.#sum.remove(row)
+    if (this.#plan.checked !== undefined) this.#digest.remove(row)
   }
 
   digest(): Digest {
-    return this.#sum.digest()
+    return this.#digest.digest()
   }
 
   /**
@@ -54,7 +54,7 @@ export class Computed {
     const columns = view === null ? comparedColumns(this.#plan) : keyAndGenerated(this.#plan)
     const read =
       view === null
-        ? this.#sum.digest()
+        ? this.#digest.digest()
         : await view.digest({ table, columns: plannedReadColumns({ columns }), range, where, ordered: false }, signal)
     const stored = await writer.digest({
       scheme: 'canonical',

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
-import { type Digest, type ProofScheme, type Row, type Stamp } from '../../../model/copy/rows.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
+import { type Digest, type ProofScheme, type Row, type WriteTimes } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
@@ -20,17 +20,17 @@ import {
   writtenCells,
   type TableContext,
 } from '../table/context.ts'
-import { isRanged } from '../look/ranged.ts'
+import { isRanged } from '../recount/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from '../workers/failure.ts'
 import { ChunkQuarantine } from './chunk-quarantine.ts'
 import { forwardFrames, type ChunkProgress } from './forward-frames.ts'
-import { isOnePass, passedBefore } from './one-pass.ts'
+import { isOnePass, secondPassError } from './one-pass.ts'
 import { closingOf, stepOf } from '../ledger/closing.ts'
 import { quarantineLines, endLines, lineOf, type RowToQuarantine } from '../ledger/quarantine.ts'
 import { rowsDropped } from './chunk-proof.ts'
 import { ChunkProof } from './prove-chunk.ts'
-import { refusedRowOf, notEmpty, refusedText, shownIn, taken } from './refused-rows.ts'
+import { refusedRowOf, notEmpty, refusedText, readableCells, removeLine } from './refused-rows.ts'
 import { rowCountText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { WrittenKeys } from './written-keys.ts'
@@ -69,7 +69,7 @@ class ChunkWork {
   readonly #claim: Claim
   readonly #careful: boolean
   readonly #progress: ChunkProgress
-  #sum = new RowSum()
+  #digest = new RowChecksum()
   #computed: Computed
   readonly #quarantine: ChunkQuarantine
   #keys: WrittenKeys | null
@@ -87,7 +87,7 @@ class ChunkWork {
   #bytes = 0
   #cursor: string | null
   /** True if the range was empty before this chunk was written, or is emptied first. */
-  #fresh = false
+  #startsEmpty = false
 
   constructor(context: TableContext, view: SourceView, claim: Claim, careful: boolean, progress: ChunkProgress) {
     this.#context = context
@@ -108,7 +108,7 @@ class ChunkWork {
 
   async run(): Promise<ChunkResult | null> {
     const { plan, target, signal, pastTriggers = false } = this.#context
-    if (this.#onePass && this.#cursor !== null) throw passedBefore(plan, this.#claim)
+    if (this.#onePass && this.#cursor !== null) throw secondPassError(plan, this.#claim)
     const request: ChunkRequest = {
       table: keyedTargetTable(plan),
       columns: writeColumns(plan),
@@ -133,7 +133,7 @@ class ChunkWork {
       plan.sortsAlike &&
       this.#cursor === null &&
       this.#isFirst() &&
-      (await writer.occupied())
+      (await writer.hasRows())
     ) {
       // Another process may have taken over this chunk and written these rows: `current` then throws LEASE_LOST. If a
       // chunk is one transaction, `claims.note` has checked this.
@@ -141,11 +141,11 @@ class ChunkWork {
       throw notEmpty(plan.target.table.name)
     }
     const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append'
-    this.#fresh =
+    this.#startsEmpty =
       !shared ||
-      (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.occupied()))
+      (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.hasRows()))
     // All rows in a range that was empty come from this chunk: count the range, and do not remember keys.
-    if (shared && this.#fresh && plan.proof === 'count') this.#keys = null
+    if (shared && this.#startsEmpty && plan.proof === 'count') this.#keys = null
     const frames = plan.frames !== undefined && !this.#careful && this.#scheme !== 'canonical'
     const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
     return await this.#close(writer, source, frames)
@@ -174,10 +174,10 @@ class ChunkWork {
     const size = this.#careful && !this.#onePass ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
     for await (const { rows: read, bytes, stamps } of this.#view.read(this.#wanted(this.#rest()), size, signal)) {
-      const rows = this.#exact.taken(read)
+      const rows = this.#exact.withoutKeyColumns(read)
       this.#expiring.note(stamps)
       this.#uneven.note(plan, stamps)
-      throttle.moved(rows.length)
+      throttle.countRows(rows.length)
       this.#read += BigInt(rows.length)
       await throttle.paced(rows.length, signal, (left) => {
         const went = this.#claim.written + this.#read - BigInt(Math.ceil(left))
@@ -190,30 +190,30 @@ class ChunkWork {
       this.#progress('writing', this.#claim.written + this.#read, this.#bytes)
     }
     await this.#quarantine.noteUnread()
-    if (!resumed) return sums ? this.#sum.digest() : null
-    return this.#sumOfAll(sums)
+    if (!resumed) return sums ? this.#digest.digest() : null
+    return this.#digestOfAll(sums)
   }
 
   /** Reads all rows of a resumed chunk again. @returns their digest; null if `sums` is false */
-  async #sumOfAll(sums: boolean): Promise<Digest | null> {
+  async #digestOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
     const before = await quarantineLines(database, this.#claim.id)
-    this.#sum = new RowSum()
+    this.#digest = new RowChecksum()
     this.#computed = new Computed(plan)
     this.#read = 0n
     if (this.#keys !== null) this.#keys = WrittenKeys.of(plan, this.#claim.range)
     const request = { ...this.#wanted(this.#claim.range), onRefused: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
-      for (const row of this.#exact.taken(rows)) {
+      for (const row of this.#exact.withoutKeyColumns(rows)) {
         this.#read += 1n
-        if (taken(before, lineOf({ key: this.#exact.of(row), row: shownIn(plan, row) }))) continue
+        if (removeLine(before, lineOf({ key: this.#exact.of(row), row: readableCells(plan, row) }))) continue
         this.#add(row)
         this.#keys?.note(writtenCells(plan, row))
       }
     }
     // Rows before the cursor count as written, whether an earlier attempt wrote or skipped them.
-    this.#written = this.#sum.rows - this.#skipped - this.#expired
-    return sums ? this.#sum.digest() : null
+    this.#written = this.#digest.rows - this.#skipped - this.#expired
+    return sums ? this.#digest.digest() : null
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
@@ -226,7 +226,7 @@ class ChunkWork {
       writer,
       claim: this.#claim,
       scheme,
-      fresh: this.#fresh,
+      startsEmpty: this.#startsEmpty,
       keys: this.#keys,
       targetKey: this.#targetKey,
       written: this.#written,
@@ -268,7 +268,7 @@ class ChunkWork {
       refused: refusedText(this.#quarantine.rows),
     }
     // Store weak writes before the chunk is completed, so that a killed run does not lose them.
-    await this.#context.weak?.keep(this.#context)
+    await this.#context.weak?.storeKeys(this.#context)
     const closing = performance.now()
     const outcome = await writer.commit(
       closingOf(database, owner, this.#claim, tally, proved, end, this.#quarantine.statements()),
@@ -287,7 +287,7 @@ class ChunkWork {
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
-  async #write(writer: ChunkWriter, read: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
+  async #write(to: ChunkWriter, read: readonly Row[], bytes: number, stamps?: readonly WriteTimes[]): Promise<void> {
     const last = read.at(-1)
     if (last === undefined) return
     const { plan } = this.#context
@@ -297,16 +297,16 @@ class ChunkWork {
       // The cursor shows whether this batch is stored, so it must differ from those of other batches and attempts.
       const next = this.#onePass ? randomUUID() : JSON.stringify(this.#exact.of(last))
       const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
-      this.#count(rows.length, await writer.write(rows, step))
+      this.#count(rows.length, await to.write(rows, step))
       this.#cursor = next
-    } else this.#count(rows.length, await writer.write(rows, undefined, stamps), stamps !== undefined)
+    } else this.#count(rows.length, await to.write(rows, undefined, stamps), stamps !== undefined)
     this.#context.pulse.wrote(performance.now() - given, bytes)
     this.#bytes += bytes
     if (this.#keys !== null) for (const row of rows) this.#keys.note(row)
   }
 
   #add(row: Row): void {
-    this.#sum.add(writtenCells(this.#context.plan, row))
+    this.#digest.add(writtenCells(this.#context.plan, row))
     this.#computed.add(row)
   }
 
@@ -327,7 +327,7 @@ class ChunkWork {
     writer: ChunkWriter,
     rows: readonly Row[],
     bytes: number,
-    stamps?: readonly Stamp[],
+    stamps?: readonly WriteTimes[],
   ): Promise<void> {
     try {
       await this.#write(writer, rows, bytes, stamps)
@@ -337,7 +337,7 @@ class ChunkWork {
       if (kind !== 'row') throw thrown
       const [row] = rows
       if (rows.length === 1 && row !== undefined) {
-        this.#sum.remove(writtenCells(this.#context.plan, row))
+        this.#digest.remove(writtenCells(this.#context.plan, row))
         this.#computed.remove(row)
         await this.#quarantine.note({
           ...refusedRowOf(this.#context.plan, this.#exact.of(row), row, error),

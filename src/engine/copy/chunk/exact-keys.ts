@@ -28,7 +28,7 @@ export class ExactKeys {
   }
 
   /** Remembers the exact keys. @returns the rows without the extra key columns */
-  taken(read: readonly Row[]): readonly Row[] {
+  withoutKeyColumns(read: readonly Row[]): readonly Row[] {
     const width = this.columns.length
     if (width === 0) return read
     const rows = read.map((row) => row.slice(0, -width))

@@ -40,8 +40,8 @@ export async function forwardFrames(
         if (next.done === true) {
           read = next.value
           // Corrects the throttle: if the guess was too low, the next rows wait longer.
-          throttle.settle(Number(read) - guessed)
-          frameRows.counted(bytes, Number(read))
+          throttle.correct(Number(read) - guessed)
+          frameRows.recordChunk(bytes, Number(read))
           return
         }
         const piece = next.value
@@ -49,7 +49,7 @@ export async function forwardFrames(
         bytes += piece.length
         const rows = frameRows.of(piece.length)
         guessed += rows
-        throttle.moved(rows)
+        throttle.countRows(rows)
         await throttle.paced(rows, signal, (left) =>
           progress('writing', BigInt(Math.floor(frameRows.of(bytes) - left)), bytes),
         )

@@ -21,7 +21,7 @@ export class FrameRows {
   }
 
   /** Records the bytes and the rows of a finished chunk. */
-  counted(bytes: number, rows: number): void {
+  recordChunk(bytes: number, rows: number): void {
     if (rows <= 0) return
     this.#bytes += bytes
     this.#rows += rows

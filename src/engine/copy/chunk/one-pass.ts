@@ -11,7 +11,7 @@ export function isOnePass({ can }: Pick<CopyStore, 'can'>, { range }: Pick<Claim
 }
 
 /** Error: an earlier attempt has stored rows of the chunk, and a second pass would store them twice. */
-export function passedBefore({ cut, target }: TablePlan, { no }: Claim): SluiceError {
+export function secondPassError({ cut, target }: TablePlan, { no }: Claim): SluiceError {
   const name = target.table.name
   return new SluiceError(
     'CHUNKS_FAILED',

@@ -13,10 +13,10 @@ import { compareCounted, compareDigests, otherNullKeys } from './chunk-proof.ts'
 import type { Computed } from './computed.ts'
 import type { TableContext } from '../table/context.ts'
 import { targetRequest } from '../diff/sides.ts'
-import { steadyRows, type Expiring } from './expiring.ts'
+import { lastingRows, type Expiring } from './expiring.ts'
 import type { RowToQuarantine } from '../ledger/quarantine.ts'
-import { countRanges, keysRequest } from '../look/counts.ts'
-import { isRanged } from '../look/ranged.ts'
+import { countRanges, keysRequest } from '../recount/counts.ts'
+import { isRanged } from '../recount/ranged.ts'
 import { onSide } from '../sides.ts'
 import type { WrittenKeys } from './written-keys.ts'
 
@@ -31,7 +31,7 @@ export type WrittenChunk = {
   readonly claim: Claim
   readonly scheme: TablePlan['proof']
   /** True if the range was empty before the chunk was written, or is emptied first. */
-  readonly fresh: boolean
+  readonly startsEmpty: boolean
   /** Keys of the rows written and skipped, if only these rows are proved; otherwise null. */
   readonly keys: WrittenKeys | null
   /** Positions of the target's key in a row. */
@@ -71,7 +71,7 @@ export class ChunkProof {
    * @throws SluiceError PROOF_FAILED; errors of the stores
    */
   async compare(read: Digest | null, forwarded: boolean): Promise<ProvedDigests> {
-    const { context, claim, scheme, writer, keys, computed, view, fresh } = this.#chunk
+    const { context, claim, scheme, writer, keys, computed, view, startsEmpty: fresh } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
     if (scheme === 'none') return { source: read, stored: null, rows: null }
@@ -92,7 +92,7 @@ export class ChunkProof {
     const tookMs = performance.now() - begun
     const expected = read ?? { rows: this.#counted(stored.rows), sum: '' }
     const found = read === null ? { rows: stored.rows, sum: '' } : stored
-    const steady = equalDigests(expected, found) ? null : await this.#steady(scheme, expected, found, tookMs)
+    const steady = equalDigests(expected, found) ? null : await this.#withoutExpiring(scheme, expected, found, tookMs)
     if (steady === null) {
       if (range.by === 'nullKey' && !fresh && stored.rows > expected.rows)
         throw otherNullKeys(plan, stored.rows - expected.rows)
@@ -113,7 +113,7 @@ export class ChunkProof {
     const begun = performance.now()
     const found = await writer.digest({ scheme: 'canonical', only, columns })
     const tookMs = performance.now() - begun
-    const steady = equalDigests(expected, found) ? null : await this.#steady('count', expected, found, tookMs)
+    const steady = equalDigests(expected, found) ? null : await this.#withoutExpiring('count', expected, found, tookMs)
     if (steady === null) (scheme === 'count' ? compareCounted : compareDigests)(context.plan, expected, found)
     const isRange = claim.range.by === 'key' || claim.range.by === 'nullKey'
     return { source: read, stored: isRange ? { rows: (steady ?? found).rows, sum: '' } : null, rows: null }
@@ -124,7 +124,7 @@ export class ChunkProof {
    * least the rows written or skipped.
    */
   #counted(stored: bigint): bigint {
-    const { fresh, written, skipped } = this.#chunk
+    const { startsEmpty: fresh, written, skipped } = this.#chunk
     const least = written + skipped
     return fresh || stored < least ? least : stored
   }
@@ -137,7 +137,7 @@ export class ChunkProof {
    * @returns null if the writer cannot count the range: the first count of a later run then records the surplus
    */
   async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
-    const { context, fresh, expired, writer } = this.#chunk
+    const { context, startsEmpty: fresh, expired, writer } = this.#chunk
     // The table is counted as a whole: each row is in the target or quarantined.
     if (!isRanged(context.plan)) return -tally.quarantined
     // Expired rows are gone on both sides.
@@ -170,7 +170,7 @@ export class ChunkProof {
    * Compares again without rows that expire soon, if any row may have expired.
    * @returns null if expiry cannot explain the difference, or if rows that do not expire soon differ too
    */
-  async #steady(
+  async #withoutExpiring(
     scheme: 'canonical' | 'count' | 'echo',
     expected: Digest,
     found: Digest,
@@ -182,7 +182,7 @@ export class ChunkProof {
     const isWanted = (text: string, row: Row): boolean =>
       (written?.texts.has(text) ?? true) && !refused.has(JSON.stringify(keyOf(row)))
     const rows = view.read(request, context.batch, context.signal)
-    const { digest, keys } = await steadyRows(rows, targetKey, isWanted, tookMs)
+    const { digest, keys } = await lastingRows(rows, targetKey, isWanted, tookMs)
     const stored = await writer.digest({ scheme, only: keys })
     if (scheme === 'count') return stored.rows === digest.rows ? stored : null
     return equalDigests(digest, stored) ? stored : null

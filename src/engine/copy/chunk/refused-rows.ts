@@ -17,11 +17,11 @@ export function refusedRowOf(
   row: Row,
   { code, message }: SluiceError,
 ): Omit<RowToQuarantine, 'stage'> {
-  return { key, code, message, row: shownIn(plan, row) }
+  return { key, code, message, row: readableCells(plan, row) }
 }
 
 /** The written cells, by the source's column names. */
-export function shownIn({ columns }: TablePlan, row: Row): RowToQuarantine['row'] {
+export function readableCells({ columns }: TablePlan, row: Row): RowToQuarantine['row'] {
   return readableRow(
     columns.map(({ from }) => from),
     row,
@@ -29,7 +29,7 @@ export function shownIn({ columns }: TablePlan, row: Row): RowToQuarantine['row'
 }
 
 /** Removes one line from a multiset. @returns false if the multiset did not contain the line */
-export function taken(lines: Map<string, number>, line: string): boolean {
+export function removeLine(lines: Map<string, number>, line: string): boolean {
   const left = lines.get(line) ?? 0
   if (left > 0) lines.set(line, left - 1)
   return left > 0

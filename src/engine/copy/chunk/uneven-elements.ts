@@ -2,7 +2,7 @@
  * Rows whose collection elements had different write times or TTLs; all elements got the latest time and longest TTL.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { Stamp } from '../../../model/copy/rows.ts'
+import type { WriteTimes } from '../../../model/copy/rows.ts'
 import { rowCountText } from './rows-text.ts'
 
 export class UnevenElements {
@@ -10,7 +10,7 @@ export class UnevenElements {
   readonly #rows = new Map<string, bigint>()
 
   /** Adds the rows of a batch. */
-  note({ columns }: TablePlan, stamps: readonly Stamp[] | undefined): void {
+  note({ columns }: TablePlan, stamps: readonly WriteTimes[] | undefined): void {
     for (const { uneven = [] } of stamps ?? []) for (const at of uneven) this.#add(columns[at]?.from ?? '', 1n)
   }
 

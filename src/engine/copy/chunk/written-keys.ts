@@ -1,7 +1,7 @@
 /** Keys of rows that a chunk wrote or found in the target, for proofs of a range that may contain other rows too. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { rowHash, RowSum } from '../../../model/copy/row-hash.ts'
+import { rowHash, RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
@@ -13,7 +13,7 @@ export class WrittenKeys {
   readonly #texts = new Set<string>()
   /** Hash of the first row of each key, if the source has no key; else null. */
   readonly #hashes: Map<string, string> | null
-  readonly #sum = new RowSum()
+  readonly #keySum = new RowChecksum()
 
   private constructor(plan: TablePlan, places: readonly number[]) {
     this.#plan = plan
@@ -46,8 +46,8 @@ export class WrittenKeys {
       if (first === hash) return
       if (first === undefined) this.#hashes.set(text, hash)
     }
-    if (this.#isCounted) this.#sum.add(this.#places.map((at) => row[at] ?? null))
-    else if (this.#hashes !== null) this.#sum.add(row)
+    if (this.#isCounted) this.#keySum.add(this.#places.map((at) => row[at] ?? null))
+    else if (this.#hashes !== null) this.#keySum.add(row)
   }
 
   get texts(): ReadonlySet<string> {
@@ -66,7 +66,7 @@ export class WrittenKeys {
    * count alone would count a target row once for each key that finds it.
    */
   get expected(): Digest {
-    return this.#sum.digest()
+    return this.#keySum.digest()
   }
 
   get #isCounted(): boolean {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import type { Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Row, WriteTimes } from '../../../model/copy/rows.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChunkRequest, ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -16,17 +16,17 @@ import { ByKey, rowBound, targetRange } from './sides.ts'
 import { isEqualCell, type Timed } from './times.ts'
 
 /** Context of a repair of one table. */
-export type Repairing = {
+export type TableRepair = {
   readonly to: CopyStore
   readonly database: LedgerDatabase
   readonly key: TableKey
   readonly runId: bigint
   readonly signal: AbortSignal
-  readonly hold?: RepairHold
+  readonly hold?: RepairLease
 }
 
 /** Lease that a process must hold while it repairs; a write without it changes nothing. */
-export type RepairHold = {
+export type RepairLease = {
   /** Updates one row while the process holds the lease. */
   readonly renew: Statement
   /** Returns a row while the process has the lease. */
@@ -42,7 +42,7 @@ export type Change = {
   /** The new row, including values that the target computes itself. */
   readonly after: Row | null
   /** Write times and TTLs of the new row. For a removal: those of the row as it was read. */
-  readonly stamp: Stamp | undefined
+  readonly stamp: WriteTimes | undefined
   /** Expiry times of `before`; null if no value of it expires. */
   readonly expiry?: Expiry | null
   /** The source row as read; null if the source has none. */
@@ -58,7 +58,7 @@ export type ChangeResult = 'fixed' | 'changed' | SluiceError
 export type Notes = {
   readonly statements: readonly Statement[]
   /** Returns a row once the statements are stored, if they and the rows share a transaction. */
-  readonly landed: Statement
+  readonly storedGuard: Statement
 }
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
@@ -67,7 +67,7 @@ const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
  * is done again.
  */
 export const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
-const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
+const NO_LEASE: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
 /**
  * Applies all changes of one `kindsOf` group in one write, without those that cannot be made. If the target refuses the
@@ -80,14 +80,14 @@ export async function changeTogether(
   plan: TablePlan,
   changes: readonly Change[],
   notesOf: (some: readonly Change[]) => Notes,
-  around: Repairing,
+  repair: TableRepair,
 ): Promise<ReadonlyMap<Change, ChangeResult>> {
   const results = new Map<Change, ChangeResult>()
   let left = changes
   while (left.length > 0) {
     const some = left
     try {
-      const { isMade, others } = await change(plan, some, notesOf(some), around)
+      const { isMade, others } = await change(plan, some, notesOf(some), repair)
       for (const [one, result] of others) results.set(one, result)
       left = some.filter((one) => !results.has(one))
       if (!isMade) continue
@@ -99,7 +99,7 @@ export async function changeTogether(
       const [only] = some
       if (only !== undefined && some.length === 1) return results.set(only, error)
       for (const one of some)
-        for (const [, result] of await changeTogether(plan, [one], notesOf, around)) results.set(one, result)
+        for (const [, result] of await changeTogether(plan, [one], notesOf, repair)) results.set(one, result)
       return results
     }
   }
@@ -115,21 +115,21 @@ export async function changeAsOne(
   plan: TablePlan,
   changes: readonly Change[],
   notes: Notes,
-  around: Repairing,
+  repair: TableRepair,
 ): Promise<ChangeResult> {
   try {
-    const { others } = await change(plan, changes, notes, around)
+    const { others } = await change(plan, changes, notes, repair)
     const [result = 'fixed'] = others.values()
     return result
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    if (!OF_ONE_ROW.has(error.code)) throw thrown
+    if (!ROW_ERRORS.has(error.code)) throw thrown
     return error
   }
 }
 
 /** Errors that concern this row only; TABLE_REFUSED: other rows refer to it. */
-const OF_ONE_ROW: ReadonlySet<string> = new Set(['ROW_REFUSED', 'VALUE_REFUSED', 'TABLE_REFUSED'])
+const ROW_ERRORS: ReadonlySet<string> = new Set(['ROW_REFUSED', 'VALUE_REFUSED', 'TABLE_REFUSED'])
 
 /**
  * Separates existing rows, new rows and removals: a write of new rows must not overwrite rows that another program
@@ -151,8 +151,8 @@ export function kindsOf(changes: readonly Change[]): readonly (readonly Change[]
 export async function change(
   plan: TablePlan,
   changes: readonly Change[],
-  { statements: notes, landed }: Notes,
-  { to, database, signal, hold }: Repairing,
+  { statements: notes, storedGuard: landed }: Notes,
+  { to, database, signal, hold }: TableRepair,
 ): Promise<Outcome> {
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
@@ -178,7 +178,7 @@ export async function change(
     const isChecked = atomic === 'chunk'
     const changed = isChecked ? await changedSince(plan, changes, writer) : NONE
     if (changed.size > 0) return { isMade: false, others: changed }
-    const step = atomic === 'batch' ? { ...FREELY, guard: hold?.guard ?? TRUE } : undefined
+    const step = atomic === 'batch' ? { ...NO_LEASE, guard: hold?.guard ?? TRUE } : undefined
     let written = 0
     if (rows.length > 0)
       written = await (stamps.length === rows.length ? writer.write(rows, step, stamps) : writer.write(rows, step))
@@ -260,7 +260,7 @@ async function readBack(
   const resultOf = (one: Change): ChangeResult => {
     const [row] = stored.all(one.text)
     if (isTaken(one)) return 'changed'
-    return one.after === null || row === undefined ? storesAnother() : storedInstead(plan, one.after, row)
+    return one.after === null || row === undefined ? storesAnother() : storedOtherwise(plan, one.after, row)
   }
   const isMade = unlike.length === 0
   const others = isMade ? changes.filter((one) => !holds(one, one.after)) : unlike
@@ -282,7 +282,7 @@ export function isEqualRow(given: Row, stored: Row): boolean {
 }
 
 /** Error for a row that the target stores or computes with other values. */
-export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceError {
+export function storedOtherwise(plan: TablePlan, given: Row, stored: Row): SluiceError {
   const names = comparedColumns(plan).flatMap(({ to }, at) =>
     at >= given.length || isEqualCell(given[at] ?? null, stored[at] ?? null) ? [] : [to],
   )

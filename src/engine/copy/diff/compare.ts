@@ -9,7 +9,7 @@ import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { findExtra } from './extra.ts'
-import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
+import { differenceOf, sharedKeyDifference, type RowDifference } from './difference.ts'
 import type { DiffProgress } from './progress.ts'
 import { completeShared, differenceOfKey } from './same-key.ts'
 import {
@@ -60,11 +60,11 @@ export async function compareRange(
   progress: CompareProgress,
 ): Promise<ComparedRange> {
   const both = await readableDigests(sides, range)
-  if (both === null) return { ...(await aroundUnread(sides, range, found, progress)), digests: null }
-  return { ...(await compareSums(both, sides, range, found, progress)), digests: both }
+  if (both === null) return { ...(await compareWithUnread(sides, range, found, progress)), digests: null }
+  return { ...(await compareChecksums(both, sides, range, found, progress)), digests: both }
 }
 
-async function compareSums(
+async function compareChecksums(
   [source, target]: readonly [Digest, Digest],
   sides: DiffSides,
   range: Range,
@@ -81,10 +81,10 @@ async function compareSums(
     return { rows: source.rows, targetRows: target.rows, equal: 0n }
   }
   if (!sides.plan.sortsAlike)
-    return explained([source, target], sides, range, found, (each) => byKeys(sides, range, each, progress))
+    return searchAgain([source, target], sides, range, found, (each) => byKeys(sides, range, each, progress))
   const most = source.rows > target.rows ? source.rows : target.rows
   if (most <= BigInt(LEAF_ROWS)) {
-    const one = await explained([source, target], sides, range, found, (each) => leaf(sides, range, each))
+    const one = await searchAgain([source, target], sides, range, found, (each) => leaf(sides, range, each))
     progress.settled(one.rows)
     return one
   }
@@ -115,7 +115,7 @@ async function compareSums(
  * without snapshots, rows may have been written or have expired meanwhile.
  * @param both checksums of the range, computed before
  */
-async function explained(
+async function searchAgain(
   both: readonly [Digest, Digest],
   sides: DiffSides,
   range: Range,
@@ -162,7 +162,7 @@ export async function readableDigests(sides: DiffSides, range: Range): Promise<r
 }
 
 /** Divides a range with an unreadable row until few enough rows are left to compare one by one. */
-async function aroundUnread(
+async function compareWithUnread(
   sides: DiffSides,
   range: Range,
   found: (what: DiffFinding) => Promise<void>,
@@ -202,7 +202,8 @@ async function leaf(
   ])
   for (const one of unread) await found(one)
   const equal = await compareMaps(plan, source, target, found)
-  if (!findsByKey(plan)) for (const row of source.others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
+  if (!findsByKey(plan))
+    for (const row of source.others) await found({ kind: 'key', difference: sharedKeyDifference(plan, row) })
   return { rows: source.count(), targetRows: target.count(), equal }
 }
 
@@ -243,7 +244,7 @@ async function byKeys(
   const onRefused: RowRequest['onRefused'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), onRefused }, size, signal)) {
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: rows, others: [] }
-    for (const row of others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
+    for (const row of others) await found({ kind: 'key', difference: sharedKeyDifference(plan, row) })
     sum.rows += BigInt(others.length)
     const source = new KeyedRows(plan)
     source.take([...first])

@@ -2,12 +2,12 @@
  * Results of the comparison of one completed chunk of a copy, or of the whole table if it can only be counted as a
  * whole; and the surplus that later runs must expect.
  */
-import type { Expected } from '../ledger/surplus-changes.ts'
+import type { StoredChunkKey } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'
 
 export class ComparedPart {
   /** The chunk; null for the table as a whole. */
-  readonly chunk: Expected
+  readonly chunk: StoredChunkKey
   /** Expected surplus of the target; null if it was never recorded. */
   readonly surplus: bigint | null
   /** True if all rows of the part were compared. */
@@ -21,7 +21,7 @@ export class ComparedPart {
   #brought = 0n
   #removed = 0n
 
-  constructor(chunk: Expected, surplus: bigint | null) {
+  constructor(chunk: StoredChunkKey, surplus: bigint | null) {
     this.chunk = chunk
     this.surplus = surplus
   }

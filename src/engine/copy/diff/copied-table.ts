@@ -9,9 +9,9 @@ import { tableKeyOf, type RunOwner, type TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-changes.ts'
-import { isRanged } from '../look/ranged.ts'
+import { isRanged } from '../recount/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
-import { essenceUnder, OWN_TIMES } from '../plan/plan-hash.ts'
+import { hashedFieldsUnder, OWN_TIMES } from '../plan/plan-hash.ts'
 import type { TableOptions } from '../plan/table-options.ts'
 import type { RowDifference } from './difference.ts'
 import { ComparedPart } from './copied-part.ts'
@@ -76,7 +76,7 @@ export class CopiedTable {
   }
 
   /** Call when these differences are final: counted, or gone when read again. */
-  done(differences: readonly RowDifference[]): void {
+  finishDifferences(differences: readonly RowDifference[]): void {
     for (const { key } of differences) {
       const text = JSON.stringify(key)
       const part = this.#owners.get(text)
@@ -93,13 +93,13 @@ export class CopiedTable {
   }
 
   /** Records the new expected surplus of chunks whose differences all have a final result. */
-  async noteSettled(): Promise<void> {
+  async noteFinishedChunks(): Promise<void> {
     while (this.#changed.length > 0) await this.#note(this.#changed.splice(0, NOTED_AT_ONCE), 0n)
   }
 
   /** Records all new expected surpluses. @returns number of changed parts, including those recorded earlier */
   async note(): Promise<number> {
-    await this.noteSettled()
+    await this.noteFinishedChunks()
     const { whole } = this
     if (whole !== null && whole.expected() !== null) await this.#note([whole], this.#quarantined)
     return this.#noted
@@ -163,7 +163,7 @@ export async function copiedTable(
 /** True if copy and comparison cover the same rows of one table by the same keys; other columns may differ. */
 function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { derived }: TableOptions): boolean {
   const then = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
-  const now = essenceUnder(stored.hash, sourceIdentity, plan)
+  const now = hashedFieldsUnder(stored.hash, sourceIdentity, plan)
   if (now === null) return false
   const { columns, 'on-existing': _how, [OWN_TIMES]: _times, ...rest } = now
   const made = (JSON.parse(stored.wishes) as Pick<TableOptions, 'derived'>).derived

@@ -10,19 +10,19 @@ import type { CopiedTable } from './copied-table.ts'
 /** A piece of a compared range. `part`: the copied chunk, or the whole table, to which it belongs; null for none. */
 export type TokenPiece = { readonly range: TokenRange; readonly part: ComparedPart | null }
 
-type Closed = { readonly tokens: TokenRange; readonly id: number }
+type CompletedChunk = { readonly tokens: TokenRange; readonly id: number }
 
 export class CopiedTokens {
   readonly table: CopiedTable
   readonly #ring: RingPlan
   /** Completed chunks, ascending; their other fields are read when they are compared. */
-  readonly #chunks: readonly Closed[]
+  readonly #chunks: readonly CompletedChunk[]
   /** Parts being compared, by chunk id. */
   readonly #begun = new Map<number, ComparedPart>()
   /** Tokens of each part that are not compared yet. */
   readonly #left = new Map<ComparedPart, bigint>()
 
-  private constructor(table: CopiedTable, ring: RingPlan, chunks: readonly Closed[]) {
+  private constructor(table: CopiedTable, ring: RingPlan, chunks: readonly CompletedChunk[]) {
     this.table = table
     this.#ring = ring
     this.#chunks = chunks
@@ -31,7 +31,7 @@ export class CopiedTokens {
   }
 
   static async of(table: CopiedTable, ring: RingPlan): Promise<CopiedTokens> {
-    const chunks: Closed[] = []
+    const chunks: CompletedChunk[] = []
     if (table.whole !== null) return new CopiedTokens(table, ring, chunks)
     for await (const chunk of table.chunks()) {
       const tokens = chunkTokens(chunk, ring)
@@ -75,20 +75,20 @@ export class CopiedTokens {
   }
 
   /** Call after the whole target was searched for rows that the source does not have. */
-  inspectedForExtra(): void {
+  noteExtraSearched(): void {
     const { whole } = this.table
     if (whole !== null) whole.isWhole = this.#left.get(whole) === 0n
   }
 
   /** Chunks that overlap the range; chunks never share a token. */
-  #within({ low, high }: TokenRange): readonly Closed[] {
+  #within({ low, high }: TokenRange): readonly CompletedChunk[] {
     let [from, to] = [0, this.#chunks.length]
     while (from < to) {
       const middle = (from + to) >> 1
       if ((this.#chunks[middle]?.tokens.high ?? high) < low) from = middle + 1
       else to = middle
     }
-    const own: Closed[] = []
+    const own: CompletedChunk[] = []
     for (let at = from; at < this.#chunks.length; at++) {
       const chunk = this.#chunks[at]
       if (chunk === undefined || chunk.tokens.low > high) break
@@ -97,7 +97,7 @@ export class CopiedTokens {
     return own
   }
 
-  async #begin(own: readonly Closed[]): Promise<void> {
+  async #begin(own: readonly CompletedChunk[]): Promise<void> {
     const missing = own.filter(({ id }) => !this.#begun.has(id)).map(({ id }) => id)
     if (missing.length === 0) return
     for (const chunk of await this.table.chunksOf(missing)) {

@@ -36,7 +36,7 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
  * Difference for a source row whose key equals, in the target, the key of another source row: the target has only one
  * of the two rows.
  */
-export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
+export function sharedKeyDifference(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {
     reason: 'the target treats both keys as equal, so it has only one of the two rows',
     hint: 'give one of the two rows another key at the source',

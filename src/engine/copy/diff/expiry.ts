@@ -1,6 +1,6 @@
 /** Expiry times of recorded rows: an undo restores a value only for the time that it had left. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Row, WriteTimes } from '../../../model/copy/rows.ts'
 import type { Expiry } from '../ledger/repairs.ts'
 import { expiryOf, type Timed } from './times.ts'
 
@@ -14,7 +14,7 @@ export function expiryOfRow(timed: Timed): Expiry | null {
 
 /** The row without values that have expired; null if the row as a whole has expired. */
 export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowMs: number): Row | null {
-  const isOver = (at: number): boolean => lifeOf(expiry, at, nowMs) === 0
+  const isOver = (at: number): boolean => remainingTtl(expiry, at, nowMs) === 0
   // A row exists as long as values in its regular columns; static values are those of its partition.
   const isOwn = (at: number): boolean => columns[at]?.target.static !== true
   const timed = [...row.keys()].filter((at) => expiry[at] != null)
@@ -24,18 +24,18 @@ export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowM
 }
 
 /** Write time now, and the TTLs that are left. @param expiry null if no value of the row expires */
-export function stampUntil(row: Row, expiry: Expiry | null, nowMs: number): Stamp {
+export function stampUntil(row: Row, expiry: Expiry | null, nowMs: number): WriteTimes {
   const now = BigInt(nowMs) * 1000n
   const isTimed = (at: number): boolean => row[at] !== null && (expiry === null || expiry[at] != null)
   return {
     times: row.map((_, at) => (isTimed(at) ? now : null)),
-    lifetimes: row.map((_, at) => (isTimed(at) && expiry !== null ? lifeOf(expiry, at, nowMs) : null)),
+    lifetimes: row.map((_, at) => (isTimed(at) && expiry !== null ? remainingTtl(expiry, at, nowMs) : null)),
     readMs: nowMs,
   }
 }
 
 /** Seconds left, 0 if the value has expired; null if it never expires. */
-function lifeOf(expiry: Expiry, at: number, nowMs: number): number | null {
+function remainingTtl(expiry: Expiry, at: number, nowMs: number): number | null {
   const ms = expiry[at] ?? 0
   return ms === 0 ? null : Math.max(0, Math.floor((ms - nowMs) / 1000))
 }

@@ -24,33 +24,36 @@ type Compared = Counted & {
  * @param quarantined rows that may be missing but need not be
  * @returns null if the differing rows explain the counts of both sides
  */
-export function unexplained(
+export function unexplainedCounts(
   name: string,
   { rows, targetRows, missing, extra }: Counted,
   quarantined = 0n,
 ): SluiceError | null {
   const lost = rows - targetRows - missing + extra
   if (lost >= 0n && lost <= quarantined) return null
-  return notProved(
+  return notProvedError(
     name,
     `${rowCountText(rows)} in the source and ${targetRows} in the target; ${missing} missing and ${extra} extra rows do not explain this`,
   )
 }
 
 /** As `unexplainedCounts`, for a range with checksums. These must be equal if no row is known to differ. */
-export function unproved(name: string, compared: Compared): SluiceError | null {
+export function unprovedRange(name: string, compared: Compared): SluiceError | null {
   const { source, target, quarantined, extra, missing } = compared
-  const counts = unexplained(name, compared, quarantined)
+  const counts = unexplainedCounts(name, compared, quarantined)
   if (counts !== null || quarantined + extra + missing > 0n || equalDigests(source, target)) return counts
-  return notProved(name, 'the checksums of both sides differ, but no differing row was found')
+  return notProvedError(name, 'the checksums of both sides differ, but no differing row was found')
 }
 
 /** @param range range whose checksums differ, although no differing row was found */
 export function unexplainedRange(name: string, range: Range): SluiceError {
-  return notProved(name, `the checksums of both sides differ (${rangeText(range)}), but no differing row was found`)
+  return notProvedError(
+    name,
+    `the checksums of both sides differ (${rangeText(range)}), but no differing row was found`,
+  )
 }
 
-function notProved(name: string, message: string): SluiceError {
+function notProvedError(name: string, message: string): SluiceError {
   return new SluiceError('PROOF_FAILED', `${name} is not proved: ${message}`, {
     reason: 'several rows have the same key, rows were written during the comparison, or a row was lost on the way',
     hint: 'run the same command again; if the result is the same, search for duplicate keys on both sides (GROUP BY the key HAVING count(*) > 1); if there are none and no program writes, report a bug',

@@ -10,21 +10,21 @@ import { rowBound, findsByKey, rowsByKey, sourceRequest, targetRequest, type Dif
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
 /** Rows searched for in one read of the whole source. */
-const AT_ONCE = 50_000
+const KEYS_PER_SCAN = 50_000
 
 /** Finds rows of the target in `range` whose keys the source does not have anywhere in the table. */
 export async function findExtra(
   sides: DiffSides,
   range: Range,
   found: (difference: RowDifference) => Promise<void>,
-  inspectedUp: (rows: number) => void = () => undefined,
+  onSearched: (rows: number) => void = () => undefined,
 ): Promise<void> {
   const { plan, source, target, signal } = sides
   const places = keyPositions(plan)
   const isSure = findsByKey(plan)
   const unfound = new Map<string, RowKey>()
   const name = async (): Promise<void> => {
-    const unread = isSure || unfound.size === 0 ? null : await forgetThere(sides, unfound)
+    const unread = isSure || unfound.size === 0 ? null : await removePresentKeys(sides, unfound)
     for (const key of unfound.values())
       await found({ key, kind: 'extra', columns: [], ...(unread === null ? {} : { unasked: unread }) })
     unfound.clear()
@@ -38,8 +38,8 @@ export async function findExtra(
       const text = keyTextOf(row, places)
       if (!there.has(text)) unfound.set(text, rowBound(plan, row))
     }
-    if (isSure || unfound.size >= AT_ONCE) await name()
-    inspectedUp(rows.length)
+    if (isSure || unfound.size >= KEYS_PER_SCAN) await name()
+    onSearched(rows.length)
   }
   await name()
 }
@@ -48,7 +48,7 @@ export async function findExtra(
  * Removes keys that readable source rows have.
  * @returns error of an unreadable row, which may have any of the keys left; null if there is none, or no key is left
  */
-async function forgetThere(sides: DiffSides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
+async function removePresentKeys(sides: DiffSides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
   const key = keyPositions(plan).flatMap((at) => plan.columns[at] ?? [])
   const places = key.map((_, at) => at)

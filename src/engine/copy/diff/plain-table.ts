@@ -16,12 +16,12 @@ import { KEYLESS_HINT, NO_OUTCOME, type DiffCounts } from './outcome.ts'
 import { unexplainedRange } from './explained.ts'
 import { DiffProgress } from './progress.ts'
 import { divided, SEGMENT_ROWS, segments, type RangeSegment } from './segments.ts'
-import { noneSettled, type Settler } from './settle.ts'
+import { noProcessed, type DifferenceProcessor } from './process-differences.ts'
 import type { DiffSides } from './sides.ts'
 import { reportUnreadRow } from './unread.ts'
 
 /** Limit of differences that are read again; others are counted without a second read. */
-const MOST_RECHECKED = 20_000
+const MAX_REREAD = 20_000
 
 /**
  * @param copied null if no copy of the same rows is known, or nothing is repaired
@@ -31,7 +31,7 @@ export async function diffPlain(
   operation: DiffOperation,
   sides: DiffSides,
   extent: Extent,
-  settler: Settler,
+  processor: DifferenceProcessor,
   copied: CopiedTable | null,
   run: DiffRun,
 ): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
@@ -44,7 +44,7 @@ export async function diffPlain(
   let more = 0
   let unexplained: SluiceError | null = null
   const found = async (what: DiffFinding, part: ComparedPart | null): Promise<void> => {
-    const isLate = what.kind === 'key' && suspects.length >= MOST_RECHECKED
+    const isLate = what.kind === 'key' && suspects.length >= MAX_REREAD
     if (part !== null && (what.kind !== 'key' || isLate)) part.isUnclear = true
     if (what.kind === 'unread') {
       outcome.errors += 1n
@@ -94,7 +94,7 @@ export async function diffPlain(
       one.isWhole = true
       copied?.compared(one)
     }
-    await copied?.noteSettled()
+    await copied?.noteFinishedChunks()
   }
   for await (const segment of segments(sides, copied)) {
     if (run.interrupt.stop.aborted) break
@@ -102,17 +102,17 @@ export async function diffPlain(
   }
   if (copied !== null && copied.whole !== null) copied.whole.isWhole = !run.interrupt.stop.aborted
   progress.step('looking again')
-  const settled = noneSettled()
+  const settled = noProcessed()
   const before = operation.fix ? (left: number): void => progress.step('mending', left + more) : undefined
-  await settler.settle(suspects, settled, before)
-  copied?.done(suspects)
+  await processor.process(suspects, settled, before)
+  copied?.finishDifferences(suspects)
   if (settled.gone > 0 && !operation.fix) progress.step('looking again', suspects.length - settled.gone + more)
-  addSettled(outcome, settled)
-  settler.reportUnnamed(more)
+  addProcessed(outcome, settled)
+  processor.reportUnnamed(more)
   return unexplained === null ? { outcome } : { outcome, error: unexplained }
 }
 
-function addSettled(outcome: DiffCounts, settled: ReturnType<typeof noneSettled>): void {
+function addProcessed(outcome: DiffCounts, settled: ReturnType<typeof noProcessed>): void {
   outcome.rows += settled.rows
   outcome.targetRows += settled.targetRows
   outcome.missing += BigInt(settled.missing)

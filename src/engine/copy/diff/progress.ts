@@ -55,7 +55,7 @@ export class DiffProgress {
    * Counts rows of the target that were searched for in the source, and reports them: the search takes about as long as
    * all earlier steps.
    */
-  inspectedUp(rows: number): void {
+  addSearched(rows: number): void {
     this.seen += BigInt(rows)
     const now = this.#clock.ticks()
     if (now - this.reportedAt < REPORT_EVERY_MS) return

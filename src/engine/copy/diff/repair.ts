@@ -1,12 +1,12 @@
 /** Makes the target equal to the source, key by key. The old row is recorded in the same transaction, or before it. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import type { Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Row, WriteTimes } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { comparedColumns, writtenCells } from '../table/context.ts'
 import {
   correctedStatement,
-  forgottenStatement,
+  removeNoteStatement,
   notedStatement,
   packedRow,
   repairStatement,
@@ -19,16 +19,16 @@ import {
   kindsOf,
   NEVER,
   EqualKey,
-  storedInstead,
+  storedOtherwise,
   storesAnother,
   type Change,
   type ChangeResult,
   type Notes,
-  type Repairing,
+  type TableRepair,
 } from './change.ts'
 import { expiryOfRow } from './expiry.ts'
-import { endingUntil, isEnding } from './ending-rows.ts'
-import { olderSpelling, respelled, underOtherKeys } from './respelled.ts'
+import { latestExpiry, isExpiring } from './expiring-rows.ts'
+import { removalOfOlderSpelling, respelledError, rowsUnderEqualKeys } from './respelled.ts'
 import { byBound, type DiffSides } from './sides.ts'
 import { differingLifetimes, repairOf, isEqualCell, type Timed, type TimeOptions } from './times.ts'
 
@@ -57,30 +57,30 @@ export type RepairResult = ChangeResult | 'left' | 'equal'
 export async function repairKeys(
   sides: DiffSides,
   keys: readonly RowKey[],
-  around: Repairing,
+  repair: TableRepair,
   options: RepairOptions,
 ): Promise<ReadonlyMap<string, RepairResult>> {
   const { plan } = sides
   const begunMs = Date.now()
   const target = await byBound(sides, 'target', keys)
   const source = await byBound(sides, 'source', keys)
-  const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
+  const until = await latestExpiry(sides, begunMs, [...source.values(), ...target.values()])
   const outcome = new Map<string, RepairResult>()
   const changes: Change[] = []
   for (const key of keys) {
     const text = JSON.stringify(key)
     const [here, there] = [source.get(text), target.get(text)]
-    const wanted = isEnding(plan, here, there, until)
+    const wanted = isExpiring(plan, here, there, until)
       ? 'equal'
       : changeOf(sides, key, here ?? null, there ?? null, options)
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
-  const taken = [...(await underOtherKeys(sides, changes.filter(isNew)))]
+  const taken = [...(await rowsUnderEqualKeys(sides, changes.filter(isNew)))]
   // A target that commits by batch cannot read rows before it writes them, so find equal keys now.
   const mixed =
-    around.to.can.atomic === 'batch'
-      ? await underOtherKeys(
+    repair.to.can.atomic === 'batch'
+      ? await rowsUnderEqualKeys(
           sides,
           changes.filter((one) => !isNew(one)),
         )
@@ -89,9 +89,9 @@ export async function repairKeys(
   const apart = new Set([...taken, ...mixed].map(([one]) => one))
   const free = changes.filter((one) => !apart.has(one))
   const notes = new Map<Change, string[]>()
-  const notesOf = (some: readonly Change[]): Notes => repairNotes(plan, some, around, notes)
+  const notesOf = (some: readonly Change[]): Notes => repairNotes(plan, some, repair, notes)
   const make = async (some: readonly Change[]): Promise<void> => {
-    for (const [one, result] of await changeTogether(plan, some, notesOf, around)) {
+    for (const [one, result] of await changeTogether(plan, some, notesOf, repair)) {
       if (result instanceof EqualKey && isNew(one)) taken.push([one, result.others])
       else outcome.set(one.text, result)
     }
@@ -99,21 +99,21 @@ export async function repairKeys(
   for (const some of kindsOf(free.filter(({ after }) => after !== null))) await make(some)
   const replaced = new Map<string, Change>()
   for (const [one, others] of taken) {
-    const old = await olderSpelling(sides, others)
+    const old = await removalOfOlderSpelling(sides, others)
     if (old === null || replaced.has(old.text)) outcome.set(one.text, new EqualKey(others))
-    else if (!options.replaceRespelled) outcome.set(one.text, respelled(old))
+    else if (!options.replaceRespelled) outcome.set(one.text, respelledError(old))
     else {
       const both = [one, old]
-      const result = await changeAsOne(plan, both, notesOf(both), around)
+      const result = await changeAsOne(plan, both, notesOf(both), repair)
       for (const { text } of both) outcome.set(text, result)
       replaced.set(old.text, old)
     }
   }
   await make(free.filter(({ text, after }) => after === null && !replaced.has(text)))
-  const { atomic } = around.to.can
+  const { atomic } = repair.to.can
   if (atomic === 'chunk') return outcome
-  const stored = await readAgain(sides, [...changes, ...replaced.values()], around, options, outcome)
-  if (atomic === 'batch') await correctNotes(plan, notes, outcome, stored, around)
+  const stored = await readAgain(sides, [...changes, ...replaced.values()], repair, options, outcome)
+  if (atomic === 'batch') await correctNotes(plan, notes, outcome, stored, repair)
   return outcome
 }
 
@@ -125,7 +125,7 @@ function isNew({ before, after }: Change): boolean {
 function repairNotes(
   plan: TablePlan,
   changes: readonly Change[],
-  { to, database, runId, key: table }: Repairing,
+  { to, database, runId, key: table }: TableRepair,
   ids: Map<Change, string[]>,
 ): Notes {
   const statements = changes.map((one) => {
@@ -141,7 +141,7 @@ function repairNotes(
     return note
   })
   // Notes that are stored before the rows do not show whether the rows were written.
-  return { statements, landed: to.can.atomic === 'chunk' ? notedStatement(statements) : NEVER }
+  return { statements, storedGuard: to.can.atomic === 'chunk' ? notedStatement(statements) : NEVER }
 }
 
 function changeOf(
@@ -188,17 +188,17 @@ function changeOf(
 async function readAgain(
   sides: DiffSides,
   changes: readonly Change[],
-  around: Repairing,
+  repair: TableRepair,
   options: RepairOptions,
   outcome: Map<string, RepairResult>,
 ): Promise<ReadonlyMap<Change, Row | null>> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
   if (done.length === 0) return new Map()
   const { plan } = sides
-  const byRow = around.to.can.atomic === 'row'
+  const byRow = repair.to.can.atomic === 'row'
   const unlike = async (): Promise<ReadonlyMap<Change, Row | null>> => {
     // Open a new read view: an older one may return the rows as before the write.
-    await using target = await around.to.source(around.signal)
+    await using target = await repair.to.source(repair.signal)
     const keys = done.map(({ key }) => key)
     const found = await byBound({ ...sides, target }, 'target', keys)
     const others = done.filter(({ text, after, source }) => {
@@ -211,8 +211,8 @@ async function readAgain(
   let left = await unlike()
   const again = [...left.keys()].filter(({ after }) => after !== null)
   if (byRow && options.overwriteNewer === true && again.length > 0) {
-    const later = again.map((one) => ({ ...one, stamp: writtenNow(one.stamp) }))
-    await change(plan, later, { statements: [], landed: NEVER }, around)
+    const later = again.map((one) => ({ ...one, stamp: withCurrentTime(one.stamp) }))
+    await change(plan, later, { statements: [], storedGuard: NEVER }, repair)
     left = await unlike()
   }
   for (const [{ text, before, after }, now] of left) {
@@ -220,7 +220,7 @@ async function readAgain(
       outcome.set(text, 'changed')
       continue
     }
-    const stored = after === null || now === null ? storesAnother() : storedInstead(plan, after, now)
+    const stored = after === null || now === null ? storesAnother() : storedOtherwise(plan, after, now)
     const isComputed = after !== null && now !== null && isEqualRow(writtenCells(plan, after), now)
     if (byRow && !isComputed) outcome.set(text, after === null ? notRemoved() : 'left')
     else outcome.set(text, stored)
@@ -238,13 +238,13 @@ async function correctNotes(
   notes: ReadonlyMap<Change, readonly string[]>,
   outcome: ReadonlyMap<string, RepairResult>,
   stored: ReadonlyMap<Change, Row | null>,
-  { database }: Repairing,
+  { database }: TableRepair,
 ): Promise<void> {
   const statements = [...notes].flatMap(([one, ids]) => {
     const now = stored.get(one)
     const isWritten =
       outcome.get(one.text) === 'fixed' || (now !== undefined && packedRow(now) !== packedRow(one.before))
-    const wrong = (isWritten ? ids.slice(0, -1) : ids).map((id) => forgottenStatement(id))
+    const wrong = (isWritten ? ids.slice(0, -1) : ids).map((id) => removeNoteStatement(id))
     if (!isWritten || now === undefined) return wrong
     return [...wrong, correctedStatement(ids.at(-1) ?? '', now === null ? null : writtenCells(plan, now))]
   })
@@ -254,7 +254,7 @@ async function correctNotes(
 /**
  * Write times and TTLs for a row: the current time, which is later than earlier removals, and the TTLs of the source.
  */
-function writtenNow(stamp: Stamp | undefined): Stamp | undefined {
+function withCurrentTime(stamp: WriteTimes | undefined): WriteTimes | undefined {
   if (stamp === undefined) return undefined
   const now = BigInt(Date.now()) * 1000n
   return { ...stamp, times: stamp.times.map((time) => (time === null ? null : now)) }

@@ -11,7 +11,7 @@ import { byBound, findsByKey, rowBound, rowsByKey, sourceRequest, type DiffSides
 type Keyed = { readonly key: RowKey; readonly text: string }
 
 /** Rows of the target under keys that it treats as equal to these (collation): a write would overwrite them. */
-export async function underOtherKeys<K extends Keyed>(
+export async function rowsUnderEqualKeys<K extends Keyed>(
   sides: DiffSides,
   keys: readonly K[],
 ): Promise<readonly (readonly [of: K, others: readonly Row[]])[]> {
@@ -23,15 +23,15 @@ export async function underOtherKeys<K extends Keyed>(
   if (others.length === 0) return []
   if (keys.length === 1) return [[only, others.map(([, { row }]) => row)]]
   const half = keys.length >> 1
-  const first = await underOtherKeys(sides, keys.slice(0, half))
-  return [...first, ...(await underOtherKeys(sides, keys.slice(half)))]
+  const first = await rowsUnderEqualKeys(sides, keys.slice(0, half))
+  return [...first, ...(await rowsUnderEqualKeys(sides, keys.slice(half)))]
 }
 
 /**
  * @returns the removal of the row in `others`, if there is exactly one and the source certainly has no row of its key;
  * otherwise null
  */
-export async function olderSpelling(sides: DiffSides, others: readonly Row[]): Promise<Change | null> {
+export async function removalOfOlderSpelling(sides: DiffSides, others: readonly Row[]): Promise<Change | null> {
   const { plan, source, signal } = sides
   const [old] = others
   if (old === undefined || others.length > 1 || !findsByKey(plan)) return null
@@ -48,7 +48,7 @@ export async function olderSpelling(sides: DiffSides, others: readonly Row[]): P
 }
 
 /** Error for a row whose key has another text form in the target. */
-export function respelled({ key }: Change): SluiceError {
+export function respelledError({ key }: Change): SluiceError {
   const message = `the target stores the key of this row as another text (${rowKeyText(key)})`
   return new SluiceError('ROW_REFUSED', message, {
     reason: 'the target treats both keys as equal, and the source has only one of them',

@@ -14,14 +14,14 @@ import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTokens, TokenPiece } from './copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, type DiffCounts } from './outcome.ts'
 import { EXTRA, type DiffProgress } from './progress.ts'
-import { noneSettled, type Settled, type Settler } from './settle.ts'
+import { noProcessed, type ProcessedCounts, type DifferenceProcessor } from './process-differences.ts'
 import type { DiffSides } from './sides.ts'
 import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
 /** Limit of differences of a range that are passed to the processor in one call. */
-const TOGETHER = 1000
+const PROCESSED_AT_ONCE = 1000
 
 /** Event that reports a compared range. */
 export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
@@ -38,7 +38,7 @@ export type RingTable = {
   /** Ranges in the order of comparison. */
   readonly ranges: readonly TokenRange[]
   readonly workers: number
-  readonly settler: Settler
+  readonly processor: DifferenceProcessor
   readonly progress: DiffProgress
   readonly record: RangeRecord | null
   /** Null if no copy of the same rows is known, or nothing is repaired. */
@@ -70,7 +70,7 @@ export async function diffRing(
   for (const ended of await Promise.allSettled(Array.from({ length: lanes }, (_, i) => lane(i + 1))))
     if (ended.status === 'rejected') throw ended.reason
   const { plan } = table.sides
-  if (!plan.sortsAlike && !table.run.interrupt.stop.aborted) await extras(table, outcome)
+  if (!plan.sortsAlike && !table.run.interrupt.stop.aborted) await findExtraRows(table, outcome)
   const [error] = errors
   return error === undefined ? { outcome } : { outcome, error }
 }
@@ -80,14 +80,14 @@ async function diffRange(
   tokens: TokenRange,
   worker: number,
 ): Promise<{ readonly event: DiffRange; readonly one: DiffCounts; readonly error?: SluiceError }> {
-  const { sides, settler, progress, run, record, copied } = table
+  const { sides, processor: settler, progress, run, record, copied } = table
   const begun = run.clock.ticks()
-  const settled = noneSettled()
+  const settled = noProcessed()
   const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
     const some = waiting.splice(0)
-    await settler.settle(some, settled)
-    copied?.table.done(some)
+    await settler.process(some, settled)
+    copied?.table.finishDifferences(some)
   }
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   let error: SluiceError | undefined
@@ -96,7 +96,7 @@ async function diffRange(
       progress.found()
       copied?.table.found(difference, part)
       waiting.push(difference)
-      if (waiting.length >= TOGETHER) await settle()
+      if (waiting.length >= PROCESSED_AT_ONCE) await settle()
     },
     unread: (row, why) => {
       if (part !== null) part.isUnclear = true
@@ -113,7 +113,7 @@ async function diffRange(
       copied?.compared(range, part)
     }
     await settle()
-    await copied?.table.noteSettled()
+    await copied?.table.noteFinishedChunks()
   } catch (thrown) {
     error = asSluiceError(thrown)
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
@@ -128,19 +128,22 @@ async function diffRange(
  * If the target is not on the same ring, searches the source for all target rows. If only a part of the ring is
  * compared, it is unknown which target rows belong to this part, so the search is skipped.
  */
-async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: DiffCounts): Promise<void> {
+async function findExtraRows(
+  { sides, ring, processor: settler, progress, copied, run }: RingTable,
+  outcome: DiffCounts,
+): Promise<void> {
   const table = tableText(sides.plan.source.table)
   if (ring.part !== null) {
     const message = 'surplus rows are not searched, because only a part of the ring is compared'
     run.emit({ type: 'log', level: 'note', table, message })
     return
   }
-  const settled = noneSettled()
+  const settled = noProcessed()
   const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
     const some = waiting.splice(0)
-    await settler.settle(some, settled)
-    copied?.table.done(some)
+    await settler.process(some, settled)
+    copied?.table.finishDifferences(some)
   }
   progress.step(EXTRA)
   const found = async (difference: RowDifference): Promise<void> => {
@@ -148,12 +151,12 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
     progress.found()
     copied?.table.found(difference, copied.table.whole)
     waiting.push(difference)
-    if (waiting.length >= TOGETHER) await settle()
+    if (waiting.length >= PROCESSED_AT_ONCE) await settle()
   }
-  await findExtra(sides, EVERY_KEY, found, (rows) => progress.inspectedUp(rows))
+  await findExtra(sides, EVERY_KEY, found, (rows) => progress.addSearched(rows))
   progress.step(EXTRA)
   await settle()
-  copied?.inspectedForExtra()
+  copied?.noteExtraSearched()
   addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))
 }
 
@@ -161,7 +164,7 @@ function addTally(sum: TokenTally, one: TokenTally): void {
   for (const name of Object.keys(sum) as (keyof TokenTally)[]) sum[name] += one[name]
 }
 
-function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: Settled): DiffCounts {
+function outcomeOf({ rows, targetRows, unread }: TokenTally, settled: ProcessedCounts): DiffCounts {
   const { missing, different, extra, fixedMissing, fixedDifferent, removed, newer, errors } = settled
   return {
     rows: BigInt(rows + unread) + settled.rows,
@@ -180,7 +183,7 @@ function eventOf(
   { sides }: RingTable,
   { low, high }: TokenRange,
   { rows, unread }: TokenTally,
-  settled: Settled,
+  settled: ProcessedCounts,
   ms: number,
   error: SluiceError | undefined,
 ): Omit<DiffRange, 'worker'> {

@@ -3,7 +3,7 @@
  * together.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { sumOfRows } from '../../../model/copy/row-hash.ts'
+import { digestOfRows } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
@@ -35,7 +35,7 @@ export function sharedDifference(
   target: readonly Row[],
 ): RowDifference | null {
   const [row] = source
-  if (row === undefined || equalDigests(sumOfRows(source), sumOfRows(target))) return null
+  if (row === undefined || equalDigests(digestOfRows(source), digestOfRows(target))) return null
   const unasked = new SluiceError(
     'ROW_REFUSED',
     `${rowCountText(BigInt(source.length))} in the source and ${target.length} in the target have this key, and their values differ`,

@@ -6,7 +6,7 @@
 import { hasWholeBounds, keyMayBeNull } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { Cover, beginsWhereEnds, type KeyRange } from '../plan/covered.ts'
+import { ChunkCoverage, beginsWhereEnds, type KeyRange } from '../plan/covered.ts'
 import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
 import type { DiffSides } from './sides.ts'
@@ -70,7 +70,7 @@ async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<
   const integers = hasWholeBounds(sides.plan.source)
   // Report missing chunks before anything is compared.
   if (!integers) (await coverNow(copied)).cover.gaps(integers)
-  const cover = new Cover()
+  const cover = new ChunkCoverage()
   let hasNullKeys = false
   let gaps: readonly KeyRange[] | null = null
   for (let last = 0; gaps === null;) {
@@ -82,16 +82,16 @@ async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<
       }
       yield joinedPieces(group.map((chunk) => ({ range: chunk.range, part: copied.partOf(chunk) })))
     }
-    gaps = await gapsBehind(copied, cover, last, integers)
+    gaps = await gapsAfterScan(copied, cover, last, integers)
   }
   for (const gap of gaps) for await (const range of cut(sides, gap)) yield one(range, null)
   return hasNullKeys
 }
 
 /** @param seen chunks read @param last largest id among them @returns null if chunks were added since */
-async function gapsBehind(
+async function gapsAfterScan(
   copied: CopiedTable,
-  seen: Cover,
+  seen: ChunkCoverage,
   last: number,
   integers: boolean,
 ): Promise<readonly KeyRange[] | null> {
@@ -104,8 +104,8 @@ async function gapsBehind(
   }
 }
 
-async function coverNow(copied: CopiedTable): Promise<{ readonly cover: Cover; readonly last: number }> {
-  const cover = new Cover()
+async function coverNow(copied: CopiedTable): Promise<{ readonly cover: ChunkCoverage; readonly last: number }> {
+  const cover = new ChunkCoverage()
   let last = 0
   for await (const chunk of copied.chunks()) {
     cover.add(chunk)

@@ -10,7 +10,7 @@ import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/sour
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { comparedColumns, keyPositions, plannedReadColumns, keyedTargetTable, writeColumns } from '../table/context.ts'
 import { viewDigest } from '../chunk/digest.ts'
-import type { MeetingKeys } from './met-keys.ts'
+import type { KeyPass } from './compared-keys.ts'
 import type { Timed, TimeOptions } from './times.ts'
 
 export type DiffSides = {
@@ -23,7 +23,7 @@ export type DiffSides = {
   /** Set to compare expiry times too, where both sides keep them. */
   readonly lifetimes?: true
   /** Keys of the source already compared; absent if different keys stay different in the target. */
-  readonly met?: MeetingKeys
+  readonly met?: KeyPass
 }
 
 /** Kinds of values whose canonical text finds the same key in every source. */

@@ -4,11 +4,11 @@
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { canonicalCellText } from '../../../model/copy/canonical.ts'
-import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Cell, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import type { CassandraOptions } from '../operations/copy/option-types.ts'
 
 /** A row with the write times and TTLs of its values, where both systems keep them. */
-export type Timed = { readonly row: Row; readonly stamp: Stamp | null }
+export type Timed = { readonly row: Row; readonly stamp: WriteTimes | null }
 
 /** Options of a run that replace the source's write times and TTLs. */
 export type TimeOptions = Pick<CassandraOptions, 'ttl' | 'writetime' | 'dropStamps' | 'timesOf' | 'livesOf'>
@@ -16,13 +16,13 @@ export type TimeOptions = Pick<CassandraOptions, 'ttl' | 'writetime' | 'dropStam
 export type RowRepair = {
   readonly row: Row
   /** Absent if values are written with the current time. */
-  readonly stamp?: Stamp
+  readonly stamp?: WriteTimes
   /** Source names of columns whose values the target wrote later; they stay. */
   readonly newer: readonly string[]
 }
 
 /** Tolerance between two expiry times: each system counts in whole seconds of its own clock. */
-export const LIVES_APART_MS = 2000
+export const EXPIRY_TOLERANCE_MS = 2000
 
 /**
  * @param target null for a missing row
@@ -37,7 +37,7 @@ export function repairOf(
   overwriteNewer: boolean,
   lifetimes = false,
 ): RowRepair {
-  const own = source.stamp === null || options.dropStamps === true ? null : asked(plan, source.stamp, options)
+  const own = source.stamp === null || options.dropStamps === true ? null : requestedStamp(plan, source.stamp, options)
   if (own === null) return { row: source.row, newer: [] }
   if (target === null || target.stamp === null) return { row: source.row, stamp: own, newer: [] }
   const times = [...own.times]
@@ -46,7 +46,7 @@ export function repairOf(
     const there = target.stamp.times[at] ?? null
     const time = own.times[at] ?? null
     const cell = source.row[at] ?? null
-    const isSame = isEqualCell(cell, target.row[at] ?? null) && !(lifetimes && expiryApart(source, target, at))
+    const isSame = isEqualCell(cell, target.row[at] ?? null) && !(lifetimes && hasOtherExpiry(source, target, at))
     if (there === null || isSame) continue
     // The time of a removal at the source is unknown. Use the target's time: at equal times a removal wins, and later
     // writes stay.
@@ -60,7 +60,7 @@ export function repairOf(
 }
 
 /** Write times and TTLs of the source, unless the run sets others. */
-function asked({ columns }: TablePlan, stamp: Stamp, options: TimeOptions): Stamp {
+function requestedStamp({ columns }: TablePlan, stamp: WriteTimes, options: TimeOptions): WriteTimes {
   const { times, lifetimes, readMs } = stamp
   const at = (names: readonly string[] | undefined): readonly number[] | null =>
     names === undefined ? null : names.flatMap((name) => columns.flatMap(({ to }, i) => (to === name ? [i] : [])))
@@ -93,19 +93,19 @@ export function differingLifetimes(
   target: Timed,
 ): readonly { readonly column: string; readonly source: string; readonly target: string }[] {
   return plan.columns.flatMap(({ from }, at) =>
-    expiryApart(source, target, at)
+    hasOtherExpiry(source, target, at)
       ? [{ column: from, source: expiryText(source, at), target: expiryText(target, at) }]
       : [],
   )
 }
 
 /** True if the expiry times of a column differ by more than the tolerance, or if only one value expires. */
-function expiryApart(source: Timed, target: Timed, at: number): boolean {
+function hasOtherExpiry(source: Timed, target: Timed, at: number): boolean {
   // A value without a write time has no TTL either: keys, collections, missing values.
   if (source.stamp?.times[at] == null || target.stamp?.times[at] == null) return false
   const [here, there] = [expiryOf(source, at), expiryOf(target, at)]
   if (here === null || there === null) return here !== there
-  return Math.abs(here - there) > LIVES_APART_MS
+  return Math.abs(here - there) > EXPIRY_TOLERANCE_MS
 }
 
 /** Milliseconds since 1970; null for a value that never expires. */

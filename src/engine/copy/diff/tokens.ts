@@ -10,7 +10,7 @@ import { halveTokens, rangeOfTokens, RING_TOKENS, type TokenRange } from '../../
 import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
-import { differenceOf, oneKeyOf, type RowDifference } from './difference.ts'
+import { differenceOf, sharedKeyDifference, type RowDifference } from './difference.ts'
 import { findExtra } from './extra.ts'
 import { keyPositions } from '../table/context.ts'
 import { completeShared, isShared, sharedDifference } from './same-key.ts'
@@ -57,7 +57,7 @@ export async function compareTokens(sides: DiffSides, tokens: TokenRange, hooks:
  * Fetches target rows by the keys of a source range, where the two sides sort differently.
  * @returns counts; does not search for extra rows of the target
  */
-export async function compareInspectedUp(sides: DiffSides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
+export async function compareByKeys(sides: DiffSides, range: Range, hooks: TokenHooks): Promise<TokenTally> {
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   await byLookup(sides, range, hooks, tally)
   return tally
@@ -72,8 +72,8 @@ async function byRange(sides: DiffSides, tokens: TokenRange, hooks: TokenHooks, 
     onRefused: (row, error) => unread.push(() => hooks.unread(row, error)),
   }
   const [here, there] = await Promise.all([
-    held(source, timed(sides, request), plan, signal),
-    held(target, timed(sides, targetRequest(sides, range)), plan, signal),
+    rowsInMemory(source, timed(sides, request), plan, signal),
+    rowsInMemory(target, timed(sides, targetRequest(sides, range)), plan, signal),
   ])
   if (here === null || there === null) {
     const halves = halveTokens(tokens)
@@ -110,7 +110,7 @@ async function byLookup(sides: DiffSides, range: Range, hooks: TokenHooks, tally
   const shared = new Set<string>()
   for await (const { rows, stamps } of source.read(timed(sides, request), KEYS, signal)) {
     const { first, others } = sides.met?.taken(plan, rows) ?? { first: new Set(rows), others: [] }
-    for (const row of others) await hooks.found(oneKeyOf(plan, row))
+    for (const row of others) await hooks.found(sharedKeyDifference(plan, row))
     tally.rows += others.length
     const keys: readonly RowKey[] = [...first].map((row) => rowBound(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
@@ -143,7 +143,7 @@ async function compareMaps(
     const difference =
       byKey && isShared(key, here, there)
         ? sharedDifference(plan, rowsOf(here.all(key)), rowsOf(there.all(key)))
-        : (differenceOf(plan, one.row, other?.row) ?? lifetimesApart(sides, one, other))
+        : (differenceOf(plan, one.row, other?.row) ?? lifetimeDifference(sides, one, other))
     if (difference === null) tally.valid++
     else await hooks.found(difference)
   }
@@ -151,7 +151,7 @@ async function compareMaps(
 }
 
 /** Difference in expiry times of rows with equal values; null if there is none, or if expiry is not compared. */
-export function lifetimesApart(
+export function lifetimeDifference(
   { plan, lifetimes }: DiffSides,
   here: Timed | undefined,
   there: Timed | undefined,
@@ -179,7 +179,7 @@ function rowsOf(timedRows: readonly Timed[]): readonly Row[] {
 }
 
 /** All rows of a range by key; null if they exceed the memory limit. */
-async function held(
+async function rowsInMemory(
   view: SourceView,
   request: RowRequest,
   plan: TablePlan,

@@ -11,7 +11,7 @@ import { previousRun } from '../compat/cdm/previous-run.ts'
 import { countersOf, sumCounts, type CdmCounts } from '../compat/cdm/run-info.ts'
 import { TrackedTable } from '../compat/cdm/tracked-table.ts'
 import type { DiffRange, RangeRecord } from './ring-table.ts'
-import type { RepairContext } from './settle.ts'
+import type { RepairContext } from './process-differences.ts'
 import { trackingTitles } from '../../run/systems.ts'
 
 export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
@@ -33,7 +33,7 @@ export async function trackDiff(
   if (options === undefined || database === null) {
     if (operation.cdmLines !== true) return { record: null, ranges: all }
     reportRun(operation, name, ring, all.length, run, {})
-    return { record: new Counted(name, null, run), ranges: all }
+    return { record: new RangeCounter(name, null, run), ranges: all }
   }
   if (to.offers.tracks === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `--track-run cannot record runs in ${to.system}`, {
@@ -79,11 +79,11 @@ export async function trackDiff(
     },
   })
   await table.begin(ranges)
-  return { ranges, record: new Counted(name, table, run) }
+  return { ranges, record: new RangeCounter(name, table, run) }
 }
 
 /** Counts ranges, and records them if the run is tracked. */
-class Counted implements DiffRecord {
+class RangeCounter implements DiffRecord {
   readonly #name: string
   readonly #table: TrackedTable | null
   readonly #run: DiffRun

@@ -3,11 +3,19 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { stampUntil } from './expiry.ts'
-import { undoneStatement, type Expiry, wasUndone } from '../ledger/repairs.ts'
-import { changeTogether, kindsOf, NEVER, type Change, type ChangeResult, type Notes, type Repairing } from './change.ts'
+import { undoneStatement, type Expiry, undoneQuery } from '../ledger/repairs.ts'
+import {
+  changeTogether,
+  kindsOf,
+  NEVER,
+  type Change,
+  type ChangeResult,
+  type Notes,
+  type TableRepair,
+} from './change.ts'
 
 /** A row changed by repairs of one run, with its values before the first repair and after the last repair. */
-export type Undoing = {
+export type RepairedRow = {
   readonly ids: readonly string[]
   readonly key: RowKey
   readonly before: Row | null
@@ -22,12 +30,12 @@ export type Undoing = {
  * other targets call `noteUndone` after it: the next undo repeats an undo that is not recorded.
  * @returns the result per row
  */
-export async function undoRepairs<U extends Undoing>(
+export async function undoRepairs<U extends RepairedRow>(
   plan: TablePlan,
   undone: readonly U[],
-  around: Repairing,
+  repair: TableRepair,
 ): Promise<ReadonlyMap<U, ChangeResult>> {
-  const isNoted = around.to.can.atomic === 'chunk'
+  const isNoted = repair.to.can.atomic === 'chunk'
   const rows = new Map<Change, U>()
   const now = Date.now()
   // Of rows that are written together, either all must have write times or none.
@@ -40,15 +48,15 @@ export async function undoRepairs<U extends Undoing>(
   }
   const notesOf = (some: readonly Change[]): Notes => {
     const ids = some.flatMap((one) => rows.get(one)?.ids ?? [])
-    const statements = isNoted ? ids.map((id) => undoneStatement(around.database, id)) : []
-    return { statements, landed: isNoted ? wasUndone(ids[0] ?? '') : NEVER }
+    const statements = isNoted ? ids.map((id) => undoneStatement(repair.database, id)) : []
+    return { statements, storedGuard: isNoted ? undoneQuery(ids[0] ?? '') : NEVER }
   }
   const results = new Map<U, ChangeResult>()
   const kinds = kindsOf([...rows.keys()])
   const isRemoval = ([one]: readonly Change[]): boolean => one?.after === null
   // Removals first: a row to be removed may have the key, or a unique value, of a row that is inserted again.
   for (const some of [...kinds.filter(isRemoval), ...kinds.filter((kind) => !isRemoval(kind))]) {
-    for (const [change, result] of await changeTogether(plan, some, notesOf, around)) {
+    for (const [change, result] of await changeTogether(plan, some, notesOf, repair)) {
       const one = rows.get(change)
       if (one !== undefined) results.set(one, result)
     }
@@ -60,8 +68,8 @@ export async function undoRepairs<U extends Undoing>(
  * Records that rows are restored. Does nothing for a target with transactions, because `undoRepairs` has recorded it.
  */
 export async function noteUndone(
-  undone: readonly Undoing[],
-  { to, database }: Pick<Repairing, 'to' | 'database'>,
+  undone: readonly RepairedRow[],
+  { to, database }: Pick<TableRepair, 'to' | 'database'>,
 ): Promise<void> {
   if (to.can.atomic === 'chunk' || undone.length === 0) return
   await database.batch(undone.flatMap(({ ids }) => ids.map((id) => undoneStatement(database, id))))

@@ -57,7 +57,7 @@ export function acceptance(
 }
 
 /** Sum of accepted differences of a table, without chunks that were copied or repaired since. */
-export type AcceptedSum = {
+export type AcceptedTotals = {
   readonly chunks: number
   /**
    * `more`: surplus rows of the target. `fewer`: rows that the target lacked. Both are compared with the expected
@@ -70,7 +70,7 @@ export type AcceptedSum = {
 }
 
 /** @returns null if nothing was accepted */
-export async function recordedAccepted(database: LedgerDatabase, key: TableKey): Promise<AcceptedSum | null> {
+export async function recordedAccepted(database: LedgerDatabase, key: TableKey): Promise<AcceptedTotals | null> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const { schema, name } = key
   const all = await database.all(

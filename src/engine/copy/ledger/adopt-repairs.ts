@@ -13,7 +13,7 @@ import { adoptedChanges, hasSurplusChanges } from './surplus-changes.ts'
 export const AGAIN_OPERATION = 'copy --again'
 
 /** Exit codes of finished runs; their repairs are not assigned to another run. */
-const ENDED: ReadonlySet<number> = new Set([0, 1])
+const FINISHED_EXIT_CODES: ReadonlySet<number> = new Set([0, 1])
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 
@@ -39,7 +39,7 @@ export async function adoptRepairs(
   )
   if (last === undefined) return null
   const [id, exitCode] = last
-  if (exitCode != null && ENDED.has(Number(exitCode))) return null
+  if (exitCode != null && FINISHED_EXIT_CODES.has(Number(exitCode))) return null
   const before = BigInt(String(id))
   // Rows recorded with other columns cannot be undone together with these.
   if ((await storedRepairPlan(database, before, table)) !== repairPlanText(plan)) return null

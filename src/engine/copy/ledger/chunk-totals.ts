@@ -11,7 +11,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
-import { BROKEN, CLOSED, DIFFERS, OF_TABLE, proofIn } from './stored-chunk.ts'
+import { NOT_QUARANTINED, CLOSED, DIFFERS, OF_TABLE, proofIn } from './stored-chunk.ts'
 
 /** The same totals as `TableTotals` adds up chunk by chunk. */
 export type ChunkTotals = {
@@ -29,7 +29,7 @@ export type ChunkTotals = {
   readonly extra: bigint
   /**
    * Chunks completed by other runs: all (`earlier`), those completed before `begunMs` (`old`), and the times of the
-   * first and the last completion in ms since the epoch (`completionTimes`).
+   * first and the last completion in ms since the epoch (`closedSpan`).
    */
   readonly earlier: bigint
   readonly old: bigint
@@ -63,7 +63,7 @@ export async function chunkTotals(
   const other = `${CLOSED} AND (run_id IS NULL OR run_id <> ${runId})`
   const beyond = 'surplus + COALESCE(rows_quarantined, 0)'
   const [row = []] = await database.all(
-    `SELECT COUNT(*), ${count(`status = 'failed' AND ${BROKEN}`)}, ${sum('COALESCE(rows_quarantined, 0)')}, ${sum('COALESCE(rows_written, 0)')},
+    `SELECT COUNT(*), ${count(`status = 'failed' AND ${NOT_QUARANTINED}`)}, ${sum('COALESCE(rows_quarantined, 0)')}, ${sum('COALESCE(rows_written, 0)')},
        ${count(CLOSED)}, ${done('rows_read')}, ${done('rows_written')}, ${done('rows_skipped')}, ${done('rows_quarantined')}, ${done('bytes')},
        ${sum(`CASE WHEN ${CLOSED} AND ${own} AND surplus IS NOT NULL AND ${beyond} > 0 THEN ${beyond} ELSE 0 END`)},
        ${count(other)}, ${count(`${other} AND (completed_ms IS NULL OR completed_ms < ${begunMs})`)},
@@ -98,14 +98,14 @@ export async function chunkTotals(
     failed === 0n
       ? []
       : await database.all(
-          `SELECT error_message FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN} ORDER BY id LIMIT 1`,
+          `SELECT error_message FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${NOT_QUARANTINED} ORDER BY id LIMIT 1`,
           identity,
         )
   const codes =
     failed === 0n
       ? []
       : await database.all(
-          `SELECT DISTINCT error_code FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN}`,
+          `SELECT DISTINCT error_code FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${NOT_QUARANTINED}`,
           identity,
         )
   return {
@@ -135,7 +135,7 @@ export async function chunkTotals(
 }
 
 /** Limit of ranges of adjacent completed chunks that are listed; the totals include all chunks. */
-const STRETCHES = 10_000
+const MAX_RANGES = 10_000
 
 /**
  * Completed chunks without quarantined rows: totals, and ranges of adjacent chunks.
@@ -159,10 +159,10 @@ export async function cleanChunks(
   const ends = await database.all(
     `SELECT chunk_no, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}), follows, is_followed FROM (
        SELECT chunk_no, start_id, end_id,
-         CASE WHEN ${before('chunk_no', 'chunk_no')} = chunk_no - 1 AND ${before('hi', 'chunk_no')} = lo THEN 1 ELSE 0 END AS follows,
-         CASE WHEN ${behind('chunk_no', 'chunk_no')} = chunk_no + 1 AND ${behind('lo', 'chunk_no')} = hi THEN 1 ELSE 0 END AS is_followed
+         CASE WHEN ${previousValue('chunk_no', 'chunk_no')} = chunk_no - 1 AND ${previousValue('hi', 'chunk_no')} = lo THEN 1 ELSE 0 END AS follows,
+         CASE WHEN ${nextValue('chunk_no', 'chunk_no')} = chunk_no + 1 AND ${nextValue('lo', 'chunk_no')} = hi THEN 1 ELSE 0 END AS is_followed
        FROM migration_checkpoints WHERE ${clean}) numbered
-     WHERE follows = 0 OR is_followed = 0 ORDER BY chunk_no LIMIT ${2 * STRETCHES}`,
+     WHERE follows = 0 OR is_followed = 0 ORDER BY chunk_no LIMIT ${2 * MAX_RANGES}`,
     identity,
   )
   const [read = 0n, written = 0n, weakly = 0n] = row.map(whole)
@@ -192,12 +192,12 @@ export async function cleanChunks(
  * SQL: value of the previous row. LAG and LEAD are not used: PostgreSQL defines them for any type, so a function of
  * that name that another role created for the exact type would take precedence.
  */
-function before(value: string, order: string): string {
+function previousValue(value: string, order: string): string {
   return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING)`
 }
 
 /** SQL: value of the next row. */
-function behind(value: string, order: string): string {
+function nextValue(value: string, order: string): string {
   return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING)`
 }
 
@@ -228,7 +228,7 @@ export async function coverage(database: LedgerDatabase, key: TableKey): Promise
   const edges = await database.all(
     `SELECT kind, lo, hi, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}),
        CASE WHEN kind = 'key' AND before_it = lo THEN 1 ELSE 0 END, CASE WHEN kind = 'key' AND behind_it = hi THEN 1 ELSE 0 END FROM (
-       SELECT id, kind, lo, hi, start_id, end_id, ${before("CASE WHEN kind = 'key' THEN hi END", 'id')} AS before_it, ${behind("CASE WHEN kind = 'key' THEN lo END", 'id')} AS behind_it
+       SELECT id, kind, lo, hi, start_id, end_id, ${previousValue("CASE WHEN kind = 'key' THEN hi END", 'id')} AS before_it, ${nextValue("CASE WHEN kind = 'key' THEN lo END", 'id')} AS behind_it
        FROM migration_checkpoints WHERE ${OF_TABLE} AND (kind IS NULL OR kind NOT IN ('nullKey', 'all', 'block'))) chained
      WHERE kind IS NULL OR kind <> 'key' OR lo IS NULL OR before_it IS NULL OR before_it <> lo OR hi IS NULL OR behind_it IS NULL OR behind_it <> hi ORDER BY id`,
     identity,

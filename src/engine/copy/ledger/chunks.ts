@@ -9,7 +9,7 @@ import type { StoredRange } from './keys.ts'
 import { batchOnce } from './once.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import type { Planning } from './planning.ts'
-import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, proofIn, type StoredChunk } from './stored-chunk.ts'
+import { NOT_QUARANTINED, chunkColumns, chunkOf, CLOSED, OF_TABLE, proofIn, type StoredChunk } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
 
 const STATEMENTS_A_BATCH = 50
@@ -17,7 +17,7 @@ const STATEMENTS_A_BATCH = 50
 const PAGE = 1000
 const IDS_A_STATEMENT = 90
 
-export type LedgerChunkSums = {
+export type ChunkLedgerTotals = {
   readonly chunks: bigint
   /** Completed chunks. */
   readonly closed: { readonly chunks: bigint; readonly written: bigint; readonly weak: bigint }
@@ -51,12 +51,12 @@ export class ChunkLedger {
   /**
    * Live chunks in pages, in the order of insertion: a ledger may have more of them than memory holds. Each chunk is
    * returned once, in the state that it had when its page was read, even if other processes change chunks meanwhile.
-   * @param such condition on columns of the ledger
+   * @param condition condition on columns of the ledger
    * @param size chunks per read
    */
-  async *pages(such: string | null = null, size = PAGE): AsyncGenerator<readonly StoredChunk[]> {
+  async *pages(condition: string | null = null, size = PAGE): AsyncGenerator<readonly StoredChunk[]> {
     for (let last = 0; ;) {
-      const chunks = await this.page(last, such, size)
+      const chunks = await this.page(last, condition, size)
       if (chunks.length > 0) yield chunks
       if (chunks.length < size) return
       last = chunks.at(-1)?.id ?? last
@@ -64,30 +64,30 @@ export class ChunkLedger {
   }
 
   /** The first chunks after an id. @returns fewer than `size` if no more follow */
-  async page(behind: number, such: string | null = null, size = PAGE): Promise<readonly StoredChunk[]> {
-    const also = such === null ? '' : ` AND ${such}`
+  async page(afterId: number, condition: string | null = null, size = PAGE): Promise<readonly StoredChunk[]> {
+    const also = condition === null ? '' : ` AND ${condition}`
     const rows = await this.#database.all(
-      `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND id > ${behind}${also} ORDER BY id LIMIT ${size}`,
+      `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND id > ${afterId}${also} ORDER BY id LIMIT ${size}`,
       this.#identity,
     )
     return rows.map(chunkOf)
   }
 
   /** As `pages`, but returns chunk by chunk. */
-  async *each(such: string | null = null, size = PAGE): AsyncGenerator<StoredChunk> {
-    for await (const chunks of this.pages(such, size)) yield* chunks
+  async *each(condition: string | null = null, size = PAGE): AsyncGenerator<StoredChunk> {
+    for await (const chunks of this.pages(condition, size)) yield* chunks
   }
 
   /** As `pages`, but returns one list. */
-  async some(such: string): Promise<readonly StoredChunk[]> {
+  async some(condition: string): Promise<readonly StoredChunk[]> {
     const chunks: StoredChunk[] = []
-    for await (const page of this.pages(such)) chunks.push(...page)
+    for await (const page of this.pages(condition)) chunks.push(...page)
     return chunks
   }
 
-  /** @param such condition on columns of the ledger */
-  async has(such: string): Promise<boolean> {
-    const sql = `SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND ${such} LIMIT 1`
+  /** @param condition condition on columns of the ledger */
+  async has(condition: string): Promise<boolean> {
+    const sql = `SELECT 1 FROM migration_checkpoints WHERE ${OF_TABLE} AND ${condition} LIMIT 1`
     return (await this.#database.all(sql, this.#identity)).length > 0
   }
 
@@ -99,7 +99,7 @@ export class ChunkLedger {
   }
 
   /** Totals of all live chunks. @param weak proof kinds of the chunks to count in `closed.weak` */
-  async sums(weak: readonly string[] = []): Promise<LedgerChunkSums> {
+  async totals(weak: readonly string[] = []): Promise<ChunkLedgerTotals> {
     const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${this.#text})`
     const isWeak = proofIn(weak)
     const [written, kept] = ['COALESCE(rows_written, 0)', 'COALESCE(rows_read, 0) + surplus']
@@ -216,7 +216,7 @@ export class ChunkLedger {
    */
   async reopenFailed(no: string | null = null): Promise<number> {
     this.claims.released(0)
-    const failed = `${OF_TABLE} AND status = 'failed' AND ${BROKEN}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`
+    const failed = `${OF_TABLE} AND status = 'failed' AND ${NOT_QUARANTINED}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`
     const [[counted] = []] = await this.#database.batch([
       { sql: `SELECT COUNT(*) FROM migration_checkpoints WHERE ${failed}`, parameters: this.#identity },
       {

@@ -15,29 +15,29 @@ export type ClaimScope = {
   readonly seed: number | null
 }
 
-type Span = readonly [from: number, through: number]
+type NumberInterval = readonly [from: number, through: number]
 
 /**
  * Maximum number of intervals of chunk numbers in the first query, which nearly always finds a chunk, and in later
  * queries (`MORE_INTERVALS`). The size of a statement is limited.
  */
-const FIRST_SPANS = 20
-const MORE_SPANS = 1000
+const FIRST_INTERVALS = 20
+const MORE_INTERVALS = 1000
 
 /** Golden ratio: steps of this size on a circle stay as far apart as possible. */
 const STEP = 0.618_033_988_749_894_9
 
 export class ClaimSearch {
-  readonly #spans: readonly Span[] | null
+  readonly #intervals: readonly NumberInterval[] | null
   /**
    * Position of the last claim in the scattered order, from 0 to below 1. Null if chunks are taken by ascending number.
    */
   #at: number | null
   /** The next search in ascending order starts here: at the last search no smaller number was pending. */
-  #mark = 0
+  #lowest = 0
 
   constructor({ only, seed }: ClaimScope) {
-    this.#spans = only === null ? null : spansOf(only)
+    this.#intervals = only === null ? null : intervalsOf(only)
     this.#at = seed === null ? null : (seed % 4_294_967_296) / 4_294_967_296
   }
 
@@ -50,30 +50,32 @@ export class ClaimSearch {
    * Conditions to append after WHERE … AND, tried in order until one finds a chunk. @param pendingRange smallest and
    * largest pending number
    */
-  queries(ends: Span | null): readonly string[] {
-    const from = this.#at === null ? this.#mark : this.#jump(ends ?? [0, 0])
-    if (this.#spans === null) return from <= 0 ? [''] : [` AND chunk_no >= ${from}`, '']
-    const before = this.#spans.filter(([low]) => low < from)
-    const after = this.#spans.flatMap(([low, high]): Span[] => (high < from ? [] : [[Math.max(low, from), high]]))
-    return [...grouped(after), ...grouped(before)].map(within)
+  queries(pendingRange: NumberInterval | null): readonly string[] {
+    const from = this.#at === null ? this.#lowest : this.#jump(pendingRange ?? [0, 0])
+    if (this.#intervals === null) return from <= 0 ? [''] : [` AND chunk_no >= ${from}`, '']
+    const before = this.#intervals.filter(([low]) => low < from)
+    const after = this.#intervals.flatMap(([low, high]): NumberInterval[] =>
+      high < from ? [] : [[Math.max(low, from), high]],
+    )
+    return [...grouped(after), ...grouped(before)].map(inIntervals)
   }
 
   /** Conditions that together cover every chunk that the run takes. */
   all(): readonly string[] {
-    return this.#spans === null ? [''] : grouped(this.#spans).map(within)
+    return this.#intervals === null ? [''] : grouped(this.#intervals).map(inIntervals)
   }
 
   /** Call when a chunk was claimed: no smaller number was free. */
   found(no: number): void {
-    this.#mark = no
+    this.#lowest = no
   }
 
   /** Call when this process knows that a chunk is pending again: the next search may start at its number. */
   released(no: number): void {
-    this.#mark = Math.min(this.#mark, no)
+    this.#lowest = Math.min(this.#lowest, no)
   }
 
-  #jump([low, high]: Span): number {
+  #jump([low, high]: NumberInterval): number {
     this.#at = ((this.#at ?? 0) + STEP) % 1
     return low + Math.floor(this.#at * (high - low + 1))
   }
@@ -90,7 +92,7 @@ export function without(numbers: readonly string[]): string {
 }
 
 /** Merges adjacent chunk numbers into intervals: a run may take thousands of chunks. */
-function spansOf(numbers: readonly number[]): readonly Span[] {
+function intervalsOf(numbers: readonly number[]): readonly NumberInterval[] {
   const spans: [number, number][] = []
   for (const no of numbers.toSorted((a, b) => a - b)) {
     const last = spans.at(-1)
@@ -100,9 +102,9 @@ function spansOf(numbers: readonly number[]): readonly Span[] {
   return spans
 }
 
-function grouped(spans: readonly Span[]): readonly (readonly Span[])[] {
-  const groups: (readonly Span[])[] = []
-  for (let at = 0, most = FIRST_SPANS; at < spans.length; at += most, most = MORE_SPANS)
+function grouped(spans: readonly NumberInterval[]): readonly (readonly NumberInterval[])[] {
+  const groups: (readonly NumberInterval[])[] = []
+  for (let at = 0, most = FIRST_INTERVALS; at < spans.length; at += most, most = MORE_INTERVALS)
     groups.push(spans.slice(at, at + most))
   return groups
 }
@@ -110,14 +112,14 @@ function grouped(spans: readonly Span[]): readonly (readonly Span[])[] {
 /**
  * Lets only the outer bounds use an index: `+` before the column keeps the database from using it for each interval.
  */
-function within(spans: readonly Span[]): string {
+function inIntervals(spans: readonly NumberInterval[]): string {
   const [low, high] = [spans[0]?.[0] ?? 0, spans.at(-1)?.[1] ?? 0]
   const bounds = ` AND chunk_no BETWEEN ${low} AND ${high}`
   return spans.length < 2 ? bounds : `${bounds} AND ${oneOf(spans)}`
 }
 
 /** Balanced tree of ORs: systems limit the depth of a condition, not its width. */
-function oneOf(spans: readonly Span[]): string {
+function oneOf(spans: readonly NumberInterval[]): string {
   const [only] = spans
   if (spans.length === 1 && only !== undefined) return `+chunk_no BETWEEN ${only[0]} AND ${only[1]}`
   const middle = spans.length >> 1

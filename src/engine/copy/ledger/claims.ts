@@ -11,7 +11,8 @@ import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { ClaimSearch, shareText, without, type JobShare, type ClaimScope } from './claim-search.ts'
 import { readRange } from './keys.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
-import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, heldQuery, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
+import { chunkColumns, chunkOf, IS_OWNED, NOT_QUARANTINED, OF_TABLE, ownerQuery, ownerValues } from './stored-chunk.ts'
+import type { StoredChunk } from './stored-chunk.ts'
 import { runStatement } from './statement.ts'
 
 /** Number of ids to read ahead if no index leads to the next chunk. */
@@ -28,16 +29,16 @@ export class ChunkClaims {
   readonly #now: string
   readonly #dialect: LedgerDialect
   /** Chunks that workers of this process are copying. */
-  readonly #mine = new Set<number>()
+  readonly #copying = new Set<number>()
   /** Number of claims requested (`#asked`) and answered (`#answered`). */
   #asked = 0
   #answered = 0
   #search = new ClaimSearch({ only: null, seed: null })
   #seed: number | null = null
   /** Smallest and largest pending chunk number, for claims that start at a random position. */
-  #ends: readonly [number, number] | null = null
+  #pendingRange: readonly [number, number] | null = null
   /** Returns a row while this process may claim chunks; null: no restriction. */
-  #fence: Statement | null = null
+  #guard: Statement | null = null
   /** Called after each claim to check whether it may stay; null: no check. */
   #allowed: (() => Promise<void>) | null = null
   /** Chunks that were free when read, with their row position at that time; used if no index leads to them. */
@@ -56,7 +57,7 @@ export class ChunkClaims {
   work(work: ClaimScope): void {
     this.#search = new ClaimSearch(work)
     this.#seed = work.seed
-    this.#ends = null
+    this.#pendingRange = null
     this.#ahead = []
   }
 
@@ -64,8 +65,8 @@ export class ChunkClaims {
    * Chunks can be claimed only while this query returns a row; the row is share-locked during a claim. Chunks claimed
    * earlier stay valid until the process that replaces this row frees them.
    */
-  under(fence: Statement): void {
-    this.#fence = fence
+  requireGuard(guard: Statement): void {
+    this.#guard = guard
   }
 
   /**
@@ -73,7 +74,7 @@ export class ChunkClaims {
    * for claims. A claim is recorded before its check, so at least one of the two programs sees the other.
    * @param allowed throws if a claimed chunk must be released
    */
-  askBehind(allowed: () => Promise<void>): void {
+  checkAfterClaim(allowed: () => Promise<void>): void {
     this.#allowed = allowed
   }
 
@@ -90,7 +91,7 @@ export class ChunkClaims {
     try {
       const claim = await this.#claim(part, except)
       if (claim === null) return null
-      this.#mine.add(claim.id)
+      this.#copying.add(claim.id)
       await this.#refuse(claim)
       return claim
     } finally {
@@ -100,7 +101,7 @@ export class ChunkClaims {
 
   /** Call when this process no longer copies the chunk. The ledger is not changed. */
   drop({ id }: Claim): void {
-    this.#mine.delete(id)
+    this.#copying.delete(id)
   }
 
   async #refuse(claim: Claim): Promise<void> {
@@ -123,8 +124,8 @@ export class ChunkClaims {
 
   /** Finds the next chunk by an index, in a time that does not depend on the number of chunks. */
   async #claimNext(due: string): Promise<Claim | null> {
-    if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
-    for (const look of this.#search.queries(this.#ends)) {
+    if (this.#search.isScattered) this.#pendingRange ??= await this.#pendingEnds()
+    for (const look of this.#search.queries(this.#pendingRange)) {
       const first = `SELECT id FROM migration_checkpoints WHERE ${due}${look} ORDER BY chunk_no, id LIMIT 1 ${this.#dialect.skipLocked}`
       const claim = await this.#take({ first }, look)
       if (claim !== null) return claim
@@ -169,9 +170,9 @@ export class ChunkClaims {
   async #take(which: { readonly first: string } | { readonly where: string }, look: string): Promise<Claim | null> {
     const token = randomUUID()
     const taken = this.#lease.taken(this.#owner)
-    const { start, where, before, after } = this.#changing(which)
+    const { start, where, before, after } = this.#updateOf(which)
     const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
-    const fence = this.#fence
+    const fence = this.#guard
     const fenced = fence === null ? '' : ` AND EXISTS (${fence.sql})`
     // Lock the row of the guard first: a process that replaces it then waits for this transaction and sees the claimed
     // chunk.
@@ -192,14 +193,14 @@ export class ChunkClaims {
       },
     ])
     const [row, ...more] = answers.at(-1) ?? []
-    if (fence !== null && answers[0]?.length === 0) throw fenceLost()
+    if (fence !== null && answers[0]?.length === 0) throw guardLost()
     // A batch that ran again after a lost reply has claimed one chunk each time; release the others.
     for (const other of more) await this.release(claimOf(other), 0, null)
     return row === undefined ? null : claimOf(row)
   }
 
   /** Parts of the UPDATE before and after SET, and their parameters. */
-  #changing(which: { readonly first: string } | { readonly where: string }): {
+  #updateOf(which: { readonly first: string } | { readonly where: string }): {
     readonly start: string
     readonly where: string
     readonly before: SqlRow
@@ -226,22 +227,22 @@ export class ChunkClaims {
   /** The claim with its current cursor. @throws SluiceError LEASE_LOST */
   async current(claim: Claim): Promise<Claim> {
     const [row] = await this.#database.all(
-      `SELECT cursor_key, rows_written FROM migration_checkpoints WHERE ${HELD}`,
-      heldBy(this.#owner, claim),
+      `SELECT cursor_key, rows_written FROM migration_checkpoints WHERE ${IS_OWNED}`,
+      ownerValues(this.#owner, claim),
     )
     if (row === undefined) throw leaseLost(claim)
     return { ...claim, cursor: row[0] == null ? null : String(row[0]), written: BigInt(String(row[1] ?? 0)) }
   }
 
   /** Which kinds of unfinished chunks the table has. @param except chunk numbers to ignore */
-  async left(part: JobShare | null, except: readonly string[] = []): Promise<RemainingChunks> {
+  async remaining(part: JobShare | null, except: readonly string[] = []): Promise<RemainingChunks> {
     const left = { pending: false, held: false, failed: false }
     for (const look of this.#search.all()) {
       const there = (status: string): string =>
         // ORDER BY, so that no planner prefers a table scan for LIMIT 1.
         `(SELECT id FROM migration_checkpoints WHERE ${OF_TABLE} AND status = ${status}${look}${shareText(part)}${without(except)} ORDER BY chunk_no, id LIMIT 1)`
       const [row = []] = await this.#database.all(
-        `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${BROKEN}`)}`,
+        `SELECT ${there("'pending'")}, ${there("'in_progress'")}, ${there(`'failed' AND ${NOT_QUARANTINED}`)}`,
         [...this.#identity, ...this.#identity, ...this.#identity],
       )
       left.pending ||= row[0] != null
@@ -257,10 +258,10 @@ export class ChunkClaims {
    */
   async note(claim: Claim, session: string): Promise<void> {
     if (session === '') return
-    const held = heldBy(this.#owner, claim)
+    const held = ownerValues(this.#owner, claim)
     const [, rows = []] = await this.#database.batch([
-      { sql: `UPDATE migration_checkpoints SET session = ? WHERE ${HELD}`, parameters: [session, ...held] },
-      heldQuery(this.#owner, claim),
+      { sql: `UPDATE migration_checkpoints SET session = ? WHERE ${IS_OWNED}`, parameters: [session, ...held] },
+      ownerQuery(this.#owner, claim),
     ])
     if (rows.length === 0) throw leaseLost(claim)
   }
@@ -280,11 +281,13 @@ export class ChunkClaims {
     )
     // A chunk being claimed right now is not in `#copying` yet.
     const known = quiet && asked === this.#asked
-    return rows.map(chunkOf).filter(({ id, holder }) => holder?.id !== this.#owner.id || (known && !this.#mine.has(id)))
+    return rows
+      .map(chunkOf)
+      .filter(({ id, holder }) => holder?.id !== this.#owner.id || (known && !this.#copying.has(id)))
   }
 
   /** All claimed chunks, of any owner. */
-  async held(): Promise<readonly StoredChunk[]> {
+  async claimedChunks(): Promise<readonly StoredChunk[]> {
     const rows = await this.#database.all(
       `SELECT ${chunkColumns(this.#text)} FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'in_progress' ORDER BY chunk_no, id`,
       this.#identity,
@@ -310,7 +313,7 @@ export class ChunkClaims {
   /** Frees a chunk of a dead owner; does nothing if the chunk has a new owner since. */
   async free(chunk: StoredChunk): Promise<void> {
     this.released(chunk.no)
-    const sql = `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL, next_try = 0
+    const sql = `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.released}, claim = NULL, next_try = 0
               WHERE id = ? AND COALESCE(fence, 0) = ? AND status = 'in_progress'`
     await runStatement(this.#database, sql, [chunk.id, chunk.fence])
   }
@@ -324,21 +327,22 @@ export class ChunkClaims {
     this.released(claim.no)
     // No delay: use 0, independent of the server clock.
     const due = waitMs === 0 ? '?' : `${this.#now} + ?`
-    const sql = `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL,
-                next_try = ${due}, error_code = ?, error_message = ? WHERE ${HELD}`
+    const sql = `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.released}, claim = NULL,
+                next_try = ${due}, error_code = ?, error_message = ? WHERE ${IS_OWNED}`
     await runStatement(this.#database, sql, [
       waitMs,
       error?.code ?? null,
       error === null ? null : storableError(error.message),
-      ...heldBy(this.#owner, claim),
+      ...ownerValues(this.#owner, claim),
     ])
   }
 
   /** Records that the chunk is given up, and why. */
   async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
-    const sql = `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
-              WHERE ${HELD}`
-    await runStatement(this.#database, sql, [error.code, storableError(error.message), ...heldBy(this.#owner, claim)])
+    const sql = `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.released}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
+              WHERE ${IS_OWNED}`
+    const values = [error.code, storableError(error.message), ...ownerValues(this.#owner, claim)]
+    await runStatement(this.#database, sql, values)
   }
 
   get #identity(): readonly [string, string] {
@@ -354,7 +358,7 @@ function leaseLost({ no }: Claim): SluiceError {
   return new SluiceError('LEASE_LOST', `another worker took over chunk ${no}`)
 }
 
-function fenceLost(): SluiceError {
+function guardLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program runs the stream of this table now', {
     hint: 'the other program copies the rest; this program writes nothing more',
     retryable: true,

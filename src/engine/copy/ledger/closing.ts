@@ -8,7 +8,7 @@ import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../mod
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { storableError } from './error-text.ts'
 import type { RunOwner } from './owner.ts'
-import { ASIDE_CODE, CLOSED, HELD, heldBy, heldQuery } from './stored-chunk.ts'
+import { QUARANTINE_CODE, CLOSED, IS_OWNED, ownerValues, ownerQuery } from './stored-chunk.ts'
 
 /** Completes a chunk, in the transaction of its rows. */
 export function closingOf(
@@ -29,14 +29,14 @@ export function closingOf(
   end: { readonly hi: string | null; readonly endId: bigint | null } | null,
   also: readonly Statement[],
 ): Closing {
-  const held = heldBy(owner, claim)
+  const held = ownerValues(owner, claim)
   const quarantined = tally.quarantined > 0n
   const why = proof.refused === null ? '' : `; the first: ${storableError(proof.refused)}`
   const edge = end === null ? '' : 'hi = ?, end_id = ?, '
   const close: Statement = {
     sql: `UPDATE migration_checkpoints SET ${edge}status = '${quarantined ? 'failed' : 'completed'}', records_processed = ?, rows_read = ?, rows_written = ?, rows_skipped = ?,
             rows_quarantined = ?, bytes = ?, surplus = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?, read_at = ?,
-            completed_ms = ${ledgerDialect(database.dialect).now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${HELD}`,
+            completed_ms = ${ledgerDialect(database.dialect).now}, lease_until = 0, error_code = ?, error_message = ? WHERE ${IS_OWNED}`,
     parameters: [
       ...(end === null ? [] : [end.hi, end.endId]),
       tally.written,
@@ -52,14 +52,14 @@ export function closingOf(
       proof.point.view,
       proof.point.position ?? null,
       proof.point.at,
-      quarantined ? ASIDE_CODE : null,
+      quarantined ? QUARANTINE_CODE : null,
       quarantined ? `rows were refused: sluice quarantine list shows them${why}` : null,
       ...held,
     ],
   }
   return {
     statements: [close, ...also],
-    guard: heldQuery(owner, claim),
+    guard: ownerQuery(owner, claim),
     landed: {
       sql: `SELECT 1 FROM migration_checkpoints WHERE id = ? AND fence = ? AND owner = ? AND ${CLOSED}`,
       parameters: held,
@@ -76,20 +76,20 @@ export function stepOf(
   rows: number,
   bytes: number,
 ): BatchStep {
-  const held = heldBy(owner, claim)
+  const held = ownerValues(owner, claim)
   const at = from === null ? 'cursor_key IS NULL' : 'cursor_key = ?'
   return {
     guard: {
-      sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD} AND ${at}`,
+      sql: `SELECT 1 FROM migration_checkpoints WHERE ${IS_OWNED} AND ${at}`,
       parameters: from === null ? held : [...held, from],
     },
     advance: {
       sql: `UPDATE migration_checkpoints SET cursor_key = ?, rows_written = COALESCE(rows_written, 0) + ?, bytes = COALESCE(bytes, 0) + ?
-            WHERE ${HELD}`,
+            WHERE ${IS_OWNED}`,
       parameters: [to, rows, bytes, ...held],
     },
     landed: {
-      sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD} AND cursor_key = ?`,
+      sql: `SELECT 1 FROM migration_checkpoints WHERE ${IS_OWNED} AND cursor_key = ?`,
       parameters: [...held, to],
     },
   }

@@ -16,17 +16,17 @@ export type StoredRange = {
   readonly endId: bigint | null
 }
 
-/** @param span smallest and largest key seen, for a range without a bound */
+/** @param keyLimits smallest and largest key seen, for a range without a bound */
 export function storeRange(
   range: Range,
   table: TableSpec,
-  span: { readonly low: string | null; readonly high: string | null },
+  keyLimits: { readonly low: string | null; readonly high: string | null },
 ): StoredRange {
   switch (range.by) {
     case 'key': {
       const numeric = hasWholeBounds(table)
-      const first = range.after === null ? integer(span.low) : next(integer(range.after[0] ?? null))
-      const last = integer(range.through === null ? span.high : (range.through[0] ?? null))
+      const first = range.after === null ? integer(keyLimits.low) : next(integer(range.after[0] ?? null))
+      const last = integer(range.through === null ? keyLimits.high : (range.through[0] ?? null))
       return {
         kind: 'key',
         lo: range.after === null ? null : JSON.stringify(range.after),

@@ -3,7 +3,7 @@
  */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
+import { processStatusOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
 import { COMPARED } from './stored-chunk.ts'
@@ -27,25 +27,25 @@ export function killedRunRows(run: bigint): string {
 }
 
 /** Status, process and heartbeat of a run, from which `livenessOf` derives its state. */
-export type Sign = StoredIdentity & {
+export type RunHeartbeat = StoredIdentity & {
   readonly status: string
   /** Time until which the run counts as alive, by the clock of the ledger's database; null without a heartbeat. */
   readonly aliveUntil: number | null
 }
 
 /** State of a run that is recorded as running. `silent`: its process exists on this machine, but sends no heartbeat. */
-export type Life = 'runs' | 'silent' | 'killed'
+export type RunLiveness = 'runs' | 'silent' | 'killed'
 
 /**
  * A run is killed if its process on this machine has ended. If that cannot be checked, it is killed once its heartbeat
  * has expired.
  * @param now by the clock of the ledger's database, in ms @param here this process
  */
-export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
+export function livenessOf(run: RunHeartbeat, now: number, here: ProcessIdentity): RunLiveness {
   if (run.status !== 'running') return 'runs'
   // The calling process is not frozen: if the heartbeat of its earlier run has expired, that run has ended.
   const isOwn = run.pid === here.pid && run.machine === here.machine && run.started === here.started
-  const fate = isOwn ? 'unknown' : fateOf(run, here)
+  const fate = isOwn ? 'unknown' : processStatusOf(run, here)
   const isSilent = run.aliveUntil !== null && run.aliveUntil < now
   if (fate === 'ended' || (fate === 'unknown' && isSilent)) return 'killed'
   return isSilent ? 'silent' : 'runs'
@@ -59,7 +59,7 @@ export function lastChunkOf(run: bigint): string {
 /**
  * Time of the last heartbeat of a killed run, or of a chunk that it completed later. Null if the run had no heartbeat.
  */
-export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null): number | null {
+export function lastSeenAt(aliveUntil: number | null, lastChunk: number | null): number | null {
   if (aliveUntil === null) return null
   return Math.max(aliveUntil - COPY_LEASE_MS, lastChunk ?? 0)
 }
@@ -79,14 +79,14 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
       started: started == null ? null : String(started),
       aliveUntil: until == null ? null : Number(until),
     }
-    return lifeOf(sign, Number(at), here) === 'killed'
+    return livenessOf(sign, Number(at), here) === 'killed'
   })
   for (const [run, , , , , , until] of killed) {
     const id = BigInt(String(run))
     const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf(id)} AS ${types.castText})`)
     const sql = `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${killedRunRows(id)},
                 alive_until = NULL WHERE run_id = ? AND status = 'running'`
-    await runStatement(database, sql, [KILLED_RUN, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id])
+    await runStatement(database, sql, [KILLED_RUN, KILLED_DETAIL, lastSeenAt(whole(until), whole(chunk)), id])
   }
 }
 

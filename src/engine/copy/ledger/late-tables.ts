@@ -1,6 +1,6 @@
 /** Tables of the ledger that only some runs need. They are created at first use, also in older ledgers. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { makeLate } from '../../../stores/common/late-table.ts'
+import { createLedgerTable } from '../../../stores/common/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 
 type Body = (types: LedgerDialect['types']) => string
@@ -73,5 +73,5 @@ export const LATE_TABLES = Object.keys(BODIES) as readonly LateTable[]
 
 /** Creates the table if it is missing. @throws SluiceError TABLE_REFUSED if a user's table has its name */
 export async function makeLateTable(database: LedgerDatabase, name: LateTable): Promise<void> {
-  await makeLate(database, name, BODIES[name](ledgerDialect(database.dialect).types))
+  await createLedgerTable(database, name, BODIES[name](ledgerDialect(database.dialect).types))
 }

@@ -59,12 +59,12 @@ export class ObjectLedger {
   }
 
   /** Records objects as built if they exist although their creation was interrupted. */
-  async settle(table: TableKey, there: readonly ObjectRow[]): Promise<void> {
-    if (there.length === 0) return
+  async recordBuilt(table: TableKey, existing: readonly ObjectRow[]): Promise<void> {
+    if (existing.length === 0) return
     await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
     const { now } = ledgerDialect(this.#database.dialect)
     await this.#database.batch(
-      there.map((object) => ({
+      existing.map((object) => ({
         sql: `UPDATE migration_objects SET status = 'built', ended_ms = ${now} WHERE ${OBJECT} AND status = 'building'`,
         parameters: parametersOf(table, object),
       })),

@@ -11,7 +11,7 @@ export function forgetBatches(owner: string): Statement {
 }
 
 /** A lease that this process holds until another process takes it after missed heartbeats. */
-export type Hold = {
+export type BatchLease = {
   /** Extends the lease, so that no process takes it before the batch has ended. */
   readonly renew: Statement
   /** Text after SELECT …: returns one row while this process has the lease, and none once the lease is lost. */
@@ -28,13 +28,17 @@ export async function batchOnce(
   database: LedgerDatabase,
   owner: string,
   statements: readonly Statement[],
-  hold: Hold | null = null,
+  lease: BatchLease | null = null,
 ): Promise<void> {
   // The token is kept until the owner's run has ended: a service may execute a request of a broken connection after it
   // has answered the repeated request.
   const token = `${owner}/${randomUUID()}`
   try {
-    await database.batch([...(hold === null ? [] : [hold.renew]), tokenStatement(database, token, hold), ...statements])
+    await database.batch([
+      ...(lease === null ? [] : [lease.renew]),
+      tokenStatement(database, token, lease),
+      ...statements,
+    ])
   } catch (error) {
     const landed = await database.all('SELECT 1 FROM migration_tokens WHERE token = ?', [token])
     if (landed.length === 0) throw error
@@ -42,7 +46,7 @@ export async function batchOnce(
 }
 
 /** Makes the batch fail if the token exists. If the lease is lost, the token is NULL, which the column refuses. */
-function tokenStatement({ dialect }: LedgerDatabase, token: string, hold: Hold | null): Statement {
+function tokenStatement({ dialect }: LedgerDatabase, token: string, hold: BatchLease | null): Statement {
   if (hold === null) return { sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [token] }
   const { castText: text } = ledgerDialect(dialect).types
   return {

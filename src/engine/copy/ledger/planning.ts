@@ -4,10 +4,15 @@
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import { endedHolder, storedLeaseOwner, ownerColumns, type LeaseColumns } from '../../../stores/common/lease/columns.ts'
+import {
+  endedOwnerId,
+  storedLeaseOwner,
+  ownerColumns,
+  type LeaseColumns,
+} from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
-import { batchOnce, type Hold } from './once.ts'
+import { batchOnce, type BatchLease } from './once.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 import { runStatement } from './statement.ts'
 
@@ -42,7 +47,7 @@ export class Planning {
       `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,
       this.#parameters,
     )
-    const ended = endedHolder(row === undefined ? null : storedLeaseOwner(row), this.#owner)
+    const ended = endedOwnerId(row === undefined ? null : storedLeaseOwner(row), this.#owner)
     const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
     const [, rows = []] = await this.#database.batch([
       {
@@ -56,18 +61,18 @@ export class Planning {
 
   /** Releases the lease. */
   async end(): Promise<void> {
-    const sql = `UPDATE migration_plans SET ${this.#lease.back} WHERE ${TABLE} AND planner = ?`
+    const sql = `UPDATE migration_plans SET ${this.#lease.released} WHERE ${TABLE} AND planner = ?`
     await runStatement(this.#database, sql, this.#mine.parameters)
   }
 
   /** Statements that renew and check this process's lease, for transactions of the target. */
-  get hold(): { readonly renew: Statement; readonly guard: Statement } {
+  get lease(): { readonly renew: Statement; readonly guard: Statement } {
     const { sql, parameters } = this.#mine
     return { renew: this.#renewal, guard: { sql: `SELECT 1 ${sql}`, parameters } }
   }
 
   /** True if some process is dividing the table now, so that more chunks may follow soon. */
-  async underWay(): Promise<boolean> {
+  async isDividing(): Promise<boolean> {
     const { sql, parameters } = this.#lease.held
     const rows = await this.#database.all(`SELECT 1 FROM migration_plans WHERE ${TABLE} AND planned = 0 AND ${sql}`, [
       ...this.#parameters,
@@ -79,7 +84,7 @@ export class Planning {
   /** Runs statements once, under the lease. @throws SluiceError LEASE_LOST if another process has it; nothing is run */
   async change(statements: readonly Statement[]): Promise<void> {
     const { sql, parameters } = this.#mine
-    const hold: Hold = { renew: this.#renewal, from: this.#mine }
+    const hold: BatchLease = { renew: this.#renewal, from: this.#mine }
     try {
       await batchOnce(this.#database, this.#owner.id, statements, hold)
     } catch (error) {

@@ -4,12 +4,12 @@ import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { RunOwner, TableKey } from './owner.ts'
-import { ASIDE_CODE, CLOSED, DIFFERS, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
+import { QUARANTINE_CODE, CLOSED, DIFFERS, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 import { runStatement } from './statement.ts'
 
 /** Records the proof of a chunk that another program copied. */
-export async function trust(
+export async function recordProof(
   database: LedgerDatabase,
   owner: RunOwner,
   chunk: StoredChunk,
@@ -53,10 +53,10 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
  * Records that a chunk still has differences after a comparison.
  * @param leaseQuery returns a row while this process has the table's lease; otherwise nothing happens
  */
-export function differing(chunk: StoredChunk, hold: Statement): Statement {
+export function markDifferent(chunk: StoredChunk, leaseQuery: Statement): Statement {
   return {
-    sql: `UPDATE migration_checkpoints SET proof = '${DIFFERS}' WHERE id = ? AND COALESCE(fence, 0) = ? AND ${CLOSED} AND EXISTS (${hold.sql})`,
-    parameters: [chunk.id, chunk.fence, ...hold.parameters],
+    sql: `UPDATE migration_checkpoints SET proof = '${DIFFERS}' WHERE id = ? AND COALESCE(fence, 0) = ? AND ${CLOSED} AND EXISTS (${leaseQuery.sql})`,
+    parameters: [chunk.id, chunk.fence, ...leaseQuery.parameters],
   }
 }
 
@@ -85,12 +85,15 @@ export async function proveAgain(
     /** Duration of the comparison, ms. */
     readonly tookMs: number
   },
-  hold: Statement,
+  leaseQuery: Statement,
   also: (held: Statement) => readonly Statement[],
 ): Promise<boolean> {
   if (proof.source.sum !== proof.target.sum) throw new Error('sums that differ prove no chunk')
   const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
-  const held = { sql: `${mine} AND EXISTS (${hold.sql})`, parameters: [chunk.id, chunk.fence, ...hold.parameters] }
+  const held = {
+    sql: `${mine} AND EXISTS (${leaseQuery.sql})`,
+    parameters: [chunk.id, chunk.fence, ...leaseQuery.parameters],
+  }
   const { before, surplus } = proof
   const noted: Statement[] = []
   if (before !== null && surplus !== null && before !== surplus) {
@@ -123,7 +126,7 @@ export async function proveAgain(
         proof.point.position ?? null,
         proof.point.at,
         surplus,
-        tally.quarantined > 0n ? ASIDE_CODE : null,
+        tally.quarantined > 0n ? QUARANTINE_CODE : null,
         tally.quarantined > 0n ? 'rows were refused: sluice quarantine list shows them' : null,
         ...held.parameters,
       ],

@@ -9,7 +9,7 @@ import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { storableError } from './error-text.ts'
 import type { RunOwner, TableKey } from './owner.ts'
-import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
+import { CLOSED, ownerQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { runStatement } from './statement.ts'
 
@@ -41,7 +41,7 @@ export function quarantineStatement(
   owner: RunOwner,
   claim: Pick<Claim, 'id' | 'no'>,
   quarantinedRow: RowToQuarantine,
-  held?: Statement,
+  guard?: Statement,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
   const { key, row, nth = 0 } = quarantinedRow
@@ -51,15 +51,15 @@ export function quarantineStatement(
   const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
   const values = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${now}`
-  const under = held?.parameters ?? []
+  const under = guard?.parameters ?? []
   return [
     {
-      sql: `DELETE FROM migration_quarantine WHERE quarantine_id = ?${held === undefined ? '' : ` AND EXISTS (${held.sql})`}`,
+      sql: `DELETE FROM migration_quarantine WHERE quarantine_id = ?${guard === undefined ? '' : ` AND EXISTS (${guard.sql})`}`,
       parameters: [id, ...under],
     },
     {
       sql: `INSERT INTO migration_quarantine (quarantine_id, run_id, schema_name, table_name, checkpoint_id, row_key, stage, error_code, message,
-              row_json, created_ms) ${held === undefined ? `VALUES (${values})` : `SELECT ${values} WHERE EXISTS (${held.sql})`}`,
+              row_json, created_ms) ${guard === undefined ? `VALUES (${values})` : `SELECT ${values} WHERE EXISTS (${guard.sql})`}`,
       parameters: [
         id,
         owner.runId,
@@ -117,7 +117,7 @@ export async function quarantineLines(database: LedgerDatabase, checkpoint: numb
  * Completes chunks with quarantined rows whose entries are all replayed: older versions wrote one entry for several
  * rows of one key. When the last entry is replayed, the key is in the target or no longer in the source.
  */
-export function settleStatement({ schema, name }: TableKey): Statement {
+export function completeStatement({ schema, name }: TableKey): Statement {
   const lines = (which: string): string =>
     `EXISTS (SELECT 1 FROM migration_quarantine q WHERE q.checkpoint_id = migration_checkpoints.id AND q.replayed_ms IS ${which})`
   return {
@@ -133,12 +133,12 @@ export function settleStatement({ schema, name }: TableKey): Statement {
  * Marks all rows of a chunk as replayed. @param guard query that returns a row while this is allowed; absent if the
  * transaction checks it
  */
-export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {
+export function replayedChunk(database: LedgerDatabase, checkpoint: number, guard?: Statement): Statement {
   const { now } = ledgerDialect(database.dialect)
-  const under = held === undefined ? '' : ` AND EXISTS (${held.sql})`
+  const under = guard === undefined ? '' : ` AND EXISTS (${guard.sql})`
   return {
     sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE checkpoint_id = ? AND replayed_ms IS NULL${under}`,
-    parameters: [checkpoint, ...(held?.parameters ?? [])],
+    parameters: [checkpoint, ...(guard?.parameters ?? [])],
   }
 }
 
@@ -165,7 +165,7 @@ export async function endLines(database: LedgerDatabase, owner: RunOwner, claim:
     [claim.id],
   )
   if (newest == null) return
-  const { sql, parameters } = replayedChunk(database, claim.id, heldQuery(owner, claim))
+  const { sql, parameters } = replayedChunk(database, claim.id, ownerQuery(owner, claim))
   await runStatement(database, `${sql} AND created_ms <= ?`, [...parameters, BigInt(String(newest))])
 }
 

@@ -6,8 +6,8 @@ import {
   KILLED_RUN,
   KILLED_DETAIL,
   lastChunkOf,
-  lastHeardOf,
-  lifeOf,
+  lastSeenAt,
+  livenessOf,
   killedRunRows,
   SILENT_DETAIL,
 } from './killed-runs.ts'
@@ -89,7 +89,7 @@ export async function recordedCopyRuns(
       started: nullable(began),
       aliveUntil: numberOf(until),
     }
-    const life = lifeOf(sign, Number(now), here)
+    const life = livenessOf(sign, Number(now), here)
     const killed = life === 'killed'
     const ask = async (what: string): Promise<SqlValue | undefined> =>
       (await database.all(`SELECT CAST(${what} AS ${text})`))[0]?.[0]
@@ -102,7 +102,7 @@ export async function recordedCopyRuns(
       target: String(target ?? ''),
       status: killed ? KILLED_RUN : sign.status,
       startedMs: numberOf(started),
-      endedMs: (killed ? lastHeardOf(sign.aliveUntil, numberOf(lastChunk)) : null) ?? numberOf(ended),
+      endedMs: (killed ? lastSeenAt(sign.aliveUntil, numberOf(lastChunk)) : null) ?? numberOf(ended),
       exitCode: numberOf(code),
       rows: whole(written ?? (await ask(killedRunRows(runId)))),
       detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : nullable(detail),

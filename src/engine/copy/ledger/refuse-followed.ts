@@ -9,22 +9,22 @@ import type { StreamRow } from './stream-row.ts'
 import { streamsIntoTables } from './stream-lookup.ts'
 
 /** Reason and hint for a refused action on a table of a stream. @param stream its id */
-type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
+type RefusalTexts = { readonly reason: string; readonly hint: (stream: string) => string }
 
-const WRITE: Instead = {
+const WRITE: RefusalTexts = {
   reason: 'the stream does not see rows that another command writes',
   hint: (stream) =>
     `resume the stream with sluice follow ${stream}; or repair some rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end the stream first with sluice follow ${stream} --end`,
 }
 
 /** Texts for a refused undo of a repair. */
-export const UNDO: Instead = {
+export const UNDO: RefusalTexts = {
   reason: 'the row would differ from the source again, until the next comparison of the stream repairs it',
   hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
 }
 
 /** Texts for a refused retry of quarantined rows. */
-export const RETRY: Instead = {
+export const RETRY: RefusalTexts = {
   reason: 'the run of a stream writes quarantined rows after they are corrected at the source',
   hint: (stream) =>
     `correct them at the source, then run sluice follow ${stream}; for a live table, sluice diff --fix --run ${stream} --key KEY reads single rows again`,
@@ -38,7 +38,7 @@ export async function refuseFollowed(
   to: CopyStore,
   ledger: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
   keys: readonly TableKey[],
-  instead: Instead = WRITE,
+  instead: RefusalTexts = WRITE,
 ): Promise<void> {
   if (to.offers.changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
@@ -54,7 +54,11 @@ export async function refuseFollowedSince(database: LedgerDatabase, key: TableKe
   refuseStreams(await streamsIntoTables(database, [key]), [key], WRITE)
 }
 
-function refuseStreams([stream]: readonly StreamRow[], keys: readonly TableKey[], { reason, hint }: Instead): void {
+function refuseStreams(
+  [stream]: readonly StreamRow[],
+  keys: readonly TableKey[],
+  { reason, hint }: RefusalTexts,
+): void {
   if (stream === undefined) return
   const names = keys.map((key) => tableText(tableOfKey(key)))
   throw new SluiceError(

@@ -57,7 +57,7 @@ export function notedStatement([first]: readonly Statement[]): Statement {
 }
 
 /** Removes the note of a repair that was not made. */
-export function forgottenStatement(id: string): Statement {
+export function removeNoteStatement(id: string): Statement {
   return { sql: 'DELETE FROM migration_repairs WHERE repair_id = ?', parameters: [id] }
 }
 
@@ -70,7 +70,7 @@ export function correctedStatement(id: string, after: Row | null): Statement {
 }
 
 /** Returns a row once a repair is undone. */
-export function wasUndone(id: string): Statement {
+export function undoneQuery(id: string): Statement {
   return { sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ? AND undone_ms IS NOT NULL', parameters: [id] }
 }
 

@@ -15,7 +15,7 @@ import type { TableKey } from './owner.ts'
  */
 export type RereadReason = 'unchanged' | 'difference' | 'refused' | 'bound'
 
-export type Nominated = { readonly ids: readonly string[]; readonly sinceMs: number }
+export type RequestedReread = { readonly ids: readonly string[]; readonly sinceMs: number }
 
 export class RereadLedger {
   readonly #database: LedgerDatabase
@@ -43,7 +43,7 @@ export class RereadLedger {
    * Asks the apply worker to read rows from the source, repair differences, and record them in `migration_repairs`.
    * @returns ids, for `stillWaiting`; and the time, by the clock of the ledger
    */
-  async nominate(id: string, table: TableKey, keys: readonly RowKey[]): Promise<Nominated> {
+  async requestReread(id: string, table: TableKey, keys: readonly RowKey[]): Promise<RequestedReread> {
     const statements = this.statements(id, table, keys, 'difference')
     const [now] = await this.#database.all(`SELECT ${this.#now}`, [])
     await this.#database.batch(statements)

@@ -95,7 +95,7 @@ export class RunLedger {
    * Records the end of a run that threw; a requested stop is not a failure. Never rejects: the thrown error matters
    * more than an unreachable ledger.
    */
-  async broken(thrown: unknown): Promise<void> {
+  async finishFailed(thrown: unknown): Promise<void> {
     const { kind, exitCode, message } = asSluiceError(thrown)
     await this.finish(kind === 'stopped' ? 'stopped' : 'failed', exitCode, message).catch(() => undefined)
   }

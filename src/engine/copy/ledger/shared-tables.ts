@@ -11,9 +11,9 @@ const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
 /**
  * @property begunMs by the clock of the ledger's database
- * @property recountedBy run that has counted the earlier chunks and found them as expected; null if no run has
+ * @property lookedBy run that has counted the earlier chunks and found them as expected; null if no run has
  */
-export type SharedStanding = { readonly begunMs: number; readonly lookedBy: bigint | null }
+export type SharedTableState = { readonly begunMs: number; readonly lookedBy: bigint | null }
 
 export class SharedTables {
   readonly #database: LedgerDatabase
@@ -41,7 +41,7 @@ export class SharedTables {
   }
 
   /** @returns null for a table that no execution has started */
-  async standing(key: TableKey): Promise<SharedStanding | null> {
+  async stateOf(key: TableKey): Promise<SharedTableState | null> {
     const { castText } = ledgerDialect(this.#database.dialect).types
     const [row] = await this.#database.all(
       `SELECT begun_ms, CAST(looked_by AS ${castText}) FROM migration_shared_tables WHERE ${TABLE}`,
@@ -52,7 +52,7 @@ export class SharedTables {
   }
 
   /** Records that all earlier chunks are as expected. */
-  async noteLooked(key: TableKey, runId: bigint): Promise<void> {
+  async noteRecounted(key: TableKey, runId: bigint): Promise<void> {
     const { now } = ledgerDialect(this.#database.dialect)
     const sql = `UPDATE migration_shared_tables SET looked_by = ?, looked_ms = ${now} WHERE ${TABLE}`
     await runStatement(this.#database, sql, [runId, ...this.#parameters(key)])

@@ -32,7 +32,7 @@ export type LedgerFacts = {
  */
 export type LedgerStep = {
   readonly version: number
-  readonly statements: (look: LedgerFacts) => Promise<readonly string[]>
+  readonly statements: (facts: LedgerFacts) => Promise<readonly string[]>
 }
 
 /** Tables that a ledger of version 1 may have; some are created at first use. */
@@ -58,30 +58,30 @@ export const STEPS: readonly LedgerStep[] = [
       // Version 1 used the character set of the database: names may not fit, and `Users` and `users` may be equal.
       ...(await look.renewals(TABLES_OF_1)),
       acceptedTable(look),
-      ...(await missing(look, 'migration_plans', LATE_PLAN_COLUMNS)),
-      ...(await missing(look, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),
-      ...(await missing(look, 'migration_chunk_history', LATE_CHUNK_COLUMNS)),
-      ...(await missing(look, 'migration_runs', LATE_RUN_COLUMNS)),
+      ...(await addColumns(look, 'migration_plans', LATE_PLAN_COLUMNS)),
+      ...(await addColumns(look, 'migration_checkpoints', LATE_CHUNK_COLUMNS)),
+      ...(await addColumns(look, 'migration_chunk_history', LATE_CHUNK_COLUMNS)),
+      ...(await addColumns(look, 'migration_runs', LATE_RUN_COLUMNS)),
       REFUSED,
     ],
   },
   {
     version: 3,
     statements: async (look) => [
-      ...(await missing(look, 'migration_runs', LATE_OWNER_COLUMNS)),
-      ...(await missing(look, 'migration_plans', LATE_PLANNER_COLUMNS)),
-      ...(await missing(look, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
-      ...(await missing(look, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
+      ...(await addColumns(look, 'migration_runs', LATE_OWNER_COLUMNS)),
+      ...(await addColumns(look, 'migration_plans', LATE_PLANNER_COLUMNS)),
+      ...(await addColumns(look, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
+      ...(await addColumns(look, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
       // Create before drop, so that a kill in between leaves a ledger that is no slower.
-      ...made(look, CHUNK_INDEXES),
+      ...createIndexes(look, CHUNK_INDEXES),
       ...(look.indexes.kept ? [look.indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)] : []),
     ],
   },
-  { version: 4, statements: async (look) => made(look, CHUNK_INDEX_BY_RUN) },
+  { version: 4, statements: async (look) => createIndexes(look, CHUNK_INDEX_BY_RUN) },
 ]
 
 /** Statements that create indexes of chunks; none if ledgers of this system have no indexes. */
-function made({ indexes }: LedgerFacts, wanted: Readonly<Record<string, string>>): readonly string[] {
+function createIndexes({ indexes }: LedgerFacts, wanted: Readonly<Record<string, string>>): readonly string[] {
   if (!indexes.kept) return []
   return Object.entries(wanted).map(
     ([name, columns]) => `CREATE INDEX ${indexes.unlessThere}${name} ON ${CHUNK_TABLE} (${columns})`,
@@ -93,10 +93,10 @@ const REFUSED = `UPDATE migration_checkpoints SET status = 'failed', error_code 
   error_message = 'rows were refused, and wait in migration_quarantine' WHERE status = 'completed' AND rows_quarantined > 0`
 
 /** Statements that add missing columns to a table. */
-async function missing(look: LedgerFacts, table: string, columns: CopyColumns): Promise<readonly string[]> {
-  const found = await look.columns(table)
+async function addColumns(facts: LedgerFacts, table: string, columns: CopyColumns): Promise<readonly string[]> {
+  const found = await facts.columns(table)
   if (found.size === 0) return []
   return Object.entries(columns).flatMap(([name, kind]) =>
-    found.has(name) ? [] : [`ALTER TABLE ${table} ADD COLUMN ${name} ${ledgerColumnType(look, kind)}`],
+    found.has(name) ? [] : [`ALTER TABLE ${table} ADD COLUMN ${name} ${ledgerColumnType(facts, kind)}`],
   )
 }

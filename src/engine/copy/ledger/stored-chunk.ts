@@ -1,7 +1,7 @@
 /** A live chunk as stored in the ledger. */
 import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { ProofScheme } from '../../../model/copy/rows.ts'
-import { storedLeaseOwner, type Holder } from '../../../stores/common/lease/columns.ts'
+import { storedLeaseOwner, type StoredOwner } from '../../../stores/common/lease/columns.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
@@ -13,7 +13,7 @@ export type StoredChunk = Omit<Claim, 'written'> &
     readonly status: string
     readonly records: bigint
     /** Current or last owner; null if none is recorded. */
-    readonly holder: Holder | null
+    readonly holder: StoredOwner | null
     /** Server session that writes the chunk, so that a later owner can end it. */
     readonly session: string | null
     /** Kind of the chunk's proof, or `differs`; null if none is recorded. */
@@ -36,13 +36,13 @@ export type StoredChunk = Omit<Claim, 'written'> &
  * failures find the chunk; its other rows are proved. A chunk that was given up because of too many refused rows has
  * this code too, but no quarantined rows.
  */
-export const ASIDE_CODE = 'ROWS_ASIDE'
+export const QUARANTINE_CODE = 'ROWS_ASIDE'
 /** Condition for completed chunks with quarantined rows. */
-const ASIDE = `COALESCE(error_code, '') = '${ASIDE_CODE}' AND COALESCE(rows_quarantined, 0) > 0`
+const HAS_QUARANTINED = `COALESCE(error_code, '') = '${QUARANTINE_CODE}' AND COALESCE(rows_quarantined, 0) > 0`
 /** Proof of a completed chunk in which a comparison has left differences. */
 export const DIFFERS = 'differs'
 /** Condition for completed chunks. */
-export const CLOSED = `(status = 'completed' OR (status = 'failed' AND ${ASIDE}))`
+export const CLOSED = `(status = 'completed' OR (status = 'failed' AND ${HAS_QUARANTINED}))`
 /**
  * Proof kinds of completed chunks that are not proved: `none`, `differs`, and `count` if the plan has a stronger proof.
  */
@@ -57,24 +57,24 @@ export function proofIn(proofs: readonly string[]): string {
 
 /** Condition for chunks of a table. Parameters: name and schema of the table. */
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
-/** Condition that no other process has taken the chunk since it was claimed. Parameters: `ownerParameters`. */
-export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
+/** Condition that no other process has taken the chunk since it was claimed. Parameters: `ownerValues`. */
+export const IS_OWNED = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
 /**
  * Condition that excludes completed chunks with quarantined rows. With `status = 'failed'` it selects chunks that
  * failed.
  */
-export const BROKEN = `NOT (${ASIDE})`
+export const NOT_QUARANTINED = `NOT (${HAS_QUARANTINED})`
 
 /** Parameters of `IS_OWNED`. */
-export function heldBy(owner: RunOwner, { id, fence }: Claim): readonly SqlValue[] {
+export function ownerValues(owner: RunOwner, { id, fence }: Claim): readonly SqlValue[] {
   return [id, fence, owner.id]
 }
 
 /** Returns a row while no other process has taken the chunk since it was claimed. */
-export function heldQuery(owner: RunOwner, claim: Claim): Statement {
-  return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: heldBy(owner, claim) }
+export function ownerQuery(owner: RunOwner, claim: Claim): Statement {
+  return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${IS_OWNED}`, parameters: ownerValues(owner, claim) }
 }
 
 /** Columns for `chunkOf`. @param text type to which numbers are cast, to keep all digits */
@@ -113,7 +113,7 @@ export function chunkOf(row: SqlRow): StoredChunk {
     id: Number(id),
     no: Number(no ?? 0),
     range: readRange([kind ?? null, lo ?? null, hi ?? null, start ?? null, end ?? null]),
-    status: status === 'failed' && code === ASIDE_CODE && whole(aside) > 0n ? 'completed' : String(status),
+    status: status === 'failed' && code === QUARANTINE_CODE && whole(aside) > 0n ? 'completed' : String(status),
     read: whole(read),
     written: whole(written),
     quarantined: whole(aside),

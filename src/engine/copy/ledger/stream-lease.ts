@@ -5,11 +5,11 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import {
-  endedHolder,
+  endedOwnerId,
   storedLeaseOwner,
   LEASE_COLUMNS,
   ownerColumns,
-  type Holder,
+  type StoredOwner,
 } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
@@ -33,16 +33,16 @@ export class StreamLease {
    * Takes the lease of a stream under a new fencing token: later writes of earlier owners are refused.
    * @returns the fencing token; or the current owner, if its lease cannot be taken yet
    */
-  async take(id: string): Promise<number | Holder> {
+  async take(id: string): Promise<number | StoredOwner> {
     const columns = ownerColumns(LEASE_COLUMNS).join(', ')
-    const read = async (): Promise<readonly [Holder | null, string | null]> => {
+    const read = async (): Promise<readonly [StoredOwner | null, string | null]> => {
       const [row] = await this.#database.all(`SELECT ${columns}, session FROM migration_streams WHERE stream_id = ?`, [
         id,
       ])
       return [storedLeaseOwner(row?.slice(0, -1) ?? []), row?.at(-1) == null ? null : String(row.at(-1))]
     }
     const [before, session] = await read()
-    const ended = endedHolder(before, this.#owner)
+    const ended = endedOwnerId(before, this.#owner)
     const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
     const update = async (): Promise<void> => {
       await this.#database.batch([
@@ -67,7 +67,7 @@ export class StreamLease {
   }
 
   /** Current owner of a stream, as far as known; null if this process may take it. */
-  async holder(id: string): Promise<Holder | null> {
+  async currentOwner(id: string): Promise<StoredOwner | null> {
     const { sql, parameters } = this.#lease.held
     const columns = ownerColumns(LEASE_COLUMNS).join(', ')
     const [row] = await this.#database.all(`SELECT ${columns} FROM migration_streams WHERE stream_id = ? AND ${sql}`, [
@@ -76,7 +76,7 @@ export class StreamLease {
     ])
     const holder = storedLeaseOwner(row ?? [])
     if (holder === null || holder.id === this.#owner.id) return null
-    return endedHolder(holder, this.#owner) === null ? holder : null
+    return endedOwnerId(holder, this.#owner) === null ? holder : null
   }
 
   /**
@@ -104,7 +104,7 @@ export class StreamLease {
 
   /** Releases the lease. */
   async release(id: string): Promise<void> {
-    const sql = `UPDATE migration_streams SET ${this.#lease.back}, session = NULL WHERE stream_id = ? AND owner = ?`
+    const sql = `UPDATE migration_streams SET ${this.#lease.released}, session = NULL WHERE stream_id = ? AND owner = ?`
     await runStatement(this.#database, sql, [id, this.#owner.id])
   }
 }

@@ -4,7 +4,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { tableOfKey, type TableKey } from './owner.ts'
 import { STREAM_COLUMNS, streamOf, type StreamRow } from './stream-row.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import { knowingLedgers } from './elsewhere.ts'
+import { ledgersForTable } from './other-ledgers.ts'
 
 /** A stream by its id, or by the id of the run that worked on it last; null if there is none. */
 export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
@@ -47,7 +47,7 @@ export async function streamsInto(
   if (own.length > 0) return own
   for (const key of keys) {
     const table = tableOfKey(key)
-    await using others = await knowingLedgers(store, database, table, signal)
+    await using others = await ledgersForTable(store, database, table, signal)
     for (const other of others.places) {
       const found = await streamsIntoTables(other.database, [key])
       if (found.length > 0) return found

@@ -1,6 +1,6 @@
 /** Streams as stored in the ledger. */
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
+import type { StreamStart, StreamFault } from '../../../model/follow/port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { TableKey } from './owner.ts'
 
@@ -26,7 +26,7 @@ export type StreamRow = {
   /** Options of `copy --follow`, as JSON: `follow RUN` continues with them. */
   readonly wishes: string
   /** Null until publication and replication slot exist. */
-  readonly birth: StreamBirth | null
+  readonly birth: StreamStart | null
   /** Reasons why the stream is halted; otherwise empty. */
   readonly faults: readonly StreamFault[]
 }
@@ -59,7 +59,7 @@ export type KnownRowCount = { readonly rows: number; readonly changes: number }
 export type ChangeCounts = CountedChanges & { before?: CountedChanges; held?: KnownRowCount }
 
 /** Changes applied to a table since its stream started. @param counts absent if there were none */
-export function countedInAll(counts: ChangeCounts | undefined): CountedChanges {
+export function totalChanges(counts: ChangeCounts | undefined): CountedChanges {
   const { before, held: _held, ...since } = counts ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
   if (before === undefined) return since
   return {
@@ -76,7 +76,7 @@ export function countChanges({ inserts, updates, deletes, truncates }: CountedCh
 }
 
 /** Known row count of the target table at the apply worker's position; null if the ledger does not have it. */
-export function sureRows(counts: ChangeCounts | undefined): number | null {
+export function knownRows(counts: ChangeCounts | undefined): number | null {
   const held = counts?.held
   return held === undefined || held.changes !== countChanges(counts as CountedChanges) ? null : held.rows
 }
@@ -109,7 +109,7 @@ export function streamOf(row: SqlRow): StreamRow {
     source: String(source),
     sourceIdentity: String(identity),
     wishes: String(options),
-    birth: birth == null ? null : (JSON.parse(String(birth)) as StreamBirth),
+    birth: birth == null ? null : (JSON.parse(String(birth)) as StreamStart),
     faults: fault == null ? [] : (JSON.parse(String(fault)) as readonly StreamFault[]),
   }
 }
@@ -131,7 +131,7 @@ export function applyWorkerOf(row: SqlRow): ApplyWorkerRow {
 
 /**
  * Joins the progress of all apply workers.
- * @param applyWorkers at least one
+ * @param lanes at least one
  * @returns the position of the slowest worker, and summed counts; a transaction over tables of several workers is
  * counted once
  */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
+import type { StreamStart, StreamFault } from '../../../model/follow/port.ts'
 import { LEASE_COLUMNS, ownerColumns, ownerValues } from '../../../stores/common/lease/columns.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
@@ -104,7 +104,7 @@ export class StreamLedger {
   }
 
   /** Call when publication and replication slot exist: the apply worker starts at the slot's position. */
-  async born(id: string, birth: StreamBirth): Promise<void> {
+  async recordStart(id: string, birth: StreamStart): Promise<void> {
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
       {
@@ -131,7 +131,7 @@ export class StreamLedger {
   }
 
   /** Statement that replaces the stored start of a stream. Does nothing if another process has the stream. */
-  birthStatement(id: string, birth: StreamBirth): Statement {
+  startStatement(id: string, birth: StreamStart): Statement {
     return {
       sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ? AND owner = ?',
       parameters: [JSON.stringify(birth), id, this.#owner.id],
@@ -141,11 +141,11 @@ export class StreamLedger {
   /**
    * Statements for tables that were emptied and registered again at the source. The tables are then copied as if the
    * stream had started with them, and the cause of a halt is cleared.
-   * @param applyWorkers with their new counts, in which tables copied again begin at 0
+   * @param lanes with their new counts, in which tables copied again begin at 0
    */
   resyncStatements(
     id: string,
-    birth: StreamBirth,
+    birth: StreamStart,
     keys: readonly TableKey[],
     lanes: readonly Pick<ApplyWorkerRow, 'lane' | 'counts'>[],
   ): readonly Statement[] {
@@ -169,7 +169,7 @@ export class StreamLedger {
   }
 
   /** Returns a row if the stream has this start position. */
-  isBorn(id: string, birth: StreamBirth): Statement {
+  startQuery(id: string, birth: StreamStart): Statement {
     return {
       sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
       parameters: [id, JSON.stringify(birth)],
@@ -185,7 +185,7 @@ export class StreamLedger {
   }
 
   /** Returns a row once `emptiedStatement` has run. */
-  isEmptied(id: string): Statement {
+  emptiedQuery(id: string): Statement {
     return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
   }
 
@@ -250,7 +250,7 @@ export class StreamLedger {
    */
   async divide(
     id: string,
-    lanes: readonly (readonly [TableKey, number])[],
+    workerOfTable: readonly (readonly [TableKey, number])[],
     rows: readonly ApplyWorkerRow[],
   ): Promise<void> {
     await this.database.batch([
@@ -260,7 +260,7 @@ export class StreamLedger {
               SELECT stream_id, ?, ?, ?, ?, ?, ?, fence FROM migration_streams WHERE stream_id = ?`,
         parameters: [lane, position, batches, commitMs, transactions, JSON.stringify(counts), id],
       })),
-      ...lanes.map(([{ schema, name }, lane]): Statement => ({
+      ...workerOfTable.map(([{ schema, name }, lane]): Statement => ({
         sql: 'UPDATE migration_stream_tables SET lane = ? WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
         parameters: [lane, id, schema, name],
       })),

@@ -25,7 +25,7 @@ export async function prepareSurplusChanges(database: LedgerDatabase): Promise<v
 }
 
 /** A chunk as read from the ledger; null for a table that is counted as a whole. */
-export type Expected = { readonly id: number; readonly fence: number } | null
+export type StoredChunkKey = { readonly id: number; readonly fence: number } | null
 
 /**
  * Statements of one transaction that set a new expected surplus, unless it was changed since it was read. Repeated,
@@ -36,7 +36,7 @@ export function surplusStatements(
   database: LedgerDatabase,
   runId: bigint,
   key: TableKey,
-  chunk: Expected,
+  chunk: StoredChunkKey,
   from: bigint | null,
   to: bigint,
 ): readonly Statement[] {

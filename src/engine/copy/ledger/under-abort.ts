@@ -35,7 +35,7 @@ export function ledgerUnderAbort(
     if (stop.aborted) wait()
     else stop.addEventListener('abort', wait, { once: true })
     try {
-      return await answered(question, over.signal)
+      return await withTimeout(question, over.signal)
     } finally {
       stop.removeEventListener('abort', wait)
       clearTimeout(late)
@@ -62,7 +62,7 @@ export function ledgerUnderAbort(
 }
 
 /** @throws the reason of `over`, and errors of the call */
-async function answered<T>(question: () => Promise<T>, over: AbortSignal): Promise<T> {
+async function withTimeout<T>(question: () => Promise<T>, over: AbortSignal): Promise<T> {
   const gone = (): SluiceError =>
     over.reason instanceof SluiceError ? over.reason : new SluiceError('ABORTED', 'aborted on request')
   if (over.aborted) throw gone()

@@ -6,13 +6,13 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { TableContext } from '../table/context.ts'
 import type { RunOwner } from '../ledger/owner.ts'
 import { ObjectLedger, type ObjectRow } from '../ledger/objects.ts'
-import { patiently } from '../workers/patience.ts'
+import { withRetries } from '../workers/retries.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import type { CopyContext } from '../table/copy-context.ts'
 import type { TableRun } from '../table/table-run.ts'
 import type { ObjectWork } from './object-work.ts'
 import { satisfies, type ObjectPlans } from './plan-objects.ts'
-import { BuildLimit } from './slots.ts'
+import { BuildLimit } from './build-limit.ts'
 
 export type Built = {
   /** Objects that could not be created. */
@@ -32,20 +32,20 @@ export function objectWork(
   if (plans.size === 0) return {}
   const slots = new BuildLimit(Math.max(1, Math.min(workers, to.can.writers)))
   const ledger = new ObjectLedger(database, owner)
-  return { objects: { plans, slots, ledger, sharesDatabase: from.identity === to.identity } }
+  return { objects: { plans, limit: slots, ledger, sharesDatabase: from.identity === to.identity } }
 }
 
 const NOTHING: Built = { errors: [], left: 0 }
 
 /** Builds all objects of a table except foreign keys. */
-export async function buildOwnObjects(context: TableContext, around: CopyContext): Promise<Built> {
-  return buildThese(context, around, ({ kind }) => kind !== 'foreign key')
+export async function buildOwnObjects(context: TableContext, copyContext: CopyContext): Promise<Built> {
+  return buildObjects(context, copyContext, ({ kind }) => kind !== 'foreign key')
 }
 
 /** Builds foreign keys between tables that are both copied completely. */
 export async function buildForeignKeys(
   tables: readonly TableRun[],
-  around: CopyContext,
+  copyContext: CopyContext,
 ): Promise<ReadonlyMap<TableRun, Built>> {
   const whole = new Set<string>()
   for (const { context, ended } of tables) {
@@ -58,12 +58,12 @@ export async function buildForeignKeys(
   for (const table of tables) {
     const { context } = table
     if (context === null || !whole.has(tableText(context.plan.target.table))) continue
-    for (const one of around.objects?.plans.get(context.name) ?? []) {
+    for (const one of copyContext.objects?.plans.get(context.name) ?? []) {
       if (one.status !== 'build' || one.object.kind !== 'foreign key' || isKeyBetween(one.object, whole)) continue
       const message = `the foreign key ${one.name} waits until all rows of ${tableText(one.object.to.table)} are copied`
       context.emit({ type: 'log', level: 'note', table: context.name, message })
     }
-    built.set(table, await buildThese(context, around, (object) => isKeyBetween(object, whole)))
+    built.set(table, await buildObjects(context, copyContext, (object) => isKeyBetween(object, whole)))
   }
   return built
 }
@@ -76,13 +76,13 @@ function isKeyBetween(object: SchemaObject, whole: ReadonlySet<string>): boolean
 type BuildContext = Pick<TableContext, 'name' | 'key' | 'plan' | 'store' | 'signal' | 'emit'>
 
 /** Builds the objects of a table's plan that do not exist, and for which `fits` returns true. */
-export async function buildThese(
+export async function buildObjects(
   context: BuildContext,
-  around: Pick<CopyContext, 'objects' | 'steering' | 'run'>,
+  copyContext: Pick<CopyContext, 'objects' | 'steering' | 'run'>,
   fits: (object: SchemaObject) => boolean,
 ): Promise<Built> {
-  const { objects, steering } = around
-  await objects?.ledger.settle(context.key, thereIn(objects.plans, context.name))
+  const { objects, steering } = copyContext
+  await objects?.ledger.recordBuilt(context.key, existingObjects(objects.plans, context.name))
   const wanted = (objects?.plans.get(context.name) ?? []).flatMap((one) =>
     one.status === 'build' && fits(one.object) ? [one.object] : [],
   )
@@ -93,10 +93,10 @@ export async function buildThese(
   // wait for this copy itself.
   const inUse = !objects.sharesDatabase && !(await objects.ledger.isOurs(context.key))
   const build = (object: SchemaObject): Promise<void> =>
-    objects.slots.take(async () => {
+    objects.limit.take(async () => {
       if (steering.stop.aborted) left++
       else {
-        const error = await buildOne(object, context, around, objects.ledger, inUse)
+        const error = await buildOne(object, context, copyContext, objects.ledger, inUse)
         if (error !== null) errors.push(error)
       }
     })
@@ -106,7 +106,7 @@ export async function buildThese(
   return { errors, left }
 }
 
-function thereIn(plans: ObjectPlans, table: string): readonly ObjectRow[] {
+function existingObjects(plans: ObjectPlans, table: string): readonly ObjectRow[] {
   return (plans.get(table) ?? []).flatMap((one) => (one.status === 'there' ? [one.object] : []))
 }
 
@@ -143,10 +143,10 @@ async function buildOne(
   }
   let isReported = false
   try {
-    await patiently(
+    await withRetries(
       async () => {
         // Another process, or a statement left running by a dead owner, may have created the object.
-        if (await isThere()) return await ledger.settle(key, [object])
+        if (await isThere()) return await ledger.recordBuilt(key, [object])
         if (!isReported) emit({ type: 'index.started', table, name, kind })
         isReported = true
         await ledger.begin(key, object)

@@ -11,7 +11,7 @@ import {
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
-import { ORDERED, translateObject, type Passage } from './translate.ts'
+import { ORDERED, translateObject, type TranslationContext } from './translate.ts'
 
 export type PlannedObject = {
   /** Name of the object in the source. */
@@ -51,7 +51,7 @@ export async function planObjects(
     signal,
   )
   for (const [name, plan] of plans) {
-    const passage: Passage = { plan, plans, sameWords, from: from.objects().words }
+    const passage: TranslationContext = { plan, plans, sameWords, from: from.objects().words }
     const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
     const chosen = wanted.filter(
       (object) => !isPrimary(object) && options.includes(objectOptions(object)) && !isNumbered(object, plan),
@@ -99,7 +99,7 @@ function isNewKey(
 }
 
 /** Context of the plan of one table's objects. */
-type Around = {
+type ObjectContext = {
   readonly to: CopyStore
   readonly names: Names
   readonly isOneDatabase: boolean
@@ -110,8 +110,8 @@ type Around = {
 async function planTableObjects(
   wanted: readonly SchemaObject[],
   there: readonly SchemaObject[],
-  passage: Passage,
-  { to, names, isOneDatabase, primary }: Around,
+  passage: TranslationContext,
+  { to, names, isOneDatabase, primary }: ObjectContext,
 ): Promise<readonly PlannedObject[]> {
   const { plan } = passage
   const held = [...there, ...(plan.create ? keyOf(plan.target) : [])]
@@ -120,7 +120,7 @@ async function planTableObjects(
     const { name, kind } = object
     const translated =
       object.broken === true ? { refused: 'it is not valid in the source' } : translateObject(object, passage)
-    const fitted = 'refused' in translated ? translated : to.objects().fitted(translated, plan.target)
+    const fitted = 'refused' in translated ? translated : to.objects().adapted(translated, plan.target)
     if ('refused' in fitted) {
       // Within one database, a foreign key to a table outside of the copy refers to the same table on both sides.
       const own = isOneDatabase && kind === 'foreign key' ? there.find((one) => isSame(one, object)) : undefined
@@ -179,9 +179,9 @@ function isSame(there: SchemaObject, wanted: SchemaObject): boolean {
 }
 
 /** True if the existing object is valid and enforced as required; an incomplete index is not. */
-export function satisfies(there: SchemaObject, wanted: SchemaObject): boolean {
-  if (there.broken === true) return false
-  if (there.kind !== 'foreign key' || there.unchecked !== true) return true
+export function satisfies(existing: SchemaObject, wanted: SchemaObject): boolean {
+  if (existing.broken === true) return false
+  if (existing.kind !== 'foreign key' || existing.unchecked !== true) return true
   return wanted.kind === 'foreign key' && wanted.unchecked === true
 }
 
@@ -252,15 +252,15 @@ class Names {
   }
 
   /** @returns null if no name is free, or if another object of the same table has this name */
-  async free(object: SchemaObject, table: TableSpec, there: readonly SchemaObject[]): Promise<string | null> {
+  async free(object: SchemaObject, table: TableSpec, existing: readonly SchemaObject[]): Promise<string | null> {
     if (object.kind === 'default') return object.name
-    const ofSameKind = there.filter((one) => isConstraint(one) === isConstraint(object) && one.kind !== 'default')
+    const ofSameKind = existing.filter((one) => isConstraint(one) === isConstraint(object) && one.kind !== 'default')
     const own = new Set(ofSameKind.map(({ name }) => name.toLowerCase()))
     if (own.has(object.name.toLowerCase())) return null
     if (this.#to.objects().scope(object) === 'table') return object.name
-    const longer = this.#to.objects().fitted({ ...object, name: `${table.table.name}_${object.name}` }, table)
+    const longer = this.#to.objects().adapted({ ...object, name: `${table.table.name}_${object.name}` }, table)
     const names = [object.name, ...('refused' in longer ? [] : [longer.name])]
-    const taken = await onSide('target', () => this.#to.objects().taken(table, names, this.#signal))
+    const taken = await onSide('target', () => this.#to.objects().usedNames(table, names, this.#signal))
     for (const name of names) {
       const key = placeOf(table.table.schema, name)
       if (taken.has(name) || own.has(name.toLowerCase()) || this.#given.has(key)) continue

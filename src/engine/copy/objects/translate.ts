@@ -14,7 +14,7 @@ import {
 export type Translated = SchemaObject | { readonly refused: string }
 
 /** Context of a translation between two tables and two systems. */
-export type Passage = {
+export type TranslationContext = {
   readonly plan: TablePlan
   /** True if the target accepts the source's own definitions. */
   readonly sameWords: boolean
@@ -27,7 +27,7 @@ export type Passage = {
 /** Ordered index methods, or equivalent ones. */
 export const ORDERED: ReadonlySet<string> = new Set(['btree', 'art'])
 
-export function translateObject(object: SchemaObject, passage: Passage): Translated {
+export function translateObject(object: SchemaObject, passage: TranslationContext): Translated {
   const { plan } = passage
   const lost = object.columns?.find((name) => targetColumn(name, plan) === null)
   if (lost !== undefined) return { refused: `the column ${lost} is not copied` }
@@ -48,8 +48,11 @@ export function translateObject(object: SchemaObject, passage: Passage): Transla
 }
 
 /** Copies SQL text unchanged, and only if all names in it have the same meaning in the target. */
-function verbatim(object: Exclude<SchemaObject, ForeignKey>, { plan, sameWords, from }: Passage): Translated {
-  const what = wordOf(object)
+function verbatim(
+  object: Exclude<SchemaObject, ForeignKey>,
+  { plan, sameWords, from }: TranslationContext,
+): Translated {
+  const what = nameOf(object)
   if (!sameWords) return { refused: `${what} is written in the SQL of ${from}, and is not translated` }
   if (object.own === '') return { refused: `${what} is part of the table's definition` }
   if (object.columns === null) {
@@ -64,7 +67,7 @@ function verbatim(object: Exclude<SchemaObject, ForeignKey>, { plan, sameWords, 
   return { refused: `${what} is written in SQL, and its column ${renamed} has another name in the target` }
 }
 
-function plainIndex(object: IndexObject, passage: Passage): Translated {
+function plainIndex(object: IndexObject, passage: TranslationContext): Translated {
   const { plan, sameWords, from } = passage
   const names = [...object.parts.flatMap(({ column }) => (column === null ? [] : [column])), ...object.include]
   const isAsBefore = names.every((name) => targetColumn(name, plan) === name)
@@ -100,7 +103,7 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
 }
 
 /** Translates a foreign key between tables of one run: it is unknown whether rows of other tables exist. */
-function foreignKey(object: ForeignKey, passage: Passage): Translated {
+function foreignKey(object: ForeignKey, passage: TranslationContext): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)
   if (other === undefined) return { refused: `${tableText(object.to.table)} is not copied` }
@@ -123,7 +126,7 @@ function foreignKey(object: ForeignKey, passage: Passage): Translated {
 }
 
 /** Plan of a table of this run; undefined if the run has none. SQLite ignores the case of names. */
-function planOf(table: TableName, { plans }: Passage): TablePlan | undefined {
+function planOf(table: TableName, { plans }: TranslationContext): TablePlan | undefined {
   const text = tableText(table)
   const exact = plans.get(text)
   if (exact !== undefined) return exact
@@ -135,7 +138,7 @@ function targetColumn(name: string, { columns }: TablePlan): string | null {
   return columns.find(({ from }) => from === name)?.to ?? null
 }
 
-function wordOf(object: Exclude<SchemaObject, ForeignKey>): string {
+function nameOf(object: Exclude<SchemaObject, ForeignKey>): string {
   switch (object.kind) {
     case 'index':
     case 'unique':

@@ -11,7 +11,7 @@ export type KeyRange = Range & { readonly by: 'key' }
 /** Adjacent chunks as one range. */
 export type AdjacentChunks = { after: KeyBound | null; through: KeyBound | null; ids: number[] }
 
-export class Cover {
+export class ChunkCoverage {
   readonly #keepsIds: boolean
   readonly #starts = new Map<string, AdjacentChunks>()
   readonly #ends = new Map<string, AdjacentChunks>()
@@ -40,7 +40,7 @@ export class Cover {
   }
 
   /** Merged ranges: no two of them are adjacent. */
-  get stretches(): readonly AdjacentChunks[] {
+  get mergedRanges(): readonly AdjacentChunks[] {
     return [...this.#starts.values(), ...this.#more]
   }
 
@@ -51,9 +51,9 @@ export class Cover {
    * @throws SluiceError LEDGER_DAMAGED if chunks are missing in the middle and their range is unknown
    */
   gaps(integers: boolean): readonly KeyRange[] {
-    const all = this.stretches
+    const all = this.mergedRanges
     if (all.length === 0) return [{ by: 'key', after: null, through: null }]
-    return integers ? gapsOfNumbers(all) : gapBehind(all)
+    return integers ? gapsOfNumbers(all) : gapAfter(all)
   }
 
   #joined(first: AdjacentChunks, second: AdjacentChunks): AdjacentChunks {
@@ -74,7 +74,7 @@ export function beginsWhereEnds({ range: before }: StoredChunk, { range }: Store
   )
 }
 
-function gapBehind(stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
+function gapAfter(stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
   const [only] = stretches
   if (stretches.length === 1 && only?.after === null)
     return only.through === null ? [] : [{ by: 'key', after: only.through, through: null }]

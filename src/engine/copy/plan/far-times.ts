@@ -27,7 +27,7 @@ export async function withFarTimes(
 ): Promise<TablePlan> {
   if (!plan.sortsAlike || plan.cut !== 'key') return plan
   for (const column of keyColumns(plan.source)) {
-    const far = await unlike(column, plan, { from, to, ask, signal })
+    const far = await orderDifference(column, plan, { from, to, ask, signal })
     if (far === null) continue
     return findingByKey(plan, `${far} of ${column.name}`)
   }
@@ -42,7 +42,7 @@ type Sides = {
 }
 
 /** Text for messages about key values that sort differently in the target; null if there are none. */
-async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
+async function orderDifference(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
   const { from, to } = sides
   const { kind } = column.type
   if (kind === 'uuid') {

@@ -7,7 +7,7 @@ import { pairTypes } from './pair-types.ts'
 import type { TableOptions } from './table-options.ts'
 
 /** @property sameWords true if the servers of both sides print expressions alike */
-export type Likeness = { readonly sameSystem: boolean; readonly sameWords: boolean }
+export type SystemComparison = { readonly sameSystem: boolean; readonly sameWords: boolean }
 
 /** True if the target also computes a generated column of the source. */
 export function isComputedBy(target: TableSpec, { name, generated }: Column, { rename }: TableOptions): boolean {
@@ -15,7 +15,11 @@ export function isComputedBy(target: TableSpec, { name, generated }: Column, { r
 }
 
 /** True if the target has a plain column for the values of a generated one. */
-export function goesAsValue(column: Column, found: TableSpec | null, { rename, ungenerated }: TableOptions): boolean {
+export function isCopiedAsValue(
+  column: Column,
+  found: TableSpec | null,
+  { rename, ungenerated }: TableOptions,
+): boolean {
   if (found === null || ungenerated === true) return false
   const there = columnCalled(rename.get(column.name) ?? column.name, found)
   return there !== undefined && there.generated !== true
@@ -26,7 +30,7 @@ export function checkedColumns(
   source: TableSpec,
   target: TableSpec,
   options: TableOptions,
-  likeness: Likeness,
+  likeness: SystemComparison,
 ): readonly ColumnPlan[] {
   return source.columns.flatMap((column): readonly ColumnPlan[] => {
     const { name } = column
@@ -44,12 +48,16 @@ export function checkedColumns(
 }
 
 /** Compared columns that older versions (before docs/decisions/0016-generated-columns.md) did not compare. */
-export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], likeness: Likeness): readonly string[] {
+export function newlyChecked(
+  source: TableSpec,
+  checked: readonly ColumnPlan[],
+  likeness: SystemComparison,
+): readonly string[] {
   return checked.flatMap((one) => (wasChecked(source, one.source, one.target, likeness) ? [] : [one.from]))
 }
 
 /** True if older versions, before decision 0016, compared the column too. */
-function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: Likeness): boolean {
+function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: SystemComparison): boolean {
   const [one, another] = [column.expression, other.expression]
   if (key.length === 0 || !sameSystem || one === undefined || another === undefined) return false
   const isAlike = column.name === other.name && column.native === other.native
@@ -69,7 +77,7 @@ function bareSql({ sql }: Expression): string {
 function hasSameExpression(
   { expression: one }: Column,
   { expression: other }: Column,
-  { sameWords }: Likeness,
+  { sameWords }: SystemComparison,
 ): boolean | null {
   if (!sameWords || one === undefined || other === undefined) return null
   if (plainText(one) === plainText(other)) return true

@@ -1,13 +1,13 @@
 /** Dependencies of the source that the target neither has nor gets. They are not part of a plan's hash. */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
-import { leftBehind, type LeftBehind, type LeftFound, type LeftKind } from '../../../model/copy/left-behind.ts'
+import { dependencyOf, type LeftBehind, type FoundDependency, type LeftKind } from '../../../model/copy/dependencies.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from './plan-copy.ts'
-import { rowsLeft } from './rows-left.ts'
+import { plannedLosses } from './row-losses.ts'
 
 type Numbering = Pick<StoreAbilities, 'numbering'>
 
@@ -35,12 +35,12 @@ export async function planLeftBehind(
       // Do not report these between different systems: the other system always enforces types, and has no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
-      if (rest !== null && means) found.push(isSwitchable ? within(rest) : rest)
+      if (rest !== null && means) found.push(isSwitchable ? withinDatabase(rest) : rest)
     }
-    found.push(...rowsLeft(plan), ...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
+    found.push(...plannedLosses(plan), ...generatedOf(plan), ...lostSequences(plan, to.can, sameWords))
   }
   found.push(...sources.filter(({ table }) => table === undefined))
-  if (leftOut.length > 0) found.push(leftBehind('name of the ledger', leftOut.map(tableText)))
+  if (leftOut.length > 0) found.push(dependencyOf('name of the ledger', leftOut.map(tableText)))
   return found
 }
 
@@ -54,13 +54,13 @@ function isNumbered({ target, create }: TablePlan, column: string, { numbering }
  * Columns whose sequences the target cannot have, or only with other properties.
  * @param sameSystem true if both sides keep sequences in the same way
  */
-function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): readonly LeftBehind[] {
+function lostSequences(plan: TablePlan, can: Numbering, sameSystem: boolean): readonly LeftBehind[] {
   const found = new Map<LeftKind, string[]>()
   for (const { from, to, source, target } of plan.columns) {
-    const kind = lostOf(source, target, isNumbered(plan, to, can), can.numbering !== undefined && !sameSystem)
+    const kind = lostSequence(source, target, isNumbered(plan, to, can), can.numbering !== undefined && !sameSystem)
     if (kind !== null) found.set(kind, [...(found.get(kind) ?? []), from])
   }
-  return [...found].map(([kind, names]) => leftBehind(kind, names, tableText(plan.source.table)))
+  return [...found].map(([kind, names]) => dependencyOf(kind, names, tableText(plan.source.table)))
 }
 
 /**
@@ -68,7 +68,7 @@ function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): re
  * @param isOwn true if the target generates numbers for the column
  * @param plain true if the target numbers rows without a sequence
  */
-function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boolean): LeftKind | null {
+function lostSequence({ sequence }: Column, target: Column, isOwn: boolean, plain: boolean): LeftKind | null {
   if (sequence === undefined) return null
   if (target.sequence === undefined || !isOwn) return 'sequence'
   if (!plain) return null
@@ -77,14 +77,18 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
 }
 
 /** The dependency, described for two tables in one database: a cutover between them recreates views and triggers. */
-function within(entry: LeftBehind): LeftBehind {
+function withinDatabase(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view' && entry.kind !== 'trigger') return entry
   const on = entry.kind === 'view' ? 'it reads' : 'it belongs to'
   return { ...entry, means: `${on} the table of the source; a cutover recreates it for the new one` }
 }
 
-async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]> {
-  return await store.dependencies().left(scope, signal)
+async function factsOf(
+  store: CopyStore,
+  scope: DependencyScope,
+  signal: AbortSignal,
+): Promise<readonly FoundDependency[]> {
+  return await store.dependencies().notCopied(scope, signal)
 }
 
 /**
@@ -92,13 +96,13 @@ async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal):
  * @param existing dependencies of the target's table
  */
 function withoutCarried(
-  { definitions, ...entry }: LeftFound,
+  { definitions, ...entry }: FoundDependency,
   plan: TablePlan,
-  there: readonly LeftFound[],
-  carried: Carried,
+  existing: readonly FoundDependency[],
+  carried: HasCollation,
 ): LeftBehind | null {
   const { kind, names } = entry
-  const same = there.filter((one) => one.kind === kind)
+  const same = existing.filter((one) => one.kind === kind)
   if (names.length === 0) {
     if (kind === 'strict' || kind === 'without rowid') {
       const option = OPTIONS[kind]
@@ -122,9 +126,13 @@ function withoutCarried(
 const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
 
 /** True if a created table can have this collation of the source. */
-type Carried = (collation: string) => boolean
+type HasCollation = (collation: string) => boolean
 
-async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], signal: AbortSignal): Promise<Carried> {
+async function carriedCollations(
+  to: CopyStore,
+  plans: readonly TablePlan[],
+  signal: AbortSignal,
+): Promise<HasCollation> {
   const dependencies = to.dependencies()
   if (dependencies.collations === undefined) return () => true
   const wanted = plans.flatMap(({ create, columns }) =>
@@ -135,7 +143,12 @@ async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], sig
 }
 
 /** True if a created table has the collation of the source's column `name`, or if the column is not copied. */
-function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
+function isCarried(
+  kind: LeftBehind['kind'],
+  name: string,
+  { columns, create }: TablePlan,
+  carried: HasCollation,
+): boolean {
   if (kind !== 'collation' && kind !== 'blank collation') return false
   const column = columns.find(({ from }) => from === name)
   // Nothing is reported for a column that is not copied.
@@ -160,7 +173,7 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   const uncompared = generated.filter((one) => isThere(one) && !checked.some(({ from }) => from === one.name))
   const entry = (some: readonly Column[], means?: string): readonly LeftBehind[] => {
     const names = some.map(({ name }) => name)
-    return names.length === 0 ? [] : [leftBehind('generated column', names, tableText(source.table), means)]
+    return names.length === 0 ? [] : [dependencyOf('generated column', names, tableText(source.table), means)]
   }
   return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it itself')]
 }
@@ -172,11 +185,18 @@ export function chosenLosses({ source, columns }: TablePlan): readonly LeftBehin
     generated === true || columns.some(({ from }) => from === name) ? [] : [name],
   )
   return [
-    ...(names.length === 0 ? [] : [leftBehind('column', names, table)]),
+    ...(names.length === 0 ? [] : [dependencyOf('column', names, table)]),
     ...columns.flatMap(({ from, lossy }) =>
       lossy === undefined
         ? []
-        : [leftBehind('accepted loss', [from], table, `${lossy}; compared after conversion to the type of the target`)],
+        : [
+            dependencyOf(
+              'accepted loss',
+              [from],
+              table,
+              `${lossy}; compared after conversion to the type of the target`,
+            ),
+          ],
     ),
   ]
 }

@@ -6,7 +6,7 @@ import { onSide } from '../sides.ts'
 
 /** @throws SluiceError TABLE_REFUSED, and errors of the target */
 export async function refuseLosableTarget(name: TableName, to: CopyStore, signal: AbortSignal): Promise<void> {
-  const [found] = (await onSide('target', async () => to.offers.losable?.among([name], signal))) ?? []
+  const [found] = (await onSide('target', async () => to.offers.losable?.find([name], signal))) ?? []
   if (found === undefined) return
   throw new SluiceError('TABLE_REFUSED', `rows cannot be copied into this table: ${found.what}`, {
     where: to.label,

@@ -94,7 +94,7 @@ function carriedColumns(source: TableSpec, { columns, rename }: TableOptions): r
 }
 
 /** Settings of the source that a created table does not get. @param found the existing table */
-export function settingsLeft(
+export function lostSettings(
   { settings }: TableSpec,
   found: TableSpec | null,
   to: CopyStore,

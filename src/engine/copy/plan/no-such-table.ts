@@ -7,13 +7,13 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { isLedgerTable } from '../../../stores/common/ledger-tables.ts'
 
 /** Time limit of the search, ms: the user waits for the error. */
-const PATIENCE_MS = 3000
+const TIMEOUT_MS = 3000
 
-type Asked = Pick<CopyStore, 'label' | 'tables'>
+type SearchedStore = Pick<CopyStore, 'label' | 'tables'>
 
 /** @param words such as `the source has no table ordrs` @returns NO_SUCH_TABLE: words and suggested table */
-export async function noSuchTable(store: Asked, name: string, words: string): Promise<SluiceError> {
-  const meant = name.includes('*') ? null : await meantTable(store, name)
+export async function noSuchTable(store: SearchedStore, name: string, words: string): Promise<SluiceError> {
+  const meant = name.includes('*') ? null : await similarTable(store, name)
   return new SluiceError('NO_SUCH_TABLE', `${words}${meant === null ? '' : ` (${meant}?)`}`, {
     where: store.label,
     hint: 'sluice discover URL lists the tables',
@@ -21,8 +21,8 @@ export async function noSuchTable(store: Asked, name: string, words: string): Pr
 }
 
 /** A similar name, or the same name in another schema; null if there is none, or the database does not answer. */
-async function meantTable(store: Asked, name: string): Promise<string | null> {
-  const signal = AbortSignal.timeout(PATIENCE_MS)
+async function similarTable(store: SearchedStore, name: string): Promise<string | null> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
   const found = new Map<string, string>()
   for (const pattern of EVERY_TABLE) {
     try {

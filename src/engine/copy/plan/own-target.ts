@@ -16,7 +16,7 @@ export type PlanPurpose = 'write' | 'mend' | 'look'
  */
 export function refuseOwnTarget(
   name: TableName,
-  there: TableSpec | null,
+  existing: TableSpec | null,
   to: CopyStore,
   { onExisting }: Pick<CopyOperation, 'onExisting'>,
   purpose: PlanPurpose,
@@ -24,7 +24,7 @@ export function refuseOwnTarget(
 ): void {
   const own = purpose === 'look' ? null : named(name, to)
   if (own === null) return
-  const isMade = there !== null && isMarked(own, there)
+  const isMade = existing !== null && isMarked(own, existing)
   // The ledger is created in the schema for unqualified names; elsewhere a table of that name may be the user's.
   const isLedger = LEDGER_TABLES.includes(own) && (isMade || name.schema === undefined || name.schema === to.schema)
   if (!isLedger && !(isMade && purpose === 'write' && onExisting !== 'refuse')) return

@@ -40,7 +40,7 @@ export function pairTypes(
     )
   }
   if (sameSystem && source.native === target.native) return { as: verbatim(source) }
-  const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenShapes(source, target))
+  const pairing = rewritten ? null : (betweenJson(source, target) ?? betweenGeometries(source, target))
   if (pairing !== null) return pairing
   return paired(source, target, accepted, where)
 }
@@ -58,7 +58,7 @@ function betweenJson(source: Column, target: Column): Pairing | null {
 }
 
 /** Geometries become texts that other systems can read, and such texts become geometries. */
-function betweenShapes(source: Column, target: Column): Pairing | null {
+function betweenGeometries(source: Column, target: Column): Pairing | null {
   const name = source.portable ?? target.portable
   if (name === undefined || (source.type.kind !== 'text' && target.type.kind !== 'text')) return null
   return { as: { kind: 'native', name } }

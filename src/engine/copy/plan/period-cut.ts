@@ -8,12 +8,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyRange, AdjacentChunks } from './covered.ts'
 
 /** @property at index among all periods of the table, by time */
-export type PeriodPart = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
+export type PeriodRange = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
 
 const OUTSIDE: PeriodMark = { after: '', partition: null, label: null }
 
 /** All periods of a table, by time, without gaps: the first has no lower bound, and the last no upper bound. */
-export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly PeriodPart[] {
+export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly PeriodRange[] {
   const bounds = marks.map(({ after }): KeyBound => [after])
   return [OUTSIDE, ...marks].map((mark, at) => ({
     at,
@@ -23,10 +23,10 @@ export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly P
 }
 
 /** Periods in copy order. */
-export function byPriority(options: PeriodOptions): readonly PeriodPart[] {
+export function byPriority(options: PeriodOptions): readonly PeriodRange[] {
   const parts = periodParts(options)
   const first = parts.findIndex(({ mark }) => mark.partition === options.first)
-  const rank = ({ at, mark }: PeriodPart): readonly [number, number] => {
+  const rank = ({ at, mark }: PeriodRange): readonly [number, number] => {
     if (mark.partition === null) return [3, at]
     if (mark.partition === options.first) return [0, at]
     return at < first ? [1, -periodAt(parts, mark.partition)] : [2, at]
@@ -38,7 +38,7 @@ export function byPriority(options: PeriodOptions): readonly PeriodPart[] {
 }
 
 /** Index of the first slice of a partition. */
-function periodAt(parts: readonly PeriodPart[], partition: string): number {
+function periodAt(parts: readonly PeriodRange[], partition: string): number {
   return parts.findIndex(({ mark }) => mark.partition === partition)
 }
 
@@ -85,7 +85,7 @@ export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Adjace
  * Periods that a chunk's range overlaps, by time. There are several if the chunk was created for other slices, or
  * before partitions were added at the end.
  */
-export function partsOfRange(parts: readonly PeriodPart[], range: Range): readonly PeriodPart[] {
+export function partsOfRange(parts: readonly PeriodRange[], range: Range): readonly PeriodRange[] {
   if (range.by !== 'key') return []
   const { after, through } = range
   const same = parts.find((part) => textOf(part.range.after) === textOf(after))
@@ -96,12 +96,12 @@ export function partsOfRange(parts: readonly PeriodPart[], range: Range): readon
 }
 
 /** Partitions that a chunk's range overlaps, each once. */
-export function partitionsOfRange(parts: readonly PeriodPart[], range: Range): readonly string[] {
+export function partitionsOfRange(parts: readonly PeriodRange[], range: Range): readonly string[] {
   return [...new Set(partsOfRange(parts, range).flatMap(({ mark }) => mark.partition ?? []))]
 }
 
 /** The period that a row key belongs to. */
-function partOf(parts: readonly PeriodPart[], [time = '']: KeyBound): PeriodPart {
+function partOf(parts: readonly PeriodRange[], [time = '']: KeyBound): PeriodRange {
   const [first] = parts
   if (first === undefined) throw new Error('a table has at least one part')
   return parts.findLast(({ at, mark }) => at > 0 && comparePeriodTimes(time, mark.after) > 0) ?? first

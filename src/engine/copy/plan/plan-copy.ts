@@ -181,21 +181,21 @@ async function withSequences(
 }
 
 /** Errors that are not about a single table. */
-const OF_THE_RUN: ReadonlySet<string> = new Set(['INTERNAL', 'BAD_FLAG', 'BAD_PREDICATE'])
+const RUN_ERRORS: ReadonlySet<string> = new Set(['INTERNAL', 'BAD_FLAG', 'BAD_PREDICATE'])
 
-type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
+type PlanningContext = Planner & { readonly from: CopyStore; readonly to: CopyStore }
 
 /** @param old options under which an older version planned the copy; empty for the current plan */
 async function planOne(
   source: TableSpec,
   operation: CopyOperation,
-  around: Around,
+  planningContext: PlanningContext,
   old: Partial<TableOptions> = {},
 ): Promise<PlannedTable> {
-  const { from, to, views, again, signal } = around
+  const { from, to, views, again, signal } = planningContext
   const wanted = wantedName(source, operation)
   const accepted = acceptedColumns(source, operation.acceptLossy)
-  const purpose = around.purpose ?? 'write'
+  const purpose = planningContext.purpose ?? 'write'
   const compares = purpose === 'look' || purpose === 'mend'
   const options = {
     ...tableOptions(operation, accepted),
@@ -204,7 +204,7 @@ async function planOne(
   }
   try {
     const names = namesInTarget(wanted, source.table, from, to)
-    const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
+    const targetName = (await planningContext.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
     const found = await again(() => targetTableNow(targetName, to, signal))
     refuseSchemaInName(found, operation, to)
     refuseItself([from, source], [to, targetName, found])
@@ -215,12 +215,12 @@ async function planOne(
     const keyed = withKey(source, options.key)
     const named = JSON.stringify([tableText(source.table), keyed.key])
     const extent =
-      around.extents?.get(named) ??
+      planningContext.extents?.get(named) ??
       (await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted))))
-    around.extents?.set(named, extent)
-    refuseOddKey(keyed, extent)
-    const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
-    const there = found === null ? null : await detailedTarget(found, sized, to, around)
+    planningContext.extents?.set(named, extent)
+    refuseNonIntegerKey(keyed, extent)
+    const sized = { ...(await detailedTable(source, from, planningContext)), rows: extent.rows }
+    const there = found === null ? null : await detailedTarget(found, sized, to, planningContext)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
     const planned = planTable(from, to, sized, there, targetName, options)
     const made = await again(() => withCollations(planned, to, signal))
@@ -232,7 +232,7 @@ async function planOne(
     return { source, options, targetName, extent: part, ring, plan: sizedPlan, error: null }
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    if (error.kind === 'stopped' || OF_THE_RUN.has(error.code)) throw thrown
+    if (error.kind === 'stopped' || RUN_ERRORS.has(error.code)) throw thrown
     return { source, options, targetName: wanted, extent: UNKNOWN, ring: null, plan: null, error }
   }
 }
@@ -243,7 +243,7 @@ async function planOne(
  * values of generated columns (`ungenerated`), collections without separate write times (`rowTimes`). Any version:
  * column types not taken from rows of the target (`intoEmpty`).
  */
-const BEFORE: readonly Partial<TableOptions>[] = [
+const OLDER_OPTIONS: readonly Partial<TableOptions>[] = [
   { trimmed: true },
   { trimmed: true, rewritten: true },
   { trimmed: true, key: [] },
@@ -258,10 +258,10 @@ const BEFORE: readonly Partial<TableOptions>[] = [
 ]
 
 /** Errors of the current plan for which an older form of the plan may still be used. */
-const REPLANNED: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
+const REPLANNED_ERRORS: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
 
 /** Each table with the target name under which the ledger has a copy of it, and its plan for that name. */
-async function placed(
+async function tablesWithPlans(
   { from, to, tables }: PlannedCopy,
   operation: CopyOperation,
   planner: Planner,
@@ -278,20 +278,20 @@ async function placed(
 }
 
 /** The current plan, with the target names in the ledger: a restart uses the same table, not a second one. */
-export async function asPlaced(
+export async function withLedgerNames(
   planned: PlannedCopy,
   operation: CopyOperation,
   planner: Planner,
   begun: BegunPlans,
 ): Promise<PlannedCopy> {
-  return { ...planned, tables: (await placed(planned, operation, planner, begun)).map(({ one }) => one) }
+  return { ...planned, tables: (await tablesWithPlans(planned, operation, planner, begun)).map(({ one }) => one) }
 }
 
 /**
  * The plan for resuming copies as they were started: with the target names in the ledger. If the current plan differs,
  * or is refused for a loss, an older form of the plan is used, provided that it matches the ledger's hash.
  */
-export async function asBegun(
+export async function asStarted(
   planned: PlannedCopy,
   operation: CopyOperation,
   planner: Planner,
@@ -299,13 +299,13 @@ export async function asBegun(
 ): Promise<PlannedCopy> {
   const { from, to } = planned
   const kept: PlannedTable[] = []
-  for (const { name, one } of await placed(planned, operation, planner, begun)) {
-    const hash = one.plan === null && !REPLANNED.has(one.error.code) ? null : await begun.hashOf(name)
+  for (const { name, one } of await tablesWithPlans(planned, operation, planner, begun)) {
+    const hash = one.plan === null && !REPLANNED_ERRORS.has(one.error.code) ? null : await begun.hashOf(name)
     let before: PlannedTable | null = null
     const isBegun = ({ plan }: PlannedTable): boolean =>
       hash !== null && plan !== null && isHashOf(hash, from.identity, plan)
     if (hash !== null && !isBegun(one)) {
-      for (const old of BEFORE) {
+      for (const old of OLDER_OPTIONS) {
         if (old.key !== undefined && operation.key !== undefined) continue
         const again = await planOne(one.source, operation, { from, to, ...planner, begun }, old)
         if (isBegun(again)) before ??= again
@@ -317,7 +317,7 @@ export async function asBegun(
 }
 
 /** Refuses an integer key whose smallest or largest value is no integer. @throws SluiceError VALUE_REFUSED */
-function refuseOddKey(table: TableSpec, { low, high }: Extent): void {
+function refuseNonIntegerKey(table: TableSpec, { low, high }: Extent): void {
   const [name, ...more] = table.key
   const column = more.length > 0 ? undefined : table.columns.find((one) => one.name === name)
   if (column?.type.kind === 'int' && table.ring === undefined)

@@ -1,6 +1,6 @@
 /** The plan of a copy as frontends show it. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/run/event.ts'
 import type { Ending, Run } from '../../run/run-context.ts'
 import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
@@ -52,7 +52,7 @@ export function emitPlan(
 
 function planLine(
   planned: PlannedTable,
-  standing: PlannedTableState,
+  state: PlannedTableState,
   stores: Pick<PlannedCopy, 'from' | 'to'> & { readonly periods?: PeriodOptions | undefined },
   objects: readonly PlannedObject[] | undefined,
   left: readonly LeftBehind[],
@@ -61,7 +61,7 @@ function planLine(
   const { source, targetName, plan, extent, ring, error } = planned
   const { can } = stores.to
   const own = leftOfTable(left, tableText(source.table))
-  const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
+  const open = state === 'done' && objects?.some((object) => object.status === 'build') === true
   const { chunks, exact } = plannedChunks(planned, stores.periods)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
@@ -73,7 +73,7 @@ function planLine(
   return {
     table: tableText(source.table),
     to: tableText(targetName),
-    status: error !== null ? 'refused' : STATUS[open ? 'begun' : standing],
+    status: error !== null ? 'refused' : STATUS[open ? 'begun' : state],
     rows: dec(extent.rows),
     estimated: !extent.exact,
     bytes: dec(source.bytes),

@@ -4,10 +4,10 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { begunPlans } from '../ledger/begun-plans.ts'
 import { SourceViews } from '../source-views.ts'
-import { asBegun, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'
+import { asStarted, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'
 
 /** @property begun ledger with the plans of the started copy; null before the start */
-type Ends = { readonly from: CopyStore; readonly to: CopyStore; readonly begun: LedgerDatabase | null }
+type StreamStores = { readonly from: CopyStore; readonly to: CopyStore; readonly begun: LedgerDatabase | null }
 
 /**
  * Plans the copy of a stream. Queries each server once if the current plan is the stored plan, and closes the read view
@@ -17,14 +17,14 @@ type Ends = { readonly from: CopyStore; readonly to: CopyStore; readonly begun: 
  */
 export async function planFollowed(
   operation: CopyOperation,
-  { from, to, begun }: Ends,
+  { from, to, begun }: StreamStores,
   followed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<PlannedCopy> {
   await using views = new SourceViews(from, signal)
   const planner: Planner = { views, again: (body) => body(), signal, followed }
   const today = await planCopy(operation, from, to, planner)
-  const planned = begun === null ? today : await asBegun(today, operation, planner, begunPlans(begun))
+  const planned = begun === null ? today : await asStarted(today, operation, planner, begunPlans(begun))
   for (const { error } of planned.tables) if (error !== null) throw error
   return planned
 }

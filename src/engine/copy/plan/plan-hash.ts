@@ -7,10 +7,10 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 
 /** The hashed fields of a plan, by name, in the order of hashing. */
-export type Essence = Readonly<Record<string, unknown>>
+export type HashedFields = Readonly<Record<string, unknown>>
 type Plan = Omit<TablePlan, 'hash'>
 /** @param source `CopyStore.identity` */
-export type HashRules = (source: string, plan: Plan) => Essence
+export type HashRules = (source: string, plan: Plan) => HashedFields
 
 const IDENTITY = 'table identity'
 
@@ -48,8 +48,8 @@ const rulesOf1: HashRules = (source, plan) => ({
 const RULES: readonly HashRules[] = [rulesOf1]
 
 /** Digest with its version as a prefix. Version 1 is the digest alone, because older hashes have no version. */
-function versioned(version: number, essence: Essence): string {
-  return version === 1 ? essenceHash(essence) : `${version}:${essenceHash(essence)}`
+function versioned(version: number, essence: HashedFields): string {
+  return version === 1 ? hashOfFields(essence) : `${version}:${hashOfFields(essence)}`
 }
 
 /** Version of the rules of a hash. */
@@ -64,7 +64,7 @@ export function planHash(source: string, plan: Plan, rules: readonly HashRules[]
 }
 
 /** The hashed fields of a plan under the rules of a stored hash; null if a newer version made it. */
-export function essenceUnder(hash: string, source: string, plan: Plan, rules = RULES): Essence | null {
+export function hashedFieldsUnder(hash: string, source: string, plan: Plan, rules = RULES): HashedFields | null {
   return rules[hashVersion(hash) - 1]?.(source, plan) ?? null
 }
 
@@ -73,19 +73,19 @@ export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES
   // A copy started without inherited rows is resumed without them, even if the inheriting tables have changed.
   const alone: Plan = { ...plan, source: { ...plan.source, withoutHeirs: true } }
   return [plan, alone].some((one) => {
-    const essence = essenceUnder(hash, source, one, rules)
+    const essence = hashedFieldsUnder(hash, source, one, rules)
     return essence !== null && versioned(hashVersion(hash), essence) === hash
   })
 }
 
 /** True if a stored plan was for another table of the same source and name. @param stored as in `PlanRow` */
 export function isOfOtherTable(stored: string, source: string, { source: table }: Plan): boolean {
-  const then = JSON.parse(stored) as Essence | null
+  const then = JSON.parse(stored) as HashedFields | null
   const isNamed = then?.['source'] === source && then['table'] === tableText(table.table)
   return isNamed && typeof then[IDENTITY] === 'string' && then[IDENTITY] !== table.identity
 }
 
-export function essenceHash(essence: unknown): string {
+export function hashOfFields(essence: unknown): string {
   return createHash('sha256').update(JSON.stringify(essence)).digest('hex').slice(0, 16)
 }
 
@@ -93,9 +93,9 @@ export function essenceHash(essence: unknown): string {
  * First difference of a stored plan and today's plan, as text.
  * @param today hashed fields of today's plan under the stored plan's rules, see `hashedFieldsUnder`
  */
-export function planDifference(stored: string, today: Essence | null): string {
+export function planDifference(stored: string, today: HashedFields | null): string {
   if (today === null) return 'a newer sluice made that plan'
-  const before = JSON.parse(stored) as Essence
+  const before = JSON.parse(stored) as HashedFields
   // Compare the identity last: in some systems it changes with the columns, whose difference is the more useful
   // message.
   const { [IDENTITY]: identity, ...rest } = today

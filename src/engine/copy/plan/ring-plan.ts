@@ -28,7 +28,7 @@ export type RingPlan = {
   readonly ring: TokenRange
   readonly splits: number
   /** True if the user requested this number of ranges. */
-  readonly asked: boolean
+  readonly isRequested: boolean
   /** Ranges to copy, ascending. */
   readonly wanted: readonly TokenRange[]
   /** Text about the covered part of the table; null for the whole table. */
@@ -80,13 +80,13 @@ export function planRing(
     return {
       ring,
       splits: Math.max(1, wanted.length),
-      asked,
+      isRequested: asked,
       wanted: wanted.toSorted((a, b) => (a.low < b.low ? -1 : 1)),
       part,
     }
   }
   const wanted = sampleTokens(splitTokens(low, high, splits), coverage)
-  return { ring, splits, asked, wanted, part: partText(within, ring, coverage) }
+  return { ring, splits, isRequested: asked, wanted, part: partText(within, ring, coverage) }
 }
 
 /** Rows of the wanted part, assuming rows are spread evenly over the ring. */
@@ -133,7 +133,7 @@ export function isWantedChunk(plan: RingPlan): (chunk: StoredChunk) => boolean {
  * Pieces of an unstarted chunk if only a part of it is wanted, or if it is far larger than the requested ranges;
  * otherwise the chunk itself.
  */
-export function ringPieces({ wanted, asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
+export function ringPieces({ wanted, isRequested: asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
   const { within, between } = cutTokens(tokens, wanted)
   const [first] = wanted
   const isLarge = asked && first !== undefined && tokenCount(tokens) > 2n * tokenCount(first)
@@ -159,8 +159,8 @@ function partText({ low, high }: TokenRange, ring: TokenRange, coverage: number)
   return `only ${of}${isWhole ? 'the ring' : `the tokens ${low} to ${high}`} was requested: this is not the whole table`
 }
 
-function tokenOf(text: string | undefined, otherwise: bigint, which: string): bigint {
-  if (text === undefined || text === '') return otherwise
+function tokenOf(text: string | undefined, fallback: bigint, which: string): bigint {
+  if (text === undefined || text === '') return fallback
   if (/^[+-]?\d+$/.test(text)) return BigInt(text)
   throw new SluiceError('BAD_FLAG', `the ${which} token must be a whole number, not ${text}`)
 }

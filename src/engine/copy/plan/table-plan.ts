@@ -14,10 +14,10 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { refuseFloatKey } from '../../../stores/common/key-ranges.ts'
 import { refuseMerging } from '../../../stores/common/merging-key.ts'
 import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
-import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
-import { newTable, settingsLeft } from './new-table.ts'
+import { checkedColumns, isCopiedAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
+import { newTable, lostSettings } from './new-table.ts'
 import { planHash } from './plan-hash.ts'
-import { timedCollections } from './rows-left.ts'
+import { timedCollections } from './row-losses.ts'
 import { noRange, sortAlike } from './sorts-alike.ts'
 import type { TableOptions, Verify } from './table-options.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
@@ -42,14 +42,14 @@ const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\
 export function planTable(
   from: CopyStore,
   to: CopyStore,
-  given: TableSpec,
-  there: TableSpec | null,
+  givenTable: TableSpec,
+  existing: TableSpec | null,
   targetName: TableName,
   options: TableOptions,
 ): TablePlan {
-  const found = options.intoEmpty === true && there !== null ? asEmpty(there) : there
-  refuseGiven(from, to, given, found, options)
-  const source = withKey(given, options.key)
+  const found = options.intoEmpty === true && existing !== null ? asEmpty(existing) : existing
+  refuseGiven(from, to, givenTable, found, options)
+  const source = withKey(givenTable, options.key)
   if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
   // With a ring, tokens identify the ranges, so a float key is allowed.
@@ -95,7 +95,7 @@ export function planTable(
     rangeKey,
     sortsAlike,
     cut,
-    ...settingsLeft(source, found, to, sameSystem),
+    ...lostSettings(source, found, to, sameSystem),
     ...(keyed ? {} : { notResumable: `it ${noKeyText(source)}: an interrupted copy of it restarts` }),
     chunkRows: options.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
@@ -129,7 +129,7 @@ function refuseGiven(
       `${tableText(given.table)} cannot be copied into this target: its rows are read in token order`,
       {
         reason: 'the target commits each batch and resumes after the last key, which has no meaning in token order',
-        hint: elsewhere(),
+        hint: otherTargetsHint(),
       },
     )
   }
@@ -154,7 +154,7 @@ function refuseEmpty({ table, columns }: TableSpec, chosen: readonly Column[]): 
 }
 
 /** Hint that lists targets that do not commit by batch. */
-function elsewhere(): string {
+function otherTargetsHint(): string {
   return `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`
 }
 
@@ -166,7 +166,7 @@ function refuseSeveral({ table, key, columns }: TableSpec): void {
     `${tableText(table)} cannot be copied into this target: each of its rows becomes several rows`,
     {
       reason: 'the target commits each batch and resumes after the last source row, not within it',
-      hint: elsewhere(),
+      hint: otherTargetsHint(),
     },
   )
 }
@@ -284,7 +284,7 @@ function columnOf(table: TableSpec, name: string, flag: string): Column {
 function chosenColumns(source: TableSpec, found: TableSpec | null, options: TableOptions): readonly Column[] {
   for (const name of options.rename.keys()) columnOf(source, name, '--rename')
   for (const name of options.acceptLossy) columnOf(source, name, '--accept-lossy')
-  const isWritten = (column: Column): boolean => column.generated !== true || goesAsValue(column, found, options)
+  const isWritten = (column: Column): boolean => column.generated !== true || isCopiedAsValue(column, found, options)
   if (options.columns === undefined) return source.columns.filter(isWritten)
   const named = options.columns
   const made = source.columns.filter((column) => column.made !== undefined && !named.includes(column.name))

@@ -32,7 +32,7 @@ export function zeroNotes(
       (isUnbound(made.type) || made.type.kind === 'text') &&
       !(isSame && source.native === made.native),
   )
-  return noted('trailing zeros are not kept: 6.000 is written and proved as 6', losing)
+  return notesOn('trailing zeros are not kept: 6.000 is written and proved as 6', losing)
 }
 
 const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])
@@ -45,7 +45,7 @@ function numbersAsText({ columns }: Columns): readonly string[] {
       source.asText !== true &&
       (target.asText === true || target.type.kind === 'text'),
   )
-  return noted(
+  return notesOn(
     "numbers become text, and the target compares them as text ('9' > '10')",
     texts,
     ({ target }) => ` (${target.native})`,
@@ -53,7 +53,7 @@ function numbersAsText({ columns }: Columns): readonly string[] {
 }
 
 function shapesAsText({ columns }: Columns): readonly string[] {
-  return noted(
+  return notesOn(
     'kept as EWKB in hexadecimal digits',
     columns.filter(
       ({ source, target, as }) => as.kind === 'native' && as.name === source.portable && target.type.kind === 'text',
@@ -62,7 +62,7 @@ function shapesAsText({ columns }: Columns): readonly string[] {
 }
 
 function bytesAsText({ columns }: Columns): readonly string[] {
-  return noted(
+  return notesOn(
     "kept as the source's own bytes in hexadecimal digits",
     columns.filter(({ source, target }) => source.hexed === true && target.type.kind === 'text'),
   )
@@ -73,14 +73,14 @@ function anythingAsText({ columns }: Columns): readonly string[] {
   const isAny = ({ type }: Columns['columns'][number]['source']): boolean =>
     type.kind === 'native' && type.name === 'any'
   const texts = columns.filter(({ source, target }) => isAny(source) && target.type.kind === 'text')
-  return noted("no type in the source: values become literals, 'a' with its quotes, 7, x'ff'", texts, () => '')
+  return notesOn("no type in the source: values become literals, 'a' with its quotes, 7, x'ff'", texts, () => '')
 }
 
 function membersAsText({ columns }: Columns): readonly string[] {
   const texts = columns.filter(
     ({ source, target }) => source.oneWay === true && source.type.kind === 'native' && target.type.kind === 'text',
   )
-  return noted('only the text of a value is kept, not its member of the type', texts)
+  return notesOn('only the text of a value is kept, not its member of the type', texts)
 }
 
 /** Texts in columns of a stricter type. Both sides are compared by their values, so the proof reports them as equal. */
@@ -92,7 +92,7 @@ function textsAsValues({ columns }: Columns): readonly string[] {
       !TEXTS.has(as.kind) &&
       !(as.kind === 'json' && as.spelled === true),
   )
-  return noted(
+  return notesOn(
     "a text becomes a value of the column's type and loses its spelling ('007' becomes 7)",
     values,
     ({ source, target }) => ` (${source.native} to ${target.native})`,
@@ -102,7 +102,7 @@ function textsAsValues({ columns }: Columns): readonly string[] {
 const TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'bytes', 'list'])
 
 /** @param behind returns the text after the name of a column; default: its type in the source */
-function noted(
+function notesOn(
   what: string,
   columns: Columns['columns'],
   behind = ({ source }: Columns['columns'][number]): string => ` (${source.native})`,

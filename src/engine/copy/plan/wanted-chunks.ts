@@ -6,8 +6,8 @@ import { isWantedChunk } from './ring-plan.ts'
 /** @param condition SQL condition for the chunks, on columns of the ledger; null for all chunks */
 export async function* wantedChunks(
   { ledger, ring }: Pick<TableContext, 'ledger' | 'ring'>,
-  such: string | null = null,
+  condition: string | null = null,
 ): AsyncGenerator<StoredChunk> {
   const wanted = ring === null ? null : isWantedChunk(ring)
-  for await (const chunk of ledger.each(such)) if (wanted === null || wanted(chunk)) yield chunk
+  for await (const chunk of ledger.each(condition)) if (wanted === null || wanted(chunk)) yield chunk
 }

@@ -3,8 +3,8 @@ import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
-import { rowHash, RowSum, addedSums } from '../../../model/copy/row-hash.ts'
-import { equalDigests, type Row, type Stamp } from '../../../model/copy/rows.ts'
+import { rowHash, RowChecksum, addChecksums } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Row, type WriteTimes } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -16,7 +16,7 @@ import { areStamped, findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
-import { isRanged } from '../look/ranged.ts'
+import { isRanged } from '../recount/ranged.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 
 const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
@@ -31,20 +31,20 @@ const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 export async function replay(
   quarantinedRow: QuarantinedRow,
   plan: TablePlan,
-  around: {
+  replayContext: {
     readonly to: CopyStore
     readonly view: SourceView
     readonly database: LedgerDatabase
     readonly signal: AbortSignal
   },
 ): Promise<'written' | 'gone'> {
-  const { to, view, database, signal } = around
+  const { to, view, database, signal } = replayContext
   const key = trueKey(quarantinedRow, plan)
   const { rows, stamps } = await sourceRows(key, plan, view, signal)
   // A comparison records a refused row under its key in the target, which other source rows may get too.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
-  if (rows.length === 0 && isBare) throw notKnown(key, plan)
+  if (rows.length === 0 && isBare) throw ambiguousRow(key, plan)
   const positions = targetKeyPositions(plan)
   const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
   const keys = rows.length > 0 ? found : targetKeys(plan, key)
@@ -64,7 +64,7 @@ export async function replay(
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
       const isAdded = before === 0n || (rows.length > 0 && (await isUncounted(database, quarantinedRow, plan)))
       const change = await changeOf(database, quarantinedRow, key, isAdded ? 1 : 0, rows[0])
-      const sum = new RowSum()
+      const sum = new RowChecksum()
       for (const row of rows) sum.add(row)
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
       const isThere = async (): Promise<boolean> =>
@@ -72,21 +72,21 @@ export async function replay(
       // If several rows may have the key, it is unknown which one was refused. The entry then ends only if none of them
       // is missing, or if only one row has the key.
       const isPresent = rows.length > 0 && !isOneRow(key) && (await isThere())
-      if (rows.length > 1 && !(isPresent && change === null)) throw notOne(key, rows.length)
+      if (rows.length > 1 && !(isPresent && change === null)) throw severalRowsError(key, rows.length)
       if (rows.length === 1 && !isOneRow(key) && before > 0n && !isPresent)
-        throw notOne(key, Number(before), 'in the target')
-      if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
-      if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
+        throw severalRowsError(key, Number(before), 'in the target')
+      if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw sharedKeyError(key, plan)
+      if (rows.length > 0 && before > 0n && isBare) throw ambiguousRow(key, plan)
       if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before)))
         throw new EqualKey([], 'run the same copy with --again: it names what to do about the two rows')
       const stays = stamps === undefined && (plan.onExisting === 'append' || plan.onExisting === 'refuse')
-      if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw isOthers(key, plan)
+      if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw writtenByOther(key, plan)
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
         // Until `commit`, nothing records whether this write was executed, so it must be repeatable.
         const step = { guard: closing.guard, advance: NOTHING, landed: NEVER }
         await writer.write(rows, to.can.atomic === 'batch' ? step : undefined, stamps)
-        if (!(await isThere())) throw stamps === undefined ? differs(key) : isNewer(key, plan)
+        if (!(await isThere())) throw stamps === undefined ? differs(key) : newerValueError(key, plan)
       }
       await writer.commit(closing)
       return rows.length > 0 ? 'written' : 'gone'
@@ -115,7 +115,7 @@ async function sourceRows(
   plan: TablePlan,
   view: SourceView,
   signal: AbortSignal,
-): Promise<{ readonly rows: readonly Row[]; readonly stamps: readonly Stamp[] | undefined }> {
+): Promise<{ readonly rows: readonly Row[]; readonly stamps: readonly WriteTimes[] | undefined }> {
   const isStamped = areStamped(plan)
   const request = {
     table: plan.source,
@@ -126,7 +126,7 @@ async function sourceRows(
     ...(isStamped ? { stamps: true as const } : {}),
   } as const
   const rows: Row[] = []
-  const stamps: Stamp[] = []
+  const stamps: WriteTimes[] = []
   for await (const batch of view.read(request, ONE_ROW, signal)) {
     rows.push(...batch.rows)
     stamps.push(...(batch.stamps ?? []))
@@ -253,7 +253,7 @@ function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source 
 }
 
 /** Error: several source rows may get this key, and the entry does not show which of them was refused. */
-function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
+function ambiguousRow(key: RowKey, { source, target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
     `it is unknown which row of ${source.table.name} has the key ${rowKeyText(key)} in ${target.table.name}`,
@@ -265,7 +265,7 @@ function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
 }
 
 /** Error: another row has the key, and writing this row would overwrite it. */
-function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
+function sharedKeyError(key: RowKey, { target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
     `key ${rowKeyText(key)} becomes equal to the key of another row of ${target.table.name}`,
@@ -277,7 +277,7 @@ function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
 }
 
 /** Error: the row was written by another program since it was quarantined. */
-function isOthers(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
+function writtenByOther(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
     `${target.table.name} already has a row ${rowKeyText(key)}, with other values than the source`,
@@ -297,7 +297,7 @@ function differs(key: RowKey): SluiceError {
 }
 
 /** Error: of two values with write times, the target keeps the later one. */
-function isNewer(key: RowKey, { target }: TablePlan): SluiceError {
+function newerValueError(key: RowKey, { target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
     `the row ${rowKeyText(key)} of ${target.table.name} differs from the source after the write`,
@@ -309,7 +309,7 @@ function isNewer(key: RowKey, { target }: TablePlan): SluiceError {
   )
 }
 
-function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
+function severalRowsError(key: RowKey, rows: number, where = 'in the source'): SluiceError {
   const others = rows === 1 ? `a row ${where} has it, too` : `${rows} rows ${where} have it`
   return new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} does not identify one row: ${others}`, {
     reason: 'rows whose key is NULL cannot be distinguished',
@@ -318,7 +318,7 @@ function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError
 }
 
 /** SQL assignments that complete a chunk when its last quarantined row is replayed. */
-const SETTLED = ['status', 'error_code', 'error_message']
+const COMPLETED_COLUMNS = ['status', 'error_code', 'error_message']
   .map((name) => {
     const whole = name === 'status' ? "'completed'" : 'NULL'
     return `${name} = CASE WHEN rows_quarantined <= 1 THEN ${whole} ELSE ${name} END`
@@ -348,12 +348,12 @@ async function chunkChange(
   const grown = (sum: unknown): string | null => {
     if (row === undefined || proof !== 'canonical' || typeof sum !== 'string' || sum === '')
       return (sum ?? null) as string | null
-    return addedSums(sum, rowHash(row).slice(20))
+    return addChecksums(sum, rowHash(row).slice(20))
   }
   const [read, written] = row === undefined ? [-1, 0] : [0, 1]
   return {
     // The order matters: MySQL sees values that the same UPDATE has set before.
-    sql: `UPDATE migration_checkpoints SET ${SETTLED}, rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
+    sql: `UPDATE migration_checkpoints SET ${COMPLETED_COLUMNS}, rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
             rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ?, surplus = surplus + ? WHERE id = ?`,
     parameters: [read, written, written, grown(source), grown(target), more, id ?? null],
   }

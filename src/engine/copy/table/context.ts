@@ -103,7 +103,7 @@ export function writeColumns({ columns }: Pick<TablePlan, 'columns'>): readonly 
 export function inspectTarget<T>(
   { plan, target, signal }: TableContext,
   range: Range,
-  look: (writer: ChunkWriter) => Promise<T>,
+  read: (writer: ChunkWriter) => Promise<T>,
 ): Promise<T> {
   const request: ChunkRequest = {
     table: keyedTargetTable(plan),
@@ -114,7 +114,7 @@ export function inspectTarget<T>(
     cursor: null,
     signal,
   }
-  return withWriter(target, request, look)
+  return withWriter(target, request, read)
 }
 
 /** Positions of the source's key columns in a row. */

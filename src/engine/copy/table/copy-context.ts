@@ -1,5 +1,5 @@
 /** Context shared by all tables of a run. */
-import type { LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'

@@ -13,12 +13,12 @@ export async function startTables(
   all: readonly PlannedTable[],
   tables: TableRun[],
   planned: PlannedCopy,
-  around: CopyContext,
+  copyContext: CopyContext,
 ): Promise<readonly PlannedTable[]> {
   const elsewhere: PlannedTable[] = []
-  const how = around.shared === undefined ? 'wait' : 'leave'
+  const how = copyContext.shared === undefined ? 'wait' : 'leave'
   for (const one of all) {
-    const table = await startTable(one, planned, around, how)
+    const table = await startTable(one, planned, copyContext, how)
     if (table === null) elsewhere.push(one)
     else tables.push(table)
   }
@@ -34,22 +34,22 @@ export async function copyTables(
   tables: TableRun[],
   elsewhere: readonly PlannedTable[],
   planned: PlannedCopy,
-  around: CopyContext,
+  copyContext: CopyContext,
   work: (some: readonly TableRun[]) => Promise<void>,
 ): Promise<void> {
-  await work(aloneFirst(tables))
+  await work(keylessFirst(tables))
   if (elsewhere.length === 0) return
   const rest: TableRun[] = []
-  for (const one of elsewhere) rest.push(await startTable(one, planned, around))
+  for (const one of elsewhere) rest.push(await startTable(one, planned, copyContext))
   tables.push(...rest)
-  await work(aloneFirst(rest))
+  await work(keylessFirst(rest))
 }
 
 /**
  * Sorts tables without a key first: a single process copies such a table, and the other processes would wait for it if
  * it began late.
  */
-function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
+function keylessFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)
   return [...sound.filter(isAlone), ...sound.filter((table) => !isAlone(table))]

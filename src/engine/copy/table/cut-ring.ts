@@ -39,7 +39,7 @@ export async function honourRing(context: TableContext, ring: RingPlan): Promise
 /** Divides unstarted chunks that are wanted only in part, or are far larger than now requested. */
 async function cutPending(context: TableContext, ring: RingPlan): Promise<void> {
   const { ledger, planning } = context
-  if (ring.part === null && !ring.asked) return
+  if (ring.part === null && !ring.isRequested) return
   let next = (await ledger.lastNo()) + 1
   // Pieces get larger ids, so this loop reads them too, and leaves them undivided.
   for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) {

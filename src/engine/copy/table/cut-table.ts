@@ -9,14 +9,14 @@ import { inspectTarget, plannedReadColumns, type TableContext } from './context.
 import { viewDigest } from '../chunk/digest.ts'
 import { coverage } from '../ledger/chunk-totals.ts'
 import { storeRange } from '../ledger/keys.ts'
-import { trust } from '../ledger/proofs.ts'
+import { recordProof } from '../ledger/proofs.ts'
 import type { PlanRow, RunLedger } from '../ledger/runs.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
-import { retireOfOthers } from './other-tables.ts'
-import { Cover } from '../plan/covered.ts'
+import { retireReplacedCopy } from './other-tables.ts'
+import { ChunkCoverage } from '../plan/covered.ts'
 import { cutRing } from './cut-ring.ts'
 import { gapsOfPeriods } from '../plan/period-cut.ts'
-import { essenceUnder, isHashOf, OWN_ROWS, planDifference } from '../plan/plan-hash.ts'
+import { hashedFieldsUnder, isHashOf, OWN_ROWS, planDifference } from '../plan/plan-hash.ts'
 import type { TableOptions } from '../plan/table-options.ts'
 
 /** Tables up to this many rows are counted; for larger ones the system's estimate is used. */
@@ -26,7 +26,7 @@ export const COUNT_UP_TO = 5_000_000n
 const AT_ONCE = 1000
 
 /** Compares the plan with the ledger's, or stores it. @throws SluiceError PLAN_CHANGED with the first difference */
-export async function settlePlan(
+export async function reconcilePlan(
   context: TableContext,
   runs: RunLedger,
   sourceIdentity: string,
@@ -39,7 +39,7 @@ export async function settlePlan(
   const unused = known !== null && !isKnown(known) && !options.restart && (await isUnused(context))
   // A stream keeps the tables with which it began.
   const mayBeOthers = known !== null && !options.restart && !unused && !options.isFollowed
-  const others = mayBeOthers && (await retireOfOthers(context, runs, sourceIdentity))
+  const others = mayBeOthers && (await retireReplacedCopy(context, runs, sourceIdentity))
   const instead = options.restart || unused || others
   if (known === null || instead) {
     if (known !== null && !others)
@@ -48,7 +48,7 @@ export async function settlePlan(
       source: context.sourceLabel,
       sourceTable: name,
       hash: plan.hash,
-      plan: JSON.stringify(essenceUnder(plan.hash, sourceIdentity, plan)),
+      plan: JSON.stringify(hashedFieldsUnder(plan.hash, sourceIdentity, plan)),
       wishes: JSON.stringify({ ...requests, rename: [...requests.rename] }),
       chunkRows: plan.chunkRows,
       planned: false,
@@ -59,7 +59,7 @@ export async function settlePlan(
     known = (await runs.plan(key)) ?? row
   } else if (mayBeOthers) known = (await runs.plan(key)) ?? known
   if (isKnown(known)) return
-  const reason = planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan))
+  const reason = planDifference(known.plan, hashedFieldsUnder(known.hash, sourceIdentity, plan))
   throw new SluiceError('PLAN_CHANGED', `an earlier run began to copy ${name} under another plan`, {
     reason,
     hint: hintOf(reason, plan),
@@ -84,7 +84,7 @@ async function isUnused({ ledger, planning, store }: TableContext): Promise<bool
   const isUsed = await ledger.has(
     `(status = 'in_progress' OR rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL${begun})`,
   )
-  return !isUsed && !(await planning.underWay())
+  return !isUsed && !(await planning.isDividing())
 }
 
 /**
@@ -116,7 +116,7 @@ export async function cutTable(
     await cutAgain(context, view, extent, found.last + 1)
     found = await surveyOf(context)
   }
-  const writer = new ChunkWriterDown(context, extent, found.last + 1)
+  const writer = new ChunkInserter(context, extent, found.last + 1)
   const open: Range[] = []
   for (const gap of found.gaps) {
     // Divide the range after the last chunk only if it has rows: otherwise every run would add an empty chunk.
@@ -146,10 +146,10 @@ type Survey = {
 /** @throws SluiceError LEDGER_DAMAGED */
 async function surveyOf({ database, key, plan, periods }: TableContext): Promise<Survey> {
   const { any, last, nullKeys, ranges } = await coverage(database, key)
-  const cover = new Cover()
+  const cover = new ChunkCoverage()
   for (const range of ranges) cover.add({ id: 0, range })
   const gaps =
-    periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.options, cover.stretches)
+    periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.options, cover.mergedRanges)
   return { any, last, nullKeys, gaps }
 }
 
@@ -169,7 +169,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
     }
     const source = await viewDigest(view, request, signal)
     if (equalDigests(source, stored)) {
-      await trust(database, owner, chunk, 'canonical', source, stored, view.point)
+      await recordProof(database, owner, chunk, 'canonical', source, stored, view.point)
       continue
     }
     await ledger.reopen(chunk)
@@ -194,7 +194,7 @@ async function reopenEmptied({ plan, ledger, signal }: TableContext, view: Sourc
 /** Divides a table without a key. Block ranges are valid in one read view only, so an interrupted copy starts again. */
 async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView, extent: Extent): Promise<void> {
   const { plan, key, ledger, planning, target, signal, store } = context
-  const { chunks, closed, written } = await ledger.sums()
+  const { chunks, closed, written } = await ledger.totals()
   if (chunks > 0n && closed.chunks === chunks) return
   if (chunks > 0n) {
     const known = await runs.plan(key)
@@ -210,13 +210,13 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
     }
     const there = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
     // A target that stores row by row may hold more rows of the copy than the ledger counts.
-    if (store.can.atomic !== 'row' && there.rows > written) throw otherRows(context, there.rows, written)
+    if (store.can.atomic !== 'row' && there.rows > written) throw otherRowsError(context, there.rows, written)
     // Empty the target first: if the program ends here, the chunks remain, and the next run empties the target again.
     await target.clear(plan.target, signal)
     await planning.note(false, plan.chunkRows)
     await ledger.retireAll('restarted', planning)
   }
-  const writer = new ChunkWriterDown(context, extent, 1)
+  const writer = new ChunkInserter(context, extent, 1)
   const whole: Range = plan.cut === 'block' ? { by: 'block', from: 0n, to: null } : { by: 'all' }
   for await (const range of view.cut(sized(plan, extent), whole, plan.where ?? null, plan.chunkRows, signal)) {
     await writer.add(range)
@@ -225,7 +225,7 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
   await planning.note(true, plan.chunkRows)
 }
 
-function otherRows({ plan }: TableContext, there: bigint, written: bigint): SluiceError {
+function otherRowsError({ plan }: TableContext, there: bigint, written: bigint): SluiceError {
   return new SluiceError(
     'TARGET_NOT_EMPTY',
     `${tableText(plan.target.table)} has ${there} rows, but the interrupted copy wrote only ${written}`,
@@ -239,10 +239,10 @@ function otherRows({ plan }: TableContext, there: bigint, written: bigint): Slui
 /** The chunk size has changed: joins unstarted ranges, and divides them again. */
 async function cutAgain(context: TableContext, view: SourceView, extent: Extent, firstNo: number): Promise<void> {
   const { plan, ledger, planning, signal } = context
-  const untouched = new Cover(true)
+  const untouched = new ChunkCoverage(true)
   for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) untouched.add(chunk)
   let next = firstNo
-  for (const { after, through, ids } of untouched.stretches) {
+  for (const { after, through, ids } of untouched.mergedRanges) {
     const ranges = []
     for await (const range of view.cut(
       sized(plan, extent),
@@ -257,7 +257,7 @@ async function cutAgain(context: TableContext, view: SourceView, extent: Extent,
   }
 }
 
-class ChunkWriterDown {
+class ChunkInserter {
   readonly #context: TableContext
   readonly #extent: Extent
   readonly #ranges: Range[] = []

@@ -37,13 +37,13 @@ type Summed = {
   readonly quarantined: Set<bigint>
   ok: number
   unbuilt: number
-  isUnlooked: boolean
+  isRecountStopped: boolean
 }
 
 /** Finishes and reports the tables that are not reported yet, and sums up all tables. */
-export async function endTables(tables: readonly TableRun[], around: CopyContext): Promise<Ending> {
-  const summed = await finishAll(tables, around)
-  for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
+export async function endTables(tables: readonly TableRun[], copyContext: CopyContext): Promise<Ending> {
+  const summed = await finishAll(tables, copyContext)
+  for (const [{ name, ended }, built] of await buildForeignKeys(tables, copyContext)) {
     summed.unbuilt += built.left
     if (built.errors.length === 0 || ended?.error !== null) continue
     summed.failures.push({ name, error: objectsError(name, built.errors) })
@@ -52,12 +52,12 @@ export async function endTables(tables: readonly TableRun[], around: CopyContext
   for (const { context, ended } of tables) {
     // A failure here loses nothing: the next run then counts the rows before it accepts the table as the same one.
     if (context !== null && (ended?.error?.kind ?? 'verify') === 'verify')
-      await noteTarget(context, around.runs).catch(() => undefined)
+      await noteTarget(context, copyContext.runs).catch(() => undefined)
   }
-  return endingOf(tables, summed, around)
+  return endingOf(tables, summed, copyContext)
 }
 
-async function finishAll(tables: readonly TableRun[], around: CopyContext): Promise<Summed> {
+async function finishAll(tables: readonly TableRun[], copyContext: CopyContext): Promise<Summed> {
   const all: Summed = {
     sums: { ...NOTHING },
     failures: [],
@@ -65,30 +65,36 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
     quarantined: new Set(),
     ok: 0,
     unbuilt: 0,
-    isUnlooked: false,
+    isRecountStopped: false,
   }
   for (const table of tables) {
     if (table.context === null) {
       if (table.error !== null) all.failures.push({ name: table.name, error: table.error })
       continue
     }
-    const { tally, error, leftOut, unbuilt, unlooked } = await finishTable(table, table.context, around)
+    const {
+      tally,
+      error,
+      leftOut,
+      unbuilt,
+      isRecountStopped: unlooked,
+    } = await finishTable(table, table.context, copyContext)
     for (const name of Object.keys(NOTHING) as (keyof Sums)[]) all.sums[name] += tally[name]
     // Earlier runs may have quarantined these rows. An unreadable ledger was reported before.
     if (tally.quarantined > 0n)
-      for (const runId of await quarantinedRuns(around.database, table.context.key).catch(() => []))
+      for (const runId of await quarantinedRuns(copyContext.database, table.context.key).catch(() => []))
         all.quarantined.add(runId)
     if (error !== null) all.failures.push({ name: table.name, error })
     else if (leftOut) all.leftOut.push(table.name)
     else all.ok++
     all.unbuilt += unbuilt
-    all.isUnlooked ||= unlooked
+    all.isRecountStopped ||= unlooked
   }
   return all
 }
 
 function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: CopyContext): Ending {
-  const { sums, failures, leftOut, quarantined, ok, unbuilt, isUnlooked } = summed
+  const { sums, failures, leftOut, quarantined, ok, unbuilt, isRecountStopped: isUnlooked } = summed
   const totals = {
     tables: dec(tables.length),
     ok: dec(ok),
@@ -106,9 +112,10 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
   const errors = failures.map(({ error }) => error)
   const [first] = errors
   if (first === undefined && leftOut.length > 0)
-    return { totals, proof, ...more, stopped: true, error: leftOutAsAsked(leftOut) }
+    return { totals, proof, ...more, stopped: true, error: leftOutEnding(leftOut) }
   if (first === undefined) return { totals, proof }
-  if (tables.length === 1) return { totals, proof, ...more, error: first, next: nextAfter(first, run.commandLine) }
+  if (tables.length === 1)
+    return { totals, proof, ...more, error: first, next: continueCommand(first, run.commandLine) }
   return { totals, proof, ...more, error: errorOfAll(errors, tables.length, first), next: run.commandLine }
 }
 
@@ -127,7 +134,7 @@ function errorOfAll(errors: readonly SluiceError[], tables: number, first: Sluic
 }
 
 /** Command that continues the copy: the same command, for some errors with one more option. */
-function nextAfter({ code, where }: SluiceError, commandLine: string): string {
+function continueCommand({ code, where }: SluiceError, commandLine: string): string {
   if (code === 'COUNTS_DIFFER') return `${commandLine} --again`
   if (code === 'ROWS_EXTRA' && where !== undefined) return `${commandLine} --confirm=${shellQuote(where)}`
   return commandLine
@@ -157,7 +164,7 @@ function proofOf(
   return proved === 0n ? 'count' : verify
 }
 
-function leftOutAsAsked(tables: readonly string[]): SluiceError {
+function leftOutEnding(tables: readonly string[]): SluiceError {
   const shown = tables.length <= 3 ? tables.join(', ') : `${tables.length} tables`
   return new SluiceError('STOPPED', `skipped on request, and so not finished: ${shown}`, {
     hint: 'run the same command to copy what was skipped',

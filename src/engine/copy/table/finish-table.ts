@@ -3,30 +3,30 @@
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec, type CopyTally } from '../../../model/run/event.ts'
-import { sumText } from '../../../model/copy/row-hash.ts'
+import { checksumText } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
-import { settingsRefused } from '../plan/rows-left.ts'
+import { settingsRefused } from '../plan/row-losses.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { againNotes, againReported } from '../again/again-work.ts'
 import { compareDigests } from '../chunk/chunk-proof.ts'
 import { comparedColumns, inspectTarget, plannedReadColumns, writeColumns, type TableContext } from './context.ts'
-import type { LeftBehind } from '../../../model/copy/left-behind.ts'
+import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import { refuseOtherValues } from '../chunk/computed.ts'
 import { leftOfTable } from '../plan/left-behind.ts'
 import { onSide } from '../sides.ts'
 import { chunkTotals } from '../ledger/chunk-totals.ts'
 import { wholeProof } from '../ledger/proofs.ts'
-import { settleStatement } from '../ledger/quarantine.ts'
+import { completeStatement } from '../ledger/quarantine.ts'
 import type { RunLedger } from '../ledger/runs.ts'
-import { inspectEarlier, type EarlierInspection } from '../look/look-earlier.ts'
-import { passingOf } from '../../../model/share/passing.ts'
+import { recountEarlier, type EarlierInspection } from '../recount/recount-earlier.ts'
+import { transientCode } from '../../../model/share/transient-errors.ts'
 import { openTokens } from '../plan/ring-plan.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { buildOwnObjects, objectsError } from '../objects/build-objects.ts'
-import { patiently } from '../workers/patience.ts'
+import { withRetries } from '../workers/retries.ts'
 import { retryQuarantined } from '../quarantine/retry.ts'
-import { TableTotals } from './chunk-sums.ts'
+import { TableTotals } from './table-totals.ts'
 import type { CopyContext } from './copy-context.ts'
 import type { TableEnd, TableRun, Tallies } from './table-run.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -35,9 +35,9 @@ const REPAIR =
   'to repair the rows and remove those that the source does not have, run the same command with --again --delete-extra'
 
 /** Reports the end of a table, unless it was reported before. */
-export async function finishTable(table: TableRun, context: TableContext, around: CopyContext): Promise<TableEnd> {
+export async function finishTable(table: TableRun, context: TableContext, copyContext: CopyContext): Promise<TableEnd> {
   if (table.ended !== undefined) return table.ended
-  const { operation, run, views, steering, runs } = around
+  const { operation, run, views, steering, runs } = copyContext
   const leavesOut = context.periods?.leavesOut === true || steering.leavesOut(context.name)
   let standing = new TableTotals(context, table.again, 0)
   let error = table.error
@@ -48,12 +48,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
     const retries =
       error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
     if (retries) await retryQuarantined(context, steering.stop)
-    standing = await standingOf(context, table, around)
+    standing = await totalsOf(context, table, copyContext)
     if (retries && standing.quarantined > 0n) {
-      await context.database.batch([settleStatement(context.key)])
-      standing = await standingOf(context, table, around)
+      await context.database.batch([completeStatement(context.key)])
+      standing = await totalsOf(context, table, copyContext)
     }
-    error ??= verdict(context, standing, table, around, leavesOut)
+    error ??= verdict(context, standing, table, copyContext, leavesOut)
     if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
       error = new SluiceError('CHUNKS_FAILED', `${context.name} is not completely divided into chunks`, {
         hint: 'run the same command again: it continues where this one ended',
@@ -61,8 +61,8 @@ export async function finishTable(table: TableRun, context: TableContext, around
     }
     const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
     if (mayLook && !steering.stop.aborted && !run.interrupt.abort.aborted) {
-      inspected = await inspectEarlier(context, standing, around)
-      error = worse(error, inspected.error)
+      inspected = await recountEarlier(context, standing, copyContext)
+      error = worseError(error, inspected.error)
     }
     // Neither quarantined rows nor differing counts prevent the proof of the rows written.
     const isProvable = error === null || error === inspected?.error || error.code === 'ROWS_ASIDE'
@@ -72,21 +72,21 @@ export async function finishTable(table: TableRun, context: TableContext, around
         if (!isCounted) await refuseLeftRows(context, standing, runs)
         return await proveWhole(context, standing)
       }
-      more = await patiently(prove, context, steering.stop)
+      more = await withRetries(prove, context, steering.stop)
       standing.isProvedWhole = true
       // Differing counts do not prevent the creation of indexes.
       if (error?.code !== 'ROWS_ASIDE') {
-        const built = await buildOwnObjects(context, around)
+        const built = await buildOwnObjects(context, copyContext)
         unbuilt = built.left
         if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
         // Statistics come last, so that they include indexes on expressions.
-        more = [...more, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
+        more = [...more, ...(await withRetries(() => finishTarget(context, copyContext), context, steering.stop))]
       }
     }
     // Let a process continue that waits to divide the table.
     await context.planning.end()
   } catch (thrown) {
-    error = worse(error, asSluiceError(thrown))
+    error = worseError(error, asSluiceError(thrown))
   }
   const tally = standing.tally(inspected?.chunks ?? 0)
   const unlooked = inspected?.isStopped === true
@@ -108,20 +108,20 @@ export async function finishTable(table: TableRun, context: TableContext, around
       ...extraNotes(context, standing),
       ...context.uneven.notes(),
     ]),
-    ...leftLine(context, around.left),
+    ...leftLine(context, copyContext.left),
     ...(error === null ? {} : { error: error.info() }),
   })
-  table.ended = { tally, error, leftOut, unbuilt, unlooked }
+  table.ended = { tally, error, leftOut, unbuilt, isRecountStopped: unlooked }
   return table.ended
 }
 
-async function standingOf(
+async function totalsOf(
   context: TableContext,
   { again }: TableRun,
   { runs, shared }: CopyContext,
 ): Promise<TableTotals> {
   // Chunks proved by earlier executions or other tasks of a distributed run belong to the run.
-  const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
+  const begunMs = (await shared?.stateOf(context.key))?.begunMs ?? (await runs.startedMs())
   const standing = new TableTotals(context, again, begunMs)
   const { runId } = context.owner
   if (standing.canTakeTotals) standing.take(await chunkTotals(context.database, context.key, { runId, begunMs }))
@@ -175,7 +175,7 @@ async function isHalfCut(
   { tokens }: TableTotals,
 ): Promise<boolean> {
   if (ring !== null && openTokens(ring, tokens).length > 0) return true
-  return (await runs.plan(key))?.planned !== true && !(await planning.underWay())
+  return (await runs.plan(key))?.planned !== true && !(await planning.isDividing())
 }
 
 function verdict(
@@ -187,7 +187,7 @@ function verdict(
 ): SluiceError | null {
   if (failed > 0n) {
     // Another task may have given up the chunks for a transient cause: the next execution of this task retries them.
-    const passing = shared === undefined ? undefined : passingOf(codes)
+    const passing = shared === undefined ? undefined : transientCode(codes)
     // What an attempt wrote is not rolled back: another attempt fails too if the source has deleted some of it.
     const stays = store.can.atomic !== 'chunk' && plan.onExisting === 'refuse' && codes.has('PROOF_FAILED')
     return new SluiceError(
@@ -286,10 +286,10 @@ async function countWhole(context: TableContext, written: bigint): Promise<void>
 
 async function sumWhole(
   context: TableContext,
-  { chunks, sourceSum, written }: TableTotals,
+  { chunks, sourceChecksum: sourceSum, written }: TableTotals,
 ): Promise<readonly string[]> {
   const { plan } = context
-  const copied: Digest = { rows: written, sum: sumText(sourceSum) }
+  const copied: Digest = { rows: written, sum: checksumText(sourceSum) }
   const stored: Digest = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
@@ -339,11 +339,16 @@ async function rowsWithComputed(
 }
 
 /** The error to report: any other failure is worse than quarantined rows. */
-function worse(error: SluiceError | null, other: SluiceError | null): SluiceError | null {
+function worseError(error: SluiceError | null, other: SluiceError | null): SluiceError | null {
   return error === null || (other !== null && error.code === 'ROWS_ASIDE') ? (other ?? error) : error
 }
 
-function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: TableTotals): CopyTally {
+function copyTally(
+  tally: Tallies,
+  points: number,
+  { again }: TableRun,
+  { completionTimes: span }: TableTotals,
+): CopyTally {
   const { unproved, counted } = tally
   return {
     ...(again === undefined ? {} : { again: againReported(again) }),

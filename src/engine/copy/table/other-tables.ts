@@ -14,7 +14,7 @@ const PAUSE_MS = 300
  * @returns true if this process has retired the chunks: it then has the lease of the table until it stores the new
  * plan. Otherwise false, also if a system cannot identify its tables
  */
-export async function retireOfOthers(context: TableContext, runs: RunLedger, source: string): Promise<boolean> {
+export async function retireReplacedCopy(context: TableContext, runs: RunLedger, source: string): Promise<boolean> {
   const { key, name, plan, ledger, planning, emit, signal } = context
   for (;;) {
     const known = await runs.plan(key)

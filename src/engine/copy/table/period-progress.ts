@@ -5,14 +5,14 @@ import { dec, type Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { KeyRange } from '../plan/covered.ts'
-import { byPriority, partsOfRange, periodParts, type PeriodPart } from '../plan/period-cut.ts'
+import { byPriority, partsOfRange, periodParts, type PeriodRange } from '../plan/period-cut.ts'
 
 /**
  * @property isShared true if a chunk also has rows of other periods, so that the rows of this period must be counted
  */
 type Sum = { chunks: number; closed: number; rows: bigint; isShared: boolean; begun: number | null }
 
-type Around = {
+type PeriodContext = {
   readonly emit: Emit<'partition.landed'>
   readonly clock: Clock
   readonly proof: PeriodProof
@@ -24,24 +24,24 @@ export type PeriodProof = 'chunk' | 'count'
 
 export class PeriodProgress {
   readonly #table: string
-  readonly #parts: readonly PeriodPart[]
+  readonly #parts: readonly PeriodRange[]
   /** Periods in copy order. */
-  readonly #order: readonly PeriodPart[]
+  readonly #order: readonly PeriodRange[]
   readonly #emit: Emit<'partition.landed'>
   readonly #clock: Clock
   readonly #proof: PeriodProof
-  readonly #count: Around['count']
+  readonly #count: PeriodContext['count']
   /** Sums by index of a period, and sums of whole partitions by name. */
   readonly #sums = new Map<number | string, Sum>()
 
-  constructor(table: string, options: PeriodOptions, around: Around) {
+  constructor(table: string, options: PeriodOptions, context: PeriodContext) {
     this.#table = table
     this.#parts = periodParts(options)
     this.#order = byPriority(options)
-    this.#emit = around.emit
-    this.#clock = around.clock
-    this.#proof = around.proof
-    this.#count = around.count
+    this.#emit = context.emit
+    this.#clock = context.clock
+    this.#proof = context.proof
+    this.#count = context.count
   }
 
   /**

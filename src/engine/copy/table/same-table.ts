@@ -6,7 +6,7 @@ import type { RunLedger } from '../ledger/runs.ts'
 import { onSide } from '../sides.ts'
 
 /** State of the table in the ledger before this run. */
-export type Before = {
+export type EarlierCopy = {
   /** Number of rows that must be in the target. */
   readonly kept: bigint
   /** True if the copy relies on rows in the target: written, found, or left by a chunk interrupted between batches. */
@@ -19,7 +19,7 @@ export type Before = {
  * @throws SluiceError PLAN_CHANGED for another table. If ALTER also changes the mark (`lasting` is false), PLAN_CHANGED
  * is thrown only if the table has fewer rows than were copied, and never if this run compares all rows
  */
-export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
+export async function checkTargetMark(context: TableContext, runs: RunLedger, before: EarlierCopy): Promise<void> {
   const { key, plan, store, signal } = context
   const mark =
     (await onSide('target', async () => store.offers.identification?.mark(plan.target.table, signal))) ?? null

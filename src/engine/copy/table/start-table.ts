@@ -4,7 +4,7 @@ import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { TimeSpan } from '../../../model/copy/period-marks.ts'
+import type { TimeRange } from '../../../model/copy/period-marks.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
@@ -17,15 +17,15 @@ import { tableKeyOf } from '../ledger/owner.ts'
 import { Planning } from '../ledger/planning.ts'
 import { refuseFollowedSince } from '../ledger/refuse-followed.ts'
 import type { RunLedger } from '../ledger/runs.ts'
-import { isRanged } from '../look/ranged.ts'
+import { isRanged } from '../recount/ranged.ts'
 import { retryMsOf } from '../workers/failure.ts'
-import { patiently } from '../workers/patience.ts'
+import { withRetries } from '../workers/retries.ts'
 import { targetTableNow, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
 import { planTable } from '../plan/table-plan.ts'
 import { honourRing } from './cut-ring.ts'
-import { settleTarget } from './same-table.ts'
-import { cutTable, settlePlan } from './cut-table.ts'
-import { reportStarted, type FitTable } from './tell-started.ts'
+import { checkTargetMark } from './same-table.ts'
+import { cutTable, reconcilePlan } from './cut-table.ts'
+import { reportStarted, type CopyableTable } from './report-started.ts'
 import { reclaimDead } from '../workers/reclaim.ts'
 import type { CopyContext } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
@@ -34,7 +34,7 @@ import { comparePeriodTimes } from '../plan/period-cut.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { targetRange, targetRequest } from '../diff/sides.ts'
-import { countRanges, keysRequest } from '../look/counts.ts'
+import { countRanges, keysRequest } from '../recount/counts.ts'
 import { PeriodProgress } from './period-progress.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { onSide } from '../sides.ts'
@@ -49,30 +49,30 @@ const PLANNING_POLL_MS = 300
  * Prepares one table so that workers can claim its chunks. An error does not affect other tables.
  * @returns null if `elsewhere` is 'leave' and another process copies the table alone, because the table has no key
  */
-export async function startTable(one: PlannedTable, planned: PlannedCopy, around: CopyContext): Promise<TableRun>
+export async function startTable(one: PlannedTable, planned: PlannedCopy, copyContext: CopyContext): Promise<TableRun>
 export async function startTable(
   one: PlannedTable,
   planned: PlannedCopy,
-  around: CopyContext,
+  copyContext: CopyContext,
   elsewhere: 'wait' | 'leave',
 ): Promise<TableRun | null>
 export async function startTable(
   one: PlannedTable,
   planned: PlannedCopy,
-  around: CopyContext,
+  copyContext: CopyContext,
   elsewhere: 'wait' | 'leave' = 'wait',
 ): Promise<TableRun | null> {
-  const begun = around.run.clock.ticks()
-  if (one.plan === null) return failed(one, begun, one.error, around)
-  const context = contextOf(one, planned, around)
+  const begun = copyContext.run.clock.ticks()
+  if (one.plan === null) return failed(one, begun, one.error, copyContext)
+  const context = contextOf(one, planned, copyContext)
   const { name } = context
   try {
-    await settle(context, one, planned, around)
-    const whole = await divided(context, one, planned, { around, elsewhere })
+    await reconcile(context, one, planned, copyContext)
+    const whole = await divided(context, one, planned, { around: copyContext, elsewhere })
     if (whole === null) return null
-    const ready = await withEarlier(whole, around)
-    const again = around.operation.again === true ? againWork() : null
-    await reportStarted(ready, one, around, again)
+    const ready = await withEarlier(whole, copyContext)
+    const again = copyContext.operation.again === true ? againWork() : null
+    await reportStarted(ready, one, copyContext, again)
     return {
       name,
       context: ready,
@@ -88,7 +88,7 @@ export async function startTable(
     if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
     // Lets a process that waits for the table continue before the end of this run.
     await context.planning.end().catch(() => undefined)
-    return failed(one, begun, error, around)
+    return failed(one, begun, error, copyContext)
   }
 }
 
@@ -106,21 +106,21 @@ function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: C
 }
 
 function contextOf(
-  { source, targetName, plan, ring }: FitTable,
+  { source, targetName, plan, ring }: CopyableTable,
   { from, to }: PlannedCopy,
-  around: CopyContext,
+  copyContext: CopyContext,
 ): TableContext {
-  const { operation, run, views, database, owner, throttle, pulse } = around
+  const { operation, run, views, database, owner, throttle, pulse } = copyContext
   const name = tableText(source.table)
   const key = tableKeyOf(targetName)
   const ledger = new ChunkLedger(database, key, owner)
-  if (around.fence !== undefined) ledger.claims.under(around.fence)
-  else if (canFollow(from, to)) ledger.claims.askBehind(() => refuseFollowedSince(database, key))
+  if (copyContext.fence !== undefined) ledger.claims.requireGuard(copyContext.fence)
+  else if (canFollow(from, to)) ledger.claims.checkAfterClaim(() => refuseFollowedSince(database, key))
   return {
     name,
     plan,
     ring,
-    ...periodsToStart(name, plan, to, around),
+    ...periodsToStart(name, plan, to, copyContext),
     key,
     sourceLabel: from.label,
     store: to,
@@ -142,19 +142,19 @@ function contextOf(
     },
     maxAside: operation.maxAside,
     uneven: new UnevenElements(),
-    ...(around.weak === undefined ? {} : { weak: around.weak }),
+    ...(copyContext.weak === undefined ? {} : { weak: copyContext.weak }),
     ...(operation.again === true ? { compares: true as const } : {}),
     ...(operation.follow !== undefined && operation.follow.fireTriggers !== true
       ? { pastTriggers: true as const }
       : {}),
     emit: run.emit,
-    retryMs: retryMsOf(around.from, to),
+    retryMs: retryMsOf(copyContext.from, to),
     signal: run.interrupt.abort,
   }
 }
 
 /** Frees chunks of dead processes, and reconciles the plan with the ledger's. */
-async function settle(
+async function reconcile(
   context: TableContext,
   { options: requests }: PlannedTable,
   { from }: PlannedCopy,
@@ -166,7 +166,7 @@ async function settle(
   }
   const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
   const isFollowed = operation.follow !== undefined
-  await settlePlan(context, runs, from.identity, { restart, isFollowed }, requests)
+  await reconcilePlan(context, runs, from.identity, { restart, isFollowed }, requests)
   if (restarts !== undefined && restart) await restarts.note('chunks', key)
 }
 
@@ -175,7 +175,7 @@ async function withEarlier(context: TableContext, { operation: { span } }: CopyC
   const { ring, periods, ledger } = context
   if (ring !== null) await honourRing(context, ring)
   await periods?.progress.load(ledger.each())
-  if (periods === undefined || span === undefined || !(await takeSpan(ledger, span))) return context
+  if (periods === undefined || span === undefined || !(await limitToSpan(ledger, span))) return context
   return { ...context, periods: { ...periods, leavesOut: true } }
 }
 
@@ -183,7 +183,7 @@ async function withEarlier(context: TableContext, { operation: { span } }: CopyC
  * True if a key range may contain a row of the time span to which a run is limited. Only for a table that is copied by
  * periods, whose key begins with the time.
  */
-export function reaches(range: Range, { after, through }: TimeSpan): boolean {
+export function mayContain(range: Range, { after, through }: TimeRange): boolean {
   if (range.by !== 'key') return false
   const [low, ...more] = range.after ?? []
   const high = range.through?.[0]
@@ -194,11 +194,11 @@ export function reaches(range: Range, { after, through }: TimeSpan): boolean {
 }
 
 /** Limits claims to chunks that may hold rows of the span. @returns true if unfinished chunks are left out */
-export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeSpan): Promise<boolean> {
+export async function limitToSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeRange): Promise<boolean> {
   const only: number[] = []
   let isLeft = false
   for await (const { no, range, status } of ledger.each()) {
-    if (reaches(range, span)) only.push(no)
+    if (mayContain(range, span)) only.push(no)
     else isLeft ||= status !== 'completed'
   }
   ledger.claims.work({ only, seed: null })
@@ -238,8 +238,8 @@ async function divided(
   for (;;) {
     const is = await mayCut(context, around, elsewhere)
     if (is === 'copied elsewhere') return null
-    if (is === 'cut') return patiently(() => planAgain(context, one, planned), context, steering.stop)
-    const ready = await patiently(divide, context, steering.stop)
+    if (is === 'cut') return withRetries(() => planAgain(context, one, planned), context, steering.stop)
+    const ready = await withRetries(divide, context, steering.stop)
     if (ready !== null) return ready
   }
 }
@@ -278,7 +278,7 @@ async function withTable(
 ): Promise<TableContext> {
   const ready = await planAgain(context, one, planned)
   const { ledger, plan, signal, target } = ready
-  const { written: copied, kept, isBegun, chunks, closed } = await ledger.sums()
+  const { written: copied, kept, isBegun, chunks, closed } = await ledger.totals()
   const isFirst = !isBegun
   const before = { kept, holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)') }
   // To count the table as a whole, its earlier content must be known.
@@ -288,7 +288,7 @@ async function withTable(
     !plan.create && plan.cut !== 'key' && closed.chunks < chunks && (await runs.plan(ready.key))?.madeHere
   if (copied > 0n && isEmptied !== true && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
   if (!plan.create) {
-    await settleTarget(ready, runs, before)
+    await checkTargetMark(ready, runs, before)
     if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
     return ready
   }
@@ -299,10 +299,10 @@ async function withTable(
     // has created it, and its reply was lost.
     const made = await planAgain(ready, one, planned)
     if (made.plan.create) throw thrown
-    await settleTarget(made, runs, before)
+    await checkTargetMark(made, runs, before)
     return made
   }
-  await settleTarget(ready, runs, before)
+  await checkTargetMark(ready, runs, before)
   return ready
 }
 
@@ -313,7 +313,7 @@ function overwrites({ plan, store }: TableContext): boolean {
 
 /** True if the target's table holds no row at all, of any origin. */
 async function isEmpty(context: TableContext): Promise<boolean> {
-  return !(await inspectTarget(context, { by: 'all' }, (writer) => writer.occupied()))
+  return !(await inspectTarget(context, { by: 'all' }, (writer) => writer.hasRows()))
 }
 
 /** Error: the ledger lists copied rows, but the target table is missing or empty. */

@@ -28,7 +28,7 @@ export type TableEnd = {
   /** Indexes and constraints not started, because the run was asked to stop. */
   readonly unbuilt: number
   /** True if chunks of other runs were not counted, because the run was asked to stop. */
-  readonly unlooked: boolean
+  readonly isRecountStopped: boolean
 }
 
 /** One table during a copy. */

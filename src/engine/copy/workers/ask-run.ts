@@ -1,20 +1,20 @@
 /** Queries the steering state of another run on this machine. */
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
-import { refuseStranger } from '../../run/socket-folder.ts'
+import { refuseOtherOwner } from '../../run/socket-folder.ts'
 import { controlSocketPath } from './control-socket.ts'
 
 const ANSWER_MS = 1000
-const LONGEST = 10_000
+const MAX_ANSWER_LENGTH = 10_000
 
 /** @property rate rows per second, null for no limit */
-export type RunSteered = { readonly paused: boolean; readonly rate: number | null }
+export type RunSettings = { readonly paused: boolean; readonly rate: number | null }
 
 /** @param runId as events show it @returns null without a reply: another user or machine, or the run has ended */
-export async function askRun(runId: string): Promise<RunSteered | null> {
+export async function askRun(runId: string): Promise<RunSettings | null> {
   const path = controlSocketPath(runId)
   try {
-    refuseStranger(dirname(path))
+    refuseOtherOwner(dirname(path))
   } catch {
     return null
   }
@@ -30,7 +30,7 @@ export async function askRun(runId: string): Promise<RunSteered | null> {
     socket.once('connect', () => socket.write('{"get":true}\n'))
     socket.on('data', (piece: string) => {
       text += piece
-      if (text.includes('\n') || text.length > LONGEST) end(text)
+      if (text.includes('\n') || text.length > MAX_ANSWER_LENGTH) end(text)
     })
     socket.once('end', () => end(''))
     socket.once('error', () => end(''))

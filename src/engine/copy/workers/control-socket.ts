@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { tableOptions } from '../../../model/run/table-request.ts'
+import { parseTableRequest } from '../../../model/run/table-request.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { makeSocketFolder } from '../../run/socket-folder.ts'
 import type { TableRequest } from '../../../model/run/table-request.ts'
@@ -14,7 +14,7 @@ import type { SteeringRequest } from '../../run/operation.ts'
 import type { Steered } from '../../run/steered.ts'
 
 /** Limit of characters per request; a longer one closes the connection. */
-const LONGEST = 10_000
+const MAX_REQUEST_LENGTH = 10_000
 
 /** Path of a run's socket. @param runId as events show it */
 export function controlSocketPath(
@@ -83,7 +83,7 @@ function listen(socket: Socket, steering: Steered, watched: SocketRun | null): v
       watched.join(socket)
     }
     // The remaining text is one request without a line end.
-    if (text.length > LONGEST) socket.destroy()
+    if (text.length > MAX_REQUEST_LENGTH) socket.destroy()
   })
 }
 
@@ -117,12 +117,12 @@ function answer(line: string, steering: Steered, watched: SocketRun | null): unk
 function set(options: unknown, steering: Steered): void {
   if (typeof options !== 'object' || options === null) throw wrong('"set" must be an object')
   // Check all requests before the first is applied.
-  const all = Object.entries(options).flatMap(([name, value]) => asked(name, value))
+  const all = Object.entries(options).flatMap(([name, value]) => requestsOf(name, value))
   for (const request of all) steering.checked(request)
   for (const wish of all) steering.honour(wish)
 }
 
-function asked(name: string, value: unknown): readonly SteeringRequest[] {
+function requestsOf(name: string, value: unknown): readonly SteeringRequest[] {
   const whole = (least: number): number => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
     throw wrong(`${name} must be a whole number of at least ${least}`)
@@ -144,7 +144,7 @@ function asked(name: string, value: unknown): readonly SteeringRequest[] {
     case 'resume':
     case 'skip':
     case 'retry':
-      return (Array.isArray(value) ? value : [value]).map((one) => askedOfTable(name, one))
+      return (Array.isArray(value) ? value : [value]).map((one) => tableRequests(name, one))
     case 'stop':
       if (!flag()) throw wrong('stop must be true')
       return [{ act: 'stop' }]
@@ -153,9 +153,9 @@ function asked(name: string, value: unknown): readonly SteeringRequest[] {
   }
 }
 
-function askedOfTable(act: TableRequest['act'], value: unknown): SteeringRequest {
+function tableRequests(act: TableRequest['act'], value: unknown): SteeringRequest {
   if (typeof value !== 'string' || value === '') throw wrong(`${act} needs the name of a table`)
-  return tableOptions(act, value)
+  return parseTableRequest(act, value)
 }
 
 function wrong(message: string): SluiceError {

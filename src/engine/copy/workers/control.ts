@@ -4,7 +4,7 @@ import type { CopyRun } from '../copy-run.ts'
 import type { Steering } from './steering.ts'
 
 /** A request that cannot be applied is reported, and changes nothing. */
-export function honourOptions({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
+export function applyRequests({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
   control?.onRequest?.((request) => {
     if (steering.isForOthers(request)) return
     try {

@@ -29,7 +29,7 @@ export function retryMsOf(...stores: readonly Pick<CopyStore, 'can'>[]): number 
 }
 
 /** True if the server is overloaded, so that the copy should send less. A broken connection is no sign of overload. */
-export function isPressure({ code }: SluiceError): boolean {
+export function isOverload({ code }: SluiceError): boolean {
   return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
 }
 

@@ -1,6 +1,6 @@
 /** Frees chunks whose owners are gone. Their server sessions are ended first, so that they can commit nothing more. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { endedHolder } from '../../../stores/common/lease/columns.ts'
+import { endedOwnerId } from '../../../stores/common/lease/columns.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
 import type { RunOwner } from '../ledger/owner.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
@@ -18,8 +18,8 @@ export async function reclaimDead(
   ledger: ChunkLedger,
   owner: RunOwner,
 ): Promise<readonly Reclaimed[]> {
-  const chunks = await ledger.claims.held()
-  const dead = chunks.filter(({ holder }) => endedHolder(holder, owner) !== null)
+  const chunks = await ledger.claims.claimedChunks()
+  const dead = chunks.filter(({ holder }) => endedOwnerId(holder, owner) !== null)
   // Chunks without an owner come from the migration script, which records none: free them like those of dead owners.
   const nobodys = chunks.filter(({ holder }) => holder === null)
   return free(database, ledger, [...dead, ...nobodys], 'ended')
@@ -31,9 +31,9 @@ export async function reclaimOthers(
   ledger: ChunkLedger,
   owner: RunOwner,
 ): Promise<readonly Reclaimed[]> {
-  const chunks = (await ledger.claims.held()).filter(({ holder }) => holder?.id !== owner.id)
+  const chunks = (await ledger.claims.claimedChunks()).filter(({ holder }) => holder?.id !== owner.id)
   const [ended, living] = [true, false].map((is) =>
-    chunks.filter(({ holder }) => (endedHolder(holder, owner) !== null) === is),
+    chunks.filter(({ holder }) => (endedOwnerId(holder, owner) !== null) === is),
   )
   return [
     ...(await free(database, ledger, ended ?? [], 'ended')),

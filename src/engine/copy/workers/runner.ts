@@ -17,7 +17,7 @@ import { copyChunk, type ChunkResult } from '../chunk/copy-chunk.ts'
 import type { ChunkProgress } from '../chunk/forward-frames.ts'
 import { isOnePass } from '../chunk/one-pass.ts'
 import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
-import { failureKind, isPressure, yieldedText } from './failure.ts'
+import { failureKind, isOverload, yieldedText } from './failure.ts'
 import type { JobShare } from '../ledger/claim-search.ts'
 import type { ClaimedChunk, Steering } from './steering.ts'
 import type { TableRun } from '../table/table-run.ts'
@@ -30,7 +30,7 @@ const PROGRESS_MS = 250
 const BEGUN = '(rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL)'
 
 /** A table whose chunks are being copied. */
-type Working = TableRun & { readonly context: TableContext }
+type StartedTable = TableRun & { readonly context: TableContext }
 
 export type RunnerOptions = {
   readonly tables: readonly TableRun[]
@@ -60,45 +60,45 @@ class Worker {
   readonly #no: number
   readonly #options: RunnerOptions
   /** Aborted when one worker found that no work is left: other workers may still be waiting. */
-  readonly #over: AbortController
+  readonly #noWorkLeft: AbortController
   /** Aborted to end every pause, because no work is left or no further chunk may begin. */
-  readonly #awake: AbortSignal
+  readonly #endPauses: AbortSignal
 
   constructor(no: number, options: RunnerOptions, over: AbortController, awake: AbortSignal) {
     this.#no = no
     this.#options = options
-    this.#over = over
-    this.#awake = awake
+    this.#noWorkLeft = over
+    this.#endPauses = awake
   }
 
   async work(): Promise<void> {
     const { steering } = this.#options
-    while (!steering.stop.aborted && !this.#over.signal.aborted) {
+    while (!steering.stop.aborted && !this.#noWorkLeft.signal.aborted) {
       if (steering.isPaused || this.#no > steering.workersNow) {
         await this.#wait(POLL_MS)
         continue
       }
       const task = await this.#take()
-      if (task === 'end') return this.#over.abort()
+      if (task === 'end') return this.#noWorkLeft.abort()
       if (task === 'wait') await this.#wait(IDLE_MS)
-      else await this.#fly(task.table, task.claim)
+      else await this.#copyClaimed(task.table, task.claim)
     }
   }
 
-  async #fly(table: Working, claim: Claim): Promise<void> {
+  async #copyClaimed(table: StartedTable, claim: Claim): Promise<void> {
     const { context } = table
-    const flight = this.#options.steering.fly(context.name, claim.no)
+    const flight = this.#options.steering.register(context.name, claim.no)
     try {
       await this.#copy(table, claim, flight)
     } finally {
-      flight.land()
+      flight.unregister()
       context.ledger.claims.drop(claim)
       table.busy--
     }
   }
 
   /** The next chunk of the first table that has one. */
-  async #take(): Promise<{ readonly table: Working; readonly claim: Claim } | 'wait' | 'end'> {
+  async #take(): Promise<{ readonly table: StartedTable; readonly claim: Claim } | 'wait' | 'end'> {
     const { tables, steering, part, reclaim } = this.#options
     let waiting = false
     for (const table of tables) {
@@ -122,8 +122,8 @@ class Worker {
           return { table: Object.assign(table, { context }), claim }
         }
         await reclaim(context)
-        const left = await ledger.claims.left(part, skipped)
-        if (left.pending || left.held || (await context.planning.underWay())) waiting = true
+        const left = await ledger.claims.remaining(part, skipped)
+        if (left.pending || left.held || (await context.planning.isDividing())) waiting = true
         else if (!table.done) {
           table.done = true
           await this.#options.finish(table, context)
@@ -142,7 +142,7 @@ class Worker {
     await this.#options.finish(table, context)
   }
 
-  async #copy(table: Working, claim: Claim, flight: ClaimedChunk): Promise<void> {
+  async #copy(table: StartedTable, claim: Claim, flight: ClaimedChunk): Promise<void> {
     const { clock, steering } = this.#options
     const { stop } = steering
     using own = linked(table.context.signal, flight.given)
@@ -174,14 +174,14 @@ class Worker {
           careful,
           this.#progress(table, claim),
         )
-        if (result === null) this.#letGo(table, claim, 'taken', null)
+        if (result === null) this.#finishChunk(table, claim, 'taken', null)
         else await this.#done(table, claim, result, attempt, clock.ticks() - begun)
         return
       } catch (thrown) {
         const { kind, error } = failureKind(thrown)
         if (flight.given.aborted) return await this.#release(table, claim, 'asked', null)
         if (kind === 'stop' || stop.aborted) return await this.#release(table, claim, 'stop', null)
-        if (kind === 'lost') return this.#letGo(table, claim, 'taken', null)
+        if (kind === 'lost') return this.#finishChunk(table, claim, 'taken', null)
         if (kind === 'row' && !careful) {
           careful = true
           continue
@@ -197,7 +197,7 @@ class Worker {
           if (context.only !== null && !(await context.views.has(view)))
             return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
         }
-        if (isPressure(error)) context.throttle.pressed(error.message)
+        if (isOverload(error)) context.throttle.slowDown(error.message)
         emit({
           type: 'chunk.retried',
           table: name,
@@ -217,14 +217,14 @@ class Worker {
    * The claim with its current cursor: in a target that commits in batches, a failed attempt may have written more rows
    * than the claim shows.
    */
-  async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
+  async #refreshed({ context }: StartedTable, claim: Claim, attempt: number): Promise<Claim> {
     const { atomic } = context.store.can
     if (attempt === 1 || atomic === 'chunk') return claim
     const current = await context.ledger.claims.current(claim)
     return atomic === 'row' ? { ...current, attempt: claim.attempt + attempt - 1 } : current
   }
 
-  async #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): Promise<void> {
+  async #done(table: StartedTable, claim: Claim, result: ChunkResult, attempt: number, ms: number): Promise<void> {
     const { emit, name } = table.context
     const { tally } = result
     table.quarantined += result.refusedRows.length
@@ -244,7 +244,7 @@ class Worker {
     await table.context.periods?.progress.closed(claim.range, tally.written)
   }
 
-  async #giveUp(table: Working, claim: Claim, kind: string, thrown: SluiceError): Promise<void> {
+  async #giveUp(table: StartedTable, claim: Claim, kind: string, thrown: SluiceError): Promise<void> {
     const { emit, name, ledger, plan } = table.context
     if (this.#options.leaves === true) {
       table.error ??= thrown
@@ -269,19 +269,24 @@ class Worker {
     table.error ??= error
   }
 
-  async #release(table: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): Promise<void> {
+  async #release(table: StartedTable, claim: Claim, reason: ReleaseReason, error: SluiceError | null): Promise<void> {
     const { ledger } = table.context
     try {
       await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
     } catch {
       // The ledger is unreachable, so the chunk's lease expires later; or another process has the chunk already. In
       // both cases, no worker of this process has it.
-      return this.#letGo(table, claim, 'taken', error)
+      return this.#finishChunk(table, claim, 'taken', error)
     }
-    this.#letGo(table, claim, reason, error)
+    this.#finishChunk(table, claim, reason, error)
   }
 
-  #letGo({ context: { emit, name } }: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): void {
+  #finishChunk(
+    { context: { emit, name } }: StartedTable,
+    claim: Claim,
+    reason: ReleaseReason,
+    error: SluiceError | null,
+  ): void {
     emit({
       type: 'chunk.released',
       table: name,
@@ -291,7 +296,7 @@ class Worker {
     })
   }
 
-  #progress(table: Working, claim: Claim): ChunkProgress {
+  #progress(table: StartedTable, claim: Claim): ChunkProgress {
     const { clock } = this.#options
     const { emit, name, plan } = table.context
     let last = Number.NEGATIVE_INFINITY
@@ -315,7 +320,7 @@ class Worker {
     }
   }
 
-  async #wait(ms: number, signal = this.#awake): Promise<void> {
+  async #wait(ms: number, signal = this.#endPauses): Promise<void> {
     await sleep(ms, undefined, { signal }).catch(() => undefined)
   }
 }

@@ -10,14 +10,14 @@ const LEAST_BYTES = MEBIBYTE / 4
 /** Bytes of frames in one sample: frames are many and small, and most of them only fill a buffer. */
 const FRAME_BYTES = MEBIBYTE
 /** Latency up to which the target is never slow, ms: for a mebibyte of rows, and for the end of a chunk. */
-const FINE_ROWS_MS = 500
-const FINE_COMMIT_MS = 2000
+const ACCEPTABLE_ROWS_MS = 500
+const ACCEPTABLE_COMMIT_MS = 2000
 const POLL_MS = 1000
 const REPORT_EVERY = 5
 /** Number of ticks at the slowest rate without effect, after which the copy is not considered the cause. */
 const GIVE_UP_TICKS = 60
 /** A lower rate has helped if the latency is below this share of the latency at the beginning. */
-const HELPED = 0.8
+const HELPED_SHARE = 0.8
 
 export class SlowTarget {
   readonly #throttle: Throttle
@@ -35,8 +35,8 @@ export class SlowTarget {
     this.#clock = clock
     this.#throttle = throttle
     this.#onLatency = onLatency
-    this.#rows = new LatencyMeter(clock, FINE_ROWS_MS)
-    this.#commits = new LatencyMeter(clock, FINE_COMMIT_MS)
+    this.#rows = new LatencyMeter(clock, ACCEPTABLE_ROWS_MS)
+    this.#commits = new LatencyMeter(clock, ACCEPTABLE_COMMIT_MS)
   }
 
   /** Call when the target has accepted a batch of rows. @param ms duration of the call */
@@ -58,7 +58,7 @@ export class SlowTarget {
   }
 
   /** Call often; acts once a second. */
-  look(): void {
+  check(): void {
     const now = this.#clock.ticks()
     if (now - this.inspectedAt < POLL_MS) return
     this.inspectedAt = now
@@ -76,8 +76,11 @@ export class SlowTarget {
     this.#first ??= slow.p95
     const what = slow === this.#rows ? 'a megabyte of rows' : 'the end of a chunk'
     const usual = slow.baseline === null ? '' : `, and usually ${shown(slow.baseline)}`
-    this.#throttle.pressed(`the target takes ${shown(slow.p95)} for ${what}${usual}`, reported(slow.p95, slow.baseline))
-    if (!this.#throttle.isSlowest || slow.p95 < this.#first * HELPED) return
+    this.#throttle.slowDown(
+      `the target takes ${shown(slow.p95)} for ${what}${usual}`,
+      reported(slow.p95, slow.baseline),
+    )
+    if (!this.#throttle.isSlowest || slow.p95 < this.#first * HELPED_SHARE) return
     if (++this.#atLeast < GIVE_UP_TICKS) return
     // Fewer rows do not make the target faster: other programs keep it busy, or it has become slow.
     slow.accept()

@@ -16,7 +16,7 @@ export type ClaimedChunk = {
   readonly wake: AbortSignal
 }
 
-type Controls = { readonly given: AbortController; readonly wake: AbortController }
+type ChunkControls = { readonly given: AbortController; readonly wake: AbortController }
 
 export class Steering {
   /** Tables of this run by source name; requests for others are refused. */
@@ -31,15 +31,15 @@ export class Steering {
         })
       : null
   readonly #control: RunControl | undefined
-  readonly #asked: number
+  readonly #requestedWorkers: number
   #workers: number | null = null
-  #lanes: number | null = null
+  #applyWorkers: number | null = null
   #rate: number | null
-  #held = false
+  #runState = false
   readonly #tables = new Map<string, HeldState>()
   readonly #chunks = new Map<string, Map<string, HeldState>>()
   readonly #last = new Map<string, bigint>()
-  readonly #flights = new Map<string, Controls>()
+  readonly #claimed = new Map<string, ChunkControls>()
   #retries: TableSteering[] = []
   readonly #stop = new AbortController()
   /** Aborted when no further chunk may begin. */
@@ -47,18 +47,18 @@ export class Steering {
 
   /** @param asked workers on the command line @param rate rows per second, or null */
   constructor(asked: number, rate: number | null, control: RunControl | undefined, stop: AbortSignal) {
-    this.#asked = asked
+    this.#requestedWorkers = asked
     this.#rate = rate
     this.#control = control?.onRequest === undefined ? control : undefined
     this.stop = AbortSignal.any([stop, this.#stop.signal])
   }
 
   get isPaused(): boolean {
-    return this.#held || this.#control?.paused === true
+    return this.#runState || this.#control?.paused === true
   }
 
   get workersNow(): number {
-    return this.#control?.lanes ?? this.#workers ?? this.#asked
+    return this.#control?.lanes ?? this.#workers ?? this.#requestedWorkers
   }
 
   get rateNow(): number | null {
@@ -66,8 +66,8 @@ export class Steering {
   }
 
   /** Requested number of apply workers; null if none was requested. */
-  get lanesNow(): number | null {
-    return this.#lanes
+  get applyWorkersNow(): number | null {
+    return this.#applyWorkers
   }
 
   /** State of the whole table; null if it is not paused or skipped. */
@@ -112,7 +112,7 @@ export class Steering {
     const known = this.checked(request)
     switch (known.act) {
       case 'hold':
-        this.#held = known.held
+        this.#runState = known.held
         break
       case 'stop':
         this.#stop.abort(new SluiceError('STOPPED', 'stopped on request'))
@@ -121,7 +121,7 @@ export class Steering {
         this.#workers = known.workers
         break
       case 'lanes':
-        this.#lanes = known.lanes
+        this.#applyWorkers = known.lanes
         break
       case 'rate':
         this.#rate = known.rate
@@ -145,14 +145,14 @@ export class Steering {
   }
 
   /** Call when a worker takes a chunk, and `unregister` when the worker has finished. */
-  fly(table: string, chunk: number): ClaimedChunk & { readonly land: () => void } {
+  register(table: string, chunk: number): ClaimedChunk & { readonly unregister: () => void } {
     const controls = { given: new AbortController(), wake: new AbortController() }
-    const key = flightKey(table, String(chunk))
-    this.#flights.set(key, controls)
+    const key = chunkKey(table, String(chunk))
+    this.#claimed.set(key, controls)
     return {
       given: controls.given.signal,
       wake: controls.wake.signal,
-      land: () => void this.#flights.delete(key),
+      unregister: () => void this.#claimed.delete(key),
     }
   }
 
@@ -164,7 +164,7 @@ export class Steering {
     ]
     return {
       // Apply workers are set only in a run with a stream, which has no other workers.
-      ...(this.#lanes === null ? { workers: this.workersNow } : { lanes: this.#lanes }),
+      ...(this.#applyWorkers === null ? { workers: this.workersNow } : { lanes: this.#applyWorkers }),
       rate: this.rateNow,
       paused: this.isPaused,
       pausedTables: which('paused'),
@@ -182,8 +182,8 @@ export class Steering {
         const chunks = this.#chunks.get(table) ?? new Map<string, HeldState>()
         this.#chunks.set(table, chunks.set(chunk, why))
         // A paused chunk would keep its transaction and locks open, so it is released and copied again later.
-        this.#flights
-          .get(flightKey(table, chunk))
+        this.#claimed
+          .get(chunkKey(table, chunk))
           ?.given.abort(new SluiceError('STOPPED', 'the chunk was paused or skipped'))
       }
       return
@@ -195,8 +195,8 @@ export class Steering {
     } else this.#chunks.get(table)?.delete(chunk)
     if (act === 'resume') return
     this.#retries.push(options)
-    for (const [key, { wake }] of this.#flights) {
-      if (chunk === undefined ? key.startsWith(flightKey(table, '')) : key === flightKey(table, chunk)) wake.abort()
+    for (const [key, { wake }] of this.#claimed) {
+      if (chunk === undefined ? key.startsWith(chunkKey(table, '')) : key === chunkKey(table, chunk)) wake.abort()
     }
   }
 
@@ -219,4 +219,4 @@ export class Steering {
 /** True if `name` is the table's full name or its last part. */
 const isNamed = (table: string, name: string): boolean => table === name || table.endsWith(`.${name}`)
 /** No table name contains U+0000. */
-const flightKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`
+const chunkKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`

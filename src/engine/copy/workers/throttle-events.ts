@@ -8,7 +8,7 @@ import { Throttle } from './throttle.ts'
 export function reportedThrottle({ clock, emit }: Pick<CopyRun, 'clock' | 'emit'>, steering: Steering): Throttle {
   return new Throttle({
     clock,
-    asked: () => steering.rateNow,
+    requestedRate: () => steering.rateNow,
     stop: steering.stop,
     onChange: (pressure) =>
       emit(

@@ -13,7 +13,7 @@ const COOL_DOWN_MS = 10_000
 const QUIET_MS = 5_000
 const SLOWEST = 50
 /** The limit is lifted once it has grown to this multiple of the rate before the halving. */
-const OUTGROWN = 1.5
+const LIFT_FACTOR = 1.5
 /** After a pause, the rows of this many seconds may be sent at once. */
 const BURST_SECONDS = 1
 
@@ -24,13 +24,13 @@ const STOP_MS = 3_000
 const LEAST_SHARE = 1 / 8
 
 /** @property latency set if there is no error, only slow answers */
-export type Pressure = { readonly reason: string; readonly rate: number; readonly latency?: TargetLatency }
+export type Slowdown = { readonly reason: string; readonly rate: number; readonly latency?: TargetLatency }
 
 export type ThrottleOptions = {
   readonly clock: Clock
   /** The user's limit; null for none. */
-  readonly asked: () => number | null
-  readonly onChange: (pressure: Pressure | null) => void
+  readonly requestedRate: () => number | null
+  readonly onChange: (pressure: Slowdown | null) => void
   /** Aborted when no further chunk may begin. */
   readonly stop?: AbortSignal
   readonly sleep?: (ms: number) => Promise<unknown>
@@ -49,7 +49,7 @@ export class Throttle {
   /** True if the rate may grow again. */
   mayGrow = true
   /** Rows per second before the current slowness. */
-  #unhurried: number | null = null
+  #rateBeforeSlowness: number | null = null
   #stoppedAt: number | null = null
   /** Number of chunks whose rows wait. */
   #waiting = 0
@@ -61,18 +61,20 @@ export class Throttle {
 
   /** Current limit in rows per second; null for none. */
   get limit(): number | null {
-    const asked = this.#options.asked()
+    const asked = this.#options.requestedRate()
     if (this.#limit === null) return asked
     return asked === null ? this.#limit : Math.min(asked, this.#limit)
   }
 
   /** True if slow answers alone cannot lower the rate further. */
   get isSlowest(): boolean {
-    return this.#limit !== null && this.#unhurried !== null && this.#limit <= this.#least(this.#unhurried)
+    return (
+      this.#limit !== null && this.#rateBeforeSlowness !== null && this.#limit <= this.#least(this.#rateBeforeSlowness)
+    )
   }
 
   /** Counts rows that were sent, or are about to be sent, with or without a limit. */
-  moved(rows: number): void {
+  countRows(rows: number): void {
     const now = this.#options.clock.ticks()
     const last = this.#recent.at(-1)
     // Merge, because frames are many.
@@ -85,8 +87,8 @@ export class Throttle {
    * Corrects an estimate. With a limit, the next rows also wait for the time of these rows.
    * @param rows number of rows sent in addition to those passed to `take`; negative if fewer were sent
    */
-  settle(rows: number): void {
-    this.moved(rows)
+  correct(rows: number): void {
+    this.countRows(rows)
     if (this.limit !== null) this.#allowance -= rows
   }
 
@@ -167,12 +169,12 @@ export class Throttle {
    * @param latency set if the server only answers slowly: other causes are possible, so the rate is not lowered below
    * `LEAST_SHARE` of the earlier rate
    */
-  pressed(reason: string, latency?: TargetLatency): void {
+  slowDown(reason: string, latency?: TargetLatency): void {
     const now = this.#options.clock.ticks()
     if (this.#limit !== null && now - this.#changedAt < COOL_DOWN_MS) return
     const rate = this.limit ?? this.#rate(now)
-    if (latency !== undefined) this.#unhurried ??= rate
-    const least = latency === undefined ? SLOWEST : this.#least(this.#unhurried ?? rate)
+    if (latency !== undefined) this.#rateBeforeSlowness ??= rate
+    const least = latency === undefined ? SLOWEST : this.#least(this.#rateBeforeSlowness ?? rate)
     const limit = Math.max(least, Math.floor(rate / 2))
     // At the lowest rate: nothing changes, and nothing is reported again.
     if (limit >= rate) return
@@ -186,7 +188,7 @@ export class Throttle {
   lift(): void {
     if (this.#limit === null) return
     this.#limit = null
-    this.#unhurried = null
+    this.#rateBeforeSlowness = null
     this.#options.onChange(null)
   }
 
@@ -200,7 +202,7 @@ export class Throttle {
     if (now - this.#changedAt < QUIET_MS + (this.#limit * 2 <= this.#before ? COOL_DOWN_MS - QUIET_MS : 0)) return
     this.#changedAt = now
     this.#limit += Math.max(SLOWEST, Math.floor(this.#before / 20))
-    if (this.#limit >= this.#before * OUTGROWN) this.lift()
+    if (this.#limit >= this.#before * LIFT_FACTOR) this.lift()
   }
 
   #rate(now: number): number {

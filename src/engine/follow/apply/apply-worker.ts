@@ -8,11 +8,11 @@ import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import { FoldedChanges } from './folded-changes.ts'
-import { HeldRows } from './held-rows.ts'
+import { RowBounds } from './row-bounds.ts'
 import { positionClosing } from '../ledger/position.ts'
 import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
-import type { ApplyWorkerParts } from './lane-parts.ts'
-import { applyBatches, refusedNow } from './set-aside.ts'
+import type { ApplyWorkerParts } from './apply-worker-parts.ts'
+import { applyBatches, refusedNow } from './refused-rows.ts'
 import { ReportedTransactions, type VisibleTransactions } from '../compare/visible.ts'
 import { WaitingChanges, BatchRows } from './waiting-changes.ts'
 
@@ -34,7 +34,7 @@ export class ApplyWorker {
   readonly #folded: FoldedChanges
   #row: ApplyWorkerRow
   #applied: LogPosition
-  readonly #held: HeldRows
+  readonly #heldRows: RowBounds
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
   /** True if the open transaction has changed no table of this worker so far, or if none is open. */
@@ -45,7 +45,7 @@ export class ApplyWorker {
   #waiting = 0
   /** Transactions of `#waiting` that this worker counts; each transaction is counted by one worker only. */
   #counted = 0
-  readonly #apart = new WaitingChanges()
+  readonly #separateChanges = new WaitingChanges()
   readonly #name = (at: number): string => this.#folded.table(at).name
   readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
@@ -68,7 +68,7 @@ export class ApplyWorker {
     this.#applied = positions.position(row.position)
     this.#end = this.#applied
     this.#folded = new FoldedChanges(parts)
-    this.#held = new HeldRows(
+    this.#heldRows = new RowBounds(
       tables.map(({ name }) => name),
       row.counts,
       parts.known,
@@ -119,23 +119,23 @@ export class ApplyWorker {
   }
 
   /** True if it is unknown for some table whether the target has rows. */
-  get hasUnsure(): boolean {
-    return this.#held.unsure.length > 0
+  get hasUnknownTables(): boolean {
+    return this.#heldRows.unknownTables.length > 0
   }
 
   /** Tables of `hasUnknownTables`; none while a write is not durable, because the target cannot be queried then. */
-  get unsure(): readonly number[] {
-    return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
+  get unknownTables(): readonly number[] {
+    return this.#writing !== null || this.#isBegun ? [] : this.#heldRows.unknownTables
   }
 
   /** Records whether a table of `unknownTables` has rows. Call it before anything else is written. */
-  found(table: number, hasRows: boolean): void {
-    this.#held.found(table, hasRows)
+  noteRows(table: number, hasRows: boolean): void {
+    this.#heldRows.found(table, hasRows)
   }
 
   /** Writes results of `noteRows` to the ledger. If changes wait, the next batch writes them instead. */
-  async noteFound(): Promise<void> {
-    if (this.#held.isFresh && this.isSettled) await this.#closed()()
+  async storeRowStates(): Promise<void> {
+    if (this.#heldRows.isUnrecorded && this.isSettled) await this.#closed()()
   }
 
   /** Commit time of the oldest transaction that is not durable yet: ms since the epoch, source clock; null if none. */
@@ -159,7 +159,7 @@ export class ApplyWorker {
     this.#now = this.#parts.clock.ticks()
     // No await per change: most changes need none, and hundreds of thousands come per second.
     for (let at = 0; at < changes.length; at++) {
-      const waits = this.#see(changes[at] as Change)
+      const waits = this.#takeChange(changes[at] as Change)
       if (waits === null) continue
       await waits
       this.#now = this.#parts.clock.ticks()
@@ -167,7 +167,7 @@ export class ApplyWorker {
   }
 
   /** @returns null if there is nothing to await */
-  #see(change: Change): Promise<void> | null {
+  #takeChange(change: Change): Promise<void> | null {
     switch (change.type) {
       case 'begin':
         this.#open = change
@@ -175,14 +175,14 @@ export class ApplyWorker {
       case 'insert':
       case 'update':
       case 'delete':
-        this.#joined()
+        this.#noteOwnChange()
         if (this.#waiting === 0) {
           this.#add(change)
-          return this.#folded.isPiece ? this.#piece() : null
+          return this.#folded.isPiece ? this.#writePiece() : null
         }
-        return this.#apart.add(change) ? this.#complete() : null
+        return this.#separateChanges.add(change) ? this.#complete() : null
       case 'truncate':
-        this.#joined()
+        this.#noteOwnChange()
         return this.#emptied(change.tables)
       case 'partition':
         return null
@@ -200,7 +200,7 @@ export class ApplyWorker {
   }
 
   /** Notes that the open transaction changes a table of this apply worker. */
-  #joined(): void {
+  #noteOwnChange(): void {
     if (!this.#isEmpty || this.#open === null) return
     this.#isEmpty = false
     // xid 0: the stream has no transaction ids, and reports changes only once they are visible.
@@ -217,20 +217,20 @@ export class ApplyWorker {
     this.#join()
     if (isCounted) this.#counted++
     this.#close(end)
-    if (this.#isBatch) return this.#full()
+    if (this.#isBatch) return this.#writeFullBatch()
     if (this.#writing === null && this.#dueIn(this.#now) <= 0) this.#writeComplete()
     return null
   }
 
   /** Waits for the write in progress, because the next batch is full. Then writes the complete transactions, if due. */
-  async #full(): Promise<void> {
+  async #writeFullBatch(): Promise<void> {
     await this.written()
     const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0
     if (isDue || this.#isBatch) this.#writeComplete()
   }
 
   /** Sends a piece of a large transaction to the target. */
-  async #piece(): Promise<void> {
+  async #writePiece(): Promise<void> {
     await this.written()
     this.#write(this.#flush())
   }
@@ -249,7 +249,7 @@ export class ApplyWorker {
     this.#parts.touched?.noteAll()
     this.#isBegun = true
     await this.#parts.writer.truncate(tables)
-    this.#held.emptied(tables)
+    this.#heldRows.emptied(tables)
     for (const table of tables) this.#folded.truncated(table)
   }
 
@@ -262,14 +262,14 @@ export class ApplyWorker {
   }
 
   /** Writes rows that were read again, in a transaction outside of the stream. @param also statements to add to it */
-  async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
+  async rewrite(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
     const batch = this.#folded.keyed(table, puts, gone)
     this.#isBegun = true
     try {
       const { lacking } = await this.#parts.writer.apply(table, batch)
-      this.#held.applied(table, batch, lacking.length)
+      this.#heldRows.applied(table, batch, lacking.length)
     } catch (error) {
       throw await refusedNow(error, { at: table, batch }, { writer: this.#parts.writer, name: this.#name })
     }
@@ -312,7 +312,7 @@ export class ApplyWorker {
 
   /** Merges the changes that were kept separately into the batch. */
   #join(): void {
-    this.#apart.drain(this.#addEach)
+    this.#separateChanges.drain(this.#addEach)
   }
 
   #add(change: RowChange): void {
@@ -344,7 +344,7 @@ export class ApplyWorker {
     const from = this.#parts.clock.ticks()
     const ended = body()
       .then(() => {
-        if (transactions > 0) this.#batch.took(this.#parts.clock.ticks() - from)
+        if (transactions > 0) this.#batch.adapt(this.#parts.clock.ticks() - from)
       })
       .catch((error: unknown) => {
         this.#failure = error
@@ -360,8 +360,8 @@ export class ApplyWorker {
       const { writer } = this.#parts
       const isAlone = !this.#isBegun
       this.#isBegun ||= batches.length > 0
-      for (const one of await applyBatches(batches, { writer, name: this.#name, isAlone })) {
-        this.#held.applied(one.at, one.batch, one.unwritten)
+      for (const one of await applyBatches(batches, { writer, name: this.#name, mayRollBack: isAlone })) {
+        this.#heldRows.applied(one.at, one.batch, one.unwritten)
         this.#folded.reread(one.at, one.lacking, 'unchanged')
         this.#folded.reread(one.at, one.refused, 'refused')
       }
@@ -380,7 +380,7 @@ export class ApplyWorker {
       const { database, held, positions, writer, confirm } = this.#parts
       const after = {
         ...moved,
-        counts: this.#held.noted(moved.counts),
+        counts: this.#heldRows.withRowCounts(moved.counts),
         position: positions.text(end),
         transactions: this.#row.transactions + transactions,
       }

@@ -14,9 +14,9 @@ import type { VisibleTransactions } from '../compare/visible.ts'
 type Begin = Extract<Change, { type: 'begin' }>
 
 export class ApplyWorkers {
-  readonly #lanes: readonly ApplyWorker[]
+  readonly #workers: readonly ApplyWorker[]
   /** Index of the apply worker of each table, by the table's number in the stream. */
-  readonly #of: readonly number[]
+  readonly #workerOfTable: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
   /**
@@ -30,40 +30,40 @@ export class ApplyWorkers {
   #counting: number | null = null
 
   /** @param workers at least one @param of index of the apply worker of each table, by table number */
-  constructor(lanes: readonly ApplyWorker[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
+  constructor(workers: readonly ApplyWorker[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
     this.#database = database
-    this.#lanes = lanes
-    this.#of = of
+    this.#workers = workers
+    this.#workerOfTable = of
     this.#positions = positions
-    this.#from = lanes.map(({ applied }) => applied)
+    this.#from = workers.map(({ applied }) => applied)
   }
 
   /** Position up to which changes are durable in all apply workers; exclusive, see `LogPosition`. */
   get applied(): LogPosition {
-    return least(this.#lanes.map(({ applied }) => applied))
+    return least(this.#workers.map(({ applied }) => applied))
   }
 
   /** Position up to which all apply workers have taken changes; exclusive. */
   get taken(): LogPosition {
-    return least(this.#lanes.map(({ taken }) => taken))
+    return least(this.#workers.map(({ taken }) => taken))
   }
 
   /** Ledger rows of all apply workers as last written, joined into one row. */
   get row(): ApplyWorkerRow {
     return joinedApplyWorkers(
-      this.#lanes.map(({ row }) => row),
+      this.#workers.map(({ row }) => row),
       this.#positions,
     )
   }
 
   /** True if everything taken is durable in the target: then all apply workers are at one position. */
   get isSettled(): boolean {
-    return this.#open === null && this.#lanes.every(({ isSettled }) => isSettled)
+    return this.#open === null && this.#workers.every(({ isSettled }) => isSettled)
   }
 
   /** True if no row waits: at most positions of an idle source are not written. */
   get hasNothing(): boolean {
-    return this.#open === null && this.#lanes.every(({ hasNothing }) => hasNothing)
+    return this.#open === null && this.#workers.every(({ hasNothing }) => hasNothing)
   }
 
   /** True between two transactions of the source. */
@@ -72,38 +72,38 @@ export class ApplyWorkers {
   }
 
   /** True if all apply workers have reached one position. */
-  get isLevel(): boolean {
-    return new Set(this.#lanes.map(({ taken }) => taken)).size === 1
+  get isAtOnePosition(): boolean {
+    return new Set(this.#workers.map(({ taken }) => taken)).size === 1
   }
 
   /** True if complete transactions wait for their commit; false if only positions would be written. */
   get hasTransactions(): boolean {
-    return this.#lanes.some(({ hasTransactions }) => hasTransactions)
+    return this.#workers.some(({ hasTransactions }) => hasTransactions)
   }
 
   /** True if `ApplyWorker.isShownBy` is true for all apply workers. */
   isShownBy(snapshot: VisibleTransactions): boolean {
-    return this.#lanes.every((lane) => lane.isShownBy(snapshot))
+    return this.#workers.every((lane) => lane.isShownBy(snapshot))
   }
 
   /** Commit time of the oldest transaction that is not durable yet: ms since the epoch, source clock; null if none. */
   get oldestMs(): number | null {
-    const oldest = this.#lanes.flatMap((lane) => lane.oldestMs ?? [])
+    const oldest = this.#workers.flatMap((lane) => lane.oldestMs ?? [])
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
   }
 
   /** Ms until waiting transactions are due if no change comes; null if none wait, or if one is open. */
   get dueMs(): number | null {
     if (this.#open !== null) return null
-    const due = this.#lanes.flatMap((lane) => lane.dueMs ?? [])
+    const due = this.#workers.flatMap((lane) => lane.dueMs ?? [])
     return due.length === 0 ? null : Math.min(...due)
   }
 
   /** @throws as `ApplyWorker.take`, for the first one that fails; no apply worker can be used after that */
   async take(changes: readonly Change[]): Promise<void> {
-    const [only, ...others] = this.#lanes
+    const [only, ...others] = this.#workers
     if (only !== undefined && others.length === 0 && this.#isForOne(changes)) return await only.take(changes)
-    const parts: Change[][] = this.#lanes.map(() => [])
+    const parts: Change[][] = this.#workers.map(() => [])
     for (const change of changes) {
       switch (change.type) {
         case 'begin':
@@ -114,17 +114,17 @@ export class ApplyWorkers {
         case 'insert':
         case 'update':
         case 'delete':
-          this.#give(parts, change.table, change)
+          this.#distribute(parts, change.table, change)
           break
         case 'reshaped':
           // A read reports a changed table before it returns changes, so the report may come between two transactions.
-          if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
-          else this.#give(parts, change.table, change)
+          if (this.#open === null) parts[this.#workerOfTable[change.table] ?? -1]?.push(change)
+          else this.#distribute(parts, change.table, change)
           break
         case 'truncate':
-          for (const lane of new Set(change.tables.map((table) => this.#of[table]))) {
-            const tables = change.tables.filter((table) => this.#of[table] === lane)
-            this.#give(parts, tables[0] ?? -1, { ...change, tables })
+          for (const lane of new Set(change.tables.map((table) => this.#workerOfTable[table]))) {
+            const tables = change.tables.filter((table) => this.#workerOfTable[table] === lane)
+            this.#distribute(parts, tables[0] ?? -1, { ...change, tables })
           }
           break
         case 'commit':
@@ -173,23 +173,23 @@ export class ApplyWorkers {
   }
 
   /** True if `ApplyWorker.hasUnknownTables` is true for any apply worker. */
-  get hasUnsure(): boolean {
-    return this.#lanes.some((lane) => lane.hasUnsure)
+  get hasUnknownTables(): boolean {
+    return this.#workers.some((lane) => lane.hasUnknownTables)
   }
 
   /** As `ApplyWorker.unknownTables`, for all apply workers. */
-  get unsure(): readonly number[] {
-    return this.#lanes.flatMap((lane) => lane.unsure)
+  get unknownTables(): readonly number[] {
+    return this.#workers.flatMap((lane) => lane.unknownTables)
   }
 
   /** As `ApplyWorker.noteRows`. */
-  found(table: number, hasRows: boolean): void {
-    this.#lane(table).found(table, hasRows)
+  noteRows(table: number, hasRows: boolean): void {
+    this.#workerOf(table).noteRows(table, hasRows)
   }
 
   /** As `ApplyWorker.storeRowStates`, for all apply workers. */
-  async noteFound(): Promise<void> {
-    await this.#all((lane) => lane.noteFound())
+  async storeRowStates(): Promise<void> {
+    await this.#all((lane) => lane.storeRowStates())
   }
 
   /** Waits for the writes in progress; starts none. */
@@ -197,16 +197,16 @@ export class ApplyWorkers {
     await this.#all((lane) => lane.written())
   }
 
-  /** Writes rows outside the stream, in a separate transaction, see `ApplyWorker.writeReread`. */
-  async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
+  /** Writes rows outside the stream, in a separate transaction, see `ApplyWorker.rewrite`. */
+  async rewrite(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
-    await this.#lane(table).amend(table, puts, gone, also)
+    await this.#workerOf(table).rewrite(table, puts, gone, also)
   }
 
   /** Changes the ledger outside the stream, before anything taken later is written. @returns true if it is durable */
   async note(statements: readonly Statement[]): Promise<boolean> {
-    const [only, ...others] = this.#lanes
+    const [only, ...others] = this.#workers
     if (only !== undefined && others.length === 0) return await only.note(statements)
     // A target with several sessions accepts other writes while a transaction is half written.
     await this.#database.batch(statements)
@@ -215,17 +215,17 @@ export class ApplyWorkers {
 
   /** Rolls back uncommitted changes; the apply workers cannot be used after that. */
   async giveUp(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.giveUp()))
+    await Promise.all(this.#workers.map((lane) => lane.giveUp()))
   }
 
-  #lane(table: number): ApplyWorker {
-    const lane = this.#lanes[this.#of[table] ?? -1]
+  #workerOf(table: number): ApplyWorker {
+    const lane = this.#workers[this.#workerOfTable[table] ?? -1]
     if (lane === undefined) throw new Error(`the stream reports table ${table}, which is not followed`)
     return lane
   }
 
-  #give(parts: readonly Change[][], table: number, change: Change): void {
-    const lane = this.#of[table] ?? -1
+  #distribute(parts: readonly Change[][], table: number, change: Change): void {
+    const lane = this.#workerOfTable[table] ?? -1
     const part = parts[lane]
     if (part === undefined || this.#open === null)
       throw new Error(`a change of table ${table} belongs to no apply worker`)
@@ -236,7 +236,7 @@ export class ApplyWorkers {
 
   /** Waits for all apply workers, also if one has failed. */
   async #all(body: (lane: ApplyWorker, at: number) => Promise<void>): Promise<void> {
-    const ends = await Promise.allSettled(this.#lanes.map(body))
+    const ends = await Promise.allSettled(this.#workers.map(body))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 }

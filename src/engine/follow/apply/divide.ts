@@ -78,11 +78,11 @@ export function spreadGroups(
 
 /** First ledger row of each apply worker: the change counts of its tables. Worker 0 also gets the transaction count. */
 function rowsOf(
-  lanes: readonly number[],
+  workers: readonly number[],
   tables: readonly FollowTable[],
   all: ApplyWorkerRow,
 ): readonly ApplyWorkerRow[] {
-  return [...new Set(lanes)]
+  return [...new Set(workers)]
     .toSorted((a, b) => a - b)
     .map((lane) => ({
       lane,
@@ -93,7 +93,7 @@ function rowsOf(
       counts: Object.fromEntries(
         tables.flatMap(({ name }, at): [string, ChangeCounts][] => {
           const found = all.counts[name]
-          return lanes[at] === lane && found !== undefined ? [[name, found]] : []
+          return workers[at] === lane && found !== undefined ? [[name, found]] : []
         }),
       ),
     }))

@@ -6,11 +6,11 @@ import type { ChangeBatch, ChangeRow, Put, RowChange } from '../../../model/copy
 import type { RowFrame } from '../../../model/copy/frame.ts'
 import { identityName } from '../../../model/copy/identity-name.ts'
 import { NameIndex } from '../../../model/copy/name-index.ts'
-import { IS_GONE, IS_LEFT, IS_NEW, PackedRows } from '../../../model/copy/packed-rows.ts'
+import { IS_DELETED, MAY_EXIST, IS_NEW, PackedRows } from '../../../model/copy/packed-rows.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 
 /** `row` is null for a deleted row. */
-type Last = {
+type FoldedRow = {
   readonly key: Row
   readonly row: ChangeRow | null
   readonly base: Row | null
@@ -26,7 +26,7 @@ export class Fold {
   /** Finds packed rows by key name, as long as the batch has no other rows. */
   readonly #index = new NameIndex()
   /** Last state by `identityName` of the row key: index of a packed row, or cells. Used if not all rows are packed. */
-  readonly #last = new Map<string, number | Last>()
+  readonly #last = new Map<string, number | FoldedRow>()
   #isByName = false
 
   /** @param identity positions of the key columns in a row */
@@ -62,7 +62,7 @@ export class Fold {
    * the target has no row with the old or new key, so later changes cannot use stored values.
    * @returns the new row key
    */
-  leave(change: Exclude<RowChange, { type: 'delete' }>): Row {
+  deleteUncopied(change: Exclude<RowChange, { type: 'delete' }>): Row {
     const key = this.#keyOf(change.row)
     for (const one of change.type === 'update' && change.key !== null ? [change.key, key] : [key])
       this.#set(identityName(one), { key: one, row: null, base: null, isNew: false, isLeft: true })
@@ -113,7 +113,7 @@ export class Fold {
 
   /** `#frame` for a batch that also holds rows as cells. */
   #named(frame: RowFrame, isNew: boolean, isGone: boolean): void {
-    this.#goByName()
+    this.#findByName()
     const { name } = frame
     const known = this.#last.get(name)
     if (typeof known === 'number') return this.#packed.replace(known, frame, isGone)
@@ -143,7 +143,7 @@ export class Fold {
   }
 
   /** @param known result of this batch so far for the same key */
-  #put(name: string, { key, row, base, isNew }: Omit<Last, 'isLeft'>, known: Last | undefined): void {
+  #put(name: string, { key, row, base, isNew }: Omit<FoldedRow, 'isLeft'>, known: FoldedRow | undefined): void {
     this.#set(name, {
       key,
       row,
@@ -154,29 +154,29 @@ export class Fold {
   }
 
   /** Result of this batch so far for a key, decoded if it came as bytes. */
-  #known(name: string): Last | undefined {
-    this.#goByName()
+  #known(name: string): FoldedRow | undefined {
+    this.#findByName()
     const last = this.#last.get(name)
     if (typeof last !== 'number') return last
     const flags = this.#packed.flags(last)
     return {
       key: this.#packed.key(last),
-      row: (flags & IS_GONE) === 0 ? this.#packed.row(last) : null,
+      row: (flags & IS_DELETED) === 0 ? this.#packed.row(last) : null,
       base: null,
       isNew: (flags & IS_NEW) !== 0,
-      isLeft: (flags & IS_LEFT) !== 0,
+      isLeft: (flags & MAY_EXIST) !== 0,
     }
   }
 
-  #set(name: string, last: Last): void {
-    this.#goByName()
+  #set(name: string, last: FoldedRow): void {
+    this.#findByName()
     const before = this.#last.get(name)
     if (typeof before === 'number') this.#packed.drop(before)
     this.#last.set(name, last)
   }
 
   /** From here to the end of the batch, rows are found by key name. */
-  #goByName(): void {
+  #findByName(): void {
     if (this.#isByName) return
     this.#isByName = true
     for (let slot = 0; slot < this.#packed.length; slot++) this.#last.set(this.#packed.name(slot), slot)
@@ -192,7 +192,7 @@ export class Fold {
 }
 
 function flagsOf(isNew: boolean, isLeft: boolean, isGone: boolean): number {
-  return (isNew ? IS_NEW : 0) | (isLeft ? IS_LEFT : 0) | (isGone ? IS_GONE : 0)
+  return (isNew ? IS_NEW : 0) | (isLeft ? MAY_EXIST : 0) | (isGone ? IS_DELETED : 0)
 }
 
 /** Fills unchanged values from the earlier row. */

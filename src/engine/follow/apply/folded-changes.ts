@@ -5,12 +5,12 @@ import { keyPart } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
-import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
+import { rowKeyPositions, type FollowTable } from '../stream/followed-table.ts'
 import { changeBytes, MOST_BYTES } from '../../../model/copy/change-bytes.ts'
 import { Fold } from './fold.ts'
-import { ApplyWorkerCounts } from './lane-counts.ts'
-import type { ApplyWorkerParts } from './lane-parts.ts'
-import type { TableBatch } from './set-aside.ts'
+import { ApplyWorkerCounts } from './apply-worker-counts.ts'
+import type { ApplyWorkerParts } from './apply-worker-parts.ts'
+import type { TableBatch } from './refused-rows.ts'
 
 /** Maximum changed rows in memory: a larger transaction is sent to the target in pieces, and committed at its end. */
 const PIECE_ROWS = 20_000
@@ -29,7 +29,7 @@ export class FoldedChanges {
   constructor(parts: ApplyWorkerParts) {
     this.#parts = parts
     this.#counts = new ApplyWorkerCounts(parts.tables, parts.row.counts)
-    this.#folds = parts.tables.map((table) => new Fold(identityPlaces(table)))
+    this.#folds = parts.tables.map((table) => new Fold(rowKeyPositions(table)))
   }
 
   /** Rows since the last `closed`. */
@@ -87,7 +87,7 @@ export class FoldedChanges {
       fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
     else {
       // Only delete the row: its chunk is not copied yet, or the row must be read from the source.
-      const key = fold.leave(change)
+      const key = fold.deleteUncopied(change)
       if (where === 'unsure') this.reread(change.table, [key], 'bound')
     }
     this.#counts.add(change.table, change.type)
@@ -102,7 +102,7 @@ export class FoldedChanges {
   }
 
   #identity(table: number): readonly number[] {
-    return identityPlaces(this.table(table))
+    return rowKeyPositions(this.table(table))
   }
 
   truncated(table: number): void {

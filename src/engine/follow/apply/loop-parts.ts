@@ -17,7 +17,7 @@ export type LoopParts = ProvingParts & {
   readonly database: LedgerDatabase
   readonly states: TableStates
   /** Requested number of apply workers; null keeps the existing ones. */
-  readonly lanes: number | null
+  readonly requestedWorkers: number | null
   /** Rows to which changes are applied, by name of a partly copied table. */
   readonly parts: ReadonlyMap<string, CopiedRanges>
   /** Divides the stream again. @returns false if its apply workers are at different positions */

@@ -4,15 +4,15 @@ import type { LogPosition } from '../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { pauseAfter } from '../../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
-import type { StreamBirth } from '../../../model/follow/port.ts'
+import type { StreamStart } from '../../../model/follow/port.ts'
 import { ReportedFailures } from '../../copy/workers/failure-events.ts'
-import { durably } from '../stream/durable-stream.ts'
-import { HeldFacts } from './find-held-rows.ts'
+import { durableStream } from '../stream/durable-stream.ts'
+import { RowChecks } from './row-checks.ts'
 import type { ApplyWorkers } from './apply-workers.ts'
 import { SignOffLedger, type SignOffRequest } from '../ledger/sign-offs.ts'
-import { looking } from '../stream/looking-stream.ts'
+import { checkedStream } from '../stream/checked-stream.ts'
 import type { LoopEnd, LoopGoal, LoopParts } from './loop-parts.ts'
-import { openApplyWorkers } from './open-lanes.ts'
+import { openApplyWorkers } from './open-apply-workers.ts'
 import { PacedStream } from '../stream/paced-stream.ts'
 import { answerOf, Proving, type ProvingRound, type Unanswered } from '../compare/proving.ts'
 import { rereadRows } from '../compare/rereads.ts'
@@ -20,7 +20,7 @@ import { ProgressReporter } from '../progress/events.ts'
 import { compareTouched } from '../compare/compare-touched.ts'
 import { repairWaiting, waitingTables } from '../compare/waiting-rows.ts'
 import type { Watch } from '../progress/watch.ts'
-import { StreamWholeness } from '../stream/wholeness.ts'
+import { StreamVerifier } from '../stream/stream-verifier.ts'
 
 const VERIFY_MS = 5000
 /** Interval at which the position of an idle source is written. */
@@ -28,23 +28,23 @@ const IDLE_MS = 1000
 /** Interval at which live tables are checked for rows to read again, left by a command or an ended program. */
 const WAITING_MS = 1000
 /** Interval of this check while rows to read again are known. */
-const AGAIN_MS = 100
+const KNOWN_WAITING_MS = 100
 /** Interval at which the ledger is checked for waiting sign-offs. */
-const ASKED_MS = 1000
+const SIGN_OFF_MS = 1000
 const WAIT_MS = 250
 
 export class FollowLoop {
   readonly #parts: LoopParts
-  readonly #wholeness: StreamWholeness
-  readonly #held: HeldFacts
+  readonly #wholeness: StreamVerifier
+  readonly #rowChecks: RowChecks
   readonly #goal: LoopGoal
   /** Last requested number of apply workers that was applied; null if none was requested. */
-  #lanesAsked: number | null = null
+  #workersApplied: number | null = null
   #provedAt: string | null = null
   /** The comparison round that the watch relies on; null while it needs a new one. */
   #proof: ProvingRound | null = null
   /** An ended round whose result waits until the source confirms that the stream has missed no rows. */
-  #unclear: ProvingRound | null = null
+  #unconfirmed: ProvingRound | null = null
   /** True if live tables have rows to read again. */
   #rowsWait = false
   /** True once live tables were checked for missing indexes and constraints. */
@@ -54,18 +54,18 @@ export class FollowLoop {
   readonly #signOffs: SignOffLedger
   #askedAt = -Infinity
 
-  constructor(parts: LoopParts, birth: StreamBirth, goal: LoopGoal) {
+  constructor(parts: LoopParts, birth: StreamStart, goal: LoopGoal) {
     this.#parts = parts
     this.#goal = goal
-    this.#wholeness = new StreamWholeness(parts, birth)
-    this.#held = new HeldFacts(parts)
+    this.#wholeness = new StreamVerifier(parts, birth)
+    this.#rowChecks = new RowChecks(parts)
     this.#failures = new ReportedFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
   /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and errors that a retry does not repair */
   async run(): Promise<LoopEnd> {
-    await using telling = new ProgressReporter(this.#parts, this.#wholeness.birth)
+    await using telling = new ProgressReporter(this.#parts, this.#wholeness.startRecord)
     return await this.#run(telling)
   }
 
@@ -82,16 +82,16 @@ export class FollowLoop {
       } catch (thrown) {
         this.#wholeness.lane = null
         const said = asSluiceError(thrown)
-        if (said.code === 'STREAM_HALTED' && said.where !== undefined) await this.#wholeness.reshaped(said)
-        const error = said.code === 'SLOT_LOST' ? await this.#wholeness.explained(said) : said
+        if (said.code === 'STREAM_HALTED' && said.where !== undefined) await this.#wholeness.haltForChange(said)
+        const error = said.code === 'SLOT_LOST' ? await this.#wholeness.explain(said) : said
         if (this.#ran) attempt = 1
         // A server that restarts refuses connections for a while.
         const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
         if (!passes) throw error
         this.#failures.failed(error, 'the stream is opened again')
-        this.#parts.alerts?.happened('error', error.message)
-        telling.broken()
-        if (this.#parts.alerts?.ends === true) return await this.#ended('alerted')
+        this.#parts.alerts?.raise('error', error.message)
+        telling.noteDisconnected()
+        if (this.#parts.alerts?.mustEndRun === true) return await this.#ended('alerted')
         await sleep(pauseAfter(attempt), undefined, { signal: steering.stop }).catch(() => undefined)
         throwIfAborted(run.interrupt.abort)
         if (steering.stop.aborted) return await this.#ended('stopped')
@@ -105,8 +105,9 @@ export class FollowLoop {
     const signal = run.interrupt.abort
     await ledger.lease.refuseLost(stream, fence)
     await this.#wholeness.verify()
-    const lanes = this.#lanesWanted
-    if (lanes !== null && lanes !== this.#lanesAsked && (await this.#parts.divide(lanes))) this.#lanesAsked = lanes
+    const lanes = this.#requestedWorkers
+    if (lanes !== null && lanes !== this.#workersApplied && (await this.#parts.divide(lanes)))
+      this.#workersApplied = lanes
     const applyWorkerOf = await this.#load()
     await using side = await openApplyWorkers({
       ...this.#parts,
@@ -116,31 +117,31 @@ export class FollowLoop {
       signal,
     })
     const reported = await changes.open(
-      this.#wholeness.birth,
+      this.#wholeness.startRecord,
       tables.map((one) => one.source),
-      side.lanes.applied,
+      side.workers.applied,
       signal,
       this.#parts.target.frames,
     )
-    await using opened = durably(reported, this.#parts.to, signal)
+    await using opened = durableStream(reported, this.#parts.to, signal)
     // Record a table replaced by TRUNCATE before the TRUNCATE is applied: otherwise a kill in between would lose the
     // report of the stream.
     const source = new PacedStream(
-      looking(opened, async () => void (await this.#wholeness.verify())),
+      checkedStream(opened, async () => void (await this.#wholeness.verify())),
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
     )
-    side.answerTo((position) => source.confirm(position))
-    const lane = side.lanes
+    side.confirmTo((position) => source.confirm(position))
+    const lane = side.workers
     // An earlier run may have ended before it confirmed this position; later calls come only with new changes.
     source.confirm(lane.applied)
     this.#wholeness.lane = lane
-    await this.#held.inspectNow(lane)
+    await this.#rowChecks.checkNow(lane)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     const end = await this.#follow(lane, source, proving, telling)
     // After a cutover, users write to the target, so do not check the target.
     if (end !== null && this.#goal.watch === null) {
-      await this.#held.inspectNow(lane)
+      await this.#rowChecks.checkNow(lane)
       await opened.passed?.()
     }
     return end
@@ -154,8 +155,8 @@ export class FollowLoop {
     return tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
   }
 
-  get #lanesWanted(): number | null {
-    return this.#parts.steering.lanesNow ?? this.#parts.lanes
+  get #requestedWorkers(): number | null {
+    return this.#parts.steering.applyWorkersNow ?? this.#parts.requestedWorkers
   }
 
   async #follow(
@@ -173,11 +174,11 @@ export class FollowLoop {
         await lane.commit()
         return this.#end('stopped', lane)
       }
-      if (this.#lanesWanted !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
+      if (this.#requestedWorkers !== this.#workersApplied && lane.isBoundary && lane.isAtOnePosition) {
         await lane.commit()
         return null
       }
-      if (this.#goal.watch?.isOver() === true && lane.isBoundary) {
+      if (this.#goal.watch?.mustEnd() === true && lane.isBoundary) {
         await lane.commit()
         return this.#end('reached', lane)
       }
@@ -194,20 +195,20 @@ export class FollowLoop {
         if (
           lane.isBoundary &&
           !source.isHolding &&
-          clock.ticks() - waitingAt >= (this.#rowsWait ? AGAIN_MS : WAITING_MS)
+          clock.ticks() - waitingAt >= (this.#rowsWait ? KNOWN_WAITING_MS : WAITING_MS)
         ) {
           await this.repairWaiting(lane, source)
           waitingAt = clock.ticks()
         }
         const { equal: wantsEqual, signOff: wantsSignOff, watch, position: wantsPosition } = this.#goal
         const waits = wantsEqual || wantsSignOff !== null || watch !== null
-        const wanted = states.some('catchup') || wantsPosition !== null || (waits && !proving.isAtWork)
+        const wanted = states.some('catchup') || wantsPosition !== null || (waits && !proving.isComparing)
         if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
           await lane.commit()
           idleAt = clock.ticks()
         }
         if (wanted && !lane.isSettled) source.ask()
-        await this.#held.look(lane)
+        await this.#rowChecks.checkIfDue(lane)
         if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
         const { position } = this.#goal
@@ -215,7 +216,7 @@ export class FollowLoop {
         // newest position.
         if (
           lane.isSettled &&
-          (states.all('live') || states.isInPart) &&
+          (states.all('live') || states.isPartlyApplied) &&
           position !== null &&
           lane.applied >= (moved ?? position)
         ) {
@@ -231,8 +232,8 @@ export class FollowLoop {
         await this.#wholeness.verify()
         verifyAt = clock.ticks()
       }
-      await telling.round(lane, source, this.#wholeness.birth)
-      if (this.#parts.alerts?.ends === true && lane.isBoundary) {
+      await telling.round(lane, source, this.#wholeness.startRecord)
+      if (this.#parts.alerts?.mustEndRun === true && lane.isBoundary) {
         await lane.commit()
         return this.#end('alerted', lane)
       }
@@ -247,11 +248,11 @@ export class FollowLoop {
     const { equal, signOff, watch } = this.#goal
     const round = await this.#prove(lane, source, proving)
     if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff)) return true
-    return watch !== null && !source.isHolding && (await this.#watched(watch, lane, source))
+    return watch !== null && !source.isHolding && (await this.#callWatch(watch, lane, source))
   }
 
   /** Calls the watch. @returns true if its answer ends the run */
-  async #watched(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
+  async #callWatch(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
     if (!lane.isSettled || this.#rowsWait) return false
     const sides = { lane, stream: source.unpaced, signal: this.#parts.run.interrupt.abort }
     const answer = await watch.between({
@@ -269,8 +270,8 @@ export class FollowLoop {
   async #prove(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<ProvingRound | null> {
     const { proveEveryMs, watch } = this.#goal
     const equal = this.#goal.equal || (watch !== null && this.#proof === null)
-    if (proving.isFree && !this.#rowsWait && this.#unclear === null) {
-      const request = await this.#asked()
+    if (proving.isFree && !this.#rowsWait && this.#unconfirmed === null) {
+      const request = await this.#waitingSignOff()
       // Write this before the snapshot: after it a transaction may be half written, and a target with a single writer
       // accepts no other write.
       if (request !== null) await this.#signOffs.begun(request.id)
@@ -284,18 +285,18 @@ export class FollowLoop {
         })
       }
     }
-    const round = lane.isSettled ? (this.#unclear ?? (await proving.ended())) : null
+    const round = lane.isSettled ? (this.#unconfirmed ?? (await proving.ended())) : null
     if (round === null) return null
     if ('refused' in round) {
       await this.#refuse(round)
       return null
     }
-    this.#unclear = null
+    this.#unconfirmed = null
     const { tables, run } = this.#parts
     // The source may lose rows without a change in the stream. After a repair has deleted them in the target, both
     // sides are equal. So check the source for lost changes before reporting equality.
     if ((round.request !== null || (this.#goal.equal && round.isEqual)) && !(await this.#wholeness.verify())) {
-      this.#unclear = round
+      this.#unconfirmed = round
       source.ask()
       return null
     }
@@ -320,11 +321,11 @@ export class FollowLoop {
   }
 
   /** The waiting sign-off; read at most once per SIGN_OFF_MS, unless the run is for one sign-off. */
-  async #asked(): Promise<SignOffRequest | null> {
+  async #waitingSignOff(): Promise<SignOffRequest | null> {
     const { clock, stream } = this.#parts
-    if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null
+    if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < SIGN_OFF_MS) return null
     this.#askedAt = clock.ticks()
-    return (await this.#signOffs.isThere()) ? await this.#signOffs.waiting(stream) : null
+    return (await this.#signOffs.exists()) ? await this.#signOffs.waiting(stream) : null
   }
 
   /** Reads waiting rows of live tables again, if both sides can have a common snapshot. */
@@ -359,12 +360,12 @@ export class FollowLoop {
       if (table === undefined) continue
       const again = await rereadRows(lane, stream, table, at, { ...this.#parts, signal: run.interrupt.abort })
       if (again === null) continue
-      states.catchUp(at, again.fence, again.keys)
+      states.catchUp(at, again.position, again.keys)
       run.emit({
         type: 'follow.table',
         table: table.name,
         state: 'catchup',
-        position: changes.text(again.fence),
+        position: changes.text(again.position),
         reread: String(again.keys.size),
         ...(again.repaired === 0 ? {} : { mended: String(again.repaired) }),
       })

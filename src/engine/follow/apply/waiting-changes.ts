@@ -2,8 +2,8 @@
 import type { RowChange } from '../../../model/copy/change.ts'
 import { changeBytes, MOST_BYTES } from '../../../model/copy/change-bytes.ts'
 
-const FEWEST = 10_000
-const MOST = 20_000
+const MIN_ROWS = 10_000
+const MAX_ROWS = 20_000
 /** After a transaction slower than this (ms), the next batch has twice as many rows. */
 const SLOW_MS = 500
 /** After a transaction faster than this (ms), the next batch has half as many rows. */
@@ -20,7 +20,7 @@ const RUSH_ROWS_A_MS = 10
  * Maximum number of changes of an open transaction that wait separately; at this limit, complete transactions are
  * written.
  */
-const MOST_APART = 2_000
+const MAX_SEPARATE = 2_000
 
 /**
  * How many changed rows share a transaction of the target, and how long they wait for each other. Small batches keep
@@ -28,7 +28,7 @@ const MOST_APART = 2_000
  * reads all keys of a table for each transaction.
  */
 export class BatchRows {
-  #most = FEWEST
+  #most = MIN_ROWS
 
   /** Rows at which a batch is written. */
   get most(): number {
@@ -47,16 +47,16 @@ export class BatchRows {
   }
 
   /** Adapts `most` to the duration of a batch. */
-  took(ms: number): void {
-    if (ms > SLOW_MS) this.#most = Math.min(MOST, this.#most * 2)
-    else if (ms < QUICK_MS) this.#most = Math.max(FEWEST, this.#most / 2)
+  adapt(ms: number): void {
+    if (ms > SLOW_MS) this.#most = Math.min(MAX_ROWS, this.#most * 2)
+    else if (ms < QUICK_MS) this.#most = Math.max(MIN_ROWS, this.#most / 2)
   }
 }
 
 /** The first changes of an open transaction, kept while complete transactions before it wait. */
 export class WaitingChanges {
   /** Reused: allocating an array for each transaction would cost more than a transaction of one row. */
-  readonly #changes = new Array<RowChange | null>(MOST_APART).fill(null)
+  readonly #changes = new Array<RowChange | null>(MAX_SEPARATE).fill(null)
   #count = 0
   #bytes = 0
 
@@ -64,7 +64,7 @@ export class WaitingChanges {
   add(change: RowChange): boolean {
     this.#changes[this.#count++] = change
     this.#bytes += changeBytes(change)
-    return this.#count >= MOST_APART || this.#bytes >= MOST_BYTES
+    return this.#count >= MAX_SEPARATE || this.#bytes >= MOST_BYTES
   }
 
   /** Passes the changes on in order, and empties itself. */

@@ -9,10 +9,10 @@ import type { CopyRun } from '../../copy/copy-run.ts'
 import { repairedSince } from '../../copy/ledger/repairs.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 import type { FollowRowEvent } from '../../../model/follow/events.ts'
-import type { Nominated } from '../../copy/ledger/rereads.ts'
+import type { RequestedReread } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
-import { streamKnown } from '../stream/named-stream.ts'
-import { refuseStanding } from './nominate.ts'
+import { namedStream } from '../stream/named-stream.ts'
+import { refuseInactiveStream } from './compare-named.ts'
 
 const POLL_MS = 250
 /** After this time (ms), report why the rows are not read yet. */
@@ -21,10 +21,10 @@ const LONG_MS = 3000
 const ASK_MS = 5000
 
 /** Rows that a command asked the stream to read again, and for which it waits. */
-export type Waited = {
+export type AwaitedRows = {
   readonly stream: string
   readonly table: TableKey
-  readonly nominated: Nominated
+  readonly nominated: RequestedReread
 }
 
 /**
@@ -33,8 +33,8 @@ export type Waited = {
  * @returns `free` if no running program has the stream, so that no program would read the rows
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if the stream halts meanwhile
  */
-export async function untilRead(
-  { stream, table, nominated }: Waited,
+export async function waitUntilRead(
+  { stream, table, nominated }: AwaitedRows,
   ledger: StreamLedger,
   label: string,
   run: CopyRun,
@@ -45,15 +45,15 @@ export async function untilRead(
     throwIfAborted(run.interrupt.abort)
     const waiting = await ledger.rereads.stillWaiting(stream, table)
     if (!nominated.ids.some((id) => waiting.has(id)) && (await isLive(ledger.database, stream, table))) return 'read'
-    refuseStanding(await streamKnown(ledger.database, stream, label), run)
-    if ((await ledger.lease.holder(stream)) === null) return 'free'
+    refuseInactiveStream(await namedStream(ledger.database, stream, label), run)
+    if ((await ledger.lease.currentOwner(stream)) === null) return 'free'
     if (run.interrupt.stop.aborted) return 'stopped'
     const message =
       'waiting until the program that runs the stream has read these rows; it does so between two transactions'
     if (!reported) run.emit({ type: 'log', level: 'note', message })
     if (run.clock.ticks() - asked >= ASK_MS) {
       asked = run.clock.ticks()
-      const held = await heldBack(stream, ledger)
+      const held = await delayReason(stream, ledger)
       if (held.message !== said) run.emit({ type: 'log', level: 'warn', ...held })
       said = held.message
     }
@@ -62,7 +62,7 @@ export async function untilRead(
 }
 
 /** Why the rows are not read yet, and a hint. The stream reads them only after all earlier changes. */
-async function heldBack(
+async function delayReason(
   stream: string,
   { database }: StreamLedger,
 ): Promise<{ readonly message: string; readonly hint: string }> {
@@ -99,7 +99,7 @@ export type RepairCounts = {
 
 /** @param limit maximum number of rows that are reported one by one */
 export async function outcomeOf(
-  { stream, table, nominated }: Waited,
+  { stream, table, nominated }: AwaitedRows,
   { name, keys, limit }: { readonly name: string; readonly keys: readonly RowKey[]; readonly limit: number },
   ledger: StreamLedger,
   run: { readonly emit: (event: FollowRowEvent) => void },

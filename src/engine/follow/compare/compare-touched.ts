@@ -6,7 +6,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
 import { digests } from '../../copy/diff/sides.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import { openCompareMoment, type ComparedSnapshot, type SnapshotParts } from './moment.ts'
+import { openComparedSnapshot, type ComparedSnapshot, type SnapshotParts } from './common-snapshot.ts'
 import { byIdentity } from './rereads.ts'
 import type { TouchedRows } from './touched-rows.ts'
 
@@ -28,7 +28,7 @@ export async function compareTouched(
     touched.begin()
   }
   try {
-    const got = await openCompareMoment({ ...parts, atSnapshot })
+    const got = await openComparedSnapshot({ ...parts, atSnapshot })
     if (typeof got === 'string') return false
     await using snapshot = got
     if (!(await areEqual(tables, all, snapshot, parts.signal))) touched.noteAll()

@@ -8,7 +8,7 @@ import type { KeyBound } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
-import { Cover } from '../../copy/plan/covered.ts'
+import { ChunkCoverage } from '../../copy/plan/covered.ts'
 import { comparePeriodTimes } from '../../copy/plan/period-cut.ts'
 
 /**
@@ -22,12 +22,12 @@ export type CopiedRange = { readonly after: KeyBound | null; readonly through: K
 export class CopiedRanges {
   /** Position of the time column in a row. */
   readonly #place: number
-  readonly #stretches: readonly CopiedRange[]
+  readonly #ranges: readonly CopiedRange[]
 
   /** @param stretches ranges of the key that are copied; the time is its first column */
   constructor(place: number, stretches: readonly CopiedRange[]) {
     this.#place = place
-    this.#stretches = stretches
+    this.#ranges = stretches
   }
 
   /** @param row the row as it is after a change */
@@ -35,8 +35,8 @@ export class CopiedRanges {
     const time = row[this.#place]
     if (typeof time !== 'string') return 'unsure'
     let found: RowState = 'open'
-    for (const { after, through } of this.#stretches) {
-      const [low, high] = [besides(time, after, 1), besides(time, through, -1)]
+    for (const { after, through } of this.#ranges) {
+      const [low, high] = [stateAtBound(time, after, 1), stateAtBound(time, through, -1)]
       if (low === 'copied' && high === 'copied') return 'copied'
       if (low !== 'open' && high !== 'open') found = 'unsure'
     }
@@ -45,7 +45,7 @@ export class CopiedRanges {
 }
 
 /** State of a row by its time and one bound. @param side 1: a lower bound (exclusive), -1: an upper one (inclusive) */
-function besides(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
+function stateAtBound(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
   const [edge] = bound ?? []
   if (bound === null || edge === undefined) return 'copied'
   const order = comparePeriodTimes(time, edge) * side
@@ -68,7 +68,7 @@ export async function copiedPart(
   const place = columns.indexOf(column)
   if (place < 0)
     throw new SluiceError('NOT_FOLLOWABLE', `the stream does not report ${column}, the first key column of the table`)
-  const cover = new Cover()
+  const cover = new ChunkCoverage()
   for await (const chunk of ledger.each(CLOSED)) cover.add(chunk)
-  return new CopiedRanges(place, cover.stretches)
+  return new CopiedRanges(place, cover.mergedRanges)
 }

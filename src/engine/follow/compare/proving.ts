@@ -6,16 +6,16 @@ import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/erro
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { compareSnapshot, differingKeys, type TableComparison } from './compare-moment.ts'
+import { compareSnapshot, differingKeys, type TableComparison } from './compare-snapshot.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { SignOffAnswer, SignOffRequest, SignOffScope } from '../ledger/sign-offs.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
-import { openCompareMoment, type ComparedSnapshot } from './moment.ts'
+import { openComparedSnapshot, type ComparedSnapshot } from './common-snapshot.ts'
 import { compareTogether, type SharedProof } from '../together/compare-together.ts'
 
 /** Differences listed per table and round. */
-const NAMED = 100
+const MAX_NAMED = 100
 /** Consecutive rounds with differences after which the run fails. */
 const MOST_ROUNDS = 5
 /** Delay before the next snapshot if one failed, ms. */
@@ -35,7 +35,7 @@ export type ProvingParts = {
 }
 
 /** Errors of one table or partition. They recur at each attempt, and concern no other table of the stream. */
-const OF_A_TABLE: ReadonlySet<ErrorCode> = new Set([
+const TABLE_ERRORS: ReadonlySet<ErrorCode> = new Set([
   'SOURCE_GONE',
   'SOURCE_DENIED',
   'TARGET_DENIED',
@@ -76,7 +76,7 @@ export class Proving implements AsyncDisposable {
   #dueAt = -Infinity
   /** Earliest time for another snapshot after one failed. */
   #againAt = -Infinity
-  #unequal = 0
+  #roundsWithDifferences = 0
 
   constructor(parts: ProvingParts, everyMs: number | null) {
     this.#parts = parts
@@ -89,7 +89,7 @@ export class Proving implements AsyncDisposable {
   }
 
   /** True while a round compares: the caller can only wait. */
-  get isAtWork(): boolean {
+  get isComparing(): boolean {
     return this.#running !== null && this.#running.settled === null
   }
 
@@ -111,7 +111,7 @@ export class Proving implements AsyncDisposable {
     atSnapshot: () => void = () => undefined,
   ): Promise<boolean> {
     const { from, to, changes, tables, run, clock, shared } = this.#parts
-    const got = await openCompareMoment({
+    const got = await openComparedSnapshot({
       from,
       to,
       changes,
@@ -138,7 +138,7 @@ export class Proving implements AsyncDisposable {
       running.settled = settled
     }
     const wanted = request === null ? [...tables.entries()] : tablesWanted(request.scope, tables)
-    const found = (one: TableComparison): void => this.#name(one)
+    const found = (one: TableComparison): void => this.#reportDifferences(one)
     const options = { emit: run.emit, clock, signal, found }
     const comparing =
       shared === null ? compareSnapshot(wanted, got, options) : compareTogether(wanted, got, options, shared)
@@ -164,7 +164,7 @@ export class Proving implements AsyncDisposable {
     const { pauseMs } = running.snapshot
     if ('failed' in running.settled) {
       const error = asSluiceError(running.settled.failed)
-      if (request !== null && !error.retryable && OF_A_TABLE.has(error.code))
+      if (request !== null && !error.retryable && TABLE_ERRORS.has(error.code))
         return { request, refused: emptiedMeanwhile(error) }
       // A table was emptied or altered after the snapshot, which no longer shows its rows, so nothing was compared.
       if (error.code !== 'SOURCE_GONE') throw running.settled.failed
@@ -179,12 +179,12 @@ export class Proving implements AsyncDisposable {
     for (const one of compared) {
       // A comparison of one partition proves nothing about its table.
       if (request?.scope.partition === undefined) await this.#note(one, position, pauseMs)
-      if (request === null) await this.#nominate(one)
+      if (request === null) await this.#requestRereads(one)
     }
     if (request !== null) return { isEqual, position, pauseMs, compared, request }
-    this.#unequal = isEqual ? 0 : this.#unequal + 1
+    this.#roundsWithDifferences = isEqual ? 0 : this.#roundsWithDifferences + 1
     const unmended = compared.find(({ differences, more, unread }) => differences.length === 0 && more + unread > 0)
-    if (unmended !== undefined || this.#unequal >= MOST_ROUNDS) throw this.#differs(unmended)
+    if (unmended !== undefined || this.#roundsWithDifferences >= MOST_ROUNDS) throw this.#differs(unmended)
     return { isEqual, position, pauseMs, compared, request }
   }
 
@@ -216,16 +216,16 @@ export class Proving implements AsyncDisposable {
   }
 
   /** Reports differences while other tables are still compared. */
-  #name({ table: at, differences }: TableComparison): void {
+  #reportDifferences({ table: at, differences }: TableComparison): void {
     const { tables, run } = this.#parts
-    for (const { key, kind, columns } of differences.slice(0, NAMED)) {
+    for (const { key, kind, columns } of differences.slice(0, MAX_NAMED)) {
       const shown = columns.length === 0 ? {} : { columns }
       run.emit({ type: 'difference', table: tables[at]?.name ?? '', key, difference: kind, ...shown })
     }
   }
 
   /** Notes rows that differ to be read again. */
-  async #nominate(one: TableComparison): Promise<void> {
+  async #requestRereads(one: TableComparison): Promise<void> {
     const { stream, tables, ledger } = this.#parts
     const table = tables[one.table]
     if (table === undefined) return

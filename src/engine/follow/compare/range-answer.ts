@@ -1,5 +1,5 @@
 /** Result of the comparison of one range, and the sum of a table's ranges. */
-import { addedSums, sumText } from '../../../model/copy/row-hash.ts'
+import { addChecksums, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { CompareProgress } from '../../copy/diff/compare.ts'
 import type { RowDifference } from '../../copy/diff/difference.ts'
@@ -27,7 +27,7 @@ export type RowComparison = {
 }
 
 /** @property missing keys only in the source @property extra only in the target */
-export type RangeAnswer = Omit<RowComparison, 'doubled'> & {
+export type RangeResult = Omit<RowComparison, 'doubled'> & {
   readonly missing: number
   readonly extra: number
   /** Keys of several rows that are not the same on both sides; absent in answers of older versions. */
@@ -35,7 +35,7 @@ export type RangeAnswer = Omit<RowComparison, 'doubled'> & {
 }
 
 /** @throws what the stores throw; if the signal of the sides is aborted, its reason */
-export async function answerOfRange(sides: DiffSides, range: Range, progress: CompareProgress): Promise<RangeAnswer> {
+export async function compareOneRange(sides: DiffSides, range: Range, progress: CompareProgress): Promise<RangeResult> {
   sides.signal.throwIfAborted()
   const differences: RowDifference[] = []
   let [more, missing, extra, unread, shared] = [0, 0, 0, 0, 0]
@@ -72,23 +72,23 @@ export async function answerOfRange(sides: DiffSides, range: Range, progress: Co
 }
 
 /** Sums up the results of all ranges of one table. */
-export class TableAnswer {
+export class TableResult {
   readonly #differences: Pick<RowDifference, 'key' | 'kind' | 'columns'>[] = []
   #rows = 0n
   #targetRows = 0n
-  #sums: readonly [string, string] | null = [sumText(0n), sumText(0n)]
+  #sums: readonly [string, string] | null = [checksumText(0n), checksumText(0n)]
   #more = 0
   #unread = 0
   #lacking = 0
   #shared = 0
 
-  add({ rows, targetRows, sums, differences, more, missing, extra, unread, shared = 0 }: RangeAnswer): void {
+  add({ rows, targetRows, sums, differences, more, missing, extra, unread, shared = 0 }: RangeResult): void {
     this.#rows += rows
     this.#targetRows += targetRows
     this.#sums =
       this.#sums === null || sums === null
         ? null
-        : [addedSums(this.#sums[0], sums[0]), addedSums(this.#sums[1], sums[1])]
+        : [addChecksums(this.#sums[0], sums[0]), addChecksums(this.#sums[1], sums[1])]
     const named = differences.slice(0, MOST_DIFFERENCES - this.#differences.length)
     this.#differences.push(...named)
     this.#more += more + differences.length - named.length

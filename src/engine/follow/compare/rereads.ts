@@ -20,7 +20,7 @@ import { noteRepairPlan } from '../../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../../copy/ledger/repairs.ts'
 import { keyPart } from '../../../model/copy/row-key.ts'
 import type { CopiedRanges } from './copied-part.ts'
-import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
+import { rowKeyPositions, type FollowTable } from '../stream/followed-table.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { RereadLedger } from '../../copy/ledger/rereads.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
@@ -48,7 +48,7 @@ export type Reread = {
   /** Number of rows that a comparison found to differ and that were changed. */
   readonly repaired: number
   /** From this position on, the table equals the source. */
-  readonly fence: LogPosition
+  readonly position: LogPosition
 }
 
 /**
@@ -62,15 +62,15 @@ export async function rereadRows(
   stream: string,
   table: FollowTable,
   at: number,
-  around: RereadContext,
+  rereadContext: RereadContext,
 ): Promise<Reread | null> {
-  const { from, changes, ledger, signal } = around
+  const { from, changes, ledger, signal } = rereadContext
   const read = new Set<string>()
   let repaired = 0
   let reached: LogPosition | null = null
   for (;;) {
     const waiting = await ledger.rereads.of(stream, table.key, AT_ONCE)
-    if (waiting.length === 0) return reached === null ? null : { keys: read, repaired, fence: reached }
+    if (waiting.length === 0) return reached === null ? null : { keys: read, repaired, position: reached }
     await using view = await from.source(signal)
     const snapshot = snapshotOf(view.point.view)
     if (snapshot !== null && !lane.isShownBy(snapshot)) {
@@ -78,8 +78,8 @@ export async function rereadRows(
       continue
     }
     const fence = await changes.fence(signal)
-    const found = await readAgain(view, waiting, table, around)
-    await lane.amend(at, found.puts, found.gone, [
+    const found = await readAgain(view, waiting, table, rereadContext)
+    await lane.rewrite(at, found.puts, found.gone, [
       ...found.repairs,
       ...ledger.rereads.done(waiting.map(({ id }) => id)),
       ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
@@ -104,19 +104,19 @@ export async function repairRows(
   stream: string,
   table: FollowTable,
   at: number,
-  around: RereadContext & { readonly part: CopiedRanges | null },
+  rereadContext: RereadContext & { readonly part: CopiedRanges | null },
 ): Promise<{ readonly read: number; readonly mended: number }> {
-  const { ledger, part } = around
+  const { ledger, part } = rereadContext
   // All in one transaction: a unique value may have to move from one row to another.
   const waiting = await ledger.rereads.of(stream, table.key, MOST_REPAIRED, part === null)
   if (waiting.length === 0) return { read: 0, mended: 0 }
-  const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
+  const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, rereadContext)
   const there = part === null ? puts : puts.filter((row) => part.of(row) === 'copied')
   const left = puts.filter((row) => !there.includes(row))
-  const places = identityPlaces(table)
+  const places = rowKeyPositions(table)
   const keyOf = (row: Row): Row => places.map((place) => row[place] ?? null)
   const unsure = left.filter((row) => part?.of(row) === 'unsure').map((row) => keyOf(row).map(keyPart))
-  await lane.amend(
+  await lane.rewrite(
     at,
     there,
     [...gone, ...left.map(keyOf)],

@@ -6,14 +6,14 @@
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { RESTART_STREAM } from '../../../model/follow/lost-stream.ts'
-import type { StreamBirth } from '../../../model/follow/port.ts'
+import type { StreamStart } from '../../../model/follow/port.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
 import type { FollowingParts, StreamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
-import { notThere } from '../stream/halt.ts'
-import { countedInAll, type StreamRow } from '../../copy/ledger/stream-row.ts'
+import { missingTables } from '../stream/halt.ts'
+import { totalChanges, type StreamRow } from '../../copy/ledger/stream-row.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
 const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
@@ -38,7 +38,7 @@ export async function recopiedTables(
     if (only !== undefined && more.length === 0) return only
     const gone = stored.filter(({ source }) => source === wanted || source.endsWith(`.${wanted}`))
     if (only === undefined && gone.length > 0)
-      throw notThere(
+      throw missingTables(
         id,
         gone.map(({ source }) => source),
       )
@@ -68,14 +68,14 @@ export async function recopiedTables(
  * @returns the stream's start position from here on
  * @throws SluiceError SLOT_LOST, STREAM_HALTED if all tables of the stream have lost changes; TARGET_BUSY
  */
-export async function resynced(
+export async function resyncTables(
   { database, owner, run, restarts, stopping }: FollowingParts,
   { changes, target }: StreamSides,
   ledger: StreamLedger,
-  { id, birth }: { readonly id: string; readonly birth: StreamBirth },
+  { id, birth }: { readonly id: string; readonly birth: StreamStart },
   tables: readonly FollowTable[],
   recopied: ReadonlySet<string>,
-): Promise<StreamBirth> {
+): Promise<StreamStart> {
   const found = tables.filter(({ name }) => recopied.has(name))
   if (found.length === 0 || changes.renew === undefined) return birth
   // Nothing is emptied yet: a stop need not wait for other sessions' transactions.
@@ -100,14 +100,14 @@ export async function resynced(
     counts: Object.fromEntries(
       Object.entries(counts).map(([name, own]) => [
         name,
-        recopied.has(name) ? { ...NONE, before: countedInAll(own) } : own,
+        recopied.has(name) ? { ...NONE, before: totalChanges(own) } : own,
       ]),
     ),
   }))
   const noted = [...ledger.resyncStatements(id, renewed, keys, lanes), ...(restarts?.notes('resync', keys) ?? [])]
   const there = found.filter(({ plan }) => !plan.create)
   if (there.length === 0) await database.batch(noted)
-  else await emptyTables(there, target, noted, ledger.isBorn(id, renewed), run)
+  else await emptyTables(there, target, noted, ledger.startQuery(id, renewed), run)
   for (const { name } of found) run.emit({ type: 'follow.table', table: name, state: 'copying' })
   return renewed
 }

@@ -3,7 +3,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
-import { atSnapshot } from './moment.ts'
+import { atSnapshot } from './common-snapshot.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
 import { repairRows } from './rereads.ts'
 

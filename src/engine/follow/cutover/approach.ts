@@ -7,45 +7,45 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
 import type { FurthestValues, SwitchFinding } from '../../../model/follow/switch-port.ts'
 import { TouchedRows } from '../compare/touched-rows.ts'
-import type { Standstill, Watch } from '../progress/watch.ts'
-import { findingsGate, type Gates } from './gates.ts'
-import type { MadeStream } from './reverse-stream.ts'
+import type { AppliedState, Watch } from '../progress/watch.ts'
+import { findingsCheck, type CutoverChecks } from './cutover-checks.ts'
+import type { CreatedStream } from './reverse-stream.ts'
 
 /** Largest lag with which an attempt begins, ms. */
 const MOST_LAG_MS = 500
 /** Interval at which an unknown lag is measured, ms. */
 const MEASURE_MS = 100
-const FIRST_REST_MS = 500
-const LAST_REST_MS = 15_000
+const FIRST_PAUSE_MS = 500
+const LAST_PAUSE_MS = 15_000
 /** Delay before the touched rows are compared again if there was no common snapshot, ms. */
 const AGAIN_MS = 500
 
 export type ApproachParts = {
   /** Change source of the stream that ends. */
   readonly changes: ChangeSource
-  readonly gates: Gates
+  readonly checks: CutoverChecks
   /** How long attempts are made, ms, from the end of the first comparison. */
   readonly triesForMs: number
   readonly clock: Clock
   readonly signal: AbortSignal
   /** @returns null while publication and slot of the reverse stream are being created */
-  readonly wayBack: () => MadeStream | null
+  readonly reverseStream: () => CreatedStream | null
   /**
    * Why the reverse stream would miss changes; null if it would not. With a fault, `reverseStream` creates it again.
    */
-  readonly wayBackFault: (made: MadeStream) => Promise<string | null>
+  readonly reverseStreamFault: (made: CreatedStream) => Promise<string | null>
   /** Reads again the ledger rows that may have changed since the run began. */
-  readonly look: () => Promise<void>
+  readonly rereadLedger: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
   /** Reads the furthest values in those columns of the new table that sequences number. */
   readonly furthest: () => Promise<FurthestValues>
   /** How long attempts of killed programs blocked other sessions; absent if there were none. */
-  readonly earlier?: Waited | undefined
+  readonly earlier?: BlockedTime | undefined
 }
 
 /** Prerequisites of an attempt. */
 export type AttemptReady = {
-  readonly made: MadeStream
+  readonly made: CreatedStream
   readonly findings: readonly SwitchFinding[]
   /** Furthest values in all rows, except in rows changed since the last comparison of all rows. */
   readonly furthest: FurthestValues
@@ -61,7 +61,7 @@ type WatchEnd<Facts> =
 
 /** Common part of cutovers within one database and between two; the subclasses implement the attempt. */
 export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: number }> implements Watch {
-  protected readonly approach: Approach
+  protected readonly approach: AttemptSchedule
   protected ended: WatchEnd<Facts> | null = null
   /** Attempts so far. */
   protected tried = 0
@@ -75,7 +75,7 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
 
   /** @param parts.begin records the cutover before anything is created for it */
   constructor(parts: ApproachParts & { readonly begin: () => Promise<void> }) {
-    this.approach = new Approach(parts)
+    this.approach = new AttemptSchedule(parts)
     this.#begin = parts.begin
     this.#clock = parts.clock
   }
@@ -98,7 +98,7 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
     return this.tried
   }
 
-  isOver(): boolean {
+  mustEnd(): boolean {
     if (this.ended !== null) return true
     if (!this.approach.isLate) return false
     this.ended = { type: 'late' }
@@ -114,8 +114,8 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   }
 
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
-  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
-    if (this.isOver()) return 'end'
+  async between(now: AppliedState): Promise<'end' | 'prove' | 'on'> {
+    if (this.mustEnd()) return 'end'
     // The next comparison of all rows includes the touched rows.
     if (now.proof === null) this.isComparing = false
     if (this.isComparing) {
@@ -139,13 +139,13 @@ export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: nu
   /** Guards the new table, and notes the state of the tables before they are compared. */
   protected abstract guard(): Promise<void>
 
-  protected abstract attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'>
+  protected abstract attempt(now: AppliedState, ready: AttemptReady): Promise<'end' | 'prove' | 'on'>
 }
 
-export class Approach {
+export class AttemptSchedule {
   readonly touched = new TouchedRows()
   /** How long attempts have blocked other sessions. */
-  readonly waits: Waits
+  readonly waits: BlockedTimes
   readonly #parts: ApproachParts
   /** Tick of the clock when all rows had been compared for the first time, plus the time spent reading `furthest`. */
   #readySince: number | null = null
@@ -153,13 +153,13 @@ export class Approach {
   #lagMs: number | null = null
   #measuredAt = -Infinity
   #nextAt = -Infinity
-  #restMs = FIRST_REST_MS
+  #pauseMs = FIRST_PAUSE_MS
   /** Read once for each comparison of all rows; the attempt adds the values of rows that changed since. */
-  #furthest: { readonly proof: Standstill['proof']; readonly values: FurthestValues } | null = null
+  #furthest: { readonly proof: AppliedState['proof']; readonly values: FurthestValues } | null = null
 
   constructor(parts: ApproachParts) {
     this.#parts = parts
-    this.waits = new Waits(parts.earlier)
+    this.waits = new BlockedTimes(parts.earlier)
   }
 
   /** True if the time for attempts is over. */
@@ -169,10 +169,10 @@ export class Approach {
   }
 
   /** Schedules the next attempt after one was given up. @returns ms until then */
-  rest(): number {
-    const restMs = this.#restMs
+  scheduleNext(): number {
+    const restMs = this.#pauseMs
     this.#nextAt = this.#parts.clock.ticks() + restMs
-    this.#restMs = Math.min(LAST_REST_MS, restMs * 2)
+    this.#pauseMs = Math.min(LAST_PAUSE_MS, restMs * 2)
     return restMs
   }
 
@@ -186,8 +186,8 @@ export class Approach {
    * @returns `prove` if all rows must be compared again, `on` if no attempt may begin yet
    * @throws SluiceError NOT_SWITCHABLE; what the stores throw
    */
-  async ready(now: Standstill): Promise<AttemptReady | 'prove' | 'on'> {
-    const { gates, wayBack, look, clock } = this.#parts
+  async ready(now: AppliedState): Promise<AttemptReady | 'prove' | 'on'> {
+    const { checks: gates, reverseStream: wayBack, rereadLedger: look, clock } = this.#parts
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared
     if (this.#furthest === null || this.#furthest.proof !== now.proof) {
@@ -209,11 +209,11 @@ export class Approach {
     if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
     await look()
     const findings = await this.#parts.findings()
-    const gate = findingsGate(findings)
+    const gate = findingsCheck(findings)
     gates.set(gate)
     if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
     // Locks may have delayed this attempt, and the server may have invalidated the reverse stream's slot meanwhile.
-    const fault = await this.#parts.wayBackFault(made)
+    const fault = await this.#parts.reverseStreamFault(made)
     if (fault !== null) {
       gates.set({ name: 'reverse stream', state: 'waiting', detail: `${fault}: it is created again` })
       return 'on'
@@ -222,8 +222,8 @@ export class Approach {
   }
 
   /** @returns true if all rows were found equal and the rows changed since are known; otherwise as `ready` */
-  #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
-    const { gates, clock } = this.#parts
+  #isCompared({ proof }: AppliedState): true | 'prove' | 'on' {
+    const { checks: gates, clock } = this.#parts
     if (proof === null) {
       gates.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
       return 'on'
@@ -240,8 +240,8 @@ export class Approach {
   }
 
   /** True if the lag is small enough. Measures how long the stream takes to apply what the source has just written. */
-  async #isNear({ lane }: Standstill): Promise<boolean> {
-    const { clock, changes, signal, gates } = this.#parts
+  async #isNear({ lane }: AppliedState): Promise<boolean> {
+    const { clock, changes, signal, checks: gates } = this.#parts
     if (this.#written !== null && lane.applied >= this.#written.position) {
       this.#lagMs = Math.round(clock.ticks() - this.#written.at)
       this.#written = null
@@ -266,24 +266,24 @@ export class Approach {
  * Time for which attempts of a cutover may have blocked other sessions, ms: the longest attempt, and the sum of all.
  * @property isLeast true if the duration of an attempt is unknown: both times are lower bounds
  */
-export type Waited = {
+export type BlockedTime = {
   readonly longestMs: number
   readonly totalMs: number
   readonly tries: number
   readonly isLeast: boolean
 }
 
-const NO_WAIT: Waited = { longestMs: 0, totalMs: 0, tries: 0, isLeast: false }
+const NOT_BLOCKED: BlockedTime = { longestMs: 0, totalMs: 0, tries: 0, isLeast: false }
 
 /** Sums up how long attempts of a cutover blocked other sessions, including attempts of killed programs. */
-export class Waits {
-  #waited: Waited
+export class BlockedTimes {
+  #waited: BlockedTime
 
-  constructor(earlier: Waited = NO_WAIT) {
+  constructor(earlier: BlockedTime = NOT_BLOCKED) {
     this.#waited = earlier
   }
 
-  get all(): Waited {
+  get all(): BlockedTime {
     return this.#waited
   }
 

@@ -2,9 +2,9 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import type { Gate } from './gates.ts'
+import type { CutoverCheck } from './cutover-checks.ts'
 import type { CutoverReady } from './readiness.ts'
-import type { ClosingFacts } from './turn.ts'
+import type { ClosingFacts } from './cutover-within.ts'
 
 type Named = { readonly name: TableName; readonly identity: string }
 
@@ -24,7 +24,7 @@ export function cutoverDocument({
 }: {
   readonly turn: number
   readonly ready: CutoverReady
-  readonly gates: readonly Gate[]
+  readonly gates: readonly CutoverCheck[]
   readonly facts: ClosingFacts
   readonly operation: { readonly unsigned: boolean; readonly revert: boolean; readonly budgetMs: number }
   readonly run: Pick<CopyRun, 'actor' | 'host' | 'tool' | 'runId'>

@@ -1,19 +1,19 @@
 /** Streams linked by cutovers: each ended with a cutover, and the next one keeps the old table equal since then. */
-import { hasSwitched, isUnderWay, type SwitchRow } from './switch-row.ts'
+import { hasSwitched, isUnderWay, type CutoverRow } from './cutover-row.ts'
 
 export type Family = {
   /** Completed cutovers, oldest first. */
-  readonly turns: readonly SwitchRow[]
+  readonly turns: readonly CutoverRow[]
   /** Cutovers of the newest stream that a program is preparing, or was preparing when it was killed. */
-  readonly preparing: readonly SwitchRow[]
+  readonly preparing: readonly CutoverRow[]
   /** The stream that is in use. */
   readonly newest: string
 }
 
 /** @param rows as `readCutovers` returns them @param stream id of any stream of the family */
-export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
+export function familyOf(rows: readonly CutoverRow[], stream: string): Family {
   const happened = rows.filter(({ status }) => hasSwitched(status))
-  const turns: SwitchRow[] = []
+  const turns: CutoverRow[] = []
   for (let at = stream; ;) {
     const before = happened.find(({ reverse }) => reverse === at)
     if (before === undefined || turns.includes(before)) break
@@ -32,10 +32,10 @@ export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
 }
 
 /** What a command requests, given the completed cutovers. `done`: the last one had the requested direction. */
-export type WantedTurn = 'next' | 'done' | 'nothing to revert'
+export type RequestedCutover = 'next' | 'done' | 'nothing to revert'
 
 /** @param revert true for a cutover back to the old table */
-export function wantedTurn({ turns }: Pick<Family, 'turns'>, revert: boolean): WantedTurn {
+export function requestedCutover({ turns }: Pick<Family, 'turns'>, revert: boolean): RequestedCutover {
   const isForward = turns.length % 2 === 0
   if (isForward !== revert) return 'next'
   return turns.length === 0 ? 'nothing to revert' : 'done'

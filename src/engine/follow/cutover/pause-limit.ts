@@ -1,6 +1,6 @@
 /**
  * Limits the time of work for which other sessions wait. Not all of the work can be cancelled: the stream may wait for
- * a lock of another session. So the caller first lets the other sessions continue, and then calls `workEnded`.
+ * a lock of another session. So the caller first lets the other sessions continue, and then calls `settled`.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 
@@ -8,14 +8,14 @@ export class PauseLimit {
   /** Aborted when the time is over, and with the signal of the run; for work that can be cancelled. */
   readonly signal: AbortSignal
   readonly #end = new AbortController()
-  #left: Promise<unknown> = Promise.resolve(null)
+  #unfinished: Promise<unknown> = Promise.resolve(null)
 
   /** @param run signal of the run */
   constructor(run: AbortSignal) {
     this.signal = AbortSignal.any([run, this.#end.signal])
   }
 
-  /** @returns null if the time is over before the work has ended; the work may still run, see `workEnded` */
+  /** @returns null if the time is over before the work has ended; the work may still run, see `settled` */
   async within<T>(leftMs: number, work: () => Promise<T>): Promise<T | null> {
     let timer: NodeJS.Timeout | undefined
     const end = new Promise<null>((resolve) => {
@@ -29,7 +29,7 @@ export class PauseLimit {
     })
     const running = work()
     // Also handles an error of the work after the time is over.
-    this.#left = running.then(
+    this.#unfinished = running.then(
       () => null,
       (error: unknown) => error,
     )
@@ -45,7 +45,7 @@ export class PauseLimit {
 
   /** Waits for work that did not end in time. @throws its error, unless the time limit is the cause */
   async settled(): Promise<void> {
-    const error = await this.#left
+    const error = await this.#unfinished
     if (this.#end.signal.aborted && error !== null && !this.#isOfEnd(error)) throw error
   }
 

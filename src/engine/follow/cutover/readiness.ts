@@ -12,15 +12,15 @@ import type { CutoverRun } from '../operations/cutover/declaration.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 import { targetTableNow } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
-import { inspected, streamSides } from '../stream/preflight.ts'
+import { inspectSides, streamSides } from '../stream/preflight.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { SignOffLedger, type SignOffVerdictRow } from '../ledger/sign-offs.ts'
-import { streamTableNames } from '../stream/wanted-stream.ts'
+import { streamTableNames } from '../stream/requested-stream.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import { findingsGate, type Gate, type Gates } from './gates.ts'
+import { findingsCheck, type CutoverCheck, type CutoverChecks } from './cutover-checks.ts'
 import { inspectReverse, renamed } from './reverse-stream.ts'
 import { oldTableName, reverseCopy } from './reverse-copy.ts'
-import type { Able, OpenedFamily } from './standing.ts'
+import type { StoreCapabilities, OpenedFamily } from './open-family.ts'
 
 /** A cutover for which all these requirements are met. */
 export type CutoverReady = {
@@ -48,26 +48,26 @@ export type ReadyOptions = {
 }
 
 /** Error code of a refused check. */
-export type ReadinessRefusal = { readonly code: ErrorCode; readonly gate: Gate }
+export type ReadinessRefusal = { readonly code: ErrorCode; readonly check: CutoverCheck }
 
 /** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
-export async function readyFor(
-  standing: OpenedFamily,
-  { switches, changes }: Able,
+export async function checkReadiness(
+  opened: OpenedFamily,
+  { switches, changes }: StoreCapabilities,
   copy: CopyOperation,
   options: ReadyOptions,
-  gates: Gates,
+  checks: CutoverChecks,
   run: CutoverRun,
 ): Promise<CutoverReady> {
-  const { store, stream, family } = standing
+  const { store, stream, family } = opened
   const refusals: ReadinessRefusal[] = []
-  const set = (code: ErrorCode, gate: Gate): void => {
-    gates.set(gate)
-    if (gate.state === 'refused') refusals.push({ code, gate })
+  const set = (code: ErrorCode, gate: CutoverCheck): void => {
+    checks.set(gate)
+    if (gate.state === 'refused') refusals.push({ code, check: gate })
   }
-  const table = await tableOf({ from: store, to: store }, standing, copy, run)
-  gates.table = tableText(table.source.table.table)
-  for (const { code, gate } of await streamGates(standing, changes)) set(code, gate)
+  const table = await tableOf({ from: store, to: store }, opened, copy, run)
+  checks.table = tableText(table.source.table.table)
+  for (const { code, check: gate } of await streamChecks(opened, changes)) set(code, gate)
   const [from, to] = [table.source.table.table, table.target.table.table]
   const last = family.turns.at(-1)
   const oldTable = options.parked ?? oldTableName(from, last?.takenTable ?? null)
@@ -92,15 +92,15 @@ export async function readyFor(
       ...(hint === undefined ? {} : { hint }),
     })
   }
-  set('NOT_SWITCHABLE', findingsGate(findings))
-  set('ROWS_ASIDE', await quarantineGate(standing.database, table.key))
-  const signed = await signOffGate(standing.database, stream.id, table.key, options)
+  set('NOT_SWITCHABLE', findingsCheck(findings))
+  set('ROWS_ASIDE', await quarantineCheck(opened.database, table.key))
+  const signed = await signOffCheck(opened.database, stream.id, table.key, options)
   set('NOT_SIGNED', signed.gate)
   const reverse = reverseCopy(copy, from, oldTableAt)
   let taken: FollowedTable | null = null
   try {
     taken = await inspectReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
-    gates.set({
+    checks.set({
       name: 'reverse stream',
       state: 'waiting',
       detail: 'the reverse stream is possible; it is created before the cutover',
@@ -129,18 +129,18 @@ export async function readyFor(
 }
 
 /** Checks that no program owns the stream, and that its table is live. Texts name the table as the ledger does. */
-export async function streamGates(
+export async function streamChecks(
   { stream, streams }: Pick<OpenedFamily, 'stream' | 'streams'>,
   changes: ChangeSource,
 ): Promise<readonly ReadinessRefusal[]> {
-  const holder = await streams.lease.holder(stream.id)
+  const holder = await streams.lease.currentOwner(stream.id)
   const [stored] = await streams.tables(stream.id, changes)
   const state = stored?.state ?? 'copying'
   const name = stored === undefined ? 'the table' : tableText(stored.key)
   return [
     {
       code: 'LEDGER_BUSY',
-      gate: {
+      check: {
         name: 'stream',
         ...(holder === null
           ? { state: 'ok', detail: `no other program runs stream ${stream.id}` }
@@ -153,7 +153,7 @@ export async function streamGates(
     },
     {
       code: 'STREAM_HALTED',
-      gate: {
+      check: {
         name: 'table',
         state: state === 'live' ? 'ok' : state === 'catchup' ? 'waiting' : 'refused',
         detail:
@@ -168,7 +168,7 @@ export async function streamGates(
 
 /** The only table of a stream. @throws SluiceError NOT_SWITCHABLE if it has several; errors of planning the table */
 export async function tableOf(
-  ends: { readonly from: CopyStore; readonly to: CopyStore },
+  stores: { readonly from: CopyStore; readonly to: CopyStore },
   { stream, database }: Pick<OpenedFamily, 'stream' | 'database'>,
   copy: CopyOperation,
   run: CutoverRun,
@@ -183,14 +183,14 @@ export async function tableOf(
       },
     )
   }
-  const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
-  const [table] = await inspected({ operation: copy, planned, run }, streamSides(planned, 'slot'), true)
+  const planned = await planFollowed(copy, { ...stores, begun: database }, followed, run.interrupt.abort)
+  const [table] = await inspectSides({ operation: copy, planned, run }, streamSides(planned, 'slot'), true)
   if (table !== undefined) return table
-  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} no longer exists`, { where: ends.from.label })
+  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} no longer exists`, { where: stores.from.label })
 }
 
 /** Check for quarantined rows; refused (ROWS_ASIDE) if there are any. */
-export async function quarantineGate(database: LedgerDatabase, { schema, name }: TableKey): Promise<Gate> {
+export async function quarantineCheck(database: LedgerDatabase, { schema, name }: TableKey): Promise<CutoverCheck> {
   const [row] = await database.all(
     'SELECT COUNT(*) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?',
     [schema, name],
@@ -206,12 +206,12 @@ export async function quarantineGate(database: LedgerDatabase, { schema, name }:
 }
 
 /** The newest sign-off of the whole table decides. @returns `id`: the sign-off that the cutover relies on, or null */
-export async function signOffGate(
+export async function signOffCheck(
   database: LedgerDatabase,
   stream: string,
   key: TableKey,
   { unsigned, revert }: Pick<ReadyOptions, 'unsigned' | 'revert'>,
-): Promise<{ readonly gate: Gate; readonly id: string | null }> {
+): Promise<{ readonly gate: CutoverCheck; readonly id: string | null }> {
   const name = 'sign-off'
   if (revert) return { gate: { name, state: 'ok', detail: 'not required when going back' }, id: null }
   const verdicts = await new SignOffLedger(database).verdicts(stream, key)
@@ -250,12 +250,12 @@ function missingSignOff(newest: SignOffVerdictRow | undefined, verdicts: readonl
 }
 
 export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]): SluiceError {
-  const { code, gate } = first ?? {
+  const { code, check: gate } = first ?? {
     code: 'NOT_SWITCHABLE' as const,
-    gate: { name: 'reverse stream', detail: 'it does not exist' },
+    check: { name: 'reverse stream', detail: 'it does not exist' },
   }
   return new SluiceError(code, `cutover check ${gate.name} failed: ${gate.detail}`, {
-    ...(more.length === 0 ? {} : { reason: `also failed: ${more.map((one) => one.gate.name).join(', ')}` }),
+    ...(more.length === 0 ? {} : { reason: `also failed: ${more.map((one) => one.check.name).join(', ')}` }),
     ...('hint' in gate && gate.hint !== undefined ? { hint: gate.hint } : {}),
   })
 }

@@ -36,7 +36,7 @@ export function storedOptions(operation: CopyOperation): string {
 
 /** Longest name that a server accepts, in bytes. */
 const MOST_BYTES = 63
-const BEHIND = '_before_cutover'
+const OLD_TABLE_SUFFIX = '_before_cutover'
 
 /**
  * Default name of the old table: its name before it got the public name, otherwise the public name with a suffix.
@@ -46,8 +46,8 @@ export function oldTableName({ schema, name }: TableName, before: string | null)
   if (before !== null) return before.startsWith(`${schema}.`) ? before.slice(`${schema}.`.length) : before
   let kept = ''
   for (const character of name) {
-    if (Buffer.byteLength(kept + character + BEHIND) > MOST_BYTES) break
+    if (Buffer.byteLength(kept + character + OLD_TABLE_SUFFIX) > MOST_BYTES) break
     kept += character
   }
-  return kept + BEHIND
+  return kept + OLD_TABLE_SUFFIX
 }

@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/follow/port.ts'
+import type { ChangeSource, FollowedTable, StreamStart } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { streamName } from '../stream/end-stream.ts'
@@ -11,7 +11,7 @@ import { followTable, ledgerKey, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** What a cutover needs of its reverse stream. */
-export type MadeStream = { readonly slot: string; readonly start: string; readonly birth: StreamBirth }
+export type CreatedStream = { readonly slot: string; readonly start: string; readonly birth: StreamStart }
 
 /**
  * Inspects both sides in the new direction, under the present names of the tables.
@@ -21,12 +21,12 @@ export type MadeStream = { readonly slot: string; readonly start: string; readon
  */
 export async function inspectReverse(
   operation: CopyOperation,
-  ends: { readonly from: CopyStore; readonly to: CopyStore },
+  stores: { readonly from: CopyStore; readonly to: CopyStore },
   source: TableName,
   run: CopyRun,
 ): Promise<FollowedTable> {
   const followed = new Set([tableText(source)])
-  const planned = await planFollowed(operation, { ...ends, begun: null }, followed, run.interrupt.abort)
+  const planned = await planFollowed(operation, { ...stores, begun: null }, followed, run.interrupt.abort)
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} does not exist`)
   const { changes, target } = streamSides(planned, 'slot')
@@ -46,17 +46,17 @@ export function renamed(table: FollowedTable, name: TableName): FollowedTable {
 }
 
 /** Creates publication and slot while the earlier stream runs. */
-export class Maker {
+export class ReverseCreation {
   readonly #end = new AbortController()
-  #begun: Promise<MadeStream> | null = null
-  #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
+  #begun: Promise<CreatedStream> | null = null
+  #made: { readonly made: CreatedStream } | { readonly failed: unknown } | null = null
 
   /**
    * Begins to create the reverse stream on the first call, and again on the call after a failure.
    * @returns null while the stream is being created
    * @throws what `ChangeSource.begin` throws, once for each creation
    */
-  made(begin: (signal: AbortSignal) => Promise<MadeStream>): MadeStream | null {
+  made(begin: (signal: AbortSignal) => Promise<CreatedStream>): CreatedStream | null {
     if (this.#begun === null) {
       this.#begun = begin(this.#end.signal)
       this.#begun.then(
@@ -98,7 +98,7 @@ export class Maker {
  */
 export async function reverseFault(
   changes: ChangeSource,
-  { birth }: Pick<MadeStream, 'birth'>,
+  { birth }: Pick<CreatedStream, 'birth'>,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -113,7 +113,7 @@ export async function makeReverse(
   table: FollowedTable,
   run: CopyRun,
   signal: AbortSignal,
-): Promise<MadeStream> {
+): Promise<CreatedStream> {
   const birth = await changes.begin(
     streamName(id),
     [table],

@@ -3,7 +3,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { familyOf } from './family.ts'
-import { readSwitches } from './switch-row.ts'
+import { readCutovers } from './cutover-row.ts'
 
 /** @param goOn a command that continues with a stream, by its id @param otherwise hint if no cutover ended it */
 export async function streamEnded(
@@ -12,7 +12,7 @@ export async function streamEnded(
   goOn: (stream: string) => string,
   otherwise: string,
 ): Promise<SluiceError> {
-  const { turns, newest } = familyOf(await readSwitches(database), id)
+  const { turns, newest } = familyOf(await readCutovers(database), id)
   const turn = turns.find(({ stream }) => stream === id)
   if (turn === undefined) return new SluiceError('STREAM_HALTED', `stream ${id} has ended`, { hint: otherwise })
   const when = turn.switchedMs === null ? '' : ` on ${isoTime(turn.switchedMs)}`

@@ -4,14 +4,14 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 
 /** An apply worker of a stream that this program owns under the fencing token `fence`. */
-export type HeldApplyWorker = { readonly stream: string; readonly lane: number; readonly fence: number }
+export type OwnedApplyWorker = { readonly stream: string; readonly lane: number; readonly fence: number }
 
-const HELD = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
+const OWNED = 'stream_id = ? AND lane = ? AND fence = ? AND batches = ?'
 
 /** @param before the row as this owner last wrote or read it @param also other statements of this transaction */
 export function positionClosing(
   { dialect }: LedgerDatabase,
-  { stream, lane, fence }: HeldApplyWorker,
+  { stream, lane, fence }: OwnedApplyWorker,
   before: Pick<ApplyWorkerRow, 'batches'>,
   after: Pick<ApplyWorkerRow, 'position' | 'commitMs' | 'transactions' | 'counts'>,
   also: readonly Statement[],
@@ -21,14 +21,14 @@ export function positionClosing(
   return {
     statements: [
       {
-        sql: `UPDATE migration_stream_lanes SET log_position = ?, batches = batches + 1, commit_ms = ?, applied_ms = ${now}, transactions = ?, counts = ? WHERE ${HELD}`,
+        sql: `UPDATE migration_stream_lanes SET log_position = ?, batches = batches + 1, commit_ms = ?, applied_ms = ${now}, transactions = ?, counts = ? WHERE ${OWNED}`,
         parameters: [after.position, after.commitMs, after.transactions, JSON.stringify(after.counts), ...held],
       },
       ...also,
     ],
-    guard: { sql: `SELECT 1 FROM migration_stream_lanes WHERE ${HELD}`, parameters: held },
+    guard: { sql: `SELECT 1 FROM migration_stream_lanes WHERE ${OWNED}`, parameters: held },
     landed: {
-      sql: `SELECT 1 FROM migration_stream_lanes WHERE ${HELD}`,
+      sql: `SELECT 1 FROM migration_stream_lanes WHERE ${OWNED}`,
       parameters: [stream, lane, fence, before.batches + 1],
     },
   }

@@ -53,7 +53,7 @@ const NAME = 'migration_sign_offs'
 export class SignOffLedger {
   readonly #database: LedgerDatabase
   readonly #now: string
-  #isThere = false
+  #exists = false
 
   constructor(database: LedgerDatabase) {
     this.#database = database
@@ -62,14 +62,14 @@ export class SignOffLedger {
 
   /** Creates the table of sign-offs if the ledger has none. */
   async prepare(): Promise<void> {
-    if (!(await this.isThere())) await makeLateTable(this.#database, NAME)
-    this.#isThere = true
+    if (!(await this.exists())) await makeLateTable(this.#database, NAME)
+    this.#exists = true
   }
 
   /** True if the ledger has the table of sign-offs. */
-  async isThere(): Promise<boolean> {
-    this.#isThere ||= (await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])).length > 0
-    return this.#isThere
+  async exists(): Promise<boolean> {
+    this.#exists ||= (await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])).length > 0
+    return this.#exists
   }
 
   async ask(id: string, stream: string, runId: bigint, scope: SignOffScope): Promise<void> {
@@ -137,7 +137,7 @@ export class SignOffLedger {
 
   /** Sign-offs of a stream, newest first. @param key a sign-off is outdated if this table was copied again after it */
   async verdicts(stream: string, { schema, name }: TableKey): Promise<readonly SignOffVerdictRow[]> {
-    if (!(await this.isThere())) return []
+    if (!(await this.exists())) return []
     const rows = await this.#database.all(
       `SELECT sign_off_id, signed_by, ended_ms, status, wanted, COALESCE(compared_ms, ended_ms) FROM ${NAME}
        WHERE stream_id = ? AND status IN ('given', 'refused') ORDER BY ended_ms DESC, sign_off_id`,

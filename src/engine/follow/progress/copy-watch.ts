@@ -3,21 +3,21 @@
  * copied. The slot already retains log at the source, and connections can be lost.
  */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { ChangeSource, SourceLag, StreamBirth } from '../../../model/follow/port.ts'
+import type { ChangeSource, SourceLag, StreamStart } from '../../../model/follow/port.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
 import { yieldedText } from '../../copy/workers/failure.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
-import { SideAnswers } from './sides-answer.ts'
-import { SourceSilence } from './behind.ts'
+import { SideAnswers } from './side-answers.ts'
+import { LagMeter } from './stream-lag.ts'
 import type { ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
-import { alerted } from '../stream/stream-ending.ts'
+import { alertExitError } from '../stream/stream-ending.ts'
 
 /** Interval at which both sides are queried. */
-const ASK_MS = 1000
+const QUERY_EVERY_MS = 1000
 /** Longest wait for the last answer. */
-const BRIEFLY_MS = 250
+const LAST_ANSWER_MS = 250
 
 export type CopyWatchParts = {
   readonly alerts: Alerts
@@ -31,41 +31,41 @@ export type CopyWatchParts = {
 
 export class CopyWatch implements AsyncDisposable {
   readonly #parts: CopyWatchParts
-  readonly #silence = new SourceSilence()
+  readonly #lagMeter = new LagMeter()
   readonly #source: SideAnswers
   readonly #target: SideAnswers
   readonly #timer: NodeJS.Timeout
   /** Sides that do not answer, and chunks that are being retried. */
   readonly #failing = new Set<string>()
-  #birth: StreamBirth
-  #isBorn: boolean
+  #startRecord: StreamStart
+  #isStarted: boolean
   /** Progress of the stream before the copy; null if no table of the stream takes changes yet. */
   #applied: ApplyWorkerRow | null = null
   #ended: SluiceError | null = null
 
   /** @param slot queried from now on, even before it exists @param startRecord null while the slot is being created */
-  constructor(parts: CopyWatchParts, slot: string, birth: StreamBirth | null) {
+  constructor(parts: CopyWatchParts, slot: string, startRecord: StreamStart | null) {
     this.#parts = parts
-    this.#isBorn = birth !== null
-    this.#birth = birth ?? { slot, publication: slot, facts: {}, start: '', shapes: {} }
+    this.#isStarted = startRecord !== null
+    this.#startRecord = startRecord ?? { slot, publication: slot, facts: {}, start: '', shapes: {} }
     const { planned, run } = parts
     const side = { clock: run.clock, emit: (event: Parameters<CopyRun['emit']>[0]) => run.emit(event) }
     this.#source = new SideAnswers({ ...side, name: 'source', label: planned.from.label })
     this.#target = new SideAnswers({ ...side, name: 'target', label: planned.to.label })
-    this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
+    this.#timer = setInterval(() => this.#askSides(), QUERY_EVERY_MS).unref()
   }
 
   /**
    * Notes that publication and slot exist. @param applied as `progress` returns it; null if no table takes changes yet
    */
-  born(birth: StreamBirth, applied: ApplyWorkerRow | null): void {
-    this.#birth = birth
+  noteStarted(startRecord: StreamStart, applied: ApplyWorkerRow | null): void {
+    this.#startRecord = startRecord
     this.#applied = applied
-    this.#isBorn = true
+    this.#isStarted = true
   }
 
   /** Receives every event of the run. */
-  heard(event: CopyEvent): void {
+  handleEvent(event: CopyEvent): void {
     if (event.type === 'chunk.retried') {
       if (yieldedText(event.error) === null) this.#failed(chunkName(event), event.error.message)
     } else if (
@@ -80,7 +80,7 @@ export class CopyWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     // A session closed during a query would have to be terminated at the server.
-    await Promise.all([this.#source.settled(BRIEFLY_MS), this.#target.settled(BRIEFLY_MS)])
+    await Promise.all([this.#source.settled(LAST_ANSWER_MS), this.#target.settled(LAST_ANSWER_MS)])
   }
 
   /** Error with the alerts that stopped the run, even if they were cleared later; null if no alert did. */
@@ -94,8 +94,8 @@ export class CopyWatch implements AsyncDisposable {
     for (const side of [this.#source, this.#target]) side.report()
     this.#source.ask(
       () => this.#lag(),
-      (lag) => this.#judge(lag),
-      (thrown) => this.#unanswered('source', thrown),
+      (lag) => this.#evaluate(lag),
+      (thrown) => this.#noteUnanswered('source', thrown),
     )
     // Do not query a target with a single writer: it does not answer while a chunk is written. It is a local file, so
     // no connection can be lost.
@@ -103,30 +103,30 @@ export class CopyWatch implements AsyncDisposable {
     this.#target.ask(
       () => database.all('SELECT 1'),
       () => this.#passed('target'),
-      (thrown) => this.#unanswered('target', thrown),
+      (thrown) => this.#noteUnanswered('target', thrown),
     )
   }
 
   /** Lag at the source; null if the query fails before slot or trigger logs exist, which is no error. */
   async #lag(): Promise<SourceLag | null> {
     const { changes, run } = this.#parts
-    const isBorn = this.#isBorn
+    const isBorn = this.#isStarted
     try {
-      return await changes.lag(this.#birth, run.interrupt.abort)
+      return await changes.lag(this.#startRecord, run.interrupt.abort)
     } catch (thrown) {
       if (isBorn) throw thrown
       return null
     }
   }
 
-  #judge(lag: SourceLag | null): void {
+  #evaluate(lag: SourceLag | null): void {
     if (this.#ended !== null) return
     const { alerts, run } = this.#parts
     this.#passed('source')
     if (lag === null) return
-    if (lag.status === 'lost') alerts.happened('slot-lost', `replication slot ${this.#birth.slot} is lost`)
-    else alerts.passed('slot-lost')
-    alerts.look({ walBytes: Number(lag.heldBytes), ...this.#lagOf(lag, lag.clockMs ?? run.clock.now()) })
+    if (lag.status === 'lost') alerts.raise('slot-lost', `replication slot ${this.#startRecord.slot} is lost`)
+    else alerts.clear('slot-lost')
+    alerts.update({ walBytes: Number(lag.heldBytes), ...this.#lagOf(lag, lag.clockMs ?? run.clock.now()) })
     this.#stopIfAsked()
   }
 
@@ -136,21 +136,21 @@ export class CopyWatch implements AsyncDisposable {
     if (row === null) return null
     const applied = this.#parts.changes.position(row.position)
     const sample = { applied, idleAt: applied, commitMs: row.commitMs, durableMs: row.commitMs, lag, clockMs }
-    const { lagMs, lagIs, isEarly } = this.#silence.look({ ...sample, isUnread: true })
+    const { lagMs, lagIs, isEarly } = this.#lagMeter.measure({ ...sample, isUnread: true })
     return isEarly ? null : { lagMs, ...(lagIs === undefined ? {} : { lagIs }) }
   }
 
-  #unanswered(side: string, thrown: unknown): void {
+  #noteUnanswered(side: string, thrown: unknown): void {
     if (this.#parts.run.interrupt.abort.aborted) return
     const { code, message } = asSluiceError(thrown)
-    if (code === 'SLOT_LOST') this.#parts.alerts.happened('slot-lost', message)
+    if (code === 'SLOT_LOST') this.#parts.alerts.raise('slot-lost', message)
     else this.#failed(side, message)
     this.#stopIfAsked()
   }
 
   #failed(what: string, message: string): void {
     this.#failing.add(what)
-    this.#parts.alerts.happened('error', message)
+    this.#parts.alerts.raise('error', message)
     this.#stopIfAsked()
   }
 
@@ -158,13 +158,13 @@ export class CopyWatch implements AsyncDisposable {
     // Chunks aborted by the end of the run do not clear the alert that ended it.
     if (this.#ended !== null) return
     this.#failing.delete(what)
-    if (this.#failing.size === 0) this.#parts.alerts.passed('error')
+    if (this.#failing.size === 0) this.#parts.alerts.clear('error')
   }
 
   #stopIfAsked(): void {
     const { alerts, stop } = this.#parts
-    if (this.#ended !== null || !alerts.ends) return
-    this.#ended = alerted(alerts)
+    if (this.#ended !== null || !alerts.mustEndRun) return
+    this.#ended = alertExitError(alerts)
     stop()
   }
 }

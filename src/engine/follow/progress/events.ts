@@ -4,11 +4,11 @@
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { FollowCountedEvent } from '../../../model/follow/events.ts'
-import type { SourceLag, StreamBirth } from '../../../model/follow/port.ts'
+import type { SourceLag, StreamStart } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'
-import { countedInAll, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
-import { SideAnswers } from './sides-answer.ts'
-import { SourceSilence, type Behind } from './behind.ts'
+import { totalChanges, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
+import { SideAnswers } from './side-answers.ts'
+import { LagMeter, type StreamLag } from './stream-lag.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
@@ -19,24 +19,24 @@ const REPORT_EVERY_MS = 1000
 /** A loop without a round for this time is blocked. */
 const OVERDUE_MS = 2000
 /** Interval of reports of changes per table. */
-const COUNTED_MS = 2000
+const COUNTS_EVERY_MS = 2000
 /** Longest wait for the source's first or last answer. */
-const BRIEFLY_MS = 250
+const ANSWER_WAIT_MS = 250
 
 /** What the loop passes on each round. */
-type Session = { readonly lane: ApplyWorkers; readonly source: PacedStream; readonly birth: StreamBirth }
+type Session = { readonly lane: ApplyWorkers; readonly source: PacedStream; readonly birth: StreamStart }
 
 /** Last report of the source, and its time by the run's clock. */
-type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isReported: boolean }
+type KnownLag = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isReported: boolean }
 
 /** A stream is behind if its oldest transaction has waited longer than this. */
 const BEHIND_MS = 5000
 /** The rate is known once a stream has been behind for this time. */
-const JUDGED_MS = 5000
+const RATE_KNOWN_MS = 5000
 /** Time over which the rate is computed. */
 const WINDOW_MS = 10_000
 
-type Standing = {
+type ReportedState = {
   /** Position up to which changes are durable in the target. */
   readonly applied: LogPosition
   readonly row: ApplyWorkerRow
@@ -49,7 +49,7 @@ type Standing = {
   /** Ms since trigger records were last found empty, see `ChangeStream`. */
   readonly emptyForMs: number | null
   /** True if the source is not read because of a pause or a rate limit. */
-  readonly isShut: boolean
+  readonly isReadingPaused: boolean
   /** True if a received transaction is held back. */
   readonly isHolding: boolean
 }
@@ -60,56 +60,56 @@ const MOST_TABLES = 200
 export class ProgressReporter implements AsyncDisposable {
   readonly #parts: LoopParts
   readonly #progress: Progress
-  readonly #silence = new SourceSilence()
+  readonly #lagMeter = new LagMeter()
   readonly #counts = new TableCounts()
   readonly #backlog = new BacklogRate()
   readonly #source: SideAnswers
   readonly #target: SideAnswers
-  readonly #beat: NodeJS.Timeout
+  readonly #timer: NodeJS.Timeout
   #countedAt = -Infinity
   #askedAt = -Infinity
   reportedAt = -Infinity
   /** End of the last overdue round: until then, changes that the source had sent were not read. */
-  #keptUntil = -Infinity
+  #unreadUntil = -Infinity
   /** Time of the last round. */
   #roundAt: number
   #session: Session | null = null
   /** State of the stream in the last report. */
-  #standing: Standing | null = null
-  #birth: StreamBirth
-  #known: Known | null = null
+  #lastState: ReportedState | null = null
+  #startRecord: StreamStart
+  #known: KnownLag | null = null
   /** Error of the query to the source. */
   #failure: { readonly thrown: unknown } | null = null
   #isStopReported = false
   /** Last applied position, and the time since which it has not advanced, by the run's clock. */
-  #still: { readonly position: LogPosition | null; readonly since: number } | null = null
+  #lastAdvance: { readonly position: LogPosition | null; readonly since: number } | null = null
   /** True once this run has applied something, or found that nothing waits. */
   #hasApplied = false
 
   /** @param startRecord as last recorded */
-  constructor(parts: LoopParts, birth: StreamBirth) {
+  constructor(parts: LoopParts, startRecord: StreamStart) {
     this.#parts = parts
-    this.#birth = birth
+    this.#startRecord = startRecord
     const { clock, run, from, to } = parts
     this.#progress = new Progress(clock)
     this.#roundAt = clock.ticks()
     const emit: LoopParts['run']['emit'] = (event) => run.emit(event)
     this.#source = new SideAnswers({ name: 'source', label: from.label, clock, emit })
     this.#target = new SideAnswers({ name: 'target', label: to.label, clock, emit })
-    this.#beat = setInterval(() => this.#look(), REPORT_EVERY_MS).unref()
+    this.#timer = setInterval(() => this.#reportIfBlocked(), REPORT_EVERY_MS).unref()
   }
 
   /** Called on each round of the loop. @throws the error of the query for the source's position */
-  async round(lane: ApplyWorkers, source: PacedStream, birth: StreamBirth): Promise<void> {
+  async round(lane: ApplyWorkers, source: PacedStream, startRecord: StreamStart): Promise<void> {
     // Ignore the error of a query that was sent before this session was opened.
     if (this.#session?.lane !== lane) this.#failure = null
-    this.#session = { lane, source, birth }
-    this.#birth = birth
+    this.#session = { lane, source, birth: startRecord }
+    this.#startRecord = startRecord
     const now = this.#parts.clock.ticks()
-    if (now - this.#roundAt > OVERDUE_MS) this.#keptUntil = now
+    if (now - this.#roundAt > OVERDUE_MS) this.#unreadUntil = now
     this.#roundAt = now
     if (now - this.#askedAt >= REPORT_EVERY_MS) this.#ask()
-    if (this.#known === null) await this.#source.settled(BRIEFLY_MS)
+    if (this.#known === null) await this.#source.settled(ANSWER_WAIT_MS)
     if (this.#failure !== null) throw this.#failure.thrown
     if (this.#known?.isReported !== false) {
       // The source's answer is late: report without it.
@@ -117,25 +117,25 @@ export class ProgressReporter implements AsyncDisposable {
       return
     }
     this.report(false)
-    this.#parts.alerts?.passed('error')
-    if (this.#known.lag.status !== 'lost') this.#parts.alerts?.passed('slot-lost')
+    this.#parts.alerts?.clear('error')
+    if (this.#known.lag.status !== 'lost') this.#parts.alerts?.clear('slot-lost')
   }
 
   /** Called before both sides are opened again: until then reports show the stream's last state. */
-  broken(): void {
-    if (this.#session !== null) this.#standing = standingOf(this.#session.lane, this.#session.source)
+  noteDisconnected(): void {
+    if (this.#session !== null) this.#lastState = reportedStateOf(this.#session.lane, this.#session.source)
     this.#session = null
-    this.#stands(true)
+    this.#updateStalled(true)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#beat)
+    clearInterval(this.#timer)
     // A session closed during a query would have to be terminated at the server.
-    await this.#source.settled(BRIEFLY_MS)
+    await this.#source.settled(ANSWER_WAIT_MS)
   }
 
   /** Reports by timer while the loop is blocked. */
-  #look(): void {
+  #reportIfBlocked(): void {
     const isOverdue = this.#parts.clock.ticks() - this.#roundAt > OVERDUE_MS
     for (const side of [this.#source, this.#target]) side.report()
     if (!isOverdue && this.#target.waitedMs === 0) return
@@ -148,7 +148,7 @@ export class ProgressReporter implements AsyncDisposable {
 
   #ask(): void {
     const { changes, run, clock } = this.#parts
-    const birth = this.#birth
+    const birth = this.#startRecord
     const askedAt = clock.ticks()
     this.#askedAt = askedAt
     this.#source.ask(
@@ -174,32 +174,32 @@ export class ProgressReporter implements AsyncDisposable {
   report(isOverdue: boolean): void {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]
-    const now = session === null ? this.#standing : standingOf(session.lane, session.source)
+    const now = session === null ? this.#lastState : reportedStateOf(session.lane, session.source)
     if (known === null) return
     // No session was opened yet, but the slot retains log all the same.
-    if (now === null) return alerts?.look({ walBytes: Number(known.lag.heldBytes) })
+    if (now === null) return alerts?.update({ walBytes: Number(known.lag.heldBytes) })
     const { lag } = known
     const isOld = known.isReported
     known.isReported = true
-    this.#standing = now
+    this.#lastState = now
     this.reportedAt = clock.ticks()
-    const behind = this.#silence.look({
+    const behind = this.#lagMeter.measure({
       ...now,
       lag,
       isOld,
-      isUnread: isOverdue || known.askedAt < this.#keptUntil,
+      isUnread: isOverdue || known.askedAt < this.#unreadUntil,
       clockMs:
         lag.clockMs === undefined ? clock.now() : lag.clockMs + (isOld || isOverdue ? clock.ticks() - known.at : 0),
     })
     // Ask the source for its position: it answers immediately if it has read its log to the end.
     if (session !== null && lag.readerWaits === false && now.idleAt !== null && now.idleAt < lag.now)
       session.source.ask()
-    const { applied, row, idleAt, isHolding, isShut } = now
+    const { applied, row, idleAt, isHolding, isReadingPaused: isShut } = now
     const isHeld = steering.isPaused && !isOverdue
     const text = (one: LogPosition): string => changes.text(one)
     const event = this.#progress.event(applied, row, behind, lag, states.list, text, isHeld)
     run.emit(event)
-    if (clock.ticks() - this.#countedAt >= COUNTED_MS) {
+    if (clock.ticks() - this.#countedAt >= COUNTS_EVERY_MS) {
       this.#countedAt = clock.ticks()
       const names = tables.map(({ name }) => name)
       for (const one of this.#counts.changed(names, states.list, row.counts)) run.emit(one)
@@ -210,26 +210,26 @@ export class ProgressReporter implements AsyncDisposable {
     const isOwnWork = isOverdue && idleAt !== null && !this.#source.isSilent && !this.#target.isSilent
     const isUnsure = behind.isEarly || isOwnWork
     const isBehind = event.lagMs > 0 && !isUnsure
-    const rate = this.#backlog.look(behind, clock.ticks(), Number(event.changes))
-    alerts.look({
+    const rate = this.#backlog.measure(behind, clock.ticks(), Number(event.changes))
+    alerts.update({
       ...(isUnsure ? {} : { lagMs: event.lagMs, ...(behind.lagIs === undefined ? {} : { lagIs: behind.lagIs }) }),
       walBytes: Number(event.heldBytes),
       ...(rate === undefined ? {} : { rate }),
     })
-    this.#hasApplied ||= behind.isCaughtUp || (this.#still?.position ?? applied) !== applied
-    if (this.#still?.position !== applied) this.#still = { position: applied, since: clock.ticks() }
+    this.#hasApplied ||= behind.isCaughtUp || (this.#lastAdvance?.position ?? applied) !== applied
+    if (this.#lastAdvance?.position !== applied) this.#lastAdvance = { position: applied, since: clock.ticks() }
     // A pause or rate limit was requested, so it raises no alert.
-    this.#stands((isBehind || session === null) && !isHolding && !isShut)
+    this.#updateStalled((isBehind || session === null) && !isHolding && !isShut)
   }
 
   /** @param isBehind true if changes are known to wait */
-  #stands(isBehind: boolean): void {
+  #updateStalled(isBehind: boolean): void {
     const { alerts, clock } = this.#parts
-    this.#still ??= { position: null, since: clock.ticks() }
+    this.#lastAdvance ??= { position: null, since: clock.ticks() }
     // Time in which nothing was written at the source does not count as stalled.
-    if (!isBehind) this.#still = { ...this.#still, since: clock.ticks() }
-    const stalledMs = isBehind ? clock.ticks() - this.#still.since : 0
-    alerts?.look({ stalledMs, isStalledLonger: !this.#hasApplied })
+    if (!isBehind) this.#lastAdvance = { ...this.#lastAdvance, since: clock.ticks() }
+    const stalledMs = isBehind ? clock.ticks() - this.#lastAdvance.since : 0
+    alerts?.update({ stalledMs, isStalledLonger: !this.#hasApplied })
   }
 
   /** Reports what delays a requested stop. */
@@ -258,7 +258,7 @@ class TableCounts {
       if (found.length >= MOST_TABLES) break
       const known = states[at] ?? 'copying'
       const state = known === 'resync' ? 'copying' : known
-      const { inserts, updates, deletes, truncates } = countedInAll(counts[table])
+      const { inserts, updates, deletes, truncates } = totalChanges(counts[table])
       const now = [state, inserts, updates, deletes, truncates].join(' ')
       if (this.notified.get(table) === now) continue
       this.notified.set(table, now)
@@ -277,7 +277,7 @@ class TableCounts {
 }
 
 /** Present state of a stream, from the data of this program. */
-function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
+function reportedStateOf(lane: ApplyWorkers, source: PacedStream): ReportedState {
   return {
     applied: lane.applied,
     row: lane.row,
@@ -286,7 +286,7 @@ function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
     commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
     durableMs: lane.row.commitMs,
     emptyForMs: source.emptyForMs,
-    isShut: source.isShut,
+    isReadingPaused: source.isReadingPaused,
     isHolding: source.isHolding,
   }
 }
@@ -305,7 +305,7 @@ class BacklogRate {
    * @returns changed rows per second since the stream fell behind; `kept up` if it is not behind; undefined while
    * unknown
    */
-  look({ lagMs, isEarly }: Behind, at: number, changes: number): number | 'kept up' | undefined {
+  measure({ lagMs, isEarly }: StreamLag, at: number, changes: number): number | 'kept up' | undefined {
     if (isEarly || lagMs <= BEHIND_MS) this.#samples = []
     if (isEarly) return undefined
     if (lagMs <= BEHIND_MS) return 'kept up'
@@ -313,6 +313,6 @@ class BacklogRate {
     while ((this.#samples[1]?.at ?? at) <= at - WINDOW_MS) this.#samples.shift()
     const [first = { at, changes }] = this.#samples
     const ms = at - first.at
-    return ms < JUDGED_MS ? undefined : ((changes - first.changes) * 1000) / ms
+    return ms < RATE_KNOWN_MS ? undefined : ((changes - first.changes) * 1000) / ms
   }
 }

@@ -4,8 +4,8 @@ import { dec } from '../../../model/run/event.ts'
 import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { SourceLag } from '../../../model/follow/port.ts'
-import type { Behind } from './behind.ts'
-import { countedInAll, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
+import type { StreamLag } from './stream-lag.ts'
+import { totalChanges, type ApplyWorkerRow, type StreamTableState } from '../../copy/ledger/stream-row.ts'
 
 /** Time over which the rates are computed. */
 const WINDOW_MS = 10_000
@@ -31,7 +31,7 @@ export class Progress {
   event(
     applied: LogPosition,
     { transactions, counts }: Pick<ApplyWorkerRow, 'transactions' | 'counts'>,
-    { lagMs, lagIs, isCaughtUp }: Behind,
+    { lagMs, lagIs, isCaughtUp }: StreamLag,
     { now, waiting, isNoted, heldBytes, safeBytes }: SourceLag,
     states: readonly StreamTableState[],
     text: (position: LogPosition) => string,
@@ -86,6 +86,6 @@ export class Progress {
 /** Changed rows of all tables; a TRUNCATE counts as one. */
 export function changesOf(counts: ApplyWorkerRow['counts']): number {
   return Object.values(counts)
-    .map(countedInAll)
+    .map(totalChanges)
     .reduce((sum, one) => sum + one.inserts + one.updates + one.deletes + one.truncates, 0)
 }

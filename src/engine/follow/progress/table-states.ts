@@ -67,7 +67,7 @@ export class TableStates {
   }
 
   /** True if changes are applied to a part of some table, and every other table is live. */
-  get isInPart(): boolean {
+  get isPartlyApplied(): boolean {
     return (
       this.#states.some(({ part }) => part !== null) &&
       this.#states.every(({ state, part }) => state === 'live' || part !== null)

@@ -5,7 +5,7 @@ import type { ProvingRound } from '../compare/proving.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 
 /** State in which everything received is durable in the target, and no row waits to be read again. */
-export type Standstill = {
+export type AppliedState = {
   readonly lane: ApplyWorkers
   /** Further changes; those that are read here must be passed to the apply worker. */
   readonly stream: ChangeStream
@@ -26,9 +26,9 @@ export interface Watch {
   /** Rows that were changed since the snapshot of the comparison that began last. */
   readonly touched: TouchedRows
   /** True if the run ends at the next transaction, regardless of the state of its tables. */
-  isOver(): boolean
+  mustEnd(): boolean
   /** Called before all rows are compared. */
   prepare(): Promise<void>
   /** @returns `end` ends the run; `prove` compares all rows again; `on` continues, and calls again */
-  between(now: Standstill): Promise<'end' | 'prove' | 'on'>
+  between(now: AppliedState): Promise<'end' | 'prove' | 'on'>
 }

@@ -32,10 +32,10 @@ export type OpenLedger = AsyncDisposable & { readonly signOffs: SignOffLedger; r
 export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff | null> {
   const { run } = parts
   for (;;) {
-    const answer = await untilFree(parts)
+    const answer = await waitUntilFree(parts)
     if (answer !== 'free') return answer
     throwIfAborted(run.interrupt.abort)
-    if (run.interrupt.stop.aborted || !(await followed(parts))) return null
+    if (run.interrupt.stop.aborted || !(await runUntilCompared(parts))) return null
   }
 }
 
@@ -43,7 +43,7 @@ export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff |
  * @returns the answer of the program that runs the stream, `free` if none does, and null if this run was stopped
  * @throws SluiceError why that program could not compare the tables
  */
-async function untilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
+async function waitUntilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
   await using ledger = await open()
   const { signOffs, streams } = ledger
   const since = run.clock.ticks()
@@ -55,7 +55,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
     if (answer !== null) return answer
     const refused = await signOffs.refused(id)
     if (refused !== null) throw errorFromInfo(refused)
-    const holder = await streams.lease.holder(stream)
+    const holder = await streams.lease.currentOwner(stream)
     if (holder === null) return 'free'
     const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
     if (!reported) note(run, `${who} runs the stream; it was requested to compare both sides as of one snapshot`)
@@ -69,7 +69,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
 }
 
 /** Runs the stream until the sign-off is compared. @returns false if the run was stopped */
-async function followed({ id, operation, run }: CompareParts): Promise<boolean> {
+async function runUntilCompared({ id, operation, run }: CompareParts): Promise<boolean> {
   try {
     const { alert: _alert, proveEveryMs: _every, ...follow } = operation.follow ?? {}
     const ending = await copyAndFollow(

@@ -7,7 +7,7 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import {
-  countedInAll,
+  totalChanges,
   joinedApplyWorkers,
   APPLY_WORKER_COLUMNS,
   applyWorkerOf,
@@ -63,7 +63,7 @@ async function tablesOf(
     repaired.map(([schema, name, all, undone]) => [JSON.stringify([schema, name]), [all, undone]]),
   )
   return rows.map(([schema, name, source, state]) => {
-    const { inserts, updates, deletes, truncates } = countedInAll(counts[String(source)])
+    const { inserts, updates, deletes, truncates } = totalChanges(counts[String(source)])
     const [all = 0, undone = 0] = byTable.get(JSON.stringify([schema, name])) ?? []
     return {
       table: String(source),
@@ -103,7 +103,7 @@ async function proofsOf(database: LedgerDatabase, id: string): Promise<readonly 
 }
 
 async function signOffsOf(database: LedgerDatabase, id: string): Promise<StreamHistory['signOffs']> {
-  if (!(await new SignOffLedger(database).isThere())) return []
+  if (!(await new SignOffLedger(database).exists())) return []
   const rows = await database.all(
     `SELECT sign_off_id, ended_ms, signed_by, status, log_position FROM migration_sign_offs
      WHERE stream_id = ? AND status IN ('given', 'refused') ORDER BY ended_ms, sign_off_id`,

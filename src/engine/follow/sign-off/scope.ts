@@ -6,15 +6,15 @@ import { partitionWhere } from '../stream/partition-where.ts'
 import type { SignOffScope } from '../ledger/sign-offs.ts'
 import type { SignOffOperation } from '../operations/sign-off/declaration.ts'
 
-export type Scoped = { readonly scope: SignOffScope; readonly tables: readonly PlannedTable[] }
+export type ScopedTables = { readonly scope: SignOffScope; readonly tables: readonly PlannedTable[] }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG for an unknown partition, or one without a condition */
 export async function signOffScope(
   { tables: names, partition }: Pick<SignOffOperation, 'tables' | 'partition'>,
   planned: PlannedCopy,
   signal: AbortSignal,
-): Promise<Scoped> {
-  const tables = names.length === 0 ? planned.tables : [...new Set(names.map((name) => named(name, planned)))]
+): Promise<ScopedTables> {
+  const tables = names.length === 0 ? planned.tables : [...new Set(names.map((name) => namedTables(name, planned)))]
   const scope = { tables: tables.map(({ source }) => tableText(source.table)) }
   if (partition === undefined) return { scope, tables }
   for (const one of tables) {
@@ -40,7 +40,7 @@ export async function signOffScope(
   })
 }
 
-function named(name: string, { tables }: PlannedCopy): PlannedTable {
+function namedTables(name: string, { tables }: PlannedCopy): PlannedTable {
   const found = tables.filter(({ source }) => isCalled(source.table, name))
   const [one] = found
   if (one !== undefined && found.length === 1) return one

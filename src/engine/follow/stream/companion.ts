@@ -18,10 +18,10 @@ export function copyAndFollow(operation: CopyOperation, run: CopyRun, within?: O
 
 function streamOf(within: OnlyStream | undefined): Companion {
   return {
-    saysLeftBehind: within !== undefined,
+    reportsDependencies: within !== undefined,
     refuse: ({ to }) => refuseTargetUrl(to),
-    asked: async (operation, from, to) =>
-      (await import('./wanted-stream.ts')).requestedStream(operation, from.identity, to),
+    findStream: async (operation, from, to) =>
+      (await import('./requested-stream.ts')).requestedStream(operation, from.identity, to),
     inspect: async (parts) => (await import('./preflight.ts')).planFollowing(parts),
     checksKeys: async (operation, to, signal) => (await import('./preflight.ts')).checksKeys(operation, to, signal),
     open: async (parts) =>

@@ -3,15 +3,15 @@ import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/moment-port.ts'
-import { StreamBehind } from './stream-behind.ts'
+import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/snapshot-port.ts'
+import { StreamWrapper } from './stream-wrapper.ts'
 
 /**
  * Returns the stream itself if a commit of the target is on disk once it is acknowledged. Otherwise positions are
  * confirmed after a flush, several together if they come faster than flushes.
  * @returns a stream whose `next` and `passed` also throw errors of a flush
  */
-export function durably(
+export function durableStream(
   stream: ChangeStream,
   target: Pick<CopyStore, 'offers'>,
   signal: AbortSignal,
@@ -21,7 +21,7 @@ export function durably(
   return reportsSnapshots(stream) ? new DurableSnapshots(stream, flush) : new DurableStream(stream, flush)
 }
 
-class DurableStream extends StreamBehind {
+class DurableStream extends StreamWrapper {
   readonly #flush: () => Promise<void>
   #wanted: LogPosition | null = null
   #passing: Promise<void> | null = null

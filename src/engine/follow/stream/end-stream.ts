@@ -4,8 +4,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { familyOf } from '../cutover/family.ts'
-import { SwitchLedger } from '../cutover/switch-ledger.ts'
-import { notedFollower, targetText } from './follower.ts'
+import { CutoverLedger } from '../cutover/cutover-ledger.ts'
+import { compareRecordedTarget, targetText } from './recorded-target.ts'
 import { cdcOf } from './known-stream.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -37,13 +37,13 @@ export async function endStreamAtBoth(
   }
   await takeToEnd(id, source, to, ledger, run)
   // Do this before the stream is recorded as ended: after a kill in between, the same command resumes.
-  if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
+  if (source.identity === to.identity) await removePrepared(id, to, ledger, run)
   const name = birth?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
   const changes = changesBy(cdc, source)
   const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
   const isAsked = !isMoved && birth !== null && changes !== undefined
-  const other = isAsked ? (await notedFollower(birth, changes, to, run)).other : null
+  const other = isAsked ? (await compareRecordedTarget(birth, changes, to, run)).other : null
   if (other === null) await changes?.end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
   await ledger.lease.release(id)
@@ -96,7 +96,7 @@ async function refuseSwitching(
   run: CopyRun,
 ): Promise<void> {
   if (source.identity === to.identity) return
-  const switches = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  const switches = new CutoverLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   const [left] = familyOf(await switches.all(), stream).preparing.filter((row) => row.stream === stream)
   if (left === undefined) return
   throw new SluiceError('LEDGER_BUSY', `a cutover of stream ${stream} to another database is under way`, {
@@ -110,8 +110,8 @@ async function refuseSwitching(
  * Removes what a killed program has created for a cutover of this stream: slot and publication of the reverse stream,
  * and the guard of the new table.
  */
-async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedger, run: CopyRun): Promise<void> {
-  const switches = new SwitchLedger(ledger.database, { ...run.owner, runId: BigInt(run.runId) })
+async function removePrepared(stream: string, store: CopyStore, ledger: StreamLedger, run: CopyRun): Promise<void> {
+  const switches = new CutoverLedger(ledger.database, { ...run.owner, runId: BigInt(run.runId) })
   const { turns, preparing, newest } = familyOf(await switches.all(), stream)
   const changes = store.offers.slotChanges?.()
   if (newest !== stream || preparing.length === 0 || changes === undefined) return

@@ -43,7 +43,7 @@ export function sourceOf(plan: TablePlan): FollowedTable {
 
 /** @param identity columns of the source that identify a changed row */
 export function followTable(given: TablePlan, key: TableKey, identity: readonly string[]): FollowTable {
-  const plan = { ...given, columns: given.columns.map((column) => spelled(column, identity)) }
+  const plan = { ...given, columns: given.columns.map((column) => printedIfExact(column, identity)) }
   const columns = writtenColumns(plan)
   const name = tableText(plan.source.table)
   return {
@@ -72,12 +72,15 @@ export function followTable(given: TablePlan, key: TableKey, identity: readonly 
 }
 
 /** Positions of the row key columns in a row of a change. */
-export function identityPlaces({ source }: FollowTable): readonly number[] {
+export function rowKeyPositions({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
 }
 
 /** Transfers values as their system prints them if the canonical form is less exact; not for row key columns. */
-function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
+function printedIfExact(
+  column: TablePlan['columns'][number],
+  identity: readonly string[],
+): TablePlan['columns'][number] {
   const { as, source, target, from, codec } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined
   const exact = exactBetween(source, target)

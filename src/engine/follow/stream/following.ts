@@ -26,7 +26,7 @@ import { TableStates } from '../progress/table-states.ts'
 import { endingOf } from './stream-ending.ts'
 import type { SharedProof } from '../together/compare-together.ts'
 import { whileShared } from '../together/shared-copies.ts'
-import { buildThese } from '../../copy/objects/build-objects.ts'
+import { buildObjects } from '../../copy/objects/build-objects.ts'
 import type { FollowTable } from './followed-table.ts'
 
 export class Following implements FollowedStream {
@@ -46,14 +46,14 @@ export class Following implements FollowedStream {
   }
 
   /** Receives every event of the run. */
-  heard(event: CopyEvent): void {
-    this.#open.watch?.heard(event)
+  onEvent(event: CopyEvent): void {
+    this.#open.watch?.handleEvent(event)
   }
 
   /**
    * Ending of a run that ended before changes were applied: with an error instead of `stopped` if an alert ended it.
    */
-  unfollowed(ending: Ending): Ending {
+  endingWithoutStream(ending: Ending): Ending {
     const error = this.#open.watch?.ended ?? null
     if (ending.stopped !== true || error === null) return ending
     const { stopped: _stopped, ...rest } = ending
@@ -65,12 +65,12 @@ export class Following implements FollowedStream {
    * commits that were not flushed (`synchronous_commit = off`): their rows would stay in the target, and no stream
    * would report this.
    */
-  settle(): Promise<LogPosition> {
+  waitUntilDurable(): Promise<LogPosition> {
     return this.#open.sides.changes.fence(this.#open.parts.run.interrupt.abort)
   }
 
   /** Query that returns a row as long as no other program has the stream. */
-  get fence(): Statement {
+  get claimGuard(): Statement {
     return streamFence(this.#open.stream, this.#open.fence)
   }
 
@@ -79,14 +79,14 @@ export class Following implements FollowedStream {
    * @throws SluiceError TARGET_BUSY if transactions of other sessions at the source do not end in time
    */
   async toCopy(): Promise<readonly PlannedTable[]> {
-    if (this.#isInPart) return []
-    const copying = await this.#copying()
+    if (this.#isPartial) return []
+    const copying = await this.#tablesToCopy()
     if (copying.size > 0) await this.#waitForLeftOut()
     return this.#open.parts.planned.tables.filter(({ source }) => copying.has(tableText(source.table)))
   }
 
   /** True if this run applies changes to a part of the table, and copies nothing. */
-  get #isInPart(): boolean {
+  get #isPartial(): boolean {
     return this.#open.parts.operation.follow?.changesOnly === true
   }
 
@@ -109,7 +109,7 @@ export class Following implements FollowedStream {
   }
 
   /** Names of tables that are not completely copied. */
-  async #copying(): Promise<ReadonlySet<string>> {
+  async #tablesToCopy(): Promise<ReadonlySet<string>> {
     const states = await this.#open.ledger.tables(this.#open.stream, this.#open.sides.changes)
     return new Set(states.flatMap(({ source, state }) => (state === 'copying' ? [source] : [])))
   }
@@ -132,9 +132,9 @@ export class Following implements FollowedStream {
   /** Rows to which changes are applied, by name of a partly copied table. */
   async #partsCopied(): Promise<ReadonlyMap<string, CopiedRanges>> {
     const parts = new Map<string, CopiedRanges>()
-    if (!this.#isInPart) return parts
+    if (!this.#isPartial) return parts
     const { database, owner } = this.#open.parts
-    const copying = await this.#copying()
+    const copying = await this.#tablesToCopy()
     for (const { name, key, plan, source } of this.#open.tables) {
       if (!copying.has(name)) continue
       const columns = source.columns.map((column) => column.name)
@@ -147,23 +147,23 @@ export class Following implements FollowedStream {
    * Applies changes until the run is asked to stop, or has reached its goal.
    * @param copied ending of the copy stage: all chunks of the tables in it are in the target
    */
-  async follow(copied: Ending, around: CopyContext): Promise<Ending> {
+  async follow(copied: Ending, context: CopyContext): Promise<Ending> {
     const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open
     const { run, operation, planned, database, owner, within } = this.#open.parts
     const { changes, target } = sides
     const signal = run.interrupt.abort
-    await around.views.release()
+    await context.views.release()
     const stored = await ledger.tables(stream, changes)
     const copying = stored.filter(({ state }) => state === 'copying')
     const { from, to } = planned
     await refuseOtherTarget(
       tables
         .map((one) => ({ ...one, isCopied: copying.some(({ source }) => source === one.name) }))
-        .filter(({ isCopied }) => !isCopied || !this.#isInPart),
+        .filter(({ isCopied }) => !isCopied || !this.#isPartial),
       await ledger.progress(stream, changes),
       { stream, from, to, database, owner, fireTriggers: operation.follow?.fireTriggers === true, signal },
     )
-    if (copying.length > 0 && !this.#isInPart) await this.#noteCopied(copying)
+    if (copying.length > 0 && !this.#isPartial) await this.#noteCopied(copying)
     const states = new TableStates()
     const parts = await this.#partsCopied()
     states.load(tables, await ledger.tables(stream, changes), parts)
@@ -198,23 +198,23 @@ export class Following implements FollowedStream {
         states,
         parts,
         fireTriggers,
-        steering: around.steering,
+        steering: context.steering,
         run,
         clock: run.clock,
         runId: BigInt(run.runId),
         alerts,
-        lanes: operation.follow?.lanes ?? null,
+        requestedWorkers: operation.follow?.lanes ?? null,
         shared: this.#shared,
         divide: (lanes) => divideApplyWorkers(this.#open.parts, sides, ledger, stream, tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => tables[at] ?? [])
-          unbuilt.push(...(await buildReached(reached, tables, states, { ...around, store: planned.to })))
+          unbuilt.push(...(await buildLiveObjects(reached, tables, states, { ...context, store: planned.to })))
         },
       },
       birth,
       goal,
     )
-    around.steering.refusal = (request) => refusedWhileFollowing(request, planned.to)
+    context.steering.refusal = (request) => refusedWhileFollowing(request, planned.to)
     const end = await loop.run()
     const followed = {
       stream,
@@ -224,7 +224,7 @@ export class Following implements FollowedStream {
       alerts,
       unbuilt: unbuilt[0] ?? null,
     }
-    return this.unfollowed(endingOf(copied, end, followed))
+    return this.endingWithoutStream(endingOf(copied, end, followed))
   }
 
   /** Sets copied tables to catch-up; the catch-up position is the source's present position. */
@@ -239,7 +239,7 @@ export class Following implements FollowedStream {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#open.heart)
+    clearInterval(this.#open.heartbeat)
     await this.#open.watch?.[Symbol.asyncDispose]()
     await this.#open.alerting.sent()
     await this.#open.ledger.lease.release(this.#open.stream).catch(() => undefined)
@@ -251,7 +251,7 @@ export class Following implements FollowedStream {
  * both of its tables are live.
  * @returns the errors of objects that could not be built
  */
-async function buildReached(
+async function buildLiveObjects(
   reached: readonly FollowTable[],
   all: readonly FollowTable[],
   states: TableStates,
@@ -259,7 +259,7 @@ async function buildReached(
 ): Promise<readonly SluiceError[]> {
   if (around.objects === undefined) return []
   const errors: SluiceError[] = []
-  const context = ({ name, key, plan }: FollowTable): Parameters<typeof buildThese>[0] => ({
+  const context = ({ name, key, plan }: FollowTable): Parameters<typeof buildObjects>[0] => ({
     name,
     key,
     plan,
@@ -268,13 +268,13 @@ async function buildReached(
     emit: around.run.emit,
   })
   for (const table of reached)
-    errors.push(...(await buildThese(context(table), around, ({ kind }) => kind !== 'foreign key')).errors)
+    errors.push(...(await buildObjects(context(table), around, ({ kind }) => kind !== 'foreign key')).errors)
   const live = all.filter((table, at) => reached.includes(table) || states.list[at] === 'live')
   const whole = new Set(live.map(({ plan }) => tableText(plan.target.table)))
   for (const table of live) {
-    const isBetween = (object: Parameters<Parameters<typeof buildThese>[2]>[0]): boolean =>
+    const isBetween = (object: Parameters<Parameters<typeof buildObjects>[2]>[0]): boolean =>
       object.kind === 'foreign key' && whole.has(tableText(object.to.table))
-    errors.push(...(await buildThese(context(table), around, isBetween)).errors)
+    errors.push(...(await buildObjects(context(table), around, isBetween)).errors)
   }
   return errors
 }

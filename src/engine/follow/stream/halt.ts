@@ -26,23 +26,23 @@ export function reportedHalt(
   gone: readonly string[] = [],
 ): SluiceError {
   for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
-  return halted(stream, faults, gone)
+  return haltError(stream, faults, gone)
 }
 
 /** Error for tables that the source no longer has. @param gone as in `haltStream`, at least one */
-export function notThere(stream: string, gone: readonly string[]): SluiceError {
+export function missingTables(stream: string, gone: readonly string[]): SluiceError {
   return new SluiceError(
     'STREAM_HALTED',
     `the source no longer has table ${gone.join(', ')}, or the login may not see it`,
     {
       reason: `stream ${stream} follows it; its position is kept`,
-      hint: withoutThem(stream, gone),
+      hint: hintForMissing(stream, gone),
     },
   )
 }
 
 /** Error for a stream that may have lost changes. @param faults at least one */
-function halted(stream: string, faults: readonly StreamFault[], gone: readonly string[]): SluiceError {
+function haltError(stream: string, faults: readonly StreamFault[], gone: readonly string[]): SluiceError {
   const tables = [...new Set(faults.flatMap((one) => one.tables))]
   const lost = faults.find(({ code }) => code === 'SLOT_LOST')
   const [first = lost] = faults
@@ -53,14 +53,14 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
     {
       reason: `changes since ${first?.since} may be missing in ${tables.length === 0 ? 'every table of the stream' : tables.join(', ')}`,
       hint: tables.some((name) => gone.includes(name))
-        ? withoutThem(stream, gone)
-        : `copy them again: ${command(stream, faults, tables)}; no changes after that position are applied`,
+        ? hintForMissing(stream, gone)
+        : `copy them again: ${recopyCommand(stream, faults, tables)}; no changes after that position are applied`,
     },
   )
 }
 
 /** Command that copies tables again. If only single tables have lost changes, the others keep their rows. */
-function command(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
+function recopyCommand(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
   const isSingle = ({ code, tables: of }: StreamFault): boolean =>
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
   return faults.length > 0 && faults.every(isSingle)
@@ -69,7 +69,7 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
 }
 
 /** Hint for missing tables, which cannot be copied again. */
-function withoutThem(stream: string, gone: readonly string[]): string {
+function hintForMissing(stream: string, gone: readonly string[]): string {
   return (
     `restore ${gone.join(', ')} under that name, then run sluice follow ${stream} --resync ${shellNames(gone)}; ` +
     `or continue without ${gone.length === 1 ? 'it' : 'them'}: end the stream with sluice follow ${stream} --end, then run copy --follow with the remaining --tables`

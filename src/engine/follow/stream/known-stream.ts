@@ -9,12 +9,12 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { FollowingParts, StreamSides } from './preflight.ts'
 import { ledgerKey, sourceOf, type FollowTable } from './followed-table.ts'
-import { haltStream, notThere, reportedHalt } from './halt.ts'
+import { haltStream, missingTables, reportedHalt } from './halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { type StreamLedger } from '../../copy/ledger/streams.ts'
 import { streamNamed, streamsIntoTables } from '../../copy/ledger/stream-lookup.ts'
 import type { WantedStream } from '../../copy/companion.ts'
-import { streamTableNames } from './wanted-stream.ts'
+import { streamTableNames } from './requested-stream.ts'
 
 /**
  * The stream of the plan's tables, or the stream `asked`; null if there is none.
@@ -49,7 +49,7 @@ export async function streamOfPlan(
  * Reads the stream again, once this program owns it: another program may have changed it during the wait for the lease.
  * @throws SluiceError LEDGER_BUSY if the stream has ended
  */
-export async function streamHeld(id: string, database: LedgerDatabase): Promise<StreamRow> {
+export async function rereadStream(id: string, database: LedgerDatabase): Promise<StreamRow> {
   const found = await streamNamed(database, id)
   if (found === null || found.status === 'ended') throw endedMeanwhile(id)
   return found
@@ -97,22 +97,22 @@ export async function refuseFaulty(
 ): Promise<void> {
   const left = known.filter(({ tables }) => tables.some((name) => !recopied.has(name)))
   if (status === 'halted' && (left.length > 0 || known.length === 0))
-    throw reportedHalt(id, union(left, known), run, await goneTables(id, planned, ledger))
-  const gone = await goneTables(id, planned, ledger)
-  if (birth === null && gone.length > 0) throw notThere(id, gone)
+    throw reportedHalt(id, union(left, known), run, await missingSourceTables(id, planned, ledger))
+  const gone = await missingSourceTables(id, planned, ledger)
+  if (birth === null && gone.length > 0) throw missingTables(id, gone)
   // A program that runs the stream checks by itself. From outside, a slot that advances during the check would seem to
   // be ahead of the target.
-  if (birth === null || (await ledger.lease.holder(id)) !== null) return
+  if (birth === null || (await ledger.lease.currentOwner(id)) !== null) return
   const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
-    .map(({ source, plan }) => (plan === null ? unknown(source) : sourceOf(plan)))
+    .map(({ source, plan }) => (plan === null ? unknownTable(source) : sourceOf(plan)))
     .filter(({ table }) => !recopied.has(tableText(table.table)))
-    .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
+    .concat(gone.map((name) => unknownTable({ ...NO_TABLE, table: { name } })))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
   // If the position has changed, a program that seemed dead runs the stream. Do not halt it: `takeStream` reports it.
   if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
     throw await haltStream(ledger, id, union(faults, known), run, gone)
-  if (gone.length > 0) throw notThere(id, gone)
+  if (gone.length > 0) throw missingTables(id, gone)
 }
 
 /** A recorded fault stays until its table is emptied, even if the source no longer shows the fault. */
@@ -123,12 +123,12 @@ function union(found: readonly StreamFault[], known: readonly StreamFault[]): re
 const NO_TABLE = { identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n } as const
 
 /** A table of which only the name is known. */
-function unknown(table: TableSpec): FollowedTable {
+function unknownTable(table: TableSpec): FollowedTable {
   return { table, columns: [], identity: [] }
 }
 
 /** Names of the stream's tables that the source does not have, `tableText`. */
-export async function goneTables(
+export async function missingSourceTables(
   stream: string,
   { tables }: PlannedCopy,
   { database }: Pick<StreamLedger, 'database'>,
@@ -138,7 +138,7 @@ export async function goneTables(
 }
 
 /** Pause (ms) of the program with the smallest stream id. Others pause ten times as long, so they find its stream. */
-const AGAIN_MS = 200
+const RETRY_MS = 200
 
 /**
  * Begins a stream unless another program begins one at the same time. Each program that finds another stream withdraws
@@ -146,7 +146,7 @@ const AGAIN_MS = 200
  * @param begin records the stream in the ledger
  * @throws SluiceError TABLE_FOLLOWED if another program has these tables now; the reason of the signal
  */
-export async function beginAlone(
+export async function beginExclusively(
   stream: string,
   tables: readonly Pick<FollowTable, 'key'>[],
   ledger: StreamLedger,
@@ -165,7 +165,7 @@ export async function beginAlone(
     if (met.length === 0) return
     await ledger.note(stream, 'ended')
     const isFirst = met.every((id) => BigInt(stream) < id)
-    await sleep(isFirst ? AGAIN_MS : AGAIN_MS * 10, undefined, { signal }).catch(() => undefined)
+    await sleep(isFirst ? RETRY_MS : RETRY_MS * 10, undefined, { signal }).catch(() => undefined)
     throwIfAborted(signal)
     const [there] = await others()
     if (there === undefined) continue

@@ -11,7 +11,7 @@ export function knowsStream(id: string): (database: LedgerDatabase) => Promise<b
 }
 
 /** @param id of the stream, or of its last run @param label of the target @throws SluiceError NO_SUCH_TABLE */
-export async function streamKnown(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
+export async function namedStream(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
   const found = await streamNamed(database, id)
   if (found !== null) return found
   throw new SluiceError('NO_SUCH_TABLE', `the ledger has no stream ${id}`, {

@@ -3,34 +3,34 @@
  * at the source.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { Cdc, StreamBirth } from '../../../model/follow/port.ts'
+import type { Cdc, StreamStart } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import { beat } from '../../../stores/common/lease/heartbeat.ts'
+import { startHeartbeat } from '../../../stores/common/lease/heartbeat.ts'
 import type { StreamBegun } from '../../run/run-context.ts'
 import { COPY_LEASE_MS } from '../../copy/ledger/owner.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../copy/ledger/streams.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
-import { resynced, recopiedTables } from '../compare/resync.ts'
+import { resyncTables, recopiedTables } from '../compare/resync.ts'
 import { CopyWatch } from '../progress/copy-watch.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
 import { endStreamAtBoth, streamName, takeToEnd } from './end-stream.ts'
-import { inspected, streamSides, type FollowingParts, type StreamSides } from './preflight.ts'
+import { inspectSides, streamSides, type FollowingParts, type StreamSides } from './preflight.ts'
 import type { FollowTable } from './followed-table.ts'
-import { noteFollower, refuseMoved } from './follower.ts'
-import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
+import { recordTarget, refuseMoved } from './recorded-target.ts'
+import { beginExclusively, cdcOf, refuseFaulty, refuseOther, rereadStream, streamOfPlan } from './known-stream.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
-import { refusePlans, reportOthers, withTargetColumns } from './planned-tables.ts'
-import { applyWorkersRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
-import { refuseStreamGap, retireBefore } from './stream-gap.ts'
+import { refusePlans, reportNewTables, withTargetColumns } from './planned-tables.ts'
+import { applyWorkersRefusal, refuseCombinations, refuseChangesOnly } from './refusals.ts'
+import { refuseStreamGap, retireChunks } from './stream-gap.ts'
 import { takeStream } from './take-stream.ts'
-import { streamOptions, withFiring } from './wanted-stream.ts'
+import { streamOptions, withTriggers } from './requested-stream.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 
-type Known = {
+type KnownStream = {
   readonly parts: FollowingParts
   readonly ledger: StreamLedger
   readonly sides: StreamSides
@@ -42,27 +42,27 @@ type Known = {
   readonly recopied: ReadonlySet<string>
 }
 
-type Begun = Known & { readonly stream: string; readonly tables: readonly FollowTable[] }
+type BegunStream = KnownStream & { readonly stream: string; readonly tables: readonly FollowTable[] }
 
-type Taken = Begun & {
+type TakenStream = BegunStream & {
   readonly fence: number
-  readonly heart: NodeJS.Timeout
+  readonly heartbeat: NodeJS.Timeout
   readonly alerting: ReturnType<typeof openAlerts>
   /** Evaluates the alerts until changes are applied; null without alerts. */
   readonly watch: CopyWatch | null
 }
 
 /** A stream that this program owns, and that is started at the source. */
-export type OpenStream = Taken & { readonly birth: StreamBirth }
+export type OpenStream = TakenStream & { readonly birth: StreamStart }
 
 /** @throws as `Following.open` */
 export async function openFollowedStream(parts: FollowingParts): Promise<OpenStream> {
-  const known = await know(parts)
+  const known = await resolveStream(parts)
   const taken = await take(await begin(known))
   try {
-    return await listen(taken)
+    return await startReading(taken)
   } catch (error) {
-    const { heart, watch, alerting, ledger, stream } = taken
+    const { heartbeat: heart, watch, alerting, ledger, stream } = taken
     clearInterval(heart)
     await watch?.[Symbol.asyncDispose]()
     await alerting.sent()
@@ -74,18 +74,18 @@ export async function openFollowedStream(parts: FollowingParts): Promise<OpenStr
 }
 
 /** Refuses a stream that conflicts with the ledger, the plan or the options; ends the earlier stream on a restart. */
-async function know(parts: FollowingParts): Promise<Known> {
+async function resolveStream(parts: FollowingParts): Promise<KnownStream> {
   const { operation, planned, database, owner, run } = parts
   refuseCombinations(operation)
   const ledger = new StreamLedger(database, owner)
   const before = await streamOfPlan(planned, parts.asked, database)
   refuseOther(parts.within, before)
-  if (operation.follow?.changesOnly === true) refuseInPart(before, operation)
+  if (operation.follow?.changesOnly === true) refuseChangesOnly(before, operation)
   const asked = operation.follow?.cdc
   // A restarted stream may capture changes in another way.
   const cdc = operation.restart && asked !== undefined ? asked : cdcOf(before, asked)
   const sides = streamSides(planned, cdc)
-  reportOthers(planned, before, operation.from, run)
+  reportNewTables(planned, before, operation.from, run)
   const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
   const found = operation.restart ? null : before
   if (found?.birth != null && !isMoved) await refuseMoved(found.id, found.birth, sides.changes, planned.to, run)
@@ -98,35 +98,35 @@ async function know(parts: FollowingParts): Promise<Known> {
   const refused = applyWorkersRefusal(operation.follow?.lanes ?? 1, planned.to)
   if (refused !== null) throw refused
   const known = { parts, ledger, sides, cdc, found, isMoved, recopied }
-  if (operation.restart && before !== null) await endBefore(known, before)
+  if (operation.restart && before !== null) await endEarlierStream(known, before)
   return known
 }
 
 /** Empties the tables of a stream, which only the stream has filled, and ends the stream. */
-async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Promise<void> {
+async function endEarlierStream({ parts, sides, ledger }: KnownStream, before: StreamRow): Promise<void> {
   const { planned, run } = parts
   // Report every obstacle before anything is changed.
   const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
-  const tables = await inspected(parts, sides, true, all)
+  const tables = await inspectSides(parts, sides, true, all)
   await takeToEnd(before.id, planned.from, planned.to, ledger, run)
   try {
     // If a cutover has ended the stream during the wait for the lease, users write to these tables now.
-    await streamHeld(before.id, parts.database)
+    await rereadStream(before.id, parts.database)
   } catch (error) {
     await ledger.lease.release(before.id)
     throw error
   }
   const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
-    await emptyTables(there, sides.target, [ledger.emptiedStatement(before.id)], ledger.isEmptied(before.id), run)
+    await emptyTables(there, sides.target, [ledger.emptiedStatement(before.id)], ledger.emptiedQuery(before.id), run)
   await endStreamAtBoth(before, planned.from, planned.to, ledger, run)
 }
 
 /** Records a new stream. */
-async function begin(known: Known): Promise<Begun> {
+async function begin(known: KnownStream): Promise<BegunStream> {
   const { parts, ledger, sides, cdc, found, recopied } = known
   const { operation, planned, run } = parts
-  const tables = await inspected(parts, sides, found !== null && found.birth !== null, recopied)
+  const tables = await inspectSides(parts, sides, found !== null && found.birth !== null, recopied)
   await ledger.prepare()
   if (found !== null) return { ...known, stream: found.id, tables }
   const id = run.runId
@@ -135,8 +135,8 @@ async function begin(known: Known): Promise<Begun> {
   const noted = tables.map(({ key, name }) => ({ key, source: name }))
   let also = parts.restarts?.notes('stream', keysOf(tables))
   await run.waitForArchives?.(streamBegun(parts, tables))
-  if (operation.restart) await retireBefore(parts)
-  await beginAlone(id, tables, ledger, {
+  if (operation.restart) await retireChunks(parts)
+  await beginExclusively(id, tables, ledger, {
     begin: async () => {
       await ledger.begin(begun, noted, run.tool, also)
       also = undefined
@@ -147,35 +147,35 @@ async function begin(known: Known): Promise<Begun> {
 }
 
 /** Takes the stream for this program, until it is released. */
-async function take(begun: Begun): Promise<Taken> {
+async function take(begun: BegunStream): Promise<TakenStream> {
   const { parts, ledger, stream, found } = begun
   const { operation, run } = parts
   const fence = await takeStream(ledger, stream, run)
-  const heart = beat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
+  const heart = startHeartbeat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
   const alerting = openAlerts(operation, run, async () => await ledger.lease.refuseLost(stream, fence))
-  return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
+  return { ...begun, fence, heartbeat: heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }
 
 /** Starts the change stream at the source, and records source and target on both sides. */
-async function listen(taken: Taken): Promise<OpenStream> {
+async function startReading(taken: TakenStream): Promise<OpenStream> {
   const { parts, ledger, sides, cdc, found, isMoved, recopied, stream, tables, watch } = taken
   const { operation, planned, database, run } = parts
-  const held = await streamHeld(stream, database)
+  const held = await rereadStream(stream, database)
   // Store this, so that a command that resumes the stream by its id fires triggers, too.
   if (found !== null && operation.follow?.fireTriggers === true)
-    await ledger.storeOptions(stream, withFiring(held.wishes))
+    await ledger.storeOptions(stream, withTriggers(held.wishes))
   if (held.birth === null) await refuseCopiedMeanwhile(taken)
-  const begun = held.birth ?? (await born(taken))
+  const begun = held.birth ?? (await createSlot(taken))
   const ordered = withTargetColumns(begun, tables, recopied, planned.to.label)
-  const known = await noteFollower(stream, ordered, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
+  const known = await recordTarget(stream, ordered, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
   if (isMoved && parts.restarts !== undefined) await database.batch(parts.restarts.notes('moved', keysOf(tables)))
   if ((await ledger.toCopy(stream)).length > 0) await run.waitForArchives?.(streamBegun(parts, tables))
-  const renewed = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, recopied)
+  const renewed = await resyncTables(parts, sides, ledger, { id: stream, birth: known }, tables, recopied)
   const birth = withTargetColumns(renewed, tables, NOTHING, planned.to.label)
-  if (birth !== renewed) await database.batch([ledger.birthStatement(stream, birth)])
+  if (birth !== renewed) await database.batch([ledger.startStatement(stream, birth)])
   const progress = await ledger.progress(stream, sides.changes)
   const states = await ledger.tables(stream, sides.changes)
-  watch?.born(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
+  watch?.noteStarted(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
   run.emit({
     type: 'follow.started',
     stream,
@@ -207,8 +207,8 @@ function streamBegun(
 
 function watchOf(
   { alerts }: ReturnType<typeof openAlerts>,
-  { parts: { planned, database, run, stop }, sides: { changes }, stream }: Begun,
-  birth: StreamBirth | null,
+  { parts: { planned, database, run, stop }, sides: { changes }, stream }: BegunStream,
+  birth: StreamStart | null,
 ): CopyWatch | null {
   if (alerts === null) return null
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
@@ -218,7 +218,7 @@ function watchOf(
  * Refuses the stream if chunks were read before it. Since the stream was recorded, no other copy takes chunks, and
  * chunks that other copies had are freed.
  */
-async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
+async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: TakenStream): Promise<void> {
   try {
     await refuseStreamGap(parts)
   } catch (error) {
@@ -228,7 +228,7 @@ async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): P
 }
 
 /** Creates publication and slot. */
-async function born({ parts, sides: { changes }, ledger, stream, tables }: Begun): Promise<StreamBirth> {
+async function createSlot({ parts, sides: { changes }, ledger, stream, tables }: BegunStream): Promise<StreamStart> {
   const { operation, run, stopping } = parts
   const birth = await changes.begin(
     streamName(stream),
@@ -237,6 +237,6 @@ async function born({ parts, sides: { changes }, ledger, stream, tables }: Begun
     (message) => run.emit({ type: 'log', level: 'note', message }),
     operation.follow?.quiesce === true,
   )
-  await ledger.born(stream, birth)
+  await ledger.recordStart(stream, birth)
   return birth
 }

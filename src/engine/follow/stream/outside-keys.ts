@@ -32,7 +32,7 @@ export async function outsideWarnings(
       const leftMs = Math.max(0, end - performance.now())
       const count = counts ? `; ${countText(await orphansOf(to, one, leftMs, signal))}` : ''
       warnings.push({
-        message: `${tableText(table)}: ${keyText(one.key)} is not checked for changes, and ${child} is not followed: if a row is deleted, the rows that refer to it stay${unfired(one.key)}${count}`,
+        message: `${tableText(table)}: ${keyText(one.key)} is not checked for changes, and ${child} is not followed: if a row is deleted, the rows that refer to it stay${notFiringText(one.key)}${count}`,
         hint: `follow ${child} too, or drop the foreign key; sign-off counts its rows without a parent`,
       })
     }
@@ -65,7 +65,7 @@ export async function outsideChecks(
     const found = keys.map(({ key, orphans }) => `${keyText(key)}: ${countText(orphans)}`).join('; ')
     const isLacking = keys.some(({ orphans }) => 'rows' in orphans && orphans.rows > 0n)
     const isUnknown = keys.some(({ orphans }) => 'unknown' in orphans)
-    const hint = `changes were applied without these foreign keys${keys.map(({ key }) => unfired(key)).find((text) => text !== '') ?? ''}: remove the rows without a parent, or follow their tables too; then sign off again`
+    const hint = `changes were applied without these foreign keys${keys.map(({ key }) => notFiringText(key)).find((text) => text !== '') ?? ''}: remove the rows without a parent, or follow their tables too; then sign off again`
     checks.push(
       isLacking
         ? { ...head, outcome: 'failed', found, hint }
@@ -105,7 +105,7 @@ function keyText({ name, table, columns, onDelete }: Referrer): string {
   return `${called} of ${tableText(table)} (${columns.join(', ')}), ON DELETE ${onDelete}`
 }
 
-function unfired({ onDelete }: Referrer): string {
+function notFiringText({ onDelete }: Referrer): string {
   return /^(?:CASCADE|SET)/i.test(onDelete) ? `, and ON DELETE ${onDelete} does not fire` : ''
 }
 

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change } from '../../../model/copy/change.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { ChangeStream } from '../../../model/follow/port.ts'
-import { reportsSnapshots } from '../../../model/follow/moment-port.ts'
-import { StreamBehind } from './stream-behind.ts'
+import { reportsSnapshots } from '../../../model/follow/snapshot-port.ts'
+import { StreamWrapper } from './stream-wrapper.ts'
 
 const NOTHING: readonly Change[] = []
 /** After a pause, the changes of this many seconds may pass without delay. */
@@ -20,7 +20,7 @@ export type StreamPace = {
   readonly clock: Clock
 }
 
-export class PacedStream extends StreamBehind {
+export class PacedStream extends StreamWrapper {
   readonly #pace: StreamPace
   /**
    * True for a stream that reads only on request, and keeps a snapshot and locks of the source until all is sent.
@@ -46,8 +46,8 @@ export class PacedStream extends StreamBehind {
   }
 
   /** True if nothing is requested, so it is unknown whether changes wait. */
-  get isShut(): boolean {
-    return this.#isLazy && !this.#isOpen && this.#mayNotBegin()
+  get isReadingPaused(): boolean {
+    return this.#isLazy && !this.#isOpen && this.#isBlocked()
   }
 
   /** Commit time of the first transaction that is held back, ms since the epoch by the source's clock; null if none. */
@@ -63,7 +63,7 @@ export class PacedStream extends StreamBehind {
   }
 
   async next(waitMs: number): Promise<readonly Change[]> {
-    if (this.isShut) {
+    if (this.isReadingPaused) {
       await sleep(waitMs)
       return []
     }
@@ -92,7 +92,7 @@ export class PacedStream extends StreamBehind {
   }
 
   /** True if no transaction may begin now. */
-  #mayNotBegin(): boolean {
+  #isBlocked(): boolean {
     this.#fill()
     return this.#pace.isPaused() || (this.#pace.rate() !== null && this.#allowance <= 0)
   }

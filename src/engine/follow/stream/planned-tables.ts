@@ -1,6 +1,6 @@
 /** Checks and messages about the tables of a plan before a stream resumes with them. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { StreamBirth } from '../../../model/follow/port.ts'
+import type { StreamStart } from '../../../model/follow/port.ts'
 import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellNames, shellQuote } from '../../../shared/shell.ts'
@@ -12,7 +12,7 @@ import type { FollowTable } from './followed-table.ts'
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
 /** Reports tables that were added to the source since the stream began. @param from URL of the source */
-export function reportOthers(
+export function reportNewTables(
   { unfollowed = [] }: PlannedCopy,
   stream: StreamRow | null,
   from: string,
@@ -48,12 +48,12 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
  * @throws SluiceError TABLE_REFUSED if recorded columns have another order
  */
 export function withTargetColumns(
-  birth: StreamBirth,
+  startRecord: StreamStart,
   tables: Planned,
   recopied: ReadonlySet<string>,
   label: string,
-): StreamBirth {
-  const { targetColumns: noted = {} } = birth
+): StreamStart {
+  const { targetColumns: noted = {} } = startRecord
   const now: Record<string, readonly string[]> = {}
   for (const { name, plan } of tables) {
     if (recopied.has(name)) continue
@@ -63,5 +63,5 @@ export function withTargetColumns(
       refuseReorderedTarget({ table, columns: before.map((column) => ({ name: column })) }, names, label)
     now[name] = names
   }
-  return JSON.stringify(now) === JSON.stringify(noted) ? birth : { ...birth, targetColumns: now }
+  return JSON.stringify(now) === JSON.stringify(noted) ? startRecord : { ...startRecord, targetColumns: now }
 }

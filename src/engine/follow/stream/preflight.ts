@@ -13,7 +13,7 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { mayMerge } from '../../copy/plan/sorts-alike.ts'
 import { onSide } from '../../copy/sides.ts'
 import { followTable, ledgerKey, sourceOf, type FollowTable } from './followed-table.ts'
-import { roomRefusal } from './log-room.ts'
+import { logSpaceRefusal } from './log-space.ts'
 import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
 import { refuseStreamGap } from './stream-gap.ts'
@@ -55,7 +55,7 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
  * @param recopied names of the stream's tables that are copied again
  * @throws SluiceError NOT_FOLLOWABLE
  */
-export async function inspected(
+export async function inspectSides(
   { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
   { changes, target }: StreamSides,
   isBorn: boolean,
@@ -72,7 +72,7 @@ export async function inspected(
       .map((one) => (one.table === undefined ? { ...one, hint: `${one.hint}${otherwise}` } : one)),
     run,
   )
-  if (!isBorn) refuse(roomRefusal(preflight.wal, planned, run), run)
+  if (!isBorn) refuse(logSpaceRefusal(preflight.wal, planned, run), run)
   const tables = planned.tables.flatMap((one, at) =>
     one.plan === null ? [] : [followTable(one.plan, ledgerKey(one, planned), preflight.identities[at] ?? [])],
   )
@@ -171,5 +171,5 @@ export async function planFollowing(parts: InspectedParts): Promise<void> {
   const { database, run } = parts
   if (database !== null && !parts.operation.restart && (await hasLedger(database)))
     await refuseStreamGap({ ...parts, database, owner: { ...run.owner, runId: BigInt(run.runId) } })
-  await inspected(parts, streamSides(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
+  await inspectSides(parts, streamSides(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
 }

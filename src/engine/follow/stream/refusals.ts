@@ -53,15 +53,15 @@ export function refusedForStream(act: TableRequest['act']): SluiceError {
 }
 
 /** Maximum number of apply workers: more sessions would wait for each other. */
-const MOST_LANES = 16
+const MOST_APPLY_WORKERS = 16
 
 /** Error if the target cannot apply a stream with this many apply workers; null if it can. */
 export function applyWorkersRefusal(
   wanted: number,
   { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
 ): SluiceError | null {
-  if (wanted < 1 || wanted > MOST_LANES)
-    return new SluiceError('BAD_FLAG', `lanes must be 1 to ${MOST_LANES}, not ${wanted}`)
+  if (wanted < 1 || wanted > MOST_APPLY_WORKERS)
+    return new SluiceError('BAD_FLAG', `lanes must be 1 to ${MOST_APPLY_WORKERS}, not ${wanted}`)
   if (wanted === 1 || can.writers > 1) return null
   return new SluiceError('BAD_FLAG', `${system} allows one writer at a time, not ${wanted} apply workers`, {
     where: label,
@@ -73,7 +73,7 @@ export function applyWorkersRefusal(
  * Allows `--changes-only` only for a copy by periods: only there does the time of a row show whether the row is copied.
  * @param stream null if none has begun @throws SluiceError BAD_FLAG
  */
-export function refuseInPart(
+export function refuseChangesOnly(
   stream: Pick<StreamRow, 'wishes' | 'birth'> | null,
   { restart, follow }: CopyOperation,
 ): void {

@@ -9,8 +9,8 @@ import type { RunOwner } from '../../copy/ledger/owner.ts'
 import { RereadLedger } from '../../copy/ledger/rereads.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import type { FollowTable } from './followed-table.ts'
-import { isEmpty } from '../apply/find-held-rows.ts'
-import { countChanges, sureRows, type ChangeCounts, type ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
+import { isEmpty } from '../apply/row-checks.ts'
+import { countChanges, knownRows, type ChangeCounts, type ApplyWorkerRow } from '../../copy/ledger/stream-row.ts'
 
 /**
  * Refuses tables that were recreated, or emptied by another program: no change restores their missing rows.
@@ -23,7 +23,7 @@ export async function refuseOtherTarget(
     readonly isCopied: boolean
   })[],
   { counts }: Pick<ApplyWorkerRow, 'counts'>,
-  around: {
+  context: {
     readonly stream: string
     readonly from: CopyStore
     readonly to: CopyStore
@@ -34,7 +34,7 @@ export async function refuseOtherTarget(
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  const { stream, from, to, database, owner, fireTriggers, signal } = around
+  const { stream, from, to, database, owner, fireTriggers, signal } = context
   if (tables.length === 0) return
   const runs = new RunLedger(database, owner)
   await using there = await to.source(signal)
@@ -45,7 +45,7 @@ export async function refuseOtherTarget(
     const table = tableText(plan.target.table)
     const isMarked = known !== null && mark !== null
     if ((plan.create && !isCopied) || (isMarked && mark.lasting && mark.text !== known)) {
-      throw missing(
+      throw missingRowsError(
         `${table} is not the table into which the stream wrote rows`,
         'it was dropped or recreated since',
         stream,
@@ -58,27 +58,27 @@ export async function refuseOtherTarget(
       if (isCopied || fireTriggers || mark?.lasting === true || (isMarked && mark.text === known)) continue
       // Rows that wait to be read again may be missing in the target, so subtract them.
       const waiting = await new RereadLedger(database).stillWaiting(stream, key)
-      const held = (await leastRows(counts[name], new ChunkLedger(database, key, owner))) - BigInt(waiting.size)
+      const held = (await minimumRows(counts[name], new ChunkLedger(database, key, owner))) - BigInt(waiting.size)
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
       if (rows < held) {
         await using here = await from.source(signal)
         // The ledger does not count rows that repairs removed. Repairs remove only rows that the source does not have.
         if (rows < (await here.extent(plan.source, null, true)).rows) {
           const reason = `according to the ledger, it must have at least ${held}: the table was recreated, or another program removed rows`
-          throw missing(`${table} holds only ${rows} rows`, reason, stream, [name])
+          throw missingRowsError(`${table} holds only ${rows} rows`, reason, stream, [name])
         }
       }
       if (isMarked) await runs.noteTargetMark(key, mark.text)
       continue
     }
-    if ((await heldRows(counts[name], new ChunkLedger(database, key, owner))) === 0n) continue
+    if ((await expectedRows(counts[name], new ChunkLedger(database, key, owner))) === 0n) continue
     await using here = await from.source(signal)
     if (await isEmpty(here, { table: plan.source, identity: plan.source.key }, signal)) continue
     emptied.push([table, name])
   }
   if (emptied.length === 0) return
   const [verb, them] = emptied.length === 1 ? ['holds', 'it'] : ['hold', 'them']
-  throw missing(
+  throw missingRowsError(
     `${emptied.map(([table]) => table).join(', ')} ${verb} no rows`,
     `the copy and the stream wrote rows into ${them}, and another program removed them`,
     stream,
@@ -91,22 +91,22 @@ export async function refuseOtherTarget(
  * number of copied rows, or 0 if changes were applied: copied and changed rows are not added, because some would count
  * twice.
  */
-async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
-  const sure = sureRows(counts)
+async function expectedRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
+  const sure = knownRows(counts)
   if (sure !== null) return BigInt(sure)
   if (counts !== undefined && countChanges(counts) > 0) return 0n
-  return (await chunks.sums()).kept
+  return (await chunks.totals()).kept
 }
 
 /** As `expectedRows`, also after changes: each delete removes at most one of the copied rows. */
-async function leastRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
-  const held = await heldRows(counts, chunks)
+async function minimumRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<bigint> {
+  const held = await expectedRows(counts, chunks)
   if (counts === undefined || counts.truncates > 0) return held
-  const copied = (await chunks.sums()).kept - BigInt(counts.deletes)
+  const copied = (await chunks.totals()).kept - BigInt(counts.deletes)
   return copied > held ? copied : held
 }
 
-function missing(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {
+function missingRowsError(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {
   return new SluiceError('STREAM_HALTED', message, {
     reason,
     hint: `copy ${names.length === 1 ? 'it' : 'them'} again: sluice follow ${stream} --resync ${shellNames(names)}`,

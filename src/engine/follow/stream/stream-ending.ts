@@ -10,7 +10,7 @@ import type { LoopEnd } from '../apply/loop-parts.ts'
 import { changesOf } from '../progress/progress.ts'
 import type { TableStates } from '../progress/table-states.ts'
 
-type Followed = {
+type AppliedStream = {
   readonly stream: string
   /** URL of the target. */
   readonly to: string
@@ -22,7 +22,7 @@ type Followed = {
 }
 
 /** @param copied ending of the copy of the stream's tables */
-export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEnd, followed: Followed): Ending {
+export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEnd, followed: AppliedStream): Ending {
   const { stream, to, states, changes, alerts, unbuilt } = followed
   const totals = {
     ...copied.totals,
@@ -33,24 +33,24 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
   const upTo = changes.text(applied)
   const notChecked =
     provedAt === null
-      ? `changes up to ${upTo} are applied${states.isInPart ? ' to the copied rows' : ''}; this run did not compare the rows`
+      ? `changes up to ${upTo} are applied${states.isPartlyApplied ? ' to the copied rows' : ''}; this run did not compare the rows`
       : provedAt === upTo
         ? `every row was found equal as of ${provedAt}`
         : `every row was found equal as of ${provedAt}; later changes, up to ${upTo}, are applied but not compared`
   const ending: Ending = { ...copied, totals, notChecked }
-  if (why === 'reached' && states.isInPart) {
+  if (why === 'reached' && states.isPartlyApplied) {
     const message = `changes up to ${upTo} are applied to the copied rows; the rest is not copied yet`
     const hint = `run sluice follow ${stream} to copy the rest and then follow`
     const next = `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`
     return { ...ending, stopped: true, error: new SluiceError('STOPPED', message, { hint }), next }
   }
   if (why === 'stopped') return { ...ending, stopped: true }
-  if (why === 'alerted' && alerts !== null) return { ...ending, error: alerted(alerts) }
+  if (why === 'alerted' && alerts !== null) return { ...ending, error: alertExitError(alerts) }
   return unbuilt === null ? ending : { ...ending, error: unbuilt }
 }
 
 /** Error of a run that `--alert-exit` has ended. */
-export function alerted(alerts: Alerts): SluiceError {
+export function alertExitError(alerts: Alerts): SluiceError {
   return new SluiceError('ALERTED', `an alert ended the run: ${alerts.raised.join(', ')}`, {
     hint: 'nothing is lost, slot and position are kept: run the same command to resume',
   })

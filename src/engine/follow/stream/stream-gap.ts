@@ -9,7 +9,7 @@ import type { StreamParts } from '../../copy/companion.ts'
 import { ledgerKey } from './followed-table.ts'
 
 /** Chunks with rows in the target, or with rows that may still be written from a snapshot older than the stream. */
-const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
+const READ_CHUNKS = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
 
 type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 
@@ -17,7 +17,7 @@ type Parts = Pick<StreamParts, 'operation' | 'planned' | 'database' | 'owner'>
 export async function refuseStreamGap({ operation, planned, database, owner }: Parts): Promise<void> {
   const read: PlannedTable[] = []
   for (const table of planned.tables)
-    if (await new ChunkLedger(database, ledgerKey(table, planned), owner).has(READ)) read.push(table)
+    if (await new ChunkLedger(database, ledgerKey(table, planned), owner).has(READ_CHUNKS)) read.push(table)
   if (read.length === 0) return
   const keys = read.map((table) => ledgerKey(table, planned))
   // Another program may have begun the stream meanwhile, and have read the chunks as part of it.
@@ -38,7 +38,7 @@ function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]):
 }
 
 /** Retires all chunks before a restarted stream is recorded: after a kill the next run finds no older chunk. */
-export async function retireBefore({ planned, database, owner }: Parts): Promise<void> {
+export async function retireChunks({ planned, database, owner }: Parts): Promise<void> {
   for (const table of planned.tables)
     await new ChunkLedger(database, ledgerKey(table, planned), owner).retireAll('restart', null)
 }

@@ -6,14 +6,14 @@ import type { Interrupt } from '../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import { beat } from '../../../stores/common/lease/heartbeat.ts'
+import { startHeartbeat } from '../../../stores/common/lease/heartbeat.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { SEGMENT_ROWS } from '../../copy/diff/segments.ts'
 import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import { sidesAt } from '../compare/compare-moment.ts'
-import { answerOfRange } from '../compare/range-answer.ts'
+import { sidesAt } from '../compare/compare-snapshot.ts'
+import { compareOneRange } from '../compare/range-answer.ts'
 import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
 
 /** Interval (ms) of checks that the shared comparison is open: its snapshots keep VACUUM from removing dead rows. */
@@ -34,7 +34,7 @@ export async function compareFor(parts: CompareForParts): Promise<{ readonly ran
   await using to = await onSide('target', () => openExisting(parts.to))
   await using database = await to.ledger()
   const rounds = new RoundLedger(database, parts.owner)
-  const round = await rounds.standing(parts.sharedRun)
+  const round = await rounds.openRound(parts.sharedRun)
   if (round === null) return { ranges: 0, rows: 0n }
   await using from = await openSourceStore(parts.from, undefined, { yields: true, moving: true })
   return await withRound(round, rounds, { from, to }, parts)
@@ -51,7 +51,7 @@ async function withRound(
   const stillThere = async (): Promise<void> => {
     if (!(await rounds.isOpen(round.id))) over.abort(new Error('the round is over'))
   }
-  const views = await joined(round, { from, to }, signal).catch((error: unknown) => {
+  const views = await joinSnapshots(round, { from, to }, signal).catch((error: unknown) => {
     emit({
       type: 'log',
       level: 'note',
@@ -62,8 +62,8 @@ async function withRound(
   if (views === null) return { ranges: 0, rows: 0n }
   await using source = views.source
   await using target = views.target
-  const heart = beat(COPY_LEASE_MS / 3, () => rounds.renew(round.id))
-  const inspections = beat(POLL_MS, stillThere)
+  const heart = startHeartbeat(COPY_LEASE_MS / 3, () => rounds.renew(round.id))
+  const inspections = startHeartbeat(POLL_MS, stillThere)
   let [ranges, rows] = [0, 0n]
   try {
     while (!signal.aborted) {
@@ -77,7 +77,7 @@ async function withRound(
           emit,
           clock,
         )
-        const answer = await answerOfRange(sidesAt(table, { source, target }, signal), claimed.range, progress)
+        const answer = await compareOneRange(sidesAt(table, { source, target }, signal), claimed.range, progress)
         if (!(await rounds.answer(round.id, claimed, answer))) continue
         ranges++
         rows += answer.rows
@@ -97,7 +97,7 @@ async function withRound(
   return { ranges, rows }
 }
 
-async function joined(
+async function joinSnapshots(
   { sourceSnapshot, targetSnapshot }: SharedRound,
   { from, to }: { readonly from: CopyStore; readonly to: CopyStore },
   signal: AbortSignal,

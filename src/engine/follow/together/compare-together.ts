@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { beat } from '../../../stores/common/lease/heartbeat.ts'
+import { startHeartbeat } from '../../../stores/common/lease/heartbeat.ts'
 import type { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments } from '../../copy/diff/segments.ts'
 import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
@@ -16,9 +16,9 @@ import {
   type ComparingOptions,
   type NumberedTables,
   type TableComparison,
-} from '../compare/compare-moment.ts'
-import type { ComparedSnapshot } from '../compare/moment.ts'
-import { answerOfRange, TableAnswer } from '../compare/range-answer.ts'
+} from '../compare/compare-snapshot.ts'
+import type { ComparedSnapshot } from '../compare/common-snapshot.ts'
+import { compareOneRange, TableResult } from '../compare/range-answer.ts'
 import { RoundLedger, type ProofRange } from './rounds.ts'
 
 /** Interval (ms) at which the ledger is queried for results while only others compare. */
@@ -47,7 +47,7 @@ export async function compareTogether(
   const [sourceSnapshot, targetSnapshot] = [snapshot.source.exported, snapshot.target.exported]
   if (sourceSnapshot === undefined || targetSnapshot === undefined)
     return await compareSnapshot(tables, snapshot, options)
-  const ranges = await cut(tables, snapshot, options.signal)
+  const ranges = await divideTables(tables, snapshot, options.signal)
   if (ranges.length < FEWEST) return await compareSnapshot(tables, snapshot, options)
   const rounds = new RoundLedger(database, owner)
   const round = await rounds.begin(stream, sharedRun, {
@@ -58,7 +58,7 @@ export async function compareTogether(
       ...(targetWhere === undefined ? {} : { targetWhere }),
     })),
   })
-  const heart = beat(COPY_LEASE_MS / 3, () => rounds.renew(round))
+  const heart = startHeartbeat(COPY_LEASE_MS / 3, () => rounds.renew(round))
   const calling = setTimeout(call, ALONE_MS)
   try {
     await rounds.add(round, ranges)
@@ -72,7 +72,7 @@ export async function compareTogether(
 }
 
 /** All ranges of all tables. Their number is not limited, because a range has some hundred thousand rows. */
-async function cut(
+async function divideTables(
   tables: NumberedTables,
   snapshot: ComparedSnapshot,
   signal: AbortSignal,
@@ -91,7 +91,7 @@ class Comparing {
   readonly #options: ComparingOptions
   readonly #rounds: RoundLedger
   readonly #round: string
-  readonly #answers: readonly TableAnswer[]
+  readonly #answers: readonly TableResult[]
   /** Number of ranges without a result, by table. */
   readonly #open: number[]
   readonly #elsewhere: number[]
@@ -113,7 +113,7 @@ class Comparing {
     this.#options = options
     this.#rounds = rounds
     this.#round = round
-    this.#answers = tables.map(() => new TableAnswer())
+    this.#answers = tables.map(() => new TableResult())
     this.#open = tables.map((_, table) => ranges.filter((one) => one.table === table).length)
     this.#elsewhere = tables.map(() => 0)
     this.#begun = options.clock.ticks()
@@ -130,19 +130,19 @@ class Comparing {
         const [, followed] = this.#tables[table] ?? []
         if (followed === undefined) throw new Error(`a round has no table ${table}`)
         const sides = sidesAt(followed, this.#snapshot, signal)
-        const answer = await answerOfRange(sides, range, await this.#progressOf(table))
+        const answer = await compareOneRange(sides, range, await this.#progressOf(table))
         // If another program took the range after the lease expired, this result is discarded.
         await this.#rounds.answer(this.#round, claimed, answer)
       }
-      const left = await this.#rounds.left(this.#round)
-      await this.#take()
+      const left = await this.#rounds.freeEnded(this.#round)
+      await this.#takeResults()
       if (claimed === null && left > 0) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
     }
     return this.#compared.toSorted((one, other) => one.table - other.table)
   }
 
   /** Adds up all results that are new since the last call. */
-  async #take(): Promise<void> {
+  async #takeResults(): Promise<void> {
     for (const { no, table, isOwn, answer } of await this.#rounds.answers(this.#round, this.#known)) {
       this.#known.add(no)
       this.#answers[table]?.add(answer)

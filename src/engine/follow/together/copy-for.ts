@@ -11,18 +11,18 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { derivedStore } from '../../../stores/common/derived/index.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { honourOptions } from '../../copy/workers/control.ts'
-import { beatOfCopy } from '../../copy/workers/heartbeat.ts'
+import { applyRequests } from '../../copy/workers/control.ts'
+import { startCopyHeartbeat } from '../../copy/workers/heartbeat.ts'
 import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type RunOwner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
-import { openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
+import { openCopyStore, openSourceStore, reportingRetries } from '../../copy/open-stores.ts'
 import { retryMsOf } from '../../copy/workers/failure.ts'
-import { patiently } from '../../copy/workers/patience.ts'
-import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
-import { essenceHash } from '../../copy/plan/plan-hash.ts'
+import { withRetries } from '../../copy/workers/retries.ts'
+import { asStarted, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import { hashOfFields } from '../../copy/plan/plan-hash.ts'
 import { reclaimExpired } from '../../copy/workers/reclaim.ts'
 import { runWorkers } from '../../copy/workers/runner.ts'
 import { SharedCount } from '../../copy/workers/shared-count.ts'
@@ -32,14 +32,14 @@ import { Steering } from '../../copy/workers/steering.ts'
 import type { CopyContext } from '../../copy/table/copy-context.ts'
 import type { TableRun } from '../../copy/table/table-run.ts'
 import { reportedThrottle } from '../../copy/workers/throttle-events.ts'
-import { askingOnce, SourceViews } from '../../copy/source-views.ts'
+import { viewPerQuery, SourceViews } from '../../copy/source-views.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { streamSides } from '../stream/preflight.ts'
 import { cdcOf } from '../stream/known-stream.ts'
-import { streamKnown } from '../stream/named-stream.ts'
+import { namedStream } from '../stream/named-stream.ts'
 import { StreamLedger } from '../../copy/ledger/streams.ts'
 import { streamFence } from '../../copy/ledger/stream-lease.ts'
-import { streamTableNames } from '../stream/wanted-stream.ts'
+import { streamTableNames } from '../stream/requested-stream.ts'
 import { SharedCopies, type SharedCopy } from './shared-copies.ts'
 
 /** Upper limit of a later steering request for workers. */
@@ -66,14 +66,14 @@ export async function copyFor(operation: CopyOperation, sharedRun: string, given
       given.emit(event)
     },
   }
-  const telling = tellingRetries(run.emit, run.clock)
+  const telling = reportingRetries(run.emit, run.clock)
   await using to = await openCopyStore(operation.to, {
     mode: 'write',
     ...telling,
     ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
   })
   await using database = ledgerUnderAbort(await to.ledger(), given.interrupt)
-  const copy = await new SharedCopies(database).standing(sharedRun)
+  const copy = await new SharedCopies(database).current(sharedRun)
   if (copy === null) return { chunks, rows }
   await using from = derivedStore(
     await openSourceStore(operation.from, operation.cassandra, {
@@ -107,30 +107,30 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const owner: RunOwner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
   const planned = await planOf(copy, parts, views, steering)
-  const stream = await streamKnown(database, copy.stream, to.label)
+  const stream = await namedStream(database, copy.stream, to.label)
   const { changes } = streamSides(planned, cdcOf(stream, undefined))
   if (stream.birth === null) return
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
   // Ignore the faults, because the stream's owner reports them: this call only selects the stream.
   await changes.verify(stream.birth, [], changes.position(position), signal)
   // Like the stream's owner, wait until everything that a snapshot shows is on the source's disk.
-  views.settle = () => changes.fence(signal)
+  views.beforeReading = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   await runs.start(
     {
       operation: 'copy',
       source: redactUrl(operation.from),
       target: redactUrl(operation.to),
-      planHash: essenceHash(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+      planHash: hashOfFields(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
       command: run.commandLine,
       tool: run.tool,
       actor: run.actor,
     },
     true,
   )
-  const heart = beatOfCopy(database, owner, async () => undefined)
-  const ticks = setInterval(() => pulse.look(), 200).unref()
-  honourOptions(run, steering)
+  const heart = startCopyHeartbeat(database, owner, async () => undefined)
+  const ticks = setInterval(() => pulse.check(), 200).unref()
+  applyRequests(run, steering)
   const shared = new SharedTables(database, parts.sharedRun)
   const count = run.ledgerTotals === undefined ? null : new SharedCount(shared, run.ledgerTotals, run.clock)
   const around: CopyContext = {
@@ -150,7 +150,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
     pulse,
   }
   try {
-    const tables = await started(copy, planned, around)
+    const tables = await startTables(copy, planned, around)
     await runWorkers({
       tables,
       workers: Math.min(MOST_WORKERS, to.can.writers),
@@ -165,11 +165,11 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
           run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
       },
     })
-    reportLeft(tables, run)
+    reportFailedTables(tables, run)
     const isStopped = run.interrupt.stop.aborted
     await runs.finish(isStopped ? 'stopped' : 'completed', isStopped ? exitOfStop(run.interrupt) : 0, null)
   } catch (thrown) {
-    await runs.broken(thrown)
+    await runs.finishFailed(thrown)
     throw thrown
   } finally {
     clearInterval(heart)
@@ -179,7 +179,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
 }
 
 /** @throws SluiceError LEASE_LOST */
-function reportLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
+function reportFailedTables(tables: readonly TableRun[], { emit }: CopyRun): void {
   for (const { name, error } of tables) {
     if (error?.code === 'LEASE_LOST') throw error
     if (error === null) continue
@@ -196,16 +196,16 @@ async function planOf(
   steering: Steering,
 ): Promise<PlannedCopy> {
   const planner: Planner = {
-    views: askingOnce(views),
-    again: (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, steering.stop),
+    views: viewPerQuery(views),
+    again: (body) => withRetries(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, steering.stop),
     signal: run.interrupt.abort,
     followed: await streamTableNames(stream, database),
   }
-  return await asBegun(await planCopy(operation, from, to, planner), operation, planner, begunPlans(database))
+  return await asStarted(await planCopy(operation, from, to, planner), operation, planner, begunPlans(database))
 }
 
 /** Tables whose chunks can be taken here. Tables read in blocks are left out: a block is valid in one program only. */
-async function started({ stream }: SharedCopy, planned: PlannedCopy, around: CopyContext): Promise<TableRun[]> {
+async function startTables({ stream }: SharedCopy, planned: PlannedCopy, around: CopyContext): Promise<TableRun[]> {
   const { database, owner, runs } = around
   const copying = new Set((await new StreamLedger(database, owner).toCopy(stream)).map(({ source }) => source))
   const tables: TableRun[] = []

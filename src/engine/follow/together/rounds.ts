@@ -6,14 +6,14 @@
 import { randomUUID } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import { endedHolder, storedLeaseOwner, LEASE_COLUMNS, ownerColumns } from '../../../stores/common/lease/columns.ts'
+import { endedOwnerId, storedLeaseOwner, LEASE_COLUMNS, ownerColumns } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
-import type { RangeAnswer } from '../compare/range-answer.ts'
+import type { RangeResult } from '../compare/range-answer.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import { runStatement } from '../../copy/ledger/statement.ts'
 
@@ -60,7 +60,7 @@ export type AnsweredRange = {
   readonly table: number
   /** True if this program compared the range. */
   readonly isOwn: boolean
-  readonly answer: RangeAnswer
+  readonly answer: RangeResult
 }
 
 /** Maximum rows per range that are reported with values; of further rows only the key is needed, to read them again. */
@@ -116,7 +116,7 @@ export class RoundLedger {
   }
 
   /** @returns null if no round is open */
-  async standing(sharedRun: string): Promise<SharedRound | null> {
+  async openRound(sharedRun: string): Promise<SharedRound | null> {
     try {
       const [row] = await this.#database.all(
         'SELECT round_id, source_snapshot, target_snapshot, tables FROM migration_proof_rounds WHERE shared_run = ?',
@@ -180,7 +180,7 @@ export class RoundLedger {
   }
 
   /** @returns false if the round is over, or another program has the range by now */
-  async answer(round: string, { no, claim }: ClaimedRange, answer: RangeAnswer): Promise<boolean> {
+  async answer(round: string, { no, claim }: ClaimedRange, answer: RangeResult): Promise<boolean> {
     const [, rows = []] = await this.#database.batch([
       {
         sql: `UPDATE migration_proof_ranges SET status = 'done', answer = ?
@@ -197,7 +197,7 @@ export class RoundLedger {
 
   /** Lets another program take the range. */
   async giveBack(round: string, { no, claim }: ClaimedRange): Promise<void> {
-    const sql = `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND range_no = ? AND claim = ?`
+    const sql = `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.released} WHERE round_id = ? AND range_no = ? AND claim = ?`
     await runStatement(this.#database, sql, [round, no, claim])
   }
 
@@ -209,18 +209,18 @@ export class RoundLedger {
   }
 
   /** Frees ranges of owners known to have ended, before their leases expire. @returns ranges without a result */
-  async left(round: string): Promise<number> {
+  async freeEnded(round: string): Promise<number> {
     const rows = await this.#database.all(
       `SELECT ${ownerColumns(LEASE_COLUMNS).join(', ')}, status FROM migration_proof_ranges WHERE round_id = ? AND status <> 'done'`,
       [round],
     )
     const ended = new Set(
       rows.flatMap((row) =>
-        row.at(-1) === 'held' ? (endedHolder(storedLeaseOwner(row.slice(0, -1)), this.#owner) ?? []) : [],
+        row.at(-1) === 'held' ? (endedOwnerId(storedLeaseOwner(row.slice(0, -1)), this.#owner) ?? []) : [],
       ),
     )
     for (const owner of ended) {
-      const sql = `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND status = 'held' AND owner = ?`
+      const sql = `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.released} WHERE round_id = ? AND status = 'held' AND owner = ?`
       await runStatement(this.#database, sql, [round, owner])
     }
     return rows.length
@@ -253,7 +253,7 @@ export class RoundLedger {
 }
 
 /** Result of a range as text, for the stream's owner. */
-function answerText({ rows, targetRows, differences, ...rest }: RangeAnswer): string {
+function answerText({ rows, targetRows, differences, ...rest }: RangeResult): string {
   return JSON.stringify({
     rows: rows.toString(),
     targetRows: targetRows.toString(),
@@ -266,8 +266,8 @@ function answerText({ rows, targetRows, differences, ...rest }: RangeAnswer): st
   })
 }
 
-function answerOf(text: string): RangeAnswer {
-  const { rows, targetRows, ...rest } = JSON.parse(text) as Omit<RangeAnswer, 'rows' | 'targetRows'> & {
+function answerOf(text: string): RangeResult {
+  const { rows, targetRows, ...rest } = JSON.parse(text) as Omit<RangeResult, 'rows' | 'targetRows'> & {
     readonly rows: string
     readonly targetRows: string
   }

@@ -36,7 +36,7 @@ export class SharedCopies {
   }
 
   /** @returns null if no copy is shared now */
-  async standing(sharedRun: string): Promise<SharedCopy | null> {
+  async current(sharedRun: string): Promise<SharedCopy | null> {
     try {
       const [row] = await this.#database.all(
         `SELECT c.stream_id, c.fence FROM migration_shared_copies c JOIN migration_streams s ON s.stream_id = c.stream_id AND s.fence = c.fence

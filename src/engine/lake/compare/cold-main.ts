@@ -9,7 +9,7 @@ import { drain } from './answer.ts'
 import { askFiles } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import type { ColdReply, ColdRequest } from './cold.ts'
-import { Distance, type LatencySetting } from './distance.ts'
+import { LatencySimulation, type LatencySetting } from './latency.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
@@ -58,7 +58,7 @@ async function ask(request: ColdRequest, latency: LatencySetting, passed: (bytes
   const { side, question, plan, path, catalogUrl } = request
   const signal = NEVER.abort
   const own = { ...latency, ...(side === 'files' ? { sql: null } : { lake: null }) }
-  await using distance = await Distance.start(own)
+  await using distance = await LatencySimulation.start(own)
   const begun = performance.now()
   const done = (rows: number): Timed => ({ rows, ms: performance.now() - begun })
   if (side === 'files') {

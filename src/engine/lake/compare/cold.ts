@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { compiledEntry } from '../../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
-import type { LatencySetting } from './distance.ts'
+import type { LatencySetting } from './latency.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 
@@ -42,7 +42,7 @@ export async function askCold(request: ColdRequest, signal: AbortSignal): Promis
   const entry = fileURLToPath(compiledEntry('engine/lake/compare/cold-main'))
   if (!existsSync(entry))
     throw new SluiceError('INTERNAL', 'the program for cold runs is not compiled', { where: entry })
-  const { stdout, stderr, exit } = await talk(entry, JSON.stringify(request), signal)
+  const { stdout, stderr, exit } = await requestChild(entry, JSON.stringify(request), signal)
   throwIfAborted(signal)
   const reply = parsed(stdout)
   if (reply === null) {
@@ -61,9 +61,9 @@ function parsed(text: string): ColdReply | null {
   }
 }
 
-type Said = { readonly stdout: string; readonly stderr: string; readonly exit: string }
+type ChildOutput = { readonly stdout: string; readonly stderr: string; readonly exit: string }
 
-function talk(entry: string, request: string, signal: AbortSignal): Promise<Said> {
+function requestChild(entry: string, request: string, signal: AbortSignal): Promise<ChildOutput> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [entry], { stdio: ['pipe', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
     let stdout = ''

@@ -8,14 +8,14 @@ import type { AnswerRow } from './answer-row.ts'
 
 /** Groups of rows; the row's subject decides the group. */
 const SHARES = 4_096
-const LANES = 8
+const SUM_COUNT = 8
 /** Numbers per group: its row count, and two 32-bit sums. */
 const WIDTH = 3
 
 export class AnswerDigest {
   #rows = 0
   /** Eight sums modulo 2^32: equal for equal multisets of rows, in any order. */
-  readonly #sums = new Uint32Array(LANES)
+  readonly #sums = new Uint32Array(SUM_COUNT)
   readonly #shares = new Uint32Array(SHARES * WIDTH)
 
   get rows(): number {
@@ -27,7 +27,7 @@ export class AnswerDigest {
     const hash = createHash('sha256')
       .update(JSON.stringify([about, fields, loose]))
       .digest()
-    for (let lane = 0; lane < LANES; lane++) plus(this.#sums, lane, hash.readUInt32LE(lane * 4))
+    for (let lane = 0; lane < SUM_COUNT; lane++) plus(this.#sums, lane, hash.readUInt32LE(lane * 4))
     const at = digestShare(about) * WIDTH
     plus(this.#shares, at, 1)
     plus(this.#shares, at + 1, hash.readUInt32LE(0))

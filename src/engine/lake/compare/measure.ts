@@ -12,7 +12,7 @@ import { drain, type PagedAnswer } from './answer.ts'
 import { askFiles, type FilesSide } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import { askCold, type ColdAnswer } from './cold.ts'
-import { takesThreads, type LatencySetting } from './distance.ts'
+import { takesThreads, type LatencySetting } from './latency.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import { prove } from './proof.ts'
@@ -26,7 +26,7 @@ const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-fil
 
 /** Maximum number of cold runs of files or SQL; no run begins after `COLD_LIMIT_MS` in total. */
 const COLD_RUNS = 3
-const COLD_BUDGET_MS = 5_000
+const COLD_LIMIT_MS = 5_000
 
 export type MeasureOptions = {
   readonly plan: ComparePlan
@@ -95,7 +95,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     if (rows.difference !== null) difference = `the totals are equal, but their files are not: ${rows.difference}`
   }
   if (id === 'latest-version')
-    difference ??= await versionsApart(plan, { log, parquet: options.parquet, signal }, catalog)
+    difference ??= await versionDifference(plan, { log, parquet: options.parquet, signal }, catalog)
   const [filesDigest, sqlDigest] = [proof.files, proof.sql]
   const inBucket = requests ?? (await asInBucket(await options.openLog(), (from) => files(from)))
   const sqlTrips = (await options.sqlTrips?.of((reader) => sql(reader))) ?? null
@@ -115,16 +115,16 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
   }
   return {
     files: {
-      ...side(filesTimes, filesCold, counting.counts.opened),
-      ...asked(requests, latency.ms, latency.lake),
+      ...timingOf(filesTimes, filesCold, counting.counts.opened),
+      ...requestFields(requests, latency.ms, latency.lake),
       roundTrips: dec(inBucket.inSequence),
       ...(requests === null ? { bucketRequests: dec(totalRequests(inBucket)) } : {}),
       duckdbThreads: PARQUET_THREADS,
     },
     sql: {
       // SQL opens no file of the log.
-      ...side(sqlTimes, sqlCold, 0),
-      ...asked(requests === null ? null : NOTHING, latency.ms, latency.sql),
+      ...timingOf(sqlTimes, sqlCold, 0),
+      ...requestFields(requests === null ? null : NOTHING, latency.ms, latency.sql),
       ...(sqlTrips === null ? {} : { roundTrips: dec(sqlTrips) }),
       ...(takesThreads(catalog.dialect) ? { duckdbThreads: PARQUET_THREADS } : {}),
     },
@@ -152,7 +152,7 @@ async function timedRuns(
   for (let run = 0; run < runs; run++) {
     throwIfAborted(interrupt.stop)
     // Alternate files and SQL, so that other load of the machine affects both.
-    const [filesTimed, sqlTimed] = [await timed(files), await timed(sql)]
+    const [filesTimed, sqlTimed] = [await timeRun(files), await timeRun(sql)]
     filesTimes.push(filesTimed.ms)
     sqlTimes.push(sqlTimed.ms)
     if (filesTimed.rows !== proved.files) rows.files = filesTimed.rows
@@ -168,7 +168,7 @@ async function timedRuns(
  * advanced since
  * @throws SluiceError of the log or catalog that was behind
  */
-async function versionsApart(plan: ComparePlan, files: FilesSide, catalog: SqlDatabase): Promise<string | null> {
+async function versionDifference(plan: ComparePlan, files: FilesSide, catalog: SqlDatabase): Promise<string | null> {
   const { logVersion, catalogVersion, version, tableId } = plan
   if (logVersion === catalogVersion) return null
   const isLogBehind = logVersion === version
@@ -183,7 +183,7 @@ function totalRequests({ lists, gets, heads }: RequestCounts): number {
   return lists + gets + heads
 }
 
-async function timed(run: () => Promise<number>): Promise<{ readonly ms: number; readonly rows: number }> {
+async function timeRun(run: () => Promise<number>): Promise<{ readonly ms: number; readonly rows: number }> {
   const begun = performance.now()
   const rows = await run()
   return { ms: performance.now() - begun, rows }
@@ -205,7 +205,7 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
   const path = pathOfLocation((await options.openLog()).root)
   const answers: ColdAnswer[] = []
   let spent = 0
-  while (answers.length < COLD_RUNS && spent < COLD_BUDGET_MS) {
+  while (answers.length < COLD_RUNS && spent < COLD_LIMIT_MS) {
     throwIfAborted(interrupt.stop)
     try {
       const request = {
@@ -232,7 +232,7 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
   return { ms: median(answers.map(({ ms }) => ms)), readBytes: first.readBytes, rows: first.rows }
 }
 
-function asked(
+function requestFields(
   requests: RequestCounts | null,
   addedMs: number,
   delayed: AnswerTiming['delayed'] | null,
@@ -243,7 +243,7 @@ function asked(
   }
 }
 
-function side(times: readonly number[], cold: Cold | null, opened: number): AnswerTiming {
+function timingOf(times: readonly number[], cold: Cold | null, opened: number): AnswerTiming {
   return {
     p50Ms: roundMs(median(times)),
     p95Ms: roundMs(p95(times)),

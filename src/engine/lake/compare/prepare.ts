@@ -21,7 +21,7 @@ const LAST_COMMITS = 20
 const CHANGED_COMMITS = 141
 /** Maximum number of files of the selected partition: a typical query does not read half of the table. */
 const PARTITION_FILES = 1_000
-const PARTITIONS_LOOKED_AT = 10_000
+const PARTITIONS_TRIED = 10_000
 const NO_FILES = 'the table has no files'
 
 export type Prepared = {
@@ -50,7 +50,7 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
   const { log, parquet, catalog, tableId, wanted, signal } = options
   const table = await DeltaTable.open(log, parquet, signal)
   const snapshot = await table.snapshot({}, { signal })
-  const run = await table.run(signal)
+  const run = await table.buildableHistory(signal)
   return await catalog.read(async (reader) => {
     const imported = await readableTable(reader, { tableId })
     const version = Math.min(snapshot.version, imported.latest)
@@ -129,7 +129,7 @@ async function pick(
 
 /** The largest partition of at most 1000 files; the median one if all are larger. */
 async function pickPartition(reader: SqlReader, tableId: string, version: number): Promise<AddPartitionValues | null> {
-  const totals = await partitionTotals(reader, tableId, version, PARTITIONS_LOOKED_AT, 0)
+  const totals = await partitionTotals(reader, tableId, version, PARTITIONS_TRIED, 0)
   const bySize = totals.toSorted((a, b) => b.files - a.files)
   const chosen = bySize.find(({ files }) => files <= PARTITION_FILES) ?? bySize[bySize.length >> 1]
   return chosen === undefined ? null : parsePartitionValues(chosen.values)

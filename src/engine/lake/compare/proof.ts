@@ -6,7 +6,7 @@
 import { answerRows, answerDigest, type PagedAnswer, type AnswerRow } from './answer.ts'
 import { digestShare, type AnswerDigest } from './digest.ts'
 import { leafColumns, type StructType } from '../../../delta/schema.ts'
-import { partitionsApart, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
+import { partitionDifferences, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
 import { contradiction, MISSING, type Contradiction } from './leaves.ts'
 
 /** Asks files or SQL again; the answer is valid while `body` runs. */
@@ -44,12 +44,12 @@ async function differenceOf(
   const unequal = mine.unequal(theirs)
   if (unequal.size === 0) return `${mine.rows} rows on both sides, but not the same`
   for (const shares of slicesOf(unequal)) {
-    const held = await sql((answer) => hold(answer, shares))
+    const held = await sql((answer) => loadRows(answer, shares))
     const found = await files((answer) => compare(answer, shares, held, rowDifference))
-    if (found.total > 0) return named(mine.rows, theirs.rows, found)
+    if (found.total > 0) return differencesText(mine.rows, theirs.rows, found)
   }
   // Rows differ in spelling only, or the answer has changed between the passes.
-  return mine.rows === theirs.rows ? null : named(mine.rows, theirs.rows, { lines: [], total: 0 })
+  return mine.rows === theirs.rows ? null : differencesText(mine.rows, theirs.rows, { lines: [], total: 0 })
 }
 
 function* slicesOf(shares: ReadonlyMap<number, number>): Generator<ReadonlySet<number>> {
@@ -67,10 +67,10 @@ function* slicesOf(shares: ReadonlyMap<number, number>): Generator<ReadonlySet<n
   if (slice.size > 0) yield slice
 }
 
-type Held = Map<string, AnswerRow[]>
+type RowsInMemory = Map<string, AnswerRow[]>
 
-async function hold(answer: PagedAnswer, shares: ReadonlySet<number>): Promise<Held> {
-  const held: Held = new Map()
+async function loadRows(answer: PagedAnswer, shares: ReadonlySet<number>): Promise<RowsInMemory> {
+  const held: RowsInMemory = new Map()
   for await (const row of answerRows(answer)) {
     if (!shares.has(digestShare(row.about))) continue
     const known = held.get(row.about)
@@ -89,7 +89,7 @@ type Found = { readonly lines: string[]; total: number }
 async function compare(
   answer: PagedAnswer,
   shares: ReadonlySet<number>,
-  held: Held,
+  held: RowsInMemory,
   rowDifference: RowDifference,
 ): Promise<Found> {
   const found: Found = { lines: [], total: 0 }
@@ -126,7 +126,7 @@ function differenceOfRows(schema: StructType | undefined): RowDifference {
     const apart =
       name === 'stats'
         ? stats(mine, theirs)
-        : partitionsApart(schema.fields, JSON.parse(mine) as PartitionMap, JSON.parse(theirs) as PartitionMap)
+        : partitionDifferences(schema.fields, JSON.parse(mine) as PartitionMap, JSON.parse(theirs) as PartitionMap)
     const [first] = apart ?? []
     if (apart === null) return undefined
     return first === undefined ? null : { at: `.${first.what}`, files: first.one, sql: first.other }
@@ -155,15 +155,15 @@ function contrast(what: string, files: string, sql: string): string {
   let same = 0
   while (same < files.length && files[same] === sql[same]) same++
   const from = Math.max(files.length, sql.length) <= SHOWN ? 0 : Math.max(0, same - SHOWN / 2)
-  return `${what} is ${cut(files, from)} in the files, ${cut(sql, from)} in SQL`
+  return `${what} is ${excerptFrom(files, from)} in the files, ${excerptFrom(sql, from)} in SQL`
 }
 
-function cut(text: string, from: number): string {
+function excerptFrom(text: string, from: number): string {
   const piece = text.slice(from, from + SHOWN)
   return `${from > 0 ? '…' : ''}${piece}${from + SHOWN < text.length ? '…' : ''}`
 }
 
-function named(files: number, sql: number, { lines, total }: Found): string {
+function differencesText(files: number, sql: number, { lines, total }: Found): string {
   return [
     ...(files === sql ? [] : [`files give ${files} rows, SQL ${sql}`]),
     ...lines,

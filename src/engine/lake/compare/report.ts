@@ -3,7 +3,7 @@ import { arch, cpus, platform, release, totalmem } from 'node:os'
 import type { AnswerTiming } from '../../../model/run/event.ts'
 import { factorText, grouped, measureText, sizeText } from '../../../shared/figures.ts'
 import { oneLine } from '../../../shared/visible.ts'
-import { latencyText, threadsText } from './distance.ts'
+import { latencyText, threadsText } from './latency.ts'
 import { requestsText, type CompareResult, type CompareSummary } from './index.ts'
 import { COLD_MEANING } from './questions.ts'
 
@@ -85,7 +85,7 @@ export function compareReport(summary: CompareSummary, meta: ReportMeta): string
       ]),
     ),
     ...(results.some(({ same }) => !same)
-      ? ['## Answers that differ', list(results.filter(({ same }) => !same).map(differs))]
+      ? ['## Answers that differ', list(results.filter(({ same }) => !same).map(differenceLine))]
       : []),
     ...(skipped.length === 0
       ? []
@@ -167,7 +167,7 @@ function fasterText({ faster, factor, same }: CompareResult): string {
   return `${faster === 'sql' ? 'SQL' : 'files'} ${factorText(factor, '×')}`
 }
 
-function differs({ title, difference }: CompareResult): string {
+function differenceLine({ title, difference }: CompareResult): string {
   return `${inline(title)}: ${inline(difference ?? 'the answers differ')}`
 }
 

@@ -4,12 +4,12 @@ import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'
 import { systemOf } from '../../run/systems.ts'
 import { drain, type PagedAnswer } from './answer.ts'
-import { FarCalls, FarLog } from './far-log.ts'
+import { DelayedCalls, DelayedLog } from './delayed-log.ts'
 import { DelayedWire } from './wire/wire.ts'
 
 /** Counts the requests that a log in a local folder would need if it were in a bucket. */
 export async function asInBucket(log: LogStore, ask: (log: LogStore) => PagedAnswer): Promise<RequestCounts> {
-  const far = new FarLog(log, new FarCalls(0))
+  const far = new DelayedLog(log, new DelayedCalls(0))
   await drain(ask(far))
   return far.requests
 }

@@ -3,7 +3,7 @@
  * missing entry lose that file's rows.
  */
 import type { Finding } from '../../../delta/fsck/finding.ts'
-import { onlyInOne, sumsOf, type FileSums, type SetFile } from '../../../delta/file-sums.ts'
+import { onlyInOne, checksumsOf, type FileChecksums, type SetFile } from '../../../delta/file-checksums.ts'
 import type { CheckpointFiles, LogListing } from '../../../delta/listing.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
 import { replayFiles } from '../../../delta/replay.ts'
@@ -26,7 +26,7 @@ type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; rea
  * @returns null if the version cannot be built without the checkpoint, else the findings
  * @throws SluiceError of commits that cannot be read
  */
-export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonly Finding[] | null> {
+export async function compareCheckpoint(at: At, sums: FileChecksums): Promise<readonly Finding[] | null> {
   const { subject, checkpoint, signal } = at
   const listing = await subject.table.listing(signal)
   const without = new Set<CheckpointFiles>(listing.checkpoints)
@@ -41,7 +41,7 @@ export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonl
     const segment = segmentOf(listing, checkpoint.version, without)
     if (segment === null) continue
     try {
-      return await against(at, segment, sums)
+      return await compareWithReplay(at, segment, sums)
     } catch (error) {
       // An older checkpoint that cannot be read is not usable as a second source.
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT' || other === null) throw error
@@ -66,10 +66,10 @@ function segmentOf(listing: LogListing, version: number, without: ReadonlySet<Ch
   }
 }
 
-async function against(
+async function compareWithReplay(
   { subject: { store }, checkpoint, signal }: At,
   segment: LogSegment,
-  own: FileSums,
+  own: FileChecksums,
 ): Promise<readonly Finding[]> {
   const filesOf = (from: LogSegment) =>
     async function* (): AsyncGenerator<readonly SetFile[]> {
@@ -77,24 +77,24 @@ async function against(
       for await (const block of replayFiles(source, 'add', { signal, fields: 'identity' }))
         yield block.map(({ path, dvId, file }) => ({ path, dvId, size: file.size ?? 0 }))
     }
-  const log = await sumsOf(filesOf(segment))
-  const apart = own.apart(log)
+  const log = await checksumsOf(filesOf(segment))
+  const apart = own.differentParts(log)
   if (apart.size === 0 && own.files === log.files && own.bytes === log.bytes) return []
   const alone = { ...segment, checkpoint, commits: [] }
   const most = Math.max(own.files, log.files)
   const { one, other } = await onlyInOne(filesOf(alone), filesOf(segment), apart, most)
   const base = segment.checkpoint === null ? 'the commits' : `checkpoint ${segment.checkpoint.version} and the commits`
-  const names = [...named('it lacks', other), ...named('it also has', one)].map((text) => `; ${text}`).join('')
+  const names = [...namesText('it lacks', other), ...namesText('it also has', one)].map((text) => `; ${text}`).join('')
   const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names}`
   const path = logPathOf(checkpoint.files[0]?.name ?? '')
   return [{ level: 'finding', kind: 'checkpoint-files', path, log: countsOf(log), found: countsOf(own), detail }]
 }
 
-function countsOf({ files, bytes }: FileSums): string {
+function countsOf({ files, bytes }: FileChecksums): string {
   return `${files} files of ${bytes} bytes`
 }
 
-function named(what: string, paths: readonly string[]): readonly string[] {
+function namesText(what: string, paths: readonly string[]): readonly string[] {
   if (paths.length === 0) return []
   return [`${what} ${paths.slice(0, NAMED).join(', ')}${paths.length > NAMED ? ', …' : ''}`]
 }

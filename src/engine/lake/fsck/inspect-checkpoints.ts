@@ -5,11 +5,11 @@
  */
 import type { SidecarAction } from '../../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
-import { FileSums } from '../../../delta/file-sums.ts'
+import { FileChecksums } from '../../../delta/file-checksums.ts'
 import { CheckedCheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { RowCommitVersions } from '../../../delta/fsck/row-ids.ts'
-import { checkpointsNamed, hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
+import { checkpointsForHint, hintFault, inspectHint } from '../../../delta/last-checkpoint.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
@@ -57,7 +57,7 @@ export async function inspectCheckpoints(
   const listing = await table.listing(signal)
   const { checkpoints } = listing
   const hint = await inspectHint(store, signal)
-  const named = hint.state === 'hint' ? await checkpointsNamed(store, hint.hint.version, listing, signal) : listing
+  const named = hint.state === 'hint' ? await checkpointsForHint(store, hint.hint.version, listing, signal) : listing
   const fault = hintFault(hint, named)
   if (fault !== null) found({ level: 'finding', kind: 'last-checkpoint', path: LAST_CHECKPOINT, ...fault })
   const starts = new Set([
@@ -104,7 +104,7 @@ export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts
   return parts.join('; ')
 }
 
-function unreadable(checkpoint: CheckpointFiles, path: string, why: string): Finding {
+function unreadableFinding(checkpoint: CheckpointFiles, path: string, why: string): Finding {
   const detail = why.startsWith(`checkpoint ${checkpoint.version} `) ? why : `checkpoint ${checkpoint.version}: ${why}`
   return { level: 'finding', kind: 'checkpoint-unreadable', path, detail }
 }
@@ -114,7 +114,7 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
   if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
   const name = checkpoint.files[0]?.name ?? ''
   const where = error.where?.startsWith(`${LOG_FOLDER}/`) === true ? error.where.replace(/:\d+$/, '') : logPathOf(name)
-  return unreadable(checkpoint, where, error.message)
+  return unreadableFinding(checkpoint, where, error.message)
 }
 
 /**
@@ -129,8 +129,8 @@ async function inspect(
   spellings: SpellingCheck,
   found: (finding: Finding) => void,
   signal: AbortSignal,
-): Promise<FileSums | null> {
-  const sums = new FileSums()
+): Promise<FileChecksums | null> {
+  const sums = new FileChecksums()
   const name = logPathOf(checkpoint.files[0]?.name ?? '')
   const files = checkpoint.files.map((file) => logPathOf(file.name)).filter((path) => path.endsWith('.parquet'))
   const rows = { protocol: 0, metaData: 0 }
@@ -165,13 +165,13 @@ async function inspect(
     ])
       found(finding)
     for (const [kind, count] of Object.entries(rows)) {
-      if (count !== 1) found(unreadable(checkpoint, name, `it has ${count} ${kind} rows instead of one`))
+      if (count !== 1) found(unreadableFinding(checkpoint, name, `it has ${count} ${kind} rows instead of one`))
     }
     for (const path of files) {
       await using local = await store.localFile(path, signal)
       // Also read the columns that sluice does not need: other readers do.
       const scanned = await (await parquet()).scan(local.file, { columns: [], deleted: null, signal })
-      if ('fault' in scanned) found(unreadable(checkpoint, path, scanned.reason))
+      if ('fault' in scanned) found(unreadableFinding(checkpoint, path, scanned.reason))
       else {
         for (const { column, offset } of scanned.pages.wrong) {
           const detail = `the page of ${column} at byte ${offset} does not match its CRC-32`

@@ -1,7 +1,7 @@
 /** Checks the checksum file (`.crc`) of a version: number and size of files as its writer recorded them. */
 import type { AddAction } from '../../../delta/actions.ts'
 import { readCrc } from '../../../delta/crc.ts'
-import { onlyInOne, sumsOf, type SetFile } from '../../../delta/file-sums.ts'
+import { onlyInOne, checksumsOf, type SetFile } from '../../../delta/file-checksums.ts'
 import { crcName, logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { firstOf } from '../../../shared/first-of.ts'
@@ -35,7 +35,7 @@ export async function inspectChecksum(
     const detail = `the checksum file of version ${version} records ${said}, the version has ${given}`
     report.add({ level: 'finding', kind: 'checksum-file', path, log: given, found: said, detail })
   }
-  const listed = crc?.listed() ?? null
+  const listed = crc?.listedFiles() ?? null
   const lost = listed === null ? '' : await differenceOf(subject, listed)
   if (lost !== '') {
     const detail = `the list of files in the checksum file of version ${version} ${lost}`
@@ -61,8 +61,8 @@ async function differenceOf({ store, files }: Subject, listed: readonly AddActio
     for await (const block of files())
       yield block.map(({ file }) => setFile(file.path, file.vector, file.size, store.root))
   }
-  const [list, active] = [await sumsOf(ofList), await sumsOf(ofTable)]
-  const apart = list.apart(active)
+  const [list, active] = [await checksumsOf(ofList), await checksumsOf(ofTable)]
+  const apart = list.differentParts(active)
   if (apart.size === 0) return ''
   const { one, other } = await onlyInOne(ofList, ofTable, apart, Math.max(list.files, active.files))
   const parts = [...other.map((path) => `lacks ${path}`), ...one.map((path) => `names ${path}, which is not active`)]

@@ -4,7 +4,7 @@
  */
 import type { ActionKind } from '../../../delta/actions.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
-import { departures, LatestActions } from '../../../delta/fsck/compacted.ts'
+import { compactionDifferences, LatestActions } from '../../../delta/fsck/compacted.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import type { LogListing } from '../../../delta/listing.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
@@ -103,7 +103,7 @@ async function compare(
     const detail = `this compacted log file names ${theirs.doubled.size} files more than once: readers use either the first line or the last`
     found({ ...wrong, level: 'note', detail })
   }
-  const all = departures(ours, theirs, schema)
+  const all = compactionDifferences(ours, theirs, schema)
   for (const { path, detail } of all.slice(0, NAMED)) {
     found({ ...wrong, detail: `compacted log file: ${path === undefined ? '' : `${path}: `}${detail}` })
   }

@@ -1,13 +1,13 @@
 /** Checks of a data file, and of its deletion vector, for which the data file must be opened. */
 import {
   hasBounds,
-  illTyped,
-  misstatements,
+  mistypedStatistics,
+  wrongStatistics,
   statsOfFiles,
   type ColumnFacts,
   type StatsOfFile,
 } from '../../../delta/fsck/bounds.ts'
-import { firstDoubled } from '../../../delta/doubled-names.ts'
+import { firstDuplicate } from '../../../delta/duplicate-names.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { schemaFit, type SchemaFit } from '../../../delta/fsck/schema-fit.ts'
 import { leafColumns } from '../../../delta/schema.ts'
@@ -29,7 +29,7 @@ export type FileState = {
   readonly summedPages: number
 }
 
-export class FileExaminer {
+export class FileInspector {
   readonly #subject: Subject
   readonly #partitions: ReadonlySet<string>
   readonly #hidden: ReadonlySet<string>
@@ -46,10 +46,10 @@ export class FileExaminer {
   /** Compares the footer with the log. */
   footer(file: FsckFile, footer: Footer | FileFault): FileState {
     const { path } = file
-    if ('fault' in footer) return look([faultFinding(file, footer), ...this.statistics(file)])
+    if ('fault' in footer) return stateOf([faultFinding(file, footer), ...this.statistics(file)])
     const findings: Finding[] = [...rowFindings(file, footer.rows), ...this.#columnFindings(file, footer)]
     const stats = file.stats === null ? null : this.#statsOf(file.stats)
-    if (stats === null) return look([...findings, ...this.statistics(file)])
+    if (stats === null) return stateOf([...findings, ...this.statistics(file)])
     findings.push(...this.statistics(file))
     const fit = this.#fit(footer)
     const tight = stats.tightBounds
@@ -65,11 +65,11 @@ export class FileExaminer {
         nulls: file.vector === null ? known.nulls : null,
         values: file.vector === null || !tight ? known.values : [],
       }
-      for (const wrong of misstatements(stated, facts, { rows: footer.rows, visible: footer.rows, isTight: tight })) {
+      for (const wrong of wrongStatistics(stated, facts, { rows: footer.rows, visible: footer.rows, isTight: tight })) {
         findings.push({ level: 'finding', kind: 'statistics', path, ...wrong })
       }
     }
-    return { ...look(findings), bounds }
+    return { ...stateOf(findings), bounds }
   }
 
   /** Checks the statistics in the log without opening the file: their types, the row count, and duplicate names. */
@@ -78,12 +78,14 @@ export class FileExaminer {
     const wrong = { level: 'finding', kind: 'statistics-unreadable', path } as const
     const stats = this.#statsOf(text)
     if (stats === null) return [{ ...wrong, log: text.slice(0, SHOWN), detail: 'its statistics are not a JSON object' }]
-    const findings: Finding[] = stats.columns.flatMap((stated) => illTyped(stated)).map((one) => ({ ...wrong, ...one }))
+    const findings: Finding[] = stats.columns
+      .flatMap((stated) => mistypedStatistics(stated))
+      .map((one) => ({ ...wrong, ...one }))
     if (stats.numRecords !== undefined && numRecordsOf(text) === null) {
       const log = stats.numRecords.slice(0, SHOWN)
       findings.push({ ...wrong, log, detail: `numRecords is ${log}, which is not a count` })
     }
-    const doubled = firstDoubled(text)
+    const doubled = firstDuplicate(text)
     if (doubled !== null) {
       const log = JSON.stringify(doubled.slice(0, SHOWN))
       const detail = `its statistics have the name ${log} twice in one object: readers take the first or the last`
@@ -116,7 +118,7 @@ export class FileExaminer {
       deleted: vector === null ? null : vector.rows(),
       signal,
     })
-    if ('fault' in scanned) return look([faultFinding(file, scanned)])
+    if ('fault' in scanned) return stateOf([faultFinding(file, scanned)])
     const findings = pageFindings(file, scanned)
     for (const [i, { one }] of stated.entries()) {
       const column = scanned.columns[i]
@@ -126,7 +128,7 @@ export class FileExaminer {
         values: [column.min, column.max].filter((value) => value !== null),
       }
       const counts = { rows: scanned.rows, visible: scanned.visible, isTight: stats.tightBounds }
-      for (const wrong of misstatements(one, facts, counts))
+      for (const wrong of wrongStatistics(one, facts, counts))
         findings.push({ level: 'finding', kind: 'statistics', path, ...wrong })
     }
     const { pages } = scanned
@@ -228,6 +230,6 @@ function pageFindings({ path }: FsckFile, { pages }: ScannedRows): Finding[] {
   }))
 }
 
-function look(findings: readonly Finding[]): FileState {
+function stateOf(findings: readonly Finding[]): FileState {
   return { findings, bounds: 0, pages: 0, summedPages: 0 }
 }

@@ -1,7 +1,7 @@
 /** Checks what older versions refer to: files that VACUUM keeps or may delete, change data, and missing commits. */
 import { readLog } from '../../../delta/commit-lines.ts'
 import type { ActionKind, CommitInfoAction } from '../../../delta/actions.ts'
-import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
+import { DuplicateActions } from '../../../delta/fsck/duplicate-actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
 import { RequiredFields } from '../../../delta/fsck/required-fields.ts'
@@ -34,15 +34,15 @@ export type HistoryCounts = {
   readonly changeFiles: number
   readonly changeGone: number
   /** Actions that one commit repeats. */
-  readonly doubled: readonly Finding[]
+  readonly repeatedActions: readonly Finding[]
   /** Commits that begin with a byte order mark. */
-  readonly marked: readonly Finding[]
+  readonly withByteOrderMark: readonly Finding[]
   /** Actions without required fields. */
-  readonly incomplete: readonly Finding[]
+  readonly incompleteActions: readonly Finding[]
   /** Files whose `defaultRowCommitVersion` is above the version of the commit that adds them. */
-  readonly early: readonly Finding[]
+  readonly highRowVersions: readonly Finding[]
   /** Commits without an in-commit timestamp, or with one that is not above the previous one. */
-  readonly untimely: readonly Finding[]
+  readonly badTimestamps: readonly Finding[]
 }
 
 /**
@@ -79,7 +79,7 @@ export async function inspectHistory(
   // Readers that start from this checkpoint ignore the commits below: its writer has resolved their duplicates.
   const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
   const decides = (version: number): boolean => version > base && version <= wanted
-  const doubled = new DoubledActions(decides)
+  const doubled = new DuplicateActions(decides)
   const required = new RequiredFields()
   const rowVersions = new RowCommitVersions()
   const early: Finding[] = []
@@ -131,11 +131,11 @@ export async function inspectHistory(
     unreadableBelow: older.unreadableBelow,
     changeFiles,
     changeGone,
-    doubled: doubled.findings(),
-    marked,
-    incomplete: required.findings,
-    early,
-    untimely: times.findings,
+    repeatedActions: doubled.findings(),
+    withByteOrderMark: marked,
+    incompleteActions: required.findings,
+    highRowVersions: early,
+    badTimestamps: times.findings,
   }
 }
 

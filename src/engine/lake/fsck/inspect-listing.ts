@@ -6,7 +6,7 @@ import { LOG_FOLDER } from '../../../delta/log-path.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
-import { PlaceUnread, type FilePlace, type Places } from './places.ts'
+import { PlaceUnreachable, type FilePlace, type Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
@@ -88,7 +88,7 @@ export class ListingCheck {
     throwIfAborted(this.#signal)
     const { path } = file
     const vector = await this.#vectorPlace(file, found).catch((error: unknown) => {
-      if (!(error instanceof PlaceUnread)) throw error
+      if (!(error instanceof PlaceUnreachable)) throw error
       found(notRead(path, `its deletion vector: ${error.message}`))
       return null
     })
@@ -106,7 +106,7 @@ export class ListingCheck {
     try {
       place = await this.#places.file(path)
     } catch (error) {
-      if (error instanceof PlaceUnread) return unread(error.message)
+      if (error instanceof PlaceUnreachable) return unread(error.message)
       throw error
     }
     if (place === null) {
@@ -118,7 +118,7 @@ export class ListingCheck {
       there = await this.#factsOf(place)
     } catch (error) {
       throwIfAborted(this.#signal)
-      const why = this.#places.passOver(place, error)
+      const why = this.#places.skipReason(place, error)
       if (why === null) throw error
       return unread(why)
     }
@@ -171,6 +171,6 @@ export function notRead(path: string, why: string): Finding {
 }
 
 function unreadIsNull(error: unknown): null {
-  if (error instanceof PlaceUnread) return null
+  if (error instanceof PlaceUnreachable) return null
   throw error
 }

@@ -58,7 +58,7 @@ export class SpellingCheck {
   /** One finding per file; none if the checkpoint cannot be read to its end, which another check reports. */
   findings(): readonly Finding[] {
     if (!this.#isBased) return []
-    return this.#spellings.apart().map((file) => ({
+    return this.#spellings.ambiguousFiles().map((file) => ({
       level: 'finding',
       kind: 'path-spellings',
       path: file.spellings[0]?.path ?? '',

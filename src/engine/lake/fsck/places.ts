@@ -12,7 +12,7 @@ import { openLake } from '../../run/registry.ts'
 export type FilePlace = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
 
 /** Thrown if a location outside of the table is unreachable. No finding, because nothing is known about the file. */
-export class PlaceUnread extends Error {}
+export class PlaceUnreachable extends Error {}
 
 export class Places {
   readonly #store: LogStore
@@ -55,7 +55,7 @@ export class Places {
    * Reason for skipping a file after a read error. An outside folder that cannot be reached is not tried again.
    * @returns null if the error must end the check, such as an error of the table's own store
    */
-  passOver(place: FilePlace, error: unknown): string | null {
+  skipReason(place: FilePlace, error: unknown): string | null {
     if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') return null
     if (place.inside) return error.code === 'SOURCE_DENIED' ? error.message : null
     if (error.code !== 'SOURCE_DENIED') this.#unread.set(place.store.root, error.message)
@@ -65,14 +65,14 @@ export class Places {
   async #at(uri: string): Promise<FilePlace | null> {
     if (!this.#outside) return null
     const host = /^file:\/\/([^/]+)/.exec(uri)?.[1]
-    if (host !== undefined) throw new PlaceUnread(`it is on the machine ${host}`)
+    if (host !== undefined) throw new PlaceUnreachable(`it is on the machine ${host}`)
     const cut = uri.lastIndexOf('/')
     const folder = uri.slice(0, cut)
     let store = this.#folders.get(folder)
     if (store === undefined) this.#folders.set(folder, (store = openFolder(folder)))
     const opened = await store
     const why = this.#unread.get(opened.root)
-    if (why !== undefined) throw new PlaceUnread(why)
+    if (why !== undefined) throw new PlaceUnreachable(why)
     return { store: opened, path: decodeURIComponent(uri.slice(cut + 1)), inside: false }
   }
 }
@@ -82,6 +82,6 @@ async function openFolder(folder: string): Promise<LogStore> {
     return await openLake(pathOfLocation(folder))
   } catch (error) {
     if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') throw error
-    throw new PlaceUnread(error.message)
+    throw new PlaceUnreachable(error.message)
   }
 }

@@ -189,7 +189,7 @@ async function addedSince(
   signal: AbortSignal,
 ): Promise<ReadonlySet<string> | null> {
   if (since === undefined) return null
-  const { from } = await table.run(signal)
+  const { from } = await table.buildableHistory(signal)
   if (since < from - 1) throw historyMissing(since, from)
   const keys = new Set<string>()
   for await (const change of table.changes(since, version, signal)) {

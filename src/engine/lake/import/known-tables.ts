@@ -1,5 +1,10 @@
 /** The tables of a catalog with the facts that show whether their logs have new commits: one query for all tables. */
-import { readImportHead, wholeness, type CatalogTableKey, type ImportWholeness } from '../../../catalog/import/head.ts'
+import {
+  readImportHead,
+  importCompleteness,
+  type CatalogTableKey,
+  type ImportCompleteness,
+} from '../../../catalog/import/head.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
@@ -79,8 +84,8 @@ export async function namedLakeTables(
   return [...found.values()]
 }
 
-/** State of the import of a table that is not `isReadable`; null if the table is no longer in the catalog. */
-export async function importStatus(reader: SqlReader, tableId: string): Promise<ImportWholeness | null> {
+/** State of the import of a table that is not `settled`; null if the table is no longer in the catalog. */
+export async function importStatus(reader: SqlReader, tableId: string): Promise<ImportCompleteness | null> {
   const head = await readImportHead(reader, { tableId })
-  return head === null ? null : wholeness(reader, head)
+  return head === null ? null : importCompleteness(reader, head)
 }

@@ -8,12 +8,12 @@ import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { importAndReport, type TableOutcome } from './import-one.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'
 import { packed } from '../../../shared/packed-error.ts'
-import type { ApplyWorkerMessage, ApplyWorkerOrder, ApplyWorkerStart, ApplyWorkerTask } from './lane-messages.ts'
+import type { ImportThreadMessage, ImportThreadOrder, ImportThreadStart, ImportThreadTask } from './thread-messages.ts'
 
-const start = workerData as ApplyWorkerStart
+const start = workerData as ImportThreadStart
 const interrupter = new Interrupter()
 let paused = false
-const post = (message: ApplyWorkerMessage): void => parentPort?.postMessage(message)
+const post = (message: ImportThreadMessage): void => parentPort?.postMessage(message)
 
 /**
  * The connection; null if it failed: then this thread gets no table. Never rejects: a rejection would end the thread.
@@ -21,7 +21,7 @@ const post = (message: ApplyWorkerMessage): void => parentPort?.postMessage(mess
 const opening = open()
 let working: Promise<unknown> = Promise.resolve()
 
-parentPort?.on('message', (order: ApplyWorkerOrder) => {
+parentPort?.on('message', (order: ImportThreadOrder) => {
   switch (order.type) {
     case 'import':
       working = working.then(async () => {
@@ -62,7 +62,7 @@ async function close(): Promise<void> {
   }
 }
 
-async function perform({ target, settings }: ApplyWorkerTask): Promise<TableOutcome> {
+async function perform({ target, settings }: ImportThreadTask): Promise<TableOutcome> {
   try {
     const database = await opening
     if (database === null) throw new Error('there is no connection')

@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import { makeDurableFolder } from '../../../shared/durable-files.ts'
 import { syncPath } from '../../../shared/sync-path.ts'
-import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../../shared/process-mark.ts'
+import { isLeftover, isUnmarkedLeftover, MARK, ownMark } from '../../../shared/process-mark.ts'
 
 /** A commit as text: its lines with their numbers, and size, digest and time of the original file if known. */
 export type CommitText = {
@@ -54,7 +54,7 @@ export class NewLog implements AsyncDisposable {
       await mkdir(join(to, name))
       return new NewLog(to, join(to, name))
     } catch (error) {
-      throw unwritable(error, join(to, '_delta_log'))
+      throw asTargetError(error, join(to, '_delta_log'))
     }
   }
 
@@ -221,11 +221,11 @@ async function isAbandoned(folder: string, name: string): Promise<boolean> {
   if (marked === null && pid === undefined) return false
   const found = await stat(join(folder, name)).catch(() => null)
   if (found === null) return false
-  return marked === null ? isLeftUnmarked(Number(pid), found.mtimeMs) : isLeft(marked.slice(1), found.mtimeMs)
+  return marked === null ? isUnmarkedLeftover(Number(pid), found.mtimeMs) : isLeftover(marked.slice(1), found.mtimeMs)
 }
 
 /** Maps a file system error on the written folder to an error of the target. */
-export function unwritable(error: unknown, path: string): unknown {
+export function asTargetError(error: unknown, path: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error) || !('code' in error)) return error
   const { code = '', message } = error as NodeJS.ErrnoException
   const where = `${path}: ${message}`

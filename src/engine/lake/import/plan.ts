@@ -1,6 +1,6 @@
 /** Plans an import from listings and cheap reads only. Writes nothing and creates no catalog. */
 import { createHash } from 'node:crypto'
-import { readImportHead, wholeness, type CatalogTableKey } from '../../../catalog/import/head.ts'
+import { readImportHead, importCompleteness, type CatalogTableKey } from '../../../catalog/import/head.ts'
 import { listLog, type CommitFile } from '../../../delta/listing.ts'
 import { LOG_FOLDER } from '../../../delta/log-path.ts'
 import type { LogListingEntry, LogStore } from '../../../model/lake/log-store.ts'
@@ -11,12 +11,12 @@ import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { openLake, parquetRows, refuseUncreatable } from '../../run/registry.ts'
 import type { Run } from '../../run/run-context.ts'
-import { orderedResults, lanesAt } from '../in-order.ts'
-import { catalogIfThere } from '../table-source.ts'
+import { orderedResults, parallelAt } from '../in-order.ts'
+import { existingCatalog } from '../table-source.ts'
 import { defaultTableId } from '../table-id.ts'
 import { keysFrom } from '../../../catalog/import/moved.ts'
 import type { ImportOptions } from '../../../catalog/import/options.ts'
-import { soundStart } from '../../../catalog/import/sound-start.ts'
+import { findStart } from '../../../catalog/import/find-start.ts'
 
 export type PlanTarget = {
   readonly name: string
@@ -68,10 +68,10 @@ export async function planTables(
   const lines: PlanLine[] = []
   let actions = 0
   let baseline = 0
-  const lanes = lanesAt(targets.map(({ path }) => path))
+  const lanes = parallelAt(targets.map(({ path }) => path))
   const errors = new Map<string, SluiceError>()
   const logs = new Map<string, LogStore>()
-  const database = await catalogIfThere(catalogUrl)
+  const database = await existingCatalog(catalogUrl)
   const plannedOrThrown = async (target: PlanTarget): Promise<Attempt> => {
     try {
       const log = await openLake(target.path)
@@ -141,7 +141,7 @@ function listedOnce(log: LogStore): LogStore {
     read: (path, options) => log.read(path, options),
     head: (path, signal) => log.head(path, signal),
     localFile: (path, signal, options) => log.localFile(path, signal, options),
-    ahead: (paths, options) => log.ahead?.(paths, options),
+    prefetch: (paths, options) => log.prefetch?.(paths, options),
   }
 }
 
@@ -185,7 +185,7 @@ async function planLine(
   const history = logHistory(await listLog(log, { signal: interrupt.abort, attributes: true }))
   const latest = history.commits.at(-1)?.version ?? history.from
   const head = database === null ? null : await readImportHead(database, keyOf(target, log))
-  const state = head === null || database === null ? 'broken' : await wholeness(database, head)
+  const state = head === null || database === null ? 'broken' : await importCompleteness(database, head)
   const current = state === 'broken' ? null : (head?.currentVersion ?? null)
   const commits = history.commits.filter((commit) => current === null || commit.version > current)
   const checkpointBytes =
@@ -242,12 +242,12 @@ type Foreseen = Pick<ImportOptions, 'database' | 'log' | 'parquet' | 'tableId' |
 
 /**
  * Throws the error with which an import would fail. Writes nothing and emits no notes.
- * @throws SluiceError as `soundStart` and `followLog`: TABLE_ID_TAKEN, NO_SUCH_TABLE, LOG_REWRITTEN, LOG_GAP …
+ * @throws SluiceError as `findStart` and `adoptLocation`: TABLE_ID_TAKEN, NO_SUCH_TABLE, LOG_REWRITTEN, LOG_GAP …
  */
 export async function refuseImport(options: Foreseen): Promise<void> {
   const { database, log, interrupt, moved } = options
   const signal = interrupt.abort
-  const { start } = await soundStart(
+  const { start } = await findStart(
     (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
     { ...options, signal, onNote: () => undefined },
   )

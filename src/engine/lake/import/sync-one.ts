@@ -66,10 +66,10 @@ export async function syncTable(
     const log = await openLake(location)
     // Listing a bucket costs one request per 1,000 commits, so the older commits of a bucket are compared once per run.
     const isWhole = log.pagedListing !== true || proved.get(table.tableId)?.older === undefined
-    const known = table.settled ? await look(log, isWhole ? 0 : (table.version ?? 0), run.interrupt.abort) : null
+    const known = table.settled ? await listFrom(log, isWhole ? 0 : (table.version ?? 0), run.interrupt.abort) : null
     const current = known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))
     if (known !== null && isWhole) await compareOlder(catalog, { table, log, listing: known }, proved, run)
-    if (current) return done('current', 0)
+    if (current) return withoutImport('current', 0)
     const now = await importStatus(catalog.database, table.tableId)
     if (now === null || now === 'broken') {
       if (settings.isNamed) await readableTable(catalog.database, { tableId: table.tableId })
@@ -102,7 +102,7 @@ export async function syncTable(
     const why = 'its rows were removed from the catalog: it is skipped until it is imported again'
     const ms = Math.round(clock.ticks() - begun)
     emit({ type: 'table.finished', table: table.name, location, status: 'skipped', ms, notes: [why] })
-    return done('skipped', null)
+    return withoutImport('skipped', null)
   }
 
   async function settle({ result, error }: TableOutcome, known: LogListing | null): Promise<Synced> {
@@ -127,7 +127,7 @@ export function logFolder({ location }: Pick<ImportedTable, 'location'>): string
 }
 
 /** The listing of the log from a version on; null if there is nothing from this version on. */
-async function look(log: LogStore, from: number, signal: AbortSignal): Promise<LogListing | null> {
+async function listFrom(log: LogStore, from: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
     return await listLog(log, { signal, attributes: true, from })
   } catch (error) {
@@ -189,7 +189,7 @@ function factsOf({ version }: ImportedTable, { commits }: LogListing): string {
   return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}:${commit.stamp ?? ''}`
 }
 
-function done(status: 'current' | 'skipped', behind: number | null): Synced {
+function withoutImport(status: 'current' | 'skipped', behind: number | null): Synced {
   return { status, error: null, behind, actions: 0, reported: status === 'skipped' }
 }
 

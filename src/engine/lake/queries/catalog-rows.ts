@@ -2,7 +2,7 @@
 import type { NewestKnown } from '../../../catalog/import/same-log.ts'
 import { leaseHolder } from '../../../catalog/lease.ts'
 import { latestValidations } from '../../../catalog/validations.ts'
-import { readImportHead, wholeness } from '../../../catalog/import/head.ts'
+import { readImportHead, importCompleteness } from '../../../catalog/import/head.ts'
 import { readStatus } from '../../../catalog/status.ts'
 import type { ProtocolAction } from '../../../delta/actions.ts'
 import { featureNames } from '../../../delta/features.ts'
@@ -115,7 +115,7 @@ async function stateOf(database: SqlDatabase, tableId: string, now: number): Pro
   const holder = await leaseHolder(database, tableId, now)
   if (holder !== null && !hasEnded(holder, thisProcess()))
     return { state: 'running', holder: `${holder.command} (process ${holder.pid})` }
-  const whole = await wholeness(database, head)
+  const whole = await importCompleteness(database, head)
   if (whole === 'whole') return { state: 'current' }
   if (whole === 'broken') return { state: 'none' }
   const [last] = await readStatus(database, tableId)

@@ -22,7 +22,7 @@ export async function historyPage(
   if (located.from === 'log') {
     const rows: CommitEvent[] = []
     for await (const commit of located.table.history({ limit: from + count, signal })) rows.push(eventOfSummary(commit))
-    const { baseCommit, commits } = await located.table.run(signal)
+    const { baseCommit, commits } = await located.table.buildableHistory(signal)
     return { rows: rows.slice(from), total: commits.length + (baseCommit === null ? 0 : 1), from }
   }
   const { database, table } = located
@@ -104,12 +104,12 @@ function infoOf(record: CommitRecord): Readonly<Record<string, unknown>> {
 function reportedBy(info: Readonly<Record<string, unknown>>): Pick<CommitDetail, 'predicate' | 'user' | 'metrics'> {
   const parameters = recordOf(info['operationParameters'])
   const metrics = Object.entries(recordOf(info['operationMetrics'])).map(
-    ([name, value]) => [name, plain(value)] as const,
+    ([name, value]) => [name, asText(value)] as const,
   )
   const predicate = parameters['predicate']
   const user = info['userName'] ?? info['userId']
   return {
-    predicate: predicate === undefined || predicate === null || predicate === '[]' ? null : plain(predicate),
+    predicate: predicate === undefined || predicate === null || predicate === '[]' ? null : asText(predicate),
     user: typeof user === 'string' ? user : null,
     metrics,
   }
@@ -119,6 +119,6 @@ function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }
 
-function plain(value: unknown): string {
+function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -21,7 +21,7 @@ export type DeclaredTable = {
 }
 
 /** Protocol, metadata, transactions and domains of the located version. */
-export async function declared(located: Located, signal: AbortSignal): Promise<DeclaredTable> {
+export async function declaredTable(located: Located, signal: AbortSignal): Promise<DeclaredTable> {
   if (located.from === 'log') {
     const snapshot = await located.table.snapshot({}, { allowRefused: true })
     const state = await snapshot.state(signal)
@@ -70,7 +70,7 @@ export function schemaFields({ protocol, metadata }: DeclaredTable): readonly Sc
   return fields
 }
 
-const TOLD = [
+const NOTED_KEYS = [
   'delta.generationExpression',
   'CURRENT_DEFAULT',
   'delta.identity.start',
@@ -82,7 +82,7 @@ function notesOf(field: Field): readonly string[] {
   const notes: string[] = []
   if (field.physicalName !== field.name) notes.push(`stored as ${field.physicalName}`)
   for (const change of field.typeChanges) notes.push(`was ${typeText(change.from)}`)
-  for (const name of TOLD) {
+  for (const name of NOTED_KEYS) {
     const value = field.metadata[name]
     if (value !== undefined)
       notes.push(`${name.replace(/^delta\./, '')}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
@@ -121,7 +121,7 @@ export async function overviewOf(
   database: SqlDatabase | null,
   signal: AbortSignal,
 ): Promise<Overview> {
-  const state = await declared(located, signal)
+  const state = await declaredTable(located, signal)
   const listing =
     located.from === 'log'
       ? await located.table.listing(signal)

@@ -22,7 +22,7 @@ export class FreshRows implements Disposable {
   readonly #watch = new LogWatch(Number.POSITIVE_INFINITY, () => undefined)
   #rows: readonly TableRow[] = []
   /** Folders that changed at the previous call: a commit that was being written then is complete now. */
-  #stirred: ReadonlySet<string> = new Set()
+  #changedBefore: ReadonlySet<string> = new Set()
   #polledAt = 0
   #catalogAt = 0
   #versions: ReadonlyMap<string, number | null> | null = null
@@ -54,15 +54,15 @@ export class FreshRows implements Disposable {
     ask: () => Promise<SqlDatabase | null>,
     signal: AbortSignal,
   ): Promise<readonly TableRow[]> {
-    const due = new Set(this.#stirred)
-    this.#stirred = this.#watch.take()
+    const due = new Set(this.#changedBefore)
+    this.#changedBefore = this.#watch.take()
     if (now - this.#polledAt >= POLL_MS) {
       this.#polledAt = now
       for (const key of await this.#polled(seen, signal)) due.add(key)
     }
     if (now - this.#catalogAt >= CATALOG_MS) {
       this.#catalogAt = now
-      for (const key of await this.#moved(await ask())) due.add(key)
+      for (const key of await this.#changedVersions(await ask())) due.add(key)
     }
     return this.#rows.filter(({ key }) => due.has(key))
   }
@@ -95,7 +95,7 @@ export class FreshRows implements Disposable {
   }
 
   /** Tables whose version in the catalog has changed since the last call. */
-  async #moved(database: SqlDatabase | null): Promise<readonly string[]> {
+  async #changedVersions(database: SqlDatabase | null): Promise<readonly string[]> {
     if (database === null) {
       // If a catalog is created later, all its tables are reported as changed.
       this.#versions = new Map()

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
-import { readImportHead, wholeness } from '../../../catalog/import/head.ts'
+import { readImportHead, importCompleteness } from '../../../catalog/import/head.ts'
 import { versionAtTime } from '../../../catalog/query/counts.ts'
 import type { LogReach } from '../../../delta/listed-log.ts'
 import { DeltaTable } from '../../../delta/table.ts'
@@ -39,7 +39,7 @@ export async function locate(
 ): Promise<Located> {
   const path = pathOfLocation(key)
   const head = database === null ? null : await readImportHead(database, { location: key })
-  if (database !== null && head !== null && (await wholeness(database, head)) === 'whole') {
+  if (database !== null && head !== null && (await importCompleteness(database, head)) === 'whole') {
     const by = { location: key }
     const version =
       asOf.version ??

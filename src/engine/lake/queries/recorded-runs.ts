@@ -10,7 +10,7 @@ import type { RecordedCommand, TableRow } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
 /** Number of newest commands that are searched for commands about one table. */
-const LOOKED_THROUGH = 200
+const SEARCHED_COMMANDS = 200
 /** Maximum number of runs of a table that are shown. */
 const SHOWN = 5
 
@@ -43,7 +43,7 @@ export async function recentRuns(
  * The newest runs of one table: commands about this table alone, and imports of this table by commands about a folder.
  */
 export async function runsOf(table: TableRow, located: Located, reader: SqlReader): Promise<readonly RunEvent[]> {
-  const rows = await readAudit(reader, LOOKED_THROUGH, thisProcess())
+  const rows = await readAudit(reader, SEARCHED_COMMANDS, thisProcess())
   const isAlone = ({ subject }: AuditRow): boolean =>
     subject !== null && (subject === table.tableId || placeOf(subject) === located.path)
   const folders = rows.filter((row) => !isAlone(row) && isImport(row))

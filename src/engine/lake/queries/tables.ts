@@ -7,7 +7,7 @@ import { parseLakeUrl, pathOfLocation } from '../../../model/lake/lake-url.ts'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
-import { orderedResults, lanesAt } from '../in-order.ts'
+import { orderedResults, parallelAt } from '../in-order.ts'
 import { walkLake, type FoundInFolder } from '../walk.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../model/lake/answers.ts'
@@ -31,7 +31,7 @@ export async function listLakeTables(
   }
   // Without a lake, the tables of the catalog are listed, wherever they are.
   const rows: TableRow[] = []
-  const lanes = lanesAt([...known.keys()])
+  const lanes = parallelAt([...known.keys()])
   const located = orderedResults(known.values(), lanes, ({ tableId, location }) =>
     tableRow(tableId, pathOfLocation(location), known, signal),
   )
@@ -45,7 +45,7 @@ function withoutCatalog(row: TableRow, error: ErrorInfo): TableRow {
 }
 
 /** Reads some rows of a list again. @throws SluiceError ABORTED */
-export async function rowsAgain(
+export async function rereadRows(
   rows: readonly TableRow[],
   database: SqlDatabase | null,
   signal: AbortSignal,
@@ -56,7 +56,7 @@ export async function rowsAgain(
   const again: TableRow[] = []
   const paths = rows.map(({ location }) => location)
   const rowOf = (row: TableRow): Promise<TableRow> => tableRow(row.name, row.location, byLocation, signal)
-  for await (const row of orderedResults(rows, lanesAt(paths), rowOf)) if (row !== null) again.push(row)
+  for await (const row of orderedResults(rows, parallelAt(paths), rowOf)) if (row !== null) again.push(row)
   return again
 }
 
@@ -73,7 +73,7 @@ async function rowsOfLake(
   }
   const rows: TableRow[] = []
   const walked = walkLake(lake, { recursive: true, exclude: [], signal })
-  for await (const row of orderedResults(walked, lanesAt([lake]), rowOf)) if (row !== null) rows.push(row)
+  for await (const row of orderedResults(walked, parallelAt([lake]), rowOf)) if (row !== null) rows.push(row)
   return rows
 }
 
@@ -106,7 +106,7 @@ export async function tableRow(
     if (row !== undefined && row.version !== null && row.state.state !== 'none') {
       const listing = await listedFrom(log, row.version, signal)
       if (listing !== null && row.newest !== null && row.state.state === 'current') {
-        const why = await otherThanImported(log, row.newest, listing, signal)
+        const why = await changeSinceImport(log, row.newest, listing, signal)
         if (why !== null) throw rewritten(row, log, row.catalogUrl, why)
       }
       if (listing?.latest === row.version) return { ...head, ...fromCatalog(row), catalog: row.state, error: null }
@@ -169,7 +169,7 @@ const compared = new Map<string, string>()
  * bucket only the size is compared, because the bytes need one request per table; sync compares the bytes.
  * @returns null if no change was found
  */
-async function otherThanImported(
+async function changeSinceImport(
   log: LogStore,
   known: NewestKnown,
   listing: LogListing,

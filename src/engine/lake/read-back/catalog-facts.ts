@@ -13,17 +13,17 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import {
   fileFact,
-  map,
+  mapText,
   metadataFact,
   protocolFact,
   removeFact,
   textFact,
   vectorText,
-  whole,
+  replaceSurrogates,
   type Fact,
-  type FileWords,
+  type FileTexts,
 } from './facts.ts'
-import { once } from './log-facts.ts'
+import { oneBlock } from './log-facts.ts'
 import type { VersionFacts } from './version-facts.ts'
 
 export type CatalogVersion = {
@@ -56,11 +56,11 @@ export async function catalogFacts(reader: SqlReader, at: CatalogVersion, signal
         yield page.map((remove) => removeFact(remove, canonicalPath(remove.path, location)))
       }
     },
-    protocol: once(protocol === null ? [] : [protocolFact(protocol)]),
-    metadata: once(metadata === null ? [] : [metadataFact(metadata)]),
-    transactions: once(txns.map((txn) => textFact(txn.appId, [txn.version, txn.lastUpdated]))),
-    domains: once(domains.map((domain) => textFact(domain.domain, [domain.configuration]))),
-    totals: once([textFact('', [counts.files, String(counts.bytes), counts.rows])]),
+    protocol: oneBlock(protocol === null ? [] : [protocolFact(protocol)]),
+    metadata: oneBlock(metadata === null ? [] : [metadataFact(metadata)]),
+    transactions: oneBlock(txns.map((txn) => textFact(txn.appId, [txn.version, txn.lastUpdated]))),
+    domains: oneBlock(domains.map((domain) => textFact(domain.domain, [domain.configuration]))),
+    totals: oneBlock([textFact('', [counts.files, String(counts.bytes), counts.rows])]),
   }
 }
 
@@ -80,7 +80,7 @@ async function* files(
   }
 }
 
-function wordsOf({ columns, raw }: AddRecord): FileWords {
+function wordsOf({ columns, raw }: AddRecord): FileTexts {
   const { partitionValues, tags, deletionVector, stats } = columns
   return {
     path: columns.path,
@@ -89,7 +89,7 @@ function wordsOf({ columns, raw }: AddRecord): FileWords {
     modificationTime: columns.modificationTime,
     dataChange: columns.dataChange,
     stats: stats === null ? null : statsOf(stats, raw),
-    tags: tags === null ? null : map(parsed(tags)),
+    tags: tags === null ? null : mapText(parsed(tags)),
     deletionVector: deletionVector === null ? null : vectorText(parsed(deletionVector)),
     baseRowId: columns.baseRowId,
     defaultRowCommitVersion: columns.defaultRowCommitVersion,
@@ -102,7 +102,7 @@ function statsOf(stats: string, raw: Uint8Array | null): string {
   if (raw === null || !stats.includes('\ufffd')) return stats
   const action = parseAction(utf8(raw), () => 'an add line of the catalog')
   const written = action.kind === 'add' ? (action.add.stats ?? stats) : stats
-  return whole(written) === stats ? written : stats
+  return replaceSurrogates(written) === stats ? written : stats
 }
 
 type Values = Readonly<Record<string, string | null>>
@@ -115,7 +115,7 @@ function partition(json: string | null): string | null {
   if (json === null) return null
   let text = partitions.get(json)
   if (text === undefined) {
-    text = map(parsed(json))
+    text = mapText(parsed(json))
     if (partitions.size < MOST_KEPT) partitions.set(json, text)
   }
   return text

@@ -46,7 +46,7 @@ class FactSums {
     return this
   }
 
-  groupsUnlike(other: FactSums): readonly number[] {
+  differingGroups(other: FactSums): readonly number[] {
     const unlike: number[] = []
     for (let group = 0; group < GROUPS; group++) {
       let same = this.counts[group] === other.counts[group]
@@ -79,7 +79,7 @@ const MOST_GROUPS = 16
 
 export async function compareFacts(left: FactBlocks, right: FactBlocks): Promise<ComparedFacts> {
   const [ours, theirs] = [await new FactSums().take(left), await new FactSums().take(right)]
-  const unlike = ours.groupsUnlike(theirs)
+  const unlike = ours.differingGroups(theirs)
   const counts = { left: ours.count, right: theirs.count }
   if (unlike.length === 0) return { ...counts, differences: [], unnamed: 0 }
   const groups = new Set(unlike.slice(0, MOST_GROUPS))

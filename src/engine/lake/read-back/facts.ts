@@ -29,7 +29,7 @@ export const FILE_FIELDS = [
 ] as const
 
 /** Fields of an `add`, with objects as comparable texts. */
-export type FileWords = Readonly<Record<'partitionValues' | 'tags' | 'deletionVector', string | null>> &
+export type FileTexts = Readonly<Record<'partitionValues' | 'tags' | 'deletionVector', string | null>> &
   Omit<AddAction, 'partitionValues' | 'tags' | 'deletionVector'>
 
 /**
@@ -37,20 +37,20 @@ export type FileWords = Readonly<Record<'partitionValues' | 'tags' | 'deletionVe
  * @param dv id of the deletion vector
  * @param addedVersion null if only a checkpoint has the file; then `dataChange` is unknown too
  */
-export function fileFact(words: FileWords, path: string, dv: string | null, addedVersion: number | null): Fact {
+export function fileFact(words: FileTexts, path: string, dv: string | null, addedVersion: number | null): Fact {
   return {
     key: keyOf(path, dv),
     values: [
-      whole(words.path),
+      replaceSurrogates(words.path),
       words.deletionVector,
       text(words.size),
       text(words.modificationTime),
       words.partitionValues,
-      words.stats === null || words.stats === undefined ? null : escapedHalves(words.stats),
+      words.stats === null || words.stats === undefined ? null : escapeSurrogates(words.stats),
       words.tags,
       text(words.baseRowId),
       text(words.defaultRowCommitVersion),
-      optional(words.clusteringProvider),
+      optionalText(words.clusteringProvider),
       addedVersion === null ? null : text(words.dataChange),
       text(addedVersion),
     ],
@@ -64,7 +64,7 @@ export function removeFact(remove: RemoveAction, path: string): Fact {
   const { deletionTimestamp, size, partitionValues, deletionVector } = remove
   return {
     key: keyOf(path, dvId(deletionVector)),
-    values: [text(deletionTimestamp), text(size), map(partitionValues), vectorText(deletionVector)],
+    values: [text(deletionTimestamp), text(size), mapText(partitionValues), vectorText(deletionVector)],
   }
 }
 
@@ -79,7 +79,7 @@ export function protocolFact(protocol: ProtocolAction): Fact {
   const { minReaderVersion, minWriterVersion, readerFeatures, writerFeatures } = protocol
   return {
     key: '',
-    values: [text(minReaderVersion), text(minWriterVersion), list(readerFeatures), list(writerFeatures)],
+    values: [text(minReaderVersion), text(minWriterVersion), listText(readerFeatures), listText(writerFeatures)],
   }
 }
 
@@ -100,12 +100,12 @@ export function metadataFact(metadata: MetadataAction): Fact {
     key: '',
     values: [
       id,
-      optional(name),
-      optional(description),
-      format === null || format === undefined ? null : JSON.stringify([format.provider, map(format.options)]),
-      whole(schemaString),
-      list(partitionColumns),
-      map(configuration),
+      optionalText(name),
+      optionalText(description),
+      format === null || format === undefined ? null : JSON.stringify([format.provider, mapText(format.options)]),
+      replaceSurrogates(schemaString),
+      listText(partitionColumns),
+      mapText(configuration),
       text(createdTime),
     ],
   }
@@ -115,33 +115,36 @@ export const TXN_FIELDS = ['version', 'last updated'] as const
 export const DOMAIN_FIELDS = ['configuration'] as const
 
 export function textFact(key: string, values: readonly (string | number | null | undefined)[]): Fact {
-  return { key: whole(key), values: values.map((value) => (typeof value === 'string' ? whole(value) : text(value))) }
+  return {
+    key: replaceSurrogates(key),
+    values: values.map((value) => (typeof value === 'string' ? replaceSurrogates(value) : text(value))),
+  }
 }
 
 function keyOf(path: string, dv: string | null): string {
-  return dv === null ? whole(path) : `${whole(path)} ${dv}`
+  return dv === null ? replaceSurrogates(path) : `${replaceSurrogates(path)} ${dv}`
 }
 
 function text(value: number | boolean | null | undefined): string | null {
   return value === null || value === undefined ? null : String(value)
 }
 
-function optional(value: string | null | undefined): string | null {
-  return value === null || value === undefined ? null : whole(value)
+function optionalText(value: string | null | undefined): string | null {
+  return value === null || value === undefined ? null : replaceSurrogates(value)
 }
 
 /** Databases and Parquet cannot store unpaired surrogates; each becomes one replacement character. */
-export function whole(value: string): string {
+export function replaceSurrogates(value: string): string {
   return isWellFormed(value) ? value : value.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
 /** In JSON an unpaired surrogate may be raw or escaped, with the same meaning. */
-function escapedHalves(json: string): string {
+function escapeSurrogates(json: string): string {
   return isWellFormed(json) ? json : json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }
 
 /** Text of a map sorted by key. Null and empty maps are equal; a key with a null value is kept. */
-export function map(value: Readonly<Record<string, string | null>> | null | undefined): string | null {
+export function mapText(value: Readonly<Record<string, string | null>> | null | undefined): string | null {
   if (value === null || value === undefined) return null
   const names = Object.keys(value)
   if (names.length === 0) return null
@@ -149,7 +152,7 @@ export function map(value: Readonly<Record<string, string | null>> | null | unde
   return JSON.stringify(names.map((name) => [name, value[name]]))
 }
 
-function list(value: readonly string[] | null | undefined): string | null {
+function listText(value: readonly string[] | null | undefined): string | null {
   return value === null || value === undefined || value.length === 0 ? null : JSON.stringify(value)
 }
 

@@ -15,7 +15,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import { parquetRows } from '../../run/registry.ts'
 import { catalogFacts } from './catalog-facts.ts'
-import { underItsName } from './under-its-name.ts'
+import { relocatedLog } from './relocated-log.ts'
 import { compareFacts, type ComparedFacts, type FactDifference } from './fact-sums.ts'
 import { logFacts } from './log-facts.ts'
 import { FIELDS, type What } from './version-facts.ts'
@@ -63,19 +63,23 @@ export async function readBack(
   const { historyFrom, latest, location } = table
   try {
     const comparison = new Comparison(exported, reader, emit, signal)
-    const log = await underItsName(folder, location)
+    const log = await relocatedLog(folder, location)
     const back = await DeltaTable.open(log, parquetRows, signal)
-    const run = await back.run(signal)
+    const run = await back.buildableHistory(signal)
     if (back.latest !== latest || run.from > historyFrom) {
       throw new Error(
         `it holds versions ${run.from} to ${back.latest} without a gap, instead of ${historyFrom} to ${latest}`,
       )
     }
-    const versions = await sampled(reader, table)
+    const versions = await sampledVersions(reader, table)
     for (const version of versions) await comparison.of(back, version)
-    const twice = canDoWithout(exported)
+    const twice = isBuildableWithout(exported)
     if (twice)
-      await comparison.of(await DeltaTable.open(without(log, latest), parquetRows, signal), latest, ' by commits')
+      await comparison.of(
+        await DeltaTable.open(withoutCheckpoints(log, latest), parquetRows, signal),
+        latest,
+        ' by commits',
+      )
     return {
       checks: comparison.checks,
       differences: comparison.differences,
@@ -159,7 +163,7 @@ class Comparison {
     })
     for (const difference of differences) {
       if (this.#shown++ >= MOST_SHOWN) break
-      this.#emit({ type: 'verify.mismatch', ...head, ...shown(difference, FIELDS[what]), sides: SIDES })
+      this.#emit({ type: 'verify.mismatch', ...head, ...shownDifference(difference, FIELDS[what]), sides: SIDES })
     }
     if (unnamed === 0) return
     const message = `v${version} ${check}: differences in ${unnamed} more of 1,024 groups of entries are not listed`
@@ -187,28 +191,31 @@ class Comparison {
 }
 
 /** Versions to read: the last, which most readers use, the first, and between them, evenly, as many as limits allow. */
-async function sampled(reader: SqlReader, { tableId, historyFrom, latest }: ReadableTable): Promise<readonly number[]> {
+async function sampledVersions(
+  reader: SqlReader,
+  { tableId, historyFrom, latest }: ReadableTable,
+): Promise<readonly number[]> {
   const most = Math.min(MOST_VERSIONS, latest - historyFrom + 1)
   for (let count = most; count > 2; count--) {
-    const versions = evenly(historyFrom, latest, count)
+    const versions = evenlySpaced(historyFrom, latest, count)
     let files = 0
     for (const version of versions.slice(1)) files += (await countsAt(reader, tableId, version)).files
     if (files <= Math.max(FEW_FILES, (await countsAt(reader, tableId, latest)).files / 2)) return versions
   }
-  return evenly(historyFrom, latest, Math.min(2, most))
+  return evenlySpaced(historyFrom, latest, Math.min(2, most))
 }
 
-function evenly(from: number, latest: number, count: number): readonly number[] {
+function evenlySpaced(from: number, latest: number, count: number): readonly number[] {
   if (count === 1) return [latest]
   return Array.from({ length: count }, (_, i) => Math.round(latest - (i * (latest - from)) / (count - 1)))
 }
 
 /** True if the last version can also be built without its own checkpoint. */
-function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: ExportedLog): boolean {
+function isBuildableWithout({ checkpoints, based, table: { historyFrom, latest } }: ExportedLog): boolean {
   return checkpoints.includes(latest) && !(based && latest === historyFrom)
 }
 
-function shown(
+function shownDifference(
   { key, field, left, right }: FactDifference,
   fields: readonly string[],
 ): { readonly path?: string; readonly field: string; readonly log: string; readonly catalog: string } {
@@ -220,7 +227,7 @@ function shown(
 }
 
 /** The log without checkpoints of a version and without `_last_checkpoint`. */
-function without(log: LogStore, version: number): LogStore {
+function withoutCheckpoints(log: LogStore, version: number): LogStore {
   const isHidden = (name: string): boolean => {
     const path = parseLogName(name)
     return name === LAST_CHECKPOINT || (path?.kind === 'checkpoint' && path.version === version)

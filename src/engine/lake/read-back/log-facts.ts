@@ -6,14 +6,14 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type { FactBlocks } from './fact-sums.ts'
 import {
   fileFact,
-  map,
+  mapText,
   metadataFact,
   protocolFact,
   removeFact,
   textFact,
   vectorText,
   type Fact,
-  type FileWords,
+  type FileTexts,
 } from './facts.ts'
 import type { VersionFacts } from './version-facts.ts'
 
@@ -24,18 +24,18 @@ export async function logFacts(snapshot: Snapshot, expired: number, signal: Abor
   return {
     files: () => files(snapshot, totals, signal),
     removes: () => removes(snapshot, expired, signal),
-    protocol: once([protocolFact(protocol)]),
-    metadata: once([metadataFact(metadata)]),
-    transactions: once([...txns.values()].map((txn) => textFact(txn.appId, [txn.version, txn.lastUpdated]))),
-    domains: once([...domains.values()].map((domain) => textFact(domain.domain, [domain.configuration]))),
-    totals: once(() => [
+    protocol: oneBlock([protocolFact(protocol)]),
+    metadata: oneBlock([metadataFact(metadata)]),
+    transactions: oneBlock([...txns.values()].map((txn) => textFact(txn.appId, [txn.version, txn.lastUpdated]))),
+    domains: oneBlock([...domains.values()].map((domain) => textFact(domain.domain, [domain.configuration]))),
+    totals: oneBlock(() => [
       textFact('', [totals.files, String(totals.bytes), totals.rows === null ? null : String(totals.rows)]),
     ]),
   }
 }
 
 /** Known facts as one block. */
-export function once(facts: readonly Fact[] | (() => readonly Fact[])): FactBlocks {
+export function oneBlock(facts: readonly Fact[] | (() => readonly Fact[])): FactBlocks {
   return async function* () {
     yield typeof facts === 'function' ? facts() : facts
   }
@@ -59,15 +59,15 @@ async function* files(snapshot: Snapshot, totals: Totals, signal: AbortSignal): 
   }
 }
 
-function wordsOf(add: AddAction): FileWords {
+function wordsOf(add: AddAction): FileTexts {
   return {
     path: add.path,
-    partitionValues: map(add.partitionValues),
+    partitionValues: mapText(add.partitionValues),
     size: add.size,
     modificationTime: add.modificationTime,
     dataChange: add.dataChange,
     stats: add.stats ?? null,
-    tags: map(add.tags),
+    tags: mapText(add.tags),
     deletionVector: vectorText(add.deletionVector),
     baseRowId: add.baseRowId ?? null,
     defaultRowCommitVersion: add.defaultRowCommitVersion ?? null,

@@ -20,7 +20,7 @@ export class Alerts {
   readonly request: AlertOptions
   readonly report: (verdict: StreamVerdict) => void
   /** Last verdict of each cause. */
-  readonly #holds = new Map<StreamCause, boolean>()
+  readonly #verdicts = new Map<StreamCause, boolean>()
 
   constructor(options: AlertOptions, report: (verdict: StreamVerdict) => void) {
     this.request = options
@@ -28,17 +28,17 @@ export class Alerts {
   }
 
   /** True if an alert has to end the run. */
-  get ends(): boolean {
+  get mustEndRun(): boolean {
     return this.request.exit === true && this.raised.length > 0
   }
 
   /** Causes whose alerts are raised now. */
   get raised(): readonly StreamCause[] {
-    return [...this.#holds].flatMap(([cause, holds]) => (holds ? [cause] : []))
+    return [...this.#verdicts].flatMap(([cause, holds]) => (holds ? [cause] : []))
   }
 
   /** Updates the verdicts from new measurements. */
-  look(sample: AlertMeasurements): void {
+  update(sample: AlertMeasurements): void {
     for (const condition of this.request.conditions) {
       if (!('limit' in condition) || condition.cause === 'stuck') continue
       const { cause, limit } = condition
@@ -51,25 +51,25 @@ export class Alerts {
       const holds = cause === 'rate' ? value < limit : value > limit
       // A lower bound below the limit does not show that the alert of an earlier run has ended.
       const isLeast = cause === 'lag' ? sample.lagIs === 'at least' : cause === 'stalled' && sample.isStalledLonger
-      if (!holds && isLeast === true && !this.#holds.has(cause)) continue
+      if (!holds && isLeast === true && !this.#verdicts.has(cause)) continue
       const about = cause === 'lag' && sample.lagIs !== undefined ? `${sample.lagIs} ` : ''
       this.#note(cause, holds, `${about}${wordsOf(cause, value)}`, wordsOf(cause, limit))
     }
   }
 
   /** Raises an alert for an error or a lost replication slot; `clear` ends it. */
-  happened(cause: 'error' | 'slot-lost', what: string): void {
+  raise(cause: 'error' | 'slot-lost', what: string): void {
     if (this.request.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
   }
 
-  passed(cause: 'error' | 'slot-lost'): void {
+  clear(cause: 'error' | 'slot-lost'): void {
     if (this.request.conditions.some((condition) => condition.cause === cause))
       this.#note(cause, false, 'the run continues')
   }
 
   #note(cause: StreamCause, holds: boolean, value: string, limit?: string): void {
-    if (holds === this.#holds.get(cause)) return
-    this.#holds.set(cause, holds)
+    if (holds === this.#verdicts.get(cause)) return
+    this.#verdicts.set(cause, holds)
     this.report({ cause, holds, value, ...(limit === undefined ? {} : { limit }) })
   }
 }

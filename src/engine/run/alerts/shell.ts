@@ -21,7 +21,7 @@ export async function runShell(
         shell: true,
         stdio: 'ignore',
         detached: true,
-        env: { ...process.env, ...holdable(env) },
+        env: { ...process.env, ...shortened(env) },
       })
     } catch (error) {
       resolve(couldNotBeRun(error))
@@ -37,7 +37,7 @@ export async function runShell(
   })
 }
 
-function holdable(env: Readonly<Record<string, string>>): Record<string, string> {
+function shortened(env: Readonly<Record<string, string>>): Record<string, string> {
   const texts = Object.entries(env).map(([name, value]) => {
     const whole = value.replaceAll('\0', '\u{fffd}')
     return [name, whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole]

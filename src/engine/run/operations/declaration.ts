@@ -110,7 +110,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** Name in `run.started`; absent: the kind of the operation. */
   readonly event?: string
   /** How its runs are displayed. */
-  readonly shape: RunDisplay
+  readonly display: RunDisplay
   /** Set if its runs can be paused and resumed. Not set for copies, which handle their steering requests themselves. */
   readonly pauses?: true
   /** Set if its runs work on several tables at the same time, and the user can change how many. Not set for copies. */

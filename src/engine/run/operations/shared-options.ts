@@ -72,7 +72,7 @@ export const PLAN_ONLY: Option = {
 }
 
 /** `--dry-run` of commands that remove data. */
-export const WOULD_GO: Option = {
+export const REMOVAL_PREVIEW: Option = {
   name: 'dry-run',
   alias: 'n',
   type: 'flag',

@@ -124,7 +124,7 @@ export const sliceNumbers = (option: string): WordSource<SliceNumbers | undefine
 export const constant = <const T>(value: T): WordSource<T> => ({ as: 'constant', value })
 
 /** Prefix of a `--ledger` value with the id of a ledger that no longer exists. */
-export const GONE = 'gone:'
+export const MISSING_LEDGER = 'gone:'
 
 /** `--calendar` and its related options. */
 export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const

@@ -1,6 +1,6 @@
 /** A run report as blocks, from which both Markdown and HTML are written. */
-import type { Bar } from './pictures.ts'
-import type { CurvePoint } from '../run-book.ts'
+import type { Bar } from './charts.ts'
+import type { CurvePoint } from '../run-history.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import {
   OTHERS_AMONG,
@@ -56,7 +56,7 @@ export function reportBlocks(report: RunReport): readonly ReportBlock[] {
       : [{ is: 'text', text: `Not inspected: ${notInspectedAt.join('; ')}.` } satisfies ReportBlock]),
     ...(ledger === null ? [] : ledgerBlocks(ledger)),
     ...(catalog === null ? [] : catalogBlocks(catalog)),
-    ...(book === null ? [] : bookBlocks(book)),
+    ...(book === null ? [] : historyBlocks(book)),
     ...(queue === null ? [] : queueBlocks(queue)),
   ]
 }
@@ -283,7 +283,7 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
   ]
 }
 
-function bookBlocks(part: BookPart): readonly ReportBlock[] {
+function historyBlocks(part: BookPart): readonly ReportBlock[] {
   return [
     heading('The run, as this machine recorded it'),
     text(

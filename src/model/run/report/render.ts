@@ -3,7 +3,7 @@ import { reportBlocks, type ReportBlock } from './blocks.ts'
 import { visible } from '../../../shared/visible.ts'
 import { escaped } from './escaped.ts'
 import type { ReportFormat } from './formats.ts'
-import { barsSvg, curveSvg } from './pictures.ts'
+import { barsSvg, curveSvg } from './charts.ts'
 import type { RunReport } from './run-report.ts'
 
 /** @returns a whole document that ends with a line break */

@@ -1,6 +1,6 @@
 /** All data about one run, by source. A part is null if its source was not read. */
 import type { Dec } from '../dec.ts'
-import type { CurvePoint } from '../run-book.ts'
+import type { CurvePoint } from '../run-history.ts'
 
 /** @property knows true if the source has the run; the part of the report named `what` then has its data */
 export type InspectedAt = {

@@ -35,7 +35,7 @@ export type SidesOptions = {
 }
 
 /** Result of counting a moved table on both sides. */
-export type BothSides = {
+export type CountedSides = {
   /** Why its rows cannot be assumed to be in the target; null if they can. */
   readonly lacks: string | null
   readonly proof: LastProof
@@ -45,20 +45,24 @@ export type BothSides = {
 }
 
 /** Counts the table on both sides. */
-export async function bothSides(table: ContainedTable, copy: MovedTable, options: SidesOptions): Promise<BothSides> {
+export async function countBothSides(
+  table: ContainedTable,
+  copy: MovedTable,
+  options: SidesOptions,
+): Promise<CountedSides> {
   const { database, identity, inside, target, signal } = options
   const proof = await lastProof(database, identity, copy)
   const to = nameOf(copy)
   const moved = `${copy.rows} rows were ${copy.source === null ? 'moved' : 'copied'} to ${to} ${proof.detail}`
   // Count the source last: rows written meanwhile are then reported as missing in the target.
-  const there = await target.look(copy)
+  const there = await target.countRows(copy)
   if (there === null) return { lacks: `${moved}; the target has no table ${to} now`, proof, detail: moved, kept: null }
   const here = await onSide('source', () => inside.count(table, signal))
   const lacks =
     here === null
       ? `${moved}; this login may not count the rows of this database (connect as one that may read them), ${to} holds ${String(there.rows)} now`
       : lackOf({ table, copy, proof, moved, there, here })
-  const detail = `${moved}; ${counts(to, there.rows, here ?? 0n)}`
+  const detail = `${moved}; ${countsText(to, there.rows, here ?? 0n)}`
   if (lacks !== null || here === null) return { lacks, proof, detail, kept: null }
   const kept = {
     table: tableText(table.table),
@@ -84,12 +88,12 @@ type Compared = {
 function lackOf({ table, copy, proof, moved, there, here }: Compared): string | null {
   const to = nameOf(copy)
   if (copy.mark !== null && there.mark !== null && copy.mark !== there.mark) {
-    return `${moved}; ${to} was recreated since; ${counts(to, there.rows, here)}`
+    return `${moved}; ${to} was recreated since; ${countsText(to, there.rows, here)}`
   }
   const strange = copy.source === null ? table.columns.filter((name) => !there.columns.includes(name)) : []
   if (strange.length > 0) return `${moved}; ${to} has no column ${strange.join(', ')}`
-  if (there.rows >= leastOf(copy, proof, here)) return null
-  return `${moved}; ${counts(to, there.rows, here)}`
+  if (there.rows >= minimumRows(copy, proof, here)) return null
+  return `${moved}; ${countsText(to, there.rows, here)}`
 }
 
 /**
@@ -97,14 +101,14 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
  * target. After a stream whose last comparison was equal: the rows of the source. Otherwise: the copied rows or the
  * source's rows, whichever are more, plus the surplus.
  */
-function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
+function minimumRows(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
   if (by === 'switch') return here > 0n ? 1n : 0n
   if (by === 'stream' && equal) return here
   const [copied, surplus] = [BigInt(copy.rows), BigInt(copy.surplus)]
   return (copied > here ? copied : here) + (surplus > 0n ? surplus : 0n)
 }
 
-function counts(to: string, there: bigint, here: bigint): string {
+function countsText(to: string, there: bigint, here: bigint): string {
   return `${to} holds ${String(there)} now, and this database ${String(here)}`
 }
 
@@ -122,7 +126,7 @@ export async function keptFinding(
   const { table, mark, rows, sourceRows, isSwitched } = one
   const to = nameOf(one)
   const then = `at ${isoTime(sinceMs)} ${to} held ${rows} rows, and this database ${sourceRows}`
-  const there = await target.look(one)
+  const there = await target.countRows(one)
   const now = there === null ? `the target has no table ${to} now` : `${to} holds ${String(there.rows)} now`
   const isOther = there !== null && mark !== null && there.mark !== null && there.mark !== mark
   const least = isSwitched ? (BigInt(rows) > 0n ? 1n : 0n) : BigInt(rows)

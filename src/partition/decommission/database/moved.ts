@@ -5,7 +5,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ContainedTable } from '../../../model/partition/retirement-port.ts'
 import { tableKeyOf, type TableKey } from '../../../engine/copy/ledger/owner.ts'
 import { documentOf } from '../../../engine/follow/cutover/between/document.ts'
-import { BETWEEN_FORMAT } from '../../../engine/follow/cutover/switch-row.ts'
+import { BETWEEN_FORMAT } from '../../../engine/follow/cutover/cutover-row.ts'
 
 type LastSwitch = {
   readonly turn: number
@@ -72,12 +72,14 @@ async function switchesOut(database: LedgerDatabase, identity: string): Promise<
  */
 export async function movedFrom(database: LedgerDatabase, identity: string): Promise<readonly MovedTable[]> {
   const switches = await switchesOut(database, identity)
-  const copied = (await copies(database, switches)).filter(({ source }) => source?.startsWith(`${identity}/`) === true)
+  const copied = (await readCopies(database, switches)).filter(
+    ({ source }) => source?.startsWith(`${identity}/`) === true,
+  )
   const others = switches.filter((one) => !copied.some(({ switched }) => switched === one))
-  return [...copied, ...others.map(bySwitch)]
+  return [...copied, ...others.map(movedByCutover)]
 }
 
-async function copies(database: LedgerDatabase, switches: readonly LastSwitch[]): Promise<readonly MovedTable[]> {
+async function readCopies(database: LedgerDatabase, switches: readonly LastSwitch[]): Promise<readonly MovedTable[]> {
   const { columns, types } = ledgerDialect(database.dialect)
   const there = (await database.all(columns, ['migration_plans'])).map(([name]) => String(name))
   if (there.length === 0) return []
@@ -116,7 +118,7 @@ function movedOf(
 }
 
 /** A table that a reverse stream kept equal until its users moved back, so no copy filled its target. */
-function bySwitch(switched: LastSwitch): MovedTable {
+function movedByCutover(switched: LastSwitch): MovedTable {
   const { opens, rows } = switched
   const whole = { isWhole: true, where: null, columns: [], surplus: '0', copiedMs: null, mark: null }
   return { source: null, ...opens, ...whole, rows, switched }

@@ -65,7 +65,7 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
 }
 
 /** Error if the database was made inactive, but accepts connections. */
-export function openedByOthers({ name, label }: Named): SluiceError {
+export function openedByOtherProgram({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} is not dropped: it accepts connections again`, {
     where: label,
     reason: 'another user allowed them, so its contents may have changed since it was inspected',
@@ -77,7 +77,7 @@ export function openedByOthers({ name, label }: Named): SluiceError {
  * Error if the database does not exist. @param renamed its current name if it was retired under this name; otherwise
  * null
  */
-export function nothingThere({ name, label }: Named, renamed: string | null): SluiceError {
+export function databaseMissing({ name, label }: Named, renamed: string | null): SluiceError {
   return new SluiceError('SOURCE_GONE', `the server has no database ${name}`, {
     where: label,
     ...(renamed === null ? {} : { reason: `the database that was made inactive under this name is called ${renamed}` }),

@@ -99,7 +99,7 @@ export class DatabaseSteps {
       const [row] = await this.#database.all(find, [identity, no])
       if (row === undefined) throw error
       // The reply to the first attempt may have been lost.
-      if (row[0] !== id) throw quicker(name)
+      if (row[0] !== id) throw ledgerChanged(name)
     }
     return no
   }
@@ -110,7 +110,7 @@ export class DatabaseSteps {
 }
 
 /** Error if the ledger differs from what this program read or recorded. */
-export function quicker(name: string): SluiceError {
+export function ledgerChanged(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} has changed in the meantime`, {
     where: name,
     reason: 'another program changed it, or the ledger was restored from a backup',

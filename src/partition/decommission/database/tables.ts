@@ -6,7 +6,7 @@ import type { DecommissionFinding } from '../../../model/partition/decommission-
 import { isOfLedgers, ownTable } from '../../../stores/common/own-tables.ts'
 import type { ContainedTable, Contents } from '../../../model/partition/retirement-port.ts'
 import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
-import { bothSides, type KeptTable, type SidesOptions } from './both-sides.ts'
+import { countBothSides, type KeptTable, type SidesOptions } from './both-sides.ts'
 import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
 /** Name of large objects for `--leave`. */
@@ -106,7 +106,7 @@ async function ofTable(table: ContainedTable, options: DatabaseTablesOptions): P
   const [copy] = copiesOf(table, moved)
   const renamed = copy === undefined ? '' : renamedTo(table, copy)
   const lackOfCopy = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
-  const sides = copy === undefined || lackOfCopy !== null ? null : await bothSides(table, copy, options)
+  const sides = copy === undefined || lackOfCopy !== null ? null : await countBothSides(table, copy, options)
   const lacks = lackOfCopy ?? sides?.lacks ?? null
   if (sides === null || lacks !== null) {
     const what = `${lacks ?? ''}; ${holds}`

@@ -24,7 +24,7 @@ export class TargetSide implements AsyncDisposable {
   }
 
   /** Counts a table's rows. @returns null if it does not exist @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
-  async look({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
+  async countRows({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
     const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
     return await onSide('target', async () => {
       const mark = (await this.#to.offers.identification?.mark(table, this.#signal)) ?? null

@@ -1,5 +1,5 @@
 import type { Epoch } from '../../../model/calendar/calendar.ts'
-import type { CalendarOptions } from '../../standing.ts'
+import type { CalendarOptions } from '../../partition-coverage.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -33,7 +33,7 @@ export const lifecycleInit: Declaration<LifecycleInitOperation, (typeof EVENTS)[
       byHand: ['from', 'table', 'by', 'epoch', ...words.CALENDAR_FLAGS, 'archive', 'older-than', 'write', 'replace'],
     },
   },
-  shape: 'answer',
+  display: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'table',
   events: EVENTS,

@@ -10,11 +10,11 @@ import { DEFAULT_CALENDAR, type CalendarSpec } from '../../../model/calendar/cal
 import { knownTimeKind } from '../../../archive/plan/time-kind.ts'
 import { openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { entryText, withEntry, type WrittenEntry } from '../../lifecycle/config-text.ts'
-import { lifecycleTable } from '../../lifecycle/look.ts'
+import { lifecycleTable } from '../../lifecycle/inspect-lifecycle.ts'
 import { filledPeriods } from '../../filled-periods.ts'
 import { rowYears } from '../../planned-periods.ts'
 import { OTHER_COLUMN, plannedTable } from '../../planned-table.ts'
-import { partitionCoverage, type PartitionCoverage } from '../../standing.ts'
+import { partitionCoverage, type PartitionCoverage } from '../../partition-coverage.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { lifecycleInit, LifecycleInitOperation } from './declaration.ts'
 
@@ -37,8 +37,10 @@ export async function performLifecycleInit(operation: LifecycleInitOperation, ru
   const spec = await lifecycleTable(store, table, signal)
   const name = tableText(spec.table)
   const look = async (): Promise<Found> => {
-    const standing = await partitions(store, spec, operation, signal)
-    return standing === null ? await plain(store, spec, operation, signal) : partitioned(standing, operation)
+    const standing = await readCoverage(store, spec, operation, signal)
+    return standing === null
+      ? await fromUnpartitioned(store, spec, operation, signal)
+      : fromPartitioned(standing, operation)
   }
   const check: WrittenEntry = { table: name, found: [], by: '', calendar: DEFAULT_CALENDAR, ahead: AHEAD }
   if (write !== null) withEntry(before, check, { file: write, replace })
@@ -61,7 +63,7 @@ export async function performLifecycleInit(operation: LifecycleInitOperation, ru
   return { totals: { tables: dec(1) }, wrote: [write] }
 }
 
-async function partitions(
+async function readCoverage(
   store: CopyStore,
   spec: TableSpec,
   { calendar, epoch }: LifecycleInitOperation,
@@ -75,7 +77,7 @@ async function partitions(
 }
 
 /** Values for the entry of a partitioned table, derived from its partitioning. */
-function partitioned(
+function fromPartitioned(
   { table, calendar, zone }: PartitionCoverage,
   { by, calendar: options }: LifecycleInitOperation,
 ): Found {
@@ -98,7 +100,7 @@ function partitioned(
   }
 }
 
-async function plain(
+async function fromUnpartitioned(
   store: CopyStore,
   table: TableSpec,
   { by, calendar, epoch }: LifecycleInitOperation,

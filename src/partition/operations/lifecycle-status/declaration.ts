@@ -33,7 +33,7 @@ export const lifecycleStatus: Declaration<LifecycleStatusOperation, (typeof EVEN
       'both use sluice.yaml of this folder.\n',
   },
   actions: { 'lifecycle status': { byHand: ['table', ...ALERT_FLAGS] } },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'databases', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
   alerts: { causes: LIFECYCLE_CAUSES },

@@ -7,10 +7,10 @@ import {
 } from '../../../model/partition/lifecycle-events.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import { archivePhase } from '../../lifecycle/archive-phase.ts'
-import { comingPhase } from '../../lifecycle/coming-phase.ts'
-import { ofEntry } from '../../lifecycle/commands.ts'
+import { newPartitionsPhase } from '../../lifecycle/new-partitions-phase.ts'
+import { entryCommand } from '../../lifecycle/commands.ts'
 import type { LifecycleEntry } from '../../lifecycle/entry.ts'
-import { inspectLifecycle } from '../../lifecycle/look.ts'
+import { inspectLifecycle } from '../../lifecycle/inspect-lifecycle.ts'
 import type { InspectedTable, Phase, LifecyclePhases } from '../../lifecycle/inspected.ts'
 import { OpenStores } from '../../lifecycle/open-stores.ts'
 import { partitioningPhase } from '../../lifecycle/partitioning-phase.ts'
@@ -78,7 +78,7 @@ async function phasesOf(inspected: InspectedTable): Promise<LifecyclePhases> {
   return {
     partitioning,
     switch: switchPhase(inspected, partitioning),
-    'new partitions': await comingPhase(inspected),
+    'new partitions': await newPartitionsPhase(inspected),
     archiving: await archivePhase(inspected),
   }
 }
@@ -97,5 +97,5 @@ function report(
 
 /** Completes commands in a text with the databases of this entry, because the file names databases per table. */
 function wholeOf(entry: LifecycleEntry, { wholeBy }: Pick<Run, 'wholeBy'>): (text: string) => string {
-  return wholeBy?.(ofEntry(entry)) ?? ((text) => text)
+  return wholeBy?.(entryCommand(entry)) ?? ((text) => text)
 }

@@ -54,7 +54,7 @@ export const partitionDecommissionDatabase: Declaration<
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'retiring a database',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

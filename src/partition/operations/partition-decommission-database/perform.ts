@@ -17,11 +17,11 @@ import {
   inspectInactive,
   inspectOpen,
   type InspectDatabase,
-} from '../../decommission/database/examine.ts'
+} from '../../decommission/database/inspect-database.ts'
 import {
   alreadyClosed,
-  nothingThere,
-  openedByOthers,
+  databaseMissing,
+  openedByOtherProgram,
   refuseSameDatabase,
   noArchive,
   refuseUnconfirmedDatabase,
@@ -29,7 +29,7 @@ import {
 } from '../../decommission/database/refusals.ts'
 import {
   DatabaseSteps,
-  quicker,
+  ledgerChanged,
   type DatabaseDetail,
   type DatabaseStepName,
 } from '../../decommission/database/steps.ts'
@@ -42,7 +42,7 @@ type DatabaseRun = RunOf<typeof partitionDecommissionDatabase>
 type Operation = PartitionDecommissionDatabaseOperation
 
 /** Context of all steps. */
-type Retired = {
+type RetirementContext = {
   readonly operation: Operation
   readonly retirement: DatabaseRetirement
   readonly to: CopyStore
@@ -55,7 +55,7 @@ type Retired = {
 const NOTHING: Ending = { totals: { steps: '0' } }
 const ONE: Ending = { totals: { steps: '1' } }
 
-type Going = {
+type DropContext = {
   /** The database that its tables moved to, with the ledger. */
   readonly to: Pick<CopyStore, 'offers'>
   readonly steps: Pick<DatabaseSteps, 'of'>
@@ -81,21 +81,21 @@ export async function performPartitionDecommissionDatabase(operation: Operation,
   await using database = await to.ledger()
   if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
   const steps = new DatabaseSteps(database, run)
-  if (!dryRun && !(await retirement.hold())) {
+  if (!dryRun && !(await retirement.lock())) {
     throw new SluiceError('LEDGER_BUSY', `another program retires database ${retirement.name} now`, {
       where: retirement.label,
       hint: 'wait until it has ended',
     })
   }
   const standing = await retirement.state(signal)
-  if (standing === null) return await gone({ retirement, steps, to }, operation, run)
+  if (standing === null) return await endingIfMissing({ retirement, steps, to }, operation, run)
   refuseSameDatabase(standing.identity, to)
   const retired = { operation, retirement, to, database, identity: standing.identity, steps, run }
-  return undo ? await undone(retired) : await next(retired)
+  return undo ? await reactivate(retired) : await doNextStep(retired)
 }
 
 /** Does the next step of an existing database. */
-async function next(retired: Retired): Promise<Ending> {
+async function doNextStep(retired: RetirementContext): Promise<Ending> {
   const { retirement, steps, identity, operation, run } = retired
   const last = (await steps.of(identity)).at(-1)
   const isOpen = (await retirement.state(run.interrupt.stop))?.isOpen === true
@@ -108,19 +108,19 @@ async function next(retired: Retired): Promise<Ending> {
       report(retired, 'inactive', 'planned')
       return NOTHING
     }
-    await opened(retired, run.interrupt.stop)
-    return await next(retired)
+    await reopenDatabase(retired, run.interrupt.stop)
+    return await doNextStep(retired)
   }
   if (last?.step === 'inactive' || last?.step === 'dropping') {
-    if (isOpen) throw openedByOthers(retirement)
-    return await ofInactive(retired)
+    if (isOpen) throw openedByOtherProgram(retirement)
+    return await dropInactive(retired)
   }
   if (!isOpen) throw alreadyClosed(retirement)
-  return await ofOpen(retired)
+  return await makeInactive(retired)
 }
 
 /** Inspects a database that accepts connections, and makes it inactive. */
-async function ofOpen(retired: Retired): Promise<Ending> {
+async function makeInactive(retired: RetirementContext): Promise<Ending> {
   const { operation, retirement, to, database, identity, steps, run } = retired
   const { stop: signal } = run.interrupt
   const options = { retirement, to, database, identity, leave: operation.leave, signal }
@@ -140,16 +140,20 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   }
   await steps.prepare()
   const limit = (await retirement.state(signal))?.connectionLimit ?? -1
-  await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
-  const { ended, last } = await closed(retired, inside, options)
+  await recordStep(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
+  const { ended, last } = await closeAndInspect(retired, inside, options)
   const late = refusedOf(last.findings)
   if (late.length > 0) {
-    await opened(retired, run.interrupt.abort)
+    await reopenDatabase(retired, run.interrupt.abort)
     reportFindings(retired, late)
     return { totals, error: decommissionRefusal(retirement.name, late) }
   }
   await inside[Symbol.asyncDispose]()
-  await note(retired, 'inactive', { ended, use: (await retirement.inspect(run.interrupt.abort)).use, kept: last.kept })
+  await recordStep(retired, 'inactive', {
+    ended,
+    use: (await retirement.inspect(run.interrupt.abort)).use,
+    kept: last.kept,
+  })
   report(retired, 'inactive', 'done')
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
@@ -160,20 +164,20 @@ async function ofOpen(retired: Retired): Promise<Ending> {
 }
 
 /** Refuses connections to the database, and inspects its contents. If a stop is requested, accepts them again. */
-async function closed(retired: Retired, inside: DatabaseInside, options: InspectDatabase) {
+async function closeAndInspect(retired: RetirementContext, inside: DatabaseInside, options: InspectDatabase) {
   const { operation, retirement, identity, run } = retired
   const { stop, abort } = run.interrupt
   try {
     const { ended } = await retirement.close(identity, inside, operation.budgetMs, run.interrupt)
     return { ended, last: await contentFindings(options, { contents: await inside.inspect(stop), inside }) }
   } catch (error) {
-    if (stop.aborted && !abort.aborted) await opened(retired, abort)
+    if (stop.aborted && !abort.aborted) await reopenDatabase(retired, abort)
     throw error
   }
 }
 
 /** Inspects a database that refuses connections, and drops it after its grace period. */
-async function ofInactive(retired: Retired): Promise<Ending> {
+async function dropInactive(retired: RetirementContext): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const { stop: signal } = run.interrupt
   const all = await steps.of(identity)
@@ -198,10 +202,10 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   }
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
   throwIfAborted(signal)
-  if (all.at(-1)?.step === 'inactive') await note(retired, 'dropping', {})
+  if (all.at(-1)?.step === 'inactive') await recordStep(retired, 'dropping', {})
   await requireDropping({ ...retired, name: retirement.name }, signal)
   await retirement.drop(identity, run.interrupt)
-  await note(retired, 'dropped', {})
+  await recordStep(retired, 'dropped', {})
   report(retired, 'dropped', 'done')
   return { totals: { ...totals, steps: '1' } }
 }
@@ -212,13 +216,13 @@ async function ofInactive(retired: Retired): Promise<Ending> {
  * @throws SluiceError PLAN_CHANGED if the ledger differs, as after another program or a restored backup; TARGET_DENIED
  * if the target does not confirm that its commits are written
  */
-export async function requireDropping({ to, steps, identity, name }: Going, signal: AbortSignal): Promise<void> {
-  if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw quicker(name)
+export async function requireDropping({ to, steps, identity, name }: DropContext, signal: AbortSignal): Promise<void> {
+  if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw ledgerChanged(name)
   await to.offers.durability?.flushed(signal)
 }
 
 /** Accepts connections again if sluice has refused them. Idempotent. */
-async function undone(retired: Retired): Promise<Ending> {
+async function reactivate(retired: RetirementContext): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const last = (await steps.of(identity)).at(-1)
   if (last === undefined || last.step === 'active') {
@@ -231,31 +235,31 @@ async function undone(retired: Retired): Promise<Ending> {
     report(retired, 'active', 'planned')
     return NOTHING
   }
-  await opened(retired, run.interrupt.stop)
+  await reopenDatabase(retired, run.interrupt.stop)
   report(retired, 'active', 'done')
   return ONE
 }
 
 /** Accepts connections again, with the previous limit. */
-async function opened(retired: Retired, signal: AbortSignal): Promise<void> {
+async function reopenDatabase(retired: RetirementContext, signal: AbortSignal): Promise<void> {
   const { retirement, identity, steps } = retired
   const all = await steps.of(identity)
   const limit = all.findLast(({ step }) => step === 'closing')?.detail.connectionLimit ?? -1
-  if (all.at(-1)?.step !== 'opening') await note(retired, 'opening', {})
+  if (all.at(-1)?.step !== 'opening') await recordStep(retired, 'opening', {})
   await retirement.reopen(identity, limit, signal)
-  await note(retired, 'active', {})
+  await recordStep(retired, 'active', {})
 }
 
 /** Ending if the server has no database of that name: the ledger shows whether sluice dropped the database. */
-async function gone(
-  { retirement, steps, to }: Pick<Retired, 'retirement' | 'steps' | 'to'>,
+async function endingIfMissing(
+  { retirement, steps, to }: Pick<RetirementContext, 'retirement' | 'steps' | 'to'>,
   operation: Operation,
   run: DatabaseRun,
 ): Promise<Ending> {
   const known = (await steps.named(retirement.server, retirement.name)).at(-1)
   const renamed = known === undefined ? null : await retirement.nameOf(known.identity, run.interrupt.stop)
   if (known === undefined || renamed !== null || (known.step !== 'dropping' && known.step !== 'dropped')) {
-    throw nothingThere(retirement, renamed)
+    throw databaseMissing(retirement, renamed)
   }
   const reported = { retirement, to, run }
   if (operation.undo) {
@@ -281,7 +285,11 @@ async function withLedgers<T>(
   return await body({ store, archives })
 }
 
-async function note({ steps, identity, retirement }: Retired, step: DatabaseStepName, detail: DatabaseDetail) {
+async function recordStep(
+  { steps, identity, retirement }: RetirementContext,
+  step: DatabaseStepName,
+  detail: DatabaseDetail,
+) {
   const before = (await steps.of(identity)).at(-1)?.no ?? 0
   await steps.note(before, { identity, name: retirement.name, step, detail })
 }
@@ -297,7 +305,7 @@ function leftOf(findings: readonly DecommissionFinding[]): readonly string[] {
 }
 
 function reportFindings(
-  { retirement, run }: Pick<Retired, 'retirement' | 'run'>,
+  { retirement, run }: Pick<RetirementContext, 'retirement' | 'run'>,
   findings: readonly DecommissionFinding[],
 ): void {
   for (const finding of findings) {
@@ -306,7 +314,7 @@ function reportFindings(
 }
 
 function report(
-  { retirement, to, run }: Pick<Retired, 'retirement' | 'to' | 'run'>,
+  { retirement, to, run }: Pick<RetirementContext, 'retirement' | 'to' | 'run'>,
   step: DecommissionStepEvent['step'],
   status: DecommissionStepEvent['status'],
 ): void {

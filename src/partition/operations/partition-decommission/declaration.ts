@@ -48,7 +48,7 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'retiring a table',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

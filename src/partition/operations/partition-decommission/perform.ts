@@ -12,18 +12,18 @@ import type {
   DecommissionStep,
   DecommissionStore,
 } from '../../../model/partition/decommission-port.ts'
-import { refuseKnownElsewhere } from '../../../engine/copy/ledger/elsewhere.ts'
+import { refuseOtherLedger } from '../../../engine/copy/ledger/other-ledgers.ts'
 import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts'
 import { identitiesIn } from '../../../engine/follow/cutover/document.ts'
-import { switchDocument, type SwitchRow } from '../../../engine/follow/cutover/switch-row.ts'
+import { storedDocument, type CutoverRow } from '../../../engine/follow/cutover/cutover-row.ts'
 import {
   DecommissionLedger,
   lastDecommissionStep,
   type DecommissionDetail,
   type DecommissionRow,
 } from '../../decommission/decommission-ledger.ts'
-import { inspect, type InspectedOldTable } from '../../decommission/examine.ts'
+import { inspect, type InspectedOldTable } from '../../decommission/inspect-old-table.ts'
 import { knownRows, lastArchive, lastCopyFinding } from '../../decommission/last-archive.ts'
 import { knowsOldTable, switchOfOldTable } from '../../decommission/old-table-switch.ts'
 import { otherOldTable, decommissionRefusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
@@ -33,8 +33,8 @@ import type { partitionDecommission, PartitionDecommissionOperation } from './de
 type DecommissionRun = RunOf<typeof partitionDecommission>
 
 /** Context of all steps. @property name the old table, as in the ledger */
-type Retired = {
-  readonly row: SwitchRow
+type RetirementContext = {
+  readonly row: CutoverRow
   readonly name: string
   readonly oldTable: TableName
   readonly tables: CutoverTables
@@ -61,7 +61,7 @@ export async function performPartitionDecommission(
   if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
   const knows = knowsOldTable(operation.table)
   const what = `the cutover of ${operation.table} is`
-  await refuseKnownElsewhere(store, database, what, knows, run.interrupt.abort, '--from')
+  await refuseOtherLedger(store, database, what, knows, run.interrupt.abort, '--from')
   const row = await switchOfOldTable(database, operation.table, store.label)
   const ledger = new DecommissionLedger(database, row, run)
   const steps = await ledger.steps()
@@ -69,19 +69,19 @@ export async function performPartitionDecommission(
     report(row, 'dropped', 'found', run)
     return { totals: { steps: '0' } }
   }
-  const { names, identities } = identitiesIn(await switchDocument(database, row.id))
+  const { names, identities } = identitiesIn(await storedDocument(database, row.id))
   const tables: CutoverTables = {
     oldTable: { name: names.parked, identity: identities.parked },
     heir: { name: names.public, identity: identities.public },
   }
   const retired = { row, name: row.oldTable, oldTable: names.parked, tables, store: decommission, ledger, steps }
-  if (undo) return await undone(retired, operation, run)
-  return await next(retired, database, store, operation, run)
+  if (undo) return await reactivate(retired, operation, run)
+  return await doNextStep(retired, database, store, operation, run)
 }
 
 /** Inspects the table, and does the next step. */
-async function next(
-  retired: Retired,
+async function doNextStep(
+  retired: RetirementContext,
   database: LedgerDatabase,
   store: CopyStore,
   operation: PartitionDecommissionOperation,
@@ -100,7 +100,8 @@ async function next(
   // A login without rights on the table must not create the ledger's table, which it would own.
   if (!operation.dryRun && !refused.some(({ about }) => about === 'rights')) {
     await ledger.prepare()
-    if (inspected.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
+    if (inspected.mustRecordUse)
+      await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
   }
   if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: decommissionRefusal(name, refused) }
   const standing = lastDecommissionStep(steps)
@@ -115,7 +116,7 @@ async function next(
     }
     // Check the confirmation before the copy, which may take long.
     if (drops) refuseUnconfirmed(retired.oldTable, operation.confirm)
-    const archived = await archive(retired, identity, operation, store, run)
+    const archived = await copyBeforeDrop(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)
     const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
     return { totals: { ...totals, steps: dec(done) } }
@@ -130,7 +131,7 @@ async function next(
 
 /** Finding for an earlier run's copy, if this run makes no new copy and drops the table, or is a dry run. */
 async function copyFindings(
-  { steps, oldTable }: Retired,
+  { steps, oldTable }: RetirementContext,
   { graceOver }: InspectedOldTable,
   { archive: to, dryRun, inactive }: PartitionDecommissionOperation,
   copies: CopyStore,
@@ -147,7 +148,7 @@ function lastCopyOf(steps: readonly DecommissionRow[]): DecommissionDetail['arch
 }
 
 async function deactivate(
-  { row, store, ledger, oldTable, name }: Retired,
+  { row, store, ledger, oldTable, name }: RetirementContext,
   { identity, use, graceOver, graceEndMs }: InspectedOldTable,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
@@ -167,7 +168,7 @@ async function deactivate(
 }
 
 async function drop(
-  { row, store, ledger, oldTable, tables, name }: Retired,
+  { row, store, ledger, oldTable, tables, name }: RetirementContext,
   { identity, archived }: { readonly identity: string; readonly archived: DecommissionDetail['archive'] },
   operation: PartitionDecommissionOperation,
   copies: CopyStore,
@@ -184,8 +185,8 @@ async function drop(
 }
 
 /** @returns digest of the last copy, by this run or an earlier one; absent if none was requested */
-async function archive(
-  { row, ledger, oldTable, steps }: Retired,
+async function copyBeforeDrop(
+  { row, ledger, oldTable, steps }: RetirementContext,
   identity: string,
   { from, archive: to }: PartitionDecommissionOperation,
   copies: CopyStore,
@@ -199,8 +200,8 @@ async function archive(
 }
 
 /** Grants the revoked rights again. Idempotent. */
-async function undone(
-  { row, store, ledger, steps, oldTable, name }: Retired,
+async function reactivate(
+  { row, store, ledger, steps, oldTable, name }: RetirementContext,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<Ending> {
@@ -236,7 +237,7 @@ function stepOf(
 }
 
 function report(
-  { oldTable, publicTable }: SwitchRow,
+  { oldTable, publicTable }: CutoverRow,
   step: DecommissionStepEvent['step'],
   status: DecommissionStepEvent['status'],
   run: DecommissionRun,

@@ -1,6 +1,6 @@
 import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
-import type { CalendarOptions } from '../../standing.ts'
+import type { CalendarOptions } from '../../partition-coverage.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
@@ -50,7 +50,7 @@ export const partitionEnsure: Declaration<PartitionEnsureOperation, (typeof EVEN
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'making partitions',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],
   about: 'tables',

@@ -3,16 +3,16 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { PartitionAlarm } from '../../../model/partition/events.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import type { ComingPartition, MaintenanceStore, Made } from '../../../model/partition/maintenance-port.ts'
+import type { NewPartition, MaintenanceStore, Made } from '../../../model/partition/maintenance-port.ts'
 import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts'
 import { alarmsOf, openGaps, type Alarm } from '../../alarms.ts'
-import { nameFor } from '../../coming-name.ts'
+import { newNameFor } from '../../new-partition-name.ts'
 import { periodsWithin, type PlacedPeriod } from '../../coverage.ts'
 import { eachTable, type TableWithCoverage } from '../../each-table.ts'
 import { failedTables } from '../../failed-tables.ts'
-import { comingOf, maintenanceOf, partitionCoverage, type PartitionCoverage } from '../../standing.ts'
-import { strayOf } from '../../stray.ts'
-import { standsEvent } from '../../stands-event.ts'
+import { uncoveredOf, maintenanceOf, partitionCoverage, type PartitionCoverage } from '../../partition-coverage.ts'
+import { countDefaultRows } from '../../default-rows.ts'
+import { coverageEvent } from '../../coverage-event.ts'
 import { partitionTableEvent } from '../../table-event.ts'
 import { zonesText } from '../../zones.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
@@ -32,7 +32,7 @@ const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
 
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(['TABLE_REFUSED', 'ROW_REFUSED'])
 
-type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
+type Period = PlacedPeriod & { readonly name: NewPartition['name'] }
 
 /**
  * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY,
@@ -49,14 +49,14 @@ export async function performPartitionEnsure(
     ? openCopyStore(operation.from, { mode: 'read', ...waits })
     : openExisting(operation.from, waits))
   const maintenance = maintenanceOf(store)
-  const all: Ensured = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isCut: false }
+  const all: EnsureTotals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isStopped: false }
   const options = { tables, calendar, epoch, sizes: false }
   const each = (found: TableWithCoverage): Promise<void> => ensure(found, operation, maintenance, run, all)
-  const { errors, passedOver, unread, stopped } = await eachTable(store, options, run, each)
+  const { errors, skippedTables: passedOver, unread, stopped } = await eachTable(store, options, run, each)
   return {
     ...alarmError(new Set(all.raised)),
     ...failedTables(errors),
-    stopped: stopped || all.isCut,
+    stopped: stopped || all.isStopped,
     ...(unread.length === 0 ? {} : { notChecked: unread.join('; ') }),
     totals: {
       tables: dec(all.tables),
@@ -71,7 +71,7 @@ export async function performPartitionEnsure(
 }
 
 /** Totals of all tables so far. */
-type Ensured = {
+type EnsureTotals = {
   tables: number
   made: number
   found: number
@@ -79,7 +79,7 @@ type Ensured = {
   moved: bigint
   readonly raised: PartitionAlarm[]
   /** True if the run was stopped within a table. */
-  isCut: boolean
+  isStopped: boolean
 }
 
 async function ensure(
@@ -87,37 +87,37 @@ async function ensure(
   operation: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
-  all: Ensured,
+  all: EnsureTotals,
 ): Promise<void> {
   const { name: table, archive, standing } = found
   const now = new Date(run.clock.now())
   all.tables++
   run.emit(partitionTableEvent(table, standing, now))
-  const before = comingOf(standing, { ...operation, now })
+  const before = uncoveredOf(standing, { ...operation, now })
   const missing = await missingPeriods(found, before.missing, maintenance, run)
   const { made, failure, periods } = await attempt(found, missing, operation, maintenance, run)
   reportMade(table, periods, made, operation, run, all)
   const done = (made?.made.length ?? 0) + (made?.foundMade.length ?? 0)
   if (made !== null && done < periods.length && run.interrupt.stop.aborted) {
-    all.isCut = true
+    all.isStopped = true
     if (failure !== null) throw failure
     return
   }
   const isChanged = made !== null || (failure !== null && !operation.dryRun)
-  const after = isChanged ? await again(found, operation, maintenance, run) : standing
+  const after = isChanged ? await rereadCoverage(found, operation, maintenance, run) : standing
   const { leftOver } = standing.table
   if (leftOver !== undefined && after.table.leftOver === undefined) {
     const message = `removed leftovers of an interrupted run: ${leftOver}`
     run.emit({ type: 'log', level: 'note', table, message })
   }
-  const coming = isChanged ? comingOf(after, { ...operation, now }) : before
-  const stray = await strayOf({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
+  const coming = isChanged ? uncoveredOf(after, { ...operation, now }) : before
+  const stray = await countDefaultRows({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
   const alarms = alarmsOf(after, { ...operation, now, coming, stray, archive, refused: failure !== null })
   for (const alarm of [...alarms, ...notGiven(made)]) {
     all.raised.push(alarm.alarm)
     run.emit({ type: 'partition.alarm', table, ...alarm })
   }
-  run.emit(standsEvent(table, operation.ahead, coming, stray, after))
+  run.emit(coverageEvent(table, operation.ahead, coming, stray, after))
   // An incomplete creation is reported as an alarm as well.
   if (failure !== null) throw failure
 }
@@ -129,7 +129,7 @@ function reportMade(
   made: Made | null,
   { dryRun }: PartitionEnsureOperation,
   run: PartitionEnsureRun,
-  all: Ensured,
+  all: EnsureTotals,
 ): void {
   for (const period of periods) {
     const own = made?.made.find((one) => one.name.name === period.name.name)
@@ -163,12 +163,12 @@ async function missingPeriods(
   const { calendar, kind, table } = standing
   if (calendar === null) throw noCalendar(name, standing)
   const named = (periods: readonly PlacedPeriod[]): readonly Period[] =>
-    periods.map((period) => ({ ...period, name: nameFor(standing, period.period) }))
+    periods.map((period) => ({ ...period, name: newNameFor(standing, period.period) }))
   const inGaps = openGaps(standing, archive)
     .flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
     .filter(({ low }) => !missing.some((one) => one.low === low))
   if (inGaps.length === 0 || !table.partitions.some(({ isDefault }) => isDefault)) return named(missing)
-  const { spans } = await maintenance.stray(table, inGaps, run.interrupt.abort)
+  const { spans } = await maintenance.countDefault(table, inGaps, run.interrupt.abort)
   return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing].toSorted((a, b) => a.low - b.low))
 }
 
@@ -193,7 +193,7 @@ async function attempt(
 ): Promise<Attempt> {
   const all = await attemptAll(found, periods, operation, maintenance, run)
   if (all.failure === null || !found.standing.table.partitions.some(({ isDefault }) => isDefault)) return all
-  const { spans } = await maintenance.stray(found.standing.table, periods, run.interrupt.abort)
+  const { spans } = await maintenance.countDefault(found.standing.table, periods, run.interrupt.abort)
   const empty = periods.filter((_, i) => spans[i] === 0n)
   if (empty.length === 0 || empty.length === periods.length) return all
   const some = await attemptAll(found, empty, operation, maintenance, run)
@@ -216,7 +216,7 @@ async function attemptAll(
     if (!operation.dryRun) {
       return { made: await make(found, periods, operation, maintenance, run), failure: null, periods }
     }
-    const failure = await maintenance.foresee(wanted(found, periods, run))
+    const failure = await maintenance.makeRefusal(requestedPartitions(found, periods, run))
     return { made: null, failure, periods: failure === null ? periods : [] }
   } catch (error) {
     const failure = asSluiceError(error)
@@ -233,7 +233,7 @@ async function make(
   run: PartitionEnsureRun,
 ): Promise<Made> {
   return maintenance.make({
-    ...wanted(found, periods, run),
+    ...requestedPartitions(found, periods, run),
     patienceMs,
     budgetMs,
     onStep: (step, rows, total) =>
@@ -247,7 +247,7 @@ async function make(
   })
 }
 
-function wanted(
+function requestedPartitions(
   { standing: { table } }: TableWithCoverage,
   periods: readonly Period[],
   run: Pick<PartitionEnsureRun, 'interrupt'>,
@@ -271,7 +271,7 @@ function reportWaits(table: string, { longestMs, tries, proved }: Made, run: Par
   })
 }
 
-async function again(
+async function rereadCoverage(
   { standing, archive }: TableWithCoverage,
   { calendar, epoch }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,

@@ -61,7 +61,7 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
       alert: words.alert,
     },
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'partitioning in place',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',

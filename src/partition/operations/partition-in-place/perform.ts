@@ -7,7 +7,7 @@ import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type {
-  InPlaceDone,
+  InPlaceFacts,
   InPlaceLimits,
   InPlacePlan,
   InPlaceStore,
@@ -25,7 +25,7 @@ import { refusedError, reportFindings } from '../../plan-findings.ts'
 
 type Run = RunOf<typeof partitionInPlace>
 
-type Able = {
+type InPlaceContext = {
   readonly store: CopyStore
   readonly inPlace: InPlaceStore
   readonly plan: PartitionPlanStore
@@ -33,7 +33,7 @@ type Able = {
   /** Name of the table, as printed. */
   readonly name: string
   readonly limits: InPlaceLimits
-  readonly tell: (step: PartitionStepEvent['step'], status: PartitionStepEvent['status'], detail: string) => void
+  readonly report: (step: PartitionStepEvent['step'], status: PartitionStepEvent['status'], detail: string) => void
 }
 
 /**
@@ -54,24 +54,25 @@ export async function performPartitionInPlace(operation: PartitionInPlaceOperati
   }
   const table = await tableToPartition(store, operation.table, signal)
   const name = tableText(table.table)
-  const able: Able = {
+  const able: InPlaceContext = {
     store,
     inPlace,
     plan,
     table,
     name,
     limits: { budgetMs: operation.budgetMs, triesForMs: operation.triesForMs, signal },
-    tell: (step, status, detail) => run.emit({ type: 'partition.step', table: name, step, status, detail }),
+    report: (step, status, detail) => run.emit({ type: 'partition.step', table: name, step, status, detail }),
   }
-  const done = await inPlace.done(table.table, signal)
-  if (operation.slice !== undefined) return await sliced(able, done, { ...operation, slice: operation.slice }, run)
-  if (operation.revert) return await reverted(able, done, operation, run)
-  return done === null ? await partitioned(able, operation, run) : await settled(able, done, operation, run)
+  const done = await inPlace.facts(table.table, signal)
+  if (operation.slice !== undefined)
+    return await splitOffSlice(able, done, { ...operation, slice: operation.slice }, run)
+  if (operation.revert) return await revertPartitioning(able, done, operation, run)
+  return done === null ? await runInPlace(able, operation, run) : await settled(able, done, operation, run)
 }
 
 /** Checks the request, runs the phases that read the table, and gives the new table the public name. */
-async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  const { store, inPlace, plan, table, name, limits, tell: report } = able
+async function runInPlace(able: InPlaceContext, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const { store, inPlace, plan, table, name, limits, report } = able
   if (!operation.dryRun) refuseUnconfirmed(able, operation)
   const { signal } = limits
   const source = { store, plan, signal }
@@ -79,7 +80,7 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
   const { request, last } = options
   refuseSameNames(request)
   const planned = await inPlace.plan(request, signal)
-  const findings = await reported(able, options, planned, operation, run)
+  const findings = await reportPlanFindings(able, options, planned, operation, run)
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
   const totals = {
     findings: dec(findings.length),
@@ -106,8 +107,13 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
 }
 
 /** Finishes a table that an earlier run has partitioned. */
-async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  const { name, table, store, limits, tell: report } = able
+async function settled(
+  able: InPlaceContext,
+  done: InPlaceFacts,
+  operation: PartitionInPlaceOperation,
+  run: Run,
+): Promise<Ending> {
+  const { name, table, store, limits, report } = able
   const ranged = await store.offers.maintenance?.inspect(table.table, false, limits.signal)
   if (ranged != null && ranged.column.name !== operation.by) {
     throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}, not by ${operation.by}`, {
@@ -121,13 +127,13 @@ async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlac
 }
 
 /** Splits off the last period of the past partition; the expected waiting time is reported first. */
-async function sliced(
-  able: Able,
-  done: InPlaceDone | null,
+async function splitOffSlice(
+  able: InPlaceContext,
+  done: InPlaceFacts | null,
   operation: PartitionInPlaceOperation & { readonly slice: string },
   run: Run,
 ): Promise<Ending> {
-  const { inPlace, table, name, limits, tell: report } = able
+  const { inPlace, table, name, limits, report } = able
   if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
     throw new SluiceError('BAD_FLAG', '--slice cannot be combined with --revert, --last and --past', {
       hint: 'remove them',
@@ -208,18 +214,18 @@ async function sliced(
 }
 
 /** True if a partition has these bounds. */
-async function isThere({ store, table, limits }: Able, { partition }: SliceRequest): Promise<boolean> {
+async function isThere({ store, table, limits }: InPlaceContext, { partition }: SliceRequest): Promise<boolean> {
   const ranged = await store.offers.maintenance?.inspect(table.table, false, limits.signal)
   return ranged?.partitions.some(({ from, to }) => from === partition.from && to === partition.to) === true
 }
 
-async function reverted(
-  able: Able,
-  done: InPlaceDone | null,
+async function revertPartitioning(
+  able: InPlaceContext,
+  done: InPlaceFacts | null,
   operation: PartitionInPlaceOperation,
   run: Run,
 ): Promise<Ending> {
-  const { inPlace, table, name, limits, tell: report } = able
+  const { inPlace, table, name, limits, report } = able
   if (done === null) {
     if (operation.dryRun) {
       report('clear', 'planned', `the preparations for ${name} would be removed`)
@@ -250,15 +256,15 @@ async function reverted(
 }
 
 /** All findings, before anything is created. */
-async function reported(
-  { plan, inPlace, name, limits }: Able,
+async function reportPlanFindings(
+  { plan, inPlace, name, limits }: InPlaceContext,
   { request, last }: InPlaceAsked,
   { findings, statements, bytes }: InPlacePlan,
   operation: PartitionInPlaceOperation,
   run: Run,
 ): Promise<readonly PlanFinding[]> {
   const { signal } = limits
-  const taken = await plan.taken(
+  const taken = await plan.usedNames(
     request.planned,
     [request.sideName, ...request.partitions.map((one) => one.name)],
     signal,
@@ -270,8 +276,8 @@ async function reported(
   return reportFindings(name, [...findings, ...phases], run)
 }
 
-async function reportLeft({ inPlace, table, name, limits, tell: report }: Able, run: Run): Promise<void> {
-  const left = await inPlace.settle(table.table, limits.signal)
+async function reportLeft({ inPlace, table, name, limits, report }: InPlaceContext, run: Run): Promise<void> {
+  const left = await inPlace.finish(table.table, limits.signal)
   report('after', 'done', 'foreign keys to it are validated, and its statistics gathered')
   for (const message of left) run.emit({ type: 'log', level: 'warn', table: name, message })
 }
@@ -290,7 +296,7 @@ function reportWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Ru
   run.emit({ type: 'partition.waits', table, longestMs: pauseMs, tries: tries - 1 })
 }
 
-function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceOperation): void {
+function refuseUnconfirmed({ table, name }: InPlaceContext, { confirm }: PartitionInPlaceOperation): void {
   if (confirm === name || confirm === table.table.name) return
   throw new SluiceError(
     'MISSING_CONFIRM',

@@ -1,6 +1,6 @@
 import type { AlertOptions } from '../../../model/run/alert.ts'
 import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
-import type { CalendarOptions } from '../../standing.ts'
+import type { CalendarOptions } from '../../partition-coverage.ts'
 import { alertOptions, formsText } from '../../../engine/run/operations/alert-options.ts'
 import { FOLLOW_CAUSES } from '../../../engine/copy/operations/copy/options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
@@ -74,7 +74,7 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       alert: words.alert,
     },
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
   alerts: { causes: ['none-ahead', 'default-rows', 'failed'], by: ['ahead'] },

@@ -86,7 +86,7 @@ export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[
       exact: words.flag('exact'),
     },
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'read', end: 'target' },

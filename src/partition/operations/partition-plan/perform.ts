@@ -7,7 +7,7 @@ import { openCopyStore, openSourceStore } from '../../../engine/copy/open-stores
 import { onSide } from '../../../engine/copy/sides.ts'
 import { emitPartitionForecast } from '../../forecast-events.ts'
 import type { Filled, FilledPeriod } from '../../filled-periods.ts'
-import { measured, type MeasuredRate } from '../../rate.ts'
+import { measureRate, type MeasuredRate } from '../../rate.ts'
 import { copyFindings } from '../../new-table-plan.ts'
 import {
   newTableName,
@@ -15,7 +15,7 @@ import {
   planNewTableAt,
   newTablePlace,
   newTableThere,
-  unfollowable,
+  replicationRefusal,
   type NewTableFit,
   type NewTablePlace,
 } from '../../new-table-place.ts'
@@ -40,7 +40,7 @@ export async function performPartitionPlan(operation: PartitionPlanOperation, ru
   const planned = await planNewTableAt(place, operation, new Date(run.clock.now()))
   const { newTable } = planned
   if (newTable === null)
-    return ended(
+    return endingOf(
       planned.planned,
       reportFindings(tableText(planned.planned.table.table), planned.findings, run),
       [],
@@ -48,22 +48,22 @@ export async function performPartitionPlan(operation: PartitionPlanOperation, ru
       [],
     )
   const about = { ...planned, newTable }
-  const { findings: found, statements } = await making(place, about)
+  const { findings: found, statements } = await newTableStatements(place, about)
   const findings = reportFindings(
     tableText(planned.planned.table.table),
     [...found, ...(await runFindings(place, about))],
     run,
   )
-  const rate = await measured(source.plan, planned.planned, newTable.partitions, operation, source.signal)
+  const rate = await measureRate(source.plan, planned.planned, newTable.partitions, operation, source.signal)
   emitPartitionForecast(planned.planned, newTable.filled.periods, rate, operation, run.emit)
   const table = tableText(planned.planned.table.table)
   for (const sql of statements) run.emit({ type: 'partition.sql', table, sql })
   const missed = notChecked(findings, newTable.filled, rate)
-  return ended(planned.planned, findings, newTable.filled.periods, newTable.partitions.length, missed)
+  return endingOf(planned.planned, findings, newTable.filled.periods, newTable.partitions.length, missed)
 }
 
 /** Statements and findings of the new table; no statements if a run to another database created it already. */
-async function making(
+async function newTableStatements(
   place: NewTablePlace,
   about: NewTableFit,
 ): Promise<{ readonly findings: readonly PlanFinding[]; readonly statements: readonly string[] }> {
@@ -82,7 +82,7 @@ async function making(
  * database, `partition in-place` is an alternative that needs neither a stream nor the index.
  */
 async function runFindings(place: NewTablePlace, about: NewTableFit): Promise<readonly PlanFinding[]> {
-  const unheard = await unfollowable(place, about)
+  const unheard = await replicationRefusal(place, about)
   const found = await copyFindings(place.source, about)
   if (place.isElsewhere) {
     const refused = found.map((one) => (one.about === 'index' ? { ...one, verdict: 'refused' as const } : one))
@@ -109,7 +109,7 @@ function notChecked(
   ]
 }
 
-function ended(
+function endingOf(
   { table: { table } }: TableToPartition,
   findings: readonly PlanFinding[],
   periods: readonly FilledPeriod[],

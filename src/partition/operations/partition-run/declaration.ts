@@ -75,7 +75,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       alert: words.alert,
     },
   },
-  shape: 'long',
+  display: 'long',
   doing: 'partitioning',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

@@ -16,7 +16,7 @@ import { prepare, type PartitionRun } from './prepare.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 
 /** Limit of quarantined rows; with more, the table fails. */
-const MOST_ASIDE = 1000
+const MOST_QUARANTINED = 1000
 
 /**
  * @throws SluiceError as `partition plan` and `copy --follow`; PARTITION_REFUSED, TABLE_REFUSED if the new table is not
@@ -32,7 +32,7 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
     ...copyOf(operation, to, about, newTable.name, periods),
     ...(chosen === null ? {} : { span: chosen.span }),
   }
-  const window = windowed(run, operation.windowMs)
+  const window = copyWindow(run, operation.windowMs)
   const pace = new CopyPace(tableText(planned.table.table), periods, newTable.filled.periods, window.endsAt, run)
   let stream: string | null = null
   try {
@@ -42,7 +42,7 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
       emit: (event) => {
         if (event.type === 'follow.started') stream = event.stream
         // When a table leaves the state `copying`, the copy is complete: cancel the window.
-        if (event.type === 'follow.table' && event.state !== 'copying') window.over()
+        if (event.type === 'follow.table' && event.state !== 'copying') window.cancel()
         pace.event(event)
         run.emit(event)
       },
@@ -50,19 +50,19 @@ export async function performPartitionRun(operation: PartitionRunOperation, run:
     const rests = ending.stopped === true && !run.interrupt.stop.aborted && (window.hasEnded || chosen !== null)
     if (rests && stream !== null) {
       pace.end()
-      const error = await appliedMeanwhile(options, stream, run)
+      const error = await applyPendingChanges(options, stream, run)
       if (error !== null) return { ...ending, error }
     }
-    const ended = rests && chosen === null && isWordless(ending) ? { ...ending, error: window.reason } : ending
-    return withNext(chosen === null ? ended : ofSlices(ending, chosen, operation, stream, to), stream, to)
+    const ended = rests && chosen === null && hasNoFailure(ending) ? { ...ending, error: window.reason } : ending
+    return withNext(chosen === null ? ended : slicesEnding(ending, chosen, operation, stream, to), stream, to)
   } finally {
-    window.over()
+    window.cancel()
     pace.end()
   }
 }
 
 /** True if the run ended without an error, or because a stop was requested. */
-function isWordless({ error }: Ending): boolean {
+function hasNoFailure({ error }: Ending): boolean {
   return error === undefined || error.code === 'STOPPED'
 }
 
@@ -91,7 +91,7 @@ function copyOf(
     ...(chunkRows === undefined ? {} : { chunkRows }),
     ...(rate === undefined ? {} : { rate }),
     workers,
-    maxAside: MOST_ASIDE,
+    maxAside: MOST_QUARANTINED,
     restart,
     dryRun: false,
     follow: {
@@ -104,7 +104,7 @@ function copyOf(
 }
 
 /** Ending of a run that copied the chosen slices; a later run copies the other slices. */
-function ofSlices(
+function slicesEnding(
   ending: Ending,
   { period, of }: ChosenSlices,
   { numbers: { from, through } = { from: 1, through: 1 } }: PartitionRunOperation,
@@ -129,7 +129,7 @@ function ofSlices(
 }
 
 /** Applies pending changes to the copied periods, so that the source need not retain their log. */
-async function appliedMeanwhile(
+async function applyPendingChanges(
   options: CopyOperation,
   stream: string,
   run: PartitionRun,
@@ -161,7 +161,7 @@ function withNext(ending: Ending, stream: string | null, to: string): Ending {
   return { ...ending, next: `sluice sign-off ${stream} ${end}` }
 }
 
-type Window = {
+type CopyWindow = {
   readonly interrupt: Interrupt
   /** Ms since the epoch; null without a window. */
   readonly endsAt: number | null
@@ -170,19 +170,19 @@ type Window = {
   /** Error of a copy that the window ends. */
   readonly reason: SluiceError
   /** Cancels the window, because the copy is complete. */
-  over(): void
+  cancel(): void
 }
 
 /** Largest delay of setTimeout, ms; a longer window counts as none. */
 const LONGEST_MS = 2_147_483_647
 
 /** @param windowMs length of the window from now on */
-function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
+function copyWindow(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): CopyWindow {
   const reason = new SluiceError('DEADLINE', 'the time of --window has ended', {
     hint: 'run the same command to resume',
   })
   if (windowMs === undefined || windowMs > LONGEST_MS)
-    return { interrupt: run.interrupt, endsAt: null, hasEnded: false, reason, over: () => undefined }
+    return { interrupt: run.interrupt, endsAt: null, hasEnded: false, reason, cancel: () => undefined }
   const end = new AbortController()
   const timer = setTimeout(() => end.abort(reason), windowMs)
   timer.unref()
@@ -193,6 +193,6 @@ function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | unde
       return end.signal.aborted
     },
     reason,
-    over: () => clearTimeout(timer),
+    cancel: () => clearTimeout(timer),
   }
 }

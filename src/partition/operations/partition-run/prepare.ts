@@ -18,7 +18,7 @@ import {
   rangedAt,
   newTablePlace,
   newTableThere,
-  unfollowable,
+  replicationRefusal,
   type NewTableFit,
   type NewTablePlace,
 } from '../../new-table-place.ts'
@@ -56,7 +56,7 @@ async function newTableBefore(
   await refuseUnindexed(place.source, about)
   const message = `${tableText(newTableName(about))} already exists: its ${there.partitions.length} partitions are used, not the calendar of this command`
   run.emit({ type: 'log', level: 'note', message })
-  await reportLacking(place, about, run)
+  await reportMissingConstraints(place, about, run)
   return there
 }
 
@@ -64,11 +64,15 @@ async function newTableBefore(
  * Reports constraints that the new table lacks: an earlier run that left them out may have been killed before its
  * report.
  */
-async function reportLacking({ source, maker }: NewTablePlace, about: NewTableFit, run: PartitionRun): Promise<void> {
+async function reportMissingConstraints(
+  { source, maker }: NewTablePlace,
+  about: NewTableFit,
+  run: PartitionRun,
+): Promise<void> {
   const { planned, newTable } = about
   const { late } = await source.plan.newTable(planned, newTable.name, newTable.partitions, source.signal)
   const name = newTableName(about)
-  const lacking = await onSide('target', () => maker.lacking(name, late, source.signal))
+  const lacking = await onSide('target', () => maker.missingObjects(name, late, source.signal))
   if (lacking.length > 0) reportLate(name, lacking, run)
 }
 
@@ -85,11 +89,11 @@ async function makeNewTable(
   if (findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
   await refuseUnindexed(source, about)
   // Check before the new table is created: leftovers of a refused run would prevent `partition in-place`.
-  const unheard = await unfollowable(place, about)
-  if (unheard !== null) throw notFollowable(unheard, source.store.label)
+  const unheard = await replicationRefusal(place, about)
+  if (unheard !== null) throw cannotReplicate(unheard, source.store.label)
   refuseUnknownFirst(operation.first, newTable.partitions)
   const name = newTableName(about)
-  const coming = { table: name, partitions: comingOf(newTable) }
+  const coming = { table: name, partitions: plannedPartitions(newTable) }
   if (operation.numbers !== undefined) chosenSlices(marksOf(about, coming, operation, run), operation.numbers)
   reportChanges(all, run)
   const late = new Set(statements.late)
@@ -105,7 +109,7 @@ async function makeNewTable(
   return there
 }
 
-function notFollowable({ detail, hint }: PlanFinding, where: string): SluiceError {
+function cannotReplicate({ detail, hint }: PlanFinding, where: string): SluiceError {
   const instead = 'run sluice partition in-place, which needs no stream'
   return new SluiceError('NOT_FOLLOWABLE', detail, {
     where,
@@ -123,7 +127,7 @@ function marksOf(
 }
 
 /** Partitions of the new table, before their creation. */
-function comingOf({ partitions }: NonNullable<NewTablePlan['newTable']>): RangedTable['partitions'] {
+function plannedPartitions({ partitions }: NonNullable<NewTablePlan['newTable']>): RangedTable['partitions'] {
   return partitions.map(({ name, from, to }) => ({
     name: { name },
     identity: name,

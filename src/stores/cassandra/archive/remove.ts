@@ -11,9 +11,9 @@
  * batch has changed, the result is 'differs': the rows removed so far are in the archive, the others in the table.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { RowSum, rowHash, sumOfRows } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, rowHash, digestOfRows } from '../../../model/copy/row-hash.ts'
 import { rowKeyOf } from '../../../model/copy/row-key.ts'
-import { equalDigests, type Cell, type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
+import { equalDigests, type Cell, type Digest, type Row, type WriteTimes } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
@@ -24,20 +24,24 @@ import { closeCassandraChunk } from '../copy/closing.ts'
 import { cassandraEncoder } from '../copy/encode.ts'
 import type { RequestFlow } from '../copy/flow.ts'
 import { cassandraScan } from '../copy/scan.ts'
-import { refuseChanged } from '../copy/schema-look.ts'
+import { refuseChanged } from '../copy/schema-tables.ts'
 import { cassandraTableShape, type CassandraShape } from '../copy/shape.ts'
-import { latestOf, QUIET_US, refuseAhead, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
+import { latestOf, QUIET_US, refuseFutureTimes, serverTime, TimedRemoval } from '../copy/timed-removal.ts'
 import { ProvedRows } from './proved.ts'
 
 /** Limits of a batch: its rows are kept in memory until its digest is compared with the proved one. */
 const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
-export type Removing = { readonly link: CassandraLink; readonly flow: RequestFlow; readonly ledger: LedgerDatabase }
+export type RemovalContext = {
+  readonly link: CassandraLink
+  readonly flow: RequestFlow
+  readonly ledger: LedgerDatabase
+}
 
 /**
  * @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved,
  * or have a write time in the future; errors of the driver
  */
-export async function removeCassandraRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
+export async function removeCassandraRows(removing: RemovalContext, request: RemoveRequest): Promise<StepEnd> {
   const { link, ledger } = removing
   const { table, expect, closing } = request
   if (!(await isSame(link, request))) return 'gone'
@@ -51,8 +55,8 @@ export async function removeCassandraRows(removing: Removing, request: RemoveReq
   const began = await serverTime(link)
   const places = keyPlaces(shape, reading.columns)
   const hint = 'hold this period until that time has passed; then run the same command again'
-  const { digest, batches } = await summed(link, reading, (row, stamp) =>
-    refuseAhead(
+  const { digest, batches } = await digestBatches(link, reading, (row, stamp) =>
+    refuseFutureTimes(
       { key: rowKeyOf(row, places), latest: latestOf(stamp), now: began },
       'VALUE_REFUSED',
       tableText(table.table),
@@ -65,7 +69,7 @@ export async function removeCassandraRows(removing: Removing, request: RemoveReq
     if (!(await removeBatches(link, reading, remove, batches))) return 'differs'
   } else {
     if (!(await proved.isNoted())) return 'differs'
-    if (!(await removeRest(link, reading, remove, places))) return 'differs'
+    if (!(await removeRemaining(link, reading, remove, places))) return 'differs'
   }
   return (await closeCassandraChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
 }
@@ -102,7 +106,7 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
 type RemoveRows = (batch: RowBatch, wanted?: (row: Row) => boolean) => Promise<boolean>
 
 function rowRemoval(
-  { link, flow }: Removing,
+  { link, flow }: RemovalContext,
   { columns, signal }: Reading,
   shape: CassandraShape,
   quiet: bigint,
@@ -131,7 +135,7 @@ async function removeBatches(
   let number = 0
   let isGone = true
   for await (const batch of rowsOf(link, reading)) {
-    if (sumOfRows(batch.rows).sum !== sums[number++]) return false
+    if (digestOfRows(batch.rows).sum !== sums[number++]) return false
     if (!(await remove(batch))) isGone = false
   }
   return isGone && number === sums.length
@@ -141,7 +145,7 @@ async function removeBatches(
  * Removes the rows that an earlier attempt has left, each only if the archive has the same row.
  * @returns true if all of the rows are gone
  */
-async function removeRest(
+async function removeRemaining(
   link: CassandraLink,
   reading: Reading,
   remove: RemoveRows,
@@ -162,19 +166,19 @@ async function removeRest(
  * Digest of all rows, and of each batch: the same batches each time, as long as no row changes.
  * @param refuse called with each row; it throws if the row must not be removed
  */
-async function summed(
+async function digestBatches(
   link: CassandraLink,
   reading: Reading,
-  refuse: (row: Row, stamp: Stamp | undefined) => void,
+  refuse: (row: Row, stamp: WriteTimes | undefined) => void,
 ): Promise<{ readonly digest: Digest; readonly batches: readonly string[] }> {
-  const all = new RowSum()
+  const all = new RowChecksum()
   const batches: string[] = []
   for await (const { rows, stamps } of rowsOf(link, reading)) {
     for (const [at, row] of rows.entries()) {
       refuse(row, stamps?.[at])
       all.add(row)
     }
-    batches.push(sumOfRows(rows).sum)
+    batches.push(digestOfRows(rows).sum)
   }
   return { digest: all.digest(), batches }
 }

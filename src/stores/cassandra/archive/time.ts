@@ -10,7 +10,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { betweenBounds, compareCanonicalTimes, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
-import { timestampText, msOfTimestamp } from '../copy/moments.ts'
+import { timestampText, msOfTimestamp } from '../copy/time-values.ts'
 
 /** As `Times.condition`. Timestamps are milliseconds since 1970, which every release parses the same way. */
 export function cassandraTimeCondition(
@@ -50,14 +50,14 @@ const FROM = new RegExp(`^${QUOTED} >= ${LITERAL}(?: AND \\1 < ${LITERAL})?$`)
 const TO = new RegExp(`^${QUOTED} < ${LITERAL}$`)
 
 /** Tests values of a time column by a condition. */
-export type TimeJudge = {
+export type TimeFilter = {
   readonly column: Column
   /** True if the value meets the condition. @param value canonical text */
   readonly holds: (value: string) => boolean
 }
 
 /** Parses a `cassandraTimeCondition` for the reader. Null for any other condition, which the cluster evaluates. */
-export function timeJudge({ columns }: TableSpec, where: string | null): TimeJudge | null {
+export function timeFilterOf({ columns }: TableSpec, where: string | null): TimeFilter | null {
   if (where === null) return null
   const [, quoted, low, high] = ANY.exec(where) ?? FROM.exec(where) ?? withoutLow(TO.exec(where)) ?? []
   if (quoted === undefined) return null

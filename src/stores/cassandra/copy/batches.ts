@@ -1,6 +1,6 @@
 /** Groups writes that are sent together: the writes of one row, and with batches the adjacent rows of one partition. */
 import type { Encoded, Write } from './row-writes.ts'
-import type { Sending } from './sender.ts'
+import type { PartitionWrites } from './sender.ts'
 
 /**
  * Servers warn about larger batches. They refuse batches above ten times this size (batch_size_fail_threshold_in_kb).
@@ -28,9 +28,9 @@ export const BATCH_ROWS = 100
  * writes, 256 at a time; 40,800 to 58,300 in batches of 50.
  * @param most maximum number of rows in a batch
  */
-export function batchesOf(items: readonly RowItem[], most: number): readonly Sending[] {
+export function batchesOf(items: readonly RowItem[], most: number): readonly PartitionWrites[] {
   if (most <= 1) return items.flatMap(alone)
-  const sendings: Sending[] = []
+  const sendings: PartitionWrites[] = []
   let open: { writes: Write[]; rows: Encoded[]; partition: string; bytes: number } | null = null
   for (const item of items) {
     const { row, writes } = item
@@ -54,7 +54,7 @@ export function batchesOf(items: readonly RowItem[], most: number): readonly Sen
 }
 
 /** All writes of a row are one atomic write for its replicas, unless together they exceed the limit of a request. */
-function alone(item: RowItem): readonly Sending[] {
+function alone(item: RowItem): readonly PartitionWrites[] {
   const { row, writes } = item
   const isTooLarge = writes.length > 1 && sizeOf(item) > REQUEST_BYTES
   return [{ writes, rows: [row], ...(isTooLarge ? { inTurn: true } : {}) }]

@@ -15,7 +15,7 @@ import type { CassandraShape } from './shape.ts'
 import type { CassandraStatements } from './statements.ts'
 
 /** How long an addition may still be applied after its reply was lost, ms: nodes drop older ones. */
-const SETTLE_MS = 5000
+const LATE_WRITE_MS = 5000
 const PAUSE_MS = 200
 /** Maximum number of additions to one counter. If it still differs then, another program must be adding to it. */
 const MOST_ADDED = 3
@@ -27,7 +27,7 @@ export type CounterRow = {
 }
 
 /** A counter whose value differs from the source's; `has` is null if the target has counted nothing. */
-type Behind = { readonly name: string; readonly has: bigint | null; readonly add: bigint }
+type CounterDifference = { readonly name: string; readonly has: bigint | null; readonly add: bigint }
 
 export class Counters {
   readonly #link: CassandraLink
@@ -86,18 +86,18 @@ export class Counters {
    * counter that was missing is read again after the addition, and the remaining difference is added.
    * @throws SluiceError ROW_REFUSED; errors of the driver
    */
-  async bring(row: CounterRow): Promise<void> {
-    const until = performance.now() + Math.max(this.#link.settings.retryMs, 3 * SETTLE_MS)
-    let behind = this.#behind(row, await this.#reader.read([...row.values.keys()], row.key))
+  async setToSource(row: CounterRow): Promise<void> {
+    const until = performance.now() + Math.max(this.#link.settings.retryMs, 3 * LATE_WRITE_MS)
+    let behind = this.#differences(row, await this.#reader.read([...row.values.keys()], row.key))
     for (let added = 0; behind.length > 0 && added < MOST_ADDED; added++) {
-      await this.#addPatiently(row, behind, until)
+      await this.#addAndCheck(row, behind, until)
       // Counters that existed have the source's value now. Check those that were missing.
       const fresh = behind.filter(({ has }) => has === null)
       if (fresh.length === 0) return
-      const now = await this.#readSurely(row)
+      const now = await this.#readWritten(row)
       // Too few replicas answer. The proof of the chunk, or the next comparison, checks the counters.
       if (now === 'unknown') return
-      behind = this.#behind(row, now).filter(({ name }) => fresh.some((one) => one.name === name))
+      behind = this.#differences(row, now).filter(({ name }) => fresh.some((one) => one.name === name))
       const deleted = behind.find(({ has }) => has === null)
       if (deleted !== undefined) throw this.#countsNoMore(deleted.name)
     }
@@ -107,7 +107,7 @@ export class Counters {
    * Adds once. After a lost reply, waits until the addition can no longer be applied, then reads the remaining
    * difference.
    */
-  async #addPatiently(row: CounterRow, behind: readonly Behind[], until: number): Promise<void> {
+  async #addAndCheck(row: CounterRow, behind: readonly CounterDifference[], until: number): Promise<void> {
     let some = behind
     while (some.length > 0) {
       throwIfAborted(this.#signal)
@@ -118,8 +118,8 @@ export class Counters {
         const uncertain = isUncertain(error)
         const passes = uncertain || cassandraError(error, this.#link.settings, 'write').retryable
         if (!passes || performance.now() > until) throw error
-        await sleep(uncertain ? SETTLE_MS : PAUSE_MS, undefined, { signal: this.#signal }).catch(() => undefined)
-        some = this.#behind(row, await this.#reader.read([...row.values.keys()], row.key))
+        await sleep(uncertain ? LATE_WRITE_MS : PAUSE_MS, undefined, { signal: this.#signal }).catch(() => undefined)
+        some = this.#differences(row, await this.#reader.read([...row.values.keys()], row.key))
       }
     }
   }
@@ -128,7 +128,7 @@ export class Counters {
    * Reads what was just written, even if the write level is below QUORUM; `unknown` if too few replicas are up for
    * that.
    */
-  async #readSurely({ key, values }: CounterRow): Promise<readonly unknown[] | 'unknown' | null> {
+  async #readWritten({ key, values }: CounterRow): Promise<readonly unknown[] | 'unknown' | null> {
     const { writeLevel } = this.#link
     const level = isBelowQuorum(writeLevel) ? ALL : readLevelFor(writeLevel)
     const reader = new KeyReader(this.#link, this.#shape, this.#statements, false, this.#signal, level)
@@ -141,7 +141,7 @@ export class Counters {
     }
   }
 
-  #behind({ values }: CounterRow, found: readonly unknown[] | null): readonly Behind[] {
+  #differences({ values }: CounterRow, found: readonly unknown[] | null): readonly CounterDifference[] {
     return [...values].flatMap(([name, wanted], at) => {
       const has = found?.[at] ?? null
       if (has !== null && typeof has !== 'bigint') throw new Error('the driver gives counters as bigint')
@@ -153,7 +153,7 @@ export class Counters {
     })
   }
 
-  async #add({ values, staticOnly }: CassandraRowKey, some: readonly Behind[]): Promise<void> {
+  async #add({ values, staticOnly }: CassandraRowKey, some: readonly CounterDifference[]): Promise<void> {
     const { partition, clustering } = this.#shape
     const key = staticOnly ? partition : [...partition, ...clustering]
     const sql = this.#statements.add(

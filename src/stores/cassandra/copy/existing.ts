@@ -6,7 +6,7 @@ import { cassandraError } from '../errors.ts'
 import type { KeyReader } from './by-keys.ts'
 import type { Encoded, RowWrites } from './row-writes.ts'
 import type { CassandraShape } from './shape.ts'
-import type { StampOptions } from './stamps.ts'
+import type { TimeOptions } from './write-times.ts'
 
 const PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
@@ -14,22 +14,22 @@ const LONGEST_PAUSE_MS = 5000
 /** `absent`: the key is free, and the row is still to be written. */
 export type InsertOutcome = 'written' | 'taken' | 'absent'
 
-export class Existing {
+export class ExistingRows {
   readonly #link: CassandraLink
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #shape: CassandraShape
-  readonly request: StampOptions
+  readonly request: TimeOptions
   readonly #signal: AbortSignal
   /** By partition: whether the target already has its static values. */
-  readonly #kept = new Map<string, boolean>()
+  readonly #hasStatics = new Map<string, boolean>()
 
   constructor(
     link: CassandraLink,
     rows: RowWrites,
     reader: KeyReader,
     shape: CassandraShape,
-    options: StampOptions,
+    options: TimeOptions,
     signal: AbortSignal,
   ) {
     this.#link = link
@@ -75,16 +75,16 @@ export class Existing {
   async keepStatics(row: Encoded): Promise<void> {
     if (!this.#rows.hasStatics) return
     const partition = this.#rows.partitionText(row)
-    if (this.#kept.has(partition)) return
+    if (this.#hasStatics.has(partition)) return
     const names = [...this.#shape.columns.values()].flatMap(({ name, part }) => (part === 'static' ? [name] : []))
     const key = { values: this.#rows.key({ ...row, staticOnly: true }), staticOnly: true }
     const found = await this.#reader.read(names, key)
-    this.#kept.set(partition, found !== null && found.some((value) => value !== null))
+    this.#hasStatics.set(partition, found !== null && found.some((value) => value !== null))
   }
 
   /** The row without static values, if the target's static values are kept. */
   withoutKept(row: Encoded): Encoded {
-    if (this.#kept.get(this.#rows.partitionText(row)) !== true) return row
+    if (this.#hasStatics.get(this.#rows.partitionText(row)) !== true) return row
     return this.#rows.withoutStatics(row)
   }
 

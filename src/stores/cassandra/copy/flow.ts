@@ -36,7 +36,7 @@ export class RequestFlow {
         } catch (error) {
           failure ??= { error }
         } finally {
-          this.#giveBack()
+          this.#release()
         }
       }
     }
@@ -47,7 +47,7 @@ export class RequestFlow {
   }
 
   /** Lets the writer that has waited longest send its request, so that a late writer gets its share. */
-  #giveBack(): void {
+  #release(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#free++
     else next()

@@ -11,12 +11,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
 import { askingCassandra } from '../errors.ts'
-import { cassandraFailure, type RetryHeard } from '../failure.ts'
-import type { OpenedAgain } from '../../common/opened-again.ts'
+import { cassandraFailure, type OnRetry } from '../failure.ts'
+import type { StoreRetry } from '../../common/store-retry.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { openCqlLedger } from '../ledger/index.ts'
-import type { DependencyStore } from '../../../model/copy/beside-port.ts'
-import { CassandraDependencies } from './beside.ts'
+import type { DependencyStore } from '../../../model/copy/dependency-port.ts'
+import { CassandraDependencies } from './dependencies.ts'
 import { cassandraOffers } from './offers.ts'
 import type { CassandraOffers } from '../offered.ts'
 import { CassandraObjects } from './objects.ts'
@@ -45,7 +45,7 @@ export type CassandraCopyOptions = {
   /** Called with rows that could only be written at ONE. */
   readonly onWeakWrite?: WriteOptions['onWeakWrite']
   /** Called before a statement is sent again. */
-  readonly onRetry?: (again: OpenedAgain) => void
+  readonly onRetry?: (again: StoreRetry) => void
 }
 
 const CAN: StoreAbilities = {
@@ -70,7 +70,7 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
   const link = await connectCassandra(url, {
     environment,
     ...(signal === undefined ? {} : { signal }),
-    ...(onRetry === undefined ? {} : { onRetry: heardRetries(url, onRetry) }),
+    ...(onRetry === undefined ? {} : { onRetry: retryReporter(url, onRetry) }),
     ...(readConsistency === undefined ? {} : { readConsistency }),
     ...(writeConsistency === undefined ? {} : { writeConsistency }),
   })
@@ -80,7 +80,7 @@ export async function openCassandraCopy(url: string, options: CassandraCopyOptio
 }
 
 /** Reports retries. Driver messages contain hosts, but no login. */
-function heardRetries(url: string, onRetry: NonNullable<CassandraCopyOptions['onRetry']>): RetryHeard {
+function retryReporter(url: string, onRetry: NonNullable<CassandraCopyOptions['onRetry']>): OnRetry {
   return (thrown, attempt, forMs) => {
     const { message: why } = cassandraFailure(thrown)
     onRetry({ label: redactUrl(url), why, attempt, forMs, isOpen: true })

@@ -1,6 +1,6 @@
 /** Texts of values as the driver returns them: to compare keys, and to name them to users. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
-import { timestampText } from './moments.ts'
+import { timestampText } from './time-values.ts'
 
 /**
  * Text of a value, equal only for equal values of one type. Never throws: messages name values that cannot be

@@ -35,7 +35,7 @@ export class CassandraObjects implements ObjectStore {
     return 'schema'
   }
 
-  async taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async usedNames(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     throwIfAborted(signal)
     const keyspace = this.#keyspace(table)
     const isOld = isBefore(this.#link.release, 3, 0)
@@ -47,7 +47,7 @@ export class CassandraObjects implements ObjectStore {
     return new Set(names.filter((name) => there.has(name)))
   }
 
-  fitted(object: SchemaObject): SchemaObject | { readonly refused: string } {
+  adapted(object: SchemaObject): SchemaObject | { readonly refused: string } {
     const isOwn = object.kind === 'index' && (object.method === PLAIN || /^[\w.]*Index$/.test(object.method))
     if (!isOwn)
       return { refused: `Cassandra has no ${object.kind} like that of other systems; create it by hand, in CQL` }
@@ -101,7 +101,7 @@ export class CassandraObjects implements ObjectStore {
         throwIfAborted(signal)
         const { rows } = await this.#ask(cql, [keyspace], host)
         if (rows.some((row) => names.includes(String(row.get('index_name')))) || !host.isUp()) break
-        if (!(await this.taken(table, [name], signal)).has(name)) return false
+        if (!(await this.usedNames(table, [name], signal)).has(name)) return false
         await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
       }
     }

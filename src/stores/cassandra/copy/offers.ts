@@ -7,7 +7,7 @@ import { askingCassandra } from '../errors.ts'
 import { untilSynced } from '../flushed.ts'
 import { CqlTrack } from '../track.ts'
 import { ringPicture } from './ring-sample.ts'
-import { tableId } from './schema-look.ts'
+import { tableId } from './schema-tables.ts'
 import { settingsFor } from './table-settings.ts'
 
 type OfferParts = {

@@ -84,7 +84,7 @@ export class Pages {
         const isSmall = piece.blind !== true || piece.tokens.low === piece.tokens.high
         for await (const page of this.#ofQuery(byTokens(table, ring, what, piece.tokens, where), isSmall)) {
           const { rows, readMs } = page
-          const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
+          const fresh: readonly DriverRow[] | null = after === null ? rows : this.#rowsAfter(rows, after)
           if (fresh === null) continue
           after = null
           last = rows.at(-1) ?? last
@@ -92,7 +92,7 @@ export class Pages {
         }
       } catch (thrown) {
         if (!isTooMuch(thrown)) throw thrown
-        await this.#proveAlive(thrown)
+        await this.#throwIfUnreachable(thrown)
         if (piece.tokens.low === piece.tokens.high) {
           yield* this.#byPartition(piece.tokens.low, last)
           continue
@@ -207,15 +207,15 @@ export class Pages {
       if (at < begun) continue
       let after = at === begun ? last : null
       try {
-        for await (const { rows, readMs } of this.#patiently(byKey(table, what, partition, where))) {
-          const fresh: readonly DriverRow[] | null = after === null ? rows : this.#behind(rows, after)
+        for await (const { rows, readMs } of this.#withRetries(byKey(table, what, partition, where))) {
+          const fresh: readonly DriverRow[] | null = after === null ? rows : this.#rowsAfter(rows, after)
           if (fresh === null) continue
           after = null
           if (fresh.length > 0) yield { rows: fresh, readMs }
         }
       } catch (thrown) {
         if (!isTooMuch(thrown)) throw thrown
-        await this.#proveAlive(thrown)
+        await this.#throwIfUnreachable(thrown)
         this.#request.unreadable(partition, thrown)
         continue
       }
@@ -230,14 +230,14 @@ export class Pages {
       return await this.#ask(byTokens(table, ring, `DISTINCT ${list}`, { low: token, high: token }, null))
     } catch (thrown) {
       if (!isTooMuch(thrown)) throw thrown
-      await this.#proveAlive(thrown)
+      await this.#throwIfUnreachable(thrown)
       unreadable(token, thrown)
       return null
     }
   }
 
   /** Retries after a pause, as long as no row was emitted. */
-  async *#patiently(query: CqlQuery): AsyncGenerator<DriverPage> {
+  async *#withRetries(query: CqlQuery): AsyncGenerator<DriverPage> {
     for (const pause of [...PAUSES_MS, null]) {
       let given = false
       try {
@@ -254,7 +254,7 @@ export class Pages {
   }
 
   /** Throws `thrown` if the cluster does not answer at all, because then no row caused the failure. */
-  async #proveAlive(thrown: unknown): Promise<void> {
+  async #throwIfUnreachable(thrown: unknown): Promise<void> {
     const { client } = this.#request.link
     if (this.#missesNode()) throw thrown
     try {
@@ -299,7 +299,7 @@ export class Pages {
   }
 
   /** The rows after the last emitted one; null if the emitted one is not among them. */
-  #behind(rows: readonly DriverRow[], last: DriverRow): readonly DriverRow[] | null {
+  #rowsAfter(rows: readonly DriverRow[], last: DriverRow): readonly DriverRow[] | null {
     const key = this.#cells(last, this.#keyColumns)
     const at = rows.findIndex((row) => same(this.#cells(row, this.#keyColumns), key))
     return at === -1 ? null : rows.slice(at + 1)

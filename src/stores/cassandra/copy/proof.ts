@@ -6,7 +6,7 @@ import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
@@ -78,7 +78,7 @@ export async function digestOfTokens(
     ordered: false,
   }
   const key = table.key.map((name) => wanted.findIndex((column) => column.name === name))
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   let count = 0n
   for await (const { rows } of rowsOf(looking, request, BATCH, undefined, signal)) {
     for (const row of rows) {
@@ -101,7 +101,7 @@ export async function cassandraDigestOfKeys(
 ): Promise<Digest> {
   const wanted = countOnly ? columns.filter(({ name }) => shape.columns.get(name)?.part === 'partition') : columns
   const rows = new CassandraKeyRowReader(reader, shape, wanted)
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   let count = 0n
   const look = (some: readonly CassandraRowKey[]): Promise<void> =>
     flow.each(some, signal, async (key) => {
@@ -123,7 +123,7 @@ export async function cassandraDigestOfKeys(
 
 /** A row's key from a bound of a range. */
 export function keyOfBound(request: ChunkRequest, shape: CassandraShape, bound: RowKey): CassandraRowKey {
-  if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !spellsEmpty(request, shape, bound))
+  if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !canBeRowKey(request, shape, bound))
     return { values: partitionOfBound(request, shape, bound), staticOnly: true }
   return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
 }
@@ -141,7 +141,7 @@ export function partitionOfBound(
  * True if the key of a row can equal this bound: it has no null, and all clustering columns are texts. Otherwise a
  * bound with only empty texts after the partition key stands for a partition with static values only.
  */
-export function spellsEmpty({ columns }: ChunkRequest, { clustering }: CassandraShape, bound: RowKey): boolean {
+export function canBeRowKey({ columns }: ChunkRequest, { clustering }: CassandraShape, bound: RowKey): boolean {
   if (bound.includes(null)) return false
   return clustering.every((name) => columns.find((column) => column.name === name)?.as.kind === 'text')
 }

@@ -1,7 +1,7 @@
 /** `system.size_estimates`: each server's estimates for its own ranges. In Cassandra since 2.1.5. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
-import { rangeFraction } from '../../../model/copy/ring-picture.ts'
+import { rangeFraction } from '../../../model/copy/ring-distribution.ts'
 import type { CassandraLink } from '../connect.ts'
 import { wrappedRanges } from './ring-hosts.ts'
 

@@ -1,7 +1,7 @@
 /** Which hosts hold which tokens of a keyspace, by the driver's metadata. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { mergedTokens, RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
-import type { RingHost } from '../../../model/copy/ring-picture.ts'
+import type { RingHost } from '../../../model/copy/ring-distribution.ts'
 import type { CassandraLink } from '../connect.ts'
 
 /** @returns sorted by address; empty for rings that the driver does not know */

@@ -4,13 +4,18 @@
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
-import type { FullPartition, RingSampleOptions, RingPart, RingPicture } from '../../../model/copy/ring-picture.ts'
+import type {
+  FullPartition,
+  RingSampleOptions,
+  RingPart,
+  RingDistribution,
+} from '../../../model/copy/ring-distribution.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { ringHosts } from './ring-hosts.ts'
 import { serverEstimates } from './ring-estimates.ts'
-import { looker, type ReadRingPart } from './ring-window.ts'
+import { windowReader, type ReadRingPart } from './ring-window.ts'
 
 /** Parts that are read at the same time. */
 const TOGETHER = 8
@@ -24,7 +29,7 @@ export async function ringPicture(
   table: TableSpec,
   look: RingSampleOptions,
   signal: AbortSignal,
-): Promise<RingPicture> {
+): Promise<RingDistribution> {
   const { ring } = table
   if (ring === undefined) {
     throw new SluiceError('NO_RING', `${tableText(table.table)} has no token ring`)
@@ -32,7 +37,7 @@ export async function ringPicture(
   const whole = RING_TOKENS[ring.partitioner]
   try {
     const estimates = await serverEstimates(link, table)
-    const read = looker(link, table, signal)
+    const read = windowReader(link, table, signal)
     const ranges = splitTokens(whole.low, whole.high, look.splits)
     const windows = Math.max(1, Math.round(look.sample / ranges.length))
     const parts = new Array<RingPart>(ranges.length)
@@ -55,7 +60,7 @@ export async function ringPicture(
   }
 }
 
-type Seen = {
+type RangeSample = {
   readonly part: Omit<RingPart, 'low' | 'high' | 'server'>
   readonly fullest: FullPartition | null
 }
@@ -64,7 +69,7 @@ type Seen = {
  * Samples a part: divides it into equal pieces, and reads one window in each. A piece is assumed to be as dense as its
  * window.
  */
-async function sampleRange(read: ReadRingPart, range: TokenRange, windows: number, seed: string): Promise<Seen> {
+async function sampleRange(read: ReadRingPart, range: TokenRange, windows: number, seed: string): Promise<RangeSample> {
   let [rows, partitions, bytes, seen] = [0, 0, 0, 0]
   let exact = true
   let fullest: FullPartition | null = null

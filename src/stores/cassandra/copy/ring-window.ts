@@ -4,7 +4,7 @@
  */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../model/copy/ring.ts'
-import type { FullPartition } from '../../../model/copy/ring-picture.ts'
+import type { FullPartition } from '../../../model/copy/ring-distribution.ts'
 import type { CassandraLink } from '../connect.ts'
 import { driverText } from './key-text.ts'
 import { cassandraTableName } from './names.ts'
@@ -36,7 +36,7 @@ export type ReadRingPart = (piece: TokenRange, start: bigint) => Promise<RingWin
 type Partition = { token: bigint; key: readonly string[]; rows: number; bytes: number; more: boolean }
 
 /** Result of reading from a token on: complete partitions, and the last token up to which all of them were read. */
-type Stretch = {
+type ReadRange = {
   readonly partitions: readonly Partition[]
   /** Null if the end of the range was reached. */
   readonly until: bigint | null
@@ -44,7 +44,7 @@ type Stretch = {
 }
 
 /** Returns a function that reads windows of one table. */
-export function looker(link: CassandraLink, table: TableSpec, signal: AbortSignal): ReadRingPart {
+export function windowReader(link: CassandraLink, table: TableSpec, signal: AbortSignal): ReadRingPart {
   const { ring } = table
   if (ring === undefined) throw new Error('a table without a ring has no windows')
   const whole = RING_TOKENS[ring.partitioner]
@@ -84,7 +84,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
     } while (pageState !== undefined)
   }
 
-  const stretch = async (range: TokenRange, rowsLeft: number): Promise<Stretch> => {
+  const stretch = async (range: TokenRange, rowsLeft: number): Promise<ReadRange> => {
     const partitions: Partition[] = []
     let [rows, bytes] = [0, 0]
     for await (const [token, ...values] of rowsOf(range)) {

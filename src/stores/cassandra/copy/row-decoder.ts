@@ -1,10 +1,10 @@
 /** Decodes rows of the driver to canonical rows: one decoder per column, made once for a range. */
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import { canonicalCellText } from '../../../model/copy/canonical.ts'
-import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Cell, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, type MistypedRows } from '../../common/as-stored.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraDecoder } from './decode.ts'
@@ -20,7 +20,7 @@ import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 type Part = { readonly name: string; readonly decode: (value: unknown) => Cell }
 
 /** Names, in a row of the driver, of a value, its write time and its TTL; null if the system keeps no write times. */
-type StampPart = {
+type TimeNames = {
   readonly value: string
   readonly time: string
   readonly life: string
@@ -34,7 +34,7 @@ export class RowDecoder {
   readonly #request: RowRequest
   readonly #shape: CassandraShape
   readonly #parts: readonly Part[]
-  readonly #stamps: readonly StampPart[]
+  readonly #stamps: readonly TimeNames[]
   /** The first clustering column; null if a partition is one row. */
   readonly #clustering: string | null
 
@@ -60,7 +60,7 @@ export class RowDecoder {
       decode: cassandraDecoder(this.typeOf(name).type, as),
     }))
     this.#stamps = request.columns.map(({ name }, at) =>
-      request.stamps === true ? stampOf(shape, name, at, ofCells) : null,
+      request.stamps === true ? timeNamesOf(shape, name, at, ofCells) : null,
     )
     this.#clustering = shape.clustering.length === 0 ? null : (shape.clustering[0] ?? null)
     const names = new Set([
@@ -89,7 +89,7 @@ export class RowDecoder {
    * @param mistyped receives rows in which a value is not of its column's type (`RowRequest.asStored`)
    * @throws SluiceError VALUE_REFUSED for a value that is not of its type, and for a partition without rows
    */
-  row(found: DriverRow, odd: OddRows): Row {
+  row(found: DriverRow, mistyped: MistypedRows): Row {
     const { stamps, sharedOnly, asStored, table } = this.#request
     if (stamps !== true && sharedOnly !== true && this.isSharedOnly(found)) throw this.#noRow(found)
     const row: Cell[] = []
@@ -100,7 +100,7 @@ export class RowDecoder {
       } catch (thrown) {
         const isKept = asStored === true && !table.key.includes(name) && isRefusedValue(thrown)
         if (!isKept) throw this.#ofValue(thrown, found, name)
-        odd.add(row)
+        mistyped.add(row)
         row.push(value instanceof Uint8Array ? value : driverText(value))
       }
     }
@@ -118,7 +118,7 @@ export class RowDecoder {
   }
 
   /** @param readMs when the row was requested */
-  stamp(found: DriverRow, readMs: number): Stamp {
+  stamp(found: DriverRow, readMs: number): WriteTimes {
     const times: (bigint | null)[] = []
     const lifetimes: (number | null)[] = []
     const uneven: number[] = []
@@ -191,7 +191,7 @@ export class RowDecoder {
 function sharedOf(
   { columns, partition }: CassandraShape,
   names: ReadonlySet<string>,
-  stamps: readonly StampPart[],
+  stamps: readonly TimeNames[],
 ): SharedColumns | null {
   const values = [...names].filter((name) => columns.get(name)?.part === 'static')
   if (values.length === 0) return null
@@ -210,7 +210,7 @@ function sharedOf(
 }
 
 /** Expressions for write time and TTL of a value. */
-function timesOf(part: StampPart): readonly string[] {
+function timesOf(part: TimeNames): readonly string[] {
   if (part === null) return []
   return [
     `writetime(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
@@ -219,7 +219,7 @@ function timesOf(part: StampPart): readonly string[] {
 }
 
 /** Collections have one write time per cell, which servers before 5.0 do not return. Counters have none. */
-function stampOf({ columns, counters }: CassandraShape, name: string, at: number, ofCells: boolean): StampPart {
+function timeNamesOf({ columns, counters }: CassandraShape, name: string, at: number, ofCells: boolean): TimeNames {
   const column = columns.get(name)
   if (column === undefined || counters || (column.manyCells && !ofCells)) return null
   if (column.part === 'partition' || column.part === 'clustering') return null

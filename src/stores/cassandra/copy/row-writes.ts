@@ -1,13 +1,13 @@
 /** Statements for a row: one INSERT, and an UPDATE for the values of each further pair of write time and TTL. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Cell, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { cassandraEncoder } from './encode.ts'
-import { unheldKey } from './key-limits.ts'
+import { keyLimitError } from './key-limits.ts'
 import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
-import { byLife, type Stamping, type CellStamps } from './stamps.ts'
+import { byExpiry, type ChunkWriteTimes, type TimeAndTtl } from './write-times.ts'
 import type { CassandraStatements, UsingClause } from './statements.ts'
 
 export type Parameters = readonly (Buffer | null)[]
@@ -28,7 +28,7 @@ export type Write = {
 export type Encoded = {
   readonly row: Row
   readonly cells: Parameters
-  readonly stamp: Stamp | undefined
+  readonly stamp: WriteTimes | undefined
   readonly bytes: number
   /** True if the row has no clustering key: its values are the static columns of a partition without rows. */
   readonly staticOnly: boolean
@@ -47,7 +47,7 @@ export class RowWrites {
   readonly #shape: CassandraShape
   readonly #columns: readonly WriteColumn[]
   readonly #statements: CassandraStatements
-  readonly #stamping: Stamping
+  readonly #stamping: ChunkWriteTimes
   readonly #keepNulls: boolean
   readonly #encoders: readonly ((cell: Cell) => Buffer | null)[]
   readonly #parts: readonly CassandraShapeColumn['part'][]
@@ -65,7 +65,7 @@ export class RowWrites {
     shape: CassandraShape,
     columns: readonly WriteColumn[],
     statements: CassandraStatements,
-    stamping: Stamping,
+    stamping: ChunkWriteTimes,
     keepNulls: boolean,
   ) {
     this.#shape = shape
@@ -90,7 +90,7 @@ export class RowWrites {
   }
 
   /** @throws SluiceError ROW_REFUSED, VALUE_REFUSED */
-  encode(row: Row, stamp: Stamp | undefined): Encoded {
+  encode(row: Row, stamp: WriteTimes | undefined): Encoded {
     let bytes = 0
     const cells = this.#encoders.map((encode, at) => {
       const cell = row[at] ?? null
@@ -154,7 +154,7 @@ export class RowWrites {
       const [first] = groups
       const longest = this.#longestCollection(encoded)
       // The key gets the longest TTL of all values, so that it expires with the last of them.
-      const isOwn = first !== undefined && (longest === null || byLife(longest, first.using) <= 0)
+      const isOwn = first !== undefined && (longest === null || byExpiry(longest, first.using) <= 0)
       this.#insert(writes, cells, isOwn ? first.using : (longest ?? whole), isOwn ? first.at : [])
       for (const { using, at } of isOwn ? groups.slice(1) : groups) this.#update(writes, encoded, using, at)
     }
@@ -183,7 +183,7 @@ export class RowWrites {
     return { sql: this.#statements.insert(names, null), parameters: at.map((one) => cells[one] ?? null) }
   }
 
-  #insert(writes: Write[], cells: Parameters, using: CellStamps, at: readonly number[]): void {
+  #insert(writes: Write[], cells: Parameters, using: TimeAndTtl, at: readonly number[]): void {
     const form = this.#insertForm(at, clauseOf(using))
     const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
     parameters.push(...usingParameters(using))
@@ -204,7 +204,7 @@ export class RowWrites {
     return form
   }
 
-  #update(writes: Write[], { cells, staticOnly }: Encoded, using: CellStamps, at: readonly number[]): void {
+  #update(writes: Write[], { cells, staticOnly }: Encoded, using: TimeAndTtl, at: readonly number[]): void {
     const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
     const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
     // There could be too many different sets of columns, so fall back to one statement per column.
@@ -215,7 +215,7 @@ export class RowWrites {
   #updateOne(
     writes: Write[],
     cells: Parameters,
-    using: CellStamps,
+    using: TimeAndTtl,
     at: readonly number[],
     key: readonly number[],
   ): void {
@@ -245,19 +245,19 @@ export class RowWrites {
   }
 
   /** The longest TTL, with its write time, of non-static collections whose write times are known. */
-  #longestCollection(encoded: Encoded): CellStamps | null {
-    let longest: CellStamps | null = null
+  #longestCollection(encoded: Encoded): TimeAndTtl | null {
+    let longest: TimeAndTtl | null = null
     for (const at of this.collections) {
       const isReported = encoded.cells[at] != null && encoded.stamp?.times[at] != null
       if (!isReported || this.#parts[at] === 'static') continue
       const using = this.usingOf(encoded, at)
-      if (longest === null || byLife(using, longest) > 0) longest = using
+      if (longest === null || byExpiry(using, longest) > 0) longest = using
     }
     return longest
   }
 
   /** Write time and TTL of a column's value. */
-  usingOf({ stamp }: Encoded, at: number): CellStamps {
+  usingOf({ stamp }: Encoded, at: number): TimeAndTtl {
     const { groups, whole } = this.#stamping.of(stamp, [at])
     return groups[0]?.using ?? whole
   }
@@ -281,7 +281,7 @@ export class RowWrites {
     for (const part of ['partition', 'clustering'] as const) {
       const at = part === 'partition' ? this.#partition : this.#clustering
       const values = at.map((one) => cells[one] ?? null)
-      const reason = unheldKey(part, values)
+      const reason = keyLimitError(part, values)
       if (reason !== null) throw this.#refused(at[0] ?? 0, reason)
     }
     const absent = this.#clustering.filter(isNull)
@@ -302,17 +302,17 @@ export class RowWrites {
 }
 
 /** @param at index of the TTL parameter */
-function lifetimesOf({ life, sinceMs }: CellStamps, at: number): Pick<Write, 'lifetimes'> {
+function lifetimesOf({ life, sinceMs }: TimeAndTtl, at: number): Pick<Write, 'lifetimes'> {
   if (life === null || life === 0 || sinceMs === undefined) return {}
   return { lifetimes: { at, until: Math.floor(sinceMs / 1000) + life } }
 }
 
-function clauseOf({ time, life }: CellStamps): UsingClause {
+function clauseOf({ time, life }: TimeAndTtl): UsingClause {
   if (time === null) return life === null ? 'nothing' : 'life'
   return life === null ? 'time' : 'time and life'
 }
 
-function usingParameters({ time, life }: CellStamps): readonly Buffer[] {
+function usingParameters({ time, life }: TimeAndTtl): readonly Buffer[] {
   const at = time === null ? [] : [longBytes(time)]
   if (life === null) return at
   const seconds = Buffer.allocUnsafe(4)

@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
-import { tableId } from './schema-look.ts'
+import { tableId } from './schema-tables.ts'
 
 export class SameTable {
   readonly #link: CassandraLink

@@ -1,7 +1,7 @@
 /** Encodes single canonical values as bytes of Cassandra's protocol, the same in versions 3 and 4. */
 import { refusedValue } from '../../../model/copy/refused.ts'
 import { inetBytes, inetText } from './inet.ts'
-import { daysOf, durationOf, msOfTimestamp, nanosOf } from './moments.ts'
+import { daysOf, durationOf, msOfTimestamp, nanosOf } from './time-values.ts'
 import { decimalOf, varintBytes } from './numbers.ts'
 import { MIDDLE_DAY, type Given } from './scalars.ts'
 import type { SimpleName } from './types.ts'

@@ -6,7 +6,7 @@ import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { validText } from '../broken-text.ts'
 import { inetText } from './inet.ts'
-import { cassandraDurationText, timestampText, cassandraTimeText } from './moments.ts'
+import { cassandraDurationText, timestampText, cassandraTimeText } from './time-values.ts'
 import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
 import type { SimpleName } from './types.ts'
 

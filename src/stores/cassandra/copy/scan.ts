@@ -3,16 +3,16 @@ import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { tableText, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RING_TOKENS, tokensOfRange } from '../../../model/copy/ring.ts'
-import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Cell, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { OddRows } from '../../common/as-stored.ts'
+import type { MistypedRows } from '../../common/as-stored.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
-import { timeJudge, type TimeJudge } from '../archive/time.ts'
+import { timeFilterOf, type TimeFilter } from '../archive/time.ts'
 import { cassandraDecoder } from './decode.ts'
 import { cassandraEncoder } from './encode.ts'
-import { unheldKey } from './key-limits.ts'
+import { keyLimitError } from './key-limits.ts'
 import { driverText } from './key-text.ts'
 import { Pages, type DriverRow } from './pages.ts'
 import { wholeSecond, type DriverPage } from './seams.ts'
@@ -36,20 +36,20 @@ export async function* cassandraScan(
   size: BatchSize,
   pageRows: number | undefined,
   signal: AbortSignal,
-  odd: OddRows = new WeakSet<Row>(),
+  mistyped: MistypedRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
   const { table, range } = request
   const { ring } = table
   if (ring === undefined) throw new Error('a table of Cassandra lies on a ring')
-  const judge = timeJudge(table, request.where)
+  const judge = timeFilterOf(table, request.where)
   const where = judge === null ? request.where : null
   const decoder = await RowDecoder.of(link, request, judge === null ? [] : [judge.column.name])
   const isWanted = judge === null ? null : wantedBy(judge, decoder)
   const rowBytes = table.rows > 0n && table.bytes > 0n ? Number(table.bytes / table.rows) + 1 : null
   const pages = new PageSize(rowBytes, pageRows)
   if (range.by === 'keys') {
-    const found = inspected(link, { ...request, where }, decoder, range.keys, signal)
-    yield* grouped(picked(found, isWanted), decoder, request, size, pages, odd)
+    const found = readByKeys(link, { ...request, where }, decoder, range.keys, signal)
+    yield* grouped(picked(found, isWanted), decoder, request, size, pages, mistyped)
     return
   }
   if (range.by !== 'key' && range.by !== 'all') return
@@ -65,11 +65,11 @@ export async function* cassandraScan(
   const careful = request.onRefused !== undefined
   const { what, shared } = decoder
   const reader = new Pages({ link, table, ring, what, shared, where, size: pages, careful, unreadable }, signal)
-  yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages, odd)
+  yield* grouped(picked(reader.ofTokens(tokens), isWanted), decoder, request, size, pages, mistyped)
   for (const report of unread) report()
 }
 
-function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: DriverRow) => boolean {
+function wantedBy({ column, holds }: TimeFilter, decoder: RowDecoder): (found: DriverRow) => boolean {
   const { type, as } = decoder.typeOf(column.name)
   const decode = cassandraDecoder(type, as)
   return (found) => {
@@ -95,10 +95,10 @@ async function* grouped(
   { onRefused, stamps: stamped }: RowRequest,
   size: BatchSize,
   pageSize: PageSize,
-  odd: OddRows,
+  mistyped: MistypedRows,
 ): AsyncGenerator<RowBatch> {
   let rows: Row[] = []
-  let stamps: Stamp[] = []
+  let stamps: WriteTimes[] = []
   let bytes = 0
   const batch = (): RowBatch => {
     const full = { rows, bytes, ...(stamped === true ? { stamps } : {}) }
@@ -111,7 +111,7 @@ async function* grouped(
     let pageBytes = 0
     for (const one of found) {
       try {
-        const row = decoder.row(one, odd)
+        const row = decoder.row(one, mistyped)
         const rowBytes = bytesOf(row)
         if (rows.length >= size.rows || (rows.length > 0 && bytes + rowBytes > size.bytes)) yield batch()
         rows.push(row)
@@ -130,7 +130,7 @@ async function* grouped(
 }
 
 /** Reads rows by their keys, several at a time; keys without a row are left out. */
-async function* inspected(
+async function* readByKeys(
   link: CassandraLink,
   { table, where, columns: asked }: RowRequest,
   decoder: RowDecoder,
@@ -150,8 +150,8 @@ async function* inspected(
     (await link.client.execute(cql, [...parameters], { prepare: true, consistency: link.readLevel })).rows
   const look = async (key: RowKey): Promise<readonly DriverRow[]> => {
     const encoded = (from: number, to: number): Parameters | null => {
-      const values = heldValues(() => parts.slice(from, to).map((part, i) => part(key[from + i] ?? '')))
-      return values === null || unheldKey(from === 0 ? 'partition' : 'clustering', values) !== null ? null : values
+      const values = storableValues(() => parts.slice(from, to).map((part, i) => part(key[from + i] ?? '')))
+      return values === null || keyLimitError(from === 0 ? 'partition' : 'clustering', values) !== null ? null : values
     }
     const partition = encoded(0, columns)
     if (partition === null) return []
@@ -177,7 +177,7 @@ async function* inspected(
 }
 
 /** Null for values that the cluster cannot store: no row has them. */
-function heldValues(encode: () => Parameters): Parameters | null {
+function storableValues(encode: () => Parameters): Parameters | null {
   try {
     return encode()
   } catch (error) {

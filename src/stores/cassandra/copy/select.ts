@@ -10,12 +10,12 @@ export type CqlQuery = { readonly cql: string; readonly parameters: readonly unk
 /** Texts, quoted names and comments, in which keywords have no meaning. */
 const SKIPPED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
 /** Keywords that do more than select rows. */
-const NO_CONDITION = /\b(?:limit|order\s+by|group\s+by|per\s+partition|allow\s+filtering|using|or)\b|;/i
+const NOT_A_CONDITION = /\b(?:limit|order\s+by|group\s+by|per\s+partition|allow\s+filtering|using|or)\b|;/i
 
 /** @throws SluiceError BAD_PREDICATE */
-export function refuseNoCondition(where: string | null): void {
+export function refuseInvalidCondition(where: string | null): void {
   if (where === null) return
-  const word = NO_CONDITION.exec(where.replaceAll(SKIPPED, ' '))?.[0]
+  const word = NOT_A_CONDITION.exec(where.replaceAll(SKIPPED, ' '))?.[0]
   if (word === undefined) return
   throw new SluiceError('BAD_PREDICATE', `CQL has no ${word.toUpperCase()} in a condition`, {
     where,

@@ -8,7 +8,7 @@ import { cassandraFailure } from '../failure.ts'
 import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 
 /** Writes of one partition, and their rows. */
-export type Sending = {
+export type PartitionWrites = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
   /** True if the writes must be sent one by one, in reverse order, up to the first error. */
@@ -48,8 +48,8 @@ export class Sender {
    * A batch that fails is written row by row: it may have been too large, or one of its rows may be the cause.
    * @param apart returns the writes of a single row @throws errors of the driver
    */
-  async send({ writes, rows, inTurn }: Sending, apart: (row: Encoded) => readonly Write[]): Promise<void> {
-    if (inTurn === true) await this.#inTurn(writes, rows)
+  async send({ writes, rows, inTurn }: PartitionWrites, apart: (row: Encoded) => readonly Write[]): Promise<void> {
+    if (inTurn === true) await this.#sendOneByOne(writes, rows)
     else if (rows.length <= 1) await this.#row(writes, rows)
     else {
       try {
@@ -68,12 +68,12 @@ export class Sender {
     } catch (error) {
       throwIfAborted(this.#signal)
       if (writes.length <= 1 || !TOO_LARGE.test(cassandraFailure(error).message)) throw error
-      await this.#inTurn(writes, rows)
+      await this.#sendOneByOne(writes, rows)
     }
   }
 
   /** The write of the key comes last, so that a refused collection leaves no row behind. */
-  async #inTurn(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
+  async #sendOneByOne(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
     for (const write of writes.toReversed()) await this.#together([write], rows)
   }
 
@@ -82,17 +82,17 @@ export class Sender {
     if (first === undefined) return NOTHING
     const isRepeatable = writes.length === 1 ? first.timeAt === undefined : writes.every(isPlain)
     // Fast path: nearly every write succeeds at once.
-    return this.#once(writes, this.#level, isRepeatable, 0n).catch(() => {
+    return this.#sendOnce(writes, this.#level, isRepeatable, 0n).catch(() => {
       throwIfAborted(this.#signal)
       let attempt = 0n
-      return this.#fallBack.run((level) => this.#once(writes, level, isRepeatable, ++attempt), rows)
+      return this.#fallBack.run((level) => this.#sendOnce(writes, level, isRepeatable, ++attempt), rows)
     })
   }
 
-  #once(all: readonly Write[], level: number, isRepeatable: boolean, later: bigint): Promise<unknown> {
+  #sendOnce(all: readonly Write[], level: number, isRepeatable: boolean, later: bigint): Promise<unknown> {
     const { client } = this.#link
     const options = this.#options(level, isRepeatable)
-    const writes = all.some(({ lifetimes }) => lifetimes !== undefined) ? stillLiving(all) : all
+    const writes = all.some(({ lifetimes }) => lifetimes !== undefined) ? notExpired(all) : all
     const [first] = writes
     if (first === undefined) return NOTHING
     if (writes.length === 1) {
@@ -126,7 +126,7 @@ function isPlain({ timeAt }: Write): boolean {
 }
 
 /** The writes with the TTL that is left now; without expired writes. */
-function stillLiving(writes: readonly Write[]): readonly Write[] {
+function notExpired(writes: readonly Write[]): readonly Write[] {
   const now = Math.floor(Date.now() / 1000)
   return writes.flatMap((write) => {
     const { lifetimes, parameters } = write

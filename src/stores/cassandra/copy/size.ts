@@ -9,12 +9,12 @@ import { ringPicture } from './ring-sample.ts'
 import { countQuery } from './select.ts'
 
 /** Two windows in each of four parts, so that few rows of a table of unknown size are read. */
-const LOOK = { splits: 4, sample: 8, seed: 'size' } as const
+const SAMPLE = { splits: 4, sample: 8, seed: 'size' } as const
 
 /** Rows up to which a table is counted if its exact number is requested: a count reads all of it. */
 export const CASSANDRA_COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
-const COUNT_LANES = 4
+const COUNT_WORKERS = 4
 
 /**
  * Estimated rows and bytes. The rows are exact if the sample has read all of them. Both are 0 if the sample fails: the
@@ -25,7 +25,7 @@ export async function estimatedRows(
   spec: Omit<TableSpec, 'rows' | 'bytes'>,
   signal: AbortSignal,
 ): Promise<{ readonly rows: bigint; readonly bytes: bigint }> {
-  const picture = await orNull(ringPicture(link, { ...spec, rows: 0n, bytes: 0n }, LOOK, signal))
+  const picture = await orNull(ringPicture(link, { ...spec, rows: 0n, bytes: 0n }, SAMPLE, signal))
   if (picture === null) return { rows: 0n, bytes: 0n }
   const { parts } = picture
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
@@ -59,7 +59,7 @@ export async function countCassandraRows(
       rows += BigInt(String(counted.rows[0]?.get(0) ?? 0))
     }
   }
-  return orNull(Promise.all(Array.from({ length: COUNT_LANES }, lane)).then(() => rows))
+  return orNull(Promise.all(Array.from({ length: COUNT_WORKERS }, lane)).then(() => rows))
 }
 
 async function orNull<T>(work: Promise<T>): Promise<T | null> {

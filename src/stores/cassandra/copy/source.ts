@@ -6,20 +6,20 @@ import { rangeOfTokens, RING_TOKENS, splitTokens, tokenCount, tokensOfRange } fr
 import type { Digest } from '../../../model/copy/rows.ts'
 import { isoTime, systemClock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { addStored, type MistypedRows } from '../../common/as-stored.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { CassandraLink } from '../connect.ts'
-import { clockSkew } from '../look.ts'
-import { timeJudge } from '../archive/time.ts'
+import { clockSkew } from '../cluster-facts.ts'
+import { timeFilterOf } from '../archive/time.ts'
 import { cassandraScan } from './scan.ts'
-import { refuseChanged } from './schema-look.ts'
-import { refuseNoCondition } from './select.ts'
+import { refuseChanged } from './schema-tables.ts'
+import { refuseInvalidCondition } from './select.ts'
 import { CASSANDRA_COUNT_UP_TO, countCassandraRows } from './size.ts'
 import { cassandraSourceError } from './source-errors.ts'
 
 /** Batch size for reading rows of which only the digest is computed. */
-const TO_SUM: BatchSize = { rows: 5000, bytes: 4 * 1024 * 1024 }
+const DIGEST_BATCH: BatchSize = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 export class CassandraSource implements SourceView {
   readonly point: ReadPoint
@@ -37,7 +37,7 @@ export class CassandraSource implements SourceView {
 
   /** Counts small tables only: a count reads the whole table, and a large one would load the servers for little use. */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
-    refuseNoCondition(where)
+    refuseInvalidCondition(where)
     const counted = exact && table.rows <= CASSANDRA_COUNT_UP_TO
     try {
       const rows = counted ? await this.#count(table, where) : null
@@ -50,7 +50,7 @@ export class CassandraSource implements SourceView {
 
   /** Counts rows: in the cluster, or by reading them if only the reader can evaluate the condition. */
   async #count(table: TableSpec, where: string | null): Promise<bigint | null> {
-    if (timeJudge(table, where) === null) return countCassandraRows(this.#link, table, where, this.#signal)
+    if (timeFilterOf(table, where) === null) return countCassandraRows(this.#link, table, where, this.#signal)
     const request = { table, columns: [], range: { by: 'all' }, where, ordered: false } as const
     return (await this.digest(request, this.#signal)).rows
   }
@@ -69,13 +69,18 @@ export class CassandraSource implements SourceView {
     for (const part of splitTokens(tokens.low, tokens.high, parts)) yield rangeOfTokens(part, whole)
   }
 
-  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal, odd?: OddRows): AsyncGenerator<RowBatch> {
+  async *read(
+    request: RowRequest,
+    size: BatchSize,
+    signal: AbortSignal,
+    mistyped?: MistypedRows,
+  ): AsyncGenerator<RowBatch> {
     const { table, where } = request
-    refuseNoCondition(where)
+    refuseInvalidCondition(where)
     const both = AbortSignal.any([signal, this.#signal])
     try {
       await refuseChanged(this.#link, table)
-      yield* cassandraScan(this.#link, request, size, this.#pageRows, both, odd)
+      yield* cassandraScan(this.#link, request, size, this.#pageRows, both, mistyped)
       // Rows read while the table was changed are not the planned ones.
       await refuseChanged(this.#link, table)
     } catch (thrown) {
@@ -85,8 +90,8 @@ export class CassandraSource implements SourceView {
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
-    const odd: OddRows = new WeakSet()
-    return digestOfRows(this.read(request, TO_SUM, signal, odd), odd)
+    const mistyped: MistypedRows = new WeakSet()
+    return digestOfRows(this.read(request, DIGEST_BATCH, signal, mistyped), mistyped)
   }
 
   /** Always null: new rows may have any token, so there is no largest key. */
@@ -104,8 +109,8 @@ export class CassandraSource implements SourceView {
 }
 
 /** Digest of a range, summed up row by row: Cassandra cannot compute it. */
-async function digestOfRows(batches: AsyncIterable<RowBatch>, odd: OddRows): Promise<Digest> {
-  const sum = new RowSum()
-  for await (const { rows } of batches) for (const row of rows) addStored(sum, row, odd)
+async function digestOfRows(batches: AsyncIterable<RowBatch>, mistyped: MistypedRows): Promise<Digest> {
+  const sum = new RowChecksum()
+  for await (const { rows } of batches) for (const row of rows) addStored(sum, row, mistyped)
   return sum.digest()
 }

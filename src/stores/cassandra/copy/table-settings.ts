@@ -40,14 +40,14 @@ const SINCE: Readonly<Record<string, readonly [number, number]>> = {
   incremental_backups: [5, 0],
 }
 /** First release in which a write with TTL 0 never expires despite a default TTL of the table (CASSANDRA-11207). */
-const FOREVER: readonly [number, number] = [3, 6]
+const NO_EXPIRY_SINCE: readonly [number, number] = [3, 6]
 /** First release that no longer accepts an option. */
 const UNTIL: Readonly<Record<string, readonly [number, number]>> = {
   read_repair_chance: [4, 0],
   dclocal_read_repair_chance: [4, 0],
 }
 /** Default values: nothing is lost if they are not copied. */
-const USUAL: Readonly<Record<string, readonly string[]>> = {
+const DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   default_time_to_live: ['0'],
   crc_check_chance: ['1', '1.0'],
   read_repair_chance: ['0', '0.0'],
@@ -72,7 +72,7 @@ export async function settingsOf(link: CassandraLink, { schema, name }: TableNam
   const [row] = rows
   if (row === undefined) return null
   const raw = Object.fromEntries(row.keys().map((key) => [key, row.get(key) as unknown]))
-  return settingsIn(isOld ? modern(raw) : raw)
+  return settingsIn(isOld ? withCurrentNames(raw) : raw)
 }
 
 function settingsIn(raw: Raw): TableSettings {
@@ -88,7 +88,7 @@ function settingsIn(raw: Raw): TableSettings {
 }
 
 /** A row of a release before 3.0, with current names. */
-function modern(raw: Raw): Raw {
+function withCurrentNames(raw: Raw): Raw {
   const json = (name: string): Texts => {
     const text = raw[name]
     const parsed: unknown = typeof text === 'string' && text !== '' ? JSON.parse(text) : {}
@@ -124,7 +124,7 @@ export function settingsFor(
 ): { readonly kept: TableSettings; readonly left: readonly string[] } {
   const takes = (name: string): boolean => {
     if (isYcql) return name === 'default_time_to_live'
-    if (name === 'default_time_to_live' && settings[name] !== '0') return !isBefore(release, ...FOREVER)
+    if (name === 'default_time_to_live' && settings[name] !== '0') return !isBefore(release, ...NO_EXPIRY_SINCE)
     const since = SINCE[name]
     const until = UNTIL[name]
     return (since === undefined || !isBefore(release, ...since)) && (until === undefined || isBefore(release, ...until))
@@ -132,13 +132,13 @@ export function settingsFor(
   const names = Object.keys(settings)
   return {
     kept: Object.fromEntries(Object.entries(settings).filter(([name]) => takes(name))),
-    left: names.filter((name) => !takes(name) && USUAL[name]?.includes(settings[name] ?? '') !== true),
+    left: names.filter((name) => !takes(name) && DEFAULTS[name]?.includes(settings[name] ?? '') !== true),
   }
 }
 
 /** Default TTL in seconds, if a write of this release cannot set "no expiry"; otherwise 0. */
-export function forcedLife({ default_time_to_live: life = '0' }: TableSettings, release: string): number {
-  return isBefore(release, ...FOREVER) ? Number(life) : 0
+export function forcedTtl({ default_time_to_live: life = '0' }: TableSettings, release: string): number {
+  return isBefore(release, ...NO_EXPIRY_SINCE) ? Number(life) : 0
 }
 
 /** One `name = value` each, in the release's spelling. */

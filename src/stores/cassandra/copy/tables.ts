@@ -4,8 +4,8 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { namePattern } from '../../../shared/name-pattern.ts'
 import type { CassandraLink } from '../connect.ts'
-import { forcedLife, settingsOf } from './table-settings.ts'
-import { listCassandraTables, type ListedTable } from './schema-look.ts'
+import { forcedTtl, settingsOf } from './table-settings.ts'
+import { listCassandraTables, type ListedTable } from './schema-tables.ts'
 import { estimatedRows } from './size.ts'
 import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, isBefore, isManyCells, type CqlType } from './types.ts'
 import { userTypesOf } from './user-types.ts'
@@ -33,7 +33,7 @@ export async function cassandraTables(
     const spec = await specOf(link, one)
     if (spec === null) continue
     const settings = await settingsOf(link, spec.table)
-    const forced = forcedLife(settings ?? {}, link.release)
+    const forced = forcedTtl(settings ?? {}, link.release)
     specs.push({
       ...spec,
       ...(await estimatedRows(link, spec, signal)),
@@ -68,7 +68,7 @@ async function specOf(
 ): Promise<Omit<TableSpec, 'rows' | 'bytes'> | null> {
   const look = (): Promise<metadata.TableMetadata | metadata.MaterializedView | null> =>
     viewOf === null ? link.client.metadata.getTable(keyspace, name) : viewAt(link, keyspace, name)
-  const found = (await look()) ?? (await refreshed(link, keyspace, look))
+  const found = (await look()) ?? (await withFreshMetadata(link, keyspace, look))
   if (found === null) return null
   const partition = found.partitionKeys.map((column) => column.name)
   const clustering = found.clusteringKeys.map((column) => column.name)
@@ -126,7 +126,11 @@ function timesOf(
  * Refreshes the driver's metadata, then runs `look`: the driver gets new keyspaces with a delay, and may lack one that
  * the server lists.
  */
-async function refreshed<T>(link: CassandraLink, keyspace: string, look: () => Promise<T | null>): Promise<T | null> {
+async function withFreshMetadata<T>(
+  link: CassandraLink,
+  keyspace: string,
+  look: () => Promise<T | null>,
+): Promise<T | null> {
   await link.client.metadata.refreshKeyspace(keyspace)
   return (await look()) ?? null
 }

@@ -12,7 +12,7 @@ import type { CassandraLink } from '../connect.ts'
 import { askingCassandra, cassandraError } from '../errors.ts'
 import { makeTable, truncate } from './ddl.ts'
 import { RequestFlow } from './flow.ts'
-import { refuseNoCondition } from './select.ts'
+import { refuseInvalidCondition } from './select.ts'
 import { SameTable } from './same-table.ts'
 import { cassandraTableShape } from './shape.ts'
 import { cassandraSourceError } from './source-errors.ts'
@@ -99,7 +99,7 @@ export class CassandraTarget implements CopyTarget {
 
   async remove(request: RemoveRequest): Promise<StepEnd> {
     throwIfAborted(request.signal)
-    refuseNoCondition(request.where)
+    refuseInvalidCondition(request.where)
     const ledger = await this.#ledger()
     try {
       return await removeCassandraRows({ link: this.#link, flow: this.#flow, ledger }, request)

@@ -2,7 +2,7 @@
 import type { types } from 'cassandra-driver'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
-import type { Stamp } from '../../../model/copy/rows.ts'
+import type { WriteTimes } from '../../../model/copy/rows.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -11,7 +11,7 @@ import type { CassandraLink } from '../connect.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { RequestFlow } from './flow.ts'
 import { cassandraTableName } from './names.ts'
-import { keyOfBound, partitionOfBound, spellsEmpty } from './proof.ts'
+import { keyOfBound, partitionOfBound, canBeRowKey } from './proof.ts'
 import { selectedCqlColumn } from './selected.ts'
 import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
 import { hasStatics, isSharedBound } from './shared-only.ts'
@@ -36,7 +36,7 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
  * What a removal has left: write times, and `first`. For rows, `first` is the first partition key column. For static
  * values it is the first clustering column, which is null if the partition has no rows.
  */
-export type Left = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
+export type Remainder = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
 
 export class TimedRemoval {
   readonly #link: CassandraLink
@@ -110,7 +110,7 @@ export class TimedRemoval {
   }
 
   /** Reads what is left of the row, or of the static values; null if nothing is left. */
-  async inspect(key: readonly (Buffer | null)[]): Promise<Left | null> {
+  async inspect(key: readonly (Buffer | null)[]): Promise<Remainder | null> {
     const { rows } = await this.#run(this.#look, key, this.#link.readLevel)
     const values = rows[0]?.values() as unknown[] | undefined
     if (values === undefined) return null
@@ -128,7 +128,7 @@ export class TimedRemoval {
 }
 
 /** Latest write time of a row's values; null if none has a write time. */
-export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null {
+export function latestOf(stamp: Pick<WriteTimes, 'times'> | undefined): bigint | null {
   let latest: bigint | null = null
   for (const time of stamp?.times ?? []) if (time !== null && (latest === null || time > latest)) latest = time
   return latest
@@ -140,7 +140,7 @@ export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null
  * @param now of the server, microseconds since 1970
  * @throws SluiceError with this code and this hint
  */
-export function refuseAhead(
+export function refuseFutureTimes(
   { key, latest, now }: { readonly key: RowKey; readonly latest: bigint | null; readonly now: bigint },
   code: 'ROW_REFUSED' | 'VALUE_REFUSED',
   where: string,
@@ -175,13 +175,13 @@ export async function removeKeys(
   if (range.by !== 'keys') throw new Error('only rows given by key can be removed')
   const now = await serverTime(link)
   const quiet = now - QUIET_US
-  const latestRemovable = (key: RowKey, found: Left): bigint | null => {
+  const latestRemovable = (key: RowKey, found: Remainder): bigint | null => {
     const latest = latestOf(found)
     const hint = 'keep the row, and remove it after that time has passed'
-    refuseAhead({ key, latest, now }, 'ROW_REFUSED', tableText(request.table.table), hint)
+    refuseFutureTimes({ key, latest, now }, 'ROW_REFUSED', tableText(request.table.table), hint)
     return latest
   }
-  const isNewer = (found: Left, at: number): boolean => {
+  const isNewer = (found: Remainder, at: number): boolean => {
     const read = request.removed?.[at]
     const latest = latestOf(found)
     return read !== undefined && latest !== null && latest > (latestOf(read) ?? -1n)
@@ -195,7 +195,7 @@ export async function removeKeys(
       const hasRows = found?.first != null
       if (found !== null && !hasRows && !isNewer(found, at))
         await statics.remove(partition, latestRemovable(bound, found), quiet)
-      if (!hasRows || !spellsEmpty(request, shape, bound)) return
+      if (!hasRows || !canBeRowKey(request, shape, bound)) return
     }
     const { values } = keyOfBound(request, shape, bound)
     const found = await rows.inspect(values)

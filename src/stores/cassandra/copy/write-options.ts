@@ -1,8 +1,8 @@
 /** Options of a run for writing rows. */
-import type { StampOptions } from './stamps.ts'
+import type { TimeOptions } from './write-times.ts'
 
 /** How rows are written, if not by default. */
-export type WriteOptions = StampOptions & {
+export type WriteOptions = TimeOptions & {
   /** True if a write that cannot reach its consistency level is done at ONE. */
   readonly fallBackToOne?: true
   /** Rows per batch; batches hold rows of one partition only. */

@@ -4,7 +4,7 @@
  */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Digest, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import type { BatchStep, Closing, LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import { refuseMerging } from '../../common/merging-key.ts'
@@ -15,16 +15,16 @@ import { cassandraFailure } from '../failure.ts'
 import { BATCH_ROWS, batchesOf } from './batches.ts'
 import { KeyReader, readLevelFor, type CassandraRowKey } from './by-keys.ts'
 import { closeCassandraChunk } from './closing.ts'
-import { Collecting } from './collecting.ts'
+import { CollectionWrites } from './collection-writes.ts'
 import { Counters, type CounterRow } from './counters.ts'
-import { Existing } from './existing.ts'
+import { ExistingRows } from './existing.ts'
 import type { RequestFlow } from './flow.ts'
 import { cassandraDigestOfKeys, digestOfTokens, holdsAny, keyOfBound, type CassandraRead } from './proof.ts'
 import { RowWrites, type Collections, type Encoded, type Write } from './row-writes.ts'
 import type { SameTable } from './same-table.ts'
 import { Sender } from './sender.ts'
 import type { CassandraShape } from './shape.ts'
-import { Stamping } from './stamps.ts'
+import { ChunkWriteTimes } from './write-times.ts'
 import { CassandraStatements } from './statements.ts'
 import type { WriteOptions } from './write-options.ts'
 
@@ -47,13 +47,13 @@ export class CassandraChunkWriter implements ChunkWriter {
   readonly #rows: RowWrites
   readonly #sender: Sender
   readonly #reader: KeyReader
-  readonly #existing: Existing
-  readonly #collecting: Collecting
+  readonly #existing: ExistingRows
+  readonly #collecting: CollectionWrites
   readonly #counters: Counters
   /** True if the range of the source has the same rows in this table. */
   readonly #byTokens: boolean
   /** Keys of the written rows, if the source's ranges do not apply to this table. */
-  readonly #given: Map<string, CassandraRowKey> | null
+  readonly #writtenKeys: Map<string, CassandraRowKey> | null
   /** The partition whose static columns were last written, with their values. */
   #statics: string | null = null
 
@@ -67,17 +67,17 @@ export class CassandraChunkWriter implements ChunkWriter {
     this.#statements = new CassandraStatements(shape)
     const names = columns.map(({ name }) => name)
     const micros = BigInt(Math.trunc(now)) * 1000n
-    const stamping = new Stamping(names, options, micros)
+    const stamping = new ChunkWriteTimes(names, options, micros)
     this.#rows = new RowWrites(shape, columns, this.#statements, stamping, onExisting === 'upsert')
     const fallBackToOne = options.fallBackToOne === true
     this.#sender = new Sender(link, { fallBackToOne, onWeak: (rows, why) => this.reportWeak(rows, why) }, signal)
     this.#reader = new KeyReader(link, shape, this.#statements, fallBackToOne, signal)
-    this.#existing = new Existing(link, this.#rows, this.#reader, shape, options, signal)
-    this.#collecting = new Collecting(this.#rows, this.#reader, shape, columns, link.release)
+    this.#existing = new ExistingRows(link, this.#rows, this.#reader, shape, options, signal)
+    this.#collecting = new CollectionWrites(this.#rows, this.#reader, shape, columns, link.release)
     this.#counters = new Counters(link, shape, this.#statements, this.#reader, signal)
     const alike = request.sortsAlike !== false && table.ring?.partitioner === link.partitioner
     this.#byTokens = range.by === 'all' || range.by === 'block' || (alike && range.by === 'key')
-    this.#given = this.#byTokens ? null : new Map()
+    this.#writtenKeys = this.#byTokens ? null : new Map()
   }
 
   get seesRange(): boolean {
@@ -88,22 +88,22 @@ export class CassandraChunkWriter implements ChunkWriter {
    * True if the target has rows in the range. False also if the source's range does not apply to this table: rows of
    * other chunks could not be distinguished from older rows. Then the table is checked before its first chunk.
    */
-  async occupied(): Promise<boolean> {
+  async hasRows(): Promise<boolean> {
     if (!this.#byTokens) return false
-    return this.#looking((looking) => holdsAny(looking, this.#request))
+    return this.#atReadLevel((looking) => holdsAny(looking, this.#request))
   }
 
-  async write(rows: readonly Row[], _step?: BatchStep, stamps?: readonly Stamp[]): Promise<number> {
+  async write(rows: readonly Row[], _step?: BatchStep, stamps?: readonly WriteTimes[]): Promise<number> {
     this.#refuseMerging()
     const encoded = rows.map((row, at) => this.#rows.encode(row, stamps?.[at]))
     try {
       const count = await this.#write(encoded)
-      if (this.#given !== null) for (const row of encoded) this.#given.set(...this.#keyOf(row))
+      if (this.#writtenKeys !== null) for (const row of encoded) this.#writtenKeys.set(...this.#keyOf(row))
       return count
     } catch (error) {
       // It is unknown which rows were written.
       this.#statics = null
-      this.#collecting.doubt()
+      this.#collecting.setUncertain()
       throw cassandraError(error, this.#parts.link.settings, 'write')
     }
   }
@@ -115,9 +115,9 @@ export class CassandraChunkWriter implements ChunkWriter {
     const countOnly = scheme === 'count'
     const { link, flow } = this.#parts
     if (this.#byTokens) {
-      return this.#looking((looking) => digestOfTokens(looking, request, only ?? null, countOnly))
+      return this.#atReadLevel((looking) => digestOfTokens(looking, request, only ?? null, countOnly))
     }
-    const given = this.#given ?? new Map<string, CassandraRowKey>()
+    const given = this.#writtenKeys ?? new Map<string, CassandraRowKey>()
     const named =
       range.by === 'keys' && given.size === 0
         ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
@@ -149,7 +149,7 @@ export class CassandraChunkWriter implements ChunkWriter {
   async #put(rows: readonly Encoded[]): Promise<number> {
     const { flow, options } = this.#parts
     const { signal } = this.#request
-    const collections = await this.#collecting.of(rows, flow, signal, this.#byTokens, () => this.occupied())
+    const collections = await this.#collecting.of(rows, flow, signal, this.#byTokens, () => this.hasRows())
     const of = (row: Encoded, statics: boolean): readonly Write[] =>
       this.#rows.writes(row, statics, collections?.get(row) ?? NOTHING)
     const items = rows.map((row) => {
@@ -159,7 +159,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     const sendings = batchesOf(items, options.batchRows ?? BATCH_ROWS)
     await flow.each(sendings, signal, (sending) => this.#sender.send(sending, (row) => of(row, true)))
     const now = Math.floor(Date.now() / 1000)
-    return items.filter(({ row, writes }) => !isOver(row, writes, now)).length
+    return items.filter(({ row, writes }) => !isExpired(row, writes, now)).length
   }
 
   async #append(rows: readonly Encoded[]): Promise<number> {
@@ -189,7 +189,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       if (onExisting === 'append') {
         for (const one of some) if (await this.#counters.holds(one)) return
       }
-      for (const one of some) await this.#counters.bring(one)
+      for (const one of some) await this.#counters.setToSource(one)
       written++
     })
     return written
@@ -232,7 +232,7 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   /** Reads at the level of the writes, or at ONE if the writes may fall back to it. */
-  async #looking<T>(look: (looking: CassandraRead) => Promise<T>): Promise<T> {
+  async #atReadLevel<T>(look: (looking: CassandraRead) => Promise<T>): Promise<T> {
     const { link, options } = this.#parts
     const at = (level: number): Promise<T> => look({ link, level, shape: this.#shape })
     try {
@@ -249,7 +249,7 @@ export class CassandraChunkWriter implements ChunkWriter {
 const NOTHING: Collections = new Map()
 
 /** True if a row has expired. It expires with its first write, which has the longest TTL. */
-function isOver({ staticOnly }: Encoded, writes: readonly Write[], now: number): boolean {
+function isExpired({ staticOnly }: Encoded, writes: readonly Write[], now: number): boolean {
   const some = staticOnly ? writes : writes.slice(0, 1)
   return some.length > 0 && some.every(({ lifetimes }) => lifetimes !== undefined && lifetimes.until <= now)
 }

@@ -4,10 +4,10 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraSettings } from '../config.ts'
 import { cassandraError } from '../errors.ts'
-import { cassandraFailure, type CassandraFailureKind, type RetryHeard } from '../failure.ts'
+import { cassandraFailure, type CassandraFailureKind, type OnRetry } from '../failure.ts'
 
 /** Transient failures. After them it is unknown whether the change was made. */
-const PASSING: ReadonlySet<CassandraFailureKind> = new Set<CassandraFailureKind>([
+const TRANSIENT: ReadonlySet<CassandraFailureKind> = new Set<CassandraFailureKind>([
   'write-timeout',
   'write-failure',
   'read-timeout',
@@ -22,7 +22,7 @@ const PASSING: ReadonlySet<CassandraFailureKind> = new Set<CassandraFailureKind>
 ])
 
 export function isCassandraTransient(error: unknown): boolean {
-  return PASSING.has(cassandraFailure(error).kind)
+  return TRANSIENT.has(cassandraFailure(error).kind)
 }
 
 export function ledgerError(thrown: unknown, settings: CassandraSettings): SluiceError {
@@ -62,11 +62,11 @@ export async function pause(attempts: number, signal: AbortSignal): Promise<void
  */
 export async function retryIdempotent<T>(
   body: () => Promise<T>,
-  patienceMs: number,
+  retryLimitMs: number,
   signal: AbortSignal,
-  onRetry?: RetryHeard,
+  onRetry?: OnRetry,
 ): Promise<T> {
-  const until = performance.now() + patienceMs
+  const until = performance.now() + retryLimitMs
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)
     try {

@@ -8,7 +8,7 @@ import { types } from 'cassandra-driver'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { entryChecksum, unpackEntry } from './entry.ts'
-import type { RetryHeard } from '../failure.ts'
+import type { OnRetry } from '../failure.ts'
 import { brokenLedger, retryIdempotent } from './failures.ts'
 import {
   BUCKET,
@@ -25,7 +25,7 @@ const deflated = promisify(deflateRaw)
 export type FollowerOptions = {
   /** Retry limit after transient failures, ms. */
   readonly patienceMs: number
-  readonly onRetry: RetryHeard | undefined
+  readonly onRetry: OnRetry | undefined
   /** Entries between two snapshots. */
   readonly snapshotEntries: bigint
   readonly signal: AbortSignal
@@ -67,11 +67,11 @@ export class LedgerFollower {
   }
 
   now(): Promise<number> {
-    return this.#patiently(() => this.log.now())
+    return this.#withRetries(() => this.log.now())
   }
 
   create(): Promise<void> {
-    return this.#patiently(() => this.log.create())
+    return this.#withRetries(() => this.log.create())
   }
 
   /**
@@ -81,12 +81,12 @@ export class LedgerFollower {
    */
   async catchUp(): Promise<number> {
     for (let attempt = 1; ; attempt++) {
-      const head = await this.#patiently(() => this.log.head())
+      const head = await this.#withRetries(() => this.log.head())
       if (head === null) {
         if (this.#position !== null) throw brokenLedger('the end of its log is missing')
         return this.now()
       }
-      if (await this.#follow(head)) return Math.max(head.now, this.#latest)
+      if (await this.#applyUntil(head)) return Math.max(head.now, this.#latest)
       // Missing entries may have been trimmed since the end was read.
       if (attempt === ATTEMPTS) throw brokenLedger(`entries before ${head.seq} are missing`)
     }
@@ -117,7 +117,7 @@ export class LedgerFollower {
   }
 
   /** @returns false if entries or the snapshot are missing */
-  async #follow(head: SnapshotHead): Promise<boolean> {
+  async #applyUntil(head: SnapshotHead): Promise<boolean> {
     const { snapshot } = head
     if (snapshot.position.seq !== this.#snapshotSeq) {
       this.#snapshotSeq = snapshot.position.seq
@@ -132,7 +132,7 @@ export class LedgerFollower {
       throw brokenLedger(`entry ${head.seq} was replaced`)
     }
     const position = this.#position
-    const entries = position === null ? null : await this.#patiently(() => this.log.between(position, head))
+    const entries = position === null ? null : await this.#withRetries(() => this.log.between(position, head))
     if (entries !== null) {
       await this.#apply(entries)
       return true
@@ -167,7 +167,7 @@ export class LedgerFollower {
   async #load({ position, id, parts, sum }: LedgerSnapshot): Promise<boolean> {
     let image: Buffer | null = null
     if (id !== null) {
-      const bytes = await this.#patiently(() => this.log.readParts(id, parts))
+      const bytes = await this.#withRetries(() => this.log.readParts(id, parts))
       if (bytes === null) return false
       if (entryChecksum(bytes) !== sum) throw brokenLedger('the checksum of its snapshot is wrong')
       try {
@@ -189,11 +189,11 @@ export class LedgerFollower {
     const now = Buffer.alloc(8)
     now.writeBigInt64BE(BigInt(this.#latest))
     const bytes = await deflated(Buffer.concat([now, image]), { level: 1 })
-    const head = await this.#patiently(() => this.log.head())
+    const head = await this.#withRetries(() => this.log.head())
     if (head === null || head.snapshot.position.seq >= position.seq) return
     const before = head.snapshot
     const id = types.Uuid.random().toString()
-    const parts = await this.#patiently(() => this.log.writeParts(id, bytes))
+    const parts = await this.#withRetries(() => this.log.writeParts(id, bytes))
     const landed = await this.log.publish(
       {
         position: { seq: position.seq, id: position.id },
@@ -214,7 +214,7 @@ export class LedgerFollower {
     await this.log.trim(before.trimmed, position.seq / BUCKET - 1n)
   }
 
-  #patiently<T>(body: () => Promise<T>): Promise<T> {
+  #withRetries<T>(body: () => Promise<T>): Promise<T> {
     return retryIdempotent(body, this.#options.patienceMs, this.#options.signal, this.#options.onRetry)
   }
 }

@@ -12,7 +12,7 @@ import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.t
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { sqliteCopyError } from '../../sqlite/copy/errors.ts'
 import type { CassandraLink } from '../connect.ts'
-import type { RetryHeard } from '../failure.ts'
+import type { OnRetry } from '../failure.ts'
 import { packEntry, weightOf, type EntryBatch } from './entry.ts'
 import { brokenLedger, retryIdempotent, pause } from './failures.ts'
 import { LedgerFollower } from './follower.ts'
@@ -37,7 +37,7 @@ export async function openCqlLedger(
   options: LedgerOptions = {},
 ): Promise<LedgerDatabase> {
   const follower = new LedgerFollower(new LedgerLog(link, keyspace), {
-    patienceMs: patienceMs(link),
+    patienceMs: retryLimitOf(link),
     onRetry: link.onRetry,
     snapshotEntries: BigInt(options.snapshotEntries ?? SNAPSHOT_ENTRIES),
     signal,
@@ -52,7 +52,7 @@ export async function openCqlLedger(
 }
 
 /** Maximum retry time, ms: less than a lease, so that a waiting program is not treated as ended. */
-const MOST_PATIENCE_MS = 15_000
+const MOST_RETRY_MS = 15_000
 const SNAPSHOT_ENTRIES = 1000
 /** Limits for batches that share an entry: number of batches, and bytes. */
 const GROUP_JOBS = 200
@@ -72,8 +72,8 @@ type Outcome =
 class CqlLedger implements LedgerDatabase {
   readonly dialect = 'sqlite'
   readonly label: string
-  readonly #patienceMs: number
-  readonly #onRetry: RetryHeard | undefined
+  readonly #retryLimitMs: number
+  readonly #onRetry: OnRetry | undefined
   readonly #follower: LedgerFollower
   readonly #signal: AbortSignal
   readonly #isReadOnly: boolean
@@ -83,7 +83,7 @@ class CqlLedger implements LedgerDatabase {
 
   constructor(link: CassandraLink, follower: LedgerFollower, signal: AbortSignal, isReadOnly: boolean) {
     this.label = link.settings.label
-    this.#patienceMs = patienceMs(link)
+    this.#retryLimitMs = retryLimitOf(link)
     this.#onRetry = link.onRetry
     this.#follower = follower
     this.#signal = signal
@@ -154,7 +154,7 @@ class CqlLedger implements LedgerDatabase {
       throwIfAborted(this.#signal)
       const { outcomes, landed } = await this.#attempt(group, now)
       if (landed === 'applied' || (landed === 'unchanged' && isCurrent)) {
-        settle(group, outcomes)
+        resolveGroup(group, outcomes)
         return
       }
       if (landed === 'missing') await follower.create()
@@ -211,8 +211,8 @@ class CqlLedger implements LedgerDatabase {
   /** @throws SluiceError COMMIT_UNKNOWN if it is unknown whether the entry is in the log */
   async #append(entry: LedgerLogEntry, now: number): Promise<'applied' | 'taken'> {
     const { log } = this.#follower
-    const until = performance.now() + this.#patienceMs
-    await retryIdempotent(() => log.place(entry, now), this.#patienceMs, this.#signal, this.#onRetry)
+    const until = performance.now() + this.#retryLimitMs
+    await retryIdempotent(() => log.place(entry, now), this.#retryLimitMs, this.#signal, this.#onRetry)
     let unsure: SluiceError | null = null
     for (let attempt = 1; ; attempt++) {
       const landed = await log.append(entry)
@@ -242,14 +242,14 @@ class CqlLedger implements LedgerDatabase {
   ): Promise<'applied' | 'taken' | 'nowhere'> {
     try {
       const leftMs = Math.max(0, until - performance.now())
-      return await retryIdempotent(() => this.#look(entry), leftMs, this.#signal, this.#onRetry)
+      return await retryIdempotent(() => this.#findOnce(entry), leftMs, this.#signal, this.#onRetry)
     } catch (error) {
       if (error instanceof SluiceError && error.code === 'LEDGER_DAMAGED') throw error
       throw this.#unknown(unsure ?? error)
     }
   }
 
-  async #look(entry: LedgerLogEntry): Promise<'applied' | 'taken' | 'nowhere'> {
+  async #findOnce(entry: LedgerLogEntry): Promise<'applied' | 'taken' | 'nowhere'> {
     const { log } = this.#follower
     const head = await log.head()
     if (head === null) throw brokenLedger('the end of its log is missing')
@@ -272,7 +272,7 @@ class CqlLedger implements LedgerDatabase {
   }
 }
 
-function settle(group: readonly Job[], outcomes: readonly Outcome[]): void {
+function resolveGroup(group: readonly Job[], outcomes: readonly Outcome[]): void {
   group.forEach(({ resolve, reject }, i) => {
     const outcome = outcomes[i]
     if (outcome === undefined || 'error' in outcome) reject(outcome?.error)
@@ -280,6 +280,6 @@ function settle(group: readonly Job[], outcomes: readonly Outcome[]): void {
   })
 }
 
-function patienceMs({ settings }: CassandraLink): number {
-  return Math.min(settings.retryMs, MOST_PATIENCE_MS)
+function retryLimitOf({ settings }: CassandraLink): number {
+  return Math.min(settings.retryMs, MOST_RETRY_MS)
 }

@@ -2,10 +2,10 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types } from 'cassandra-driver'
 import type { CassandraLink } from '../connect.ts'
-import { createTable, refuseOtherShapes, type DeclaredTable } from '../declared-table.ts'
+import { createTable, refuseOtherColumns, type DeclaredTable } from '../declared-table.ts'
 import { cassandraError } from '../errors.ts'
 import { cassandraFailure } from '../failure.ts'
-import { makeInTurn } from './schema-turn.ts'
+import { makeExclusively } from './schema-lock.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Format of these tables' contents; a ledger with a larger number is not touched. */
@@ -77,7 +77,7 @@ export async function makeLogTables(link: CassandraLink, keyspace: string): Prom
     await refuseOtherLogTables(link, keyspace)
     const names = TABLES.map(({ name }) => name)
     const run = (sql: string): Promise<void> => change(link, sql)
-    await makeInTurn(link, keyspace, names, run, async () => {
+    await makeExclusively(link, keyspace, names, run, async () => {
       for (const table of TABLES) await run(createTable(keyspace, table))
     })
   } catch (error) {
@@ -87,7 +87,7 @@ export async function makeLogTables(link: CassandraLink, keyspace: string): Prom
 
 /** @throws SluiceError TABLE_REFUSED if a table with a name of the log has other columns; errors of the driver */
 export function refuseOtherLogTables(link: CassandraLink, keyspace: string): Promise<void> {
-  return refuseOtherShapes(link, keyspace, TABLES)
+  return refuseOtherColumns(link, keyspace, TABLES)
 }
 
 const ATTEMPTS = 8

@@ -1,6 +1,6 @@
 /** Applies changes to a database with one writer: a transaction keeps the writer's turn until it ends. */
 import type { ChangeBatch } from '../../../model/copy/change.ts'
-import { batchRowCount, unpacked } from '../../../model/copy/unpacked.ts'
+import { batchRowCount, unpackBatch } from '../../../model/copy/unpacked.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
@@ -56,7 +56,7 @@ export class TurnWriter implements ChangeWriter {
     const request = this.#table(table)
     return this.#do(tableText(request.table.table), async () => {
       if (batchRowCount(batch) === 0) return { lacking: [] }
-      const changes = sorted(unpacked(batch), request, putColumns(request))
+      const changes = sorted(unpackBatch(batch), request, putColumns(request))
       const lacking = await this.#steps.apply(table, changes, this.#request.signal)
       return { lacking: lacking.map(({ put }) => put.key) }
     })

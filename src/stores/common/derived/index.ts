@@ -5,7 +5,7 @@
 import { tableText, type TableSpec, type Column, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { ColumnFacts } from '../../../model/archive/values-port.ts'
 import type { Offers } from '../../../model/copy/offers.ts'
-import { presentMembers } from '../around.ts'
+import { presentMembers } from '../optional-members.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { derivedSource } from './view.ts'

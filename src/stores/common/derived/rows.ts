@@ -5,7 +5,7 @@
 import { conversionOf, readType, type Conversion } from '../../../model/copy/codec.ts'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { converter } from '../../../model/copy/convert.ts'
-import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
+import type { Cell, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { Derivation } from './derivation.ts'
@@ -25,7 +25,7 @@ export type RowPlan = {
   /** Derives one row; with a map, one per entry, and none if it is NULL. Reports a refused entry without its value. */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
   /** Write times and TTLs for each row of `rowsOf`. */
-  stampOf(stamp: Stamp): Stamp
+  stampOf(stamp: WriteTimes): WriteTimes
   /** Texts for the columns of the table, from the texts of a source row that could not be read. */
   textsOf(texts: readonly (string | null)[]): readonly (string | null)[]
 }

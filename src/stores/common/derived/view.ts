@@ -3,10 +3,10 @@ import { conversionOf } from '../../../model/copy/codec.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
-import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
+import type { Digest, Row, WriteTimes } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { forwarded, presentMembers } from '../around.ts'
+import { forwarded, presentMembers } from '../optional-members.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { rowPlan } from './rows.ts'
@@ -90,7 +90,7 @@ class DerivedView implements SourceView {
     }
     for await (const batch of this.#view.read(below, size, signal)) {
       const rows: Row[] = []
-      const stamps: Stamp[] = []
+      const stamps: WriteTimes[] = []
       for (const [at, row] of batch.rows.entries()) {
         let made: readonly Row[]
         try {
@@ -111,7 +111,7 @@ class DerivedView implements SourceView {
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for await (const { rows } of this.read(request, BATCH, signal)) for (const row of rows) sum.add(row)
     return sum.digest()
   }
@@ -183,7 +183,7 @@ function textsOf(row: Row): readonly (string | null)[] {
 /** Splits into batches of at most the requested rows. Without rows, one empty batch reports the rows and bytes read. */
 function* parted(
   rows: readonly Row[],
-  stamps: readonly Stamp[],
+  stamps: readonly WriteTimes[],
   { rows: read, bytes }: RowBatch,
   { rows: most }: BatchSize,
 ): Generator<RowBatch> {

@@ -1,5 +1,11 @@
 /** Columns of a lease, which are in the row of the leased work: a user who edits that row may change the lease. */
-import { fateOf, type Fate, type Owner, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
+import {
+  processStatusOf,
+  type ProcessStatus,
+  type Owner,
+  type ProcessIdentity,
+  type StoredIdentity,
+} from '../../../shared/owner.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
 /** Names of the columns of a lease. */
@@ -25,7 +31,7 @@ export const LEASE_COLUMNS: LeaseColumns = {
 }
 
 /** The lease owner that is stored in a row. */
-export type Holder = StoredIdentity & { readonly id: string }
+export type StoredOwner = StoredIdentity & { readonly id: string }
 
 /** Columns that identify the owner, in the order of `storedLeaseOwner` and `ownerValues`. */
 export function ownerColumns(columns: LeaseColumns): readonly string[] {
@@ -43,7 +49,7 @@ const IS_ID = new RegExp(`^${UUID}$`)
 const OLD_PLANNER = new RegExp(`^(.*)/(\\d+)/${UUID}$`)
 
 /** The lease owner that is stored in a row; null if none. @param row values of `ownerColumns`, numbers also as texts */
-export function storedLeaseOwner(row: SqlRow): Holder | null {
+export function storedLeaseOwner(row: SqlRow): StoredOwner | null {
   const [id, host, pid, machine, started] = row
   if (id == null) return null
   const stored = { id: String(id), host: textOf(host), pid: pid == null ? null : Number(pid) }
@@ -54,16 +60,16 @@ export function storedLeaseOwner(row: SqlRow): Holder | null {
 }
 
 /** State of the lease owner of a row: it runs, has ended, or is unknown. @param me this program */
-export function fateOfHolder(holder: Holder, me: ProcessIdentity & { readonly id?: string }): Fate {
-  return holder.id === me.id ? 'lives' : fateOf(holder, me)
+export function ownerStatus(holder: StoredOwner, me: ProcessIdentity & { readonly id?: string }): ProcessStatus {
+  return holder.id === me.id ? 'lives' : processStatusOf(holder, me)
 }
 
 /**
  * Id of a lease owner whose program has certainly ended, so that its lease need not be waited for; else null.
  * @param me this program
  */
-export function endedHolder(holder: Holder | null, me: Owner): string | null {
-  return holder !== null && fateOfHolder(holder, me) === 'ended' ? holder.id : null
+export function endedOwnerId(holder: StoredOwner | null, me: Owner): string | null {
+  return holder !== null && ownerStatus(holder, me) === 'ended' ? holder.id : null
 }
 
 function textOf(value: SqlValue | undefined): string | null {

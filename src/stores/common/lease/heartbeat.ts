@@ -6,7 +6,7 @@
  * @param everyMs a third of the lease or less, so that one heartbeat may fail
  * @returns the timer, which does not keep the process running; after `clearInterval` the leases expire
  */
-export function beat(everyMs: number, body: () => Promise<unknown>): NodeJS.Timeout {
+export function startHeartbeat(everyMs: number, body: () => Promise<unknown>): NodeJS.Timeout {
   let under = false
   return setInterval(() => {
     if (under) return

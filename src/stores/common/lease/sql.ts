@@ -65,7 +65,7 @@ export class LeaseSql {
   }
 
   /** For SET: removes the owner. */
-  get back(): string {
+  get released(): string {
     return `${this.#columns.owner} = NULL, ${this.#columns.until} = 0`
   }
 }

@@ -2,7 +2,7 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { refuseUnmakeable, unspelled, type NewTableLimits } from '../new-table.ts'
+import { refuseUnmakeable, sqlNameError, type NewTableLimits } from '../new-table.ts'
 
 /** @throws SluiceError TABLE_REFUSED for a name that SQL cannot contain */
 export function quote(name: string): string {
@@ -18,7 +18,7 @@ export function quote(name: string): string {
 const LIMITS: NewTableLimits = {
   title: 'SQLite',
   columns: 2000,
-  unnamed: (name) => (name.includes('\0') ? unspelled(name) : null),
+  nameError: (name) => (name.includes('\0') ? sqlNameError(name) : null),
 }
 
 /**

@@ -24,11 +24,11 @@ export function sqliteObjectStore(
     words: 'sqlite',
     list: async (table, signal) => objectsIn(table, await rowsOf(objectQueries(table), signal)),
     scope: () => 'schema',
-    taken: async (table, names, signal) => {
+    usedNames: async (table, names, signal) => {
       const [rows = []] = await rowsOf([takenQuery(table, names)], signal)
       return new Set(rows.map(([name]) => String(name)))
     },
-    fitted: (object) => fittedObject(object),
+    adapted: (object) => fittedObject(object),
     build: async (object, table, _inUse, signal) => build(createIndex(object, table), object, table, signal),
   }
 }

@@ -62,7 +62,7 @@ export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, a
   const isInstant = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
   return (stored) => {
     const cell = read(stored)
-    if (comesBack(stored, bound(bind, cell), affinity, isInstant)) return cell
+    if (isStoredExactly(stored, bound(bind, cell), affinity, isInstant)) return cell
     throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} that the column would store unchanged`, stored)
   }
 }
@@ -78,7 +78,7 @@ function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
 }
 
 /** True if the column would store the bound value exactly as `stored`, to which its affinity is already applied. */
-function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isInstant: boolean): boolean {
+function isStoredExactly(stored: StoredValue, value: SqlValue, affinity: Affinity, isInstant: boolean): boolean {
   if (typeof stored === 'object')
     return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
   if (value === null || typeof value === 'object') return false

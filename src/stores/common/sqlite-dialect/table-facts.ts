@@ -5,7 +5,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
 import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from './types.ts'
 
-const LOOK_AT_ROWS = 1000
+const SAMPLED_ROWS = 1000
 
 const ZONES = [
   '*[0-9][Zz]',
@@ -144,7 +144,7 @@ export function dependsOnRows(native: string): boolean {
 export function firstValuesSql(table: string, column: string): string {
   return (
     `SELECT typeof(c), typeof(c) = 'text' AND (${ZONES.map((zone) => `c GLOB '${zone}'`).join(' OR ')}) ` +
-    `FROM (SELECT ${quote(column)} AS c FROM ${quote(table)} LIMIT ${LOOK_AT_ROWS}) WHERE c IS NOT NULL GROUP BY 1, 2`
+    `FROM (SELECT ${quote(column)} AS c FROM ${quote(table)} LIMIT ${SAMPLED_ROWS}) WHERE c IS NOT NULL GROUP BY 1, 2`
   )
 }
 

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
-import type { SnapshotStream } from '../../../model/follow/moment-port.ts'
+import type { SnapshotStream } from '../../../model/follow/snapshot-port.ts'
 import type { StreamRound, Rounds, RoundChanges } from './rounds.ts'
 
 /** Shortest and longest pause (ms) before the notes are read again, if there were none. */
@@ -12,7 +12,7 @@ const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
 export class TriggerStream implements SnapshotStream {
   readonly #rounds: Rounds
   readonly #signal: AbortSignal
-  #telling: RoundChanges | null = null
+  #reporting: RoundChanges | null = null
   /** An emitted round that is not durable in the target yet, with its position. */
   notified: { readonly round: StreamRound; readonly position: LogPosition } | null = null
   #forgetting: Promise<void> | null = null
@@ -46,15 +46,15 @@ export class TriggerStream implements SnapshotStream {
         await this.#forgotten()
         // The notes of that round still exist: another round would emit them again.
         if (this.notified !== null) return []
-        if (this.#telling !== null) {
-          const { value, done } = await this.#telling.next()
+        if (this.#reporting !== null) {
+          const { value, done } = await this.#reporting.next()
           if (done !== true) return value
-          this.#telling = null
+          this.#reporting = null
           // Null: a table is unavailable. Returns without waiting for the table, because the caller has other work.
           return value === null ? [] : this.#ended(value)
         }
-        const idle = await this.#look()
-        if (this.#telling !== null) continue
+        const idle = await this.#checkNotes()
+        if (this.#reporting !== null) continue
         const left = until - performance.now()
         if (left > 0) await restUnder(this.#signal, Math.min(left, this.#rest()))
         if (idle !== null) return [{ type: 'idle', position: idle }]
@@ -66,7 +66,7 @@ export class TriggerStream implements SnapshotStream {
   async snapshot(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
     return await this.#rounds.guarded(async () => {
       await this.#forgotten()
-      if (this.notified !== null || this.#telling !== null) throw new Error('a snapshot begins between two rounds')
+      if (this.notified !== null || this.#reporting !== null) throw new Error('a snapshot begins between two rounds')
       const telling = this.#rounds.report(true)
       try {
         for (;;) {
@@ -96,7 +96,7 @@ export class TriggerStream implements SnapshotStream {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#forgetting?.catch(() => undefined)
-    await this.#telling?.return(null).catch(() => undefined)
+    await this.#reporting?.return(null).catch(() => undefined)
     await this.#rounds.close()
   }
 
@@ -128,13 +128,13 @@ export class TriggerStream implements SnapshotStream {
   }
 
   /** Begins a round if something is noted. Else returns the position of the source if it has moved, or null. */
-  async #look(): Promise<LogPosition | null> {
+  async #checkNotes(): Promise<LogPosition | null> {
     const at = performance.now()
     const { end, isNoted, idle } = await this.#rounds.state()
     this.#end = end
     if (!isNoted) this.#emptyAt = at
     if (isNoted) {
-      this.#telling = this.#rounds.report(false)
+      this.#reporting = this.#rounds.report(false)
       return null
     }
     if (idle <= this.#last) return null

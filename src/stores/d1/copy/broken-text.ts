@@ -7,7 +7,7 @@ import type { D1Client, D1Row, D1Statement } from '../client.ts'
 const LONG_BYTES = 990_000
 
 /** Rows with U+FFFD in some of these columns, and how they were read. */
-export type Suspicion = {
+export type SuspectRows = {
   /** Expressions for the position of a row, whose values come first in each row. */
   readonly places: readonly string[]
   readonly columns: readonly ReadColumn[]
@@ -22,7 +22,7 @@ export type BrokenTexts = ReadonlyMap<number, ReadonlyMap<string, Uint8Array>>
 /** Reads suspicious texts again, as bytes. @returns invalid ones, by index in `rows` */
 export async function brokenTexts(
   client: D1Client,
-  { places, columns, behind, rows }: Suspicion,
+  { places, columns, behind, rows }: SuspectRows,
   signal: AbortSignal,
 ): Promise<BrokenTexts> {
   const width = places.length

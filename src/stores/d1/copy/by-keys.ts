@@ -4,7 +4,7 @@
  */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { keyColumns } from '../../common/key-ranges.ts'
@@ -34,7 +34,7 @@ export async function d1DigestOfKeys(
   const names = key.map(({ name }) => name).join(', ')
   const sql = `SELECT ${columns.map(selectSql).join(', ')} FROM ${quote(table.table.name)} WHERE (${names}) IN (${wanted})`
   const decoder = d1Decoder(columns, tableText(table.table), 'target')
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   let most = FIRST_KEYS
   const look = async (some: readonly string[]): Promise<void> => {
     if (some.length === 0) return

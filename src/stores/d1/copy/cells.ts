@@ -22,12 +22,12 @@ export type D1Encoder = {
    * Expression that decodes the value at a position of `value`, a JSON list.
    * @param hasSpecial true if the position holds, in some row, a value for which `isSpecial` is true
    */
-  sql(at: number, odd: boolean): string
+  sql(at: number, hasSpecial: boolean): string
   /**
    * True for a value that the expression of the column's type cannot decode: an extreme number (`doubles.ts`), bytes in
    * a column that is transferred as another type, or another value in a column that is transferred as bytes.
    */
-  isOdd(value: SqlValue): boolean
+  isSpecial(value: SqlValue): boolean
 }
 
 export function d1Encoder({ as, name, column }: WriteColumn): D1Encoder {
@@ -53,7 +53,7 @@ export function d1Encoder({ as, name, column }: WriteColumn): D1Encoder {
       const object = bytes ? other : `unhex(${other})`
       return `CASE json_type(value, '$[${at}]') WHEN 'array' THEN ${doubleSql(`(value->${at})`)} WHEN 'object' THEN ${object} ELSE ${usual} END`
     },
-    isOdd: (value) =>
+    isSpecial: (value) =>
       (typeof value === 'number' && isExtreme(value)) ||
       (value !== null && (typeof value === 'object') !== bytes && !anything),
   }

@@ -1,6 +1,6 @@
 /** Digest of a range for its proof: read page by page, because SQLite has no hash function. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { addStored } from '../../common/as-stored.ts'
 import { keyListParts } from '../../common/key-parts.ts'
@@ -19,7 +19,7 @@ export async function d1CanonicalDigest(
 ): Promise<Digest> {
   const { table, columns, odd = new WeakSet<Row>() } = request
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name))
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for await (const { rows } of d1Scan(client, request, signal)) {
     for (const row of rows) if (only === null || only.has(keyTextOf(row, key))) addStored(sum, row, odd)
   }

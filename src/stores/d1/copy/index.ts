@@ -9,9 +9,9 @@ import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { redactText } from '../../../shared/redact.ts'
-import type { OpenedAgain } from '../../common/opened-again.ts'
-import type { DependencyStore } from '../../../model/copy/beside-port.ts'
-import { sqliteDependencies } from '../../common/sqlite-dialect/beside-list.ts'
+import type { StoreRetry } from '../../common/store-retry.ts'
+import type { DependencyStore } from '../../../model/copy/dependency-port.ts'
+import { sqliteDependencies } from '../../common/sqlite-dialect/dependency-list.ts'
 import { d1ListRows } from './read-rows.ts'
 import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
 import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
@@ -33,7 +33,7 @@ export type D1CopyOptions = {
   /** Called before a wait that the API or the budget demands; status 0 for a wait of the budget. */
   readonly onThrottle?: (why: Throttled) => void
   /** Called before a request is sent again. */
-  readonly onRetry?: (again: OpenedAgain) => void
+  readonly onRetry?: (again: StoreRetry) => void
   /** Rows per INSERT; default: as many as fit. */
   readonly rowsPerInsert?: number
   /** For tests; default: the budget shared in this program. */

@@ -88,7 +88,7 @@ export class Inserts {
       if (bytes + length > JSON_BYTES || some.length >= this.#mostRows) flush()
       some.push(json)
       bytes += length
-      odd ||= values.some((value, i) => this.#encoders[i]?.isOdd(value) === true)
+      odd ||= values.some((value, i) => this.#encoders[i]?.isSpecial(value) === true)
     }
     flush()
     return statements

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
-import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, type MistypedRows } from '../../common/as-stored.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import type { D1Client } from '../client.ts'
 import { d1Pages, type D1PageRequest } from './pages.ts'
@@ -11,7 +11,7 @@ import { d1Decoder } from './select.ts'
 export type D1Scan = D1PageRequest & {
   readonly onRefused?: RowRequest['onRefused']
   /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
-  readonly odd?: OddRows
+  readonly odd?: MistypedRows
 }
 
 export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }

@@ -4,7 +4,7 @@ import { isPlainType } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
-import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, storedCell, valueError, type MistypedRows } from '../../common/as-stored.ts'
 import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteCellReaderOf } from '../../common/sqlite-dialect/read-cell.ts'
@@ -96,7 +96,7 @@ export type Decoder = {
 }
 
 /** `RowRequest.asStored`: key columns, and the receiver of rows with a value that is not of its type. */
-type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
+type StoredRows = { readonly key: readonly string[]; readonly odd: MistypedRows }
 
 /**
  * @param table for messages @param kind kind of the errors for values that are not of their type

@@ -16,7 +16,7 @@ import type {
 } from '../../../model/copy/source-port.ts'
 import { cutStoredKeys } from '../../common/sqlite-dialect/cut-keys.ts'
 import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
-import { keySpan, lastKey, rangeCondition } from '../../common/key-ranges.ts'
+import { keyBounds, lastKey, rangeCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
@@ -50,7 +50,7 @@ export class D1Source implements SourceView {
         : table.rows
       const keyed: Range = { by: 'key', after: null, through: null }
       const span =
-        table.key.length === 1 ? await keySpan(table, keyed, where, D1_SOURCE_KEYS, this.#ask(this.#signal)) : null
+        table.key.length === 1 ? await keyBounds(table, keyed, where, D1_SOURCE_KEYS, this.#ask(this.#signal)) : null
       const nullable = table.columns.some(({ name, nullable: may }) => may && table.key.includes(name))
       return {
         rows,

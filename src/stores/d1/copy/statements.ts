@@ -6,10 +6,10 @@ import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 
 /** How long a batch is sent again while its answers get lost, in milliseconds. */
-export const SETTLE_MS = 60_000
+export const RESEND_MS = 60_000
 
 /** A batch that must run exactly once. */
-export type Once = {
+export type OnceBatch = {
   /** Query that returns a row as long as the statements may run. */
   readonly guard: Statement
   readonly statements: readonly D1Statement[]
@@ -59,11 +59,11 @@ export function isForeignKey(failure: unknown): boolean {
  */
 export async function runOnce(
   client: D1Client,
-  { guard, statements, landed }: Once,
+  { guard, statements, landed }: OnceBatch,
   signal: AbortSignal,
 ): Promise<D1WriteOutcome> {
   const batch = [d1Guard(guard), ...statements]
-  const deadline = performance.now() + SETTLE_MS
+  const deadline = performance.now() + RESEND_MS
   for (let attempt = 1; ; attempt++) {
     let failure: D1Failure
     try {

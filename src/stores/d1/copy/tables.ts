@@ -2,7 +2,7 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
 import type { D1Client, D1Row } from '../client.ts'
-import { inspectD1Tables, type Inspections } from './look.ts'
+import { inspectD1Tables, type Inspections } from './inspect-tables.ts'
 import type { D1Shape } from './shape.ts'
 import {
   freeRowid,
@@ -50,10 +50,10 @@ export async function d1Tables(client: D1Client, pattern: string, signal: AbortS
   )
   const shapes = chosen.map((table, at) => shapeOf(table, rowsAt(columns?.rows, at), rowsAt(indexes?.rows, at)))
   const inspections = await inspectD1Tables(client, shapes, signal)
-  return shapes.map((shape, at) => specOf(shape, inspections[at] ?? NO_LOOKS))
+  return shapes.map((shape, at) => specOf(shape, inspections[at] ?? NO_FACTS))
 }
 
-const NO_LOOKS: Inspections = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
+const NO_FACTS: Inspections = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
 
 /** Rows whose first column is this index of a requested name, without that column. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {

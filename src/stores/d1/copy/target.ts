@@ -3,13 +3,13 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { detailQueries, declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
+import { detailQueries, declaredTableOptions } from '../../common/sqlite-dialect/dependency-list.ts'
 import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
 import type { D1Client, D1Statement } from '../client.ts'
 import { D1Failure } from '../failure.ts'
 import { D1_MOST_COLUMNS } from './insert.ts'
-import { SETTLE_MS, d1WriteError } from './statements.ts'
+import { RESEND_MS, d1WriteError } from './statements.ts'
 import { D1ChunkWriter } from './writer.ts'
 import type { ListRows } from '../../common/sqlite-dialect/object-list.ts'
 import { d1ListRows } from './read-rows.ts'
@@ -62,7 +62,7 @@ export class D1Target implements CopyTarget {
 
   /** Creates a table. If the answer gets lost, the schema shows whether the table was created. */
   async #createOnce({ table }: TableSpec, statement: D1Statement, signal: AbortSignal): Promise<void> {
-    const deadline = performance.now() + SETTLE_MS
+    const deadline = performance.now() + RESEND_MS
     for (let attempt = 1; ; attempt++) {
       let failure: D1Failure
       try {

@@ -8,7 +8,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing } from '../../../model/run/ledger-port.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
-import { rangeKept } from '../../common/refusals.ts'
+import { notAKeyRange } from '../../common/refusals.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
@@ -19,7 +19,7 @@ import { D1Failure } from '../failure.ts'
 import { d1DigestOfKeys } from './by-keys.ts'
 import { orderGuard, refuseByGuard } from './column-order.ts'
 import { d1CanonicalDigest, countD1Rows } from './digest.ts'
-import { followersGuard, refuseFollowers, refuseReferred } from './followers.ts'
+import { cascadeGuard, refuseCascades, refuseReferred } from './cascades.ts'
 import { Inserts } from './insert.ts'
 import { d1TargetKeys } from './keys.ts'
 import { MOST_KEY_PARAMETERS } from './scan.ts'
@@ -70,7 +70,7 @@ export class D1ChunkWriter implements ChunkWriter {
     this.#keyAt = table.key.map((key) => columns.findIndex(({ name }) => name === key))
     if (onExisting === 'replace-range') {
       if (cursor === undefined) throw new Error('it is unknown whether the chunk was started')
-      if (!this.#byRange) throw rangeKept('D1', this.#table)
+      if (!this.#byRange) throw notAKeyRange('D1', this.#table)
     }
     this.#toClear = onExisting === 'replace-range' && cursor === null
   }
@@ -83,7 +83,7 @@ export class D1ChunkWriter implements ChunkWriter {
    * True if the range has rows. False also if the range cannot be expressed in D1: then the key of the table refuses a
    * row that exists already.
    */
-  async occupied(): Promise<boolean> {
+  async hasRows(): Promise<boolean> {
     if (!this.#byRange) return false
     const { table, signal } = this.#request
     const questions = this.#overRange(
@@ -171,7 +171,7 @@ export class D1ChunkWriter implements ChunkWriter {
     if (!this.#toClear) return []
     const { table } = this.#request
     const removals = this.#overRange((condition) => `DELETE FROM ${this.#keys.from(table)} WHERE ${condition}`)
-    return [followersGuard(table), ...removals]
+    return [cascadeGuard(table), ...removals]
   }
 
   #overRange(sqlOf: (condition: string) => string): readonly D1Statement[] {
@@ -216,7 +216,7 @@ export class D1ChunkWriter implements ChunkWriter {
     const { table, signal } = this.#request
     if (isFenced(error)) {
       await refuseByGuard(this.#client, table, signal)
-      if (this.#toClear) await refuseFollowers(this.#client, table, signal)
+      if (this.#toClear) await refuseCascades(this.#client, table, signal)
     }
     if (this.#toClear && isForeignKey(error)) await refuseReferred(this.#client, table, this.#clearing(), signal)
   }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type {
   QueryAnswerRow,
   ArchiveQuery,
-  Excepted,
+  ExcludedRange,
   FileColumn,
   LeftOutRows,
   OpenArchiveQuery,
@@ -15,7 +15,7 @@ import type {
   QueryNeeds,
   KeyDifferences,
   QueryRequest,
-  Shared,
+  SharedRows,
 } from '../../../model/archive/query-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -25,7 +25,7 @@ import { fed } from '../archive/feed.ts'
 import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
 import { answerFailure, restoreFailure, changedFile, NOT_RESTORED, unreadValue } from './failures.ts'
-import { needsOf, WITHOUT } from './needs.ts'
+import { needsOf, DISABLED_OPTIMIZERS } from './needs.ts'
 import { refuseOtherExpressions } from './other-expressions.ts'
 import { readCsv } from './read-csv.ts'
 import { refuseAlikeKeys, sameKey } from './same-key.ts'
@@ -115,11 +115,11 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return `${this.#mark}${shown}`
   }
 
-  async bring(
+  async addRows(
     columns: readonly QueryColumn[],
     csv: AsyncIterable<Buffer>,
-    except: readonly Excepted[],
-    shared: readonly Shared[] = [],
+    except: readonly ExcludedRange[],
+    shared: readonly SharedRows[] = [],
   ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOutRows[] }> {
     const session = this.#session
     this.#brought = columns
@@ -191,7 +191,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return { rows: lines, leftOut }
   }
 
-  async compare({ key, files }: Shared): Promise<KeyDifferences> {
+  async compare({ key, files }: SharedRows): Promise<KeyDifferences> {
     const session = this.#session
     const archived =
       files.length === 0
@@ -334,7 +334,7 @@ async function divideAs(session: QuerySession, { expressions }: QueryRequest): P
 }
 
 async function plan(session: QuerySession, { columns, sql }: QueryRequest): Promise<QueryNeeds> {
-  await session.run(`SET disabled_optimizers = ${sqlLiteral(WITHOUT.join(','))}`)
+  await session.run(`SET disabled_optimizers = ${sqlLiteral(DISABLED_OPTIMIZERS.join(','))}`)
   const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(sql)}, optimize := true)`)
   await session.run('RESET disabled_optimizers')
   const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null

@@ -5,10 +5,10 @@
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
 export type PlanJson = null | boolean | number | string | readonly PlanJson[] | { readonly [key: string]: PlanJson }
-type Span = { least: bigint | null; most: bigint | null }
+type ValueRange = { least: bigint | null; most: bigint | null }
 
 /** Disabled optimizers: they use the contents of the empty table, or would add a second scan of it. */
-export const WITHOUT: readonly string[] = [
+export const DISABLED_OPTIMIZERS: readonly string[] = [
   'statistics_propagation',
   'empty_result_pullup',
   'compressed_materialization',
@@ -152,20 +152,20 @@ function intervalsOf(scan: PlanJson, columns: readonly QueryColumn[]): readonly 
     const column = typeof key === 'number' ? columns[key] : undefined
     const type = column === undefined ? undefined : COUNTED[column.stored]
     if (column === undefined || type === undefined) return []
-    const { least, most } = spanOf(at(filter, 'value'), type)
+    const { least, most } = valueRangeOf(at(filter, 'value'), type)
     return least === null && most === null ? [] : [{ column: column.name, least, most }]
   })
 }
 
-const OPEN: Span = { least: null, most: null }
+const OPEN: ValueRange = { least: null, most: null }
 
 /** A range that includes all values which a filter accepts. */
-function spanOf(filter: PlanJson | undefined, type: string): Span {
+function valueRangeOf(filter: PlanJson | undefined, type: string): ValueRange {
   switch (at(filter, 'filter_type')) {
     case 'CONSTANT_COMPARISON':
       return compared(at(filter, 'comparison_type'), unitsOf(at(filter, 'constant'), type))
     case 'CONJUNCTION_AND':
-      return (listOf(at(filter, 'child_filters')) ?? []).map((part) => spanOf(part, type)).reduce(both, OPEN)
+      return (listOf(at(filter, 'child_filters')) ?? []).map((part) => valueRangeOf(part, type)).reduce(both, OPEN)
     case 'IN_FILTER': {
       const values = (listOf(at(filter, 'values')) ?? []).map((value) => unitsOf(value, type))
       const known = values.filter((value) => value !== null)
@@ -177,7 +177,7 @@ function spanOf(filter: PlanJson | undefined, type: string): Span {
   }
 }
 
-function compared(how: PlanJson | undefined, value: bigint | null): Span {
+function compared(how: PlanJson | undefined, value: bigint | null): ValueRange {
   if (value === null) return OPEN
   switch (how) {
     case 'COMPARE_EQUAL':
@@ -195,7 +195,7 @@ function compared(how: PlanJson | undefined, value: bigint | null): Span {
   }
 }
 
-function both(a: Span, b: Span): Span {
+function both(a: ValueRange, b: ValueRange): ValueRange {
   return {
     least: a.least === null ? b.least : b.least === null || a.least > b.least ? a.least : b.least,
     most: a.most === null ? b.most : b.most === null || a.most < b.most ? a.most : b.most,

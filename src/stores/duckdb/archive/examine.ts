@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import type { InspectedFile } from '../../../model/archive/archived-file.ts'
 import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
-import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -17,7 +17,7 @@ import { asked } from './ask.ts'
 import { hashOfRow, hasLongRows, longRows } from './long-values.ts'
 import { archivedRows } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
-import { provedText, sumSql } from './sum-sql.ts'
+import { provedText, checksumSql } from './checksum-sql.ts'
 import { statsOf, statsSql } from './stats.ts'
 
 /** Maximum number of rows in memory when this program computes the checksum. */
@@ -39,7 +39,7 @@ export async function checkArchivedFile(
     const shown = columns.map(readColumn).join(', ')
     const isLong = await hasLongRows(desk, named, all ?? columns, signal)
     const isOther = columns.some(isRespelled)
-    const select = ['count(*)', isLong || isOther ? '0' : sumSql(columns), ...statsSql(columns)].map(
+    const select = ['count(*)', isLong || isOther ? '0' : checksumSql(columns), ...statsSql(columns)].map(
       (one) => `CAST(${one} AS VARCHAR)`,
     )
     const [row] = await asked(desk, `SELECT ${select.join(', ')} FROM (SELECT ${shown} FROM ${from})`, signal)
@@ -56,7 +56,7 @@ export async function checkArchivedFile(
         ? await respelledDigest(desk, file, { columns, signal, ...(all && { all }) })
         : isLong
           ? await longDigest(desk, named, columns, signal)
-          : { rows: found, sum: sumText(BigInt(sum)) },
+          : { rows: found, sum: checksumText(BigInt(sum)) },
       stats: statsOf(columns, found, facts),
     }
   } catch (error) {
@@ -65,7 +65,7 @@ export async function checkArchivedFile(
 }
 
 async function respelledDigest(desk: Desk, file: string, wanted: Omit<ReadFiles, 'files'>): Promise<Digest> {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for await (const rows of archivedRows(desk, file, { ...wanted, files: [file] }, ROWS))
     for (const row of rows) sum.add(row)
   return sum.digest()
@@ -77,7 +77,7 @@ async function longDigest(
   columns: readonly StoredColumn[],
   signal: AbortSignal,
 ): Promise<Digest> {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for await (const cells of longRows(desk, named, { columns, signal }, provedText))
     sum.addHash(await hashOfRow(cells, columns))
   return sum.digest()

@@ -4,10 +4,10 @@ import type {
   KeyedFiles,
   ParquetFiles,
   ReadFiles,
-  Rewritten,
+  RewriteRequest,
   SameKeys,
-  Tested,
-  ReadTest,
+  MatchRequest,
+  FilteredRead,
   WriteRequest,
 } from '../../../model/archive/parquet-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -17,7 +17,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { openDesk, type Desk, type DeskOptions } from './desk.ts'
 import { readError, parquetWriteError } from './errors.ts'
 import { checkArchivedFile } from './examine.ts'
-import { keptSql, matchingOf } from './matching.ts'
+import { unmatchedRowsSql, matchingOf } from './matching.ts'
 import { csvOf } from './read-csv.ts'
 import { archivedDigest, type ArchivedKeyRange } from './read-digest.ts'
 import { archivedRows } from './read-rows.ts'
@@ -58,19 +58,19 @@ class DuckdbParquetFiles implements ParquetFiles {
     })
   }
 
-  matching(request: Tested): Promise<readonly Digest[]> {
+  matching(request: MatchRequest): Promise<readonly Digest[]> {
     return this.#with((desk) => matchingOf(desk, request))
   }
 
-  rewrite(request: Rewritten): Promise<readonly WrittenFile[]> {
+  rewrite(request: RewriteRequest): Promise<readonly WrittenFile[]> {
     const { file, test, table, signal } = request
     return this.#written(request, async (desk) => {
-      const values = await keptSql(desk, file, { columns: table.columns, signal, test })
+      const values = await unmatchedRowsSql(desk, file, { columns: table.columns, signal, test })
       return await writeRows(desk, request, this.#options.memoryBytes, values)
     })
   }
 
-  async *rows(request: ReadTest, batchRows: number): AsyncGenerator<readonly Row[]> {
+  async *rows(request: FilteredRead, batchRows: number): AsyncGenerator<readonly Row[]> {
     await using desk = await this.#open()
     for (const file of request.files) {
       try {

@@ -1,31 +1,31 @@
 /** Rows of Parquet files that match a test: counted and digested, or left out of a new file. */
 import { testSql, type RowTest } from '../../../model/archive/row-test.ts'
-import type { Tested } from '../../../model/archive/parquet-port.ts'
+import type { MatchRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
-import { sumText } from '../../../model/copy/row-hash.ts'
+import { checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
-import { summedFile } from './sum-sql.ts'
+import { checksumOfFile } from './checksum-sql.ts'
 import { checkSchema, parquetSql } from './parquet-file.ts'
 
 /** @returns digest of each file's matching rows @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
-export async function matchingOf(desk: Desk, request: Tested): Promise<readonly Digest[]> {
+export async function matchingOf(desk: Desk, request: MatchRequest): Promise<readonly Digest[]> {
   const { columns, files, test } = request
   const shown = columns.map(readColumn).join(', ')
   const found: Digest[] = []
   for (const file of files) {
-    const rowsOf = (from: string): string => `(SELECT ${shown} FROM ${from} WHERE ${meant(columns, test)})`
-    const { rows, sum } = await summedFile(desk, file, request, rowsOf)
-    found.push({ rows, sum: sumText(sum) })
+    const rowsOf = (from: string): string => `(SELECT ${shown} FROM ${from} WHERE ${matchSql(columns, test)})`
+    const { rows, sum } = await checksumOfFile(desk, file, request, rowsOf)
+    found.push({ rows, sum: checksumText(sum) })
   }
   return found
 }
 
 /** SQL: true if a row of a file matches, else false or NULL. */
-export function meant(columns: readonly StoredColumn[], test: RowTest): string {
+export function matchSql(columns: readonly StoredColumn[], test: RowTest): string {
   return testSql(test, (one) => {
     const column = columns.find(({ name }) => name === one.column)
     if (column === undefined) throw new SluiceError('INTERNAL', `no file has the column ${one.column}`)
@@ -56,13 +56,13 @@ function valueSql(column: StoredColumn, value: string): string {
 }
 
 /** Statement for the rows of a file that do not match a test. @throws SluiceError PROOF_FAILED */
-export async function keptSql(
+export async function unmatchedRowsSql(
   desk: Desk,
   file: string,
-  { columns, signal, test }: Omit<Tested, 'files'>,
+  { columns, signal, test }: Omit<MatchRequest, 'files'>,
 ): Promise<string> {
   const from = await parquetSql(desk, file)
   await checkSchema(desk, from, file, columns, signal)
   const names = columns.map(({ physical }) => quotedName(physical))
-  return `SELECT ${names.join(', ')} FROM ${from} WHERE NOT coalesce(${meant(columns, test)}, false)`
+  return `SELECT ${names.join(', ')} FROM ${from} WHERE NOT coalesce(${matchSql(columns, test)}, false)`
 }

@@ -5,7 +5,7 @@ import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { textField, wirePieces } from '../../../model/archive/wire.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { canonicalText, kept } from '../copy/select.ts'
+import { canonicalText, doubledBom } from '../copy/select.ts'
 import { rowPipe } from '../row-pipe.ts'
 import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
@@ -71,7 +71,7 @@ async function* longCsv(
   { columns, signal }: Pick<ReadFiles, 'columns' | 'signal'>,
 ): AsyncGenerator<Buffer, bigint> {
   let rows = 0n
-  for await (const cells of longRows(desk, named, { columns, signal }, (column) => kept(wireText(column)))) {
+  for await (const cells of longRows(desk, named, { columns, signal }, (column) => doubledBom(wireText(column)))) {
     for (const [i, column] of columns.entries()) {
       if (i > 0) yield COMMA
       const cell = cells[i] ?? null

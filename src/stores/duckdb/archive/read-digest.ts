@@ -4,7 +4,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { sumText } from '../../../model/copy/row-hash.ts'
+import { checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -12,7 +12,7 @@ import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import { duckText } from '../copy/spell.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
-import { summedFile } from './sum-sql.ts'
+import { checksumOfFile } from './checksum-sql.ts'
 
 export type ArchivedKeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
 
@@ -28,11 +28,11 @@ export async function archivedDigest(desk: Desk, request: ArchivedKeyRange): Pro
   let rows = 0n
   let sum = 0n
   for (const file of files) {
-    const found = await summedFile(desk, file, request, rowsOf, parameters)
+    const found = await checksumOfFile(desk, file, request, rowsOf, parameters)
     rows += found.rows
     sum += found.sum
   }
-  return { rows, sum: sumText(sum) }
+  return { rows, sum: checksumText(sum) }
 }
 
 function conditionOf(columns: readonly StoredColumn[], key: readonly string[], range: Range) {

@@ -1,6 +1,6 @@
 /** Reads rows of files in canonical form. */
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
-import type { ReadTest } from '../../../model/archive/parquet-port.ts'
+import type { FilteredRead } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
@@ -12,7 +12,7 @@ import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
 import { checkSchema, parquetFromSql } from './parquet-file.ts'
 import { hasLongRows, longRows, LongValue, wholeValue, type DuckdbLongCell } from './long-values.ts'
-import { meant } from './matching.ts'
+import { matchSql } from './matching.ts'
 import { isRespelled, respelled } from './respelled.ts'
 
 /** Bytes of values in a batch; the last row may exceed it. */
@@ -26,7 +26,7 @@ const BATCH_BYTES = 16 << 20
 export async function* archivedRows(
   desk: Desk,
   file: string,
-  wanted: ReadTest,
+  wanted: FilteredRead,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
   const { columns } = wanted
@@ -38,13 +38,13 @@ export async function* archivedRows(
 async function* asWritten(
   desk: Desk,
   file: string,
-  { columns, all, signal, test }: ReadTest,
+  { columns, all, signal, test }: FilteredRead,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
   const named = await desk.named(file)
   const whole = parquetFromSql(named)
   await checkSchema(desk, whole, file, all ?? columns, signal)
-  const from = test === undefined ? whole : `${whole} WHERE ${meant(all ?? columns, test)}`
+  const from = test === undefined ? whole : `${whole} WHERE ${matchSql(all ?? columns, test)}`
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
   const shown = (column: StoredColumn): string => duckdbSelection(duckColumn(column), column.as)
   if (test === undefined && (await hasLongRows(desk, named, all ?? columns, signal))) {

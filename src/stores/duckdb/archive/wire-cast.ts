@@ -8,7 +8,7 @@ import { isDecimal, nativeOf } from './columns.ts'
 const MARK = 'sluice-refused:'
 const SHOWN = 60
 /** Length of `YYYY-MM-DD HH:MM:SS.ffffff`. */
-const LONGEST_MOMENT = 26
+const LONGEST_TIMESTAMP = 26
 
 /** Name of a column while its values are texts. */
 export function wireName(at: number): string {
@@ -55,7 +55,7 @@ function valueOf({ stored }: StoredColumn, at: number, otherwise: Otherwise = re
         text,
         at,
         'DATE',
-        (date) => `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' AND ${christian(text)}`,
+        (date) => `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' AND ${hasNoBc(text)}`,
         otherwise,
       )
     case 'timestamp':
@@ -74,13 +74,13 @@ function checkedTimestamp(text: string, at: number, otherwise: Otherwise): strin
     at,
     'TIMESTAMP',
     (instant) =>
-      `${instant} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' AND strlen(${text}) <= ${LONGEST_MOMENT} AND ${christian(text)}`,
+      `${instant} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' AND strlen(${text}) <= ${LONGEST_TIMESTAMP} AND ${hasNoBc(text)}`,
     otherwise,
   )
 }
 
 /** Condition that a text has no BC, which DuckDB ignores after a date. */
-function christian(text: string): string {
+function hasNoBc(text: string): string {
   return `NOT ends_with(${text}, 'C')`
 }
 

@@ -7,7 +7,7 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
-import { rangeKept } from '../../common/refusals.ts'
+import { notAKeyRange } from '../../common/refusals.ts'
 import { hidesNumbers } from './introspect.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { duckdbDigest } from './digest.ts'
@@ -82,7 +82,7 @@ export class DuckdbChunk implements ChunkWriter {
       const keys = duckdbTargetKeys(typesOf(request))
       const condition =
         list?.condition ?? (byRange ? rangeCondition(table, range, null, keys) : await newRows(session, request))
-      if (request.onExisting === 'replace-range' && !byRange) throw rangeKept('DuckDB', tableText(table.table))
+      if (request.onExisting === 'replace-range' && !byRange) throw notAKeyRange('DuckDB', tableText(table.table))
       return new DuckdbChunk(session, request, { byRange, condition, list }, label, leave, turn)
     } catch (error) {
       await session.rollBack()
@@ -99,7 +99,7 @@ export class DuckdbChunk implements ChunkWriter {
    * True if the range has rows. False also if the range cannot be expressed in DuckDB: then the key of the table
    * refuses a row that exists already.
    */
-  async occupied(): Promise<boolean> {
+  async hasRows(): Promise<boolean> {
     this.#begun()
     if (!this.#byRange) return false
     await this.#clearRange()
@@ -119,7 +119,7 @@ export class DuckdbChunk implements ChunkWriter {
       if (careful) await this.#staging.check()
     } catch (error) {
       if (!careful) await this.#end()
-      else if (isDuckdbRowError(error)) await this.#beginAgain()
+      else if (isDuckdbRowError(error)) await this.#restart()
       throw this.#refusal(error)
     }
     try {
@@ -127,7 +127,7 @@ export class DuckdbChunk implements ChunkWriter {
       if (careful) for (const row of rows) this.#accepted.push(row)
       return written
     } catch (error) {
-      if (careful && isDuckdbRowError(error)) await this.#beginAgain()
+      if (careful && isDuckdbRowError(error)) await this.#restart()
       else await this.#end()
       throw this.#refusal(error)
     }
@@ -216,7 +216,7 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   /** DuckDB has no savepoints, and a failed statement ends the transaction: accepted rows are written again. */
-  async #beginAgain(): Promise<void> {
+  async #restart(): Promise<void> {
     try {
       await this.#session.rollBack()
       await this.#session.begin()

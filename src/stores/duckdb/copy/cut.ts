@@ -7,7 +7,7 @@ import {
   isDense,
   keyColumns,
   keyOrder,
-  keySpan,
+  keyBounds,
   rangeCondition,
   refuseFloatKey,
 } from '../../common/key-ranges.ts'
@@ -28,7 +28,7 @@ export async function* cutDuckdbKeys(
   refuseFloatKey(table)
   const columns = keyColumns(table)
   if (columns.length === 1 && columns[0]?.type.kind === 'int') {
-    const span = await keySpan(table, within, where, DUCKDB_SOURCE_KEYS, ask)
+    const span = await keyBounds(table, within, where, DUCKDB_SOURCE_KEYS, ask)
     if (span === null) {
       yield within
       return

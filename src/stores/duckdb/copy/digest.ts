@@ -1,8 +1,8 @@
 /** Count and checksum of rows: by DuckDB if SQL can give the canonical form of every column, else from the values. */
-import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { addStored, type MistypedRows } from '../../common/as-stored.ts'
 import { chained } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { isDuckdbRowError } from '../errors.ts'
@@ -33,7 +33,7 @@ export async function duckdbDigest(
     return slowDigest(session, query, signal)
   }
   if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB returned no checksum')
-  return { rows: BigInt(String(row[0])), sum: sumText(BigInt(String(row[1]))) }
+  return { rows: BigInt(String(row[0])), sum: checksumText(BigInt(String(row[1]))) }
 }
 
 /** As `duckdbDigest`, from the values, row by row. */
@@ -42,8 +42,9 @@ export async function slowDigest(
   query: DuckdbRowQuery,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const sum = new RowSum()
-  const odd: OddRows = new WeakSet<Row>()
-  for await (const { rows } of duckdbRows(session, query, signal, odd)) for (const row of rows) addStored(sum, row, odd)
+  const sum = new RowChecksum()
+  const mistyped: MistypedRows = new WeakSet<Row>()
+  for await (const { rows } of duckdbRows(session, query, signal, mistyped))
+    for (const row of rows) addStored(sum, row, mistyped)
   return sum.digest()
 }

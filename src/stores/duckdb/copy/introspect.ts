@@ -4,7 +4,7 @@ import { calledExactly, floatKeyOf, quotedTable, type Column, type TableSpec } f
 import { foldedText, namePattern } from '../../../shared/name-pattern.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { kept } from './select.ts'
+import { doubledBom } from './select.ts'
 import type { DuckdbCopySession } from './session.ts'
 import { duckdbColumnType, textHidesType } from './types.ts'
 
@@ -19,7 +19,7 @@ export async function duckdbTables(
   const wanted = matcher(pattern)
   const ask = (sql: string): Promise<readonly SqlRow[]> => session.rows(sql, [], { signal })
   const tables = await ask(
-    `SELECT ${kept('schema_name')}, ${kept('table_name')}, ${kept("coalesce(sql, '')")}, CAST(estimated_size AS VARCHAR) FROM duckdb_tables()
+    `SELECT ${doubledBom('schema_name')}, ${doubledBom('table_name')}, ${doubledBom("coalesce(sql, '')")}, CAST(estimated_size AS VARCHAR) FROM duckdb_tables()
      WHERE database_name = current_database() AND NOT internal AND NOT temporary`,
   )
   const all = tables.map(([schema, name, sql, rows]): Table => {
@@ -29,11 +29,11 @@ export async function duckdbTables(
   const chosen = calledExactly(found, pattern, (table) => table)
   if (chosen.length === 0) return []
   const columns = await ask(
-    `SELECT ${kept('schema_name')}, ${kept('table_name')}, ${kept('column_name')}, ${kept('data_type')}, is_nullable, column_default IS NOT NULL
+    `SELECT ${doubledBom('schema_name')}, ${doubledBom('table_name')}, ${doubledBom('column_name')}, ${doubledBom('data_type')}, is_nullable, column_default IS NOT NULL
      FROM duckdb_columns() WHERE database_name = current_database() ORDER BY column_index`,
   )
   const constraints = await ask(
-    `SELECT ${kept('schema_name')}, ${kept('table_name')}, constraint_type, CAST(to_json(constraint_column_names) AS VARCHAR)
+    `SELECT ${doubledBom('schema_name')}, ${doubledBom('table_name')}, constraint_type, CAST(to_json(constraint_column_names) AS VARCHAR)
      FROM duckdb_constraints() WHERE database_name = current_database() AND constraint_type IN ('PRIMARY KEY', 'UNIQUE') ORDER BY constraint_index`,
   )
   const bytes = await bytesOf(ask)

@@ -5,10 +5,10 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { beyondLimits, wholeLimits, type Limits } from '../../common/beyond-type.ts'
+import { sideOfLimits, wholeLimits, type Limits } from '../../common/type-limits.ts'
 import { keyColumns, type KeyDialect } from '../../common/key-ranges.ts'
 import { duckText } from './spell.ts'
-import { kept, utcTimestampSql } from './select.ts'
+import { doubledBom, utcTimestampSql } from './select.ts'
 
 export function fromTable({ table: { schema, name } }: TableSpec): string {
   return `${quotedName(schema ?? 'main')}.${quotedName(name)}`
@@ -27,9 +27,9 @@ export const DUCKDB_SOURCE_KEYS: KeyDialect = {
   },
   text: ({ name, type }) => {
     const value = quotedName(name)
-    return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(printedKey(value, type))
+    return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : doubledBom(printedKey(value, type))
   },
-  beyond: ({ type, native }, text) => beyondLimits(type, text, limitsOf(native)),
+  beyond: ({ type, native }, text) => sideOfLimits(type, text, limitsOf(native)),
   byColumns: true,
 }
 
@@ -68,7 +68,7 @@ export function duckdbTargetKeys(asOf: (column: Column) => ColumnType): KeyDiale
   return {
     ...DUCKDB_SOURCE_KEYS,
     value: (column, text) => boundText(asOf(column), text),
-    beyond: (column, text) => beyondLimits(column.type, boundText(asOf(column), text), limitsOf(column.native)),
+    beyond: (column, text) => sideOfLimits(column.type, boundText(asOf(column), text), limitsOf(column.native)),
   }
 }
 

@@ -27,7 +27,7 @@ export class DuckdbLedger implements LedgerDatabase {
     return this.#parts.turn.take(() =>
       writer.transaction(async () => {
         const results: (readonly SqlRow[])[] = []
-        for (const { sql, parameters } of statements) results.push(await writer.given(sql, parameters))
+        for (const { sql, parameters } of statements) results.push(await writer.rowsIfAny(sql, parameters))
         return results
       }),
     )

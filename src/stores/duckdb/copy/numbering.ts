@@ -2,7 +2,7 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { duckdbSequences } from './beside.ts'
+import { duckdbSequences } from './dependencies.ts'
 import type { DuckdbCopySession } from './session.ts'
 
 /** Maximum number of values drawn at once; DuckDB has no other way to advance a sequence that a table uses. */

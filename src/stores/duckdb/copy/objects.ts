@@ -51,7 +51,7 @@ export class DuckdbObjects implements ObjectStore {
     return 'schema'
   }
 
-  async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async usedNames({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     const rows = await this.#parts.reader.rows(
       `SELECT index_name FROM duckdb_indexes() WHERE database_name = current_database() AND schema_name = ? AND table_name <> ?
        UNION SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?`,
@@ -62,7 +62,7 @@ export class DuckdbObjects implements ObjectStore {
     return new Set(names.filter((name) => there.has(name.toLowerCase())))
   }
 
-  fitted(object: SchemaObject, { columns }: TableSpec): SchemaObject | { readonly refused: string } {
+  adapted(object: SchemaObject, { columns }: TableSpec): SchemaObject | { readonly refused: string } {
     switch (object.kind) {
       case 'index':
       case 'unique': {

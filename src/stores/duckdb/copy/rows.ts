@@ -12,7 +12,7 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, storedCell, valueError, type MistypedRows } from '../../common/as-stored.ts'
 import type { RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { isDuckdbRowError } from '../errors.ts'
@@ -25,7 +25,7 @@ type Present = Exclude<Cell, null>
 type CellReader = (value: string | number | Uint8Array) => Present
 
 /** Results of up to this many rows stay in memory; larger ones go to a temporary table, which spills to disk. */
-const HELD_ROWS = 250_000
+const MEMORY_ROWS = 250_000
 const PAGE_ROWS = 60_000n
 
 export type DuckdbRowQuery = {
@@ -46,7 +46,7 @@ export async function* duckdbRows(
   session: DuckdbCopySession,
   query: DuckdbRowQuery,
   signal: AbortSignal,
-  odd: OddRows = new WeakSet<Row>(),
+  mistyped: MistypedRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
   const { request, condition, parameters, where, order } = query
   const from = `FROM ${fromTable(request.table)} WHERE ${condition}`
@@ -57,7 +57,7 @@ export async function* duckdbRows(
   const columns = request.columns.map(({ column, as }) => duckdbSelection(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
-  const reader = new RowReader(request, request.asStored === true ? odd : null)
+  const reader = new RowReader(request, request.asStored === true ? mistyped : null)
   const width = Math.max(columns.length, 1)
   const selecting = async (into: (width: number) => string): Promise<DuckDBMaterializedResult> => {
     const singly = (): Promise<DuckDBMaterializedResult> =>
@@ -74,7 +74,7 @@ export async function* duckdbRows(
       return await singly()
     }
   }
-  if (rows <= HELD_ROWS) {
+  if (rows <= MEMORY_ROWS) {
     const result = await selecting(() => '')
     if (result.rowCount !== rows) throw missing(rows, result.rowCount)
     for await (const chunk of chunksOf(result)) {
@@ -130,13 +130,13 @@ class RowReader {
   /** Null if the value is already final. */
   readonly #readers: readonly (CellReader | null)[]
   /** Null if a value that does not fit its type is refused. */
-  readonly #odd: OddRows | null
+  readonly #mistyped: MistypedRows | null
   /** By column: true if it is in the row key, where a value that does not fit its type is always refused. */
   readonly #inKey: readonly boolean[]
 
-  constructor(request: DuckdbRowQuery['request'], odd: OddRows | null) {
+  constructor(request: DuckdbRowQuery['request'], mistyped: MistypedRows | null) {
     this.#request = request
-    this.#odd = odd
+    this.#mistyped = mistyped
     this.#inKey = request.columns.map(({ name }) => request.table.key.includes(name))
     this.#readers = request.columns.map(({ column, as }) =>
       equalTypes(column.type, as) ? null : storedConverter(column.type, as),
@@ -170,9 +170,9 @@ class RowReader {
       try {
         row[i] = value === null || reader === null ? value : reader(value)
       } catch (error) {
-        if (this.#odd === null || this.#inKey[i] === true || !isRefusedValue(error))
+        if (this.#mistyped === null || this.#inKey[i] === true || !isRefusedValue(error))
           return this.#refuse(error, values, r, i)
-        this.#odd.add(row)
+        this.#mistyped.add(row)
         row[i] = storedCell(value)
       }
     }
@@ -185,7 +185,7 @@ class RowReader {
     const shown = values.map((column) => shownValue(plain(column[r] ?? null)))
     const key = table.key.map((name) => shown[columns.findIndex((column) => column.name === name)] ?? '?')
     const where = `${table.table.name}.${columns[i]?.name ?? ''}, row ${key.join(', ')}`
-    const named = valueError(this.#odd !== null, `${where}: ${error.message}`, { where, cause: error })
+    const named = valueError(this.#mistyped !== null, `${where}: ${error.message}`, { where, cause: error })
     if (onRefused === undefined) throw named
     onRefused(shown, named)
     return null

@@ -22,12 +22,12 @@ export function duckdbSelection(column: Column, as: ColumnType, tries = false): 
     case 'bytes':
       return name
     case 'text':
-      return kept(canonicalText(column, as, tries))
+      return doubledBom(canonicalText(column, as, tries))
   }
 }
 
 /** SQL that doubles U+FEFF at the start of a text, because the driver drops the first one. */
-export function kept(text: string): string {
+export function doubledBom(text: string): string {
   return `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`
 }
 

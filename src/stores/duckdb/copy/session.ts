@@ -27,7 +27,7 @@ export class DuckdbCopySession extends DuckdbSession {
 
   /** Fills a temporary table; leaves it empty if `fill` throws. */
   async append(table: string, fill: (appender: DuckDBAppender) => Promise<void>): Promise<void> {
-    await this.naming(async () => {
+    await this.exclusively(async () => {
       const appender = await this.connection.createAppender(table, 'main', 'temp')
       try {
         await fill(appender)

@@ -14,7 +14,7 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
-import { keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
+import { keyColumns, keyOrder, keyBounds, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { regrouped } from '../../common/regrouped.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -38,7 +38,7 @@ export class DuckdbView implements SourceView {
   /** @throws SluiceError UNSUPPORTED_KEY for a key that DuckDB cannot convert to text */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const span =
-      table.key.length === 1 ? await keySpan(table, EVERY_KEY, where, DUCKDB_SOURCE_KEYS, this.#ask(where)) : null
+      table.key.length === 1 ? await keyBounds(table, EVERY_KEY, where, DUCKDB_SOURCE_KEYS, this.#ask(where)) : null
     const nulls = rangeCondition(table, { by: 'nullKey' }, where, DUCKDB_SOURCE_KEYS)
     const mayBeNull = keyColumns(table).some(({ nullable }) => nullable)
     const [missing] = mayBeNull

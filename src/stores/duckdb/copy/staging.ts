@@ -20,7 +20,7 @@ const STAGE = 'sluice_stage'
 /** Column type of each form in the temporary table. */
 export const STAGED: Readonly<Record<DuckdbWireType, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
 /** Rows appended before the event loop may do other work. */
-const STRETCH = 5000
+const ROWS_PER_PAUSE = 5000
 
 export class Staging {
   readonly #session: DuckdbCopySession
@@ -45,7 +45,7 @@ export class Staging {
     await this.#session.append(STAGE, async (appender) => {
       for (const [i, row] of rows.entries()) {
         this.#append(appender, row)
-        if (i % STRETCH === STRETCH - 1) await breathe()
+        if (i % ROWS_PER_PAUSE === ROWS_PER_PAUSE - 1) await breathe()
       }
     })
   }

@@ -1,5 +1,5 @@
 /** A DuckDB file as the target of a copy: one connection writes, one chunk at a time. */
-import { refuseUnmakeable, unspelled } from '../../common/new-table.ts'
+import { refuseUnmakeable, sqlNameError } from '../../common/new-table.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -67,7 +67,7 @@ export class DuckdbTarget implements CopyTarget {
 
 /** @throws SluiceError TABLE_REFUSED for names that SQL cannot contain */
 export function createDuckdbTable(table: TableSpec): string {
-  refuseUnmakeable(table, { title: 'DuckDB', unnamed: unspelled })
+  refuseUnmakeable(table, { title: 'DuckDB', nameError: sqlNameError })
   const columns = table.columns.map((column) => {
     const { name, native, nullable, collation, expression } = column
     // DuckDB has only virtual generated columns, computed when read.

@@ -1,6 +1,6 @@
 /** Row counts by period of a table of MySQL, and the optimizer's estimate of their cost. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import type { Effort } from '../../../model/archive/port.ts'
+import type { ScanCost } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
 import { mysqlTableSql } from '../copy/names.ts'
 import type { MysqlSession } from '../session.ts'
@@ -12,7 +12,7 @@ export async function mysqlPeriodEffort(
   session: MysqlSession,
   table: TableSpec,
   conditions: readonly string[],
-): Promise<Effort> {
+): Promise<ScanCost> {
   // MariaDB prints invalid JSON if a condition has quotes.
   const sql = `EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ${mysqlTableSql(table.table)} WHERE ${anyOf(conditions)}`
   const [row = []] = await session.command(sql)
@@ -32,7 +32,7 @@ export async function mysqlPeriodCounts(
   session: MysqlSession,
   table: TableSpec,
   conditions: readonly string[],
-  by: Effort['by'],
+  by: ScanCost['by'],
 ): Promise<readonly bigint[]> {
   const from = mysqlTableSql(table.table)
   if (by === 'scan') return placedCounts(conditions.length, await session.rows(countsByScan(from, conditions, asText)))

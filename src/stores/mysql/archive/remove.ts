@@ -10,7 +10,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
-import { refuseCascadingDelete } from '../followers.ts'
+import { refuseCascadingDelete } from '../cascades.ts'
 import type { MysqlSession } from '../session.ts'
 import { closeMysqlChunk } from '../copy/commit.ts'
 import { mysqlCanonicalDigest } from '../copy/digest.ts'
@@ -20,7 +20,7 @@ import { mysqlRangeCondition } from '../copy/ranges.ts'
 import { refuseMysqlHiddenColumns } from '../copy/hidden-columns.ts'
 import { interruptibleMysql } from '../copy/sessions.ts'
 import type { MysqlTableShape } from '../copy/shape.ts'
-import { takeMark } from '../mark.ts'
+import { takeUserLock } from '../user-lock.ts'
 
 /**
  * Error numbers of the server. REFERRED_TO: other rows refer to this row; 1217 if the login has no right to see the
@@ -49,7 +49,7 @@ export async function removeMysqlRows(
   refuseUnfit(request, shape)
   let mark: string | null = null
   try {
-    mark = await takeMark(session)
+    mark = await takeUserLock(session)
     await session.command('COMMIT')
     const begin = 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'
     await session.command(begin)

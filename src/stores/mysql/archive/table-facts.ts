@@ -1,6 +1,6 @@
 /** Facts about a table of MySQL or MariaDB that is archived. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
-import type { Losable } from '../../../model/copy/durability-port.ts'
+import type { CrashRisk } from '../../../model/copy/durability-port.ts'
 import type { MysqlSession } from '../session.ts'
 
 /** Engines without a log. Aria logs a table only if its row format is PAGE and TRANSACTIONAL is not 0. */
@@ -25,8 +25,8 @@ export async function commentsOf(
 export async function mysqlLosableTables(
   session: MysqlSession,
   tables: readonly TableName[],
-): Promise<readonly Losable[]> {
-  const found: Losable[] = []
+): Promise<readonly CrashRisk[]> {
+  const found: CrashRisk[] = []
   for (const table of tables) {
     const [row] = await session.rows(LOSING_ENGINES, [table.schema ?? null, table.name])
     if (row === undefined) continue

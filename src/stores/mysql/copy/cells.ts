@@ -18,14 +18,14 @@ const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bi
 const REFUSED = /"(__(?:proto|(?:define|lookup)[GS]etter)__)"$/
 
 /** A column in the list of a SELECT, under another name if the driver refuses its own. */
-export function handedOver(expression: string): string {
+export function withAcceptedName(expression: string): string {
   const own = REFUSED.exec(expression)?.[1]
   return own === undefined ? expression : `${expression} AS ${quoted(`value of ${own}`)}`
 }
 
 /** The expression that selects a column. @param name the quoted name of the column */
 export function mysqlSelection(name: string, column: Column, as: ColumnType = column.type): string {
-  return handedOver(valueSql(name, column, as))
+  return withAcceptedName(valueSql(name, column, as))
 }
 
 function valueSql(name: string, column: Column, as: ColumnType): string {
@@ -33,7 +33,7 @@ function valueSql(name: string, column: Column, as: ColumnType): string {
   if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
   if (isOpaque(base)) return `HEX(${name})`
-  if (hasGaps(column)) return gaplessBytes(name)
+  if (mayHaveInvalidBytes(column)) return utf8OrStoredBytes(name)
   // A text column with the values of another system's enum has no member numbers.
   return isMembered(column.native) ? enumMemberSql(name, as) : name
 }
@@ -41,7 +41,7 @@ function valueSql(name: string, column: Column, as: ColumnType): string {
 /**
  * True for a column whose character set allows bytes that are not a valid character; the server prints `?` for them.
  */
-export function hasGaps({ native, collation }: Column): boolean {
+export function mayHaveInvalidBytes({ native, collation }: Column): boolean {
   return collation !== undefined && isText(baseTypeName(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
 }
 
@@ -54,7 +54,7 @@ export function isBroken(name: string): string {
 }
 
 /** SQL for the UTF-8 bytes of a text. If some bytes are invalid: byte FF (never in UTF-8), then the stored bytes. */
-function gaplessBytes(name: string): string {
+function utf8OrStoredBytes(name: string): string {
   return `IF(${isBroken(name)}, CONCAT(X'FF', CAST(${name} AS BINARY)), CAST(CONVERT(${name} USING utf8mb4) AS BINARY))`
 }
 
@@ -73,7 +73,7 @@ export function enumMemberSql(name: string, as: ColumnType): string {
 }
 
 /** The text from the bytes that `utf8OrStoredBytes` selects; the stored bytes if some of them are invalid. */
-export function gaplessText(value: SqlValue): SqlValue {
+export function textOrStoredBytes(value: SqlValue): SqlValue {
   if (!(value instanceof Uint8Array)) return value
   return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)
 }

@@ -2,10 +2,10 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import type { MysqlConfig } from '../config.ts'
-import { ended } from '../fate.ts'
+import { ended } from '../session-end.ts'
 import type { MysqlSession } from '../session.ts'
 import { asking } from '../sessions.ts'
-import { settledCommit } from '../settle.ts'
+import { commitOutcome } from '../commit-outcome.ts'
 import { translateSql } from '../translate.ts'
 
 /** How long the server may take to end a session, in milliseconds: it rolls back first. */
@@ -34,7 +34,7 @@ export async function closeMysqlChunk(
  * Ends the session that holds this lock, and waits until its transaction is over.
  * @throws SluiceError TARGET_BUSY if the server does not end it in time
  */
-export async function endMarked(config: MysqlConfig, mark: string): Promise<void> {
+export async function endLockHolder(config: MysqlConfig, mark: string): Promise<void> {
   if (await asking(config, (asker) => ended(mark, asker, END_MS))) return
   throw new SluiceError('TARGET_BUSY', 'the server has not ended the session of a program whose lease expired', {
     where: config.label,
@@ -50,7 +50,7 @@ async function outcomeOf(
   closing: Closing,
   lost: unknown,
 ): Promise<MysqlChunkEnd> {
-  const outcome = await settledCommit<MysqlChunkEnd | 'lost'>(config, {
+  const outcome = await commitOutcome<MysqlChunkEnd | 'lost'>(config, {
     mark,
     endMs: END_MS,
     answer: async (asker) => {

@@ -5,7 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { tableEnd } from '../charset.ts'
 import type { ServerFacts } from '../session.ts'
 import { indexable, isType, KEY_BYTES } from './declare.ts'
-import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
+import { refuseUnmakeable, sqlNameError, type NewTableLimits } from '../../common/new-table.ts'
 import { isDictionaryName, quoted, mysqlTableSql } from './names.ts'
 import { baseTypeName, isBytes, isText } from './types.ts'
 
@@ -16,17 +16,17 @@ const MOST_NAME = 64
 const LIMITS: NewTableLimits = {
   title: 'MySQL',
   columns: MOST_COLUMNS,
-  unnamed: (name) => {
+  nameError: (name) => {
     if (!isDictionaryName(name)) return 'names can have only characters up to U+FFFF'
     if (name.endsWith(' ')) return 'names cannot end with a blank'
-    return name.length > MOST_NAME ? `names can have up to ${MOST_NAME} characters` : unspelled(name)
+    return name.length > MOST_NAME ? `names can have up to ${MOST_NAME} characters` : sqlNameError(name)
   },
 }
 
 /** @throws SluiceError TABLE_REFUSED for names and columns that MySQL cannot make, or cannot have in a key */
 export function createMysqlTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
   refuseUnmakeable(table, LIMITS)
-  const room = keyRoom(table)
+  const room = keyColumnBytes(table)
   const lines = table.columns.map((column) => columnLine(column, table, room))
   if (table.key.length > 0) {
     const columns = table.key.map(quoted).join(', ')
@@ -78,7 +78,7 @@ export function isCollated(native: string): boolean {
 }
 
 /** Bytes of the index for each column without a declared length. */
-function keyRoom(table: TableSpec): number {
+function keyColumnBytes(table: TableSpec): number {
   const columns = table.columns.filter(({ name }) => table.key.includes(name))
   const open = columns.filter(({ native }) => indexable(native, 4) !== native)
   const used = columns.filter((column) => !open.includes(column)).reduce((sum, { native }) => sum + bytesOf(native), 0)

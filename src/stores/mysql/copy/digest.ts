@@ -5,12 +5,12 @@
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { isMembered } from '../../../model/copy/members.ts'
-import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
-import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { addStored, type MistypedRows } from '../../common/as-stored.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import type { MysqlSession } from '../session.ts'
-import { hasGaps, isBroken, enumMemberSql } from './cells.ts'
+import { mayHaveInvalidBytes, isBroken, enumMemberSql } from './cells.ts'
 import { quoted, mysqlTableSql } from './names.ts'
 import { mysqlRangeCondition } from './ranges.ts'
 import { readMysqlRows } from './read.ts'
@@ -48,12 +48,12 @@ export async function streamedDigest(
   only: ReadonlySet<string> | null,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   const keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
   const counts = (row: Row): boolean => only?.has(keyTextOf(row, keyAt)) ?? true
-  const odd: OddRows = new WeakSet<Row>()
-  for await (const { rows } of readMysqlRows(session, { ...request, ordered: false }, BATCH, signal, odd)) {
-    for (const row of rows) if (counts(row)) addStored(sum, row, odd)
+  const mistyped: MistypedRows = new WeakSet<Row>()
+  for await (const { rows } of readMysqlRows(session, { ...request, ordered: false }, BATCH, signal, mistyped)) {
+    for (const row of rows) if (counts(row)) addStored(sum, row, mistyped)
   }
   return sum.digest()
 }
@@ -77,7 +77,7 @@ export async function serverDigest(session: MysqlSession, request: RowRequest): 
   const [rows, hashed, sum] = row.map(String)
   // A text longer than a packet becomes NULL, as does a value without a canonical form.
   if (rows === undefined || rows !== hashed) return null
-  return { rows: BigInt(rows), sum: sumText(rows === '0' ? 0n : BigInt(sum ?? '0')) }
+  return { rows: BigInt(rows), sum: checksumText(rows === '0' ? 0n : BigInt(sum ?? '0')) }
 }
 
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
@@ -95,7 +95,7 @@ function spelling(name: string, as: ColumnType, column: Column): Spelling | null
   const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
   // Texts of different collations cannot be concatenated without an explicit one.
   const given = isMembered(native) ? enumMemberSql(name, as) : name
-  const whole = hasGaps(column) ? `IF(${isBroken(name)}, NULL, ${given})` : given
+  const whole = mayHaveInvalidBytes(column) ? `IF(${isBroken(name)}, NULL, ${given})` : given
   const utf8 = `${isUtf8 ? given : `CONVERT(${whole} USING utf8mb4)`} COLLATE utf8mb4_bin`
   const printed = `CAST(${name} AS CHAR)`
   switch (as.kind) {

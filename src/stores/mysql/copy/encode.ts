@@ -17,7 +17,7 @@ import { internalOf } from '../../../model/copy/ewkb.ts'
 import { jsonTokens } from '../../../model/lake/json-tokens.ts'
 import { mysqlRowRefused } from './errors.ts'
 import { isPrintedDay } from './printed-days.ts'
-import { baseTypeName, isBytes, isOpaque, isText, isWholeType, isShape } from './types.ts'
+import { baseTypeName, isBytes, isOpaque, isText, isWholeType, isGeometry } from './types.ts'
 
 type Present = Exclude<Cell, null>
 type Encoder = (cell: Present) => SqlValue
@@ -61,7 +61,7 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
   if (isWholeType(base)) return whole
   if (isText(base)) return base === 'char' ? unpadded : text
   if (isBytes(base)) return base === 'binary' ? exactly(length ?? 1) : bytes
-  if (isShape(base)) return shape
+  if (isGeometry(base)) return shape
   if (isOpaque(base)) return opaque
   switch (base) {
     case 'bit':
@@ -202,7 +202,7 @@ function toEven(value: number): number {
 
 /** The server parses dates leniently: text in another form could become another date. */
 const DAY = /^\d{4}-(?!00)\d\d-(?!00)\d\d$/
-const MOMENT = /^\d{4}-(?!00)\d\d-(?!00)\d\d(?: \d\d:\d\d:\d\d(?:\.(\d+))?)?$/
+const TIMESTAMP_TEXT = /^\d{4}-(?!00)\d\d-(?!00)\d\d(?: \d\d:\d\d:\d\d(?:\.(\d+))?)?$/
 const TIME = /^-?\d{2,3}:\d\d:\d\d(?:\.(\d+))?$/
 
 function day(cell: Present): string {
@@ -212,7 +212,7 @@ function day(cell: Present): string {
 }
 
 function timestampEncoder(digits: number): Encoder {
-  return (cell) => timed(text(cell), MOMENT, digits)
+  return (cell) => timed(text(cell), TIMESTAMP_TEXT, digits)
 }
 
 function time(digits: number): Encoder {

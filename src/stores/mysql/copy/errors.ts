@@ -23,10 +23,10 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   NO_SPACE: 'SOURCE_IO',
 }
 
-type Said = { readonly errno: number; readonly state: string; readonly message: string }
+type ServerFailure = { readonly errno: number; readonly state: string; readonly message: string }
 
 /** The server's error, also if it is the cause of a SluiceError. */
-function said(thrown: unknown): Said | null {
+function serverFailureOf(thrown: unknown): ServerFailure | null {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     const { errno, sqlState, sqlMessage } = error as {
       readonly errno?: unknown
@@ -47,7 +47,7 @@ function said(thrown: unknown): Said | null {
 export function mysqlSourceError(thrown: unknown, where: string, condition: string | null = null): unknown {
   if (isOwn(thrown) || thrown instanceof StoredKeyError) return thrown
   const failure = mysqlFailure(thrown instanceof SluiceError ? thrown.cause : thrown)
-  const server = said(thrown)
+  const server = serverFailureOf(thrown)
   if (failure !== null && isConnectionGone(failure)) return sourceLost(where, thrown)
   if (server === null) return ofSource(thrown, where)
   const { errno, state, message } = server
@@ -86,7 +86,7 @@ export function mysqlTargetError(thrown: unknown, where: string): unknown {
   if (isOwn(thrown))
     return thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED' ? asRow(thrown, where) : thrown
   const failure = mysqlFailure(thrown instanceof SluiceError ? thrown.cause : thrown)
-  const server = said(thrown)
+  const server = serverFailureOf(thrown)
   if (server === null || failure === null || isConnectionGone(failure)) return thrown
   const { errno, state, message } = server
   if (isLockLost(failure) || INTERRUPTED.has(errno)) {
@@ -151,7 +151,7 @@ function asRow({ message, reason, hint }: SluiceError, where: string): SluiceErr
 
 function ofSource(thrown: unknown, where: string): unknown {
   if (!(thrown instanceof SluiceError)) {
-    const server = said(thrown)
+    const server = serverFailureOf(thrown)
     if (server === null) return thrown
     return new SluiceError('SOURCE_IO', server.message, {
       where,
@@ -160,7 +160,7 @@ function ofSource(thrown: unknown, where: string): unknown {
     })
   }
   if (thrown.kind !== 'target') return thrown
-  return new SluiceError(OF_SOURCE[thrown.code] ?? thrown.code, said(thrown)?.message ?? thrown.message, {
+  return new SluiceError(OF_SOURCE[thrown.code] ?? thrown.code, serverFailureOf(thrown)?.message ?? thrown.message, {
     where,
     kind: 'source',
     // Not retryable if a right is missing: a session for reading stays read-only.

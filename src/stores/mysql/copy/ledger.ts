@@ -1,16 +1,16 @@
 /** MySQL and MariaDB as the database of a copy's ledger. */
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
-import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
+import { LEDGER_IDLE_MS } from '../../../model/run/ledger-port.ts'
 import { REPEATABLE, type SqlRow } from '../../../model/run/sql-port.ts'
 import { charsetSql, tableEnd } from '../charset.ts'
 import type { MysqlConfig } from '../config.ts'
 import { openMysql, type MysqlDatabase } from '../sql-database.ts'
-import { endMarked } from './commit.ts'
+import { endLockHolder } from './commit.ts'
 import { quoted } from './names.ts'
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
 export async function openLedger(url: string, config: MysqlConfig): Promise<LedgerDatabase> {
-  return new Ledger(await openMysql(url, 'write', { frozenMs: FROZEN_LEDGER_MS }), config)
+  return new Ledger(await openMysql(url, 'write', { frozenMs: LEDGER_IDLE_MS }), config)
 }
 
 const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i
@@ -59,7 +59,7 @@ class Ledger implements LedgerDatabase {
 
   /** @throws SluiceError TARGET_BUSY if the server does not end it in time */
   async endSession(session: string): Promise<void> {
-    if (session !== '') await endMarked(this.#config, session)
+    if (session !== '') await endLockHolder(this.#config, session)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

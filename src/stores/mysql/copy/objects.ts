@@ -48,7 +48,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     return kind === 'index' || kind === 'unique' ? 'table' : 'schema'
   }
 
-  async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async usedNames({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     if (names.length === 0) return new Set()
     const rows = await this.#read(signal, (session) =>
       session.rows(
@@ -60,7 +60,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     return new Set(rows.map(([name]) => String(name)))
   }
 
-  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
+  adapted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
     const name = Array.from(object.name).slice(0, NAME_CHARACTERS).join('')
     switch (object.kind) {
       case 'index':

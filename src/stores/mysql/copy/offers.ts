@@ -16,7 +16,7 @@ import type { MysqlOffers } from '../offered.ts'
 import { MysqlApply } from '../follow/apply/index.ts'
 import { MysqlTriggers } from '../follow/triggers/index.ts'
 import { MysqlMaintenance } from '../partition/maintenance/index.ts'
-import type { AskMysql } from './beside.ts'
+import type { AskMysql } from './dependencies.ts'
 import { createdAt } from './same-table.ts'
 
 type OfferParts = {
@@ -36,7 +36,7 @@ export function mysqlOffers(parts: OfferParts): MysqlOffers {
         if (error !== null) throw error
       },
     },
-    losable: { among: (tables, signal) => ask(signal, (session) => mysqlLosableTables(session, tables)) },
+    losable: { find: (tables, signal) => ask(signal, (session) => mysqlLosableTables(session, tables)) },
     ...recognised(parts),
     ...byRows(ask),
     maintenance: new MysqlMaintenance(config, server),
@@ -94,7 +94,7 @@ function byRows(
         ask(signal, (session) => mysqlColumnValues(session, table, column, most)),
     },
     periods: {
-      effort: (table, conditions, signal) => ask(signal, (session) => mysqlPeriodEffort(session, table, conditions)),
+      scanCost: (table, conditions, signal) => ask(signal, (session) => mysqlPeriodEffort(session, table, conditions)),
       counts: (table, conditions, by, signal) =>
         ask(signal, (session) => mysqlPeriodCounts(session, table, conditions, by)),
     },

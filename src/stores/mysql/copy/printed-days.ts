@@ -18,7 +18,7 @@ export function isPrintedDay({ as, column }: Pick<WriteColumn, 'as' | 'column'>)
 }
 
 /** Lets the session store dates that no calendar has; keeps its sql_mode in `@sluice_mode`. */
-export const ODD_DAYS =
+export const ALLOW_INVALID_DATES =
   "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = CONCAT(REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', ''), ',ALLOW_INVALID_DATES')"
 /** Restores the sql_mode that `ALLOW_INVALID_DATES` has changed. */
-export const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'
+export const RESTORE_SQL_MODE = 'SET SESSION sql_mode = @sluice_mode'

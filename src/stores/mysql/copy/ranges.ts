@@ -16,7 +16,7 @@ import {
   type KeyDialect,
 } from '../../common/key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
-import { handedOver, enumMemberSql } from './cells.ts'
+import { withAcceptedName, enumMemberSql } from './cells.ts'
 import { isNull, quoted, mysqlTableSql } from './names.ts'
 import { baseTypeName, isOpaque, isWholeType } from './types.ts'
 
@@ -127,7 +127,7 @@ function side(columns: readonly Column[], edge: KeyBound, beyond: '>' | '<', las
   const name = quoted(column.name)
   const mark = bound(column)
   const parameter = value(column, first)
-  const far = farSide(column, first)
+  const far = sideOutside(column, first)
   // No row can have this time, so further key columns do not matter.
   if (far !== null) return { sql: (far === 'above') === (beyond === '<') ? '1 = 1' : '1 = 0', parameters: [] }
   const past = isNumbered(column)
@@ -191,7 +191,7 @@ function bound({ native, type }: Column): string {
  * `infinity` in a bound.
  */
 export function equalValue(column: Column, given: string): SqlValue {
-  return farSide(column, given) === null ? value(column, given) : null
+  return sideOutside(column, given) === null ? value(column, given) : null
 }
 
 const WHOLE = /^-?\d+$/
@@ -212,10 +212,10 @@ function value(column: Column, given: string): SqlValue {
     case 'longblob':
       return bytesOfText(given)
     case 'date':
-      return held(column, date(given))
+      return clampedTime(column, date(given))
     case 'datetime':
     case 'timestamp':
-      return held(column, canonicalInstant(given, true))
+      return clampedTime(column, canonicalInstant(given, true))
     case 'time':
       return time(given)
     default:
@@ -231,15 +231,15 @@ const HIGHEST = '9999-12-31 23:59:59.999999'
 /**
  * `below` or `above` for a time that no row of MySQL can have: before the year 1 or after 9999; null for other times.
  */
-function farSide({ native }: Column, given: string): 'below' | 'above' | null {
+function sideOutside({ native }: Column, given: string): 'below' | 'above' | null {
   if (!TIMES.has(baseTypeName(native))) return null
   if (/^-infinity$|BC\)?$/i.test(given)) return 'below'
   return /^infinity$|^\d{5}/i.test(given) ? 'above' : null
 }
 
 /** Moves a bound into the range of times that the server can compare. */
-function held(column: Column, canonical: string): string {
-  const far = farSide(column, canonical)
+function clampedTime(column: Column, canonical: string): string {
+  const far = sideOutside(column, canonical)
   if (far === null) return canonical
   const edge = far === 'below' ? LOWEST : HIGHEST
   return baseTypeName(column.native) === 'date' ? edge.slice(0, 10) : edge
@@ -252,5 +252,5 @@ function text({ name, native, type }: Column): string {
   if (base === 'bit' || base === 'year') return `CAST(${column} + 0 AS CHAR)`
   if (base === 'binary' || base === 'varbinary' || base.endsWith('blob')) return `CONCAT('\\x', LOWER(HEX(${column})))`
   const isText = base === 'char' || base === 'varchar' || base.endsWith('text')
-  return isText ? handedOver(column) : `CAST(${column} AS CHAR)`
+  return isText ? withAcceptedName(column) : `CAST(${column} AS CHAR)`
 }

@@ -4,12 +4,18 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, storedCell, valueError, type MistypedRows } from '../../common/as-stored.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/source-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { mysqlRowBytes } from '../row-stream.ts'
 import type { MysqlSession } from '../session.ts'
-import { mysqlCellReader, gaplessText, hasGaps, mysqlSelection, type MysqlCellReader } from './cells.ts'
+import {
+  mysqlCellReader,
+  textOrStoredBytes,
+  mayHaveInvalidBytes,
+  mysqlSelection,
+  type MysqlCellReader,
+} from './cells.ts'
 import { quoted, mysqlTableSql } from './names.ts'
 import { mysqlRangeCondition, mysqlKeyOrder } from './ranges.ts'
 
@@ -28,7 +34,7 @@ export async function* readMysqlRows(
   request: RowRequest,
   size: BatchSize,
   signal: AbortSignal,
-  odd: OddRows = new WeakSet<Row>(),
+  mistyped: MistypedRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
   const { table, columns, range, where, ordered } = request
   const { sql, parameters } = mysqlRangeCondition(table, range, where)
@@ -38,7 +44,7 @@ export async function* readMysqlRows(
     columns,
     table,
     request.onRefused ?? null,
-    request.asStored === true ? odd : null,
+    request.asStored === true ? mistyped : null,
     request.instead,
   )
   const stream = await session.stream(
@@ -73,13 +79,13 @@ export function canonicalRowReader(
   columns: Wanted,
   table: TableSpec,
   onRefused: OnRefused | null,
-  odd: OddRows | null = null,
+  mistyped: MistypedRows | null = null,
   instead?: RowRequest['instead'],
 ): (driven: SqlRow) => Row | null {
   const readers = columns.map(({ as, column }): MysqlCellReader => mysqlCellReader(as, column))
-  const withGaps = columns.map(({ column }) => hasGaps(column))
+  const withGaps = columns.map(({ column }) => mayHaveInvalidBytes(column))
   const textsOf = (driven: SqlRow): SqlRow =>
-    driven.map((value, i) => (withGaps[i] === true ? gaplessText(value) : value))
+    driven.map((value, i) => (withGaps[i] === true ? textOrStoredBytes(value) : value))
   const givenOf = withGaps.includes(true) ? textsOf : (driven: SqlRow): SqlRow => driven
   const keyAt = table.key.map((name) => columns.findIndex((column) => column.name === name))
   return (driven) => {
@@ -93,12 +99,12 @@ export function canonicalRowReader(
           row[i] = instead(shownValue(given[i] ?? null) ?? '')
           continue
         }
-        if (odd !== null && !keyAt.includes(i) && isRefusedValue(error)) {
-          odd.add(row)
+        if (mistyped !== null && !keyAt.includes(i) && isRefusedValue(error)) {
+          mistyped.add(row)
           row[i] = storedCell(given[i] ?? null)
           continue
         }
-        const found = placed(error, columns[i]?.name ?? '', table, shownKey(given, keyAt), odd !== null)
+        const found = placed(error, columns[i]?.name ?? '', table, shownKey(given, keyAt), mistyped !== null)
         if (onRefused === null || !(found instanceof SluiceError)) throw found
         onRefused(
           given.map((value) => shownValue(value)),

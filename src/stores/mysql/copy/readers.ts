@@ -51,7 +51,7 @@ export class Readers implements AsyncDisposable {
   }
 
   /** True if no reader is lost. A lost reader cannot be replaced: a new one would have another snapshot. */
-  get stand(): boolean {
+  get isComplete(): boolean {
     return this.#all.every(({ broken }) => broken === null)
   }
 

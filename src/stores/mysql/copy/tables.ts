@@ -1,13 +1,13 @@
 /** Tables as described by the server's dictionary. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { doubledMember, isMembered } from '../../../model/copy/members.ts'
+import { duplicateMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { readsAll } from './hidden-columns.ts'
 import { chooseKey, type MysqlIndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
 import { isDated } from './printed-days.ts'
-import { baseTypeName, isByBytes, isHexed, isShape, mysqlColumnType } from './types.ts'
+import { baseTypeName, isByBytes, isHexed, isGeometry, mysqlColumnType } from './types.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
 /** The server's own databases. */
@@ -181,9 +181,9 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     ...(isJson ? { spelled: true } : {}),
     ...(isDated(native) ? { exactAs: native } : {}),
     ...(type.kind === 'decimal' && type.scale !== 0 ? { zeros: true } : {}),
-    ...(isShape(String(base)) ? { portable: 'ewkb' } : {}),
+    ...(isGeometry(String(base)) ? { portable: 'ewkb' } : {}),
     ...(isHexed(String(base)) ? { hexed: true } : {}),
-    ...(isMembered(native) && doubledMember(native) !== null ? { oneWay: true } : {}),
+    ...(isMembered(native) && duplicateMember(native) !== null ? { oneWay: true } : {}),
     nullable: nullable === 'YES',
     ...(/\b(?:virtual|stored|persistent) generated\b/.test(words) ? { generated: true } : {}),
     ...(identity ? { identity: true } : {}),

@@ -98,13 +98,13 @@ export function isOpaque(base: string): boolean {
 }
 
 /** True for geometry types. */
-export function isShape(base: string): boolean {
+export function isGeometry(base: string): boolean {
   return OPAQUE.has(base) && base !== 'vector'
 }
 
 /** True for an opaque type without a form that other systems can read. */
 export function isHexed(base: string): boolean {
-  return OPAQUE.has(base) && !isShape(base)
+  return OPAQUE.has(base) && !isGeometry(base)
 }
 
 export function isText(base: string): boolean {

@@ -12,7 +12,7 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
-import { keyColumns, keySpan } from '../../common/key-ranges.ts'
+import { keyColumns, keyBounds } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'
 import type { MysqlSession } from '../session.ts'
@@ -39,7 +39,7 @@ export async function openView(config: MysqlConfig): Promise<SourceView> {
  * A view that reads in the snapshot of one session, and closes this session at its end.
  * @param session as `Readers.of`
  */
-export async function mysqlHeldView(config: MysqlConfig, session: MysqlSession): Promise<SourceView> {
+export async function mysqlSnapshotView(config: MysqlConfig, session: MysqlSession): Promise<SourceView> {
   try {
     return new View(config, await Readers.of(config, session))
   } catch (error) {
@@ -61,15 +61,15 @@ class View implements SourceView {
   }
 
   isValid(): boolean {
-    return this.#readers.stand
+    return this.#readers.isComplete
   }
 
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const ask = this.#asker(table, where, null)
-    await this.#hold(table)
+    await this.#lockTable(table)
     const [column, ...others] = keyColumns(table)
     const single = column !== undefined && others.length === 0
-    const span = single ? await keySpan(table, EVERY_KEY, where, KEYS, ask) : null
+    const span = single ? await keyBounds(table, EVERY_KEY, where, KEYS, ask) : null
     const nullable = keyColumns(table).some((one) => one.nullable)
     const nulls = nullable ? await ask(...exists(table, { by: 'nullKey' }, where)) : []
     return {
@@ -126,7 +126,7 @@ class View implements SourceView {
       ({ sql }) => `(SELECT CAST(COUNT(*) AS CHAR) FROM ${mysqlTableSql(table.table)} WHERE ${sql})`,
     )
     const parameters = parts.flatMap((part) => part.parameters)
-    await this.#hold(table)
+    await this.#lockTable(table)
     const [row = []] = await this.#asker(table, where, signal)(`SELECT ${counts.join(', ')}`, parameters)
     return row.map((one) => BigInt(String(one)))
   }
@@ -157,7 +157,7 @@ class View implements SourceView {
     }
   }
 
-  async #hold(table: TableSpec): Promise<void> {
+  async #lockTable(table: TableSpec): Promise<void> {
     try {
       await this.#readers.use(null, (session) => this.#same.hold(session, table, this.#config.label))
     } catch (error) {

@@ -8,11 +8,11 @@ import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import type { RowRequest } from '../../../model/copy/source-port.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
+import { needKeyLookup, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import type { Pool } from '../../common/pool.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlConfig } from '../config.ts'
-import { refuseCascadingDelete } from '../followers.ts'
+import { refuseCascadingDelete } from '../cascades.ts'
 import type { MysqlSession } from '../session.ts'
 import { isMysqlTransient } from '../transaction.ts'
 import { closeMysqlChunk, type MysqlChunkEnd } from './commit.ts'
@@ -25,10 +25,10 @@ import { mysqlRangeCondition } from './ranges.ts'
 import { readMysqlRows } from './read.ts'
 import { keyIndex, type MysqlTableShape } from './shape.ts'
 import { columnsInOrder } from './same-table.ts'
-import { isPrintedDay, ODD_DAYS, USUAL_DAYS } from './printed-days.ts'
-import { takeMark } from '../mark.ts'
+import { isPrintedDay, ALLOW_INVALID_DATES, RESTORE_SQL_MODE } from './printed-days.ts'
+import { takeUserLock } from '../user-lock.ts'
 
-export type Writing = {
+export type WriterContext = {
   readonly config: MysqlConfig
   readonly pool: Pool<MysqlSession>
   readonly request: ChunkRequest
@@ -40,7 +40,7 @@ const UPSERT = 'copy with --on-existing upsert'
 const STORED = { rows: 1_000, bytes: 8 * 2 ** 20 }
 
 /** @throws SluiceError TARGET_BUSY, TARGET_DENIED, … */
-export async function openMysqlWriter(writing: Writing, session: MysqlSession): Promise<ChunkWriter> {
+export async function openMysqlWriter(writing: WriterContext, session: MysqlSession): Promise<ChunkWriter> {
   const writer = new Writer(writing, session)
   try {
     await writer.begin()
@@ -52,7 +52,7 @@ export async function openMysqlWriter(writing: Writing, session: MysqlSession): 
 }
 
 class Writer implements ChunkWriter {
-  readonly #writing: Writing
+  readonly #writing: WriterContext
   readonly #session: MysqlSession
   readonly #into: InsertInto
   readonly #encoders: readonly ((cell: Cell) => SqlValue)[]
@@ -60,12 +60,12 @@ class Writer implements ChunkWriter {
   /** User lock of this session, held until its end: other sessions find the session by it. */
   #mark: string | null = null
   /** Error after which nothing can be written or committed any more; null if there is none. */
-  #doom: unknown = null
+  #fatalError: unknown = null
   #done = false
   /** True if earlier rows of the range still have to be removed. */
   #toEmpty: boolean
 
-  constructor(writing: Writing, session: MysqlSession) {
+  constructor(writing: WriterContext, session: MysqlSession) {
     const { table, columns, signal } = writing.request
     this.#writing = writing
     this.#session = session
@@ -76,7 +76,7 @@ class Writer implements ChunkWriter {
     signal.addEventListener('abort', this.#stop)
   }
 
-  get #odd(): boolean {
+  get #hasPrintedDays(): boolean {
     return this.#writing.request.columns.some(isPrintedDay)
   }
 
@@ -86,8 +86,8 @@ class Writer implements ChunkWriter {
 
   async begin(): Promise<void> {
     await this.#try(async () => {
-      this.#mark = await takeMark(this.#session)
-      if (this.#odd) await this.#session.command(ODD_DAYS)
+      this.#mark = await takeUserLock(this.#session)
+      if (this.#hasPrintedDays) await this.#session.command(ALLOW_INVALID_DATES)
       const { table } = this.#writing.request
       // Reading the table locks its columns until the transaction ends.
       await this.#session.rows(`SELECT 1 FROM ${this.#into.table} LIMIT 0`)
@@ -100,7 +100,7 @@ class Writer implements ChunkWriter {
     return this.#writing.request.sortsAlike !== false && this.#writing.request.range.by !== 'block'
   }
 
-  async occupied(): Promise<boolean> {
+  async hasRows(): Promise<boolean> {
     await this.#empty()
     const { sql, parameters } = this.#condition()
     const rows = await this.#try(() =>
@@ -121,8 +121,8 @@ class Writer implements ChunkWriter {
       })
     } catch (error) {
       // Rows that the statement wrote before it was refused may remain.
-      if (!careful) this.#doom ??= error
-      else if (this.#doom === null) await this.#try(() => this.#session.command('ROLLBACK TO SAVEPOINT batch'))
+      if (!careful) this.#fatalError ??= error
+      else if (this.#fatalError === null) await this.#try(() => this.#session.command('ROLLBACK TO SAVEPOINT batch'))
       throw error
     }
   }
@@ -133,7 +133,7 @@ class Writer implements ChunkWriter {
     const { table, range, signal } = this.#writing.request
     const columns = other ?? this.#writing.request.columns
     const request: RowRequest = { table, columns, range, where: null, ordered: false }
-    if (only !== undefined && areAway(this.#writing.request)) {
+    if (only !== undefined && needKeyLookup(this.#writing.request)) {
       return await digestOfKeys(rowKeysOf(only, this.#writing.request), (some) =>
         this.#try(() => mysqlCanonicalDigest(this.#session, { ...request, range: some }, null, signal)),
       )
@@ -170,7 +170,8 @@ class Writer implements ChunkWriter {
     this.#writing.request.signal.removeEventListener('abort', this.#stop)
     if (session.isStreaming) session.destroy()
     if (!this.#done) await session.rollBack()
-    if (session.broken === null && this.#odd) await session.command(USUAL_DAYS).catch(() => session.destroy())
+    if (session.broken === null && this.#hasPrintedDays)
+      await session.command(RESTORE_SQL_MODE).catch(() => session.destroy())
     if (session.broken === null && this.#mark !== null) {
       await session.rows('SELECT RELEASE_LOCK(?)', [this.#mark]).catch(() => session.destroy())
       if (session.broken === null) await session.command('COMMIT').catch(() => session.destroy())
@@ -229,13 +230,13 @@ class Writer implements ChunkWriter {
   async #try<T>(body: () => Promise<T>): Promise<T> {
     const { signal } = this.#writing.request
     throwIfAborted(signal)
-    if (this.#doom !== null) throw this.#doom
+    if (this.#fatalError !== null) throw this.#fatalError
     try {
       return await body()
     } catch (thrown) {
       throwIfAborted(signal)
       const error = mysqlTargetError(thrown, this.#into.where)
-      if (isMysqlTransient(thrown) || this.#session.broken !== null) this.#doom ??= error
+      if (isMysqlTransient(thrown) || this.#session.broken !== null) this.#fatalError ??= error
       throw error
     }
   }

@@ -1,10 +1,10 @@
 /** Former partitions that are below their parent again: found by archived name, or by OID, which a dump changes. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LeftTable } from '../../../model/archive/port.ts'
+import type { DetachedTable } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
-import { standingBetween } from './beside.ts'
+import { partitionsBetween } from './insert-rows.ts'
 import { partitionKey, tableByName, type PartitionKey } from '../server/known.ts'
 import { archivedName } from './move.ts'
 
@@ -21,7 +21,7 @@ type Below = {
 export async function attachedTables(
   session: CopySession,
   parent: TableName,
-  left: readonly LeftTable[],
+  left: readonly DetachedTable[],
 ): Promise<ReadonlyMap<string, TableName>> {
   const above = left.length === 0 ? null : await tableByName(session, parent)
   if (above === null || above.kind !== 'p') return new Map()
@@ -42,7 +42,7 @@ export async function attachedTables(
 async function tablesBelow(
   session: CopySession,
   parent: string,
-  left: readonly LeftTable[],
+  left: readonly DetachedTable[],
 ): Promise<readonly Below[]> {
   const oids = left.flatMap(({ identity }) => (/^\d{1,10}$/.test(identity) ? [`${identity}::oid`] : []))
   const names = left.map((one) => literal(nameOf(one)))
@@ -82,13 +82,13 @@ async function mayHold(
   parent: string,
   key: PartitionKey | null,
   { top, isDefault }: Below,
-  bounds: LeftTable,
+  bounds: DetachedTable,
 ): Promise<boolean> {
   if (key === null || isDefault) return true
-  const standing = await standingBetween(session, parent, key, bounds)
+  const standing = await partitionsBetween(session, parent, key, bounds)
   return standing.some((one) => tableText(one) === tableText(top))
 }
 
-function nameOf({ table, identity }: LeftTable): string {
+function nameOf({ table, identity }: DetachedTable): string {
   return archivedName(table, identity).name
 }

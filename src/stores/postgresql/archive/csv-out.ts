@@ -3,7 +3,7 @@ import { wirePieces } from '../../../model/archive/wire.ts'
 import type { BatchSize, RowBatch } from '../../../model/copy/source-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { quoteName } from '../server/connect.ts'
-import { postgresSelection, travelsWhole } from '../server/cells.ts'
+import { postgresSelection, isLossless } from '../server/cells.ts'
 
 export const CSV_BATCH: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
 
@@ -36,7 +36,7 @@ export async function* csvByReading(
 }
 
 function csvField(column: ReadColumn): string | null {
-  if (!travelsWhole(column)) return null
+  if (!isLossless(column)) return null
   const {
     as,
     name,

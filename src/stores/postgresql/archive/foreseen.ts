@@ -1,5 +1,5 @@
 /** Refusals that a plan can find before the step: the errors that the step would throw. */
-import type { ReturnPlace } from '../../../model/archive/port.ts'
+import type { AttachRequest } from '../../../model/archive/port.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { dropDependents } from '../partition/decommission/dependents.ts'
@@ -9,7 +9,7 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { findRelation } from '../server/relation.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableFromSql } from '../server/sql.ts'
-import { partitionParent } from './as-found.ts'
+import { partitionParent } from './step-state.ts'
 import { refuseLateRows } from './attach.ts'
 import { requireFree } from './move.ts'
 import { schemaNow } from './noted-schemas.ts'
@@ -35,7 +35,7 @@ export async function dropRefusal(session: CopySession, { oid, name }: KnownTabl
 /** The error with which a partition could not be attached, because of its name or late rows; null if none is known. */
 export async function returnRefusal(
   session: CopySession,
-  { parent, partition, identity, ...bounds }: ReturnPlace,
+  { parent, partition, identity, ...bounds }: AttachRequest,
 ): Promise<SluiceError | null> {
   try {
     const found = await partitionParent(session, parent)

@@ -1,6 +1,6 @@
 /** Tables that share rows by INHERITS or as partitions: a read or DELETE of one includes those that inherit from it. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Inheritance, Kin } from '../../../model/archive/port.ts'
+import type { Inheritance, Relatives } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableByName } from '../server/known.ts'
 
@@ -13,7 +13,7 @@ export async function inheritanceOf(session: CopySession, table: TableName): Pro
 }
 
 /** Tables above and below this one, by INHERITS and as partitions. `below` includes `oids` and tables below them. */
-export async function kinOf(session: CopySession, table: TableName, oids: readonly string[]): Promise<Kin> {
+export async function kinOf(session: CopySession, table: TableName, oids: readonly string[]): Promise<Relatives> {
   const found = await tableByName(session, table)
   const own = found === null ? [] : [found.oid]
   const others = oids.filter((oid) => /^\d{1,10}$/.test(oid))

@@ -119,7 +119,7 @@ WITH named (oid, name) AS (
 
   UNION ALL SELECT 'filled', 20, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype <> 'f'
-  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname::text, ${newTable === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_TWIN}
+  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname::text, ${newTable === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_NEW_TABLE}
   FROM t, x WHERE (x.parent IS NULL OR ${all}) AND NOT x.constrains
   UNION ALL SELECT 'filled', 22, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype = 'f'
@@ -133,7 +133,7 @@ WITH named (oid, name) AS (
   FROM x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace WHERE x.reltablespace IS DISTINCT FROM x.parent_space OR ${all}
   UNION ALL SELECT 'attached', 33, 'statistics of the index ' || x.relname::text, pg_catalog.format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', x.name, i.attnum, i.attstattarget)
   FROM x JOIN pg_catalog.pg_attribute i ON i.attrelid = x.indexrelid WHERE i.attnum > 0 AND i.attstattarget >= 0
-  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${newTable === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_TWIN}
+  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${newTable === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_NEW_TABLE}
   FROM t, s
   UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name::text || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
   FROM s WHERE s.target IS NOT NULL
@@ -188,11 +188,11 @@ SELECT stage, what, sql, place FROM made ORDER BY place, what, sql`
 }
 
 /** Index definition of the server, with the new names in its first part, whose length is known. */
-const INDEX_OF_TWIN = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
+const INDEX_OF_NEW_TABLE = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
     || pg_catalog.substr(pg_catalog.pg_get_indexdef(x.indexrelid), pg_catalog.length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
 
 /** Statistics definition of the server, with the new names; the table's name is at its end. */
-const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
+const STATISTICS_OF_NEW_TABLE = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
     || pg_catalog.left(pg_catalog.substr(pg_catalog.pg_get_statisticsobjdef(s.oid), pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
 
 /**

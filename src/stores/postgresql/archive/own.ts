@@ -66,14 +66,14 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
  * Restores the properties on a new table, in the transaction that creates it. Properties that the server refuses are
  * added to `missing`.
  */
-export class GivenBack {
+export class PropertyRestorer {
   readonly missing: NotRestored[] = []
   readonly #session: CopySession
   readonly #own: Own
   /** Names of the partition's indexes and statistics. */
   readonly #names: ReadonlySet<string>
   /** Schemas that the statements name and the database lacks; null until they are needed. */
-  #gone: ReadonlySet<string> | null = null
+  #missingSchemas: ReadonlySet<string> | null = null
 
   /** @throws SluiceError LEDGER_DAMAGED */
   constructor(session: CopySession, own: string) {
@@ -91,7 +91,7 @@ export class GivenBack {
   }
 
   /** The partitioning that a new table lacks, to report. */
-  get undivided(): readonly NotRestored[] {
+  get lostPartitioning(): readonly NotRestored[] {
     if (this.division === null) return []
     const { by, tables } = this.division
     const what = `its partitioning by ${by} into ${countText(tables.length, 'table')}`
@@ -103,7 +103,7 @@ export class GivenBack {
    * @throws errors of the server that concern the server or its locks, not the statement
    * @throws SluiceError TABLE_REFUSED if the server refuses a `computed` statement, without which the rows would differ
    */
-  async give(stage: DetachedRuleStage, table: KnownTable): Promise<void> {
+  async restore(stage: DetachedRuleStage, table: KnownTable): Promise<void> {
     await withFullNames(this.#session, async () => {
       if (stage === 'filled') await this.#freeNames(table)
       if (stage === 'attached') {
@@ -116,7 +116,7 @@ export class GivenBack {
         // The archive deletes the files: these rows are the only copy, and a crash would empty an UNLOGGED table.
         if (statement.what === UNLOGGED)
           this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; run ${sql} to make it UNLOGGED again` })
-        else if (!(await this.#give({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)
+        else if (!(await this.#restore({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)
       }
     })
   }
@@ -125,11 +125,11 @@ export class GivenBack {
    * Replaces a missing recorded schema by the table's current one, in names of the table, its indexes and statistics.
    */
   async #placed(sql: string, { name: { schema = 'public', name } }: KnownTable): Promise<string> {
-    this.#gone ??= await missingSchemas(
+    this.#missingSchemas ??= await missingSchemas(
       this.#session,
       this.#own.statements.flatMap((one) => qualifiedNames(one.sql).map((named) => named.schema)),
     )
-    const gone = this.#gone
+    const gone = this.#missingSchemas
     return withChangedNames(sql, (named) =>
       gone.has(named.schema) && (named.name === name || this.#names.has(named.name))
         ? tableSql({ schema, name: named.name })
@@ -165,7 +165,7 @@ export class GivenBack {
     for (const { oid: own, name } of others) await this.#rename(schema, name, suffixed(name, own))
     for (const { oid: own, name, to } of others) {
       const sql = renaming(schema, suffixed(name, own), to)
-      if (!(await this.#give({ what: `the name of the index ${to}`, sql }))) {
+      if (!(await this.#restore({ what: `the name of the index ${to}`, sql }))) {
         await this.#rename(schema, suffixed(name, own), name)
       }
     }
@@ -184,11 +184,13 @@ export class GivenBack {
     await this.#session.ask(renaming(schema, name, to))
   }
 
-  async #give({ what, sql }: Pick<OwnStatement, 'what' | 'sql'>): Promise<boolean> {
+  async #restore({ what, sql }: Pick<OwnStatement, 'what' | 'sql'>): Promise<boolean> {
     const given = await this.#session.attempt(() => this.#session.askOne(sql), isRefusal)
     if ('result' in given) return true
     const { message } = given.refused
-    const named = qualifiedNames(sql).find(({ schema }) => this.#gone?.has(schema) === true && message.includes(schema))
+    const named = qualifiedNames(sql).find(
+      ({ schema }) => this.#missingSchemas?.has(schema) === true && message.includes(schema),
+    )
     const cause =
       named === undefined
         ? ''

@@ -6,29 +6,29 @@ import { tableText, type TableName, type TableSpec } from '../../../model/copy/c
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
-  AmongOthersRequest,
+  InsertRequest,
   Inheritance,
-  Kin,
-  Keeping,
-  Leaving,
-  LeaveStanding,
-  LeavingBegun,
-  LeftTable,
+  Relatives,
+  OwnPropertiesRecord,
+  DetachLimits,
+  DetachState,
+  ConcurrentDetach,
+  DetachedTable,
   DetachResult,
   NativePartitions,
   PartitionRequest,
   PartitionStore,
   NumberedName,
-  Reshape,
+  ColumnChanges,
   StepEnd,
-  ReturnPlace,
+  AttachRequest,
 } from '../../../model/archive/port.ts'
 import type { Pool } from '../../common/pool.ts'
 import { ReadsServer } from '../server/reading.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableSql, literal } from '../server/sql.ts'
 import { describeTable } from '../server/tables.ts'
-import type { WantedLock } from '../server/patience.ts'
+import type { WantedLock } from '../server/lock-retry.ts'
 import {
   lockDetachedTable,
   detachedTables,
@@ -36,23 +36,23 @@ import {
   partitionParent,
   lockedPartition,
   isUnchanged,
-} from './as-found.ts'
-import { standingBetween } from './beside.ts'
+} from './step-state.ts'
+import { partitionsBetween } from './insert-rows.ts'
 import type { PartitionBounds } from '../server/bounds.ts'
 import { attachedTables } from './attached.ts'
-import { attach, bringAmongOthers, recreate, type ReturnRequest } from './come-back.ts'
+import { attach, insertAmongOthers, recreate, type ReturnRequest } from './restore-partition.ts'
 import { inheritanceOf, kinOf } from './inheritance.ts'
 import { hasColumns, tableByIdentity, tableByName, type FoundRelation } from '../server/known.ts'
 import {
   endAndMove,
-  endMarkers,
-  keepsFromSlowLeave,
-  lockLeaving,
-  markLeaving,
+  endMarkingSessions,
+  concurrentDetachRefusal,
+  lockDetaching,
+  markDetaching,
   detachState,
-  unlockLeaving,
-} from './leave-slowly.ts'
-import { lookBefore, takeAway, type Leave } from './leave.ts'
+  unlockDetaching,
+} from './detach-concurrently.ts'
+import { readDetachFacts, detachAndMove, type DetachFacts } from './detach.ts'
 import { dropRefusal, returnRefusal } from './foreseen.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
@@ -64,9 +64,9 @@ import { refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
 import { quoteName } from '../server/connect.ts'
 
-type LastRequest = PartitionRequest & Keeping
-type EndRequest = Omit<PartitionRequest, 'expect'> & Leaving
-type LeaveRequest = EndRequest & Keeping & Partial<LeavingBegun>
+type LastRequest = PartitionRequest & OwnPropertiesRecord
+type EndRequest = Omit<PartitionRequest, 'expect'> & DetachLimits
+type LeaveRequest = EndRequest & OwnPropertiesRecord & Partial<ConcurrentDetach>
 type Ending = {
   readonly table: FoundRelation
   readonly below: readonly KnownTable[]
@@ -88,48 +88,48 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
     return this.read(signal, (session) => listPartitions(session, parent, this.#database))
   }
 
-  async leave(request: LeaveRequest): Promise<DetachResult> {
+  async detach(request: LeaveRequest): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
     const { begun, left, budgetMs, stop } = request
     await this.#steps.inOtherSession(step, ensureArchivedSchema)
-    const find = async (session: CopySession): Promise<Leave | null> => {
+    const find = async (session: CopySession): Promise<DetachFacts | null> => {
       const pair = await lockedPartition(session, request)
-      return pair === null ? null : lookBefore(session, pair, request)
+      return pair === null ? null : readDetachFacts(session, pair, request)
     }
-    const why = await this.#steps.inOtherSession(step, (session) => keepsFromSlowLeave(session, request))
+    const why = await this.#steps.inOtherSession(step, (session) => concurrentDetachRefusal(session, request))
     const slow =
       begun === undefined || left === undefined || why !== null ? null : { begun, left, budgetMs: budgetMs / 2 }
     try {
-      return await this.#steps.patiently(
+      return await this.#steps.retryLocks(
         { ...step, budgetMs: slow?.budgetMs ?? budgetMs },
         find,
         async ({ session }, found) => {
           // The partition may have been renamed before it was locked.
           const again = await lockedPartition(session, request)
           if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
-          return takeAway(session, found, request)
+          return detachAndMove(session, found, request)
         },
       )
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || stop.aborted) throw error
       if (slow === null) throw begun === undefined || why === null ? error : withWhy(error, why)
-      return this.#slowly({ ...request, ...slow })
+      return this.#detachConcurrently({ ...request, ...slow })
     }
   }
 
-  async endLeave(request: EndRequest): Promise<StepEnd | 'in'> {
+  async completeDetach(request: EndRequest): Promise<StepEnd | 'in'> {
     const step = { ...request, table: request.partition }
     const { standing } = await this.#steps.inOtherSession(step, async (session) => {
-      await endMarkers(session, request)
+      await endMarkingSessions(session, request)
       return detachState(session, request)
     })
     return standing === 'in' ? 'in' : (await this.#end(request)).end
   }
 
-  async leaving(
+  async detachState(
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
-  ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }> {
+  ): Promise<{ readonly standing: DetachState; readonly table: TableSpec | null }> {
     return this.read(signal, async (session) => {
       const { standing, table } = await detachState(session, request)
       if (table === null) return { standing, table: null }
@@ -139,11 +139,11 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
   }
 
   /** Records that a concurrent detach begins, marks the partition, and finishes once no session blocks the detach. */
-  async #slowly(request: LeaveRequest & LeavingBegun): Promise<DetachResult> {
+  async #detachConcurrently(request: LeaveRequest & ConcurrentDetach): Promise<DetachResult> {
     const step = { ...request, table: request.partition }
     const until = performance.now() + request.budgetMs
-    const begun = await this.#steps.alone(step, async (session): Promise<StepEnd> => {
-      await lockLeaving(session, request.identity)
+    const begun = await this.#steps.onOneSession(step, async (session): Promise<StepEnd> => {
+      await lockDetaching(session, request.identity)
       const noted = await this.#steps.within(session, { ...step, closing: request.begun }, async () => {
         const pair = await lockedPartition(session, request)
         if (pair === null) return 'gone'
@@ -152,14 +152,14 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
         return 'done'
       })
       if (noted !== 'done') return noted
-      while (!(await markLeaving(session, request, request.patienceMs))) {
+      while (!(await markDetaching(session, request, request.patienceMs))) {
         throwIfAborted(request.stop)
         if (performance.now() > until)
           throw new SluiceError('TARGET_BUSY', `other sessions use ${tableText(request.parent)}`, {
             hint: 'run the same command again when fewer sessions use the table',
           })
       }
-      await unlockLeaving(session, request.identity)
+      await unlockDetaching(session, request.identity)
       return 'done'
     })
     if (begun !== 'done') return { end: begun, tries: 0, longestMs: 0 }
@@ -174,7 +174,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
       const below = table.kind === 'p' ? await tablesBelow(session, table) : []
       return { table, below, locks: [table, ...below].map((one) => ({ table: one, mode: 'ACCESS EXCLUSIVE' })) }
     }
-    return this.#steps.patiently(
+    return this.#steps.retryLocks(
       { ...request, table: request.partition },
       find,
       async ({ session }, { table, below }) => {
@@ -185,7 +185,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
     )
   }
 
-  async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
+  async detachedTable(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
     return this.read(signal, async (session) => {
       const found = await tableByIdentity(session, identity)
       if (found === null || !isUnchanged(found)) return null
@@ -195,7 +195,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
 
   async attached(
     parent: TableName,
-    left: readonly LeftTable[],
+    left: readonly DetachedTable[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TableName>> {
     return this.read(signal, (session) => attachedTables(session, parent, left))
@@ -220,7 +220,7 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
     return this.read(signal, (session) => inheritanceOf(session, table))
   }
 
-  kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin> {
+  relatives(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Relatives> {
     return this.read(signal, (session) => kinOf(session, table, identities))
   }
 
@@ -235,11 +235,11 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
     return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
   }
 
-  returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null> {
+  attachRefusal(request: AttachRequest, signal: AbortSignal): Promise<SluiceError | null> {
     return this.read(signal, (session) => returnRefusal(session, request))
   }
 
-  attach(request: ReturnRequest & { readonly reshape?: Reshape }): Promise<StepEnd> {
+  attach(request: ReturnRequest & { readonly reshape?: ColumnChanges }): Promise<StepEnd> {
     return this.#back(request, (within, missing) => attach(within, request, missing))
   }
 
@@ -247,15 +247,15 @@ export class PostgresPartitions extends ReadsServer implements PartitionStore {
     return this.#back(request, (within, missing) => recreate(within, request, csv, missing))
   }
 
-  async standing(parent: TableName, bounds: PartitionBounds, signal: AbortSignal): Promise<readonly TableName[]> {
+  async overlapping(parent: TableName, bounds: PartitionBounds, signal: AbortSignal): Promise<readonly TableName[]> {
     return this.read(signal, async (session) => {
       const { oid, key } = await partitionParent(session, parent)
-      return standingBetween(session, oid, key, bounds)
+      return partitionsBetween(session, oid, key, bounds)
     })
   }
 
-  bringAmongOthers(request: AmongOthersRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
-    return this.#steps.run({ ...request, table: request.parent }, (within) => bringAmongOthers(within, request, csv))
+  insertRows(request: InsertRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.parent }, (within) => insertAmongOthers(within, request, csv))
   }
 
   detachedName(partition: TableName, identity: string): TableName {
@@ -279,7 +279,7 @@ async function drop({ session, locks }: WithinStep, request: LastRequest): Promi
   if (!(await tableHolds(session, table, request))) return 'differs'
   const refusal = await dropRefusal(session, table)
   if (refusal !== null) throw refusal
-  await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
+  await session.ask(`DROP TABLE ${tableSql(await recordProperties(session, table, request))}`)
   return 'done'
 }
 
@@ -287,7 +287,7 @@ async function keep(
   session: CopySession,
   table: KnownTable,
   parent: KnownTable | null,
-  { keep: noting }: Keeping,
+  { keep: noting }: OwnPropertiesRecord,
 ): Promise<void> {
   if (noting === undefined) return
   const { sql, parameters } = noting(await readOwn(session, table, parent))
@@ -299,7 +299,7 @@ async function keep(
  * because the properties contain its name.
  * @returns the table's current name
  */
-async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
+async function recordProperties(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
   if (request.keep === undefined) return table.name
   const name = await schemaNow(session, request.partition, request.parent)
   await moveTable(session, table, name)

@@ -1,7 +1,7 @@
 /** Rows per period of a plain PostgreSQL table, and the planner's estimate for finding them. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Effort } from '../../../model/archive/port.ts'
+import type { ScanCost } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
 import { missingTable, findRelation } from '../server/relation.ts'
 import type { CopySession, TextRow } from '../server/session.ts'
@@ -14,7 +14,7 @@ export async function postgresPeriodEffort(
   session: CopySession,
   table: TableSpec,
   conditions: readonly string[],
-): Promise<Effort> {
+): Promise<ScanCost> {
   const from = await fromOf(session, table)
   const plan = await planOf(session, `SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`)
   if (!scans(plan)) return { by: 'index', rows: BigInt(Math.round(plan['Plan Rows'])) }
@@ -27,7 +27,7 @@ export async function postgresPeriodCounts(
   session: CopySession,
   table: TableSpec,
   conditions: readonly string[],
-  by: Effort['by'],
+  by: ScanCost['by'],
 ): Promise<readonly bigint[]> {
   const from = await fromOf(session, table)
   if (by === 'scan') return placedCounts(conditions.length, await session.ask(countsByScan(from, conditions)))

@@ -1,11 +1,11 @@
 /** Deletes rows of a plain table; the proof compares exactly the deleted rows. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
-import { sumText } from '../../../model/copy/row-hash.ts'
+import { checksumText } from '../../../model/copy/row-hash.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
 import { postgresSelection } from '../server/cells.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
-import { findRelation, refuseFollowers, type PostgresRelation } from '../server/relation.ts'
+import { findRelation, refuseCascades, type PostgresRelation } from '../server/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { CONSTRAINTS_NOW, tableFromSql, rangeSql } from '../server/sql.ts'
@@ -32,7 +32,7 @@ async function remove({ session, locks }: WithinStep, request: RemoveRequest, da
   await locks.take({ oid: relation.oid, name }, 'ROW EXCLUSIVE')
   const again = await relationOf(session, request)
   if (again === null || again.oid !== relation.oid || !isOf(table.identity, database, again.oid)) return 'gone'
-  await refuseFollowers(session, again, 'archive and remove those rows first, and drop these foreign keys')
+  await refuseCascades(session, again, 'archive and remove those rows first, and drop these foreign keys')
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
   if ((await postgresRowTriggers(session, name)).quiet) await session.ask(AS_REPLICA)
   // Deferred constraints would fail only at COMMIT.
@@ -57,7 +57,7 @@ async function digestOfRemoved(
   const [row] = await session.askOne(
     `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(pg_catalog.sum(hash), 0) FROM gone`,
   )
-  return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
+  return { rows: BigInt(row?.[0] ?? 0), sum: checksumText(BigInt(row?.[1] ?? 0)) }
 }
 
 function relationOf(session: CopySession, { table }: RemoveRequest): Promise<PostgresRelation | null> {

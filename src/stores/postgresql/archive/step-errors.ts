@@ -7,7 +7,7 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { isPostgresBusy, Locks } from '../server/locks.ts'
 import type { CopySession } from '../server/session.ts'
 
-type About = {
+type StepContext = {
   readonly settings: PostgresSettings
   /** Name of the table, for messages. */
   readonly table: string
@@ -18,7 +18,7 @@ type About = {
 }
 
 /** Fields of a server's error. */
-type Said = {
+type ServerErrorFields = {
   readonly message: string
   readonly detail?: string
   readonly hint?: string
@@ -36,12 +36,12 @@ export const BOUND_HINT =
   'drop the dependent objects, or let them read from the parent table, then run the same command again'
 
 /** @returns a SluiceError, unless the error is not from the database */
-export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {
+export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: StepContext): unknown {
   if (isPostgresBusy(thrown)) return busy(thrown, table, holders)
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)
   if (state === null) return postgresTargetError(thrown, settings, table)
-  const { message, detail, constraint } = thrown as Said
+  const { message, detail, constraint } = thrown as ServerErrorFields
   const refused = (hint: string): SluiceError =>
     new SluiceError('TABLE_REFUSED', message, {
       where: table,
@@ -55,7 +55,9 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '42501':
       return new SluiceError('TARGET_DENIED', message, {
         where: settings.label,
-        hint: message.includes('row-level security') ? hiddenHint(thrown as Said) : (reservedHint(message) ?? rights),
+        hint: message.includes('row-level security')
+          ? hiddenHint(thrown as ServerErrorFields)
+          : (reservedHint(message) ?? rights),
         cause: thrown,
       })
     case '2BP01':
@@ -87,7 +89,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
 /** `stepError` that names the sessions with locks of these tables, if they prevented the step. Ends the transaction. */
 export async function lockedStepError(
   thrown: unknown,
-  about: About,
+  about: StepContext,
   session: CopySession,
   oids: readonly string[],
 ): Promise<unknown> {

@@ -1,15 +1,15 @@
 /** Changes tables and completes the ledger entry in one transaction that waits only briefly for locks. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
-import type { Leaving, DetachResult, StepEnd } from '../../../model/archive/port.ts'
+import type { DetachLimits, DetachResult, StepEnd } from '../../../model/archive/port.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { Pool } from '../../common/pool.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from '../copy/commit.ts'
 import { CopySession } from '../server/session.ts'
 import { underSignal } from '../server/under-signal.ts'
-import { takeWithin, type WantedLock } from '../server/patience.ts'
-import { lookFirstSql } from '../follow/switch/take.ts'
+import { takeWithin, type WantedLock } from '../server/lock-retry.ts'
+import { deadlockTimeoutSql } from '../follow/switch/take.ts'
 import { isPostgresBusy, Locks } from '../server/locks.ts'
 import { stepError } from './step-errors.ts'
 
@@ -23,7 +23,7 @@ const LOCKS_SHARE = 0.6
 /** The server ends a session that is idle with locks for this long, ms. */
 const FROZEN_MS = 5000
 /** Lock timeout of a statement, ms: other sessions queue behind its lock request. */
-const PATIENCE_MS = 2000
+const LOCK_TIMEOUT_MS = 2000
 
 export type LedgerCheckedStep = {
   /** The table of the step, for messages. */
@@ -68,8 +68,8 @@ export class Steps implements AsyncDisposable {
    * the end, ms
    * @throws SluiceError TARGET_BUSY if the locks were not granted within the retry limit, STOPPED; else as `run`
    */
-  patiently<T extends { readonly locks: readonly WantedLock[] }>(
-    step: LedgerCheckedStep & Leaving,
+  retryLocks<T extends { readonly locks: readonly WantedLock[] }>(
+    step: LedgerCheckedStep & DetachLimits,
     find: (session: CopySession) => Promise<T | null>,
     body: (within: WithinStep, found: T) => Promise<StepBodyEnd>,
   ): Promise<DetachResult> {
@@ -83,7 +83,7 @@ export class Steps implements AsyncDisposable {
           const end = await underSignal(session, signal, async (): Promise<StepEnd> => {
             await session.begin(
               'ISOLATION LEVEL READ COMMITTED READ WRITE',
-              `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS};${lookFirstSql(session.version)}`,
+              `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS};${deadlockTimeoutSql(session.version)}`,
             )
             const { sql, parameters } = closing.guard
             if ((await session.all(sql, parameters)).length === 0) return 'fenced'
@@ -125,7 +125,7 @@ export class Steps implements AsyncDisposable {
   }
 
   /** Statements and transactions on one session, which ends with its locks if the body throws. @throws as `run` */
-  alone<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
+  onOneSession<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, body)
   }
 
@@ -139,7 +139,7 @@ export class Steps implements AsyncDisposable {
     body: () => Promise<StepBodyEnd>,
   ): Promise<StepEnd> {
     const end = await underSignal(session, signal, async () => {
-      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
       const { sql, parameters } = closing.guard
       return (await session.all(sql, parameters)).length === 0 ? 'fenced' : body()
     })

@@ -1,6 +1,6 @@
 /** Facts about a table to archive, and whether the server writes commits to disk. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Losable } from '../../../model/copy/durability-port.ts'
+import type { CrashRisk } from '../../../model/copy/durability-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'
@@ -26,7 +26,7 @@ export async function columnComments(
 export async function postgresLosableTables(
   session: CopySession,
   tables: readonly TableName[],
-): Promise<readonly Losable[]> {
+): Promise<readonly CrashRisk[]> {
   if (tables.length === 0) return []
   const rows = await session.ask(
     `WITH RECURSIVE t (oid) AS (

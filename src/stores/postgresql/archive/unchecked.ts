@@ -10,7 +10,7 @@ import { isStranger, TRUSTED } from '../server/trusted-roles.ts'
 import { columnNamesSql, namesIn, operatorsSql } from './referrers.ts'
 
 /** SQL condition: the constraint `k` uses a function or operator that an untrusted role owns. */
-const RUNS_STRANGERS_CODE = `EXISTS (
+const RUNS_UNTRUSTED_CODE = `EXISTS (
        SELECT FROM pg_catalog.pg_depend d
          LEFT JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::oid AND p.oid = d.refobjid
          LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass::oid AND o.oid = d.refobjid
@@ -29,7 +29,7 @@ export async function postgresUnchecked(
      SELECT k.conname, k.contype, ${columnNamesSql('k.conkey', 'k.conrelid')}, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
        (SELECT CASE WHEN c.relkind = 'p' THEN '' ELSE 'ONLY ' END || pg_catalog.format('%I.%I', n.nspname, c.relname)
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid),
-       ${columnNamesSql('k.confkey', 'k.confrelid')}, ${operatorsSql('k.conpfeqop')}, k.confmatchtype, ${RUNS_STRANGERS_CODE}
+       ${columnNamesSql('k.confkey', 'k.confrelid')}, ${operatorsSql('k.conpfeqop')}, k.confmatchtype, ${RUNS_UNTRUSTED_CODE}
      FROM pg_catalog.pg_constraint k
      WHERE k.conrelid = ${literal(found.oid)}::oid AND k.contype IN ('c', 'f', 'n') AND NOT k.convalidated
        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true) ORDER BY k.contype, k.conname`,
@@ -59,7 +59,7 @@ async function ofDomains(session: CopySession, oid: string): Promise<readonly Un
        UNION SELECT t.attnum, t.attname, CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.typelem END, t.many OR y.typtype <> 'd'
        FROM typed t JOIN pg_catalog.pg_type y ON y.oid = t.type AND (y.typtype = 'd' OR y.typcategory = 'A'))
      SELECT t.attname, y.typname, k.conname, t.many, pg_catalog.format_type(y.typbasetype, y.typtypmod), pg_catalog.pg_get_expr(k.conbin, 0::oid),
-       ${RUNS_STRANGERS_CODE}
+       ${RUNS_UNTRUSTED_CODE}
      FROM typed t JOIN pg_catalog.pg_type y ON y.oid = t.type JOIN pg_catalog.pg_constraint k ON k.contypid = y.oid
      WHERE k.contype = 'c' AND NOT k.convalidated ORDER BY t.attnum, k.conname`,
   )

@@ -21,7 +21,7 @@ export function collationSql(oid: string, version: number): string {
 }
 
 /** Expression: true if only texts with equal bytes are equal in this collation; always true before version 12. */
-export function sortsOnlySql(oid: string): string {
+export function isDeterministicSql(oid: string): string {
   return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
@@ -46,7 +46,7 @@ export async function namedCollation(
 
 /** True if the default collation of the database compares texts by bytes. */
 export async function isBytewise(session: CopySession): Promise<boolean> {
-  return await session.holds(
+  return await session.isTrue(
     `SELECT ${collationSql('\'pg_catalog."default"\'::regcollation', session.version)} IS NULL`,
   )
 }

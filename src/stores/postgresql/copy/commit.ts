@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../../model/run/ledger-port.ts'
 import { retrying } from '../../common/retry.ts'
 import { connectionLost, isConnectionLoss, postgresError } from '../server/server-errors.ts'
-import { hasLanded, type PostgresLostCommit } from '../server/settle.ts'
+import { isCommitted, type PostgresLostCommit } from '../server/commit-outcome.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { CopySession } from '../server/session.ts'
 import { underSignal } from '../server/under-signal.ts'
@@ -75,7 +75,7 @@ function hasCommitted(
   { landed, ...end }: Pick<PostgresLostCommit<CopySession>, 'what' | 'lost'> & { id: string; landed: Statement },
   settings: PostgresSettings,
 ): Promise<boolean> {
-  return hasLanded<CopySession>({
+  return isCommitted<CopySession>({
     ...end,
     backend,
     landed: async (session) => (await session.all(landed.sql, landed.parameters)).length > 0,

@@ -10,15 +10,15 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
-import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
+import { LEDGER_IDLE_MS } from '../../../model/run/ledger-port.ts'
 import { Pool } from '../../common/pool.ts'
 import { Steps } from '../archive/steps.ts'
 import { postgresSettings, type PostgresEnvironment, type PostgresSettings } from '../server/settings.ts'
 import { openPostgres } from '../server/sql-database.ts'
 import { postgresSourceError } from '../server/errors.ts'
 import { databaseIdentity } from './identity.ts'
-import type { DependencyStore } from '../../../model/copy/beside-port.ts'
-import { PostgresDependencies } from './beside-tables.ts'
+import type { DependencyStore } from '../../../model/copy/dependency-port.ts'
+import { PostgresDependencies } from './dependencies.ts'
 import { POSTGRES_EXPRESSIONS } from './expressions.ts'
 import { PostgresLedger } from './ledger.ts'
 import { postgresOffers } from './offers.ts'
@@ -174,7 +174,7 @@ class PostgresCopy implements CopyStore {
     const { environment } = this.#options
     const options = {
       schema: this.#settings.schema,
-      frozenMs: FROZEN_LEDGER_MS,
+      frozenMs: LEDGER_IDLE_MS,
       // If a crash lost leases and fencing tokens, two programs could get the same ones.
       isDurable: true,
       ...(environment === undefined ? {} : { environment }),

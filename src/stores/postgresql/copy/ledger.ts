@@ -3,7 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { REPEATABLE, type SqlDatabase, type SqlRow } from '../../../model/run/sql-port.ts'
 import type { Backend } from '../server/connect.ts'
-import { backendIsGone } from '../server/settle.ts'
+import { backendIsGone } from '../server/commit-outcome.ts'
 
 export class PostgresLedger implements LedgerDatabase {
   readonly dialect = 'postgresql'

@@ -30,7 +30,7 @@ export class PostgresObjects extends ReadsServer implements ObjectStore {
     return kind === 'index' || kind === 'unique' || kind === 'exclusion' ? 'schema' : 'table'
   }
 
-  async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async usedNames({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     const own = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
     const found = await this.readers.use((session) =>
       underSignal(session, signal, () =>
@@ -44,7 +44,7 @@ export class PostgresObjects extends ReadsServer implements ObjectStore {
     return new Set(found)
   }
 
-  fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
+  adapted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
     const name = object.kind === 'default' ? object.name : shortened(object.name, MOST_NAME_BYTES)
     if ((object.kind !== 'index' && object.kind !== 'unique') || object.own !== '') return { ...object, name }
     for (const { column } of object.parts) {

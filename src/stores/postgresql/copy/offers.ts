@@ -60,7 +60,7 @@ export function postgresOffers(parts: OfferParts): PostgresOffers {
       },
     },
     durability: new PostgresDurability(ask, settings.label),
-    losable: { among: (tables, signal) => ask(signal, (session) => postgresLosableTables(session, tables)) },
+    losable: { find: (tables, signal) => ask(signal, (session) => postgresLosableTables(session, tables)) },
     otherLedgers: {
       list: (of, table, signal) => ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table)),
       open: parts.withSchema,
@@ -127,7 +127,8 @@ function byRows({
         ask(signal, (session) => postgresColumnValues(session, table, column, most)),
     },
     periods: {
-      effort: (table, conditions, signal) => ask(signal, (session) => postgresPeriodEffort(session, table, conditions)),
+      scanCost: (table, conditions, signal) =>
+        ask(signal, (session) => postgresPeriodEffort(session, table, conditions)),
       counts: (table, conditions, by, signal) =>
         ask(signal, (session) => postgresPeriodCounts(session, table, conditions, by)),
     },

@@ -1,6 +1,6 @@
 /** Sequences of the columns of a PostgreSQL table: reads their positions, and moves the sequences of a target. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import { further, type ColumnSequence, type SequenceOptions } from '../../../model/copy/sequence.ts'
+import { furtherPosition, type ColumnSequence, type SequenceOptions } from '../../../model/copy/sequence.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 
@@ -86,7 +86,7 @@ export async function movePostgresSequences(
       )
       continue
     }
-    const goal = further(next, entry.next, increment)
+    const goal = furtherPosition(next, entry.next, increment)
     if (goal === entry.next) continue
     const setting = settingFor(goal, entry.options)
     await session.ask(

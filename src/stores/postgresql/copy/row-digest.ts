@@ -1,12 +1,12 @@
-/** The canonical digest in SQL, equal to `RowSum`'s for the same rows; by reading the rows if SQL cannot compute it. */
+/** The canonical digest in SQL, equal to `RowChecksum`'s for the same rows; by reading the rows if SQL cannot compute it. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import { RowChecksum, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
-import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { addStored, type MistypedRows } from '../../common/as-stored.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { quoteName } from '../server/connect.ts'
-import { postgresSelection, travelsWhole } from '../server/cells.ts'
+import { postgresSelection, isLossless } from '../server/cells.ts'
 import { copyRows } from './copy-rows.ts'
 import { batches } from '../server/lines.ts'
 import type { CopySession } from '../server/session.ts'
@@ -35,7 +35,7 @@ export async function digestPostgresRows(session: CopySession, source: DigestSou
   const sql = digestSql(source)
   if (sql === null) return digestByReading(session, source)
   const [row] = await session.askOne(sql)
-  return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
+  return { rows: BigInt(row?.[0] ?? 0), sum: checksumText(BigInt(row?.[1] ?? 0)) }
 }
 
 /** Reference implementation of the SQL, and the only way for JSON and lists. @param wanted true for rows to include */
@@ -56,12 +56,12 @@ export async function digestOfQuery(
   { columns, table, storedKey: key }: Pick<DigestSource, 'columns' | 'table' | 'storedKey'>,
   wanted: (row: Row) => boolean = () => true,
 ): Promise<Digest> {
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   const size = { rows: 1000, bytes: 1024 * 1024 }
-  const odd: OddRows = new WeakSet<Row>()
-  const options = { table, columns, size, ...(key === undefined ? {} : { stored: { key, odd } }) }
+  const mistyped: MistypedRows = new WeakSet<Row>()
+  const options = { table, columns, size, ...(key === undefined ? {} : { stored: { key, odd: mistyped } }) }
   for await (const { rows } of batches(copyRows(session, sql, 'text').pieces, options)) {
-    for (const row of rows) if (wanted(row)) addStored(sum, row, odd)
+    for (const row of rows) if (wanted(row)) addStored(sum, row, mistyped)
   }
   return sum.digest()
 }
@@ -131,7 +131,7 @@ export function canonicalTexts(columns: readonly AnyColumn[]): readonly string[]
 
 /** docs/reference/CANONICAL.md in SQL. Sessions print dates in ISO style, and timestamps in UTC. */
 function canonicalText(column: AnyColumn): string | null {
-  if (!travelsWhole(column)) return null
+  if (!isLossless(column)) return null
   const { as, name } = column
   const { type } = column.column
   const value = quoteName(name)

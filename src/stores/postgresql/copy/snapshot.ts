@@ -4,7 +4,7 @@
  */
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { beat } from '../../common/lease/heartbeat.ts'
+import { startHeartbeat } from '../../common/lease/heartbeat.ts'
 import { Pool } from '../../common/pool.ts'
 import { isConnectionLoss } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
@@ -25,7 +25,7 @@ export class PostgresSnapshot implements AsyncDisposable {
   readonly #readers: Pool<CopySession>
   #unwatched: () => void = () => undefined
   /** Timer that keeps the holder from being idle; set if the server ends the sessions of a program that freezes. */
-  #heart: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
   #lost: SluiceError | null = null
 
   /**
@@ -38,8 +38,8 @@ export class PostgresSnapshot implements AsyncDisposable {
     const holder = await CopySession.open(settings, 'read')
     try {
       await holder.begin(KIND)
-      const snapshot = await PostgresSnapshot.held(settings, holder, readers)
-      if (isMortal) snapshot.#beat()
+      const snapshot = await PostgresSnapshot.ofSession(settings, holder, readers)
+      if (isMortal) snapshot.#startHeartbeat()
       return snapshot
     } catch (error) {
       holder.destroy()
@@ -58,8 +58,8 @@ export class PostgresSnapshot implements AsyncDisposable {
     const holder = await CopySession.open(mortal, 'read')
     try {
       await holder.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(exported)}`)
-      const snapshot = await PostgresSnapshot.held(mortal, holder, readers)
-      snapshot.#beat()
+      const snapshot = await PostgresSnapshot.ofSession(mortal, holder, readers)
+      snapshot.#startHeartbeat()
       return snapshot
     } catch (error) {
       holder.destroy()
@@ -68,7 +68,7 @@ export class PostgresSnapshot implements AsyncDisposable {
   }
 
   /** Snapshot of a session in a REPEATABLE READ transaction; the snapshot closes it. @throws errors of the server */
-  static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<PostgresSnapshot> {
+  static async ofSession(settings: PostgresSettings, holder: CopySession, readers: number): Promise<PostgresSnapshot> {
     const [row] = await holder.ask(
       `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
          pg_catalog.to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
@@ -99,8 +99,8 @@ export class PostgresSnapshot implements AsyncDisposable {
   }
 
   /** Keeps the holder from being idle while this program runs. */
-  #beat(): void {
-    this.#heart = beat(FROZEN_MS / 3, () => this.#holder.ask('SELECT 1'))
+  #startHeartbeat(): void {
+    this.#heartbeat = startHeartbeat(FROZEN_MS / 3, () => this.#holder.ask('SELECT 1'))
   }
 
   /** Name by which sessions of any program join the snapshot, as long as the holder is connected. */
@@ -147,7 +147,7 @@ export class PostgresSnapshot implements AsyncDisposable {
    * @param always true: for any such session; false: only if a session of this program waits, too
    * @param others further sessions of this program in the database
    */
-  letGoWhereWanted(always: boolean, others: () => readonly CopySession[]): void {
+  releaseForWaiters(always: boolean, others: () => readonly CopySession[]): void {
     const pids = (sessions: readonly CopySession[]): readonly number[] => sessions.map(({ backend }) => backend.pid)
     this.#unwatched = watchWanted({
       ask: (sql) => this.#holder.ask(sql),
@@ -171,7 +171,7 @@ export class PostgresSnapshot implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unwatched()
-    clearInterval(this.#heart)
+    clearInterval(this.#heartbeat)
     await this.#readers.close()
     await this.#holder.close()
   }

@@ -52,7 +52,7 @@ export async function openPostgresSource(
 ): Promise<SourceView> {
   try {
     const snapshot = await PostgresSnapshot.open(settings, readers, isMortal)
-    if (yields !== undefined) snapshot.letGoWhereWanted(isMoving, yields)
+    if (yields !== undefined) snapshot.releaseForWaiters(isMoving, yields)
     return new PostgresView(settings, snapshot, isMoving)
   } catch (error) {
     throw postgresSourceError(error, settings)
@@ -76,12 +76,12 @@ export async function joinedSource(settings: PostgresSettings, exported: string,
  * @param holder in a transaction; the view closes it
  * @throws errors of the server
  */
-export async function postgresHeldView(
+export async function postgresSnapshotView(
   settings: PostgresSettings,
   holder: CopySession,
   readers: number,
 ): Promise<SourceView> {
-  return new PostgresView(settings, await PostgresSnapshot.held(settings, holder, readers), true)
+  return new PostgresView(settings, await PostgresSnapshot.ofSession(settings, holder, readers), true)
 }
 
 class PostgresView implements SourceView {
@@ -118,7 +118,7 @@ class PostgresView implements SourceView {
         ? BigInt((await session.askOne(`SELECT count(*) FROM ${from} WHERE ${condition}`))[0]?.[0] ?? 0)
         : await estimate(session, `SELECT 1 FROM ${from} WHERE ${condition}`)
       const [low = null, high = null] =
-        columns.length === 1 ? await span(session, table, relation, exact ? where : null) : []
+        columns.length === 1 ? await keyBounds(session, table, relation, exact ? where : null) : []
       const nullable = columns.some((column) => column.nullable)
       const nulls = nullable ? rangeSql(table, relation, { by: 'nullKey' }, where) : ''
       const [found] = nullable ? await session.askOne(`SELECT EXISTS (SELECT FROM ${from} WHERE ${nulls})`) : []
@@ -321,7 +321,7 @@ async function estimate(session: CopySession, sql: string): Promise<bigint> {
 }
 
 /** Smallest and largest key, by the index: SQL has no min() for some ordered types. */
-async function span(
+async function keyBounds(
   session: CopySession,
   table: TableSpec,
   relation: PostgresRelation,

@@ -9,7 +9,7 @@ import { quoteName } from '../server/connect.ts'
 import { removePostgresRows } from '../archive/remove.ts'
 import type { Steps } from '../archive/steps.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
+import { refuseUnmakeable, sqlNameError, type NewTableLimits } from '../../common/new-table.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
 import { postgresTargetError } from '../server/errors.ts'
@@ -234,7 +234,7 @@ async function columnSql(table: TableName, column: Column, keepBytes: boolean, s
   return parts.join(' ')
 }
 
-const LIMITS: NewTableLimits = { title: 'PostgreSQL', columns: 1600, unnamed: unspelled }
+const LIMITS: NewTableLimits = { title: 'PostgreSQL', columns: 1600, nameError: sqlNameError }
 
 /**
  * Checks a table to be created; changes nothing. Reports all missing types at once.

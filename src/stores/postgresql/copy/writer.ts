@@ -12,7 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
-import { areAway, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
+import { needKeyLookup, digestOfKeys, rowKeysOf } from '../../common/key-digest.ts'
 import { loadCsv } from '../archive/csv-in.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from './commit.ts'
@@ -21,7 +21,7 @@ import { postgresSelection } from '../server/cells.ts'
 import { encoder } from '../server/encode.ts'
 import { postgresTargetError } from '../server/errors.ts'
 import { batches } from '../server/lines.ts'
-import { refuseFollowers, type PostgresRelation } from '../server/relation.ts'
+import { refuseCascades, type PostgresRelation } from '../server/relation.ts'
 import { countPostgresRows, digestByReading, digestPostgresRows, type DigestSource } from './row-digest.ts'
 import type { CopySession } from '../server/session.ts'
 import { amongSql, columnList, CONSTRAINTS_NOW, tableFromSql, orderSql, rangeSql, tableSql } from '../server/sql.ts'
@@ -40,7 +40,7 @@ export class PostgresWriter implements ChunkWriter {
   readonly #relation: PostgresRelation
   readonly #session: CopySession
   readonly #settings: PostgresSettings
-  readonly #giveBack: () => Promise<void>
+  readonly #release: () => Promise<void>
   readonly #table: string
   readonly #encode: (rows: readonly Row[]) => Generator<Buffer>
   readonly #upsert: Upsert | null
@@ -61,7 +61,7 @@ export class PostgresWriter implements ChunkWriter {
     this.#relation = relation
     this.#session = session
     this.#settings = settings
-    this.#giveBack = giveBack
+    this.#release = giveBack
     this.#table = tableText(request.table.table)
     this.#encode = encoder(this.#table, request.columns)
     const merges = request.onExisting === 'upsert' || (request.onExisting === 'append' && request.table.key.length > 0)
@@ -76,9 +76,9 @@ export class PostgresWriter implements ChunkWriter {
     return this.#request.sortsAlike !== false && this.#request.range.by !== 'block'
   }
 
-  occupied(): Promise<boolean> {
+  hasRows(): Promise<boolean> {
     return this.#do(async () => {
-      return await this.#session.holds(`SELECT EXISTS (SELECT FROM ${this.#from} WHERE ${this.#condition()})`)
+      return await this.#session.isTrue(`SELECT EXISTS (SELECT FROM ${this.#from} WHERE ${this.#condition()})`)
     })
   }
 
@@ -115,7 +115,7 @@ export class PostgresWriter implements ChunkWriter {
     // Deferred triggers would change rows at the commit, after they were compared.
     await this.#do(() => this.#session.ask(CONSTRAINTS_NOW))
     const columns = other ?? this.#request.columns
-    if (only !== undefined && areAway(this.#request)) {
+    if (only !== undefined && needKeyLookup(this.#request)) {
       return digestOfKeys(
         rowKeysOf(only, this.#request),
         ({ keys }) =>
@@ -177,7 +177,7 @@ export class PostgresWriter implements ChunkWriter {
       this.#ended = true
       await this.#session.rollBack()
     }
-    await this.#giveBack()
+    await this.#release()
   }
 
   get #from(): string {
@@ -205,10 +205,10 @@ export class PostgresWriter implements ChunkWriter {
 
   /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed */
   async #empty(): Promise<void> {
-    await refuseFollowers(this.#session, this.#relation)
+    await refuseCascades(this.#session, this.#relation)
     await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
     // A foreign key may have been added until the DELETE locked the table.
-    await refuseFollowers(this.#session, this.#relation)
+    await refuseCascades(this.#session, this.#relation)
   }
 
   async #write(rows: readonly Row[]): Promise<number> {

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import type { AlertKey } from '../../../model/run/alert.ts'
 import { CONFIRM_MS, type AlertState } from '../../../model/run/alert-memory.ts'
-import type { AlertBook, AlertNote, LossReport } from '../../../model/share/queue-port.ts'
+import type { AlertStore, AlertNote, LossReport } from '../../../model/share/queue-port.ts'
 import { queueJsonbText } from './json.ts'
-import { ms, silent } from './look.ts'
+import { ms, isSilentSql } from './read-state.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
@@ -12,7 +12,7 @@ import { QUEUE_SCHEMA } from './schema.ts'
 export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
 /** Cause of the second row of an alert. This row exists until the sender confirms that the alert was sent. */
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
-const LATE = silent('u.since', CONFIRM_MS)
+const LATE = isSilentSql('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
 
 const NOW = ms('clock_timestamp()')
@@ -42,18 +42,18 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
 }
 
 /** SQL condition: the alert `a` is unconfirmed for `CONFIRM_MS`, so another sender may send it. */
-export function isUnsentYet(a: string): string {
+export function isAlertUnconfirmed(a: string): string {
   return `EXISTS (SELECT FROM ${ALERTS} u WHERE u.about = ${a}.about AND u.table_name = ${a}.table_name AND u.cause = '${UNSENT.raised}' AND ${LATE})`
 }
 
-export class PostgresAlerts implements AlertBook {
+export class PostgresAlerts implements AlertStore {
   readonly #pool: QueuePool
 
   constructor(pool: QueuePool) {
     this.#pool = pool
   }
 
-  async begin(key: AlertKey, { at, run, chunks = [] }: AlertNote = {}): ReturnType<AlertBook['begin']> {
+  async begin(key: AlertKey, { at, run, chunks = [] }: AlertNote = {}): ReturnType<AlertStore['begin']> {
     // `xmax` is 0 in a row that this statement inserted.
     const { rows } = await this.#pool.ask<{ fresh: boolean; since: number }>(
       `WITH standing AS (
@@ -85,7 +85,7 @@ export class PostgresAlerts implements AlertBook {
     return rows[0]?.none === true
   }
 
-  async end(key: AlertKey): ReturnType<AlertBook['end']> {
+  async end(key: AlertKey): ReturnType<AlertStore['end']> {
     const { rows } = await this.#pool.ask<{ since: number }>(
       `WITH standing AS (SELECT a.about, a.table_name, ${ms('a.since')} AS since FROM ${ALERTS} a WHERE a.key_digest = $1 FOR UPDATE),
        unsent AS (

@@ -2,8 +2,8 @@
 import type { PoolClient } from 'pg'
 import type { EndedRun } from '../../../model/share/distributed.ts'
 import { EXIT_OF_KIND } from '../../../shared/errors.ts'
-import { queueSlots, unlockJobs, unqueueSlots } from './jobs.ts'
-import { ms, silent } from './look.ts'
+import { queueTasks, unlockJobs, unqueueTasks } from './jobs.ts'
+import { ms, isSilentSql } from './read-state.ts'
 import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 
 /** True if a table of the run is left out on request. The caller has locked the row of the run. */
@@ -28,7 +28,7 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<{ no: number }>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', fence = s.fence + 1, rate = 0
-     WHERE s.run_id = $1 AND s.state = 'working' AND ${silent('s.beat_at')} RETURNING s.slot_no AS no`,
+     WHERE s.run_id = $1 AND s.state = 'working' AND ${isSilentSql('s.beat_at')} RETURNING s.slot_no AS no`,
     [runId],
   )
   await unlockJobs(
@@ -52,7 +52,7 @@ export async function dropQueued(
 ): Promise<void> {
   const isShared = 'shared' in end
   const where = `s.run_id = $1 AND s.state = 'queued'${isShared ? ` AND s.operation IS NULL AND NOT ${ON_CALL}` : ''}`
-  await unqueueSlots(client, { where, values: [runId] })
+  await unqueueTasks(client, { where, values: [runId] })
   await client.query(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2,
        error = CASE WHEN $3 THEN $4::jsonb ELSE s.error END
@@ -104,7 +104,7 @@ type EndRecord = Omit<EndedRun, 'sharedRun' | 'from'> & {
   readonly begunAt: number
 }
 
-/** Id as in `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null if the run was never resumed */
+/** Id as in `ClaimedTask.sharedRun`. @param resumed ms since the epoch; null if the run was never resumed */
 export function sharedRunOf(runId: string, resumed: string | null): string {
   return resumed === null ? runId : `${runId}/${resumed}`
 }
@@ -120,14 +120,14 @@ export async function queueOnCall(client: PoolClient, runId: string): Promise<vo
     [runId],
   )
   const numbers = rows.map(({ slot_no }) => slot_no)
-  await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
+  await queueTasks(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
 }
 
 /** Ends the queued tasks on call if all other tasks have ended: then the stream that they would help does not run. */
 export async function dropOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
     AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`
-  await unqueueSlots(client, { where, values: [runId] })
+  await unqueueTasks(client, { where, values: [runId] })
   await client.query(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = 0 WHERE ${where}`,
     [runId],
@@ -136,5 +136,5 @@ export async function dropOnCall(client: PoolClient, runId: string): Promise<voi
 
 /** Queues a task and its job again. */
 export async function queueAgain(client: PoolClient, runId: string, no: number, restMs = 0): Promise<void> {
-  await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = $3', values: [runId, no] }, restMs)
+  await queueTasks(client, { where: 's.run_id = $2 AND s.slot_no = $3', values: [runId, no] }, restMs)
 }

@@ -3,7 +3,7 @@
  * twice has one job.
  */
 import type { PoolClient } from 'pg'
-import type { SlotKey, QueuedRun } from '../../../model/share/queue-port.ts'
+import type { TaskKey, QueuedRun } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /**
@@ -28,7 +28,7 @@ type Which = { readonly where: string; readonly values: readonly unknown[] }
  * @param which SQL over `s`, a task; its first parameter is $2
  * @param restMs delay before a worker may take it, ms
  */
-export async function queueSlots(client: PoolClient, { where, values }: Which, restMs = 0): Promise<void> {
+export async function queueTasks(client: PoolClient, { where, values }: Which, restMs = 0): Promise<void> {
   await client.query(
     `SELECT count(graphile_worker.add_job(
          'sluice slot, ' || r.program || coalesce(', ' || r.queue, ''),
@@ -43,7 +43,7 @@ export async function queueSlots(client: PoolClient, { where, values }: Which, r
 }
 
 /** Removes jobs that no worker has taken yet. @param which as `queueTasks`, its first parameter is $1 */
-export async function unqueueSlots(client: PoolClient, { where, values }: Which): Promise<void> {
+export async function unqueueTasks(client: PoolClient, { where, values }: Which): Promise<void> {
   await client.query(
     `SELECT count(graphile_worker.remove_job(${KEY})) FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE ${where}`,
     [...values],
@@ -54,7 +54,7 @@ export async function unqueueSlots(client: PoolClient, { where, values }: Which)
 export const HAS_NO_JOB = `NOT EXISTS (SELECT FROM graphile_worker.jobs j WHERE j.key = ${KEY} AND j.attempts < j.max_attempts)`
 
 /** Unlocks the jobs of tasks, whichever worker locked them: jobs of a lost worker would stay locked for four hours. */
-export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): Promise<void> {
+export async function unlockJobs(client: PoolClient, keys: readonly TaskKey[]): Promise<void> {
   if (keys.length === 0) return
   await client.query(
     `SELECT graphile_worker.force_unlock_workers(array_agg(DISTINCT j.locked_by))
@@ -94,5 +94,5 @@ export async function submitRun(client: PoolClient, run: QueuedRun, identity: st
      FROM ROWS FROM (jsonb_to_recordset($2) AS (about text, operation jsonb, "onCall" boolean)) WITH ORDINALITY AS slot (about, operation, "onCall", no)`,
     [runId, JSON.stringify(run.slots)],
   )
-  await queueSlots(client, { where: "s.run_id = $2 AND s.state = 'queued'", values: [runId] })
+  await queueTasks(client, { where: "s.run_id = $2 AND s.state = 'queued'", values: [runId] })
 }

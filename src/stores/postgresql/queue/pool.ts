@@ -62,7 +62,7 @@ export class QueuePool implements AsyncDisposable {
     pool.on('connect', (connected) => connected.on('error', () => undefined))
     const queue = new QueuePool(pool, settings)
     try {
-      await queue.#strangers.opened((sql) => queue.#rows(sql))
+      await queue.#strangers.checkOnOpen((sql) => queue.#rows(sql))
     } catch (error) {
       await queue[Symbol.asyncDispose]()
       throw postgresError(error, settings)
@@ -76,14 +76,14 @@ export class QueuePool implements AsyncDisposable {
     if (!isRead) await this.writable()
     try {
       return isRead && !this.#isWritable && !this.#strangers.areNone
-        ? await this.#askJudged<R>(text, values)
+        ? await this.#askChecked<R>(text, values)
         : await this.pool.query<R>(text, [...values])
     } catch (error) {
-      throw await this.said(error, isRead ? 'look' : 'change')
+      throw await this.mapError(error, isRead ? 'look' : 'change')
     }
   }
 
-  async #askJudged<R extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<QueryResult<R>> {
+  async #askChecked<R extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<QueryResult<R>> {
     const client = await this.pool.connect()
     let isSound = false
     try {
@@ -140,14 +140,14 @@ export class QueuePool implements AsyncDisposable {
     } catch (error) {
       await client?.query('ROLLBACK').catch(() => undefined)
       client?.release(true)
-      throw await this.said(error, 'change')
+      throw await this.mapError(error, 'change')
     }
   }
 
   /** Maps an error of the server or of the connection to a SluiceError. @param use shows which right is missing */
-  async said(thrown: unknown, use: QueueUse): Promise<unknown> {
+  async mapError(thrown: unknown, use: QueueUse): Promise<unknown> {
     const error = firstLoss(thrown)
-    if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#notWhole(error)
+    if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#incompleteQueue(error)
     if (sqlStateOf(error) !== '42501') return postgresError(error, this.settings)
     return await deniedInQueue(error, { pool: this.pool, settings: this.settings, use })
   }
@@ -156,7 +156,7 @@ export class QueuePool implements AsyncDisposable {
    * Error for an incomplete queue. If an untrusted role owns a part of the queue, returns the error of `writable`
    * instead.
    */
-  async #notWhole(cause: unknown): Promise<unknown> {
+  async #incompleteQueue(cause: unknown): Promise<unknown> {
     try {
       await this.writable()
     } catch (refused) {

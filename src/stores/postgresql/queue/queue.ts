@@ -1,24 +1,24 @@
 /** Queue of shared runs in PostgreSQL: graphile-worker hands out tasks; tables of sluice have the state of runs. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
-import type { DistributedRun, QueueStand, RunRequests, TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
+import type { DistributedRun, QueueState, RunRequests, TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
 import { ordersAfter, type TableRequest } from '../../../model/run/table-request.ts'
 import type {
-  AlertBook,
+  AlertStore,
   QueuedRun,
   QueueWorker,
   RunQueue,
   SteeredTables,
   WorkerAbout,
 } from '../../../model/share/queue-port.ts'
-import type { ScheduleBook } from '../../../model/share/schedule-port.ts'
+import type { ScheduleStore } from '../../../model/share/schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
-import { queueSlots, submitRun } from './jobs.ts'
-import { readClock, readRuns, readSlots, readStand, readTables, readWorkers, silent } from './look.ts'
+import { queueTasks, submitRun } from './jobs.ts'
+import { readClock, readRuns, readTasks, readState, readTables, readWorkers, isSilentSql } from './read-state.ts'
 import { QueuePool } from './pool.ts'
 import { SILENT } from './runner.ts'
-import { lookForQueue, makeSchemas, prepareQueue, QUEUE_SCHEMA, WHOLE, type QueueTables } from './schema.ts'
+import { findQueueTables, makeSchemas, prepareQueue, QUEUE_SCHEMA, ALL_TABLES, type QueueTables } from './schema.ts'
 import { PostgresSchedules } from './schedules.ts'
 import { PostgresQueueWorker } from './worker.ts'
 
@@ -26,7 +26,7 @@ import { PostgresQueueWorker } from './worker.ts'
 const FEW = 3
 
 /** State of a database without a queue. */
-const NOTHING: QueueStand = {
+const NOTHING: QueueState = {
   workers: { lives: 0, silent: 0, lost: 0 },
   slots: { queued: 0, working: 0, lost: 0 },
   waiting: 0,
@@ -49,7 +49,7 @@ const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
   const pool = await QueuePool.open(url, FEW + slots * 2)
   try {
-    const there = await lookForQueue((text) => pool.ask(text), pool.settings.label)
+    const there = await findQueueTables((text) => pool.ask(text), pool.settings.label)
     if (mode === 'work') {
       await pool.writable()
       await makeSchemas(pool.pool, pool.settings.label)
@@ -61,9 +61,9 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
       await prepareQueue(pool.pool, pool.settings.label)
       await pool.writable()
     }
-    return new PostgresQueue(pool, mode === 'work' ? WHOLE : there)
+    return new PostgresQueue(pool, mode === 'work' ? ALL_TABLES : there)
   } catch (error) {
-    const said = await pool.said(error, mode === 'work' ? 'make' : 'look')
+    const said = await pool.mapError(error, mode === 'work' ? 'make' : 'look')
     await pool[Symbol.asyncDispose]()
     throw said
   }
@@ -95,8 +95,8 @@ const NOT_CONFIRMED: Confirmed = { set: '', values: [] }
 class PostgresQueue implements RunQueue {
   readonly #pool: QueuePool
   #there: QueueTables
-  readonly schedules: ScheduleBook
-  readonly alerts: AlertBook
+  readonly schedules: ScheduleStore
+  readonly alerts: AlertStore
 
   constructor(pool: QueuePool, there: QueueTables) {
     this.#pool = pool
@@ -123,24 +123,24 @@ class PostgresQueue implements RunQueue {
   }
 
   async slots(runId: string): Promise<readonly TaskRow[]> {
-    return (await this.#found()) ? await readSlots(this.#pool, runId) : []
+    return (await this.#found()) ? await readTasks(this.#pool, runId) : []
   }
 
   async workers(): Promise<readonly WorkerRow[]> {
     return (await this.#found()) ? await readWorkers(this.#pool) : []
   }
 
-  async stand(): Promise<QueueStand> {
+  async state(): Promise<QueueState> {
     if (!(await this.#found())) return NOTHING
     const unconfirmed = (await this.schedules.unconfirmed()).length
-    return { ...(await readStand(this.#pool)), unconfirmed, refusedSchedules: await this.schedules.refused() }
+    return { ...(await readState(this.#pool)), unconfirmed, refusedSchedules: await this.schedules.refused() }
   }
 
   async drain(name: string): Promise<number> {
     if (!(await this.seen()).drains) return 0
     const { rowCount } = await this.#pool.ask(
       `UPDATE ${QUEUE_SCHEMA}.sluice_workers SET drain_wanted = true
-       WHERE (host = $1 OR worker_id = $1) AND ended_at IS NULL AND NOT ${silent('beat_at')}`,
+       WHERE (host = $1 OR worker_id = $1) AND ended_at IS NULL AND NOT ${isSilentSql('beat_at')}`,
       [name],
     )
     return rowCount ?? 0
@@ -182,7 +182,7 @@ class PostgresQueue implements RunQueue {
          WHERE run_id = $1 AND state = 'ended' AND exit_code IS DISTINCT FROM 0`,
         [runId],
       )
-      await queueSlots(client, { where: "s.run_id = $2 AND s.state = 'queued'", values: [runId] })
+      await queueTasks(client, { where: "s.run_id = $2 AND s.state = 'queued'", values: [runId] })
       return slots ?? 0
     })
   }
@@ -203,9 +203,9 @@ class PostgresQueue implements RunQueue {
   /** Reads which tables exist, so that a queue created later is found. @throws SluiceError LEDGER_NEWER */
   async seen(): Promise<QueueTables> {
     try {
-      if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)
+      if (!this.#there.confirmedRuns) this.#there = await findQueueTables((text) => this.#pool.ask(text), this.label)
     } catch (error) {
-      throw await this.#pool.said(error, 'look')
+      throw await this.#pool.mapError(error, 'look')
     }
     return this.#there
   }

@@ -4,7 +4,7 @@ import { REFUSED_FOR_MS, type EndedRun } from '../../../model/share/distributed.
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
 import { queueJsonbText } from './json.ts'
-import { silent, steady, TAKES } from './look.ts'
+import { isSilentSql, isSteadySql, TAKES } from './read-state.ts'
 import { REFUSALS_TABLE, RUNS_TABLE, SLOTS_TABLE, WORKERS_TABLE } from './schema.ts'
 
 /** Maximum number of refusals that a message names. */
@@ -22,10 +22,10 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(
     `SELECT r.run_id FROM ${RUNS_TABLE} r
-     WHERE r.status = 'running' AND ${steady('$1')} AND EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE s.run_id = r.run_id AND s.state = 'queued')
+     WHERE r.status = 'running' AND ${isSteadySql('$1')} AND EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE s.run_id = r.run_id AND s.state = 'queued')
        AND NOT EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE s.run_id = r.run_id AND s.state = 'working')
        AND (SELECT min(f.refused_at) FROM ${REFUSALS_TABLE} f WHERE f.run_id = r.run_id) < ${LONG_AGO}
-       AND EXISTS (SELECT FROM ${WORKERS_TABLE} w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES} AND ${HAS_REFUSED})
+       AND EXISTS (SELECT FROM ${WORKERS_TABLE} w WHERE w.ended_at IS NULL AND NOT ${isSilentSql('w.beat_at')} AND ${TAKES} AND ${HAS_REFUSED})
        AND NOT EXISTS (SELECT FROM ${WORKERS_TABLE} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
      ORDER BY r.run_id FOR UPDATE OF r SKIP LOCKED`,
     [workerId],

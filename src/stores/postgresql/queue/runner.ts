@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { Logger, run } from 'graphile-worker'
 import type { Notification, Pool } from 'pg'
-import type { QueueRunner, SlotKey, WorkerAbout } from '../../../model/share/queue-port.ts'
+import type { QueueRunner, TaskKey, WorkerAbout } from '../../../model/share/queue-port.ts'
 import { jobFlag, taskName } from './jobs.ts'
 
 /** Logger that writes nothing: events of sluice report the same facts. */
@@ -14,18 +14,18 @@ const MIGRATED = 'worker:migrate'
 const BREAKING_SQL = 'SELECT pg_catalog.max(id)::pg_catalog.int4 AS id FROM graphile_worker.migrations WHERE breaking'
 
 /** @param perform must not throw @param refused returns ids of runs that this worker leaves to other workers */
-export async function takeSlots(
+export async function runTasks(
   pool: Pool,
   { program, queues, concurrency }: WorkerAbout,
-  perform: (key: SlotKey) => Promise<void>,
+  perform: (key: TaskKey) => Promise<void>,
   refused: () => readonly string[],
 ): Promise<QueueRunner> {
   const task = async (payload: unknown): Promise<void> => {
-    const { runId, no } = payload as SlotKey
+    const { runId, no } = payload as TaskKey
     await perform({ runId, no })
   }
   const names = queues.length === 0 ? [null] : queues
-  const breaking = await breakingIn(pool)
+  const breaking = await latestBreakingChange(pool)
   const events = new EventEmitter()
   // Clears the message before graphile-worker reads it: otherwise graphile-worker would stop the runner without a check
   // of the schema.
@@ -55,13 +55,13 @@ export async function takeSlots(
   }
   /** Stops the runner after an incompatible change. A new runner checks the schema, and refuses an unknown one. */
   async function stopWhereChanged(): Promise<void> {
-    if ((await breakingIn(pool)) !== breaking) await stop()
+    if ((await latestBreakingChange(pool)) !== breaking) await stop()
   }
   return { ended: runner.promise, stop }
 }
 
 /** Number of the newest change of the jobs' schema that is incompatible with older programs. */
-async function breakingIn(pool: Pool): Promise<number | null> {
+async function latestBreakingChange(pool: Pool): Promise<number | null> {
   const { rows } = await pool.query<{ id: number | null }>(BREAKING_SQL)
   return rows[0]?.id ?? null
 }

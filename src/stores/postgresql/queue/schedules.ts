@@ -7,16 +7,16 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { QueuedStore } from '../../../model/share/queue-port.ts'
 import type {
   DueSchedule,
-  Clockwork,
+  ScheduleTimes,
   Schedule,
-  ScheduleBook,
+  ScheduleStore,
   ScheduledRun,
   ScheduleSpec,
 } from '../../../model/share/schedule-port.ts'
-import { ALERTS, isUnsentYet } from './alerts.ts'
+import { ALERTS, isAlertUnconfirmed } from './alerts.ts'
 import { isOtherDatabase } from './identity.ts'
 import { queueJsonbText } from './json.ts'
-import { hasWorker, ms, readClock } from './look.ts'
+import { hasWorker, ms, readClock } from './read-state.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA, RUNS_TABLE } from './schema.ts'
 import { submitRun } from './jobs.ts'
@@ -46,7 +46,7 @@ type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' |
 
 type HistoryRow = Omit<ScheduledRun, 'dueAt'> & { readonly name: string; readonly dueAt: string | null }
 
-export class PostgresSchedules implements ScheduleBook {
+export class PostgresSchedules implements ScheduleStore {
   readonly #pool: QueuePool
   readonly #isThere: () => Promise<boolean>
 
@@ -60,7 +60,7 @@ export class PostgresSchedules implements ScheduleBook {
     return Math.floor(await readClock(this.#pool))
   }
 
-  async add(spec: ScheduleSpec, { since, next }: Clockwork, replace: boolean): Promise<boolean> {
+  async add(spec: ScheduleSpec, { since, next }: ScheduleTimes, replace: boolean): Promise<boolean> {
     const { name, words, commandLine, rule, catchUp, stores, confirmed, mark, slots, queue, actor, host } = spec
     const values = [
       name,
@@ -107,7 +107,7 @@ export class PostgresSchedules implements ScheduleBook {
     return await this.#changed(`UPDATE ${SCHEDULES} SET state = 'paused' WHERE name = $1 AND state = 'on'`, [name])
   }
 
-  async resume(name: string, { since, next }: Clockwork): Promise<boolean> {
+  async resume(name: string, { since, next }: ScheduleTimes): Promise<boolean> {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4, confirmed_in = $5
        WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${isOtherDatabase('$5', 's')}))`,
@@ -129,7 +129,7 @@ export class PostgresSchedules implements ScheduleBook {
     })
   }
 
-  async want(name: string): Promise<boolean> {
+  async requestRun(name: string): Promise<boolean> {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${isOtherDatabase('$2', 's')}`,
       [name, await this.#pool.identity.read()],
@@ -157,7 +157,7 @@ export class PostgresSchedules implements ScheduleBook {
   async unalerted(): Promise<readonly Schedule[]> {
     // A run that was refused at its start raises its own alert.
     const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS_TABLE} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
-    const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnsentYet('a')})`
+    const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isAlertUnconfirmed('a')})`
     return await this.#read(
       `s.state = 'void' AND s.error IS NOT NULL AND ${RUNNING} IS NULL AND NOT ${ownAlert} AND NOT ${isOtherDatabase('$1', 's')} AND NOT ${alerted}`,
       [scheduleScope('')],

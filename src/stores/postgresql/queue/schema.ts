@@ -170,7 +170,12 @@ export async function makeSchemas(pool: Pool, label: string): Promise<void> {
     await unlessMadeMeanwhile(async () => {
       const { rowCount } = await pool.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema])
       if (rowCount !== 0) return
-      await patiently(pool, label, 'catalog', async (client) => void (await client.query(`CREATE SCHEMA ${schema}`)))
+      await withLockTimeout(
+        pool,
+        label,
+        'catalog',
+        async (client) => void (await client.query(`CREATE SCHEMA ${schema}`)),
+      )
     })
   }
 }
@@ -186,7 +191,7 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
   await unlessMadeMeanwhile(async () => {
     const there = await isThere(pool)
     if (there && (await versionNow(pool, label)) === VERSION) return
-    await patiently(pool, label, there ? 'queue' : 'catalog', async (client) => {
+    await withLockTimeout(pool, label, there ? 'queue' : 'catalog', async (client) => {
       // Lock before the version is read: two sessions that had both read it would wait for each other's lock.
       await client.query(there ? `LOCK TABLE ${VERSION_TABLE} IN ACCESS EXCLUSIVE MODE` : TABLES)
       await bringUp(client, await versionNow(client, label), identity)
@@ -239,7 +244,7 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
  * session that creates schemas
  * @throws SluiceError TARGET_BUSY names the sessions that it waited for
  */
-async function patiently(
+async function withLockTimeout(
   pool: Pool,
   label: string,
   kept: 'queue' | 'catalog',
@@ -285,7 +290,7 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
 }
 
 /** Reads which parts of the queue exist, and creates nothing. @throws SluiceError LEDGER_NEWER */
-export async function lookForQueue(ask: AskPostgres, label: string): Promise<QueueTables> {
+export async function findQueueTables(ask: AskPostgres, label: string): Promise<QueueTables> {
   const asked: Asked = { query: (text) => ask(text) }
   if (!(await isThere(asked))) return NOTHING
   const version = await versionNow(asked, label)
@@ -300,7 +305,7 @@ export async function lookForQueue(ask: AskPostgres, label: string): Promise<Que
 
 const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tables: false, confirmedRuns: false }
 /** All tables of a queue that was just created or upgraded. */
-export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
+export const ALL_TABLES: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
 /** Reads the catalog, because a session that once failed to find a schema by name does not find it later. */
 async function isThere(client: Asked): Promise<boolean> {

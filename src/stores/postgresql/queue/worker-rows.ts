@@ -1,17 +1,17 @@
 /** Queries of a worker: claimed tasks, unconfirmed runs, and the removal of old rows of workers. */
 import type { PoolClient } from 'pg'
-import type { Rested } from '../../../model/share/distributed.ts'
+import type { TransientFailures } from '../../../model/share/distributed.ts'
 import { systemClock } from '../../../shared/clock.ts'
-import type { ClaimedSlot, SlotKey, SlotOrders } from '../../../model/share/queue-port.ts'
-import { unconfirmedSql } from './look.ts'
+import type { ClaimedTask, TaskKey, TaskRequests } from '../../../model/share/queue-port.ts'
+import { unconfirmedSql } from './read-state.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /** Row that the query for claiming a task returns. */
-export type ClaimRecord = Omit<ClaimedSlot, keyof SlotKey | 'sharedRun' | 'rested' | 'orders'> &
-  Omit<SlotOrders, 'isOver'> & {
+export type ClaimRecord = Omit<ClaimedTask, keyof TaskKey | 'sharedRun' | 'rested' | 'orders'> &
+  Omit<TaskRequests, 'isOver'> & {
     readonly rests: number
-    readonly cause: Rested['cause']
+    readonly cause: TransientFailures['cause']
     readonly resumed: string | null
   }
 

@@ -4,22 +4,22 @@ import {
   SILENT_AFTER_MS,
   type EndedRun,
   type LedgerTotals,
-  type SlotEnd,
+  type TurnEnd,
   type TurnProgress,
   type UncountedRun,
   type WatchedRun,
-  restsFor,
+  failuresFor,
 } from '../../../model/share/distributed.ts'
 import type { Event } from '../../../model/run/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
-  ClaimedSlot,
+  ClaimedTask,
   LossReport,
   QueueRunner,
   QueueWorker,
   Released,
-  SlotKey,
-  SlotOrders,
+  TaskKey,
+  TaskRequests,
   QueueSweep,
   WorkerAbout,
 } from '../../../model/share/queue-port.ts'
@@ -37,11 +37,20 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { queueJsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent, steady, unconfirmedSql, UNREPORTED, UNWITNESSED } from './look.ts'
+import {
+  ms,
+  readUncounted,
+  readWatched,
+  isSilentSql,
+  isSteadySql,
+  unconfirmedSql,
+  UNREPORTED,
+  NO_STEADY_WORKER,
+} from './read-state.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
-import { takeSlots } from './runner.ts'
+import { runTasks } from './runner.ts'
 import { QUEUE_SCHEMA, RUNS_TABLE, SLOTS_TABLE, WORKERS_TABLE } from './schema.ts'
 import { type ClaimRecord, OldWorkers, unconfirmedRuns } from './worker-rows.ts'
 
@@ -57,7 +66,7 @@ const OFFERED_AFTER_MS = 1_000
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
 /**
- * SQL over `s`, a task of a lost worker: the report of the loss as `SilentSlot`, and the time at which the loss was
+ * SQL over `s`, a task of a lost worker: the report of the loss as `SilentTask`, and the time at which the loss was
  * found.
  */
 const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS_TABLE} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
@@ -75,20 +84,20 @@ export class PostgresQueueWorker implements QueueWorker {
     this.#promotions = new Promotions((text, values) => pool.ask(text, values), about.workerId)
   }
 
-  async beat(draining: boolean): Promise<boolean> {
+  async sendHeartbeat(draining: boolean): Promise<boolean> {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
     const { rows } = await this.#pool.ask<{ drain_wanted: boolean; beats: number }>(
       `INSERT INTO ${WORKERS_TABLE} AS w (worker_id, host, pid, program, concurrency, queues, draining, reached_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT FROM ${WORKERS_TABLE} k WHERE k.worker_id = $1) THEN NULL WHEN ${UNWITNESSED} THEN now() END)
-       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT FROM ${WORKERS_TABLE} k WHERE k.worker_id = $1) THEN NULL WHEN ${NO_STEADY_WORKER} THEN now() END)
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${isSilentSql('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL,
          beats = w.beats + 1 RETURNING w.drain_wanted, w.beats`,
       [workerId, host, pid, program, concurrency, queues, draining],
     )
-    this.#promotions.beaten(rows[0]?.beats ?? 0)
+    this.#promotions.noteHeartbeats(rows[0]?.beats ?? 0)
     return rows[0]?.drain_wanted === true
   }
 
-  async claim({ runId, no }: SlotKey): Promise<ClaimedSlot | null> {
+  async claim({ runId, no }: TaskKey): Promise<ClaimedTask | null> {
     const { rows } = await this.#pool.ask<ClaimRecord>(
       `UPDATE ${SLOTS_TABLE} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
          begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
@@ -96,7 +105,7 @@ export class PostgresQueueWorker implements QueueWorker {
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS_TABLE} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
-         AND NOT ${unconfirmedSql('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
+         AND NOT ${unconfirmedSql('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${isSilentSql('s.beat_at')} AND ${isSteadySql('$3')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS "onCall", r.kind, r.takes_turns AS "takesTurns", coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line AS "commandLine", r.mark,
          r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS_TABLE} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS cause,
          (SELECT count(*)::int FROM ${SLOTS_TABLE} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
@@ -116,12 +125,12 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async progress(
-    slot: ClaimedSlot,
+    slot: ClaimedTask,
     { rows, open, chunks, rate, standing = [] }: TurnProgress,
     ledgerRun: string | null,
     tables?: readonly string[],
-  ): Promise<SlotOrders | null> {
-    const answer = await this.#pool.ask<SlotOrders>(
+  ): Promise<TaskRequests | null> {
+    const answer = await this.#pool.ask<TaskRequests>(
       `WITH mine AS (
          UPDATE ${SLOTS_TABLE} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9,
            tables = coalesce($10, s.tables), open_chunks = $11
@@ -143,7 +152,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return answer.rows[0] ?? null
   }
 
-  async count(slot: ClaimedSlot, { rows, chunks, at }: LedgerTotals, ageMs: number): Promise<void> {
+  async count(slot: ClaimedTask, { rows, chunks, at }: LedgerTotals, ageMs: number): Promise<void> {
     await this.#pool.ask(
       `UPDATE ${RUNS_TABLE} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7, counted_at = clock_timestamp() - $8 * interval '1 millisecond'
        WHERE r.run_id = $1 AND coalesce(r.ledger_ms, 0) <= $7 AND EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE ${MINE})`,
@@ -166,7 +175,7 @@ export class PostgresQueueWorker implements QueueWorker {
     )
   }
 
-  async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
+  async storeEvents(slot: ClaimedTask, events: readonly Event[]): Promise<void> {
     // Stored as text, because jsonb refuses some characters that values may contain.
     await this.#pool.ask(
       `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_output (run_id, slot_no, events) SELECT s.run_id, s.slot_no, $5 FROM ${SLOTS_TABLE} s WHERE ${MINE}
@@ -175,7 +184,7 @@ export class PostgresQueueWorker implements QueueWorker {
     )
   }
 
-  async release(slot: ClaimedSlot, end: SlotEnd): Promise<Released> {
+  async release(slot: ClaimedTask, end: TurnEnd): Promise<Released> {
     const { left, exitCode, error, isUnworked = false, isLost = false } = end
     const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
@@ -196,7 +205,7 @@ export class PostgresQueueWorker implements QueueWorker {
           goesOn,
           goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
           error === undefined || isWanted ? null : queueJsonbText(error),
-          left === 'rest' ? restsFor(slot.rested, error) + 1 : 0,
+          left === 'rest' ? failuresFor(slot.rested, error) + 1 : 0,
           isLost && goesOn,
         ],
       )
@@ -225,13 +234,13 @@ export class PostgresQueueWorker implements QueueWorker {
     })
   }
 
-  async callOthers({ runId }: ClaimedSlot): Promise<void> {
+  async callOthers({ runId }: ClaimedTask): Promise<void> {
     await this.#pool.transaction(async (client) => {
       if (!(await isToStop(client, runId))) await queueOnCall(client, runId)
     })
   }
 
-  async refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<EndedRun | null> {
+  async refuse(slot: ClaimedTask, error: ErrorInfo): Promise<EndedRun | null> {
     const { runId, no } = slot
     const { workerId, host } = this.#about
     const info = queueJsonbText(error)
@@ -260,19 +269,19 @@ export class PostgresQueueWorker implements QueueWorker {
     const carried = await this.#promotions.carry(identity)
     await this.#oldWorkers.forget(this.#pool)
     return await this.#pool.transaction(async (client) => {
-      const { rows: lostKeys } = await client.query<SlotKey>(
+      const { rows: lostKeys } = await client.query<TaskKey>(
         `UPDATE ${SLOTS_TABLE} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS_TABLE} r
-         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmedSql('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$2')}
+         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmedSql('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${isSilentSql('s.beat_at')} AND ${isSteadySql('$2')}
            AND (s.run_id, s.slot_no) IN (
-             SELECT o.run_id, o.slot_no FROM ${SLOTS_TABLE} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
+             SELECT o.run_id, o.slot_no FROM ${SLOTS_TABLE} o WHERE o.state = 'working' AND ${isSilentSql('o.beat_at')} FOR UPDATE SKIP LOCKED)
          RETURNING s.run_id AS "runId", s.slot_no AS no`,
         [identity, this.#about.workerId],
       )
       await unlockJobs(client, lostKeys)
       const stopped = await this.#endStopped(client)
       // Includes the tasks that were found lost just now: their job may be locked or missing.
-      const { rows: unqueued } = await client.query<SlotKey>(
+      const { rows: unqueued } = await client.query<TaskKey>(
         `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id)
          WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmedSql('$1')} AND ${HAS_NO_JOB}
          ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
@@ -298,7 +307,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return await readWatched(this.#pool, this.#about.workerId)
   }
 
-  async noteLoss({ runId, no }: SlotKey, at: number, is: LossReport): Promise<boolean> {
+  async noteLoss({ runId, no }: TaskKey, at: number, is: LossReport): Promise<boolean> {
     const { becomes, where } = LOSS_REPORTS[is]
     const { rowCount } = await this.#pool.ask(
       `UPDATE ${SLOTS_TABLE} SET lost = ${becomes} WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND ${where}`,
@@ -307,7 +316,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return rowCount === 1
   }
 
-  async takeFailure({ runId, no }: SlotKey): ReturnType<QueueWorker['takeFailure']> {
+  async takeFailure({ runId, no }: TaskKey): ReturnType<QueueWorker['takeFailure']> {
     const { rows } = await this.#pool.ask<{ at: number; isAgain: boolean }>(
       `UPDATE ${SLOTS_TABLE} s SET unreported = s.unreported || jsonb_build_object('takenAt', ${ms('clock_timestamp()')}, 'isAgain', s.unreported ? 'takenAt')
        WHERE s.run_id = $1 AND s.slot_no = $2 AND ${UNREPORTED}
@@ -317,26 +326,26 @@ export class PostgresQueueWorker implements QueueWorker {
     return rows[0] ?? null
   }
 
-  async reported({ runId, no }: SlotKey, at: number): Promise<void> {
+  async reported({ runId, no }: TaskKey, at: number): Promise<void> {
     await this.#pool.ask(
       `UPDATE ${SLOTS_TABLE} SET unreported = NULL WHERE run_id = $1 AND slot_no = $2 AND (unreported ->> 'takenAt'::text)::float8 = $3`,
       [runId, no, at],
     )
   }
 
-  async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
+  async take(perform: (key: TaskKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
     try {
-      const runner = await takeSlots(this.#pool.pool, this.#about, perform, refused)
+      const runner = await runTasks(this.#pool.pool, this.#about, perform, refused)
       const ended = runner.ended.catch(async (error: unknown) => {
-        throw await this.#pool.said(error, 'change')
+        throw await this.#pool.mapError(error, 'change')
       })
       return { stop: async () => runner.stop(), ended }
     } catch (error) {
-      throw await this.#pool.said(error, 'change')
+      throw await this.#pool.mapError(error, 'change')
     }
   }
 
-  async leave(): Promise<void> {
+  async recordEnd(): Promise<void> {
     await this.#pool.ask(`UPDATE ${WORKERS_TABLE} SET ended_at = now(), beat_at = now() WHERE worker_id = $1`, [
       this.#about.workerId,
     ])
@@ -353,8 +362,8 @@ export class PostgresQueueWorker implements QueueWorker {
   /** True if tasks are silent, but this worker must not declare them lost because `isSteadySql` is false for it. */
   async #isWithheld(client: PoolClient): Promise<boolean> {
     const { rows } = await client.query<{ held: boolean }>(
-      `SELECT NOT ${steady('$1')} AND EXISTS (
-         SELECT FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id) WHERE r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}) AS held`,
+      `SELECT NOT ${isSteadySql('$1')} AND EXISTS (
+         SELECT FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id) WHERE r.status = 'running' AND s.state = 'working' AND ${isSilentSql('s.beat_at')}) AS held`,
       [this.#about.workerId],
     )
     return rows[0]?.held === true
@@ -374,7 +383,7 @@ export class PostgresQueueWorker implements QueueWorker {
     return ended
   }
 
-  #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
+  #mine({ runId, no, fence }: ClaimedTask): unknown[] {
     return [runId, no, fence, this.#about.workerId]
   }
 }

@@ -44,7 +44,7 @@ function asJson(as: ColumnType, type: ColumnType): type is ColumnType & { readon
 }
 
 /** True if each value of the column can be transferred without loss, as the type `as`. */
-export function travelsWhole({ as, column: { type } }: AnyColumn): boolean {
+export function isLossless({ as, column: { type } }: AnyColumn): boolean {
   switch (as.kind) {
     case 'float':
       return type.kind === 'float' && type.bits <= as.bits
@@ -73,7 +73,7 @@ export function fieldReader(column: AnyColumn): FieldReader {
     const bytes: Reader = (field) => bytesOfText(field.slice(1))
     return { plain: bytes, escaped: bytes }
   }
-  const quick = travelsWhole(column) ? quickReader(column) : undefined
+  const quick = isLossless(column) ? quickReader(column) : undefined
   if (quick === null) return { plain: null, escaped: unescaped }
   const read = quick ?? slowReader(column)
   return { plain: read, escaped: (field) => read(unescaped(field)) }
@@ -95,7 +95,7 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
     const read = listReader(as)
     return (text) => read(hasArrayBounds(text) ? text : json(text))
   }
-  const quick = travelsWhole(column) ? quickReader(column) : undefined
+  const quick = isLossless(column) ? quickReader(column) : undefined
   return quick === undefined ? slowReader(column) : quick
 }
 

@@ -246,7 +246,7 @@ async function refusePlanted(client: Client, settings: PostgresSettings): Promis
  * By database: true if its pooler shares processes between transactions. Contains only databases that this program has
  * tested.
  */
-const lenders = new Map<string, boolean>()
+const sharedPoolers = new Map<string, boolean>()
 /** Number of attempts: a pool in use may give two clients different processes by chance. */
 const TRIES = 3
 
@@ -267,7 +267,7 @@ async function sharesProcesses(
   if (!settings.prepare) return true
   const { host, port, database, user } = settings
   const pool = JSON.stringify([host, port, database, user])
-  const known = lenders.get(pool)
+  const known = sharedPoolers.get(pool)
   if (known !== undefined) return known
   const other = await connected(settings, purpose)
   try {
@@ -280,7 +280,7 @@ async function sharesProcesses(
       isPooled ||= (await processOf(other)) === pid || (await processOf(client)) !== pid
       await other.query('ROLLBACK')
     }
-    lenders.set(pool, isPooled)
+    sharedPoolers.set(pool, isPooled)
     return isPooled
   } finally {
     void other.end().catch(() => undefined)

@@ -8,7 +8,7 @@ import type { Connection, Submittable } from 'pg'
 const HEADER = 5
 const COPY_DATA = 100
 /** Types of messages that are skipped: `H`, notices, notifications, settings, replies to parse and bind. */
-const ASIDE: ReadonlySet<number> = new Set(Buffer.from('H12nNSA'))
+const SKIPPED: ReadonlySet<number> = new Set(Buffer.from('H12nNSA'))
 
 /** Number of unread bytes at which reading from the socket is paused. */
 const FULL = 1024 * 1024
@@ -147,7 +147,7 @@ export class CopyOut implements Submittable {
         this.#row = data.readUInt32BE(at + 1) - 4
         this.#messages++
         at += HEADER
-      } else if (ASIDE.has(code)) this.#other = data.readUInt32BE(at + 1) + 1
+      } else if (SKIPPED.has(code)) this.#other = data.readUInt32BE(at + 1) + 1
       else {
         // The rows have ended, or an error arrived: from here on the driver reads the socket.
         this.#keep(data.subarray(0, kept))

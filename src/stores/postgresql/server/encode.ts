@@ -140,7 +140,7 @@ function shorterThan({ as, column: { type } }: WriteColumn): number | null {
 
 /** Refuses blanks above the limit, which the server would cut without an error. */
 function uncut(text: string, most: number, table: string, { name, column: { native } }: WriteColumn): string {
-  if (text.length <= most || !text.endsWith(' ') || [...text].length <= most) return text
+  if (text.length <= most || !text.endsWith(' ') || Array.from(text).length <= most) return text
   throw new SluiceError('ROW_REFUSED', `column ${name} of ${table} (${native}) would cut the blanks of a text`, {
     where: table,
     reason: `the text has more than ${most} characters`,

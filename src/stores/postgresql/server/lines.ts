@@ -1,7 +1,7 @@
 /** Decodes COPY's text format into batches of rows. */
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, type MistypedRows } from '../../common/as-stored.ts'
 import type { BatchSize, RowBatch } from '../../../model/copy/source-port.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
@@ -21,7 +21,7 @@ type LineOptions = {
   readonly stored?: StoredRows
 }
 
-export type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
+export type StoredRows = { readonly key: readonly string[]; readonly odd: MistypedRows }
 
 /** @throws SluiceError VALUE_REFUSED if a value does not fit its type and rows are not quarantined */
 export async function* batches(pieces: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<RowBatch> {

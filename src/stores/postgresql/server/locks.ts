@@ -6,12 +6,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { isInTheWay, sqlStateOf } from './server-errors.ts'
+import { isBlocked, sqlStateOf } from './server-errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
 /** Shorter than the default `deadlock_timeout`: a waiting session gets its lock before the server ends one. */
-const MOST_PATIENCE_MS = 900
+const MAX_LOCK_WAIT_MS = 900
 const TRIES = 2
 const PAUSE_MS = 200
 const MOST_HOLDERS = 3
@@ -20,7 +20,7 @@ export type KnownTable = { readonly oid: string; readonly name: TableName }
 
 /** True if a statement failed because other sessions hold its locks, or have just changed the same catalog entries. */
 export function isPostgresBusy(error: unknown): boolean {
-  return isInTheWay(error) || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
+  return isBlocked(error) || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
 }
 
 export class Locks {
@@ -53,7 +53,7 @@ export class Locks {
     const [row] = await session.ask(
       `SELECT pg_catalog.current_setting('lock_timeout'), setting::int * 9 / 10 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'`,
     )
-    const patience = Math.max(1, Math.min(MOST_PATIENCE_MS, Number(row?.[1] ?? MOST_PATIENCE_MS)))
+    const patience = Math.max(1, Math.min(MAX_LOCK_WAIT_MS, Number(row?.[1] ?? MAX_LOCK_WAIT_MS)))
     await session.ask('SAVEPOINT whole')
     for (let tries = 1; ; tries++) {
       await this.#refuseWaiters(partition)

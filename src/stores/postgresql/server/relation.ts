@@ -1,6 +1,6 @@
 /** A table or view that statements name, with the facts that they need. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import { rowsFollow } from '../../common/refusals.ts'
+import { cascadeRefused } from '../../common/refusals.ts'
 import { sqlStateOf } from './server-errors.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal, type FromRelation } from './sql.ts'
@@ -17,14 +17,14 @@ export type PostgresRelation = FromRelation & {
  * SQL condition: tables inherit from the table `c`. These tables are read separately; partitions are read with their
  * table.
  */
-export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
+export const HAS_CHILDREN = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
 /**
  * SQL condition: tables inherit from the table `c`, and all of them have exactly its columns. A query of `c` by its
  * plain name also returns the rows of these tables, which cannot be distinguished from the rows of `c`.
  */
-export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
+export const HAS_SAME_CHILDREN = `(${HAS_CHILDREN} AND NOT EXISTS (
   WITH RECURSIVE heirs AS (
     SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid
     UNION SELECT i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
@@ -70,7 +70,7 @@ export async function findRelation(
   const place =
     table.schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(table.schema)}`
   const [row] = await ask(
-    `SELECT c.oid, ${HAS_HEIRS},
+    `SELECT c.oid, ${HAS_CHILDREN},
        (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
        (SELECT k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
@@ -93,7 +93,7 @@ export async function findRelation(
  * Tables whose foreign keys delete or change their rows when rows of this table are deleted. Call after the transaction
  * has locked the table for writing: then no foreign key can be added.
  */
-export async function followersOf(
+export async function cascadingTables(
   session: CopySession,
   { oid }: Pick<PostgresRelation, 'oid'>,
 ): Promise<readonly string[]> {
@@ -108,13 +108,13 @@ export async function followersOf(
  * @param hint advice if the rows are not removed by a copy with `replace-range`; default: advice about that option
  * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed with rows of this table
  */
-export async function refuseFollowers(
+export async function refuseCascades(
   session: CopySession,
   relation: Pick<PostgresRelation, 'oid' | 'name'>,
   hint?: string,
 ): Promise<void> {
-  const followers = await followersOf(session, relation)
-  if (followers.length > 0) throw rowsFollow(followers, tableText(relation.name), hint)
+  const followers = await cascadingTables(session, relation)
+  if (followers.length > 0) throw cascadeRefused(followers, tableText(relation.name), hint)
 }
 
 /** Names of the relation's columns in order, from the system catalogs. */

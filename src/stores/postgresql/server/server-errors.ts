@@ -61,14 +61,14 @@ export function isStalePlan(error: unknown): boolean {
 }
 
 /** True if another transaction stopped the statement: a lock, a deadlock, or a change of the same catalog entry. */
-export function isInTheWay(error: unknown): boolean {
+export function isBlocked(error: unknown): boolean {
   const state = sqlStateOf(error)
   if (state === 'XX000') return String(rawOf(error)?.message).startsWith('tuple concurrently ')
   return state === '40P01' || state === '55P03'
 }
 
 function isOvertaken(error: unknown): boolean {
-  return isInTheWay(error) || sqlStateOf(error) === '40001'
+  return isBlocked(error) || sqlStateOf(error) === '40001'
 }
 
 /** True if the same transaction may succeed when it is run again. */

@@ -78,7 +78,7 @@ export class CopySession extends WireSession {
   }
 
   /** True if the first value of the first row is true. */
-  async holds(sql: string): Promise<boolean> {
+  async isTrue(sql: string): Promise<boolean> {
     return (await this.one(sql)) === 't'
   }
 

@@ -17,7 +17,7 @@ export class SilenceWatch {
     this.#socket = socket
     this.#limitMs = limitMs
     this.#stillWorking = stillWorking
-    socket.on('data', () => this.heard())
+    socket.on('data', () => this.noteActivity())
   }
 
   /** Call when a statement begins to wait for its reply, and `end` when the wait ends. */
@@ -34,7 +34,7 @@ export class SilenceWatch {
   }
 
   /** Call for each sign of life: bytes received, or bytes that the server took. */
-  heard(): void {
+  noteActivity(): void {
     this.#timer?.refresh()
   }
 

@@ -7,7 +7,7 @@ import type { Route } from '../../../model/run/route.ts'
 import { MOST_LISTED_COLUMNS, relationsOfRows } from '../../common/known-relations.ts'
 import type {
   KnownRelation,
-  HasLanded,
+  HasCommitted,
   OpenMode,
   QueryOptions,
   QueryPage,
@@ -33,7 +33,7 @@ import { takePostgresLock } from './lock.ts'
 import { unlessMadeMeanwhile } from './made-meanwhile.ts'
 import { queryPostgresServer } from './query.ts'
 import { SqlSession } from './sql-session.ts'
-import { backendIsGone, hasLanded } from './settle.ts'
+import { backendIsGone, isCommitted } from './commit-outcome.ts'
 import { postgresSettings, type PostgresEnvironment, type PostgresSettings } from './settings.ts'
 import { PreparedStatements } from './statements.ts'
 import { UNQUALIFIED_PLACE, refuseStrangers, hasOwnSchema, Strangers } from './trusted-tables.ts'
@@ -142,7 +142,9 @@ class PostgresDatabase implements SqlDatabase {
     const found = await this.#single.use(
       async (session) => schema === null || (await session.all(exists, [schema])).length > 0,
     )
-    await this.#retrying(() => this.#single.use((session) => this.#strangers.opened((sql) => session.all(sql, []))))
+    await this.#retrying(() =>
+      this.#single.use((session) => this.#strangers.checkOnOpen((sql) => session.all(sql, []))),
+    )
     if (this.#mode === 'read' || found || schema === null) return
     await this.#writers.use((session) =>
       unlessMadeMeanwhile(async () => {
@@ -207,7 +209,7 @@ class PostgresDatabase implements SqlDatabase {
     )
   }
 
-  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T> {
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasCommitted): Promise<T> {
     if (this.#mode === 'read') throw new Error('the database was opened for reading')
     if (this.#options.rightsOnly !== true) await (this.#trusted ??= this.#mayWrite())
     let orphan: Backend | null = null
@@ -233,7 +235,7 @@ class PostgresDatabase implements SqlDatabase {
           if (outcome.committed) return outcome.result
           const { lost } = outcome
           const { backend } = session
-          if (await hasLanded({ what: 'a transaction', backend, landed, lost, label: this.label, ask }))
+          if (await isCommitted({ what: 'a transaction', backend, landed, lost, label: this.label, ask }))
             return outcome.result
           throw lost
         } catch (error) {

@@ -28,7 +28,7 @@ let cursors = 0
  */
 const DURABLE = durableSql('transaction')
 /** Turns warnings on, because a role may have them off. */
-const HEARD = 'SET LOCAL client_min_messages TO warning'
+const WARNINGS_ON = 'SET LOCAL client_min_messages TO warning'
 
 export class SqlSession extends WireSession {
   readonly #statements: PreparedStatements
@@ -75,7 +75,7 @@ export class SqlSession extends WireSession {
     }
     this.client.on('notice', heard)
     try {
-      await this.command(`${DURABLE};\n${HEARD};\n${this.#statements.of(sql, 0).text}`)
+      await this.command(`${DURABLE};\n${WARNINGS_ON};\n${this.#statements.of(sql, 0).text}`)
     } finally {
       this.client.off('notice', heard)
     }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { beyondLimits, wholeLimits, type Limits, type BoundSide } from '../../common/beyond-type.ts'
+import { sideOfLimits, wholeLimits, type Limits, type BoundSide } from '../../common/type-limits.ts'
 import { keyColumns, rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { arrayText } from './array-text.ts'
@@ -68,7 +68,7 @@ const CLOCK: Limits = ['00:00:00', '24:00:00']
 const LIMITS: Partial<Record<string, Limits>> = { int: WHOLE, date: DATES, time: CLOCK, timestamp: TIMES }
 
 function beyond({ type }: Column, text: string): BoundSide | null {
-  return beyondLimits(type, text, LIMITS[type.kind] ?? null)
+  return sideOfLimits(type, text, LIMITS[type.kind] ?? null)
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Reads the columns, key, size and partitioning of tables from the system catalogs. */
 import { calledExactly, floatKeyOf, quotedTable, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { givenFields } from '../../../shared/given-fields.ts'
-import { collationSql, sortsOnlySql } from '../copy/collations.ts'
-import { HAS_ALIKE_HEIRS } from './relation.ts'
+import { collationSql, isDeterministicSql } from '../copy/collations.ts'
+import { HAS_SAME_CHILDREN } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
 import { compositeFields, postgresColumnType, loadTypes, typeStatement } from './types.ts'
@@ -145,7 +145,7 @@ function columnOf(row: TextRow, types: Awaited<ReturnType<typeof loadTypes>>): C
 function relationsSql({ condition, exact, kinds }: RelationFilter): string {
   return `
     WITH RECURSIVE found AS (
-      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts, ${HAS_ALIKE_HEIRS} AS alike_heirs
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts, ${HAS_SAME_CHILDREN} AS alike_heirs
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'::text AND n.nspname <> 'information_schema'
         AND (${condition}) ${exact ? '' : `AND NOT c.relispartition`}),
@@ -185,7 +185,7 @@ function columnsSql(oids: string, version: number): string {
           AND a.attnum = ANY (k.conkey)),
       a.attgenerated <> '', a.attidentity <> '', (a.atthasdef AND a.attgenerated = '') OR t.typdefault IS NOT NULL,
       ${collationSql('a.attcollation', version)},
-      ${sortsOnlySql('a.attcollation')}
+      ${isDeterministicSql('a.attcollation')}
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
 }

@@ -20,27 +20,27 @@ const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as con
 const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
 
 /** Catalogs of objects that a part of a table may depend on without running code. */
-const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
+const PASSIVE_CATALOGS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
 
 /**
  * SQL condition over a relation `c`: a part of it depends on an object that is not built in. Built-in objects are not
  * in `pg_depend`. Parts are columns, defaults, checks, indexes, statistics, policies, rules, triggers and partitions,
  * at any depth. Reading the relation may run code of such an object, even during planning.
  */
-const LEADS_OUT = `EXISTS (
+const USES_OTHER_OBJECTS = `EXISTS (
         WITH RECURSIVE parts (class, oid) AS (
           SELECT ${catalogOid('pg_class')}, c.oid
           UNION SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
             JOIN parts p ON p.class OPERATOR(pg_catalog.=) d.refclassid AND p.oid OPERATOR(pg_catalog.=) d.refobjid
             WHERE d.deptype OPERATOR(pg_catalog.=) ANY (ARRAY['a', 'i', 'P', 'S']::pg_catalog."char"[]))
         SELECT FROM pg_catalog.pg_depend d JOIN parts p ON p.class OPERATOR(pg_catalog.=) d.classid AND p.oid OPERATOR(pg_catalog.=) d.objid
-        WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
+        WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${PASSIVE_CATALOGS}]))
           AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
 
 /**
  * SQL condition over `c`: tables other than partitions inherit from it, it inherits from a table, or it is a partition.
  */
-const HAS_HEIRS = `EXISTS (
+const HAS_INHERITANCE = `EXISTS (
         SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
         WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`
 
@@ -50,7 +50,7 @@ const HAS_HEIRS = `EXISTS (
 const NOT_PLAIN = `CASE
       WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
       WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
-      WHEN ${isStranger('c.relowner')} AND (${HAS_HEIRS} OR ${LEADS_OUT})
+      WHEN ${isStranger('c.relowner')} AND (${HAS_INHERITANCE} OR ${USES_OTHER_OBJECTS})
         THEN pg_catalog.concat(${belongs('c.relowner')}, ', and has a type, a function, a trigger or a child table that may run code when it is read') END`
 
 /** SQL: a row for each function named as the functions of a catalog (`catalog_…`) that has an untrusted owner. */
@@ -105,7 +105,7 @@ export const OF_QUEUE: OwnPlace = {
  * or NULL; its SQL name if an untrusted role controls it, or NULL. The SQL name is NULL too if this login has no right
  * to read the table: such a table cannot be locked.
  */
-const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
+const tableStatesSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   SELECT n.nspname, c.relname, ${NOT_PLAIN},
     CASE WHEN NOT ${isOfStranger} THEN 'trusted' END,
     CASE WHEN ${isOfStranger} AND pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END
@@ -191,7 +191,7 @@ export async function hasOwnSchema(ask: Ask, schema: string, label: string): Pro
 }
 
 /** A session in whose transaction the tables are checked. */
-export type Judged = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Promise<void> }
+export type CheckSession = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Promise<void> }
 
 /** Maximum number of rounds: another role may add tables faster than they are checked. */
 const MOST_ROUNDS = 5
@@ -218,12 +218,12 @@ export class Strangers {
   }
 
   /** Checks the tables when a store is opened. @throws SluiceError TABLE_REFUSED if a table must not be read */
-  async opened(ask: Ask): Promise<void> {
-    await this.#judge(ask)
+  async checkOnOpen(ask: Ask): Promise<void> {
+    await this.#check(ask)
   }
 
   /** Begins a transaction in which the tables stay as checked. @throws SluiceError TABLE_REFUSED, after a rollback */
-  async begin({ begin, ask, rollBack }: Judged): Promise<void> {
+  async begin({ begin, ask, rollBack }: CheckSession): Promise<void> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       await begin()
       if (this.#isTrusted) return
@@ -231,7 +231,7 @@ export class Strangers {
         const locked = this.#names
         // Lock first: a snapshot from before the lock would not show the latest changes.
         if (locked.length > 0) await ask(`LOCK TABLE ${locked.join(', ')} IN ACCESS SHARE MODE`)
-        if ((await this.#judge(ask)).every((name) => locked.includes(name))) return
+        if ((await this.#check(ask)).every((name) => locked.includes(name))) return
       } catch (error) {
         // Forget the names, because a table that no longer exists cannot be locked.
         this.#names = []
@@ -247,8 +247,8 @@ export class Strangers {
     })
   }
 
-  async #judge(ask: Ask): Promise<readonly string[]> {
-    const rows = await ask(standingSql(this.#place))
+  async #check(ask: Ask): Promise<readonly string[]> {
+    const rows = await ask(tableStatesSql(this.#place))
     for (const [schema = null, name = null, why] of rows)
       if (why != null) throw refused([schema, name, why], this.#label)
     this.#isTrusted = rows.length > 0 && rows.every(([, , , trusted]) => trusted != null)

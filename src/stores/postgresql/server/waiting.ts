@@ -33,12 +33,12 @@ export type PostgresWait = {
 export type WaitsFor =
   | { readonly of: 'server'; readonly without?: number }
   | { readonly of: 'database' }
-  | { readonly of: 'table'; readonly table: TableName; readonly lock: keyof typeof BESIDE }
+  | { readonly of: 'table'; readonly table: TableName; readonly lock: keyof typeof COMPATIBLE_LOCKS }
 
 const SERVER: WaitsFor = { of: 'server' }
 
 /** For each wanted lock of a table: the locks of other sessions that do not conflict with it. */
-const BESIDE = {
+const COMPATIBLE_LOCKS = {
   'SHARE UPDATE EXCLUSIVE': ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'],
   'SHARE ROW EXCLUSIVE': ['AccessShareLock', 'RowShareLock'],
   'ACCESS EXCLUSIVE': [],
@@ -75,7 +75,7 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
   const here = 'x.database = pg_catalog.current_database()'
   if (waitsFor.of === 'database') return { holding: NUMBERED, prepared: here }
   const tables = treeSql(`pg_catalog.to_regclass(${literal(tableSql(waitsFor.table))})::oid`)
-  const modes = BESIDE[waitsFor.lock].map(literal)
+  const modes = COMPATIBLE_LOCKS[waitsFor.lock].map(literal)
   const held =
     `locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())` +
     ` AND l.relation IN (${tables})${modes.length === 0 ? '' : ` AND l.mode NOT IN (${modes.join(', ')})`}`

@@ -5,11 +5,11 @@ import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { ColumnValue, ColumnValues } from '../../../model/archive/values-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
-import { hops } from './hops.ts'
+import { rowPieces } from './row-pieces.ts'
 import { wideRowsOf } from '../reader.ts'
 
 /** Number of rows between two pauses for other work. */
-const STRETCH = 20_000
+const ROWS_PER_PAUSE = 20_000
 
 /** See `RowValues.values`. @param connection within a read transaction */
 export async function sqliteColumnValues(
@@ -26,7 +26,7 @@ export async function sqliteColumnValues(
   const odd = `(typeof(${column}) NOT IN ('${own}', 'null'))`
   const value = `CASE WHEN ${column} IS NULL THEN NULL WHEN ${odd} THEN substr(quote(${column}), 1, 60) ELSE CAST(${column} AS TEXT) END`
   const counts = new Map<string, ColumnValue>()
-  for (const { sql, parameters } of hops(connection, table, STRETCH)) {
+  for (const { sql, parameters } of rowPieces(connection, table, ROWS_PER_PAUSE)) {
     throwIfAborted(signal)
     const rows = wideRowsOf(
       connection,

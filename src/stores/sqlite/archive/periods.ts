@@ -2,22 +2,22 @@
 import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import type { Effort } from '../../../model/archive/port.ts'
+import type { ScanCost } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, placedCounts } from '../../common/period-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteShape } from '../copy/shape.ts'
-import { hops } from './hops.ts'
+import { rowPieces } from './row-pieces.ts'
 import { wideRowsOf } from '../reader.ts'
 
 /** Number of rows between two pauses for other work. */
-const STRETCH = 50_000
+const ROWS_PER_PAUSE = 50_000
 
 /** How the counts are read: by an index, or by a scan; `rows` is an upper bound of the rows that the scan reads. */
 export function sqlitePeriodEffort(
   connection: Database.Database,
   table: TableSpec,
   conditions: readonly string[],
-): Effort {
+): ScanCost {
   const from = quote(table.table.name)
   const plan = wideRowsOf(connection, `EXPLAIN QUERY PLAN SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`)
   // The fourth column is the step as text; a SCAN may also read a whole index.
@@ -30,7 +30,7 @@ export async function sqlitePeriodCounts(
   connection: Database.Database,
   table: TableSpec,
   conditions: readonly string[],
-  by: Effort['by'],
+  by: ScanCost['by'],
   signal: AbortSignal,
 ): Promise<readonly bigint[]> {
   const from = quote(table.table.name)
@@ -44,7 +44,7 @@ export async function sqlitePeriodCounts(
     return counts
   }
   let counts = conditions.map(() => 0n)
-  for (const { sql, parameters } of hops(connection, table, STRETCH)) {
+  for (const { sql, parameters } of rowPieces(connection, table, ROWS_PER_PAUSE)) {
     throwIfAborted(signal)
     const found = placedCounts(
       conditions.length,

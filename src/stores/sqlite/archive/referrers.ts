@@ -1,7 +1,7 @@
 /** Foreign keys that refer to a table of SQLite, and the rows that refer to its rows. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Dangling, Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
+import type { DanglingRows, Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../copy/shape.ts'
@@ -90,7 +90,7 @@ export function danglingRows(
   connection: Database.Database,
   { name }: TableName,
   condition: string | null,
-): readonly Dangling[] {
+): readonly DanglingRows[] {
   const links = connection
     .prepare(`SELECT id, "table" AS parent, "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
     .all(name) as readonly (Pick<Link, 'id' | 'from' | 'to'> & { readonly parent: string })[]

@@ -13,12 +13,12 @@ import { sqliteTableIdentity } from '../copy/introspect.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteCondition } from '../copy/key-dialect.ts'
 import { sqliteDigest } from '../copy/proof.ts'
 import { sqliteColumns, sqliteShape, type SqliteShape } from '../copy/shape.ts'
-import { hops } from './hops.ts'
+import { rowPieces } from './row-pieces.ts'
 import { sqliteReferrers } from './referrers.ts'
 import { closesChunk } from '../copy/connection.ts'
 
 /** Number of rows between two pauses for other work. */
-const STRETCH = 2000
+const ROWS_PER_PAUSE = 2000
 
 /**
  * @param connection within a write transaction that has just begun. It is committed if the result is 'done'; otherwise
@@ -34,7 +34,7 @@ export async function removeSqliteRows(connection: Database.Database, request: R
   const proved = new Set(columns.map((column) => column.name))
   if (sqliteColumns(connection, name).some((column) => column.hidden === 0 && !proved.has(column.name)))
     return 'differs'
-  refuseFollowers(connection, request)
+  refuseReferences(connection, request)
   const { guard, statements } = closing
   if (connection.prepare(guard.sql).get(...guard.parameters) === undefined) return 'fenced'
   const shape = sqliteShape(connection, name)
@@ -43,7 +43,7 @@ export async function removeSqliteRows(connection: Database.Database, request: R
   try {
     const found = await sqliteDigest(connection, { table, columns, conditions, order }, signal)
     if (!equalDigests(found, expect)) return 'differs'
-    if ((await deleted(connection, request, conditions)) !== expect.rows) return 'differs'
+    if ((await deleteRows(connection, request, conditions)) !== expect.rows) return 'differs'
   } catch (error) {
     throw mistaken(error, where)
   }
@@ -58,14 +58,14 @@ export async function removeSqliteRows(connection: Database.Database, request: R
  * @returns their number; if it differs from the expected one, the condition is not deterministic, or a trigger
  * interfered
  */
-async function deleted(
+async function deleteRows(
   connection: Database.Database,
   { table, signal }: RemoveRequest,
   conditions: readonly SqlCondition[],
 ): Promise<bigint> {
   let rows = 0n
   for (const condition of conditions) {
-    for (const { sql, parameters } of hops(connection, table, STRETCH, condition)) {
+    for (const { sql, parameters } of rowPieces(connection, table, ROWS_PER_PAUSE, condition)) {
       throwIfAborted(signal)
       const piece = connection.prepare(`DELETE FROM ${quote(table.table.name)} WHERE ${sql}`)
       rows += BigInt(piece.run(...parameters).changes)
@@ -80,7 +80,7 @@ function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: SqliteS
 }
 
 /** Refuses to delete rows to which other rows refer: the connection does not enforce foreign keys. */
-function refuseFollowers(connection: Database.Database, request: RemoveRequest): void {
+function refuseReferences(connection: Database.Database, request: RemoveRequest): void {
   const { table } = request
   const { name } = table.table
   for (const { table: child, columns, to, own } of sqliteReferrers(connection, name)) {

@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import type { RowTriggers } from '../../../model/archive/port.ts'
-import { triggerText, type Deed, type TriggerText, type TriggerWrite } from './trigger-writes.ts'
+import { triggerText, type WriteKind, type TriggerText, type TriggerWrite } from './trigger-writes.ts'
 
 type Found = TriggerText & { readonly name: string; readonly table: string }
 /** A foreign key that changes rows of the table `child` if rows of `parent` are deleted, or get another key. */
@@ -38,7 +38,7 @@ export function sqliteRowTriggers(connection: Database.Database, table: string):
   const firing: string[] = []
   for (const one of all) {
     if (one.table !== name || one.on === 'update') continue
-    const way = one.ignores ? [] : wayTo(name, one.writes, { all, actions })
+    const way = one.ignores ? [] : pathTo(name, one.writes, { all, actions })
     if (way === null) firing.push(`trigger ${one.name}`)
     else changing.push(`trigger ${one.name}${way.length === 0 ? '' : ` (through ${way.join(', ')})`}`)
   }
@@ -46,7 +46,7 @@ export function sqliteRowTriggers(connection: Database.Database, table: string):
 }
 
 /** Tables through which the writes reach a table; empty if they write to it directly, null if they never reach it. */
-function wayTo(
+function pathTo(
   table: string,
   writes: readonly TriggerWrite[],
   schema: { readonly all: readonly Found[]; readonly actions: readonly Action[] },
@@ -84,7 +84,7 @@ function furtherWrites(
  * How a foreign key changes referring rows if their parent row is deleted or gets another key: it deletes or updates
  * them. Null if it does not change them.
  */
-function actionOf(deed: Deed, { on_delete, on_update }: Action): Deed | null {
+function actionOf(deed: WriteKind, { on_delete, on_update }: Action): WriteKind | null {
   const action = deed === 'delete' ? on_delete : deed === 'update' ? on_update : ''
   if (action === 'CASCADE') return deed
   return action.startsWith('SET ') ? 'update' : null

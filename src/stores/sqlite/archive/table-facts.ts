@@ -1,7 +1,7 @@
 /** Facts about a table of SQLite that is archived. */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
-import { declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
+import { declaredTableOptions } from '../../common/sqlite-dialect/dependency-list.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { definitionOf, sqliteShape } from '../copy/shape.ts'
 
@@ -10,7 +10,7 @@ import { definitionOf, sqliteShape } from '../copy/shape.ts'
  * has no table ids. A rename or ALTER does not change it. A VACUUM moves both, so that no table has its earlier
  * identity.
  */
-export function sqliteTableMarks(
+export function sqliteTableIdentities(
   connection: Database.Database,
   tables: readonly TableName[],
 ): ReadonlyMap<string, string> {
@@ -32,7 +32,7 @@ export function sqliteTableMarks(
  * @returns the column of these numbers if the row with the largest number meets the condition; null otherwise, and for
  * a table with AUTOINCREMENT
  */
-export function givenAgain(
+export function reusedRowNumbers(
   connection: Database.Database,
   { table: { name } }: TableSpec,
   condition: string,

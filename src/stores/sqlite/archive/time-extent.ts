@@ -8,12 +8,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
 import { compareCanonicalTimes } from '../../common/time-bounds.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { hops } from './hops.ts'
+import { rowPieces } from './row-pieces.ts'
 import { sortedText } from './time.ts'
 import { wideRowsOf } from '../reader.ts'
 
 /** Number of rows between two pauses for other work. */
-const STRETCH = 20_000
+const ROWS_PER_PAUSE = 20_000
 
 const DAY = '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'
 
@@ -32,7 +32,7 @@ export async function sqliteTimeExtent(
   let low: string | null = null
   let high: string | null = null
   let nulls = 0n
-  for (const { sql, parameters } of hops(connection, table, STRETCH)) {
+  for (const { sql, parameters } of rowPieces(connection, table, ROWS_PER_PAUSE)) {
     throwIfAborted(signal)
     const [row = []] = wideRowsOf(
       connection,

@@ -2,14 +2,14 @@
 import { foldedText } from '../../../shared/name-pattern.ts'
 import { definitionTokens, type DefinitionToken } from '../../common/definition-text.ts'
 
-export type Deed = 'insert' | 'update' | 'delete'
+export type WriteKind = 'insert' | 'update' | 'delete'
 
 /** @property table name in the form of `foldedText` */
-export type TriggerWrite = { readonly table: string; readonly deed: Deed }
+export type TriggerWrite = { readonly table: string; readonly deed: WriteKind }
 
 export type TriggerText = {
   /** Kind of statement for which the trigger fires. */
-  readonly on: Deed
+  readonly on: WriteKind
   readonly writes: readonly TriggerWrite[]
   /** True if the trigger has RAISE(IGNORE): the row is then not written. */
   readonly ignores: boolean
@@ -49,7 +49,7 @@ function nameAt(tokens: readonly DefinitionToken[], at: number): string {
   return foldedText(name?.text ?? '', 'ascii')
 }
 
-function deedOf(token: DefinitionToken | undefined): Deed | null {
+function deedOf(token: DefinitionToken | undefined): WriteKind | null {
   return (['insert', 'update', 'delete'] as const).find((deed) => isWord(token, deed)) ?? null
 }
 

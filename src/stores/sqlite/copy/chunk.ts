@@ -16,16 +16,16 @@ import { sqliteCopyError, sqliteRefusal } from './errors.ts'
 import { Inserter } from './insert.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteTargetKeys } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
-import { rangeKept } from '../../common/refusals.ts'
+import { notAKeyRange } from '../../common/refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { sqliteDigest, keysDigest, ownDigest, type Stored } from './proof.ts'
-import { slices, type Care } from './rows.ts'
+import { slices, type ReadMode } from './rows.ts'
 import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { Turn } from '../../../model/run/turn.ts'
 
 /** Number of rows between two pauses for other work. */
-const STRETCH = 2000
+const ROWS_PER_PAUSE = 2000
 
 type SqliteChunkParts = {
   readonly shape: SqliteShape
@@ -81,7 +81,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#byRange = byRange
     this.#written = byRange || shape.rowid !== null ? null : new Set()
     this.#toClear = request.onExisting === 'replace-range'
-    if (this.#toClear && !byRange) throw rangeKept('SQLite', tableText(request.table.table))
+    if (this.#toClear && !byRange) throw notAKeyRange('SQLite', tableText(request.table.table))
   }
 
   /**
@@ -92,7 +92,7 @@ export class SqliteChunk implements ChunkWriter {
     return this.#byRange
   }
 
-  async occupied(): Promise<boolean> {
+  async hasRows(): Promise<boolean> {
     return this.#guard(() => {
       if (!this.#byRange) return false
       this.#clearRange()
@@ -114,10 +114,10 @@ export class SqliteChunk implements ChunkWriter {
       // A stored row whose key is equal but has another text does not conflict with the new row, so it is deleted
       // first.
       if (onExisting === 'upsert') this.#deleteRows(this.#others)
-      for (let at = 0; at < rows.length; at += STRETCH) {
+      for (let at = 0; at < rows.length; at += ROWS_PER_PAUSE) {
         throwIfAborted(signal)
-        written += this.#inserter.insert(rows, at, Math.min(rows.length, at + STRETCH))
-        if (at + STRETCH < rows.length) await breathe()
+        written += this.#inserter.insert(rows, at, Math.min(rows.length, at + ROWS_PER_PAUSE))
+        if (at + ROWS_PER_PAUSE < rows.length) await breathe()
       }
       if (careful) this.#connection.exec('RELEASE sluice_write')
       if (this.#written !== null) for (const row of rows) this.#written.add(keyTextOf(row, this.#keyAt))
@@ -157,7 +157,7 @@ export class SqliteChunk implements ChunkWriter {
   async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
     this.#begun()
     const { table, conditions, order } = this.#stored
-    const care: Care = { wide: false, bytes: false }
+    const care: ReadMode = { wide: false, bytes: false }
     return this.#guard(() =>
       conditions.flatMap((condition) => {
         const scan = { table, columns, condition, order, odd: new WeakSet<Row>() }

@@ -11,7 +11,7 @@ import { danglingRows, sqliteOrphans, sqliteReferrers, sqliteReferringRow } from
 import { sqliteRowCondition } from '../archive/row-condition.ts'
 import { sqliteRowTriggers } from '../archive/row-triggers.ts'
 import { sqliteUnchecked } from '../archive/unchecked.ts'
-import { givenAgain, sqliteTableMarks } from '../archive/table-facts.ts'
+import { reusedRowNumbers, sqliteTableIdentities } from '../archive/table-facts.ts'
 import { sqliteTimeExtent } from '../archive/time-extent.ts'
 import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
 import { sqliteTimeAround, sqliteTimeCondition } from '../archive/time.ts'
@@ -57,7 +57,7 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
       by: 'mark',
       lasting: true,
       marks: (tables: readonly TableName[], signal: AbortSignal) =>
-        within(signal, (one) => sqliteTableMarks(one, tables)),
+        within(signal, (one) => sqliteTableIdentities(one, tables)),
     },
     times: { condition: sqliteTimeCondition, around: sqliteTimeAround },
     spellings: { condition: otherSpelling },
@@ -77,10 +77,10 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
         within(signal, (one) => sqliteColumnValues(one, table, column, most, signal)),
     },
     periods: {
-      effort: (table, conditions, signal) => within(signal, (one) => sqlitePeriodEffort(one, table, conditions)),
+      scanCost: (table, conditions, signal) => within(signal, (one) => sqlitePeriodEffort(one, table, conditions)),
       counts: (table, conditions, by, signal) =>
         within(signal, (one) => sqlitePeriodCounts(one, table, conditions, by, signal)),
-      givesAgain: (table, condition, signal) => within(signal, (one) => givenAgain(one, table, condition)),
+      reusedColumn: (table, condition, signal) => within(signal, (one) => reusedRowNumbers(one, table, condition)),
     },
     referrers: {
       list: ({ name }, signal) => within(signal, (one) => sqliteReferrers(one, name)),

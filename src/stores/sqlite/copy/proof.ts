@@ -2,7 +2,7 @@
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { keyColumns, type SqlCondition } from '../../common/key-ranges.ts'
@@ -10,7 +10,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { RowTexts } from './row-text.ts'
-import { SqliteRowReader, slices, type Care, type ScanColumn, type StoredRow } from './rows.ts'
+import { SqliteRowReader, slices, type ReadMode, type ScanColumn, type StoredRow } from './rows.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 export type Stored = {
@@ -22,15 +22,15 @@ export type Stored = {
 }
 
 /** Number of keys between two pauses for other work. */
-const STRETCH = 1000
+const KEYS_PER_PAUSE = 1000
 
 export async function sqliteDigest(
   connection: Database.Database,
   { table, columns, conditions, order }: Stored,
   signal: AbortSignal,
 ): Promise<Digest> {
-  const sum = new RowSum()
-  const care: Care = { wide: false, bytes: false }
+  const sum = new RowChecksum()
+  const care: ReadMode = { wide: false, bytes: false }
   for (const condition of conditions) {
     for (const { rows } of slices(connection, { table, columns, condition, order }, care, new Set())) {
       throwIfAborted(signal)
@@ -45,7 +45,7 @@ export async function sqliteDigest(
 export async function ownDigest(connection: Database.Database, stored: Stored, signal: AbortSignal): Promise<Digest> {
   const texts = RowTexts.of(connection, stored.columns)
   if (texts === null) return sqliteDigest(connection, stored, signal)
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   for (const condition of stored.conditions) {
     for (const slice of texts.slices(stored, condition)) {
       throwIfAborted(signal)
@@ -69,10 +69,10 @@ export async function keysDigest(
     return { name: quote(column.name), as, bind: binderOf(as, affinityOf(column.native)) }
   })
   const lookups = new Map<string, Lookup>()
-  const sum = new RowSum()
+  const sum = new RowChecksum()
   let seen = 0
   for (const text of keys) {
-    if (++seen % STRETCH === 0) {
+    if (++seen % KEYS_PER_PAUSE === 0) {
       throwIfAborted(signal)
       await breathe()
     }
@@ -100,7 +100,7 @@ class Lookup {
   #current: Prepared
 
   constructor(connection: Database.Database, table: TableSpec, columns: readonly ScanColumn[], sql: string) {
-    const care: Care = { wide: true, bytes: false }
+    const care: ReadMode = { wide: true, bytes: false }
     this.#prepare = () => {
       const reader = new SqliteRowReader(
         connection,
@@ -112,7 +112,7 @@ class Lookup {
     this.#current = this.#prepare()
   }
 
-  add(parameters: SqlRow, sum: RowSum): void {
+  add(parameters: SqlRow, sum: RowChecksum): void {
     const rows: Row[] = []
     for (const stored of this.#current.statement.all(...parameters) as StoredRow[]) {
       const row = this.#current.reader.row(stored, 0)

@@ -4,7 +4,7 @@ import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { isRefusedValue, storedCell, valueError, type OddRows } from '../../common/as-stored.ts'
+import { isRefusedValue, storedCell, valueError, type MistypedRows } from '../../common/as-stored.ts'
 import type { SqlCondition } from '../../common/key-ranges.ts'
 import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
@@ -36,13 +36,13 @@ export type SqliteScan = {
   readonly order: string
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
-  readonly odd?: OddRows
+  readonly odd?: MistypedRows
   /** See `RowRequest.instead`. */
   readonly instead?: (shown: string) => Cell
 }
 
 /** How the values of a table must be read. Found during reading, and used for the next ranges of the table, too. */
-export type Care = {
+export type ReadMode = {
   /** True if there are integers beyond 2^53: all integers are then read as bigints, which takes longer. */
   wide: boolean
   /** True if there are texts with U+FFFD, which may replace invalid UTF-8: they are then compared with their bytes. */
@@ -62,7 +62,7 @@ const SLICE_ROWS = 1000
 const SLICE_BYTES = 1024 * 1024
 
 /** @throws SluiceError VALUE_REFUSED with table, column and key if `onRefused` is absent; the driver's errors */
-export function* slices(connection: Database.Database, scan: SqliteScan, care: Care, open: Open): Generator<Slice> {
+export function* slices(connection: Database.Database, scan: SqliteScan, care: ReadMode, open: Open): Generator<Slice> {
   let done = 0
   // In columns of any type, values are distinguished by their storage classes: 7.0 is not 7.
   if (scan.columns.some(needsClasses)) care.wide = true
@@ -98,7 +98,7 @@ export class SqliteRowReader {
   bytes = 0
   readonly #connection: Database.Database
   readonly #scan: SqliteScan
-  readonly #care: Care
+  readonly #readMode: ReadMode
   readonly #readers: readonly CellReader[]
   /** Columns of floating point numbers: these are never read as integers, however large they are. */
   readonly #floats: readonly boolean[]
@@ -108,10 +108,10 @@ export class SqliteRowReader {
   /** True for the key columns, by whose values rows are found. */
   readonly #inKey: readonly boolean[]
 
-  constructor(connection: Database.Database, scan: SqliteScan, care: Care) {
+  constructor(connection: Database.Database, scan: SqliteScan, care: ReadMode) {
     this.#connection = connection
     this.#scan = scan
-    this.#care = care
+    this.#readMode = care
     this.#readers = scan.columns.map(sqliteCellReader)
     this.#floats = scan.columns.map(
       ({ column: { type, native } }) =>
@@ -135,7 +135,7 @@ export class SqliteRowReader {
     const sql =
       `SELECT ${wanted.length === 0 ? '1' : wanted.join(', ')} FROM ${source} WHERE ${condition.sql}` +
       `${order === '' ? '' : ` ORDER BY ${order}`}${from === 0 ? '' : ` LIMIT -1 OFFSET ${from}`}`
-    return this.#connection.prepare(sql).raw(true).safeIntegers(this.#care.wide)
+    return this.#connection.prepare(sql).raw(true).safeIntegers(this.#readMode.wide)
   }
 
   takeBytes(): number {
@@ -156,11 +156,11 @@ export class SqliteRowReader {
             row[i] = null
             continue
           }
-          if (this.#needsCare(value, i)) {
+          if (this.#needsOtherMode(value, i)) {
             this.again = true
             return 'again'
           }
-          if (this.#care.bytes && typeof value === 'string') this.#compare(value, stored, i)
+          if (this.#readMode.bytes && typeof value === 'string') this.#compare(value, stored, i)
           const cell = (this.#readers[i] as CellReader)(value)
           row[i] = cell
           bytes += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
@@ -168,7 +168,7 @@ export class SqliteRowReader {
       } catch (error) {
         const { odd, instead } = this.#scan
         // Later values are shown with the error, and may be a part of the key.
-        if (stored.slice(i + 1, width).some((value, behind) => this.#needsCare(value, i + 1 + behind))) {
+        if (stored.slice(i + 1, width).some((value, behind) => this.#needsOtherMode(value, i + 1 + behind))) {
           this.again = true
           return 'again'
         }
@@ -186,15 +186,15 @@ export class SqliteRowReader {
     return row
   }
 
-  #needsCare(value: Stored, i: number): boolean {
+  #needsOtherMode(value: Stored, i: number): boolean {
     if (typeof value === 'number') {
-      if (this.#care.wide || this.#floats[i] === true || Number.isSafeInteger(value) || !Number.isInteger(value))
+      if (this.#readMode.wide || this.#floats[i] === true || Number.isSafeInteger(value) || !Number.isInteger(value))
         return false
-      this.#care.wide = true
+      this.#readMode.wide = true
       return true
     }
-    if (typeof value !== 'string' || this.#care.bytes || !value.includes('\ufffd')) return false
-    this.#care.bytes = true
+    if (typeof value !== 'string' || this.#readMode.bytes || !value.includes('\ufffd')) return false
+    this.#readMode.bytes = true
     return true
   }
 

@@ -9,11 +9,11 @@ import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
+import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { addStored, type MistypedRows } from '../../common/as-stored.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import type {
   BatchSize,
@@ -23,7 +23,7 @@ import type {
   RowRequest,
   SourceView,
 } from '../../../model/copy/source-port.ts'
-import { keyOrder, keySpan, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
+import { keyOrder, keyBounds, lastKey, rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { cutStoredKeys } from '../../common/sqlite-dialect/cut-keys.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
@@ -33,11 +33,11 @@ import { sqliteCopyError } from './errors.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteCondition } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { regrouped } from '../../common/regrouped.ts'
-import { slices, type Care, type Open, type SqliteScan, type Slice } from './rows.ts'
+import { slices, type ReadMode, type Open, type SqliteScan, type Slice } from './rows.ts'
 import { sqliteShape, type SqliteShape } from './shape.ts'
 import { wideRowsOf } from '../reader.ts'
 
-const HOP = 50_000
+const COUNT_STEP = 50_000
 
 type Ask = (sql: string, parameters: SqlRow) => readonly SqlRow[]
 
@@ -46,7 +46,7 @@ export class SqliteView implements SourceView {
   readonly #connection: Database.Database
   readonly #label: string
   readonly #open: Open = new Set()
-  readonly #cares = new Map<string, Care>()
+  readonly #readModes = new Map<string, ReadMode>()
   readonly #shapes = new Map<string, SqliteShape>()
   readonly #spellings = new Spellings(this)
 
@@ -66,7 +66,7 @@ export class SqliteView implements SourceView {
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const span =
       table.key.length === 1
-        ? await keySpan(table, { by: 'key', after: null, through: null }, where, SQLITE_SOURCE_KEYS, this.#ask(where))
+        ? await keyBounds(table, { by: 'key', after: null, through: null }, where, SQLITE_SOURCE_KEYS, this.#ask(where))
         : null
     const { rowid } = this.#shape(table)
     const order = rowid === null ? table.key.map(quote) : [rowid]
@@ -101,7 +101,7 @@ export class SqliteView implements SourceView {
   }
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     const odd = new WeakSet<Row>()
     for await (const { rows } of this.#slices(request, signal, odd)) {
       for (const row of rows) addStored(sum, row, odd)
@@ -144,10 +144,14 @@ export class SqliteView implements SourceView {
     this.#connection.close()
   }
 
-  async *#slices(request: RowRequest, signal: AbortSignal, odd: OddRows = new WeakSet<Row>()): AsyncGenerator<Slice> {
+  async *#slices(
+    request: RowRequest,
+    signal: AbortSignal,
+    odd: MistypedRows = new WeakSet<Row>(),
+  ): AsyncGenerator<Slice> {
     const { table, columns, where, onRefused, asStored, instead } = request
-    let care = this.#cares.get(table.table.name)
-    if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
+    let care = this.#readModes.get(table.table.name)
+    if (care === undefined) this.#readModes.set(table.table.name, (care = { wide: false, bytes: false }))
     const wanted = await this.#spellings.found(table, request.range, signal)
     for (const range of keyListParts(wanted, table.key.length, KEY_TERMS)) {
       const scan: SqliteScan = {
@@ -285,11 +289,11 @@ async function countRows(table: TableSpec, order: readonly string[], where: stri
     return BigInt(String(ask(`SELECT count(*) ${from}${wanted === '' ? '' : ` WHERE ${wanted}`}`, [])[0]?.[0]))
   const list = order.join(', ')
   let after: SqlRow | null = null
-  for (let rows = 0n; ; rows += BigInt(HOP)) {
+  for (let rows = 0n; ; rows += BigInt(COUNT_STEP)) {
     const behind: string = after === null ? '' : `(${list}) > (${order.map(() => '?').join(', ')})`
     const condition = [behind, wanted].filter((part) => part !== '').join(' AND ')
     const body = `${from}${condition === '' ? '' : ` WHERE ${condition}`}`
-    const [next] = ask(`SELECT ${list} ${body} ORDER BY ${list} LIMIT 1 OFFSET ${HOP - 1}`, after ?? [])
+    const [next] = ask(`SELECT ${list} ${body} ORDER BY ${list} LIMIT 1 OFFSET ${COUNT_STEP - 1}`, after ?? [])
     if (next === undefined) return rows + BigInt(String(ask(`SELECT count(*) ${body}`, after ?? [])[0]?.[0]))
     after = next
     await breathe()

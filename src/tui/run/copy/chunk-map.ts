@@ -39,7 +39,7 @@ export class ChunkMap {
     const index = this.#index(chunk)
     this.#grow(index)
     const all = this.#all
-    const together = this.#together
+    const together = this.#isCompact
     const before = this.#states[index] ?? 0
     this.#cells?.add(this.#place(index), before, -1)
     const after = CHUNK_STATES.indexOf(state)
@@ -53,7 +53,7 @@ export class ChunkMap {
       this.#to[index] = place.to
     }
     // On an axis by order, one more chunk can move all other chunks.
-    if (this.axis.by === 'order' && (together || this.#together || this.#all !== all)) this.#cells = null
+    if (this.axis.by === 'order' && (together || this.#isCompact || this.#all !== all)) this.#cells = null
     this.#cells?.add(this.#place(index), after, 1)
   }
 
@@ -68,7 +68,7 @@ export class ChunkMap {
   }
 
   /** Sets all chunks in state `from` to state `to`. */
-  turn(from: ChunkState, to: ChunkState): void {
+  replaceState(from: ChunkState, to: ChunkState): void {
     const [before, after] = [CHUNK_STATES.indexOf(from), CHUNK_STATES.indexOf(to)]
     for (let i = 0; i <= this.#largest; i++) {
       if (this.#states[i] !== before) continue
@@ -92,7 +92,7 @@ export class ChunkMap {
 
   #filled(width: number): StripCells {
     const cells = new StripCells(width, CHUNK_STATES.length)
-    const together = this.#together
+    const together = this.#isCompact
     const all = this.#all
     let seen = 0
     for (let i = 0; i <= this.#largest; i++) {
@@ -107,7 +107,7 @@ export class ChunkMap {
   /**
    * True if chunks are drawn without gaps: a table was cut into chunks again, so that some chunk numbers are not used.
    */
-  get #together(): boolean {
+  get #isCompact(): boolean {
     return this.axis.by === 'order' && this.#largest > this.#all
   }
 

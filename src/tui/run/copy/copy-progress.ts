@@ -4,8 +4,8 @@
  */
 import { WorkPace } from '../../../model/copy/work-pace.ts'
 import type { Event, KeySpan, TargetLatency, LookDifferenceEvent, EventOf } from '../../../model/run/event.ts'
-import { KEPT } from '../../../model/run/kept.ts'
-import { ChunkBook, freshChunk, type Chunk } from './chunk-book.ts'
+import { KEPT } from '../../../model/run/kept-events.ts'
+import { ChunkList, freshChunk, type Chunk } from './chunk-list.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type TableTally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
@@ -15,7 +15,7 @@ import { countDec } from '../../../render/screen-format.ts'
 type Pressure = { readonly reason: string; readonly rate: number }
 
 export class CopyProgress {
-  readonly book = new ChunkBook()
+  readonly keptChunks = new ChunkList()
   readonly follow = new FollowProgress()
   /** Rates over the time in which chunks were copied. */
   readonly pace = new WorkPace()
@@ -118,7 +118,7 @@ export class CopyProgress {
     for (const table of this.#tables.values()) {
       if (table.state === 'refused') continue
       rows += table.expected
-      estimated ||= table.estimated && table.held !== 'skipped'
+      estimated ||= table.estimated && table.steering !== 'skipped'
     }
     return { rows, estimated }
   }
@@ -138,9 +138,9 @@ export class CopyProgress {
   }
 
   /** True if every row of every table was read, and either written or quarantined. */
-  get isGoneThrough(): boolean {
+  get isCompleted(): boolean {
     const { tables } = this
-    return tables.length > 0 && tables.every((table) => table.isGoneThrough)
+    return tables.length > 0 && tables.every((table) => table.isCompleted)
   }
 
   /** True if earlier runs quarantined rows. */
@@ -168,7 +168,7 @@ export class CopyProgress {
   }
 
   #put(chunk: Chunk): void {
-    this.book.put(chunk)
+    this.keptChunks.put(chunk)
     this.#at(chunk.table).map.set(chunk.no, chunk.state, chunk.span)
   }
 
@@ -182,23 +182,23 @@ export class CopyProgress {
     // The result of a failed table is removed, because the table is tried again.
     table.result = null
     // A worker that begins another chunk has lost its previous chunk to another worker.
-    for (const other of this.book.active) if (other.worker === worker) this.#letGo(other)
-    const held = this.book.find(name, no)?.held ?? null
-    this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, held })
+    for (const other of this.keptChunks.active) if (other.worker === worker) this.#removeActive(other)
+    const held = this.keptChunks.find(name, no)?.steering ?? null
+    this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, steering: held })
   }
 
   #progress({ table, chunk, step }: EventOf<'chunk.progress'>): void {
-    const known = this.book.find(table, chunk)
+    const known = this.keptChunks.find(table, chunk)
     if (known === null) return
     // Read and written, but not proved yet.
     const state: ChunkState = step === 'proving' ? 'written' : 'copying'
     const inMap = this.#at(table).map
     if (inMap.state(chunk) !== state) inMap.set(chunk, state)
-    if (known.state !== 'copying') this.book.put({ ...known, state: 'copying', againAt: null, error: null })
+    if (known.state !== 'copying') this.keptChunks.put({ ...known, state: 'copying', againAt: null, error: null })
   }
 
   #retried(event: EventOf<'chunk.retried'>, now: number): void {
-    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
+    const known = this.keptChunks.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const { attempt, error } = event
     // The rows that the failed try quarantined were rolled back.
     this.#put({ ...known, state: 'waits', attempt, error, againAt: now + event.waitMs, quarantined: 0, rows: [] })
@@ -206,7 +206,7 @@ export class CopyProgress {
 
   #done(event: EventOf<'chunk.done'>, now: number): void {
     const table = this.#at(event.table)
-    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
+    const known = this.keptChunks.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const read = Number(event.read ?? event.done)
     const written = Number(event.written ?? event.done)
     const quarantined = Number(event.quarantined ?? 0)
@@ -231,7 +231,7 @@ export class CopyProgress {
       ms: event.ms,
       error: null,
       againAt: null,
-      held: null,
+      steering: null,
     })
   }
 
@@ -250,7 +250,7 @@ export class CopyProgress {
     if (quarantined === 0) return
     const chunk = freshChunk(event.table, event.chunk, spanOf(event))
     const { attempt, checksum = null } = event
-    this.book.put({ ...chunk, state, attempt, read, written, quarantined, checksum, earlier: true })
+    this.keptChunks.put({ ...chunk, state, attempt, read, written, quarantined, checksum, earlier: true })
   }
 
   /** Adds chunks that are reported as a summary instead of one by one. */
@@ -267,7 +267,7 @@ export class CopyProgress {
   /** Marks a chunk as failed that was proved earlier, and whose rows differ now. */
   #differs(event: EventOf<'look.difference'>): void {
     if (event.chunk === undefined || event.accepted === true) return
-    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
+    const known = this.keptChunks.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
     const error = { code: 'COUNTS_DIFFER', message: countDifferenceText(event), retryable: false } as const
     // A chunk that was steered before it began has no key range yet.
     const span = event.from === undefined && event.to === undefined ? known.span : spanOf(event)
@@ -275,49 +275,49 @@ export class CopyProgress {
   }
 
   #failed(event: EventOf<'chunk.failed'>, now: number): void {
-    const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
+    const known = this.keptChunks.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const ms = known.startedAt === null ? null : now - known.startedAt
     this.#put({ ...known, state: 'failed', error: event.error, againAt: null, ms })
   }
 
   /** Removes a chunk that was rolled back and has no worker, unless a steering request holds it. */
   #released({ table, chunk }: EventOf<'chunk.released'>): void {
-    const known = this.book.find(table, chunk)
-    if (known?.held == null) return this.#letGo({ table, no: chunk })
-    this.#put({ ...freshChunk(table, chunk, known.span), held: known.held })
+    const known = this.keptChunks.find(table, chunk)
+    if (known?.steering == null) return this.#removeActive({ table, no: chunk })
+    this.#put({ ...freshChunk(table, chunk, known.span), steering: known.steering })
   }
 
   #steered({ table: name, chunk, act }: EventOf<'table.steered'>): void {
     const table = this.#at(name)
     const held = act === 'pause' ? 'paused' : act === 'skip' ? 'skipped' : null
     if (chunk !== undefined) {
-      const known = this.book.find(name, chunk) ?? freshChunk(name, chunk, {})
-      if (act === 'retry' && known.state === 'failed') return this.#letGo(known)
-      if (held === null && known.state === 'pending') this.book.remove(known)
-      else this.book.put({ ...known, held })
+      const known = this.keptChunks.find(name, chunk) ?? freshChunk(name, chunk, {})
+      if (act === 'retry' && known.state === 'failed') return this.#removeActive(known)
+      if (held === null && known.state === 'pending') this.keptChunks.remove(known)
+      else this.keptChunks.put({ ...known, steering: held })
       return
     }
-    table.held = held
+    table.steering = held
     if (held !== null) return
-    this.book.unhold(name)
+    this.keptChunks.clearSteering(name)
     if (act !== 'retry') return
-    this.book.forgetFailed(name)
-    table.map.turn('failed', 'pending')
+    this.keptChunks.forgetFailed(name)
+    table.map.replaceState('failed', 'pending')
   }
 
   #onQuarantined({ table, chunk, key, error }: EventOf<'row.aside'>): void {
-    const known = this.book.find(table, chunk)
+    const known = this.keptChunks.find(table, chunk)
     if (known === null) return
     const rows = known.rows.length < KEPT.rowsOfChunk ? [...known.rows, { key, error }] : known.rows
-    this.book.put({ ...known, quarantined: known.quarantined + 1, rows })
+    this.keptChunks.put({ ...known, quarantined: known.quarantined + 1, rows })
   }
 
   #finished(event: EventOf<'table.finished'>): void {
     const table = this.#at(event.table)
     table.result = event
     if (event.status === 'ok' && isProvedAtEnd(table)) {
-      table.map.turn('written', 'proved')
-      this.book.proveWritten(event.table)
+      table.map.replaceState('written', 'proved')
+      this.keptChunks.proveWritten(event.table)
       table.here.proved = table.tally.written - table.before.proved
     }
   }
@@ -325,11 +325,11 @@ export class CopyProgress {
   /** Clears the throttle. Active chunks become pending: they were rolled back, and the next run copies them. */
   #ended(): void {
     this.throttle = null
-    for (const chunk of this.book.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')
+    for (const chunk of this.keptChunks.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')
   }
 
-  #letGo(chunk: Pick<Chunk, 'table' | 'no'>): void {
-    this.book.remove(chunk)
+  #removeActive(chunk: Pick<Chunk, 'table' | 'no'>): void {
+    this.keptChunks.remove(chunk)
     this.#at(chunk.table).map.set(chunk.no, 'pending')
   }
 }

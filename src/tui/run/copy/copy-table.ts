@@ -1,5 +1,5 @@
 /** State of one table of a copy, folded from its events. Numbers are rows unless stated otherwise. */
-import { spanIn } from '../../../model/run/stretch-span.ts'
+import { keyRangeOfChunk } from '../../../model/run/chunk-key-range.ts'
 import type {
   ChunksSummaryEvent,
   ChunkEventTotals,
@@ -31,7 +31,7 @@ export class CopyTable {
   /** Number of chunks that this run began. */
   begun = 0
   /** Set if a steering request prevents the copy of the table: it is paused, or left to another run. */
-  held: 'paused' | 'skipped' | null = null
+  steering: 'paused' | 'skipped' | null = null
   result: TableResult | null = null
 
   constructor(name: string, plan: CopyPlanLine | null) {
@@ -54,7 +54,7 @@ export class CopyTable {
     for (const stretch of states) {
       const { first, last, state } = stretch
       const drawn = state === 'proved' && !this.provedByChunk ? 'written' : state
-      for (let no = first; no <= last; no++) this.map.set(String(no), drawn, spanIn(stretch, no))
+      for (let no = first; no <= last; no++) this.map.set(String(no), drawn, keyRangeOfChunk(stretch, no))
     }
   }
 
@@ -90,14 +90,14 @@ export class CopyTable {
   get state(): CopyTableState {
     if (this.result !== null) return this.result.status === 'current' ? 'ok' : this.result.status
     if (this.plan?.status === 'refused') return 'refused'
-    if (this.held !== null) return this.held
+    if (this.steering !== null) return this.steering
     const { all, pending, copying, waits } = this.map.counts()
     if (this.started !== null && all > 0 && pending + copying + waits === 0) return 'copied'
     return this.begun > 0 ? 'copying' : 'waits'
   }
 
   /** True if all chunks are completed: their rows are written or quarantined. */
-  get isGoneThrough(): boolean {
+  get isCompleted(): boolean {
     const { all, pending, copying, waits, failed } = this.map.counts()
     return this.state === 'ok' || (this.started !== null && all > 0 && pending + copying + waits + failed === 0)
   }
@@ -128,7 +128,7 @@ export class CopyTable {
 
   /** Rows that will be in the target if the run succeeds. */
   get expected(): number {
-    return this.held === 'skipped' ? this.tally.read : this.rows
+    return this.steering === 'skipped' ? this.tally.read : this.rows
   }
 
   /** Rows that earlier runs copied. */

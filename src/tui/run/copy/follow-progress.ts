@@ -1,6 +1,6 @@
 /** State of a replication stream, folded from its events. */
 import type { Event } from '../../../model/run/event.ts'
-import { KEPT } from '../../../model/run/kept.ts'
+import { KEPT } from '../../../model/run/kept-events.ts'
 import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow/events.ts'
 
 export type StreamTableView = {

@@ -50,7 +50,7 @@ export function keyRangeText({ from, to }: KeySpan, key: readonly string[]): str
  * `keyRangeText` in at most `cells`: numbers are cut at their start, texts at their end, so that ranges stay
  * distinguishable.
  */
-export function fitSpan(span: KeySpan, key: readonly string[], cells: number): string {
+export function fitKeyRange(span: KeySpan, key: readonly string[], cells: number): string {
   const text = clean(keyRangeText(span, key))
   const middle = text.indexOf('–')
   if (width(text) <= cells || middle < 0) return cutEnd(text, cells)

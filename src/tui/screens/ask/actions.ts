@@ -56,7 +56,7 @@ export class AskSession {
   }
 
   /** Reads the history when the screen is first shown, and rows that scroll into view. */
-  look(): void {
+  loadVisible(): void {
     const state = this.#store.get()
     if (state.screen !== 'ask') return
     if (state.ask.history === null && !this.#reading.has('history')) {

@@ -13,7 +13,7 @@ const WIDEST = 40
 const WIDEST_ALONE = 400
 const NARROWEST = 3
 /** Number of rows that are read beyond both ends of the screen, so that a few keys need no read. */
-const AROUND = 100
+const READ_AHEAD_ROWS = 100
 
 /** Rows of editor and grid, without head line and status line. */
 export function askRows(state: State): { readonly editor: number; readonly grid: number } {
@@ -76,11 +76,11 @@ export function movedInGrid(state: State, move: Move | 'left' | 'right'): State 
     move === 'left' || move === 'right'
       ? { ...ask.at, column: ask.at.column + (move === 'left' ? -1 : 1) }
       : { ...ask.at, row: moveIndex(ask.at.row, move, rows, askRows(state).grid) }
-  return settledGrid({ ...state, ask: { ...ask, at } })
+  return keepGridCursor({ ...state, ask: { ...ask, at } })
 }
 
 /** The cursor limited to the answer, and scrolled into view. */
-export function settledGrid(state: State): State {
+export function keepGridCursor(state: State): State {
   const { ask } = state
   const rows = ask.answer?.progress.rows ?? 0
   const row = clamp(ask.at.row, rows)
@@ -107,5 +107,5 @@ export function missingRows(state: State): { readonly from: number; readonly cou
   const height = askRows(state).grid
   const until = Math.min(answer.progress.rows, at.top + height)
   if (at.top >= window.from && until <= window.from + window.rows.length) return null
-  return until <= at.top ? null : { from: Math.max(0, at.top - AROUND), count: height + 2 * AROUND }
+  return until <= at.top ? null : { from: Math.max(0, at.top - READ_AHEAD_ROWS), count: height + 2 * READ_AHEAD_ROWS }
 }

@@ -1,9 +1,9 @@
 /** The Ask screen: a statement of SQL, and its rows. */
-import { indexNow, wholeList, type Rows } from '../../state/held.ts'
+import { indexNow, wholeList, type Rows } from '../../state/kept-cursor.ts'
 import type { State } from '../../state/state.ts'
 import { toTables, type ScreenEntry } from '../screen.ts'
 import { editorText } from './ask-editor.ts'
-import { movedInGrid, settledGrid } from './ask-grid.ts'
+import { movedInGrid, keepGridCursor } from './ask-grid.ts'
 import { historyFound, placesFound } from './ask-places.ts'
 import { placeKey, type AskBox } from './state.ts'
 import { askScreen } from './view.ts'
@@ -31,9 +31,9 @@ export const ASK: ScreenEntry = {
   ownKeys: 'ASK screen',
   draw: askScreen,
   move: movedInGrid,
-  settle: (before, after) => {
+  keepCursor: (before, after) => {
     const state = heldBox(before, after)
-    return state.screen === 'ask' ? settledGrid(state) : state
+    return state.screen === 'ask' ? keepGridCursor(state) : state
   },
   back: toTables,
   copied: ({ ask }) => ({ text: editorText(ask.editor), what: 'statement' }),

@@ -8,7 +8,7 @@ export const ASK_KEYS = section('ASK screen', 'screen', [
     'ask.cancel',
     ['esc'],
     'cancel the statement',
-    is.asks,
+    is.isQuerying,
     { hint: 'cancel', hintKeys: 'ctrl-c', rank: 0, palette: true },
   ],
   ['ask.explain', ['ctrl-x'], 'explain it, run nothing', is.canAsk, { hint: 'explain', rank: 3, palette: true }],

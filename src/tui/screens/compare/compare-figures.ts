@@ -44,7 +44,7 @@ export function timeAt(side: AnswerTiming, ms: number | null, latency: number): 
 }
 
 /** True if any of these figures is an estimate. */
-export function isReckoned(questions: readonly QuestionEvent[], compare: BarsShown): boolean {
+export function isEstimated(questions: readonly QuestionEvent[], compare: BarsShown): boolean {
   return questions.some(({ files, sql }) => [files, sql].some((side) => figureOf(side, compare).kind === 'reckoned'))
 }
 
@@ -55,7 +55,7 @@ export function figuresMeaning(questions: readonly QuestionEvent[], compare: Bar
   const runs = questions[0]?.runs
   const what = compare.cold ? 'cold' : `warm median${runs === undefined ? '' : ` of ${runs}`}`
   const added = questions[0]?.files.addedMs ?? questions[0]?.sql.addedMs ?? 0
-  if (isReckoned(questions, compare)) return `calculated at ${compare.latency} ms from the ${what}`
+  if (isEstimated(questions, compare)) return `calculated at ${compare.latency} ms from the ${what}`
   return added > 0 && compare.latency === added ? `${what}, measured at ${added} ms` : `${what}, measured`
 }
 

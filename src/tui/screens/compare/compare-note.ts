@@ -1,7 +1,7 @@
 /** Notes below a comparison: what was measured, with which network delay, and what is estimated. */
 import type { QuestionEvent, AnswerTiming } from '../../../model/run/event.ts'
 import { numberOf } from '../../../render/screen-format.ts'
-import { figureOf, isReckoned } from './compare-figures.ts'
+import { figureOf, isEstimated } from './compare-figures.ts'
 import type { BarsShown } from './compare-figures.ts'
 
 /** @returns one or two sentences, one per line; empty for figures that do not depend on the network */
@@ -9,7 +9,7 @@ export function compareNotes(questions: readonly QuestionEvent[], compare: BarsS
   const [first] = questions
   if (first === undefined || compare.bars !== 'time') return []
   const measured = measuredText(first)
-  if (!isReckoned(questions, compare)) return [measured]
+  if (!isEstimated(questions, compare)) return [measured]
   const files = addedText('files', questions, compare)
   const sql = addedText('sql', questions, compare)
   return [measured, `Calculated from that for a round trip of ${compare.latency} ms, not measured: ${files}; ${sql}.`]

@@ -1,6 +1,6 @@
 /** The Compare screen: a table read from its log and from the catalog, question by question. */
 import { questionRows } from '../../state/geometry.ts'
-import { indexNow, wholeList } from '../../state/held.ts'
+import { indexNow, wholeList } from '../../state/kept-cursor.ts'
 import { movePosition } from '../../state/position.ts'
 import { comparison } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
@@ -45,7 +45,7 @@ export const COMPARE: ScreenEntry = {
     const at = movePosition(state.compare.at, move, total, questionRows(state, total).list)
     return { ...state, compare: { ...state.compare, at } }
   },
-  settle: settled,
+  keepCursor: settled,
   back: toTables,
   copied: (state) => {
     const run = comparison(state)?.run

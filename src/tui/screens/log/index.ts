@@ -1,7 +1,7 @@
 /** The Log screen: lines of all runs of this session. */
 import { logHeight } from '../../state/geometry.ts'
-import { indexNow, wholeList } from '../../state/held.ts'
-import { movePosition, settlePosition } from '../../state/position.ts'
+import { indexNow, wholeList } from '../../state/kept-cursor.ts'
+import { movePosition, limitPosition } from '../../state/position.ts'
 import { logRows } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import { toTables, type ScreenEntry } from '../screen.ts'
@@ -24,7 +24,7 @@ function settled(before: State, after: State): State {
   const { at, follow } = state.log
   const next = follow
     ? { cursor: Math.max(0, lines - 1), top: Math.max(0, lines - height) }
-    : settlePosition(at, lines, height)
+    : limitPosition(at, lines, height)
   return next.cursor === at.cursor && next.top === at.top ? state : { ...state, log: { ...state.log, at: next } }
 }
 
@@ -47,7 +47,7 @@ export const LOG: ScreenEntry = {
     const at = movePosition(state.log.at, move, total, logHeight(state))
     return { ...state, log: { ...state.log, at, follow: at.cursor >= total - 1 && move !== 'up' } }
   },
-  settle: settled,
+  keepCursor: settled,
   back: toTables,
   copied: (state) => {
     const entry = logRows(state)[state.log.at.cursor]

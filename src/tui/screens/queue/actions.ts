@@ -6,11 +6,11 @@ import type { KeyCommand } from '../../keymap/bindings.ts'
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import { shownCount, fullTime } from '../../../render/screen-format.ts'
 import { clean } from '../../../render/screen-text.ts'
-import { scheduleAtCursor, slotAtCursor, workerAtCursor } from './queue-rows.ts'
+import { scheduleAtCursor, taskAtCursor, workerAtCursor } from './queue-rows.ts'
 import { shownRun } from './queue-open.ts'
-import { slotWord, type QueueShown } from './queue-shown.ts'
-import { pauseOf, sharedRateAfter, slotLedger, workersAfter } from './queue-steer.ts'
-import { heardText, rateText } from './words.ts'
+import { taskWord, type QueueShown } from './queue-shown.ts'
+import { pauseOf, sharedRateAfter, taskLedger, workersAfter } from './queue-steer.ts'
+import { ageText, rateText } from './words.ts'
 import type { Acting } from '../../session/acting.ts'
 
 const labelled = (label: string, text: string): string => `${label.padEnd(13)}${text}`
@@ -49,13 +49,13 @@ export function actOnShared(s: Acting, command: KeyCommand): boolean {
       s.shared.confirm('stop', run)
       return true
     case 'queue.slot': {
-      const slot = slotAtCursor(s.state)
+      const slot = taskAtCursor(s.state)
       const { queue } = s.state
       if (slot === null || queue === null) return true
       const dialog = {
         kind: 'text',
         title: `task ${slot.no} of run ${runId}`,
-        lines: slotText(slot, run, queue),
+        lines: taskText(slot, run, queue),
         top: 0,
       } as const
       s.store.dispatch({ type: 'dialog', dialog: { ...dialog, copy: slot.ledgerRun ?? runId } })
@@ -73,10 +73,10 @@ export function actOnShared(s: Acting, command: KeyCommand): boolean {
  * All facts about a task of a distributed run, for its dialog.
  * @returns lines with labels in the first column
  */
-function slotText(slot: TaskRow, run: SharedRun, queue: QueueShown): readonly string[] {
+function taskText(slot: TaskRow, run: SharedRun, queue: QueueShown): readonly string[] {
   const { about, host, workerId, turns, ledgerRun, rows, chunks, beatAt, exitCode, error } = slot
   const worker = queue.workers.find((one) => one.workerId === workerId)
-  const word = slotWord(slot, run, queue)
+  const word = taskWord(slot, run, queue)
   return [
     labelled('run', run.runId),
     labelled('slot', String(slot.no)),
@@ -84,7 +84,7 @@ function slotText(slot: TaskRow, run: SharedRun, queue: QueueShown): readonly st
     ...(about === '' ? [] : [labelled('about', clean(about))]),
     labelled('on', host === null ? 'no worker took it yet' : clean(host)),
     ...(worker === undefined ? [] : [labelled('process', String(worker.pid))]),
-    ...(beatAt === null ? [] : [labelled('heard of', `${fullTime(beatAt)}, ${heardText(beatAt, queue)}`)]),
+    ...(beatAt === null ? [] : [labelled('heard of', `${fullTime(beatAt)}, ${ageText(beatAt, queue)}`)]),
     labelled('turns', shownCount(turns)),
     labelled('rows', shownCount(Number(rows))),
     labelled('chunks', shownCount(chunks)),
@@ -119,7 +119,7 @@ function actOnSchedule(s: Acting, command: KeyCommand, { schedule, state }: Sche
 /** Opens the run of a task in the ledger of its target. */
 function openLedger(s: Acting): void {
   const run = shownRun(s.state)
-  const found = slotLedger(s.state)
+  const found = taskLedger(s.state)
   if (run === null || found === null) return
   const { url, ledgerRun } = found
   // Shown until the ledger has answered.

@@ -2,7 +2,7 @@
 import type { State } from '../../state/state.ts'
 import type { Copied, ScreenEntry } from '../screen.ts'
 import { queueView } from './queue-open.ts'
-import { moveInQueue, scheduleAtCursor, settledQueue, workerAtCursor } from './queue-rows.ts'
+import { moveInQueue, scheduleAtCursor, keepQueueCursor, workerAtCursor } from './queue-rows.ts'
 import { leftQueue } from './reduce-queue.ts'
 import { queueCrumbs, queueHeight, queueScreen } from './view.ts'
 
@@ -31,7 +31,7 @@ export const QUEUE: ScreenEntry = {
   draw: queueScreen,
   crumbs: queueCrumbs,
   move: (state, move) => moveInQueue(state, move, queueHeight(state)),
-  settle: (_before, after) => (after.screen === 'queue' ? settledQueue(after, queueHeight(after)) : after),
+  keepCursor: (_before, after) => (after.screen === 'queue' ? keepQueueCursor(after, queueHeight(after)) : after),
   back: leftQueue,
   copied,
 }

@@ -9,7 +9,7 @@ import type { Store } from '../../state/store.ts'
 
 const POLL_MS = 2_000
 /** Time without an answer after which the queue is shown as unreachable, ms. The answer is still awaited. */
-const PATIENCE_MS = 6_000
+const ANSWER_LIMIT_MS = 6_000
 /** Maximum number of listed runs. */
 const MOST = 200
 
@@ -49,7 +49,7 @@ export class QueuePolling {
   }
 
   /** Called after a state change: sends a request at once if another screen was opened. */
-  look(): void {
+  refresh(): void {
     const wanted = wantedFromQueue(this.#store.get())
     if (wanted !== null && JSON.stringify(wanted) !== this.#asked) void this.#ask(wanted)
   }
@@ -75,22 +75,22 @@ export class QueuePolling {
     this.#isAsking = true
     this.#isOpen = true
     this.#asked = JSON.stringify(wanted)
-    const silent = setTimeout(() => this.#away(SILENT), PATIENCE_MS).unref()
+    const silent = setTimeout(() => this.#reportError(SILENT), ANSWER_LIMIT_MS).unref()
     try {
       const seen = await this.#queue.look(wanted)
       if (!this.#closed) this.#store.dispatch({ type: 'queue-seen', runId: wanted.run, seen, now: this.#clock.now() })
     } catch (thrown) {
-      this.#away(asSluiceError(thrown))
+      this.#reportError(asSluiceError(thrown))
     } finally {
       clearTimeout(silent)
       this.#isAsking = false
     }
     // The user may have opened another screen meanwhile.
-    this.look()
+    this.refresh()
   }
 
   /** Reports an error, unless the same error is already shown. */
-  #away(error: SluiceError): void {
+  #reportError(error: SluiceError): void {
     const { queue } = this.#store.get()
     if (this.#closed || queue === null) return
     const info = error.info()

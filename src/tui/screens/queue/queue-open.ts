@@ -20,7 +20,7 @@ export function shownRun(state: State): SharedRun | null {
 }
 
 /** Tasks of the run; empty until read. */
-export function shownSlots(state: State): readonly TaskRow[] {
+export function shownTasks(state: State): readonly TaskRow[] {
   const view = queueView(state)
   const { run = null } = state.queue ?? {}
   return view?.kind === 'run' && run?.runId === view.runId ? run.slots : []

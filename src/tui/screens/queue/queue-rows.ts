@@ -7,7 +7,7 @@ import type { TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
 import type { Move } from '../../state/position.ts'
 import { moveIndex, scrollTop } from '../../state/position.ts'
 import type { State } from '../../state/state.ts'
-import { queueView, shownSlots } from './queue-open.ts'
+import { queueView, shownTasks } from './queue-open.ts'
 import { type KeyedPosition, type QueueShown, type QueueView } from './queue-shown.ts'
 
 /** A worker process, or one of its tasks. */
@@ -32,7 +32,7 @@ export function scheduleLines({ schedules }: QueueShown): readonly ScheduleLine[
 }
 
 export function taskLines(state: State): readonly TaskLine[] {
-  return shownSlots(state).map((slot) => ({ key: String(slot.no), slot }))
+  return shownTasks(state).map((slot) => ({ key: String(slot.no), slot }))
 }
 
 const ROWS: {
@@ -61,7 +61,7 @@ function atCursor<L extends { readonly key: string }>(lines: readonly L[], at: K
 }
 
 /** The task under the cursor of a run's screen. */
-export function slotAtCursor(state: State): TaskRow | null {
+export function taskAtCursor(state: State): TaskRow | null {
   const view = queueView(state)
   if (view?.kind !== 'run') return null
   return atCursor(taskLines(state), view.at)?.slot ?? null
@@ -109,7 +109,7 @@ export function moveInQueue(state: State, move: Move, height: number): State {
 }
 
 /** Keeps the cursor on an existing, visible row. */
-export function settledQueue(state: State, height: number): State {
+export function keepQueueCursor(state: State, height: number): State {
   const view = queueView(state)
   if (view === null) return state
   const keys = keysOf(state)

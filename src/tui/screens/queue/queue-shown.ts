@@ -34,7 +34,7 @@ export type QueueShown = {
   /** Time of the newest answer by the clock of the queue's database; null before the first. */
   readonly now: number | null
   /** When each part was last received, by the local clock; null before the first time. */
-  readonly heardAt: Readonly<Record<QueueList, number | null>>
+  readonly receivedAt: Readonly<Record<QueueList, number | null>>
   /** Version of worker processes that can take runs started by this program. */
   readonly program: string | null
   /** Runs of the queue, newest first. */
@@ -64,7 +64,7 @@ export function freshQueue(label: string): QueueShown {
     label,
     error: null,
     now: null,
-    heardAt: { runs: null, workers: null, schedules: null, run: null },
+    receivedAt: { runs: null, workers: null, schedules: null, run: null },
     program: null,
     runs: [],
     workers: [],
@@ -90,7 +90,7 @@ export function shownAge(at: number | null, { now }: Pick<QueueShown, 'now'>): n
  * queued again after an error; `on call`: ended, and queued again when there is work; `not known`: the queue cannot be
  * reached.
  */
-export type SlotWord =
+export type TaskWord =
   | 'working'
   | 'paused'
   | 'waits'
@@ -104,7 +104,7 @@ export type SlotWord =
   | 'stopped'
   | 'failed'
 
-export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): SlotWord {
+export function taskWord(slot: TaskRow, run: SharedRun, queue: QueueShown): TaskWord {
   const { state, exitCode, error } = slot
   // A task on call is queued again when there is something to copy or compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
@@ -116,23 +116,23 @@ export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): Slot
   const age = shownAge(slot.beatAt, queue)
   if (slot.isLost || (age !== null && age >= LOST_AFTER_MS)) return 'lost'
   if (age !== null && age >= SILENT_AFTER_MS) return 'silent'
-  return run.wishes.held === true && hasHeard(slot, run) && slot.rate === 0 ? 'paused' : 'working'
+  return run.wishes.held === true && hasReceived(slot, run) && slot.rate === 0 ? 'paused' : 'working'
 }
 
 const STOPPED = 75
 
 /** True if the worker of a task has sent a heartbeat since the newest request, and so has received the request. */
-function hasHeard({ beatAt }: TaskRow, { wishes: { orderedAt } }: SharedRun): boolean {
+function hasReceived({ beatAt }: TaskRow, { wishes: { orderedAt } }: SharedRun): boolean {
   return orderedAt === undefined || (beatAt !== null && beatAt > orderedAt)
 }
 
 /** Number of tasks that have not received the newest request. */
-export function deafSlots(slots: readonly TaskRow[], run: SharedRun): number {
-  return slots.filter((slot) => !hasHeard(slot, run)).length
+export function unawareTasks(slots: readonly TaskRow[], run: SharedRun): number {
+  return slots.filter((slot) => !hasReceived(slot, run)).length
 }
 
 /** True if a worker with a recent heartbeat works on the task, so that the rate of the task is current. */
-export const isAtWork = (word: SlotWord): boolean => word === 'working' || word === 'paused'
+export const isAtWork = (word: TaskWord): boolean => word === 'working' || word === 'paused'
 
 /** State of a worker process as it is shown. A process without a recent heartbeat is not shown as `lives`. */
 export type WorkerWord = 'lives' | 'draining' | 'silent' | 'lost' | 'ended' | 'not known'
@@ -157,30 +157,30 @@ export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Ta
   if (wishes.stop === true) return 'stopping'
   if (run.isUnconfirmed) return 'paused'
   if (wishes.held === true) {
-    const words = slots?.map((slot) => slotWord(slot, run, queue))
+    const words = slots?.map((slot) => taskWord(slot, run, queue))
     const isMoving = words === undefined ? run.rate > 0 : words.includes('working') || words.includes('silent')
     return isMoving ? 'pausing' : 'paused'
   }
-  return held(run, queue, slots) === 0 ? 'waits' : 'running'
+  return claimedTasks(run, queue, slots) === 0 ? 'waits' : 'running'
 }
 
 /** Number of tasks claimed by a worker that is not lost; counted from `slots` if these are known. */
-function held(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null): number {
+function claimedTasks(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null): number {
   if (slots === null || slots.length === 0) return run.slots.working - run.slots.lost
   return slots.filter((slot) => isTaskHeld(slot, run, queue)).length
 }
 
 /** True if the task is claimed by a worker that is not lost, and that therefore receives steering requests. */
 export function isTaskHeld(slot: TaskRow, run: SharedRun, queue: QueueShown): boolean {
-  return slot.state === 'working' && slotWord(slot, run, queue) !== 'lost'
+  return slot.state === 'working' && taskWord(slot, run, queue) !== 'lost'
 }
 
 /** Rows per second of tasks with a recent heartbeat. */
-export function rateOfSlots(slots: readonly TaskRow[], run: SharedRun, queue: QueueShown): number {
-  return slots.reduce((sum, slot) => (isAtWork(slotWord(slot, run, queue)) ? sum + slot.rate : sum), 0)
+export function rateOfTasks(slots: readonly TaskRow[], run: SharedRun, queue: QueueShown): number {
+  return slots.reduce((sum, slot) => (isAtWork(taskWord(slot, run, queue)) ? sum + slot.rate : sum), 0)
 }
 
 /** Live workers that could take tasks of a run. */
-export function takers(run: SharedRun, queue: QueueShown): readonly WorkerRow[] {
+export function availableWorkers(run: SharedRun, queue: QueueShown): readonly WorkerRow[] {
   return queue.workers.filter((worker) => workerWord(worker, queue) === 'lives' && takesFrom(worker, run))
 }

@@ -3,11 +3,11 @@ import { OPERATIONS, type OperationKind } from '../../../app/operations/list.ts'
 import type { SharedRun } from '../../../app/workbench.ts'
 import { declarationOf } from '../../../app/operations/facts.ts'
 import { isPicturedAs } from '../../run/run-screen.ts'
-import { turnedRate } from '../../run/rate-limit.ts'
+import { nextRate } from '../../run/rate-limit.ts'
 import type { State } from '../../state/state.ts'
-import { slotAtCursor } from './queue-rows.ts'
-import { shownRun, shownSlots } from './queue-open.ts'
-import { rateOfSlots } from './queue-shown.ts'
+import { taskAtCursor } from './queue-rows.ts'
+import { shownRun, shownTasks } from './queue-open.ts'
+import { rateOfTasks } from './queue-shown.ts'
 
 export type SharedSteer = 'pause' | 'rate' | 'workers' | 'stop'
 
@@ -60,16 +60,16 @@ export function sharedRateAfter(
   faster: boolean,
 ): { readonly rate: number | null } | { readonly why: string } {
   const { queue } = state
-  const speed = queue === null ? 0 : rateOfSlots(shownSlots(state), run, queue)
+  const speed = queue === null ? 0 : rateOfTasks(shownTasks(state), run, queue)
   const limit = run.wishes.rate ?? Infinity
-  const next = turnedRate(limit, speed, speed, faster)
+  const next = nextRate(limit, speed, speed, faster)
   return 'why' in next ? next : { rate: Number.isFinite(next.rate) ? next.rate : null }
 }
 
 /** The ledger with the run of the task under the cursor, if the config file names its store. */
-export function slotLedger(state: State): { readonly url: string; readonly ledgerRun: string } | null {
+export function taskLedger(state: State): { readonly url: string; readonly ledgerRun: string } | null {
   const run = shownRun(state)
-  const slot = slotAtCursor(state)
+  const slot = taskAtCursor(state)
   if (run === null || slot?.ledgerRun == null || run.ledgerStore === null) return null
   const store = state.stores.find(({ name }) => name === run.ledgerStore)
   return store === undefined ? null : { url: store.url, ledgerRun: slot.ledgerRun }

@@ -14,11 +14,11 @@ export function reduceQueue(state: State, action: QueueAction): State {
         ...queue,
         error: null,
         now: seen.now,
-        heardAt: {
-          runs: runs === null ? queue.heardAt.runs : now,
-          workers: workers === null ? queue.heardAt.workers : now,
-          schedules: schedules === null ? queue.heardAt.schedules : now,
-          run: run === null ? queue.heardAt.run : now,
+        receivedAt: {
+          runs: runs === null ? queue.receivedAt.runs : now,
+          workers: workers === null ? queue.receivedAt.workers : now,
+          schedules: schedules === null ? queue.receivedAt.schedules : now,
+          run: run === null ? queue.receivedAt.run : now,
         },
         program: seen.program,
         ...(runs === null ? {} : { runs }),
@@ -33,12 +33,12 @@ export function reduceQueue(state: State, action: QueueAction): State {
     case 'queue-workers':
       return {
         ...state,
-        queue: { ...queue, workers: action.workers, heardAt: { ...queue.heardAt, workers: action.now } },
+        queue: { ...queue, workers: action.workers, receivedAt: { ...queue.receivedAt, workers: action.now } },
       }
     case 'queue-schedules':
       return {
         ...state,
-        queue: { ...queue, schedules: action.schedules, heardAt: { ...queue.heardAt, schedules: action.now } },
+        queue: { ...queue, schedules: action.schedules, receivedAt: { ...queue.receivedAt, schedules: action.now } },
       }
     case 'queue-ordered': {
       const { runId, options: requests } = action

@@ -6,33 +6,24 @@ import { block, line, rule, span, spreadLine } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
-import { slotAtCursor, taskLines, type TaskLine } from './queue-rows.ts'
-import { queueView, shownRun, shownSlots } from './queue-open.ts'
+import { taskAtCursor, taskLines, type TaskLine } from './queue-rows.ts'
+import { queueView, shownRun, shownTasks } from './queue-open.ts'
 import {
   shownAge,
   isAtWork,
-  rateOfSlots,
+  rateOfTasks,
   sharedWord,
-  slotWord,
-  takers,
+  taskWord,
+  availableWorkers,
   type QueueList,
   type QueueShown,
 } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
 import { gridOf, type GridColumn } from './grid.ts'
-import {
-  countedAsOf,
-  queueErrorText,
-  heardText,
-  orderLine,
-  queueLine,
-  rateText,
-  slotCounts,
-  stateSpan,
-} from './words.ts'
+import { countedAsOf, queueErrorText, ageText, orderLine, queueLine, rateText, taskCounts, stateSpan } from './words.ts'
 
 /** Number of rows below the list that show the task under the cursor, on larger screens. */
-const SLOT_ROWS = 3
+const TASK_ROWS = 3
 const ROOMY = 14
 
 type Parts = { readonly head: readonly Line[]; readonly list: number; readonly below: number }
@@ -40,21 +31,21 @@ type Parts = { readonly head: readonly Line[]; readonly list: number; readonly b
 /** Heights of the parts of the screen. On a small screen the head is cut. */
 function parts(state: State, run: SharedRun, queue: QueueShown, cells: number): Parts {
   const { body } = geometry(state)
-  const below = body >= ROOMY ? SLOT_ROWS : 0
-  const slots = shownSlots(state).length
+  const below = body >= ROOMY ? TASK_ROWS : 0
+  const slots = shownTasks(state).length
   const room = Math.max(2, body - below - 1 - Math.min(Math.max(1, slots), body >= ROOMY ? 6 : 2))
   const head = headOf(state, run, queue, cells, body >= ROOMY).slice(0, room)
   return { head, list: Math.max(1, body - head.length - below - 1), below }
 }
 
 /** Rows of the list of tasks. */
-export function slotsHeight(state: State): number {
+export function tasksHeight(state: State): number {
   const run = shownRun(state)
   return run === null || state.queue === null ? 1 : parts(state, run, state.queue, state.size.columns).list
 }
 
 function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, roomy: boolean): Line[] {
-  const slots = shownSlots(state)
+  const slots = shownTasks(state)
   const word = sharedWord(run, queue, slots)
   const marks = marksOf(state.ascii)
   const stateText = stateSpan(word, marks)
@@ -62,7 +53,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
     clean(run.commandLine.replace(/^sluice /, '')),
     Math.max(8, cells - stateText.text.length - 4),
   )
-  const words = slots.map((slot) => slotWord(slot, run, queue))
+  const words = slots.map((slot) => taskWord(slot, run, queue))
   const moving = words.filter(isAtWork).length
   const order = orderLine(run, slots, queue, cells)
   const pace =
@@ -72,7 +63,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
         ? '   rate not known'
         : moving === 0
           ? '   nothing moves'
-          : `   ${rate(rateOfSlots(slots, run, queue))} of ${amount(moving, 'task')}`
+          : `   ${rate(rateOfTasks(slots, run, queue))} of ${amount(moving, 'task')}`
   const took = (run.endedAt ?? queue.now ?? run.begunAt) - run.begunAt
   const time = `   ${run.endedAt === null ? 'since' : 'took'} ${clockSpan(took)}`
   const sums = `rows ${shownCount(Number(run.rows))}   ${amount(run.chunks, 'chunk')}${countedAsOf(run)}`
@@ -84,9 +75,9 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
       ` ${cells < 60 ? `${shownCount(Number(run.rows))} rows${countedAsOf(run)}` : sums}${pace}${cells < 60 ? '' : time}`,
     ),
     ...(order === null ? [] : [order]),
-    ...untaken(run, queue).map((text) => line(` ${cutEnd(text, cells - 2)}`, 'warn')),
+    ...untakenReason(run, queue).map((text) => line(` ${cutEnd(text, cells - 2)}`, 'warn')),
     ...refusals(run, cells, roomy),
-    ...(roomy ? [line(` tasks  ${slotCounts(words)}`), aboutLine(run, state, cells)] : []),
+    ...(roomy ? [line(` tasks  ${taskCounts(words)}`), aboutLine(run, state, cells)] : []),
   ]
 }
 
@@ -117,16 +108,16 @@ function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
 }
 
 /** Reason why no worker takes the waiting tasks; empty if a worker can take them. */
-function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
+function untakenReason(run: SharedRun, queue: QueueShown): readonly string[] {
   if (run.isUnconfirmed) return ['it was put into this queue in another database: p confirms it here, x ends it']
   if (
     run.status !== 'running' ||
     run.slots.working > run.slots.lost ||
     queue.error !== null ||
-    queue.heardAt.workers === null
+    queue.receivedAt.workers === null
   )
     return []
-  if (run.wishes.stop === true || takers(run, queue).length > 0) return []
+  if (run.wishes.stop === true || availableWorkers(run, queue).length > 0) return []
   const of = run.queue === null ? '' : ` --queues ${clean(run.queue)}`
   const others = queue.workers.some(({ state, program }) => state === 'lives' && program !== run.program)
   const version = others ? `; those that live are not of sluice ${clean(run.program)}` : ''
@@ -150,7 +141,7 @@ function refusals({ refusals: all }: SharedRun, cells: number, roomy: boolean): 
 
 function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly GridColumn<TaskLine>[] {
   const marks = marksOf(state.ascii)
-  const word = ({ slot }: TaskLine): ReturnType<typeof slotWord> => slotWord(slot, run, queue)
+  const word = ({ slot }: TaskLine): ReturnType<typeof taskWord> => taskWord(slot, run, queue)
   const isHeld = (row: TaskLine): boolean => row.slot.state === 'working'
   return [
     { title: 'TASK', cells: -4, draw: ({ slot }) => String(slot.no) },
@@ -159,27 +150,27 @@ function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly Gr
     { title: 'ROWS', cells: -12, from: 60, draw: ({ slot }) => shownCount(Number(slot.rows)) },
     { title: 'CHUNKS', cells: -7, from: 100, draw: ({ slot }) => shownCount(slot.chunks) },
     { title: 'RATE', cells: -10, draw: (row) => (isAtWork(word(row)) ? rateText(row.slot.rate) : '') },
-    { title: 'BEAT', cells: -6, from: 60, draw: (row) => (isHeld(row) ? heardText(row.slot.beatAt, queue) : '') },
+    { title: 'BEAT', cells: -6, from: 60, draw: (row) => (isHeld(row) ? ageText(row.slot.beatAt, queue) : '') },
     { title: 'CLAIMS', cells: -6, from: 120, draw: ({ slot }) => shownCount(slot.turns) },
     { title: 'LEDGER RUN', cells: 20, from: 120, draw: ({ slot }) => slot.ledgerRun ?? '' },
-    { title: 'SUBJECT, ERROR', cells: 0, from: 60, draw: ({ slot }) => aboutSlot(slot) },
+    { title: 'SUBJECT, ERROR', cells: 0, from: 60, draw: ({ slot }) => taskFacts(slot) },
   ]
 }
 
-const aboutSlot = ({ about, error }: TaskLine['slot']): string =>
+const taskFacts = ({ about, error }: TaskLine['slot']): string =>
   [...(about === '' ? [] : [clean(about)]), ...(error === null ? [] : [queueErrorText(error)])].join('  ')
 
 /** Details of the task under the cursor. */
-function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: number): Line[] {
-  const slot = slotAtCursor(state)
+function taskDetail(state: State, run: SharedRun, queue: QueueShown, cells: number): Line[] {
+  const slot = taskAtCursor(state)
   if (slot === null) return []
   const { no, host, turns, ledgerRun, error } = slot
   const ms = shownAge(slot.beatAt, queue)
-  const word = slotWord(slot, run, queue)
+  const word = taskWord(slot, run, queue)
   const quiet =
     word === 'silent' || word === 'lost'
       ? [
-          `its worker sent no heartbeat for ${ms === null ? 'long' : heardText(slot.beatAt, queue)}${word === 'lost' ? ': other workers take over' : ''}`,
+          `its worker sent no heartbeat for ${ms === null ? 'long' : ageText(slot.beatAt, queue)}${word === 'lost' ? ': other workers take over' : ''}`,
         ]
       : []
   const facts = [
@@ -220,7 +211,7 @@ export function sharedRunScreen(state: State, cells: number): Line[] {
       ...head,
       grid.head,
       ...block(lines.length === 0 ? [line('   reading its tasks …', 'muted')] : grid.rows, cells, list),
-      ...(below === 0 ? [] : slotDetail(state, run, queue, cells)),
+      ...(below === 0 ? [] : taskDetail(state, run, queue, cells)),
     ],
     cells,
     body,

@@ -29,7 +29,7 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<Schedul
   const narrow = state.size.columns < 60
   return [
     { title: 'SCHEDULE', cells: narrow ? 13 : 20, draw: ({ schedule }) => clean(schedule.schedule) },
-    { title: 'STATE', cells: 11, draw: ({ schedule }) => [standing(schedule, queue, marks)] },
+    { title: 'STATE', cells: 11, draw: ({ schedule }) => [scheduleState(schedule, queue, marks)] },
     {
       title: 'NEXT',
       cells: 11,
@@ -41,13 +41,13 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<Schedul
       from: 60,
       draw: ({ schedule }) => (schedule.lastAt === undefined ? '' : shownTime(msOf(schedule.lastAt), now)),
     },
-    { title: 'RESULT', cells: 13, from: 60, draw: ({ schedule }) => [came(schedule, marks)] },
+    { title: 'RESULT', cells: 13, from: 60, draw: ({ schedule }) => [lastResult(schedule, marks)] },
     { title: 'RULE', cells: 0, from: 100, draw: ({ schedule }) => schedule.rule },
   ]
 }
 
 /** State of a schedule; `not known` while the queue cannot be reached. */
-function standing({ state, running, wanted, error }: ScheduleEvent, queue: QueueShown, marks: ThemeMarks): Span {
+function scheduleState({ state, running, wanted, error }: ScheduleEvent, queue: QueueShown, marks: ThemeMarks): Span {
   if (queue.error !== null) return stateSpan('not known', marks)
   if (state === 'void') return span(`${marks.bad} void`, 'bad')
   if (running !== undefined) return stateSpan('running', marks)
@@ -56,7 +56,7 @@ function standing({ state, running, wanted, error }: ScheduleEvent, queue: Queue
   return wanted === true ? span(`${marks.none} starting`, 'muted') : span(`${marks.ok} on`, 'ok')
 }
 
-function came({ lastAt, lastStatus }: ScheduleEvent, marks: ThemeMarks): Span {
+function lastResult({ lastAt, lastStatus }: ScheduleEvent, marks: ThemeMarks): Span {
   if (lastStatus !== undefined) return stateSpan(lastStatus, marks)
   return lastAt === undefined ? span('') : span(`${marks.none} skipped`, 'muted')
 }

@@ -1,9 +1,9 @@
 /** Screens of a queue by kind. For a new list, add an entry here and in `queue-rows`. */
 import type { Line } from '../../draw/line.ts'
-import { queueView, shownRun, shownSlots } from './queue-open.ts'
+import { queueView, shownRun, shownTasks } from './queue-open.ts'
 import { sharedWord, type QueueView } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { sharedRunScreen, slotsHeight } from './run.ts'
+import { sharedRunScreen, tasksHeight } from './run.ts'
 import { schedulesHeight, schedulesScreen } from './schedules.ts'
 import { workersHeight, workersScreen } from './workers.ts'
 
@@ -18,7 +18,7 @@ type Pane = {
 const PANES: Readonly<Record<QueueView['kind'], Pane>> = {
   workers: { title: () => 'workers', draw: workersScreen, height: workersHeight },
   schedules: { title: () => 'schedules', draw: schedulesScreen, height: schedulesHeight },
-  run: { title: (view) => (view.kind === 'run' ? view.runId : ''), draw: sharedRunScreen, height: slotsHeight },
+  run: { title: (view) => (view.kind === 'run' ? view.runId : ''), draw: sharedRunScreen, height: tasksHeight },
 }
 
 export function queueScreen(state: State, cells: number): Line[] {
@@ -41,5 +41,5 @@ export function queueCrumbs({ queue }: State): string {
 export function queueState(state: State): string | null {
   const run = shownRun(state)
   if (run === null || state.queue === null) return null
-  return `${run.kind}: ${sharedWord(run, state.queue, shownSlots(state))}`
+  return `${run.kind}: ${sharedWord(run, state.queue, shownTasks(state))}`
 }

@@ -10,14 +10,14 @@ import { clean, cutEnd, cutMiddle, width } from '../../../render/screen-text.ts'
 import type { ThemeMarks } from '../../draw/theme.ts'
 import {
   shownAge,
-  deafSlots,
+  unawareTasks,
   isTaskHeld,
   sharedWord,
   workerWord,
   type QueueList,
   type QueueShown,
   type SharedWord,
-  type SlotWord,
+  type TaskWord,
   type WorkerWord,
 } from './queue-shown.ts'
 
@@ -27,7 +27,7 @@ export function countedAsOf({ countedAt }: Pick<SharedRun, 'countedAt'>): string
 }
 
 /** Age as text: `now` below 5 s, then `12 s`, `4 min`. Numbers below 5 would only flicker. */
-export function heardText(at: number | null, queue: QueueShown): string {
+export function ageText(at: number | null, queue: QueueShown): string {
   const ms = shownAge(at, queue)
   if (ms === null || queue.error !== null) return '?'
   if (ms < 5_000) return 'now'
@@ -35,7 +35,7 @@ export function heardText(at: number | null, queue: QueueShown): string {
 }
 
 /** Mark and word of the state of a task, a worker or a run. */
-export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: ThemeMarks): Span {
+export function stateSpan(word: TaskWord | WorkerWord | SharedWord, marks: ThemeMarks): Span {
   switch (word) {
     case 'working':
     case 'running':
@@ -74,14 +74,14 @@ export function queueErrorText(error: ErrorInfo): string {
 }
 
 /** Number of tasks in each state, such as `2 working · 1 waits`. */
-export function slotCounts(words: readonly SlotWord[]): string {
-  return SLOT_WORDS.flatMap((word) => {
+export function taskCounts(words: readonly TaskWord[]): string {
+  return TASK_WORDS.flatMap((word) => {
     const n = words.filter((one) => one === word).length
     return n === 0 ? [] : [`${shownCount(n)} ${word}`]
   }).join(' · ')
 }
 
-const SLOT_WORDS: readonly SlotWord[] = [
+const TASK_WORDS: readonly TaskWord[] = [
   'working',
   'paused',
   'silent',
@@ -100,7 +100,7 @@ const SLOT_WORDS: readonly SlotWord[] = [
  * Texts about tables and chunks that a steering request has paused or left out. One text with their number if there are
  * more than `NAMED_TABLES`.
  */
-function heldTexts(tables: readonly TableHold[]): readonly string[] {
+function steeringTexts(tables: readonly TableHold[]): readonly string[] {
   if (tables.length > NAMED_TABLES) return [`${amount(tables.length, 'table')} held back`]
   return tables.map(
     ({ table, chunk, held }) =>
@@ -118,7 +118,7 @@ export function optionsText({ held, rate: rows, workers, lanes, tables = [], sto
     ...(rows === undefined ? [] : [rows === null ? 'no limit of rate' : `${rate(rows)} at most`]),
     ...(workers === undefined ? [] : [`${amount(workers, 'chunk')} at once`]),
     ...(lanes === undefined ? [] : [amount(lanes, 'apply worker')]),
-    ...heldTexts(tables),
+    ...steeringTexts(tables),
   ].join(', ')
 }
 
@@ -131,18 +131,18 @@ export function orderLine(run: SharedRun, slots: readonly TaskRow[], queue: Queu
   if (status !== 'running') return null
   const asked = optionsText(wishes)
   const hearing = slots.filter((slot) => isTaskHeld(slot, run, queue))
-  const deaf = deafSlots(hearing, run)
+  const deaf = unawareTasks(hearing, run)
   const all = hearing.length
   const isSent = queue.sent?.runId === run.runId
   if (!isSent && (wishes.orderedAt === undefined || (asked === '' && deaf === 0))) return null
   const what = asked === '' ? 'resume' : asked
   const isOpen = isSent || (all > 0 && deaf > 0)
-  const heard = isSent ? 'on its way to the queue' : heardBy(all, deaf, sharedWord(run, queue, slots))
+  const heard = isSent ? 'on its way to the queue' : receivedText(all, deaf, sharedWord(run, queue, slots))
   const text = cells < 60 ? `${heard}: ${what}` : `ordered  ${what}: ${heard}`
   return line(` ${cutEnd(text, cells - 2)}`, isOpen ? 'warn' : 'plain')
 }
 
-function heardBy(all: number, deaf: number, word: SharedWord): string {
+function receivedText(all: number, deaf: number, word: SharedWord): string {
   if (all === 0) return 'applied by the next worker that takes a task'
   if (deaf === 0)
     return `all tasks have received it${word === 'pausing' || word === 'stopping' ? ', and finish their batches' : ''}`
@@ -160,13 +160,13 @@ export function queueLine(queue: QueueShown, list: QueueList, cells: number, mor
   const label = (room: number): string => cutMiddle(urlPlaceText(queue.label), Math.max(8, room))
   if (queue.error !== null) {
     const { message, reason } = queue.error
-    const heardAt = queue.heardAt[list]
+    const heardAt = queue.receivedAt[list]
     const since = heardAt === null ? '' : `, shown is ${timeOfDay(heardAt)}`
     const why = `${clean(message)}${reason === undefined ? '' : `: ${clean(reason)}`}`
     const text = `${since}; tries again · ${why}`
     return line(` queue ${label(Math.min(40, Math.floor(cells / 3)))} is away${text}`, 'bad')
   }
-  if (queue.heardAt.workers === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
+  if (queue.receivedAt.workers === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
   const counts = workerCounts(queue)
   const reported = `${counts.text}${more}`
   const head = `queue ${urlPlaceText(queue.label)}: `

@@ -11,7 +11,7 @@ import { queueView } from './queue-open.ts'
 import { workerWord, type QueueShown } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
 import { gridOf, type GridColumn } from './grid.ts'
-import { heardText, queueLine, rateText, stateSpan } from './words.ts'
+import { ageText, queueLine, rateText, stateSpan } from './words.ts'
 
 const DETAIL_ROWS = 3
 const ROOMY = 14
@@ -29,8 +29,8 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<WorkerL
     { title: 'HOST', cells: 14, draw: ({ worker }) => clean(worker.host) },
     { title: 'PID', cells: -8, from: 60, draw: ({ worker }) => String(worker.pid) },
     { title: 'STATE', cells: 11, draw: ({ worker }) => [stateSpan(workerWord(worker, queue), marks)] },
-    { title: 'BEAT', cells: -6, from: 60, draw: ({ worker }) => heardText(worker.beatAt, queue) },
-    { title: 'TASKS', cells: -8, from: 60, draw: (one) => slotsText(one, queue) },
+    { title: 'BEAT', cells: -6, from: 60, draw: ({ worker }) => ageText(worker.beatAt, queue) },
+    { title: 'TASKS', cells: -8, from: 60, draw: (one) => tasksText(one, queue) },
     { title: 'RATE', cells: -10, from: 60, draw: ({ worker }) => rateOf(worker, worker.slots, queue) },
     { title: 'QUEUES', cells: 16, from: 120, draw: ({ worker }) => clean(worker.queues.join(', ')) },
     { title: 'PROGRAM', cells: 0, from: 100, draw: ({ worker }) => clean(worker.program) },
@@ -38,7 +38,7 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<WorkerL
 }
 
 /** Text such as `1 of 2`: number of tasks that the worker has claimed, and its maximum. */
-function slotsText({ worker }: WorkerLine, queue: QueueShown): string {
+function tasksText({ worker }: WorkerLine, queue: QueueShown): string {
   return isGone(worker, queue) ? '' : `${worker.slots.length} of ${worker.concurrency}`
 }
 
@@ -51,7 +51,7 @@ function rateOf(worker: WorkerRow, slots: WorkerRow['slots'], queue: QueueShown)
 }
 
 /** A task below its worker, over the full width; null for a worker. */
-function slotLine({ worker, slot }: WorkerLine, queue: QueueShown, cells: number): string | null {
+function taskLine({ worker, slot }: WorkerLine, queue: QueueShown, cells: number): string | null {
   if (slot === null) return null
   const run = queue.runs.find(({ runId }) => runId === slot.runId)
   const name = run === undefined ? 'works on' : clean(nameOfRun(run))
@@ -88,10 +88,10 @@ export function workersScreen(state: State, cells: number): Line[] {
   if (queue === null || view?.kind !== 'workers') return block([], cells, body)
   const lines = workerRows(queue)
   const height = workersHeight(state)
-  const across = (one: WorkerLine): string | null => slotLine(one, queue, cells)
+  const across = (one: WorkerLine): string | null => taskLine(one, queue, cells)
   const { head, rows } = gridOf(columnsOf(queue, state), lines, view.at, height, cells, state, across)
   const empty =
-    queue.heardAt.workers === null ? [] : [line('   no worker in the last day; sluice worker starts one', 'muted')]
+    queue.receivedAt.workers === null ? [] : [line('   no worker in the last day; sluice worker starts one', 'muted')]
   const ended = queue.workers.filter(({ state: one }) => one === 'ended').length
   const more = ended === 0 ? '' : `, ${shownCount(ended)} ended in the last day`
   return block(

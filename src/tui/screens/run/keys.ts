@@ -3,12 +3,12 @@ import * as is from '../../keymap/conditions.ts'
 import { section } from '../../keymap/binding.ts'
 
 export const RUN_KEYS = section('RUN screen', 'screen', [
-  ['run.pause', ['p'], 'pause, resume', is.works, { hint: 'pause', rank: 1, palette: true }],
+  ['run.pause', ['p'], 'pause, resume', is.isPausable, { hint: 'pause', rank: 1, palette: true }],
   [
     'run.go-on',
     ['p'],
     'resume after a pause',
-    is.rests,
+    is.isResumable,
     { hint: (s) => (is.sharedEnded(s) ? 'resume what is left' : 'resume'), rank: 1, palette: true, unlisted: true },
   ],
   [
@@ -19,7 +19,7 @@ export const RUN_KEYS = section('RUN screen', 'screen', [
     {
       hint: 'workers',
       hintKeys: '+/-',
-      hintWhen: is.steeringHinted,
+      hintWhen: is.hasSteeringHints,
       rank: 2,
       palette: true,
       help: ['+ -', 'more, fewer workers'],
@@ -34,7 +34,7 @@ export const RUN_KEYS = section('RUN screen', 'screen', [
     {
       hint: 'rate',
       hintKeys: '<>',
-      hintWhen: is.steeringHinted,
+      hintWhen: is.hasSteeringHints,
       rank: 2,
       palette: true,
       help: ['< >', 'slower, faster (a copy)'],
@@ -50,9 +50,9 @@ export const RUN_KEYS = section('RUN screen', 'screen', [
       hint: (s) =>
         is.narrow(s)
           ? 'stop'
-          : is.archives(s)
+          : is.isArchiveRun(s)
             ? 'stop after this step'
-            : is.copies(s) && !is.isLiveStream(s)
+            : is.isCopyRun(s) && !is.isLiveStream(s)
               ? s.size.columns < 100
                 ? 'stop'
                 : 'stop after chunks'
@@ -92,17 +92,23 @@ export const RUN_KEYS = section('RUN screen', 'screen', [
     'worker.drain',
     ['x'],
     'drain a worker',
-    is.onLivingWorker,
+    is.onRunningWorker,
     { hint: 'drain', rank: 6, palette: true, unlisted: true },
   ],
   [
     'schedule.pause',
     ['p'],
     'pause a schedule, resume it',
-    is.onLivingSchedule,
+    is.onSteerableSchedule,
     { hint: (s) => (is.onPausedSchedule(s) ? 'resume' : 'pause'), rank: 1, palette: true, unlisted: true },
   ],
-  ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 6, palette: true }],
+  [
+    'schedule.run-now',
+    ['r'],
+    'run a schedule now',
+    is.onSteerableSchedule,
+    { hint: 'run now', rank: 6, palette: true },
+  ],
   ['row.retry', ['r'], 'try what failed again', is.canRetry, { hint: 'try again', rank: 2, palette: true }],
   [
     'open.chunk',
@@ -113,7 +119,7 @@ export const RUN_KEYS = section('RUN screen', 'screen', [
   ],
   ['copy.chunks', ['enter'], 'chunks of a copy', is.offCopyRow, { unlisted: true }],
   ['open.result', ['enter'], 'details, why it failed', is.hasResults, { hint: 'details', rank: 3 }],
-  ['queue.ledger', ['L'], "a task's run in its ledger", is.hasSlotLedger, { hint: 'ledger', rank: 3, palette: true }],
+  ['queue.ledger', ['L'], "a task's run in its ledger", is.hasTaskLedger, { hint: 'ledger', rank: 3, palette: true }],
   ['queue.workers', ['w'], 'workers of the queue', is.nearWorkers, { hint: 'workers', rank: 3, palette: true }],
   ['queue.workers', [], 'workers of the queue', is.farFromWorkers, { palette: true, unlisted: true }],
   ['queue.schedules', ['T'], 'schedules of the queue', is.nearSchedules, { hint: 'schedules', rank: 3, palette: true }],

@@ -3,7 +3,7 @@ import type { RunView } from '../../run/run-view.ts'
 import { geometry } from '../../state/geometry.ts'
 import type { State } from '../../state/state.ts'
 import { isRunShownOn } from '../../run/run-screen.ts'
-import { isStory } from '../../run/story.ts'
+import { showsOutput } from '../../run/output.ts'
 
 export type RunLayout = {
   readonly wide: boolean
@@ -21,7 +21,7 @@ export function runLayout(state: State, run: RunView): RunLayout {
   const wide = columns >= 100 && rows >= 30
   const chart = wide && rows >= 38 && run.plan !== null ? 6 : 0
   const head = wide ? 5 : 4
-  if (isStory(run)) return { wide, chart: 0, workers: 0, results: Math.max(1, body - head - 2), log: 0 }
+  if (showsOutput(run)) return { wide, chart: 0, workers: 0, results: Math.max(1, body - head - 2), log: 0 }
   const workers =
     run.finished !== null ||
     run.operation.kind === 'validate' ||

@@ -1,5 +1,5 @@
 /** Details of a run that is not joined: from the run history of this machine, or from the ledger of its target. */
-import { goesOnBy } from '../../../app/live/goes-on.ts'
+import { followUpCommand } from '../../../app/live/follow-up.ts'
 import type { CurvePoint, MachineRun } from '../../../app/workbench.ts'
 import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../../model/run/event.ts'
 import { countDec, fullTime, msOf, seconds } from '../../../render/screen-format.ts'
@@ -30,7 +30,7 @@ export function machineRunText(
     '',
     row('command', run.commandLine),
     ...(run.doneBy === null ? [] : [row('done by', `run ${run.doneBy}`)]),
-    ...(goesOnBy(run) === null ? [] : [row('goes on by', goesOnBy(run) ?? '')]),
+    ...(followUpCommand(run) === null ? [] : [row('goes on by', followUpCommand(run) ?? '')]),
     ...withGap(curveLines(curve, cells, ascii)),
   ]
 }

@@ -45,7 +45,7 @@ import { runMark } from '../../views/states.ts'
 import { shownTableName } from '../../views/table-name.ts'
 import { withoutUrls } from './without-urls.ts'
 import { isRunShownOn } from '../../run/run-screen.ts'
-import { isStory, storyTone } from '../../run/story.ts'
+import { showsOutput, outputTone } from '../../run/output.ts'
 
 function title(run: RunView): string {
   const { operation } = run
@@ -55,8 +55,8 @@ function title(run: RunView): string {
 }
 
 /** True if the run only replicated or switched over, and copied nothing. */
-const streams = (run: RunView): boolean =>
-  isStory(run) && (run.operation.kind === 'follow' || run.operation.kind === 'cutover')
+const isStreamOnly = (run: RunView): boolean =>
+  showsOutput(run) && (run.operation.kind === 'follow' || run.operation.kind === 'cutover')
 
 function totals(run: RunView): string {
   const { operation } = run
@@ -65,10 +65,10 @@ function totals(run: RunView): string {
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
   // A stream or a cutover copies no tables here, so counts of tables and rows would show no progress.
-  if (streams(run)) return ''
+  if (isStreamOnly(run)) return ''
   if (run.checks.length > 0) parts.push(amount(run.checks.length, 'check'), amount(run.mismatchCount, 'difference'))
   if (run.plan === null) {
-    if (isStory(run)) return ''
+    if (showsOutput(run)) return ''
     if (run.phase === 'starting') return 'planning …'
     if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
     if (isRunShownOn(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
@@ -77,7 +77,7 @@ function totals(run: RunView): string {
     return parts.join('   ')
   }
   const isCutShort = run.finished !== null && run.finished.status !== 'ok' && run.plan.unit === 'action'
-  if (isCutShort) return cutShort(run, run.plan)
+  if (isCutShort) return stoppedText(run, run.plan)
   if (run.plan.tables > 0) parts.push(`tables ${shownCount(ended)}/${shownCount(run.plan.tables)}`)
   // Chunks are not shown for an import: its plan counts commits, but a worker takes a whole table. Tables and actions
   // show the progress.
@@ -101,7 +101,7 @@ function totals(run: RunView): string {
 }
 
 /** Work done by an import that failed or was stopped; the total is only an estimate. */
-function cutShort(run: RunView, plan: NonNullable<RunView['plan']>): string {
+function stoppedText(run: RunView, plan: NonNullable<RunView['plan']>): string {
   const { ok, current, failed, refused } = run.counts
   const some = (many: number, word: string): string[] => (many === 0 ? [] : [`${shownCount(many)} ${word}`])
   const done = run.baseline + doneNow(run)
@@ -127,7 +127,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
   // Without a plan there is no rate. A stream or a cutover has none either: its plan counts rows of earlier copies.
-  const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
+  const meant = run.plan === null || isStreamOnly(run) ? null : meanRate(run, state.now)
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =
     run.plan === null || run.finished !== null ? mean : `  ${rate(rateOf(run, state.now, 5000))} now${mean}`
@@ -219,7 +219,7 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
 }
 
 /** Number of queued runs, as text; empty if there are none. */
-const inLine = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} queued`)
+const queuedText = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} queued`)
 
 function resultsTitle(run: RunView, state: State): string {
   const c = run.counts
@@ -230,7 +230,7 @@ function resultsTitle(run: RunView, state: State): string {
       `waiting ${Math.max(0, run.plan.tables - c.ok - c.current - c.failed - c.refused - c.stopped - c.skipped - run.workers.length)}`,
     )
   if (run.retries > 0) parts.push(amount(run.retries, 'retry', 'retries'))
-  return parts.join(' · ') + inLine(state) + (state.runs.errorsOnly ? ' · errors only' : '')
+  return parts.join(' · ') + queuedText(state) + (state.runs.errorsOnly ? ' · errors only' : '')
 }
 
 /** Lines for the checks of a validation, then the differences with both values; empty if the run has none. */
@@ -295,13 +295,13 @@ function results(run: RunView, state: State, cells: number, rows: number): Line[
     )
   }
   if (run.fsck !== null) return fsckLines(run.fsck, state, cells, rows)
-  if (isStory(run)) return storyLines(run, cells, rows)
+  if (showsOutput(run)) return storyLines(run, cells, rows)
   const checks = checkLines(run, state, cells)
   if (checks.length > 0)
     return block(
       [
         rule(
-          `checks · ${amount(run.checks.length, 'check')} · ${amount(run.mismatchCount, 'difference')}${inLine(state)}`,
+          `checks · ${amount(run.checks.length, 'check')} · ${amount(run.mismatchCount, 'difference')}${queuedText(state)}`,
           cells,
         ),
         ...checks.slice(-rows),
@@ -334,8 +334,8 @@ function ending(run: RunView): Line[] {
 
 /** The newest lines of the output. */
 function storyLines(run: RunView, cells: number, rows: number): Line[] {
-  const reported = run.story.flatMap((text): Line[] =>
-    wrapLabelled(clean(text), cells - 2).map((part) => line(` ${part}`, storyTone(text))),
+  const reported = run.output.flatMap((text): Line[] =>
+    wrapLabelled(clean(text), cells - 2).map((part) => line(` ${part}`, outputTone(text))),
   )
   const more = reported.length > rows ? ` · the last ${rows} of ${reported.length} lines, enter shows all` : ''
   return block([rule(`output${more}`, cells), ...reported.slice(-rows)], cells, rows + 1)
@@ -345,7 +345,7 @@ function storyLines(run: RunView, cells: number, rows: number): Line[] {
 export function runScreen(state: State, run: RunView, cells: number): Line[] {
   if (run.copy !== null && run.operation.kind === 'cutover' && run.finished === null)
     return switchScreen(state, run, run.copy, cells)
-  if (run.copy !== null && !isStory(run)) return copyScreen(state, run, run.copy, cells)
+  if (run.copy !== null && !showsOutput(run)) return copyScreen(state, run, run.copy, cells)
   if (run.archiving !== null) return archiveScreen(state, run, run.archiving, cells)
   const { body } = geometry(state)
   const layout = runLayout(state, run)

@@ -1,10 +1,10 @@
 /** The Runs screen: the list of runs, or the run that is open. */
-import { goesOnBy, unconfirmedCommand } from '../../../app/live/goes-on.ts'
+import { followUpCommand, unconfirmedCommand } from '../../../app/live/follow-up.ts'
 import { fromFolder } from '../../../shared/working-folder.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { runsHeight } from '../../state/geometry.ts'
-import { indexNow, placed, wholeList } from '../../state/held.ts'
-import { movePosition, settlePosition } from '../../state/position.ts'
+import { indexNow, placed, wholeList } from '../../state/kept-cursor.ts'
+import { movePosition, limitPosition } from '../../state/position.ts'
 import { openRun, runResults } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import { archivePartitions, moveInArchive } from '../run/archiving/archive-shown.ts'
@@ -29,7 +29,7 @@ function heldRun(before: State, after: State): State {
   const rows = runRows(after)
   const height = runsHeight(after)
   const was = runRows(before)[at.cursor]
-  const next = settlePosition(
+  const next = limitPosition(
     placed(at, was === undefined ? null : sameRun(rows, was), rows.length, height),
     rows.length,
     height,
@@ -90,7 +90,7 @@ function copied(state: State): Copied | null {
   if (row === undefined) return null
   if (row.kind === 'here') return { command: commandOf(row.run) }
   if (row.kind === 'machine' && row.run.commandLine !== '')
-    return { command: goesOnBy(row.run) ?? unconfirmedCommand(row.run.commandLine) }
+    return { command: followUpCommand(row.run) ?? unconfirmedCommand(row.run.commandLine) }
   return { text: listedRunId(row) ?? '', what: 'run id' }
 }
 
@@ -120,7 +120,7 @@ export const RUNS: ScreenEntry = {
     return run === null ? '' : `Runs › ${run.runId ?? run.operation.kind}`
   },
   move: moved,
-  settle: (before, after) => heldResult(before, heldRun(before, after)),
+  keepCursor: (before, after) => heldResult(before, heldRun(before, after)),
   back: left,
   copied,
 }

@@ -35,13 +35,13 @@ export class RunsWatch {
   }
 
   /** Called after a state change: refreshes the list at once when it becomes visible. */
-  look(): void {
+  refresh(): void {
     const shown = isShown(this.#store.get())
     const hasCome = shown && !this.#wasShown
     this.#wasShown = shown
     if (hasCome) {
       this.#said = ''
-      void this.#look()
+      void this.#read()
     }
     if (shown) this.#askLedgers()
   }
@@ -53,16 +53,16 @@ export class RunsWatch {
   }
 
   #tick(): void {
-    if (isShown(this.#store.get())) void this.#look()
+    if (isShown(this.#store.get())) void this.#read()
   }
 
-  async #look(): Promise<void> {
+  async #read(): Promise<void> {
     const { machine } = this.#workbench
     if (machine === undefined || this.#isLooking || this.#closed) return
     this.#isLooking = true
     try {
       const runs = await machine.list(MOST)
-      this.#say(machine.trouble?.() ?? null)
+      this.#report(machine.trouble?.() ?? null)
       const text = JSON.stringify(runs)
       if (text === this.#last || this.#closed) return
       this.#last = text
@@ -75,7 +75,7 @@ export class RunsWatch {
   }
 
   /** Reports an error, unless the same error was reported last. */
-  #say(trouble: SluiceError | null): void {
+  #report(trouble: SluiceError | null): void {
     const text = trouble === null ? '' : `${trouble.message}: ${trouble.where ?? ''}`
     if (text === this.#said || this.#closed) return
     this.#said = text

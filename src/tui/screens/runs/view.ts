@@ -27,14 +27,14 @@ import { shownTableName } from '../../views/table-name.ts'
 import type { MachineRun, SharedRun } from '../../../app/workbench.ts'
 import type { CopyRunEvent } from '../../../model/run/event.ts'
 import { subjectsOf } from '../../../app/operations/facts.ts'
-import { aboutInWords } from '../../../model/run/run-book.ts'
+import { descriptionOf } from '../../../model/run/run-history.ts'
 import type { Operation } from '../../../app/operations/list.ts'
 
 /** Subject of an operation: its table, or the number of tables. @param machine runs used to name streams */
 export function subject(operation: Operation, machine: readonly MachineRun[]): string {
   if (operation.kind === 'batch-import' && operation.only !== undefined)
     return `${operation.only.length} tables of ${operation.path}`
-  return aboutInWords(subjectsOf(operation).join(', '), new Map(machine.map(({ run, about }) => [run, about])))
+  return descriptionOf(subjectsOf(operation).join(', '), new Map(machine.map(({ run, about }) => [run, about])))
 }
 
 type Cells = {
@@ -43,7 +43,7 @@ type Cells = {
   readonly command: string
   readonly table: string
   readonly time: string
-  readonly said: string
+  readonly detail: string
   readonly run: string
   /** `queue`, `here`, or the name of another host; '' if unknown. */
   readonly where: string
@@ -63,7 +63,7 @@ function cellsOf(row: ListedRun, state: State): Cells {
       command: run.command,
       table: run.table,
       time: from === null || to === null ? '' : seconds(to - from),
-      said: run.error ?? (run.version === undefined ? '' : `v${run.version}`),
+      detail: run.error ?? (run.version === undefined ? '' : `v${run.version}`),
       run: run.run,
       where: '',
     }
@@ -75,7 +75,7 @@ function cellsOf(row: ListedRun, state: State): Cells {
     command: run.operation.kind === 'performance-compare' ? 'compare' : run.operation.kind,
     table: subject(run.operation, state.runs.machine),
     time: run.endedAt === null ? percent(runProgress(run)) : seconds(run.endedAt - run.startedAt),
-    said: run.finished?.error?.message ?? (run.joined === null ? '' : `joined, process ${run.joined.pid}`),
+    detail: run.finished?.error?.message ?? (run.joined === null ? '' : `joined, process ${run.joined.pid}`),
     run: run.runId ?? '',
     where: HERE,
   }
@@ -84,7 +84,7 @@ function cellsOf(row: ListedRun, state: State): Cells {
 const HERE = 'here'
 
 /** Note for a run that belongs to a listed queue run; null for other runs. */
-function slotOf(run: string, state: State): string | null {
+function sharedRunNote(run: string, state: State): string | null {
   const shared = sharedBy(state, run)
   return shared === null ? null : `queue task, of run ${shared.runId}`
 }
@@ -115,7 +115,7 @@ function sharedCells(reported: SharedRun, { queue, now }: State): Cells {
         : endedAt === null
           ? clockSpan(end - begunAt)
           : seconds(end - begunAt),
-    said: [...(error === null ? [] : [error.message]), ...pace, ...counts, ...rows, ...refused].join(' · '),
+    detail: [...(error === null ? [] : [error.message]), ...pace, ...counts, ...rows, ...refused].join(' · '),
     run: run.runId,
     where: 'queue',
   }
@@ -135,7 +135,7 @@ function machineCells(run: MachineRun, state: State): Cells {
     command: kind,
     table: about,
     time: end === null ? '' : seconds(end.endedAt - begunAt),
-    said: slotOf(run.run, state) ?? said[run.state],
+    detail: sharedRunNote(run.run, state) ?? said[run.state],
     run: run.run,
     where: run.state === 'elsewhere' ? (host ?? '') : HERE,
   }
@@ -151,7 +151,7 @@ function ledgerCells(run: CopyRunEvent, state: State): Cells {
     command: run.operation,
     table: `${run.source} → ${run.target}`,
     time: from === null || to === null ? '' : seconds(to - from),
-    said: slotOf(run.run, state) ?? run.error ?? where,
+    detail: sharedRunNote(run.run, state) ?? run.error ?? where,
     run: run.run,
     where: run.host ?? '',
   }
@@ -232,7 +232,7 @@ export function runsScreen(state: State, cells: number): Line[] {
       ),
       ...(wide ? [span(padEnd(c.run, 21), 'muted')] : []),
       ...(places && wide ? [span(padEnd(clean(c.where), WHERE - 1) + ' ')] : []),
-      span(clean(c.where === 'queue' && !wide ? `queue ${c.said}` : c.said)),
+      span(clean(c.where === 'queue' && !wide ? `queue ${c.detail}` : c.detail)),
     ]
     lines.push(here ? chosen(drawn, cells) : drawn)
   }

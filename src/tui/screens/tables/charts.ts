@@ -5,7 +5,7 @@ import { bytes, shownCount } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, rule, span } from '../../draw/line.ts'
 import { cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
-import { failure, slotIdentity, knownValue } from '../../state/selectors.ts'
+import { failure, dataIdentity, knownValue } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 
 /** Commits per day over the last 8 weeks; empty if the catalog does not have them. */
@@ -48,7 +48,7 @@ export function partitionValuesName(values: Readonly<Record<string, string | nul
 
 /** The four partitions with the most bytes; empty if not all partitions are loaded. */
 export function partitionsChart(state: State, cells: number): Line[] {
-  const identity = slotIdentity(state, 'largest')
+  const identity = dataIdentity(state, 'largest')
   const page = knownValue(state, 'largest', identity)
   if (page === null || failure(state, 'largest', identity) !== null) return []
   const named = page.rows.filter((p) => Object.keys(p.values).length > 0)

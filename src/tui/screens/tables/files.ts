@@ -7,7 +7,7 @@ import { block, cell, line, rule, span, spreadLine } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, shortFile } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { tabRows } from '../../state/geometry.ts'
-import { failure, slotIdentity } from '../../state/selectors.ts'
+import { failure, dataIdentity } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import { shownAround } from '../../draw/masked.ts'
 import { loadedPage, pageRows, waitingLines } from './rows.ts'
@@ -131,7 +131,7 @@ function fileDetail(row: FileRow | undefined, cells: number): Line[] {
 export function filesTab(state: State, cells: number, rows: number): Line[] {
   const page = loadedPage(state, 'files')
   const { list, below } = tabRows('files', rows)
-  const wrong = failure(state, 'files', slotIdentity(state, 'files'))
+  const wrong = failure(state, 'files', dataIdentity(state, 'files'))
   const lines: Line[] = [whereLine(state, cells), rule('files that the catalog excludes', cells)]
   if (wrong !== null || page === null) return block([...lines, ...waitingLines(state, 'files', cells)], cells, rows)
   const range = rangeColumn(page) !== null

@@ -7,7 +7,7 @@ import { block, cell, line, rule, span } from '../../draw/line.ts'
 import { clean, cutMiddle, padEnd, shortFile } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { tabRows } from '../../state/geometry.ts'
-import { failure, slotIdentity, knownValue } from '../../state/selectors.ts'
+import { failure, dataIdentity, knownValue } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import { commitsChart, partitionsChart, sizesChart, stacked } from './charts.ts'
 import { loadedPage, pageRows, waitingLines } from './rows.ts'
@@ -64,7 +64,7 @@ function filesOf(detail: CommitDetail, cells: number, rows: number): Line[] {
 }
 
 function commitLines(state: State, cells: number, rows: number): Line[] {
-  const identity = slotIdentity(state, 'commit')
+  const identity = dataIdentity(state, 'commit')
   const detail = knownValue(state, 'commit', identity)
   if (detail === null) {
     const wrong = failure(state, 'commit', identity)

@@ -4,15 +4,15 @@ import { countText } from '../../../shared/figures.ts'
 import { clean } from '../../../render/screen-text.ts'
 import { drawnIndex, tablesHeight } from '../../state/geometry.ts'
 import { moveIndex, scrollTop, type Move } from '../../state/position.ts'
-import { knownValue, selectedVersion, slotIdentity } from '../../state/selectors.ts'
+import { knownValue, selectedVersion, dataIdentity } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import type { Copied, ScreenEntry } from '../screen.ts'
 import { drawnLines, isOneDatabase } from './drawn-list.ts'
-import { needyIndex, needyRows, toNeedy } from './needy.ts'
-import { settledRow } from './settled-row.ts'
+import { attentionIndex, attentionRows, goToAttention } from './attention.ts'
+import { keepRowCursor } from './cursor-row.ts'
 import { lakeTables } from './stores.ts'
 import { cursorIndex, cursorRow, openedDatabase, targetRows, visibleRows } from './tables-list.ts'
-import { moveTab, settledTab } from './tabs.ts'
+import { moveTab, keepTabCursor } from './tabs.ts'
 import { tablesScreen } from './view.ts'
 
 /** Visible rows of the list of tables that need attention. */
@@ -21,7 +21,7 @@ const NEEDS_SEEN = 8
 function moved(state: State, move: Move): State {
   if (state.focus === 'detail') return moveTab(state, move)
   if (state.focus === 'needs')
-    return toNeedy(state, moveIndex(needyIndex(state), move, needyRows(state).length, NEEDS_SEEN))
+    return goToAttention(state, moveIndex(attentionIndex(state), move, attentionRows(state).length, NEEDS_SEEN))
   const rows = visibleRows(state)
   const row = rows[moveIndex(cursorIndex(state), move, rows.length, tablesHeight(state))]
   return row === undefined ? state : { ...state, tables: { ...state.tables, cursorKey: row.key } }
@@ -29,7 +29,7 @@ function moved(state: State, move: Move): State {
 
 /** Keeps the cursor of the list on the row with its key, and visible. */
 function settled(before: State, after: State): State {
-  const state = settledTab(before, settledRow(before, after))
+  const state = keepTabCursor(before, keepRowCursor(before, after))
   const total = drawnLines(state).length
   const top = scrollTop(state.tables.top, drawnIndex(state, cursorIndex(state)), total, tablesHeight(state))
   return top === state.tables.top ? state : { ...state, tables: { ...state.tables, top } }
@@ -67,7 +67,7 @@ function copied(state: State): Copied | null {
   }
   const { tab, at } = state.detail
   if (tab === 'files') {
-    const page = knownValue(state, 'files', slotIdentity(state, 'files'))
+    const page = knownValue(state, 'files', dataIdentity(state, 'files'))
     const file = page?.rows[at.files.cursor - page.from]
     return file === undefined ? null : { text: file.path, what: 'path of the file' }
   }
@@ -76,11 +76,11 @@ function copied(state: State): Copied | null {
     return version === null ? null : { text: String(version), what: 'version' }
   }
   if (tab === 'schema') {
-    const schemaField = knownValue(state, 'schema', slotIdentity(state, 'schema'))?.[at.schema.cursor]
+    const schemaField = knownValue(state, 'schema', dataIdentity(state, 'schema'))?.[at.schema.cursor]
     return schemaField === undefined ? null : { text: schemaField.path, what: 'column' }
   }
   if (tab === 'partitions') {
-    const page = knownValue(state, 'partitions', slotIdentity(state, 'partitions'))
+    const page = knownValue(state, 'partitions', dataIdentity(state, 'partitions'))
     const row = page?.rows[at.partitions.cursor - page.from]
     if (row === undefined) return null
     const parts = Object.entries(row.values).map(([k, v]) => (v === null ? `${k} IS NULL` : `${k} = ${sqlLiteral(v)}`))
@@ -94,7 +94,7 @@ function crumbs(state: State): string {
   const row = cursorRow(state)
   const own = lakeTables(state).filter((r) => r.kind === 'delta').length
   const total = isOneDatabase(state) ? visibleRows(state).length : own
-  if (state.focus === 'needs') return `Tables › what needs you · ${needyRows(state).length}`
+  if (state.focus === 'needs') return `Tables › what needs you · ${attentionRows(state).length}`
   if (state.focus === 'detail' && row !== null) return `Tables › ${clean(row.name)} › ${state.detail.tab}`
   if (state.slots.tables.value === null) return ''
   const parts = [countText(total, 'table')]
@@ -124,7 +124,7 @@ export const TABLES: ScreenEntry = {
   draw: tablesScreen,
   crumbs,
   move: moved,
-  settle: settled,
+  keepCursor: settled,
   back: left,
   copied,
 }

@@ -36,7 +36,7 @@ export class Live {
     this.#store = store
     this.#clock = clock
     this.#failed = failed
-    this.#timer = setInterval(() => void this.#look(), POLL_MS).unref()
+    this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref()
     this.#aging = setInterval(() => this.#age(), AGES_MS).unref()
   }
 
@@ -47,7 +47,7 @@ export class Live {
   }
 
   /** Sends at most one request at a time, and none while the tables are not visible. */
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const state = this.#store.get()
     if (this.#asking || this.#closed || !isShown(state)) return
     this.#asking = true

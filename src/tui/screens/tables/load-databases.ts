@@ -64,7 +64,7 @@ export class Databases {
    * Lists the tables of the program's own database when the Tables or Ask screen is first shown. A catalog database is
    * listed only if the catalog has no tables and no lake is open.
    */
-  look(): void {
+  listOwn(): void {
     const { screen, lake, catalog, slots } = this.#store.get()
     if ((screen !== 'tables' && screen !== 'ask') || this.#closed) return
     const { database = null } = this.#workbench

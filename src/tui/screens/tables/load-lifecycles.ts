@@ -63,7 +63,7 @@ export class Lifecycles {
   }
 
   /** Called after every state change: reopens the phases when the run started from them has ended. */
-  look(): void {
+  reopen(): void {
     if (this.#begun === null) return
     const { row, operation } = this.#begun
     const state = this.#store.get()

@@ -105,7 +105,7 @@ export class Pictures {
   }
 
   /** Reads the data of a picture, then shows it, unless the user has opened another screen meanwhile. */
-  look(row: RelationRow): void {
+  open(row: RelationRow): void {
     const { key, url, name } = row
     if (this.#asking.has(key)) return
     this.#store.dispatch(this.#kind.waiting(key))

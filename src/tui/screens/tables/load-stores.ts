@@ -78,7 +78,7 @@ export class Stores {
   }
 
   /** Folds a store, or unfolds and reads it. */
-  turn(row: StoreRow | null): void {
+  toggle(row: StoreRow | null): void {
     if (row === null) return
     const { store } = row
     if (store === null) {

@@ -4,12 +4,12 @@ import type { Line, Tone } from '../../draw/line.ts'
 import { block, chosen, line } from '../../draw/line.ts'
 import { clean, width, wrap } from '../../../render/screen-text.ts'
 import { pointedIn, pointerLines } from '../../../shared/pointed.ts'
-import { failure, slotIdentity, knownValue } from '../../state/selectors.ts'
-import type { ListPosition, SlotName, State } from '../../state/state.ts'
+import { failure, dataIdentity, knownValue } from '../../state/selectors.ts'
+import type { ListPosition, DataName, State } from '../../state/state.ts'
 
 /** Lines shown instead of a list: that it is being read, or the error. */
-export function waitingLines(state: State, name: SlotName, cells: number): Line[] {
-  const wrong = failure(state, name, slotIdentity(state, name))
+export function waitingLines(state: State, name: DataName, cells: number): Line[] {
+  const wrong = failure(state, name, dataIdentity(state, name))
   if (wrong === null) return [line('   reading …', 'muted')]
   const room = Math.max(10, cells - 4)
   const [words = '', source, caret, ...rest] = wrong.split('\n')
@@ -61,5 +61,5 @@ export function loadedPage<K extends 'history' | 'files' | 'partitions'>(
   state: State,
   name: K,
 ): ReturnType<typeof knownValue<K>> {
-  return knownValue(state, name, slotIdentity(state, name))
+  return knownValue(state, name, dataIdentity(state, name))
 }

@@ -13,9 +13,9 @@ import { relationTitles } from './relations.ts'
 const databaseOf = (state: State, row: StoreRow): Database | null =>
   state.databases.find(({ parent }) => parent === row.key) ?? null
 
-type Standing = { readonly text: string; readonly tone: Span['tone']; readonly error: ErrorInfo | null }
+type StoreState = { readonly text: string; readonly tone: Span['tone']; readonly error: ErrorInfo | null }
 
-function standing(state: State, row: StoreRow): Standing {
+function storeStateOf(state: State, row: StoreRow): StoreState {
   const { store, count } = row
   const reported = count === null ? '' : amount(count, 'table')
   if (store === null) return { text: reported, tone: 'muted', error: null }
@@ -33,7 +33,7 @@ function standing(state: State, row: StoreRow): Standing {
 /** The line of a store after its mark, in `cells`. The line of an open database has the column titles. */
 export function storeLine(state: State, row: StoreRow, cells: number): Line {
   const marks = marksOf(state.ascii)
-  const { text, tone, error } = standing(state, row)
+  const { text, tone, error } = storeStateOf(state, row)
   const head: Line = [span(`${row.open ? marks.open : marks.folded} `, 'info'), span(clean(row.name), 'strong')]
   const place = row.location === row.name ? '' : `  ${clean(row.location)}`
   const database = databaseOf(state, row)
@@ -49,7 +49,7 @@ export function storeLine(state: State, row: StoreRow, cells: number): Line {
 
 /** Facts about a store, in lines at most `cells` wide. */
 export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
-  const { error } = standing(state, row)
+  const { error } = storeStateOf(state, row)
   const database = databaseOf(state, row)
   const tables = row.store?.kind === 'lake' ? row.store.tables : []
   const size = [...tables, ...(database?.relations ?? [])].reduce((sum, one) => sum + Number(one.bytes ?? 0), 0)

@@ -5,14 +5,14 @@ import { block, cell, line, span } from '../../draw/line.ts'
 import { clean, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { tabRows } from '../../state/geometry.ts'
-import { slotIdentity, knownValue } from '../../state/selectors.ts'
+import { dataIdentity, knownValue } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import { partitionValuesName } from './charts.ts'
 import { listRows, loadedPage, pageRows, waitingLines } from './rows.ts'
 
 /** Columns with their types, nested ones indented. */
 export function schemaTab(state: State, cells: number, rows: number): Line[] {
-  const fields = knownValue(state, 'schema', slotIdentity(state, 'schema'))
+  const fields = knownValue(state, 'schema', dataIdentity(state, 'schema'))
   const marks = marksOf(state.ascii)
   const name = Math.max(16, Math.min(40, Math.floor(cells * 0.4)))
   const type = Math.max(12, Math.min(30, Math.floor(cells * 0.3)))
@@ -63,7 +63,7 @@ export function partitionsTab(state: State, cells: number, rows: number): Line[]
 
 /** Table features, and whether they are supported for reading. */
 export function featuresTab(state: State, cells: number, rows: number): Line[] {
-  const features = knownValue(state, 'features', slotIdentity(state, 'features'))
+  const features = knownValue(state, 'features', dataIdentity(state, 'features'))
   const marks = marksOf(state.ascii)
   const head = line(`   ${padEnd('FEATURE', 26)}${padEnd('SIDE', 15)}NOTE`, 'strong')
   if (features === null) return block([head, ...waitingLines(state, 'features', cells)], cells, rows)

@@ -6,7 +6,7 @@ import { chosen, line, span, spreadLine } from '../../draw/line.ts'
 import { cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { State } from '../../state/state.ts'
-import { needyIndex, needyRows } from './needy.ts'
+import { attentionIndex, attentionRows } from './attention.ts'
 
 /** The folders with the most bytes. */
 export function folderBars(state: State, cells: number, rows: number): Line[] {
@@ -27,10 +27,10 @@ export function folderBars(state: State, cells: number, rows: number): Line[] {
 }
 
 /** Tables that need attention, scrolled so that the cursor is visible. */
-export function needy(state: State, cells: number, rows: number): Line[] {
+export function attentionPanel(state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
-  const all = needyRows(state)
-  const at = state.focus === 'needs' ? needyIndex(state, all) : -1
+  const all = attentionRows(state)
+  const at = state.focus === 'needs' ? attentionIndex(state, all) : -1
   const top = Math.max(0, Math.min(at - rows + 1, all.length - rows))
   return all.slice(top, top + rows).map(({ mark, name, what, foot }, i) => {
     const left: Line = [

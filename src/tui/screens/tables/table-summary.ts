@@ -41,7 +41,7 @@ function tally(rows: readonly TableRow[]): string {
 }
 
 /** Why the catalog cannot be reached, the most important part first, since the line is cut. */
-const whyAway = ({ message, reason, where, hint }: ErrorInfo): string =>
+const unreachableReason = ({ message, reason, where, hint }: ErrorInfo): string =>
   [reason ?? message, where, hint].filter((part) => part !== undefined).join(' · ')
 
 const rowsOf = (state: State, url: string): readonly RelationEvent[] =>
@@ -71,7 +71,7 @@ export function tablesSummary(state: State, cells: number): Line[] {
       `${run.command} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.status} ${run.duration}`.trimEnd(),
     )
   const sync = syncText(state, row)
-  const hint = row.error?.hint ?? (row.catalog.state === 'away' ? whyAway(row.catalog.error) : undefined)
+  const hint = row.error?.hint ?? (row.catalog.state === 'away' ? unreachableReason(row.catalog.error) : undefined)
   return [
     rule('', cells),
     [span(` ${cutEnd(row.name, Math.max(20, cells - 30))}  `, 'strong'), span(facts.join(' · '))],

@@ -1,9 +1,9 @@
 /** Tabs of the detail pane: their rows and cursors. */
 import type { Page } from '../../../model/lake/answers.ts'
 import { detailContent, geometry, tabRows } from '../../state/geometry.ts'
-import { indexNow, placed } from '../../state/held.ts'
-import { movePosition, scrollText, settlePosition, type Move } from '../../state/position.ts'
-import { knownValue, slotIdentity } from '../../state/selectors.ts'
+import { indexNow, placed } from '../../state/kept-cursor.ts'
+import { movePosition, scrollText, limitPosition, type Move } from '../../state/position.ts'
+import { knownValue, dataIdentity } from '../../state/selectors.ts'
 import { TABS, type State, type Tab } from '../../state/state.ts'
 import { overviewLines } from './overview.ts'
 
@@ -14,11 +14,11 @@ export function tabTotal(state: State, tab: Tab): number {
       return overviewLines(state, geometry(state).detail || state.size.columns).length
     case 'schema':
     case 'features':
-      return knownValue(state, tab, slotIdentity(state, tab))?.length ?? 0
+      return knownValue(state, tab, dataIdentity(state, tab))?.length ?? 0
     case 'history':
     case 'partitions':
     case 'files':
-      return knownValue(state, tab, slotIdentity(state, tab))?.total ?? 0
+      return knownValue(state, tab, dataIdentity(state, tab))?.total ?? 0
   }
 }
 
@@ -43,31 +43,31 @@ function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readon
     case 'overview':
       return null
     case 'schema':
-      return all(listed(knownValue(state, 'schema', slotIdentity(state, 'schema'))), ({ path }) => path)
+      return all(listed(knownValue(state, 'schema', dataIdentity(state, 'schema'))), ({ path }) => path)
     case 'features':
       return all(
-        listed(knownValue(state, 'features', slotIdentity(state, 'features'))),
+        listed(knownValue(state, 'features', dataIdentity(state, 'features'))),
         ({ name, side }) => `${side} ${name}`,
       )
     case 'history':
-      return all(knownValue(state, 'history', slotIdentity(state, 'history')), ({ version }) => version)
+      return all(knownValue(state, 'history', dataIdentity(state, 'history')), ({ version }) => version)
     case 'partitions':
-      return all(knownValue(state, 'partitions', slotIdentity(state, 'partitions')), ({ values }) =>
+      return all(knownValue(state, 'partitions', dataIdentity(state, 'partitions')), ({ values }) =>
         JSON.stringify(values),
       )
     case 'files':
-      return all(knownValue(state, 'files', slotIdentity(state, 'files')), (file) =>
+      return all(knownValue(state, 'files', dataIdentity(state, 'files')), (file) =>
         JSON.stringify([file.path, file.deletionVector]),
       )
   }
 }
 
 /** Keeps the cursor of the open tab on its row, or moves it to an existing row. Keeps it visible. */
-export function settledTab(before: State, after: State): State {
-  return visibleTab(heldTab(before, after))
+export function keepTabCursor(before: State, after: State): State {
+  return visibleTab(keptTab(before, after))
 }
 
-function heldTab(before: State, after: State): State {
+function keptTab(before: State, after: State): State {
   const { tab } = after.detail
   const slot = TABS.find((one) => one === tab && one !== 'overview')
   if (slot === undefined || slot === 'overview' || before.slots[slot] === after.slots[slot]) return after
@@ -98,7 +98,7 @@ function visibleTab(state: State): State {
       ? { cursor: 0, top: Math.max(0, Math.min(at.top, total - height)) }
       : total === 0
         ? at
-        : settlePosition(at, total, height)
+        : limitPosition(at, total, height)
   if (settled.top === at.top && settled.cursor === at.cursor) return state
   return { ...state, detail: { ...state.detail, at: { ...state.detail.at, [tab]: settled } } }
 }

@@ -7,7 +7,7 @@ import { activityPane } from './activity.ts'
 import { detailPane } from './detail.ts'
 import { drawnLines } from './drawn-list.ts'
 import { isStart } from './start-lines.ts'
-import { folderBars, needy } from './table-panels.ts'
+import { folderBars, attentionPanel } from './table-panels.ts'
 import { tablesList } from './table-rows.ts'
 import { tablesSummary } from './table-summary.ts'
 
@@ -15,7 +15,7 @@ import { tablesSummary } from './table-summary.ts'
 function tablesPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   if (state.focus === 'needs' && (g.mode === 'one' || state.zoom))
-    return block([rule('what needs you', cells), ...needy(state, cells, g.body - 1)], cells, g.body)
+    return block([rule('what needs you', cells), ...attentionPanel(state, cells, g.body - 1)], cells, g.body)
   if (g.mode === 'one') {
     const below = summaryRows(g.body) > 0 ? [[], ...tablesSummary(state, cells)] : []
     const list = tablesList(state, cells, tablesHeight(state) + 1)
@@ -30,7 +30,7 @@ function tablesPane(state: State, cells: number): Line[] {
     left -= folders.length + 1
   }
   if (left >= 4) {
-    const who = needy(state, cells, Math.min(8, left - 2))
+    const who = attentionPanel(state, cells, Math.min(8, left - 2))
     if (who.length > 0) lines.push([], rule('what needs you', cells), ...who)
   }
   return block(lines, cells, g.body)

@@ -18,7 +18,7 @@ export const queueGrants: Declaration<QueueGrantsOperation, (typeof EVENTS)[numb
   kind: 'queue-grants',
   command: 'grants',
   event: 'grants',
-  shape: 'answer',
+  display: 'answer',
   stores: [{ field: 'connect', family: 'database', access: 'write', end: 'target' }],
   events: EVENTS,
 }

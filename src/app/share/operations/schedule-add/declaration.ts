@@ -156,7 +156,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
       byHand: ['name', 'command', 'connect', ...SCHEDULE_RULE_OPTIONS, 'catch-up', 'tasks', 'queue', 'replace'],
     },
   },
-  shape: 'answer',
+  display: 'answer',
   stores: [
     { field: 'connect', family: 'database', access: 'write', end: 'target' },
     { field: 'stores', family: 'database', access: 'read' },

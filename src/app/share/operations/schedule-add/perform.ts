@@ -8,7 +8,7 @@ import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
 import { parseRule, ruleWords } from '../../schedules/rule-text.ts'
 import { clockworkFrom } from '../../schedules/scheduler.ts'
-import { reportTimes } from '../../schedules/telling.ts'
+import { reportTimes } from '../../schedules/report-schedules.ts'
 import type { scheduleAdd, ScheduleAddOperation } from './declaration.ts'
 
 type Run = RunOf<typeof scheduleAdd>

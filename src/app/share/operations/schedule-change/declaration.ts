@@ -15,7 +15,7 @@ export const scheduleChange: Declaration<ScheduleChangeOperation, (typeof EVENTS
   kind: 'schedule-change',
   command: 'schedule',
   actions: { 'schedule pause': TAKES, 'schedule resume': TAKES, 'schedule run-now': TAKES, 'schedule remove': TAKES },
-  shape: 'answer',
+  display: 'answer',
   stores: [{ field: 'connect', family: 'database', access: 'write', end: 'target' }],
   about: 'name',
   events: EVENTS,

@@ -17,7 +17,7 @@ export const scheduleHistory: Declaration<ScheduleHistoryOperation, (typeof EVEN
   kind: 'schedule-history',
   command: 'schedule',
   actions: { 'schedule history': { byHand: ['name', 'connect', 'limit', 'output', 'run'] } },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
   about: 'name',
   events: EVENTS,

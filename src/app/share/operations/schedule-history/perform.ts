@@ -2,7 +2,7 @@
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { errorLine, SluiceError } from '../../../../shared/errors.ts'
-import type { ScheduleBook, ScheduledRun } from '../../../../model/share/schedule-port.ts'
+import type { ScheduleStore, ScheduledRun } from '../../../../model/share/schedule-port.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
@@ -42,7 +42,7 @@ function reportLine(schedule: string, line: ScheduledRun, run: Run): void {
   })
 }
 
-async function reportOutput(book: ScheduleBook, name: string, wanted: string | undefined, run: Run): Promise<Ending> {
+async function reportOutput(book: ScheduleStore, name: string, wanted: string | undefined, run: Run): Promise<Ending> {
   const lines = await book.history(name, ALL)
   const runId = wanted ?? lines.find((line) => line.runId !== null)?.runId ?? null
   if (runId === null || !lines.some((line) => line.runId === runId)) {

@@ -14,7 +14,7 @@ export const scheduleList: Declaration<ScheduleListOperation, (typeof EVENTS)[nu
   kind: 'schedule-list',
   command: 'schedule',
   actions: { 'schedule list': { byHand: ['name', 'connect'] } },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
   about: 'name',
   events: EVENTS,

@@ -2,7 +2,7 @@
 import { dec } from '../../../../model/run/event.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
-import { scheduleEvent } from '../../schedules/telling.ts'
+import { scheduleEvent } from '../../schedules/report-schedules.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleList, ScheduleListOperation } from './declaration.ts'
 

@@ -14,7 +14,7 @@ export const scheduleNext: Declaration<ScheduleNextOperation, (typeof EVENTS)[nu
   kind: 'schedule-next',
   command: 'schedule',
   actions: { 'schedule next': { byHand: ['name', 'connect', 'limit'] } },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
   about: 'name',
   events: EVENTS,

@@ -3,7 +3,7 @@ import { dec } from '../../../../model/run/event.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { parseRule } from '../../schedules/rule-text.ts'
-import { reportTimes } from '../../schedules/telling.ts'
+import { reportTimes } from '../../schedules/report-schedules.ts'
 import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleNext, ScheduleNextOperation } from './declaration.ts'
 

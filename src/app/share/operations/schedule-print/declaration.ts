@@ -21,7 +21,7 @@ export const schedulePrint: Declaration<SchedulePrintOperation, (typeof EVENTS)[
   kind: 'schedule-print',
   command: 'schedule',
   actions: { 'schedule print': { byHand: ['name', 'command', ...SCHEDULE_RULE_OPTIONS, 'as'] } },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'folder', family: 'folder', access: 'read' }],
   about: 'name',
   events: EVENTS,

@@ -13,7 +13,7 @@ const EVENTS = ['shared.run', 'shared.slot', 'shared.table', 'log'] as const
 export const sharedRuns: Declaration<SharedRunsOperation, (typeof EVENTS)[number]> = {
   kind: 'shared-runs',
   command: 'runs',
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
   events: EVENTS,
 }

@@ -3,7 +3,7 @@ import { dec } from '../../../../model/run/event.ts'
 import type { DistributedRun, TaskRow } from '../../../../model/share/distributed.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { errorLine } from '../../../../shared/errors.ts'
-import { causesOfSlots, notesOfSlots } from '../../causes.ts'
+import { causesOfTasks, notesOfTasks } from '../../causes.ts'
 import { waitingText } from '../../waiting.ts'
 import { unknownRun } from '../../unknown-run.ts'
 import { isUnknownTable } from '../../steered-tables.ts'
@@ -50,13 +50,13 @@ async function reportEnd(
   const { error, status, exitCode } = found
   if (status === 'running') return
   const output = await queue.schedules.output(found.runId)
-  const notes = notesOfSlots(output)
+  const notes = notesOfTasks(output)
   for (const { table, note } of notes.slice(0, MOST_CAUSES))
     run.emit({ type: 'log', level: 'note', table, message: note })
   if (notes.length > MOST_CAUSES)
     run.emit({ type: 'log', level: 'note', message: `and ${notes.length - MOST_CAUSES} more notes of tables` })
   if (error === null) return
-  const all = causesOfSlots(slots, output, error)
+  const all = causesOfTasks(slots, output, error)
   for (const { table, message, hint } of all.slice(0, MOST_CAUSES)) {
     const about = table === undefined ? {} : { table }
     run.emit({ type: 'log', level: 'error', ...about, message, ...(hint === undefined ? {} : { hint }) })

@@ -56,7 +56,7 @@ export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
       'the same database as where the run was started. ctrl-c gives tasks back after the running batch; a ' +
       'second ctrl-c drops the batch.\n',
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'working',
   stores: [
     { field: 'connect', family: 'database', access: 'write', end: 'target' },

@@ -11,7 +11,7 @@ const EVENTS = ['queue.stand', 'log'] as const
 export const workersWatch: Declaration<WorkersWatchOperation, (typeof EVENTS)[number]> = {
   kind: 'workers-watch',
   command: 'workers',
-  shape: 'lines',
+  display: 'lines',
   doing: 'watching',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
   events: EVENTS,

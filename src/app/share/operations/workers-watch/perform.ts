@@ -3,7 +3,7 @@ import { LOST_AFTER_MS } from '../../../../model/share/distributed.ts'
 import { restUnder } from '../../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../../shared/errors.ts'
 import { openQueue } from '../../queues.ts'
-import { standReported } from '../../queue-status.ts'
+import { queueCounts } from '../../queue-status.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { workersWatch, WorkersWatchOperation } from './declaration.ts'
 
@@ -24,7 +24,7 @@ export async function performWorkersWatch(
   let since: number | null = null
   while (!stop.aborted) {
     try {
-      run.emit({ type: 'queue.stand', queue: standReported(await queue.stand()) })
+      run.emit({ type: 'queue.stand', queue: queueCounts(await queue.state()) })
       since = null
     } catch (thrown) {
       const error = asSluiceError(thrown)

@@ -30,7 +30,7 @@ export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
       'a free worker takes over its tasks within 35 seconds of the last heartbeat. Ended workers are listed for ' +
       'a day. sluice runs --distributed lists the runs.\n',
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
   events: EVENTS,
 }

@@ -17,7 +17,7 @@ import { wantedChunks } from '../../plan/wanted-chunks.ts'
 import type { CopyContext } from '../../table/copy-context.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import { noteTrackedRun } from '../../ledger/tracked-runs.ts'
-import { countsOf, settleDeadRuns, storedChunkTokens, type TrackedCopy } from './dead-runs.ts'
+import { countsOf, correctDeadRuns, storedChunkTokens, type TrackedCopy } from './dead-runs.ts'
 import { doneSince, previousRun, type Previous } from './previous-run.ts'
 import type { CdmCounts } from './run-info.ts'
 import { TrackedTable } from './tracked-table.ts'
@@ -25,7 +25,7 @@ import { trackingTitles } from '../../../run/systems.ts'
 
 export type TrackContext = Pick<CopyContext, 'operation' | 'run' | 'database' | 'owner'> & { readonly to: CopyStore }
 
-type Followed = {
+type TrackedCopyTable = {
   readonly table: TrackedTable
   readonly copy: TrackedCopy
   readonly ledger: ChunkLedger
@@ -37,19 +37,19 @@ type Followed = {
 
 export class CopyTrack {
   readonly request: TrackOptions
-  readonly #around: TrackContext
+  readonly #context: TrackContext
   readonly #stores = new Map<string, TrackStore>()
   readonly #previous = new Map<string, Previous>()
-  readonly #tables = new Map<string, Followed>()
+  readonly #tables = new Map<string, TrackedCopyTable>()
   notified = false
 
   /** @returns null if the copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if impossible */
-  static of(around: TrackContext, planned: PlannedCopy): CopyTrack | null {
-    const { track } = around.operation
+  static of(context: TrackContext, planned: PlannedCopy): CopyTrack | null {
+    const { track } = context.operation
     if (track === undefined) return null
-    if (around.to.offers.tracks === undefined) {
-      throw new SluiceError('UNSUPPORTED_URL', `--track-run cannot record runs in ${around.to.system}`, {
-        where: around.to.label,
+    if (context.to.offers.tracks === undefined) {
+      throw new SluiceError('UNSUPPORTED_URL', `--track-run cannot record runs in ${context.to.system}`, {
+        where: context.to.label,
         hint: `remove --track-run (the ledger records the same), or copy into ${trackingTitles()}`,
       })
     }
@@ -69,11 +69,11 @@ export class CopyTrack {
         },
       )
     }
-    return new CopyTrack(track, around)
+    return new CopyTrack(track, context)
   }
 
   /** True if the command continues an earlier run (`--prev-run-id`) that is recorded in the target. */
-  static async goesOn(
+  static async isContinued(
     { operation: { track }, to, database }: Omit<TrackContext, 'run' | 'owner'>,
     planned: PlannedCopy,
   ): Promise<boolean> {
@@ -85,9 +85,9 @@ export class CopyTrack {
     return (await previousRun(store, one.targetName.name, 'MIGRATE', track)).lost === null
   }
 
-  private constructor(options: TrackOptions, around: TrackContext) {
+  private constructor(options: TrackOptions, context: TrackContext) {
     this.request = options
-    this.#around = around
+    this.#context = context
   }
 
   /**
@@ -103,14 +103,16 @@ export class CopyTrack {
       const { previous, lost } = await previousRun(store, name, 'MIGRATE', this.request)
       if (lost !== null) {
         const message = `Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`
-        this.#say('warn', message, tableText(one.source.table))
+        this.#emitNote('warn', message, tableText(one.source.table))
       }
-      await settleDeadRuns(this.#copyOf(store, one), null)
+      await correctDeadRuns(this.#copyOf(store, one), null)
       if (previous === null) continue
-      const chunks = await new ChunkLedger(this.#around.database, tableKeyOf(one.targetName), this.#around.owner).some(
-        CLOSED,
-      )
-      const left = await this.#left(one, previous, chunks)
+      const chunks = await new ChunkLedger(
+        this.#context.database,
+        tableKeyOf(one.targetName),
+        this.#context.owner,
+      ).some(CLOSED)
+      const left = await this.#uncopiedRanges(one, previous, chunks)
       this.#previous.set(tableText(one.source.table), { ...previous, pending: left })
       ranges = left.map(({ low, high }) => ({ min: low.toString(), max: high.toString() }))
     }
@@ -123,7 +125,7 @@ export class CopyTrack {
       const one = planned.tables.find(({ source }) => tableText(source.table) === name)
       if (one === undefined || context === null || context.ring === null) continue
       const { ring } = context.ring
-      const isAgain = this.#around.operation.again === true
+      const isAgain = this.#context.operation.again === true
       const open: StoredChunk[] = []
       let count = 0
       for await (const chunk of wantedChunks(context)) {
@@ -133,17 +135,17 @@ export class CopyTrack {
       if (open.length === 0) continue
       const previous = this.#previous.get(name) ?? null
       const store = await this.#store(one)
-      const runId = BigInt(this.request.runId ?? this.#around.run.runId)
+      const runId = BigInt(this.request.runId ?? this.#context.run.runId)
       const table = new TrackedTable({
         store,
         table: one.targetName.name,
         runId,
         type: 'MIGRATE',
         previous: previous?.run.runId ?? (open.length === count ? 0n : await latestOf(store, one, runId)),
-        now: () => this.#around.run.clock.now(),
+        now: () => this.#context.run.clock.now(),
         onTrouble: (error) => this.#trouble(name, error),
       })
-      const { database, run } = this.#around
+      const { database, run } = this.#context
       if (this.request.runId !== undefined)
         await noteTrackedRun(database, BigInt(run.runId), tableKeyOf(one.targetName), runId)
       const byNo = new Map(open.flatMap((chunk) => storedChunkTokens(chunk, ring)))
@@ -203,7 +205,7 @@ export class CopyTrack {
 
   /** Aligns the recorded ranges of this run with the ledger, and ends killed runs. Failures are only reported. */
   async end(): Promise<void> {
-    const own = BigInt(this.#around.run.runId)
+    const own = BigInt(this.#context.run.runId)
     for (const [name, { table, copy, ledger, ring }] of this.#tables) {
       try {
         // Ranges done by another run are recorded in that run's rows.
@@ -219,7 +221,7 @@ export class CopyTrack {
         }
         await table.end(new Set(others.map(([, { low }]) => low)))
         // The lease of a killed run may have expired only after this run began.
-        await settleDeadRuns(copy, table.runId)
+        await correctDeadRuns(copy, table.runId)
       } catch (error) {
         this.#trouble(name, error)
       }
@@ -227,7 +229,7 @@ export class CopyTrack {
   }
 
   async #store({ targetName }: PlannedTable): Promise<TrackStore> {
-    const { to, database } = this.#around
+    const { to, database } = this.#context
     const schema = targetName.schema ?? to.schema ?? ''
     const known = this.#stores.get(schema)
     if (known !== undefined) return known
@@ -239,7 +241,7 @@ export class CopyTrack {
   }
 
   #copyOf(store: TrackStore, one: PlannedTable): TrackedCopy {
-    const { database, owner, run } = this.#around
+    const { database, owner, run } = this.#context
     return {
       store,
       table: one.targetName.name,
@@ -255,7 +257,7 @@ export class CopyTrack {
    * Pending ranges that no run has copied yet; all pending ranges if the earlier run was a comparison. Reopens their
    * completed chunks if the command continues an earlier run.
    */
-  async #left(
+  async #uncopiedRanges(
     one: PlannedTable,
     { run, pending }: Previous,
     chunks: readonly StoredChunk[],
@@ -281,7 +283,7 @@ export class CopyTrack {
     left: Previous['pending'],
     ring: TokenRange,
   ): Promise<void> {
-    const { operation, to, database, owner } = this.#around
+    const { operation, to, database, owner } = this.#context
     const again = chunks.filter(
       (chunk) =>
         chunk.status === 'completed' &&
@@ -293,7 +295,7 @@ export class CopyTrack {
     if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
       const message = `${again.length} ranges without status PASS were copied before; their rows are not written again`
       const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for quarantined rows'
-      this.#say('warn', message, tableText(one.source.table), hint)
+      this.#emitNote('warn', message, tableText(one.source.table), hint)
       return
     }
     const ledger = new ChunkLedger(database, tableKeyOf(one.targetName), owner)
@@ -302,12 +304,12 @@ export class CopyTrack {
 
   #trouble(table: string, error: unknown): void {
     const { message, hint } = asSluiceError(error)
-    if (!this.notified) this.#say('warn', `cdm_run_details is not up to date: ${message}`, table, hint)
+    if (!this.notified) this.#emitNote('warn', `cdm_run_details is not up to date: ${message}`, table, hint)
     this.notified = true
   }
 
-  #say(level: 'note' | 'warn', message: string, table: string, hint?: string): void {
-    this.#around.run.emit({ type: 'log', level, table, message, ...(hint === undefined ? {} : { hint }) })
+  #emitNote(level: 'note' | 'warn', message: string, table: string, hint?: string): void {
+    this.#context.run.emit({ type: 'log', level, table, message, ...(hint === undefined ? {} : { hint }) })
   }
 }
 

@@ -30,7 +30,7 @@ export type TrackedCopy = {
  * @param except the calling run
  * @throws SluiceError errors of the target
  */
-export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): Promise<void> {
+export async function correctDeadRuns(copy: TrackedCopy, except: bigint | null): Promise<void> {
   const { store, table, key, ledger, database } = copy
   if (!(await ledger.has('1 = 1'))) return
   const started = (await store.runs(table)).filter(({ type, status }) => type === 'MIGRATE' && status === 'STARTED')
@@ -40,7 +40,7 @@ export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): 
   for (const run of started) {
     const owner = owners.get(run.runId)
     if (owner === undefined || run.runId === except) continue
-    const ranges = await settleRanges(copy, run, await ledger.some(`run_id = ${owner}`))
+    const ranges = await passRanges(copy, run, await ledger.some(`run_id = ${owner}`))
     if (!busy.has(owner)) await endRun(copy, run, ranges)
   }
 }
@@ -51,7 +51,7 @@ export async function settleDeadRuns(copy: TrackedCopy, except: bigint | null): 
  * @returns all ranges of the run, updated
  * @throws SluiceError errors of the target
  */
-async function settleRanges(
+async function passRanges(
   { store, table, ring }: TrackedCopy,
   run: TrackedRun,
   own: readonly StoredChunk[],

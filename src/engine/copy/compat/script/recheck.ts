@@ -1,6 +1,6 @@
 /** Checks rows written only at level ONE: reads them at the requested level, and writes missing ones again. */
-import { equalDigests, type Row, type Stamp } from '../../../../model/copy/rows.ts'
-import { RowSum } from '../../../../model/copy/row-hash.ts'
+import { equalDigests, type Row, type WriteTimes } from '../../../../model/copy/rows.ts'
+import { RowChecksum } from '../../../../model/copy/row-hash.ts'
 import { keyTextOf } from '../../../../model/copy/key-text.ts'
 import { rowKeyOf } from '../../../../model/copy/row-key.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
@@ -39,12 +39,12 @@ const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
 export async function recheck(
   list: Recheck,
   plan: TablePlan,
-  around: RecheckContext,
+  recheckContext: RecheckContext,
 ): Promise<{ readonly found: number; readonly brought: number }> {
-  const { to, view, database, signal } = around
+  const { to, view, database, signal } = recheckContext
   const keys = sourceKeys(plan, list.keys)
   const rows: Row[] = []
-  const stamps: Stamp[] = []
+  const stamps: WriteTimes[] = []
   const stamped = plan.source.ring !== undefined && plan.target.ring !== undefined
   const request = {
     table: plan.source,
@@ -69,7 +69,7 @@ export async function recheck(
     signal,
   }
   const isThere = async (writer: ChunkWriter): Promise<boolean> => {
-    const sum = new RowSum()
+    const sum = new RowChecksum()
     for (const row of rows) sum.add(row)
     const only = new Set(rows.map((row) => keyTextOf(row, positions)))
     return equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))

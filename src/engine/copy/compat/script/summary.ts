@@ -3,7 +3,7 @@ import { dec, type CopySummaryLine, type Dec, type TableStatus } from '../../../
 import type { CopyEvent } from '../../copy-run.ts'
 import type { ErrorInfo } from '../../../../shared/errors.ts'
 
-type Sums = {
+type TableSums = {
   status: TableStatus
   written: bigint
   /** Rows in the target and quarantined rows, by all runs; null if the table did not finish. */
@@ -17,7 +17,7 @@ type Sums = {
 }
 
 export class CopySummary {
-  readonly #tables = new Map<string, Sums>()
+  readonly #tables = new Map<string, TableSums>()
   readonly #retries = new Map<string, number>()
 
   event(event: CopyEvent): void {
@@ -86,10 +86,10 @@ export class CopySummary {
     return retries
   }
 
-  #at(table: string): Sums {
+  #at(table: string): TableSums {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
-    const sums: Sums = {
+    const sums: TableSums = {
       // Initial status: it remains if no later event reports a status of the table.
       status: 'stopped',
       written: 0n,
@@ -106,7 +106,7 @@ export class CopySummary {
 }
 
 /** Rows of earlier runs: the ledger's counts include chunks that were done before this run. */
-function earlierOf({ written, all }: Sums): { readonly earlier?: Dec } {
+function earlierOf({ written, all }: TableSums): { readonly earlier?: Dec } {
   return all === null || all.there <= written ? {} : { earlier: dec(all.there - written) }
 }
 
@@ -114,7 +114,7 @@ function chunkName({ table, chunk }: { readonly table: string; readonly chunk: s
   return `${table}\n${chunk}`
 }
 
-function weightOf({ status, fallback, error }: Sums): number {
+function weightOf({ status, fallback, error }: TableSums): number {
   if (status === 'failed' || status === 'refused' || error !== undefined) return 3
   if (status === 'stopped' || status === 'skipped') return 2
   return fallback > 0n ? 1 : 0

@@ -23,7 +23,7 @@ type Copied = {
 
 const LEVEL = 'ONE'
 /** Limit of keys in one event. */
-const TOLD = 100
+const MAX_KEYS = 100
 
 export class WeakWrites {
   readonly #keys = new Map<string, Key[]>()
@@ -39,7 +39,7 @@ export class WeakWrites {
   /**
    * Writes a table's noted keys, of all chunks, to the ledger. @throws SluiceError of the ledger; the keys stay noted
    */
-  async keep({ name, plan, key, database, owner, emit }: Copied): Promise<void> {
+  async storeKeys({ name, plan, key, database, owner, emit }: Copied): Promise<void> {
     const table = tableText(plan.target.table)
     const noted = this.#keys.get(table)
     if (noted === undefined) return
@@ -52,8 +52,8 @@ export class WeakWrites {
       this.#keys.set(table, [...keys, ...(this.#keys.get(table) ?? [])])
       throw thrown
     }
-    for (let from = 0; from < keys.length; from += TOLD) {
-      const reported = keys.slice(from, from + TOLD)
+    for (let from = 0; from < keys.length; from += MAX_KEYS) {
+      const reported = keys.slice(from, from + MAX_KEYS)
       emit({ type: 'rows.fallback', table: name, level: LEVEL, rows: dec(reported.length), keys: reported })
     }
   }

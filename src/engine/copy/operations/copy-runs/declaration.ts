@@ -12,7 +12,7 @@ const EVENTS = ['copy.run', 'copy.chunk', 'log'] as const
 export const copyRuns: Declaration<CopyRunsOperation, (typeof EVENTS)[number]> = {
   kind: 'copy-runs',
   command: 'runs',
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
   events: EVENTS,
 }

@@ -1,9 +1,9 @@
 /** `runs --to URL`: the copies into a database, from its own ledger, and the chunks of one of them. */
 import { dec } from '../../../../model/run/event.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { noSuchLedgerRun } from '../../ledger/known.ts'
+import { noSuchLedgerRun } from '../../ledger/refuse-unknown.ts'
 import { chunkCounts, recordedChunks, recordedCopyRuns, type RecordedCopyRun } from '../../ledger/read-runs.ts'
-import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
+import { knowsRun, readLedger } from '../../ledger/other-ledgers.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { openCopyStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'

@@ -12,12 +12,16 @@ import { whilePaused } from '../../../run/pause.ts'
 import { steeredEvent } from '../../../run/steered.ts'
 import type { CopyOperation } from './declaration.ts'
 
-type Hearer = (event: CopyEvent) => void
+type EventListener = (event: CopyEvent) => void
 
 /**
  * Listeners that receive the run's events before the caller of the run does, in this order. Each is set by one stage.
  */
-export type Hearers = { track: Hearer | null; reported: Hearer | null; stream: Hearer | null }
+export type CopyListeners = {
+  track: EventListener | null
+  reported: EventListener | null
+  stream: EventListener | null
+}
 
 export type BegunCopy = {
   /** The operation as given, until a stage replaces it. */
@@ -26,7 +30,7 @@ export type BegunCopy = {
   readonly companion: Companion | null
   /** The run; `listeners` receive its events. */
   readonly run: CopyRun
-  readonly hearers: Hearers
+  readonly listeners: CopyListeners
   readonly steering: Steering
   readonly throttle: Throttle
   readonly pulse: SlowTarget
@@ -40,22 +44,26 @@ export type BegunCopy = {
  * Waits for the run's allowed hours, so that the source is not read outside of them. Then creates the parts that need
  * no store.
  */
-export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<BegunCopy> {
-  const hearers: Hearers = { track: null, reported: null, stream: null }
+export async function begin(
+  operation: CopyOperation,
+  requestedRun: CopyRun,
+  companion: Companion | null,
+): Promise<BegunCopy> {
+  const hearers: CopyListeners = { track: null, reported: null, stream: null }
   const run: CopyRun = {
-    ...asked,
+    ...requestedRun,
     emit: (event) => {
       hearers.track?.(event)
       hearers.reported?.(event)
       hearers.stream?.(event)
-      asked.emit(event)
+      requestedRun.emit(event)
     },
   }
-  if (asked.control?.onRequest === undefined) await whilePaused(run)
+  if (requestedRun.control?.onRequest === undefined) await whilePaused(run)
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
   steering.onOptions = (request) => run.emit(steeredEvent(request))
   const throttle = reportedThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const options = storeOptions(run)
-  return { operation, companion, run, hearers, steering, throttle, pulse, weak: new WeakWrites(), options }
+  return { operation, companion, run, listeners: hearers, steering, throttle, pulse, weak: new WeakWrites(), options }
 }

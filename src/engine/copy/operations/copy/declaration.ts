@@ -1,5 +1,5 @@
 import { STREAM_CAUSES, type AlertOptions } from '../../../../model/run/alert.ts'
-import type { PeriodOptions, TimeSpan } from '../../../../model/copy/period-marks.ts'
+import type { PeriodOptions, TimeRange } from '../../../../model/copy/period-marks.ts'
 import type { OnExisting } from '../../../../model/copy/plan.ts'
 import type { ObjectOptions } from '../../../../model/copy/schema-object.ts'
 import type { FollowOptions, PairedTables, ScriptOptions } from './option-types.ts'
@@ -7,7 +7,7 @@ import { alertOptions, formsText } from '../../../run/operations/alert-options.t
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { inGroup } from '../../../run/operations/option.ts'
 import {
-  AS_OTHERS,
+  OTHER_TOOLS,
   CASSANDRA,
   DECIMALS,
   ENDS,
@@ -72,7 +72,7 @@ export type CopyOperation = PairedTables & {
   /** Copy the table period by period; the row key begins with the column of the periods. Set by `partition run`. */
   readonly periods?: PeriodOptions
   /** With `periods`: copy only chunks with rows of this time span; default: all chunks. */
-  readonly span?: TimeSpan
+  readonly span?: TimeRange
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptOptions
   /** Alerts of a copy without a stream. */
@@ -139,7 +139,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'settings',
-        group: AS_OTHERS,
+        group: OTHER_TOOLS,
         type: 'text',
         completes: 'file',
         describe:
@@ -147,7 +147,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'preset',
-        group: AS_OTHERS,
+        group: OTHER_TOOLS,
         type: 'choice',
         choices: ['small', 'medium', 'large', 'unstable', 'auto'],
         shown: 'medium, where --settings is given',
@@ -339,7 +339,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       'RESUME_MODE=false for --restart; rows with an equal key are then overwritten (--on-existing upsert). ' +
       'Flags take precedence. The token of D1 is CLOUDFLARE_API_TOKEN.\n',
   },
-  shape: 'long',
+  display: 'long',
   doing: 'copying',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },

@@ -8,13 +8,13 @@ import { emitPlan } from '../../plan/plan-event.ts'
 import type { CopyContext } from '../../table/copy-context.ts'
 import { startTables } from '../../table/copy-tables.ts'
 import type { TableRun } from '../../table/table-run.ts'
-import type { RecordedCopy } from './note.ts'
-import { standings } from './standings.ts'
+import type { RecordedCopy } from './record.ts'
+import { ledgerProgress } from './ledger-progress.ts'
 
 /** A copy whose tables have chunks. */
 export type Divided = {
   /** Context for copying the tables. */
-  readonly around: CopyContext
+  readonly copyContext: CopyContext
   /** Objects to create in addition to rows; a stream creates them once it has caught up. */
   readonly work: ReturnType<typeof objectWork>
   /** Tables that another process copies. */
@@ -28,10 +28,10 @@ export async function divide(
   following: FollowedStream | null,
   tables: TableRun[],
 ): Promise<Divided> {
-  const { operation, run, planned, planHash, objects, left, database, owner, track, hearers, again } = noted
+  const { operation, run, planned, planHash, objects, left, database, owner, track, listeners: hearers, again } = noted
   const work = objectWork(objects, planned, database, owner, operation.workers)
   const around = context(noted, following, work)
-  const standing = await standings(planned, around)
+  const standing = await ledgerProgress(planned, around)
   emitPlan(
     { ...planned, periods: operation.periods },
     planHash,
@@ -47,7 +47,7 @@ export async function divide(
   const reported = new ReportedRuns(operation, track)
   hearers.reported = (event) => reported.event(event)
   for (const event of reported.begin(planned, tables)) run.emit(event)
-  return { around, work, elsewhere, reported }
+  return { copyContext: around, work, elsewhere, reported }
 }
 
 function context(noted: RecordedCopy, following: FollowedStream | null, work: Divided['work']): CopyContext {
@@ -68,7 +68,7 @@ function context(noted: RecordedCopy, following: FollowedStream | null, work: Di
     weak,
     ...(shared === null ? {} : { shared }),
     ...(restarts === undefined || !isRestart ? {} : { restarts }),
-    ...(following === null ? {} : { fence: following.fence }),
+    ...(following === null ? {} : { fence: following.claimGuard }),
     // A table with a stream gets its unique constraints and foreign keys when it has caught up.
     ...(following === null ? work : {}),
   }

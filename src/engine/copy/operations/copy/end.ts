@@ -8,13 +8,13 @@ import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
 import type { FollowedStream } from '../../companion.ts'
 import { againPlan } from '../../again/plan-again.ts'
 import { emitPlan, endOfPlan } from '../../plan/plan-event.ts'
-import { settingsRefused } from '../../plan/rows-left.ts'
+import { settingsRefused } from '../../plan/row-losses.ts'
 import { onSide } from '../../sides.ts'
 import { endTables } from '../../table/ending.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { Divided } from './divide.ts'
-import type { RecordedCopy } from './note.ts'
+import type { RecordedCopy } from './record.ts'
 import type { PlannedCopyRun } from './plan.ts'
 
 /** End of a copy that only shows its plan: creates no table, no ledger. @throws SluiceError if the run would fail */
@@ -51,12 +51,12 @@ export async function endCopy(
   noted: RecordedCopy,
   following: FollowedStream | null,
   tables: readonly TableRun[],
-  { around, work, reported }: Divided,
+  { copyContext: around, work, reported }: Divided,
 ): Promise<Ending> {
   let ending = await endTables(tables, around)
   if (following !== null && ending.error === undefined && ending.stopped !== true)
     ending = await following.follow(ending, { ...around, ...work })
-  else if (following !== null) ending = following.unfollowed(ending)
+  else if (following !== null) ending = following.endingWithoutStream(ending)
   await noted.track?.end()
   for (const event of reported.end()) noted.run.emit(event)
   await finish(noted, ending)

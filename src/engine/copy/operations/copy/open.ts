@@ -3,12 +3,12 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { CopyEvent } from '../../copy-run.ts'
-import { refuseUnknownTables } from '../../look/look-earlier.ts'
+import { refuseUnknownTables } from '../../recount/recount-earlier.ts'
 import { isMissingFile, openCopyStore, openSourceStore } from '../../open-stores.ts'
 import { planCopy, type Planner } from '../../plan/plan-copy.ts'
-import { askingOnce, type SourceViews } from '../../source-views.ts'
+import { viewPerQuery, type SourceViews } from '../../source-views.ts'
 import { retryMsOf } from '../../workers/failure.ts'
-import { openPatiently, patiently } from '../../workers/patience.ts'
+import { openWithRetries, withRetries } from '../../workers/retries.ts'
 import type { BegunCopy } from './begin.ts'
 
 /** A copy whose source is open and can be queried for planning. */
@@ -21,9 +21,9 @@ export type OpenedCopy = BegunCopy & {
 }
 
 /** @throws as `openSourceStore` */
-export async function openCopySource(given: BegunCopy): Promise<CopyStore> {
-  const { operation, companion, options } = given
-  const store = await opened(given, () =>
+export async function openCopySource(begunCopy: BegunCopy): Promise<CopyStore> {
+  const { operation, companion, options } = begunCopy
+  const store = await opened(begunCopy, () =>
     openSourceStore(operation.from, operation.cassandra, {
       yields: true,
       ...options,
@@ -34,34 +34,35 @@ export async function openCopySource(given: BegunCopy): Promise<CopyStore> {
 }
 
 /** Prepares planning; without a stream, also opens the read view. @throws errors of reading the source */
-export async function look(given: BegunCopy, from: CopyStore, views: SourceViews): Promise<OpenedCopy> {
-  const { companion, run, steering } = given
-  const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
+export async function preparePlanning(begunCopy: BegunCopy, from: CopyStore, views: SourceViews): Promise<OpenedCopy> {
+  const { companion, run, steering } = begunCopy
+  const again: Planner['again'] = (body) =>
+    withRetries(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
   if (companion === null) await again(() => views.current())
   const planning: Planner = {
-    views: companion === null ? views : askingOnce(views),
+    views: companion === null ? views : viewPerQuery(views),
     again,
     signal: run.interrupt.abort,
     // With a stream, rows change between reads, so each plan reads the extents again.
     ...(companion === null ? { extents: new Map() } : {}),
   }
-  return { ...given, from, views, again, planning }
+  return { ...begunCopy, from, views, again, planning }
 }
 
 /**
  * Opens the target. A refused copy creates no file: it is planned against a temporary empty database. @throws as
  * `openCopyStore`
  */
-export async function openCopyTarget(given: OpenedCopy): Promise<CopyStore> {
-  const { operation, options, throttle, weak } = given
-  const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))
-  return await opened(given, () =>
+export async function openCopyTarget(openedCopy: OpenedCopy): Promise<CopyStore> {
+  const { operation, options, throttle, weak } = openedCopy
+  const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(openedCopy))
+  return await opened(openedCopy, () =>
     openCopyStore(operation.to, {
       mode: operation.dryRun || isRefused ? 'plan' : 'write',
       ...options,
       ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
       onThrottle: ({ status, waitMs }) =>
-        throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
+        throttle.slowDown(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
       ...(operation.cassandra === undefined ? {} : { cassandra: operation.cassandra }),
       onWeakWrite: (table, key) => weak.note(table, key),
     }),
@@ -86,5 +87,5 @@ async function isRefusedWhole({ operation, companion, from, planning, run }: Ope
 }
 
 function opened({ run, steering }: BegunCopy, body: () => Promise<CopyStore>): Promise<CopyStore> {
-  return openPatiently(body, { emit: run.emit }, steering.stop)
+  return openWithRetries(body, { emit: run.emit }, steering.stop)
 }

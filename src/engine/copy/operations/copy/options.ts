@@ -10,7 +10,7 @@ export const DECIMALS = ['text', 'real'] as const
 export const PROOFS = ['chunk', 'count', 'none'] as const
 
 /** Heading of options that exist for compatibility with other programs. */
-export const AS_OTHERS = 'Options of other tools:'
+export const OTHER_TOOLS = 'Options of other tools:'
 const TABLES = 'Tables and columns:'
 
 /** Operations that run a stream. */
@@ -96,7 +96,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
   },
   {
     name: 'properties',
-    group: AS_OTHERS,
+    group: OTHER_TOOLS,
     alias: 'properties-file',
     type: 'text',
     completes: 'file',
@@ -104,14 +104,14 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
   },
   {
     name: 'conf',
-    group: AS_OTHERS,
+    group: OTHER_TOOLS,
     type: 'list',
     shown: 'none',
     describe: 'key=value: another property; takes precedence over the file; repeatable',
   },
   {
     name: 'class',
-    group: AS_OTHERS,
+    group: OTHER_TOOLS,
     type: 'text',
     describe: 'main class of the Cassandra Data Migrator to imitate, so that sluice can replace spark-submit',
   },

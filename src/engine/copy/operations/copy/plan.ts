@@ -1,7 +1,7 @@
 /** Stage of a copy that plans its tables, the objects to create, and the dependencies that it does not transfer. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
-import type { LeftBehind } from '../../../../model/copy/left-behind.ts'
+import type { LeftBehind } from '../../../../model/copy/dependencies.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { WantedStream } from '../../companion.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
@@ -9,14 +9,14 @@ import { hasLedger } from '../../ledger/schema.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
 import { planObjects, withoutFiringKeys, type ObjectPlans } from '../../objects/plan-objects.ts'
 import { planLeftBehind } from '../../plan/left-behind.ts'
-import { asPlaced, planCopy, type PlannedCopy, type Planner } from '../../plan/plan-copy.ts'
-import { essenceHash } from '../../plan/plan-hash.ts'
+import { withLedgerNames, planCopy, type PlannedCopy, type Planner } from '../../plan/plan-copy.ts'
+import { hashOfFields } from '../../plan/plan-hash.ts'
 import { onSide } from '../../sides.ts'
 import type { OpenedCopy } from './open.ts'
 
 /** A copy with its planned tables, the objects to create, and the dependencies that it does not transfer. */
 export type PlannedCopyRun = OpenedCopy &
-  OtherRows & {
+  PlannedExtras & {
     readonly to: CopyStore
     /** True if the options tell a distributed run to restart. */
     readonly isRestart: boolean
@@ -28,7 +28,7 @@ export type PlannedCopyRun = OpenedCopy &
     readonly planHash: string
   }
 
-type OtherRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
+type PlannedExtras = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
 
 /** @throws SluiceError if the copy as a whole cannot be planned; errors of single tables are kept with the table */
 export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise<PlannedCopyRun> {
@@ -37,25 +37,25 @@ export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise
   const isRestart = operation.restart && run.sharedRun !== undefined && !operation.dryRun
   if (isRestart && companion !== null) operation = { ...operation, restart: !(await hasRestarted(to, run.sharedRun)) }
   // A dry run plans from the command only, without an existing stream.
-  const asked = operation.dryRun ? null : ((await companion?.asked(operation, from, to)) ?? null)
+  const asked = operation.dryRun ? null : ((await companion?.findStream(operation, from, to)) ?? null)
   const planner: Planner = {
     ...planning,
     ...(asked === null || operation.restart ? {} : { followed: asked.tables }),
   }
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
-  const planHash = essenceHash(planned.tables.map((one) => one.plan?.hash ?? one.error?.code))
-  if (operation.dryRun) planned = refusedForAgain(await inNotedPlaces(planned, operation, planner), operation)
+  const planHash = hashOfFields(planned.tables.map((one) => one.plan?.hash ?? one.error?.code))
+  if (operation.dryRun) planned = refusedForAgain(await withNotedNames(planned, operation, planner), operation)
   planning.extents?.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const all = { ...inspected, to, operation, isRestart, asked, planner, planned, planHash }
-  return { ...all, ...(await otherRows(all, planned)) }
+  return { ...all, ...(await planExtras(all, planned)) }
 }
 
 /** Objects to create, and dependencies that the copy does not transfer. */
-export async function otherRows(
+export async function planExtras(
   { operation, companion, run, again }: Pick<PlannedCopyRun, 'operation' | 'companion' | 'run' | 'again'>,
   some: PlannedCopy,
-): Promise<OtherRows> {
+): Promise<PlannedExtras> {
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   return {
@@ -64,7 +64,7 @@ export async function otherRows(
       if (companion === null) return objects
       return await withoutFiringKeys(some, objects, () => companion.checksKeys(operation, some.to, abort))
     }),
-    left: companion?.saysLeftBehind === true ? [] : await again(() => planLeftBehind(some, byPattern, abort)),
+    left: companion?.reportsDependencies === true ? [] : await again(() => planLeftBehind(some, byPattern, abort)),
   }
 }
 
@@ -75,7 +75,7 @@ async function hasRestarted(to: CopyStore, sharedRun = ''): Promise<boolean> {
 }
 
 /** For a dry run into a target with schemas: takes target names from the ledger, as the run would. */
-async function inNotedPlaces(
+async function withNotedNames(
   planned: PlannedCopy,
   operation: PlannedCopyRun['operation'],
   planner: Planner,
@@ -83,5 +83,7 @@ async function inNotedPlaces(
   const { to } = planned
   if (to.can.keepsSchemas !== true) return planned
   await using database = await onSide('target', () => to.ledger())
-  return (await hasLedger(database)) ? await asPlaced(planned, operation, planner, begunPlans(database)) : planned
+  return (await hasLedger(database))
+    ? await withLedgerNames(planned, operation, planner, begunPlans(database))
+    : planned
 }

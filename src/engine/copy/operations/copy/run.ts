@@ -1,8 +1,8 @@
 /** Working stages of a copy: tables are created and divided, chunks copied, and the run ended. */
 import type { FollowedStream } from '../../companion.ts'
 import { reclaimExpired } from '../../workers/reclaim.ts'
-import { honourOptions } from '../../workers/control.ts'
-import { beatOfCopy } from '../../workers/heartbeat.ts'
+import { applyRequests } from '../../workers/control.ts'
+import { startCopyHeartbeat } from '../../workers/heartbeat.ts'
 import { runWorkers } from '../../workers/runner.ts'
 import { SharedCount } from '../../workers/shared-count.ts'
 import { compareAgain } from '../../again/compare-table.ts'
@@ -13,7 +13,7 @@ import type { TableRun } from '../../table/table-run.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { divide, type Divided } from './divide.ts'
 import { endCopy } from './end.ts'
-import type { RecordedCopy } from './note.ts'
+import type { RecordedCopy } from './record.ts'
 
 /** Upper limit for workers, also for steering requests. */
 const MOST_WORKERS = 64
@@ -22,13 +22,13 @@ const MOST_WORKERS = 64
 export async function runCopy(noted: RecordedCopy, following: FollowedStream | null): Promise<Ending> {
   const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
-  const heart = beatOfCopy(database, owner, async () => {
+  const heart = startCopyHeartbeat(database, owner, async () => {
     // Also reclaim chunks here: every worker may be waiting for locks of a frozen owner's session.
     if (to.can.atomic !== 'chunk') return
     for (const { context, done } of tables) if (context && !done) await reclaim(noted, context)
   })
-  honourOptions(run, steering)
-  const ticks = setInterval(() => pulse.look(), 200).unref()
+  applyRequests(run, steering)
+  const ticks = setInterval(() => pulse.check(), 200).unref()
   const steerable = run.steerBy?.(steering)
   const { ledgerTotals } = run
   const count = shared === null || ledgerTotals === undefined ? null : new SharedCount(shared, ledgerTotals, run.clock)
@@ -38,7 +38,7 @@ export async function runCopy(noted: RecordedCopy, following: FollowedStream | n
     return await endCopy(noted, following, tables, divided)
   } catch (thrown) {
     await track?.end()
-    await runs.broken(thrown)
+    await runs.finishFailed(thrown)
     throw thrown
   } finally {
     clearInterval(heart)
@@ -52,7 +52,7 @@ async function copyChunks(
   noted: RecordedCopy,
   following: FollowedStream | null,
   tables: TableRun[],
-  { around, elsewhere }: Divided,
+  { copyContext: around, elsewhere }: Divided,
 ): Promise<void> {
   const { operation, run, to, steering, planned } = noted
   const worked = (some: readonly TableRun[]): Promise<void> =>

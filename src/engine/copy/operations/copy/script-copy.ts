@@ -1,6 +1,6 @@
 /** `copy --settings`: a copy that emits a summary of its tables at the end, however it ends. */
 import { openSourceStore } from '../../open-stores.ts'
-import { openPatiently, patiently } from '../../workers/patience.ts'
+import { openWithRetries, withRetries } from '../../workers/retries.ts'
 import { CopySummary } from '../../compat/script/summary.ts'
 import type { CopyOperation } from './declaration.ts'
 import type { Ending, Run } from '../../../run/run-context.ts'
@@ -29,8 +29,8 @@ export async function scriptCopy(operation: CopyOperation, run: CopyRun, compani
 
 async function bySize(operation: CopyOperation, run: CopyRun): Promise<CopyOperation> {
   const { emit, interrupt } = run
-  await using from = await openPatiently(() => openSourceStore(operation.from), { emit }, interrupt.stop)
-  return await patiently(() => sizedCopy(operation, from, run), { emit }, interrupt.stop)
+  await using from = await openWithRetries(() => openSourceStore(operation.from), { emit }, interrupt.stop)
+  return await withRetries(() => sizedCopy(operation, from, run), { emit }, interrupt.stop)
 }
 
 /**

@@ -15,7 +15,7 @@ export const diffUndo: Declaration<DiffUndoOperation, (typeof EVENTS)[number]> =
   kind: 'diff-undo',
   command: 'diff',
   event: 'diff',
-  shape: 'lines',
+  display: 'lines',
   stores: [{ field: 'to', family: 'database', access: 'write', end: 'target' }],
   about: 'tables',
   events: EVENTS,

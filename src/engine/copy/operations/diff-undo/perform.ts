@@ -10,7 +10,7 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { storesAnother } from '../../diff/change.ts'
 import { unexpired } from '../../diff/expiry.ts'
-import { noteUndone, undoRepairs, type Undoing } from '../../diff/undo.ts'
+import { noteUndone, undoRepairs, type RepairedRow } from '../../diff/undo.ts'
 import { rowBound, rowsByKey, targetRequest } from '../../diff/sides.ts'
 import { tableOfKey } from '../../ledger/owner.ts'
 import { repairPlan } from '../../ledger/repair-plans.ts'
@@ -28,7 +28,7 @@ import type { diffUndo, DiffUndoOperation } from './declaration.ts'
 
 type DiffUndoRun = RunOf<typeof diffUndo>
 
-type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
+type UndoContext = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
 
 /** Limit of rows that are read and restored together. */
 const AT_ONCE = 200
@@ -74,13 +74,13 @@ export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUnd
 async function undoAll(
   operation: DiffUndoOperation,
   repairs: readonly RecordedRepair[],
-  around: Around,
+  undoContext: UndoContext,
   run: DiffUndoRun,
 ): Promise<Ending> {
   const keys = new Map(repairs.map(({ table }) => [`${table.schema}\u0000${table.name}`, table]))
   // Plan every table before the first row is changed: an undo must not stop halfway.
   const plans = new Map<string, TablePlan>()
-  for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
+  for (const [id, table] of keys) plans.set(id, await planOf(operation, table, undoContext, run))
   /** Ids of tables whose expected surplus is already restored to its value before the repair. */
   const expected = new Set<string>()
   let undone = 0
@@ -93,7 +93,7 @@ async function undoAll(
       const some = mine.slice(at, at + AT_ONCE).map((one) => withoutExpired(plan, one))
       const [{ table } = { table: null }] = some
       if (table === null) continue
-      const now = await rowsNow(plan, some, around, run)
+      const now = await rowsNow(plan, some, undoContext, run)
       const back = some.filter((one) => {
         const present = packedRow(now.get(JSON.stringify(one.key)) ?? null)
         // A killed run may have recorded a repair that never happened: then nothing needs to be restored.
@@ -103,18 +103,21 @@ async function undoAll(
         return false
       })
       if (back.length > 0 && !expected.has(id)) {
-        await undoSurplusChanges(around.database, BigInt(operation.runId), table)
+        await undoSurplusChanges(undoContext.database, BigInt(operation.runId), table)
         expected.add(id)
       }
-      const repairing = { ...around, key: table, signal: run.interrupt.abort }
+      const repairing = { ...undoContext, key: table, signal: run.interrupt.abort }
       const results = await undoRepairs(plan, back, repairing)
       const written = back.filter((one) => results.get(one) === 'fixed')
-      const kept = await notRestored(plan, written, around, run)
+      const kept = await notRestored(plan, written, undoContext, run)
       const restored = written.filter((one) => !kept.includes(one))
-      await noteUndone(restored, around)
+      await noteUndone(restored, undoContext)
       undone += restored.length
-      const refused = new Map<Chain, SluiceError>()
-      for (const [one, result] of [...results, ...kept.map((row) => [row, keptBy(row, around)] as const)]) {
+      const refused = new Map<RepairChain, SluiceError>()
+      for (const [one, result] of [
+        ...results,
+        ...kept.map((row) => [row, unrestoredResult(row, undoContext)] as const),
+      ]) {
         if (result === 'fixed') continue
         if (result instanceof SluiceError) refused.set(one, result)
         else changed++
@@ -138,7 +141,7 @@ async function undoAll(
   }
 }
 
-function warn({ target }: TablePlan, { key }: Undoing, what: string, run: DiffUndoRun): void {
+function warn({ target }: TablePlan, { key }: RepairedRow, what: string, run: DiffUndoRun): void {
   const message = `the row ${rowKeyText(key)} ${what}`
   run.emit({ type: 'log', level: 'warn', table: tableText(target.table), message })
 }
@@ -149,7 +152,7 @@ const textOf = (result: 'changed' | 'recent'): string =>
   result === 'changed' ? CHANGED : 'has a part that was written a short time ago, and is not restored'
 
 /** Result for a row that a target without transactions did not restore. */
-function keptBy({ before }: Chain, { to }: Around): 'changed' | 'recent' | SluiceError {
+function unrestoredResult({ before }: RepairChain, { to }: UndoContext): 'changed' | 'recent' | SluiceError {
   if (to.can.atomic === 'batch') return storesAnother()
   return before === null ? 'recent' : 'changed'
 }
@@ -159,25 +162,25 @@ function keptBy({ before }: Chain, { to }: Around): 'changed' | 'recent' | Sluic
  */
 async function notRestored(
   plan: TablePlan,
-  back: readonly Chain[],
-  around: Around,
+  back: readonly RepairChain[],
+  undoContext: UndoContext,
   run: DiffUndoRun,
-): Promise<readonly Chain[]> {
-  if (around.to.can.atomic === 'chunk' || back.length === 0) return []
-  const now = await rowsNow(plan, back, around, run)
+): Promise<readonly RepairChain[]> {
+  if (undoContext.to.can.atomic === 'chunk' || back.length === 0) return []
+  const now = await rowsNow(plan, back, undoContext, run)
   return back.filter(({ key, before }) => packedRow(now.get(JSON.stringify(key)) ?? null) !== packedRow(before))
 }
 
 /** The row to restore, without values that have expired since. */
-function withoutExpired(plan: TablePlan, one: Chain): Chain {
+function withoutExpired(plan: TablePlan, one: RepairChain): RepairChain {
   const { before, expiry } = one
   return before === null || expiry === null ? one : { ...one, before: unexpired(plan, before, expiry, Date.now()) }
 }
 
-type Chain = Undoing & { readonly table: RecordedRepair['table'] }
+type RepairChain = RepairedRow & { readonly table: RecordedRepair['table'] }
 
 /** One entry per row, with its values before the first repair and after the last repair. @param repairs latest first */
-function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
+function chains(repairs: readonly RecordedRepair[]): readonly RepairChain[] {
   const rows = new Map<
     string,
     {
@@ -203,7 +206,7 @@ function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
 }
 
 /** Key, read from the recorded row, because older versions recorded an empty text for NULL in a key. */
-function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
+function keyOf(plan: TablePlan, { key, before, after }: RepairChain): RowKey {
   const row = before ?? after
   return row === null ? key : rowBound(plan, row)
 }
@@ -212,10 +215,10 @@ function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
 async function planOf(
   operation: DiffUndoOperation,
   table: RecordedRepair['table'],
-  around: Around,
+  undoContext: UndoContext,
   run: DiffUndoRun,
 ): Promise<TablePlan> {
-  const { to, database } = around
+  const { to, database } = undoContext
   const name = tableText(tableOfKey(table))
   const target = await targetTableNow(tableOfKey(table), to, run.interrupt.abort)
   if (target === null) throw new SluiceError('NO_SUCH_TABLE', `the target no longer has table ${name}`)
@@ -238,7 +241,7 @@ async function planOf(
 async function rowsNow(
   plan: TablePlan,
   repairs: readonly Pick<RecordedRepair, 'key'>[],
-  { to }: Around,
+  { to }: UndoContext,
   run: DiffUndoRun,
 ): Promise<ReadonlyMap<string, Row>> {
   const { abort } = run.interrupt

@@ -128,7 +128,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
       '--partition names rows to the stream, and waits until they are equal. If no program runs the stream, ' +
       'this command runs it until it has caught up.\n',
   },
-  shape: 'long',
+  display: 'long',
   doing: 'comparing',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },

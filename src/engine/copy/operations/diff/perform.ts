@@ -10,13 +10,13 @@ import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForDeletion } from '../../again/delete-extra.ts'
 import { copiedTable } from '../../diff/copied-table.ts'
 import { CopiedTokens } from '../../diff/copied-tokens.ts'
-import { unexplained } from '../../diff/explained.ts'
+import { unexplainedCounts } from '../../diff/explained.ts'
 import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type DiffCounts } from '../../diff/outcome.ts'
 import { diffPlain } from '../../diff/plain-table.ts'
 import { DiffProgress } from '../../diff/progress.ts'
 import { diffRing } from '../../diff/ring-table.ts'
-import { Settler, type RepairContext, type SettleOptions } from '../../diff/settle.ts'
-import { MetKeys } from '../../diff/met-keys.ts'
+import { DifferenceProcessor, type RepairContext, type ProcessOptions } from '../../diff/process-differences.ts'
+import { ComparedKeys } from '../../diff/compared-keys.ts'
 import { comparesLifetimes, findsByKey, type DiffSides } from '../../diff/sides.ts'
 import { trackDiff } from '../../diff/tracked.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
@@ -25,10 +25,10 @@ import { RunLedger } from '../../ledger/runs.ts'
 import { prepareLedger } from '../../ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore, storeOptions } from '../../open-stores.ts'
 import { retryMsOf } from '../../workers/failure.ts'
-import { openPatiently, patiently } from '../../workers/patience.ts'
+import { openWithRetries, withRetries } from '../../workers/retries.ts'
 import { onSide } from '../../sides.ts'
 import { planCopy, type PlannedCopy, type PlannedTable, type Planner } from '../../plan/plan-copy.ts'
-import { essenceHash } from '../../plan/plan-hash.ts'
+import { hashOfFields } from '../../plan/plan-hash.ts'
 import { recorded } from '../../run-record.ts'
 import { SourceViews } from '../../source-views.ts'
 import { refuseFollowed } from '../../ledger/refuse-followed.ts'
@@ -45,14 +45,18 @@ export async function performDiff(operation: DiffOperation, run: DiffRun): Promi
   const { stop } = run.interrupt
   const options = storeOptions(run)
   await using from = derivedStore(
-    await openPatiently(() => openSourceStore(operation.from, operation.cassandra, options), { emit: run.emit }, stop),
+    await openWithRetries(
+      () => openSourceStore(operation.from, operation.cassandra, options),
+      { emit: run.emit },
+      stop,
+    ),
     operation,
   )
   const request = {
     ...options,
     ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
   }
-  await using to = await openPatiently(
+  await using to = await openWithRetries(
     () =>
       onSide('target', () =>
         writes ? openExisting(operation.to, request) : openCopyStore(operation.to, { mode: 'read', ...request }),
@@ -80,14 +84,14 @@ export async function performDiff(operation: DiffOperation, run: DiffRun): Promi
 async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
   const { from, to } = stores
   const { abort, stop } = run.interrupt
-  const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
+  const again: Planner['again'] = (body) => withRetries(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
   await using views = new SourceViews(from, abort)
   await again(() => views.current())
   const { tables } = await planned(operation, stores, { views, again, signal: abort }, run)
   const source = await again(() => views.current())
   run.emit({
     type: 'plan.ready',
-    hash: essenceHash(tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+    hash: hashOfFields(tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
     tables: dec(tables.length),
     chunks: '0',
     unit: 'row',
@@ -129,7 +133,7 @@ type Compared = { readonly sum: DiffCounts; readonly failures: TableError[]; rea
 async function compareTable(
   operation: DiffOperation,
   table: PlannedTable,
-  around: Viewed,
+  openedViews: OpenedViews,
   run: DiffRun,
   all: Compared,
 ): Promise<boolean> {
@@ -141,14 +145,14 @@ async function compareTable(
       throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`, {
         hint: 'copy the table first, or name the table of the target with --to-table',
       })
-    const { outcome, error } = await diffTable(operation, table, around, run)
+    const { outcome, error } = await diffTable(operation, table, openedViews, run)
     addOutcome(all.sum, outcome)
     if (error !== undefined) throw error
     const open = openOf(outcome)
     if (open === 0n) {
       // A stopped comparison must not be reported as equal.
       if (run.interrupt.stop.aborted) return false
-      const lost = unexplained(name, outcome)
+      const lost = unexplainedCounts(name, outcome)
       if (lost !== null) throw lost
       all.equal++
     }
@@ -208,7 +212,7 @@ function lossyNotes({ columns }: TablePlan): readonly string[] {
 
 type Stores = Omit<RepairContext, 'from'> & { readonly from: CopyStore; readonly owner: RunOwner }
 
-type Viewed = Stores & {
+type OpenedViews = Stores & {
   readonly source: SourceView
   readonly target: SourceView
 }
@@ -216,7 +220,7 @@ type Viewed = Stores & {
 async function diffTable(
   operation: DiffOperation,
   one: PlannedTable,
-  { source, target, ...stores }: Viewed,
+  { source, target, ...stores }: OpenedViews,
   run: DiffRun,
 ): Promise<{ readonly outcome: DiffCounts; readonly error?: SluiceError }> {
   const { plan, extent, ring } = one
@@ -224,10 +228,10 @@ async function diffTable(
   const { from, database, owner } = stores
   const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
   const lifetimes = comparesLifetimes(plan, operation.cassandra)
-  const met = findsByKey(plan) ? {} : { met: new MetKeys().pass() }
+  const met = findsByKey(plan) ? {} : { met: new ComparedKeys().pass() }
   const sides: DiffSides = { plan, source, target, signal: run.interrupt.abort, ...lifetimes, ...met }
   const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
-  const settler = new Settler(settleOptions(operation), sides, { ...stores, ...reported }, run)
+  const settler = new DifferenceProcessor(settleOptions(operation), sides, { ...stores, ...reported }, run)
   if (ring === null) {
     const found = await diffPlain(operation, sides, extent, settler, copied, run)
     await copied?.note()
@@ -243,7 +247,17 @@ async function diffTable(
   try {
     const { workers } = operation
     const tokens = copied === null ? null : await CopiedTokens.of(copied, ring)
-    const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, copied: tokens, run })
+    const found = await diffRing({
+      sides,
+      ring,
+      ranges,
+      workers,
+      processor: settler,
+      progress,
+      record,
+      copied: tokens,
+      run,
+    })
     await copied?.note()
     settler.reportUnnamed(0)
     return found
@@ -252,7 +266,7 @@ async function diffTable(
   }
 }
 
-function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation): SettleOptions {
+function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation): ProcessOptions {
   const { fixOnly, fixCounters, overwriteNewer, cassandra } = operation
   const repair = {
     deleteExtra,
@@ -260,7 +274,7 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
     ...givenFields({ only: fixOnly, counters: fixCounters, overwriteNewer }),
     times: cassandra ?? {},
   }
-  return { fix, limit, repair, patient: true }
+  return { fix, limit, repair, isRepeated: true }
 }
 
 const KEYLESS = 'rows without a key differ'

@@ -14,7 +14,7 @@ const EVENTS = ['relation', 'log'] as const
 export const discoverDatabase: Declaration<DiscoverDatabaseOperation, (typeof EVENTS)[number]> = {
   kind: 'discover-database',
   command: 'discover',
-  shape: 'listing',
+  display: 'listing',
   stores: [
     // No `end`: `run.started` names the database neither as source nor as target.
     { field: 'url', family: 'database', access: 'read' },

@@ -46,7 +46,7 @@ export const quarantineList: Declaration<QuarantineListOperation, (typeof EVENTS
       limit: words.count('limit'),
     },
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
   about: 'table',
   events: EVENTS,

@@ -1,9 +1,9 @@
 /** `quarantine list`: rows that copies into a database quarantined and that are not retried yet. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
-import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
+import { knowsRun, readLedger } from '../../ledger/other-ledgers.ts'
 import { hasLedger } from '../../ledger/schema.ts'
-import { refuseUnknownTable } from '../../ledger/known.ts'
+import { refuseUnknownTable } from '../../ledger/refuse-unknown.ts'
 import { tableOfKey } from '../../ledger/owner.ts'
 import { waitingRows } from '../../ledger/quarantine.ts'
 import { openCopyStore } from '../../open-stores.ts'

@@ -27,7 +27,7 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation, (typeof EVEN
     takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table, ...alertOptions(FAILED)],
   },
   actions: { 'quarantine retry': { byHand: ['run', 'from', 'to', 'table', ...ALERT_FLAGS] } },
-  shape: 'lines',
+  display: 'lines',
   doing: 'retrying quarantined rows',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },

@@ -7,7 +7,7 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedTable, derivedView } from '../../../../stores/common/derived/index.ts'
 import { failureKind } from '../../workers/failure.ts'
-import { refuseUnknownTable } from '../../ledger/known.ts'
+import { refuseUnknownTable } from '../../ledger/refuse-unknown.ts'
 import { quarantined, type QuarantinedRow } from '../../ledger/quarantine.ts'
 import { tableOfKey, type TableKey } from '../../ledger/owner.ts'
 import { openRechecks } from '../../ledger/rechecks.ts'
@@ -64,8 +64,8 @@ export async function performRetryQuarantine(
   await using from = await openSourceStore(sourceUrl)
   await using view = await from.source(run.interrupt.abort)
   await using targets = new TimedTargets(operation.to, to)
-  const plans = new Map<string, Promise<Again>>()
-  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<Again> => {
+  const plans = new Map<string, Promise<ReplayContext>>()
+  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<ReplayContext> => {
     const name = `${row.table.schema}.${row.table.name}`
     const plan = plans.get(name) ?? planAgain(row, { from, view, to, targets, runs, signal: run.interrupt.abort })
     plans.set(name, plan)
@@ -109,7 +109,7 @@ export async function performRetryQuarantine(
 }
 
 /** A plan, the read view of the source that belongs to the plan, and the target with the options of the copy. */
-type Again = { readonly plan: TablePlan; readonly view: SourceView; readonly to: CopyStore }
+type ReplayContext = { readonly plan: TablePlan; readonly view: SourceView; readonly to: CopyStore }
 
 /** The target, opened once more for each table whose copy sets write times or TTLs itself. */
 class TimedTargets implements AsyncDisposable {
@@ -137,7 +137,7 @@ class TimedTargets implements AsyncDisposable {
 /** The plan of the copy that quarantined the row. */
 async function planAgain(
   row: Pick<QuarantinedRow, 'table'>,
-  around: {
+  replayContext: {
     readonly from: CopyStore
     readonly view: SourceView
     readonly to: CopyStore
@@ -145,8 +145,8 @@ async function planAgain(
     readonly runs: RunLedger
     readonly signal: AbortSignal
   },
-): Promise<Again> {
-  const { from, view, to, targets, runs, signal } = around
+): Promise<ReplayContext> {
+  const { from, view, to, targets, runs, signal } = replayContext
   const stored = await runs.plan(row.table)
   const name = tableText(tableOfKey(row.table))
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)

@@ -71,7 +71,7 @@ export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
     sample: words.count('sample'),
     seed: words.text('seed'),
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
   events: EVENTS,

@@ -1,6 +1,11 @@
 /** `tokens`: how the rows and bytes of a table are distributed over its token ring. */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
-import { rangeFraction, skewOf, type RingPart, type RingPicture } from '../../../../model/copy/ring-picture.ts'
+import {
+  rangeFraction,
+  skewOf,
+  type RingPart,
+  type RingDistribution,
+} from '../../../../model/copy/ring-distribution.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { noSuchTable } from '../../plan/no-such-table.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -43,20 +48,20 @@ async function tablesOf(store: CopyStore, patterns: readonly string[], run: Toke
 async function pictureOf(
   store: CopyStore,
   table: TableSpec,
-  look: { readonly splits: number; readonly sample: number; readonly seed: string },
+  sampling: { readonly splits: number; readonly sample: number; readonly seed: string },
   signal: AbortSignal,
-): Promise<RingPicture> {
+): Promise<RingDistribution> {
   if (table.ring === undefined || store.offers.ring === undefined) {
     throw new SluiceError('NO_RING', `${tableText(table.table)} is not on a token ring`, {
       where: store.label,
       hint: 'name a table of Cassandra or YCQL; sluice discover URL lists tables of other systems',
     })
   }
-  return store.offers.ring.sample(table, look, signal)
+  return store.offers.ring.sample(table, sampling, signal)
 }
 
 /** @returns rows of the table, as far as known */
-function report(table: string, { partitioner, parts, hosts, fullest }: RingPicture, run: TokensRun): number {
+function report(table: string, { partitioner, parts, hosts, fullest }: RingDistribution, run: TokensRun): number {
   const all = sumOf(parts)
   for (const part of parts) {
     run.emit({

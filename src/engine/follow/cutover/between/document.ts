@@ -1,8 +1,8 @@
 /** State of a cutover between two databases in the ledger: everything that a program needs to resume it. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { Waited } from '../approach.ts'
-import type { ReverseStream } from '../switch-ledger.ts'
+import type { BlockedTime } from '../approach.ts'
+import type { ReverseStream } from '../cutover-ledger.ts'
 
 /** One of the two databases. */
 export type CutoverEndpoint = { readonly database: string; readonly identity: string; readonly table: TableName }
@@ -16,7 +16,7 @@ export type BetweenDocument = {
   readonly closes: CutoverEndpoint
   readonly opens: CutoverEndpoint
   /** How long earlier attempts blocked writers. */
-  readonly earlier?: Waited
+  readonly earlier?: BlockedTime
   /** Start of the attempt: ms since the epoch by the clock of the ledger's database. Absent in older documents. */
   readonly closingMs?: number
   /** Token under which the source's table is closed to writers; set from `closing` on. */

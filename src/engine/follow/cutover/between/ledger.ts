@@ -5,16 +5,16 @@
 import type { Closing, LedgerDatabase, Statement } from '../../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
 import type { RunOwner } from '../../../copy/ledger/owner.ts'
-import type { SwitchFacts } from '../switch-ledger.ts'
-import type { SwitchStatus } from '../switch-row.ts'
+import type { RecordedFacts } from '../cutover-ledger.ts'
+import type { CutoverStatus } from '../cutover-row.ts'
 import { runStatement } from '../../../copy/ledger/statement.ts'
 import { documentOf } from './document.ts'
 
 /** A stream that this program owns. */
-export type HeldStream = { readonly stream: string; readonly fence: number }
+export type OwnedStream = { readonly stream: string; readonly fence: number }
 
 /** `position`: position up to which the ending stream is applied. */
-export type ProvedFacts = Omit<SwitchFacts, 'document'> & {
+export type ProvedFacts = Omit<RecordedFacts, 'document'> & {
   /** Start position of the reverse stream. */
   readonly reversePosition: string
 }
@@ -33,10 +33,10 @@ export class BetweenLedger {
   }
 
   /** Status and document of a cutover; null if the ledger does not have the cutover. */
-  async standing(id: string): Promise<{ readonly status: SwitchStatus; readonly document: string | null } | null> {
+  async stateOf(id: string): Promise<{ readonly status: CutoverStatus; readonly document: string | null } | null> {
     const [row] = await this.#database.all('SELECT status, document FROM migration_switches WHERE switch_id = ?', [id])
     if (row === undefined) return null
-    return { status: String(row[0]) as SwitchStatus, document: row[1] == null ? null : String(row[1]) }
+    return { status: String(row[0]) as CutoverStatus, document: row[1] == null ? null : String(row[1]) }
   }
 
   /**
@@ -72,18 +72,18 @@ export class BetweenLedger {
   }
 
   /** Call it before closing the source's table to writers. @returns false if another program continues the cutover */
-  closing(id: string, held: HeldStream, document: string): Promise<boolean> {
-    return this.#moved(id, held, 'preparing', 'closing', document, [])
+  closing(id: string, ownedStream: OwnedStream, document: string): Promise<boolean> {
+    return this.#moved(id, ownedStream, 'preparing', 'closing', document, [])
   }
 
   /** @param fence position up to which the stream must be applied @returns as `closing` */
-  closed(id: string, held: HeldStream, document: string, fence: string): Promise<boolean> {
-    return this.#moved(id, held, 'closing', 'closed', document, [['log_position', fence]])
+  closed(id: string, ownedStream: OwnedStream, document: string, fence: string): Promise<boolean> {
+    return this.#moved(id, ownedStream, 'closing', 'closed', document, [['log_position', fence]])
   }
 
   /** @returns as `closing` */
-  proved(id: string, held: HeldStream, document: string, facts: ProvedFacts): Promise<boolean> {
-    return this.#moved(id, held, 'closed', 'proved', document, [
+  proved(id: string, ownedStream: OwnedStream, document: string, facts: ProvedFacts): Promise<boolean> {
+    return this.#moved(id, ownedStream, 'closed', 'proved', document, [
       ['log_position', facts.position],
       ['reverse_position', facts.reversePosition],
       ['tries', facts.tries],
@@ -97,8 +97,8 @@ export class BetweenLedger {
    * @param to `preparing` if another attempt follows
    * @returns status of the row after that: the requested one, or `switched` or later if the target was opened before
    */
-  async withdraw(id: string, held: HeldStream, to: 'preparing' | 'given up'): Promise<SwitchStatus> {
-    const { sql, parameters } = this.#isHeld(held, 'in whatever state')
+  async withdraw(id: string, ownedStream: OwnedStream, to: 'preparing' | 'given up'): Promise<CutoverStatus> {
+    const { sql, parameters } = this.#isOwned(ownedStream, 'in whatever state')
     const ended = to === 'given up' ? `, ended_ms = ${this.#now}` : ''
     const [, rows] = await this.#database.batch([
       {
@@ -107,12 +107,12 @@ export class BetweenLedger {
       },
       { sql: 'SELECT status FROM migration_switches WHERE switch_id = ?', parameters: [id] },
     ])
-    return String(rows?.[0]?.[0] ?? 'given up') as SwitchStatus
+    return String(rows?.[0]?.[0] ?? 'given up') as CutoverStatus
   }
 
   /** For the transaction that opens the target: marks the cutover as done and its stream as ended. */
-  opening(id: string, held: HeldStream): Closing {
-    const { sql, parameters } = this.#isHeld(held)
+  opening(id: string, ownedStream: OwnedStream): Closing {
+    const { sql, parameters } = this.#isOwned(ownedStream)
     const now = this.#now
     return {
       statements: [
@@ -122,7 +122,7 @@ export class BetweenLedger {
         },
         {
           sql: `UPDATE migration_streams SET status = 'ended', ended_ms = ${now} WHERE stream_id = ?`,
-          parameters: [held.stream],
+          parameters: [ownedStream.stream],
         },
       ],
       guard: {
@@ -152,13 +152,13 @@ export class BetweenLedger {
 
   async #moved(
     id: string,
-    held: HeldStream,
-    from: SwitchStatus,
-    to: SwitchStatus,
+    held: OwnedStream,
+    from: CutoverStatus,
+    to: CutoverStatus,
     document: string,
     facts: readonly (readonly [string, string | number | bigint])[],
   ): Promise<boolean> {
-    const { sql, parameters } = this.#isHeld(held)
+    const { sql, parameters } = this.#isOwned(held)
     const set = facts.map(([column]) => `, ${column} = ?`).join('')
     const [, rows] = await this.#database.batch([
       {
@@ -172,7 +172,7 @@ export class BetweenLedger {
   }
 
   /** Condition: this program owns the stream. Only opening the target also needs an active stream. */
-  #isHeld({ stream, fence }: HeldStream, state: 'active' | 'in whatever state' = 'active'): Statement {
+  #isOwned({ stream, fence }: OwnedStream, state: 'active' | 'in whatever state' = 'active'): Statement {
     const isActive = state === 'active' ? ` AND s.status = 'active'` : ''
     return {
       sql: `EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ? AND s.fence = ?${isActive})`,

@@ -5,18 +5,18 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { tookText } from '../../../../shared/figures.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import { streamName } from '../../stream/end-stream.ts'
-import { Waits, type Waited } from '../approach.ts'
+import { BlockedTimes, type BlockedTime } from '../approach.ts'
 import { reverseFault } from '../reverse-stream.ts'
-import { hasSwitched, type SwitchRow } from '../switch-row.ts'
+import { hasSwitched, type CutoverRow } from '../cutover-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
-import { ableEnds, type AbleEnds, type Between } from './sides.ts'
+import { cutoverCapabilities, type CutoverCapabilities, type Between } from './sides.ts'
 import { targetToken } from './token.ts'
 
 /**
  * @property isOpen true if the target is open to writers @property waited how long attempts of killed programs blocked
  * writers
  */
-export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
+export type LeftOverResult = { readonly isOpen: boolean; readonly waited?: BlockedTime }
 
 /** Timeout of the cleanup, ms. */
 const END_MS = 30_000
@@ -28,16 +28,16 @@ const END_MS = 30_000
  * @returns whether the target is open now; if not, how long the attempts blocked writers
  * @throws SluiceError LEDGER_BUSY if a running program makes the cutover
  */
-export async function settleLeft(
+export async function finishLeftOver(
   between: Between,
-  able: AbleEnds,
-  row: SwitchRow,
+  able: CutoverCapabilities,
+  row: CutoverRow,
   isWanted: (table: TableName) => boolean,
   run: CutoverRun,
-): Promise<Settled> {
+): Promise<LeftOverResult> {
   const { opens, stream } = between
   if (row.status === 'preparing')
-    return { isOpen: false, waited: undone(documentOf(await opens.switches.document(row.id))) }
+    return { isOpen: false, waited: blockedTimeOf(documentOf(await opens.switches.document(row.id))) }
   const fence = await opens.streams.lease.take(stream.id)
   if (typeof fence !== 'number') {
     throw new SluiceError(
@@ -51,12 +51,12 @@ export async function settleLeft(
   const held = { stream: stream.id, fence }
   const signal = AbortSignal.timeout(END_MS)
   try {
-    const standing = await opens.steps.standing(row.id)
+    const standing = await opens.steps.stateOf(row.id)
     if (standing === null) return { isOpen: false }
     const document = documentOf(standing.document)
     const { token, closes, opens: to, mark, closingMs, reverse } = document
-    if (standing.status === 'preparing') return { isOpen: false, waited: undone(document) }
-    const waits = new Waits(document.earlier)
+    if (standing.status === 'preparing') return { isOpen: false, waited: blockedTimeOf(document) }
+    const waits = new BlockedTimes(document.earlier)
     const paused = async (): Promise<void> => {
       waits.add(closingMs === undefined ? null : (await opens.steps.now()) - closingMs)
     }
@@ -98,8 +98,8 @@ async function openOrNot(closing: SwitchSide, table: TableName, signal: AbortSig
 }
 
 /** How long undone attempts of a killed program blocked writers. The end of the last attempt is not recorded. */
-function undone({ earlier, token }: BetweenDocument): Waited {
-  const waits = new Waits(earlier)
+function blockedTimeOf({ earlier, token }: BetweenDocument): BlockedTime {
+  const waits = new BlockedTimes(earlier)
   if (token !== undefined) waits.add(null)
   return waits.all
 }
@@ -108,11 +108,11 @@ function undone({ earlier, token }: BetweenDocument): Waited {
  * Warns if the table that a cutover should have closed is not closed: users may then write to both databases.
  * @param between state after the cutover: that table is in `opens`
  */
-export async function warnOpenSource(between: Between, { id }: SwitchRow, run: CutoverRun): Promise<void> {
+export async function warnOpenSource(between: Between, { id }: CutoverRow, run: CutoverRun): Promise<void> {
   const { closes: opened, opens: closed, stream } = between
   if (stream.status !== 'active') return
   const { token, closes: side } = documentOf(await opened.switches.document(id))
-  const { opening } = ableEnds(between)
+  const { opening } = cutoverCapabilities(between)
   if (token === undefined || (await opening.isClosed(side.table, token, run.interrupt.abort))) return
   const message = `${tableText(side.table)} of ${closed.store.label} is not closed by the cutover: users may write to both databases`
   const hint = `compare both tables, and stop the writers of ${closed.store.label}`
@@ -122,7 +122,7 @@ export async function warnOpenSource(between: Between, { id }: SwitchRow, run: C
 /** Removes what was created for an abandoned cutover, unless another program now owns the stream. */
 export async function givenUp(
   { opens, stream, family }: Between,
-  { closing, opening, back }: AbleEnds,
+  { closing, opening, back }: CutoverCapabilities,
   id: string,
   report: (detail: string) => void,
 ): Promise<void> {
@@ -130,7 +130,7 @@ export async function givenUp(
   if (typeof fence !== 'number') return
   const signal = AbortSignal.timeout(END_MS)
   try {
-    const standing = await opens.steps.standing(id)
+    const standing = await opens.steps.stateOf(id)
     if (standing === null) return
     // Update the ledger first, so that no program opens the target any more; then open the source.
     if ((await opens.steps.withdraw(id, { stream: stream.id, fence }, 'given up')) !== 'given up') return

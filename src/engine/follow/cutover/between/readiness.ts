@@ -7,21 +7,21 @@ import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { streamsInto } from '../../../copy/ledger/stream-lookup.ts'
-import { findingsGate, type Gate, type Gates } from '../gates.ts'
+import { findingsCheck, type CutoverCheck, type CutoverChecks } from '../cutover-checks.ts'
 import {
-  quarantineGate,
+  quarantineCheck,
   readinessRefusal,
-  signOffGate,
-  streamGates,
+  signOffCheck,
+  streamChecks,
   tableOf,
   type CutoverReady,
   type ReadinessRefusal,
   type ReadyOptions,
 } from '../readiness.ts'
 import { reverseCopy } from '../reverse-copy.ts'
-import { isOfOther } from './token.ts'
+import { isForeignToken } from './token.ts'
 import { inspectReverse } from '../reverse-stream.ts'
-import type { AbleEnds, Between } from './sides.ts'
+import type { CutoverCapabilities, Between } from './sides.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
 
 /** `reverse`: the copy operation after the cutover. */
@@ -31,35 +31,36 @@ export type BetweenReady = Pick<CutoverReady, 'key' | 'identity' | 'reverse' | '
   /** The table to which writers move, as the source of the reverse stream. */
   readonly taken: FollowedTable
   /** Why a cutover back would be refused now, and a hint; null if it would be allowed. */
-  readonly shut: ShutWay | null
+  readonly refusedBack: RefusedBack | null
 }
 
 /** Why a cutover back is refused, and what to do first. */
-export type ShutWay = { readonly why: string; readonly hint: string }
+export type RefusedBack = { readonly why: string; readonly hint: string }
 
 export type BetweenOptions = Omit<ReadyOptions, 'parked'> & { readonly keepSessions: boolean }
 
 /** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function betweenReady(
   between: Between,
-  able: AbleEnds,
+  able: CutoverCapabilities,
   copy: CopyOperation,
   options: BetweenOptions,
-  gates: Gates,
+  gates: CutoverChecks,
   run: CutoverRun,
 ): Promise<BetweenReady> {
   const { closes, opens, stream, family } = between
   const signal = run.interrupt.abort
   const refusals: ReadinessRefusal[] = []
-  const set = (code: ErrorCode, gate: Gate): void => {
+  const set = (code: ErrorCode, gate: CutoverCheck): void => {
     gates.set(gate)
-    if (gate.state === 'refused') refusals.push({ code, gate })
+    if (gate.state === 'refused') refusals.push({ code, check: gate })
   }
   const ends = { from: closes.store, to: opens.store }
   const table = await tableOf(ends, { stream, database: opens.database }, copy, run)
   const [from, to] = [table.source.table.table, table.target.table.table]
   gates.table = tableText(from)
-  for (const { code, gate } of await streamGates({ stream, streams: opens.streams }, able.changes)) set(code, gate)
+  for (const { code, check: gate } of await streamChecks({ stream, streams: opens.streams }, able.changes))
+    set(code, gate)
   const findings = await able.opening.inspect(to, await able.closing.facts(from, signal), signal)
   for (const { object, hint, ...finding } of findings) {
     run.emit({
@@ -68,14 +69,14 @@ export async function betweenReady(
       ...givenFields({ object, hint }),
     })
   }
-  set('NOT_SWITCHABLE', findingsGate(findings))
-  for (const gate of await othersGates(between, able, from, signal)) set('NOT_SWITCHABLE', gate)
-  set('NOT_SWITCHABLE', await sessionsGate(able, from, options.keepSessions, signal))
-  set('ROWS_ASIDE', await quarantineGate(opens.database, table.key))
+  set('NOT_SWITCHABLE', findingsCheck(findings))
+  for (const gate of await otherCutoverChecks(between, able, from, signal)) set('NOT_SWITCHABLE', gate)
+  set('NOT_SWITCHABLE', await sessionsCheck(able, from, options.keepSessions, signal))
+  set('ROWS_ASIDE', await quarantineCheck(opens.database, table.key))
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
-  const signed = await signOffGate(opens.database, stream.id, table.key, asked)
+  const signed = await signOffCheck(opens.database, stream.id, table.key, asked)
   set('NOT_SIGNED', signed.gate)
-  const shut = shutBy(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
+  const shut = refusalBack(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
   let taken: FollowedTable | null = null
   try {
@@ -83,7 +84,7 @@ export async function betweenReady(
     const detail = 'the reverse stream is possible; it is created before the cutover'
     const closed = shut === null ? '' : `. Going back is refused while ${shut.why}`
     gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })
-    if (shut !== null) run.emit({ type: 'log', level: 'warn', table: gates.table, ...noWayBack(shut) })
+    if (shut !== null) run.emit({ type: 'log', level: 'warn', table: gates.table, ...noCutoverBack(shut) })
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
@@ -99,18 +100,18 @@ export async function betweenReady(
     reverse,
     taken,
     findings,
-    shut,
+    refusedBack: shut,
     signOff: signed.id,
   }
 }
 
 /** Warning that a cutover back is refused; emitted before and after the cutover. */
-export function noWayBack({ why, hint }: ShutWay): { readonly message: string; readonly hint: string } {
+export function noCutoverBack({ why, hint }: RefusedBack): { readonly message: string; readonly hint: string } {
   return { message: `the cutover is possible, but going back is refused while ${why}`, hint }
 }
 
 /** @param findings for the cutover back */
-function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
+function refusalBack(findings: readonly SwitchFinding[]): RefusedBack | null {
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
   if (refused.length === 0) return null
   return {
@@ -120,16 +121,16 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
 }
 
 /** Refused checks of the source: another cutover has closed it, or another stream writes into it. */
-async function othersGates(
+async function otherCutoverChecks(
   { closes, opens, stream, family }: Between,
-  { closing }: AbleEnds,
+  { closing }: CutoverCapabilities,
   from: TableName,
   signal: AbortSignal,
-): Promise<readonly Gate[]> {
+): Promise<readonly CutoverCheck[]> {
   const name = tableText(from)
-  const gates: Gate[] = []
+  const gates: CutoverCheck[] = []
   const token = await closing.closedBy(from, signal)
-  if (token !== null && isOfOther(token, await opens.steps.closings(stream.id))) {
+  if (token !== null && isForeignToken(token, await opens.steps.closings(stream.id))) {
     const hint = 'complete or revert that cutover first'
     gates.push({ name: 'closing', state: 'refused', detail: `another cutover has closed ${name} to writers`, hint })
   }
@@ -146,12 +147,12 @@ async function othersGates(
 }
 
 /** Check: how many sessions may have to be terminated, and whether the login has the right to terminate them. */
-async function sessionsGate(
-  { closing }: AbleEnds,
+async function sessionsCheck(
+  { closing }: CutoverCapabilities,
   from: TableName,
   keepSessions: boolean,
   signal: AbortSignal,
-): Promise<Gate> {
+): Promise<CutoverCheck> {
   const name = 'sessions'
   const { connected, holding, prepared, protected: kept } = await closing.writers(from, signal)
   const counted = `${connected} sessions of roles that may write into ${tableText(from)} are connected, ${holding.length + prepared.length} have a write lock on it now`

@@ -6,7 +6,7 @@ import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { ChangeSource } from '../../../../model/follow/port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
-import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
+import { refuseOtherLedger } from '../../../copy/ledger/other-ledgers.ts'
 import { openExisting } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
@@ -14,25 +14,25 @@ import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
 import { knowsStream } from '../../stream/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
-import { refuseTriggerStream } from '../standing.ts'
-import { SwitchLedger } from '../switch-ledger.ts'
-import { readSwitches } from '../switch-row.ts'
-import type { CutoverEnd } from './end.ts'
+import { refuseTriggerStream } from '../open-family.ts'
+import { CutoverLedger } from '../cutover-ledger.ts'
+import { readCutovers } from '../cutover-row.ts'
+import type { CutoverDatabase } from './cutover-database.ts'
 import { BetweenLedger } from './ledger.ts'
-import { finishUnnoted } from './unnoted.ts'
+import { recordReverseStreams } from './record-reverse.ts'
 
 export type Between = AsyncDisposable & {
   /** Database that the writers use until the cutover; the source of the stream. */
-  readonly closes: CutoverEnd
+  readonly closes: CutoverDatabase
   /** Database that the writers use after the cutover; its ledger has the stream. */
-  readonly opens: CutoverEnd
+  readonly opens: CutoverDatabase
   readonly family: Family
   /** The stream that ends with the cutover. */
   readonly stream: StreamRow
 }
 
 /** Capabilities of both stores. */
-export type AbleEnds = {
+export type CutoverCapabilities = {
   readonly closing: SwitchSide
   readonly opening: SwitchSide
   /** Change sources of the stream that ends (`changes`) and of the reverse stream (`back`). */
@@ -56,7 +56,7 @@ export async function betweenOf(
   const close = async (): Promise<void> => {
     for (const one of open.toReversed()) await one[Symbol.asyncDispose]()
   }
-  const opened = async (side: 'source' | 'target', url: string): Promise<CutoverEnd> => {
+  const opened = async (side: 'source' | 'target', url: string): Promise<CutoverDatabase> => {
     const store = await onSide(side, () => openExisting(url))
     open.push(store)
     // Stop before opening the ledger if this system does not support cutovers.
@@ -64,7 +64,7 @@ export async function betweenOf(
     const database = await onSide(side, () => store.ledger())
     open.push(database)
     const owner = { ...run.owner, runId: BigInt(run.runId) }
-    const switches = new SwitchLedger(database, owner)
+    const switches = new CutoverLedger(database, owner)
     return {
       url,
       store,
@@ -92,21 +92,14 @@ export async function betweenOf(
     // The ledger of the source may hold the stream, if the target was the writers' database before.
     if (known === null) {
       const what = `stream ${stream} is`
-      await refuseKnownElsewhere(
-        from.store,
-        from.database,
-        what,
-        knowsStream(stream),
-        run.interrupt.abort,
-        'the source',
-      )
+      await refuseOtherLedger(from.store, from.database, what, knowsStream(stream), run.interrupt.abort, 'the source')
     }
     if (known === null || from.store.identity === to.store.identity) {
       await close()
       return null
     }
-    await finishUnnoted(from, to)
-    await finishUnnoted(to, from)
+    await recordReverseStreams(from, to)
+    await recordReverseStreams(to, from)
     return { ...(await newestOf(known.id, from, to)), [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
@@ -117,8 +110,8 @@ export async function betweenOf(
 /** The newest stream of the family, and its two databases. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
 async function newestOf(
   stream: string,
-  from: CutoverEnd,
-  to: CutoverEnd,
+  from: CutoverDatabase,
+  to: CutoverDatabase,
 ): Promise<Omit<Between, keyof AsyncDisposable>> {
   const family = familyOf([...(await from.switches.all()), ...(await to.switches.all())], stream)
   for (const [opens, closes] of [
@@ -137,7 +130,11 @@ async function newestOf(
 }
 
 /** Capabilities that a cutover needs. @throws SluiceError NOT_SWITCHABLE without one, or for a trigger stream */
-export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
+export function cutoverCapabilities({
+  closes,
+  opens,
+  stream,
+}: Pick<Between, 'closes' | 'opens' | 'stream'>): CutoverCapabilities {
   const [closing, opening] = [closes.store.offers.switchSide, opens.store.offers.switchSide]
   const [changes, back] = [closes.store.offers.slotChanges?.(), opens.store.offers.slotChanges?.()]
   if (closing === undefined || opening === undefined || changes === undefined || back === undefined) {
@@ -163,11 +160,11 @@ function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceE
 async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
   const own = await streamNamed(database, id)
   if (own !== null) return own
-  const before = (await readSwitches(database)).find((row) => row.isBetween && row.reverse === id)
+  const before = (await readCutovers(database)).find((row) => row.isBetween && row.reverse === id)
   return before === undefined ? null : await streamNamed(database, before.stream)
 }
 
-function another({ id, source }: StreamRow, closes: CutoverEnd): SluiceError {
+function another({ id, source }: StreamRow, closes: CutoverDatabase): SluiceError {
   return new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
     where: closes.store.label,
     reason: `its source is ${redactUrl(source)}`,

@@ -15,7 +15,7 @@ export function targetToken(id: string): string {
  * @param cutovers ids of all cutovers of the stream, as `BetweenLedger.closings` returns them
  * @param fence fencing token of the program that asks; absent: closings of all programs of this stream return false
  */
-export function isOfOther(token: string, cutovers: ReadonlySet<string>, fence = Infinity): boolean {
+export function isForeignToken(token: string, cutovers: ReadonlySet<string>, fence = Infinity): boolean {
   const [, id, by] = /^(?:target_)?(\d+)(?:_(\d+)_\d+)?$/.exec(token) ?? []
   return id !== undefined && !(cutovers.has(id) && Number(by) <= fence)
 }

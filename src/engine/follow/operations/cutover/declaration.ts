@@ -144,7 +144,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     confirm: words.optionalText('confirm'),
     alert: words.alert,
   },
-  shape: 'long',
+  display: 'long',
   doing: 'cutting over',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },

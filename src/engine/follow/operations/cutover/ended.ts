@@ -3,23 +3,25 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { Gates } from '../../cutover/gates.ts'
-import { quarantineGate } from '../../cutover/readiness.ts'
+import { CutoverChecks } from '../../cutover/cutover-checks.ts'
+import { quarantineCheck } from '../../cutover/readiness.ts'
 import type { TableKey } from '../../../copy/ledger/owner.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
-import { goOn } from '../follow/hints.ts'
+import { resumeStream } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
 
 /** Checks of a cutover; each change of one is an event of the run. */
-export function reportedGates(run: CutoverRun): Gates {
-  return new Gates((gate, table) => run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }))
+export function reportingChecks(run: CutoverRun): CutoverChecks {
+  return new CutoverChecks((gate, table) =>
+    run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
+  )
 }
 
 /** Result of --dry-run: state of the cutover checks before any comparison. */
-export function foreseen(gates: Gates): Ending {
+export function dryRunResult(gates: CutoverChecks): Ending {
   gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
   const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
   return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
@@ -31,11 +33,11 @@ export function isConfirmed({ confirm }: CutoverOperation, table: TableName): bo
 }
 
 /** Command for the opposite direction; without the URLs, which the run adds. */
-export function wayBackCommand({ stream, revert }: Pick<CutoverOperation, 'stream' | 'revert'>): string {
+export function oppositeCommand({ stream, revert }: Pick<CutoverOperation, 'stream' | 'revert'>): string {
   return `sluice cutover ${stream}${revert ? '' : ' --revert'}`
 }
 
-type Late = {
+type LateTexts = {
   readonly said: 'no table was exchanged' | 'the cutover was not made'
   readonly hint: string
   readonly tries: number
@@ -43,7 +45,11 @@ type Late = {
 }
 
 /** Result if no attempt succeeded in time. @param ending of the stream's run */
-export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { shut }: Gates): Ending {
+export function lateEnding(
+  ending: Ending,
+  { said, hint, tries, triesForMs }: LateTexts,
+  { firstRefused: shut }: CutoverChecks,
+): Ending {
   const why = shut === null ? `none of ${tries} tries succeeded` : `cutover check ${shut.name}: ${shut.detail}`
   const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })
   return { ...ending, stopped: true, error }
@@ -54,7 +60,7 @@ export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { 
  * @param before ending of the cutover
  * @param copy operation of the reverse stream
  */
-export async function followedBack(
+export async function runReverseStream(
   before: Ending,
   copy: CopyOperation,
   stream: string,
@@ -66,7 +72,7 @@ export async function followedBack(
     notChecked: _notChecked,
     leftBehind: _leftBehind,
     ...ending
-  } = await goOn(copy, run, {
+  } = await resumeStream(copy, run, {
     stream,
   })
   // Leaves out totals of copied rows: none were copied.
@@ -90,8 +96,12 @@ export function notActive({ id, status, faults }: StreamRow, ifEnded: string): S
 }
 
 /** Reads the quarantine again before an attempt. @throws SluiceError ROWS_ASIDE */
-export async function requireNoQuarantine(database: LedgerDatabase, key: TableKey, gates: Gates): Promise<void> {
-  const gate = await quarantineGate(database, key)
+export async function requireNoQuarantine(
+  database: LedgerDatabase,
+  key: TableKey,
+  gates: CutoverChecks,
+): Promise<void> {
+  const gate = await quarantineCheck(database, key)
   gates.set(gate)
   if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
 }

@@ -9,35 +9,35 @@ import { redactUrl } from '../../../../shared/redact.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { documentOf, documentText } from '../../cutover/between/document.ts'
-import { givenUp, settleLeft, warnOpenSource } from '../../cutover/between/left-over.ts'
-import { betweenReady, noWayBack, type BetweenReady } from '../../cutover/between/readiness.ts'
-import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/between/sides.ts'
-import { BetweenTurn } from '../../cutover/between/turn.ts'
-import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/between/turn-facts.ts'
-import { finishUnnoted } from '../../cutover/between/unnoted.ts'
-import type { Waited } from '../../cutover/approach.ts'
-import { wantedTurn, type Family } from '../../cutover/family.ts'
-import type { Gates } from '../../cutover/gates.ts'
+import { givenUp, finishLeftOver, warnOpenSource } from '../../cutover/between/left-over.ts'
+import { betweenReady, noCutoverBack, type BetweenReady } from '../../cutover/between/readiness.ts'
+import { cutoverCapabilities, betweenOf, type CutoverCapabilities, type Between } from '../../cutover/between/sides.ts'
+import { BetweenCutover } from '../../cutover/between/cutover.ts'
+import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/between/cutover-facts.ts'
+import { recordReverseStreams } from '../../cutover/between/record-reverse.ts'
+import type { BlockedTime } from '../../cutover/approach.ts'
+import { requestedCutover, type Family } from '../../cutover/family.ts'
+import type { CutoverChecks } from '../../cutover/cutover-checks.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
-import { makeReverse, Maker, reverseFault } from '../../cutover/reverse-stream.ts'
-import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
+import { makeReverse, ReverseCreation, reverseFault } from '../../cutover/reverse-stream.ts'
+import { hasSwitched, type CutoverRow } from '../../cutover/cutover-row.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
 import { runShell } from '../../../run/alerts/shell.ts'
 import { copyOfStream } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
-import { goOn } from '../follow/hints.ts'
+import { resumeStream } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import {
-  followedBack,
-  foreseen,
+  runReverseStream,
+  dryRunResult,
   isConfirmed,
-  late,
+  lateEnding,
   notActive,
   nothingToRevert,
-  reportedGates,
+  reportingChecks,
   requireNoQuarantine,
-  wayBackCommand,
+  oppositeCommand,
 } from './ended.ts'
 
 /** Default for how long writers of the source may be blocked, ms. */
@@ -59,11 +59,11 @@ type Announcement = {
 export async function cutoverBetween(operation: CutoverOperation, between: Between, run: CutoverRun): Promise<Ending> {
   const { family, stream } = between
   const { revert, dryRun } = operation
-  const able = ableEnds(between)
-  const wanted = wantedTurn(family, revert)
+  const able = cutoverCapabilities(between)
+  const wanted = requestedCutover(family, revert)
   const [left] = family.preparing
   const isWanted = (table: TableName): boolean => wanted === 'next' && isConfirmed(operation, table)
-  const settled = left === undefined || dryRun ? null : await settleLeft(between, able, left, isWanted, run)
+  const settled = left === undefined || dryRun ? null : await finishLeftOver(between, able, left, isWanted, run)
   if (settled?.isOpen === true) {
     await using again = await betweenOf(operation, stream.id, run)
     if (again === null) throw new Error('a database disappeared during the check')
@@ -76,17 +76,17 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
     throw nothingToRevert(stream.id)
   }
   const last = family.turns.at(-1)
-  if (wanted === 'done' && last !== undefined) return await doneBefore(operation, between, last, run)
+  if (wanted === 'done' && last !== undefined) return await alreadyDone(operation, between, last, run)
   // Remove what an earlier cutover has left. Do not run its hook, which is for the other direction.
-  if (last !== undefined && last.status !== 'done' && !dryRun) await cleaned(between, last, run)
+  if (last !== undefined && last.status !== 'done' && !dryRun) await cleanUpCutover(between, last, run)
   return await switched(operation, between, able, settled?.waited, run)
 }
 
 /** The last cutover already had this direction, so `between` has the roles of a cutover back. */
-async function doneBefore(
+async function alreadyDone(
   operation: CutoverOperation,
   between: Between,
-  last: SwitchRow,
+  last: CutoverRow,
   run: CutoverRun,
 ): Promise<Ending> {
   const { closes: now } = between
@@ -97,19 +97,19 @@ async function doneBefore(
   const before = { totals: { switched: '0' }, proof: `cutover on ${when}` }
   if (operation.dryRun || (last.status === 'done' && !operation.stay))
     return { ...before, next: followCommand(between, last.reverse) }
-  return await finished(operation, between, last, before, run)
+  return await finishCutover(operation, between, last, before, run)
 }
 
 async function switched(
   operation: CutoverOperation,
   between: Between,
-  able: AbleEnds,
-  earlier: Waited | undefined,
+  able: CutoverCapabilities,
+  earlier: BlockedTime | undefined,
   run: CutoverRun,
 ): Promise<Ending> {
   const { closes, opens, stream, family } = between
   const { dryRun, unsigned, revert, keepSessions } = operation
-  const gates = reportedGates(run)
+  const gates = reportingChecks(run)
   const copy = copyOfStream(stream, { from: closes.url, to: opens.url }, {})
   const giveUp = (id: string): Promise<void> =>
     givenUp(between, able, id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail })).catch(
@@ -126,27 +126,27 @@ async function switched(
     throw error
   })
   const name = tableText(ready.from)
-  if (dryRun) return foreseen(gates)
+  if (dryRun) return dryRunResult(gates)
   if (!isConfirmed(operation, ready.from)) {
     throw new SluiceError(
       'MISSING_CONFIRM',
       `writers of ${name} move to another database: the table's name is needed as confirmation`,
       {
-        ...(ready.shut === null ? {} : { reason: noWayBack(ready.shut).message }),
+        ...(ready.refusedBack === null ? {} : { reason: noCutoverBack(ready.refusedBack).message }),
         hint: `add --confirm=${shellQuote(name)}, or --dry-run to see checks and findings`,
       },
     )
   }
   // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
-  const maker = new Maker()
-  const watch = turnOf({ operation, between, able, ready, gates, id, maker, earlier, run })
+  const maker = new ReverseCreation()
+  const watch = cutoverOf({ operation, between, able, ready, gates, id, maker, earlier, run })
   try {
-    const ending = await goOn(copy, run, { stream: stream.id, watch })
+    const ending = await resumeStream(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'the source is open; run the same command again (--pause-budget and --tries-for set its time limits)'
       const { triesForMs } = operation
-      return late(ending, { said: 'the cutover was not made', hint, tries: watch.tries, triesForMs }, gates)
+      return lateEnding(ending, { said: 'the cutover was not made', hint, tries: watch.tries, triesForMs }, gates)
     }
     if (watch.end?.type !== 'switched') return ending
   } finally {
@@ -160,27 +160,27 @@ async function switched(
   await using after = await betweenOf(operation, stream.id, run)
   const row = after?.family.turns.at(-1)
   if (after === null || row === undefined) throw new Error('the cutover that was made is no longer in the ledger')
-  return await finished(operation, after, row, { totals: { switched: '1' }, proof }, run)
+  return await finishCutover(operation, after, row, { totals: { switched: '1' }, proof }, run)
 }
 
-type TurnContext = {
+type CutoverContext = {
   readonly operation: CutoverOperation
   readonly between: Between
-  readonly able: AbleEnds
+  readonly able: CutoverCapabilities
   readonly ready: BetweenReady
-  readonly gates: Gates
+  readonly gates: CutoverChecks
   readonly id: string
-  readonly maker: Maker
+  readonly maker: ReverseCreation
   /** How long attempts of killed programs blocked writers. */
-  readonly earlier: Waited | undefined
+  readonly earlier: BlockedTime | undefined
   readonly run: CutoverRun
 }
 
-function turnOf(around: TurnContext): BetweenTurn {
-  const { operation, between, able, ready, gates, id, maker, earlier, run } = around
+function cutoverOf(cutoverContext: CutoverContext): BetweenCutover {
+  const { operation, between, able, ready, gates, id, maker, earlier, run } = cutoverContext
   const { opens, stream, family } = between
   const { from, to } = ready
-  const document = documentWriter(around)
+  const document = documentWriter(cutoverContext)
   const [publicTable, oldTable] = [tableText(to), tableText(from)]
   const noted = {
     id,
@@ -191,7 +191,7 @@ function turnOf(around: TurnContext): BetweenTurn {
     oldTable,
   }
   const { actor, tool } = run
-  return new BetweenTurn({
+  return new BetweenCutover({
     id,
     stream: stream.id,
     ...able,
@@ -204,26 +204,26 @@ function turnOf(around: TurnContext): BetweenTurn {
         { ...noted, takenTable: publicTable, actor, tool },
         document(earlier === undefined ? {} : { earlier }),
       ),
-    says: saysOf(around),
-    wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
-    wayBackFault: (made) => maker.fault(() => reverseFault(able.back, made, [ready.taken], run.interrupt.abort)),
+    refusalTexts: refusalTextsOf(cutoverContext),
+    reverseStream: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
+    reverseStreamFault: (made) => maker.fault(() => reverseFault(able.back, made, [ready.taken], run.interrupt.abort)),
     findings: async () =>
       await able.opening.inspect(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
-    look: () => requireNoQuarantine(opens.database, ready.key, gates),
+    rereadLedger: () => requireNoQuarantine(opens.database, ready.key, gates),
     document,
-    gates,
-    budgetMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
+    checks: gates,
+    pauseLimitMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
     triesForMs: operation.triesForMs,
     earlier,
     endsSessions: !operation.keepSessions,
     clock: run.clock,
     signal: run.interrupt.abort,
-    tell: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
+    report: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
   })
 }
 
 /** Writes the cutover's document for the ledger, with the facts known at each step. */
-function documentWriter({ operation, between, ready, gates, run }: TurnContext): (facts: DocumentFacts) => string {
+function documentWriter({ operation, between, ready, gates, run }: CutoverContext): (facts: DocumentFacts) => string {
   const { closes, opens, family } = between
   const { from, to } = ready
   return ({ made, reversePosition, ...facts }) =>
@@ -260,7 +260,7 @@ function documentWriter({ operation, between, ready, gates, run }: TurnContext):
     })
 }
 
-function saysOf({ able, ready: { from, to } }: TurnContext): BetweenParts['says'] {
+function refusalTextsOf({ able, ready: { from, to } }: CutoverContext): BetweenParts['refusalTexts'] {
   const { database, host, port } = able.opening.address
   const name = tableText(from)
   const there = `${tableText(to)} of database ${database}`
@@ -281,10 +281,10 @@ function saysOf({ able, ready: { from, to } }: TurnContext): BetweenParts['says'
  * the earlier stream left, and lets the old table catch up.
  * @param between state after the cutover: `closes` is the database that was opened, the reverse stream's source
  */
-async function finished(
+async function finishCutover(
   operation: CutoverOperation,
   between: Between,
-  row: SwitchRow,
+  row: CutoverRow,
   before: Pick<Ending, 'totals' | 'proof'>,
   run: CutoverRun,
 ): Promise<Ending> {
@@ -293,7 +293,7 @@ async function finished(
   let failed: SluiceError | null = null
   if (row.status === 'switched' && operation.onSwitch !== undefined) {
     const { opens } = documentOf(await opened.switches.document(row.id))
-    const { address } = ableEnds(between).closing
+    const { address } = cutoverCapabilities(between).closing
     const about = { revert: row.turn % 2 === 0, table: opens.table, address, stream: row.reverse }
     try {
       await announce(operation.onSwitch, about)
@@ -303,13 +303,13 @@ async function finished(
       failed = asSluiceError(error)
     }
   }
-  if (row.status !== 'done') await cleaned(between, row, run, failed === null)
+  if (row.status !== 'done') await cleanUpCutover(between, row, run, failed === null)
   if (failed !== null) return { ...before, error: failed }
   const stream = await streamNamed(between.opens.database, row.reverse)
   if (stream?.status !== 'active') return { ...before, next }
   const ends = { from: opened.url, to: between.opens.url }
   const copy = copyOfStream(stream, ends, operation.stay ? {} : { until: 'caught-up' })
-  return await followedBack({ ...before, next }, copy, row.reverse, run)
+  return await runReverseStream({ ...before, next }, copy, row.reverse, run)
 }
 
 /**
@@ -337,12 +337,12 @@ async function announce(command: string, { revert, table, address, stream }: Ann
 }
 
 /** Removes slot and publication of the earlier stream, and triggers that closed a table. @param isDone sets `done` */
-async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone = true): Promise<void> {
+async function cleanUpCutover(between: Between, row: CutoverRow, run: CutoverRun, isDone = true): Promise<void> {
   const { closes: opened, opens: closed } = between
-  await finishUnnoted(opened, closed)
+  await recordReverseStreams(opened, closed)
   const before = await streamNamed(opened.database, row.stream)
   const name = before?.birth?.slot ?? streamName(row.stream)
-  const { closing, back } = ableEnds(between)
+  const { closing, back } = cutoverCapabilities(between)
   await back.end(name, run.interrupt.abort)
   const { opens } = documentOf(await opened.switches.document(row.id))
   if (!(await closing.tidy(opens.table, run.interrupt.abort))) {
@@ -356,7 +356,7 @@ async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone
 function reportSwitched(
   operation: CutoverOperation,
   { closes, opens }: Between,
-  { from, to, shut }: BetweenReady,
+  { from, to, refusedBack: shut }: BetweenReady,
   stream: string,
   facts: BetweenFacts,
   run: CutoverRun,
@@ -376,7 +376,7 @@ function reportSwitched(
     touchedRows: dec(facts.touched),
     stream,
     position: facts.reversePosition,
-    wayBack: wayBackCommand(operation),
+    wayBack: oppositeCommand(operation),
     ...(shut === null ? {} : { refusedWhile: shut.why }),
   })
 }

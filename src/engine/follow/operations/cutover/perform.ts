@@ -9,35 +9,41 @@ import { shellQuote } from '../../../../shared/shell.ts'
 import { targetTableNow } from '../../../copy/plan/plan-copy.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { cutoverDocument, identitiesIn } from '../../cutover/document.ts'
-import { wantedTurn } from '../../cutover/family.ts'
-import type { Gates } from '../../cutover/gates.ts'
-import { readyFor, type CutoverReady } from '../../cutover/readiness.ts'
+import { requestedCutover } from '../../cutover/family.ts'
+import type { CutoverChecks } from '../../cutover/cutover-checks.ts'
+import { checkReadiness, type CutoverReady } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
-import { makeReverse, Maker, reverseFault } from '../../cutover/reverse-stream.ts'
+import { makeReverse, ReverseCreation, reverseFault } from '../../cutover/reverse-stream.ts'
 import { betweenOf } from '../../cutover/between/sides.ts'
-import { ableOf, cleanUp, openFamily, type Able, type OpenedFamily } from '../../cutover/standing.ts'
-import type { SwitchRow } from '../../cutover/switch-row.ts'
-import { CutoverTurn, type ClosingFacts } from '../../cutover/turn.ts'
+import {
+  capabilitiesOf,
+  cleanUp,
+  openFamily,
+  type StoreCapabilities,
+  type OpenedFamily,
+} from '../../cutover/open-family.ts'
+import type { CutoverRow } from '../../cutover/cutover-row.ts'
+import { CutoverWithin, type ClosingFacts } from '../../cutover/cutover-within.ts'
 import { streamName } from '../../stream/end-stream.ts'
-import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
+import { copyOfStream, namedStream } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
-import { goOn } from '../follow/hints.ts'
+import { resumeStream } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 import {
-  followedBack,
-  foreseen,
+  runReverseStream,
+  dryRunResult,
   isConfirmed,
-  late,
+  lateEnding,
   notActive,
   nothingToRevert,
-  reportedGates,
+  reportingChecks,
   requireNoQuarantine,
-  wayBackCommand,
+  oppositeCommand,
 } from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
 /** Default of the longest time that other sessions wait for the cutover, ms. */
-const BUDGET_MS = 2000
+const DEFAULT_PAUSE_MS = 2000
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED … */
 export async function performCutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
@@ -45,26 +51,26 @@ export async function performCutover(operation: CutoverOperation, run: CutoverRu
   await using between = await betweenOf(operation, stream, run)
   if (between !== null) return await cutoverBetween(operation, between, run)
   await using standing = await openFamily(url, stream, run)
-  const wanted = wantedTurn(standing.family, revert)
+  const wanted = requestedCutover(standing.family, revert)
   if (wanted === 'nothing to revert') {
     throw nothingToRevert(standing.stream.id)
   }
-  const able = ableOf(standing)
+  const able = capabilitiesOf(standing)
   const last = standing.family.turns.at(-1)
   const isNew = last?.status === 'switched'
   if (last !== undefined && isNew && !dryRun) {
     const name = await cleanUp(standing, able, last, run)
     run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
   }
-  if (wanted === 'done' && last !== undefined) return await doneBefore(operation, standing, last, isNew, run)
-  return await switched(operation, standing, able, run)
+  if (wanted === 'done' && last !== undefined) return await endingIfDone(operation, standing, last, isNew, run)
+  return await runCutover(operation, standing, able, run)
 }
 
 /** Result if the last cutover already had this direction. */
-async function doneBefore(
+async function endingIfDone(
   operation: CutoverOperation,
   standing: OpenedFamily,
-  last: SwitchRow,
+  last: CutoverRow,
   isNew: boolean,
   run: CutoverRun,
 ): Promise<Ending> {
@@ -86,7 +92,7 @@ async function doneBefore(
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   if (!isNew || operation.dryRun)
     return { totals: { switched: '0' }, proof: `cutover on ${when}`, next: followCommand(operation, family.newest) }
-  return await wayBack(
+  return await catchUpReverseStream(
     operation,
     standing,
     family.newest,
@@ -95,21 +101,21 @@ async function doneBefore(
   )
 }
 
-async function switched(
+async function runCutover(
   operation: CutoverOperation,
   standing: OpenedFamily,
-  able: Able,
+  able: StoreCapabilities,
   run: CutoverRun,
 ): Promise<Ending> {
   const { stream, ledger, family } = standing
   const { to: url, revert, dryRun } = operation
-  const gates = reportedGates(run)
+  const gates = reportingChecks(run)
   const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
   const giveUp = (id: string): Promise<void> =>
-    givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
+    cleanUpAbandoned(standing, able, id, run).catch((error: unknown) => reportCleanupFailure(id, error, run))
   const prepared = async (): Promise<CutoverReady> => {
     if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
-    return await readyFor(standing, able, copy, operation, gates, run)
+    return await checkReadiness(standing, able, copy, operation, gates, run)
   }
   const ready = await prepared().catch(async (error: unknown) => {
     // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
@@ -118,7 +124,7 @@ async function switched(
     throw error
   })
   const publicName = tableText(ready.request.from)
-  if (dryRun) return foreseen(gates)
+  if (dryRun) return dryRunResult(gates)
   if (!isConfirmed(operation, ready.request.from)) {
     throw new SluiceError(
       'MISSING_CONFIRM',
@@ -131,14 +137,14 @@ async function switched(
   // Continue the cutover that a killed run had begun.
   const id = family.preparing[0]?.id ?? run.runId
   const turn = family.turns.length + 1
-  const maker = new Maker()
-  const watch = turnOf({ operation, standing, able, ready, gates, id, turn, maker, run })
+  const maker = new ReverseCreation()
+  const watch = newCutoverTurn({ operation, opened: standing, able, ready, checks: gates, id, turn, maker, run })
   try {
-    const ending = await goOn(copy, run, { stream: stream.id, watch })
+    const ending = await resumeStream(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'run the same command again; --pause-budget and --tries-for set its time limits'
       const { triesForMs } = operation
-      return late(ending, { said: 'no table was exchanged', hint, tries: watch.tries, triesForMs }, gates)
+      return lateEnding(ending, { said: 'no table was exchanged', hint, tries: watch.tries, triesForMs }, gates)
     }
     if (watch.end?.type !== 'switched') return ending
   } finally {
@@ -160,33 +166,43 @@ async function switched(
     touchedRows: dec(facts.proof.touched),
     stream: id,
     position: facts.position,
-    wayBack: wayBackCommand(operation),
+    wayBack: oppositeCommand(operation),
   })
   const name = await cleanUp(standing, able, { id, stream: stream.id }, run)
   run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
   const proof = `${facts.proof.rows} rows equal as of ${facts.proof.position}, ${facts.proof.touched} of them compared again within the cutover`
-  return await wayBack(operation, standing, id, { totals: { switched: '1' }, proof }, run)
+  return await catchUpReverseStream(operation, standing, id, { totals: { switched: '1' }, proof }, run)
 }
 
 /** Timeout of the cleanup, ms. */
 const END_MS = 30_000
 
-type TurnContext = {
+type CutoverContext = {
   readonly operation: CutoverOperation
-  readonly standing: OpenedFamily
-  readonly able: Able
+  readonly opened: OpenedFamily
+  readonly able: StoreCapabilities
   readonly ready: CutoverReady
-  readonly gates: Gates
+  readonly checks: CutoverChecks
   readonly id: string
   readonly turn: number
-  readonly maker: Maker
+  readonly maker: ReverseCreation
   readonly run: CutoverRun
 }
 
-function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnContext): CutoverTurn {
+function newCutoverTurn({
+  operation,
+  opened: standing,
+  able,
+  ready,
+  checks: gates,
+  id,
+  turn,
+  maker,
+  run,
+}: CutoverContext): CutoverWithin {
   const { ledger, database, stream, store } = standing
   const reverseKey = tableKeyOf(ready.oldTable)
-  return new CutoverTurn({
+  return new CutoverWithin({
     switches: able.switches,
     request: ready.request,
     identity: ready.identity,
@@ -204,9 +220,9 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
         actor: run.actor,
         tool: run.tool,
       }),
-    wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
+    reverseStream: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
     // No tables: check only slot and publication, because the cutover itself detects changes of the table.
-    wayBackFault: (made) => maker.fault(() => reverseFault(able.changes, made, [], run.interrupt.abort)),
+    reverseStreamFault: (made) => maker.fault(() => reverseFault(able.changes, made, [], run.interrupt.abort)),
     closing: (facts: ClosingFacts) =>
       ledger.closing(
         { id, stream: stream.id, reverse: id },
@@ -230,7 +246,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
             ready,
             gates: gates.all,
             facts,
-            operation: { ...operation, budgetMs: operation.budgetMs ?? BUDGET_MS },
+            operation: { ...operation, budgetMs: operation.budgetMs ?? DEFAULT_PAUSE_MS },
             run,
           }),
         },
@@ -240,18 +256,18 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
       const found = await ledger.find(id)
       return found?.status === 'switched' || found?.status === 'done'
     },
-    look: () => requireNoQuarantine(database, ready.key, gates),
-    gates,
-    budgetMs: operation.budgetMs ?? BUDGET_MS,
+    rereadLedger: () => requireNoQuarantine(database, ready.key, gates),
+    checks: gates,
+    pauseLimitMs: operation.budgetMs ?? DEFAULT_PAUSE_MS,
     triesForMs: operation.triesForMs,
     clock: run.clock,
     signal: run.interrupt.abort,
-    tell: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
+    report: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
   })
 }
 
 /** Runs the stream that keeps the old table equal, until it has caught up. */
-async function wayBack(
+async function catchUpReverseStream(
   operation: CutoverOperation,
   { database, store }: Pick<OpenedFamily, 'database' | 'store'>,
   id: string,
@@ -259,17 +275,17 @@ async function wayBack(
   run: CutoverRun,
 ): Promise<Ending> {
   const { to: url, stay } = operation
-  const stream = await streamKnown(database, id, store.label)
+  const stream = await namedStream(database, id, store.label)
   const next = followCommand(operation, id)
   if (stream.status !== 'active') return { ...before, next }
   const copy = copyOfStream(stream, { from: url, to: url }, stay ? {} : { until: 'caught-up' })
-  return await followedBack({ ...before, next }, copy, id, run)
+  return await runReverseStream({ ...before, next }, copy, id, run)
 }
 
 /** Removes what was created for an abandoned cutover, unless another program now owns the stream. */
-async function givenUp(
+async function cleanUpAbandoned(
   { ledger, streams, stream, family }: OpenedFamily,
-  { changes, switches }: Able,
+  { changes, switches }: StoreCapabilities,
   id: string,
   run: CutoverRun,
 ): Promise<void> {
@@ -296,7 +312,7 @@ async function givenUp(
   }
 }
 
-function leftBehind(id: string, error: unknown, run: CutoverRun): void {
+function reportCleanupFailure(id: string, error: unknown, run: CutoverRun): void {
   const message = `slot and publication ${streamName(id)}, or the guard of the new table, still exist: ${error instanceof Error ? error.message : String(error)}`
   run.emit({ type: 'log', level: 'warn', message, hint: 'run the same command: it uses them, or removes them' })
 }

@@ -21,7 +21,7 @@ export const diffFollowed: Declaration<DiffFollowedOperation, (typeof EVENTS)[nu
   kind: 'diff-followed',
   command: 'diff',
   event: 'diff',
-  shape: 'lines',
+  display: 'lines',
   doing: 'comparing',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },

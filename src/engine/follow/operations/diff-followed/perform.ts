@@ -13,23 +13,23 @@ import type { RunOwner } from '../../../copy/ledger/owner.ts'
 import { RunLedger } from '../../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../../copy/open-stores.ts'
-import { openPatiently } from '../../../copy/workers/patience.ts'
+import { openWithRetries } from '../../../copy/workers/retries.ts'
 import { onSide } from '../../../copy/sides.ts'
 import {
-  compareByHand,
-  nominate,
+  compareRequested,
+  requestRereads,
   refuseUnfitStream,
   stillShared,
-  tableByHand,
-  type ComparedByHand,
-  type RepairByHand,
-} from '../../by-hand/nominate.ts'
-import { outcomeOf, untilRead, type RepairCounts, type Waited } from '../../by-hand/outcome.ts'
+  requestedTable,
+  type RequestedComparison,
+  type RequestedRepair,
+} from '../../by-hand/compare-named.ts'
+import { outcomeOf, waitUntilRead, type RepairCounts, type AwaitedRows } from '../../by-hand/outcome.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
-import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
+import { copyOfStream, namedStream } from '../../stream/named-stream.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
-import { goOn } from '../follow/hints.ts'
+import { resumeStream } from '../follow/hints.ts'
 import type { diffFollowed, DiffFollowedOperation } from './declaration.ts'
 
 type DiffFollowedRun = RunOf<typeof diffFollowed>
@@ -37,17 +37,18 @@ type DiffFollowedRun = RunOf<typeof diffFollowed>
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied */
 export async function performDiffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
   const begun = run.clock.ticks()
-  const inspected = await look(operation, run)
+  const inspected = await compareNamedRows(operation, run)
   const { name, compared, waited } = inspected
-  const done = waited === null ? null : await read(operation, inspected.stream, waited, run)
+  const done = waited === null ? null : await waitForStream(operation, inspected.stream, waited, run)
   const outcome =
     waited === null || done !== 'read'
       ? null
-      : await atTarget(operation, run, ({ ledger }) =>
+      : await withTarget(operation, run, ({ ledger }) =>
           outcomeOf(waited, { name, keys: compared.keys, limit: operation.limit }, ledger, run),
         )
   // Report what the stream has repaired even if this comparison fails.
-  const after = outcome === null ? compared.shared : await sharedAfter(operation, compared, run).catch(asSluiceError)
+  const after =
+    outcome === null ? compared.shared : await sharedKeysAfter(operation, compared, run).catch(asSluiceError)
   const ending: Ending = {
     totals: totalsOf(compared, outcome),
     ...(done === 'stopped' ? { stopped: true } : {}),
@@ -68,20 +69,20 @@ export async function performDiffFollowed(operation: DiffFollowedOperation, run:
     const message = 'the named rows are in the ledger: the next run of the stream reads and repairs them'
     run.emit({ type: 'log', level: 'note', message })
   }
-  if (!operation.dryRun) await atTarget(operation, run, ({ runs }) => noteEnd(runs, ending))
+  if (!operation.dryRun) await withTarget(operation, run, ({ runs }) => recordEnd(runs, ending))
   return ending
 }
 
 type Inspected = {
   readonly stream: StreamRow
   readonly name: string
-  readonly compared: ComparedByHand
+  readonly compared: RequestedComparison
   /** Rows that the stream is asked to read again; null if there are none. */
-  readonly waited: Waited | null
+  readonly waited: AwaitedRows | null
 }
 
-async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Inspected> {
-  return await atBoth(operation, run, async (around, { url, runs }) => {
+async function compareNamedRows(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Inspected> {
+  return await withBothSides(operation, run, async (around, { url, runs }) => {
     const { stream, database } = around
     if (!operation.dryRun) {
       await prepareLedger(database)
@@ -97,49 +98,49 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
     }
     try {
       const options = { ...operation, from: url }
-      const table = await tableByHand(around, options)
-      const compared = await compareByHand(around, table, options)
+      const table = await requestedTable(around, options)
+      const compared = await compareRequested(around, table, options)
       const isNamed = !operation.dryRun && compared.keys.length > 0
       const waited = isNamed
-        ? { stream: stream.id, table: table.key, nominated: await nominate(around, table, compared.keys) }
+        ? { stream: stream.id, table: table.key, nominated: await requestRereads(around, table, compared.keys) }
         : null
       return { stream, name: table.name, compared, waited }
     } catch (thrown) {
-      if (!operation.dryRun) await runs.broken(thrown)
+      if (!operation.dryRun) await runs.finishFailed(thrown)
       throw thrown
     }
   })
 }
 
 /** Keys that several rows have and whose rows still differ, now that the stream has possibly repaired some of them. */
-async function sharedAfter(
+async function sharedKeysAfter(
   operation: DiffFollowedOperation,
-  { shared }: ComparedByHand,
+  { shared }: RequestedComparison,
   run: DiffFollowedRun,
-): Promise<ComparedByHand['shared']> {
+): Promise<RequestedComparison['shared']> {
   if (shared.length === 0) return shared
-  return await atBoth(operation, run, async (around, { url }) => {
-    const table = await tableByHand(around, { ...operation, from: url })
+  return await withBothSides(operation, run, async (around, { url }) => {
+    const table = await requestedTable(around, { ...operation, from: url })
     return await stillShared(around, table, shared)
   })
 }
 
 /** Waits until the rows are read: by the running program that owns the stream, otherwise by this one. */
-async function read(
+async function waitForStream(
   operation: DiffFollowedOperation,
   stream: StreamRow,
-  waited: Waited,
+  waited: AwaitedRows,
   run: DiffFollowedRun,
 ): Promise<'read' | 'stopped'> {
   for (let tried = 0; ; tried++) {
-    const how = await atTarget(operation, run, ({ to, ledger }) => untilRead(waited, ledger, to.label, run))
+    const how = await withTarget(operation, run, ({ to, ledger }) => waitUntilRead(waited, ledger, to.label, run))
     if (how !== 'free') return how
     if (tried > MOST_TRIES) throw new Error('a stream has caught up, and rows that were named to it still wait')
     try {
       const ends = { from: operation.from ?? stream.source, to: operation.to }
       const { follow = {}, ...options } = copyOfStream(stream, ends, { until: 'caught-up' })
       const { proveEveryMs: _none, ...once } = follow
-      const { stopped, error } = await goOn({ ...options, follow: once }, run)
+      const { stopped, error } = await resumeStream({ ...options, follow: once }, run)
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {
@@ -151,7 +152,7 @@ async function read(
 
 const MOST_TRIES = 5
 
-type AtTarget = {
+type OpenTarget = {
   readonly to: CopyStore
   readonly database: LedgerDatabase
   readonly ledger: StreamLedger
@@ -159,29 +160,29 @@ type AtTarget = {
 }
 
 /** Opens the target for one step, then closes it: between two steps, the resumed stream opens the target itself. */
-async function atTarget<T>(
+async function withTarget<T>(
   { to: url, dryRun }: DiffFollowedOperation,
   run: DiffFollowedRun,
-  body: (at: AtTarget) => Promise<T>,
+  body: (at: OpenTarget) => Promise<T>,
 ): Promise<T> {
   const open = (): Promise<CopyStore> =>
     onSide('target', () => (dryRun ? openCopyStore(url, { mode: 'read' }) : openExisting(url)))
-  await using to = await openPatiently(open, { emit: run.emit }, run.interrupt.stop)
+  await using to = await openWithRetries(open, { emit: run.emit }, run.interrupt.stop)
   await using database = await to.ledger()
   const owner: RunOwner = { ...run.owner, runId: BigInt(run.runId) }
   return await body({ to, database, ledger: new StreamLedger(database, owner), runs: new RunLedger(database, owner) })
 }
 
 /** @param body gets both sides and the stream, and the URL of the source */
-async function atBoth<T>(
+async function withBothSides<T>(
   operation: DiffFollowedOperation,
   run: DiffFollowedRun,
-  body: (around: RepairByHand, at: { readonly url: string; readonly runs: RunLedger }) => Promise<T>,
+  body: (around: RequestedRepair, at: { readonly url: string; readonly runs: RunLedger }) => Promise<T>,
 ): Promise<T> {
-  return await atTarget(operation, run, async ({ to, database, ledger, runs }) => {
-    const stream = await streamKnown(database, operation.stream, to.label)
+  return await withTarget(operation, run, async ({ to, database, ledger, runs }) => {
+    const stream = await namedStream(database, operation.stream, to.label)
     const url = operation.from ?? stream.source
-    await using from = await openPatiently(
+    await using from = await openWithRetries(
       () => openSourceStore(url, undefined, { moving: true }),
       { emit: run.emit },
       run.interrupt.stop,
@@ -192,12 +193,12 @@ async function atBoth<T>(
   })
 }
 
-async function noteEnd(runs: RunLedger, { stopped, error }: Ending): Promise<void> {
+async function recordEnd(runs: RunLedger, { stopped, error }: Ending): Promise<void> {
   if (stopped === true) return await runs.finish('stopped', 75, null)
   await runs.finish(error === undefined ? 'completed' : 'failed', error?.exitCode ?? 0, error?.message ?? null)
 }
 
-function totalsOf(compared: ComparedByHand, outcome: RepairCounts | null): Ending['totals'] {
+function totalsOf(compared: RequestedComparison, outcome: RepairCounts | null): Ending['totals'] {
   const { rows, targetRows, missing, extra, different } = compared
   const { mended: repaired = 0, removed = 0, equal = 0 } = outcome ?? {}
   const found = { rows, targetRows, missing, extra, different }
@@ -206,7 +207,7 @@ function totalsOf(compared: ComparedByHand, outcome: RepairCounts | null): Endin
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, dec(value)]))
 }
 
-function notesOf(compared: ComparedByHand, outcome: RepairCounts | null): readonly string[] {
+function notesOf(compared: RequestedComparison, outcome: RepairCounts | null): readonly string[] {
   const { rows, targetRows, missing, extra, different, unread } = compared
   const found =
     `now, including rows in flight: ${grouped(rows)} rows in the source, ${grouped(targetRows)} in the target: ` +
@@ -222,7 +223,7 @@ function notesOf(compared: ComparedByHand, outcome: RepairCounts | null): readon
 
 function reportMore(
   { limit }: DiffFollowedOperation,
-  { missing, extra, different }: ComparedByHand,
+  { missing, extra, different }: RequestedComparison,
   outcome: RepairCounts | null,
   { emit }: DiffFollowedRun,
 ): void {
@@ -237,7 +238,7 @@ function reportMore(
 
 /** @param isRead true if the stream has read the rows, and `shared` are the keys that still differ */
 function errorOf(
-  { missing, extra, different, unread, shared, unexplained, nowhere, more }: ComparedByHand,
+  { missing, extra, different, unread, shared, unexplained, missingKeys: nowhere, more }: RequestedComparison,
   { name, dryRun, isRead }: { readonly name: string; readonly dryRun: boolean; readonly isRead: boolean },
 ): Pick<Ending, 'error'> {
   const differ = missing + extra + different

@@ -15,7 +15,7 @@ const EVENTS = ['follow.history', 'run.report', 'log'] as const
 export const followReport: Declaration<FollowReportOperation, (typeof EVENTS)[number]> = {
   kind: 'follow-report',
   command: 'follow',
-  shape: 'listing',
+  display: 'listing',
   about: 'stream',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
   events: EVENTS,

@@ -1,10 +1,10 @@
 /** `follow RUN --report`: comparisons, differences and repairs since a stream began. */
 import { dec } from '../../../../model/run/event.ts'
 import { historyText } from '../../../../model/follow/sign-off-text.ts'
-import { readLedger } from '../../../copy/ledger/elsewhere.ts'
+import { readLedger } from '../../../copy/ledger/other-ledgers.ts'
 import { openCopyStore } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
-import { knowsStream, streamKnown } from '../../stream/named-stream.ts'
+import { knowsStream, namedStream } from '../../stream/named-stream.ts'
 import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { streamHistory } from '../../sign-off/history.ts'
@@ -19,7 +19,7 @@ export async function performFollowReport(
   await using to = await onSide('target', () => openCopyStore(url, { mode: 'read' }))
   await using read = await readLedger(to, knowsStream(id), run)
   const { database } = read
-  const history = await streamHistory(database, await streamKnown(database, id, to.label))
+  const history = await streamHistory(database, await namedStream(database, id, to.label))
   if (report === undefined) run.emit({ type: 'follow.history', history })
   const text = (file: string): string => (isJson(file) ? `${JSON.stringify(history, null, 2)}\n` : historyText(history))
   const wrote = await writeReport(report, text, run.emit)

@@ -56,7 +56,7 @@ export const FOLLOW_WORDS: words.OperationWords<FollowOperation> = {
 }
 
 /** Report of comparisons, differences, repairs and sign-offs since the stream began. */
-export const STREAM_LOOK: InspectingCommand = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
+export const STREAM_REPORT: InspectingCommand = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
 
 export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
   kind: 'follow',
@@ -121,14 +121,14 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       'position are kept. While no run of a stream is active, its slot makes the source retain its log: end streams ' +
       'that are no longer needed.\n',
   },
-  shape: 'long',
+  display: 'long',
   doing: 'following',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'stream',
-  look: STREAM_LOOK,
+  look: STREAM_REPORT,
   distributes: { by: 'parts', stream: true, needs: 'from' },
   alerts: { causes: FOLLOW_CAUSES },
   events: COPY_EVENTS,

@@ -8,21 +8,25 @@ import { copyAndFollow } from '../../stream/companion.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { follow } from './declaration.ts'
 
-const OWN = namesOf(follow.command)
-const FOREIGN = new Set([...namesOf(copy.command)].filter((name) => !OWN.has(name)))
+const FOLLOW_OPTIONS = namesOf(follow.command)
+const COPY_ONLY_OPTIONS = new Set([...namesOf(copy.command)].filter((name) => !FOLLOW_OPTIONS.has(name)))
 
 /** Clauses that name their command: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
 const NAMES_ITS_COMMAND = /sluice (?!follow\b)\w|the command that began/
 
 /** Resumes the stream of a copy. @param within as for `copyAndFollow` @throws as `copyAndFollow`; hints are reworded */
-export async function goOn(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
+export async function resumeStream(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {
   try {
-    const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(reported(event)) }, within)
-    return ending.error === undefined ? ending : { ...ending, error: worded(ending.error) }
+    const ending = await copyAndFollow(
+      operation,
+      { ...run, emit: (event) => run.emit(eventWithFollowHint(event)) },
+      within,
+    )
+    return ending.error === undefined ? ending : { ...ending, error: withFollowHint(ending.error) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.hint === undefined) throw thrown
-    throw worded(error)
+    throw withFollowHint(error)
   }
 }
 
@@ -32,7 +36,7 @@ export function hintOfFollow(hint: string): string {
     .split(/;\s/)
     .filter((clause) => !NAMES_ITS_COMMAND.test(clause))
     .flatMap((clause) => [...clause.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name))
-  const foreign = [...new Set(words.filter((name) => FOREIGN.has(name)))].map((name) => `--${name}`)
+  const foreign = [...new Set(words.filter((name) => COPY_ONLY_OPTIONS.has(name)))].map((name) => `--${name}`)
   if (foreign.length === 0) return hint
   const [are, them] = foreign.length === 1 ? ['is an option', 'it'] : ['are options', 'them']
   return (
@@ -41,13 +45,13 @@ export function hintOfFollow(hint: string): string {
   )
 }
 
-function worded(error: SluiceError): SluiceError {
+function withFollowHint(error: SluiceError): SluiceError {
   if (error.hint === undefined) return error
   const { code, message, kind, where, reason, retryable, cause } = error
   return new SluiceError(code, message, { kind, retryable, hint: hintOfFollow(error.hint), where, reason, cause })
 }
 
-function reported(event: CopyEvent): CopyEvent {
+function eventWithFollowHint(event: CopyEvent): CopyEvent {
   if (event.type === 'log' && event.hint !== undefined) return { ...event, hint: hintOfFollow(event.hint) }
   if (event.type !== 'table.finished' || event.error?.hint === undefined) return event
   return { ...event, error: { ...event.error, hint: hintOfFollow(event.error.hint) } }

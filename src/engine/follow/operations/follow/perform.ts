@@ -3,24 +3,24 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
-import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
+import { refuseOtherLedger } from '../../../copy/ledger/other-ledgers.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
-import { finishSwitch } from '../../cutover/standing.ts'
+import { finishEarlierCutover } from '../../cutover/open-family.ts'
 import { streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { endStreamAtBoth } from '../../stream/end-stream.ts'
 import { checksKeys } from '../../stream/preflight.ts'
-import { streamTableNames } from '../../stream/wanted-stream.ts'
-import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
+import { streamTableNames } from '../../stream/requested-stream.ts'
+import { copyOfStream, knowsStream, sourceUrl, namedStream } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { planObjects, withoutFiringKeys } from '../../../copy/objects/plan-objects.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { planFollowed } from '../../../copy/plan/plan-followed.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
 import type { FollowOperation } from './declaration.ts'
-import { goOn } from './hints.ts'
+import { resumeStream } from './hints.ts'
 import { givenFields } from '../../../../shared/given-fields.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run without a stream */
@@ -28,7 +28,7 @@ export async function performFollow(operation: FollowOperation, run: CopyRun): P
   if (operation.end && operation.changesOnly === true)
     throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
   const { stream, from, refusal } = await streamOf(operation, run)
-  if (operation.end) return await ended(operation, stream, from, run)
+  if (operation.end) return await endStream(operation, stream, from, run)
   if (refusal !== null) throw refusal
   const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes, moved } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
@@ -38,11 +38,11 @@ export async function performFollow(operation: FollowOperation, run: CopyRun): P
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),
     ...givenFields({ lanes, moved }),
   }
-  return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
+  return await resumeStream(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
 /** @throws SluiceError BAD_FLAG if the id is the id of a run, and not of the stream itself */
-async function ended(
+async function endStream(
   { to: url, stream: named, moved }: FollowOperation,
   stream: StreamRow,
   from: string,
@@ -58,7 +58,12 @@ async function ended(
   await using database = await to.ledger()
   const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   await using source = await openSourceStore(from)
-  const later = await leftKeys(stream, copyOfStream(stream, { from, to: url }, {}), { from: source, to, database }, run)
+  const later = await omittedForeignKeys(
+    stream,
+    copyOfStream(stream, { from, to: url }, {}),
+    { from: source, to, database },
+    run,
+  )
   await endStreamAtBoth(stream, source, to, ledger, run, moved === true)
   for (const sql of later) {
     const message = 'the stream has left out a foreign key of --with, because its changes would have fired it'
@@ -68,7 +73,7 @@ async function ended(
 }
 
 /** SQL that creates the foreign keys which the stream has left out; none if its tables can no longer be planned. */
-async function leftKeys(
+async function omittedForeignKeys(
   stream: StreamRow,
   copy: CopyOperation,
   { from, to, database }: { readonly from: CopyStore; readonly to: CopyStore; readonly database: LedgerDatabase },
@@ -94,9 +99,9 @@ async function streamOf(
 ): Promise<{ readonly stream: StreamRow; readonly from: string; readonly refusal: SluiceError | null }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
-  await refuseKnownElsewhere(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
-  const stream = await streamKnown(database, id, to.label)
-  await finishSwitch({ store: to, database }, stream.id, run)
+  await refuseOtherLedger(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
+  const stream = await namedStream(database, id, to.label)
+  await finishEarlierCutover({ store: to, database }, stream.id, run)
   const restartHint =
     'run the command that began the stream with --restart: it copies the tables again and follows them'
   const refusal =

@@ -2,7 +2,7 @@ import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import { ENDS, STREAM } from '../../../copy/operations/copy/options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { STREAM_LOOK, type FollowOperation } from '../follow/declaration.ts'
+import { STREAM_REPORT, type FollowOperation } from '../follow/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
@@ -64,14 +64,14 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
     report: words.optionalText('report'),
     alert: words.alert,
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'signing off',
   stores: [
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: ['tables', 'stream'],
-  look: STREAM_LOOK,
+  look: STREAM_REPORT,
   alerts: { causes: FAILED, by: ['partition'] },
   events: EVENTS,
 }

@@ -10,7 +10,7 @@ import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { OBJECT_OPTIONS } from '../../../../model/copy/schema-object.ts'
-import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
+import { refuseOtherLedger } from '../../../copy/ledger/other-ledgers.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { chosenLosses, planLeftBehind } from '../../../copy/plan/left-behind.ts'
 import type { PlannedCopy } from '../../../copy/plan/plan-copy.ts'
@@ -24,8 +24,8 @@ import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { planObjects, withoutFiringKeys, type PlannedObject } from '../../../copy/objects/plan-objects.ts'
-import { streamTableNames } from '../../stream/wanted-stream.ts'
-import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
+import { streamTableNames } from '../../stream/requested-stream.ts'
+import { copyOfStream, knowsStream, sourceUrl, namedStream } from '../../stream/named-stream.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -39,7 +39,7 @@ type SignOffRun = RunOf<typeof signOff>
 /** @throws SluiceError NO_SUCH_TABLE for a run without a stream, STREAM_HALTED, BAD_FLAG; errors of the comparison */
 export async function performSignOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
-  const asked = await ask(operation, run)
+  const asked = await requestSignOff(operation, run)
   const { id, stream } = asked
   const open = async (): Promise<OpenLedger> => await openLedger(operation.to, run)
   const drop = async (): Promise<void> => {
@@ -52,7 +52,7 @@ export async function performSignOff(operation: SignOffOperation, run: SignOffRu
       await drop()
       return { totals: {}, stopped: true }
     }
-    return await reported(await concluded(operation, asked, answer, run), operation.report, run)
+    return await reportChecks(await storeSignOff(operation, asked, answer, run), operation.report, run)
   } catch (error) {
     await drop().catch(() => undefined)
     throw error
@@ -78,15 +78,20 @@ async function openLedger(url: string, run: SignOffRun): Promise<OpenLedger> {
 }
 
 /** @property copy operation with which the stream began */
-type Asked = { readonly id: string; readonly stream: StreamRow; readonly url: string; readonly copy: CopyOperation }
+type SignOffRequest = {
+  readonly id: string
+  readonly stream: StreamRow
+  readonly url: string
+  readonly copy: CopyOperation
+}
 
 /** Writes the request to the ledger, then closes the target: only one program at a time can open a file's ledger. */
-async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked> {
+async function requestSignOff(operation: SignOffOperation, run: SignOffRun): Promise<SignOffRequest> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   const { stream: named } = operation
-  await refuseKnownElsewhere(to, database, `stream ${named} is`, knowsStream(named), run.interrupt.abort)
-  const stream = await streamKnown(database, named, to.label)
+  await refuseOtherLedger(to, database, `stream ${named} is`, knowsStream(named), run.interrupt.abort)
+  const stream = await namedStream(database, named, to.label)
   await refuseUnready(stream, database)
   const url = sourceUrl(stream, operation.from, { url: operation.to, identity: to.identity })
   await using from = await openSourceStore(url)
@@ -116,9 +121,9 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
 }
 
 /** Checks the objects of the tables, and stores the document. */
-async function concluded(
+async function storeSignOff(
   operation: SignOffOperation,
-  { id, stream, url, copy: copyOperation }: Asked,
+  { id, stream, url, copy: copyOperation }: SignOffRequest,
   answer: AnsweredSignOff,
   run: SignOffRun,
 ): Promise<SignOff> {
@@ -133,7 +138,7 @@ async function concluded(
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
       hasCutover && from.offers.switchSide !== undefined && to.offers.switchSide !== undefined
-        ? movedByCutover(check, from.identity === to.identity)
+        ? withCutoverNote(check, from.identity === to.identity)
         : check,
     ),
     ...(await objectChecks({ ...planned, tables }, copyOperation, run.interrupt.abort)),
@@ -233,7 +238,7 @@ async function objectChecks(
  * A cutover advances sequences beyond the values in both tables. Until then the new table's sequences are behind the
  * source.
  */
-function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
+function withCutoverNote(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
   const { hint, ...rest } = check
   return {
@@ -301,7 +306,7 @@ async function targetChecks(
 
 const STATUS = { ok: 'ok', failed: 'fail', 'not checked': 'warn' } as const
 
-async function reported(document: SignOff, report: string | undefined, run: SignOffRun): Promise<Ending> {
+async function reportChecks(document: SignOff, report: string | undefined, run: SignOffRun): Promise<Ending> {
   for (const { check, table, outcome, found, hint } of document.checks) {
     run.emit({
       type: 'check',

@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
-import { WOULD_GO } from '../../../run/operations/shared-options.ts'
+import { REMOVAL_PREVIEW } from '../../../run/operations/shared-options.ts'
 import * as words from '../../../run/operations/words.ts'
 
 /** Lists all replication slots of a source; with `drop`, removes one. */
@@ -31,7 +31,7 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
         type: 'text',
         describe: 'remove this slot and the publication that sluice created for it; a slot in use is refused',
       },
-      WOULD_GO,
+      REMOVAL_PREVIEW,
     ],
     epilogue:
       'A slot keeps the log of its server until it is read: a slot without a reader fills the disk. Names of slots that sluice created begin with ' +
@@ -43,7 +43,7 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
     confirm: words.optionalText('confirm'),
     dryRun: words.flag('dry-run'),
   },
-  shape: 'answer',
+  display: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   destroys: [
     {

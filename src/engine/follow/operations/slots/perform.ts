@@ -11,7 +11,7 @@ import type { slots, SlotsOperation } from './declaration.ts'
 type SlotsRun = RunOf<typeof slots>
 
 /** Name of a slot of sluice: `sluice_` and the id of the run that began the stream. */
-const RUN = /^sluice_(\d+)$/
+const SLOT_NAME = /^sluice_(\d+)$/
 
 /** @throws SluiceError NOT_FOLLOWABLE for a store without slots, BAD_FLAG, MISSING_CONFIRM, SLOT_ACTIVE */
 export async function performSlots(operation: SlotsOperation, run: SlotsRun): Promise<Ending> {
@@ -36,7 +36,7 @@ export async function performSlots(operation: SlotsOperation, run: SlotsRun): Pr
     return { totals: { slots: dec(all.length) } }
   }
   const slot = all.find(({ name }) => name === drop)
-  if (slot === undefined) throw unknown(drop)
+  if (slot === undefined) throw unknownSlot(drop)
   report(slot, run)
   await refuseOther(slot, changes, signal)
   if (dryRun) return { totals: { slots: '1', removed: '0' } }
@@ -47,7 +47,7 @@ export async function performSlots(operation: SlotsOperation, run: SlotsRun): Pr
 }
 
 function report({ name, heldBytes, safeBytes, ...slot }: ReplicationSlotLine, run: SlotsRun): void {
-  const ofRun = RUN.exec(name)?.[1]
+  const ofRun = SLOT_NAME.exec(name)?.[1]
   run.emit({
     type: 'slot',
     slot: name,
@@ -94,7 +94,7 @@ function refuseUnconfirmed({ confirm }: SlotsOperation, drop: string): void {
   )
 }
 
-function unknown(name: string): SluiceError {
+function unknownSlot(name: string): SluiceError {
   return new SluiceError('BAD_FLAG', `there is no replication slot ${name}`, {
     hint: 'sluice slots --from URL lists them',
   })

@@ -3,10 +3,10 @@
  * the delay of an earlier one, so the delay does not limit the throughput.
  */
 import type { Socket } from 'node:net'
-import { later } from '../later.ts'
+import { callAt } from '../call-at.ts'
 
 /** Maximum delayed bytes, more than a usual kernel's receive window; above it the sender is paused. */
-const ON_THE_WAY = 16 << 20
+const MOST_DELAYED_BYTES = 16 << 20
 
 /** `data` null: the sender has ended, or the connection broke. */
 type Piece = { readonly due: number; readonly data: Buffer | null; readonly broken: boolean }
@@ -56,7 +56,7 @@ export class DelayLine {
   #arrived(data: Buffer | null, broken: boolean): void {
     this.#pieces.push({ due: performance.now() + this.#delayMs, data, broken })
     this.#bytes += data?.length ?? 0
-    if (this.#bytes > ON_THE_WAY) this.#from.pause()
+    if (this.#bytes > MOST_DELAYED_BYTES) this.#from.pause()
     this.#wait()
   }
 
@@ -64,7 +64,7 @@ export class DelayLine {
     const piece = this.#pieces[this.#next]
     if (this.#waits || this.#blocked || piece === undefined) return
     this.#waits = true
-    later(piece.due, () => {
+    callAt(piece.due, () => {
       this.#waits = false
       this.#leave()
     })
@@ -81,7 +81,7 @@ export class DelayLine {
       this.#pieces = this.#pieces.slice(this.#next)
       this.#next = 0
     }
-    if (this.#bytes <= ON_THE_WAY && this.#from.isPaused()) this.#from.resume()
+    if (this.#bytes <= MOST_DELAYED_BYTES && this.#from.isPaused()) this.#from.resume()
     this.#wait()
   }
 

@@ -2,9 +2,9 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ServerAddress } from '../../../../model/run/route.ts'
-import { later } from '../later.ts'
+import { callAt } from '../call-at.ts'
 import { DelayLine } from './delay-line.ts'
-import { UP, type WireAnswer, type WireOrder, type WireStart } from './wire.ts'
+import { STARTED_ID, type WireAnswer, type WireOrder, type WireStart } from './wire.ts'
 
 const { roundTripMs, turns } = workerData as WireStart
 const counted = new Int32Array(turns)
@@ -29,11 +29,11 @@ parentPort?.on('message', ({ id, address }: WireOrder) => {
 function relay(client: Socket, address: ServerAddress, turnMs: number, onTurn: () => void): void {
   const half = turnMs / 2
   client.on('error', () => client.destroy())
-  after(half, () => {
+  runAfter(half, () => {
     if (client.destroyed) return
     const server = connect({ ...address, allowHalfOpen: true, noDelay: true })
     server.on('error', () => server.destroy())
-    const refused = (): void => after(half, () => client.resetAndDestroy())
+    const refused = (): void => runAfter(half, () => client.resetAndDestroy())
     server.once('close', refused)
     let clientSpoke = false
     const fromClient = (): void => {
@@ -43,14 +43,14 @@ function relay(client: Socket, address: ServerAddress, turnMs: number, onTurn: (
     const fromServer = (): void => void (clientSpoke = false)
     server.once('connect', () => {
       server.off('close', refused)
-      after(half, () => new DelayLine(client, server, half, fromClient))
-      after(turnMs, () => new DelayLine(server, client, half, fromServer))
+      runAfter(half, () => new DelayLine(client, server, half, fromClient))
+      runAfter(turnMs, () => new DelayLine(server, client, half, fromServer))
     })
   })
 }
 
-function after(ms: number, act: () => void): void {
-  later(performance.now() + ms, act)
+function runAfter(ms: number, act: () => void): void {
+  callAt(performance.now() + ms, act)
 }
 
-post({ id: UP, port: 0 })
+post({ id: STARTED_ID, port: 0 })

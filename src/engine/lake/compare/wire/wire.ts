@@ -11,7 +11,7 @@ export type WireOrder = { readonly id: number; readonly address: ServerAddress }
 export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })
 
 /** Id of the message by which the thread reports that it is running. */
-export const UP = 0
+export const STARTED_ID = 0
 
 type Asked = { readonly resolve: (port: number) => void; readonly reject: (error: SluiceError) => void }
 
@@ -20,14 +20,14 @@ export class DelayedWire implements AsyncDisposable {
   readonly #turns = new SharedArrayBuffer(4)
   readonly #ports = new Map<string, Promise<number>>()
   readonly #asked = new Map<number, Asked>()
-  #ids = UP
+  #ids = STARTED_ID
   #broken: SluiceError | null = null
 
   private constructor(roundTripMs: number) {
     const workerData: WireStart = { roundTripMs, turns: this.#turns }
     const entry = compiledEntry('engine/lake/compare/wire/wire-main')
     this.#worker = startThread(entry, workerData)
-    this.#worker.on('message', (answer: WireAnswer) => this.#hear(answer))
+    this.#worker.on('message', (answer: WireAnswer) => this.#receive(answer))
     this.#worker.on('error', (error) => this.#break(error.message))
     this.#worker.on('exit', () => this.#break('its thread ended'))
   }
@@ -38,7 +38,7 @@ export class DelayedWire implements AsyncDisposable {
    */
   static async start(roundTripMs: number): Promise<DelayedWire> {
     const wire = new DelayedWire(roundTripMs)
-    await wire.#answer(UP)
+    await wire.#answer(STARTED_ID)
     return wire
   }
 
@@ -72,7 +72,7 @@ export class DelayedWire implements AsyncDisposable {
     })
   }
 
-  #hear(answer: WireAnswer): void {
+  #receive(answer: WireAnswer): void {
     const asked = this.#asked.get(answer.id)
     this.#asked.delete(answer.id)
     if ('port' in answer) asked?.resolve(answer.port)

@@ -73,7 +73,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof IMPORT_EVENT
     only: words.constant(undefined),
     alert: words.alert,
   },
-  shape: 'long',
+  display: 'long',
   pauses: true,
   lanes: true,
   doing: 'importing',

@@ -1,11 +1,11 @@
 /** `batch-import`: imports every table below a folder, several at a time; a bad table does not stop the others. */
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { importInWorkers, type NamedOutcome } from '../../import/lanes.ts'
+import { WAIT_MS, retryWhileLocked, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { importInWorkers, type NamedOutcome } from '../../import/import-workers.ts'
 import { stoppedEnding } from '../../../run/stopped-ending.ts'
 import { planTables, reportPlan, type PlanTarget } from '../../import/plan.ts'
-import { foldersInside, lookText, shallowText, unsearchedError, UNSEARCHED_HINT, walkLake } from '../../walk.ts'
+import { foldersInside, unsearchedText, shallowText, unsearchedError, UNSEARCHED_HINT, walkLake } from '../../walk.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { batchImport, BatchImportOperation } from './declaration.ts'
 
@@ -25,7 +25,7 @@ export async function performBatchImport(operation: BatchImportOperation, run: B
     })
   }
   const { waitMs = WAIT_MS } = operation
-  const patient = whileHeld(run, waitMs)
+  const patient = retryWhileLocked(run, waitMs)
   const plan = await patient(() => planTables(targets, url, run, dryRun))
   reportPlan(plan, excluded, run, dryRun)
   if (dryRun) return endOfPlan(targets.length, plan.errors, unsearched)
@@ -62,7 +62,7 @@ async function tablesBelow(operation: BatchImportOperation, run: BatchImportRun)
   for await (const found of walkLake(path, walked)) {
     if (found.kind === 'excluded') excluded.push(found.name)
     else if (found.kind === 'unreadable' || found.kind === 'unseen') {
-      run.emit({ type: 'log', level: 'warn', message: lookText(found) })
+      run.emit({ type: 'log', level: 'warn', message: unsearchedText(found) })
       const { name } = found
       const isAsked = only === undefined || only.some((table) => table === name || table.startsWith(`${name}/`))
       if (found.kind === 'unreadable' && isAsked) unsearched.push(name)

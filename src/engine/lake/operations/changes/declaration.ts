@@ -22,7 +22,7 @@ export const changes: Declaration<ChangesOperation, (typeof EVENTS)[number]> = {
       { name: 'to-version', type: 'number', required: true, describe: 'version of the last change' },
     ],
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

@@ -35,7 +35,7 @@ export const discover: Declaration<DiscoverOperation, (typeof EVENTS)[number]> =
       },
     ],
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'path', family: 'lake', access: 'read', end: 'source' }],
   about: 'path',
   events: EVENTS,

@@ -3,8 +3,15 @@ import { probeTable } from '../../../../delta/probe.ts'
 import { dec, type TableEvent } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
-import { orderedResults, lanesAt } from '../../in-order.ts'
-import { foldersInside, lookText, shallowText, unsearchedError, walkLake, type FoundInFolder } from '../../walk.ts'
+import { orderedResults, parallelAt } from '../../in-order.ts'
+import {
+  foldersInside,
+  unsearchedText,
+  shallowText,
+  unsearchedError,
+  walkLake,
+  type FoundInFolder,
+} from '../../walk.ts'
 import { openLake, parquetRows } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { discover, DiscoverOperation } from './declaration.ts'
@@ -18,7 +25,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
   let sources = 0
   let excluded = 0
   let bytes = 0n
-  const lanes = lanesAt([operation.path])
+  const lanes = parallelAt([operation.path])
   const shallow: string[] = []
   const unsearched: string[] = []
   let last: Extract<FoundInFolder, { kind: 'table' }> | null = null
@@ -33,7 +40,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
       continue
     }
     if (found.kind === 'unreadable' || found.kind === 'unseen') {
-      emit({ type: 'log', level: 'warn', table: found.name, message: lookText(found) })
+      emit({ type: 'log', level: 'warn', table: found.name, message: unsearchedText(found) })
       if (found.kind === 'unreadable') unsearched.push(found.name)
       continue
     }

@@ -55,7 +55,7 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
     checkpoint: words.optionalChoice('checkpoint', CHECKPOINTS),
     alert: words.alert,
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

@@ -5,23 +5,23 @@
  */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
 import { ExportedCheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
-import { checkpointTime, heldCommits, type HeldCommit } from '../../../../catalog/export/commits.ts'
+import { checkpointTime, storedCommits, type StoredCommit } from '../../../../catalog/export/commits.ts'
 import { commitName, LAST_CHECKPOINT, versionDigits } from '../../../../delta/log-path.ts'
-import { fileReadings, spelledApart } from '../../../../delta/spellings.ts'
+import { fileReadings, findAmbiguousFiles } from '../../../../delta/spellings.ts'
 import { DeltaTable } from '../../../../delta/table.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SqlReader } from '../../../../model/run/sql-port.ts'
 import { withCatalog } from '../../catalog-session.ts'
-import { NewLog, unwritable } from '../../import/new-log.ts'
+import { NewLog, asTargetError } from '../../import/new-log.ts'
 import { warnUnreadable } from '../../unreadable.ts'
 import { readBack } from '../../read-back/index.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { checkpointWriter } from '../../../../stores/parquet.ts'
 import { parquetRows } from '../../../run/registry.ts'
-import { underItsName } from '../../read-back/under-its-name.ts'
+import { relocatedLog } from '../../read-back/relocated-log.ts'
 import type { exportLog, ExportLogOperation } from './declaration.ts'
 import { countText } from '../../../../shared/figures.ts'
 import { firstOf } from '../../../../shared/first-of.ts'
@@ -47,7 +47,7 @@ export async function performExportLog(operation: ExportLogOperation, run: Expor
         for (const version of versions) {
           // The catalog began with this checkpoint, so there are no commits that could contradict it.
           const isFirst = based && version === table.historyFrom
-          if (!isFirst) await refuseSettling(log.folder, table.location, version, run.interrupt.stop)
+          if (!isFirst) await refuseOtherFiles(log.folder, table.location, version, run.interrupt.stop)
           rows += await writeCheckpoint(log, reader, table, version, run)
         }
         throwIfAborted(run.interrupt.stop)
@@ -66,11 +66,11 @@ export async function performExportLog(operation: ExportLogOperation, run: Expor
           checks: dec(checks),
           differences: dec(differences),
         }
-        if (differences > 0) return { totals, proof: 'none', error: readOtherwise(differences, table.location) }
+        if (differences > 0) return { totals, proof: 'none', error: exportDiffers(differences, table.location) }
         await log.publish()
         return { totals, proof, wrote: [log.target] }
       } catch (error) {
-        throw unwritable(error, log.target)
+        throw asTargetError(error, log.target)
       }
     })
   })
@@ -83,11 +83,11 @@ export async function performExportLog(operation: ExportLogOperation, run: Expor
  * @param root URI of the table whose log is exported
  * @throws SluiceError DIFFERENCES naming the first file, with both readings
  */
-async function refuseSettling(folder: string, root: string, version: number, signal: AbortSignal): Promise<void> {
-  const store = await underItsName(folder, root)
+async function refuseOtherFiles(folder: string, root: string, version: number, signal: AbortSignal): Promise<void> {
+  const store = await relocatedLog(folder, root)
   const table = await DeltaTable.open(store, parquetRows, signal)
   const { segment } = await table.snapshot({ version }, { signal, allowRefused: true })
-  const apart = await spelledApart({ store, parquet: parquetRows, segment }, signal)
+  const apart = await findAmbiguousFiles({ store, parquet: parquetRows, segment }, signal)
   const [first] = apart
   if (first === undefined) return
   const files = apart.length === 1 ? 'one file' : `${apart.length} files`
@@ -143,7 +143,7 @@ async function writeCommits(
   let bytes = 0
   let identical = 0
   const others: number[] = []
-  for await (const commit of heldCommits(reader, table)) {
+  for await (const commit of storedCommits(reader, table)) {
     throwIfAborted(run.interrupt.stop)
     const name = commitName(commit.version)
     const written = await log.writeCommit(name, commit)
@@ -161,7 +161,7 @@ async function writeCommits(
     if (written.identical) identical++
     else if (commit.digest !== null) others.push(commit.version)
   }
-  if (others.length > 0) warn(run, notTheBytes(others))
+  if (others.length > 0) warn(run, changedBytesText(others))
   return { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }
 }
 
@@ -187,7 +187,7 @@ async function writeCheckpoint(
   return written.rows
 }
 
-function missingLines({ version, numLines }: HeldCommit, found: number): SluiceError {
+function missingLines({ version, numLines }: StoredCommit, found: number): SluiceError {
   return new SluiceError(
     'TARGET_CORRUPT',
     `the catalog has ${found} of the ${String(numLines)} lines of commit ${version}`,
@@ -202,11 +202,11 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
  * Warning for commits that differ from the original bytes: white space between lines was lost, or a catalog column from
  * which a line is rebuilt was changed. The digest does not show which.
  */
-function notTheBytes(versions: readonly number[]): string {
+function changedBytesText(versions: readonly number[]): string {
   return `commit ${firstOf(versions, MOST_NAMED)} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: run sluice validate TABLE to compare its rows with the log`
 }
 
-function readOtherwise(differences: number, location: string): SluiceError {
+function exportDiffers(differences: number, location: string): SluiceError {
   const places = countText(differences, 'place')
   return new SluiceError('DIFFERENCES', `no log was written: it would differ from the catalog in ${places}`, {
     where: location,

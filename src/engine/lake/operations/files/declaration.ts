@@ -33,7 +33,7 @@ export const files: Declaration<FilesOperation, (typeof EVENTS)[number]> = {
     where: words.optionalText('where'),
     limit: words.optionalCount('limit'),
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

@@ -78,7 +78,7 @@ export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
     outside: words.flag('outside'),
     alert: words.alert,
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'checking files',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -20,7 +20,7 @@ import { inspectCompacted, type CompactedCounts } from '../../fsck/inspect-compa
 import { gapFindings, inspectHistory } from '../../fsck/inspect-history.ts'
 import { inspectLeftovers } from '../../fsck/inspect-leftovers.ts'
 import { SpellingCheck } from '../../fsck/inspect-spellings.ts'
-import { lookInside, type InsideCounts, type FsckJob } from '../../fsck/look-inside.ts'
+import { inspectContents, type ContentCounts, type FsckJob } from '../../fsck/inspect-contents.ts'
 import { Places } from '../../fsck/places.ts'
 import { FsckProgress } from '../../fsck/progress.ts'
 import { FsckReport } from '../../fsck/report.ts'
@@ -97,7 +97,7 @@ class Check {
     const listed = await listTable(this.#subject, this.#progress, found, abort)
     const listing = new ListingCheck(listed, this.#places, abort)
     await this.inspectNewest(abort)
-    const inside = await this.#lookInside(listing, found)
+    const inside = await this.#inspectContents(listing, found)
     await this.reportAbsent()
     await this.reportActions()
     this.reportListing(listing, listed)
@@ -129,7 +129,7 @@ class Check {
     this.#report.add({ level: 'finding', kind: 'log-rewritten', detail })
   }
 
-  async #lookInside(listing: ListingCheck, found: (finding: Finding) => void): Promise<InsideCounts> {
+  async #inspectContents(listing: ListingCheck, found: (finding: Finding) => void): Promise<ContentCounts> {
     const { deep, seed } = this.#operation
     const counts = this.#counts
     const sample = this.#operation.sample === undefined ? null : new RandomSample<FsckJob>(this.#operation.sample, seed)
@@ -164,12 +164,12 @@ class Check {
       }
     }
     const options = { places: this.#places, deep, signal: this.#run.interrupt.stop, found, progress }
-    const inside = await lookInside(jobs(), this.#subject, parquetFooters, options)
+    const inside = await inspectContents(jobs(), this.#subject, parquetFooters, options)
     progress.end()
     if (sample === null) return inside
     const items = sample.items()
     progress.begin('sample', items.length)
-    const drawn = await lookInside(items, this.#subject, parquetFooters, options)
+    const drawn = await inspectContents(items, this.#subject, parquetFooters, options)
     progress.end()
     return { ...drawn, vectors: inside.vectors }
   }
@@ -241,7 +241,7 @@ class Check {
     }
   }
 
-  reportInside({ vectors, footers, bounds, rows, pages, summedPages }: InsideCounts): void {
+  reportInside({ vectors, footers, bounds, rows, pages, summedPages }: ContentCounts): void {
     const report = this.#report
     const { wanted } = this.#counts
     const { deep, sample, seed } = this.#operation
@@ -299,8 +299,18 @@ class Check {
       interrupt.stop,
     )
     const report = this.#report
-    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, incomplete, early, untimely } =
-      history
+    const {
+      commits,
+      gone,
+      unreadableBelow,
+      changeFiles,
+      changeGone,
+      repeatedActions: doubled,
+      withByteOrderMark: marked,
+      incompleteActions: incomplete,
+      highRowVersions: early,
+      badTimestamps: untimely,
+    } = history
     for (const finding of [...doubled, ...marked, ...incomplete, ...early, ...untimely, ...spellings.findings()])
       report.add(finding)
     if (gone > 0) {
@@ -326,7 +336,7 @@ class Check {
     return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
   }
 
-  #ending(inside: InsideCounts, checkpoints: CheckpointCounts, listed: number): Ending {
+  #ending(inside: ContentCounts, checkpoints: CheckpointCounts, listed: number): Ending {
     const { all, wanted } = this.#counts
     const { findings, notes } = this.#report
     const totals = {
@@ -358,7 +368,7 @@ class Check {
   }
 
   /** Text: what was checked, and what was not. */
-  #proof({ vectors, footers, rows }: InsideCounts, { all, read: checkpoints }: CheckpointCounts): string {
+  #proof({ vectors, footers, rows }: ContentCounts, { all, read: checkpoints }: CheckpointCounts): string {
     const { wanted } = this.#counts
     const some = footers < wanted ? ` of ${wanted}` : ''
     const none = this.#operation.deep ? 'no rows read' : 'rows not read'

@@ -40,7 +40,7 @@ export const grants: Declaration<GrantsOperation, (typeof EVENTS)[number]> = {
       },
     ],
   },
-  shape: 'answer',
+  display: 'answer',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
   events: EVENTS,
 }

@@ -22,7 +22,7 @@ export const history: Declaration<HistoryOperation, (typeof EVENTS)[number]> = {
     ],
   },
   words: { table: words.text('table'), catalog: words.optionalCatalog, limit: words.count('limit') },
-  shape: 'listing',
+  display: 'listing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

@@ -31,7 +31,7 @@ export async function performHistory(operation: HistoryOperation, run: HistoryRu
       for await (const commit of source.table.history({ limit: operation.limit + 1, signal }))
         report(eventOfSummary(commit))
       if (!more) cut = await source.table.cutOff(signal)
-      if (cut !== null) cut = `the list begins at v${(await source.table.run(signal)).from}: ${cut}`
+      if (cut !== null) cut = `the list begins at v${(await source.table.buildableHistory(signal)).from}: ${cut}`
       return
     }
     const { tableId, latest, location } = source.table

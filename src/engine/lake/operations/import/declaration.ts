@@ -75,7 +75,7 @@ export const importOne: Declaration<ImportOperation, (typeof IMPORT_EVENTS)[numb
     waitMs: words.duration('wait'),
     alert: words.alert,
   },
-  shape: 'long',
+  display: 'long',
   pauses: true,
   lanes: true,
   doing: 'importing',

@@ -4,7 +4,7 @@ import { listLog } from '../../../../delta/listing.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import { whileHeld, withCatalog, withWritableCatalog } from '../../catalog-session.ts'
+import { retryWhileLocked, withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { importAndReport } from '../../import/import-one.ts'
 import { planTables, reportPlan } from '../../import/plan.ts'
 import { openLake } from '../../../run/registry.ts'
@@ -16,7 +16,7 @@ type ImportOneRun = RunOf<typeof importOne>
 
 export async function performImportOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
-  const patient = whileHeld(run, waitMs)
+  const patient = retryWhileLocked(run, waitMs)
   const path = await patient(() => resolveForWriting(operation.table, url))
   const moved = operation.moved === true
   if (moved) await patient(() => refuseCopy(operation, path, run))

@@ -46,7 +46,7 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
     waitMs: words.duration('wait'),
     alert: words.alert,
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },

@@ -14,7 +14,7 @@ import { dec } from '../../../../model/run/event.ts'
 import { predicateColumns, parsePredicate } from '../../../../model/lake/predicate.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../../../model/run/sql-port.ts'
-import { whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { retryWhileLocked, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { runLeaseHolder } from '../../../run/holder.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -46,7 +46,7 @@ export async function performIndexColumns(operation: IndexOperation, run: IndexC
       await releaseLease(database, lease).catch(() => undefined)
     }
   }
-  return withWritableCatalog(operation.catalog, run, operation.table, body, whileHeld(run, waitMs))
+  return withWritableCatalog(operation.catalog, run, operation.table, body, retryWhileLocked(run, waitMs))
 }
 
 type Guard = (transaction: SqlTransaction) => Promise<void>

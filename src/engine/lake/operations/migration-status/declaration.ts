@@ -17,7 +17,7 @@ export const migrationStatus: Declaration<MigrationStatusOperation, (typeof EVEN
     takes: [{ name: 'table-id', type: 'text', completes: 'catalog table', describe: 'only this table' }],
   },
   words: { catalog: words.catalog, tableId: words.optionalText('table-id') },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   events: EVENTS,
 }

@@ -10,7 +10,7 @@ import type { SqlReader } from '../../../../model/run/sql-port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { importStatus } from '../../import/known-tables.ts'
 import { orderedResults } from '../../in-order.ts'
-import { endingIn, nearIn, tablePlaces } from '../../table-name.ts'
+import { endingIn, similarName, tablePlaces } from '../../table-name.ts'
 import { openLake } from '../../../run/registry.ts'
 import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -25,7 +25,7 @@ export async function performMigrationStatus(
     const wanted = operation.tableId === undefined ? undefined : await idOf(operation.tableId, database)
     const rows = await readStatus(database, wanted)
     if (rows.length === 0 && wanted !== undefined) {
-      const meant = nearIn(wanted, await tablePlaces(database))
+      const meant = similarName(wanted, await tablePlaces(database))
       throw new SluiceError(
         'NO_SUCH_TABLE',
         `no import of ${wanted} is recorded${meant === null ? '' : ` (${meant}?)`}`,
@@ -97,7 +97,7 @@ export async function performRuns(operation: RunsOperation, run: RunOf<typeof ru
 }
 
 /** Number of tables inspected at the same time: reads of a remote store mostly wait. */
-const LOOKS = 8
+const PARALLEL_LISTINGS = 8
 
 /** Number of versions by which the log is ahead of the catalog, or why this number is unknown. */
 type Lag = { readonly versions: number } | { readonly why: string }
@@ -116,7 +116,7 @@ async function commitsBehind(
   const behind = new Map<string, Lag>()
   const lags = orderedResults(
     heads as readonly (readonly [string, string, number | null, number | null])[],
-    LOOKS,
+    PARALLEL_LISTINGS,
     async (head) => {
       const [id, location, version, bytes] = head
       const isBroken = (await importStatus(reader, id)) === 'broken'

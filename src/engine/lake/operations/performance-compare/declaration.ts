@@ -81,7 +81,7 @@ export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[n
     cold: words.flag('cold'),
     latencyMs: words.optionalDuration('simulate-latency'),
   },
-  shape: 'long',
+  display: 'long',
   doing: 'comparing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

@@ -5,7 +5,7 @@ import { PARQUET_THREADS } from '../../../../model/lake/parquet-rows.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { withCatalog } from '../../catalog-session.ts'
-import { Distance, latencyOf } from '../../compare/distance.ts'
+import { LatencySimulation, latencyOf } from '../../compare/latency.ts'
 import { compareFailure, compareTable, type CompareSummary } from '../../compare/index.ts'
 import { SqlTrips } from '../../compare/round-trips.ts'
 import { compareReport, machineFacts } from '../../compare/report.ts'
@@ -24,7 +24,7 @@ export async function performCompare(operation: CompareOperation, run: Performan
     const log = await openLake(ref.path)
     const table = await readableTable(database, await tableKey(ref, log))
     const latency = latencyOf(ref.path, database.dialect, operation.latencyMs ?? 0)
-    await using distance = await Distance.start(latency)
+    await using distance = await LatencySimulation.start(latency)
     await using far = latency.sql === null ? null : await distance.openCatalog(operation.catalog)
     await using sqlTrips = await SqlTrips.open(operation.catalog)
     const summary = await compareTable({

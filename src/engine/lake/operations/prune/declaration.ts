@@ -1,7 +1,7 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { ALL_TABLES, TABLE, waitOption, WOULD_GO } from '../../../run/operations/shared-options.ts'
+import { ALL_TABLES, TABLE, waitOption, REMOVAL_PREVIEW } from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 
 export type PruneOperation = {
@@ -35,12 +35,12 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
         unit: 'duration',
         describe: 'remove versions that were replaced longer ago than this, such as 30d or 12h',
       },
-      WOULD_GO,
+      REMOVAL_PREVIEW,
       waitOption('10s'),
       ...alertOptions(FAILED),
     ],
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
   about: 'tables',
   destroys: [

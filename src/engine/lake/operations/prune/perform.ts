@@ -8,7 +8,13 @@ import type { RelationRowCounts } from '../../../../catalog/rollback.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
-import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import {
+  WAIT_MS,
+  retryWhileLocked,
+  withCatalog,
+  withWritableCatalog,
+  type WritableCatalog,
+} from '../../catalog-session.ts'
 import { runLeaseHolder } from '../../../run/holder.ts'
 import { stoppedEnding, type TableError } from '../../../run/stopped-ending.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
@@ -29,7 +35,7 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
   const { catalog: url, tables: names, dryRun } = operation
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()
-  const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  const patient = retryWhileLocked(run, operation.waitMs ?? WAIT_MS)
   const inspect = async (database: SqlDatabase): Promise<ChosenTables> => {
     const chosen = await chosenTables(database, names)
     if (!dryRun) return chosen

@@ -1,7 +1,13 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { CHECK_FILES, CHECKED_FILES, TABLE, waitOption, WOULD_GO } from '../../../run/operations/shared-options.ts'
+import {
+  CHECK_FILES,
+  CHECKED_FILES,
+  TABLE,
+  waitOption,
+  REMOVAL_PREVIEW,
+} from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
@@ -31,7 +37,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     takes: [
       TABLE,
       { name: 'confirm', type: 'text', describe: 'name of the table; answers the question in advance' },
-      WOULD_GO,
+      REMOVAL_PREVIEW,
       {
         name: 'forget',
         type: 'flag',
@@ -53,7 +59,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     forget: words.set('forget'),
     alert: words.alert,
   },
-  shape: 'lines',
+  display: 'lines',
   doing: 'rolling back',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

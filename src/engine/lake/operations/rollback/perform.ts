@@ -4,23 +4,23 @@
  */
 import {
   readImportHead,
-  wholeness,
+  importCompleteness,
   type ImportHead,
   type CatalogTableKey,
-  type ImportWholeness,
+  type ImportCompleteness,
 } from '../../../../catalog/import/head.ts'
 import { filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
-import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../../catalog/lease.ts'
+import { acquireLease, keepLeaseAlive, leaseHolder, releaseLease, renewLease } from '../../../../catalog/lease.ts'
 import { deleteTable, dependents, rowsOfTable, type RelationRowCounts } from '../../../../catalog/rollback.ts'
 import { dialectOf } from '../../../../catalog/dialect.ts'
-import { forgetCommand } from '../../../../catalog/ways-out.ts'
+import { forgetCommand } from '../../../../catalog/location-hints.ts'
 import { DeltaTable } from '../../../../delta/table.ts'
 import type { LogStore } from '../../../../model/lake/log-store.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
-import { whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { retryWhileLocked, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { runLeaseHolder } from '../../../run/holder.ts'
 import { hasEnded } from '../../../../shared/owner.ts'
 import { dataFilesPresent } from '../../data-files.ts'
@@ -29,12 +29,12 @@ import { openLake, parquetRows } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
-import { DISAGREES, notHeld, witnesses, type RollbackWitness } from './witnesses.ts'
+import { FILES_DIFFER, logOnlyCheck, identityChecks, type IdentityCheck } from './identity-checks.ts'
 
 /** The two operations share their events. */
 type RollbackRun = RunOf<typeof rollback>
 
-type Subject = { readonly head: ImportHead; readonly log: LogStore; readonly state: ImportWholeness }
+type Subject = { readonly head: ImportHead; readonly log: LogStore; readonly state: ImportCompleteness }
 const FSCK = 'sizes, contents and deletion vectors were not checked: sluice fsck TABLE checks them'
 /** What each `--check-files` mode does not check. */
 const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
@@ -71,15 +71,15 @@ async function wouldRemove(
     const verdict = await verify(subject, database, checkFiles, run)
     const { tableId } = subject.head
     const about = { totals: totalsOf(verdict), notChecked: NOT_OPENED[checkFiles] }
-    if (isRefused(verdict, forget)) return { ...about, error: notSafe(subject, verdict) }
-    sayLost(subject, verdict, run)
+    if (isRefused(verdict, forget)) return { ...about, error: removalRefused(subject, verdict) }
+    reportLost(subject, verdict, run)
     return { ...about, proof: proofOf(verdict), next: removalOf(run.commandLine, tableId) }
   })
 }
 
 const proofOf = ({ lost }: Verdict): string => (lost.length === 0 ? 'log re-read' : 'none')
 
-function sayLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: RollbackRun): void {
+function reportLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: RollbackRun): void {
   if (lost.length === 0) return
   const message = `removing ${tableId} may lose data: ${lost.join('; ')}`
   emit({ type: 'log', level: 'warn', table: tableId, message })
@@ -94,7 +94,7 @@ function removalOf(commandLine: string, tableId: string): string {
 }
 
 export async function performRollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
-  const patient = whileHeld(run, operation.waitMs ?? 0)
+  const patient = retryWhileLocked(run, operation.waitMs ?? 0)
   const { head, log } = await patient(() =>
     withCatalog(operation.catalog, (database) => subjectOf(operation.table, database)),
   )
@@ -114,13 +114,13 @@ export async function performRollback(operation: RollbackOperation, run: Rollbac
   const body = async ({ database }: WritableCatalog): Promise<Ending> => {
     const lease = await acquireLease(database, tableId, runLeaseHolder(run))
     // Renew the lease: reading a long log again takes longer than a lease lasts.
-    const renewal = beatOfLease(database, lease)
+    const renewal = keepLeaseAlive(database, lease)
     try {
       // Verify exactly the confirmed table: the typed name may resolve to another table by now.
       const subject = await subjectAt(operation.table, log, { tableId }, database)
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
-      if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: notSafe(subject, verdict) }
-      sayLost(subject, verdict, run)
+      if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: removalRefused(subject, verdict) }
+      reportLost(subject, verdict, run)
       const now = await database.now()
       const removed = await database.write(
         async (transaction) => {
@@ -154,7 +154,7 @@ async function subjectAt(table: string, log: LogStore, key: CatalogTableKey, dat
       hint: 'there is nothing to roll back',
     })
   }
-  return { head, log, state: await wholeness(database, head) }
+  return { head, log, state: await importCompleteness(database, head) }
 }
 
 async function verify(
@@ -188,7 +188,7 @@ class Checks {
     this.#run = run
   }
 
-  add({ problem, name, ...said }: RollbackWitness, problems = this.lost): void {
+  add({ problem, name, ...said }: IdentityCheck, problems = this.lost): void {
     const { head, log } = this.#subject
     const version = dec(head.currentVersion ?? 0)
     this.count++
@@ -197,12 +197,12 @@ class Checks {
   }
 }
 
-type Around = { readonly database: SqlDatabase; readonly checks: Checks; readonly run: RollbackRun }
+type CheckContext = { readonly database: SqlDatabase; readonly checks: Checks; readonly run: RollbackRun }
 
 /** Reads the log again and compares it with the catalog. */
 async function checkLog(
   { head, log, state }: Subject,
-  { database, checkFiles, checks, run }: Around & { readonly checkFiles: CheckFiles },
+  { database, checkFiles, checks, run }: CheckContext & { readonly checkFiles: CheckFiles },
 ): Promise<void> {
   const { abort } = run.interrupt
   const { tableId, currentVersion: version } = head
@@ -210,7 +210,7 @@ async function checkLog(
   const held = state === 'whole' ? versionsOf(head) : null
   try {
     const table = await DeltaTable.open(log, parquetRows, abort)
-    const { from } = await table.readableRun(abort)
+    const { from } = await table.readableHistory(abort)
     const alone = onlyIn(held, { from, to: table.latest })
     checks.add({
       name: 'every version',
@@ -222,8 +222,8 @@ async function checkLog(
     const snapshot = await table.snapshot(version === null ? {} : { version }, { allowRefused: true })
     const isHeld = held !== null && version !== null
     const said = isHeld
-      ? await witnesses({ head, version, database, log, table, snapshot }, abort)
-      : [await notHeld(snapshot, abort)]
+      ? await identityChecks({ head, version, database, log, table, snapshot }, abort)
+      : [await logOnlyCheck(snapshot, abort)]
     for (const one of said) checks.add(one)
     const { checkpoint, commits } = snapshot.segment
     const parts = checkpoint === null ? '' : `checkpoint ${checkpoint.version} and `
@@ -252,7 +252,7 @@ async function dataFiles(
   files: ReturnType<typeof filesOfLog>,
   checkFiles: Exclude<CheckFiles, 'none'>,
   signal: AbortSignal,
-): Promise<RollbackWitness> {
+): Promise<IdentityCheck> {
   const paths = async function* (): AsyncGenerator<readonly string[]> {
     for await (const block of files()) yield block.map(({ raw }) => raw)
   }
@@ -268,7 +268,7 @@ async function dataFiles(
 }
 
 /** Checks that the rows are not in use. @param ownLease lease of the run that removes them */
-async function checkUse(tableId: string, { database, checks, run }: Around, ownLease?: string): Promise<void> {
+async function checkUse(tableId: string, { database, checks, run }: CheckContext, ownLease?: string): Promise<void> {
   const others = (await dependents(database, dialectOf(database).dependents)).join(', ')
   checks.add(
     {
@@ -326,7 +326,7 @@ function totalsOf({ checks, lost, inUse, rows }: Verdict): Record<string, string
 }
 
 /** Error of a refused removal, with advice. `validate` refers users of a damaged catalog to this check. */
-function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
+function removalRefused({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
   const message = `rolling back ${tableId} is not safe: ${[...lost, ...inUse].join('; ')}`
   if (inUse.length > 0) {
     return new SluiceError('NOT_SAFE', message, {
@@ -341,7 +341,7 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
       hint: `restore the log and import again; if the log is lost, remove what was imported: ${anyway}`,
     })
   }
-  if (lost.every((problem) => problem.startsWith(DISAGREES))) {
+  if (lost.every((problem) => problem.startsWith(FILES_DIFFER))) {
     return new SluiceError('NOT_SAFE', message, {
       reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
       hint: `if the log is right, run ${anyway}, then import again; if the catalog is right, repair the log first`,

@@ -46,7 +46,7 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
       },
     ],
   },
-  shape: 'listing',
+  display: 'listing',
   stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
   events: EVENTS,
 }

@@ -70,7 +70,7 @@ export const sync: Declaration<SyncOperation, (typeof IMPORT_EVENTS)[number]> = 
     waitMs: words.duration('wait'),
     alert: words.alert,
   },
-  shape: 'lines',
+  display: 'lines',
   pauses: true,
   stores: [
     { field: 'tables', family: 'table', access: 'read' },

@@ -3,8 +3,14 @@ import { checkCatalog } from '../../../../catalog/catalog.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, errorLine, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
-import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
-import { inWorkers } from '../../in-lanes.ts'
+import {
+  WAIT_MS,
+  retryWhileLocked,
+  withCatalog,
+  withWritableCatalog,
+  type WritableCatalog,
+} from '../../catalog-session.ts'
+import { inWorkers } from '../../in-workers.ts'
 import { knownTables, namedLakeTables, type ImportedTable } from '../../import/known-tables.ts'
 import { logFolder, syncTable, reportCurrent, type ComparedImports, type Synced } from '../../import/sync-one.ts'
 import { stoppedEnding } from '../../../run/stopped-ending.ts'
@@ -24,7 +30,7 @@ const ACTIONS_A_FINISH = 10_000
 export async function performSync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
   // A mistyped URL must not create a catalog, and a mistyped table must not start a run.
-  const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  const patient = retryWhileLocked(run, operation.waitMs ?? WAIT_MS)
   await patient(() => withCatalog(url, (database) => tablesOf(database, tables)))
   const subject = tables.length === 0 ? 'all tables' : tables.join(', ')
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
@@ -32,7 +38,7 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
     const outcomes: Outcomes = new Map()
     const listed = await tablesOf(catalog.database, tables)
     if (watch) return watchTables(catalog, listed, proved, operation, run)
-    await round(catalog, listed, proved, outcomes, operation, run)
+    await syncRound(catalog, listed, proved, outcomes, operation, run)
     const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
     // A few commits do not outdate the statistics. Always finish after a resumed import, because indexes may be
     // missing.
@@ -70,7 +76,7 @@ async function tablesNow(
 }
 
 /** Checks each of these tables once, several at a time. */
-async function round(
+async function syncRound(
   catalog: WritableCatalog,
   tables: readonly Named[],
   proved: ComparedImports,
@@ -110,7 +116,7 @@ async function watchTables(
       logs.follow(foldersOf(tables))
       const chosen = due
       const some = chosen === null ? tables : tables.filter(({ tableId }) => chosen.has(tableId))
-      await round(catalog, some, proved, outcomes, operation, quiet)
+      await syncRound(catalog, some, proved, outcomes, operation, quiet)
       for (const { tableId } of some) loaded += outcomes.get(tableId)?.actions ?? 0
       if (loaded >= ACTIONS_A_FINISH) {
         await catalog.indexes.finish()

@@ -57,7 +57,7 @@ export const validate: Declaration<ValidateOperation, (typeof EVENTS)[number]> =
     checkpoints: words.optionalCount('samples'),
     alert: words.alert,
   },
-  shape: 'long',
+  display: 'long',
   doing: 'validating',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

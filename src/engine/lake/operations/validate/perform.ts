@@ -3,7 +3,7 @@ import { readImportHead } from '../../../../catalog/import/head.ts'
 import type { CheckpointsInspected } from '../../../../catalog/validate/checkpoints.ts'
 import { validateTable, type ValidationResult } from '../../../../catalog/validate/index.ts'
 import { recordValidation } from '../../../../catalog/validations.ts'
-import { againIfRight, withWaysOut } from '../../../../catalog/ways-out.ts'
+import { importAgainText, withLocationHint } from '../../../../catalog/location-hints.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { readableTable } from '../../../../catalog/catalog.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -57,7 +57,7 @@ export async function performValidate(operation: ValidateOperation, run: Validat
       },
       table: operation.table,
     }).catch((error: unknown) => {
-      throw withWaysOut(error, head.tableId)
+      throw withLocationHint(error, head.tableId)
     })
     for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
     const { version, checks, differences } = result
@@ -115,7 +115,7 @@ function adviceOn(
     return `only ranges are wrong, which could hide files from a condition: rebuild them with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
   if (differences === witnessDifferences + timeDifferences)
     return `only times of commits differ: the folder may have been copied or restored with other file times, or a commit that sets the time of later ones may have been cleaned up; take over the times of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
-  return againIfRight(tableId, url)
+  return importAgainText(tableId, url)
 }
 
 /** Number of compared checkpoints, as text; empty if the log has none. */

@@ -24,7 +24,7 @@ export const verifyRollback: Declaration<VerifyRollbackOperation, (typeof EVENTS
     catalog: words.catalog,
     checkFiles: words.choice('check-files', CHECKED_FILES),
   },
-  shape: 'lines',
+  display: 'lines',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },

@@ -32,7 +32,7 @@ export class DuckdbApply implements ChangeTarget {
     const refusals: FollowRefusal[] = []
     const notes: string[] = []
     for (const table of request.tables) {
-      const look = await this.#look(table, request.signal)
+      const look = await this.#inspect(table, request.signal)
       const reported = inspectedTable(table, look, request.fireTriggers, RULES)
       refusals.push(...reported.refusals)
       notes.push(...reported.notes)
@@ -45,7 +45,7 @@ export class DuckdbApply implements ChangeTarget {
     return new TurnWriter(request, new DuckdbSteps(writer(), request, label), turn)
   }
 
-  async #look({ table }: ChangeTable, signal: AbortSignal): Promise<TableState> {
+  async #inspect({ table }: ChangeTable, signal: AbortSignal): Promise<TableState> {
     const { reader } = this.#parts
     const { schema = 'main', name } = table.table
     const [kind] = await reader.rows(

@@ -15,7 +15,7 @@ import { spellerOf, stagedAs, type Speller } from '../../copy/spell.ts'
 import { appendValue, cast, STAGED } from '../../copy/staging.ts'
 
 /** Rows appended before the event loop may do other work. */
-const STRETCH = 5000
+const ROWS_PER_PAUSE = 5000
 const [GONE, WHOLE, PARTIAL, FILLED] = ['sluice_gone', 'sluice_whole', 'sluice_partial', 'sluice_filled']
 
 type StagedColumn = { readonly name: string; readonly column: WriteColumn; readonly spell: Speller }
@@ -136,7 +136,7 @@ export class DuckdbChangedRows {
           else appendValue(appender, this.#spelled(column, cell, row, place, columns))
         }
         appender.endRow()
-        if (i % STRETCH !== STRETCH - 1) continue
+        if (i % ROWS_PER_PAUSE !== ROWS_PER_PAUSE - 1) continue
         throwIfAborted(signal)
         await breathe()
       }

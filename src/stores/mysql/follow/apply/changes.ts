@@ -14,7 +14,7 @@ import { addRows, KEPT_ROWS, updateRow, upsertRows, type InsertInto } from '../.
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { isPrintedDay } from '../../copy/printed-days.ts'
 import type { MysqlSession } from '../../session.ts'
-import { forceIndex, equalSql, keyValues, removeRowsByKey } from './by-identity.ts'
+import { forceIndex, equalSql, keyValues, removeRowsByKey } from './by-row-key.ts'
 import type { ApplyShape } from './shape.ts'
 import { MysqlStage, type MysqlCellEncoder } from './stage.ts'
 

@@ -73,7 +73,7 @@ export async function readMysqlApplyShape(
   const shaped = columns.map((column) => known.get(column.name) ?? null)
   const hasSecondary = indexes.some((index) => index.unique && !covers(index, identity))
   const arbiter = indexes.find((index) => index.unique && index.usable && isExactly(index, identity))
-  const finder = arbiter ?? indexes.find((index) => index.usable && begins(index, identity))
+  const finder = arbiter ?? indexes.find((index) => index.usable && isSelective(index, identity))
   return {
     engine: String(engine ?? ''),
     kind: String(kind),
@@ -164,7 +164,7 @@ function covers({ columns }: IndexFacts, identity: readonly string[]): boolean {
 }
 
 /** True if a lookup by the row key reads few rows of this index. */
-function begins({ unique, columns }: IndexFacts, identity: readonly string[]): boolean {
+function isSelective({ unique, columns }: IndexFacts, identity: readonly string[]): boolean {
   if (unique && columns.every((name) => name !== null && identity.includes(name))) return true
   const first = columns.slice(0, identity.length)
   return first.length === identity.length && identity.every((name) => first.includes(name))

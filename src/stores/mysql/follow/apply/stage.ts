@@ -14,7 +14,7 @@ import { isCollated, plainMembers } from '../../copy/ddl.ts'
 import { addRows, refuseWarnings, type InsertInto } from '../../copy/insert.ts'
 import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
-import { forceIndex } from './by-identity.ts'
+import { forceIndex } from './by-row-key.ts'
 import type { ApplyShape, MysqlShapeColumn } from './shape.ts'
 import { groupBy } from '../../../../shared/group-by.ts'
 

@@ -1,7 +1,7 @@
 /** One session that applies changes, transaction by transaction. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
-import { batchRowCount, unpacked } from '../../../../model/copy/unpacked.ts'
+import { batchRowCount, unpackBatch } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
@@ -12,9 +12,9 @@ import type { MysqlConfig } from '../../config.ts'
 import { closeMysqlChunk } from '../../copy/commit.ts'
 import { mysqlTargetError } from '../../copy/errors.ts'
 import { mysqlTableSql } from '../../copy/names.ts'
-import { isPrintedDay, ODD_DAYS } from '../../copy/printed-days.ts'
+import { isPrintedDay, ALLOW_INVALID_DATES } from '../../copy/printed-days.ts'
 import { columnsInOrder } from '../../copy/same-table.ts'
-import { takeMark } from '../../mark.ts'
+import { takeUserLock } from '../../user-lock.ts'
 import type { MysqlSession } from '../../session.ts'
 import { TableChanges } from './changes.ts'
 import { soundMysqlShape, type ApplyShape } from './shape.ts'
@@ -40,9 +40,9 @@ export async function openChangeWriter(
   config: MysqlConfig,
 ): Promise<ChangeWriter> {
   try {
-    const mark = await takeMark(session)
+    const mark = await takeUserLock(session)
     const tables: KnownTable[] = []
-    if (request.tables.some(({ columns }) => columns.some(isPrintedDay))) await session.command(ODD_DAYS)
+    if (request.tables.some(({ columns }) => columns.some(isPrintedDay))) await session.command(ALLOW_INVALID_DATES)
     for (const table of request.tables) {
       throwIfAborted(request.signal)
       const shape = await soundMysqlShape(table, session)
@@ -104,7 +104,7 @@ class MysqlChangeWriter implements ChangeWriter {
       if (batchRowCount(batch) === 0) return { lacking: [] }
       const { changes, shape } = await this.#known(table)
       this.#written.add(table)
-      return { lacking: await changes.apply(unpacked(batch), shape) }
+      return { lacking: await changes.apply(unpackBatch(batch), shape) }
     })
   }
 

@@ -22,7 +22,7 @@ const MOST_REST_MS = 1000
  * Number of first attempts with a lock timeout of 0, if the server can (MariaDB): no session queues behind them.
  * Later attempts use 1 s, the shortest timeout that every server has.
  */
-const TRIES_AT_ONCE = 8
+const TRIES_WITHOUT_WAIT = 8
 /** Maximum number of open transactions that a message names. */
 const MOST_NAMED = 5
 
@@ -30,7 +30,7 @@ export type MysqlWait = {
   readonly session: MysqlSession
   readonly signal: AbortSignal
   /** Reports a message to the user. */
-  readonly tell: (message: string) => void
+  readonly onReport: (message: string) => void
   /** Lock timeout, ms. */
   readonly patienceMs: number
 }
@@ -44,7 +44,7 @@ export async function awaitMysqlLock(wait: MysqlWait, what: string, statement: s
   const { session } = wait
   let tries = 0
   await waitMysqlUntil(wait, what, async () => {
-    const atOnce = session.facts.flavour === 'mariadb' && tries++ < TRIES_AT_ONCE
+    const atOnce = session.facts.flavour === 'mariadb' && tries++ < TRIES_WITHOUT_WAIT
     const restore = await setMysqlLockWait(session, atOnce ? 0 : 1)
     try {
       await session.command(statement)
@@ -64,7 +64,7 @@ export async function awaitMysqlLock(wait: MysqlWait, what: string, statement: s
  * @throws SluiceError TARGET_BUSY after the lock timeout, with the open transactions; the reason of the signal
  */
 export async function waitMysqlUntil(
-  { session, signal, tell: report, patienceMs }: MysqlWait,
+  { session, signal, onReport: report, patienceMs }: MysqlWait,
   what: string,
   isSo: () => Promise<boolean>,
 ): Promise<void> {

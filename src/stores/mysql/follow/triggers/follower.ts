@@ -1,5 +1,5 @@
 /** The owner of a stream: a row next to the progress row. */
-import type { Follower } from '../../../../model/follow/port.ts'
+import type { RecordedTarget } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
@@ -12,7 +12,7 @@ export async function readMysqlFollower(
   session: MysqlSession,
   database: string,
   name: string,
-): Promise<Follower | null> {
+): Promise<RecordedTarget | null> {
   try {
     const [row] = await session.rows(`SELECT note FROM ${ticked(mysqlFollowerTable(database, name))}`)
     return followerOf(row?.[0] == null ? null : String(row[0]))
@@ -34,7 +34,7 @@ export async function writeMysqlFollower(
   session: MysqlSession,
   database: string,
   name: string,
-  follower: Follower,
+  follower: RecordedTarget,
   was: string | null,
 ): Promise<boolean> {
   const table = ticked(mysqlFollowerTable(database, name))

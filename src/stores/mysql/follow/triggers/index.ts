@@ -7,10 +7,10 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowPreflight,
-  Follower,
+  RecordedTarget,
   ReplicationSlotLine,
   SourceLag,
-  StreamBirth,
+  StreamStart,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
@@ -20,7 +20,7 @@ import { mysqlSourceError } from '../../copy/errors.ts'
 import { mysqlTableSql } from '../../copy/names.ts'
 import { interruptibleMysql, openCopySession } from '../../copy/sessions.ts'
 import type { MysqlSession } from '../../session.ts'
-import { beginMysqlTriggers, endMysqlTriggers, renewMysqlTriggers } from './birth.ts'
+import { beginMysqlTriggers, endMysqlTriggers, renewMysqlTriggers } from './start.ts'
 import { MYSQL_LOCK_WAIT_MS, type MysqlWait } from './busy.ts'
 import { mysqlTriggerCost } from './cost.ts'
 import { checkMysqlTriggers } from './preflight.ts'
@@ -29,7 +29,7 @@ import { FIRST_NOTE, logsOf, mysqlProgressTable, refuseForeignName, streamOfTrig
 import { mysqlClockMs, readProgress, takeNumber } from './position.ts'
 import { MysqlRounds } from './rounds.ts'
 import { verifyMysqlTriggers } from './verify.ts'
-import type { AskMysql } from '../../copy/beside.ts'
+import type { AskMysql } from '../../copy/dependencies.ts'
 
 /** Up to this many notes are counted exactly; above it the dictionary's estimate is used. */
 const MOST_COUNTED = 100_000
@@ -66,7 +66,7 @@ export class MysqlTriggers implements ChangeSource {
     tables: readonly FollowedTable[],
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     refuseForeignName(name)
     this.#stream = name
     return await this.#write(signal, (session) =>
@@ -75,12 +75,12 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   async renew(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     this.#stream = birth.slot
     return await this.#write(signal, (session) =>
       renewMysqlTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, report)),
@@ -88,7 +88,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   async verify(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -105,7 +105,7 @@ export class MysqlTriggers implements ChangeSource {
     return await this.#write(signal, (session) => takeNumber(session, this.#config.database, name))
   }
 
-  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+  lag(birth: StreamStart, signal: AbortSignal): Promise<SourceLag> {
     return this.#ask(signal, async (session) => {
       const progress = await readProgress(session, this.#config.database, birth.slot)
       // Read the clock before counting notes: a count of 0 then means that no note was waiting at that time.
@@ -124,7 +124,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   async open(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
@@ -138,11 +138,11 @@ export class MysqlTriggers implements ChangeSource {
     }
   }
 
-  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+  recordedTarget(name: string, signal: AbortSignal): Promise<RecordedTarget | null> {
     return this.#ask(signal, (session) => readMysqlFollower(session, this.#config.database, name))
   }
 
-  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+  recordTarget(name: string, follower: RecordedTarget, was: string | null, signal: AbortSignal): Promise<boolean> {
     return this.#write(signal, (session) => writeMysqlFollower(session, this.#config.database, name, follower, was))
   }
 
@@ -180,7 +180,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   #wait(session: MysqlSession, signal: AbortSignal, report: (message: string) => void): MysqlWait {
-    return { session, signal, tell: report, patienceMs: MYSQL_LOCK_WAIT_MS }
+    return { session, signal, onReport: report, patienceMs: MYSQL_LOCK_WAIT_MS }
   }
 
   async #write<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
@@ -197,7 +197,7 @@ export class MysqlTriggers implements ChangeSource {
 /** Number of waiting notes, and bytes of the logs. */
 async function sizeOf(
   session: MysqlSession,
-  birth: StreamBirth,
+  birth: StreamStart,
 ): Promise<{ readonly bytes: bigint; readonly waiting: bigint }> {
   let [bytes, waiting] = [0n, 0n]
   for (const { table } of logsOf(birth).values()) {

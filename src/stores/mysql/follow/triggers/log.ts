@@ -5,7 +5,7 @@
 import { tableText, type Column, type TableName } from '../../../../model/copy/column-type.ts'
 import { isMembered } from '../../../../model/copy/members.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import type { MysqlSession } from '../../session.ts'
 import { tick, ticked } from '../../partition/maintenance/options.ts'
 
@@ -27,10 +27,10 @@ export type MysqlTableLog = {
   /** The unique index of the table by which rows are found. */
   readonly index: string
   /** The log and its triggers as they were created: InnoDB ids, definitions, times. */
-  readonly made: LogMarks
+  readonly made: LogFingerprint
 }
 
-export type LogMarks = {
+export type LogFingerprint = {
   /** InnoDB's id of the log. */
   readonly id: string
   /** Table, timing, event, creation time, definer, sql_mode and body of each trigger and of the guard, by name. */
@@ -55,14 +55,14 @@ export function mysqlLogFact(table: TableName): string {
 }
 
 /** @throws Error if the stream has no log of the table */
-export function mysqlLogOf(birth: StreamBirth, table: FollowedTable): MysqlTableLog {
+export function mysqlLogOf(birth: StreamStart, table: FollowedTable): MysqlTableLog {
   const found = logsOf(birth).get(mysqlLogFact(table.table.table))
   if (found === undefined) throw new Error(`stream ${birth.slot} has no log of ${tableText(table.table.table)}`)
   return found
 }
 
 /** All logs of a stream, by the name of the fact. */
-export function logsOf({ facts }: Pick<StreamBirth, 'facts'>): ReadonlyMap<string, MysqlTableLog> {
+export function logsOf({ facts }: Pick<StreamStart, 'facts'>): ReadonlyMap<string, MysqlTableLog> {
   const logs = Object.entries(facts).filter(([name]) => name.startsWith('log of '))
   return new Map(logs.map(([name, text]) => [name, JSON.parse(text) as MysqlTableLog]))
 }

@@ -88,7 +88,7 @@ export async function* mysqlReportedRound(
   { position, at }: { readonly position: LogPosition; readonly at: number },
 ): AsyncGenerator<readonly Change[], MysqlReportedRound | null> {
   const counts = await countNotes(session, tables)
-  const other = await held(session, tables, [...counts.keys()])
+  const other = await lockDefinitions(session, tables, [...counts.keys()])
   if (other === 'later') return null
   if (other !== null) {
     yield [other]
@@ -131,7 +131,7 @@ async function countNotes(
  * Locks the definitions of the tables until the batch has been reported.
  * @returns the first table that was replaced or altered; `later` if a table cannot be read in this snapshot
  */
-async function held(
+async function lockDefinitions(
   session: MysqlSession,
   tables: readonly MysqlNotedTable[],
   places: readonly number[],
@@ -184,7 +184,7 @@ async function changesOf(session: MysqlSession, place: number, one: MysqlNotedTa
     place,
     table,
     hasOtherUnique: (await countUnique(session, table.table.table)) > 1,
-    gone: (isAll) => read(session, goneSql(one, isAll), table, identity),
+    gone: (isAll) => read(session, deletedKeysSql(one, isAll), table, identity),
     rows: () => read(session, rowsSql(one), table, table.columns),
   }
 }
@@ -198,7 +198,7 @@ function columnsOf({ columns }: FollowedTable, names: readonly string[]): readon
  * now has the other. So a key is also reported as deleted if `exactSql` of the row found differs.
  * @param isAll true for all keys, even if their row exists
  */
-function goneSql({ table, log }: MysqlNotedTable, isAll: boolean): string {
+function deletedKeysSql({ table, log }: MysqlNotedTable, isAll: boolean): string {
   const identity = columnsOf(table, table.identity)
   const list = identity.map(({ name, column }) =>
     mysqlSelection(`k.${quoted(mysqlLogKeyColumn(log.key.indexOf(name)))}`, column),

@@ -2,14 +2,14 @@
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { mysqlSourceError } from '../../copy/errors.ts'
 import { mysqlTableSql } from '../../copy/names.ts'
 import { interruptibleMysql, openCopySession, stopOn } from '../../copy/sessions.ts'
-import { mysqlHeldView } from '../../copy/view.ts'
+import { mysqlSnapshotView } from '../../copy/view.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 import { setMysqlLockWait } from '../../lock-wait.ts'
@@ -26,7 +26,7 @@ const LOCK_SECONDS = 1
 
 type RoundsOptions = {
   readonly config: MysqlConfig
-  readonly birth: StreamBirth
+  readonly birth: StreamStart
   readonly tables: readonly FollowedTable[]
   /** Position up to which changes are durable in the target. */
   readonly from: LogPosition
@@ -109,7 +109,7 @@ export class MysqlRounds implements Rounds {
           // The short lock timeout is for batches only: a batch whose table stays locked is read again later. A view
           // uses the usual timeout.
           await restore()
-          return await mysqlHeldView(config, session)
+          return await mysqlSnapshotView(config, session)
         },
       }
     } finally {
@@ -125,7 +125,7 @@ export class MysqlRounds implements Rounds {
     try {
       return await interruptibleMysql(config, this.#reader.session, signal, body)
     } catch (error) {
-      throw mysqlSourceError(gone(error) ?? error, config.label)
+      throw mysqlSourceError(asLogsGone(error) ?? error, config.label)
     }
   }
 
@@ -193,7 +193,7 @@ function forgetSql(log: string): string {
 }
 
 /** A missing log or table ends the stream's session: opening it again verifies and reports what was lost. */
-function gone(error: unknown): unknown {
+function asLogsGone(error: unknown): unknown {
   return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
 }
 

@@ -8,7 +8,7 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 import type { MysqlSession } from '../../session.ts'
-import type { LogMarks } from './log.ts'
+import type { LogFingerprint } from './log.ts'
 import { groupBy } from '../../../../shared/group-by.ts'
 
 /** Error number: there is no such table. */
@@ -181,12 +181,12 @@ async function readTriggers(
 }
 
 /** Current state of a log and its triggers. @param names of the triggers on the table, and of the guard of the log */
-export async function readMarks(
+export async function readLogFingerprint(
   session: MysqlSession,
   table: TableName,
   log: TableName,
   names: { readonly triggers: readonly string[]; readonly guard: string },
-): Promise<LogMarks> {
+): Promise<LogFingerprint> {
   const id = (await tableIds(session, log))[''] ?? ''
   const triggers = await readTriggers(session, table.schema, names.triggers)
   const guard = await readTriggers(session, log.schema, [names.guard])

@@ -1,7 +1,7 @@
 /** Verifies that a stream by triggers is unchanged: progress row, logs, triggers, fingerprints of its tables. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import type { MysqlSession } from '../../session.ts'
 import {
@@ -18,7 +18,7 @@ import { replicaFault } from './replica.ts'
 import {
   hasRowsIn,
   NO_TABLE,
-  readMarks,
+  readLogFingerprint,
   readMysqlTriggerShape,
   parseMysqlShape,
   type MysqlTriggerShape,
@@ -32,13 +32,13 @@ export const TOKEN = 'token'
 export async function verifyMysqlTriggers(
   session: MysqlSession,
   database: string,
-  birth: StreamBirth,
+  birth: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = counterText(applied)
-  const whole = await wholeFault(session, database, birth, applied)
+  const whole = await streamWideFault(session, database, birth, applied)
   if (whole !== null) return { faults: [{ ...whole, tables: all, since }], moved: {}, unclear: [] }
   const faults: StreamFault[] = []
   const moved: Record<string, string> = {}
@@ -54,15 +54,15 @@ export async function verifyMysqlTriggers(
   return { faults, moved, unclear: [] }
 }
 
-type WholeFault = Pick<StreamFault, 'code' | 'message'>
+type StreamWideFault = Pick<StreamFault, 'code' | 'message'>
 
 /** The fault that affects all tables of a stream; null if none. */
-export async function wholeFault(
+export async function streamWideFault(
   session: MysqlSession,
   database: string,
-  birth: StreamBirth,
+  birth: StreamStart,
   applied: LogPosition,
-): Promise<WholeFault | null> {
+): Promise<StreamWideFault | null> {
   const progress = await readProgress(session, database, birth.slot)
   const table = tableText(mysqlProgressTable(database, birth.slot))
   if (progress === null)
@@ -83,7 +83,7 @@ type TableFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonl
 
 async function tableFault(
   session: MysqlSession,
-  birth: StreamBirth,
+  birth: StreamStart,
   followed: FollowedTable,
   before: MysqlTriggerShape,
   now: MysqlTriggerShape | null,
@@ -93,7 +93,7 @@ async function tableFault(
   if (now === null) return changed('it was dropped or renamed')
   const log = logsOf(birth).get(mysqlLogFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
-  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) // prettier-ignore
+  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? revertedAlterFault(before, now) // prettier-ignore
   if (reason !== null) return changed(reason)
   const wrong = await logFault(session, birth.slot, table, mysqlLogOf(birth, followed))
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
@@ -152,7 +152,7 @@ function keyFault(
 /**
  * Fault of a table that was altered and altered back: a foreign key in between may have removed rows without a note.
  */
-function backFault(before: MysqlTriggerShape, now: MysqlTriggerShape): string | null {
+function revertedAlterFault(before: MysqlTriggerShape, now: MysqlTriggerShape): string | null {
   const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
   return isSame && before.altered !== now.altered
     ? `it was altered, and altered back (${now.altered}): changes in between may not have been recorded`
@@ -166,7 +166,7 @@ async function logFault(
   log: MysqlTableLog,
 ): Promise<string | null> {
   const names = { triggers: triggerNames(slot, log.number), guard: `${slot}_${log.number}_guard` }
-  const now = await readMarks(session, table, log.table, names)
+  const now = await readLogFingerprint(session, table, log.table, names)
   const name = tableText(log.table)
   if (now.id !== log.made.id) return `its log ${name} is gone, was emptied, or was replaced by another table`
   for (const [trigger, was] of Object.entries(log.made.triggers)) {

@@ -9,9 +9,9 @@ import type { MysqlSession } from '../../session.ts'
 const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
 
 /** True if a transaction has locked the table now; null if the server does not report it, or not to this login. */
-export type HeldNow = () => Promise<boolean | null>
+export type IsLocked = () => Promise<boolean | null>
 
-export async function mysqlLockHolders(session: MysqlSession, { schema, name }: TableName): Promise<HeldNow> {
+export async function mysqlLockHolders(session: MysqlSession, { schema, name }: TableName): Promise<IsLocked> {
   if (!(await reports(session))) return async () => null
   return async () => {
     const rows = await asked(

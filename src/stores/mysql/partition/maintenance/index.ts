@@ -10,7 +10,7 @@ import type {
   MakeRequest,
   RangedTable,
   PrintedBounds,
-  StrayRows,
+  DefaultRows,
 } from '../../../../model/partition/maintenance-port.ts'
 import type { SessionLock, SqlValue } from '../../../../model/run/sql-port.ts'
 import { mysqlTimeCondition } from '../../archive/time.ts'
@@ -22,7 +22,7 @@ import { interruptibleMysql, openCopySession } from '../../copy/sessions.ts'
 import { lockName, takeMysqlLock } from '../../lock.ts'
 import type { MysqlSession } from '../../session.ts'
 import { deniedError } from './denied.ts'
-import { inspectMysqlPartitions } from './look.ts'
+import { inspectMysqlPartitions } from './inspect.ts'
 import { foreseeMysqlPartitions, makeMysqlPartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
@@ -76,11 +76,11 @@ export class MysqlMaintenance implements MaintenanceStore {
     })
   }
 
-  async stray(
+  async countDefault(
     { table, column, partitions }: RangedTable,
     spans: readonly PrintedBounds[],
     signal: AbortSignal,
-  ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
+  ): Promise<{ readonly spans: readonly bigint[]; readonly others: DefaultRows }> {
     const rest = partitions.find(({ isDefault }) => isDefault)
     const none = { spans: spans.map(() => 0n), others: { from: null, to: null, rows: 0n } }
     if (rest === undefined) return none
@@ -105,7 +105,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     })
   }
 
-  async foresee(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
+  async makeRefusal(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
     return await this.#reading(request.signal, (session) =>
       tableRefusal(() => foreseeMysqlPartitions(session, request, this.#server)),
     )
@@ -116,7 +116,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     const place = `${this.#config.label}: ${tableText(table.table)}`
     const open: MysqlSession[] = []
     try {
-      await using lock = await this.#alone(table.table, budgetMs, eitherSignal(request))
+      await using lock = await this.#runLock(table.table, budgetMs, eitherSignal(request))
       const worker = await this.#open('write')
       open.push(worker)
       // Each statement is its own transaction: reads between two of them hold no lock on the table.
@@ -134,7 +134,7 @@ export class MysqlMaintenance implements MaintenanceStore {
   }
 
   /** One run at a time creates partitions of a table, on any host. The server ends the lock with its session. */
-  async #alone({ schema, name }: TableName, budgetMs: number, signal: AbortSignal): Promise<SessionLock> {
+  async #runLock({ schema, name }: TableName, budgetMs: number, signal: AbortSignal): Promise<SessionLock> {
     const until = performance.now() + budgetMs
     for (;;) {
       throwIfAborted(signal)

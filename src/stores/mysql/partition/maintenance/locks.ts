@@ -11,7 +11,7 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { MysqlSession } from '../../session.ts'
-import { mysqlLockHolders, type HeldNow } from './holders.ts'
+import { mysqlLockHolders, type IsLocked } from './holders.ts'
 
 /** Error numbers: lock wait timeout, deadlock, and a statement that was killed. */
 const BUSY = new Set([1205, 1213, 1317])
@@ -19,7 +19,7 @@ const FIRST_REST_MS = 2
 /** Longest pause between checks, ms. A busy table is free once in hundreds of checks; a check costs the server 2 ms. */
 const LONGEST_REST_MS = 25
 /** The same limit in MySQL, ms: a check there reads the list of all locks. */
-const LONGEST_REST_OF_LOOKS_MS = 100
+const LONGEST_REST_OF_CHECKS_MS = 100
 /** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
@@ -42,7 +42,7 @@ export type Sessions = {
   readonly watcher: MysqlSession
 }
 
-type Patience = {
+type LockLimits = {
   readonly patienceMs: number
   readonly budgetMs: number
   /** See `politeUntil`. Set once per run: a table that was busy so long is not free for the next partition either. */
@@ -64,11 +64,11 @@ export type Alteration = {
 export async function alterWhenFree(
   sessions: Sessions,
   { table, statement, check }: Alteration,
-  { patienceMs, budgetMs, politeUntil: polite, signal }: Patience,
+  { patienceMs, budgetMs, politeUntil: polite, signal }: LockLimits,
 ): Promise<Done> {
   const begun = performance.now()
   const hasNowait = sessions.worker.facts.flavour === 'mariadb'
-  const heldNow: HeldNow = hasNowait ? async () => false : await mysqlLockHolders(sessions.watcher, table)
+  const heldNow: IsLocked = hasNowait ? async () => false : await mysqlLockHolders(sessions.watcher, table)
   let waitsAt = Math.max(polite, begun + Math.min(budgetMs * WITHOUT_WAITING, ALWAYS_WITHOUT_WAITING_MS))
   let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
   for (let tries = 1; ; tries++) {
@@ -94,7 +94,7 @@ export async function alterWhenFree(
       waitsAt = now + between
       between = Math.min(between * 2, LONGEST_BETWEEN_WAITS_MS)
     }
-    rest = Math.min(rest * 1.5, hasNowait ? LONGEST_REST_MS : LONGEST_REST_OF_LOOKS_MS)
+    rest = Math.min(rest * 1.5, hasNowait ? LONGEST_REST_MS : LONGEST_REST_OF_CHECKS_MS)
     // Random, so that two runs that fail at the same time do not try again at the same time.
     const pause = held === null ? waitsAt - now : rest * (0.5 + Math.random())
     await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)

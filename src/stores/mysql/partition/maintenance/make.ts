@@ -9,20 +9,20 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import type { SessionLock } from '../../../../model/run/sql-port.ts'
 import { eitherSignal, isStop } from '../../../../model/partition/maintenance-port.ts'
 import type {
-  ComingPartition,
+  NewPartition,
   Made,
   MakeRequest,
-  NotGiven,
+  MissingProperty,
   RangePartition,
 } from '../../../../model/partition/maintenance-port.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
 import type { MysqlSession } from '../../session.ts'
-import { inspectMysqlPartitions, type InspectedRangedTable } from './look.ts'
+import { inspectMysqlPartitions, type InspectedRangedTable } from './inspect.ts'
 import { partitionOptions, tick, ticked } from './options.ts'
 
 /** Error numbers if a name is taken or does not exist, or if bounds do not increase: another program was faster. */
-const OVERTAKEN = new Set([1481, 1493, 1507, 1517, 1520])
+const CONFLICTS = new Set([1481, 1493, 1507, 1517, 1520])
 
 type Plan =
   { readonly is: 'there' } | { readonly is: 'made'; readonly alteration: Alteration; readonly options: string | null }
@@ -42,9 +42,9 @@ export async function makeMysqlPartitions(
   const where = tableText(table.table)
   const until = performance.now() + budgetMs
   const polite = politeUntil(budgetMs)
-  const made: (ComingPartition & { moved: bigint })[] = []
-  const foundMade: ComingPartition[] = []
-  const notGiven: NotGiven[] = []
+  const made: (NewPartition & { moved: bigint })[] = []
+  const foundMade: NewPartition[] = []
+  const notGiven: MissingProperty[] = []
   let [longestMs, tries] = [0, 0]
   const reported = (): Made => ({
     made,
@@ -72,7 +72,7 @@ export async function makeMysqlPartitions(
         tries += done.tries
       } catch (error) {
         if (isStop(error, request)) return reported()
-        if (!OVERTAKEN.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
+        if (!CONFLICTS.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
         // Another program changed the partitions: read them again. If it took a planned name, the next plan refuses it.
         await sleep(50)
         continue
@@ -105,8 +105,8 @@ export async function foreseeMysqlPartitions(
 
 async function planFor(
   worker: MysqlSession,
-  request: ComingPartition,
-  missing: readonly ComingPartition[],
+  request: NewPartition,
+  missing: readonly NewPartition[],
   { table: { table, column } }: Pick<MakeRequest, 'table'>,
   server: string,
 ): Promise<Plan> {
@@ -123,7 +123,7 @@ async function planFor(
   refuseUnfit(where, request, inspected, last)
   const options = await partitionOptions(worker, table)
   const neighbour = options.get((last ?? rest)?.name.name ?? '') ?? null
-  const declared = (one: ComingPartition): string => declaration(one, inspected, neighbour)
+  const declared = (one: NewPartition): string => declaration(one, inspected, neighbour)
   const named = `ALTER TABLE ${ticked(table)} `
   const plan = (statement: Alteration['statement'], check: Alteration['check']): Plan => ({
     is: 'made',
@@ -137,7 +137,7 @@ async function planFor(
     )
   const restName = tick(rest.name.name)
   const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
-  const divided = (words: string, requests: readonly ComingPartition[]): string =>
+  const divided = (words: string, requests: readonly NewPartition[]): string =>
     `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...requests.map(declared), again].join(', ')})`
   // Rows that arrive between this check and the statement are moved by it: nothing is lost, it only takes longer.
   const check = async (): Promise<void> => {
@@ -158,7 +158,7 @@ async function planFor(
  */
 function refuseUnfit(
   where: string,
-  options: ComingPartition,
+  options: NewPartition,
   inspected: InspectedRangedTable,
   last: RangePartition | undefined,
 ): void {
@@ -188,7 +188,7 @@ function refuseUnfit(
   )
 }
 
-function declaration({ name, to }: ComingPartition, { method }: InspectedRangedTable, options: string | null): string {
+function declaration({ name, to }: NewPartition, { method }: InspectedRangedTable, options: string | null): string {
   return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
 }
 

@@ -10,7 +10,7 @@ import type { CopySession } from '../../server/session.ts'
 import type { PreparedStatement, PreparedStep } from '../../server/pipeline.ts'
 import {
   findingSql,
-  identityColumns,
+  rowKeyColumns,
   keepSql,
   putSql,
   removeChangedSql,
@@ -49,7 +49,7 @@ export class DirectChanges {
     this.#request = request
     this.#shape = shape
     this.#written = mergeColumns(request, shape)
-    this.#key = identityColumns(request, this.#written).map((column) => this.#written.indexOf(column))
+    this.#key = rowKeyColumns(request, this.#written).map((column) => this.#written.indexOf(column))
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     this.#text = parameterTexts(tableText(request.table.table), columns)
   }

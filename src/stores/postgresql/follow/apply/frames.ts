@@ -4,20 +4,20 @@
  */
 import type { ChangeBatch, Put } from '../../../../model/copy/change.ts'
 import type { FrameLayout } from '../../../../model/copy/frame.ts'
-import { unpackedPut } from '../../../../model/copy/unpacked.ts'
+import { unpackRow } from '../../../../model/copy/unpacked.ts'
 import type { ColumnType } from '../../../../model/copy/column-type.ts'
-import { IS_GONE, IS_NEW, type PackedRows } from '../../../../model/copy/packed-rows.ts'
+import { IS_DELETED, IS_NEW, type PackedRows } from '../../../../model/copy/packed-rows.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { sorted, type SortedBatch } from '../../../common/apply/puts.ts'
-import { travelsWhole } from '../../server/cells.ts'
+import { isLossless } from '../../server/cells.ts'
 import { FrameFields } from '../replication/framed-change.ts'
 import { Framer } from '../replication/framer.ts'
 import { code } from '../replication/pgoutput.ts'
 import { binaryRows, copiedBytes, LONG, PIECE } from './binary-rows.ts'
-import { identityColumns, type MergeColumn } from './merge.ts'
+import { rowKeyColumns, type MergeColumn } from './merge.ts'
 
 /** Layouts in the cache: more than a table has at any time. */
 const MOST_LAYOUTS = 1000
@@ -68,7 +68,7 @@ export class RowFrames {
     this.#request = request
     this.#written = written
     this.#isPlain = written.map(({ at }) => isPlain((request.columns[at] as WriteColumn).column.type))
-    this.#key = identityColumns(request, written).map((column) => written.indexOf(column))
+    this.#key = rowKeyColumns(request, written).map((column) => written.indexOf(column))
     this.#isKeyPlain = this.#key.map((at) => this.#isPlain[at] === true)
   }
 
@@ -81,9 +81,9 @@ export class RowFrames {
     let isBinary: boolean | null = null
     const length = packed?.length ?? 0
     for (let slot = 0; packed !== undefined && slot < length; slot++) {
-      if (!packed.isThere(slot)) continue
+      if (!packed.isUsed(slot)) continue
       const flags = packed.flags(slot)
-      const isGone = (flags & IS_GONE) !== 0
+      const isGone = (flags & IS_DELETED) !== 0
       if (!isOf(share, !isGone && (flags & IS_NEW) !== 0)) continue
       const fit = this.#fitOf(packed.layout(slot))
       isBinary ??= fit?.layout.isBinary ?? null
@@ -92,7 +92,7 @@ export class RowFrames {
         if (fits) goneSlots.push(slot)
         else gone.push(packed.key(slot))
       } else if (fits) slots.push(slot)
-      else puts.push(unpackedPut(packed, slot))
+      else puts.push(unpackRow(packed, slot))
     }
     return {
       ...sorted({ puts, gone }, this.#request, this.#written),
@@ -254,7 +254,7 @@ function isOf(share: Share, isNew: boolean): boolean {
 
 /** True if the source's text can be written to the target unchanged. */
 function isSame(from: ReadColumn, to: WriteColumn): boolean {
-  return from.codec === undefined && from.column.native === to.column.native && travelsWhole(from) && travelsWhole(to)
+  return from.codec === undefined && from.column.native === to.column.native && isLossless(from) && isLossless(to)
 }
 
 function isPlain({ kind }: ColumnType): boolean {

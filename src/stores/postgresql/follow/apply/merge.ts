@@ -57,7 +57,7 @@ export function mergeColumns(
 /** @param stage name of the staging table, without its schema */
 export function stageSql(stage: string, request: ChangeTable, shape: PostgresApplyShape): StageSql {
   const written = mergeColumns(request, shape)
-  const key = identityColumns(request, written)
+  const key = rowKeyColumns(request, written)
   const s = `pg_temp.${quoteName(stage)}`
   const from = tableFromSql(shape.relation)
   const whole = written.map(({ at }) => `c${at}`)
@@ -135,7 +135,7 @@ export function putSql(request: ChangeTable, shape: PostgresApplyShape, rows: nu
 
 /** One statement for `rows` rows: parameters are their row keys. */
 export function removeSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
-  const identity = identityColumns(request, mergeColumns(request, shape))
+  const identity = rowKeyColumns(request, mergeColumns(request, shape))
   const keys = identity.map((_, i) => `k${i}`).join(', ')
   const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
   return `DELETE FROM ${tableFromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
@@ -147,7 +147,7 @@ export function removeSql(request: ChangeTable, shape: PostgresApplyShape, rows:
  * @returns null for a row key of several columns
  */
 export function removeAnySql(request: ChangeTable, shape: PostgresApplyShape): string | null {
-  const [only, ...others] = identityColumns(request, mergeColumns(request, shape))
+  const [only, ...others] = rowKeyColumns(request, mergeColumns(request, shape))
   if (only === undefined || others.length > 0) return null
   return `DELETE FROM ${tableFromSql(shape.relation)} AS t WHERE ${sameSql(only, `ANY ($1::${only.typeSql}[])`)}`
 }
@@ -155,7 +155,7 @@ export function removeAnySql(request: ChangeTable, shape: PostgresApplyShape): s
 /** As `removeSql`, only for rows in which a guarded column changes: parameters are row key and guarded columns. */
 export function removeChangedSql(request: ChangeTable, shape: PostgresApplyShape, rows: number): string {
   const written = mergeColumns(request, shape)
-  const identity = identityColumns(request, written)
+  const identity = rowKeyColumns(request, written)
   const guard = written.filter(({ isGuarded }) => isGuarded)
   const values = [...identity.map((_, i) => `k${i}`), ...guard.map((_, i) => `g${i}`)]
   const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
@@ -175,7 +175,7 @@ export function removeChangedSql(request: ChangeTable, shape: PostgresApplyShape
  */
 export function keepSql(request: ChangeTable, shape: PostgresApplyShape, changed: readonly MergeColumn[]): string {
   const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
-  const identity = identityColumns(request, mergeColumns(request, shape))
+  const identity = rowKeyColumns(request, mergeColumns(request, shape))
   const same = identity.map((column, i) => sameSql(column, `$${changed.length + i + 1}`)).join(' AND ')
   const from = `${tableFromSql(shape.relation)} AS t`
   if (changed.length === 0) return `SELECT FROM ${from} WHERE ${same}`
@@ -191,7 +191,7 @@ export function settable(written: readonly MergeColumn[]): readonly MergeColumn[
 }
 
 /** The columns of the row key, in its order. */
-export function identityColumns({ identity }: ChangeTable, written: readonly MergeColumn[]): readonly MergeColumn[] {
+export function rowKeyColumns({ identity }: ChangeTable, written: readonly MergeColumn[]): readonly MergeColumn[] {
   return identity.map((name) => {
     const column = written.find((one) => one.name === name)
     if (column === undefined) throw new Error(`row key column ${name} is not among the written columns`)
@@ -214,7 +214,7 @@ function putStatement(
   if (way === 'replace')
     return `INSERT INTO ${tableSql(request.table.table)} (${names}) OVERRIDING SYSTEM VALUE ${rows}`
   const value = (name: string): string => `s.v${written.findIndex((column) => column.name === name)}`
-  const same = identityColumns(request, written)
+  const same = rowKeyColumns(request, written)
     .map((column) => sameSql(column, value(column.name)))
     .join(' AND ')
   const sets = written

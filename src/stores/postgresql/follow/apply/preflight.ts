@@ -15,7 +15,7 @@ import { originRefusal } from './session.ts'
 import { indexHint, readPostgresApplyShape, unindexedText, type PostgresApplyShape } from './shape.ts'
 
 /** Facts that are found once for all tables. */
-type Ground = {
+type CheckContext = {
   readonly session: CopySession
   readonly request: ChangeRequest
   /** True if triggers and foreign keys do not fire for changes. */
@@ -37,7 +37,7 @@ export async function checkPostgresTarget(
   for (const table of request.tables) shapes.push(await readPostgresApplyShape(table, session))
   const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
   const isReplica = !request.fireTriggers && (await mayBeReplica(session))
-  const ground: Ground = { session, request, isReplica, followed }
+  const ground: CheckContext = { session, request, isReplica, followed }
   for (const [i, table] of request.tables.entries()) {
     await inspectTable(table, shapes[i] ?? null, ground, findings)
   }
@@ -67,7 +67,7 @@ async function inspectServer(session: CopySession, { origin }: ChangeRequest, { 
 async function inspectTable(
   request: ChangeTable,
   shape: PostgresApplyShape | null,
-  ground: Ground,
+  ground: CheckContext,
   findings: Findings,
 ): Promise<void> {
   const { table } = request.table
@@ -117,7 +117,7 @@ function foldedBy(column: Column): string | null {
 async function inspectRights(
   { table, columns }: ChangeTable,
   { relation }: PostgresApplyShape,
-  { session }: Ground,
+  { session }: CheckContext,
   { refusals, notes }: Findings,
 ): Promise<void> {
   const written = columns.filter(({ column }) => column.generated !== true).map((one) => literal(one.name))
@@ -153,7 +153,11 @@ async function inspectRights(
   }
 }
 
-async function inspectRules({ relation }: PostgresApplyShape, { session }: Ground, refuse: Refuse): Promise<void> {
+async function inspectRules(
+  { relation }: PostgresApplyShape,
+  { session }: CheckContext,
+  refuse: Refuse,
+): Promise<void> {
   const rules = await session.ask(
     `SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = ${relation.oid}::oid AND ev_enabled <> 'D' ORDER BY 1`,
   )
@@ -164,7 +168,7 @@ async function inspectRules({ relation }: PostgresApplyShape, { session }: Groun
 
 async function inspectTriggers(
   { members }: PostgresApplyShape,
-  { session, request, isReplica }: Ground,
+  { session, request, isReplica }: CheckContext,
   { notes }: Findings,
   name: string,
   refuse: Refuse,
@@ -198,7 +202,7 @@ async function inspectTriggers(
 async function inspectForeignKeys(
   { table, catchingUp }: ChangeTable,
   { members }: PostgresApplyShape,
-  { session, request, isReplica, followed }: Ground,
+  { session, request, isReplica, followed }: CheckContext,
   { notes }: Findings,
   refuse: Refuse,
 ): Promise<void> {
@@ -256,7 +260,7 @@ function leftOutHint(dropped: readonly string[]): string {
 async function inspectSecondary(
   { table, catchingUp, identity }: ChangeTable,
   { secondary, way }: PostgresApplyShape,
-  { isReplica, session }: Ground,
+  { isReplica, session }: CheckContext,
   { notes }: Findings,
   refuse: Refuse,
 ): Promise<void> {

@@ -37,7 +37,7 @@ export async function openApplySession(
 ): Promise<CopySession> {
   const session = await CopySession.open(settings, 'write')
   try {
-    if (await session.holds(READY)) throw isStandby(settings)
+    if (await session.isTrue(READY)) throw isStandby(settings)
     for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
     // No row is searched for twice, so a cache costs more than it saves.
     if (session.version >= MEMOIZE) await session.ask('SET enable_memoize TO off')

@@ -9,7 +9,7 @@ import { isConnectionLoss, sqlStateOf } from '../../server/server-errors.ts'
 import type { CopySession } from '../../server/session.ts'
 import type { PreparedStatement } from '../../server/pipeline.ts'
 import {
-  identityColumns,
+  rowKeyColumns,
   OPERATION,
   removeAnySql,
   stageSql,
@@ -24,7 +24,7 @@ import type { PostgresApplyShape } from './shape.ts'
 /** Up to this many masks (sets of unchanged columns), each mask gets a statement that sets only the other columns. */
 const MOST_MASKS = 8
 /** After a refusal, new rows of this many batches are not copied straight into the table. */
-const RESTING = 8
+const SKIPPED_BATCHES = 8
 const CANCELED = '57014'
 
 /** A COPY … FROM STDIN, and its data. */
@@ -54,7 +54,7 @@ export class PostgresStage {
   readonly #copyRows: string
   readonly #frames: RowFrames
   /** Number of batches until new rows are copied straight into the table again. Set when the table refuses a COPY. */
-  #resting = 0
+  #batchesToSkip = 0
   #made = false
   /** True if the temporary table was created in the open transaction: a rollback removes it. */
   #isNew = false
@@ -70,7 +70,7 @@ export class PostgresStage {
     this.#isGuarded = shape.guarded.length > 0
     this.#sql = stageSql(name, request, shape)
     this.#written = mergeColumns(request, shape)
-    const key = identityColumns(request, this.#written)
+    const key = rowKeyColumns(request, this.#written)
     this.#keyPlaces = key.map((column) => this.#written.indexOf(column))
     const table = tableText(request.table.table)
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
@@ -119,7 +119,7 @@ export class PostgresStage {
    * @param frames rows that came as bytes
    */
   async insert({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Promise<void> {
-    if (this.#resting > 0) this.#resting--
+    if (this.#batchesToSkip > 0) this.#batchesToSkip--
     else {
       try {
         const rows = this.#putCopies(this.#copyRows, { whole, frames })
@@ -130,7 +130,7 @@ export class PostgresStage {
         await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_new; RELEASE SAVEPOINT sluice_new').catch(() => {
           throw error
         })
-        this.#resting = RESTING
+        this.#batchesToSkip = SKIPPED_BATCHES
       }
     }
     await this.apply({ gone: [], goneFrames: null, whole, frames, partial: [] })

@@ -1,7 +1,7 @@
 /** Applies changes in transactions: small batches of a table by prepared statements, large ones by a staging table. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../../model/copy/change.ts'
-import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
+import { IS_DELETED, IS_NEW } from '../../../../model/copy/packed-rows.ts'
 import { batchRowCount } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
@@ -10,7 +10,7 @@ import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastState } from '../../copy/commit.ts'
 import { postgresTargetError, tableOfError } from '../../server/errors.ts'
-import { findRelation, followersOf, relationColumnNames, truncateTables } from '../../server/relation.ts'
+import { findRelation, cascadingTables, relationColumnNames, truncateTables } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -101,7 +101,14 @@ export class PostgresChangeWriter implements ChangeWriter {
     await this.#do('', async () => undefined)
     try {
       const { signal } = this.#request
-      const outcome = await commitChunk(this.#session, closing, this.#settings, signal, 'a chunk', this.#lastLook())
+      const outcome = await commitChunk(
+        this.#session,
+        closing,
+        this.#settings,
+        signal,
+        'a chunk',
+        this.#checkBeforeCommit(),
+      )
       this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
       return outcome
     } catch (error) {
@@ -139,7 +146,7 @@ export class PostgresChangeWriter implements ChangeWriter {
    * columns and the foreign keys to them are correct at this point, they were correct for every statement.
    * @throws (`see` of the result) SluiceError TABLE_REFUSED
    */
-  #lastLook(): LastState {
+  #checkBeforeCommit(): LastState {
     const wanted = [...this.#written].flatMap((table) => {
       const shape = this.#tables.get(table)?.shape
       if (shape === undefined) return []
@@ -159,7 +166,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     return {
       sql,
       see: async (changed) => {
-        for (const table of changed?.split(',') ?? []) await this.#seeChanged(Number(table))
+        for (const table of changed?.split(',') ?? []) await this.#checkChanged(Number(table))
       },
     }
   }
@@ -169,13 +176,13 @@ export class PostgresChangeWriter implements ChangeWriter {
    * @throws SluiceError TABLE_REFUSED for another table, for columns that have exchanged their names, and for foreign
    * keys that delete or change rows of other tables
    */
-  async #seeChanged(table: number): Promise<void> {
+  async #checkChanged(table: number): Promise<void> {
     const request = this.#table(table)
     const known = this.#tables.get(table)
     const relation = await findRelation(request.table.table, (sql) => this.#session.ask(sql))
     if (relation === null || relation.oid !== known?.shape.relation.oid) throw otherTable(request)
     refuseReorderedTarget(request.table, await relationColumnNames(this.#session, relation), this.#settings.label)
-    const followers = this.#firesKeys === true ? await followersOf(this.#session, relation) : []
+    const followers = this.#firesKeys === true ? await cascadingTables(this.#session, relation) : []
     if (followers.length > 0) throw followed(request, followers)
     known.readAt = -Infinity
   }
@@ -194,7 +201,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     if (known !== undefined && now - known.readAt < SHAPE_MS) return known
     const request = this.#table(table)
     this.#current = null
-    this.#firesKeys ??= await this.#session.holds(FIRES_KEYS)
+    this.#firesKeys ??= await this.#session.isTrue(FIRES_KEYS)
     const shape = await soundPostgresShape(request, this.#session, this.#settings.label)
     if (known?.shape.mark === shape.mark) {
       known.readAt = now
@@ -263,7 +270,7 @@ function newRows({ puts, packed }: ChangeBatch): number {
   let rows = 0
   for (const { isNew } of puts) if (isNew === true) rows++
   for (let slot = 0; packed !== undefined && slot < packed.length; slot++)
-    if (packed.isThere(slot) && (packed.flags(slot) & (IS_NEW | IS_GONE)) === IS_NEW) rows++
+    if (packed.isUsed(slot) && (packed.flags(slot) & (IS_NEW | IS_DELETED)) === IS_NEW) rows++
   return rows
 }
 

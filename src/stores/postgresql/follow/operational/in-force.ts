@@ -2,7 +2,7 @@
  * Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force, and that a
  * query by the partition key of an existing row reads one partition, according to the server's plan.
  */
-import { further, type SequenceOptions } from '../../../../model/copy/sequence.ts'
+import { furtherPosition, type SequenceOptions } from '../../../../model/copy/sequence.ts'
 import { isBehindSql, settingFor } from '../../copy/positions.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
@@ -20,7 +20,7 @@ function members(oid: string): string {
   return `(${treeSql(`${literal(oid)}::oid`)})`
 }
 
-export async function indexesValid(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
+export async function checkIndexes(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT i.indexrelid::regclass::text, i.indisvalid AND i.indisready AND i.indislive FROM pg_catalog.pg_index i
      WHERE i.indrelid IN ${members(oid)} ORDER BY 1`,
@@ -34,7 +34,7 @@ export async function indexesValid(session: CopySession, { oid }: CheckedTable):
   }
 }
 
-export async function constraintsHold(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
+export async function checkConstraints(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c
      WHERE c.conrelid IN ${members(oid)} ORDER BY 1`,
@@ -49,7 +49,7 @@ export async function constraintsHold(session: CopySession, { oid }: CheckedTabl
 }
 
 /** Checks all triggers, including those of foreign keys: while these are disabled, the key is not enforced. */
-export async function triggersFire(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
+export async function checkTriggers(session: CopySession, { oid }: CheckedTable): Promise<OperationalVerdict> {
   const rows = await session.ask(
     `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
      WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
@@ -67,7 +67,7 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
  * Streams do not replicate sequences. If a sequence is behind the column's largest value, the next row fails or reuses
  * a number. If it is behind the source, the next row gets the number of a deleted row.
  */
-export async function sequencesAhead(
+export async function checkSequences(
   session: CopySession,
   { oid, sql, sequences }: CheckedTable,
 ): Promise<OperationalVerdict> {
@@ -97,7 +97,7 @@ export async function sequencesAhead(
     const next = BigInt(last ?? 0) + (called === 't' ? increment : 0n)
     const source = sequences.find((one) => one.column === column)?.next ?? next
     const own = isBehind === 't' ? BigInt(rounded ?? 0) + increment : next
-    const goal = further(source, own, increment)
+    const goal = furtherPosition(source, own, increment)
     const at = `${sequence} at ${last}${called === 't' ? '' : ', not used yet'}`
     const ends = `${column} ${value === null || value === undefined ? 'has no value' : `ends at ${value}`}`
     const text = `${at}, ${ends}${goal === own ? '' : `, and the source continues with ${source}`}`
@@ -131,7 +131,7 @@ function shown(names: readonly string[], between = ', '): string {
   return `${names.slice(0, SHOWN).join(between)}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-export async function pruningWorks(
+export async function checkPruning(
   session: CopySession,
   { oid, sql, spec }: CheckedTable,
 ): Promise<OperationalVerdict> {

@@ -13,13 +13,13 @@ import { writingTo } from '../../server/reading.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { isGuarded } from '../switch/guard.ts'
 import {
-  constraintsHold,
-  indexesValid,
-  sequencesAhead,
-  triggersFire,
+  checkConstraints,
+  checkIndexes,
+  checkSequences,
+  checkTriggers,
   type CheckedTable,
   type OperationalVerdict,
-  pruningWorks,
+  checkPruning,
 } from './in-force.ts'
 
 type Check = (session: CopySession, table: CheckedTable) => Promise<OperationalVerdict>
@@ -28,19 +28,19 @@ type Check = (session: CopySession, table: CheckedTable) => Promise<OperationalV
 const LOCK_WAIT_MS = 10_000
 
 const CHECKS: readonly (readonly [name: string, check: Check])[] = [
-  ['a write lands', writeLands],
-  ['partition pruning', pruningWorks],
-  ['indexes', indexesValid],
-  ['constraints', constraintsHold],
-  ['triggers', triggersFire],
-  ['sequences', sequencesAhead],
+  ['a write lands', checkWrite],
+  ['partition pruning', checkPruning],
+  ['indexes', checkIndexes],
+  ['constraints', checkConstraints],
+  ['triggers', checkTriggers],
+  ['sequences', checkSequences],
 ]
 
 /**
  * Checks that a row can be written: finds one row by its key, sets a column to its current value, and rolls the
  * transaction back. Triggers fire as for any writer; their writes are rolled back too.
  */
-async function writeLands(session: CopySession, { oid, sql, spec }: CheckedTable): Promise<OperationalVerdict> {
+async function checkWrite(session: CopySession, { oid, sql, spec }: CheckedTable): Promise<OperationalVerdict> {
   const key = keyColumns(spec)
   if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key to find one row' }
   if (await isGuarded(session, oid))

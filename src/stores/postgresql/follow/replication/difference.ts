@@ -3,7 +3,7 @@ import type { PartitionNote } from './partition-notes.ts'
 import type { ColumnShape, Node, SeenShape, ReplicatedShape } from './shapes.ts'
 
 /** Facts from the database, for cases that two shapes alone do not decide. */
-export type Beyond = {
+export type DatabaseFacts = {
   /** Whether a new partition holds rows, by its OID; `unclear` if the partition cannot be inspected now. */
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
   /** Transactions for which the stream has reported a TRUNCATE of the table. */
@@ -27,7 +27,7 @@ export function shapeDifference(
   before: ReplicatedShape,
   { shape, bornInside, changedBy }: SeenShape,
   asked: readonly string[],
-  beyond: Beyond,
+  beyond: DatabaseFacts,
 ): ShapeDifference {
   const reason =
     ofTable(before, shape) ??
@@ -37,14 +37,14 @@ export function shapeDifference(
   if (reason !== null) return { type: 'halted', reason }
   const files = ofFiles(before, shape, changedBy, beyond)
   if (files !== null) return files
-  if (untoldNodes(before, shape, bornInside, beyond.notes).some(({ oid }) => beyond.rows.get(oid) === 'unclear')) {
+  if (unreportedNodes(before, shape, bornInside, beyond.notes).some(({ oid }) => beyond.rows.get(oid) === 'unclear')) {
     return { type: 'unclear' }
   }
   return JSON.stringify(before) === JSON.stringify(shape) ? { type: 'same' } : { type: 'moved', shape }
 }
 
 /** New partitions that may contain rows that the stream has not reported. */
-export function untoldNodes(
+export function unreportedNodes(
   before: ReplicatedShape,
   now: ReplicatedShape,
   bornInside: SeenShape['bornInside'],
@@ -111,7 +111,7 @@ function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonl
     const changed = ofColumn(was, places.get(was.place))
     if (changed !== null) return changed
     // The stream does not report values that ALTER TABLE computes again, even if USING keeps the type of the column.
-    if (rewritten(before, now) && was.changed !== places.get(was.place)?.changed) {
+    if (hasNewFile(before, now) && was.changed !== places.get(was.place)?.changed) {
       return `ALTER TABLE has rewritten its rows, perhaps column ${was.name}`
     }
   }
@@ -131,7 +131,7 @@ function ofColumn(was: ColumnShape, is: ColumnShape | undefined): string | null 
 }
 
 /** True if a table without partitions has another file. For a partitioned table `ofFiles` halts on every new file. */
-function rewritten({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedShape): boolean {
+function hasNewFile({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: ReplicatedShape): boolean {
   return was?.file !== is?.file
 }
 
@@ -162,7 +162,7 @@ function ofPartitions(
   before: ReplicatedShape,
   now: ReplicatedShape,
   bornInside: ReadonlySet<string>,
-  { rows, reported, notes }: Beyond,
+  { rows, reported, notes }: DatabaseFacts,
 ): string | null {
   const { gone, added: noted } = notedPartitions(before, notes)
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
@@ -187,7 +187,7 @@ function ofPartitions(
       return `partition ${added.name} has another replica identity`
     }
   }
-  const filled = untoldNodes(before, now, bornInside, notes).find(({ oid }) => rows.get(oid) === 'some')
+  const filled = unreportedNodes(before, now, bornInside, notes).find(({ oid }) => rows.get(oid) === 'some')
   return filled === undefined ? null : `partition ${filled.name} was attached with rows`
 }
 
@@ -202,7 +202,7 @@ function ofFiles(
   before: ReplicatedShape,
   now: ReplicatedShape,
   changedBy: ReadonlyMap<string, number>,
-  { truncatedBy, caughtUp }: Beyond,
+  { truncatedBy, caughtUp }: DatabaseFacts,
 ): ShapeDifference | null {
   const files = new Map(before.nodes.map(({ oid, file }) => [oid, file]))
   // The first file of a partition has the number of its OID. A file that is replaced before the partition is attached

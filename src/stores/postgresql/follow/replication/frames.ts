@@ -12,7 +12,7 @@ const MOST = 2 ** 30 + HEADER
 /** Size of a buffer, in bytes. It is small, because rows that are not processed yet keep the whole buffer in memory. */
 const BUFFER = 256 * 1024
 /** Free bytes for one read of the connection. */
-const ROOM = 32 * 1024
+const READ_BYTES = 32 * 1024
 
 /** @param at start of the message, with its header @param end start of the next message */
 export type Visit = (data: Buffer, at: number, end: number) => void
@@ -32,8 +32,8 @@ export class ReplicationFrames {
   }
 
   /** Buffer for the next bytes of the connection; report their number with `addRead`. */
-  room(): Buffer {
-    this.#reserve(ROOM)
+  readBuffer(): Buffer {
+    this.#reserve(READ_BYTES)
     return this.#buffer.subarray(this.#to)
   }
 
@@ -43,7 +43,7 @@ export class ReplicationFrames {
    * @returns all whole messages in one block; null if there is none yet
    * @throws SluiceError BAD_STREAM
    */
-  took(bytes: number, visit: Visit): Buffer | null {
+  addRead(bytes: number, visit: Visit): Buffer | null {
     const data = this.#buffer
     const end = this.#to + bytes
     this.#to = end
@@ -69,21 +69,21 @@ export class ReplicationFrames {
   }
 
   /** As `addRead`, for bytes that were read elsewhere. */
-  take(given: Buffer, visit: Visit): Buffer | null {
+  addBytes(given: Buffer, visit: Visit): Buffer | null {
     this.#reserve(given.length)
     given.copy(this.#buffer, this.#to)
-    return this.took(given.length, visit)
+    return this.addRead(given.length, visit)
   }
 
   #reserve(bytes: number): void {
     if (this.#buffer.length - this.#to >= bytes) return
     // Double the buffer each time: copying a large message at each read would take hours.
-    this.#renew(Math.max(BUFFER, Math.min(this.#need + ROOM, 2 * this.waiting)))
+    this.#renew(Math.max(BUFFER, Math.min(this.#need + READ_BYTES, 2 * this.waiting)))
     if (this.#buffer.length - this.#to < bytes) this.#renew(this.#to + bytes)
   }
 
   #renew(length: number): void {
-    const fresh = Buffer.allocUnsafeSlow(Math.max(length, this.waiting + ROOM))
+    const fresh = Buffer.allocUnsafeSlow(Math.max(length, this.waiting + READ_BYTES))
     const to = this.#buffer.copy(fresh, 0, this.#from, this.#to)
     this.#buffer = fresh
     this.#from = 0

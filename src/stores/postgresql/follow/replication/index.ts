@@ -8,15 +8,15 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowPreflight,
-  Follower,
+  RecordedTarget,
   ReplicationSlotLine,
   SourceLag,
-  StreamBirth,
+  StreamStart,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import { ReadsServer, writing } from '../../server/reading.ts'
 import type { CopySession } from '../../server/session.ts'
-import { beginStream, endReplication, renewTables } from './birth.ts'
+import { beginStream, endReplication, renewTables } from './start.ts'
 import { inspectSource } from './preflight.ts'
 import { readPostgresFollower, writePostgresFollower } from './stream-comment.ts'
 import { replicationSlotLines, sourceLag } from './lag.ts'
@@ -66,7 +66,7 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
     quiet = false,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     refuseForeign(name)
     this.#notes.forgetPartitions(tables)
     return this.#write(signal, (session) =>
@@ -75,7 +75,7 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
   }
 
   verify(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -84,12 +84,12 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
   }
 
   async renew(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     this.#notes.forgetPartitions(tables)
     return this.#write(signal, (session) => renewTables(birth, tables, applied, this.wait(session, signal, report)))
   }
@@ -103,12 +103,12 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     return position
   }
 
-  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+  lag(birth: StreamStart, signal: AbortSignal): Promise<SourceLag> {
     return this.read(signal, (session) => sourceLag(session, birth))
   }
 
   async open(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
@@ -137,11 +137,11 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     }
   }
 
-  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+  recordedTarget(name: string, signal: AbortSignal): Promise<RecordedTarget | null> {
     return this.read(signal, (session) => readPostgresFollower(session, ['PUBLICATION', name]))
   }
 
-  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+  recordTarget(name: string, follower: RecordedTarget, was: string | null, signal: AbortSignal): Promise<boolean> {
     return this.#write(signal, (session) => writePostgresFollower(session, ['PUBLICATION', name], follower, was))
   }
 

@@ -1,6 +1,6 @@
 /** Lag of a slot, and how much log the server keeps for it. */
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { ReplicationSlotLine, SourceLag, StreamBirth } from '../../../../model/follow/port.ts'
+import type { ReplicationSlotLine, SourceLag, StreamStart } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { commitFence } from '../../server/lsn.ts'
 import { findSlots, isOwnSlot } from './slot.ts'
@@ -8,7 +8,7 @@ import { findSlots, isOwnSlot } from './slot.ts'
 const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::bigint'
 
 /** @throws SluiceError SLOT_LOST if the slot does not exist */
-export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {
+export async function sourceLag(session: CopySession, { slot: name }: StreamStart): Promise<SourceLag> {
   const [slot] = await findSlots(session, name)
   if (slot === undefined) {
     throw new SluiceError('SLOT_LOST', `replication slot ${name} no longer exists`, {

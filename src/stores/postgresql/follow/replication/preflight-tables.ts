@@ -151,7 +151,7 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
   return [
     ...(kind === 'r' || kind === 'p'
       ? []
-      : [obstacle(`is a ${KINDS[kind] ?? 'relation of another kind'}, and ${UNTOLD[cdc]}`, 'leave it out')]),
+      : [obstacle(`is a ${KINDS[kind] ?? 'relation of another kind'}, and ${UNREPORTED_SQL[cdc]}`, 'leave it out')]),
     ...(stored === 'p'
       ? []
       : [
@@ -160,7 +160,7 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
             stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
           ),
         ]),
-    ...(found.hasHeirs ? [obstacle(`has tables that inherit from it, and ${HEIRS[cdc]}`, 'leave it out')] : []),
+    ...(found.hasHeirs ? [obstacle(`has tables that inherit from it, and ${CHILDREN_SQL[cdc]}`, 'leave it out')] : []),
     ...(above === undefined
       ? []
       : [obstacle(`is a partition of ${above}, which is in the stream, too`, 'name only one of the two')]),
@@ -175,11 +175,11 @@ function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): r
   ]
 }
 
-const UNTOLD: Readonly<Record<Cdc, string>> = {
+const UNREPORTED_SQL: Readonly<Record<Cdc, string>> = {
   slot: 'a stream does not report its rows',
   trigger: 'triggers do not record changes of its rows',
 }
-const HEIRS: Readonly<Record<Cdc, string>> = {
+const CHILDREN_SQL: Readonly<Record<Cdc, string>> = {
   slot: 'the stream reports their rows under other names',
   trigger: 'triggers on it do not record their rows',
 }
@@ -290,7 +290,7 @@ function ofPartitions({ nodes: [root, ...nodes] }: ReplicatedShape, cdc: Cdc): r
   return [
     ...(foreign === undefined
       ? []
-      : [obstacle(`has the foreign table ${foreign} as a partition, and ${UNTOLD[cdc]}`, 'detach it')]),
+      : [obstacle(`has the foreign table ${foreign} as a partition, and ${UNREPORTED_SQL[cdc]}`, 'detach it')]),
     ...(unlogged === undefined
       ? []
       : [

@@ -1,6 +1,6 @@
 /** Preflight check of server, role and tables: reports every obstacle at once, before anything is created. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FollowedTable, FollowPreflight, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
+import type { FollowedTable, FollowPreflight, FollowRefusal, LogSpace } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { inspectTables } from './preflight-tables.ts'
@@ -27,7 +27,7 @@ export async function inspectSource(
   ]
   const all = [...server, ...refusals]
   // A refused source needs no free space.
-  return { refusals: all, notes, identities, wal: all.length > 0 ? null : await walRoom(session, signal) }
+  return { refusals: all, notes, identities, wal: all.length > 0 ? null : await readLogSpace(session, signal) }
 }
 
 async function inspectServer(session: CopySession): Promise<readonly FollowRefusal[]> {
@@ -100,7 +100,7 @@ async function inspectServer(session: CopySession): Promise<readonly FollowRefus
 }
 
 /** Limit and growth of the log kept for slots. `freeBytes` is null: a server does not report the free disk space. */
-async function walRoom(session: CopySession, signal: AbortSignal): Promise<WalRoom> {
+async function readLogSpace(session: CopySession, signal: AbortSignal): Promise<LogSpace> {
   const [row] = await session.ask(
     `SELECT setting::bigint * 1024 * 1024, pg_catalog.pg_current_wal_insert_lsn() FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'`,
   )

@@ -36,7 +36,7 @@ export class ReplicatedRelations {
   readonly wire: ReplicationWire
 
   /**
-   * @param shapes from `StreamBirth`
+   * @param shapes from `StreamStart`
    * @param ask queries types that were not in use when the stream was opened
    * @param mayBeBinary true if the caller also accepts rows in the binary formats
    * @throws SluiceError NOT_FOLLOWABLE

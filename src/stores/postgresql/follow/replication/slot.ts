@@ -14,7 +14,7 @@ const OURS = /^sluice_[a-z0-9_]{1,56}$/
 /** Longest wait for the slot, ms. Servers notice a dead program within 1 s (`client_connection_check_interval`). */
 const RELEASE_MS = 5000
 const REST_MS = 50
-const MOMENT_MS = 1000
+const SHORT_WAIT_MS = 1000
 
 export type FoundSlot = {
   readonly name: string
@@ -89,7 +89,7 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
   await using maker = await CopySession.open(settings, 'write')
   // The session waits for transactions; a lock or statement timeout must not end this wait.
   await maker.ask('SET lock_timeout TO 0; SET statement_timeout TO 0')
-  await noticeDeath(maker)
+  await detectClientLoss(maker)
   return await underSignal(maker, wait.signal, async () => {
     const sql = `SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot(${literal(name)}, ${literal(PLUGIN)})`
     let made: string | null = null
@@ -120,24 +120,24 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
  * ids after that of the last ended transaction.
  */
 export function waitForOpen(wait: PostgresWait): Promise<void> {
-  return ended(wait, 'the first snapshot', 'database')
+  return waitForTransactions(wait, 'the first snapshot', 'database')
 }
 
 /**
  * Waits until a slot can be created at once: the server's older transactions have ended.
  * @throws SluiceError SOURCE_BUSY as `waitPostgresUntil`
  */
-export async function waitForRoom(wait: PostgresWait): Promise<void> {
+export async function waitForOlderTransactions(wait: PostgresWait): Promise<void> {
   for (;;) {
     const since = performance.now()
-    await ended(wait, 'the lock that blocks writers', 'server')
+    await waitForTransactions(wait, 'the lock that blocks writers', 'server')
     // During a long wait other long transactions may have begun: wait again.
-    if (performance.now() - since < MOMENT_MS) return
+    if (performance.now() - since < SHORT_WAIT_MS) return
   }
 }
 
 /** Waits for all transactions that have a transaction id and are open now. */
-async function ended(wait: PostgresWait, what: string, of: 'database' | 'server'): Promise<void> {
+async function waitForTransactions(wait: PostgresWait, what: string, of: 'database' | 'server'): Promise<void> {
   const { session } = wait
   const here =
     of === 'server'
@@ -193,7 +193,7 @@ function slotActive(name: string, pid: number | null): SluiceError {
 }
 
 /** Makes the server stop waiting if this program is killed. */
-async function noticeDeath(session: CopySession): Promise<void> {
+async function detectClientLoss(session: CopySession): Promise<void> {
   try {
     await session.ask("SET client_connection_check_interval TO '1s'")
   } catch {

@@ -5,7 +5,7 @@
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import type { Follower } from '../../../../model/follow/port.ts'
+import type { RecordedTarget } from '../../../../model/follow/port.ts'
 import { followerFrom } from '../../../common/follower-note.ts'
 
 /** The object whose comment is used: the publication of a stream, or the schema of its triggers. */
@@ -48,7 +48,7 @@ export async function changeComment(
   return changed !== null
 }
 
-export async function readPostgresFollower(session: CopySession, of: StreamObject): Promise<Follower | null> {
+export async function readPostgresFollower(session: CopySession, of: StreamObject): Promise<RecordedTarget | null> {
   return followerFrom((await readComment(session, of))['follower'])
 }
 
@@ -62,7 +62,7 @@ export async function readPostgresFollower(session: CopySession, of: StreamObjec
 export async function writePostgresFollower(
   session: CopySession,
   of: StreamObject,
-  follower: Follower,
+  follower: RecordedTarget,
   was: string | null,
   lock = '',
 ): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { FrameFormat } from '../../../../model/copy/rows.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { ChangeStream, FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { ChangeStream, FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -42,7 +42,7 @@ const AHEAD = 2
  */
 export async function openReplicationStream(
   settings: PostgresSettings,
-  birth: Pick<StreamBirth, 'slot' | 'publication' | 'since'> & Partial<Pick<StreamBirth, 'shapes'>>,
+  birth: Pick<StreamStart, 'slot' | 'publication' | 'since'> & Partial<Pick<StreamStart, 'shapes'>>,
   tables: readonly FollowedTable[],
   from: LogPosition,
   options: StreamOptions,

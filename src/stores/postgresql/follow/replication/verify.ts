@@ -2,12 +2,12 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { isConnectionLoss, sqlStateOf } from '../../server/server-errors.ts'
 import { originOf } from '../../copy/identity.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { shapeDifference, untoldNodes, type Beyond, type ShapeDifference } from './difference.ts'
+import { shapeDifference, unreportedNodes, type DatabaseFacts, type ShapeDifference } from './difference.ts'
 import { commitFence, lsnOf, lsnText } from '../../server/lsn.ts'
 import { readNotes, type PartitionNote } from './partition-notes.ts'
 import { findPublication, memberFact } from './publication.ts'
@@ -39,7 +39,7 @@ export type ReportedChanges = {
 
 export async function verifyStream(
   session: CopySession,
-  birth: StreamBirth,
+  birth: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   reported: ReportedChanges,
@@ -105,7 +105,7 @@ export function faultOfAll(
  */
 export async function slotFault(
   session: CopySession,
-  birth: StreamBirth,
+  birth: StreamStart,
   applied: LogPosition,
 ): Promise<string | null> {
   const [slot] = await findSlots(session, birth.slot)
@@ -130,14 +130,14 @@ export async function tableDifference(
   { table, columns, computed = [], unwritten = [] }: FollowedTable,
   before: ReplicatedShape,
   now: SeenShape,
-  around: {
+  context: {
     readonly notes: readonly PartitionNote[]
     readonly end: LogPosition
     readonly applied: LogPosition
     readonly reported: ReportedChanges
   },
 ): Promise<ShapeDifference> {
-  const { notes, end, applied, reported } = around
+  const { notes, end, applied, reported } = context
   // A start plans with the current columns; a noted column that was dropped meanwhile is not among them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))
@@ -158,7 +158,7 @@ export async function tableDifference(
  */
 export async function otherTime(
   session: CopySession,
-  birth: StreamBirth,
+  birth: StreamStart,
   applied: LogPosition,
 ): Promise<string | null> {
   return (await otherServer(session, birth)) ?? (await setBack(session, applied))
@@ -181,7 +181,7 @@ async function setBack(session: CopySession, applied: LogPosition): Promise<stri
  * @throws SluiceError CONNECT_FAILED (retryable) for a standby: nothing is lost there, and its timeline is unknown
  * until it is promoted
  */
-async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
+async function otherServer(session: CopySession, { facts }: StreamStart): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {
     system: 'this is another server, or it was set up again',
@@ -198,7 +198,7 @@ async function otherServer(session: CopySession, { facts }: StreamBirth): Promis
 
 /** @throws SluiceError CONNECT_FAILED (retryable) */
 export async function refuseStandby(session: CopySession): Promise<void> {
-  if (!(await session.holds('SELECT pg_catalog.pg_is_in_recovery()'))) return
+  if (!(await session.isTrue('SELECT pg_catalog.pg_is_in_recovery()'))) return
   throw new SluiceError(
     'CONNECT_FAILED',
     'the server is a standby, and changes can be replicated only from a primary',
@@ -211,7 +211,7 @@ export async function refuseStandby(session: CopySession): Promise<void> {
 }
 
 export function publicationFault(
-  { publication, facts }: StreamBirth,
+  { publication, facts }: StreamStart,
   now: Readonly<Record<string, string>> | null,
 ): string | null {
   if (now === null) return `publication ${publication} is gone`
@@ -235,9 +235,9 @@ async function rowsOf(
   before: ReplicatedShape,
   { shape, bornInside }: SeenShape,
   notes: readonly PartitionNote[],
-): Promise<Beyond['rows']> {
+): Promise<DatabaseFacts['rows']> {
   const rows = new Map<string, 'none' | 'some' | 'unclear'>()
-  for (const { oid, kind } of untoldNodes(before, shape, bornInside, notes)) {
+  for (const { oid, kind } of unreportedNodes(before, shape, bornInside, notes)) {
     // A partitioned table has no rows of its own.
     if (kind === 'r') rows.set(oid, await rowsIn(session, oid))
   }
@@ -257,7 +257,7 @@ async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some
     const [empty, name, readable] = row ?? []
     if (empty === 't') return 'none'
     if (empty == null || readable !== 't') return 'some'
-    return (await session.holds(`SELECT EXISTS (SELECT FROM ONLY ${name})`)) ? 'some' : 'none'
+    return (await session.isTrue(`SELECT EXISTS (SELECT FROM ONLY ${name})`)) ? 'some' : 'none'
   } catch (error) {
     if (isConnectionLoss(error)) throw error
     // Locked by another session, or dropped meanwhile: the next check sees it.

@@ -16,7 +16,7 @@ import { code } from './pgoutput.ts'
 
 /** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `RESUME_AT`. */
 const FULL = 4 * 1024 * 1024
-const ROOM = 1024 * 1024
+const RESUME_AT = 1024 * 1024
 /** If fewer bytes arrive at a time, wake the reader after `REST_MS`: small transactions are then processed together. */
 const FEW = 48 * 1024
 const REST_MS = 4
@@ -97,7 +97,7 @@ export class WalSender implements AsyncDisposable {
   #rest: NodeJS.Timeout | null = null
   #failure: unknown = null
   #wake: (() => void) | null = null
-  #heard = performance.now()
+  #lastReceivedAt = performance.now()
   readonly #from: LogPosition
   #received: LogPosition
   /** 0 is no position: until a position is confirmed here, the server keeps the slot's log. */
@@ -149,9 +149,9 @@ export class WalSender implements AsyncDisposable {
       if (this.#failure !== null) throw this.#failure
       return null
     }
-    if (this.#paused && this.#blocks.bytes <= ROOM) {
+    if (this.#paused && this.#blocks.bytes <= RESUME_AT) {
       this.#paused = false
-      this.#heard = performance.now()
+      this.#lastReceivedAt = performance.now()
       this.#socket.resume()
     }
     return block
@@ -217,7 +217,7 @@ export class WalSender implements AsyncDisposable {
     this.#onServerError = null
     // Four reports within wal_sender_timeout, after which the server would end the connection.
     const everyMs = timeoutMs === 0 ? STATUS_MS : Math.max(50, Math.min(STATUS_MS, timeoutMs / 4))
-    this.#timer = setInterval(() => this.#beat(), everyMs).unref()
+    this.#timer = setInterval(() => this.#sendStatus(), everyMs).unref()
     this.report(false)
   }
 
@@ -226,16 +226,16 @@ export class WalSender implements AsyncDisposable {
     const frames = this.#frames
     const see: Visit = (data, at, end) => this.#see(data, at, end, begun)
     return {
-      room: () => frames.room(),
-      took: (bytes) => this.#came(bytes, () => frames.took(bytes, see)),
-      take: (given) => this.#came(given.length, () => frames.take(given, see)),
+      room: () => frames.readBuffer(),
+      took: (bytes) => this.#came(bytes, () => frames.addRead(bytes, see)),
+      take: (given) => this.#came(given.length, () => frames.addBytes(given, see)),
     }
   }
 
   #came(bytes: number, framed: () => Buffer | null): void {
     if (this.#closed) return
-    this.#heard = performance.now()
-    if (this.#bytes === 0) setImmediate(() => this.#restBehindFew())
+    this.#lastReceivedAt = performance.now()
+    if (this.#bytes === 0) setImmediate(() => this.#delayWake())
     this.#bytes += bytes
     let block: Buffer | null
     try {
@@ -257,7 +257,7 @@ export class WalSender implements AsyncDisposable {
     this.#socket.pause()
   }
 
-  #restBehindFew(): void {
+  #delayWake(): void {
     const isLittle = this.#bytes < FEW
     this.#bytes = 0
     if (!isLittle || this.#closed || this.#paused || this.#rest !== null) return
@@ -295,8 +295,8 @@ export class WalSender implements AsyncDisposable {
     this.#asked = false
   }
 
-  #beat(): void {
-    if (!this.#paused && performance.now() - this.#heard > this.#settings.responseTimeoutMs) {
+  #sendStatus(): void {
+    if (!this.#paused && performance.now() - this.#lastReceivedAt > this.#settings.responseTimeoutMs) {
       const seconds = this.#settings.responseTimeoutMs / 1000
       const error = new Error(`no answer from the server for ${seconds} seconds`)
       this.#fail(Object.assign(error, { code: 'ETIMEDOUT' }))

@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type {
   FurthestValues,
@@ -19,14 +19,14 @@ import { postgresTargetError } from '../../server/errors.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import { notedPlace, notedWithin } from '../replication/birth.ts'
+import { serverFacts, factsInTransaction } from '../replication/start.ts'
 import { slotFault } from '../replication/verify.ts'
 import { commitFence, lsnOf } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { compareTableRows } from './compare.ts'
 import { guardSql, leavesOf, unguardSql } from './guard.ts'
-import type { LockBudget } from './held.ts'
+import type { LockLimit } from './lock-limit.ts'
 import { findingOf, stepsOf } from './inspections.ts'
 import { changesSinceMark } from './mark.ts'
 import { cutoverTables, type CutoverTable, type CutoverTables } from './sides.ts'
@@ -36,7 +36,7 @@ import { lockAll } from './take.ts'
  * Longest wait for further locks, ms. All other sessions wait for the table by now. If one of them holds a lock that
  * the cutover needs, the server would cancel it to end the deadlock. So the cutover gives up first.
  */
-const MOST_PATIENCE_MS = 150
+const MAX_LOCK_WAIT_MS = 150
 
 export type OpenedAttempt = {
   readonly session: CopySession
@@ -49,7 +49,7 @@ export type OpenedAttempt = {
   /** Catch-up position: a log position after every committed change of the old table. */
   readonly fence: LogPosition
   /** Limits how long other sessions wait for this transaction. */
-  readonly held: LockBudget
+  readonly held: LockLimit
   readonly tables: readonly [from: CutoverTable, to: CutoverTable]
   /** Search path of the session before this transaction. */
   readonly path: string
@@ -75,7 +75,7 @@ export class Attempt implements SwitchAttempt {
   changesSince(mark: SwitchMark): Promise<readonly string[]> {
     const { tables, lockTimeoutMs } = this.#opened
     return this.#do(async (session) => {
-      await lockAll(session, tables[1], Math.min(lockTimeoutMs, MOST_PATIENCE_MS))
+      await lockAll(session, tables[1], Math.min(lockTimeoutMs, MAX_LOCK_WAIT_MS))
       return await changesSinceMark(session, mark, tables)
     })
   }
@@ -91,7 +91,7 @@ export class Attempt implements SwitchAttempt {
 
   exchange(furthest: FurthestValues): Promise<readonly SwitchFinding[]> {
     const { request, lockTimeoutMs, path } = this.#opened
-    const patienceMs = Math.min(lockTimeoutMs, MOST_PATIENCE_MS)
+    const patienceMs = Math.min(lockTimeoutMs, MAX_LOCK_WAIT_MS)
     return this.#do(async (session) => {
       await lockAll(session, this.#opened.tables[1], patienceMs)
       await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
@@ -115,12 +115,12 @@ export class Attempt implements SwitchAttempt {
     })
   }
 
-  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth | null> {
+  startRecord(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamStart | null> {
     this.#mustBeExchanged()
     return this.#do(async (session) => {
-      const place = await notedPlace(this.#opened.otherSession)
+      const place = await serverFacts(this.#opened.otherSession)
       await session.ask(BY_INDEX)
-      const { facts, shapes } = await notedWithin(session, slot, tables)
+      const { facts, shapes } = await factsInTransaction(session, slot, tables)
       const birth = { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
       return (await slotFault(session, birth, lsnOf(start))) === null ? birth : null
     })

@@ -24,7 +24,7 @@ const LOCK_MS = 5000
 export type ClosedTable = Pick<CutoverTable, 'oid' | 'schema'>
 
 /** Statement after which no other session can close or open this table until the transaction ends. */
-export function alone({ oid }: ClosedTable): string {
+export function barrierLockSql({ oid }: ClosedTable): string {
   return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
 }
 
@@ -58,7 +58,7 @@ function closedMark(token: string): string {
 
 /** True if a trigger of a cutover, within a database or between two, keeps writers out of the table. */
 export async function isKeptFromWriters(session: CopySession, { oid }: CutoverTable): Promise<boolean> {
-  return await session.holds(
+  return await session.isTrue(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
      WHERE g.tgrelid = ${oid}::oid AND g.tgenabled = 'A' AND ${isGuardSql('g')} AND pg_catalog.strpos(p.prosrc, ${literal(OPEN)}) = 0)`,
   )
@@ -66,7 +66,7 @@ export async function isKeptFromWriters(session: CopySession, { oid }: CutoverTa
 
 /** True if the table and each of its partitions have the trigger of its function. */
 export async function hasWholeBarrier(session: CopySession, side: CutoverTable): Promise<boolean> {
-  return (await bareOf(session, side)).length === 0
+  return (await tablesWithoutTrigger(session, side)).length === 0
 }
 
 /** Statements that close a table by a token. The table must be locked against writers. */
@@ -80,12 +80,12 @@ export async function closeSql(
   IF pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
   RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
 END`
-  return [...functionSql(side, body), ...(await barePartsSql(session, side))]
+  return [...functionSql(side, body), ...(await missingTriggersSql(session, side))]
 }
 
 /** Statements that add the trigger to the table and partitions that lack it, such as partitions added after closing. */
-export async function barePartsSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
-  return (await bareOf(session, side)).flatMap((table) => triggerSql(guardName(side), table))
+export async function missingTriggersSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
+  return (await tablesWithoutTrigger(session, side)).flatMap((table) => triggerSql(guardName(side), table))
 }
 
 /** Statements that open the table to all writers: they replace the body of the function. */
@@ -94,7 +94,7 @@ export function openSql(side: ClosedTable): readonly string[] {
 }
 
 /** Statements that remove trigger and function of an open table; none if closed. Needs the table exclusively locked. */
-export async function tidySql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
+export async function removeBarrierSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await tokenOf(session, side)) === null ? await unguardSql(session, side.oid) : []
 }
 
@@ -107,7 +107,7 @@ function functionSql(side: ClosedTable, body: string): readonly string[] {
 }
 
 /** The table and its partitions that lack the trigger of its function, or whose trigger does not always fire. */
-async function bareOf(session: CopySession, side: CutoverTable): Promise<readonly Guarded[]> {
+async function tablesWithoutTrigger(session: CopySession, side: CutoverTable): Promise<readonly Guarded[]> {
   const own = `g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)}`
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE ${own})

@@ -26,7 +26,7 @@ type Bound = {
 export async function cutoverBoundFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const found = await sides.session.objects<Bound>(boundSql(sides))
   const [same] = await sides.session.ask(sameKeySql(sides))
-  return [...found.map((one) => stepOf(one, same?.[0] === 't', sides)), ...(await unknownTo(sides))]
+  return [...found.map((one) => stepOf(one, same?.[0] === 't', sides)), ...(await unknownDependents(sides))]
 }
 
 function stepOf(one: Bound, sameKey: boolean, { from, to, oldTable }: CutoverTables): CutoverStep {
@@ -91,7 +91,7 @@ function unended(definition: string): string {
 }
 
 /** Refuses all other objects that depend on the table or on its row type: sluice cannot recreate them. */
-async function unknownTo(sides: CutoverTables): Promise<readonly CutoverStep[]> {
+async function unknownDependents(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from } = sides
   const rows = await sides.session.ask(`
     WITH t AS (${typesSql(from.oid)})

@@ -121,7 +121,7 @@ function nestedKey({ oid }: CutoverTable): string {
 }
 
 async function hasCounter(session: CopySession, table: CutoverTable): Promise<boolean> {
-  return await session.holds(`SELECT pg_catalog.to_regclass(${literal(guardName(table))}) IS NOT NULL`)
+  return await session.isTrue(`SELECT pg_catalog.to_regclass(${literal(guardName(table))}) IS NOT NULL`)
 }
 
 /**
@@ -150,7 +150,7 @@ export function isGuardSql(trigger: string): string {
 
 /** True for a guarded (old) table: only its stream writes into it. @param oid of the table */
 export async function isGuarded(session: CopySession, oid: string): Promise<boolean> {
-  return await session.holds(
+  return await session.isTrue(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${literal(oid)}::oid AND g.tgname = ${literal(TRIGGER)})`,
   )
 }

@@ -14,21 +14,21 @@ import { isPostgresBusy } from '../../server/locks.ts'
 import { postgresTargetError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import { Patience } from '../../server/patience.ts'
+import { LockRetry } from '../../server/lock-retry.ts'
 import { commitFence, flushLog, isFlushed } from '../../server/lsn.ts'
 import { Attempt } from './attempt.ts'
 import { furthestValues } from './furthest.ts'
 import { guardBeforeSql, unguardSql } from './guard.ts'
-import { LockBudget } from './held.ts'
+import { LockLimit } from './lock-limit.ts'
 import { findingOf, stepsOf } from './inspections.ts'
 import { cutoverMark } from './mark.ts'
 import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
 import { cutoverSide, cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
-import { dependentsWithRules, lockAll, lockDependent, lookFirstSql } from './take.ts'
+import { dependentsWithRules, lockAll, lockDependent, deadlockTimeoutSql } from './take.ts'
 
 const BUDGET_MS = 5000
 /** Limits for guarding, ms. Lock waits are short, so that no other session waits long behind them. */
-const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
+const GUARD_LIMITS = { patienceMs: 200, budgetMs: 20_000 }
 
 export class PostgresSwitches extends ReadsServer implements SwitchStore {
   inspect(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
@@ -105,9 +105,9 @@ export class PostgresSwitches extends ReadsServer implements SwitchStore {
     return writingTo(this.settings, tableText(name), signal, async (session) => {
       const before = await wanted(session)
       if (before === null || before.sql.length === 0) return
-      await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
-        await session.ask(lookFirstSql(session.version))
-        await lockAll(session, before.table, SHORTLY.patienceMs, from)
+      await new LockRetry(session, { ...GUARD_LIMITS, signal }).run([], async () => {
+        await session.ask(deadlockTimeoutSql(session.version))
+        await lockAll(session, before.table, GUARD_LIMITS.patienceMs, from)
         const now = await wanted(session)
         if (now !== null) await session.askAll(now.sql)
       })
@@ -125,10 +125,10 @@ export class PostgresSwitches extends ReadsServer implements SwitchStore {
     const [row] = await session.ask("SELECT pg_catalog.current_setting('search_path')")
     const { from } = await cutoverTables(session, request)
     const dependents = await dependentsWithRules(session, from)
-    const held = new LockBudget(session, budgetMs)
+    const held = new LockLimit(session, budgetMs)
     await session.begin(
       'ISOLATION LEVEL READ COMMITTED READ WRITE',
-      `${held.firstSql}; ${lookFirstSql(session.version)}`,
+      `${held.firstSql}; ${deadlockTimeoutSql(session.version)}`,
     )
     held.begin()
     const left = (): number => lockTimeoutMs - held.waitedMs()

@@ -32,14 +32,14 @@ export function inspections(codeOf: CutoverInspection): readonly CutoverInspecti
   ]
 }
 
-const LOOKS = inspections(ownCodeOf)
+const INSPECTIONS = inspections(ownCodeOf)
 /** Inspections that only report: they have no statements, and no session should wait for them. */
 const ONLY_REPORTED: readonly CutoverInspection[] = [cutoverLeftFindings, cutoverHolderFindings]
 
 /** @param within true within the cutover: leaves out inspections that are only reported */
 export async function stepsOf(sides: CutoverTables, within: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
-  for (const look of [...LOOKS, ...(within ? [] : ONLY_REPORTED)]) steps.push(...(await look(sides)))
+  for (const look of [...INSPECTIONS, ...(within ? [] : ONLY_REPORTED)]) steps.push(...(await look(sides)))
   return steps
 }
 

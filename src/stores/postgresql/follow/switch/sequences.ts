@@ -66,7 +66,7 @@ async function sharedStep(sides: CutoverTables, one: Numbering): Promise<Cutover
       detail: `this login may not read it, so its next number was not compared with the rows of ${column}`,
     }
   }
-  const isBehind = values.length > 0 && (await sides.session.holds(isBehindSql(one, values)))
+  const isBehind = values.length > 0 && (await sides.session.isTrue(isBehindSql(one, values)))
   if (isBehind && !one.isOurs) {
     const furthest = one.increment.startsWith('-') ? 'min' : 'max'
     return {

@@ -21,9 +21,18 @@ import { isPostgresBusy } from '../../server/locks.ts'
 import { commitChunk } from '../../copy/commit.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { committed, Patience } from '../../server/patience.ts'
+import { committed, LockRetry } from '../../server/lock-retry.ts'
 import { commitFence, flushLog } from '../../server/lsn.ts'
-import { alone, barePartsSql, closedTable, closeSql, hasWholeBarrier, openSql, tidySql, tokenOf } from './barrier.ts'
+import {
+  barrierLockSql,
+  missingTriggersSql,
+  closedTable,
+  closeSql,
+  hasWholeBarrier,
+  openSql,
+  removeBarrierSql,
+  tokenOf,
+} from './barrier.ts'
 import { digestTableRows } from './compare.ts'
 import { furthestValues } from './furthest.ts'
 import { changesSinceMark, cutoverMark } from './mark.ts'
@@ -33,7 +42,7 @@ import { sideFindings } from './side-findings.ts'
 import { usersNamedSql, type UserFact } from './side-users.ts'
 import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
 import { goneTable, cutoverSide, cutoverTable, type CutoverTable } from './sides.ts'
-import { lockAll, lookFirstSql } from './take.ts'
+import { lockAll, deadlockTimeoutSql } from './take.ts'
 import { endWriters, writersOf } from './writers.ts'
 
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
@@ -118,13 +127,15 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   ): Promise<boolean> {
     return this.#write(request.table, signal, async (session, side) => {
       if ((await tokenOf(session, side)) !== null && (await hasWholeBarrier(session, side))) return true
-      return await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
-        await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
+      return await new LockRetry(session, { ...SHORTLY, signal }).run([], async () => {
+        await session.ask(`${deadlockTimeoutSql(session.version)}; ${barrierLockSql(side)}`)
         await lockAll(session, side, SHORTLY.patienceMs, 'writers')
         // Another program that opens the table waits for this transaction, or has already ended the stream.
         if ((await session.all(held.sql, held.parameters)).length === 0) return false
         const isClosed = (await tokenOf(session, side)) !== null
-        await session.askAll(isClosed ? await barePartsSql(session, side) : await closeSql(session, side, request))
+        await session.askAll(
+          isClosed ? await missingTriggersSql(session, side) : await closeSql(session, side, request),
+        )
         return true
       })
     })
@@ -145,7 +156,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
         try {
           await session.begin(
             WRITE,
-            `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${lookFirstSql(session.version)}; ${alone(side)}`,
+            `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${deadlockTimeoutSql(session.version)}; ${barrierLockSql(side)}`,
           )
           await lockAll(session, side, Math.min(lockTimeoutMs, left), 'writers')
           break
@@ -189,7 +200,7 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     return writingTo(this.settings, tableText(table), signal, async (session) => {
       const side = await closedTable(session, table, token)
       if (side === null) return
-      await session.begin(WRITE, alone(side))
+      await session.begin(WRITE, barrierLockSql(side))
       if ((await tokenOf(session, side)) === token) await session.askAll(openSql(side))
       await committed(session)
     })
@@ -198,12 +209,12 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   tidy(table: TableName, signal: AbortSignal): Promise<boolean> {
     return writingTo(this.settings, tableText(table), signal, async (session) => {
       const side = await cutoverTable(session, table)
-      if (side === null || (await tidySql(session, side)).length === 0) return true
+      if (side === null || (await removeBarrierSql(session, side)).length === 0) return true
       try {
-        await new Patience(session, { ...TIDY, signal }).run([], async () => {
-          await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
+        await new LockRetry(session, { ...TIDY, signal }).run([], async () => {
+          await session.ask(`${deadlockTimeoutSql(session.version)}; ${barrierLockSql(side)}`)
           await lockAll(session, side, TIDY.patienceMs)
-          await session.askAll(await tidySql(session, side))
+          await session.askAll(await removeBarrierSql(session, side))
         })
         return true
       } catch (error) {
@@ -246,7 +257,10 @@ export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
     signal: AbortSignal,
   ): Promise<'opened' | 'fenced' | { readonly changed: readonly string[] }> {
     return this.#write(table, signal, async (session, side) => {
-      await session.begin(WRITE, `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${alone(side)}`)
+      await session.begin(
+        WRITE,
+        `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${barrierLockSql(side)}`,
+      )
       // Attaching a partition takes the same lock.
       await session.ask(
         `SET LOCAL lock_timeout TO ${OPEN_MS}; LOCK TABLE ONLY ${side.sql} IN SHARE UPDATE EXCLUSIVE MODE`,

@@ -14,7 +14,7 @@ const POLL_MS = 20
  * SQL that sets `POLL_MS` for this transaction. Without the right to set it, the deadlock check of this session comes
  * no earlier than in other sessions.
  */
-export function lookFirstSql(version: number): string {
+export function deadlockTimeoutSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"
   return `SELECT CASE WHEN r.rolsuper${granted} THEN pg_catalog.set_config('deadlock_timeout', '${POLL_MS}', true) END FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`

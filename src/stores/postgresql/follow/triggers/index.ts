@@ -6,9 +6,9 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowPreflight,
-  Follower,
+  RecordedTarget,
   SourceLag,
-  StreamBirth,
+  StreamStart,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import type { Pool } from '../../../common/pool.ts'
@@ -25,7 +25,7 @@ import { refuseStandby } from '../replication/verify.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { beginPostgresTriggers, endPostgresTriggers, renewPostgresTriggers } from './birth.ts'
+import { beginPostgresTriggers, endPostgresTriggers, renewPostgresTriggers } from './start.ts'
 import { notedBy } from './noted-shape.ts'
 import { postgresTriggerCost } from './cost.ts'
 import { checkPostgresTriggers } from './preflight.ts'
@@ -60,7 +60,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     tables: readonly FollowedTable[],
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     refuseForeign(name)
     this.notified.forgetPartitions(tables)
     return this.#write(signal, (session) =>
@@ -69,12 +69,12 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
   }
 
   renew(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     this.notified.forgetPartitions(tables)
     return this.#write(signal, (session) =>
       renewPostgresTriggers(birth, tables, applied, this.wait(session, signal, report)),
@@ -82,7 +82,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
   }
 
   async verify(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -102,7 +102,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     return this.#write(signal, triggerFence)
   }
 
-  lag({ facts }: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+  lag({ facts }: StreamStart, signal: AbortSignal): Promise<SourceLag> {
     const logs = Object.entries(facts).flatMap(([name, text]) =>
       name.startsWith('log of ') ? [(JSON.parse(text) as { readonly oid: string }).oid] : [],
     )
@@ -126,7 +126,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
   }
 
   async open(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
@@ -152,11 +152,11 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     }
   }
 
-  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+  recordedTarget(name: string, signal: AbortSignal): Promise<RecordedTarget | null> {
     return this.read(signal, (session) => readPostgresFollower(session, ['SCHEMA', name]))
   }
 
-  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+  recordTarget(name: string, follower: RecordedTarget, was: string | null, signal: AbortSignal): Promise<boolean> {
     return this.#write(signal, (session) =>
       writePostgresFollower(session, ['SCHEMA', name], follower, was, progressLock(name)),
     )

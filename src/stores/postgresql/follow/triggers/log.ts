@@ -4,7 +4,7 @@
  * other programs.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -18,7 +18,7 @@ function triggersOf(schema: string): readonly [rows: string, emptied: string] {
 }
 
 /** Setting that permits a session to delete notes. */
-const FORGETS = 'sluice.forgets'
+const DELETES_NOTES = 'sluice.forgets'
 /**
  * Number of dead notes after which the log is vacuumed. Not a share of the log, because the log is empty most of the
  * time.
@@ -46,7 +46,7 @@ export function postgresLogFact(table: TableName): string {
 }
 
 /** @throws Error if the stream has no log of the table */
-export function postgresLogOf({ facts, slot }: StreamBirth, { table }: FollowedTable): PostgresTableLog {
+export function postgresLogOf({ facts, slot }: StreamStart, { table }: FollowedTable): PostgresTableLog {
   const text = facts[postgresLogFact(table.table)]
   if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table.table)}`)
   return JSON.parse(text) as PostgresTableLog
@@ -66,7 +66,7 @@ export function progressLock(name: string): string {
 export async function makeSchema(session: CopySession, name: string): Promise<void> {
   const schema = quoteName(name)
   const guard = `BEGIN
-    IF TG_OP = 'DELETE' AND pg_catalog.current_setting(${literal(FORGETS)}, true) = ${literal(name)} THEN RETURN NULL; END IF;
+    IF TG_OP = 'DELETE' AND pg_catalog.current_setting(${literal(DELETES_NOTES)}, true) = ${literal(name)} THEN RETURN NULL; END IF;
     RAISE EXCEPTION USING MESSAGE = pg_catalog.format('%I.%I is the log of stream ${name} of sluice: what is taken out of it is lost', TG_TABLE_SCHEMA, TG_TABLE_NAME),
       HINT = 'sluice follow RUN --end removes the stream with its logs';
   END`
@@ -182,11 +182,16 @@ export function keysAs({ key }: PostgresTableLog): string {
 }
 
 /** Deletes exactly the notes in a snapshot, and records the position. @param snapshot text of `pg_current_snapshot` */
-export function forgetSql(name: string, logs: readonly PostgresTableLog[], snapshot: string, upTo: string): string {
+export function deleteNotesSql(
+  name: string,
+  logs: readonly PostgresTableLog[],
+  snapshot: string,
+  upTo: string,
+): string {
   const seen = `pg_catalog.txid_visible_in_snapshot(txid, ${literal(snapshot)}::pg_catalog.txid_snapshot)`
   return [
     `SET LOCAL synchronous_commit = 'local'`,
-    `SELECT pg_catalog.set_config(${literal(FORGETS)}, ${literal(name)}, true)`,
+    `SELECT pg_catalog.set_config(${literal(DELETES_NOTES)}, ${literal(name)}, true)`,
     ...logs.map(({ table }) => `DELETE FROM ${tableSql(table)} WHERE ${seen}`),
     `UPDATE ${progressSql(name)} SET forgotten = ${literal(upTo)} WHERE forgotten IS NULL OR forgotten < ${literal(upTo)}`,
   ].join(';\n')

@@ -160,10 +160,10 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
   // Look up keys one by one: other plans may read a whole large table for a few keys.
   await session.ask('SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off')
   const noted = rows
-    .map(([place, count, txids, other]) => ({
+    .map(([place, count, txids, unique]) => ({
       place: Number(place),
       count: Number(count),
-      hasOtherUnique: other === 't',
+      hasOtherUnique: unique === 't',
       emptiedBy: txids == null ? null : txids.slice(1, -1).split(','),
     }))
     .toSorted((a, b) => a.place - b.place)

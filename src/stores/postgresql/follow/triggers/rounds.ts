@@ -3,26 +3,26 @@ import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import { postgresSourceError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
-import { postgresHeldView } from '../../copy/source.ts'
+import { postgresSnapshotView } from '../../copy/source.ts'
 import { tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import { committed } from '../../server/patience.ts'
+import { committed } from '../../server/lock-retry.ts'
 import { readPostgresFollower } from '../replication/stream-comment.ts'
 import { flushLog, lsnOf, lsnText } from '../../server/lsn.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { forgetSql, postgresLogOf, progressLock } from './log.ts'
+import { deleteNotesSql, postgresLogOf, progressLock } from './log.ts'
 import { notedOf } from './noted-shape.ts'
 import { insertPosition, WRITTEN } from './position.ts'
 import { postgresReportedRound, type PostgresNotedTable, type PostgresReportedRound } from './round.ts'
 
 type RoundsOptions = {
   readonly settings: PostgresSettings
-  readonly birth: StreamBirth
+  readonly birth: StreamStart
   readonly tables: readonly FollowedTable[]
   /** Called for each transaction that truncated a table. @param table its index in `tables` */
   readonly onEmptied: (table: number, txid: string) => void
@@ -126,7 +126,7 @@ export class PostgresRounds implements Rounds {
     await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(birth.slot))
     try {
       refuseOtherFollower(birth, await readPostgresFollower(this.#writer, ['SCHEMA', birth.slot]))
-      await this.#writer.ask(forgetSql(birth.slot, logs, snapshot, lsnText(upTo)))
+      await this.#writer.ask(deleteNotesSql(birth.slot, logs, snapshot, lsnText(upTo)))
     } catch (error) {
       if (this.#writer.alive) await this.#writer.rollBack()
       throw error
@@ -137,7 +137,7 @@ export class PostgresRounds implements Rounds {
 
 async function heldOrGone(settings: PostgresSettings, session: CopySession, readers: number): Promise<SourceView> {
   try {
-    return await postgresHeldView(settings, session, readers)
+    return await postgresSnapshotView(settings, session, readers)
   } catch (error) {
     session.destroy()
     throw error

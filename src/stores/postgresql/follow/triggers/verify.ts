@@ -1,7 +1,7 @@
 /** Checks that a stream by triggers is unchanged: server, logs, functions, triggers, shapes of its tables. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
-import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { withFullNames } from '../../archive/own.ts'
@@ -18,7 +18,7 @@ const GONE = { seen: { shape: { columns: [], types: {}, nodes: [] }, bornInside:
 /** @param end a catch-up position that was read before */
 export async function verifyPostgresTriggers(
   session: CopySession,
-  birth: StreamBirth,
+  birth: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
   { reported, end }: { readonly reported: ReportedChanges; readonly end: LogPosition },
@@ -74,7 +74,7 @@ export async function verifyPostgresTriggers(
 /** Detects notes that were deleted but not applied: the target was restored, or another program deleted them. */
 export async function logsFault(
   session: CopySession,
-  { slot }: StreamBirth,
+  { slot }: StreamStart,
   applied: LogPosition,
 ): Promise<string | null> {
   const [there] = await session.ask(
@@ -94,7 +94,7 @@ type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame
 async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[]): Promise<readonly Kept[]> {
   const kept: Kept[] = []
   for (const { oid, table, counter, unchanged } of logs) {
-    const isLog = await session.holds(
+    const isLog = await session.isTrue(
       `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid AND c.oid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )

@@ -5,7 +5,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
 /** SQL of the objects that the server drops with the table, except sequences of its columns: these are moved before. */
-const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS (
+const droppedObjectsSql = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS (
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, ${literal(oid)}::oid
     UNION
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
@@ -35,7 +35,7 @@ export async function dropDependents(
       : `AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid
          AND k.oid = d.objid AND k.conparentid <> 0::oid)`
   return await session.texts(
-    `${GOING(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
+    `${droppedObjectsSql(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
      WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM going o WHERE o.classid = d.classid AND o.objid = d.objid) ${withoutInherited} ORDER BY 1`,
   )
 }
@@ -72,7 +72,7 @@ const LOSSES: Readonly<Record<string, string>> = {
 }
 
 /** Functions whose text contains the table's name: the server tracks no dependency for those. */
-export async function mentioning(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
+export async function functionsNaming(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
   // The name itself, and its spelling within a quoted name.
   const texts = new Set([name, name.replaceAll('"', '""')])
   return await session.texts(

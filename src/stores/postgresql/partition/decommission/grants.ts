@@ -42,7 +42,7 @@ export async function readGrants(session: CopySession, oid: string): Promise<rea
  * @returns the revoked rights, as text for `grantAgain`
  * @throws SluiceError TABLE_REFUSED if a right is left
  */
-export async function takeAll(session: CopySession, { oid, name }: KnownTable): Promise<string> {
+export async function revokeAll(session: CopySession, { oid, name }: KnownTable): Promise<string> {
   const grants = await readGrants(session, oid)
   // CASCADE also revokes rights that these roles granted to others: they were recorded, too.
   for (const to of new Set(grants.map((grant) => roleSql(grant.to)))) {
@@ -61,7 +61,7 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
  * @returns rights of roles or columns that no longer exist, as text
  * @throws SluiceError LEDGER_DAMAGED
  */
-export async function giveBack(
+export async function grantAgain(
   session: CopySession,
   { oid, name }: KnownTable,
   text: string,
@@ -87,7 +87,7 @@ async function isThere(
   role: string | null,
   column: string | null,
 ): Promise<boolean> {
-  return await session.holds(
+  return await session.isTrue(
     `SELECT ${role === null ? 'true' : `EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${literal(role)})`}
        AND ${column === null ? 'true' : `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attname = ${literal(column)} AND NOT attisdropped)`}`,
   )

@@ -23,11 +23,11 @@ import { CopySession } from '../../server/session.ts'
 import { digestPostgresRows } from '../../copy/row-digest.ts'
 import { tableFromSql, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import { Patience, type WantedLock } from '../../server/patience.ts'
+import { LockRetry, type WantedLock } from '../../server/lock-retry.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { giveBack, takeAll } from './grants.ts'
-import { heirRefusals, inspectOldTable, refusals } from './look.ts'
-import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
+import { grantAgain, revokeAll } from './grants.ts'
+import { publicTableRefusals, inspectOldTable, refusals } from './inspect.ts'
+import { guardFunctions, moveSequence, ownedSequences } from './owned-objects.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
 
@@ -54,14 +54,14 @@ export class PostgresDecommission implements DecommissionStore {
 
   async deactivate(step: DecommissionStep, close: (grants: string) => readonly Statement[]): Promise<DecommissionEnd> {
     const done = await this.#step(step, 'SHARE UPDATE EXCLUSIVE', async (session, table) => {
-      await closed(session, close(await takeAll(session, table)))
+      await closed(session, close(await revokeAll(session, table)))
     })
     return typeof done === 'string' ? done : 'done'
   }
 
   async reactivate(step: DecommissionStep, grants: string, close: readonly Statement[]) {
     const done = await this.#step(step, 'SHARE UPDATE EXCLUSIVE', async (session, table) => {
-      const missing = await giveBack(session, table, grants)
+      const missing = await grantAgain(session, table, grants)
       await closed(session, close)
       return missing
     })
@@ -70,7 +70,7 @@ export class PostgresDecommission implements DecommissionStore {
 
   async drop(step: DecommissionStep, heir: RecordedTable, expect: KnownRows | null, close: readonly Statement[]) {
     const done = await this.#step(step, 'ACCESS EXCLUSIVE', async (session, table) => {
-      if (expect !== null && !(await holds(session, table, expect))) return null
+      if (expect !== null && !(await hasSameRows(session, table, expect))) return null
       // Write the ledger first: it needs the search path, but DROP needs an empty one.
       await closed(session, close)
       return await dropOldTable(session, table, heir, this.#database)
@@ -91,10 +91,10 @@ export class PostgresDecommission implements DecommissionStore {
     const known = { oid: identity, name: table }
     try {
       return await underSignal(session, signal, async () => {
-        if (!(await isIt(session, known))) return 'gone'
-        const patience = new Patience(session, { patienceMs, budgetMs, signal })
+        if (!(await hasSameName(session, known))) return 'gone'
+        const patience = new LockRetry(session, { patienceMs, budgetMs, signal })
         return await patience.run([{ table: known, mode }], async () => {
-          if (!(await isIt(session, known))) return 'gone'
+          if (!(await hasSameName(session, known))) return 'gone'
           if ((await session.all(guard.sql, guard.parameters)).length === 0) return 'fenced'
           return { result: await body(session, known) }
         })
@@ -123,7 +123,7 @@ async function closed(session: CopySession, statements: readonly Statement[]): P
 }
 
 /** True if the table still has the recorded rows and columns. */
-async function holds(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
+async function hasSameRows(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
   if (!(await hasColumns(session, table, columns))) return false
   const from = tableFromSql({ name: table.name, only: true })
   const now = await digestPostgresRows(session, {
@@ -137,7 +137,7 @@ async function holds(session: CopySession, table: KnownTable, { columns, digest 
 }
 
 /** True if the table still has this name. */
-async function isIt(session: CopySession, { oid, name }: KnownTable): Promise<boolean> {
+async function hasSameName(session: CopySession, { oid, name }: KnownTable): Promise<boolean> {
   const found = await tableByIdentity(session, oid)
   return found !== null && found.name.name === name.name && found.name.schema === name.schema
 }
@@ -154,7 +154,10 @@ async function dropOldTable(
   database: string,
 ): Promise<readonly string[]> {
   await session.ask(`SET LOCAL search_path TO ''`)
-  const [refused] = [...(await heirRefusals(session, table, heir, database)), ...(await refusals(session, table.oid))]
+  const [refused] = [
+    ...(await publicTableRefusals(session, table, heir, database)),
+    ...(await refusals(session, table.oid)),
+  ]
   if (refused !== undefined) {
     throw new SluiceError(
       'TABLE_REFUSED',

@@ -10,12 +10,12 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { aboutTable, type About } from '../plan/about.ts'
 import { newIndexNames, newTableParts, type NewTableParts } from '../plan/new-table.ts'
-import type { LockBudget } from '../../follow/switch/held.ts'
+import type { LockLimit } from '../../follow/switch/lock-limit.ts'
 import { cutoverTables, type CutoverTables, type CutoverStep } from '../../follow/switch/sides.ts'
 import { dependentsWithRules, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { boundsState, dropBoundsSql } from './bounds.ts'
 import { exchangeKeys, soundIndexes, wantedIndexes, type IndexToBuild } from './indexes.ts'
-import { planFinding, stripped, takeover } from './inspections.ts'
+import { planFinding, stripped, takeoverSteps } from './inspections.ts'
 
 /** The parts of the new table that can be created before tables in use are locked. */
 export type PreparedNewTable = {
@@ -40,7 +40,7 @@ export async function makeNewParts(session: CopySession, request: InPlaceRequest
 export async function takeTable(
   session: CopySession,
   { about }: PreparedNewTable,
-  held: LockBudget,
+  held: LockLimit,
   lockTimeoutMs: number,
 ): Promise<void> {
   const side = { ...about, isPartitioned: false, kind: 'r' }
@@ -70,7 +70,7 @@ export async function attachPast(
   if (missing !== undefined || now.length !== wanted.length) throw changed(about, 'its unique indexes have changed')
   await session.askAll([...parts.references, ...parts.rest])
   const sides = await sidesIn(session, request)
-  const steps = await takeover(sides, false)
+  const steps = await takeoverSteps(sides, false)
   const refused = steps.filter(({ verdict }) => verdict === 'refused')
   if (refused.length > 0) throw inPlaceRefusal(about, refused.map(planFinding))
   await session.askAll(await switchStatements(newParts, request, sides, steps))

@@ -5,15 +5,15 @@ import type {
   InPlaceRequest,
   InPlaceStatement,
   InPlaceReported,
-  Outside,
+  OutsideRows,
 } from '../../../../model/partition/in-place-port.ts'
 import { betweenSql } from '../../server/bounds.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
-import { lookFirstSql } from '../../follow/switch/take.ts'
-import type { Patience } from '../../server/patience.ts'
+import { deadlockTimeoutSql } from '../../follow/switch/take.ts'
+import type { LockRetry } from '../../server/lock-retry.ts'
 import type { About } from '../plan/about.ts'
 import { boundsMark, sliceMark } from '../../server/marks.ts'
 
@@ -73,10 +73,10 @@ export async function boundsStatements(about: About, request: InPlaceRequest): P
  * the table once and blocks no reader and no writer.
  * @throws SluiceError PARTITION_REFUSED if a row is outside of the bounds; the constraint is then removed
  */
-export async function sayBounds(
+export async function addBoundsCheck(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema' | 'name'>,
   request: InPlaceRequest,
-  patience: Patience,
+  patience: LockRetry,
   report: InPlaceReported,
 ): Promise<void> {
   const { session, sql } = about
@@ -84,7 +84,7 @@ export async function sayBounds(
   const said = `rows must have a ${request.planned.column.name} before ${request.bound}`
   if (state === 'unchecked' || state === 'valid') report('check', 'found', said)
   else {
-    await alone(about, patience, addSql(about, request, state))
+    await withTableLock(about, patience, addSql(about, request, state))
     report('check', 'done', `${said}: new rows of other sessions are checked from now on`)
   }
   if (state === 'valid') {
@@ -97,7 +97,7 @@ export async function sayBounds(
   } catch (error) {
     if (!session.alive || sqlStateOf(error) !== '23514') throw error
     await dropChecks(about, patience)
-    throw outsideRefused(request, await outsideOf(session, sql, request))
+    throw outsideRefused(request, await countOutsideRows(session, sql, request))
   }
   report('validate', 'done', `all rows are before ${request.bound}`)
 }
@@ -105,13 +105,13 @@ export async function sayBounds(
 /** Drops the bounds constraint and the check of a slice, if they exist. @returns true if one of them existed */
 export async function dropChecks(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema'>,
-  patience: Patience,
+  patience: LockRetry,
 ): Promise<boolean> {
   const { session, oid, sql } = about
   const bounds = (await hasCheck(session, oid, boundsMark(oid))) ? [dropBoundsSql(sql, oid)] : []
   const statements = [...bounds, ...(await dropSliceSql(about))]
   if (statements.length === 0) return false
-  await alone(about, patience, statements)
+  await withTableLock(about, patience, statements)
   return true
 }
 
@@ -134,7 +134,7 @@ export async function dropSliceSql({
 }
 
 function hasCheck(session: CopySession, oid: string, name: string): Promise<boolean> {
-  return session.holds(
+  return session.isTrue(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.conname = ${literal(name)})`,
   )
 }
@@ -144,15 +144,15 @@ export function dropBoundsSql(table: string, oid: string): string {
 }
 
 /** Runs statements under a short exclusive lock of the table. */
-async function alone(
+async function withTableLock(
   { session, oid, sql }: Pick<About, 'session' | 'oid' | 'sql'>,
-  patience: Patience,
+  patience: LockRetry,
   statements: readonly string[],
 ): Promise<void> {
   await patience.run([], async () => {
-    await session.ask(`${lookFirstSql(session.version)}; SET LOCAL lock_timeout TO ${LOCK_MS}`)
+    await session.ask(`${deadlockTimeoutSql(session.version)}; SET LOCAL lock_timeout TO ${LOCK_MS}`)
     await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
-    if (!(await session.holds(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)))
+    if (!(await session.isTrue(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)))
       throw new SluiceError('PLAN_CHANGED', `${sql} is no longer the table that was planned`, {
         hint: 'run the same command again',
       })
@@ -163,7 +163,11 @@ async function alone(
 const LOCK_MS = 200
 
 /** Counts the rows outside of the bounds. Reads the whole table if no index can be used. */
-export async function outsideOf(session: CopySession, sql: string, request: InPlaceRequest): Promise<Outside> {
+export async function countOutsideRows(
+  session: CopySession,
+  sql: string,
+  request: InPlaceRequest,
+): Promise<OutsideRows> {
   const { column, kind } = request.planned
   const by = quoteName(column.name)
   const beyond = `${by} >= CAST(${literal(request.bound)} AS ${column.native})`
@@ -175,7 +179,10 @@ export async function outsideOf(session: CopySession, sql: string, request: InPl
   return { nulls: BigInt(row?.[0] ?? 0), beyond: BigInt(row?.[1] ?? 0), latest: row?.[2] ?? null }
 }
 
-export function outsideRefused({ planned, bound }: InPlaceRequest, { nulls, beyond, latest }: Outside): SluiceError {
+export function outsideRefused(
+  { planned, bound }: InPlaceRequest,
+  { nulls, beyond, latest }: OutsideRows,
+): SluiceError {
   const table = tableText(planned.table.table)
   const by = quoteName(planned.column.name)
   const sql = tableSql(planned.table.table)

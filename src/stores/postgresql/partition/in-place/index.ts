@@ -6,14 +6,14 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type {
-  InPlaceDone,
+  InPlaceFacts,
   InPlaceLimits,
   InPlacePlan,
   InPlaceRequest,
   InPlaceStore,
   InPlaceSwitched,
   InPlaceReported,
-  Outside,
+  OutsideRows,
   SlicePlan,
   SliceRequest,
 } from '../../../../model/partition/in-place-port.ts'
@@ -24,55 +24,62 @@ import type { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { takeHostLock } from '../maintenance/host-lock.ts'
-import { committed, Patience } from '../../server/patience.ts'
+import { committed, LockRetry } from '../../server/lock-retry.ts'
 import { aboutTable } from '../plan/about.ts'
-import { LockBudget } from '../../follow/switch/held.ts'
+import { LockLimit } from '../../follow/switch/lock-limit.ts'
 import { cutoverTable } from '../../follow/switch/sides.ts'
-import { lookFirstSql } from '../../follow/switch/take.ts'
+import { deadlockTimeoutSql } from '../../follow/switch/take.ts'
 import { quoteName } from '../../server/connect.ts'
 import { attachPast, makeNewParts, sidesIn, switchStatements, takeTable } from './attempt.ts'
-import { boundsState, boundsStatements, dropChecks, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
+import {
+  boundsState,
+  boundsStatements,
+  dropChecks,
+  countOutsideRows,
+  outsideRefused,
+  addBoundsCheck,
+} from './bounds.ts'
 import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
-import { beforeFindings, planFinding, takeover } from './inspections.ts'
-import { detachPast, pastOf, takeBack } from './revert.ts'
+import { beforeFindings, planFinding, takeoverSteps } from './inspections.ts'
+import { detachPast, pastOf, lockPartitions } from './revert.ts'
 import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 
 /** Longest wait, in ms, for another program that works on this table: it may end soon. */
 const HOST_MS = 10_000
 const LOCK_MS = 900
-const PATIENCE_MS = 300
+const TRY_LIMIT_MS = 300
 
 const WRITE = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
-const BRIEF_LOCKS = `SET LOCAL lock_timeout TO ${PATIENCE_MS}`
+const BRIEF_LOCKS = `SET LOCAL lock_timeout TO ${TRY_LIMIT_MS}`
 const FIRST_REST_MS = 200
 const MOST_REST_MS = 5000
 /** An index build takes hours: the server checks at this interval whether its client is still connected. */
-const LOOK_FOR_US =
+const CLIENT_CHECK_SQL =
   "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
 /** SQLSTATE of a statement that exceeded `statement_timeout`, which limits how long other sessions wait. */
-const TOO_LONG = '57014'
+const STATEMENT_TIMEOUT = '57014'
 
 const OTHERS = 'other sessions held the locks that it needs'
 
 type Body<T> = (session: CopySession) => Promise<T>
 /** One attempt under the locks. @returns findings about created objects */
-type Try = (session: CopySession, held: LockBudget, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
+type Try = (session: CopySession, held: LockLimit, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
 
 /** Lock timeout of the statements after the cutover, ms: they block no session, but may wait for an autovacuum. */
-const SETTLE_LOCK_MS = 5000
+const FINISH_LOCK_MS = 5000
 
 export class PostgresInPlace extends ReadsServer implements InPlaceStore {
-  async done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null> {
+  async facts(table: TableName, signal: AbortSignal): Promise<InPlaceFacts | null> {
     const found = await this.read(signal, (session) => pastOf(session, table))
     return found === null ? null : { past: found.past, bound: found.bound }
   }
 
-  outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside> {
+  outside(request: InPlaceRequest, signal: AbortSignal): Promise<OutsideRows> {
     const { table } = request.planned.table
     return this.read(signal, async (session) => {
       const about = { session, oid: (await cutoverTable(session, table))?.oid ?? '0' }
       if ((await boundsState(about, request)) === 'valid') return { nulls: 0n, beyond: 0n, latest: null }
-      return await outsideOf(session, tableSql(table), request)
+      return await countOutsideRows(session, tableSql(table), request)
     })
   }
 
@@ -88,13 +95,13 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
     await this.#locked(table, limits, async (session) => {
       const about = await aboutTable(session, request.planned, false)
       if ((await boundsState(about, request)) !== 'valid') {
-        const outside = await outsideOf(session, about.sql, request)
+        const outside = await countOutsideRows(session, about.sql, request)
         if (outside.nulls + outside.beyond > 0n) throw outsideRefused(request, outside)
       }
       await buildIndexes(session, about, await wantedIndexes(about), signal, report)
-      const waits = patience(session, limits)
+      const waits = lockRetry(session, limits)
       try {
-        await sayBounds(about, request, waits, report)
+        await addBoundsCheck(about, request, waits, report)
       } catch (error) {
         throw session.alive && isPostgresBusy(error) ? late(table, waits.tries, OTHERS) : error
       }
@@ -104,10 +111,10 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   attach(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched> {
     const { table } = request.planned.table
     return this.#locked(table, limits, (session) =>
-      this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
+      this.#retried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const newParts = await makeNewParts(session, request)
         await takeTable(session, newParts, held, lockTimeoutMs)
-        await lastWords(session, held, limits)
+        await limitLockTime(session, held, limits)
         return await attachPast(session, newParts, request)
       }),
     )
@@ -115,11 +122,11 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
 
   revert(table: TableName, limits: InPlaceLimits, report: InPlaceReported): Promise<InPlaceSwitched> {
     return this.#locked(table, limits, (session) =>
-      this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
+      this.#retried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const side = await cutoverTable(session, table)
         if (side === null) throw gone(table)
-        await takeBack(session, side, held, lockTimeoutMs)
-        await lastWords(session, held, limits)
+        await lockPartitions(session, side, held, lockTimeoutMs)
+        await limitLockTime(session, held, limits)
         return await detachPast(session, table)
       }),
     )
@@ -138,7 +145,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   ): Promise<InPlaceSwitched & { readonly rows: bigint }> {
     const { table, partition } = request
     return this.#locked(table, limits, async (session) => {
-      const waits = patience(session, limits)
+      const waits = lockRetry(session, limits)
       try {
         await prepareSlice(session, request, waits)
       } catch (error) {
@@ -146,11 +153,11 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
       }
       report('validate', 'done', `the partition of the past may end at ${partition.from}`)
       let rows = 0n
-      const switched = await this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
+      const switched = await this.#retried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const side = await cutoverTable(session, table)
         if (side === null) throw gone(table)
-        await takeBack(session, side, held, lockTimeoutMs)
-        await lastWords(session, held, limits)
+        await lockPartitions(session, side, held, lockTimeoutMs)
+        await limitLockTime(session, held, limits)
         rows = await moveSlice(session, request)
         return []
       })
@@ -165,17 +172,17 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
       let cleared = 0
       const report: InPlaceReported = () => void cleared++
       await buildIndexes(session, side, [], limits.signal, report)
-      if (await dropChecks({ ...side, session }, patience(session, limits))) cleared++
+      if (await dropChecks({ ...side, session }, lockRetry(session, limits))) cleared++
       return cleared
     })
   }
 
-  settle(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#write(table, signal, (session) => settleTable(session, table))
+  finish(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#write(table, signal, (session) => finishTable(session, table))
   }
 
   /** Retries until other sessions release their locks in time. */
-  async #tried(
+  async #retried(
     session: CopySession,
     table: TableName,
     { budgetMs, triesForMs, signal }: InPlaceLimits,
@@ -186,9 +193,9 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
     for (let [tries, rest] = [1, FIRST_REST_MS]; ; tries++, rest = Math.min(rest * 2, MOST_REST_MS)) {
       throwIfAborted(signal)
-      const held = new LockBudget(session, budgetMs)
+      const held = new LockLimit(session, budgetMs)
       let why: string
-      await session.begin(WRITE, `${held.firstSql}; ${lookFirstSql(session.version)}`)
+      await session.begin(WRITE, `${held.firstSql}; ${deadlockTimeoutSql(session.version)}`)
       try {
         const made = await attempt(session, held, lockTimeoutMs)
         const pauseMs = held.waitedMs()
@@ -200,7 +207,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
         await session.rollBack()
       } catch (error) {
         await session.rollBack()
-        if (!session.alive || !(isPostgresBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
+        if (!session.alive || !(isPostgresBusy(error) || sqlStateOf(error) === STATEMENT_TIMEOUT)) throw error
         why = isPostgresBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
       }
       report('switch', 'again', `${why}: nothing was changed, and sluice tries again`)
@@ -223,7 +230,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   #write<T>(table: TableName, signal: AbortSignal, body: Body<T>): Promise<T> {
     return writingTo(this.settings, tableText(table), signal, async (session) => {
       await session.ask(
-        `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO 0; ${LOOK_FOR_US}`,
+        `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO 0; ${CLIENT_CHECK_SQL}`,
       )
       return await body(session)
     })
@@ -231,7 +238,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
 }
 
 /** Runs the statements after the cutover, while the table is in use. @returns failed statements, with their errors */
-async function settleTable(session: CopySession, table: TableName): Promise<readonly string[]> {
+async function finishTable(session: CopySession, table: TableName): Promise<readonly string[]> {
   const side = await cutoverTable(session, table)
   if (side === null) return []
   const rows = await session.ask(
@@ -246,7 +253,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
     // Autovacuum analyzes only the partitions, not the partitioned table.
     `ANALYZE ${tableSql(table)}`,
   ]
-  await session.ask(`SET lock_timeout TO ${SETTLE_LOCK_MS}`)
+  await session.ask(`SET lock_timeout TO ${FINISH_LOCK_MS}`)
   const left: string[] = []
   for (const sql of statements) {
     try {
@@ -272,7 +279,7 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   const newParts = await makeNewParts(session, request)
   await session.askAll(newParts.parts.rest)
   const sides = await sidesIn(session, request)
-  const steps = (await takeover(sides, true)).filter(
+  const steps = (await takeoverSteps(sides, true)).filter(
     ({ about: what, verdict }) => what !== 'foreign key from it' || verdict !== 'refused',
   )
   const { made, references, rest } = newParts.parts
@@ -296,15 +303,15 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
  * Limits this transaction: from now on, the server ends the session if it is idle, and cancels a statement that runs
  * longer than other sessions may still wait.
  */
-async function lastWords(session: CopySession, held: LockBudget, { budgetMs }: InPlaceLimits): Promise<void> {
+async function limitLockTime(session: CopySession, held: LockLimit, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()
   const left = Math.max(1, Math.ceil(budgetMs - held.waitedMs()))
   await session.ask(`SET LOCAL statement_timeout TO ${left}; SET LOCAL lock_timeout TO ${Math.min(left, 150)}`)
 }
 
-function patience(session: CopySession, { signal, triesForMs }: InPlaceLimits): Patience {
-  return new Patience(session, { patienceMs: PATIENCE_MS, budgetMs: triesForMs, signal })
+function lockRetry(session: CopySession, { signal, triesForMs }: InPlaceLimits): LockRetry {
+  return new LockRetry(session, { patienceMs: TRY_LIMIT_MS, budgetMs: triesForMs, signal })
 }
 
 function late(table: TableName, tries: number, why: string): SluiceError {

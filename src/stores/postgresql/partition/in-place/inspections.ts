@@ -13,15 +13,15 @@ import { inspections } from '../../follow/switch/inspections.ts'
 import { sameCode } from '../../follow/switch/own-code.ts'
 import type { CutoverTables, CutoverStep } from '../../follow/switch/sides.ts'
 
-const LOOKS = inspections(sameCode)
+const INSPECTIONS = inspections(sameCode)
 
 /**
  * Steps that move dependencies of the old table to the new one.
  * @param reported true: also returns findings that change nothing
  */
-export async function takeover(sides: CutoverTables, reported: boolean): Promise<readonly CutoverStep[]> {
+export async function takeoverSteps(sides: CutoverTables, reported: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
-  for (const look of [...LOOKS, ...(reported ? [cutoverHolderFindings] : [])]) steps.push(...(await look(sides)))
+  for (const look of [...INSPECTIONS, ...(reported ? [cutoverHolderFindings] : [])]) steps.push(...(await look(sides)))
   return steps.filter((step) => !isOfCopies(step))
 }
 
@@ -87,7 +87,7 @@ async function deferredKeyFindings(about: About): Promise<readonly PlanFinding[]
   )
 }
 
-type Odd = { readonly kind: string; readonly name: string; readonly definition: string }
+type Obstacle = { readonly kind: string; readonly name: string; readonly definition: string }
 
 const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>> = {
   unchecked: [
@@ -111,7 +111,7 @@ const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>
 
 async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
   const { sql } = about
-  return (await about.session.objects<Odd>(oddSql(about))).map(({ kind, name, definition }): PlanFinding => {
+  return (await about.session.objects<Obstacle>(obstaclesSql(about))).map(({ kind, name, definition }): PlanFinding => {
     const [what = kind, detail = definition] = REASONS[kind] ?? []
     const drop = `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(name)}`
     const hint =
@@ -132,7 +132,7 @@ async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
   })
 }
 
-function oddSql({ oid }: About): string {
+function obstaclesSql({ oid }: About): string {
   const unchecked = `NOT k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)`
   return `
     SELECT pg_catalog.json_build_object('kind', f.kind, 'name', f.name, 'definition', f.definition) FROM (

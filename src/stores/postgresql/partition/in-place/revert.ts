@@ -4,25 +4,25 @@
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { InPlaceDone } from '../../../../model/partition/in-place-port.ts'
+import type { InPlaceFacts } from '../../../../model/partition/in-place-port.ts'
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { boundsOf } from '../../server/bounds.ts'
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { LockBudget } from '../../follow/switch/held.ts'
+import type { LockLimit } from '../../follow/switch/lock-limit.ts'
 import { cutoverReferenceFindings } from '../../follow/switch/references.ts'
 import { cutoverTable, cutoverTables, type CutoverTable } from '../../follow/switch/sides.ts'
 import { dependentsWithRules, lockAll, lockDependent } from '../../follow/switch/take.ts'
 import { inPlaceRefusal } from './attempt.ts'
 import { commentSql, deferralSql } from './indexes.ts'
 import { dropSliceSql } from './bounds.ts'
-import { planFinding, takeover } from './inspections.ts'
+import { planFinding, takeoverSteps } from './inspections.ts'
 import { INDEX_NOTES } from '../../server/marks.ts'
 
 /** The first partition, which has no lower bound. */
-export type Leaf = InPlaceDone & { readonly oid: string }
+export type Leaf = InPlaceFacts & { readonly oid: string }
 
 /** The partition without a lower bound. @returns null if the table is not partitioned, or has no such partition */
 export async function pastOf(session: CopySession, name: TableName): Promise<Leaf | null> {
@@ -40,10 +40,10 @@ export async function pastOf(session: CopySession, name: TableName): Promise<Lea
 }
 
 /** Locks the table and its partitions against all other sessions. */
-export async function takeBack(
+export async function lockPartitions(
   session: CopySession,
   table: CutoverTable,
-  held: LockBudget,
+  held: LockLimit,
   lockTimeoutMs: number,
 ): Promise<void> {
   const dependents = await dependentsWithRules(session, table)
@@ -82,7 +82,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
     ...(await numbered(session, before.from, past)),
   ])
   const sides = await cutoverTables(session, names)
-  const steps = await takeover(sides, false)
+  const steps = await takeoverSteps(sides, false)
   refuse(table, steps.map(planFinding))
   await session.askAll([
     ...steps.flatMap(({ before: sql = [] }) => sql),

@@ -13,7 +13,7 @@ import { ownFunctionSql } from '../../server/own-function.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { columnList, literal, tableSql } from '../../server/sql.ts'
-import type { Patience } from '../../server/patience.ts'
+import type { LockRetry } from '../../server/lock-retry.ts'
 import { ofPublications, type Why } from '../maintenance/refusals.ts'
 import { revokeOthers } from '../maintenance/rights.ts'
 import { staleGenerated } from '../maintenance/row-refusals.ts'
@@ -28,7 +28,7 @@ const SAMPLE = 20_000
 /**
  * Factor on the measured time: adds the time of the bounds check and of foreign key lookups. Measured: 1.03 to 1.28.
  */
-const BESIDE = 1.3
+const EXTRA_TIME_FACTOR = 1.3
 const LOCK_MS = 200
 
 type Sliced = {
@@ -60,14 +60,14 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
   await session.ask(`DELETE FROM ${tableSql(trial)}`)
   const sampled = rows < BigInt(SAMPLE) ? Number(rows) : SAMPLE
   const each = sampled === 0 ? 0 : (performance.now() - since) / sampled
-  return { rows, ms: Math.ceil(Number(rows) * each * BESIDE + staleMs) }
+  return { rows, ms: Math.ceil(Number(rows) * each * EXTRA_TIME_FACTOR + staleMs) }
 }
 
 /**
  * Adds a CHECK constraint that the server later accepts as the bounds of the narrower past. The constraint calls a
  * function of sluice, which returns true until the rows have moved. Other sessions do not wait for the validation.
  */
-export async function prepareSlice(session: CopySession, request: SliceRequest, patience: Patience): Promise<void> {
+export async function prepareSlice(session: CopySession, request: SliceRequest, patience: LockRetry): Promise<void> {
   const { leaf, past } = await slicedOf(session, request)
   const { mark, fn, said } = markOf(request, leaf)
   const [row] = await session.ask(

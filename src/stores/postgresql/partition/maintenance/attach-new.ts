@@ -1,13 +1,13 @@
 /** Creates an empty partition as a separate table, then attaches it quickly. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
-import type { ComingPartition, RangedTable } from '../../../../model/partition/maintenance-port.ts'
+import type { NewPartition, RangedTable } from '../../../../model/partition/maintenance-port.ts'
 import { betweenSql, boundsSql } from '../../server/bounds.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { noteAttached } from '../../follow/replication/partition-notes.ts'
 import { sideTableName, attachMark } from './names.ts'
-import type { Patience, WantedLock } from '../../server/patience.ts'
+import type { LockRetry, WantedLock } from '../../server/lock-retry.ts'
 import { constraintAbove, knownDefaultPartition, knownPartition, neighbourOf, referencedLocks } from './dependencies.ts'
 import { NewPartitionTable, refusalOf, type MissingProperty } from './new-table.ts'
 
@@ -19,14 +19,14 @@ import { NewPartitionTable, refusalOf, type MissingProperty } from './new-table.
  */
 export async function attachNew(
   session: CopySession,
-  patience: Patience,
+  patience: LockRetry,
   table: RangedTable,
-  options: ComingPartition,
+  options: NewPartition,
 ): Promise<{ readonly missing: readonly MissingProperty[]; readonly notes: readonly string[] }> {
   const of = neighbourOf(table)
   const above = await constraintAbove(session, table)
   const between = betweenSql(table.column.name, table.column.native, options)
-  const newTable = await patience.again(() =>
+  const newTable = await patience.retry(() =>
     NewPartitionTable.begin(session, {
       of,
       parent: table.identity,
@@ -36,8 +36,8 @@ export async function attachNew(
       period: { from: options.from, to: options.to, column: table.column, of: table.table },
     }),
   )
-  await newTable.furnish()
-  const late = await patience.again(() => newTable.late())
+  await newTable.addProperties()
+  const late = await patience.retry(() => newTable.acceptedLateStatements())
   const parent = { oid: table.identity, name: table.table }
   const rest = knownDefaultPartition(table)
   const locks: readonly WantedLock[] = [
@@ -58,7 +58,7 @@ export async function attachNew(
       ].join(';\n'),
     )
     await noteAttached(session, { table: table.identity, from: null, to: await attachedAs(session, [name]) })
-    return giveCloned(session, newTable.cloned())
+    return setTriggerStates(session, newTable.triggerStates())
   })
   return { missing: [...newTable.missing, ...missing], notes: newTable.notes }
 }
@@ -76,7 +76,7 @@ export async function attachedAs(
 }
 
 /** Sets the states of triggers, in the transaction of the attachment that created them. @returns refused statements */
-export async function giveCloned(
+export async function setTriggerStates(
   session: CopySession,
   statements: readonly string[],
 ): Promise<readonly MissingProperty[]> {

@@ -7,7 +7,7 @@ import { literal } from '../../server/sql.ts'
  * are updated in place and do not change it.
  * @param oids of the tables
  */
-export async function definitionMark(session: CopySession, oids: readonly string[]): Promise<string> {
+export async function definitionFingerprint(session: CopySession, oids: readonly string[]): Promise<string> {
   const tables = `${literal(`{${oids.join(',')}}`)}::oid[]`
   const of = (catalog: string, column: string, more = 'true'): string =>
     `SELECT ${literal(catalog)} || ' ' || ctid::text || ' ' || xmin::text FROM pg_catalog.${catalog} WHERE ${column} = ANY (${tables}) AND ${more}`

@@ -3,7 +3,7 @@ import type { RangedTable, RangePartition } from '../../../../model/partition/ma
 import type { KnownTable } from '../../server/locks.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import type { WantedLock } from '../../server/patience.ts'
+import type { WantedLock } from '../../server/lock-retry.ts'
 
 /** Model of a new partition: the newest plain partition; without one, a plain default partition or the table itself. */
 export function neighbourOf(table: RangedTable): KnownTable {

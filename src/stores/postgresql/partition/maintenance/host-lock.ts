@@ -25,7 +25,7 @@ export async function takeHostLock(
   const end = performance.now() + budgetMs
   for (let rest = REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
     throwIfAborted(signal)
-    if (await session.holds(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)) return
+    if (await session.isTrue(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)) return
     if (performance.now() + rest > end) throw await otherHolds(session, key, table)
     await restUnder(signal, rest)
   }

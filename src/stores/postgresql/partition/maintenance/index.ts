@@ -9,7 +9,7 @@ import type {
   MakeRequest,
   RangedTable,
   PrintedBounds,
-  StrayRows,
+  DefaultRows,
 } from '../../../../model/partition/maintenance-port.ts'
 import { lockedStepError } from '../../archive/step-errors.ts'
 import { ReadsServer } from '../../server/reading.ts'
@@ -17,9 +17,9 @@ import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { takeHostLock } from './host-lock.ts'
 import { clearLeftOver, leftOverOf } from './left-over.ts'
-import { inspectPostgresPartitions } from './look.ts'
+import { inspectPostgresPartitions } from './inspect.ts'
 import { foreseePostgresPartitions, makePostgresPartitions } from './make.ts'
-import { Patience } from '../../server/patience.ts'
+import { LockRetry } from '../../server/lock-retry.ts'
 import { countedRows, databaseZone, strayRows } from './stray.ts'
 
 const RIGHTS = 'connect as the owner of the table and of its partitions, who may also CREATE in their schema'
@@ -40,15 +40,15 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
     return this.read(signal, (session) => countedRows(session, table))
   }
 
-  stray(
+  countDefault(
     table: RangedTable,
     spans: readonly PrintedBounds[],
     signal: AbortSignal,
-  ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
+  ): Promise<{ readonly spans: readonly bigint[]; readonly others: DefaultRows }> {
     return this.read(signal, (session) => strayRows(session, table, spans))
   }
 
-  foresee({
+  makeRefusal({
     table,
     partitions,
     signal,
@@ -67,7 +67,7 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
       return await underSignal(session, signal, async () => {
         await prepare(session, waits)
         holds = true
-        return await makePostgresPartitions(session, request, new Patience(session, waits))
+        return await makePostgresPartitions(session, request, new LockRetry(session, waits))
       })
     } catch (error) {
       if (isStop(error, request)) return NOTHING_MADE
@@ -88,7 +88,7 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
       await using session = await CopySession.open(this.settings, 'write')
       if ((await leftOverOf(session, table.identity)) === null) return
       await prepare(session, { ...limits, table })
-      await clearLeftOver(session, new Patience(session, limits), table.identity)
+      await clearLeftOver(session, new LockRetry(session, limits), table.identity)
     } catch {
       // The error of the run itself is reported instead.
     }

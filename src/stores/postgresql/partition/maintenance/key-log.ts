@@ -260,7 +260,7 @@ export function lockedSql({ of }: KeyLog): string {
 }
 
 /** All notes in the transaction's snapshot. @param most limit @throws Changed if a change could not be noted */
-export async function noted(session: CopySession, log: KeyLog, most?: number): Promise<LogNotes> {
+export async function readLogNotes(session: CopySession, log: KeyLog, most?: number): Promise<LogNotes> {
   await refuseLost(session, log)
   const limit = most === undefined ? '' : ` LIMIT ${most}`
   const rows = await session.ask(`SELECT log_id, emptied FROM ${tableSql(log.table)}${limit}`)
@@ -279,7 +279,7 @@ export function lostSql(counter: string): string {
 }
 
 async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<void> {
-  if (await session.holds(`SELECT ${lostSql(counter)}`))
+  if (await session.isTrue(`SELECT ${lostSql(counter)}`))
     throw new Changed('a change of the default partition could not be recorded')
 }
 
@@ -301,7 +301,7 @@ export function sameKey({ key }: KeyLog, row: string, keys: string): string {
 }
 
 /** Deletes exactly these notes. */
-export async function forget(session: CopySession, { table }: KeyLog, ids: readonly string[]): Promise<void> {
+export async function deleteNotes(session: CopySession, { table }: KeyLog, ids: readonly string[]): Promise<void> {
   await session.ask(`DELETE FROM ${tableSql(table)} WHERE log_id = ANY (${idList(ids)})`)
 }
 

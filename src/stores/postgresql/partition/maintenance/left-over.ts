@@ -10,7 +10,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { loggedTable, NOTING_TRIGGERS, notedTable } from './key-log.ts'
 import { isOwnName, markedTablesSql } from './names.ts'
-import type { Patience } from '../../server/patience.ts'
+import type { LockRetry } from '../../server/lock-retry.ts'
 
 const UNDEFINED_TABLE = '42P01'
 /** Prefix of noting functions. */
@@ -30,7 +30,7 @@ type LeftOver = {
 
 /** @param parent OID of the partitioned table @returns text that lists left-over objects; null if there are none */
 export async function leftOverOf(session: CopySession, parent: string): Promise<string | null> {
-  const { tables, noting } = await look(session, parent)
+  const { tables, noting } = await findLeftOver(session, parent)
   const words = [
     ...(noting.length > 0 ? ['triggers or functions that record changes of the default partition'] : []),
     ...(tables.length > 0 ? [`not attached: ${tables.map(({ name }) => tableText(name)).join(', ')}`] : []),
@@ -39,8 +39,8 @@ export async function leftOverOf(session: CopySession, parent: string): Promise<
 }
 
 /** Drops left-over objects. No other program may work on the table: the objects could belong to that program. */
-export async function clearLeftOver(session: CopySession, patience: Patience, parent: string): Promise<void> {
-  const { tables, noting } = await look(session, parent)
+export async function clearLeftOver(session: CopySession, patience: LockRetry, parent: string): Promise<void> {
+  const { tables, noting } = await findLeftOver(session, parent)
   for (const one of noting) await dropNoting(session, patience, one)
   for (const table of tables) {
     try {
@@ -58,7 +58,7 @@ export async function clearLeftOver(session: CopySession, patience: Patience, pa
 
 async function dropNoting(
   session: CopySession,
-  patience: Patience,
+  patience: LockRetry,
   { on, triggers, functions }: Noting,
 ): Promise<void> {
   const table = await tableByIdentity(session, on)
@@ -73,7 +73,7 @@ async function dropNoting(
   })
 }
 
-async function look(session: CopySession, parent: string): Promise<LeftOver> {
+async function findLeftOver(session: CopySession, parent: string): Promise<LeftOver> {
   const tables = await marked(session, parent)
   return {
     tables,

@@ -3,10 +3,10 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { isStop } from '../../../../model/partition/maintenance-port.ts'
 import type {
-  ComingPartition,
+  NewPartition,
   Made,
   MakeRequest,
-  NotGiven,
+  MissingProperty,
   RangedTable,
   RangePartition,
 } from '../../../../model/partition/maintenance-port.ts'
@@ -15,9 +15,9 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { attachNew } from './attach-new.ts'
 import { clearLeftOver } from './left-over.ts'
-import { inspectPostgresPartitions, PARTITIONED_ITSELF } from './look.ts'
+import { inspectPostgresPartitions, PARTITIONED_ITSELF } from './inspect.ts'
 import { moveDefault, refuseMove } from './move-default.ts'
-import type { Patience } from '../../server/patience.ts'
+import type { LockRetry } from '../../server/lock-retry.ts'
 import { silentStandbys } from './old-views.ts'
 import { rowRefusal } from './row-refusals.ts'
 import { strayRows } from './stray.ts'
@@ -26,7 +26,7 @@ import { Changed } from './not-now.ts'
 import { canonicalOptions, stillWanted } from './wanted.ts'
 
 /** Maximum number of inspections of the table in one run: another session may change the table after each of them. */
-const MOST_LOOKS = 4
+const MAX_INSPECTIONS = 4
 /** A default partition up to this size, bytes, is read under an exclusive lock; a larger one never. */
 const SMALL_DEFAULT = 2 * 1024 * 1024
 
@@ -37,7 +37,7 @@ const SMALL_DEFAULT = 2 * 1024 * 1024
 export async function makePostgresPartitions(
   session: CopySession,
   request: MakeRequest,
-  patience: Patience,
+  patience: LockRetry,
 ): Promise<Made> {
   const making = new Making(session, request, patience)
   try {
@@ -63,23 +63,23 @@ export async function foreseePostgresPartitions(
 class Making {
   readonly #session: CopySession
   readonly #request: MakeRequest
-  readonly #patience: Patience
-  readonly #made: (ComingPartition & { readonly moved: bigint })[] = []
-  #there: readonly ComingPartition[] = []
-  readonly #notGiven: NotGiven[] = []
+  readonly #lockRetry: LockRetry
+  readonly #made: (NewPartition & { readonly moved: bigint })[] = []
+  #there: readonly NewPartition[] = []
+  readonly #notGiven: MissingProperty[] = []
   readonly #notes: string[] = []
   #proved: bigint | null = null
 
-  constructor(session: CopySession, request: MakeRequest, patience: Patience) {
+  constructor(session: CopySession, request: MakeRequest, patience: LockRetry) {
     this.#session = session
     this.#request = request
-    this.#patience = patience
+    this.#lockRetry = patience
   }
 
   async run(): Promise<void> {
     for (let inspections = 1; ; inspections++) {
-      const now = await this.#look()
-      await clearLeftOver(this.#session, this.#patience, now.identity)
+      const now = await this.#inspect()
+      await clearLeftOver(this.#session, this.#lockRetry, now.identity)
       const options = await canonicalOptions(this.#session, now, this.#request.partitions)
       const others = options.filter((request) => !this.#made.some(({ from }) => from === request.from))
       const { missing, there } = await stillWanted(this.#session, now, others)
@@ -89,13 +89,13 @@ class Making {
         await this.#make(now, missing)
         return
       } catch (error) {
-        if (inspections === MOST_LOOKS || !this.#session.alive || !isChange(error)) throw error
+        if (inspections === MAX_INSPECTIONS || !this.#session.alive || !isChange(error)) throw error
       }
     }
   }
 
   made(): Made {
-    const { longestMs, tries } = this.#patience
+    const { longestMs, tries } = this.#lockRetry
     return {
       made: this.#made,
       foundMade: this.#there,
@@ -107,7 +107,7 @@ class Making {
     }
   }
 
-  async #look(): Promise<RangedTable> {
+  async #inspect(): Promise<RangedTable> {
     const { table } = this.#request
     const now = await inspectPostgresPartitions(this.#session, table.table, false)
     if (now?.identity === table.identity) return now
@@ -121,12 +121,12 @@ class Making {
     )
   }
 
-  async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
+  async #make(now: RangedTable, missing: readonly NewPartition[]): Promise<void> {
     refuseDivided(now)
     const rest = knownDefaultPartition(now)
     if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
       const work = { table: now, rest, options: missing }
-      const moved = await moveDefault(this.#session, this.#patience, this.#request, work).catch((error: unknown) => {
+      const moved = await moveDefault(this.#session, this.#lockRetry, this.#request, work).catch((error: unknown) => {
         throw rowRefusal(error, knownPartition(rest))
       })
       this.#made.push(...moved.made)
@@ -137,7 +137,7 @@ class Making {
     }
     for (const options of missing) {
       this.#request.onStep?.('making', BigInt(this.#made.length), BigInt(missing.length))
-      this.report(options, await attachNew(this.#session, this.#patience, now, options))
+      this.report(options, await attachNew(this.#session, this.#lockRetry, now, options))
       this.#made.push({ ...options, moved: 0n })
     }
   }
@@ -150,7 +150,7 @@ class Making {
     ]
   }
 
-  report(options: ComingPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {
+  report(options: NewPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {
     for (const one of missing) this.#notGiven.push({ partition: options.name.name, ...one })
     this.#notes.push(...notes)
   }
@@ -174,7 +174,7 @@ async function hasToMove(
   session: CopySession,
   now: RangedTable,
   rest: RangePartition,
-  missing: readonly ComingPartition[],
+  missing: readonly NewPartition[],
 ): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT}::numeric FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,

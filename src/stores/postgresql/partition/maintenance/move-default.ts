@@ -6,7 +6,7 @@ import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts
 import { NEVER, restUnder } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type {
-  ComingPartition,
+  NewPartition,
   MakeRequest,
   RangedTable,
   RangePartition,
@@ -19,12 +19,12 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { describeTable } from '../../server/tables.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { type SideTable, NewPartitionTable, type MissingProperty, type NewPartitionOptions } from './new-table.ts'
-import { SideTables, proveQuarantined } from './aside.ts'
-import { definitionMark } from './definition.ts'
+import { SideTables, proveReplacement } from './replacement-tables.ts'
+import { definitionFingerprint } from './definition.ts'
 import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
 import { sideTableName } from './names.ts'
 import { OldViews } from './old-views.ts'
-import type { Patience } from '../../server/patience.ts'
+import type { LockRetry } from '../../server/lock-retry.ts'
 import { refuseUnmovable, unmovable } from './refusals.ts'
 import { constraintAbove, knownPartition, neighbourOf } from './dependencies.ts'
 import { Changed, NotNow } from './not-now.ts'
@@ -44,12 +44,12 @@ const FIRST_REST_MS = 50
 type DefaultMove = {
   readonly table: RangedTable
   readonly rest: RangePartition
-  readonly options: readonly ComingPartition[]
+  readonly options: readonly NewPartition[]
 }
 
 /** @property proved number of compared rows @property notGiven properties that a new partition did not get */
 export type Moved = {
-  readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
+  readonly made: readonly (NewPartition & { readonly moved: bigint })[]
   readonly proved: bigint
   readonly notGiven: readonly (MissingProperty & { readonly partition: string })[]
   readonly notes: readonly string[]
@@ -58,7 +58,7 @@ export type Moved = {
 /** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; errors of the server */
 export async function moveDefault(
   session: CopySession,
-  patience: Patience,
+  patience: LockRetry,
   request: MakeRequest,
   { table, rest, options }: DefaultMove,
 ): Promise<Moved> {
@@ -69,17 +69,17 @@ export async function moveDefault(
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: knownPartition(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
   const log = await patience.run(locks, () => beginKeyLog(session, knownPartition(rest), key, table.identity))
-  const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
+  const definition = await definitionFingerprint(session, [table.identity, rest.identity, log.oid])
 
   const sideTable = await dropping(() => begun(session, patience, { table, rest, options, spec, log }))
   const late: string[] = []
   await dropping(async () => {
-    await patience.again(() => sideTable.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
-    for (const { newTable } of sideTable.tables) await newTable.furnish()
+    await patience.retry(() => sideTable.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
+    for (const { newTable } of sideTable.tables) await newTable.addProperties()
     for (const { newTable: partitioned } of sideTable.tables)
       await session.ask(`ANALYZE ${tableSql(partitioned.table.name)}`)
     for (const { newTable: createdTable } of sideTable.tables)
-      late.push(...(await patience.again(() => createdTable.late())))
+      late.push(...(await patience.retry(() => createdTable.acceptedLateStatements())))
   })
   const end = performance.now() + request.budgetMs
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
@@ -87,9 +87,9 @@ export async function moveDefault(
       const { proved, views } = await dropping(async () => {
         await followed(patience, sideTable, request)
         const since = await patience.run(locks, () => sideTable.mirror())
-        const compared = await patience.again(() => proveQuarantined(session, spec, log, sideTable))
+        const compared = await patience.retry(() => proveReplacement(session, spec, log, sideTable))
         const others = await OldViews.since(session, since, table.table)
-        await others.ended(request)
+        await others.waitForEnd(request)
         return { proved: compared, views: others }
       })
       request.onStep?.('switching', 0n, null)
@@ -159,10 +159,10 @@ function moved({ tables }: SideTables, proved: bigint, cloned: readonly MissingP
   }
 }
 
-async function followed(patience: Patience, sideTable: SideTables, { onStep, table }: MakeRequest): Promise<void> {
+async function followed(patience: LockRetry, sideTable: SideTables, { onStep, table }: MakeRequest): Promise<void> {
   for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
     const since = performance.now()
-    const notes = await patience.again(() => sideTable.follow())
+    const notes = await patience.retry(() => sideTable.follow())
     onStep?.('following', BigInt(notes), null)
     if (notes <= FEW && performance.now() - since <= QUICK_MS * rounds) return
   }
@@ -175,7 +175,7 @@ async function followed(patience: Patience, sideTable: SideTables, { onStep, tab
 
 async function begun(
   session: CopySession,
-  patience: Patience,
+  patience: LockRetry,
   { table, rest, options, spec, log }: DefaultMove & { readonly spec: TableSpec; readonly log: KeyLog },
 ): Promise<SideTables> {
   const above = await constraintAbove(session, table)
@@ -185,7 +185,7 @@ async function begun(
   const begin = async (
     of: ReturnType<typeof knownPartition>,
     place: number | 'rest',
-    into: ComingPartition['name'],
+    into: NewPartition['name'],
     check: string,
     period?: NewPartitionOptions['period'],
   ): Promise<NewPartitionTable> => {
@@ -198,7 +198,7 @@ async function begun(
       check: check + also,
       ...(period && { period }),
     }
-    return patience.again(() => NewPartitionTable.begin(session, request))
+    return patience.retry(() => NewPartitionTable.begin(session, request))
   }
   const tables: SideTable[] = []
   const byKey = log.key.some((column) => column.name === name)
@@ -229,7 +229,7 @@ async function begun(
 async function merged(
   session: CopySession,
   table: RangedTable,
-  options: readonly ComingPartition[],
+  options: readonly NewPartition[],
 ): Promise<readonly PartitionBounds[]> {
   const all = [...table.partitions.filter(({ isDefault }) => !isDefault), ...options]
   const sorted = await orderedBounds(
@@ -273,7 +273,7 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
        FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
        WHERE a.attrelid = ${literal(rest.identity)}::oid AND a.attnum > 0 AND NOT a.attisdropped`,
     )
-    await refuseOddKey(session, spec, rest)
+    await refuseUnsafeKey(session, spec, rest)
     const types = new Map(rows.map(([name, type]) => [name ?? '', type ?? '']))
     return spec.key.map((name) => ({ name, type: types.get(name) ?? 'text' }))
   }
@@ -288,7 +288,7 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
  * Refuses a key that may not identify rows, or has operators outside `pg_catalog`.
  * @throws SluiceError TABLE_REFUSED
  */
-async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
+async function refuseUnsafeKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
   const oid = `${literal(rest.identity)}::oid`
   const rows = await session.ask(
     `SELECT i.indimmediate, (SELECT pg_catalog.bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace::oid)

@@ -12,10 +12,10 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, MOST_NAME_BYTES, tableSql } from '../../server/sql.ts'
 import { attachMark } from './names.ts'
-import { inTransaction } from '../../server/patience.ts'
+import { inTransaction } from '../../server/lock-retry.ts'
 import { revokeOthers } from './rights.ts'
-import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
-import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
+import { leaveOutOwn, copiedFromNeighbour, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
+import type { NewPartition } from '../../../../model/partition/maintenance-port.ts'
 
 /**
  * Place numbers of the statements of `ownStatementsSql` that run last, after the rows are copied: foreign keys,
@@ -26,7 +26,7 @@ const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
 const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 50, 51, 64, 65])
 /** Place numbers of statements that are not needed, because LIKE copied the property. */
-const BROUGHT: ReadonlySet<number> = new Set([61])
+const COPIED_BY_LIKE: ReadonlySet<number> = new Set([61])
 /**
  * Place numbers of the statements to use if the model is the partitioned table itself. All other statements concern
  * only the partitioned table.
@@ -93,7 +93,7 @@ export class NewPartitionTable {
     const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(sideTable)} (LIKE ${tableSql(of.name)}
       INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
       CONSTRAINT ${quoteName(attachMark(parent))} CHECK (${check}))`
-    const table = await made(session, sideTable, create, !isParent)
+    const table = await createTable(session, sideTable, create, !isParent)
     const left = isParent || options.period === undefined ? [] : await leftOut(session, options, options.period, table)
     const without = new Set(
       left.flatMap(({ name: one }) => [`the constraint ${one}`, `the comment on the constraint ${one}`]),
@@ -102,27 +102,32 @@ export class NewPartitionTable {
     const statements = rows.flatMap(([stage, what, sql, place]) => {
       const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
       // Place 3 is UNLOGGED, which the table already is: a later change would write all rows again.
-      if (own.place === 3 || BROUGHT.has(own.place) || without.has(own.what) || (isParent && !OF_PARENT.has(own.place)))
+      if (
+        own.place === 3 ||
+        COPIED_BY_LIKE.has(own.place) ||
+        without.has(own.what) ||
+        (isParent && !OF_PARENT.has(own.place))
+      )
         return []
       return [{ stage: stage ?? '', own }]
     })
     const newTable = new NewPartitionTable(session, options, table, names, statements)
     if (!isParent && options.period !== undefined) await newTable.reportOwn(left)
-    for (const { stage, own } of statements) if (stage === 'empty') await newTable.#give(own)
+    for (const { stage, own } of statements) if (stage === 'empty') await newTable.#runStatement(own)
     return newTable
   }
 
   /** Adds indexes, statistics and comments: objects without effect until other sessions use the table. */
-  async furnish(): Promise<void> {
+  async addProperties(): Promise<void> {
     for (const { stage, own } of this.#statements) {
       if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
-      await this.#give(own)
+      await this.#runStatement(own)
     }
-    await this.#nameUngiven()
+    await this.#reportUncopied()
   }
 
   /** Tests which of the late statements the server accepts. @returns the accepted ones, to run before the attachment */
-  async late(): Promise<readonly string[]> {
+  async acceptedLateStatements(): Promise<readonly string[]> {
     const taken: string[] = []
     const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))
     if (wanted.length === 0) return []
@@ -141,14 +146,14 @@ export class NewPartitionTable {
   }
 
   /** Statements that set the states of triggers that the attachment creates. They use the final name of the table. */
-  cloned(): readonly string[] {
+  triggerStates(): readonly string[] {
     const { sideTable, name } = this.options
     return this.#statements
       .filter(({ stage }) => stage === 'cloned')
       .map(({ own }) => own.sql.replace(` ${tableSql(sideTable)} `, () => ` ${tableSql(name)} `))
   }
 
-  async #give({ what, sql }: Own): Promise<void> {
+  async #runStatement({ what, sql }: Own): Promise<void> {
     try {
       await this.#session.ask(sql)
     } catch (error) {
@@ -163,7 +168,7 @@ export class NewPartitionTable {
       if (hint === null) this.notes.push(`${tableText(name)} does not have the constraint ${one}: ${why}`)
       else this.missing.push({ what: `the constraint ${one}`, why, hint })
     }
-    const along = await takenAlong(this.#session, of, left)
+    const along = await copiedFromNeighbour(this.#session, of, left)
     if (along.length > 0) {
       this.notes.push(
         `${tableText(name)} got objects that may refuse rows, and that ${tableText(of.name)} has but its parent does not: ${along.join(', ')}`,
@@ -172,7 +177,7 @@ export class NewPartitionTable {
   }
 
   /** Reports properties of the model table that no statement copies: publications that list it, and security labels. */
-  async #nameUngiven(): Promise<void> {
+  async #reportUncopied(): Promise<void> {
     const { of, parent } = this.options
     if (of.oid === parent) return
     const rows = await this.#session.ask(
@@ -199,7 +204,7 @@ export async function refusalOf(session: CopySession, sql: string): Promise<stri
 }
 
 /** @param closed true: revokes rights of default privileges, so that only roles with rights on the model get any */
-async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
+async function createTable(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
   return await inTransaction(session, 'ISOLATION LEVEL READ COMMITTED READ WRITE', '', async () => {
     await session.ask(sql)
     const table = await tableByName(session, name)
@@ -259,6 +264,6 @@ export type SideTable = {
   /** True if the key alone decides to which table a row belongs. */
   readonly byKey: boolean
   /** The partition that is created; null for the new default partition. */
-  readonly coming: ComingPartition | null
+  readonly coming: NewPartition | null
   rows: bigint
 }

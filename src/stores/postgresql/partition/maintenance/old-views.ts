@@ -15,7 +15,7 @@ const REST_MS = 100
  * have the same oldest transaction. Each round waits for all running transactions, because a transaction of an earlier
  * round may have passed its snapshot to them.
  */
-const HANDED_ON = 3
+const SNAPSHOT_ROUNDS = 3
 
 type View = {
   /** Description of the session that has the snapshot. */
@@ -60,7 +60,7 @@ export class OldViews {
 
   /** @param since id of a committed transaction */
   static async since(session: CopySession, since: string, table: TableName): Promise<OldViews> {
-    const seesAll = await session.holds(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
+    const seesAll = await session.isTrue(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
     return new OldViews(session, BigInt(since), table, seesAll)
   }
 
@@ -68,9 +68,9 @@ export class OldViews {
    * Waits until no older snapshot is left.
    * @throws SluiceError TARGET_BUSY if one is held for longer than `budgetMs`
    */
-  async ended({ budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal }): Promise<void> {
+  async waitForEnd({ budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal }): Promise<void> {
     const end = performance.now() + budgetMs
-    for (let times = 1; times <= HANDED_ON; times++) {
+    for (let times = 1; times <= SNAPSHOT_ROUNDS; times++) {
       await this.#begin()
       for (;;) {
         const views = await this.#look()

@@ -11,7 +11,7 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { NOTING_TRIGGERS } from './key-log.ts'
 
 /** Number of times in the new period with which a condition is tested, in addition to the last time. */
-const MOMENTS = 16
+const TESTED_TIMES = 16
 
 export type PeriodRule = PrintedBounds & { readonly column: Column; readonly from: string; readonly to: string }
 
@@ -62,7 +62,7 @@ export async function leaveOutOwn(
  * Names of triggers, foreign keys and unique indexes that only the neighbour has. They may refuse rows, but the new
  * table gets them too, because their purpose is unknown.
  */
-export async function takenAlong(
+export async function copiedFromNeighbour(
   session: CopySession,
   of: KnownTable,
   left: readonly LeftOutConstraint[],
@@ -149,7 +149,7 @@ async function mayPass(session: CopySession, condition: string, { column, from, 
   try {
     const [row] = await session.ask(
       `SELECT pg_catalog.bool_or(coalesce((${condition}), true)) FROM (
-         SELECT CAST(${at} AS ${column.native}) FROM pg_catalog.generate_series(0, ${MOMENTS - 1}) AS n UNION ALL SELECT CAST(${last} AS ${column.native})) AS moments (${name})`,
+         SELECT CAST(${at} AS ${column.native}) FROM pg_catalog.generate_series(0, ${TESTED_TIMES - 1}) AS n UNION ALL SELECT CAST(${last} AS ${column.native})) AS moments (${name})`,
     )
     return row?.[0] !== 'f'
   } catch (error) {
@@ -161,12 +161,12 @@ async function mayPass(session: CopySession, condition: string, { column, from, 
 function steps({ type }: Column, low: string, high: string): { readonly at: string; readonly last: string } {
   switch (type.kind) {
     case 'date':
-      return { at: `${low} + (${high} - ${low}) * n / ${MOMENTS}`, last: `${high} - 1` }
+      return { at: `${low} + (${high} - ${low}) * n / ${TESTED_TIMES}`, last: `${high} - 1` }
     case 'timestamp':
-      return { at: `${low} + (${high} - ${low}) * (n / ${MOMENTS}.0)`, last: `${high} - interval '1 microsecond'` }
+      return { at: `${low} + (${high} - ${low}) * (n / ${TESTED_TIMES}.0)`, last: `${high} - interval '1 microsecond'` }
     default:
       return {
-        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n::numeric / ${MOMENTS}::numeric)`,
+        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n::numeric / ${TESTED_TIMES}::numeric)`,
         last: `${high}::numeric - 1::numeric`,
       }
   }

@@ -1,13 +1,13 @@
 /** Counts rows of the default partition, and of every partition, in one snapshot; reads a database's time zone. */
 import { isZone } from '../../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { RangedTable, PrintedBounds, StrayRows } from '../../../../model/partition/maintenance-port.ts'
+import type { RangedTable, PrintedBounds, DefaultRows } from '../../../../model/partition/maintenance-port.ts'
 import { betweenSql } from '../../server/bounds.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableFromSql } from '../../server/sql.ts'
 
-const NONE: StrayRows = { rows: 0n, from: null, to: null }
+const NONE: DefaultRows = { rows: 0n, from: null, to: null }
 
 /**
  * Row counts of the default partition: of each range, and of all other rows with their smallest and largest value. The
@@ -18,7 +18,7 @@ export async function strayRows(
   session: CopySession,
   table: RangedTable,
   spans: readonly PrintedBounds[],
-): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
+): Promise<{ readonly spans: readonly bigint[]; readonly others: DefaultRows }> {
   const rest = table.partitions.find(({ isDefault }) => isDefault)
   if (rest === undefined) return { spans: spans.map(() => 0n), others: NONE }
   const { name, native } = table.column

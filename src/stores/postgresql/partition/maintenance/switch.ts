@@ -8,14 +8,14 @@ import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import type { SideTables } from './aside.ts'
-import { attachedAs, giveCloned } from './attach-new.ts'
-import { definitionMark } from './definition.ts'
+import type { SideTables } from './replacement-tables.ts'
+import { attachedAs, setTriggerStates } from './attach-new.ts'
+import { definitionFingerprint } from './definition.ts'
 import { dropKeyLogSql, hasLogNotes, type KeyLog } from './key-log.ts'
 import { sideTableName, attachMark } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
 import type { OldViews } from './old-views.ts'
-import type { Patience } from '../../server/patience.ts'
+import type { LockRetry } from '../../server/lock-retry.ts'
 import { referencedLocks } from './dependencies.ts'
 import type { MissingProperty, NewPartitionTable } from './new-table.ts'
 
@@ -38,7 +38,7 @@ export type SwitchPlan = {
  */
 export async function switchOver(
   session: CopySession,
-  patience: Patience,
+  patience: LockRetry,
   { table, rest, log, sideTable, late, definition, views }: SwitchPlan,
 ): Promise<{ readonly old: TableName; readonly missing: readonly MissingProperty[] }> {
   const parent = { oid: table.identity, name: table.table }
@@ -65,7 +65,7 @@ export async function switchOver(
   ].join(';\n')
   // Fail before other sessions have to wait for the locks.
   if (await hasLogNotes(session, log)) throw behind()
-  const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.cloned())
+  const cloned = sideTable.tables.flatMap(({ newTable }) => newTable.triggerStates())
   const around = await referencedLocks(session, [parent, rest], true)
   const missing = await patience.run(
     [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
@@ -79,7 +79,7 @@ export async function switchOver(
         sideTable.tables.map(({ newTable }) => newTable.options.name),
       )
       await noteAttached(session, { table: table.identity, from: rest.oid, to })
-      return giveCloned(session, cloned)
+      return setTriggerStates(session, cloned)
     },
   )
   return { old, missing }
@@ -107,7 +107,7 @@ async function refuseChanged(
      FROM pg_catalog.pg_partitioned_table p WHERE partrelid = ${literal(identity)}::oid`,
   )
   if (row?.[0] !== rest || row[1] !== '0') throw new Changed('the partitions have changed')
-  const now = await definitionMark(session, [identity, rest, log])
+  const now = await definitionFingerprint(session, [identity, rest, log])
   if (now !== definition) throw new Changed('another user changed the table while its rows were copied')
 }
 

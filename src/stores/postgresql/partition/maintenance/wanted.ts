@@ -1,14 +1,14 @@
 /** Partitions to create that do not exist yet. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
-import type { ComingPartition, RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
+import type { NewPartition, RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
 export type WantedPeriods = {
-  readonly missing: readonly ComingPartition[]
+  readonly missing: readonly NewPartition[]
   /** Requested partitions for which a partition with the same bounds exists. */
-  readonly there: readonly ComingPartition[]
+  readonly there: readonly NewPartition[]
 }
 
 /**
@@ -20,10 +20,10 @@ export type WantedPeriods = {
 export async function stillWanted(
   session: CopySession,
   now: RangedTable,
-  options: readonly ComingPartition[],
+  options: readonly NewPartition[],
 ): Promise<WantedPeriods> {
   const bounded = now.partitions.filter(({ isDefault }) => !isDefault)
-  const there = new Set<ComingPartition>()
+  const there = new Set<NewPartition>()
   for (const [request, partition] of await meetings(session, now, options, bounded)) {
     if (request.from === partition.from && request.to === partition.to) there.add(request)
     else throw overlapping(now, request, partition)
@@ -37,8 +37,8 @@ export async function stillWanted(
 export async function canonicalOptions(
   session: CopySession,
   { table, column }: RangedTable,
-  options: readonly ComingPartition[],
-): Promise<readonly ComingPartition[]> {
+  options: readonly NewPartition[],
+): Promise<readonly NewPartition[]> {
   if (options.length === 0) return []
   const values = options.map(({ from, to }, i) => `(${i}, ${literal(from)}, ${literal(to)})`)
   const text = (bound: string): string => `CAST(${bound} AS ${column.native})::text`
@@ -55,9 +55,9 @@ export async function canonicalOptions(
 async function meetings(
   session: CopySession,
   { column: { native } }: RangedTable,
-  options: readonly ComingPartition[],
+  options: readonly NewPartition[],
   partitions: readonly RangePartition[],
-): Promise<readonly (readonly [ComingPartition, RangePartition])[]> {
+): Promise<readonly (readonly [NewPartition, RangePartition])[]> {
   if (options.length === 0 || partitions.length === 0) return []
   const bound = (text: string | null): string => `CAST(${text === null ? 'NULL' : literal(text)} AS ${native})`
   const list = (all: readonly { readonly from: string | null; readonly to: string | null }[]): string =>
@@ -66,7 +66,7 @@ async function meetings(
     `SELECT w.n, p.n FROM (VALUES ${list(options)}) AS w (n, low, high) JOIN (VALUES ${list(partitions)}) AS p (n, low, high)
        ON (p.low IS NULL OR p.low < w.high) AND (p.high IS NULL OR p.high > w.low) ORDER BY 1, 2`,
   )
-  return rows.flatMap(([w, p]): readonly (readonly [ComingPartition, RangePartition])[] => {
+  return rows.flatMap(([w, p]): readonly (readonly [NewPartition, RangePartition])[] => {
     const [request, partition] = [options[Number(w)], partitions[Number(p)]]
     return request === undefined || partition === undefined ? [] : [[request, partition]]
   })
@@ -75,7 +75,7 @@ async function meetings(
 /** Refuses names that are taken. Relations and types of a schema share one namespace, since every table is a type. */
 async function refuseTaken(
   session: CopySession,
-  { name, from, to }: ComingPartition,
+  { name, from, to }: NewPartition,
   partitions: readonly RangePartition[],
 ): Promise<void> {
   const place = `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ${literal(name.schema ?? '')})`
@@ -102,7 +102,7 @@ function sameName(a: TableName, b: TableName): boolean {
   return a.schema === b.schema && a.name === b.name
 }
 
-function overlapping({ table }: RangedTable, options: ComingPartition, partition: RangePartition): SluiceError {
+function overlapping({ table }: RangedTable, options: NewPartition, partition: RangePartition): SluiceError {
   const { from, to } = partition
   return new SluiceError(
     'TABLE_REFUSED',

@@ -7,7 +7,7 @@ import type { About } from './about.ts'
 const MOST = 200_000
 
 /** Counts rows with an index. @returns null if the planner would scan the table, or expects too many rows */
-export async function inspectedUp(
+export async function countByIndex(
   session: CopySession,
   sql: string,
   condition: string,
@@ -56,7 +56,7 @@ export async function leadsIndex({
   oid,
   attnum,
 }: Pick<About, 'session' | 'oid' | 'attnum'>): Promise<boolean> {
-  return await session.holds(
+  return await session.isTrue(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
       WHERE i.indrelid = ${oid}::oid AND m.amname = 'btree' AND i.indkey[0] = ${attnum} AND i.indpred IS NULL AND i.indisvalid AND i.indisready)`,
   )

@@ -8,7 +8,7 @@ import type {
   PartitionPlanStore,
   PlanFinding,
   TableToPartition,
-  Rehearsal,
+  TrialResult,
   RowSpread,
   NewTablePartition,
   NewTableStatements,
@@ -16,7 +16,7 @@ import type {
 } from '../../../../model/partition/plan-port.ts'
 import { postgresSourceError } from '../../server/errors.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
-import { committed } from '../../server/patience.ts'
+import { committed } from '../../server/lock-retry.ts'
 import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
 import { aboutTable, type PlanInspection } from './about.ts'
@@ -24,7 +24,7 @@ import { planCodeFindings } from './code.ts'
 import { planKeyFindings } from './keys.ts'
 import { lackingStatements } from './lacking.ts'
 import { leadsIndex } from './by-index.ts'
-import { measureApplyWorkers } from './measure.ts'
+import { measureCopyWorkers } from './measure.ts'
 import { rehearsed } from './rehearse.ts'
 import { planReferenceFindings } from './references.ts'
 import { planRightFindings } from './rights.ts'
@@ -34,7 +34,7 @@ import { storageOf } from './storage.ts'
 import { planStreamFindings } from './streams.ts'
 import { takenNames, newTableStatements } from './new-table.ts'
 
-const LOOKS: readonly PlanInspection[] = [
+const INSPECTIONS: readonly PlanInspection[] = [
   planShapeFindings,
   planKeyFindings,
   planReferenceFindings,
@@ -51,16 +51,16 @@ const REST_MS = 250
 
 export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanStore {
   findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]> {
-    return this.#look(signal, async (session) => {
+    return this.#inspect(signal, async (session) => {
       const about = await aboutTable(session, planned, nulls)
       const found: PlanFinding[] = []
-      for (const look of LOOKS) found.push(...(await look(about)))
+      for (const look of INSPECTIONS) found.push(...(await look(about)))
       return found
     })
   }
 
   years(planned: TableToPartition, exact: boolean, signal: AbortSignal): Promise<Years> {
-    return this.#look(signal, (session) => yearsOf(session, planned, exact))
+    return this.#inspect(signal, (session) => yearsOf(session, planned, exact))
   }
 
   spread(
@@ -69,11 +69,11 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
     exact: boolean,
     signal: AbortSignal,
   ): Promise<RowSpread> {
-    return this.#look(signal, (session) => spreadOf(session, planned, bounds, exact))
+    return this.#inspect(signal, (session) => spreadOf(session, planned, bounds, exact))
   }
 
-  taken(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
-    return this.#look(signal, async (session) => takenNames(await aboutTable(session, planned, false), tables))
+  usedNames(planned: TableToPartition, tables: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#inspect(signal, async (session) => takenNames(await aboutTable(session, planned, false), tables))
   }
 
   newTable(
@@ -82,20 +82,20 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
     partitions: readonly NewTablePartition[],
     signal: AbortSignal,
   ): Promise<NewTableStatements> {
-    return this.#look(signal, async (session) =>
+    return this.#inspect(signal, async (session) =>
       newTableStatements(await aboutTable(session, planned, false), name, partitions),
     )
   }
 
   isIndexed(planned: TableToPartition, signal: AbortSignal): Promise<boolean> {
-    return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
+    return this.#inspect(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
   }
 
-  lacking(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
-    return this.#look(signal, (session) => lackingStatements(session, table, late))
+  missingObjects(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#inspect(signal, (session) => lackingStatements(session, table, late))
   }
 
-  rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal> {
+  tryStatements(statements: NewTableStatements, signal: AbortSignal): Promise<TrialResult> {
     return writingTo(this.settings, 'the new table', signal, (session) => rehearsed(session, statements))
   }
 
@@ -110,7 +110,7 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
     }
     request.signal.addEventListener('abort', stop)
     try {
-      return await measureApplyWorkers(request, async () => {
+      return await measureCopyWorkers(request, async () => {
         throwIfAborted(request.signal)
         const session = await CopySession.open(this.settings, 'write')
         open.push(session)
@@ -126,7 +126,7 @@ export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanS
     }
   }
 
-  #look<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+  #inspect<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
     return reading(this.readers, this.settings, signal, body)
   }
 }

@@ -38,5 +38,5 @@ export async function lackingStatements(
 
 async function refersToTable(session: CopySession, statement: string): Promise<boolean> {
   const other = REFERS.exec(statement)?.[1]
-  return other === undefined || (await session.holds(`SELECT pg_catalog.to_regclass(${literal(other)}) IS NOT NULL`))
+  return other === undefined || (await session.isTrue(`SELECT pg_catalog.to_regclass(${literal(other)}) IS NOT NULL`))
 }

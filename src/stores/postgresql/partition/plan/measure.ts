@@ -13,14 +13,14 @@ import { checkDefinitions, indexTails } from './new-table.ts'
 
 const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
 /** Limits of one COPY (rows, bytes), and of one worker (bytes), because a single row may have a gigabyte. */
-const ROUND = 5000
-const ROUND_BYTES = 8_000_000
+const COPY_ROWS = 5000
+const COPY_BYTES = 8_000_000
 const MOST_BYTES = 256_000_000
 /** SQLSTATEs that end the writing: the server is read-only, or it or an event trigger refuses the table or a row. */
 const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
 /** `sent`: bytes that came from the server. */
-type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
+type CopyWorker = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
 /** Rows that a worker copied from blocks `from` up to `to`, exclusive. */
 type Piece = { rows: bigint; readonly from: number; to: number }
 type Table = {
@@ -32,11 +32,11 @@ type Table = {
 }
 
 /** @param open opens a session that may write; the caller closes it */
-export async function measureApplyWorkers(
+export async function measureCopyWorkers(
   request: MeasureRequest,
   open: () => Promise<CopySession>,
 ): Promise<MeasuredRead> {
-  const lanes: Lane[] = []
+  const lanes: CopyWorker[] = []
   let onlyRead: string | null = null
   for (let lane = 0; lane < request.lanes; lane++) {
     const reader = await open()
@@ -99,7 +99,7 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
   )
   const density = Number(most) > 0 ? Number(most) : 20
   const dense = Number(request.table.bytes) / Math.max(1, Number(blocks))
-  const each = Math.max(1, Math.floor(Math.min(ROUND / density, ROUND_BYTES / Math.max(1, dense))))
+  const each = Math.max(1, Math.floor(Math.min(COPY_ROWS / density, COPY_BYTES / Math.max(1, dense))))
   const written = request.table.columns.filter(({ generated }) => generated !== true)
   const format = written.some(({ type }) => isNative(type)) ? 'text' : 'binary'
   return { blocks: Number(blocks), each, sql, columns: columnList(written.map(({ name }) => name)), format }
@@ -107,7 +107,7 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
 
 /** Workers start at equal distances in the table, so that each reads different rows. */
 async function fill(
-  on: Lane,
+  on: CopyWorker,
   table: Table,
   { lanes, rows: most, signal, column }: MeasureRequest,
   lane: number,
@@ -122,14 +122,17 @@ async function fill(
   while (done.to < end && done.rows < most && on.sent < MOST_BYTES && performance.now() < until) {
     throwIfAborted(signal)
     const to = Math.min(done.to + table.each, end)
-    done.rows += await round(on, { ...table, where: `${by} IS NOT NULL AND ${blocksSql(done.to, to)}` })
+    done.rows += await copyPiece(on, { ...table, where: `${by} IS NOT NULL AND ${blocksSql(done.to, to)}` })
     done.to = to
   }
   return done
 }
 
 /** @returns number of rows that were read. If the new table refuses a row, all further rows are only read */
-async function round(on: Lane, { sql, columns, where, format }: Table & { readonly where: string }): Promise<bigint> {
+async function copyPiece(
+  on: CopyWorker,
+  { sql, columns, where, format }: Table & { readonly where: string },
+): Promise<bigint> {
   const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT ${format})`)
   if (on.writer === null) for await (const _ of piecesOf(out, on));
   else {
@@ -145,7 +148,7 @@ async function round(on: Lane, { sql, columns, where, format }: Table & { readon
   return out.counted.rows ?? 0n
 }
 
-async function* piecesOf(out: CopyOut, on: Lane): AsyncGenerator<Buffer> {
+async function* piecesOf(out: CopyOut, on: CopyWorker): AsyncGenerator<Buffer> {
   for (let piece = await out.next(); piece !== null; piece = await out.next()) {
     on.sent += piece.length
     yield piece

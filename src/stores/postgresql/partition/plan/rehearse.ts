@@ -1,5 +1,5 @@
 /** Runs the statements of a new table in its future database, and rolls them back. */
-import type { NewTableLine, NewTableStatements, Rehearsal } from '../../../../model/partition/plan-port.ts'
+import type { NewTableLine, NewTableStatements, TrialResult } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
@@ -12,14 +12,14 @@ const LOCK_WAIT_MS = 300
 /** Message of a statement about an object that an earlier statement could not create. */
 const AFTERMATH = /^(?:relation|constraint|statistics object) .* does not exist$/
 
-type Refused = Rehearsal['refused'][number]
+type Refused = TrialResult['refused'][number]
 
 /**
  * Runs the statements and rolls them back.
  * @returns missing types and refused statements
  * @throws errors of the connection
  */
-export async function rehearsed(session: CopySession, statements: NewTableStatements): Promise<Rehearsal> {
+export async function rehearsed(session: CopySession, statements: NewTableStatements): Promise<TrialResult> {
   const { all, late, columns } = statements
   return await session.rolledBack(
     '',

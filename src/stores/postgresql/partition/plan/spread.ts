@@ -14,7 +14,7 @@ import type {
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { rowsByIndex, inspectedUp } from './by-index.ts'
+import { rowsByIndex, countByIndex } from './by-index.ts'
 
 /** Blocks of 8 kB sampled from a larger table: 64 MB. */
 const BLOCKS = 8192
@@ -24,7 +24,7 @@ const WHOLE = 2 * BLOCKS
 const LOOKED_UP = 1000
 const LOOKED_UP_ROWS = 1_000_000
 /** An estimate with a larger relative error is replaced by a count with an index, if there is one. */
-const POOR = 0.1
+const MAX_ERROR = 0.1
 /** Half width of the 95 % confidence interval, in standard deviations of the normal distribution. */
 const DEVIATIONS = 1.96
 const LAST_YEAR = 9999
@@ -49,7 +49,7 @@ export async function yearsOf(session: CopySession, planned: TableToPartition, e
     `SELECT year, pg_catalog.sum(n), pg_catalog.sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
   )
   const years = new Map<number, CountedRows>()
-  let nulls = unseen(reading)
+  let nulls = unseenBound(reading)
   let outside = nulls
   for (const [year, sum, squares] of rows) {
     const count = counted(sum, squares, reading)
@@ -63,16 +63,16 @@ export async function yearsOf(session: CopySession, planned: TableToPartition, e
   const by = quoteName(planned.column.name)
   // Add years whose rows the sample has missed.
   for (const year of await yearsByIndex(session, planned)) if (!years.has(year)) years.set(year, { rows: 1n, off: 0n })
-  const poor = [...years].filter(([, count]) => isPoor(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
+  const poor = [...years].filter(([, count]) => isUnreliable(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
   for (const [year] of poor.slice(0, LOOKED_UP)) {
-    const count = await inspectedUp(session, sql, between(planned, ...yearBounds(planned.kind, year)))
+    const count = await countByIndex(session, sql, between(planned, ...yearBounds(planned.kind, year)))
     if (count === null) break
     years.set(year, count)
   }
-  nulls = (await inspectedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : NONE)
+  nulls = (await countByIndex(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : NONE)
   const [low, high] = edges(planned, null, null)
-  const before = await inspectedUp(session, sql, `${by} < ${low}`)
-  const behind = await inspectedUp(session, sql, `${by} >= ${high}`)
+  const before = await countByIndex(session, sql, `${by} < ${low}`)
+  const behind = await countByIndex(session, sql, `${by} >= ${high}`)
   if (before !== null && behind !== null) outside = { rows: before.rows + behind.rows, off: null }
   return { years, nulls, outside, sampled: reading.sampled }
 }
@@ -119,7 +119,7 @@ export async function spreadOf(
     const [, sum, squares] = found.get(at + 1) ?? []
     return sum == null ? { rows: 0n, off: reading.sampled === null ? null : 0n } : counted(sum, squares, reading)
   })
-  if (reading.sampled !== null) await repair(counts, session, planned, bounds)
+  if (reading.sampled !== null) await replaceEstimates(counts, session, planned, bounds)
   const buckets = counts.map((count, at): Bucket => {
     const [, sum, , bytes] = found.get(at + 1) ?? []
     const each = Number(sum ?? 0) === 0 ? usual : Number(bytes) / Number(sum)
@@ -129,7 +129,7 @@ export async function spreadOf(
 }
 
 /** Replaces unreliable estimates by counts from an index. The periods with the fewest rows are counted first. */
-async function repair(
+async function replaceEstimates(
   counts: CountedRows[],
   session: CopySession,
   planned: TableToPartition,
@@ -137,12 +137,12 @@ async function repair(
 ): Promise<void> {
   const poor = counts
     .map((count, at) => ({ at, count }))
-    .filter(({ count }) => isPoor(count))
+    .filter(({ count }) => isUnreliable(count))
     .toSorted((a, b) => Number(a.count.rows - b.count.rows))
   let left = LOOKED_UP_ROWS
   for (const { at } of poor.slice(0, LOOKED_UP)) {
     const condition = between(planned, bounds[at] ?? '', bounds[at + 1] ?? '')
-    const count = await inspectedUp(session, tableSql(planned.table.table), condition, left)
+    const count = await countByIndex(session, tableSql(planned.table.table), condition, left)
     if (count === null) return
     counts[at] = count
     left -= Number(count.rows)
@@ -150,8 +150,8 @@ async function repair(
 }
 
 /** True if an estimate is unreliable, because no or few sampled blocks have rows of the period. */
-function isPoor({ rows, off }: CountedRows): boolean {
-  return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
+function isUnreliable({ rows, off }: CountedRows): boolean {
+  return off !== null && (rows < 2n || Number(off) > Number(rows) * MAX_ERROR)
 }
 
 /** Estimated size of a row on disk with its TOAST values, which are not read. */
@@ -171,7 +171,7 @@ const CHANCE = 0.05
 /**
  * Upper bound for the size of a group of rows, none of which the sample found. Assumes one row of the group per block.
  */
-function unseen({ share, sampled }: Reading): CountedRows {
+function unseenBound({ share, sampled }: Reading): CountedRows {
   return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
 }
 

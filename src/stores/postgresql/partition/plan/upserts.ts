@@ -12,7 +12,7 @@ import { conflictClauses, type ConflictClause } from './conflict-clauses.ts'
 type Narrow = { readonly name: string; readonly columns: readonly (string | null)[] }
 
 /** A table or a view through which rows are inserted into the table. */
-type Way = { readonly schema: string; readonly name: string }
+type InsertTarget = { readonly schema: string; readonly name: string }
 type Source = { readonly object: string; readonly text: string }
 
 const SHOWN = 160
@@ -25,7 +25,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   if (narrow.length === 0) return []
   const statements = await recorded(about)
   const all = { about: 'ON CONFLICT', object: narrow.map(({ name }) => name).join(', ') }
-  const ways = await about.session.objects<Way>(waysSql(about))
+  const ways = await about.session.objects<InsertTarget>(insertTargetsSql(about))
   const kept: readonly Source[] =
     typeof statements === 'string' ? [] : statements.map((text) => ({ object: cut(text), text }))
   const sources = [...kept, ...(await about.session.objects<Source>(BODIES))]
@@ -56,7 +56,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
 /** Finding about a text that uses one of the keys; null if the text uses none. */
 function userOf(
   { object, text }: Source,
-  ways: readonly Way[],
+  ways: readonly InsertTarget[],
   narrow: readonly Narrow[],
   { column }: About,
 ): PlanFinding | null {
@@ -64,7 +64,7 @@ function userOf(
   if (!mentions) return null
   const one = { about: 'ON CONFLICT', object }
   const clauses = conflictClauses(text)
-  const why = clauses.map((clause) => (isInto(clause, ways) ? lost(clause, narrow, column) : null))
+  const why = clauses.map((clause) => (isInto(clause, ways) ? clauseChange(clause, narrow, column) : null))
   const detail = why.find((reason) => reason !== null)
   if (detail !== undefined && detail !== null) {
     const hint = `name the columns of the wider key, including ${column}; it then finds a row only if that value is equal, too`
@@ -75,13 +75,17 @@ function userOf(
   return { ...one, verdict: 'not looked', detail: pieces, hint: 'check it by hand' }
 }
 
-function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
+function isInto({ into }: ConflictClause, ways: readonly InsertTarget[]): boolean {
   const [schema, name] = into === null ? [] : into.length === 1 ? [undefined, into[0]] : into.slice(-2)
   return ways.some((way) => way.name === name && (schema === undefined || way.schema === schema))
 }
 
 /** Describes what changes for the clause when the column is added to the keys; null if nothing changes. */
-function lost({ target, columns: given }: ConflictClause, narrow: readonly Narrow[], column: string): string | null {
+function clauseChange(
+  { target, columns: given }: ConflictClause,
+  narrow: readonly Narrow[],
+  column: string,
+): string | null {
   const wider = `finds a row only if ${column} is equal, too: rows that it skips or changes today would be inserted a second time`
   if (target === null) {
     // The database fills a column that the statement does not name.
@@ -123,7 +127,7 @@ async function recorded({ session }: About): Promise<readonly string[] | string>
 }
 
 /** The table, and views through which the server inserts into it. */
-function waysSql({ oid }: About): string {
+function insertTargetsSql({ oid }: About): string {
   return `
     WITH RECURSIVE way (oid) AS (
       SELECT ${oid}::oid UNION SELECT v.oid FROM way

@@ -11,7 +11,7 @@ import type {
 } from '../../../../model/partition/retirement-port.ts'
 import { stepError } from '../../archive/step-errors.ts'
 import { quoteName } from '../../server/connect.ts'
-import { Patience } from '../../server/patience.ts'
+import { LockRetry } from '../../server/lock-retry.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { serverIdentity } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
@@ -67,9 +67,9 @@ class PostgresRetirement implements DatabaseRetirement {
     this.#session = session
   }
 
-  hold(): Promise<boolean> {
+  lock(): Promise<boolean> {
     return this.#do(async (session) => {
-      return await session.holds(
+      return await session.isTrue(
         `SELECT pg_catalog.pg_try_advisory_lock(${LOCK_CLASS}, pg_catalog.hashtext(${literal(this.name)}))`,
       )
     })
@@ -133,7 +133,7 @@ class PostgresRetirement implements DatabaseRetirement {
       const limits = { patienceMs: DROP_ATTEMPT_MS, budgetMs: DROP_BUDGET_MS, signal: stop }
       await session.ask(`SET lock_timeout TO ${DROP_ATTEMPT_MS}`)
       try {
-        await new Patience(session, limits).again(() => session.ask(`DROP DATABASE ${quoteName(this.name)}`))
+        await new LockRetry(session, limits).retry(() => session.ask(`DROP DATABASE ${quoteName(this.name)}`))
       } catch (error) {
         if (sqlStateOf(error) !== '55006') throw error
         throw busy(this.name, await sessionsOf(session, oid, []))

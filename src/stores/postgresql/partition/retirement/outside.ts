@@ -18,7 +18,7 @@ export async function findingsOf(
   return [
     ...(await size(session, oid)),
     ...(await rights(session, oid)),
-    ...(await inTheWay(session, oid)),
+    ...(await dropObstacles(session, oid)),
     ...sessionFindings(await sessionsOf(session, oid, own)),
     {
       verdict: 'not known',
@@ -56,7 +56,7 @@ async function rights(session: CopySession, oid: string): Promise<readonly Decom
 }
 
 /** Objects because of which PostgreSQL would refuse the DROP. */
-async function inTheWay(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+async function dropObstacles(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT 'prepared transaction', p.gid, p.owner FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}::oid
      UNION ALL SELECT 'replication slot', s.slot_name, CASE WHEN s.active THEN 'is in use' ELSE 'is not in use' END FROM pg_catalog.pg_replication_slots s WHERE s.datoid = ${oid}

@@ -20,7 +20,7 @@ import { rowsOf } from '../../reader.ts'
 /** Number of values of a statement, as for the copy's own writer. */
 const VALUES_A_STATEMENT = 256
 /** Number of rows between two pauses for other work. */
-const STRETCH = 2000
+const ROWS_PER_PAUSE = 2000
 
 export class SqliteChangedRows {
   readonly #connection: Database.Database
@@ -64,7 +64,7 @@ export class SqliteChangedRows {
     const each = async <T>(all: readonly T[], body: (one: T) => void): Promise<void> => {
       for (const [i, one] of all.entries()) {
         body(one)
-        if (i % STRETCH !== STRETCH - 1) continue
+        if (i % ROWS_PER_PAUSE !== ROWS_PER_PAUSE - 1) continue
         throwIfAborted(signal)
         await breathe()
       }

@@ -5,7 +5,7 @@
  */
 import type Database from 'better-sqlite3'
 import { bracketElements, maskedCode, nameAt } from '../../../common/definition-text.ts'
-import { generatedExpressions } from '../../../common/sqlite-dialect/beside-list.ts'
+import { generatedExpressions } from '../../../common/sqlite-dialect/dependency-list.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
 import type { SqliteColumnInfo } from '../../../common/sqlite-dialect/table-facts.ts'

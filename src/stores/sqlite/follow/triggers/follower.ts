@@ -1,13 +1,13 @@
 /** The owner of a stream: a row next to the counter's table. */
 import type Database from 'better-sqlite3'
-import type { Follower } from '../../../../model/follow/port.ts'
+import type { RecordedTarget } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { written } from '../../copy/connection.ts'
 import { sqliteFollowerTable } from './log.ts'
 import { definitionOf } from '../../copy/shape.ts'
 
-export function readSqliteFollower(connection: Database.Database, stream: string): Follower | null {
+export function readSqliteFollower(connection: Database.Database, stream: string): RecordedTarget | null {
   const name = sqliteFollowerTable(stream)
   if (definitionOf(connection, name) === null) return null
   const note = connection
@@ -21,7 +21,7 @@ export function readSqliteFollower(connection: Database.Database, stream: string
 export async function writeSqliteFollower(
   connection: Database.Database,
   stream: string,
-  follower: Follower,
+  follower: RecordedTarget,
   was: string | null,
   signal: AbortSignal,
 ): Promise<boolean> {

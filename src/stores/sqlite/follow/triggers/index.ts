@@ -9,10 +9,10 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowPreflight,
-  Follower,
+  RecordedTarget,
   ReplicationSlotLine,
   SourceLag,
-  StreamBirth,
+  StreamStart,
   StreamState,
 } from '../../../../model/follow/port.ts'
 import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
@@ -22,7 +22,7 @@ import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import { sqliteCopyError } from '../../copy/errors.ts'
 import { definitionOf, sqliteColumns } from '../../copy/shape.ts'
 import { existing, openReader } from '../../reader.ts'
-import { beginSqliteTriggers, endSqliteTriggers, fileNumber, renewSqliteTriggers } from './birth.ts'
+import { beginSqliteTriggers, endSqliteTriggers, fileNumber, renewSqliteTriggers } from './start.ts'
 import { sqliteTriggerCost } from './cost.ts'
 import { counted, counterNow, openNoter } from './counter.ts'
 import { checkSqliteTriggers } from './preflight.ts'
@@ -63,23 +63,23 @@ export class SqliteTriggers implements ChangeSource {
     return this.#read(signal, (one) => sqliteTriggerCost(one, tables, signal))
   }
 
-  begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamBirth> {
+  begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamStart> {
     this.#stream = name
     return this.#write(signal, (one) => beginSqliteTriggers(one, this.#file, name, tables, signal))
   }
 
   renew(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
-  ): Promise<StreamBirth> {
+  ): Promise<StreamStart> {
     this.#stream = birth.slot
     return this.#write(signal, (one) => renewSqliteTriggers(one, this.#file, birth, tables, applied, signal))
   }
 
   verify(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     applied: LogPosition,
     signal: AbortSignal,
@@ -108,7 +108,7 @@ export class SqliteTriggers implements ChangeSource {
     })
   }
 
-  lag({ slot, facts }: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+  lag({ slot, facts }: StreamStart, signal: AbortSignal): Promise<SourceLag> {
     const numbers = Object.entries(facts).flatMap(([name, text]) => (name.startsWith('log of ') ? [Number(text)] : []))
     return this.#read(signal, (one) => {
       const at = Date.now()
@@ -126,7 +126,7 @@ export class SqliteTriggers implements ChangeSource {
   }
 
   async open(
-    birth: StreamBirth,
+    birth: StreamStart,
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
@@ -141,11 +141,11 @@ export class SqliteTriggers implements ChangeSource {
     }
   }
 
-  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+  recordedTarget(name: string, signal: AbortSignal): Promise<RecordedTarget | null> {
     return this.#read(signal, (one) => readSqliteFollower(one, name))
   }
 
-  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+  recordTarget(name: string, follower: RecordedTarget, was: string | null, signal: AbortSignal): Promise<boolean> {
     return this.#write(signal, (one) => writeSqliteFollower(one, name, follower, was, signal))
   }
 

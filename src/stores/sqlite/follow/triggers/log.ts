@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
 import { conflictNotes } from './conflicts.ts'
@@ -36,7 +36,7 @@ export function numberFact(table: TableName): string {
 }
 
 /** Number of a table in its stream. @throws Error if the stream has no log of the table */
-export function tableNumber({ facts, slot }: StreamBirth, table: TableName): number {
+export function tableNumber({ facts, slot }: StreamStart, table: TableName): number {
   const text = facts[numberFact(table)]
   if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table)}`)
   return Number(text)
@@ -94,7 +94,7 @@ export function makeSqliteLog(
 }
 
 /** Removes a stream's objects, for all tables or for one; within a write transaction. May be repeated. */
-export function removeMade(connection: Database.Database, stream: string, number?: number): void {
+export function removeStream(connection: Database.Database, stream: string, number?: number): void {
   if (!OURS.test(stream)) return
   const log = number === undefined ? null : sqliteLogTable(stream, number)
   const made = connection

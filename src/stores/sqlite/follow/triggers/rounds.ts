@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
-import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
@@ -24,7 +24,7 @@ const TAKEN = 5000
 export type RoundsOptions = {
   readonly file: string
   readonly label: string
-  readonly birth: StreamBirth
+  readonly birth: StreamStart
   readonly tables: readonly FollowedTable[]
   readonly signal: AbortSignal
 }

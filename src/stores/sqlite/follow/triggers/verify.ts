@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
-import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import type { FollowedTable, StreamStart, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import { counterNow } from './counter.ts'
 import { tableNumber, sqliteProgressTable } from './log.ts'
@@ -12,7 +12,7 @@ import { notedFault, sqliteShapeText } from './shape.ts'
 export function verifySqliteTriggers(
   connection: Database.Database,
   file: string,
-  birth: StreamBirth,
+  birth: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
 ): StreamState {
@@ -36,7 +36,7 @@ export function verifySqliteTriggers(
 export function streamFault(
   connection: Database.Database,
   file: string,
-  { slot, facts }: StreamBirth,
+  { slot, facts }: StreamStart,
   applied: LogPosition,
 ): Pick<StreamFault, 'code' | 'message'> | null {
   if (file !== facts['file'])

@@ -1,5 +1,5 @@
 /** Details of one partition, also for the clipboard. */
-import { archivedByText } from '../../../../model/archive/cut-text.ts'
+import { archivedByText } from '../../../../model/archive/partitioning-text.ts'
 import { bytes, amount, seconds } from '../../../../render/screen-format.ts'
 import type { ArchivePartition, PartitionStatus } from '../../../run/archiving/archive-partition.ts'
 import type { ArchiveProgress } from '../../../run/archiving/archive-progress.ts'

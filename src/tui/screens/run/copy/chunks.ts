@@ -4,16 +4,16 @@ import type { Line } from '../../../draw/line.ts'
 import { chosen, line, rule, span } from '../../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../../render/screen-text.ts'
 import { marksOf } from '../../../draw/theme.ts'
-import type { Chunk } from '../../../run/copy/chunk-book.ts'
+import type { Chunk } from '../../../run/copy/chunk-list.ts'
 import type { CopyTable } from '../../../run/copy/copy-table.ts'
-import { fitSpan } from '../../../run/copy/key-axis.ts'
+import { fitKeyRange } from '../../../run/copy/key-axis.ts'
 import type { RunView } from '../../../run/run-view.ts'
 import { chunkIndex, shownChunks, shownTable } from './copy-shown.ts'
 import type { CopyLayout } from './copy-layout.ts'
 import { scrollTop } from '../../../state/position.ts'
 import type { State } from '../../../state/state.ts'
 import { chunkMark } from './strip.ts'
-import { chunkWord, whatOf, WITH_TABLE } from './texts.ts'
+import { chunkWord, chunkFacts, WITH_TABLE } from './texts.ts'
 
 const SUM = 16
 
@@ -89,7 +89,7 @@ function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | 
   const ms = chunk.ms ?? (chunk.startedAt === null || run.finished !== null ? null : state.now - chunk.startedAt)
   const front = [
     span(
-      ` ${here ? marks.row : ' '} ${chunk.no.padStart(6)}   ${padEnd(fitSpan(chunk.span, table?.key ?? [], w.key - 2), w.key)}`,
+      ` ${here ? marks.row : ' '} ${chunk.no.padStart(6)}   ${padEnd(fitKeyRange(chunk.span, table?.key ?? [], w.key - 2), w.key)}`,
     ),
     span(`${mark} ${padEnd(open ? (worker?.step ?? chunkWord(chunk)) : chunkWord(chunk), 8)}`, tone),
   ]
@@ -128,14 +128,14 @@ export function chunkDetail(state: State, run: RunView, layout: CopyLayout, cell
   const chunk = chunks[chunkIndex(state, chunks)]
   if (chunk === undefined) return []
   const key = shownTable(state, run)?.key ?? []
-  const said = whatOf(chunk, run, state.now)
+  const said = chunkFacts(chunk, run, state.now)
   const wrapped = said.flatMap(([text, tone]) => wrap(text, cells - 2).map((row) => line(` ${row}`, tone)))
   // If space is short, cut each text to one row, so that the advice stays visible.
   const inRows = said.map(([text, tone]) => line(` ${cutEnd(text, cells - 2)}`, tone))
   const lines = wrapped.length <= layout.detail ? wrapped : inRows
   const when = chunk.startedAt === null ? '' : ` · begun ${timeOfDay(chunk.startedAt)}`
   return [
-    rule(`chunk ${chunk.no} · ${fitSpan(chunk.span, key, cells - 40)}${when}`, cells),
+    rule(`chunk ${chunk.no} · ${fitKeyRange(chunk.span, key, cells - 40)}${when}`, cells),
     ...lines.slice(0, layout.detail),
   ]
 }

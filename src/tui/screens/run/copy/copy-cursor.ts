@@ -1,5 +1,5 @@
 /** Cursor on the screen of a copy: on a table, or on a chunk of the shown table. It is kept by name, not by index. */
-import { chunkKey, type Chunk } from '../../../run/copy/chunk-book.ts'
+import { chunkKey, type Chunk } from '../../../run/copy/chunk-list.ts'
 import type { CopyTable } from '../../../run/copy/copy-table.ts'
 import type { RunView } from '../../../run/run-view.ts'
 import { copyLayout } from './copy-layout.ts'

@@ -1,5 +1,5 @@
 /** Visible tables and chunks of a copy. */
-import { chunkKey, type Chunk } from '../../../run/copy/chunk-book.ts'
+import { chunkKey, type Chunk } from '../../../run/copy/chunk-list.ts'
 import type { CopyTable } from '../../../run/copy/copy-table.ts'
 import type { RunView } from '../../../run/run-view.ts'
 import type { State } from '../../../state/state.ts'
@@ -21,7 +21,7 @@ export function shownTable(state: State, run: RunView): CopyTable | null {
 
 export function shownChunks(state: State, run: RunView): readonly Chunk[] {
   const table = shownTable(state, run)
-  return table === null || run.copy === null ? [] : run.copy.book.list(table.name, state.runs.errorsOnly)
+  return table === null || run.copy === null ? [] : run.copy.keptChunks.list(table.name, state.runs.errorsOnly)
 }
 
 /** Index of the chunk under the cursor; 0 until one is chosen. */

@@ -1,6 +1,6 @@
 /** Result of a copy: a sentence, what to do, and the next command. */
 import type { FollowProgressEvent } from '../../../../model/follow/events.ts'
-import { leftLines } from '../../../../model/copy/left-behind.ts'
+import { dependencyLines } from '../../../../model/copy/dependencies.ts'
 import type { Line, Tone } from '../../../draw/line.ts'
 import { span } from '../../../draw/line.ts'
 import { clean, wrap } from '../../../../render/screen-text.ts'
@@ -31,7 +31,7 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   // On a small screen the notes are only in the log.
   if (cells < 100) return lines
   for (const note of new Set(copy.tables.flatMap(({ result }) => result?.notes ?? []))) say('note', note, 'muted')
-  for (const text of leftLines(finished.leftBehind ?? [])) say('note', text, 'muted')
+  for (const text of dependencyLines(finished.leftBehind ?? [])) say('note', text, 'muted')
   return lines
 }
 

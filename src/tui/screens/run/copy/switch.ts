@@ -5,7 +5,7 @@ import { block, line, rule, span } from '../../../draw/line.ts'
 import { clean, cutEnd, padEnd, wrap } from '../../../../render/screen-text.ts'
 import { marksOf } from '../../../draw/theme.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'
-import type { SwitchGate, SwitchProgress } from '../../../run/copy/switch-progress.ts'
+import type { CutoverCheck, SwitchProgress } from '../../../run/copy/switch-progress.ts'
 import type { RunView } from '../../../run/run-view.ts'
 import { geometry } from '../../../state/geometry.ts'
 import type { State } from '../../../state/state.ts'
@@ -24,7 +24,7 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
   const { body } = geometry(state)
   const { switching } = copy
   const small = body < 12
-  const { text, tone } = doing(run, switching)
+  const { text, tone } = currentActivity(run, switching)
   const reported = wrap(clean(text), cells - 2).slice(0, small ? 2 : 3)
   const lines: Line[] = [
     titleLine(run, cells, cells >= 100),
@@ -34,15 +34,15 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
     ),
   ]
   // A small screen shows only checks that are not ok.
-  const gates = [...switching.gates.values()].filter(({ state: gateState }) => !small || gateState !== 'ok')
+  const gates = [...switching.checks.values()].filter(({ state: gateState }) => !small || gateState !== 'ok')
   const gap: Line[] = small ? [] : [[]]
   const left = body - lines.length - gap.length - 1
   if (gates.length > 0 && left > 0) {
     const rows = Math.min(gates.length, left)
     lines.push(
       ...gap,
-      rule(gatesTitle(switching), cells),
-      ...gates.slice(-rows).map((gate) => gateLine(gate, state, cells)),
+      rule(checksTitle(switching), cells),
+      ...gates.slice(-rows).map((gate) => checkLine(gate, state, cells)),
     )
   }
   const log = body - lines.length - gap.length - 1
@@ -51,7 +51,10 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
 }
 
 /** Current activity in a sentence. */
-function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
+function currentActivity(
+  run: RunView,
+  { switched, step, checks: gates, waitsFor }: SwitchProgress,
+): { text: string; tone: Tone } {
   if (run.pausedAt !== null) return { text: 'paused: the cutover is not tried until the run is resumed', tone: 'warn' }
   if (switched !== null) {
     const { table, database, parked: oldTable, closed } = switched
@@ -76,7 +79,7 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
 }
 
 /** What a cutover check waits for, with the progress of a comparison. */
-function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string {
+function waitText({ name, detail }: CutoverCheck, { comparing }: RunView): string {
   if (name !== 'compared' || comparing === null) return detail
   const [done, total] = [numberOf(comparing.done) ?? 0, numberOf(comparing.total) ?? 0]
   const all = `${shownCount(done)} of ${shownCount(Math.max(done, total))}${comparing.estimated ? ' est.' : ''}`
@@ -89,8 +92,8 @@ function streamFacts({ follow: { last } }: CopyProgress): readonly string[] {
   return [lagText(last), `${shownCount(numberOf(last.rate))} changes/s`, `applied ${last.position}`]
 }
 
-function gatesTitle(switching: SwitchProgress): string {
-  const some = (state: SwitchGate['state'], word: string): string[] => {
+function checksTitle(switching: SwitchProgress): string {
+  const some = (state: CutoverCheck['state'], word: string): string[] => {
     const many = switching.count(state)
     return many === 0 ? [] : [`${many} ${word}`]
   }
@@ -99,7 +102,7 @@ function gatesTitle(switching: SwitchProgress): string {
   )
 }
 
-function gateLine({ name, state: gateState, detail }: SwitchGate, state: State, cells: number): Line {
+function checkLine({ name, state: gateState, detail }: CutoverCheck, state: State, cells: number): Line {
   const tone: Tone = gateState === 'refused' ? 'bad' : gateState === 'waiting' ? 'strong' : 'plain'
   return [
     span(' '),

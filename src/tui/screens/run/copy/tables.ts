@@ -36,7 +36,7 @@ export function tableList(state: State, run: RunView, copy: CopyProgress, layout
   const top = scrollTop(0, at, tables.length, layout.tables)
   const lines = tables.slice(top, top + layout.tables).map((table) => {
     const here = table === shown
-    const stream = followedAlone(table, copy)
+    const stream = earlierCopyStream(table, copy)
     const made =
       stream === null
         ? tableLine(table, run, state, here, cells)
@@ -51,7 +51,10 @@ export function tableList(state: State, run: RunView, copy: CopyProgress, layout
 }
 
 /** Stream state of a table that an earlier run copied; null for a table that this run copies. */
-function followedAlone({ name, started, begun, result }: CopyTable, { follow }: CopyProgress): StreamTableView | null {
+function earlierCopyStream(
+  { name, started, begun, result }: CopyTable,
+  { follow }: CopyProgress,
+): StreamTableView | null {
   if (started !== null || begun > 0 || result !== null) return null
   const stream = follow.tables.get(name)
   return stream === undefined || stream.state === 'copying' ? null : stream
@@ -60,7 +63,7 @@ function followedAlone({ name, started, begun, result }: CopyTable, { follow }: 
 function summary(copy: CopyProgress, state: State): string {
   const counts = new Map<CopyTableState | 'aside' | 'followed', number>()
   for (const table of copy.tables) {
-    const one = lacksRowsOnly(table) ? 'aside' : followedAlone(table, copy) === null ? table.state : 'followed'
+    const one = lacksRowsOnly(table) ? 'aside' : earlierCopyStream(table, copy) === null ? table.state : 'followed'
     counts.set(one, (counts.get(one) ?? 0) + 1)
   }
   const some = (which: CopyTableState | 'aside' | 'followed', word: string): string[] =>

@@ -6,7 +6,7 @@ import type { Dec } from '../../../../model/run/event.ts'
 import { shownCount, percent, amount, seconds } from '../../../../render/screen-format.ts'
 import type { Tone } from '../../../draw/line.ts'
 import { clean, cutEnd } from '../../../../render/screen-text.ts'
-import type { Chunk, ShownRefusedRow } from '../../../run/copy/chunk-book.ts'
+import type { Chunk, ShownRefusedRow } from '../../../run/copy/chunk-list.ts'
 import type { CopyTable } from '../../../run/copy/copy-table.ts'
 import { namedKeyText, keyRangeText } from '../../../run/copy/key-axis.ts'
 import type { RunView } from '../../../run/run-view.ts'
@@ -17,7 +17,7 @@ type Reported = readonly [text: string, tone: Tone]
 export const WITH_TABLE = 'with the table'
 
 /** State of a chunk as a word. */
-export function chunkWord({ state, held }: Chunk): string {
+export function chunkWord({ state, steering: held }: Chunk): string {
   if (held !== null && state === 'pending') return held === 'paused' ? 'paused' : 'left out'
   return state === 'aside' ? 'proved' : state
 }
@@ -43,11 +43,11 @@ function retryCommand(operation: CopyOperation, commandLine: string, runs: reado
 }
 
 /** State of a chunk as texts, the most important first. */
-export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Reported[] {
+export function chunkFacts(chunk: Chunk, run: RunView, now: number): readonly Reported[] {
   const key = run.copy?.table(chunk.table)?.key ?? []
   const reported = (text: string, tone: Tone = 'plain'): readonly Reported[] => [[clean(text), tone]]
   const live = run.finished === null
-  if (chunk.held !== null) return reported(heldText(chunk.held, chunk.state === 'pending', live), 'warn')
+  if (chunk.steering !== null) return reported(steeringText(chunk.steering, chunk.state === 'pending', live), 'warn')
   switch (chunk.state) {
     case 'failed': {
       const { code, message, hint } = chunk.error ?? { code: 'INTERNAL', message: 'no cause was reported' }
@@ -91,7 +91,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
   }
 }
 
-function heldText(held: 'paused' | 'skipped', undone: boolean, live: boolean): string {
+function steeringText(held: 'paused' | 'skipped', undone: boolean, live: boolean): string {
   const how = undone ? '' : ', and is being returned'
   if (!live) return 'left undone as requested: run the same command to continue with it'
   return held === 'paused'
@@ -123,7 +123,7 @@ function notProved(run: RunView, { table }: Chunk): string {
 }
 
 /** Key range of a chunk as text, for the clipboard. */
-export function chunkSpan(chunk: Chunk, run: RunView): string {
+export function chunkKeyRange(chunk: Chunk, run: RunView): string {
   return keyRangeText(chunk.span, run.copy?.table(chunk.table)?.key ?? [])
 }
 
@@ -159,7 +159,7 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
           fact('target', chunk.checksum.target || (chunk.state === 'proved' ? WITH_TABLE : 'not read back')),
         ]),
     '',
-    ...whatOf(chunk, run, now).map(([text]) => text),
+    ...chunkFacts(chunk, run, now).map(([text]) => text),
     ...(chunk.error?.reason === undefined ? [] : [fact('because', chunk.error.reason)]),
     ...(chunk.error?.where === undefined ? [] : [fact('where', chunk.error.where)]),
     ...quarantineLines(chunk, key),

@@ -5,7 +5,7 @@ import type { Line } from '../../../draw/line.ts'
 import { line, span } from '../../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../../../render/screen-text.ts'
 import type { CopyProgress } from '../../../run/copy/copy-progress.ts'
-import { fitSpan } from '../../../run/copy/key-axis.ts'
+import { fitKeyRange } from '../../../run/copy/key-axis.ts'
 import { workerRate, type WorkerView, type RunView } from '../../../run/run-view.ts'
 import type { State } from '../../../state/state.ts'
 
@@ -51,13 +51,13 @@ function idleText(run: RunView, copy: CopyProgress): string {
 }
 
 function workerLine(worker: WorkerView, run: RunView, state: State, copy: CopyProgress, w: Widths): Line {
-  const range = fitSpan(worker.span, copy.table(worker.table)?.key ?? [], w.key - 2)
+  const range = fitKeyRange(worker.span, copy.table(worker.table)?.key ?? [], w.key - 2)
   const front = span(
     ` ${padEnd(`w${worker.worker}`, WORKER)}${worker.chunk.padStart(CHUNK - 1)}   ${w.table === 0 ? '' : padEnd(cutMiddle(clean(worker.table), w.table - 2), w.table)}${padEnd(range, w.key)}`,
   )
   const tried = span(String(worker.attempt).padStart(TRY), worker.attempt > 1 ? 'warn' : 'plain')
   if (worker.waits !== null) {
-    const chunk = copy.book.find(worker.table, worker.chunk)
+    const chunk = copy.keptChunks.find(worker.table, worker.chunk)
     const left = Math.max(0, (chunk?.againAt ?? state.now) - state.now)
     const why = chunk?.error === null || chunk === null ? worker.waits : `${chunk.error.code} ${chunk.error.message}`
     const room = w.bar + DONE + RATE

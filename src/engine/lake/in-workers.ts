@@ -1,0 +1,28 @@
+/** Works on a list of items with several workers; each takes the next item when it is free. */
+import type { LakeRun } from './import/lake-run.ts'
+import { mayTakeTable } from '../run/pause.ts'
+
+/**
+ * Resolves when all items are done, or, after a stop, when the started items are done. Pauses and changes of the number
+ * of workers apply between two items.
+ * @param lanes maximum number of workers; not more than items are started
+ * @param work receives the item and the number of the worker, from 1
+ * @throws errors of `work`
+ */
+export async function inWorkers<T>(
+  items: readonly T[],
+  lanes: number,
+  run: LakeRun,
+  work: (item: T, lane: number) => Promise<void>,
+): Promise<void> {
+  const queue = [...items]
+  const lane = async (number: number): Promise<void> => {
+    while (queue.length > 0 && (await mayTakeTable(number, run))) {
+      // Another worker may have taken the last item meanwhile.
+      const item = queue.shift()
+      if (item === undefined) return
+      await work(item, number)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(lanes, items.length)) }, (_, i) => lane(i + 1)))
+}
