@@ -46,7 +46,8 @@ export function readAlert(args: Arguments, alerting: AlertSource): AlertOptions 
   }
   const conditions = text.split(',').map((one) => conditionOf(one.trim(), alerting))
   const twice = conditions.find(({ cause }, at) => conditions.findIndex((other) => other.cause === cause) !== at)
-  if (twice !== undefined) throw new SluiceError('BAD_FLAG', `--alert names ${twice.cause} twice`, { hint })
+  if (twice !== undefined)
+    throw new SluiceError('BAD_FLAG', `--alert names ${twice.cause} twice`, { hint: `name ${twice.cause} once` })
   return { conditions, ...given('command', command), ...(exit ? { exit } : {}) }
 }
 

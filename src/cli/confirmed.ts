@@ -32,7 +32,7 @@ export async function confirmed(
   if (given !== undefined) {
     if (against === undefined || given === wanted) return { operation }
     throw new SluiceError('MISSING_CONFIRM', `--confirm names ${given}, but ${against} ${wanted}`, {
-      hint: `write --confirm=${shellQuote(wanted)} if you mean that`,
+      hint: `to confirm ${wanted}, write --confirm=${shellQuote(wanted)}`,
     })
   }
   if (!interactive) {

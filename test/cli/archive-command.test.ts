@@ -248,7 +248,7 @@ describe('archive run --drop', () => {
     expect(around.err()).toContain('--confirm=public.bookings')
     const other = fakeContext({ engine })
     expect(await main([...argv, '--confirm=bookings'], other)).toBe(2)
-    expect(other.err()).toContain('--confirm names bookings, but --table public.bookings')
+    expect(other.err()).toContain('--confirm names bookings, but --table names public.bookings')
     expect(started).toEqual([])
     expect(await main([...argv, '--confirm=public.bookings'], fakeContext({ engine }))).toBe(5)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ drop: true, confirm: 'public.bookings' }])

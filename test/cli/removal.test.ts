@@ -95,7 +95,7 @@ describe('slots --drop', () => {
     ])
     const around = fakeContext({ engine })
     expect(await main([...DROP, '--confirm=other'], around)).toBe(2)
-    expect(around.err()).toContain('--confirm names other, but --drop sluice_17')
+    expect(around.err()).toContain('--confirm names other, but --drop names sluice_17')
     const alone = fakeContext({ engine })
     expect(await main([...LIST, '--confirm=other'], alone)).toBe(2)
     expect(alone.err()).toContain('--confirm has nothing to confirm')

@@ -154,7 +154,7 @@ function recorderOf(
   return new RunRecorder(book, run, clock)
 }
 
-/** Calls `to` with the abort reason when `signal` fires. @param over ends the listening when it fires */
+/** Calls `to` with the abort reason when `signal` fires. @param over removes the listener when it fires */
 function forwardAbort(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
   const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
   if (signal.aborted) fire()

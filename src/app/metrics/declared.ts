@@ -38,7 +38,7 @@ export const METRICS = {
   sluice_run_exit_code: gauge('Exit code of a run that has ended', 'run'),
   sluice_run_duration_seconds: gauge('Duration of a run that has ended', 'run'),
   sluice_run_last_progress_timestamp_seconds: gauge(
-    'Time of the last progress, in seconds since 1970; a stream that has applied everything always makes progress',
+    'Time of the last progress, in seconds since 1970; a stream without changes to apply counts as making progress',
     'run',
   ),
   sluice_run_throttled: gauge('1 while the run is slowed down to protect a database', 'run'),

@@ -161,8 +161,8 @@ export class TaskProgram {
   }
 
   /**
-   * Call every `HEARTBEAT_MS`: tests whether the program replies. After too long without a reply, the program is killed and
-   * treated as ended: it holds only leases, and may survive the kill if a disk blocks it.
+   * Call every `HEARTBEAT_MS`: tests whether the program replies. After too long without a reply, the program is killed
+   * and treated as ended: it holds only leases, and may survive the kill if a disk blocks it.
    */
   ask(): void {
     if (this.#answers.isGone) {

@@ -35,7 +35,7 @@ export class TaskReplies {
     this.#isStopped = true
   }
 
-  /** Call every `HEARTBEAT_MS`. Counts calls, not time, in case the worker itself hung. @returns true to send a question */
+  /** Call every `HEARTBEAT_MS`. Counts calls, not time: the worker itself may hang. @returns true to send a question */
   nextCheck(): boolean {
     if (this.#isAsked) this.#silentMs = this.#isWithinStatement() ? 0 : this.#silentMs + HEARTBEAT_MS
     const isAsking = !this.#isAsked

@@ -16,8 +16,8 @@ import { INDEXES, TABLES, type ArchiveColumns } from './columns.ts'
 
 /**
  * 1: made by programs that wrote no version. 8: partitions by value, whose bounds an older program would read as times.
- * 9: numbers that are not times. 10: the sha256 of commits. 11: the log names ledgers, and an older program would sweep
- * files of other ledgers; tables without an identity have witnesses.
+ * 9: partitions by numbers that are not times. 10: the sha256 of commits. 11: the log names ledgers, and an older
+ * program would sweep files of other ledgers; the column `witness` identifies a table without a table number.
  */
 export const ARCHIVE_LEDGER_VERSION = 11
 

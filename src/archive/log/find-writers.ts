@@ -18,7 +18,7 @@ export type Writers = {
 const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'txn'])
 
 /**
- * Reads commits only if the log names another ledger.
+ * Reads more than the oldest commit only if the log names another ledger.
  * @param own id of the caller's ledger; null if it has none yet
  * @throws SluiceError errors of reading a log
  */

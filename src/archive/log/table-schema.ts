@@ -222,6 +222,6 @@ function refuseDoubles(names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice === undefined) return
   throw new SluiceError('TABLE_REFUSED', `the archive would have two columns called ${twice}`, {
-    hint: 'rename the column of the table that has this name, then run the same command again',
+    hint: `rename column ${twice} of the table, then run the same command again`,
   })
 }

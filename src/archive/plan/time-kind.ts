@@ -154,7 +154,7 @@ export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): 
   return new SluiceError('UNSUPPORTED_TYPE', `${name} is partitioned by ranges of ${by}, which is not a time`, {
     where: name,
     reason:
-      'read as seconds or milliseconds since 1970, its bounds do not fit a calendar, so its partitions have no age',
+      'its bounds are not starts of days, neither as seconds nor as milliseconds since 1970, so the age of its partitions is unknown',
     hint: 'name partitions with --partition; if the numbers are times, give --epoch s or --epoch ms',
   })
 }

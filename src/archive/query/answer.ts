@@ -114,7 +114,7 @@ export async function answer(
   const { name } = found
   const ledger = found.opened.database
   let given = false
-  const telling = async ({ pages, ...rest }: ArchiveAnswer): Promise<void> => {
+  const reportPages = async ({ pages, ...rest }: ArchiveAnswer): Promise<void> => {
     // Check now: a partition may have been archived as a table of its own, and its rows removed, before they were read.
     await refuseToAnswer({ store, ledgers }, table, signal)
     const watched = async function* (): AsyncGenerator<readonly QueryAnswerRow[]> {
@@ -129,7 +129,7 @@ export async function answer(
     const record = await readArchive(ledger, name)
     const standings = await findTablePlaces(store, table, record, signal)
     try {
-      await answerOnce({ question, ledger, record, standings }, telling)
+      await answerOnce({ question, ledger, record, standings }, reportPages)
       return
     } catch (error) {
       throwIfAborted(signal)
@@ -258,7 +258,7 @@ type LoadedRows = Needed & {
   readonly came: Awaited<ReturnType<ArchiveQuery['addRows']>>
 }
 
-/** @throws Moved if other partitions are archived now; SluiceError SOURCE_IO */
+/** @throws ArchiveChanged if other partitions are archived now; SluiceError SOURCE_IO */
 async function loadRows(needed: Needed, files: readonly QueryFile[]): Promise<LoadedRows> {
   const { question, ledger, record, standings, seen, columns, query, read, shared } = needed
   const { store, table, signal } = question
@@ -302,10 +302,10 @@ function answerOf(brought: LoadedRows, local: Awaited<ReturnType<typeof openFile
   const name = tableText(table.table)
   const sumOf = (of: keyof LeftOutRows): bigint => came.leftOut.reduce((sum, one) => sum + one[of], 0n)
   const moved = sumOf('moved')
-  const untold = read.filter((one) => sharesRows(one) && !shared.some(({ label }) => label === one.label))
+  const notShared = read.filter((one) => sharesRows(one) && !shared.some(({ label }) => label === one.label))
   const notInspected = [
     ...attachedTexts(standings.attached),
-    ...untold.map(({ label }) => `${ALL_LEFT_OUT} ${label}`),
+    ...notShared.map(({ label }) => `${ALL_LEFT_OUT} ${label}`),
     ...otherTypes(seen, read, needs.columns),
   ]
   const asTexts = [...comparedTexts(columns, needs), ...otherMeanings(columns, needs, read)]

@@ -1,4 +1,7 @@
-/** Expires an archived partition: first the ledger, then one commit removes its files; they stay until a sweep. */
+/**
+ * Expires an archived partition: records EXPIRED in the ledger, then removes its files from the Delta table in one
+ * commit. The files themselves stay until a sweep.
+ */
 import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { whileClaimed, type Reload } from './claimed.ts'
@@ -55,7 +58,7 @@ export async function readdFiles(
 
 /**
  * EXPIRED → DROPPED: reads its files completely, and adds them to the Delta table again.
- * @returns the new claim: the log already has a transaction with the old fence
+ * @returns a new claim: the log already has a commit with the fencing token of the old one
  * @throws SluiceError PROOF_FAILED, ARCHIVE_CONFLICT if a file differs from its proof; PARTITION_STATE, LEASE_LOST
  */
 export async function unexpire(

@@ -1,7 +1,7 @@
 /**
  * Removes rows of a plain table in ranges. Before the first row is removed, the digests of all ranges must add up to
- * the remaining archived rows: then all rows in the ranges are archived, and each range is removed only while its
- * digest is unchanged. Otherwise rows are removed by key (`remove-archived`).
+ * the digest of the archived rows that are not removed yet: this proves that every row in the ranges is archived. A
+ * range is removed only while its digest is unchanged. Otherwise rows are removed by key (`remove-archived`).
  */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { keyMayBeNull } from '../../model/copy/column-type.ts'
@@ -94,8 +94,8 @@ type Summed = {
 
 /**
  * All rows as one range, for a store without transactions: the store computes the digest itself, and requires that new
- * columns are empty. If only a part of the range was removed, only the store records that the other rows were proved.
- * So every run must use the same range and the same columns.
+ * columns are empty. After an interrupted removal, only the store's record shows that the remaining rows were proved.
+ * The store finds this record by range and columns, so every run must use the same ones.
  */
 async function wholeRange(
   context: ArchiveContext,

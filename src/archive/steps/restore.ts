@@ -72,7 +72,7 @@ export async function restorePartition(
   }
   await retract(context, { held, partition: await reload() })
   const isInspected = isMade || seen.isAmongOthers === true || (seen.found !== null && seen.found.kind !== 'counted')
-  // Do not count rows that kept other values.
+  // Do not count rows whose values in the table differ from the archived ones.
   const changed = seen.found?.kind === 'keyed' ? seen.found.changed.rows : 0n
   return { rows: isInspected ? proofOf(partition).rows - changed : null }
 }

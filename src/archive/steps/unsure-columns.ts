@@ -74,14 +74,14 @@ export function unsureError(
   const one = kept.length === 1 ? `${which} is the same column` : `${which} are the same columns`
   const chosen =
     open.length === 0 ? '' : ` (${open.map(({ old, news }) => `for ${old} one of ${news.join(', ')}`).join('; ')})`
-  const mixed = gone.length === 1 ? '' : ', with one such flag for each missing column'
+  const mixed = gone.length === 1 ? '' : '; repeat the flag for each missing column'
   return new SluiceError(
     'PLAN_CHANGED',
     `the columns of ${name} differ from those of its archive: ${is(gone)} missing, ${is(fresh)} new`,
     {
       where: name,
       reason: 'this system has no column ids, so a renamed column looks like a dropped and an added one',
-      hint: hint ?? `${same} if ${one}${chosen}, ${other} if not${mixed}; then run the same command again`,
+      hint: hint ?? `if ${one}, run ${same}${chosen}; if not, run ${other}${mixed}; then run the same command again`,
     },
   )
 }

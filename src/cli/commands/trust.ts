@@ -12,7 +12,7 @@ const trust: Command = {
     ]
     if (list && (remove || folder !== null)) {
       throw new SluiceError('BAD_FLAG', '--list cannot be combined with a folder or --remove', {
-        hint: 'remove --list; or remove the folder and --remove to list all files',
+        hint: 'to list all files, give only --list; otherwise leave out --list',
       })
     }
     return { kind: 'trust', folder: folder ?? '.', action: list ? 'list' : remove ? 'remove' : 'trust' }

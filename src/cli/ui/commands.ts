@@ -124,9 +124,9 @@ async function parseRequest(argv: readonly string[], env: Env, secrets: readonly
     request,
     globals: { catalog },
   } = await parseCommandLine(argv, env)
-  if (request.kind !== 'operation') throw onlyShell('it starts no operation')
+  if (request.kind !== 'operation') throw onlyShell('it only prints a text')
   const { reported } = request
-  if (reported?.hours !== undefined) throw onlyShell('it has --between')
+  if (reported?.hours !== undefined) throw onlyShell('--between is not possible here')
   if (reported?.log !== undefined) throw onlyShell(`it writes ${reported.log}`)
   return { request, printed: commandLine(argv, catalog, secrets, { env, ...reported?.printed }) }
 }
@@ -191,5 +191,5 @@ function splitWords(
 }
 
 function onlyShell(why: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `this command cannot be started from here: ${why}`, { hint: 'run it in a shell' })
+  return new SluiceError('BAD_FLAG', `the UI cannot start this command: ${why}`, { hint: 'run it in a shell' })
 }

@@ -209,7 +209,7 @@ export interface PartitionStore {
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A detached table, found by its OID; null if it does not exist. */
   detachedTable(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
-  /** Detached tables that were attached again by hand, found by name, or by OID and bounds: current name by `identity`. */
+  /** Detached tables that were attached again by hand, by name, or by OID and bounds: current name by `identity`. */
   attached(
     parent: TableName,
     of: readonly DetachedTable[],

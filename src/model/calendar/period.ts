@@ -1,4 +1,4 @@
-/** Periods as days of the calendar's zone: by day, by name, next and previous. */
+/** Finds periods by day or by name, and the next and previous one. Bounds are days in the calendar's zone. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from './calendar.ts'
 import { dayText, FIRST_DAY, LAST_DAY, parseDay } from './civil.ts'

@@ -53,7 +53,7 @@ export type Column = {
   readonly expression?: Expression
   /** Sequence that generates its values; only for tables of a plan. */
   readonly sequence?: ColumnSequence
-  /** Set if the system numbers it when no value is given. */
+  /** Set if the system generates a number for it when an INSERT gives no value. */
   readonly identity?: true
   /** Set if it has a default value for an INSERT that omits it. */
   readonly hasDefault?: true
@@ -75,7 +75,7 @@ export type Column = {
   readonly typeSql?: string
   /** Set if the system cannot recreate the same values from their texts. */
   readonly oneWay?: true
-  /** Portable form of its values, if no other system can read the native form; also the name of a native type. */
+  /** Portable form of its values, if no other system can read the native form. `ewkb` also names a native type. */
   readonly portable?: 'ewkb'
   /** Set if only its own system can interpret its values: they are copied as the hexadecimal digits of their bytes. */
   readonly hexed?: true
@@ -126,7 +126,7 @@ export type TableSpec = {
   readonly partitioning?: string
   /** Set if columns are missing here: the login has no right to read them, and the system does not name them. */
   readonly hidesColumns?: true
-  /** Set if all tables that inherit from it have exactly its columns. Plain queries return their rows; reads do not. */
+  /** Set if all tables that inherit from it have exactly its columns. Their rows are not read: reads use ONLY. */
   readonly withoutHeirs?: true
   /** Materialized view of this table (`schema.name`): it cannot be written, and its rows may lag behind. */
   readonly viewOf?: string
@@ -222,7 +222,7 @@ export function calledExactly<T>(found: readonly T[], text: string, nameOf: (one
   return exact.length > 0 ? exact : found
 }
 
-/** The schema, `''` if there is none, and the name of a user's text: without quotes, the first dot ends the schema. */
+/** Splits a user's text into schema (`''` if there is none) and name. Without quotes, the first dot ends the schema. */
 export function namedParts(text: string): readonly [schema: string, name: string] {
   const quoted = quotedTable(text)
   if (quoted !== null) return [quoted.schema ?? '', quoted.name]

@@ -25,7 +25,7 @@ const DATA_PAGES = [5, 8]
 const VALUES = 1
 
 /**
- * Reads the pages of column chunks, which must fill the chunks.
+ * Compares the pages of column chunks with their CRC-32. The pages must fill each chunk completely.
  * @returns the result; if the pages of a chunk do not fill it, a clause about the first such chunk
  * @throws Error of the file system
  */
@@ -66,7 +66,7 @@ export async function pageChecksums(
         at += page.header + page.size
       }
       if (counted !== values) return `the pages of ${column} have ${counted} values, but the footer records ${values}`
-      // If the footer names the start of the chunk, a dictionary may be there: old writers did not record it.
+      // If the footer gives the start of the chunk as the first data page, a dictionary page may be there.
       if (first !== null && first !== data && start !== data)
         return `the first page of ${column} is at byte ${first}, but the footer records byte ${data}`
     }

@@ -77,7 +77,7 @@ function refused({ name, state, error }: Schedule, change: ScheduleChange): Slui
     return new SluiceError('MISSING_CONFIRM', error.message, { hint })
   }
   if (state === 'void') {
-    return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: its plan is not the confirmed one`, {
+    return new SluiceError('SCHEDULE_VOID', `schedule ${name} cannot run: its plan is not the one that was confirmed`, {
       hint: `sluice schedule list ${name} shows the cause; to confirm the new plan, add the schedule again with --replace`,
     })
   }

@@ -139,7 +139,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       confirm: 'confirm',
       asked: 'to drop partitions whose grace period has ended',
       named: { field: 'tables' },
-      against: '--table',
+      against: '--table names',
       refused: (name) => `--drop removes rows of ${name} for good`,
     },
   ],

@@ -32,7 +32,7 @@ export type ApplyContext = {
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
   /**
-   * True if the transaction has no other work, which a rollback would lose. If false, a refused row ends the stream.
+   * True if a rollback of the transaction loses no other work. If false, a refused row ends the stream.
    */
   readonly mayRollBack: boolean
 }

@@ -15,7 +15,7 @@ const AT_ONCE = 1000
 
 /**
  * If rows differ, notes all rows as changed. After an error, notes the same rows again.
- * @returns false if there was no common snapshot: another one may succeed
+ * @returns false if there was no common snapshot: a second attempt may succeed
  * @throws what the stores and the apply worker throw
  */
 export async function compareTouched(

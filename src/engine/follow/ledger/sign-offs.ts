@@ -1,4 +1,4 @@
-/** Sign-offs in the ledger, which carries request and answer between programs that may be on two machines. */
+/** Sign-offs in the ledger: one program writes the request, another the answer; they may be on two machines. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { SignOff, SignedTable } from '../../../model/follow/sign-off.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'

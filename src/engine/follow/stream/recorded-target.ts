@@ -181,8 +181,8 @@ function movedError(stream: string, { place, noted }: OtherTarget, now: Target):
   const [there, here] = [targetText(noted), targetText(now)]
   if (place === 'elsewhere') {
     return new SluiceError('STREAM_MOVED', `stream ${stream} now writes into another target: ${there}`, {
-      reason: `this target is ${here}, and the source has recorded another one since; nothing was read from the source`,
-      hint: `if the other one is a mistake, end its program, then run sluice follow ${stream} --moved; otherwise, end the stream only in this ledger: sluice follow ${stream} --end`,
+      reason: `this target is ${here}, but the source has recorded ${there} as the target; nothing was read from the source`,
+      hint: `if this target is the right one, stop the program that writes into the other one, then run sluice follow ${stream} --moved; otherwise end the stream only in this ledger: sluice follow ${stream} --end`,
     })
   }
   return new SluiceError('STREAM_MOVED', `stream ${stream} wrote into ${there}, but this target is ${here}`, {

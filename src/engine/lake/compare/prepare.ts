@@ -135,7 +135,7 @@ async function pickPartition(reader: SqlReader, tableId: string, version: number
   return chosen === undefined ? null : parsePartitionValues(chosen.values)
 }
 
-/** A file from the middle of the history: neither the newest nor the oldest commit decides the cost of a search. */
+/** A file from the middle of the history: a reader begins with the newest commit, so the cost depends on the place. */
 function pickOrigin(sample: readonly FileRecord[], firstCommit: number): ComparePlan['origin'] {
   const known = sample.filter(({ addedVersion }) => addedVersion >= firstCommit)
   const byAge = known.toSorted((a, b) => a.addedVersion - b.addedVersion || a.fileNo - b.fileNo)

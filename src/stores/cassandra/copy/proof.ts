@@ -16,7 +16,7 @@ import { cassandraEncoder } from './encode.ts'
 import type { RequestFlow } from './flow.ts'
 import { cassandraScan } from './scan.ts'
 import type { CassandraShape } from './shape.ts'
-import { hasStatics, isSharedBound } from './shared-only.ts'
+import { hasStatics, mayBeStaticOnlyKey } from './shared-only.ts'
 
 /** Limits of a batch: small enough for memory, and for a short wait for each page. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
@@ -123,7 +123,7 @@ export async function cassandraDigestOfKeys(
 
 /** A row's key from a bound of a range. */
 export function keyOfBound(request: ChunkRequest, shape: CassandraShape, bound: RowKey): CassandraRowKey {
-  if (hasStatics(shape) && isSharedBound(bound, shape.partition.length) && !canBeRowKey(request, shape, bound))
+  if (hasStatics(shape) && mayBeStaticOnlyKey(bound, shape.partition.length) && !canBeRowKey(request, shape, bound))
     return { values: partitionOfBound(request, shape, bound), staticOnly: true }
   return { values: valuesOf(request, shape, bound, [...shape.partition, ...shape.clustering]), staticOnly: false }
 }

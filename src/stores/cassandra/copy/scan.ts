@@ -20,7 +20,7 @@ import { PageSize } from './page-size.ts'
 import type { Parameters } from './row-writes.ts'
 import { byKey, type CqlQuery } from './select.ts'
 import { nameInRow } from './selected.ts'
-import { isSharedBound } from './shared-only.ts'
+import { mayBeStaticOnlyKey } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
 
 /** Maximum number of rows that are read by key at the same time. */
@@ -155,7 +155,7 @@ async function* readByKeys(
     }
     const partition = encoded(0, columns)
     if (partition === null) return []
-    const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
+    const mayShare = decoder.mayShareOnly && mayBeStaticOnlyKey(key, columns)
     // A key with NULL belongs to a partition with static values only. Older versions of sluice recorded such a key with
     // empty texts instead of NULL.
     if (!mayShare && key.includes(null)) return []

@@ -1,14 +1,14 @@
-/** Partitions with static values only: their key ends with the partition key. */
+/** Partitions with static values only: in their row key, all values after the partition key are NULL. */
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { CassandraShape } from './shape.ts'
 
 /**
- * True if a key may be the key of a partition with static values only. Older versions wrote empty texts after the
- * partition key. A row with empty texts as its clustering key has the same key, so a partition can have only one of the
- * two.
+ * True if a key may be the key of a partition with static values only. Older versions wrote empty texts instead of
+ * NULL. A row whose clustering key has only empty texts has the same key, but a partition with static values only has
+ * no row, so a partition has only one of the two.
  * @param partition number of columns of the partition key
  */
-export function isSharedBound(bound: RowKey, partition: number): boolean {
+export function mayBeStaticOnlyKey(bound: RowKey, partition: number): boolean {
   return bound.length > partition && bound.slice(partition).every((text) => text === null || text === '')
 }
 

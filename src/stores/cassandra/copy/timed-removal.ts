@@ -14,7 +14,7 @@ import { cassandraTableName } from './names.ts'
 import { keyOfBound, partitionOfBound, canBeRowKey } from './proof.ts'
 import { selectedCqlColumn } from './selected.ts'
 import type { CassandraShapeColumn, CassandraShape } from './shape.ts'
-import { hasStatics, isSharedBound } from './shared-only.ts'
+import { hasStatics, mayBeStaticOnlyKey } from './shared-only.ts'
 
 /**
  * Largest assumed clock difference of writers, microseconds: cells without a readable write time are removed only if
@@ -189,7 +189,7 @@ export async function removeKeys(
   const rows = TimedRemoval.ofRows(link, shape, signal)
   const statics = hasStatics(shape) ? TimedRemoval.ofStatics(link, shape, signal) : null
   await flow.each(range.keys, signal, async (bound, at) => {
-    if (statics !== null && isSharedBound(bound, shape.partition.length)) {
+    if (statics !== null && mayBeStaticOnlyKey(bound, shape.partition.length)) {
       const partition = partitionOfBound(request, shape, bound)
       const found = await statics.inspect(partition)
       const hasRows = found?.first != null

@@ -84,10 +84,10 @@ function checkOrder({ name, as, column }: StoredColumn): void {
   }
   throw new SluiceError(
     'UNSUPPORTED_KEY',
-    `rows cannot be compared by ranges of ${name}: its source does not sort it byte by byte, as the archive does`,
+    `ranges of ${name} cannot be compared: the source does not sort its values by bytes, as the archive does`,
     {
       where: name,
-      reason: `it is of the type ${column.native}${column.collation === undefined ? '' : `, collated as ${column.collation}`}`,
+      reason: `its type is ${column.native}${column.collation === undefined ? '' : `, and its collation ${column.collation}`}`,
     },
   )
 }

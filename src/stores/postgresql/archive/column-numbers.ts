@@ -108,7 +108,7 @@ function typesSql(oid: string): string {
       WHEN 'd' THEN ${partSql('t.typbasetype', 't.typtypmod')}
       ELSE (SELECT ${partSql('r.rngsubtype', 'NULL')} FROM pg_catalog.pg_range r WHERE ${isRangeOf('r', 't')}) END
     FROM made m JOIN pg_catalog.pg_type t ON t.oid = m.oid
-    -- Lower numbers are the system's own. Arrays are named after their elements.
+    -- Types with lower OIDs belong to the server. Array types are left out: they follow their element types.
     WHERE t.oid >= 16384::oid AND t.typcategory <> 'A'
     ORDER BY m.attname, t.oid`
 }

@@ -58,14 +58,14 @@ export async function listPartitions(
 function partitionsSql(parent: string): string {
   return `
     SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving, tree.itself, tree.computed,
-      -- Those that lead to the whole table have one of these for each partition, with a parent.
+      -- A foreign key to the whole table has a copy for each partition: such copies have a parent, and do not count.
       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
        FROM pg_catalog.pg_constraint k WHERE k.confrelid = ANY (tree.oids) AND k.contype = 'f' AND k.conparentid = 0::oid),
       (SELECT pg_catalog.string_agg(DISTINCT p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ANY (tree.oids)),
       CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END, pg_catalog.cardinality(tree.oids) - 1, ${ownCountsSql('c')}
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-      -- The partition, and the tables below it where it is partitioned itself.
+      -- The partition; if it is partitioned itself, also the tables below it.
       CROSS JOIN LATERAL (
         WITH RECURSIVE tree AS (
           SELECT i.inhparent AS above, c.oid, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false) AS leaving

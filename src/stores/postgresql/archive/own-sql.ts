@@ -52,7 +52,8 @@ WITH named (oid, name) AS (
   FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = t.parent AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped
 ), own_a AS (
-  -- No server before 17 changes the expression of a column: it is made again, with the checks of the parent that name it.
+  -- Servers before 17 cannot change the expression of a column, so the column is created again, with the parent's
+  -- checks that name it.
   SELECT a.*, pg_catalog.concat_ws(', ', pg_catalog.format('DROP COLUMN %I', a.attname), pg_catalog.format('ADD COLUMN %I %s%s GENERATED ALWAYS AS (%s) %s%s',
       a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
       (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace

@@ -72,7 +72,7 @@ async function childrenOf(
       SELECT t.key, i.inhrelid AS oid FROM t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid WHERE t.relkind = 'r'
       UNION SELECT h.key, i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
     SELECT min(h.key), n.nspname, c.relname,
-      -- Before version 14 no rows on no pages are those of a table that was never analysed.
+      -- Before version 14, 0 rows on 0 pages mean that the table was never analyzed.
       CASE WHEN c.relpages > 0 AND c.reltuples >= 0::real THEN pg_catalog.round(c.reltuples::numeric) END
     FROM heirs h JOIN pg_catalog.pg_class c ON c.oid = h.oid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

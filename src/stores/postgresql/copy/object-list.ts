@@ -180,7 +180,7 @@ function constraintsSql(one: string): string {
       JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('c', 'f')
       LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
     WHERE ${one} AND NOT EXISTS (
-      -- Of a key to a partitioned table there is one more for each of its parts.
+      -- A foreign key to a partitioned table has a copy for each partition of that table.
       SELECT FROM pg_catalog.pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)
     ORDER BY k.conname`
 }

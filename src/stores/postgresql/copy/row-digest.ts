@@ -1,4 +1,4 @@
-/** The canonical digest in SQL, equal to `RowChecksum`'s for the same rows; by reading the rows if SQL cannot compute it. */
+/** The canonical digest in SQL, equal to that of `RowChecksum`; by reading the rows if SQL cannot compute it. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { RowChecksum, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'

@@ -75,9 +75,10 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<Ended
      FROM (
        SELECT s.exit_code, s.error FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1
        ORDER BY
-         -- A slot on call does not decide the result of the run.
+         -- A task on call decides the result only if the run has no other task.
          ${ON_CALL},
-         -- Stopped is no verdict where another slot has one, unless work of its own was left.
+         -- Among tasks that share one operation, a stopped one decides only if all are stopped. A stopped task with an
+         -- operation of its own ranks below a failed one and above a successful one.
          CASE WHEN s.operation IS NULL THEN s.exit_code = ${EXIT_OF_KIND.stopped} END,
          CASE WHEN s.operation IS NULL THEN s.ended_at END DESC,
          CASE s.exit_code WHEN 0 THEN 3 WHEN ${EXIT_OF_KIND.stopped} THEN 1 ELSE 0 END,

@@ -208,7 +208,7 @@ export async function readWatched(pool: QueuePool, workerId: string): Promise<re
        SELECT * FROM ${QUEUE_SCHEMA}.sluice_runs o
        WHERE o.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = o.run_id)
          OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = o.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL))
-       -- Before what reads each of them whole.
+       -- OFFSET 0 keeps the planner from joining these: the conditions above must choose the runs first.
        OFFSET 0) r
      WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${isOtherDatabase('$1', 'r')}
      ORDER BY r.run_id`,

@@ -156,10 +156,10 @@ function relationsSql({ condition, exact, kinds }: RelationFilter): string {
     sizes AS (
       SELECT p.root, count(*) FILTER (WHERE c.oid <> p.root AND c.relkind <> 'p') AS parts,
         pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
-        -- As the planner does it: so many rows a block, and the blocks that there are now.
+        -- As the planner estimates: rows of a block at the last ANALYZE, times the current number of blocks.
         pg_catalog.sum((pg_catalog.pg_relation_size(c.oid) / b.size)::numeric
           * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages::numeric
-            -- No statistics yet: so many rows as would fit if their texts were short.
+            -- Without statistics: the rows that fit into a block if each text has 32 bytes.
             ELSE pg_catalog.floor((b.size - 24)::numeric / (28::numeric + (
               SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) END) AS rows
@@ -180,7 +180,7 @@ function columnsSql(oids: string, version: number): string {
   return `
     SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
       NOT (a.attnotnull OR t.typnotnull) OR EXISTS (
-        -- Rows from before a constraint that was never checked may break it.
+        -- The column may have NULL if the constraint is NOT VALID: older rows were never checked.
         SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
           AND a.attnum = ANY (k.conkey)),
       a.attgenerated <> '', a.attidentity <> '', (a.atthasdef AND a.attgenerated = '') OR t.typdefault IS NOT NULL,

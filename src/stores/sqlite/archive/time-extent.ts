@@ -69,8 +69,8 @@ function expressionsOf({ name, type }: Column): { readonly sorted: string; reado
   const isText = `typeof(${column}) = 'text'`
   const isDay = `${column} GLOB '${DAY}'`
   const isInstant = `(${column} GLOB '${DAY}[ T][0-2][0-9]:[0-5][0-9]*' AND ${sorted} GLOB '${DAY} [0-9][0-9]:[0-9]*')`
-  // A column without zone has no use for an offset, and texts with one sort wrongly. A timestamp without zone must not
-  // have a `Z` either.
+  // In a column without time zone, a text with an offset is refused: such texts sort wrongly. In a timestamp without
+  // time zone, a `Z` is refused too.
   const offset = zone ? '0' : `substr(${column}, 11) GLOB '*[+${type.kind === 'timestamp' ? 'Zz' : ''}-]*'`
   return { sorted, odd: `NOT (${isText} AND (${isDay} OR ${isInstant}) AND NOT ${offset})` }
 }

@@ -81,7 +81,12 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         default: false,
         describe: 'do not require a sign-off; the ledger records that it was missing',
       },
-      { name: 'revert', type: 'flag', default: false, describe: 'go back: the old table gets its name again' },
+      {
+        name: 'revert',
+        type: 'flag',
+        default: false,
+        describe: 'undo the cutover: users work with the old table again',
+      },
       {
         name: 'on-switch',
         type: 'text',

@@ -52,7 +52,7 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
       confirm: 'confirm',
       asked: 'to remove this slot',
       named: { field: 'drop' },
-      against: '--drop',
+      against: '--drop names',
     },
   ],
   plans: 'dryRun',

@@ -43,7 +43,8 @@ export const sync: Declaration<SyncOperation, (typeof IMPORT_EVENTS)[number]> = 
         unit: 'duration',
         default: '30s',
         least: 1000,
-        describe: 'poll interval, if the system does not report changes',
+        describe:
+          'with --watch: interval at which all logs are read; changes in local folders are usually noticed at once',
       },
       {
         name: 'parallel',

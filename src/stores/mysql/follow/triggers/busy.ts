@@ -19,7 +19,7 @@ const SILENT_MS = 2000
 const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
 /**
- * Number of first attempts with a lock timeout of 0, if the server can (MariaDB): no session queues behind them.
+ * MariaDB only: number of first attempts with a lock timeout of 0. No session queues behind them.
  * Later attempts use 1 s, the shortest timeout that every server has.
  */
 const TRIES_WITHOUT_WAIT = 8

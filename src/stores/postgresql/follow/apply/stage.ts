@@ -143,7 +143,7 @@ export class PostgresStage {
     this.#used = false
   }
 
-  /** Drops the temporary table, if columns of the target have changed. */
+  /** Drops the temporary table. Call it when columns of the target have changed. */
   async drop(): Promise<void> {
     if (this.#made) await this.#session.ask(`DROP TABLE IF EXISTS pg_temp.${this.#name}`)
     this.#made = false

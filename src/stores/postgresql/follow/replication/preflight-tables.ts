@@ -121,7 +121,7 @@ async function uniqueKeys(
      WHERE i.indrelid = ANY (${literal(`{${oids.join(',')}}`)}::oid[]) AND i.indisunique AND i.indisvalid
        AND i.indpred IS NULL AND i.indexprs IS NULL
      GROUP BY i.indrelid, i.indexrelid, i.indisprimary, i.indimmediate HAVING pg_catalog.bool_and(a.attnotnull AND NOT EXISTS (
-       -- Rows from before a constraint that was never checked may break it.
+       -- The column may have NULL if the constraint is NOT VALID: older rows were never checked.
        SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND NOT c.convalidated
          AND a.attnum = ANY (c.conkey)))`,
   )

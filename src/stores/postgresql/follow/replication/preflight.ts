@@ -36,7 +36,7 @@ async function inspectServer(session: CopySession): Promise<readonly FollowRefus
        pg_catalog.current_setting('max_replication_slots'), (SELECT count(*) FROM pg_catalog.pg_replication_slots),
        pg_catalog.current_setting('max_wal_senders'), (SELECT count(*) FROM pg_catalog.pg_stat_replication),
        r.rolsuper OR r.rolreplication OR EXISTS (
-         -- A service that gives the right by membership.
+         -- Amazon RDS grants the right by membership in this role.
          SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')),
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.quote_ident(r.rolname),
        pg_catalog.quote_ident(pg_catalog.current_database())

@@ -9,10 +9,10 @@ import { literal } from '../../server/sql.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { lsnText } from '../../server/lsn.ts'
 
-/** First version that leaves out changes by their origin. */
+/** First server version that can skip changes by their replication origin. */
 const ORIGINS = 160_000
 
-/** Session settings under which values are the texts that a copy reads, and their expected values. */
+/** Settings that make the server send values in the same text form as to a copy, each with its expected value. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {
   client_encoding: /^UTF8$/,
   TimeZone: /^UTC$/,

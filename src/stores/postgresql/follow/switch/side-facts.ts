@@ -18,15 +18,15 @@ export type ColumnFact = {
    * other types.
    */
   readonly allowed: string | null
-  /** Name as in SQL; null for types without texts. */
+  /** Name as in SQL; null for types that cannot have a collation. */
   readonly collation: string | null
-  /** False: the collation treats some different texts as equal. Null for types without texts. */
+  /** False: the collation treats some different texts as equal. Null for types without a collation. */
   readonly exact: boolean | null
   readonly notNull: boolean
   /** True if the column is part of the primary key. */
   readonly inKey: boolean
   /**
-   * `numbers`: identity BY DEFAULT, or default from a sequence; `ALWAYS`: identity that refuses numbers of statements;
+   * `numbers`: identity BY DEFAULT, or default from a sequence; `ALWAYS`: identity that refuses values of an INSERT;
    * `GENERATED ALWAYS AS (…)`: generated; otherwise empty.
    */
   readonly kind: string

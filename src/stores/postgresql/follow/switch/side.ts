@@ -50,9 +50,9 @@ const TIDY = { patienceMs: 200, budgetMs: 3000 }
 /** After this many attempts at the lock, sessions are terminated. */
 const TRIES = 2
 const REST_MS = 50
-/** The server ends the session of a frozen program that locks a table after this time, in ms. */
+/** The server ends a session that locks a table and sends no statement for this time, in ms: its program is frozen. */
 const FROZEN_MS = 2000
-/** Longest wait, before a table is opened, for a session that changes its partitions, in ms. */
+/** Longest wait for a session that changes the table's partitions, before the table is opened, in ms. */
 const OPEN_MS = 2000
 const WRITE = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
 
