@@ -116,15 +116,15 @@ async function bare(client) {
 /** @param {any} link @param {boolean} stamps @returns {Promise<() => Promise<number>>} */
 async function ours(link, stamps) {
   const { CassandraSource } = await build('stores/cassandra/copy/source.js')
-  const { tablesOf } = await build('stores/cassandra/copy/tables.js')
-  const { rangeOfTokens, RINGS } = await build('model/copy/ring.js')
+  const { cassandraTables } = await build('stores/cassandra/copy/tables.js')
+  const { rangeOfTokens, RING_TOKENS } = await build('model/copy/ring.js')
   const { signal } = new AbortController()
-  const [table] = await tablesOf(link, 'customer', signal)
+  const [table] = await cassandraTables(link, 'customer', signal)
   const view = new CassandraSource(link, Date.now(), signal)
   const columns = table.columns.map((/** @type {any} */ column) => ({ name: column.name, as: column.type, column }))
   return () =>
     inLanes(async (tokens) => {
-      const range = rangeOfTokens(tokens, RINGS.murmur3)
+      const range = rangeOfTokens(tokens, RING_TOKENS.murmur3)
       const request = { table, columns, range, where: null, ordered: false, ...(stamps ? { stamps: true } : {}) }
       let rows = 0
       for await (const batch of view.read(request, { rows: 5000, bytes: 4 * 1024 * 1024 }, signal))
@@ -135,8 +135,8 @@ async function ours(link, stamps) {
 
 /** @param {(range: {low: bigint, high: bigint}) => Promise<number>} read @returns {Promise<number>} */
 async function inLanes(read) {
-  const { RINGS, splitTokens } = await build('model/copy/ring.js')
-  const ranges = [...splitTokens(RINGS.murmur3.low, RINGS.murmur3.high, RANGES)]
+  const { RING_TOKENS, splitTokens } = await build('model/copy/ring.js')
+  const ranges = [...splitTokens(RING_TOKENS.murmur3.low, RING_TOKENS.murmur3.high, RANGES)]
   let rows = 0
   const lane = async () => {
     for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {

@@ -19,7 +19,7 @@ const { Planning } = await load('engine/copy/ledger/planning.js')
 const { RunLedger } = await load('engine/copy/ledger/runs.js')
 const { prepareLedger } = await load('engine/copy/ledger/schema.js')
 const { startCopyHeartbeat } = await load('engine/copy/workers/heartbeat.js')
-const { reclaimExpired } = await load('engine/copy/reclaim.js')
+const { reclaimExpired } = await load('engine/copy/workers/reclaim.js')
 const { newOwner } = await load('shared/owner.js')
 
 const [, , url = '', chunksText = '', secondsText = '', ...counts] = process.argv

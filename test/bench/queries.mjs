@@ -10,18 +10,18 @@ import { ROOT } from './lakes.mjs'
 const load = (name) => import(pathToFileURL(path.join(ROOT, 'build', name)).href)
 
 const [, , url, runsText] = process.argv
-const { openCatalogDatabase } = await load('engine/registry.js')
+const { openCatalogDatabase } = await load('engine/run/registry.js')
 const { readableTable } = await load('catalog/catalog.js')
 const { countsAt } = await load('catalog/query/counts.js')
 const { stateAt } = await load('catalog/query/state.js')
-const { activeFiles, filesOfPartitions, partitionsOf } = await load('catalog/query/files.js')
+const { activeFiles, filesOfPartitions, catalogPartitions } = await load('catalog/query/files.js')
 const { prunedFiles, pruningAt } = await load('catalog/query/pruned.js')
 
 const database = await openCatalogDatabase(url, 'read')
 const [[tableId]] = await database.all('SELECT table_id FROM delta_tables')
 const { latest, historyFrom } = await readableTable(database, { tableId })
 const old = Math.floor((latest + historyFrom) / 2)
-const partitions = await partitionsOf(database, tableId)
+const partitions = await catalogPartitions(database, tableId)
 const partition = partitions[partitions.length >> 1].no
 
 /** @param {AsyncIterable<readonly unknown[]>} pages */

@@ -19,7 +19,7 @@ const {
   at,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
-const ofRows = ['bring-rows', 'remove-rows', 'remove-archived'].map((name) => `archive/steps/${name}.js`)
+const ofRows = ['restore-rows', 'remove-rows', 'remove-archived'].map((name) => `archive/steps/${name}.js`)
 // Shortens the lease, because no test waits for half a minute, and the transactions, because no table is large.
 patchModules([
   ...(host === 'here' ? [] : [onHost(host)]),

@@ -25,7 +25,7 @@ type Which = { readonly where: string; readonly values: readonly unknown[] }
 
 /**
  * Queues the job of every matching task.
- * @param which SQL over `s`, a task; its first parameter is $2
+ * @param where SQL over `s`, a task; its first parameter is $2
  * @param restMs delay before a worker may take it, ms
  */
 export async function queueTasks(client: PoolClient, { where, values }: Which, restMs = 0): Promise<void> {
@@ -42,7 +42,7 @@ export async function queueTasks(client: PoolClient, { where, values }: Which, r
   )
 }
 
-/** Removes jobs that no worker has taken yet. @param which as `queueTasks`, its first parameter is $1 */
+/** Removes jobs that no worker has taken yet. @param where as `queueTasks`, its first parameter is $1 */
 export async function unqueueTasks(client: PoolClient, { where, values }: Which): Promise<void> {
   await client.query(
     `SELECT count(graphile_worker.remove_job(${KEY})) FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE ${where}`,
