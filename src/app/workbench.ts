@@ -64,7 +64,7 @@ export type JoinedRun = RunningOperation & {
   readonly about: RunAbout
   /** Events that represent everything before the first event that listeners receive. */
   readonly snapshot: readonly Event[]
-  /** The same run, joined again after it disconnected this viewer for reading too slowly; null after an end. */
+  /** The same run after this viewer was disconnected for reading too slowly; null if it was not joined again. */
   again(): JoinedRun | null
   /** Called with the reason if a request to the run was not applied. */
   onRefused(listener: (message: string) => void): void

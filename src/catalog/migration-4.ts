@@ -8,7 +8,7 @@
  */
 import { sqlLiteral } from '../shared/sql-text.ts'
 
-/** Matches `2026-11-20T12:04:16.204Z`; also a space for the T, up to six decimals, any zone. Valid in every dialect. */
+/** Matches `2026-11-20T12:04:16.204Z`, also with a space for the T, up to six decimals, any zone. For all dialects. */
 export const TIME_TEXT = sqlLiteral(
   '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?$',
 )

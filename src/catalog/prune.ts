@@ -66,7 +66,7 @@ export async function pruneTable(at: CatalogSweep, historyFrom: number, nowMs: n
         hint: 'let the other run finish, then run the same command again',
       })
     }
-    // Delete commits in this transaction: queries read the history, and the version at a time, from them.
+    // Delete commits in this transaction: queries read from them which versions exist, and the version at a given time.
     return transaction.run('DELETE FROM delta_commits WHERE table_id = ? AND version < ?', [tableId, historyFrom])
   })
   return { historyFrom, rows: withCommits(commits, await sweepBelow(at, historyFrom)) }

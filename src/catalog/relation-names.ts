@@ -1,4 +1,4 @@
-/** Names of a catalog's relations: tables from the register, views from the migrations of a dialect. */
+/** Names of a catalog's relations: tables from `OWN_TABLES`, views from the migrations of a dialect. */
 import { OWN_TABLES } from '../stores/common/own-tables.ts'
 import type { CatalogDialect, RelationNames } from './dialect-port.ts'
 

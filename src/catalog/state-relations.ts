@@ -15,8 +15,8 @@ export const STATE_RELATIONS: readonly StateRelation[] = [
 ]
 
 /**
- * Deletes commits and state of some versions. Queries for valid state read all versions: a transaction or domain that a
- * new base lacks would become valid again.
+ * Deletes commits and state of some versions. Queries for the valid state read the rows of all versions: an old row
+ * left here could make a transaction or domain valid again that a new base lacks.
  */
 export async function dropVersions(
   transaction: SqlTransaction,

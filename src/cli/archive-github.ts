@@ -14,8 +14,8 @@ export type Annotation = {
   readonly title: string
   readonly message: string
   /**
-   * Code of the error that this annotation shows, with its message if it has one: the end of the run does not show it
-   * again.
+   * Code of the error that this annotation shows, with its message if it has one. The end of the run does not show this
+   * error again.
    */
   readonly reported?: string
 }

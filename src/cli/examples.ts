@@ -1,7 +1,10 @@
-/** Example command lines for help pages, broken so that a shell still accepts them. */
+/** Example command lines for help pages, broken into rows that a shell accepts. */
 import { examplesOf } from '../app/operations/examples.ts'
 
-/** Rows of one shell line, at most `width` wide if its words allow; continued rows end with a backslash. */
+/**
+ * Rows of one shell line, at most `width` characters wide, unless a flag and its value need more. Rows that continue
+ * end with a backslash.
+ */
 export function shellRows(line: string, width: number): readonly string[] {
   const rows: string[] = []
   // Keep a flag and its value on one row.

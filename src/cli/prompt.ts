@@ -9,7 +9,7 @@ import type { CliContext } from './ports.ts'
 type Terminal = ReturnType<typeof createInterface>
 
 /**
- * Asks, and waits for a line ended by the enter key. A paste never ends the line; terminal reports are not keys.
+ * Asks, and waits for a line ended by the enter key. Pasted line breaks do not end it; terminal reports are ignored.
  * @returns the line; '' for the end of the input (ctrl-d), null for ctrl-c
  */
 export async function readLine(
@@ -23,8 +23,8 @@ export async function readLine(
   }
   const onExit = (): void => setRawMode(false)
   process.on('exit', onExit)
-  // Node's line editor would treat unknown input as text, so it gets keys one by one. It also switches the mode of the
-  // terminal on suspension.
+  // Node's line editor would treat unknown input as text, so it gets keys one by one. It calls `setRawMode`, also when
+  // the program is suspended.
   const keys = Object.assign(new Readable({ read: () => undefined }), { isTTY: true, setRawMode })
   const terminal = createInterface({ input: keys, output: stderr, terminal: true })
   const input = new TerminalInput(stdin, (read) => {

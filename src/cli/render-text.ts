@@ -45,7 +45,7 @@ export type TextOptions = {
 }
 
 /**
- * `LINES_IN_QUIET`: lines that --quiet keeps, because the mail of a timer that runs the command must name the database.
+ * `LINES_IN_QUIET`: lines that --quiet keeps. The output of a scheduled command is mailed, and must name the database.
  * `LAST_WORDS`: lines that are left out for a step of a larger command.
  */
 const LINES_IN_QUIET: ReadonlySet<LineWord> = new Set(['start', 'end'])

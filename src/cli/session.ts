@@ -40,7 +40,7 @@ export type SessionOptions = FrontendOptions & {
 }
 
 export type RunSettings = StartTexts & {
-  /** True: a step of a larger command. `prelude`: also a step, whose failure ends that command and is its result. */
+  /** True: a step of a larger command. `prelude`: a step; if it fails, its end is the end of the larger command. */
   readonly part?: boolean | 'prelude'
   /** Hours of the day in which the run works. */
   readonly hours?: Hours | undefined

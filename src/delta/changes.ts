@@ -63,7 +63,7 @@ function changeOf({ line, raw, action }: ActionLine, version: number, root: stri
 
 /**
  * Changes from version `from` to version `to`, made by commits `from + 1` to `to`, in the order of the log.
- * @param from -1 for all changes since before version 0
+ * @param from -1 for the changes of all commits from version 0 on
  * @throws SluiceError VERSION_NOT_FOUND if `to` is newer than the log or below `from`; LOG_GAP if a commit between them
  * is missing
  */

@@ -26,8 +26,8 @@ export function countNames(value: unknown, room = MOST_NESTED_IN_LOG): number {
 
 /**
  * The first name that occurs twice in an object of `raw`, or null.
- * @param names names in the parsed value; if the text has exactly as many, no name was lost and the text need not be
- * tokenised
+ * @param names number of names in the parsed value; if the text has exactly as many, no name was lost, and the text
+ * need not be tokenised
  */
 export function duplicateName(raw: string, names: number): string | null {
   return names === colonsIn(raw) && !BLANK_BEFORE_COLON.test(raw) ? null : firstDuplicate(raw)

@@ -18,9 +18,9 @@ export type CommitSummary = {
   readonly adds: number
   readonly removes: number
   readonly addedBytes: bigint
-  /** Bytes of removes that state their size. */
+  /** Total size of the removed files, bytes; a remove action without a size counts as 0. */
   readonly removedBytes: bigint
-  /** Size of the log file. */
+  /** Size of the log file, bytes. */
   readonly logBytes: number
   /** True if a complete checkpoint of this version exists. */
   readonly checkpoint: boolean

@@ -33,7 +33,7 @@ export class MultiLineObject {
       else if (code === 0x7b || code === 0x5b) this.#depth++
       else if (code === 0x7d || code === 0x5d) {
         this.#depth--
-        // Text after the object's end on the same line is not valid JSON either way; the parser reports it.
+        // Text after the object's end on the same line is never valid JSON; the parser reports it.
         if (this.#depth <= 0 && text.slice(i + 1).trim() !== '') return 'broken'
       }
     }

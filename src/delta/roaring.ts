@@ -17,7 +17,7 @@ type Container = {
   readonly key: number
   /** Offset of the container's first word, bytes. */
   readonly at: number
-  /** Values of an array, or runs of a run container. */
+  /** Number of values; in a run container, number of runs. */
   readonly length: number
   readonly cardinality: number
 }

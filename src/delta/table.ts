@@ -1,4 +1,4 @@
-/** A Delta table read through its log. The log is listed once; opened for `newest`, it may need a second listing. */
+/** A Delta table read through its log. The log is listed once, and again if the listing for `newest` is too short. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'

@@ -94,8 +94,8 @@ export type UncoveredPeriods = {
 }
 
 /**
- * Required periods that are missing or only partly covered. Required are the current period, `ahead` periods after it,
- * and earlier ones since the end of the last partition that has begun, in case a schedule did not run.
+ * Required periods that are missing or only partly covered. The current period and the `ahead` next ones are required.
+ * If a schedule did not run, the periods since the end of the last partition that has begun are required, too.
  */
 export function uncoveredPeriods(
   all: readonly PlacedPartition[],

@@ -97,7 +97,7 @@ function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
   }
 }
 
-/** Whole periods in gaps, neither in the table nor in the archive. None for a gap of hundreds, which has an alarm. */
+/** Whole periods in gaps, neither in the table nor in the archive. None for a gap of hundreds: it has an alarm. */
 function gapPeriods({ standing, archive }: TableWithCoverage): readonly PlacedPeriod[] {
   const { calendar, kind } = standing
   if (calendar === null) return []

@@ -58,7 +58,7 @@ const WEEKS: readonly (readonly NameForm[])[] = [
 ]
 const YEARS: readonly (readonly NameForm[])[] = [[fiscalYear], [labelYear], [shortLabelYear]]
 
-/** A month identifies a quarter or year only by its start; a day identifies any period. */
+/** A day may name any period that begins on it; a month may also name a quarter or year that begins with it. */
 const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly NameForm[])[]>> = {
   day: DAYS,
   week: [...WEEKS, ...DAYS],

@@ -95,7 +95,7 @@ export async function newTableThere(
   )
 }
 
-/** Columns by which the rows are copied: the time, so that a range of them is a range of time, and the table's key. */
+/** Columns by which rows are copied: first the time, so that a key range is a range of time; then the key columns. */
 export function copyKey({ table, column }: Pick<TableToPartition, 'table' | 'column'>): readonly string[] {
   return [column.name, ...table.key.filter((name) => name !== column.name)]
 }

@@ -1,4 +1,4 @@
-/** Findings for rows without a period: NULL, infinite and far values. */
+/** Findings for rows without a period, such as NULL and infinite values, and for rows far from all others. */
 import type { CountedRows, PlanFinding, TableToPartition, Years } from '../model/partition/plan-port.ts'
 import type { RowYears } from './planned-periods.ts'
 

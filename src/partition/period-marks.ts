@@ -16,8 +16,8 @@ export type MarksRequest = {
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
   /**
-   * Partition, or label of its period, that is copied first; default: the current one, or if missing, the last one
-   * begun.
+   * Partition, or label of its period, that is copied first. Default: the partition of the current time; if there is
+   * none, the last one that has begun.
    */
   readonly first?: string | undefined
   /** Now, ms since the epoch. */

@@ -15,7 +15,7 @@ export type MeasuredRate = MeasuredRead & {
   readonly lanes: number
   /** Bytes per hour of all sessions together. */
   readonly perHour: bigint
-  /** Work of a copy that was not measured, as text. */
+  /** Sentences about the work of a copy that was not measured. */
   readonly notMeasured: readonly string[]
 }
 

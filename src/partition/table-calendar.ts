@@ -23,7 +23,7 @@ type DerivedCalendar = {
 }
 
 /**
- * Calendar of which all newest partitions are periods.
+ * The calendar in which each of the newest partitions is one period.
  * @param partitions sorted by lower bound
  * @param zones candidates for the start of days, preferred ones first; for columns of instants
  * @returns null if the newest partitions match no calendar

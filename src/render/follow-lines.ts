@@ -5,7 +5,7 @@ import { visible } from '../shared/visible.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
-/** How often the progress of the stream is reported, ms: often at first, later once a minute. */
+/** Intervals of progress reports of a stream, ms: short in its first minute, then longer. */
 const FIRST_MS = 10_000
 const LATER_MS = 60_000
 /** Number of differing rows that are listed for each table of a comparison; further ones are only counted. */

@@ -111,7 +111,7 @@ const runs = listing('run', [
   left('ERROR', (event) => event.error ?? ''),
 ])
 
-/** Columns of `runs --here`; its rows are emitted as values, for users of JSON. */
+/** Columns of `runs --here`. Its rows are events of type `row`, as for a query, so that JSON lines have the values. */
 export const RUNS_HERE: Drawn['columns'] = {
   exit: { align: 'right', rank: 4, none: '' },
   command: { rank: 3 },

@@ -10,15 +10,15 @@ const COMPARED = 1 << 20
 /** Errors of `link` on file systems without hard links. */
 export const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
-/** Errors of `open` and `fsync` for a folder of others, or on a file system that does not sync folders. */
+/** Errors of `open` and `fsync` for a folder of another user, or on a file system that does not sync folders. */
 const NOT_SYNCED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EROFS'])
 
 /** Folders that this process has made durable. */
 const durable = new Set<string>()
 
 /**
- * Makes a folder and its missing parents; all of them are durable when it returns, whichever program made them: one
- * that was killed may have made them only in memory.
+ * Makes a folder and its missing parents; all of them are durable when it returns. Existing ones are synced, too: the
+ * program that made them may have been killed before it synced them.
  * @throws the error of the file system; none if an existing parent cannot be synced
  */
 export async function makeDurableFolder(folder: string): Promise<void> {

@@ -13,14 +13,14 @@ export function pointedMessage({ words, source, at }: PointedMessage): string {
   return `${words}\n  ${source}\n  ${' '.repeat(at)}^`
 }
 
-/** The parts of such a message; null for any other message. */
+/** The parts of a `pointedMessage`; null for any other message. */
 export function pointedIn(message: string): PointedMessage | null {
   const [, words, source, before] = /^(.*)\n {2}(.*)\n {2}( *)\^$/.exec(message) ?? []
   if (words === undefined || source === undefined || before === undefined) return null
   return { words, source, at: before.length }
 }
 
-/** A text without the position of such a message, for places with a single line. */
+/** A message without the text and the caret of a `pointedMessage`, for places with a single line. */
 export function withoutPointer(text: string): string {
   return text.replace(/\n {2}.*\n {2} *\^/, '')
 }

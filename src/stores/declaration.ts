@@ -112,8 +112,8 @@ export type CopyOptions = {
   /** Longest wait of reads for other sessions' locks, ms, in systems where reads wait; absent: no limit. */
   readonly lockWaitMs?: number
   /**
-   * True if another view may replace this one: a table that is emptied or rewritten while it is read is then read again
-   * in the new view, because the stream contains its changes.
+   * True if the caller can read a table again in another view. An error for a table that is emptied or rewritten during
+   * a read is then retryable; the stream contains the changes of the table.
    */
   readonly moving?: true
   /**

@@ -65,7 +65,7 @@ export type TuiOptions = {
 /** Default of `restMs`, ms: a little longer than the repeat interval of a held key. */
 const REST_MS = 120
 
-/** @property goesOn true if a run of another program was still active when the user left */
+/** @property isStillRunning true if a run of another program was still active when the user left */
 export type TuiResult = { readonly exitCode: number; readonly isStillRunning: boolean }
 
 type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }

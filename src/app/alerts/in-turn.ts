@@ -16,7 +16,7 @@ export class AlertQueue {
   }
 
   /**
-   * Waits for all appended work. Running work is awaited; no more begins after the limit.
+   * Waits for all appended work. After the limit no work begins, and only the running work is awaited.
    * @param ms the limit
    * @returns number of items not begun
    */

@@ -50,7 +50,8 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
     } catch (error) {
       await close()
       if (isDamaged(error) && tries < 2) {
-        // Another program may have replaced the file meanwhile: rename only a file that was damaged twice.
+        // Another program may have replaced the file meanwhile, so the path is opened again. The file is renamed only
+        // if it is damaged both times.
         if (tries === 1) {
           renameDamagedFile(file)
           say(`${file} was damaged and was renamed: open alerts are sent again`)

@@ -100,8 +100,8 @@ export function subjectPlace(operation: Operation, name: string): string {
 }
 
 /**
- * Identity of an alert's table across runs, stable while its folder is unavailable. A name without a slash is a table
- * id if the command has a catalog, or does not contain the name; otherwise it is a path relative to this folder.
+ * Identity of an alert's table across runs, stable while its folder is unavailable. A name with a slash is a path. A
+ * name without a slash is a path only if the command names this table and has no catalog; otherwise it is a table id.
  */
 function subjectKey(operation: Operation, name: string, isQueued: boolean): string {
   const family = familyOf(operation)

@@ -9,7 +9,7 @@ import type { AskCell } from './port.ts'
 const KINDS = ['null', 'text', 'integer', 'real', 'bytes'] as const
 type Kind = (typeof KINDS)[number]
 
-/** Size of kind and length of one cell. */
+/** Bytes of the kind and the length of one cell. */
 export const HEAD_BYTES = 5
 
 /** Encodes rows for the file, in one reused buffer. */

@@ -3,7 +3,7 @@ import { catalogPresence } from '../../catalog/migrate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 
-/** Replacement hints; for other codes only the message is adapted. */
+/** Replacement hints by error code. */
 const HINTS: Partial<Readonly<Record<SluiceError['code'], string>>> = {
   BAD_QUERY: 'this database has no catalog; sluice discover URL lists its tables',
   TARGET_CORRUPT: 'restore the database from a backup',
@@ -37,13 +37,13 @@ export function withoutCatalogTexts(thrown: unknown): unknown {
   })
 }
 
-/** Hints about several statements and time limits fit any database. */
+/** The hint from `HINTS`. The error keeps its own hint if there is none, and for a text with several statements. */
 function ownHint({ code, message, hint }: SluiceError): string | undefined {
   if (code === 'BAD_QUERY' && message === 'the text has several statements') return hint
   return HINTS[code] ?? hint
 }
 
-/** Removes the part about catalogs: `Check database URL; the first import creates the catalog`. */
+/** The hint without its part about catalogs: `Check database URL`, of `Check database URL; the first import …`. */
 function firstPart(hint: string | undefined): string | undefined {
   return hint?.replace(/; the first import .*$/, '')
 }

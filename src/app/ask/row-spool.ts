@@ -1,6 +1,6 @@
 /**
  * Rows of one result in two unlinked files, which the system removes when the program ends. One holds the rows, the
- * other their offsets, so any window of millions of rows takes two reads.
+ * other their offsets. So any window takes two reads, even in a result of millions of rows.
  */
 import { mkdtemp, open, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

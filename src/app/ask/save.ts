@@ -183,7 +183,7 @@ async function* chunks(
   if (text !== '') yield text
 }
 
-/** Counts lines of a file, without line feeds inside quotes. */
+/** Counts the line feeds of a file, except line feeds inside quotes. */
 async function records(path: string, quotes: boolean): Promise<number> {
   let lines = 0
   let inside = false

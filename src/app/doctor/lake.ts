@@ -12,9 +12,9 @@ import { CHECK_MS } from '../../stores/common/preflight-port.ts'
 import type { Examination } from './examination.ts'
 
 const AREA = 'lake'
-/** The search for tables ends before the time limit of its check. */
+/** Time limit of the search for tables, ms: the search ends before its check times out. */
 const POLL_MS = CHECK_MS - 1_000
-/** Tolerance for clocks of file servers. */
+/** Tolerance for clocks of file servers, ms. */
 const AHEAD_MS = 60_000
 
 export async function inspectLake(examination: Examination, path: string, clock: Clock): Promise<void> {

@@ -2,7 +2,7 @@
 import type { EventType, EventOf } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept-events.ts'
 
-/** Of the events with one key only the newest is kept; it moves to the end. */
+/** Of all events with the same key, only the newest is kept. */
 type Keyed<T extends EventType> = { readonly by: (event: EventOf<T>) => string }
 /** The newest events are kept. `counts` names the counter of dropped events; `only` selects those that are counted. */
 type Newest<T extends EventType> = {

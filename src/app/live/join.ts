@@ -145,7 +145,7 @@ class Joined {
       this.#about = run
       return
     }
-    // An older program accepts only "get" or "set".
+    // A program of an older version refuses this request: it accepts only "get" and "set".
     const message = typeof error?.message === 'string' ? error.message : 'its program sent no reason'
     this.#fail(`the run cannot be watched: ${message}`, 'steer a run of an older sluice with sluice ctl')
   }

@@ -7,7 +7,7 @@ export class RunProgress {
   #follows: boolean
   #done = 0
   #bytes = 0
-  /** Rows of earlier tasks of the same run: by table and chunk for current chunks, as a total for completed chunks. */
+  /** Rows that earlier tasks of the run have copied of current chunks, by table and chunk. */
   readonly #earlier = new Map<string, number>()
   #earlierDone = 0
   /** Current work: rows and bytes by chunk, table, partition or step. */

@@ -98,9 +98,9 @@ async function answer(
 }
 
 /**
- * True if the Host header is an address, `localhost`, or a name of this machine: its system name, a name of the option,
- * or a name in $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a browser sends the host name of the malicious page,
- * which the page cannot change.
+ * True if the Host header is an address, `localhost`, or a name of this machine: its system name, the host name in the
+ * option, or a name in $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a browser sends the host name of the malicious
+ * page, which the page cannot change.
  */
 function isOwnName({ headers }: IncomingMessage, named: string): boolean {
   const host = hostOf(headers.host ?? '')

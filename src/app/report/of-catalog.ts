@@ -18,7 +18,7 @@ export async function catalogPart(
   const runs = await readAudit(reader, Number(newer ?? 0), here)
   const found = runs.find((row) => row.runId === String(runId))
   if (found === undefined) return null
-  // The end of a killed run is not recorded: it was before the next run of the same subject.
+  // The end of a killed run is not recorded. It was before the start of the next run of the same subject.
   const next = runs.findLast((row) => row !== found && row.subject === found.subject)
   const [[tool, host] = []] = await reader.all('SELECT tool, host FROM catalog_audit WHERE run_id = ?', [runId])
   const { command, subject, status, startedAt, completedAt, exitCode, errorCode, detail, actor } = found

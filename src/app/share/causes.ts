@@ -57,8 +57,8 @@ export class FailureCauses {
 }
 
 /**
- * The error of a run, with the causes as its reason. Unchanged if it already has a reason, or if it is itself the only
- * cause.
+ * The error of a run, with the causes as its reason. Unchanged if it already has a reason, or if there is no cause
+ * besides the error itself.
  */
 export function withCauses(error: ErrorInfo, causes: FailureCauses): ErrorInfo {
   const others = causes.all.filter((cause) => !isSameCause(cause, error))

@@ -26,7 +26,7 @@ export type DistributeOptions = Pick<OperationContext, 'commandLine' | 'tool' | 
 
 export type Distributed = {
   readonly runId: string
-  /** Tasks that are queued at once. */
+  /** Tasks that workers can take at once. */
   readonly slots: number
   /** Tasks that wait for requests of the stream's task. */
   readonly onCall: number

@@ -50,7 +50,7 @@ async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
 
 /**
  * How two database identities differ, as text.
- * @param url URL of the local database: its system has names for the parts of an identity
+ * @param url URL of the local database. Its system names the parts of an identity, which the text uses
  */
 export function identityDifference(url: string, here: string, begun: string): string {
   const names = systemOf(url)?.copies?.identity ?? []

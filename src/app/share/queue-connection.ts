@@ -57,7 +57,7 @@ export class QueueConnection {
     await opened?.then((queue) => queue[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
-  /** After a failure the next call opens a new connection. */
+  /** Calls the queue. After a failure, the next call opens a new connection. */
   async #ask<T>(question: (queue: RunQueue) => Promise<T>): Promise<T> {
     try {
       this.#queue ??= openQueue(this.#url, 'look')

@@ -2,7 +2,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 
-/** How long a login must be refused, ms: until then a password change may be in progress. */
+/** How long a login must be refused before the worker ends, ms. A password change may take this long. */
 const REFUSED_MS = 120_000
 
 export class RefusedLogin {

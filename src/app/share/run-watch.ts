@@ -185,8 +185,8 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Raises `no-worker` while no live worker has the run's program version, and ends the alert when one does or the run
-   * has ended.
+   * Raises `no-worker` while no live worker has the run's program version. Ends the alert when such a worker exists, or
+   * when the run has ended.
    */
   async #checkNoWorker(known: KnownRun): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
@@ -236,7 +236,7 @@ export class RunWatch implements QueueWatch {
     for (const alert of standing) await this.#endIfUnstuck(known, alert, { moves, finished, limit })
   }
 
-  /** Chunks that were finished by another host, such as a silent one after its last heartbeat. */
+  /** Chunks that were finished by another host, for example by a silent host after its last heartbeat. */
   async #finishedOf(
     { run, operation }: KnownRun,
     stood: readonly StalledChunk[],

@@ -9,8 +9,8 @@ import type { Operation } from '../operations/list.ts'
 
 /**
  * How the work is divided. `chunks`: every task runs the whole operation, and the ledger coordinates their chunks.
- * `parts`: each task has its own part of the operation, or all of it; one worker at a time processes a task. `stream`:
- * one task runs the whole operation; the others copy and compare on its request.
+ * `parts`: each task does one part of the operation; a single task does all of it. One worker at a time processes a
+ * task. `stream`: one task runs the whole operation; the other tasks copy and compare on its request.
  */
 export type Sharing =
   | { readonly by: 'chunks' }

@@ -83,7 +83,7 @@ const finished =
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished
-// The program stopped without a request: all remaining work is to be left out.
+// The program stopped without a request to stop: steering requests exclude all remaining work.
 const isLeftOut = exitCode === EXIT_OF_KIND.stopped && !interrupter.stop.aborted && !interrupter.abort.aborted
 const done = {
   exitCode,

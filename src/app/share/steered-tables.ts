@@ -7,7 +7,7 @@ export function tablesCalled(table: string, names: readonly string[]): readonly 
   return names.filter((name) => name.endsWith(`.${table}`))
 }
 
-/** True if not exactly one table of the tasks has this name; false while some tasks have not planned. */
+/** True if the name means no table of the run, or several. False while some tasks have not planned their tables. */
 export function isUnknownTable(table: string, { names, isWhole }: SteeredTables): boolean {
   return isWhole && !names.includes(table) && tablesCalled(table, names).length !== 1
 }
@@ -19,7 +19,7 @@ export class SteeredNames {
 
   take(event: Event): void {
     if (event.type === 'plan.ready' && event.copies !== undefined) this.report(event.copies.map(({ table }) => table))
-    // A transaction may change several tables and is applied completely: no single table can be paused any more.
+    // The stream applies whole transactions, which may change several tables: no single table can be paused any more.
     else if (event.type === 'follow.progress' && !this.#isFollowing) {
       this.#isFollowing = true
       this.report([])

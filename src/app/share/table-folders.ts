@@ -14,7 +14,7 @@ import { isFolderName } from './folder-identity.ts'
 import { knownOperation } from './known-operation.ts'
 import { withOwnUrls } from './sharing.ts'
 
-/** Folders that a message names. */
+/** Limit of folders that a message names. */
 const MOST_NAMED = 3
 
 /**

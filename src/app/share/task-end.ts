@@ -27,7 +27,7 @@ export function taskEnd(
 ): TurnEnd {
   const reported = error === undefined ? {} : { error }
   if (crashed) return { left: failuresFor(rested, error) < CRASHES ? 'rest' : 'none', exitCode, ...reported }
-  // The next turn would leave out the same work again.
+  // The next turn would exclude the same work again.
   if (leftOut === true) return { left: 'none', exitCode, ...reported }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
   if (error === undefined) return { left: 'none', exitCode }

@@ -10,7 +10,7 @@ import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
 /**
- * @property leftOut true if the program ended by itself, because all remaining work was to be left out
+ * @property leftOut true if the program ended by itself, because steering requests exclude all remaining work
  * @property isUnworked true if the program ended before its run began, so no alert was raised
  * @property failures errors of incomplete tables
  * @property isGone true if the program did not reply for too long, and was killed
@@ -32,11 +32,11 @@ export type TaskOrder = Pick<Identity, 'tool' | 'actor' | 'host' | 'book'> & {
   readonly operation: unknown
   /** URLs on this machine for the store names in `operation`. */
   readonly stores: readonly NamedUrl[]
-  /** Applied before anything begins. */
+  /** Steering requests that the program applies before its work begins. */
   readonly wishes: readonly SteeringRequest[]
   /** Id of the shared run. The run of the task records it in the ledger, besides its own id. */
   readonly sharedRun: string
-  /** Earlier failed turns of the task. */
+  /** Failed turns of the task so far. */
   readonly rested: TransientFailures
   /** The turn ends after this time of work, ms; if absent, when the work is done. */
   readonly turnMs?: number

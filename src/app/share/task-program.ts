@@ -162,7 +162,7 @@ export class TaskProgram {
 
   /**
    * Call every `HEARTBEAT_MS`: tests whether the program replies. After too long without a reply, the program is killed
-   * and treated as ended: it holds only leases, and may survive the kill if a disk blocks it.
+   * and treated as ended. A program that a disk blocks may survive the kill; this is safe: it has nothing but leases.
    */
   ask(): void {
     if (this.#answers.isGone) {

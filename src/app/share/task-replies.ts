@@ -51,8 +51,8 @@ export class TaskReplies {
   }
 
   /**
-   * True after a third of the time limit without a message: its worker then sends no heartbeats for the task, and
-   * others see it as silent. False while the program starts: a second start on another host may be as slow.
+   * True after a third of the time limit without a message. The worker then sends no heartbeats for the task, so that
+   * other workers see it as silent. False while the program starts: a second start on another host may be as slow.
    */
   get isLate(): boolean {
     return this.#hasAnswered && this.#silentMs >= this.#limit / 3

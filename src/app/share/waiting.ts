@@ -17,7 +17,7 @@ export function waitingText(run: DistributedRun): WaitingText | null {
   }
 }
 
-/** Flags for the same number of tasks in the same queue: printed commands do not contain them. */
+/** Flags that put a printed command into the same queue, for the same number of tasks: `--distributed --tasks 8`. */
 function queueFlags({ queue, slots: { whole } }: DistributedRun): string {
   const tasks = whole === 0 || whole === TASK_LIMITS.fallback ? '' : ` --tasks ${whole}`
   return ` --distributed${tasks}${queue === null ? '' : ` --queue ${shellQuote(queue)}`}`

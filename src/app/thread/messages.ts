@@ -1,4 +1,4 @@
-/** Messages between threads. Plain data only. */
+/** Messages between the UI and the thread for its queries. Plain data only. */
 import type { ErrorInfo, ErrorKind } from '../../shared/errors.ts'
 
 export type QueryStart = { readonly lake: string | null; readonly catalog: string | null }

@@ -21,7 +21,7 @@ export function spanOfRun({ runId, sharedRun }: Pick<TaskOfWorker, 'runId' | 'sh
 
 export type SpanIds = { readonly traceId: string; readonly spanId: string }
 
-/** Parent of the turns of tasks. */
+/** Parent span of the runs that work on tasks of a shared run: the span of the shared run. */
 export function parentOfTasks(slot: Pick<TaskOfWorker, 'runId' | 'sharedRun'>): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { ...spanOfRun(slot), traceFlags: TraceFlags.SAMPLED, isRemote: true })
 }

@@ -38,8 +38,8 @@ const LOCAL_FLAG = 'here'
 
 /**
  * @param commandLine printed command of the run, which begins with `sluice`
- * @param urls URLs of the run by flag, possibly with passwords: a text may show a URL without its password, and the
- * command line has its variable or store name
+ * @param urls URLs of the run by flag, possibly with passwords. If a text shows one of them without its password, it is
+ * replaced by the word of the command line for it: a variable or a store name
  */
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
   const run = ownCall(commandLine)

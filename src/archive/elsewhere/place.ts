@@ -88,7 +88,7 @@ export async function restoreTargetTable(
   return found
 }
 
-/** Refuses a table of a different database than the URL's: that database's ledgers would not be checked. */
+/** Refuses a table outside of the database that the URL names: the ledgers of its own database would not be checked. */
 function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName): void {
   if (can.ledgerPerSchema !== true || schema === null || into.schema === undefined) return
   const letters = can.folds?.tables ?? 'exact'

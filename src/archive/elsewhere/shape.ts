@@ -59,7 +59,10 @@ function nameOfDropped(name: string, isPresent: (name: string) => boolean): stri
 
 type Named = { readonly name: string; readonly file: StoredColumn; readonly of: string }
 
-/** The column whose type holds the values of both unchanged; null for different columns, or if neither type does. */
+/**
+ * Returns `a` or `b`: the one whose type holds the values of both unchanged. Null if neither type does, or if they are
+ * different columns.
+ */
 function widestOf(a: Named, b: Named): Named | null {
   if (a.file.physical !== b.file.physical) return null
   if (JSON.stringify(a.file.as) === JSON.stringify(b.file.as) || isCarried(b.file.as, a.file.as)) return a

@@ -216,8 +216,8 @@ async function cutFiles(
 }
 
 /**
- * Deletes rows of the source in the transaction that runs the statements of `closing`, if their digest is still the
- * expected one; otherwise computes the digest again and retries.
+ * Deletes rows of the source in the transaction that runs the statements of `closing`, if the rows still have the
+ * expected digest. Otherwise it computes their digest again, and retries.
  * @param judge called with the result of the last try; throws an error for a failed one
  * @returns number of deleted rows
  */

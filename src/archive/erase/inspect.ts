@@ -27,7 +27,7 @@ export type PartitionFacts = {
   readonly sourceRows: bigint
   /** Paths of its files that hold rows to erase: these files are rewritten without the rows. */
   readonly files: readonly string[]
-  /** True if no version names its files yet, or if it has expired and the newest version may still name them. */
+  /** True if no version names its files yet. Also true after its expiry, if the newest version may still name them. */
   readonly isUnfinished: boolean
 }
 
@@ -131,7 +131,7 @@ export function refuseUnfinished(context: ArchiveContext, partition: ArchivedPar
   const { state, restoring, retracted, removed, version, away, leaving } = partition
   const isBetween =
     away || leaving || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
-  // The log names files of a partition that is not archived by its state; their rows are in the source too.
+  // By its state the partition is not archived, but the log names its files. The source has their rows too.
   const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
   if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw unfinishedError(context, partition)
 }

@@ -1,4 +1,4 @@
-/** Translates `--where` to a test with the same result in the database and in Parquet files; refuses any other. */
+/** Translates `--where` to a test with the same result in database and Parquet files; refuses other conditions. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { NEGATED } from '../../model/lake/condition.ts'
@@ -142,7 +142,7 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
       const found = String(normalizer(type)(raw))
       if (isPlainValue(type, found)) return found
     } catch {
-      // Reported below, without the value.
+      // The error below reports this, without the value.
     }
   }
   const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it needs a text in single quotes' : ''

@@ -155,7 +155,7 @@ export async function eraseOtherRows(
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
   const { abort } = context.interrupt
   const away = record.partitions.find((partition) => partition.away || partition.leaving)
-  // Another run detached it meanwhile.
+  // Another run has detached this partition meanwhile.
   if (away !== undefined) throw unfinishedError(context, away)
   const log = await (await context.log()).own(abort)
   const attached = await partitionsNow(context)

@@ -11,8 +11,8 @@ import type { ValueKind } from '../../model/calendar/value-text.ts'
 export type PlannedExpiry = {
   readonly partition: ArchivedPartition
   /**
-   * `due`: it will expire. `resume`: it has expired, but the Delta table must still remove its files. `done`: it has
-   * expired. `held`, `blocked`: it stays, for the reason in `note`. `later`: not old enough.
+   * `due`: it will expire. `resume`: it has expired, but its files must still be removed from the Delta table. `done`:
+   * it has expired. `held`, `blocked`: it stays, for the reason in `note`. `later`: not old enough.
    */
   readonly status: 'due' | 'resume' | 'done' | 'held' | 'blocked' | 'later'
   readonly note?: string

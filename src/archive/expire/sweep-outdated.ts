@@ -197,7 +197,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
 }
 
 /**
- * True for files of an expired partition that the log still names, or that expired within the retention.
+ * True for a file of an expired partition that the log still names, or whose expiry is within the retention.
  * @param over files removed up to this time have been kept long enough, ms since the epoch
  */
 function isRetained(partition: ArchivedPartition | null, over: number): boolean {

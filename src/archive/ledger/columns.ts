@@ -33,10 +33,10 @@ export const ARCHIVE_COLUMNS: ArchiveColumns = {
   origin: 'text',
   // Retention of files that the newest version does not name; NULL until it is set.
   retention_ms: 'integer',
-  // Name of this ledger in the archive's log, and the database it was named for, as JSON; NULL until a program of
+  // Name of this ledger in the archive's log, and the database for which it was named, as JSON. NULL until a program of
   // version 11 or later changes the archive.
   ledger: 'text',
-  // Identifies the table after a rename, as JSON (`TableWitness`); NULL if it has an identity of its own or no key, or
+  // Identifies the table after a rename, as JSON (`TableWitness`). NULL for a table that has an identity or no key, and
   // if an older program archived it. Since version 11.
   witness: 'text',
 }
@@ -98,13 +98,13 @@ export const PARTITION_COLUMNS: ArchiveColumns = {
   // When the partition expired, and who requested it; NULL if it has not expired, or was restored.
   expired_ms: 'integer',
   expired_by: 'name',
-  // Time at which the destruction of its files began: from then on it cannot be restored.
+  // Time at which the destruction of the partition's files began: from then on the partition cannot be restored.
   swept_ms: 'integer',
   // For a later part of a period: name of the first part, and the part number from 2 on; NULL for the first part.
   period: 'name',
   part: 'integer',
-  // For a table partitioned by whole numbers: the kind of time they encode, or `name` if they encode none and the
-  // partition was named; otherwise NULL, also if an older program archived it.
+  // For a table partitioned by whole numbers: the kind of time that they encode. `name` if they encode no time, and the
+  // user named the partition. Otherwise NULL, also if an older program archived the partition.
   chosen_by: 'name',
 }
 
@@ -118,7 +118,7 @@ const HISTORY: ArchiveColumns = {
 }
 
 const HEADS: ArchiveColumns = {
-  // The commit that carries this ownership token.
+  // Version of the commit that carries this ownership token.
   delta_version: 'integer',
   // `intended` before its commit is written, `left` once the log is known to have the token.
   state: 'name',

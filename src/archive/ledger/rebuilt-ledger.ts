@@ -6,7 +6,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { filesText } from './cells.ts'
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 
-/** Placeholder for the origin until the archive belongs to this ledger: a run is refused, and a rebuild restarts. */
+/** Origin until the archive belongs to this ledger. With this origin, a run is refused, and adopt rebuilds again. */
 const BEGUN: Origin = { rebuilt: 'begun' }
 
 /** True if a rebuild was killed before the archive belonged to this ledger: its rows are not valid yet. */

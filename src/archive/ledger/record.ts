@@ -102,7 +102,7 @@ export type ArchivedPartition = {
   readonly columns: readonly StoredColumn[]
   /** True if its table is detached, but queries still read the rows from that table, not from the archive. */
   readonly away: boolean
-  /** When it expired, by the clock of the database, and who requested it; null if it has not expired. */
+  /** Time of the expiry by the clock of the database, and the user who requested it; null if it has not expired. */
   readonly expired: { readonly ms: number; readonly by: string } | null
   /** Time at which the destruction of its files began; null while an expired partition can be restored. */
   readonly sweptMs: number | null
@@ -120,7 +120,7 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
-/** True if all rows were deleted from a plain table: a row that has one of their keys now was written later. */
+/** True if all rows were deleted from a plain table: a row of the table with one of these keys was written later. */
 export function isAllRemoved({
   digest,
   native,
@@ -136,7 +136,7 @@ export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'fileP
 
 /**
  * Paths that a sweep must not remove, each with the label of its partition: these files may be the only copy of rows.
- * If the log does not name them, it is older or newer than the ledger.
+ * If the log does not name them, the log is older or newer than the ledger.
  */
 export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMap<string, string> {
   const kept = partitions.filter(({ state, retracted }) => isPublished(state) || (state === 'RESTORED' && !retracted))

@@ -30,8 +30,8 @@ const KEYS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Creates missing tables, and upgrades an older ledger to this version. A killed upgrade leaves the old version, and
- * the next one repeats it; two upgrades at once run the same statements.
+ * Creates missing tables, and upgrades an older ledger to this version. After a killed upgrade the ledger still has its
+ * old version, and the next upgrade repeats all steps. Two concurrent upgrades run the same statements.
  * @throws SluiceError TABLE_REFUSED if a table of the user has a name of the ledger's; LEDGER_NEWER
  */
 export async function prepareArchiveLedger(database: LedgerDatabase): Promise<void> {

@@ -48,7 +48,7 @@ export class TokenLedger implements TokenStore {
     return text === null ? null : (readLedgerJson(text) as LedgerName)
   }
 
-  /** If two programs name a ledger, the first one wins. */
+  /** Sets the name of the ledger. If two programs name it, the first name stays. */
   async setName(name: LedgerName): Promise<void> {
     const sql = `UPDATE migration_archives SET ledger = ? WHERE ${TABLE} AND ledger IS NULL`
     await runStatement(this.#database, sql, [JSON.stringify(name), ...this.#key])
@@ -156,7 +156,7 @@ export class TokenLedger implements TokenStore {
   /**
    * Records the files that the log names for a partition. If the partition is published in the ledger, these become its
    * published files.
-   * @param fence fence in the log; later claims are above it
+   * @param fence fence in the log; later claims get higher ones
    * @param outdated further paths in the log, which a later commit may remove
    */
   async takeOver(

@@ -15,7 +15,10 @@ export type OutdatedFile = {
   readonly partition: string | null
   /** Time of the commit that removed it, ms since the epoch. */
   readonly removedMs: number
-  /** Version of the commit that removed it; null if only a checkpoint has it. Earlier versions lose the file. */
+  /**
+   * Version of the commit that removed it; null if only a checkpoint records the removal. Earlier versions need the
+   * file: they cannot be read completely once it is destroyed.
+   */
   readonly removedVersion: number | null
 }
 

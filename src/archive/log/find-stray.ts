@@ -16,7 +16,7 @@ export type StrayFile = { readonly path: string; readonly size: bigint; readonly
 
 export type StrayRequest = LogSource & {
   readonly writer: LogWriter
-  /** Expected id of the table: if it is another table, no file in the folder belongs to this archive. */
+  /** Expected id of the table. If the log is of another table, no file in the folder belongs to this archive. */
   readonly tableId?: string
   /** ms since the epoch. */
   readonly now: number

@@ -68,7 +68,7 @@ function missingCommit({ label }: LogStore, gap: SluiceError): SluiceError {
   })
 }
 
-/** Null if there is no log yet. @throws SluiceError ARCHIVE_CONFLICT if the beginning of the log is missing */
+/** Opens the table; null if there is no log yet. @throws SluiceError ARCHIVE_CONFLICT if the log lacks its beginning */
 export async function openTable(source: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
   const table = await openedTable(source, signal)
   if (table !== null) return table

@@ -7,7 +7,8 @@ import { isSameFile, statOrNull } from '../../shared/durable-files.ts'
 
 /**
  * The path that names the file.
- * @property isMissing true if no file exists under it; it differs from the given path in case or Unicode form only
+ * @property isMissing true if no file exists under this path, and the given path differs from it in case or Unicode
+ * form only
  */
 export type SamePath = { readonly path: string; readonly isMissing: boolean }
 

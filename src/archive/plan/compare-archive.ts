@@ -124,8 +124,8 @@ async function missingFilesText(
 }
 
 /**
- * Repair `unnamed` if no file that the log names exists or is in the ledger, and the ledger's files are proved;
- * otherwise null. Such a log is old: a sweep has removed the files that it names.
+ * Repair `unnamed` if the log names only files that do not exist and are not in the ledger, and the ledger's files are
+ * proved; otherwise null. Such a log is old: a sweep has removed the files that it names.
  */
 async function repairUnnamed(
   context: ArchiveContext,

@@ -18,10 +18,10 @@ export type ComparedPartition = {
 
 /**
  * How ledger and log are made equal.
- * - `unnamed`: the log names no existing file, but the ledger's files exist and were read: the log must name these.
+ * - `unnamed`: the log names no existing file, but the ledger's files exist and were read: a commit must add these.
  * - `gone`: the log names no file, and all files of the ledger are missing: the archive lost the partition.
  * - `later`: the state is DROPPED, and the log names other, complete files: the ledger may adopt them.
- * - `left`: the state is RESTORED or EXPIRED, and the log names the files: the log must remove them.
+ * - `left`: the state is RESTORED or EXPIRED, and the log names the files: a commit must remove them.
  */
 export type Repair =
   | {

@@ -130,7 +130,7 @@ export function lateRows(
   parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]> = async () => [],
 ): FindLate {
   return async (partition, { table, where, isOwn }) => {
-    // A detached table keeps its columns.
+    // A detached table has the columns from before the detach.
     const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
     const signal = interrupt.abort
     try {

@@ -68,8 +68,8 @@ function isEpoch(kind: ValueKind): boolean {
 type Place = Pick<ArchiveCandidate, 'status' | 'note'>
 
 /**
- * Blocks a due partition whose range the ledger already has, if the partition cannot become a later part; otherwise
- * notes that it has late rows.
+ * For a due partition whose range the ledger already has: notes that the partition has late rows, or blocks it if it
+ * cannot become a later part.
  */
 function laterPart(
   standing: Place,

@@ -20,8 +20,8 @@ type AttachedPartition = Bounds & Pick<NativePartition, 'identity' | 'isDefault'
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
   /**
-   * Entry of the partition itself. Otherwise an entry with equal bounds that is not archived, and whose table is
-   * missing or was unpartitioned.
+   * Entry of the partition itself. Otherwise an entry that is not archived and has the same bounds: it was recorded
+   * before the table was partitioned, or its own table is not attached now. Null without such an entry.
    */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
@@ -120,7 +120,7 @@ export class NativeParts {
     return { name: left === null ? { label, period: label, part: 1 } : this.#further(left.period), ...others }
   }
 
-  /** A ledger entry with the same bounds that is not archived, and whose table is missing or was unpartitioned. */
+  /** The entry with the same bounds that `LedgerOverlap.own` describes; undefined without such an entry. */
   #replaced(partition: AttachedPartition, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>

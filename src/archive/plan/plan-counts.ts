@@ -70,8 +70,8 @@ function withRowCount(one: PlannedPartition, look: PeriodState | undefined): Pla
   const notes = [
     ...('notLooked' in look ? [`not inspected: ${look.notLooked}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
-    // If all archived rows were removed, surplus rows may be restored rows that were changed. These prevent the drop:
-    // the note would be wrong.
+    // Not if all archived rows were removed: surplus rows may then be restored rows that were changed. These prevent
+    // the drop, so the note would be wrong.
     ...(isLate && !isAllRemoved(one.known)
       ? ['late rows are archived as a further part after this one is dropped, or with it after it is restored']
       : []),

@@ -24,7 +24,7 @@ export const CALENDAR_HINT = 'remove --calendar, --first-month, --year-offset, -
  * Refuses `--as-text` for the column that partitions the archive, because conditions would compare texts; and for key
  * columns of bytes, because rows are removed and restored by key. Accepts a column that is already archived as text.
  * @param column column that partitions the archive
- * @param isLoose true if the text of a value is its SQL literal, which also works for keys
+ * @param isLoose true if the source does not enforce types: `--as-text` then stores SQL literals, also fit for keys
  * @throws SluiceError BAD_FLAG
  */
 export function refuseAsText(

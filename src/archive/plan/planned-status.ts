@@ -47,7 +47,7 @@ export function plannedAction(
     if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
   }
-  // A hold does not stop a partition that is already detached: it continues until queries read it from the archive.
+  // A hold does not stop a partition that is already detached: it advances until queries read it from the archive.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
   const mistake = `an older sluice read its numbers as times: ${restoreCommand} restores it; if they are times, give --epoch s or ms`

@@ -31,7 +31,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
     const out = hasLeft(one)
     const same = natives.find(({ isDefault, from, to }) => !isDefault && from === one.from && to === one.to)
     if (!out && same !== undefined) return same.identity
-    // `leaving` is recorded before the detach begins.
+    // With `leaving`, the table may still be attached: this fact is recorded before the detach begins.
     const tables = out || one.leaving ? await partitions.detachedTables(noted, identity, interrupt.abort) : []
     const left = tables.length > 1 ? await withProvedRows(context, one, tables) : tables
     if (left.length === 1) return left[0]?.identity ?? NONE

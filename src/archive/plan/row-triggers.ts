@@ -18,8 +18,8 @@ export async function reportLosable(
 
 /**
  * Reports triggers and rules that fire, or that do not fire in the session of a run.
- * @throws SluiceError TABLE_REFUSED if one may change or reject a row: restored rows would then differ from the
- * archived ones
+ * @throws SluiceError TABLE_REFUSED if a trigger or rule may change or reject a row: restored rows would then differ
+ * from the archived ones
  */
 export async function refuseTriggers(
   { table }: TableSpec,

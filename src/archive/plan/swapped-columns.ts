@@ -13,9 +13,9 @@ import { notedValues } from './noted-values.ts'
 /**
  * Compares the recorded rows that still exist. If none exists, or their values were updated, the names are accepted.
  * @param renamed the user's statements; `NAME=NAME` for a column that kept its name
- * @throws SluiceError PARTITION_CHANGED if one of these is true in all recorded rows that exist: columns have exchanged
- * their values; a new column has the values of an archived column; another column has the values of an archived column,
- * and the archived column has different values
+ * @throws SluiceError PARTITION_CHANGED if all recorded rows that exist show one of these changes: columns have
+ * exchanged their values; a new column has the values of an archived column; another column has the values of an
+ * archived column, and the archived column has different values
  */
 export async function refuseSwappedColumns(
   store: CopyStore,

@@ -115,7 +115,8 @@ export async function answer(
   const ledger = found.opened.database
   let given = false
   const reportPages = async ({ pages, ...rest }: ArchiveAnswer): Promise<void> => {
-    // Check now: a partition may have been archived as a table of its own, and its rows removed, before they were read.
+    // The rows were read before this check: until then, another program may have archived a partition as a table of
+    // its own and removed its rows.
     await refuseToAnswer({ store, ledgers }, table, signal)
     const watched = async function* (): AsyncGenerator<readonly QueryAnswerRow[]> {
       for await (const page of pages) {

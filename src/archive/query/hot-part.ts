@@ -63,7 +63,7 @@ export type HotRows = {
 
 /**
  * A detached table whose rows the query reads.
- * @property shared its columns, each with the column of the present table; null if both have the same columns
+ * @property shared its columns, each with the column of the present table; null if both tables have the same columns
  */
 export type AwayTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] | null }
 
@@ -176,8 +176,8 @@ function exceptionOf(
 }
 
 /**
- * A condition for the source. The interval is extended at both ends, because some sources store times as text: by a
- * day; for times with a zone by 6 days, because a text may have an offset up to `+99:99:99`.
+ * A condition for the source. Some sources store times as text, so the interval is extended at both ends: by a day, or
+ * by 6 days for times with a zone, because such a text may have an offset up to `+99:99:99`.
  */
 function sourceCondition(
   { offers: { times } }: CopyStore,

@@ -62,8 +62,8 @@ export function sharedPartition(
 }
 
 /**
- * Texts about table rows that the answer does not have: all archived rows of their partition were removed from the
- * table, and these rows have keys of archived ones.
+ * Texts about table rows that the answer leaves out. They have keys of archived rows, although all archived rows of the
+ * partition were removed from the table.
  */
 export function unsettledRows(
   name: string,

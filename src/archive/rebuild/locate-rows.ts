@@ -105,7 +105,7 @@ async function plainResult(
   }
   const [one, ...more] = rest
   if (one === undefined) {
-    // All rows in the table are late.
+    // The table has no archived row of the period: all of its rows are late.
     const last = parts.at(-1) ?? first
     const detail = `${now?.rows ?? 0n} rows of its period are in the table, and none of them is archived`
     return found.set(last.label, { finding: differing(last, detail), accepted: { ...last, state: 'DROPPED' } })

@@ -186,7 +186,7 @@ function removesRows(next: Step, { away, leaving }: ArchivedPartition): boolean 
   return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }
 
-/** The next step of a partition; null if it is as far as allowed. */
+/** The next step of a partition; null if no step is left that the options allow. */
 export function nextStep(
   { state, restoring, retracted, graceOver, native }: ArchivedPartition,
   { detach, drop, again }: AdvanceOptions,

@@ -53,7 +53,7 @@ export async function differentlyComputed(
   })
 }
 
-/** Error: generated values differ from archived ones, so the rows cannot be restored while these are compared. */
+/** Error: the table generates other values than the archived ones. A restore must not compare these columns. */
 export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
   const what = names.join(', ')
   const same = `give ${what} the earlier expression again, then run the same command`

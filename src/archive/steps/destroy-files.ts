@@ -47,8 +47,8 @@ export class Destroyer {
    * Removes one file. Log and ledgers are read again if any ledger has changed since the previous file, and are flushed
    * to the disks of their servers before the file is removed.
    * @param path relative to the root
-   * @throws SluiceError ARCHIVE_CONFLICT if the newest version names it, a ledger needs it, or a ledger that was not
-   * read may need it; ARCHIVE_FOREIGN if the log has another ownership token than the ledger; TARGET_DENIED,
+   * @throws SluiceError ARCHIVE_CONFLICT if the newest version names the file, a ledger needs it, or a ledger that was
+   * not read may need it; ARCHIVE_FOREIGN if the log has another ownership token than the ledger; TARGET_DENIED,
    * CONNECTION_LOST, SOURCE_IO
    */
   async remove(path: string): Promise<void> {

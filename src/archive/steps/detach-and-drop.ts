@@ -1,4 +1,4 @@
-/** Steps after PUBLISHED: queries read a partition from the archive, and in the end the source removes its rows. */
+/** Steps after PUBLISHED: a detach makes queries read the archive; a drop then removes the rows from the source. */
 import { equalDigests } from '../../model/copy/rows.ts'
 import type { PartitionRequest } from '../../model/archive/port.ts'
 import type { Closing } from '../../model/run/ledger-port.ts'
@@ -92,7 +92,7 @@ export function partitionRequest(
     parent: table.table,
     partition: partition.native.table,
     identity: partition.native.identity,
-    // A detached table keeps its columns.
+    // A detached table has the columns from before the detach.
     columns: archivedReadColumns(partition.columns),
     expect: proofOf(partition),
     closing,

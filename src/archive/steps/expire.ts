@@ -30,7 +30,7 @@ export async function expirePartition(
   })
 }
 
-/** EXPIRED: removes its files from the Delta table, if this was not done yet. */
+/** Ends the expiry of an EXPIRED partition: removes its files from the Delta table, if this was not done yet. */
 export async function endExpiry(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   if (partition.retracted) return
   // Use the clock of the database, as for all times in the ledger: the retention is measured from this time.

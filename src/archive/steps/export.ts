@@ -173,8 +173,8 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
 }
 
 /**
- * Prefix of the names of an attempt's files. It has a digest of the label, because labels that differ in case only have
- * one folder on a file system that ignores case.
+ * Prefix of the names of an attempt's files. It has a digest of the label: labels that differ only in case share a
+ * folder on a file system that ignores case.
  */
 export function newPrefix(
   { runId }: Pick<ArchiveContext, 'runId'>,

@@ -1,4 +1,4 @@
-/** Handles a ledger that is older than the archive: it needs files that the log removed and a sweep destroyed. */
+/** Handles a ledger that is older than the archive: it needs files that a commit removed and a sweep destroyed. */
 import { dec } from '../../model/run/event.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { whileClaimed, type Reload } from './claimed.ts'

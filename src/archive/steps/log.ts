@@ -44,7 +44,7 @@ export type RemovedFiles = {
 export type CommitOptions = {
   readonly tableId: string
   readonly info: Readonly<Record<string, string>>
-  /** Edits the ledger's properties before they are written to the log, if the ledger is changed only after that. */
+  /** Edits the ledger's properties before they are written to the log, for a change that the ledger gets afterwards. */
   readonly change?: (properties: ArchiveProperties) => ArchiveProperties
 }
 
@@ -100,7 +100,7 @@ export interface ArchiveLog {
     what: Pick<Publication, 'tableId' | 'info'>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** State in the log of partitions whose files it no longer names, by label. */
+  /** Partitions whose files the log no longer names, with these files, by label. */
   removedPartitions(signal: AbortSignal): Promise<ReadonlyMap<string, RemovedFiles>>
   /** Updates the table's properties from the ledger. */
   updateProperties(what: CommitOptions, signal: AbortSignal): Promise<{ readonly reported: boolean }>

@@ -80,7 +80,10 @@ export function columnRefusal(
   return refusal(context, partition, what, hint)
 }
 
-/** True for a plain table's partitioning column if a restore must write rows, or if it cannot select the rows now. */
+/**
+ * True for the partitioning column of a plain table, if a restore must write rows, or if the table's present column
+ * cannot select the rows of the partition.
+ */
 function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: StoredColumn): boolean {
   const { archived, store, table } = context
   const now = retypedNow(archived.stored.columns, lost) ?? lost

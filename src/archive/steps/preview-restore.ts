@@ -28,7 +28,7 @@ export type RestoreOptions = {
 }
 
 export type RestorePreview = {
-  /** Table whose rows were compared with the archived ones, which a restore fills; null if none was compared. */
+  /** The table that a restore fills, if its rows were compared with the archived ones; otherwise null. */
   readonly place: RowsPlace | null
   /** Result of the comparison with the source; null if nothing was compared. */
   readonly found: RowsNow | null

@@ -44,7 +44,7 @@ export async function addFilesAgain(
   return log.publish({ ...publication(context, work, files), keepsShape: true }, context.interrupt.abort)
 }
 
-/** State in the ledger while the log removes the files. */
+/** State of a partition in the ledger while a commit removes its files from the Delta table. */
 const STATE_AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
 
 /**

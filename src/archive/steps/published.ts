@@ -1,6 +1,6 @@
 /**
  * Partitions that are PUBLISHED, or detached and not yet proved. Queries still read their rows from the source, so
- * the rows are compared before the archive removes its files.
+ * the rows are compared before a commit removes their files from the Delta table.
  */
 import type { SameKeys } from '../../model/archive/parquet-port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'

@@ -301,7 +301,7 @@ export function adoptHint(name: string): string {
   return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and adds them to the log again`
 }
 
-/** Error: the log removed files that the ledger needs: the ledger is from a backup, or the server lost a commit. */
+/** Error: the log no longer names files that the ledger needs. The ledger is from a backup, or lost a commit. */
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
   return partitionError(
     'ARCHIVE_CONFLICT',

@@ -125,9 +125,10 @@ async function compareTable(
 }
 
 /**
- * Undoes a restore: DETACHED, restoring → DROPPED if all rows had been removed before, otherwise DETACHED. Also
- * DETACHED if the table still has rows with keys of archived ones. Queries always read the archive. Restored rows are
- * deleted again, each only while it has the written values; generated values may differ.
+ * Undoes a restore; queries always read the archive. If all rows of a plain table's partition had been removed before,
+ * the restored rows are deleted again, each only while it has the written values (generated values may differ). The
+ * state is then DROPPED, or DETACHED if the table still has rows with keys of archived ones. In all other cases no row
+ * is deleted, and the state stays DETACHED.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore can then be resumed
  */
 export async function undoRestore(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {

@@ -131,7 +131,7 @@ async function summedRanges(
     if (digest.rows > 0n) ranges.push({ range, digest, expect })
   }
   for await (const range of view.cut(table, EVERY_KEY, request.where, ROWS, interrupt.abort)) await add(range)
-  // A row without a key was added after the export, which refuses such rows; the digests then differ.
+  // The export refuses rows without a key, so such a row was added later. With it, the digests differ.
   if (keyMayBeNull(table).length > 0) await add({ by: 'nullKey' })
   return { ranges, sum, rows: sum.rows - partition.removed.rows, fresh }
 }

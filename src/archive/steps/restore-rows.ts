@@ -25,10 +25,9 @@ import { fileColumns } from '../types/fit.ts'
 const ROWS = 5000
 
 /**
- * Restores rows of a partition that is DETACHED and restoring, or PUBLISHED: inserts rows whose key is free; existing
- * rows must be equal.
- * @param existing `none`: no row was found in the table; `equal`: existing rows must be equal; `changed`: existing rows
- * may have other values, and keep them
+ * Restores rows of a partition that is PUBLISHED, or DETACHED and restoring: inserts the rows whose key is free.
+ * @param existing `none`: the table has none of the rows. `equal`: rows that it already has must be equal. `changed`:
+ * rows that it already has may have other values, and keep them
  * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but queries still
  * read them from the archive
  */

@@ -1,4 +1,4 @@
-/** Restores archived rows into the source and compares them with their proof; then the log removes the files. */
+/** Restores archived rows into the source, and proves them. Then a commit removes their files from the Delta table. */
 import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { OwnProperties, PartitionRequest, ColumnChanges } from '../../model/archive/port.ts'

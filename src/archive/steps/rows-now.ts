@@ -163,10 +163,7 @@ type ArchivedKey = {
   readonly row: Row
   readonly key: RowKey
   readonly how: 'same' | 'missing' | 'changed'
-  /**
-   * Set for a changed row if the table spells its key differently and a collation treats both as equal: the key in the
-   * table.
-   */
+  /** Key of the row in the table, if it is spelled differently there. The collation treats both spellings as equal. */
   readonly there?: RowKey
 }
 

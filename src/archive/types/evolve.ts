@@ -1,7 +1,7 @@
 /**
  * Evolves an archive when the columns of its table change. A column keeps its physical name as long as it exists, so
- * that older files stay readable; column mapping maps the Delta table's name to it. Dropped columns, and columns with
- * an earlier type, keep their physical names permanently.
+ * that older files stay readable; column mapping connects this name with the column's name in the Delta table. Dropped
+ * columns, and columns with an earlier type, keep their physical names permanently.
  */
 import type { Column, Expression, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
@@ -25,7 +25,7 @@ export type ColumnChange =
 export type EvolveOptions = {
   /** Column numbers of the source; null if it does not identify columns. */
   readonly numbers: ColumnNumbers | null
-  /** New names by old ones, for sources that cannot identify renamed columns; the same name if it was kept. */
+  /** New names by old ones, for sources that cannot identify renamed columns. A kept name is mapped to itself. */
   readonly renamed: ReadonlyMap<string, string>
   /** Columns that were dropped, not renamed; for sources that cannot identify renamed columns. */
   readonly dropped: ReadonlySet<string>

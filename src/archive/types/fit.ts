@@ -33,8 +33,8 @@ export function fileColumns(shared: readonly SharedColumn[]): readonly StoredCol
 }
 
 /**
- * The present column for a column whose type differs, in the table or in the archive. Null if the column was dropped,
- * or if its values do not fit.
+ * The table's column for an archived column whose type has changed, in the table or in the archive. Null if the column
+ * was dropped, or if its values do not fit.
  */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)

@@ -4,7 +4,10 @@
 const FORBIDDEN = /[ ,;{}()\n\t=]/
 const PARTITION = 'sluice_partition'
 
-/** The names themselves if Parquet and all readers accept all of them, otherwise `col-1`, `col-2` … Case is ignored. */
+/**
+ * The names themselves if Parquet and all readers accept all of them, otherwise `col-1`, `col-2` … Two names that
+ * differ only in case are not accepted.
+ */
 export function physicalNames(names: readonly string[]): {
   readonly physical: readonly string[]
   readonly mapped: boolean

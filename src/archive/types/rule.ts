@@ -73,7 +73,7 @@ export function namesObjects(type: ColumnType): boolean {
   return type.kind === 'list' ? namesObjects(type.of) : type.kind === 'native' && OBJECT.test(type.name)
 }
 
-/** The type in which values of a column are transferred. Older ledgers have an empty type name for untyped literals. */
+/** The type in which values of a column are transferred. Older ledgers have `as` with an empty name for type `any`. */
 export function travelsAs({ as, column }: Pick<StoredColumn, 'as' | 'column'>): ColumnType {
   return as.kind === 'native' && isAny(column.type) ? ANY : as
 }

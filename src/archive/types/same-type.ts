@@ -55,7 +55,7 @@ export function canShowAs(from: Native, to: Native): boolean {
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
   // A numeric without a scale keeps the digits of each value.
   if (to.column.native === 'numeric') return a.kind === 'decimal' || a.kind === 'int'
-  // The same column, whose values are now stored as the source's text.
+  // The column has the same native type, but its values are now stored as the text that the source prints.
   if (b.kind === 'native' && from.column.native === to.column.native && a.kind !== 'native')
     return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date' || a.kind === 'text'
   if (a.kind === 'native' && b.kind === 'native') {

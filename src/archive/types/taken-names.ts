@@ -10,8 +10,8 @@ export type TakenName = { readonly column: StoredColumn; readonly of: readonly S
 
 /**
  * Finds archived columns whose names other columns may have now. A rename keeps position and type. So the present
- * columns are matched in order with archived columns of the same type: each may be any column that such a match allows.
- * Without a match, each may be any column of `gone` that has its type.
+ * columns are matched, in their order, with archived columns of the same type. A present column may be any archived
+ * column with which such a match pairs it. If no match exists, it may be any column of `gone` that has its type.
  * @param named present columns, in the order of the table @param stored archived columns, in their former order
  * @param gone archived columns whose names no present column has
  */

@@ -240,8 +240,9 @@ async function byPeriods(
 }
 
 /**
- * True if no other program works on another part of the period. Call it after claiming the part itself, so that one of
- * two programs detects the other. Claims expired leases: their former owners cannot change anything any more.
+ * True if no other program works on another part of the period. Call it after claiming the part itself, so that at
+ * least one of two programs detects the other. An expired lease of another part is claimed and released, so that its
+ * former owner cannot change anything any more.
  */
 async function isPeriodFree(
   { archived, ledger }: ArchiveContext,

@@ -1,4 +1,4 @@
-/** Finds the archive of a table, also if the table was renamed, and another table has its old name. */
+/** Finds the archive of a table, also if the table was renamed and another table now has its old name. */
 import { isOtherDatabase } from '../ledger/other-database.ts'
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
@@ -23,7 +23,7 @@ export type ArchiveOf = {
 
 /**
  * The archive of a table, also if the table was renamed.
- * @throws SluiceError PLAN_CHANGED if the ledger has this name for another table that was renamed since; as
+ * @throws SluiceError PLAN_CHANGED if the ledger has another table under this name, which was renamed since; as
  * `Ledgers.of`
  */
 export async function archiveOf(
@@ -37,9 +37,9 @@ export async function archiveOf(
 }
 
 /**
- * As `archiveOf`, but returns no archive, instead of an error, for a table with the old name of an archived table.
- * @returns `other`: the archive of another table that the ledger has under this name, with the present name of that
- * table; null if there is none
+ * As `archiveOf`, but without an error if the archive under this name belongs to a renamed table.
+ * @returns `other`: that archive, with the present name of its table; null if there is none, or if this table has its
+ * own archive under a former name
  * @throws as `Ledgers.of`
  */
 export async function findArchive(
@@ -122,7 +122,8 @@ function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): bool
 /** Error: another table has the name of an archived table now. */
 export function otherArchivedTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
-  // A copy never has the table number, but it may match the witness: the hint must not lead to a drop of a live table.
+  // A copy never has the original's table number, but it may match the witness. So without table numbers, the hint must
+  // not advise to drop the table: it may be the live one.
   const otherwise =
     store.offers.identities?.by === 'number'
       ? `drop ${name} if the other table replaced it and has all of its rows`

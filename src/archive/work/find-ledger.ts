@@ -60,8 +60,8 @@ export class Ledgers implements AsyncDisposable {
   }
 
   /**
-   * The ledger of a table, upgraded to this version if it may be written, and a store that writes this ledger in its
-   * transactions; the login's own ledger if no ledger has the table.
+   * The ledger of a table, and a store that writes this ledger in its transactions; the login's own ledger if no ledger
+   * has the table. If ledgers may be written, the ledger is upgraded to this version.
    * @throws SluiceError ARCHIVE_CONFLICT if two ledgers have the table; TABLE_REFUSED if a ledger that may have it
    * cannot be read or written; LEDGER_NEWER
    */

@@ -9,7 +9,7 @@ import { requireOrigin } from './require-origin.ts'
 
 /**
  * Makes no commit if the archive is up to date, or nothing was published.
- * @param change edits the ledger's properties before they are written to the log, if the ledger is changed after that
+ * @param change edits the properties that are written to the log, for a caller that changes the ledger afterwards
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, TABLE_FEATURE; SOURCE_IO, TARGET_DENIED … if the archive
  * cannot be read or written
  */

@@ -85,7 +85,7 @@ const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
 
 /**
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED if columns are hidden; ARCHIVE_CONFLICT
- * if its folder is missing, unless `reads`
+ * if the archive's folder is missing, unless `reads`
  */
 export async function openArchive<E extends EventType>(
   table: TableSpec,

@@ -151,8 +151,8 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /**
-   * Reads the ledgers of this database; the user need not name them. If all of them can be read, a ledger that only the
-   * log assigns to this database no longer exists.
+   * Reads the ledgers of this database; the user need not name them. If all of them can be read, any other ledger that
+   * the log assigns to this database no longer exists.
    */
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned

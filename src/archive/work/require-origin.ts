@@ -36,7 +36,7 @@ export async function requireOrigin(context: Owned): Promise<void> {
   await nameLedger(context, now)
 }
 
-/** Names this ledger, if it has no name yet: every later commit of the log has the name. */
+/** Gives this ledger a name, if it has none yet. Every later commit of the log contains the name. */
 async function nameLedger({ archived, store, heads }: Owned, now: Origin): Promise<void> {
   if (archived.ledger === undefined) await heads.setName(ledgerName(null, store, now))
 }

@@ -38,8 +38,8 @@ const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
  * Only columns whose values still have the same text are compared.
  * 3. The only other table with the key, all recorded columns, all recorded rows with all values, and, if marks do not
  * change with a rename, the mark.
- * 4. If marks do not change with a rename, and no table has the name of the witness: the only table that meets rule 3
- * except for the mark, because one statement may rename and alter.
+ * 4. The only table that meets rule 3 except for the mark, because one statement may rename and alter. This rule
+ * applies only if marks do not change with a rename, and no table has the name of the witness.
  * 5. Otherwise the table with the name of the witness if it exists, or else with the name in the ledger.
  */
 export async function witnessed(

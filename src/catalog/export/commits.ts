@@ -16,7 +16,7 @@ export type StoredCommit = {
   /** Size and sha256 of the original file, or null if not stored. */
   readonly bytes: number | null
   readonly digest: Uint8Array | null
-  /** Non-blank lines, counted by the import; null if not counted. */
+  /** Number of non-blank lines, counted by the import; null if not counted. */
   readonly numLines: number | null
   /** The lines in the order of the file; can be called again. */
   lines(): AsyncIterable<readonly ExportedLine[]>
@@ -82,8 +82,8 @@ export async function* storedCommits(reader: SqlReader, table: ExportedTable): A
 }
 
 /**
- * Time of the exported file of a version, ms. Times of versions must increase, so earlier commits that the catalog
- * lacks may have moved the time of the first version forward: its file gets the moved time. Other files keep theirs.
+ * Time of the exported file of a version, ms. Commit times must increase, so commits that the catalog lacks may have
+ * moved the time of its first version forward. The file of this version gets the moved time; other files keep theirs.
  */
 function fileTime(first: boolean, time: number | null, inCommit: number, modified: number | null): number | null {
   return first && inCommit === 0 ? time : modified

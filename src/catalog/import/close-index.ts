@@ -115,7 +115,7 @@ export class CloseIndex {
     else if (this.#otherLife.size > 0) this.#otherLife.delete(slot)
   }
 
-  /** Records that the catalog has a base checkpoint row of this key: query it even if a lifetime is set here. */
+  /** Records that the catalog has a base checkpoint row of this key: `mustQuery` is true even if a lifetime is set. */
   markStored(slot: number): void {
     this.#queried[slot] = STORED
   }

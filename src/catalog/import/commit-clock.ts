@@ -47,9 +47,9 @@ export type ChangedRule = {
 }
 
 /**
- * Computes the times of the imported versions, each by its own rule. A file time is the version plus the largest lead
- * (file time minus version) of its own file and all earlier files. The newest stored time includes the lead of files
- * that the log no longer has, and of versions pruned from the catalog.
+ * Computes the times of the imported versions, each by its own rule. The file time of a version is its number plus the
+ * largest lead (file time minus version) of its own file and all earlier files. The newest stored time includes the
+ * lead of files that the log no longer has, and of versions pruned from the catalog.
  */
 export class CommitClock {
   #ruledFrom: number | null

@@ -16,10 +16,10 @@ export type Cursor = {
    * the reply to its COMMIT was lost. Absent in cursors of older programs.
    */
   readonly transaction?: readonly [fence: number, number: number]
-  /** Actions done and in total, for the progress after a resume. */
+  /** Number of actions done and in total, for the progress after a resume. */
   readonly done: number
   readonly total: number
-  /** Rows of the base checkpoint already written, while its version is not complete. */
+  /** Number of base checkpoint rows that are already written, while the checkpoint's version is not complete. */
   readonly checkpointRows?: number
   /** `files`: number of files written by all runs of this import. `wholeFiles`: those up to the current version. */
   readonly files?: number

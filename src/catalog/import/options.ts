@@ -20,7 +20,7 @@ export type ImportOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly tableId: string
-  /** True if the catalog may have another location of the table: it is replaced by the root of `log`. */
+  /** True if the catalog may have another location of the table: the root of `log` then replaces that location. */
   readonly moved?: boolean
   /** True if the caller has compared the commits below the known version with the log's commits. */
   readonly olderCompared?: boolean
@@ -70,7 +70,7 @@ export type ImportResult = {
   readonly cutOff?: string | null
   readonly files: number
   readonly bytes: number
-  /** Lines of the log imported by this run. */
+  /** Number of log lines that this run imported. */
   readonly actions: number
   readonly resumed: boolean
 }

@@ -2,7 +2,7 @@
  * Gives a table a new base while it stays readable. The log was cleaned up past the catalog's version, and only a
  * checkpoint above this version is left. Readers see no change before the new base is current. Open file lifetimes end
  * at the new base's version, and the base is written above the current version. The transaction that makes the base
- * current deletes the old history.
+ * current deletes the old commits and state; the end of the import deletes all other old rows.
  */
 import { sweepStep, type CatalogSweep } from '../sweep-step.ts'
 import { dropActions, fileSteps } from '../sweep.ts'

@@ -146,8 +146,8 @@ export class ImportRecord {
    * Writes the batch in one transaction. `part` is null at a version boundary; otherwise the rows stay above the
    * current version and the cursor has their number. With `parallelWrites` it resolves before the transaction ends, so
    * that the next lines are read meanwhile. Transactions never overlap.
-   * @throws StopHere if a stop was requested and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of this
-   * batch or the previous one
+   * @throws ImportStopped if a stop was requested and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of
+   * this batch or the previous one
    */
   async flush(replay: Replay, part: CheckpointPart | null, last = false): Promise<void> {
     const { database, interrupt, onProgress, whilePaused } = this.#o
@@ -234,7 +234,7 @@ export class ImportRecord {
     try {
       await this.settled()
     } catch {
-      // The failed transaction is the failure to record here, or a consequence of it.
+      // This failure is the one that is recorded below, or a consequence of it.
     }
     try {
       const now = await database.now()

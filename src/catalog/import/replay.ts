@@ -34,7 +34,7 @@ export class Replay {
   readonly #batch: Batch
   readonly #key: HashPair = { a: 0, b: 0 }
   #index = new CloseIndex()
-  /** The catalog had rows of this table before this range: open lifetimes must be queried. */
+  /** True if the catalog has files of this table from before this range: open lifetimes must be queried. */
   #mayHaveEarlierFiles = false
   /** Open lifetimes for the next lines, by key hash. */
   readonly #openRows = new Map<number, OpenRow[]>()

@@ -27,9 +27,9 @@ type Work = {
   readonly note: string | null
   /** Id of an unfinished import that is resumed, or null. */
   readonly importId: string | null
-  /** Actions done by earlier runs of the import. */
+  /** Number of actions done by earlier runs of the import. */
   readonly done: number
-  /** Rows of the base checkpoint that are already in the catalog. */
+  /** Number of base checkpoint rows that are already in the catalog. */
   readonly skipRows: number
   /** Rows below this version, left by a move to a new base, are deleted at the end; null if there are none. */
   readonly sweep: number | null

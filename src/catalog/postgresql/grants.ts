@@ -53,7 +53,7 @@ type Catalog = {
   readonly views: readonly string[]
   /** Functions of the catalog, each with its argument types. */
   readonly functions: readonly { readonly name: string; readonly types: string }[]
-  /** Number of other relations in the schema. */
+  /** Number of relations in the schema that do not belong to the catalog. */
   readonly others: number
 }
 

@@ -1,7 +1,7 @@
 /**
  * Finds files that a condition cannot exclude. Each partition is tested once, by its values, then each remaining file
- * by its statistics. With ranges of columns, SQL excludes files whose statistics need not be read. A file that could
- * match is never excluded.
+ * by its statistics. If columns have ranges, SQL first excludes files by the ranges: their statistics are not read. A
+ * file that could match is never excluded.
  */
 import { compilePruning, type Pruning } from '../../delta/pruning.ts'
 import { parsePredicate } from '../../model/lake/predicate.ts'

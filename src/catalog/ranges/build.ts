@@ -110,8 +110,9 @@ async function extendTogether(
 }
 
 /**
- * Starts the build at the zone of the first new file, which may have reused a removed file's number. Null if another
- * builder has changed the columns.
+ * Records that the build begins at the zone of the first file without ranges, and deletes the ranges from there on. A
+ * new file may have reused a removed file's number, so this zone may lie below `builtTo`. Null if another builder has
+ * changed the columns.
  */
 async function beginAt(
   database: SqlDatabase,

@@ -47,7 +47,7 @@ export function wantedByPrefix(prefix: string): LiteralReach {
   return { reach: textKey(prefix, 'down'), start: textKeyBeyond(prefix) }
 }
 
-/** Keys at or below, and at or above, all values that may equal this literal. */
+/** Limits for an equal value: all values that may equal this literal have keys from `reach` to `start`. */
 function keyLimits(field: Field, value: LiteralValue): LiteralReach {
   const { type } = field
   if (type.kind === 'decimal') return numberLimits(value, type.precision > SAFE_DIGITS)

@@ -79,7 +79,7 @@ SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
     WHERE mode IN (${JSON_MODES}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
   WHERE t.atom IS NOT NULL OR (d.mode IN ('values', 'spelled') AND t.type = 'NULL'))`
 
-/** The catalog writes JSON without white space; an import never writes a text with white space. */
+/** SQL: the JSON text of the catalog has no white space outside of strings. An import writes no such white space. */
 export const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
 
 /** Statements that remove from `difference` values that only differ in spelling. */

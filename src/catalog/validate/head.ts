@@ -49,8 +49,8 @@ export async function beganAtBase(scratch: SqlDatabase, version: number): Promis
 }
 
 /**
- * Removes from the copies what an unfinished import has written above the current version, and what it has not yet
- * deleted below a new base.
+ * SQL that removes from the scratch copies the rows that an unfinished import has written above the current version,
+ * and the rows below a new base that it has not deleted yet.
  */
 export const hideUnfinished = ({ version, historyFrom, cursor }: CatalogHead): readonly string[] => [
   ...['commits', 'actions', 'metadata', 'protocols', 'txns', 'domains'].map(

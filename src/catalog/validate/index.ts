@@ -161,8 +161,8 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
-  // In a store with folders, the listing leaves out a folder that has the name of this file. So always try to read the
-  // name there.
+  // In a store with folders, the listing leaves out a folder named `_last_checkpoint`. So always try to read this name:
+  // a folder then causes an error, which becomes a note.
   if (loaded.folder.hasLastCheckpoint || log.requests === undefined) {
     await checkLastCheckpoint(at, loaded.folder, range.from, range.version).catch((error: unknown) => {
       const failed = asSluiceError(error)

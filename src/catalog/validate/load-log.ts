@@ -9,7 +9,7 @@ import { badFile, objectsOf, linePieces } from './read-lines.ts'
 import { loadCounted } from './scratch.ts'
 import type { LogFile } from './window.ts'
 
-/** Bytes of log per statement: bounds memory, and 10,000 small commits need only a few dozen statements. */
+/** Bytes of log per statement. This bounds memory, and 10,000 small commits need only a few dozen statements. */
 const BATCH_BYTES = 16 << 20
 const BATCH_PIECES = 4000
 

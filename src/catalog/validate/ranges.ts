@@ -153,8 +153,8 @@ class ColumnProof {
     const { name, builtTo, builtVersion, firstNew } = this.#column
     if (fileNo > builtTo) return
     if (added > builtVersion) {
-      // Queries do not use ranges for files from `firstNew` on, so it must not be above the number of a file that was
-      // added after `builtVersion`.
+      // Queries do not use ranges for files from number `firstNew` on. So no file added after `builtVersion` may have a
+      // number below `firstNew`.
       if (firstNew !== 'unknown' && (firstNew === null || fileNo < firstNew))
         reported.push({ path, field: `first_file_no for ${name}`, log: fileNo, catalog: firstNew })
       return

@@ -1,4 +1,4 @@
-/** Words of `spark-submit`: accepts the lines in guides of the Cassandra Data Migrator with `sluice` as the program. */
+/** Accepts `spark-submit` command lines from guides of the Cassandra Data Migrator, with `sluice` as the program. */
 import { SluiceError } from '../../shared/errors.ts'
 import { COMMANDS } from '../command-list.ts'
 import { splitAtEnd, VALUE_FLAGS } from '../globals.ts'

@@ -10,7 +10,7 @@ import type { Request, RequestContext } from './command.ts'
 function retry(args: Arguments, { env, defaults }: RequestContext): Request {
   const to = requiredStore('to', args, defaults, env)
   const from = givenStoreUrl('from', args, defaults, env)
-  // The script's source variable is used only with the script's target; otherwise the ledger has the source.
+  // The script's source variable is used only with the script's target. Otherwise the source is found in the ledger.
   const source = from?.origin === 'script' && to.origin !== 'script' ? null : from
   const scripted = [...(source === null ? [] : [source]), to].filter(({ origin }) => origin === 'script')
   return operate(

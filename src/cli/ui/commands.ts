@@ -79,7 +79,7 @@ export async function uiCommands(
       line.replaceAll(PROGRAM, (all, before?: string) => (before === undefined ? all : before + program)),
     complete: async (words) => {
       const { completedWords: completed } = await import('./completion.ts')
-      // Put the flag first, because the last words belong together.
+      // Put the flag first: the last word is being completed, and may be the value of the word before it.
       const line = configFlag(words) === null && config !== undefined ? ['--config', config, ...words] : words
       return completed(
         line.map((word) => withPassword(word, known)),

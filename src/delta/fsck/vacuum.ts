@@ -1,6 +1,6 @@
 /**
- * Finds objects that VACUUM deletes: old, outside hidden folders, needed by neither the newest version nor the
- * retention.
+ * Finds objects that VACUUM deletes: old, outside hidden folders, and not needed by the newest version or by a version
+ * within the retention.
  */
 import { MARKS, type Listed, type ListedFiles } from './listed-files.ts'
 

@@ -118,7 +118,7 @@ function isSameDouble(a: number | null, b: number | null, isFloat: boolean): boo
 function isSameInstant(a: string, b: string): boolean {
   const [left, right] = [parseTimestamp(a), parseTimestamp(b)]
   if (left === null || right === null) return a === b
-  // Truncated text is the earlier instant, before 1970 too; but some writers divide, which rounds towards 1970.
+  // A truncated time is the earlier millisecond, also before 1970. Some writers divide, which rounds towards 1970.
   return floorMs(left.micros) === floorMs(right.micros) || left.micros / MICROS_OF_MS === right.micros / MICROS_OF_MS
 }
 

@@ -38,7 +38,7 @@ export function similarName(name: string, places: readonly TablePath[]): string 
   return meant === null ? null : (lower.get(meant) ?? null)
 }
 
-/** Similar local table: a sibling of the typed path, or that path below a folder here. Null if none is similar. */
+/** Similar local table: a sibling of the typed path, or the path in a subfolder of the current folder. Null if none. */
 export function similarOnDisk(name: string): string | null {
   if (name.startsWith('/') || !name.includes('/')) return folderOnDisk(name)
   const below = foldersOf('.').find((folder) => isTable(join(folder, name)))

@@ -2,7 +2,7 @@
 import { threadId } from 'node:worker_threads'
 import type { Clock } from '../../shared/clock.ts'
 
-/** Threads of one program may make ids at the same time, so each has its own residue. */
+/** Threads of one program may make ids at the same time, so the ids of each have their own remainder modulo 64. */
 const THREADS = 64n
 const MINE = BigInt(threadId) % THREADS
 

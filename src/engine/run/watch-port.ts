@@ -37,8 +37,8 @@ export interface QueueWatch {
    */
   evaluate(own: readonly OwnTask[]): Promise<void>
   /**
-   * Reads the ledgers of runs that have ended since the last reading, within five seconds. @throws SluiceError if the
-   * queue is unreachable
+   * Waits at most five seconds while it reads the ledgers of runs whose totals at their end are not recorded yet.
+   * @throws SluiceError if the queue is unreachable
    */
   countEnds(): Promise<void>
   /** Sends the end of an alert that the queue has recorded. @param since start of the alert, ms since the epoch */

@@ -35,6 +35,6 @@ export type ArchivedFile = {
   readonly sha256: string
   /** Canonical checksum of its rows. */
   readonly sum: string
-  /** ETag of the bytes that were read back at publication. Absent on a disk, and for files of older programs. */
+  /** ETag of the bytes that were read back at publication. Absent for files on a disk and files of older programs. */
   readonly etag?: string
 }

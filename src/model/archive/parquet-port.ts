@@ -51,7 +51,7 @@ export interface ParquetFiles extends AsyncDisposable {
    * names; after a failure the caller removes them.
    * @returns files that hold rows, in order; none for no rows
    * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; SOURCE_IO
-   * for a line that is cut off; NO_SPACE (with key and column of a row that memory does not hold), TARGET_IO; the
+   * for a line that is cut off; NO_SPACE (with key and column of a row that does not fit into memory), TARGET_IO; the
    * signal's reason; whatever `csv` throws
    */
   write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]>

@@ -209,13 +209,13 @@ export interface PartitionStore {
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A detached table, found by its OID; null if it does not exist. */
   detachedTable(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
-  /** Detached tables that were attached again by hand, by name, or by OID and bounds: current name by `identity`. */
+  /** Finds detached tables attached again by hand, by name, or by OID and bounds. Returns current names by identity. */
   attached(
     parent: TableName,
     of: readonly DetachedTable[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TableName>>
-  /** Tables that may be a detached partition, by name or OID: a load of a dump changes OIDs. Several if ambiguous. */
+  /** Tables that may be a detached partition, by name, else by OID: loading a dump changes OIDs. All if ambiguous. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
   /** Error with which `drop` would fail now because of other objects; null if none. The table may still be attached. */
   dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>
@@ -229,8 +229,8 @@ export interface PartitionStore {
       OwnProperties & { readonly from: string | null; readonly to: string | null; readonly reshape?: ColumnChanges },
   ): Promise<StepEnd>
   /**
-   * Creates a dropped partition again in one transaction: a table like its parent, filled, compared, attached, and
-   * given its own properties.
+   * Creates a dropped partition again in one transaction: creates a table like its parent, fills it, compares its rows,
+   * attaches it, and restores its own properties.
    * @param csv the rows
    */
   recreate(
@@ -336,7 +336,7 @@ export interface ReferrerStore {
   list(table: TableName, signal: AbortSignal): Promise<readonly Referrer[]>
   /**
    * Finds one row that references a row of the table.
-   * @param condition selects rows of the table, in the SQL of the store; referencing rows that match it too are
+   * @param condition selects rows of the table, in the SQL of the store; referencing rows that also match it are
    * ignored. Null means all
    * @param budgetMs time limit; systems that cannot stop a statement skip large tables
    * @returns null if there is none
@@ -394,6 +394,6 @@ export type TableIdentities =
       readonly by: 'mark'
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /** Marks by `tableText`: changed if the table is recreated, possibly if it is altered. Omits missing tables. */
+      /** Marks by `tableText`. Recreating a table changes its mark; altering it may. Omits missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

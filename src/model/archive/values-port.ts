@@ -3,7 +3,7 @@ import type { Column, TableSpec } from '../copy/column-type.ts'
 import type { RowTest } from './row-test.ts'
 import type { ColumnNumbers } from './stored-column.ts'
 
-/** `odd`: not of the column's type, which the system does not enforce; shown as a literal. */
+/** `odd`: set for a value that is not of the column's type, which the system does not enforce; shown as a literal. */
 export type ColumnValue = { readonly value: string | null; readonly rows: bigint; readonly odd?: true }
 
 export type ColumnValues = {

@@ -39,7 +39,7 @@ export function periodReadings(spec: CalendarSpec, text: string): readonly Perio
   const starts = own === null ? startsOf(spec, tokensOf(text)) : [periodStart(spec, own)]
   const found = new Map<string, Period>()
   for (const start of starts) {
-    // Other days are in no period with a name.
+    // Only periods of the years 1 to 9999 have names.
     const period = isLabelled(start) ? periodOfNumber(spec, start) : null
     if (period !== null) found.set(period.label, period)
   }
@@ -120,7 +120,7 @@ function yearOf(text: string): number {
   return Number(text) + (text.length === 2 ? 2000 : 0)
 }
 
-/** A year without `FY` is read as a fiscal year, and as a calendar year too if a quarter begins in that month. */
+/** A year without `FY` is a fiscal year; also a calendar year if a fiscal quarter begins with this calendar quarter. */
 function quarters(spec: CalendarSpec, year: Token | undefined, quarter: string): readonly number[] {
   const number = yearOf(year?.text ?? '')
   const fiscal = periodStart(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)

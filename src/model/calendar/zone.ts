@@ -33,7 +33,7 @@ export function firstInstant(zone: string, day: number): number {
   if (zone === 'UTC') return shown
   const [low, high] = [shown - WIDEST, shown + WIDEST]
   const before = offset(zone, low)
-  // No zone has changed its offset and changed it back within so short a time.
+  // In the 32 hours from `low` to `high`, no zone has changed its offset and changed it back.
   if (before === offset(zone, high)) return shown - before
   for (let at = low, ahead = before; ;) {
     const change = nextChange(zone, at, ahead, high)

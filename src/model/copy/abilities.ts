@@ -47,7 +47,7 @@ export type StoreAbilities = {
   readonly farTimes?: true
   /** Set if each schema is a database with its own ledgers; a store opened for another schema does not read them. */
   readonly ledgerPerSchema?: true
-  /** Has no decimal type: `declare` chooses a replacement by its options. */
+  /** Set if it has no decimal type: `declare` then chooses the type by `DeclareOptions.decimal`. */
   readonly decimals?: 'declared'
   /**
    * Which column of a new table is numbered without a sequence object: the first of the key, or the only column of the

@@ -40,8 +40,8 @@ export type Change =
   /** All rows of these tables were removed. */
   | { readonly type: 'truncate'; readonly tables: readonly number[] }
   /**
-   * Rows follow of a partition that the stream has not noted. The source is inspected before they are applied: what
-   * takes a partition away is not in the stream.
+   * The next rows belong to a partition that the stream has not noted. The source is checked before they are applied,
+   * because the stream does not report that a partition was removed.
    * @property id names the partition in the source, also after a rename
    */
   | { readonly type: 'partition'; readonly table: number; readonly id: string; readonly name: string }

@@ -60,9 +60,9 @@ export type TargetLatency = {
 
 /**
  * Why a chunk was released. `stop`: the run stops. `asked`: a user requested the release. `lease`: its owner sent no
- * heartbeat for too long. `ended`: the owner's program ended. `compare`: the end of the copy compares its rows with the
- * source. `left`: it failed in this program, and the owner of the stream copies it. `taken`: another program has it, or
- * may claim it when its lease has expired.
+ * heartbeat for too long. `ended`: the owner's program ended. `compare`: its rows are compared with the source when the
+ * copy ends. `left`: it failed in this program, and the owner of the stream copies it. `taken`: another program has it,
+ * or may claim it when its lease has expired.
  */
 export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
@@ -229,7 +229,7 @@ export type CopyEvents =
       ms: Ms
     } & KeySpan &
       Partial<ChunkTally>)
-  /** A chunk of a copy that an earlier run completed. Without its proof, the checksum of the target is ''. */
+  /** A chunk that an earlier run completed. If its proof is weaker than the plan's, the target's checksum is ''. */
   | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
   /** Before a copy ends, it counts rows of chunks proved by earlier runs, on both sides. `done`, `total`: chunks. */
   | { type: 'look.progress'; table: string; done: Dec; total: Dec }

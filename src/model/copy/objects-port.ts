@@ -13,10 +13,10 @@ export interface ObjectStore {
   usedNames(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
   adapted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
-  /** SQL with which users create a foreign key later; only in systems where sessions that apply changes may fire it. */
+  /** SQL to create a foreign key after a stream has ended; only in systems where applied changes may fire the key. */
   foreignKeySql?(object: ForeignKey, table: TableSpec): string
   /**
-   * Creates an object unless an object with its name exists; rebuilds what an interrupted build left. Idempotent.
+   * Creates an object unless an object with its name exists; rebuilds one that an interrupted build left. Idempotent.
    * @param inUse true if other sessions may write to the table: they are blocked as little as possible
    * @throws SluiceError OBJECTS_FAILED if rows or the definition prevent it
    */

@@ -34,7 +34,7 @@ export type TablePlan = {
   /** True if the target table must be created. */
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
-  /** Set if the user named the columns; absent if all columns of the source are copied, also columns dropped later. */
+  /** Set if the user named the columns. Absent: all columns that the source had when the plan was made are copied. */
   readonly chosen?: true
   /** Generated columns that both sides compute: compared, never written. Compared rows contain them after `columns`. */
   readonly checked?: readonly ColumnPlan[]

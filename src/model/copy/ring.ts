@@ -8,7 +8,7 @@ export type TokenRange = { readonly low: bigint; readonly high: bigint }
 
 /**
  * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more tokens,
- * which only open bounds cover: −1, its minimum, which no key has, and 2^127, which one hash in 2^128 has.
+ * which only open bounds cover: no key has −1, its minimum; one hash in 2^128 is 2^127.
  */
 export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   murmur3: { low: INT64.least, high: INT64.most },

@@ -18,8 +18,8 @@ export type RowRequest = {
   /** Set to return write times of the values, too, if the system keeps them. */
   readonly stamps?: true
   /**
-   * Set to return partitions that have static values only, too, as rows without clustering columns; `stamps` does the
-   * same. A read without `sharedOnly` and without `stamps` refuses them.
+   * Set to also return partitions with static values only, as rows without values of clustering columns. `stamps` also
+   * returns them. A read without `sharedOnly` and without `stamps` refuses such partitions.
    */
   readonly sharedOnly?: true
   /**
@@ -30,7 +30,7 @@ export type RowRequest = {
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /**
    * Only for a target. Set to return values outside the key as stored if they do not fit their column's type, in a form
-   * that equals no valid value. Another program wrote them. A checksum of such a row matches no canonical row.
+   * that equals no valid value. Another program wrote such values. A checksum of such a row matches no canonical row.
    */
   readonly asStored?: true
   /**

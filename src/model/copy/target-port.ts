@@ -110,7 +110,7 @@ export interface ChunkWriter extends AsyncDisposable {
 }
 
 export interface TableOptions {
-  /** Splits options of a table of the same system into those that this one accepts, and other non-default ones. */
+  /** Splits options of a table of the same system: `kept`: this system accepts them; `left`: other non-default ones. */
   fitted(settings: Readonly<Record<string, string>>): {
     readonly kept: Readonly<Record<string, string>>
     readonly left: readonly string[]

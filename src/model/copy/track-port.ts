@@ -1,6 +1,6 @@
 /**
- * `cdm_run_info` and `cdm_run_details`, which the Cassandra Data Migrator stores in the target: its users query them,
- * and it reads them when it resumes a run. The authoritative record of a copy is the ledger.
+ * `cdm_run_info` and `cdm_run_details`, which the Cassandra Data Migrator stores in the target. Users query them, and
+ * the migrator reads them when it resumes a run. The authoritative record of a copy is the ledger.
  */
 import type { LedgerDatabase } from '../run/ledger-port.ts'
 

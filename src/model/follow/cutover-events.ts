@@ -33,8 +33,8 @@ export type CutoverStepEvent = {
   type: 'cutover.step'
   /**
    * `released`: a try was given up before any change; waiting sessions continue. `again`: changed rows differ, and all
-   * rows are compared once more. After a program was killed, `went on`: the target is open now; `taken back`: the
-   * source is open.
+   * rows are compared once more. Steps of a run after a killed program: `went on` opens the target, `taken back` opens
+   * the source again.
    */
   step:
     | 'reverse stream'

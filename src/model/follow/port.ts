@@ -65,7 +65,8 @@ export type StreamStart = {
   /** Position of the slot at its creation, as `ChangeSource.text` prints it. */
   readonly start: string
   /**
-   * By `tableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files).
+   * Schema fingerprints (columns, partitions, files), by `tableText`. A difference shows that rows may have changed
+   * outside of the stream.
    */
   readonly shapes: Readonly<Record<string, string>>
   /**

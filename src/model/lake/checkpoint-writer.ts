@@ -20,8 +20,8 @@ export type WrittenCheckpoint = {
 
 export interface CheckpointWriter {
   /**
-   * Writes a classic checkpoint in one Parquet file: columns and types of PROTOCOL.md, "Checkpoint Schema"; rows in
-   * their order. The file gets its name after its rows were counted again by kind, and it was synced to disk.
+   * Writes a classic checkpoint in one Parquet file: columns and types of PROTOCOL.md, "Checkpoint Schema"; rows in the
+   * given order. Before the file gets its name, its rows are counted again by kind, and it is synced to disk.
    * @param file must not exist; a temporary text file of the rows is next to it during the write
    * @throws SluiceError VALUE_REFUSED for values that Parquet cannot hold (a lone surrogate, a number above 64 bits),
    * NO_SPACE, TARGET_IO

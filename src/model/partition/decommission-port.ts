@@ -41,7 +41,7 @@ export type OldTable = {
 /** A table of a cutover: its name, and `TableSpec.identity`, as the ledger records them. */
 export type RecordedTable = { readonly name: TableName; readonly identity: string }
 
-/** Tables of a cutover. @property oldTable table to retire @property newTable the table that got the public name */
+/** Tables of a cutover. @property oldTable table to retire @property heir the table that got the public name */
 export type CutoverTables = { readonly oldTable: RecordedTable; readonly heir: RecordedTable }
 
 export type OldTableState = OldTable & {

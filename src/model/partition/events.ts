@@ -247,7 +247,7 @@ export type DecommissionStepEvent = {
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /** The table that has its name now. For a database: URL, without password, of the database with its tables now. */
+  /** The table with its public name now. For a database: URL, without password, of the database with its tables now. */
   public: string
   /**
    * `inactive`: only its owner may use it; a database refuses connections. `active`: `inactive` was undone. `archived`:

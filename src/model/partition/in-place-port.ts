@@ -1,6 +1,6 @@
 /**
- * What a store offers to partition a table without copying it: the table becomes the first partition of a new table
- * with its name, next to new periods. The store reads the rows before that, while sessions use the table.
+ * What a store offers to partition a table without copying it. The table becomes the first partition of a new table
+ * with its name, followed by partitions for new periods. The store reads the rows before the switch, during normal use.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
 import type { PlanFinding, TableToPartition, NewTablePartition } from './plan-port.ts'

@@ -65,7 +65,7 @@ export type LifecyclePhaseEvent = {
   archive?: string
 }
 
-/** The config file with the entry of a table; without `file` the content of a file with only this entry. */
+/** Text of the config file with the entry of a table. Without `file`: text of a file that has only this entry. */
 export type LifecycleConfigEvent = {
   type: 'lifecycle.config'
   table: string

@@ -84,7 +84,7 @@ export type Made = {
   readonly longestMs: number
   /** Number of retries because other sessions held a lock. */
   readonly tries: number
-  /** Moved rows whose count and checksum are equal in old default partition and new tables; null if none moved. */
+  /** Moved rows: count and checksum are equal in the old default partition and the new tables. Null if none moved. */
   readonly proved: { readonly rows: bigint } | null
   readonly notGiven: readonly MissingProperty[]
   /** Further notes on the new partitions, as text. */

@@ -235,8 +235,8 @@ export type AnswerTiming = {
   requests?: Dec
   requestBytes?: Dec
   /**
-   * Sequential round trips of one answer over open connections, each of which costs the latency. Counted in one
-   * execution; for a folder as if it were a bucket; absent for a database in this process.
+   * Sequential round trips of one answer over open connections; each one costs the latency. Counted in one execution;
+   * for a folder as if it were a bucket; absent for a database in this process.
    */
   roundTrips?: Dec
   /** For a lake in a folder: requests that a bucket would need for one answer. */

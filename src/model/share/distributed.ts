@@ -164,7 +164,7 @@ export type DistributedRun = TaskProgress & {
     /** Tasks that share all of the work, as requested with `--tasks`; 0 if each task has its own part. */
     readonly whole: number
   }
-  /** Time of the last read of the ledger, if before the end of the run: totals may be higher. Otherwise null. */
+  /** Time of the last ledger read, if before the end of the run: final totals may be higher then. Otherwise null. */
   readonly countedAt: number | null
   /** Workers that refused it, with reasons. */
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]

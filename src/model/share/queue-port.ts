@@ -67,7 +67,7 @@ export type TaskRequests = { readonly wishes: RunRequests; readonly working: num
 /** What a worker records about itself in the queue. */
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
-/** Result of a sweep: tasks queued again because their worker was lost, or because they were never queued. */
+/** Result of a sweep. `lost`: tasks taken from lost workers. `unqueued`: queued tasks that lacked a job and got one. */
 export type QueueSweep = {
   readonly lost: readonly TaskKey[]
   readonly unqueued: readonly TaskKey[]
@@ -187,7 +187,7 @@ export interface QueueWorker {
   /** Runs whose ledger totals at their end are not recorded yet, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
   /**
-   * Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again.
+   * Records a run's final ledger totals. Ignores totals below the recorded ones: then chunks were copied again.
    * @param totals null for a run that the ledger does not have: the totals that its tasks reported stay
    */
   countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals | null): Promise<void>

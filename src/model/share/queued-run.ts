@@ -5,7 +5,7 @@ export type QueuedStore = { readonly name: string; readonly identity: string; re
 
 /**
  * @property operation default: operation of the run @property onCall true for a task that waits for requests of the
- * stream's task, and does not affect the run's end
+ * stream's task; it decides the result of the run only if the run has no other task
  */
 export type QueuedTask = { readonly about: string; readonly operation?: unknown; readonly onCall?: true }
 

@@ -37,7 +37,7 @@ const COPY = {
 } as const
 
 /**
- * Copies the old table. The checksum is computed before the copy: if rows change later, the drop finds another one.
+ * Copies the old table. The checksum is computed before the copy, so that the drop detects rows that change later.
  * @returns target, and digest of the rows
  * @throws SluiceError any error of the copy; TARGET_DENIED if the target does not confirm that its commits are on disk;
  * BAD_FLAG if the name of the table is ambiguous

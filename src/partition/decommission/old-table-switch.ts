@@ -48,7 +48,7 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
 
 /**
  * Error for a cutover between two databases, which leaves no old table. The newest stream into the table shows which
- * side is closed to writers: this side, if that stream began after the cutover.
+ * database is closed to writers: this one if that stream began after the cutover, otherwise the other one.
  */
 async function betweenDatabases(database: LedgerDatabase, last: CutoverRow, label: string): Promise<SluiceError> {
   const { publicTable, oldTable, stream, reverse } = last

@@ -120,8 +120,8 @@ async function copyOf(
 
 /**
  * The entry for a table that is in the second database now.
- * @param name its name there
- * @param before its name in the first database
+ * @param name name of the table in the second database
+ * @param before name of the table in the first database
  */
 function entryInTarget(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
   const { words } = entry

@@ -124,7 +124,7 @@ function facts({
   }
 }
 
-/** Unapplied log of the source; empty if the stream has ended, or does not count in bytes. */
+/** Bytes of the source's log that are not applied; empty if the stream has ended, or if positions are not bytes. */
 async function lagOf(
   { store, run, noteUninspected: leave, name }: InspectedTable,
   { row, lane }: TableStreamState,

@@ -42,7 +42,7 @@ export type TableStreamState = {
   readonly chunksDone: bigint
   readonly chunksFailed: bigint
   readonly rows: bigint
-  /** Partitions with rows, and how many are copied, during a copy by periods; otherwise null. */
+  /** During a copy by periods: number of partitions with rows (`of`), and of copied ones (`done`); otherwise null. */
   readonly periods: { readonly done: number; readonly of: number } | null
   /** The newest comparison of the table. */
   readonly proof: LastComparison | null

@@ -43,8 +43,8 @@ export type Replication = {
 }
 
 /**
- * Replication of a keyspace; null if it does not exist. It is read from the server, because the driver's metadata
- * cannot parse the map that servers return from 3.0 on, when maps are read as `Map`.
+ * Replication of a keyspace; null if it does not exist. It is read from the server: the driver reads maps as `Map`, but
+ * its metadata cannot parse such a map, which servers return from 3.0 on.
  */
 export async function replicationOf({ client, release }: CassandraLink, keyspace: string): Promise<Replication | null> {
   const isOld = isBefore(release, 3, 0)

@@ -10,7 +10,7 @@ export type MistypedRows = WeakSet<Row>
 /** No text of a canonical row ends with this. */
 const NOT_CANONICAL = '!'
 
-/** Adds a row to a digest; a row with such a value never equals a canonical row, even if their texts are equal. */
+/** Adds a row to a digest. A row in `mistyped` never equals a canonical row, even if their texts are equal. */
 export function addStored(sum: RowChecksum, row: Row, mistyped: MistypedRows): void {
   if (mistyped.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
   else sum.add(row)

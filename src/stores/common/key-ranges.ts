@@ -184,8 +184,8 @@ export async function* cutByKey(
 }
 
 /**
- * Ranges from bound to bound.
- * @param next the last key of the next range; null if `rest` has fewer rows than one range should have
+ * Divides a range at the bounds that `next` finds.
+ * @param next returns the last key of the next range; null if `rest` has fewer rows than a range should have
  * @throws SluiceError UNSUPPORTED_KEY as `Ascent`
  */
 export async function* cutByBounds(

@@ -11,8 +11,8 @@ export type ReferringDialect = {
 
 /**
  * @param condition which rows of the table, in the SQL of the system, with unqualified column names
- * @returns a statement for the referring columns of one row; each referring row costs a lookup in the referenced unique
- * index
+ * @returns a statement that finds one referring row, and returns its referring columns. Each referring row costs a
+ * lookup in the referenced unique index
  */
 export function referringSql(
   table: TableName,

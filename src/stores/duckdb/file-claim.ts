@@ -44,7 +44,7 @@ function taken(claim: string): boolean {
 }
 
 const SUFFIX = new RegExp(`^${MARK}$`)
-/** Name suffix in older versions of sluice. */
+/** Name suffix of the claims of older versions of sluice. */
 const OLD_SUFFIX = /^\d+$/
 
 /** Removes files of killed programs. @param folder may be shared by containers, where process numbers repeat */

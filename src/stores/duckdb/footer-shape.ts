@@ -1,4 +1,7 @@
-/** Checks that footer fields have the types of Apache Parquet's `parquet.thrift`: readers ignore different faults. */
+/**
+ * Checks that footer fields have the types of Apache Parquet's `parquet.thrift`. This is needed because each reader
+ * ignores some wrong types.
+ */
 import { Thrift, type Value } from '../../shared/thrift.ts'
 
 type Kind = 'number' | 'bytes' | 'list' | 'struct'

@@ -75,7 +75,7 @@ export async function openInstance(path: string, options: DuckDbOptions): Promis
   })
 }
 
-/** How long an unused instance stays open, ms: starting one takes some 30 ms, keeping one some MB. */
+/** How long an unused instance stays open, ms. Starting one takes some 30 ms; an open one needs some MB of memory. */
 const IDLE_MS = 5_000
 
 /** One instance for many short uses, opened by the first and closed some time after the last. */

@@ -104,9 +104,10 @@ export class OpenFile {
 }
 
 /**
- * Refuses objects of a database file that have names of DuckDB's functions or of our tables. A macro of the file
- * precedes the function of that name: it would count, digest and compare instead, and can read every file that this
- * user may read. The statements qualify every function, and compare by `=` and `IN`, which no macro can replace.
+ * Refuses objects of a database file that have names of DuckDB's functions or of our tables. DuckDB prefers a macro of
+ * the file to its function of that name: the macro would count, digest and compare instead, and can read every file
+ * that this user may read. The statements qualify every function, and compare by `=` and `IN`, which no macro can
+ * replace.
  * @throws SluiceError TARGET_DENIED for a macro, TABLE_REFUSED for a view, each with its name and its DROP
  */
 async function refuseReservedNames(connection: DuckDBConnection, label: string): Promise<void> {

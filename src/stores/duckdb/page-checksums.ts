@@ -26,7 +26,7 @@ const VALUES = 1
 
 /**
  * Compares the pages of column chunks with their CRC-32. The pages must fill each chunk completely.
- * @returns the result; if the pages of a chunk do not fill it, a clause about the first such chunk
+ * @returns the counts; if the pages of a chunk do not match the footer, a text that describes the first such fault
  * @throws Error of the file system
  */
 export async function pageChecksums(

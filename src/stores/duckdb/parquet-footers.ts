@@ -26,7 +26,7 @@ const TAIL_BYTES = 8
 /** Size of the smallest possible file: the magic at both ends, and the length of the footer. */
 const LEAST_BYTES = 12
 const MAGIC_BYTES = 4
-/** Bytes up to which no writer truncates a text without marking it. */
+/** Longest text, in bytes, that counts as complete if the footer does not say whether the writer truncated it. */
 const LONGEST_UNCUT = 63
 
 class DuckDbFooters implements ParquetFooters {
@@ -298,7 +298,7 @@ function reachOf(places: readonly { readonly start: number; readonly end: number
 function valueOf(leaf: FooterField, value: DuckDBValue, old: DuckDBValue, exact: DuckDBValue): string | null {
   if (exact === false) return null
   const isText = leaf.type === 'VARCHAR'
-  // Old statistics of bytes used another order, and some writers got it wrong.
+  // The older fields for bytes used another sort order, and some writers applied it wrongly: these fields are ignored.
   const text = value ?? (leaf.physical === 'BYTE_ARRAY' || leaf.physical === 'FIXED_LEN_BYTE_ARRAY' ? null : old)
   if (text === null || text === undefined) return null
   const plain = String(text)

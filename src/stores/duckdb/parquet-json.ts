@@ -10,7 +10,10 @@ import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 /** Field of a selection for `stats` reduced to its number of records. */
 export const STATS_NUM_RECORDS = 'stats.numRecords'
 
-/** Structs with the table's column types, written as JSON inside a string: a parser of the line would round numbers. */
+/**
+ * Structs whose fields have the types of the table. Each is written as a string that contains JSON, because a parser of
+ * the line would round their numbers.
+ */
 const STRUCTS: ReadonlySet<string> = new Set(['stats_parsed', 'partitionValues_parsed'])
 
 /** Form of binary leaves: the text in them (old writers do not mark text), or base64. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 
-/** Folders of this thread: an instance may still be open when its program ends. */
+/** Folders of this thread. The end of the program removes them: instances that use them may still be open then. */
 const made = new Set<string>()
 
 /**

@@ -42,7 +42,7 @@ export async function append(
   appender.closeSync()
 }
 
-/** Closing writes failed rows again, and would replace the first error by its own. */
+/** Ignores errors: the close writes failed rows again, and its error would replace the first one. */
 function closeQuietly(appender: DuckDBAppender): void {
   try {
     appender.closeSync()

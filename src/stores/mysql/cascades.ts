@@ -40,7 +40,7 @@ export async function refuseCascadingDelete(
 ): Promise<void> {
   const where = tableText(table)
   const listed = await listedCascades(session, table)
-  // The next statement takes long: the server may open every table for it.
+  // Return before the next statement, which takes long: the server may open every table for it.
   if (listed?.length === 0) return
   const seen = await visibleCascades(session, table)
   const followers = [...new Set([...seen, ...(listed ?? [])])].filter(

@@ -12,8 +12,8 @@ export type MysqlLostCommit<T> = {
   /** How long the server may take to end that session, in milliseconds: it rolls back first. */
   readonly endMs: number
   /**
-   * Reads what is stored now; undefined if nothing identifies the rows of this transaction. Called only once the old
-   * session can no longer commit.
+   * Reads what is stored now; undefined if nothing identifies the rows of this transaction. It is called after the old
+   * session has lost the possibility to commit.
    */
   readonly answer: ((asker: MysqlSession) => Promise<T>) | undefined
   /** Error that ended the connection before COMMIT was answered. */

@@ -21,9 +21,9 @@ export async function* mysqlPages(stream: RowStream, pageRows: number): AsyncGen
 }
 
 /**
- * A reader over one session inside its transaction. Pages stream. Another query in between first buffers their
- * remaining rows in memory: the protocol runs one statement at a time, and another connection would not see the same
- * snapshot.
+ * A reader over one session inside its transaction. Pages are streamed. If another query is sent in between, their
+ * remaining rows are read into memory first: the protocol runs one statement at a time, and another connection would
+ * not see the same snapshot.
  */
 export function mysqlReader(session: MysqlSession): SqlReader {
   return {

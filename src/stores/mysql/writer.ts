@@ -18,7 +18,7 @@ import { isMysqlTransient, isRefusedForNow, isTransientBeforeLogin, Transaction 
 const IDLE_WRITERS = 4
 /** How long the server may take to end a session that was cut off, in milliseconds. */
 const END_MS = 10_000
-/** The same limit before a repeat, ms. Short: this wait only avoids a later one for the old session's locks. */
+/** The same limit before a repeat, ms. It is short: without this wait, the repeat waits for the old session's locks. */
 const END_BEFORE_REPEAT_MS = 2_000
 
 /** Wraps the error of an attempt after which another may succeed. */

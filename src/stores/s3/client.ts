@@ -59,7 +59,8 @@ export type RetryRule = { readonly tries: number; readonly baseMs: number; reado
 export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
 
 /**
- * Slowest upload, bytes per ms: the time limit for an answer is longer by the time for sending the body at this rate.
+ * Lowest expected rate of an upload, bytes per ms. The time limit for an answer is extended by the time for the body at
+ * this rate.
  */
 const SLOWEST_UPLOAD = 50
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'

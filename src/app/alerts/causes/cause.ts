@@ -2,12 +2,12 @@
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** The state of a cause according to an event: it exists or not. Tables that were not inspected have no verdict. */
+/** Says whether a cause exists after an event. A table that was not inspected has no verdict. */
 export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */
   readonly table: string
-  /** Tables for sinks if `table` is empty; absent: the tables of the command. */
+  /** Tables that the text for sinks names if `table` is empty; if absent, it names the tables of the command. */
   readonly named?: string
   /** False if the cause does not exist, or has ended. */
   readonly holds: boolean

@@ -40,7 +40,7 @@ export function stuck(limit: number): CauseWatch {
         alert.moves.add(move.is)
         return alert.standing.size > 0 ? [] : [over(move.table, movedText(alert.named, alert.moves))]
       }
-      // A failed chunk made no progress: the alert stays until a later run or another host copies it.
+      // A failed chunk made no progress: the alert stays until a later run or another host copies the chunk.
       if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
         return [over(event.table, 'the table is finished')]
       if (event.type === 'run.finished' && (event.status === 'ok' || event.status === 'stopped'))

@@ -124,7 +124,7 @@ function quarantine(): CauseWatch {
   }
 }
 
-/** `fsck`: a file of the table differs from the log. Notes raise no alert: they do not affect the version. */
+/** `fsck`: a file of the table differs from the log. A note raises no alert: the table can be read in spite of it. */
 function fsck(): CauseWatch {
   const tables = new InspectedTables()
   let isDrawn = false

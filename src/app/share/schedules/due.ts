@@ -2,7 +2,7 @@
 import type { CatchUp } from '../../../model/share/schedule.ts'
 import { newestUntil, occurrencesAfter, type Occurrence, type ScheduleRule } from './rule.ts'
 
-/** Longest delay after which a missed time still runs if nothing is caught up (`none`), ms. */
+/** A schedule without catch-up (`none`) still runs a missed time for this long, ms; later it skips the time. */
 export const LATE_MS = 3_600_000
 /** Maximum number of missed times that run if all are caught up (`all`); older ones are skipped. */
 export const MOST_CAUGHT_UP = 100

@@ -96,7 +96,8 @@ export function localInstant(zone: string, day: number, minute: number): number 
   const [begins, ends] = [firstInstant(zone, day), firstInstant(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
   const ahead = zoneWallClock(zone, begins) - begins
-  // No clock change within the day. A day may begin at 1:00, or not exist: an earlier local time becomes its start.
+  // Without a clock change within the day, the instant is computed. If the day begins at 1:00, or does not exist, an
+  // earlier local time becomes its start.
   if (zoneWallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
   for (let at = begins; at < ends; at += MS_OF_MINUTE) if (zoneWallClock(zone, at) >= shown) return at
   return ends

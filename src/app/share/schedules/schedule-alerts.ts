@@ -56,8 +56,8 @@ export class ScheduleAlerts {
   }
 
   /**
-   * Raises the alert of a schedule that is void, or still due 30 s after this worker could not begin it: until then
-   * another worker may begin it.
+   * Raises the alert of a schedule that is void. For a valid schedule, it first waits 30 s after this worker could not
+   * begin it, because another worker may begin it.
    */
   refused(schedule: Schedule, isVoid: boolean, why: string): void {
     const { alerts, clock } = this.#parts

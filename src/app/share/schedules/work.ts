@@ -51,7 +51,7 @@ export function refuseUnschedulable(operation: Operation): void {
   )
 }
 
-/** Lists what can be scheduled. */
+/** Error: the operation cannot be scheduled. Its hint lists all commands that can be scheduled. */
 function unschedulableError({ kind }: Operation): SluiceError {
   const command = commandNameOf(kind)
   return new SluiceError('BAD_FLAG', `${command} cannot be scheduled${command === 'copy' ? ' without --again' : ''}`, {

@@ -157,7 +157,7 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
 
 /**
  * For `--dry-run`: text and refusal for late rows of a period in the default partition. A restore moves these rows into
- * the restored partition; it is refused if the archive has some of their keys, or if the table has no key.
+ * the restored partition. It is refused if the archive has some of their keys, or if the table has no key.
  */
 async function defaultPartitionRows(
   { context }: OpenArchive,

@@ -44,7 +44,7 @@ export type ChunkComparison = {
 
 export type ChunkComparing = {
   readonly sides: Omit<DiffSides, 'target' | 'met'>
-  /** Finds source keys, also of other ranges, that become equal in the target; null if keys stay distinct there. */
+  /** Finds source keys, also of other ranges, that become equal in the target; null if all keys stay distinct. */
   readonly met: (() => KeyPass) | null
   /** Read view of the target, opened when the comparison of the table began. */
   readonly target: SourceView

@@ -70,7 +70,7 @@ export async function comparePiece(
     source: { rows, sum: '' },
     target: { rows: compared.targetRows, sum: '' },
   }
-  // Checksums of the written columns may be equal where generated columns differ.
+  // If only generated columns differ, the checksums of the written columns are equal: an empty one shows a difference.
   const found = isUnexplained ? { ...target, sum: '' } : target
   return { rows, targetRows: compared.targetRows, scheme, source, target: found, unread, keyless }
 }

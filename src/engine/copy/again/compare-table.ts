@@ -177,8 +177,8 @@ class TableComparison {
   ): Promise<void> {
     const { steering } = this.#copyContext
     await compareInWorkers(chunks, body, {
-      // If several source keys may become one key in the target, only the first row of a key is compared. Which row is
-      // first depends on the order of chunks.
+      // If several source keys may become one key in the target, only the first row of a key is compared. One worker
+      // then compares the chunks in their order, which decides which row is the first.
       most: this.#sides.met === null ? this.#context.store.can.writers : 1,
       isOver: () => this.#isOver(),
       waits: (worker) =>

@@ -294,7 +294,7 @@ class ChunkWork {
     const rows = plan.checked === undefined ? read : read.map((row) => writtenCells(plan, row))
     const given = performance.now()
     if (this.#batchwise) {
-      // The cursor shows whether this batch is stored, so it must differ from those of other batches and attempts.
+      // The cursor shows whether this batch is stored, so each batch of each attempt must have a different cursor.
       const next = this.#onePass ? randomUUID() : JSON.stringify(this.#exact.of(last))
       const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await to.write(rows, step))

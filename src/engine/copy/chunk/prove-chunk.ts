@@ -120,8 +120,8 @@ export class ChunkProof {
   }
 
   /**
-   * Number of rows that the target's range must contain, for a proof by count. A range with other rows must contain at
-   * least the rows written or skipped.
+   * Number of rows expected in the target's range, for a proof by count: the rows written or skipped. If the range may
+   * have other rows too, a larger `stored` is also correct, and is returned.
    */
   #counted(stored: bigint): bigint {
     const { startsEmpty: fresh, written, skipped } = this.#chunk
@@ -138,7 +138,7 @@ export class ChunkProof {
    */
   async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
     const { context, startsEmpty: fresh, expired, writer } = this.#chunk
-    // The table is counted as a whole: each row is in the target or quarantined.
+    // The target has no range for this chunk: each of its rows is in the target or quarantined.
     if (!isRanged(context.plan)) return -tally.quarantined
     // Expired rows are gone on both sides.
     if (fresh) return tally.written + expired - tally.read

@@ -161,7 +161,7 @@ export async function change(
   if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
     await batchOnce(database, owner, notes)
-    // The notes need no tokens any more: each has its own key, so a repeat would be refused.
+    // Delete the tokens of this batch: each note has its own key, so a repeat would be refused without tokens.
     await database.batch([forgetBatches(owner)])
   }
   const request: ChunkRequest = {
@@ -210,7 +210,7 @@ const MADE: Outcome = { isMade: true, others: NONE }
 function onExisting(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
   if (changes.some(({ after }) => after === null)) return 'replace-range'
   if (changes.some(({ before }) => before !== null)) return 'upsert'
-  // With `byRow`, only `upsert` writes NULLs, and new rows do not need them.
+  // If the target keeps each row at once (`byRow`), only `upsert` writes NULLs. New rows need no NULLs.
   return byRow ? 'refuse' : 'append'
 }
 
@@ -254,8 +254,8 @@ async function readBack(
   const unlike = changes.filter((one) => !holds(one, one.after === null ? null : writtenCells(plan, one.after)))
   const isTaken = ({ text, before, after }: Change): boolean =>
     before === null && after !== null && stored.has(text) && written < given
-  // Either another program wrote the row, or a trigger changed it: only a write of a single row shows which, by its
-  // count.
+  // Either another program wrote the row, or a trigger changed it. Only a write of a single row shows which, by the
+  // number of rows written.
   if (changes.length > 1 && unlike.some(isTaken)) throw storesAnother()
   const resultOf = (one: Change): ChangeResult => {
     const [row] = stored.all(one.text)

@@ -134,7 +134,7 @@ async function searchAgain(
     const now = await readableDigests(sides, range)
     if (now === null) return one
     const isSteady = equalDigests(now[0], before[0]) && equalDigests(now[1], before[1])
-    // A search by keys counts a target row once for each source row that finds it: use the counts of the checksums.
+    // A search by keys counts a target row once for each source row that finds it, so use the counts of the digests.
     const counted = isSteady ? { ...one, rows: now[0].rows, targetRows: now[1].rows } : one
     if (differ > 0 || equalDigests(...now)) return counted
     if (isSteady || round === MOST_SEARCHES) {

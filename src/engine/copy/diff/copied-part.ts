@@ -1,6 +1,6 @@
 /**
- * Results of the comparison of one completed chunk of a copy, or of the whole table if it can only be counted as a
- * whole; and the surplus that later runs must expect.
+ * Collects the results of the comparison of one completed chunk, and computes the surplus that later runs must expect.
+ * If a table can only be counted as a whole, the whole table takes the place of the chunk.
  */
 import type { StoredChunkKey } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'
@@ -38,9 +38,9 @@ export class ComparedPart {
   }
 
   /**
-   * Surplus to expect from now on. If the counts matched the recorded surplus before, the new value follows from the
-   * repair. If not, a value is recorded only if both sides are equal now: later runs must still report a difference
-   * that the repair left.
+   * Surplus to expect from now on: rows that only the target has, minus rows that it lacks. Recorded if both sides are
+   * equal now, or if they differed by exactly the recorded surplus before the repair. Otherwise the recorded value
+   * stays, so that later runs still report a difference that the repair left.
    * @returns null if the recorded value stays
    */
   expected(): bigint | null {

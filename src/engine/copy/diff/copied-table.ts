@@ -30,11 +30,11 @@ export class CopiedTable {
   /** Parts whose expected surplus has changed. */
   readonly #changed: ComparedPart[] = []
   readonly #ledger: Ledger
-  /** Quarantined rows of a table that is counted as a whole: the ledger counts them with their chunks. */
+  /** Surplus that quarantined rows cause in a table that is counted as a whole; its chunks have it in the ledger. */
   readonly #quarantined: bigint
   #noted = 0
 
-  /** @param quarantined quarantined rows of a table that is counted as a whole */
+  /** @param quarantined as `ChunkLedger.quarantinedSurplus` for a table that is counted as a whole; otherwise 0 */
   constructor(whole: ComparedPart | null, quarantined: bigint, ledger: Ledger) {
     this.whole = whole
     this.#quarantined = quarantined

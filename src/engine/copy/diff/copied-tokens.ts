@@ -1,5 +1,5 @@
 /**
- * Maps compared token ranges, whatever their bounds, to chunks of a copy, and tracks which chunks are compared
+ * Divides compared token ranges at the bounds of the chunks of a copy, and tracks which chunks are compared
  * completely.
  */
 import { cutTokens, tokenCount, type TokenRange } from '../../../model/copy/ring.ts'

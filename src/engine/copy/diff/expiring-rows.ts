@@ -1,6 +1,6 @@
 /**
- * Values that expire during a comparison. If one side returns such a value for a short time longer than the other side,
- * no difference is reported.
+ * Values that expire during a comparison. A difference is not reported if one side stops returning such a value
+ * only slightly earlier than the other side.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { areStamped, type DiffSides } from './sides.ts'
@@ -47,8 +47,8 @@ export function isExpiring(
   }
   const only = source ?? target
   if (only === undefined) return false
-  // A row exists as long as values in its regular columns; static columns do not count. A partition without rows exists
-  // as long as values in its static columns.
+  // A row exists as long as one of its regular columns has a value. A partition without rows exists as long as one of
+  // its static columns has a value.
   const key = all.filter((at) => plan.source.key.includes(plan.columns[at]?.from ?? ''))
   const isRow = key.every((at) => (only.row[at] ?? null) !== null)
   const timed = all.filter(

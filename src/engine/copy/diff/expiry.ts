@@ -15,7 +15,7 @@ export function expiryOfRow(timed: Timed): Expiry | null {
 /** The row without values that have expired; null if the row as a whole has expired. */
 export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowMs: number): Row | null {
   const isOver = (at: number): boolean => remainingTtl(expiry, at, nowMs) === 0
-  // A row exists as long as values in its regular columns; static values are those of its partition.
+  // A row exists as long as one of its regular columns has a value. Static values belong to its partition.
   const isOwn = (at: number): boolean => columns[at]?.target.static !== true
   const timed = [...row.keys()].filter((at) => expiry[at] != null)
   const own = timed.some(isOwn) ? timed.filter(isOwn) : timed
@@ -23,7 +23,7 @@ export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowM
   return row.map((cell, at) => (isOver(at) ? null : cell))
 }
 
-/** Write time now, and the TTLs that are left. @param expiry null if no value of the row expires */
+/** Current time as write time, and remaining TTLs. @param expiry null if no value of the row expires */
 export function stampUntil(row: Row, expiry: Expiry | null, nowMs: number): WriteTimes {
   const now = BigInt(nowMs) * 1000n
   const isTimed = (at: number): boolean => row[at] !== null && (expiry === null || expiry[at] != null)

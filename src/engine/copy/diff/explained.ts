@@ -15,13 +15,13 @@ type Counted = Readonly<Pick<DiffCounts, 'rows' | 'targetRows' | 'missing' | 'ex
 type Compared = Counted & {
   readonly source: Digest
   readonly target: Digest
-  /** Rows that may be on one side only or have other values: refused by the target, or unreadable at the source. */
+  /** Number of rows that may differ: the target refused them, or they could not be read at the source. */
   readonly quarantined: bigint
 }
 
 /**
  * @param name name of the table or range compared
- * @param quarantined rows that may be missing but need not be
+ * @param quarantined number of rows that may be missing in the target
  * @returns null if the differing rows explain the counts of both sides
  */
 export function unexplainedCounts(

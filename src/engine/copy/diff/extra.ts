@@ -9,7 +9,7 @@ import type { RowDifference } from './difference.ts'
 import { rowBound, findsByKey, rowsByKey, sourceRequest, targetRequest, type DiffSides } from './sides.ts'
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
-/** Rows searched for in one read of the whole source. */
+/** Number of unfound keys after which the whole source is read once to search for them. */
 const KEYS_PER_SCAN = 50_000
 
 /** Finds rows of the target in `range` whose keys the source does not have anywhere in the table. */

@@ -1,6 +1,6 @@
 /**
- * Compares a table without a token ring: ranges with equal checksums need no search. Differences in other ranges are
- * read again, and repaired if requested, at the end.
+ * Compares a table without a token ring. Ranges with equal checksums need no search. After the search in the other
+ * ranges, the differences found there are read again and, if requested, repaired.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'

@@ -67,7 +67,7 @@ export type RepairContext = {
   /** Null if nothing is repaired. */
   readonly database: LedgerDatabase | null
   readonly runId: bigint
-  /** Lease that this process must hold while it writes; absent if no other process would write. */
+  /** Lease that this process must own while it writes; absent if no other process can write. */
   readonly hold?: RepairLease
   /** Called for every counted difference, with whether it was repaired. */
   readonly settled?: (difference: RowDifference, isFixed: boolean) => void
@@ -122,8 +122,8 @@ export class DifferenceProcessor {
   }
 
   /**
-   * @param into receives the counts @param before called before any repair, with the number of differences that are
-   * left
+   * @param into receives the counts
+   * @param before called before any repair, with the number of rows that still differ
    */
   async process(
     suspects: readonly RowDifference[],
@@ -176,7 +176,7 @@ export class DifferenceProcessor {
     const results = new Map<string, RepairResult>()
     let keys = some.filter((one) => one.unasked === undefined).map((one) => one.key)
     for (let tries = 0; tries < TRIES && keys.length > 0; tries++) {
-      // The target first: a row that another program writes to both sides meanwhile is then not extra.
+      // Read the target first. Otherwise a row that a program writes to both sides meanwhile would seem to be extra.
       await using target = await to.source(signal)
       await using source = await from.source(signal)
       const sides = { ...this.#sides, source, target }

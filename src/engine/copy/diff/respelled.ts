@@ -1,6 +1,6 @@
 /**
- * Missing rows whose key the target treats as equal to another key that it has. If the source has no row of that other
- * key, both are one row whose key changed its spelling at the source.
+ * Missing rows whose key the target treats as equal to the key of one of its rows. If the source has no row with the
+ * target's key, both are the same row: the spelling of its key has changed at the source.
  */
 import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'

@@ -1,6 +1,6 @@
 /**
- * Compares a table with a token ring: several workers compare its ranges. A range is reported when its differences were
- * read again, and repaired if requested.
+ * Compares a table with a token ring: several workers compare its ranges. A range is reported after its differences
+ * were read again and, if requested, repaired.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'

@@ -189,7 +189,7 @@ export function comparesLifetimes(plan: TablePlan, options: TimeOptions = {}): {
   return isOwn && areStamped(plan) ? { lifetimes: true } : {}
 }
 
-/** Rows of a range by key, with write times and TTLs if both sides keep them and they are wanted. */
+/** Rows of a range by key; if `wanted`, with write times and TTLs, provided that both sides keep them. */
 export async function timedByKey(
   view: SourceView,
   request: RowRequest,
@@ -222,7 +222,7 @@ export async function byBound(
   return new Map([...rows.values()].map((one) => [JSON.stringify(rowBound(plan, one.row)), one]))
 }
 
-/** Key of a row, with values as in bounds. */
+/** Key of a row, with its values in the form of range bounds. */
 export function rowBound(plan: TablePlan, row: Row): RowKey {
   return rowKeyOf(row, keyPositions(plan))
 }

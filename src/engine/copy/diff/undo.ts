@@ -25,9 +25,10 @@ export type RepairedRow = {
 }
 
 /**
- * Restores rows that a repair changed, if they still have the repaired values, or have their old values already. In a
- * target with transactions, the transaction of the write also checks this, reads rows back, and records the undo. For
- * other targets call `noteUndone` after it: the next undo repeats an undo that is not recorded.
+ * Restores rows that a repair changed, if they still have the repaired values. A row that already has its old values
+ * counts as restored. In a target with transactions, the transaction of the write also checks this, reads rows back,
+ * and records the undo. For other targets, call `noteUndone` afterwards: the next undo repeats an undo that is not
+ * recorded.
  * @returns the result per row
  */
 export async function undoRepairs<U extends RepairedRow>(

@@ -1,4 +1,4 @@
-/** Differences that the owner of the data accepted, in the ledger: by which actor, when, and how many rows. */
+/** Differences that the owner of the data accepted. The ledger records who accepted how many rows, and when. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

@@ -18,8 +18,8 @@ export type ClaimScope = {
 type NumberInterval = readonly [from: number, through: number]
 
 /**
- * Maximum number of intervals of chunk numbers in the first query, which nearly always finds a chunk, and in later
- * queries (`MORE_INTERVALS`). The size of a statement is limited.
+ * Maximum number of intervals of chunk numbers in the first query, which nearly always finds a chunk. `MORE_INTERVALS`
+ * is the maximum in later queries. Both limit the size of a statement.
  */
 const FIRST_INTERVALS = 20
 const MORE_INTERVALS = 1000

@@ -253,8 +253,8 @@ export class ChunkClaims {
   }
 
   /**
-   * Records the session that writes the chunk, for a successor to end. @throws SluiceError LEASE_LOST if another
-   * process has the chunk now
+   * Records the session that writes the chunk, so that a later owner can end it. @throws SluiceError LEASE_LOST if
+   * another process has the chunk now
    */
   async note(claim: Claim, session: string): Promise<void> {
     if (session === '') return

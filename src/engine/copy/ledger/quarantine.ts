@@ -114,8 +114,9 @@ export async function quarantineLines(database: LedgerDatabase, checkpoint: numb
 }
 
 /**
- * Completes chunks with quarantined rows whose entries are all replayed: older versions wrote one entry for several
- * rows of one key. When the last entry is replayed, the key is in the target or no longer in the source.
+ * Completes chunks that still count quarantined rows although all of their entries are replayed: older versions wrote
+ * one entry for several rows of one key. When the last entry is replayed, the key is in the target or no longer in the
+ * source.
  */
 export function completeStatement({ schema, name }: TableKey): Statement {
   const lines = (which: string): string =>

@@ -23,7 +23,8 @@ export class SharedRestarts {
   readonly #run: string
 
   /**
-   * @param sharedRun id from any execution; only the part of the run is used, so a resumed run does not restart again
+   * @param sharedRun id from any execution. Only the part before `/` is used. A resumed run has the same part, so it
+   * does not restart again
    */
   constructor(database: LedgerDatabase, sharedRun: string) {
     this.#database = database

@@ -88,7 +88,7 @@ function createIndexes({ indexes }: LedgerFacts, wanted: Readonly<Record<string,
   )
 }
 
-/** Chunks with quarantined rows appear in queries for failed chunks. */
+/** Marks completed chunks with quarantined rows as failed, so that queries for failed chunks find them. */
 const REFUSED = `UPDATE migration_checkpoints SET status = 'failed', error_code = 'ROWS_ASIDE',
   error_message = 'rows were refused, and wait in migration_quarantine' WHERE status = 'completed' AND rows_quarantined > 0`
 

@@ -13,8 +13,8 @@ const GRACE_MS = 3000
 const STOP_MS = 10_000
 
 /**
- * @returns a wrapper of the ledger. Its calls fail with the abort's reason some seconds after an abort. After a stop,
- * all calls fail with the stop's reason once a call was not answered for ten seconds
+ * @returns a wrapper of the ledger. Three seconds after an abort, its calls fail with the abort's reason. If a call
+ * takes ten seconds after a stop, this call and all others fail with the stop's reason
  */
 export function ledgerUnderAbort(
   database: LedgerDatabase,

@@ -66,8 +66,8 @@ export async function planObjects(
 }
 
 /**
- * Leaves out foreign keys that would fire in sessions that apply changes: such a session deletes a row, and writes it
- * again.
+ * Leaves out foreign keys that fire in sessions that apply changes. Such a session replaces a row by deleting it and
+ * writing it again, and the deletion would fire the foreign key.
  * @param checksKeys returns true if foreign keys fire in these sessions
  */
 export async function withoutFiringKeys(

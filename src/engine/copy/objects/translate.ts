@@ -102,7 +102,7 @@ function plainIndex(object: IndexObject, passage: TranslationContext): Translate
   }
 }
 
-/** Translates a foreign key between tables of one run: it is unknown whether rows of other tables exist. */
+/** Translates a foreign key. Refused if its other table is not in this run: the rows that it needs may be missing. */
 function foreignKey(object: ForeignKey, passage: TranslationContext): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)

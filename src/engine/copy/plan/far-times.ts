@@ -56,7 +56,7 @@ async function orderDifference(column: Column, plan: TablePlan, sides: Sides): P
   // A TIME of MySQL has a sign and up to three digits of hours, which other systems do not accept.
   if (kind === 'time') return from.system === to.system ? null : 'a time outside of one day'
   if (from.can.farTimes !== true || to.can.textTimes !== true) return null
-  // An index finds times outside of years 1 to 9999 only if this is its first column. Otherwise the search reads the
+  // An index finds times outside of years 1 to 9999 only if the column is its first one. Otherwise the search reads the
   // whole index, which costs more than finding rows by key.
   const isFound = plan.source.key[0] === column.name || plan.onExisting === 'replace-range'
   return isFound ? await farValue(column, plan, sides) : 'a time before year 1 or after 9999'

@@ -56,7 +56,7 @@ export function newlyChecked(
   return checked.flatMap((one) => (wasChecked(source, one.source, one.target, likeness) ? [] : [one.from]))
 }
 
-/** True if older versions, before decision 0016, compared the column too. */
+/** True if versions before decision 0016 compared the column too. */
 function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: SystemComparison): boolean {
   const [one, another] = [column.expression, other.expression]
   if (key.length === 0 || !sameSystem || one === undefined || another === undefined) return false
@@ -65,7 +65,7 @@ function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSys
   return isAlike && !isLocal && bareSql(one) === bareSql(another)
 }
 
-/** Expression in the form that these older versions compared, so that their plans are recognized. */
+/** Expression in the form that versions before decision 0016 compared, so that the plans of these versions match. */
 function bareSql({ sql }: Expression): string {
   return sql.replaceAll(/[\s()]/g, '')
 }
@@ -115,7 +115,7 @@ function plainText({ sql }: Expression): string {
   return text
 }
 
-/** MySQL puts the character set of the creating session before a text; for ASCII texts it changes nothing. */
+/** Removes the character set that MySQL puts before a text; before an ASCII text it has no effect. */
 function withoutIntroducer(before: string, text: string): string {
   if (!/^'[\x20-\x7e]*'$/.test(text)) return before
   return before.replace(/(?<!\w)_(?!binary)[a-z]\w*\s*$/i, '')

@@ -32,7 +32,7 @@ export async function planLeftBehind(
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
       const rest = withoutCarried(entry, plan, there, carried)
-      // Do not report these between different systems: the other system always enforces types, and has no rowid.
+      // Report STRICT and WITHOUT ROWID only between equal systems: others always enforce types, and have no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? withinDatabase(rest) : rest)
@@ -64,7 +64,7 @@ function lostSequences(plan: TablePlan, can: Numbering, sameSystem: boolean): re
 }
 
 /**
- * What the target column loses of the source column's sequence; null if nothing is lost.
+ * Kind of the loss, if the target column cannot have the source column's sequence unchanged; null if nothing is lost.
  * @param isOwn true if the target generates numbers for the column
  * @param plain true if the target numbers rows without a sequence
  */

@@ -348,7 +348,7 @@ function foldedName(name: TableName, { can }: CopyStore): string {
   return foldedText(text, can.folds?.tables ?? 'exact')
 }
 
-/** Refuses both of two tables that would be one in the target: which one was meant is unknown. */
+/** Refuses two tables that would be one table in the target: it is unknown which of them was meant. */
 function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly PlannedTable[] {
   const sharing = new Map<string, PlannedTable[]>()
   for (const one of tables) {

@@ -40,7 +40,7 @@ const rulesOf1: HashRules = (source, plan) => ({
     : {}),
   // Distinguishes chunks proved by an older version from chunks in which these columns were compared.
   ...(plan.newlyChecked === undefined ? {} : { 'generated columns that are compared': plan.newlyChecked }),
-  // Likewise, distinguishes collections that an older version wrote with the write time of their row.
+  // Distinguishes collections that an older version wrote with the write time of their row from those written now.
   ...(plan.ownTimes === undefined ? {} : { [OWN_TIMES]: plan.ownTimes }),
 })
 

@@ -41,7 +41,7 @@ export async function replay(
   const { to, view, database, signal } = replayContext
   const key = trueKey(quarantinedRow, plan)
   const { rows, stamps } = await sourceRows(key, plan, view, signal)
-  // A comparison records a refused row under its key in the target, which other source rows may get too.
+  // A comparison records a refused row under its target key. Other source rows may get the same target key.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
   if (rows.length === 0 && isBare) throw ambiguousRow(key, plan)
@@ -162,8 +162,8 @@ async function changeOf(
 }
 
 /**
- * True if the existing row was written after the chunk was completed, so that the recorded surplus does not include it:
- * by a retry that was killed after its write, or by another program. Certain only if the chunk's range had no surplus
+ * True if the existing row was written after the chunk was completed: by a retry that was killed after its write, or by
+ * another program. The recorded surplus then does not include the row. Certain only if the chunk's range had no surplus
  * rows at its completion.
  */
 async function isUncounted(database: LedgerDatabase, { id }: QuarantinedRow, plan: TablePlan): Promise<boolean> {

@@ -17,7 +17,7 @@ export async function retryQuarantined(context: TableContext, stop: AbortSignal)
   let gone = 0
   let left = rows.filter((row) => row.key.length > 0)
   const refused = new Map<QuarantinedRow, SluiceError>()
-  // Repeat while rows succeed: a unique value may block one row until a later one is written.
+  // Repeat while rows succeed: a unique value may block one row until a later row is written.
   for (let before = left.length + 1; left.length > 0 && left.length < before && !stop.aborted;) {
     before = left.length
     const still: QuarantinedRow[] = []

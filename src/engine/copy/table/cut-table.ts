@@ -182,7 +182,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
   }
 }
 
-/** Reopens completed chunks without an upper bound if rows were added: a chunk without rows gets no upper bound. */
+/** Reopens completed chunks without an upper bound if their range has rows now: it had none at their completion. */
 async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
   for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL`)) {
     const { range } = chunk

@@ -150,8 +150,8 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
 }
 
 /**
- * Proof to report: the proof of this run's own chunks, or of earlier runs' chunks that this run counted; `earlier` if
- * this run did not count them. Chunks that were copied with a weaker proof determine the result for all.
+ * Proof to report: the proof of this run's own chunks; `count` if it has none and only counted chunks of earlier runs;
+ * `earlier` if it did not count these. Chunks that were copied with a weaker proof determine the result for all.
  */
 function proofOf(
   { verify, noLook }: CopyOperation,

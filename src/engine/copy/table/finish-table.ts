@@ -188,7 +188,7 @@ function verdict(
   if (failed > 0n) {
     // Another task may have given up the chunks for a transient cause: the next execution of this task retries them.
     const passing = shared === undefined ? undefined : transientCode(codes)
-    // What an attempt wrote is not rolled back: another attempt fails too if the source has deleted some of it.
+    // Rows that an attempt wrote are not rolled back. If the source has deleted some of them, a new attempt fails too.
     const stays = store.can.atomic !== 'chunk' && plan.onExisting === 'refuse' && codes.has('PROOF_FAILED')
     return new SluiceError(
       passing ?? 'CHUNKS_FAILED',

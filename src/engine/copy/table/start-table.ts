@@ -136,7 +136,7 @@ function contextOf(
     computedRows: new ComputedRows(),
     pulse,
     batch: {
-      // If the target counts requests, each one carries as many rows as fit into its bytes.
+      // If the target counts requests, each request carries as many rows as its limit of bytes allows.
       rows: to.can.requests === undefined ? (operation.batchRows ?? BATCH_ROWS) : REQUEST_ROWS,
       bytes: BATCH_BYTES,
     },
@@ -283,7 +283,7 @@ async function withTable(
   const before = { kept, holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)') }
   // To count the table as a whole, its earlier content must be known.
   if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
-  // Without a key, an interrupted copy empties the table that it made, and begins again.
+  // A copy of a table without a key cannot be resumed: it empties the table that it created, and begins again.
   const isEmptied =
     !plan.create && plan.cut !== 'key' && closed.chunks < chunks && (await runs.plan(ready.key))?.madeHere
   if (copied > 0n && isEmptied !== true && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)

@@ -33,7 +33,7 @@ export function isOverload({ code }: SluiceError): boolean {
   return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
 }
 
-/** Note that readers of the source released their tables for another session; null for any other failure. */
+/** Text for the log if readers of the source released their tables for another session; null for any other failure. */
 export function yieldedText({ code, message }: Pick<SluiceError, 'code' | 'message'>): string | null {
   return code === 'SOURCE_BUSY' ? `${message}: the copy released its tables and continues` : null
 }

@@ -1,7 +1,7 @@
 /**
- * Apply worker: applies changes to the target in commit order. Several transactions of the source become one of the
- * target, which moves the position together with the rows. A transaction of the source is never split: readers of the
- * target see all of it or nothing. While one batch is written the next one is folded.
+ * Apply worker: applies changes to the target in commit order. Several transactions of the source become one
+ * transaction of the target, which also advances the position. A transaction of the source is never split: readers of
+ * the target see all of it or nothing. While one batch is written the next one is folded.
  */
 import type { Change, LogPosition, RowChange } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'

@@ -1,4 +1,7 @@
-/** Assigns tables to apply workers. Tables joined by foreign keys share one: no reader finds a dangling reference. */
+/**
+ * Assigns tables to apply workers. Tables joined by foreign keys get the same worker, so that no reader finds a row
+ * without the row to which it refers.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { FollowingParts, StreamSides } from '../stream/preflight.ts'

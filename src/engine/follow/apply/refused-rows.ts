@@ -1,5 +1,5 @@
 /**
- * Leaves rows that the target refuses out of a batch; they are read from the source again later. The log keeps the
+ * Removes rows that the target refuses from a batch; these rows are read from the source again later. The log keeps the
  * refused value even after the source row is corrected: a stream that cannot skip it would fail on that row forever.
  */
 import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
@@ -22,7 +22,8 @@ export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; rea
 
 /**
  * @property batch that was written
- * @property unwritten number of changed rows not written, because the target lacks the row with their unchanged values
+ * @property unwritten number of changes not written: they carry no unchanged values, and the target has no row to take
+ * these from
  * @property refused keys of rows that the target refuses
  */
 export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }

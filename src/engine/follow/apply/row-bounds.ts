@@ -1,5 +1,5 @@
 /**
- * Lower bound of the rows in the tables of an apply worker: a batch deletes at most as many rows as it names, and
+ * Lower bound of the row count of each table of an apply worker: a batch deletes at most as many rows as it names, and
  * leaves at least those that it writes. Row counts are not added up, because changes that are delivered again during
  * catch-up would count twice.
  */

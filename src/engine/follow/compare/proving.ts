@@ -102,7 +102,7 @@ export class Proving implements AsyncDisposable {
    * Takes the snapshot of a round, and starts the comparison in the background.
    * @param request sign-off whose scope is compared; null compares everything
    * @param atSnapshot called while both sides are at the snapshot, before anything newer is applied
-   * @returns false if there was no common snapshot: another one may succeed
+   * @returns false if there was no common snapshot: a second attempt may succeed
    */
   async begin(
     lane: ApplyWorkers,

@@ -1,4 +1,4 @@
-/** Streams linked by cutovers: each ended with a cutover, and the next one keeps the old table equal since then. */
+/** Streams linked by cutovers: a cutover ends one stream, and begins the next one, which keeps the old table equal. */
 import { hasSwitched, isUnderWay, type CutoverRow } from './cutover-row.ts'
 
 export type Family = {

@@ -1,4 +1,4 @@
-/** Ends a stream: removes all of it from the source, and releases its tables. */
+/** Ends a stream: removes everything that belongs to it from the source, and releases its tables. */
 import { changesBy } from '../../../model/copy/offers.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'

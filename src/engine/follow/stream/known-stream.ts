@@ -68,7 +68,7 @@ function endedMeanwhile(stream: string): SluiceError {
 }
 
 /**
- * How a stream captures changes: as it began, or, if it is new, as requested.
+ * How a stream captures changes: an existing stream keeps its method, and a new stream uses the requested one.
  * @param found null for a new stream
  * @throws SluiceError BAD_FLAG
  */

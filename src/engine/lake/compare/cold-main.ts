@@ -13,7 +13,7 @@ import { LatencySimulation, type LatencySetting } from './latency.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
-/** `ParquetRows` with its optional method `prove`, which is passed on, because readers use it if it exists. */
+/** `ParquetRows` with the optional method `prove`: readers call it if it exists, so the wrapper passes it on. */
 type Proving = ParquetRows & { prove?(...args: Parameters<ParquetRows['lines']>): Promise<void> }
 
 /**
@@ -30,8 +30,8 @@ function bytesReadSoFar(): bigint | null {
 }
 
 /**
- * Calls `reported` with the number of bytes of rendered rows, to subtract them. DuckDB passes rows through a pipe or a
- * temporary file, so the kernel counts these bytes as read, although they are not bytes of the table.
+ * Calls `reported` with the number of bytes of rendered rows, which the caller subtracts. DuckDB passes rows through a
+ * pipe or a temporary file, so the kernel counts these bytes as read, although they are not bytes of the table.
  */
 function parquetCountingLines(inner: ParquetRows, reported: (bytes: number) => void): ParquetRows {
   const rows: Proving = inner

@@ -21,7 +21,7 @@ export type ColdRequest = {
   readonly catalogUrl: string
   /** Simulated latency, the same as in the warm runs. */
   readonly latency: LatencySetting
-  /** True to ask again over fresh connections and count the bytes read: without the bytes of loading drivers. */
+  /** True to ask again and count the bytes read: the first time, the bytes of the drivers would be included. */
   readonly countBytes: boolean
 }
 

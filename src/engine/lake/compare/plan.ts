@@ -1,6 +1,6 @@
 /**
- * Values of the questions for one table. Plain data: the cold child process gets it as JSON, so that all runs ask the
- * same questions.
+ * Parameters of the questions for one table. Plain data: the cold child process gets it as JSON, so that all runs ask
+ * the same questions.
  */
 import type { StructType } from '../../../delta/schema.ts'
 import { QUESTIONS, type CompareQuestion, type QuestionId } from './questions.ts'

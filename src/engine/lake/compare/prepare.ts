@@ -1,6 +1,6 @@
 /**
- * Selects the values of the questions before any timing: versions that log and catalog have, a partition, a condition,
- * a file.
+ * Selects the parameters of the questions before any time is measured: versions that log and catalog both have, a
+ * partition, a condition, a file.
  */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { partitionTotals, type FileRecord } from '../../../catalog/query/files.ts'

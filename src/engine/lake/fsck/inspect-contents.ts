@@ -36,8 +36,8 @@ type Outcome = { readonly findings: readonly Finding[]; readonly counts: Content
 /** Number of files whose footers one query reads. */
 const BATCH = 32
 /**
- * Batches in parallel: `near` for a folder, because DuckDB decodes one file per thread; `far` for a bucket, which
- * mostly waits.
+ * Batches in parallel: `near` for a folder, because DuckDB decodes one file per thread; `far` for a bucket, because a
+ * read of a bucket mostly waits for the network.
  */
 const PARALLEL_BATCHES = { near: 2, far: 4 } as const
 

@@ -1,4 +1,4 @@
-/** Checks what older versions refer to: files that VACUUM keeps or may delete, change data, and missing commits. */
+/** Checks older versions: files that they refer to (VACUUM keeps or may delete these), change data, missing commits. */
 import { readLog } from '../../../delta/commit-lines.ts'
 import type { ActionKind, CommitInfoAction } from '../../../delta/actions.ts'
 import { DuplicateActions } from '../../../delta/fsck/duplicate-actions.ts'
@@ -46,7 +46,7 @@ export type HistoryCounts = {
 }
 
 /**
- * Marks the files of older versions in the listing, and the files of the newest version if another one is inspected.
+ * Marks files of older versions in the listing. If an older version is inspected, also marks files of the newest one.
  * @param keepFrom ms since the epoch: VACUUM keeps files that were removed since
  * @param needed files of the version that were not found
  * @param spellings receives every file of the commits

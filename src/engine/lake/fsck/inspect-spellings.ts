@@ -1,4 +1,4 @@
-/** Finds files of the version that other readers see differently, because the log spells paths in several ways. */
+/** Finds files that other readers see differently than sluice, because the log spells their paths in several ways. */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import type { CheckpointFiles } from '../../../delta/listing.ts'
 import type { LogSegment } from '../../../delta/segment.ts'

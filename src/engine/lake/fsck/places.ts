@@ -30,7 +30,7 @@ export class Places {
   /**
    * Location of a data file, whose path in the log must have no `pathFault`; null if it is outside and `outside` is
    * false.
-   * @throws PlaceUnread if it is outside, in a folder that cannot be reached
+   * @throws PlaceUnreachable if it is outside, in a folder that cannot be reached
    */
   async file(path: string): Promise<FilePlace | null> {
     const place = resolveDataPath(path, this.#store.root)
@@ -39,7 +39,7 @@ export class Places {
 
   /**
    * Location of a deletion vector's file; `inline` if the log holds the vector.
-   * @throws SluiceError BAD_DELETION_VECTOR if the descriptor names no file; PlaceUnread as `file`
+   * @throws SluiceError BAD_DELETION_VECTOR if the descriptor names no file; PlaceUnreachable as `file`
    */
   async vector(dv: DeletionVectorDescriptor): Promise<FilePlace | 'inline' | null> {
     if (dv.storageType === 'i') return 'inline'

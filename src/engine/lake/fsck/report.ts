@@ -1,4 +1,4 @@
-/** Emits findings as events, and after each kind of check what was checked. */
+/** Emits findings as events. After each kind of check, it also emits how much was checked. */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { FINDINGS, type FindingKind } from '../../../model/lake/findings.ts'
 import { dec, type Emit, type FsckCheckedEvent } from '../../../model/run/event.ts'

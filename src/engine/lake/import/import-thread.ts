@@ -11,7 +11,7 @@ import type { ImportThreadMessage, ImportThreadOrder, ImportThreadStart } from '
 
 const POLL_EVERY_MS = 40
 /**
- * Longest time for a thread to close its connection, ms. Then it is terminated, which is as safe for the catalog as
+ * Longest time for a thread to close its connection, ms. Then it is terminated: the catalog stays consistent, as after
  * kill -9.
  */
 const GRACE_MS = 10_000

@@ -1,7 +1,7 @@
 /**
- * Workers of a batch: several tables at a time, largest first. Small tables are imported in this thread, where one
- * waits for its database while another is read. A large table needs a core for parsing, so its worker gets a thread, as
- * far as cores and memory allow.
+ * Workers of a batch: several tables at a time, largest first. Small tables are imported in this thread: while one
+ * import waits for its database, another one reads its log. A large table needs a core for parsing, so its worker gets
+ * a thread, as far as cores and memory allow.
  */
 import { availableParallelism } from 'node:os'
 import type { WritableCatalog } from '../catalog-session.ts'
@@ -70,7 +70,7 @@ export async function importInWorkers(
     return null
   }
   const importOne = async ({ logBytes, log, ...target }: ImportTableTarget, worker: number): Promise<TableOutcome> => {
-    // A log of an object store is already open with its listing, and its worker waits more than it parses.
+    // A table in a bucket gets no thread: its log is open and listed already, and its import waits more than it parses.
     const large = logBytes >= largeLogBytes && log?.root.startsWith('s3:') !== true
     const thread = large ? await threadOf(worker) : null
     if (thread === null) return importAndReport(catalog, { ...target, log, worker }, settings, run)
@@ -89,8 +89,8 @@ export async function importInWorkers(
 
 /**
  * Number of threads. 0 for a single worker, which runs in this thread. 0 if only one writer at a time can use the
- * database: two tables of 45 MB in SQLite took longer with threads than without, and a thread fails if another writer
- * locks the file for ten seconds. Workers of one thread take turns.
+ * database: two tables of 45 MB in SQLite took longer with threads, and a thread fails if another one locks the file
+ * for ten seconds. Workers of the same thread take turns instead.
  */
 function threadsFor(catalog: WritableCatalog, lanes: number): number {
   if (lanes === 1 || !catalog.database.parallelWrites) return 0

@@ -24,7 +24,7 @@ export type Synced = {
   readonly reported: boolean
 }
 
-/** Maximum older commits with a changed file time that one check reads: a copied lake has only such commits. */
+/** Maximum number of older commits with a changed file time that one check reads: in a copied lake, all have one. */
 const OLDER_READ = 10
 
 export type SyncSettings = {

@@ -12,7 +12,7 @@ import type { BatchImportOperation } from '../operations/batch-import/declaratio
 
 type Import = ImportOperation | BatchImportOperation
 
-/** @returns id of the newest unfinished import, and the finished actions of all of them; empty if there are none */
+/** @returns id of the newest unfinished import, and number of finished actions of all unfinished ones; empty if none */
 export async function unfinishedImports(operation: Import): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
   if (!mayHoldCatalog(operation.catalog)) return {}
   const place = operation.kind === 'import' ? operation.table : operation.path

@@ -1,6 +1,6 @@
 /**
- * Finds rows of the list that may have changed. Local folders are watched by the system. Other tables, and shares to
- * which other machines write, are polled for their next commit every few seconds, if they are on the screen.
+ * Finds rows of the list that may have changed. The system watches local folders. It does not report changes in buckets
+ * or by other machines, so the tables on the screen are also polled for their next commit every few seconds.
  */
 import { commitName, LOG_FOLDER } from '../../../delta/log-path.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'

@@ -171,8 +171,8 @@ class Comparison {
   }
 
   /**
-   * A checkpoint lacks removes that had expired when it was written, and a later version may have a longer retention:
-   * use the shorter one.
+   * A checkpoint lacks removes that had expired when it was written. A later version may have a longer retention. Use
+   * the shorter one.
    */
   async #expired(version: number, checkpoint: number): Promise<number> {
     const { table, nowMs } = this.#exported
@@ -190,7 +190,7 @@ class Comparison {
   }
 }
 
-/** Versions to read: the last, which most readers use, the first, and between them, evenly, as many as limits allow. */
+/** Versions to read: the first, the last (most readers use it), and evenly spaced ones between, within the limits. */
 async function sampledVersions(
   reader: SqlReader,
   { tableId, historyFrom, latest }: ReadableTable,

@@ -36,8 +36,8 @@ export type StoreField<O> = {
 }
 
 /**
- * Data that is deleted and that no other run can restore, or so many rows of a table that its name must be confirmed.
- * Rows that `diff --undo` removes are not destroyed in this sense.
+ * Data that a run deletes. No other run can restore it, or it is so many rows of a table that the user must confirm its
+ * name. Rows that `diff --undo` removes are not destroyed in this sense.
  */
 export type Destruction<O> = {
   readonly what: string
@@ -57,8 +57,8 @@ export type Destruction<O> = {
   /** Set if the name is not asked for when all counts of the dry run are 0, except the count of tables. */
   readonly counted?: true
   /**
-   * Set if a name is compared before the run starts: part of the error for a wrong name, in front of the right name.
-   * Absent: the run compares the names.
+   * Set if the name is compared before the run starts: the part of the error for a wrong name that precedes the right
+   * name. Absent: the run itself compares the names.
    */
   readonly against?: string
   /**
@@ -69,9 +69,8 @@ export type Destruction<O> = {
 }
 
 /**
- * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. If a
- * field of the operation has one name, this is the source; otherwise `several` is. If the dry run has no such event, no
- * data is destroyed.
+ * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. `several`: the name
+ * if the field of the operation does not have exactly one. If the dry run has no such event, no data is destroyed.
  */
 export type NamedBy<O> =
   | { readonly field: FieldOf<O>; readonly several?: string }
@@ -128,7 +127,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
    * How several machines share a run (`--distributed`); absent: not at all. `chunks`: any number of workers at a time,
    * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time has the run, or
    * one worker for each name in `field`; the next worker resumes. `stream`: one worker has the whole stream, and others
-   * compare with it; always, or if that field is on.
+   * compare with it; always, or if the field that `stream` names is on.
    */
   readonly distributes?: {
     readonly by: 'chunks' | 'parts'
@@ -143,7 +142,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   }
   /**
    * Causes of its alerts; absent: it has none. `by`: fields that were part of the scope in earlier versions
-   * (`alertKeyBefore`); none are added. `how`: fields about the way in which it works, which do not distinguish alerts
+   * (`alertKeyBefore`); none are added. `how`: fields about how it works, which do not distinguish alerts
    * (`alertKey`).
    */
   readonly alerts?: {
@@ -151,12 +150,12 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
     readonly by?: readonly FieldOf<O>[]
     readonly how?: readonly FieldOf<O>[]
   }
-  /** Set if a schedule may run the operation: always, or only if that field is on. */
+  /** Set if a schedule may run the operation: always, or only if the named field is on. */
   readonly comesAgain?: true | FieldOf<O>
   /** Fields with which a run lasts until it is stopped: a schedule cannot wait for its end. */
   readonly endless?: readonly FieldOf<O>[]
   /**
-   * Dry-run events about the way in which it works, not about due work: if they change, a schedule's confirmation is
+   * Dry-run events about how the operation works, not about due work: if one changes, the confirmation of a schedule is
    * void.
    */
   readonly marks?: readonly E[]

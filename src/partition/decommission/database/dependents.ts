@@ -47,7 +47,7 @@ export async function findDependentsInside(
         `SELECT stream_id, status, source_identity FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`,
       )
     : []
-  // Such a stream writes into --from of this command, and usually reads from --to, so the hint must name both URLs.
+  // A stream in this ledger writes into --from of this command and usually reads from --to: the hint names both URLs.
   const source = (identity: unknown): string => (identity === to.identity ? shellQuote(to.label) : 'SOURCE')
   return [
     ...streams.map(([id, status, identity]): DecommissionFinding => ({

@@ -20,7 +20,7 @@ export type DatabaseDetail = {
   readonly connectionLimit?: number
   /** `closing`: uncopied content that is removed with the database. */
   readonly left?: readonly string[]
-  /** `inactive`: sessions that were ended, and the counters after that. */
+  /** `inactive`: `ended` has the sessions that sluice ended, `use` the counters after that. */
   readonly ended?: readonly string[]
   readonly use?: DatabaseUse
   /** State of moved tables on both sides at that time; absent in steps of an older sluice. */
@@ -60,7 +60,7 @@ export class DatabaseSteps {
     return (await this.#database.all(sql, [identity])).map(stepOf)
   }
 
-  /** The last step of each database of a server that had this name. */
+  /** For each database that had this name on the server: its last step. */
   async named(server: string, name: string): Promise<readonly DatabaseStep[]> {
     if (!(await this.#isThere())) return []
     const sql = `SELECT ${COLUMNS} FROM ${NAME} WHERE database_name = ? ORDER BY done_ms, step_no`

@@ -7,7 +7,7 @@ import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
 
 export type TargetTable = {
-  /** Lasting mark that differs for another table of the same name; null if its system has none. */
+  /** Distinguishes the table from a later table of the same name; null if its system has no such mark. */
   readonly mark: string | null
   readonly rows: bigint
   readonly columns: readonly string[]
@@ -28,7 +28,7 @@ export class TargetSide implements AsyncDisposable {
     const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
     return await onSide('target', async () => {
       const mark = (await this.#to.offers.identification?.mark(table, this.#signal)) ?? null
-      // The name may be a pattern that also matches others.
+      // The name may be a pattern that also matches other tables.
       const spec = (await this.#to.tables(tableText(table), this.#signal)).find((one) => {
         const key = tableKeyOf(one.table)
         return key.name === name && key.schema === schema

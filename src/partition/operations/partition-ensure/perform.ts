@@ -256,7 +256,7 @@ function requestedPartitions(
   return { table, partitions, signal: run.interrupt.abort, stop: run.interrupt.stop }
 }
 
-/** `found` if another program created the period. Null if the period has no partition, because the run was stopped. */
+/** `found` if another program created the partition of the period; null if a stopped run did not create it. */
 function foundStatus({ name }: Period, made: Made | null): 'found' | null {
   return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
 }

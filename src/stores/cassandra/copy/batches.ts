@@ -15,7 +15,7 @@ const STATEMENT_BYTES = 20
 export type RowItem = {
   readonly row: Encoded
   readonly writes: readonly Write[]
-  /** The key of its partition. */
+  /** The partition key of the row, as text. */
   readonly partition: () => string
 }
 

@@ -1,4 +1,4 @@
-/** Adds rows to a table with rows: existing rows with the same keys stay unchanged. */
+/** Adds rows to a table that has rows: existing rows with the same keys stay unchanged. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CassandraLink } from '../connect.ts'

@@ -55,7 +55,7 @@ const CAN: StoreAbilities = {
   writers: 64,
   hosts: 'any',
   frames: [],
-  // A protocol frame is limited to 256 MB, and holds the value together with others.
+  // A protocol frame is limited to 256 MB, and holds further values, too.
   maxValueBytes: 200_000_000,
   conditions: 'single',
 }

@@ -253,7 +253,7 @@ export class Pages {
     }
   }
 
-  /** Throws `thrown` if the cluster does not answer at all, because then no row caused the failure. */
+  /** Throws `thrown` if a node is down, or if no node answers: then the rows are not the cause of the failure. */
   async #throwIfUnreachable(thrown: unknown): Promise<void> {
     const { client } = this.#request.link
     if (this.#missesNode()) throw thrown

@@ -152,7 +152,10 @@ export class RowDecoder {
     })
   }
 
-  /** False for a partition that has static values only. The driver returns an empty number as NULL. */
+  /**
+   * False for a partition that has static values only. A NULL clustering column does not show this, because the driver
+   * also returns an empty number as NULL.
+   */
   #hasOwnValues(found: DriverRow): boolean {
     const isOwn = ({ name }: Part): boolean => this.#shape.columns.get(name)?.part === 'regular'
     return this.#parts.some((part) => isOwn(part) && (found[nameInRow(part.name)] ?? null) !== null)

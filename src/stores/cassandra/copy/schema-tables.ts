@@ -91,8 +91,8 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
 }
 
 /**
- * Names of visible columns. A table WITH COMPACT STORAGE has hidden ones: a column of type `empty`; or, if its visible
- * columns are static, a clustering column and its value.
+ * Names of visible columns. A table WITH COMPACT STORAGE has hidden columns: a column of type `empty`, or, if its
+ * visible columns are static, a clustering column and a value column.
  * @param rows columns that are not planned
  */
 function shownColumns(rows: Awaited<ReturnType<typeof ask>>): readonly string[] {

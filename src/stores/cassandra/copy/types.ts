@@ -46,7 +46,7 @@ const USER_TYPE = 0x30
 const TUPLE = 0x31
 
 /**
- * @param info from the driver's metadata of a table: metadata of a result does not contain what is frozen
+ * @param info from the driver's metadata of a table: metadata of a result does not show which types are frozen
  * @param old true for a server before 3.6, where user-defined types are always frozen, although not declared so
  */
 export function cqlTypeOf(info: DriverType, old: boolean): CqlType {

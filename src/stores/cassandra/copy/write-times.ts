@@ -29,7 +29,7 @@ export type TimeGroup = { readonly using: TimeAndTtl; readonly at: readonly numb
 
 export type RowUsing = {
   readonly groups: readonly TimeGroup[]
-  /** For values without their own write time: the key, and collections whose times the server does not return. */
+  /** Write time and TTL of the key, and of collections whose write times the server does not return. */
   readonly whole: TimeAndTtl
 }
 

@@ -54,7 +54,7 @@ export function storedLeaseOwner(row: SqlRow): StoredOwner | null {
   if (id == null) return null
   const stored = { id: String(id), host: textOf(host), pid: pid == null ? null : Number(pid) }
   if (IS_ID.test(stored.id)) return { ...stored, machine: textOf(machine), started: textOf(started) }
-  // An older version writes no other columns: their contents belong to an earlier owner.
+  // An older version does not write machine and start: their values belong to an earlier owner.
   const [, name = stored.host, number = stored.pid] = OLD_PLANNER.exec(stored.id) ?? []
   return { id: stored.id, host: name, pid: number === null ? null : Number(number), machine: null, started: null }
 }

@@ -57,8 +57,8 @@ export class Spellings {
   }
 
   /**
-   * Returns the range; a range of keys gets the stored spellings of its keys, too. Reads all keys of the table once, if
-   * a key has a type with several spellings and is not found unchanged.
+   * Returns the range. A list of keys is extended by the other stored spellings of these keys. If a key column has a
+   * type with several spellings, and not all keys are found as given, all keys of the table are read, once per view.
    * @throws SluiceError UNSUPPORTED_KEY if more than `MOST_KEYS` keys have another spelling
    */
   async found(table: TableSpec, range: Range, signal: AbortSignal): Promise<Range> {

@@ -1,7 +1,7 @@
 /**
  * Positions of streams whose source has no log: numbers of a counter in one row at the source. Each round takes a
- * number before its snapshot; a catch-up position is such a number too. A round with a greater number than a catch-up
- * position therefore includes all changes visible to snapshots before that position.
+ * number before its snapshot, and each catch-up position is a number, too. A round with a greater number than a
+ * catch-up position therefore includes all changes that were visible when that position was taken.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { positionOf } from '../../../model/copy/position.ts'

@@ -1,8 +1,8 @@
 /**
  * Changes of a round in the order in which they are safe. The apply worker writes a large round in pieces, and a unique
- * value may have moved from a row of a later piece to one of an earlier piece. So for a table with another unique index
- * than its key, all noted keys are reported as deleted before the rows. Whether a round is large is only known once its
- * rows are read. So the changes of such a table are held until then.
+ * value may have moved from a row of a later piece to one of an earlier piece. So in a large round, if a table has a
+ * unique index besides its key, all noted keys are deleted before its rows are written. Whether a round is large is
+ * known only once its rows are read, so the changes of these tables are held until then.
  */
 import { changeBytes, MOST_BYTES } from '../../../model/copy/change-bytes.ts'
 import type { RowChange } from '../../../model/copy/change.ts'

@@ -62,7 +62,8 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
     case 'fraction':
       return types.some((type) => FRACTIONS.has(type))
     case 'real':
-      // DuckDB's averages of whole numbers are floating point numbers; the averages of databases have all digits.
+      // DuckDB averages whole numbers as floating point numbers, but the source does not: without a column of floating
+      // point numbers, the argument may be such an average.
       return readsReal && (types[0] === 'DOUBLE' || types[0] === 'FLOAT')
     case 'single':
       return parts.length === 1

@@ -50,7 +50,7 @@ export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions
   await makeFolder(folder, 0o700)
   try {
     const db = await openDuckDb({
-      // Each thread needs a part of the memory: two with too little fail where one would succeed.
+      // Each thread needs a part of the memory: two threads with too little memory fail where one would succeed.
       threads: Math.max(1, Math.min(threads, Math.floor(memoryBytes / THREAD_BYTES))),
       memoryLimit: `${Math.ceil(memoryBytes / 1e6)}MB`,
       tempDirectory: join(folder, 'spill'),

@@ -18,8 +18,8 @@ const AHEAD_BYTES = 16 << 20
 const LF = 10
 
 /**
- * A statement that waits for rows occupies a thread of libuv's pool. Some must stay free for the source of the rows;
- * another feed waits until one has ended.
+ * A statement that waits for rows occupies a thread of libuv's pool. Some threads must stay free for the source of the
+ * rows, so at most two statements wait at a time; a further feed waits until one of them has ended.
  */
 const POOL = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)
 const MOST_PIPES = Number.isFinite(POOL) ? Math.max(0, Math.min(2, POOL - 2)) : 0

@@ -12,7 +12,7 @@ export function duckdbWireType({ type }: Pick<Column, 'type'>): DuckdbWireType {
 
 /**
  * SELECT expression of a column: canonical except for JSON, whose form SQL cannot give.
- * @param tries NULL for a value that DuckDB cannot convert; otherwise the statement fails
+ * @param tries true: NULL for a value that DuckDB cannot convert; false: the statement fails
  */
 export function duckdbSelection(column: Column, as: ColumnType, tries = false): string {
   const name = quotedName(column.name)

@@ -20,7 +20,7 @@ export class DuckdbCopySession extends DuckdbSession {
     return session
   }
 
-  /** True if a failed statement ends the transaction around it. A read-only source needs none for a snapshot. */
+  /** True if a failed statement ends the transaction around it. A read-only source is read without a transaction. */
   get inTransaction(): boolean {
     return this.#side === 'target'
   }

@@ -1,4 +1,7 @@
-/** One snapshot of a DuckDB file: a transaction on its own connection, where requests take turns by statement. */
+/**
+ * One snapshot of a DuckDB file, on its own connection, where requests take turns by statement. A file that was opened
+ * for writing is read in one transaction; a file that was opened for reading does not change.
+ */
 import { randomUUID } from 'node:crypto'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
@@ -30,7 +33,7 @@ export class DuckdbView implements SourceView {
   readonly point: ReadPoint = { view: randomUUID(), at: new Date().toISOString() }
   readonly #session: DuckdbCopySession
 
-  /** @param session used by no other code, with a transaction; closed with the view */
+  /** @param session used by no other code, in a transaction if the file was opened for writing; closed with the view */
   constructor(session: DuckdbCopySession) {
     this.#session = session
   }

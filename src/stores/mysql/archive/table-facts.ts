@@ -37,8 +37,9 @@ export async function mysqlLosableTables(
 }
 
 /**
- * Creation or last ALTER time of tables, by `tableText`; used as their version, because table ids need the privilege
- * PROCESS and change with ALTER. One statement per schema, so that the server opens the files of one schema only.
+ * Creation time of tables, by `tableText`; ALTER changes it, too. InnoDB's table ids also change with ALTER, and to
+ * read them needs the privilege PROCESS. One statement per schema, so that the server opens the files of one schema
+ * only.
  */
 export async function mysqlTableMarks(
   session: MysqlSession,

@@ -38,7 +38,7 @@ export function mysqlEncoder(
     ? text
     : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
   const encode = withoutArrayBounds(as, plain, name)
-  // In other columns, the server would replace NULL by a number or the current time.
+  // In a column that is NOT NULL or AUTO_INCREMENT, the server could replace NULL by a number or the current time.
   const mayBeNull = column.nullable && column.identity !== true
   return (cell) => {
     if (cell === null) {
@@ -179,8 +179,9 @@ function single(cell: Present): SqlValue {
 }
 
 /**
- * Refuses numbers that FLOAT(M,D) and DOUBLE(M,D) would change without a warning. The server rounds what lies above the
- * next lower whole number, so a DOUBLE(9,1) stores -0.2 as -0.19999999999999996, and that number unchanged.
+ * Refuses numbers that FLOAT(M,D) and DOUBLE(M,D) would change without a warning. The server rounds the difference to
+ * the next lower whole number, then adds both. So a DOUBLE(9,1) stores -0.2 as -0.19999999999999996. It stores
+ * -0.19999999999999996 unchanged.
  */
 function rounding(encode: Encoder, scale: number | undefined, narrowed: (value: number) => number): Encoder {
   if (scale === undefined) return encode
@@ -231,7 +232,7 @@ function memberEncoder(as: ColumnType, native: string): Encoder | null {
   const base = baseTypeName(native)
   if (base !== 'enum' && base !== 'set') return null
   const known = membersOf(native)
-  // Only enums and sets have a text for number 0; of other types a text is a member, or invalid.
+  // Only enums and sets have a text for number 0. A text of another type must be a member.
   const zero = as.kind === 'native' && isMembered(as.name) ? zeroText(membersOf(as.name)) : null
   return base === 'enum' ? member(known, zero) : members(known, zero ?? '')
 }

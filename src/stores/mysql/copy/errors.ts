@@ -41,7 +41,7 @@ function serverFailureOf(thrown: unknown): ServerFailure | null {
 }
 
 /**
- * @param condition of the user, if the statement has one: syntax errors are then reported for it
+ * @param condition of the user, if the statement has one: if the server refuses the statement, the error names it
  * @returns a SluiceError of the source's kind, or the error unchanged if it is not of the database
  */
 export function mysqlSourceError(thrown: unknown, where: string, condition: string | null = null): unknown {

@@ -148,8 +148,8 @@ function side(columns: readonly Column[], edge: KeyBound, beyond: '>' | '<', las
 }
 
 /**
- * Condition for values of an enum or a set before or after one, by their numbers. The values of an enum are listed,
- * which the server reads as ranges of the index; a set has too many combinations.
+ * Condition for the values of an enum or a set before or after `edge`, by their numbers. For an enum, the condition
+ * lists the values: the server reads the list as ranges of the index. A set has too many values to list.
  */
 function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): SqlCondition {
   const number = memberNumber(native, edge)

@@ -1,6 +1,7 @@
 /**
- * The connections of a view of a source. Each has its own snapshot, because the server cannot share one; all are taken
- * together, and none is opened later. They are the same snapshot if the binary log shows the same position for all.
+ * The connections of a view of a source. Each has its own snapshot, because the server cannot share one. All snapshots
+ * are taken together, and no connection is opened later. The snapshots are equal if the binary log has the same
+ * position in all of them.
  */
 import { randomUUID } from 'node:crypto'
 import { throwIfAborted } from '../../../shared/abort.ts'

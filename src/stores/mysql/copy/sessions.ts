@@ -108,6 +108,6 @@ export async function endStatement(config: MysqlConfig, session: MysqlSession): 
     return
   }
   session.dropStream()
-  // If the KILL arrives after the statement has ended, it ends the next one, which is this one.
+  // A KILL that arrives after the end of the statement ends the next statement of the session: run an empty one.
   if (session.broken === null) await session.command('DO 0').catch(() => undefined)
 }

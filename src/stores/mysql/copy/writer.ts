@@ -226,7 +226,7 @@ class Writer implements ChunkWriter {
     return mysqlRangeCondition(table, range, null)
   }
 
-  /** After a deadlock the server has rolled back: another statement would begin without the earlier changes. */
+  /** A deadlock rolls the transaction back: a later statement would begin a new one without the earlier changes. */
   async #try<T>(body: () => Promise<T>): Promise<T> {
     const { signal } = this.#writing.request
     throwIfAborted(signal)

@@ -198,8 +198,8 @@ function lateTable({ rest }: LateRows): TableName {
 export type LikeParent = KnownTable & { readonly unchecked: readonly string[] }
 
 /**
- * Creates a table to attach. It gets no indexes here if there is no default partition: ATTACH creates them. With a
- * default partition, ATTACH would lock that partition meanwhile.
+ * Creates a table to attach. If there is a default partition, the table gets its indexes here, because ATTACH would
+ * lock that partition while it creates them. Otherwise ATTACH creates them.
  */
 export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<LikeParent> {
   const [row] = await session.ask(

@@ -1,4 +1,7 @@
-/** Former partitions that are below their parent again: found by archived name, or by OID, which a dump changes. */
+/**
+ * Former partitions that are below their parent again. They are found by archived name, or by OID: in a database that
+ * was loaded from a dump, tables have other OIDs.
+ */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { DetachedTable } from '../../../model/archive/port.ts'
@@ -63,7 +66,7 @@ async function tablesBelow(
   }))
 }
 
-/** Partition key of the parent. Null if it is not a range of one column: then tables are found by OID alone. */
+/** Partition key of the parent. Null if it is not a range of one column: then bounds are not compared. */
 async function keyOf(
   session: CopySession,
   parent: { readonly oid: string; readonly name: TableName },

@@ -31,7 +31,7 @@ export async function ensureArchivedSchema(session: CopySession): Promise<void> 
   })
 }
 
-/** True if the schema exists. @throws SluiceError TABLE_REFUSED if an untrusted role owns it: it may drop its tables */
+/** True if the schema exists. @throws SluiceError TABLE_REFUSED if an untrusted role owns it, which may drop tables */
 export function hasArchivedSchema(session: CopySession): Promise<boolean> {
   return hasOwnSchema((sql) => session.ask(sql), ARCHIVED_SCHEMA, session.settings.label)
 }

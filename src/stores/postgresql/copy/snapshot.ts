@@ -30,7 +30,7 @@ export class PostgresSnapshot implements AsyncDisposable {
 
   /**
    * @param readers maximum number of sessions at the same time; further requests wait
-   * @param isMortal true if the server ends its sessions if this program freezes
+   * @param isMortal true: if this program freezes, the server ends its sessions
    * @throws SluiceError as `connect` does; CONNECT_FAILED if a pooler would mix up sessions
    */
   static async open(given: PostgresSettings, readers: number, isMortal = false): Promise<PostgresSnapshot> {

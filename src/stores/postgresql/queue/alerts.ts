@@ -10,7 +10,7 @@ import { QUEUE_SCHEMA } from './schema.ts'
 
 /** Table of alerts, with its schema. */
 export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
-/** Cause of the second row of an alert. This row exists until the sender confirms that the alert was sent. */
+/** Value of `cause` in the second row of an alert, by its state. The sender confirms the alert by deleting this row. */
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
 const LATE = isSilentSql('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
@@ -21,9 +21,9 @@ const HAS_REPORT = `lost -> 'isReported'::text IS NOT NULL`
 const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 < ${NOW} - ${CONFIRM_MS}::float8`
 
 /**
- * Records in a task's row how far the loss of the task was reported. `reportedAt` and `overAt` exist until the sender
- * confirms. If no sink accepted the alert, it is not confirmed, and is sent again after `CONFIRM_MS`. The loss is
- * removed once it is over.
+ * For each report about the loss of a task: how it changes the column `lost` of the task. `reportedAt` and `overAt` are
+ * the times at which a sender began to send the loss and its end. Each is removed when the sender confirms. If no sink
+ * accepts the alert, the sender does not confirm it, and it is sent again after `CONFIRM_MS`.
  * @property becomes SQL: new value of the column
  * @property where SQL: condition for the rows to change
  */
@@ -41,7 +41,7 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
 }
 
-/** SQL condition: the alert `a` is unconfirmed for `CONFIRM_MS`, so another sender may send it. */
+/** SQL condition: the alert `a` has been unconfirmed for `CONFIRM_MS`, so another sender may send it. */
 export function isAlertUnconfirmed(a: string): string {
   return `EXISTS (SELECT FROM ${ALERTS} u WHERE u.about = ${a}.about AND u.table_name = ${a}.table_name AND u.cause = '${UNSENT.raised}' AND ${LATE})`
 }

@@ -42,7 +42,7 @@ export async function queueTasks(client: PoolClient, { where, values }: Which, r
   )
 }
 
-/** Removes jobs that no worker has taken yet. @param where as `queueTasks`, its first parameter is $1 */
+/** Removes jobs that no worker has taken yet. @param where as in `queueTasks`, but its first parameter is $1 */
 export async function unqueueTasks(client: PoolClient, { where, values }: Which): Promise<void> {
   await client.query(
     `SELECT count(graphile_worker.remove_job(${KEY})) FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE ${where}`,

@@ -1,6 +1,6 @@
 /**
  * Connections of a queue, shared by graphile-worker and by the rows of runs and workers. If a role lacks a right in
- * the database, the error names it, and the statement that grants it.
+ * the database, the error contains the right and the statement that grants it.
  */
 import { TLSSocket } from 'node:tls'
 import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
@@ -201,7 +201,7 @@ function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
   }
 }
 
-/** graphile-worker throws several failures as one error. If one of them is a lost connection, that is the cause. */
+/** graphile-worker throws several failures as one error. Returns the lost connection among them; else the error. */
 function firstLoss(thrown: unknown): unknown {
   if (!(thrown instanceof AggregateError)) return thrown
   const errors: readonly unknown[] = thrown.errors

@@ -13,7 +13,7 @@ const NOTHING: ConfirmedCounts = { schedules: 0, runs: 0 }
  */
 const MAX_MISSING = 2
 
-/** State of one worker. */
+/** Detects, for one worker, that the database of its queue is a copy or was promoted. */
 export class Promotions {
   readonly #ask: AskPostgres
   readonly #workerId: string
@@ -21,7 +21,7 @@ export class Promotions {
   #seen: { readonly identity: string; readonly begun: string } | null = null
   /** Number of heartbeats in this worker's row. */
   #heartbeats = 0
-  /** True if a heartbeat has shown that the row lacks too many; later ones raise its count again. */
+  /** True if the row once lacked too many heartbeats. Recorded, because later heartbeats raise their number again. */
   #isSetBack = false
 
   constructor(ask: AskPostgres, workerId: string) {
@@ -29,7 +29,7 @@ export class Promotions {
     this.#workerId = workerId
   }
 
-  /** @param beats number of heartbeats that the queue returned for the last one */
+  /** @param beats number of heartbeats in the row of this worker, as its newest heartbeat returned it */
   noteHeartbeats(beats: number): void {
     // The count includes this heartbeat.
     if (beats - 1 < this.#heartbeats - MAX_MISSING) this.#isSetBack = true

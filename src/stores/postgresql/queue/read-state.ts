@@ -23,9 +23,9 @@ export const isSilentSql = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /**
- * SQL condition: the worker has had heartbeats without a gap for `LOST_AFTER_MS`, or since its first one, if
- * `NO_STEADY_WORKER` was false then. After a gap of its own heartbeats, a worker cannot know if silent workers died, or
- * only could not reach the queue.
+ * SQL condition: the worker is steady, because its heartbeats had no gap for `LOST_AFTER_MS`. A new worker is steady
+ * at once, if `NO_STEADY_WORKER` is false at its first heartbeat. After a gap of its own heartbeats, a worker cannot
+ * know if silent workers died, or only could not reach the queue.
  * @param workerId the parameter with its id
  */
 export const isSteadySql = (workerId: string): string =>
@@ -36,8 +36,8 @@ const IS_RECENT = `beat_at > now() - interval '1 day'`
 /** SQL condition: the worker `o`, which has not ended, had a heartbeat within `SILENT_AFTER_MS`. */
 const HAS_HEARTBEAT = `NOT ${isSilentSql('o.beat_at', SILENT_AFTER_MS)}`
 /**
- * SQL condition: other workers are silent, and none is steady. A new worker cannot know if they died or the queue was
- * down.
+ * SQL condition: some workers are silent, and no other worker is steady. A new worker then cannot know if the silent
+ * ones died, or the queue was down.
  */
 export const NO_STEADY_WORKER = `(SELECT coalesce(bool_or(NOT ${HAS_HEARTBEAT}) AND NOT bool_or(${HAS_HEARTBEAT} AND (o.reached_at IS NULL OR ${isSilentSql('o.reached_at')})), false)
   FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND o.${IS_RECENT})`
@@ -148,7 +148,8 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
 }
 
 /**
- * Runs whose ledger must be read again. Only until a day after the end of the run, because the target may change later.
+ * Runs whose ledger must be read again. Only runs that ended within the last day: the target of an older run may have
+ * changed since its end.
  */
 export async function readUncounted(pool: QueuePool): Promise<readonly UncountedRun[]> {
   const { rows } = await pool.ask<UncountedRun>(

@@ -14,9 +14,9 @@ const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS_TABLE} f WHERE f.run_id = r.
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
- * Ends runs that at least one live worker refused, if no worker that could take them had a heartbeat for
- * `REFUSED_FOR_MS`, and no worker works on a task of the run. Without a live worker a run waits for one. The tasks get
- * the error, and a worker reports it.
+ * Ends runs that every worker refuses. A live worker must have refused the run, and the first refusal must be older
+ * than `REFUSED_FOR_MS`. In this time, workers that take tasks of the run and did not refuse it must have sent no
+ * heartbeat. No task of the run may be in progress. The queued tasks get the error, and a worker reports it.
  * @param workerId id of the caller: while `isSteadySql` is false for this worker, it ends no run
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {

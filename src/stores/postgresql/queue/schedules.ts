@@ -145,8 +145,8 @@ export class PostgresSchedules implements ScheduleStore {
   }
 
   async recovered(): Promise<readonly Schedule[]> {
-    // A skipped time clears the error but starts no run. Another worker may have started the run just before the alert
-    // was noted.
+    // The newest history line must have a run: a skipped time clears the error, but starts no run. The run may be a
+    // minute older than the alert, because another worker may have started it just before the alert was noted.
     const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
     const alertSql = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
     return await this.#read(`s.error IS NULL AND NOT ${isOtherDatabase('$1', 's')} AND EXISTS (${alertSql})`, [
@@ -232,7 +232,7 @@ export class PostgresSchedules implements ScheduleStore {
   }
 
   async refuseRun(runId: string, error: ErrorInfo): Promise<void> {
-    // A run from before the schedule was replaced has an earlier confirmation.
+    // A run that was started before the schedule was replaced does not make the new schedule void.
     await this.#pool.ask(
       `UPDATE ${SCHEDULES} s SET error = $2, state = 'void' FROM ${HISTORY} h WHERE h.name = s.name AND h.run_id = $1 AND h.at >= s.added_at`,
       [runId, queueJsonbText(error)],

@@ -104,7 +104,7 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** Version 3: tasks that compare with the task of the stream, open rows, workers that were asked to drain, alerts. */
+/** Version 3: tasks that compare rows of a stream, rows of open chunks, requests to drain workers, and alerts. */
 const COMPARERS_AND_ALERTS = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
     key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -131,8 +131,8 @@ const TOTALS_AND_LOSSES = `
 `
 
 /**
- * Version 6: the database in which a schedule was confirmed. For existing schedules this is the current database.
- * Version 7 adds the timeline.
+ * Version 6: identity of the database in which a schedule was confirmed; for existing schedules, of this database. The
+ * upgrade to version 7 adds the timeline to it.
  */
 const CONFIRMED_IN = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
@@ -140,8 +140,8 @@ const CONFIRMED_IN = `
 `
 
 /**
- * Version 7: the time when the ledger of a run was last read, by the clock of this database. Also the end of the run
- * after which the ledger was read again. A run that succeeded read its ledger before its end.
+ * Version 7. `counted_at`: when the ledger of a run was last read, by the clock of this database. `counted_end`: the
+ * end of the run, if the ledger was read again after it. A run that succeeds reads its ledger before it ends.
  */
 const COUNTED_ENDS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN counted_at timestamptz, ADD COLUMN counted_end timestamptz;
@@ -240,8 +240,8 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
 
 /**
  * Runs a transaction that waits for no lock longer than `LOCK_MS`.
- * @param kept the lock that it may wait for. `queue`: of the version table of an existing queue; `catalog`: of a
- * session that creates schemas
+ * @param kept the lock that it may wait for, to find its holders. `queue`: on the version table of an existing queue;
+ * `catalog`: of sessions that create schemas or tables
  * @throws SluiceError TARGET_BUSY names the sessions that it waited for
  */
 async function withLockTimeout(

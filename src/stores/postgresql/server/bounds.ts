@@ -16,7 +16,7 @@ const ONE = new RegExp(`^FOR VALUES FROM \\(${VALUE}\\) TO \\(${VALUE}\\)$`, 's'
 /**
  * @param text output of `pg_get_expr` for a partition's bounds, in a session with `standard_conforming_strings`
  * @returns null for the default partition
- * @throws SluiceError UNSUPPORTED_TYPE for bounds of several columns, or other than a range
+ * @throws SluiceError UNSUPPORTED_TYPE for bounds of several columns, and for a partition by list or hash
  */
 export function boundsOf(text: string): PartitionBounds | null {
   if (text === 'DEFAULT') return null

@@ -24,7 +24,7 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly backend: Backend
   /** Transaction id, if known. If the server has its status, `landed` is not called. */
   readonly id?: string
-  /** Returns true if the effects of the transaction exist. Undefined if they cannot be distinguished from others. */
+  /** Returns true if the effects of the transaction exist. Undefined if another one may have the same effects. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
   /** Error of the broken connection. */
   readonly lost: unknown

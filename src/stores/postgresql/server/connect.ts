@@ -192,9 +192,9 @@ async function prepare(
 }
 
 /**
- * SQL expression: the schemas of a search_path that names pg_catalog after another schema, without pg_catalog; NULL for
- * every other path. The server searches pg_catalog first if the path does not name it, and new tables get the same
- * schema as before. pg_temp keeps its place in the path, because only this session can create objects in it.
+ * SQL expression for a search_path that names pg_catalog after another schema: the path without pg_catalog. NULL for
+ * every other path. The server searches pg_catalog first if the path does not name it. New tables get the same schema
+ * with both paths. pg_temp keeps its place in the path, because only this session can create objects in it.
  */
 const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)
   WHERE s.name OPERATOR(pg_catalog.<>) 'pg_catalog' AND pg_catalog.array_position(pg_catalog.current_schemas(false), 'pg_catalog'::pg_catalog.name) OPERATOR(pg_catalog.>) 1`

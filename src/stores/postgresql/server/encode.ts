@@ -132,13 +132,13 @@ function valueOf(table: string, column: WriteColumn): Field {
   return most === null ? value : (cell) => uncut(value(cell), most, table, column)
 }
 
-/** Limit of a varchar(n) to which longer texts may come; null for other columns. */
+/** `n` of a varchar(n), if texts from the source may be longer; null for other columns. */
 function shorterThan({ as, column: { type } }: WriteColumn): number | null {
   if (type.kind !== 'text' || type.most === undefined || type.padded === true) return null
   return as.kind === 'text' && (as.most ?? Infinity) <= type.most ? null : type.most
 }
 
-/** Refuses blanks above the limit, which the server would cut without an error. */
+/** Refuses a text with blanks beyond the limit: the server would cut them off without an error. */
 function uncut(text: string, most: number, table: string, { name, column: { native } }: WriteColumn): string {
   if (text.length <= most || !text.endsWith(' ') || Array.from(text).length <= most) return text
   throw new SluiceError('ROW_REFUSED', `column ${name} of ${table} (${native}) would cut the blanks of a text`, {

@@ -19,7 +19,7 @@ export type FoundRelation = KnownTable & {
 export type PartitionKey = {
   readonly column: string
   readonly type: string
-  /** Quoted name of the collation of the bounds; null for types without one. */
+  /** Quoted name of the collation of the bounds; null for types that cannot have a collation. */
   readonly collation: string | null
 }
 

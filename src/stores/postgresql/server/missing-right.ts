@@ -5,7 +5,7 @@ const REFUSED = /^permission denied for (schema|table|view|materialized view|seq
 const NOT_OWNER = /^must be owner of /
 const RESERVED = /^must be owner of (function|sequence) .*\bsluice_/
 
-/** By kind of object: the rights that a reading and a writing login needs, and the word for it in GRANT (`on`). */
+/** By kind of object: its name in GRANT (`on`), and the rights that a reading and a writing login need. */
 const RIGHTS: Readonly<Record<string, { readonly on: string; readonly read: string; readonly write: string }>> = {
   schema: { on: 'SCHEMA', read: 'USAGE', write: 'USAGE, CREATE' },
   sequence: { on: 'SEQUENCE', read: 'SELECT', write: 'SELECT, UPDATE' },

@@ -40,7 +40,7 @@ export function treeSql(oid: string): string {
 
 /** SQL condition: the trigger is a user's trigger, or its clone on a partition (internal before PostgreSQL 15). */
 export function isUsersTriggerSql(trigger: string): string {
-  // Clones of the triggers of keys are left out: they refer to an index.
+  // Clones of triggers that enforce keys are left out: these triggers refer to an index.
   return `(NOT ${trigger}.tgisinternal OR ${trigger}.tgparentid <> 0::oid AND ${trigger}.tgconstrindid = 0::oid)`
 }
 
@@ -104,7 +104,7 @@ export async function cascadingTables(
 }
 
 /**
- * Call as `cascadingTables`.
+ * Refuses a table whose rows cannot be deleted alone. Call it after the lock that `cascadingTables` needs.
  * @param hint advice if the rows are not removed by a copy with `replace-range`; default: advice about that option
  * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted or changed with rows of this table
  */

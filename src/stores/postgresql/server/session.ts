@@ -1,4 +1,4 @@
-/** A session of a copy: results as texts, and settings under which these texts mean the same everywhere. */
+/** A session of a copy. Results are texts; its settings make every server print the same value as the same text. */
 import type { OpenMode, SqlRow } from '../../../model/run/sql-port.ts'
 import { connect } from './connect.ts'
 import { pooled } from './server-errors.ts'
@@ -41,8 +41,8 @@ const TEXTS = { getTypeParser: () => (text: string) => text }
 
 export class CopySession extends WireSession {
   /**
-   * Opens a session. By default, an answered commit of a writing session is on disk. Later steps rely on it (a log
-   * entry, a DROP, an emptied table), so a crash must not undo it.
+   * Opens a session. By default, a commit of a writing session is on disk when the server has confirmed it. Later steps
+   * (a log entry, a DROP, an emptied table) rely on this commit, so a crash must not undo it.
    * @throws SluiceError as `connect`; CONNECT_FAILED if a pooler shares the session between transactions, before the
    * settings are applied
    */

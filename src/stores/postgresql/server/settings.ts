@@ -39,7 +39,7 @@ export type PostgresSettings = {
   readonly lockWaitMs?: number | undefined
   /** The server ends a transaction that is idle for this long, ms; absent: never. */
   readonly frozenMs?: number | undefined
-  /** True: an answered commit is on disk, whatever `synchronous_commit` the role and the database have. */
+  /** True: a confirmed commit is on disk, whatever `synchronous_commit` the role and the database have. */
   readonly isDurable?: boolean | undefined
   readonly connectTimeoutMs: number
   /** How long work is retried after a transient failure, ms. */
@@ -133,8 +133,9 @@ export function postgresSettings(url: string, environment: PostgresEnvironment =
 }
 
 /**
- * Returns a function that reads the service of the URL or PGSERVICE; empty if neither names one. Settings that sluice
- * does not support are refused: without them the connection could be a different one.
+ * Returns a function that reads the settings of the service in the URL or in PGSERVICE. If neither names a service, the
+ * function returns no settings. Settings that sluice does not support are refused: without them the connection could be
+ * a different one.
  * @throws SluiceError BAD_CONFIG
  */
 function serviceOf(

@@ -33,7 +33,7 @@ export class SilenceWatch {
     this.#timer = null
   }
 
-  /** Call for each sign of life: bytes received, or bytes that the server took. */
+  /** Call for each sign that the connection works: bytes received, or bytes that the server took. */
   noteActivity(): void {
     this.#timer?.refresh()
   }

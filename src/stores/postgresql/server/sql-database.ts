@@ -103,8 +103,8 @@ class PostgresDatabase implements SqlDatabase {
   readonly #options: PostgresOptions
   readonly #statements: PreparedStatements
   /**
-   * Three pools, because code with a connection may need another one. A write that reads outside its transaction would
-   * wait forever if writes had taken all connections. Sessions of the first pool are held for single statements only.
+   * Three pools, because code that has a connection may need a second one. A write that reads outside its transaction
+   * would wait forever if writes had taken all connections. Sessions of the first pool are held for one statement only.
    * Page walks and read transactions keep their sessions for long and may nest, but there are few of them. The URL
    * limits the number of writes.
    */

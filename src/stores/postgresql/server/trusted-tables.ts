@@ -53,7 +53,7 @@ const NOT_PLAIN = `CASE
       WHEN ${isStranger('c.relowner')} AND (${HAS_INHERITANCE} OR ${USES_OTHER_OBJECTS})
         THEN pg_catalog.concat(${belongs('c.relowner')}, ', and has a type, a function, a trigger or a child table that may run code when it is read') END`
 
-/** SQL: a row for each function named as the functions of a catalog (`catalog_…`) that has an untrusted owner. */
+/** SQL: one row for each function with an untrusted owner and a name like a function of a catalog (`catalog_…`). */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
@@ -113,9 +113,9 @@ const tableStatesSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]) AND ${isIn}`
 
 /**
- * Returns a row if a schema of the queue, or a table or function in it, belongs to an untrusted role. The last column
- * has the owner's name for the hint. It is NULL if the login may create schemas, because then it does not need the
- * rights of that role.
+ * Returns a row if a schema of the queue, or a table or function in it, belongs to an untrusted role. The fourth column
+ * is the name of the owner for the hint. It is NULL if the login may create schemas, because then it does not need the
+ * rights of that role. The fifth column is the name of the login.
  */
 const QUEUE_WRITE_SQL = `${TRUSTED},
   found (schema, name, owner) AS (

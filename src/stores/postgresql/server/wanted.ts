@@ -1,9 +1,9 @@
 /**
  * Detects a session that waits for an exclusive lock (TRUNCATE, ALTER TABLE, LOCK TABLE) on a table that snapshot
- * readers hold. If an idle reader holds the table, the session waits for it. Another session of this program that then
- * requests the table waits for that session: a further reader, or one that only reads the catalog, because
- * `pg_get_expr` locks the table, too. The server detects no deadlock, because these sessions depend on each other only
- * in this program. All writers of the table wait, too.
+ * readers hold. It waits until all readers release the table, idle ones too. Sessions that request the table later wait
+ * behind it: all writers, further readers of this program, and its sessions that only read the catalog, because
+ * `pg_get_expr` locks the table, too. An idle reader may continue only when such a session continues: then all wait
+ * forever. The server detects no deadlock, because this dependency exists only in this program.
  */
 import type { TextRow } from './session.ts'
 

@@ -56,7 +56,7 @@ export async function sqlitePeriodCounts(
   return counts
 }
 
-/** Row count of the table if known, but at most the range of its rowids. Null if the table has neither. */
+/** Upper bound of the row count: the known count or the range of the rowids, whichever is smaller. Null if unknown. */
 function mostRows(connection: Database.Database, table: TableSpec): bigint | null {
   const { rowid } = sqliteShape(connection, table.table.name)
   const known = table.rows > 0n ? table.rows : null

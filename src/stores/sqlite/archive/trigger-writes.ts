@@ -28,7 +28,7 @@ export function triggerText(sql: string): TriggerText {
     if ((isWord(word, 'insert') || isWord(word, 'replace')) && isWord(into, 'into')) {
       const table = nameAt(body, at + (conflict ? 4 : 2))
       writes.push({ table, deed: 'insert' })
-      // Rows that refer to a replaced row may be deleted.
+      // REPLACE deletes the existing row, and foreign keys may then delete rows that refer to it.
       if (isWord(word, 'replace') || (conflict && isWord(third, 'replace'))) writes.push({ table, deed: 'delete' })
     } else if (isWord(word, 'delete') && isWord(next, 'from')) {
       writes.push({ table: nameAt(body, at + 2), deed: 'delete' })

@@ -41,7 +41,7 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
     durability: new SqliteDurability(file),
     identification: {
       origin: () => origin(file),
-      // SQLite has no server, and therefore no start time of one.
+      // SQLite has no server that could have a start time.
       started: () => Promise.resolve(null),
       mark: async (_table, signal) => {
         throwIfAborted(signal)

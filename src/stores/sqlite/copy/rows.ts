@@ -35,7 +35,7 @@ export type SqliteScan = {
   /** The order must be unambiguous: a scan may have to restart in its middle. */
   readonly order: string
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
-  /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
+  /** Receives rows with a value that does not have the type of its column; see `RowRequest.asStored`. */
   readonly odd?: MistypedRows
   /** See `RowRequest.instead`. */
   readonly instead?: (shown: string) => Cell
@@ -167,7 +167,7 @@ export class SqliteRowReader {
         }
       } catch (error) {
         const { odd, instead } = this.#scan
-        // Later values are shown with the error, and may be a part of the key.
+        // The error shows the later values of the row, and its key may include them: they need the right mode, too.
         if (stored.slice(i + 1, width).some((value, behind) => this.#needsOtherMode(value, i + 1 + behind))) {
           this.again = true
           return 'again'
@@ -198,7 +198,7 @@ export class SqliteRowReader {
     return true
   }
 
-  /** The value; the bytes of a text that is not valid UTF-8. */
+  /** The value as stored. For a text that is not valid UTF-8: its bytes. */
   #asBytes(stored: readonly Stored[], i: number): Stored {
     const [value = null, bytes] = [stored[i], stored[this.#bytesAt[i] ?? 0]]
     if (typeof value !== 'string' || this.#bytesAt[i] === 0 || !(bytes instanceof Uint8Array)) return value

@@ -52,7 +52,7 @@ export class ChunkMap {
       this.#from[index] = place.from
       this.#to[index] = place.to
     }
-    // On an axis by order, one more chunk can move all other chunks.
+    // On an axis by order, one new chunk can change the positions of all others: then all cells are computed again.
     if (this.axis.by === 'order' && (together || this.#isCompact || this.#all !== all)) this.#cells = null
     this.#cells?.add(this.#place(index), after, 1)
   }

@@ -351,7 +351,7 @@ function spanOf({ from, to }: KeySpan): KeySpan {
 
 const NOWHERE: KeySpan = {}
 
-/** Text such as `expected 50,000 rows, found 49,990`, and how the source has changed since. */
+/** Text such as `expected 50,000 rows, found 49,990`, with the source's row counts before and now, if they differ. */
 function countDifferenceText({ side, sourceBefore, source, expected, target }: LookDifferenceEvent): string {
   const rows = `expected ${countDec(expected)} rows, found ${countDec(target)}`
   const changed =

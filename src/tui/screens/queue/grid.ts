@@ -7,8 +7,8 @@ import type { KeyedPosition } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
 
 /**
- * @property cells width; negative aligns to the right, 0 takes the remaining width @property from smallest screen width
- * that shows the column
+ * @property cells width; negative aligns to the right, 0 takes the remaining width
+ * @property from smallest screen width that shows the column
  */
 export type GridColumn<R> = {
   readonly title: string

@@ -1,4 +1,4 @@
-/** Rows of the Tables screen: filtered and sorted, with other sources and database tables last. */
+/** Rows of the Tables screen, filtered and sorted: Delta tables first, then other sources, then tables of databases. */
 import type { TableRow } from '../../../model/lake/answers.ts'
 import type { RelationEvent } from '../../../model/run/event.ts'
 import { relationRow, type RelationRow } from './relation-row.ts'

@@ -1,4 +1,4 @@
-/** `schedule pause`, `resume`, `run-now` and `remove`. */
+/** `schedule pause`, `resume`, `run-now` and `remove`: change one schedule. */
 import { dec } from '../../../../model/run/event.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'

@@ -10,7 +10,7 @@ import type { scheduleHistory, ScheduleHistoryOperation } from './declaration.ts
 
 type Run = RunOf<typeof scheduleHistory>
 
-/** More runs than the history of a schedule keeps. */
+/** Maximum number of runs to read: a schedule keeps fewer. */
 const ALL = 1_000
 
 /** @throws SluiceError NO_SUCH_PATH for an unknown schedule or run, CONNECT_FAILED, LEDGER_NEWER */

@@ -1,4 +1,4 @@
-/** `schedule list`. */
+/** `schedule list`: lists the schedules of a queue. */
 import { dec } from '../../../../model/run/event.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'

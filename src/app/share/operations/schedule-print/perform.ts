@@ -1,4 +1,4 @@
-/** `schedule print`. */
+/** `schedule print`: prints a schedule as systemd units, or as a crontab line. */
 import { dec } from '../../../../model/run/event.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import { parseRule } from '../../schedules/rule-text.ts'

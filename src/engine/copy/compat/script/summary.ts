@@ -6,7 +6,7 @@ import type { ErrorInfo } from '../../../../shared/errors.ts'
 type TableSums = {
   status: TableStatus
   written: bigint
-  /** Rows in the target and quarantined rows, by all runs; null if the table did not finish. */
+  /** Rows in the target and quarantined rows, from all runs; null if the table did not finish. */
   all: { readonly there: bigint; readonly quarantined: bigint } | null
   failed: bigint
   fallback: bigint

@@ -16,7 +16,7 @@ export const discoverDatabase: Declaration<DiscoverDatabaseOperation, (typeof EV
   command: 'discover',
   display: 'listing',
   stores: [
-    // No `end`: `run.started` names the database neither as source nor as target.
+    // Without `end`, because the event `run.started` names the database neither as source nor as target.
     { field: 'url', family: 'database', access: 'read' },
   ],
   events: EVENTS,

@@ -112,7 +112,7 @@ async function compareNamedRows(operation: DiffFollowedOperation, run: DiffFollo
   })
 }
 
-/** Keys that several rows have and whose rows still differ, now that the stream has possibly repaired some of them. */
+/** Keys shared by several rows that still differ. They are compared again: the stream may have repaired some rows. */
 async function sharedKeysAfter(
   operation: DiffFollowedOperation,
   { shared }: RequestedComparison,

@@ -85,7 +85,7 @@ function reportLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }:
   emit({ type: 'log', level: 'warn', table: tableId, message })
 }
 
-/** The command line of the removal: another verb, no dry run. Its catalog URL has no password. */
+/** The command line of the removal: `rollback` with --confirm, and no --dry-run. Its catalog URL has no password. */
 function removalOf(commandLine: string, tableId: string): string {
   const [flags = '', ...words] = commandLine.split(/ -- (.*)$/s)
   const same = flags.replace(' verify-rollback', ' rollback').replaceAll(/ (?:--dry-run|-n|--confirm=\S+)(?= |$)/g, '')

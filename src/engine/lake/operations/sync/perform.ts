@@ -29,7 +29,7 @@ const ACTIONS_A_FINISH = 10_000
 
 export async function performSync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
-  // A mistyped URL must not create a catalog, and a mistyped table must not start a run.
+  // Check the names first: a mistyped URL must not create a catalog, and a mistyped table must not start a run.
   const patient = retryWhileLocked(run, operation.waitMs ?? WAIT_MS)
   await patient(() => withCatalog(url, (database) => tablesOf(database, tables)))
   const subject = tables.length === 0 ? 'all tables' : tables.join(', ')

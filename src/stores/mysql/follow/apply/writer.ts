@@ -31,7 +31,7 @@ type KnownTable = {
 }
 
 /**
- * Reads the shape of every table, and creates temporary tables for it that later transactions may need.
+ * Reads the shape of every table, and creates the temporary tables that later transactions may need.
  * @throws SluiceError TABLE_REFUSED, TARGET_DENIED, CONNECTION_LOST …; the session has ended then
  */
 export async function openChangeWriter(

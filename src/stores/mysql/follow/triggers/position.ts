@@ -1,10 +1,10 @@
 /**
  * Positions of a stream are numbers of a counter in the stream's own progress row. A batch takes its number before its
- * snapshot; a catch-up position takes one as well. Before a change is reported under a number, `shown` is raised to it,
- * after the snapshot: in the server's log that commit comes after all commits that the snapshot shows. So after a crash
- * of the source there are two cases: the source still has all changes that the target has, or `shown` is below the
- * applied position and the stream halts. This holds for every value of `innodb_flush_log_at_trx_commit` and
- * `sync_binlog`, and needs no further privilege.
+ * snapshot; a catch-up position takes a number as well. After the snapshot, and before a change is reported under a
+ * number, a commit raises `shown` to this number. In the server's log, this commit comes after all commits that the
+ * snapshot shows. So after a crash of the source there are two cases: the source still has all changes that the target
+ * has, or `shown` is below the applied position and the stream halts. This holds for every value of
+ * `innodb_flush_log_at_trx_commit` and `sync_binlog`, and needs no further privilege.
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'

@@ -85,7 +85,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     const none = { spans: spans.map(() => 0n), others: { from: null, to: null, rows: 0n } }
     if (rest === undefined) return none
     const conditions = spans.map(({ from, to }) => mysqlTimeCondition(column, plain(from), plain(to)) ?? 'FALSE')
-    // Rows without a value are in the first partition, which this one may be: all conditions are unknown for them.
+    // This may be the first partition, which contains the rows with NULL: for these rows all conditions are NULL.
     const within = conditions.map((one) => `(${one})`).join(' OR ')
     const others = conditions.length === 0 ? 'TRUE' : `NOT COALESCE(${within}, FALSE)`
     const value = `CASE WHEN ${others} THEN ${quoted(column.name)} END`

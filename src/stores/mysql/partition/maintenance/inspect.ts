@@ -30,7 +30,7 @@ export async function inspectMysqlPartitions(
   const found = await specOf(session, table, server)
   let rows = await partitionRows(session, found.table)
   if (rows.length === 0) {
-    // The dictionary leaves out tables that it could not open in time: open it, then read again.
+    // The dictionary leaves out tables that it could not open in time: open the table, then read again.
     await opened(session, found.table)
     rows = await partitionRows(session, found.table)
   }

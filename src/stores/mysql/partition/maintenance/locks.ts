@@ -1,9 +1,9 @@
 /**
  * ALTER statements that need a table exclusively. Such a statement waits for all transactions that have used the table,
  * and later statements queue behind it. Worse, a transaction that has read the table and now writes to it is ended by
- * the server as a deadlock. So for half of the time no transaction has to wait: MariaDB gets NOWAIT; MySQL has none, so
- * sluice first checks whether a transaction holds the table. Only if the table was never free does the statement wait.
- * MySQL has no lock timeout below a second, so the wait is ended by KILL QUERY.
+ * the server as a deadlock. So in the first half of the time sluice makes no transaction wait: in MariaDB the statement
+ * has NOWAIT; MySQL has no NOWAIT, so sluice first checks whether a transaction holds the table. Only if the table was
+ * never free does the statement wait. MySQL has no lock timeout below a second, so KILL QUERY ends the wait.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -20,7 +20,7 @@ const FIRST_REST_MS = 2
 const LONGEST_REST_MS = 25
 /** The same limit in MySQL, ms: a check there reads the list of all locks. */
 const LONGEST_REST_OF_CHECKS_MS = 100
-/** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
+/** Pause between two waits; doubled after each wait, because a wait may end a transaction of a user. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
 /** Share of the retry limit in which no transaction has to wait. */

@@ -1,5 +1,5 @@
 /**
- * Applies small batches by prepared statements: one message a batch, and no temporary table, which costs each commit.
+ * Applies small batches by prepared statements: one message a batch, and no temporary table, which slows each commit.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'

@@ -234,7 +234,7 @@ const FIRST_USER_TYPE = 16_384
 
 /**
  * SQL: a column of the target row `t` has a value. Uses the operator of pg_catalog, since another role may have created
- * one for varchar or a domain in the search_path. A user's type is compared by the operator of its own schema.
+ * an operator for varchar or a domain in the search_path. A user's type is compared by the operator of its own schema.
  */
 function sameSql({ name, typeOid }: PostgresShapeColumn, value: string): string {
   return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`

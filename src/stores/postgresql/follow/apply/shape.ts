@@ -57,7 +57,7 @@ export type PostgresApplyShape = {
    * that values can move from row to row. Other rows are updated in place.
    */
   readonly guarded: readonly string[]
-  /** Exclusion constraints, and unique indexes that can refuse a row whose row key no other row has. */
+  /** Exclusion constraints, and unique indexes that can refuse a row although no other row has its row key. */
   readonly secondary: readonly IndexFacts[]
   /** Tables that hold rows and have no index that finds a row by its row key. */
   readonly unindexed: readonly string[]

@@ -16,7 +16,7 @@ export type DatabaseFacts = {
   readonly notes: readonly PartitionNote[]
 }
 
-/** `unclear`: inspect it again later. */
+/** `unclear`: inspect the table again later. */
 export type ShapeDifference =
   | { readonly type: 'same' | 'unclear' }
   | { readonly type: 'moved'; readonly shape: ReplicatedShape }
@@ -205,8 +205,8 @@ function ofFiles(
   { truncatedBy, caughtUp }: DatabaseFacts,
 ): ShapeDifference | null {
   const files = new Map(before.nodes.map(({ oid, file }) => [oid, file]))
-  // The first file of a partition has the number of its OID. A file that is replaced before the partition is attached
-  // loses no row of the table: ATTACH, which writes the row in pg_class, was the last to do so then.
+  // The first file of a partition has the number of its OID. If the transaction of ATTACH was the last to write the row
+  // in pg_class, the file was replaced before the partition was attached: then the table lost no row.
   const isReplaced = ({ oid, file, attached }: Node): boolean =>
     files.has(oid)
       ? file !== files.get(oid)

@@ -61,8 +61,8 @@ export function streamError(thrown: unknown, slot: string, settings: PostgresSet
     })
   }
   if (/publication/.test(message) && state === '42704') return publicationGone(thrown, settings)
-  // The slot does not exist, was invalidated, or is of another kind or database; or the server removed log that it
-  // needs.
+  // The slot does not exist, was invalidated, or is of another kind or database; or the server removed log that the
+  // slot needs.
   if (state === '42704' || (state === '55000' && !message.includes('wal_level')) || state === '58P01') {
     return new SluiceError('SLOT_LOST', `the replication slot ${slot} can no longer be read`, {
       where,

@@ -122,7 +122,7 @@ export class ReplicatedRelations {
   /** @returns why rows of a partition cannot be read under the name of its root; null if they can */
   partitionMisfit(table: number, root: RelationMessage, partition: RelationMessage): string | null {
     const name = tableText(partition)
-    // The server marks old rows as whole by the root's identity: those of such a partition lack values.
+    // If the root has replica identity FULL, the server marks old rows as whole: those of this partition lack values.
     if (root.identity === 'f' && partition.identity !== 'f')
       return `partition ${name}: its replica identity is not FULL`
     const misfit = identityMisfit(partition, this.#tables[table]?.identity ?? [])

@@ -52,7 +52,7 @@ export type ReplicatedShape = {
   readonly nodes: readonly Node[]
 }
 
-/** A shape, with facts about how it was made. */
+/** A shape, with facts about how its tables were created and changed. */
 export type SeenShape = {
   readonly shape: ReplicatedShape
   /** Partitions created as partitions, in one command: the stream reports all of their rows. */
@@ -131,9 +131,10 @@ function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
  * A partition that is being detached is left out: queries of its root no longer show its rows. An index identifies rows
  * in the stream under the conditions of the server's `RelationGetIndexList`: valid and immediate.
  *
- * CREATE TABLE … PARTITION OF writes columns that are inherited from the start; ATTACH and DETACH write each column
- * again. So an inherited column that is unchanged since the table was created shows that the table was created as a
- * partition of this parent. `cmin` has another meaning in a row that a later command has touched (`xmax`).
+ * CREATE TABLE … PARTITION OF writes inherited columns in the command that creates the table. ATTACH and DETACH write
+ * each column again. So if one command wrote an inherited column and a system column (equal `xmin` and `cmin`), the
+ * table was created as a partition of this parent. `xmax` must be 0: in a row that a later command has touched, `cmin`
+ * has another meaning.
  */
 function nodesSql(oids: string): string {
   return `

@@ -70,7 +70,7 @@ async function createStreamSlot(
   quiet: boolean,
 ): Promise<string> {
   const names = tables.map(({ table }) => table.table)
-  // Creating a slot waits for open transactions. Wait for them before locking, so that no writer has to.
+  // Creating a slot waits for open transactions. Wait for them before locking, so that writers do not wait for them.
   if (quiet) await waitForOlderTransactions(wait)
   const still = quiet ? await lockWriters(settings, names, wait) : null
   try {
@@ -105,7 +105,7 @@ export async function currentFacts(
   })
 }
 
-/** Server and database of a stream. Call outside a transaction: a refused query is ignored, but would abort one. */
+/** Server and database of a stream. Call it outside a transaction: a refused query is ignored, but would abort it. */
 export async function serverFacts(session: CopySession): Promise<StreamStart['facts']> {
   const [row] = await session.ask('SELECT pg_catalog.current_database()')
   return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }

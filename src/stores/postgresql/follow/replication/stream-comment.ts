@@ -1,6 +1,6 @@
 /**
  * Notes about a stream at its source: JSON with named facts, in the comment of its publication or triggers' schema.
- * One of them is the program that follows the stream.
+ * The fact `follower` is the recorded target of the stream.
  */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

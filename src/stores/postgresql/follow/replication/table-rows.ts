@@ -10,7 +10,7 @@ import { broken, type OldRow, type RelationMessage, type Tuple } from './pgoutpu
 
 type Text = string | null | undefined
 
-/** A row after which the table cannot be followed: it has another replica identity. */
+/** The message of a row lacks a column of the row key: from this row on the table cannot be followed. */
 export class MisfitRow extends Error {}
 
 export class TableRows {

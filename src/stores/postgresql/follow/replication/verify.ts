@@ -138,7 +138,7 @@ export async function tableDifference(
   },
 ): Promise<ShapeDifference> {
   const { notes, end, applied, reported } = context
-  // A start plans with the current columns; a noted column that was dropped meanwhile is not among them.
+  // A start plans `columns` from the current table. Add noted columns that were dropped, if the target has them.
   const there = new Set(now.shape.columns.map(({ name }) => name))
   const kept = new Set(unwritten.map((name) => name.toLowerCase()))
   const gone = before.columns.flatMap(({ name }) => (!there.has(name) && kept.has(name.toLowerCase()) ? [name] : []))
@@ -153,7 +153,7 @@ export async function tableDifference(
 }
 
 /**
- * Why this is not the server at which the stream began, or an earlier state of it; null if it is that server.
+ * Reason if this is another server than the one at which the stream began, or an earlier state of it; null if neither.
  * @throws as `otherServer`
  */
 export async function otherTime(
@@ -167,8 +167,8 @@ export async function otherTime(
 /**
  * Why the server was restored to an earlier time: its log ends before the applied position. Null if it does not end
  * there. A crash does not cause this, because both kinds of stream report only transactions that are on the source's
- * disk. A restored server that has written beyond the position is not found: its slot went back, but a crash sets a
- * slot back, too.
+ * disk. This does not find a restored server whose log has grown beyond the position again. Its slot was set back, but
+ * a crash sets a slot back, too.
  */
 async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
   const now = (await session.one('SELECT pg_catalog.pg_current_wal_insert_lsn()')) ?? '0/0'

@@ -17,8 +17,8 @@ import type { CutoverTable } from './sides.ts'
 const KEYS_AT_ONCE = 1000
 
 /**
- * SQL that turns off plans without an index, as for applying: a newly filled table has no statistics, and would be read
- * whole while writers wait.
+ * SQL that turns off plans without an index, as for sessions that apply changes. A newly filled table has no
+ * statistics: without this, the server would read all of it while writers wait.
  */
 const BY_INDEX = ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']
   .map((name) => `SET LOCAL ${name} TO off`)

@@ -16,8 +16,8 @@ const NUMBERS: ReadonlySet<string | undefined> = new Set(['smallint', 'integer',
 export type NumberedColumn = Pick<Numbering, 'increment' | 'minimum' | 'maximum' | 'cache'> & {
   readonly name: string
   /**
-   * Type of the bounds. The server has operators for exactly this type, which use indexes; operators of users are not
-   * found.
+   * Type of the bounds. The server has its own operators for exactly this type. They use indexes, and take precedence
+   * over operators of users.
    */
   readonly boundType: 'bigint' | 'numeric'
 }

@@ -1,4 +1,4 @@
-/** Limits how long other sessions wait for a transaction's locks. The server ends it if idle between statements. */
+/** Limits how long other sessions wait for a transaction's locks: the server ends a session that is idle too long. */
 import type { CopySession } from '../../server/session.ts'
 
 /** Extra time after `budgetMs`, in ms: a program that is only slow gives up before the server ends its session. */
@@ -9,7 +9,7 @@ const LATE_MS = 50
 export class LockLimit {
   readonly #session: CopySession
   readonly #budgetMs: number
-  /** Times of `performance.now`: when the lock was first requested, and since when the server waits for a statement. */
+  /** Times of `performance.now`: when the lock was requested; since when no statement runs (null while one runs). */
   #since = 0
   #idleSince: number | null = null
   #idleMs: number

@@ -100,7 +100,7 @@ function exchange([one, other]: readonly [Named, Named]): readonly string[] {
 }
 
 /**
- * Pairs by name and suffix first; then by definition, if exactly one object of each table has it.
+ * Pairs objects by name and suffix first; then by definition, if exactly one object of each table has this definition.
  * @param by partition columns, by which two unique indexes of a pair may differ
  */
 function pairsOf(

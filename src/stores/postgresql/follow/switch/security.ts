@@ -117,7 +117,7 @@ function securitySql({ oid }: CutoverTable): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Rights on a table and its columns, or on a sequence. @param owner OID of the object whose owner this one gets */
+/** Rights on a table and its columns, or on a sequence. @param owner OID of the object whose owner this object gets */
 function grantsSql(oid: string, owner: string): string {
   const grantee = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
     ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`

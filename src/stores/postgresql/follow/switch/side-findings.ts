@@ -167,7 +167,7 @@ function surplusFinding(one: IndexFact, from: CutoverTableFacts): readonly Switc
   if (key === null && !exclusion) return []
   const about = exclusion ? 'exclusion' : 'unique index'
   if (key !== null && refusing(from, key, []) !== undefined) return []
-  // The partitioned table of a cutover back enforces uniqueness within each partition only.
+  // In a cutover back, the source is the partitioned table: it enforces uniqueness within each partition only.
   if (key !== null && refusing(from, key, from.by) !== undefined)
     return [left(about, name, `that of the source has more columns: ${indexText(one)}`)]
   return [refused(about, name, `${REFUSES_MORE}: ${indexText(one)}`, 'drop it from the target')]
@@ -188,7 +188,7 @@ function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): Switc
   return refused('unique index', name, `the target has no such index: ${KEPT_APART}`, make)
 }
 
-/** The index of a table that refuses each row that `key` refuses, apart from the columns `but`. */
+/** The index of `table` that refuses each row that `key` refuses; the columns `but` do not count. */
 function refusing(table: CutoverTableFacts, key: UniqueKey, but: readonly string[]): IndexFact | undefined {
   return table.indexes.find((other) => other.key !== null && refusesAll(other.key, key, but))
 }
@@ -344,7 +344,7 @@ function policyFindings(
   ]
 }
 
-/** The facts of `some` whose definition none of `others` has. */
+/** The facts of `some` with a definition that does not occur in `others`. */
 function lacking<T extends NamedFact>(some: readonly T[], others: readonly NamedFact[]): readonly T[] {
   return some.filter(({ definition }) => !others.some((other) => other.definition === definition))
 }

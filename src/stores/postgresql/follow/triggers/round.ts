@@ -99,7 +99,8 @@ export async function* postgresReportedRound(
   if (noted.length > 0) {
     if (!isWritten) await flush()
     yield [{ type: 'begin', xid: 0, commit: position, at }]
-    // Rows of a partition that is taken away later have no note of it, so inspect the source before they are applied.
+    // Report new partitions first: the source is inspected before their rows are applied. If such a partition is
+    // detached later, no note removes its rows.
     added.forEach(onPartition)
     if (added.length > 0) yield added
     const emptied = noted.flatMap(({ place, emptiedBy }) => (emptiedBy === null ? [] : [place]))

@@ -34,10 +34,10 @@ import { logsFault } from './verify.ts'
 
 /** Lock timeout in ms: other sessions queue behind a requested lock. */
 const LOCK_MS = 700
-/** Attempts with `LOCK_MS`. Later ones wait longer than 1 s, after which servers cancel an autovacuum with the lock. */
+/** Attempts with `LOCK_MS`. Later ones wait longer than 1 s: servers then cancel an autovacuum that has the lock. */
 const SHORT_TRIES = 5
 const LONG_LOCK_MS = 1500
-/** The server ends a frozen program that holds locks after this time, in ms. */
+/** The server ends a session that holds locks and sends no statement for this time, in ms: its program is frozen. */
 const FROZEN_MS = 5000
 
 /**

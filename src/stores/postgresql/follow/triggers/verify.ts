@@ -15,7 +15,7 @@ import { firingFault, notedOf, postgresShapeText, readNoted } from './noted-shap
 
 const GONE = { seen: { shape: { columns: [], types: {}, nodes: [] }, bornInside: new Set<string>(), changedBy: new Map<string, number>() }, firing: {} } // prettier-ignore
 
-/** @param end a catch-up position that was read before */
+/** @param end a position after everything that this check sees */
 export async function verifyPostgresTriggers(
   session: CopySession,
   birth: StreamStart,

@@ -24,7 +24,7 @@ export type Narrow = {
   readonly space: string | null
 }
 
-/** @property of the existing index that the new index replaces at the cutover @property note kind of the new index */
+/** `of`: the existing index that the new index replaces at the cutover. `note`: kind of the new index. */
 export type IndexToBuild = {
   readonly name: string
   readonly of: Narrow

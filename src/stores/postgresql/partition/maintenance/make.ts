@@ -187,6 +187,6 @@ async function hasToMove(
 /** True if another session dropped, attached or renamed an object, or wrote rows into an empty period. */
 function isChange(error: unknown): boolean {
   if (error instanceof Changed) return true
-  // 23505 and 23P01: new rows violate a constraint that the partitioned table lacks and its neighbour has.
+  // 23505 and 23P01: new rows violate a constraint that the new table has from its neighbour, not from its parent.
   return /^(?:42P01|42P07|42P17|23514|23505|23P01|42704|42710|42703|42804|42809|3F000)$/.test(sqlStateOf(error) ?? '')
 }

@@ -31,8 +31,8 @@ import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
 
 /**
- * The cutover follows a round with at most this many notes, if it took at most `QUICK_MS` times the number of the
- * round.
+ * The cutover follows the first round with at most this many notes that was also quick: it took at most `QUICK_MS` if
+ * it was round 1, twice as long if it was round 2, and so on.
  */
 const FEW = 500
 const QUICK_MS = 100
@@ -40,7 +40,7 @@ const QUICK_MS = 100
 const MOST_ROUNDS = 100
 const FIRST_REST_MS = 50
 
-/** @property rest the default partition @property options partitions that take their rows out of `rest` */
+/** @property rest the default partition @property options new partitions, which take their rows from `rest` */
 type DefaultMove = {
   readonly table: RangedTable
   readonly rest: RangePartition

@@ -45,7 +45,8 @@ export class OldViews {
   /** True if the server shows this role the snapshots of other sessions. */
   readonly notified: boolean
   /**
-   * Server time. If snapshots cannot be distinguished, a snapshot is suspect if its transaction began before this time.
+   * Server time, for a role that cannot distinguish snapshots: a snapshot is suspect if its transaction began before
+   * this time.
    */
   #before = '-infinity'
   /** Transactions that ran at the start of a round. Used if this role has no right to see their snapshots. */

@@ -10,7 +10,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { NOTING_TRIGGERS } from './key-log.ts'
 
-/** Number of times in the new period with which a condition is tested, in addition to the last time. */
+/** Number of values in the new period with which a condition is tested, in addition to the last value of the period. */
 const TESTED_TIMES = 16
 
 export type PeriodRule = PrintedBounds & { readonly column: Column; readonly from: string; readonly to: string }
@@ -140,7 +140,7 @@ async function judged(
   }
 }
 
-/** True if a condition on the column accepts at least one tested time, or if the server cannot compute it. */
+/** True if a condition on the column accepts at least one tested value, or if the server cannot compute it. */
 async function mayPass(session: CopySession, condition: string, { column, from, to }: PeriodRule): Promise<boolean> {
   const name = quoteName(column.name)
   const bound = (text: string): string => `CAST(${literal(text)} AS ${column.native})`

@@ -4,8 +4,8 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
 /**
- * Name of the index or constraint that a statement creates. A comment on an object follows the statement that creates
- * it.
+ * Name of the index or constraint that a statement creates. A statement that creates none, such as a comment, belongs
+ * to the last object that a statement before it creates.
  */
 const MAKES = /^(?:CREATE (?:UNIQUE )?INDEX|ALTER TABLE .+? ADD CONSTRAINT) "((?:[^"]|"")+)"/s
 const REFERS = / REFERENCES ((?:"(?:[^"]|"")+"|[^"\s(])+)/

@@ -16,7 +16,7 @@ const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
 const COPY_ROWS = 5000
 const COPY_BYTES = 8_000_000
 const MOST_BYTES = 256_000_000
-/** SQLSTATEs that end the writing: the server is read-only, or it or an event trigger refuses the table or a row. */
+/** SQLSTATEs that end the writing: a read-only server, or a table or row refused by the server or an event trigger. */
 const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
 /** `sent`: bytes that came from the server. */

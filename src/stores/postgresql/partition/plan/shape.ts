@@ -15,7 +15,7 @@ export type PlannedTableShape = {
   readonly generated: boolean
   readonly notNull: boolean
   readonly type: string
-  /** True if the type of the column has a default btree order. */
+  /** True if the type of the column has a default operator class for btree. */
   readonly ordered: boolean
   readonly primary: boolean
 }

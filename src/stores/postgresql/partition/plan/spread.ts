@@ -154,7 +154,7 @@ function isUnreliable({ rows, off }: CountedRows): boolean {
   return off !== null && (rows < 2n || Number(off) > Number(rows) * MAX_ERROR)
 }
 
-/** Estimated size of a row on disk with its TOAST values, which are not read. */
+/** SQL expression: estimated bytes of a row on disk, with its TOAST values, which are not read. */
 export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
   const columns = table.columns.map(({ name }) => `coalesce(pg_catalog.pg_column_size(${quoteName(name)}), 0)`)
   // 24 bytes for the header, padding to a multiple of 8, and 4 bytes for the pointer to the row.
@@ -163,13 +163,13 @@ export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
 
 const NONE: CountedRows = { rows: 0n, off: null }
 /**
- * Maximum probability that a group of rows, none of which the sample found, is larger than the bound that `unseenBound`
- * returns.
+ * Maximum probability that a group of rows is larger than the bound that `unseenBound` returns, if the sample found no
+ * row of the group.
  */
 const CHANCE = 0.05
 
 /**
- * Upper bound for the size of a group of rows, none of which the sample found. Assumes one row of the group per block.
+ * Upper bound for the size of a group if the sample found no row of it. Assumes one row of the group per block.
  */
 function unseenBound({ share, sampled }: Reading): CountedRows {
   return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }

@@ -15,7 +15,7 @@ type Publication = {
   /** True if it sends updates or deletes: the table then needs a replica identity. */
   readonly identified: boolean
 }
-/** @property key true if a unique index on NOT NULL columns always identifies rows: it is not deferrable */
+/** @property key true if rows are always identified by a unique index on NOT NULL columns that is not deferrable */
 type Identity = {
   readonly kind: string
   readonly index: string | null

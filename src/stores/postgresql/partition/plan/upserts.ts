@@ -88,7 +88,7 @@ function clauseChange(
 ): string | null {
   const wider = `finds a row only if ${column} is equal, too: rows that it skips or changes today would be inserted a second time`
   if (target === null) {
-    // The database fills a column that the statement does not name.
+    // A key with a column that the statement does not name is left out: the database fills this column.
     const reached = narrow.some(({ columns }) =>
       columns.every((key) => key === null || given === null || given.includes(key)),
     )

@@ -55,7 +55,7 @@ async function rights(session: CopySession, oid: string): Promise<readonly Decom
   ]
 }
 
-/** Objects because of which PostgreSQL would refuse the DROP. */
+/** Objects that make PostgreSQL refuse the DROP. */
 async function dropObstacles(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT 'prepared transaction', p.gid, p.owner FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}::oid
@@ -130,7 +130,7 @@ function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFi
 }
 
 export async function useOf(session: CopySession, oid: string): Promise<DatabaseUse> {
-  // Older servers lack a column of this row: JSON then has no such key.
+  // Older servers have no column `sessions`. As JSON, the row of the view then has no such key, and the value is NULL.
   const [row] = await session.ask(
     `SELECT pg_catalog.to_jsonb(s) ->> 'sessions'::text, (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, ${countedSince(oid)}
      FROM pg_catalog.pg_stat_database s WHERE s.datid = ${oid}`,

@@ -1,6 +1,6 @@
 /**
- * The counter of a stream, in the source file. SQLite has one writer at a time, so all writes have one order. A
- * catch-up position adds 1 in its own transaction. A batch takes the write lock, opens its snapshot, adds 1 and
+ * The counter of a stream, in the source file. SQLite has one writer at a time, so all writes have one order. To take a
+ * catch-up position, a separate transaction adds 1. A batch takes the write lock, opens its snapshot, adds 1 and
  * commits: nothing is committed between the snapshot and the number. So the snapshot shows exactly what was committed
  * before that number. A batch with a larger number than a catch-up position therefore includes all changes that were
  * visible when the position was taken. Changes are on disk before they are reported. With `synchronous = NORMAL`, which

@@ -30,7 +30,7 @@ export function sqliteLogKeyColumn(i: number): string {
   return `key_${i + 1}`
 }
 
-/** Name of the fact with the number of a table. */
+/** Name of the fact in `StreamStart.facts` with the number of a table. */
 export function numberFact(table: TableName): string {
   return `log of ${tableText(table)}`
 }

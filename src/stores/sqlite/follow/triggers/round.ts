@@ -118,8 +118,8 @@ function goneOf({ table, log }: SqliteNotedTable, isAll: boolean, last: bigint):
 }
 
 /**
- * True if a noted row has NULL in its key, and a row with NULL there exists. SQLite accepts NULL, in many rows, in a
- * primary key that is not an INTEGER.
+ * True if a noted key contains NULL, and the table has a row with NULL in the same key column. SQLite accepts NULL, in
+ * many rows, in a primary key that is not an INTEGER.
  */
 function rowWithoutKey(reader: Database.Database, { table, log }: SqliteNotedTable): boolean {
   const nullable = table.identity.flatMap((own, i) =>
