@@ -14,7 +14,7 @@ export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', detail
 
 const NO_ROOM = 'Disk space exhausted'
 
-/** True if a disk is full, not the memory of a program. */
+/** True if a disk is full; false if a program has no memory left. */
 export function isDiskExhausted({ code, message }: { readonly code: string; readonly message: string }): boolean {
   return code === 'NO_SPACE' && message === NO_ROOM
 }

@@ -275,7 +275,7 @@ it('attach ends with the result of its run, not of another one that was opened f
   await app.settled()
   later.say({ type: 'run.finished', status: 'failed', exitCode: 3, totals: {}, ms: 1 })
   later.end(3)
-  expect(await app.result).toEqual({ exitCode: 3, goesOn: false })
+  expect(await app.result).toEqual({ exitCode: 3, isStillRunning: false })
   expect(heard).toEqual([1, 2, 3, 4, 5, 6, 7].map((seq) => [LIVE.run, seq]))
 })
 

@@ -1,4 +1,4 @@
-/** Adds to a plan the rows that the source still has of archived periods. */
+/** Adds to a plan how many rows of archived periods are still in the source. */
 import { isAllRemoved } from '../ledger/record.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { surplusText } from '../../model/archive/surplus-text.ts'
@@ -70,8 +70,8 @@ function withRowCount(one: PlannedPartition, look: PeriodState | undefined): Pla
   const notes = [
     ...('notLooked' in look ? [`not inspected: ${look.notLooked}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
-    // Not if all archived rows were removed: surplus rows may then be restored rows that were changed. These prevent
-    // the drop, so the note would be wrong.
+    // Omit the note if all archived rows were removed: the surplus may then be restored rows that changed. These
+    // prevent the drop, so the note would be wrong.
     ...(isLate && !isAllRemoved(one.known)
       ? ['late rows are archived as a further part after this one is dropped, or with it after it is restored']
       : []),

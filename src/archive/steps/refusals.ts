@@ -114,7 +114,7 @@ export function attachedAgain(
   const out = `ALTER TABLE ${quotedTable(parent)} DETACH PARTITION ${quotedTable(table)}`
   return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
     where: `${name}, ${label}`,
-    reason: `its rows are in ${name}, as those of ${tableText(table)}; nothing was changed`,
+    reason: `${name} has these rows again, in its partition ${tableText(table)}; nothing was changed`,
     hint: `to keep these rows in the table, run ${restoreCommand(name, partition)}, which compares them with the archive; to archive them, run ${out}, then the same command again`,
   })
 }

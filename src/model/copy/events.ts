@@ -252,7 +252,7 @@ export type CopyEvents =
   | { type: 'throttle.off' }
   /** Time that the target of a copy needs for a megabyte of rows; sent every few seconds. */
   | ({ type: 'target.latency' } & TargetLatency)
-  /** A run over the ring of one table in terms of the Cassandra Data Migrator: tokens, number of ranges, run id. */
+  /** A run over the token ring of one table, as the Cassandra Data Migrator describes it: tokens, ranges, run id. */
   | {
       type: 'run.tracked'
       table: string

@@ -4,7 +4,7 @@ import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
 
 export function objectFailed(object: SchemaObject, message: string, details: ErrorDetails = {}): SluiceError {
   return new SluiceError('OBJECTS_FAILED', message, {
-    hint: `remove what prevents ${object.name}, then run the same command again: the rows are in the target`,
+    hint: `remove the cause, then run the same command again to create ${object.name}; the rows are already in the target`,
     ...details,
   })
 }

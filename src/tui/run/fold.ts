@@ -22,7 +22,7 @@ const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly WorkerView[] =>
   run.workers.filter((l) => l.table !== table || l.chunk !== chunk)
 
-/** Maximum number of notes that are kept of a comparison. */
+/** Maximum number of notes kept for a comparison. */
 const MOST_NOTES = 6
 
 const doneIn = (run: RunView, table: string): number =>
@@ -219,7 +219,7 @@ function withCounts(run: RunView, event: Extract<Reported, { type: 'run.summary'
   }
 }
 
-/** Shows a table that is being compared as a worker, with its source rows and the number of ranges left. */
+/** Adds a worker line for the table under comparison: its source rows, and the number of ranges left. */
 function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }>, now: number): RunView {
   const { table, step, done, total, left } = event
   const known = run.workers.find((worker) => worker.table === table)

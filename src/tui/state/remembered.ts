@@ -1,4 +1,4 @@
-/** State that one session leaves to the next for the same lake and catalog. It is read as untrusted input. */
+/** State that is saved for the next session on the same lake and catalog. It is read as untrusted input. */
 import type { RememberedStore } from '../screens/tables/listed-store.ts'
 import { freshStore } from '../screens/tables/listed-store.ts'
 import { openScreen, SCREENS } from '../screens/index.ts'

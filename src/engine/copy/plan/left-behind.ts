@@ -32,7 +32,7 @@ export async function planLeftBehind(
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
       const rest = withoutCarried(entry, plan, there, carried)
-      // Report STRICT and WITHOUT ROWID only between equal systems: others always enforce types, and have no rowid.
+      // Report STRICT and WITHOUT ROWID only within one system: others always enforce types, and have no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? withinDatabase(rest) : rest)

@@ -32,7 +32,7 @@ export type CutoverParts = Omit<ApproachParts, 'findings' | 'furthest' | 'earlie
   readonly request: SwitchRequest
   /** Row key columns of the stream. */
   readonly identity: readonly string[]
-  /** The table that gets the public name, under that name. */
+  /** The new table, under the public name that it gets; source of the reverse stream. */
   readonly source: FollowedTable
   /** Records the cutover before anything is created for it. */
   readonly begin: () => Promise<void>

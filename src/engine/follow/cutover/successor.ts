@@ -16,7 +16,7 @@ export async function streamEnded(
   const turn = turns.find(({ stream }) => stream === id)
   if (turn === undefined) return new SluiceError('STREAM_HALTED', `stream ${id} has ended`, { hint: otherwise })
   const when = turn.switchedMs === null ? '' : ` on ${isoTime(turn.switchedMs)}`
-  // Between two databases, the ledger of the other database has the next streams.
+  // After a cutover between two databases, the next streams are in the ledger of the other database.
   const hint = turn.isBetween
     ? `stream ${turn.reverse} continued in the other direction: sluice cutover ${turn.reverse} --dry-run shows the state`
     : `another stream continues with the tables: ${goOn(newest)}`

@@ -34,7 +34,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     fallback: '7d',
     group: GROUP,
     describe:
-      'shortest time between the cutover and the drop of the old table; for a database, after it was made inactive',
+      'shortest time between the cutover and the drop of the old table; for a database, between making it inactive and its drop',
   },
   {
     name: 'inactive',

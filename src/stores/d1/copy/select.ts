@@ -99,7 +99,7 @@ export type Decoder = {
 type StoredRows = { readonly key: readonly string[]; readonly odd: MistypedRows }
 
 /**
- * @param table for messages @param kind kind of the errors for values that are not of their type
+ * @param table for messages @param kind error kind for a value that does not fit its column's type
  * @throws (`row`) SluiceError VALUE_REFUSED with table, column and row
  */
 export function d1Decoder(

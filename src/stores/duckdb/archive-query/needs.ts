@@ -45,7 +45,7 @@ const OPERANDS = ['left', 'right', 'children', 'input', 'constant', 'values', 'c
 /** Keys of the plan for expressions that are grouped or made distinct by value. */
 const GROUPED = ['groups', 'distinct_targets', 'partitions', 'duplicate_eliminated_columns']
 
-/** Limit for values that mean infinity, or are outside of every calendar. */
+/** Larger values are no bounds: DuckDB stores infinity as such a value, and no calendar has such a time. */
 const LARGEST = 9_000_000_000_000_000_000n
 
 /**
@@ -138,7 +138,7 @@ function strongest(found: readonly QueryNeeds['texts'][]): QueryNeeds['texts'] {
   return found.includes('order') ? 'order' : found.includes('equal') ? 'equal' : 'none'
 }
 
-/** True if an expression, or one of a list, gives a value of a type, also within lists and structs. */
+/** True if an expression, or any of a list of them, has this type, or a list or struct that contains it. */
 function isOf(part: PlanJson | undefined, type: string): boolean {
   if (Array.isArray(part)) return part.some((one: PlanJson) => isOf(one, type))
   const found = at(part, 'return_type') ?? at(at(part, 'value'), 'type') ?? at(part, 'type')

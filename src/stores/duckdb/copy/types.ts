@@ -40,7 +40,7 @@ function nativeOf(type: ColumnType): string {
 
 const INTEGERS = { 8: 'TINYINT', 16: 'SMALLINT', 24: 'INTEGER', 32: 'INTEGER', 64: 'BIGINT' } as const
 
-/** Item types whose values have only one text in a JSON array. */
+/** Item types whose values JSON can write in only one way. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
 /** The DuckDB type of a decimal; a text for more than 38 digits. */

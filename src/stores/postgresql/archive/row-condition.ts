@@ -42,7 +42,7 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
         `${name} ${equal} ${sqlLiteral(value)} COLLATE "C"`,
       )
     case 'native':
-      // Enums: their order exists only in the server, and a renamed value is another text.
+      // Enums: only the server knows their order; they are compared as texts, and a renamed value has another text.
       return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${sqlLiteral(value)} COLLATE "C"` : null
     default:
       return null

@@ -282,8 +282,8 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
   )
   return new SluiceError('TARGET_BUSY', 'another session locks the tables of the queue', {
     where: label,
-    reason: holders.length === 0 ? 'it has ended' : holders.join('; '),
-    hint: 'wait for its end, or end it with pg_terminate_backend, then run the same command again',
+    reason: holders.length === 0 ? 'that session has ended meanwhile' : holders.join('; '),
+    hint: 'wait until that session ends, or end it with pg_terminate_backend, then run the same command again',
     retryable: true,
     cause,
   })

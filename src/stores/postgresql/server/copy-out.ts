@@ -7,7 +7,7 @@ import type { Connection, Submittable } from 'pg'
 
 const HEADER = 5
 const COPY_DATA = 100
-/** Types of messages that are skipped: `H`, notices, notifications, settings, replies to parse and bind. */
+/** Messages for the driver between rows, by type: `H`, notices, notifications, settings, replies to parse and bind. */
 const SKIPPED: ReadonlySet<number> = new Set(Buffer.from('H12nNSA'))
 
 /** Number of unread bytes at which reading from the socket is paused. */
@@ -116,7 +116,7 @@ export class CopyOut implements Submittable {
     return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
   }
 
-  /** Moves the rows of a piece together in place, over the message headers between them. */
+  /** Compacts the rows of a piece in place: each row overwrites the message header before it. */
   #take(given: Buffer): void {
     const data = this.#header === null ? given : Buffer.concat([this.#header, given])
     this.#header = null

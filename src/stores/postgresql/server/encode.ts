@@ -141,11 +141,15 @@ function shorterThan({ as, column: { type } }: WriteColumn): number | null {
 /** Refuses a text with blanks beyond the limit: the server would cut them off without an error. */
 function uncut(text: string, most: number, table: string, { name, column: { native } }: WriteColumn): string {
   if (text.length <= most || !text.endsWith(' ') || Array.from(text).length <= most) return text
-  throw new SluiceError('ROW_REFUSED', `column ${name} of ${table} (${native}) would cut the blanks of a text`, {
-    where: table,
-    reason: `the text has more than ${most} characters`,
-    hint: 'correct the value at the source, or give the column another type',
-  })
+  throw new SluiceError(
+    'ROW_REFUSED',
+    `column ${name} of ${table} (${native}) would cut off trailing spaces of a value`,
+    {
+      where: table,
+      reason: `the value has more than ${most} characters`,
+      hint: 'correct the value at the source, or give the column another type',
+    },
+  )
 }
 
 function textOf({ as, name, column: { type } }: WriteColumn): Field {

@@ -226,7 +226,7 @@ function serverError(thrown: unknown): ServerError | null {
  */
 export function foreignKeyHint(message: string): string {
   const lacking =
-    'restored rows refer to a missing row: restore that row, or drop the foreign key, then run the same command again'
+    'these rows refer to a missing row: write that row first, or drop the foreign key, then run the same command again'
   const referred = 'rows of another table refer to these rows: archive or delete the referring rows first'
   if (message.startsWith('insert or update')) return lacking
   return message.startsWith('update or delete') ? referred : `${lacking}; or ${referred}`

@@ -210,7 +210,7 @@ export class SqliteView implements SourceView {
         yield rest
         return
       }
-      // Rows with numbers below 1 all belong to the first block.
+      // The first block contains all rows with a rowid below 1.
       const to: bigint = BigInt(String(found[0])) > 0n ? BigInt(String(found[0])) : 1n
       yield { by: 'block', from, to }
       from = to

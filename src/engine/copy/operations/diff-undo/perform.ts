@@ -48,7 +48,7 @@ export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUnd
   if (repairs.length === 0) {
     throw new SluiceError('NO_SUCH_TABLE', `the ledger has no repairs of run ${operation.runId} that can be undone`, {
       where: to.label,
-      hint: 'the run id is in the first line of the diff that repaired, and in migration_repairs',
+      hint: 'give the id of a run of sluice diff --fix: the first line of its output has it, and the table migration_repairs',
     })
   }
   await refuseFollowed(
