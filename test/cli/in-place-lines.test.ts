@@ -23,6 +23,6 @@ it('reports steps as planned, done, found or retried', () => {
     ['plan', 'switch: it would be'],
     ['ok', expect.stringMatching(/^index, done before: for a[^\n]+b$/) as string],
     ['note', 'switch, not yet: others held it'],
-    ['ok', 'way back: it is the table again'],
+    ['ok', 'revert: it is the table again'],
   ])
 })

@@ -69,7 +69,7 @@ describe('sluice init', () => {
       {
         name: 'target',
         written: '$TARGET_URL',
-        about: expect.stringContaining('set TARGET_URL to it') as string,
+        description: expect.stringContaining('set TARGET_URL to it') as string,
         unset: true,
       },
     ])

@@ -124,7 +124,7 @@ describe.each([
       position: '0/C54A948',
       wayBack: 'sluice cutover 1 --revert',
     })
-    await app.until(/cutover done: public\.bookings is now the\s+other table/)
+    await app.until(/cutover done: public\.bookings is now\s+the\s+other table/)
     expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER/)
   })
 
