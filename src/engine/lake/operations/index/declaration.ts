@@ -33,7 +33,12 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
         completes: 'column',
         describe: 'columns used in conditions; a.b for a field',
       },
-      { name: 'drop', type: 'flag', default: false, describe: 'remove the stored minimum and maximum values of these columns' },
+      {
+        name: 'drop',
+        type: 'flag',
+        default: false,
+        describe: 'remove the stored minimum and maximum values of these columns',
+      },
       waitOption('0s'),
       ...alertOptions(FAILED),
     ],

@@ -43,8 +43,7 @@ export const sync: Declaration<SyncOperation, (typeof IMPORT_EVENTS)[number]> = 
         unit: 'duration',
         default: '30s',
         least: 1000,
-        describe:
-          'with --watch: interval at which all logs are read; changes in local folders are usually noticed at once',
+        describe: 'with --watch: interval at which all logs are read; local changes are usually noticed at once',
       },
       {
         name: 'parallel',
