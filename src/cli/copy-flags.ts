@@ -53,11 +53,11 @@ export type Selected = {
 /** @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readSelection(args: Arguments, { env, defaults }: RequestContext): Selected {
   const cdm = readCdm(args)
-  const ends = {
+  const storeUrls = {
     from: requiredStore('from', args, defaults, env, cdm?.from),
     to: requiredStore('to', args, defaults, env, cdm?.to),
   }
-  const scripted = [ends.from, ends.to].filter(({ origin }) => origin === 'script')
+  const scripted = [storeUrls.from, storeUrls.to].filter(({ origin }) => origin === 'script')
   const script = scripted.length === 0 ? null : scriptOptions(env)
   const named = namedTables(args, defaults)
   const byCdm = named.length === 0 && cdm?.table !== undefined ? cdm : null
@@ -71,8 +71,8 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
   const columns = namesOf(args, defaults, 'columns')
   const key = namesOf(args, defaults, 'key')
   const selection: Selection = {
-    from: ends.from.url,
-    to: ends.to.url,
+    from: storeUrls.from.url,
+    to: storeUrls.to.url,
     tables,
     ...given('toSchema', givenText(args, 'to-schema') ?? byCdm?.toSchema ?? defaults['to-schema']),
     ...given('toTable', givenText(args, 'to-table') ?? byCdm?.toTable ?? defaults['to-table']),
@@ -88,7 +88,7 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
   }
   const add = scripted.map(({ printed }) => printed)
   if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)
-  return { selection, storeUrls: ends, script, cdm, add }
+  return { selection, storeUrls, script, cdm, add }
 }
 
 /**

@@ -71,8 +71,8 @@ export async function fileFrontends(output: Output, options: FrontendOptions): P
   if (options.logFile !== undefined)
     faces.push((await import('./log-file.ts')).logFileFrontend(options.logFile, redactEvent, complain))
   if (options.migratorLog !== undefined) {
-    const { migratorLogFrontend: migratorLogFace } = await import('./settings/migrator-log.ts')
-    faces.push(migratorLogFace(options.migratorLog, redactEvent, complain))
+    const { migratorLogFrontend } = await import('./settings/migrator-log.ts')
+    faces.push(migratorLogFrontend(options.migratorLog, redactEvent, complain))
   }
   return faces
 }

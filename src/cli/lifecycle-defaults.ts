@@ -55,14 +55,14 @@ export function withLifecycle(
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
   if (taker === undefined || entry === undefined) return { args, defaults, storeFlags: [] }
   const taken = optionNamesOf(action)
-  const { from, to: _to, archive: _archive, lanes, ...others } = { ...entry, ...alertFor(entry, action) }
+  const { from, to: _to, archive: _archive, lanes: workers, ...others } = { ...entry, ...alertFor(entry, action) }
   // `--workers` of `partition plan` is `lanes` of the entry. `workers` of the entry is only for the copy of a run.
-  const options = action.kind === 'partition-plan' ? { ...others, workers: lanes } : others
+  const options = action.kind === 'partition-plan' ? { ...others, workers } : others
   const said = Object.entries(options).filter(
     ([name, value]) =>
       value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnset(args[name], name, defaults),
   )
-  const ends = SIDES.flatMap((side) => {
+  const storeFlags = SIDES.flatMap((side) => {
     const written = entry[side]
     const isMeant = taken.has(side) && (side === 'from' || taker.place === 'to')
     return written === undefined || args[side] !== undefined || !isMeant
@@ -70,7 +70,7 @@ export function withLifecycle(
       : [`--${side} ${storeWord(written, written, { defaults, env })}`]
   })
   return {
-    storeFlags: ends,
+    storeFlags,
     args: { ...args, ...Object.fromEntries(said) },
     defaults: {
       ...defaults,

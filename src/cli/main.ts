@@ -99,8 +99,8 @@ function isPasswordReported(argv: readonly string[], mode: FrontendMode, { backg
 /** Adds notes: the config file used (for runs, or with --verbose), files not read, and a visible password. */
 function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig, hasPassword: boolean): Parsed {
   if (request.kind !== 'operation') return { request, globals }
-  const { display: shape } = declarationOf(request.operation.kind)
-  const isReported = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
+  const { display } = declarationOf(request.operation.kind)
+  const isReported = file !== null && (globals.verbose || display === 'long' || display === 'lines')
   const notes = [...(isReported ? [`config  ${file}`] : []), ...passedOver, ...(hasPassword ? [PASSWORD_NOTE] : [])]
   if (notes.length === 0) return { request, globals }
   const { reported = { printed: {} } } = request
@@ -223,9 +223,9 @@ async function perform(
       const { runCtl } = await import('./run-ctl.ts')
       return await runCtl(request.run, request.request, session, context)
     }
-    const { ctlDistributed, queueFlagsOf: queueWords } = await import('./distributed.ts')
+    const { ctlDistributed, queueFlagsOf } = await import('./distributed.ts')
     const { connect } = globals.distributed
-    const behind = queueWords(argv, secrets, env)
+    const behind = queueFlagsOf(argv, secrets, env)
     return await ctlDistributed(request.run, request.request, connect, session, context, behind)
   }
   let { operation } = request
@@ -239,9 +239,9 @@ async function perform(
   operation = confirmation.operation
   // For commands that list runs, --distributed selects the runs to list.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
-    const { queueFlagsOf: queueWords, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
+    const { queueFlagsOf, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
     refuseWithWorkers(globals, reported)
-    const around = { json: mode === 'json', behind: queueWords(argv, secrets, env) }
+    const around = { json: mode === 'json', behind: queueFlagsOf(argv, secrets, env) }
     return await runDistributed(operation, line, globals.distributed, around, session, context)
   }
   if (globals.background) {
@@ -267,8 +267,8 @@ async function perform(
     }
     if (operation.kind !== 'copy' || operation.deleteExtra !== true)
       return await showRun(run, face, context, telemetry.listen)
-    const { confirmRemoval: showRemoval } = await import('./copy-confirm.ts')
-    return await showRemoval(operation, run, face, session, context, telemetry.listen)
+    const { confirmRemoval } = await import('./copy-confirm.ts')
+    return await confirmRemoval(operation, run, face, session, context, telemetry.listen)
   }
   const hours = isPlanOnly(operation) ? undefined : reported?.hours
   const begun = background === undefined ? undefined : startReporter(background.tell)
@@ -313,20 +313,20 @@ async function attach(
   session: CliSession,
   context: CliContext,
 ): Promise<number> {
-  const [{ continuesText: goesOn, joinRequestedRun: joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
+  const [{ continuesText, joinRequestedRun, watchRun }, { controlSocketPath }] = await Promise.all([
     import('./run-attach.ts'),
     import('../engine/copy/workers/control-socket.ts'),
   ])
   const { env } = context
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
-  const joined = await joinedFrom({ run, env, socketPath })
+  const joined = await joinRequestedRun({ run, env, socketPath })
   const { runId } = joined.about
   if (mode !== 'tui') return await watchRun(session, joined, context.signals)
   await session.close()
   const { showJoined } = await import('./open.ts')
   const face = { ...(await uiOptionsOf(globals, context)), transcript: transcriptOptions(globals, []) }
   const ended = await showJoined(joined, globals.quit, face, context)
-  if (ended.goesOn) context.stderr.write(`sluice: ${goesOn(runId)}\n`)
+  if (ended.goesOn) context.stderr.write(`sluice: ${continuesText(runId)}\n`)
   return ended.exitCode
 }
 

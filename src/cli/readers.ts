@@ -45,18 +45,13 @@ export async function requestOfWords(
   const actions = actionsOf(command.name)
   if (actions.length === 0) return await read(command, declaringOperation(command.name), args, context)
   const action = actionOf(command, actions, args, context.defaults)
-  const { storeFlags: ends, ...said } = withLifecycle(
-    command.name,
-    action,
-    { args, defaults: context.defaults },
-    context.env,
-  )
+  const { storeFlags, ...said } = withLifecycle(command.name, action, { args, defaults: context.defaults }, context.env)
   const request = await read(command, action, said.args, { ...context, defaults: said.defaults })
-  if (request.kind !== 'operation' || ends.length === 0) return request
+  if (request.kind !== 'operation' || storeFlags.length === 0) return request
   const { reported = { printed: {} } } = request
   return {
     ...request,
-    reported: { ...reported, printed: { ...reported.printed, add: [...ends, ...(reported.printed.add ?? [])] } },
+    reported: { ...reported, printed: { ...reported.printed, add: [...storeFlags, ...(reported.printed.add ?? [])] } },
   }
 }
 

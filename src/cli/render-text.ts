@@ -228,6 +228,6 @@ export function textFrontend(output: Output, options: TextOptions): Frontend {
 
 /** True for a command without a start line, because its output is its result. `ctl` is no operation. */
 function printsOnly(command: string): boolean {
-  const shape = declarationOfCommand(command)?.display
-  return shape === 'listing' || shape === 'answer' || command === 'ctl'
+  const display = declarationOfCommand(command)?.display
+  return display === 'listing' || display === 'answer' || command === 'ctl'
 }

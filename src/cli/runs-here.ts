@@ -55,12 +55,12 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
 /** Lists the runs. @returns the exit code */
 export async function listRunsHere(session: CliSession, limit: number, env: Env): Promise<number> {
   session.emit({ type: 'run.started', command: 'runs', tool: toolVersion() })
-  const { runs: found, trouble, renamedHistories: asides } = await runsHere(env, limit)
+  const { runs: found, trouble, renamedHistories } = await runsHere(env, limit)
   const runs = found.slice(0, limit)
   const columns = ['run', 'status', 'exit', 'command', 'about', 'started', 'ended', 'goes on by']
   if (runs.length > 0) session.emit({ type: 'columns', columns })
   for (const one of runs) session.emit({ type: 'row', values: rowOf(one) })
-  for (const file of asides) {
+  for (const file of renamedHistories) {
     const message = `${file} is a damaged run history that was renamed; no command reads it`
     session.emit({ type: 'log', level: 'note', message })
   }

@@ -83,8 +83,8 @@ function commandsThatReport(cause: AlertCause): readonly string[] {
 /** True if runs of a command can continue in the background. */
 function canRunInBackground(command: string): boolean {
   return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
-    const { display: shape } = declarationOf(kind)
-    return commandNameOf(kind) === command && (shape === 'long' || shape === 'lines')
+    const { display } = declarationOf(kind)
+    return commandNameOf(kind) === command && (display === 'long' || display === 'lines')
   })
 }
 

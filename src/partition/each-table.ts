@@ -53,12 +53,12 @@ export async function eachTable(
   const maintenance = maintenanceOf(store)
   const errors: SluiceError[] = []
   const unread: string[] = []
-  let passedOver = 0
+  let skippedTables = 0
   let inspected = 0
   await using archives = new Archives(store)
   const tables = await wantedTables(store, options.tables, signal)
   for (const { table, named } of tables) {
-    if (stop.aborted) return { errors, skippedTables: passedOver, unread, stopped: true }
+    if (stop.aborted) return { errors, skippedTables, unread, stopped: true }
     const name = tableText(table.table)
     try {
       const { calendar, epoch, sizes } = options
@@ -78,7 +78,7 @@ export async function eachTable(
       const known = asSluiceError(error)
       if (signal.aborted || known.code === 'INTERNAL') throw known
       if (known.kind === 'unsupported' && !named) {
-        passedOver++
+        skippedTables++
         const message = `skipped: ${[known.message, known.reason].filter(Boolean).join('; ')}`
         run.emit({ type: 'log', level: 'note', table: name, message })
         continue
@@ -98,7 +98,7 @@ export async function eachTable(
     const message = `no table that matches ${options.tables.join(', ')} is partitioned by ranges of one time column`
     run.emit({ type: 'log', level: 'warn', message })
   }
-  return { errors, skippedTables: passedOver, unread, stopped: false }
+  return { errors, skippedTables, unread, stopped: false }
 }
 
 async function wantedTables(

@@ -75,8 +75,8 @@ export function unreadableHistory(file: string, cause: unknown): SluiceError {
  */
 export async function openRunHistory(file: string): Promise<RunHistory> {
   makeOwnFile(file)
-  const { sqliteRunHistory: sqliteRunBook } = await import('./sqlite/run-history.ts')
-  return sqliteRunBook(file)
+  const { sqliteRunHistory } = await import('./sqlite/run-history.ts')
+  return sqliteRunHistory(file)
 }
 
 /** @throws as `openRunHistory` */

@@ -200,9 +200,9 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   takeover.leave()
   session.queue.dispose()
   if (end.crash !== null) throw end.crash.error
-  const goesOn = initial?.joined !== undefined && end.exitCode === null
+  const isStillRunning = initial?.joined !== undefined && end.exitCode === null
   // The last event of the run has its exit code, so printed lines and exit code agree.
-  return { exitCode: end.exitCode ?? exitCodeOf(session, end.signalled), isStillRunning: goesOn }
+  return { exitCode: end.exitCode ?? exitCodeOf(session, end.signalled), isStillRunning }
 }
 
 /** The root component: draws the rows that each state change alters. Keys go to the session, not through Ink. */

@@ -101,20 +101,12 @@ async function askArchive(
   }
   await answer(
     question,
-    async ({
-      columns,
-      booleans,
-      sources,
-      hasArchive,
-      missingRowNotes: unsettled,
-      comparisonNotes: otherwise,
-      pages,
-    }) => {
+    async ({ columns, booleans, sources, hasArchive, missingRowNotes, comparisonNotes, pages }) => {
       sink.columns(columns)
       const read = hasArchive
         ? sourcesText(sources)
         : 'no archive of this table is known: these are rows of the database'
-      sink.note([read, ...unsettled, ...otherwise].join(' · '))
+      sink.note([read, ...missingRowNotes, ...comparisonNotes].join(' · '))
       for await (const page of pages) {
         throwIfAborted(signal)
         await sink.rows(page.map((row) => gridRow(row, booleans)))

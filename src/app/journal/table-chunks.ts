@@ -32,8 +32,8 @@ export function eventsOf({ started, progress, retried, quarantined, steered, end
   return [started, progress, retried, ...quarantined, steered, end].filter((event) => event !== null)
 }
 
-export function noteQuarantined(life: ChunkEvents, event: EventOf<'row.aside'>): void {
-  if (life.quarantined.length < KEPT.rowsOfChunk) life.quarantined.push(event)
+export function noteQuarantined({ quarantined }: ChunkEvents, event: EventOf<'row.aside'>): void {
+  if (quarantined.length < KEPT.rowsOfChunk) quarantined.push(event)
 }
 
 /** Key range of a chunk, as far as its events contain it. */

@@ -4,6 +4,6 @@ import type { Operation } from '../operations/list.ts'
 
 /** True if a run of the operation reports progress: the run can be watched, and started in the background. */
 export function isWatched(operation: Operation): boolean {
-  const { display: shape } = declarationOf(operation.kind)
-  return (shape === 'long' || shape === 'lines') && !isPlanOnly(operation)
+  const { display } = declarationOf(operation.kind)
+  return (display === 'long' || display === 'lines') && !isPlanOnly(operation)
 }

@@ -95,20 +95,20 @@ export async function inspectErasure(
     throwIfAborted(abort)
     const { label, state, filePrefix, retracted } = partition
     refuseUnfinished(context, partition, (logged?.get(label)?.length ?? 0) > 0)
-    const underWay = state === 'EXPIRED' ? !retracted : UNPUBLISHED_STATES.has(state) && filePrefix !== null
+    const isUnfinished = state === 'EXPIRED' ? !retracted : UNPUBLISHED_STATES.has(state) && filePrefix !== null
     const found =
       isArchived(state) || state === 'PUBLISHED'
         ? await foundRows(context, partition, wanted.test, without, attached)
         : null
     const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
     const sourceRows = found?.source.rows ?? 0n
-    if (archivedRows === 0n && sourceRows === 0n && !underWay) continue
+    if (archivedRows === 0n && sourceRows === 0n && !isUnfinished) continue
     partitions.push({
       partition,
       archivedRows,
       sourceRows,
       files: (found?.files ?? []).map(({ file }) => file.path),
-      isUnfinished: underWay,
+      isUnfinished,
     })
   }
   const otherRows = await otherRowsOfAll(context, record, wanted.test, attached)

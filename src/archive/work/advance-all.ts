@@ -53,8 +53,8 @@ export async function advanceAll(
       periodParts: parallelContext(context, database),
     })
   }
-  const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, options(partition.label)) === null
-  return eachPartition(contexts, database, labels, run, { work, isDone: isThere })
+  const isDone = (partition: ArchivedPartition): boolean => nextStep(partition, options(partition.label)) === null
+  return eachPartition(contexts, database, labels, run, { work, isDone })
 }
 
 /** Access to the other partitions of a table, to compare a partition with them. */

@@ -135,16 +135,16 @@ export async function openArchive<E extends EventType>(
     tool: run.tool,
     runId: run.runId,
   }
-  const lanes = desks.map(({ spool, parquet }): ArchiveContext<E | ReadOnlyStepEvent> => ({
+  const workerContexts = desks.map(({ spool, parquet }): ArchiveContext<E | ReadOnlyStepEvent> => ({
     ...shared,
     spool,
     parquet,
   }))
-  const [context] = lanes
+  const [context] = workerContexts
   if (context === undefined) throw new Error('an archive without lanes')
   return {
     context,
-    workerContexts: lanes,
+    workerContexts,
     async [Symbol.asyncDispose]() {
       for (const desk of desks) await desk[Symbol.asyncDispose]()
     },

@@ -172,10 +172,10 @@ async function checkFiles(
   const context = { store: log, parquet, listing, unreadable, note: onNote }
   const found = await compareFiles({ database, tableId, current }, context, signal)
   if (found === null) return refuse('no readable checkpoint has its files')
-  const { version, metadataId, differences: apart } = found
+  const { version, metadataId, differences } = found
   if (head.metadataId !== null && metadataId !== head.metadataId)
     return refuse(`version ${version} is of table ${metadataId}, not ${head.metadataId}`)
-  if (apart !== '') refuse(`version ${version} has other files: ${apart}`)
+  if (differences !== '') refuse(`version ${version} has other files: ${differences}`)
 }
 
 /** The head row of this table; an id or location of another table is refused. */

@@ -155,7 +155,7 @@ function jobShareOf(text: string): { readonly no: number; readonly of: number } 
 function commandTextsOf(
   args: Arguments,
   operation: CopyOperation,
-  { storeUrls: ends, script, cdm, add }: Selected,
+  { storeUrls, script, cdm, add }: Selected,
 ): CommandTexts {
   const { chunkRows, batchRows, onExisting, restart } = operation
   const more: string[] = []
@@ -166,8 +166,8 @@ function commandTextsOf(
       if (args[name] === undefined && value !== undefined) more.push(`--${name} ${value}`)
     }
     const variables = [
-      ...(ends.from.origin === 'script' ? ['DATABASE_URL'] : []),
-      ...(ends.to.origin === 'script' ? ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] : []),
+      ...(storeUrls.from.origin === 'script' ? ['DATABASE_URL'] : []),
+      ...(storeUrls.to.origin === 'script' ? ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] : []),
     ]
     const batches = batchRows === undefined ? 'batches of as many rows as fit' : `batches of ${grouped(batchRows)} rows`
     const facts = [`chunks of ${grouped(chunkRows ?? 0)} rows`, batches, `--on-existing ${onExisting}`]
@@ -186,7 +186,7 @@ function commandTextsOf(
     printed: { add: [...add, ...more], drop: ['--restart'], dropValued: ['--run-id'] },
     notes,
     // A replicated copy retries quarantined rows by itself.
-    next: (finished, runId) => (operation.follow === undefined ? retryCommand(finished, runId, ends) : undefined),
+    next: (finished, runId) => (operation.follow === undefined ? retryCommand(finished, runId, storeUrls) : undefined),
   }
 }
 

@@ -98,8 +98,8 @@ function writtenOf(url: string, variable: string, cwd: string, env: Env): Omit<N
   if (holds !== undefined)
     return { written: `$${holds}`, description: `the database that $${holds} names`, unset: false }
   if (secretsOfUrl(url).length > 0) {
-    const about = `its URL holds a password, so it is read from a variable: set ${variable} to it`
-    return { written: `$${variable}`, description: about, unset: true }
+    const description = `its URL holds a password, so it is read from a variable: set ${variable} to it`
+    return { written: `$${variable}`, description, unset: true }
   }
   return { written: absoluteUrl(url, cwd), description: 'as it was given', unset: false }
 }

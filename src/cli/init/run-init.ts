@@ -33,8 +33,8 @@ export async function runInit(
   const text = configText(found)
   session.emit({ type: 'run.started', command: 'init', tool, target: file })
   const note = (message: string, level: 'note' | 'warn' = 'note'): void => session.emit({ type: 'log', level, message })
-  for (const { name, written, description: about, unset } of found.places)
-    note(`${name}  ${written}: ${about}`, unset ? 'warn' : 'note')
+  for (const { name, written, description, unset } of found.places)
+    note(`${name}  ${written}: ${description}`, unset ? 'warn' : 'note')
   if (found.places.length === 0)
     note('this folder has no lake, and no variable names a database: the file has only examples')
   if (dryRun || asks) {

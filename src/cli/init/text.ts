@@ -28,7 +28,7 @@ export function inspectCommand({ name }: NamedPlace): string {
 /** Commented YAML in the format of the config file. */
 export function configText({ places, defaults }: FoundPlaces): string {
   const stores = places.map(
-    ({ name, written, description: about }) => `  # ${about}\n  ${stringify({ [name]: written }, { lineWidth: 0 })}`,
+    ({ name, written, description }) => `  # ${description}\n  ${stringify({ [name]: written }, { lineWidth: 0 })}`,
   )
   const [first] = places
   const named =

@@ -34,7 +34,7 @@ export async function uiCommands(
   { env, program = 'sluice' }: Pick<CliContext, 'env' | 'program'>,
   { secrets, urls, config, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
-  const { textFrontend: textFace } = await import('../render-text.ts')
+  const { textFrontend } = await import('../render-text.ts')
   const known = new Map(urls.map((url) => [redactUrl(url), url]))
   const typed: string[] = []
   const redact = (text: string): string => redactText(text, [...secrets, ...typed])
@@ -90,7 +90,7 @@ export async function uiCommands(
     story: (plan) => {
       const output = new LineOutput()
       const options = { quiet: false, verbose: false, color: false, github: false, redact, dryRun: plan }
-      const face = textFace(output, { ...options, progress: !plan })
+      const face = textFrontend(output, { ...options, progress: !plan })
       return {
         take: (event) => {
           face.event(event, false)
@@ -140,9 +140,9 @@ async function planOfCommand(
 ): Promise<ReadCommand | null> {
   const { operation, commandLine: line } = read
   const plan = planOf(operation)
-  const { look, display: shape } = declarationOf(operation.kind)
+  const { look, display } = declarationOf(operation.kind)
   if (plan !== null) return { operation: plan, commandLine: `${line} --dry-run` }
-  if (shape === 'listing') return read
+  if (display === 'listing') return read
   if (look === undefined) return null
   const { request, printed } = await parseRequest(planWords(argv, look), env, secrets)
   return { operation: request.operation, commandLine: printed }

@@ -49,7 +49,7 @@ function formOfCommand(command: CommandDeclaration): CommandForm {
     summary: command.summary,
     group: command.group,
     takes: formOptions(command, command.takes, words, declared),
-    reads: declared.every(({ display: shape }) => shape === 'listing'),
+    reads: declared.every(({ display }) => display === 'listing'),
   }
 }
 

@@ -28,7 +28,7 @@ export async function inspectLifecycle(
   entry: LifecycleEntry,
   stores: OpenStores,
   run: Run<'log'>,
-  leave: (what: string) => void,
+  noteUninspected: (what: string) => void,
 ): Promise<InspectedTable> {
   const { abort: signal } = run.interrupt
   const owner = { ...run.owner, runId: BigInt(run.runId) }
@@ -90,7 +90,7 @@ export async function inspectLifecycle(
     switches,
     now: new Date(run.clock.now()),
     run,
-    noteUninspected: leave,
+    noteUninspected,
   }
 }
 

@@ -126,7 +126,7 @@ function facts({
 
 /** Bytes of the source's log that are not applied; empty if the stream has ended, or if positions are not bytes. */
 async function lagOf(
-  { store, run, noteUninspected: leave, name }: InspectedTable,
+  { store, run, noteUninspected, name }: InspectedTable,
   { row, lane }: TableStreamState,
 ): Promise<Pick<Phase, 'lagBytes'>> {
   if (row.status === 'ended' || row.birth === null || lane === null) return {}
@@ -139,7 +139,7 @@ async function lagOf(
   } catch (error) {
     const { code, message } = asSluiceError(error)
     if (code === 'INTERNAL') throw error
-    leave(`lag of ${name}: ${message}`)
+    noteUninspected(`lag of ${name}: ${message}`)
     return {}
   }
 }

@@ -125,11 +125,11 @@ function databaseRetirementPhase(
   if (step?.step === 'inactive') {
     const overMs = step.doneMs + entry.oldTableGraceMs
     const isOver = overMs <= now.getTime()
-    const said = `${reported}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
+    const detail = `${reported}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
     const undo = { keptUntil: isoTime(overMs), also: [`${command} --undo`] }
     return isOver
-      ? { ...undo, state: 'due', detail: `${said}, and its grace period is over`, next: command }
-      : { ...undo, state: 'running', detail: said }
+      ? { ...undo, state: 'due', detail: `${detail}, and its grace period is over`, next: command }
+      : { ...undo, state: 'running', detail }
   }
   if (step !== null) {
     const detail = `${reported}; a program was killed when database ${step.name} was ${step.step}`

@@ -12,7 +12,7 @@ export type NewTableLimits = {
 }
 
 /** @throws SluiceError TABLE_REFUSED for names, or a number of columns, that the system does not accept */
-export function refuseUnmakeable(table: TableSpec, { title, columns, nameError: unnamed }: NewTableLimits): void {
+export function refuseUnmakeable(table: TableSpec, { title, columns, nameError }: NewTableLimits): void {
   const refuse = (what: string, reason: string, hint: string): never => {
     throw new SluiceError('TABLE_REFUSED', `${title} does not accept a ${what}`, {
       where: tableText(table.table),
@@ -20,11 +20,11 @@ export function refuseUnmakeable(table: TableSpec, { title, columns, nameError: 
       hint,
     })
   }
-  const inTable = unnamed(table.table.name)
+  const inTable = nameError(table.table.name)
   if (inTable !== null)
     refuse(`table named ${JSON.stringify(table.table.name)}`, inTable, 'give it another name with --to-table')
   for (const { name } of table.columns) {
-    const reason = unnamed(name)
+    const reason = nameError(name)
     if (reason === null) continue
     const hint = 'give it another name with --rename, or exclude it with --columns'
     refuse(`column named ${JSON.stringify(name)}`, reason, hint)

@@ -46,7 +46,7 @@ export async function call(settings: D1Settings, request: D1Call): Promise<ApiAn
 
 async function exchange(
   { account, base, token }: D1Settings,
-  { method, path, body, signal, answerMs, mostBytes, onHeaders: heard }: D1Call,
+  { method, path, body, signal, answerMs, mostBytes, onHeaders }: D1Call,
 ): Promise<{ readonly response: Response; readonly text: string | null }> {
   throwIfAborted(signal)
   // Every running request listens to the signal; Node warns of a leak above ten listeners.
@@ -63,7 +63,7 @@ async function exchange(
       signal: watch.signal,
       ...(body === undefined ? {} : { body }),
     })
-    heard(response.headers)
+    onHeaders(response.headers)
     return { response, text: mostBytes === undefined ? await response.text() : await textUpTo(response, mostBytes) }
   } catch (error) {
     throwIfAborted(signal)

@@ -70,8 +70,8 @@ export class MysqlWriter {
         if (transaction.fatalError !== null) throw transaction.fatalError
       } catch (error) {
         await this.#rollBack(session)
-        const { fatalError: doom } = transaction
-        if (doom !== null && isMysqlTransient(doom)) throw new Repeatable(doom)
+        const { fatalError } = transaction
+        if (fatalError !== null && isMysqlTransient(fatalError)) throw new Repeatable(fatalError)
         // A server that accepted writes before may accept them again later; one that never did is the wrong server.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }

@@ -353,7 +353,7 @@ const OF_MARKS: ReadonlySet<Operation['kind']> = new Set([
 ])
 
 /** Functions that keep each cursor on its row. */
-const CURSOR_KEEPERS = [...Object.values(SCREENS).map(({ keepCursor: settle }) => settle), keepPaletteCursor]
+const CURSOR_KEEPERS = [...Object.values(SCREENS).map(({ keepCursor }) => keepCursor), keepPaletteCursor]
 
 /** The next state. */
 export function reducer(state: State, action: Action): State {

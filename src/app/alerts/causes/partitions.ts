@@ -54,14 +54,14 @@ type AlarmCheck = {
   readonly phase: (phase: Phase) => readonly CauseVerdict[]
 }
 
-function watch({ alarm, inspected: stood, phase }: AlarmCheck): CauseWatch {
+function watch({ alarm, inspected, phase }: AlarmCheck): CauseWatch {
   let alarms: AlarmEvent[] = []
   return {
     take: (event) => {
       if (event.type === 'lifecycle.phase') return phase(event)
       if (event.type === 'partition.table') alarms = []
       if (event.type === 'partition.alarm' && event.alarm === alarm) alarms.push(event)
-      return event.type === 'partition.stands' ? stood(event, alarms) : []
+      return event.type === 'partition.stands' ? inspected(event, alarms) : []
     },
   }
 }

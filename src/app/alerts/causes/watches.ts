@@ -33,7 +33,7 @@ export class AlertCauses {
 
   /** True if `poll` must be called at intervals. */
   get isWatching(): boolean {
-    return this.#watches.some(({ poll: look }) => look !== undefined)
+    return this.#watches.some(({ poll }) => poll !== undefined)
   }
 
   #noted(watches: readonly CauseWatch[], ask: (watch: CauseWatch) => readonly CauseVerdict[]): readonly CauseVerdict[] {

@@ -82,9 +82,9 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
     const until = isoTime((after.expired?.ms ?? nowMs) + retentionMs)
     run.emit({ ...expiryOf(context.name, after), step: 'expired', until })
   }
-  const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'EXPIRED' && retracted
+  const isDone = ({ state, retracted }: ArchivedPartition): boolean => state === 'EXPIRED' && retracted
   const labels = due.map(({ partition }) => partition.label)
-  const outcomes = await eachPartition([context], opened.database, labels, run, { work, isDone: isThere })
+  const outcomes = await eachPartition([context], opened.database, labels, run, { work, isDone })
   const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
   const done = outcomes.filter(({ partition, error: failed }) => failed === null && partition.state === 'EXPIRED')
   return {

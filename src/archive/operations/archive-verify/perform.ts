@@ -134,14 +134,17 @@ async function verifyOne(
 }
 
 function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped: boolean): Ending {
-  const { changedPartitions: movedOn, unread } = verified
+  const { changedPartitions, unread } = verified
   const totals = {
     checked: dec(verified.checked),
     files: dec(verified.files),
     rows: dec(verified.rows),
     findings: dec(verified.findings),
   }
-  const notJudged = movedOn.size === 0 ? [] : [`${[...movedOn].join(', ')} changed in the ledger while they were read`]
+  const notJudged =
+    changedPartitions.size === 0
+      ? []
+      : [`${[...changedPartitions].join(', ')} changed in the ledger while they were read`]
   const sentences = [
     ...verified.notCompared,
     ...notJudged,

@@ -152,19 +152,19 @@ async function writeRows(
       hint: 'run the same command again',
     })
   if (planned.create) await refuseOtherMeaning(store, table, partitions, planned, run.interrupt.abort)
-  const { digest, hadRows: there } = await writeToOther(context, parts, destinationOf(store, table, planned))
+  const { digest, hadRows } = await writeToOther(context, parts, destinationOf(store, table, planned))
   await store.target().finish(table, run.interrupt.abort)
   for (const part of parts) {
     const { rows } = part.expect
     const what = countText(rows, 'row')
-    const message = `${part.partition.label}: ${what} ${there ? 'already in' : 'now in'} ${tableText(table.table)}, equal by count and checksum to those of the archive${computedText(planned)}`
+    const message = `${part.partition.label}: ${what} ${hadRows ? 'already in' : 'now in'} ${tableText(table.table)}, equal by count and checksum to those of the archive${computedText(planned)}`
     run.emit({ type: 'log', level: 'note', table: context.name, message })
   }
   return {
     totals: {
       partitions: dec(parts.length),
-      brought: dec(there ? 0n : digest.rows),
-      ...(there ? { there: dec(digest.rows) } : {}),
+      brought: dec(hadRows ? 0n : digest.rows),
+      ...(hadRows ? { there: dec(digest.rows) } : {}),
     },
     proof: 'canonical',
     ...notCompared(tableText(table.table), planned.computed),

@@ -76,8 +76,8 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
       ms: Math.round(run.clock.ticks() - begun),
     })
   }
-  const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
-  const outcomes = await eachPartition(open.workerContexts, opened.database, labels, run, { work, isDone: isThere })
+  const isDone = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
+  const outcomes = await eachPartition(open.workerContexts, opened.database, labels, run, { work, isDone })
   return {
     ...endOfArchive(outcomes, run.interrupt.stop.aborted),
     ...notCompared(open.context.name, uncomparedOf(open.context, chosen)),

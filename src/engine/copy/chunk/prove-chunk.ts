@@ -71,7 +71,7 @@ export class ChunkProof {
    * @throws SluiceError PROOF_FAILED; errors of the stores
    */
   async compare(read: Digest | null, forwarded: boolean): Promise<ProvedDigests> {
-    const { context, claim, scheme, writer, keys, computed, view, startsEmpty: fresh } = this.#chunk
+    const { context, claim, scheme, writer, keys, computed, view, startsEmpty } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
     if (scheme === 'none') return { source: read, stored: null, rows: null }
@@ -80,7 +80,7 @@ export class ChunkProof {
     // Rows of block ranges cannot be found in the target: they are compared when the whole table is copied.
     if (range.by !== 'key' && range.by !== 'nullKey') return { source: read, stored: null, rows: null }
     // For this proof by count, neither a range nor keys select exactly the chunk's rows in the target.
-    if (scheme === 'count' && keys === null && !fresh && !writer.seesRange)
+    if (scheme === 'count' && keys === null && !startsEmpty && !writer.seesRange)
       return { source: read, stored: null, rows: null }
     const only = keys?.texts ?? null
     const begun = performance.now()
@@ -94,7 +94,7 @@ export class ChunkProof {
     const found = read === null ? { rows: stored.rows, sum: '' } : stored
     const steady = equalDigests(expected, found) ? null : await this.#withoutExpiring(scheme, expected, found, tookMs)
     if (steady === null) {
-      if (range.by === 'nullKey' && !fresh && stored.rows > expected.rows)
+      if (range.by === 'nullKey' && !startsEmpty && stored.rows > expected.rows)
         throw otherNullKeys(plan, stored.rows - expected.rows)
       compareDigests(plan, expected, found)
     }
@@ -124,9 +124,9 @@ export class ChunkProof {
    * have other rows too, a larger `stored` is also correct, and is returned.
    */
   #counted(stored: bigint): bigint {
-    const { startsEmpty: fresh, written, skipped } = this.#chunk
+    const { startsEmpty, written, skipped } = this.#chunk
     const least = written + skipped
-    return fresh || stored < least ? least : stored
+    return startsEmpty || stored < least ? least : stored
   }
 
   /**
@@ -137,11 +137,11 @@ export class ChunkProof {
    * @returns null if the writer cannot count the range: the first count of a later run then records the surplus
    */
   async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
-    const { context, startsEmpty: fresh, expired, writer } = this.#chunk
+    const { context, startsEmpty, expired, writer } = this.#chunk
     // The target has no range for this chunk: each of its rows is in the target or quarantined.
     if (!isRanged(context.plan)) return -tally.quarantined
     // Expired rows are gone on both sides.
-    if (fresh) return tally.written + expired - tally.read
+    if (startsEmpty) return tally.written + expired - tally.read
     if (!writer.seesRange) return null
     const held = rows ?? (await writer.digest({ scheme: 'count' })).rows
     return held + expired - tally.read - (last === null ? 0n : await this.#rowsAbove(last))

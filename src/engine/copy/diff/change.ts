@@ -151,7 +151,7 @@ export function kindsOf(changes: readonly Change[]): readonly (readonly Change[]
 export async function change(
   plan: TablePlan,
   changes: readonly Change[],
-  { statements: notes, storedGuard: landed }: Notes,
+  { statements: notes, storedGuard }: Notes,
   { to, database, signal, hold }: TableRepair,
 ): Promise<Outcome> {
   const { atomic } = to.can
@@ -187,7 +187,7 @@ export async function change(
     const closing: Closing = {
       statements: [...(hold === undefined ? [] : [hold.renew]), ...(atomic === 'chunk' ? notes : [])],
       guard: hold?.guard ?? TRUE,
-      landed,
+      landed: storedGuard,
     }
     if ((await writer.commit(closing)) === 'fenced') {
       throw new SluiceError('LEASE_LOST', `another program is repairing ${plan.target.table.name}`, {

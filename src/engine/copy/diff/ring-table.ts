@@ -80,13 +80,13 @@ async function diffRange(
   tokens: TokenRange,
   worker: number,
 ): Promise<{ readonly event: DiffRange; readonly one: DiffCounts; readonly error?: SluiceError }> {
-  const { sides, processor: settler, progress, run, record, copied } = table
+  const { sides, processor, progress, run, record, copied } = table
   const begun = run.clock.ticks()
   const settled = noProcessed()
   const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
     const some = waiting.splice(0)
-    await settler.process(some, settled)
+    await processor.process(some, settled)
     copied?.table.finishDifferences(some)
   }
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
@@ -129,7 +129,7 @@ async function diffRange(
  * compared, it is unknown which target rows belong to this part, so the search is skipped.
  */
 async function findExtraRows(
-  { sides, ring, processor: settler, progress, copied, run }: RingTable,
+  { sides, ring, processor, progress, copied, run }: RingTable,
   outcome: DiffCounts,
 ): Promise<void> {
   const table = tableText(sides.plan.source.table)
@@ -142,7 +142,7 @@ async function findExtraRows(
   const waiting: RowDifference[] = []
   const settle = async (): Promise<void> => {
     const some = waiting.splice(0)
-    await settler.process(some, settled)
+    await processor.process(some, settled)
     copied?.table.finishDifferences(some)
   }
   progress.step(EXTRA)

@@ -172,11 +172,11 @@ export class ChunkClaims {
     const taken = this.#lease.taken(this.#owner)
     const { start, where, before, after } = this.#updateOf(which)
     const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
-    const fence = this.#guard
-    const fenced = fence === null ? '' : ` AND EXISTS (${fence.sql})`
+    const guard = this.#guard
+    const fenced = guard === null ? '' : ` AND EXISTS (${guard.sql})`
     // Lock the row of the guard first: a process that replaces it then waits for this transaction and sees the claimed
     // chunk.
-    const held = fence === null ? [] : [{ ...fence, sql: `${fence.sql} ${this.#dialect.shareLocked}` }]
+    const held = guard === null ? [] : [{ ...guard, sql: `${guard.sql} ${this.#dialect.shareLocked}` }]
     const answers = await this.#database.batch([
       ...held,
       {
@@ -184,7 +184,7 @@ export class ChunkClaims {
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
               WHERE ${where}${fenced}`,
-        parameters: [...before, ...taken.parameters, token, this.#owner.runId, ...after, ...(fence?.parameters ?? [])],
+        parameters: [...before, ...taken.parameters, token, this.#owner.runId, ...after, ...(guard?.parameters ?? [])],
       },
       {
         sql: `SELECT ${columns} FROM migration_checkpoints
@@ -193,7 +193,7 @@ export class ChunkClaims {
       },
     ])
     const [row, ...more] = answers.at(-1) ?? []
-    if (fence !== null && answers[0]?.length === 0) throw guardLost()
+    if (guard !== null && answers[0]?.length === 0) throw guardLost()
     // A batch that ran again after a lost reply has claimed one chunk each time; release the others.
     for (const other of more) await this.release(claimOf(other), 0, null)
     return row === undefined ? null : claimOf(row)

@@ -30,9 +30,9 @@ export function objectWork(
   workers: number,
 ): { readonly objects?: ObjectWork } {
   if (plans.size === 0) return {}
-  const slots = new BuildLimit(Math.max(1, Math.min(workers, to.can.writers)))
+  const limit = new BuildLimit(Math.max(1, Math.min(workers, to.can.writers)))
   const ledger = new ObjectLedger(database, owner)
-  return { objects: { plans, limit: slots, ledger, sharesDatabase: from.identity === to.identity } }
+  return { objects: { plans, limit, ledger, sharesDatabase: from.identity === to.identity } }
 }
 
 const NOTHING: Built = { errors: [], left: 0 }

@@ -69,7 +69,7 @@ export function planRing(
   const coverage = options?.coverage ?? 100
   if (!Number.isInteger(coverage) || coverage < 1 || coverage > 100)
     throw new SluiceError('BAD_FLAG', `the coverage must be a whole percentage from 1 to 100, not ${coverage}`)
-  const asked = options?.splits !== undefined
+  const isRequested = options?.splits !== undefined
   const within = { low, high }
   const splits = options?.splits ?? splitsFor(table, extent, share(within, ring), workers)
   if (!Number.isInteger(splits) || splits < 1)
@@ -80,13 +80,13 @@ export function planRing(
     return {
       ring,
       splits: Math.max(1, wanted.length),
-      isRequested: asked,
+      isRequested,
       wanted: wanted.toSorted((a, b) => (a.low < b.low ? -1 : 1)),
       part,
     }
   }
   const wanted = sampleTokens(splitTokens(low, high, splits), coverage)
-  return { ring, splits, isRequested: asked, wanted, part: partText(within, ring, coverage) }
+  return { ring, splits, isRequested, wanted, part: partText(within, ring, coverage) }
 }
 
 /** Rows of the wanted part, assuming rows are spread evenly over the ring. */
@@ -133,10 +133,10 @@ export function isWantedChunk(plan: RingPlan): (chunk: StoredChunk) => boolean {
  * Pieces of an unstarted chunk if only a part of it is wanted, or if it is far larger than the requested ranges;
  * otherwise the chunk itself.
  */
-export function ringPieces({ wanted, isRequested: asked }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
+export function ringPieces({ wanted, isRequested }: RingPlan, tokens: TokenRange): readonly TokenRange[] {
   const { within, between } = cutTokens(tokens, wanted)
   const [first] = wanted
-  const isLarge = asked && first !== undefined && tokenCount(tokens) > 2n * tokenCount(first)
+  const isLarge = isRequested && first !== undefined && tokenCount(tokens) > 2n * tokenCount(first)
   if (within.length === 0 || (between.length === 0 && !isLarge)) return [tokens]
   return [...within, ...between].toSorted((a, b) => (a.low < b.low ? -1 : 1))
 }

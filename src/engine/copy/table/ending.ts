@@ -72,13 +72,7 @@ async function finishAll(tables: readonly TableRun[], copyContext: CopyContext):
       if (table.error !== null) all.failures.push({ name: table.name, error: table.error })
       continue
     }
-    const {
-      tally,
-      error,
-      leftOut,
-      unbuilt,
-      isRecountStopped: unlooked,
-    } = await finishTable(table, table.context, copyContext)
+    const { tally, error, leftOut, unbuilt, isRecountStopped } = await finishTable(table, table.context, copyContext)
     for (const name of Object.keys(NOTHING) as (keyof Sums)[]) all.sums[name] += tally[name]
     // Earlier runs may have quarantined these rows. An unreadable ledger was reported before.
     if (tally.quarantined > 0n)
@@ -88,13 +82,13 @@ async function finishAll(tables: readonly TableRun[], copyContext: CopyContext):
     else if (leftOut) all.leftOut.push(table.name)
     else all.ok++
     all.unbuilt += unbuilt
-    all.isRecountStopped ||= unlooked
+    all.isRecountStopped ||= isRecountStopped
   }
   return all
 }
 
 function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: CopyContext): Ending {
-  const { sums, failures, leftOut, quarantined, ok, unbuilt, isRecountStopped: isUnlooked } = summed
+  const { sums, failures, leftOut, quarantined, ok, unbuilt, isRecountStopped } = summed
   const totals = {
     tables: dec(tables.length),
     ok: dec(ok),
@@ -107,7 +101,7 @@ function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run,
   }
   const proof = proofOf(operation, sums)
   const more = quarantined.size === 0 ? {} : { asideRuns: [...quarantined].map((runId) => dec(runId)) }
-  if (steering.stop.aborted && (sums.proved + sums.earlier < sums.chunks || unbuilt > 0 || isUnlooked))
+  if (steering.stop.aborted && (sums.proved + sums.earlier < sums.chunks || unbuilt > 0 || isRecountStopped))
     return { ...stoppedEnding(totals, failures, tables.length), proof, ...more }
   const errors = failures.map(({ error }) => error)
   const [first] = errors

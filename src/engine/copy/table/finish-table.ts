@@ -89,11 +89,11 @@ export async function finishTable(table: TableRun, context: TableContext, copyCo
     error = worseError(error, asSluiceError(thrown))
   }
   const tally = standing.tally(inspected?.chunks ?? 0)
-  const unlooked = inspected?.isStopped === true
+  const isRecountStopped = inspected?.isStopped === true
   const points = standing.views.size
   // With a stream, the applied changes make all chunks equal to one state of the source.
   const states = operation.follow === undefined ? Math.max(points, views.count) : 1
-  const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
+  const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || isRecountStopped
   const leftOut = error === null && unfinished && leavesOut
   const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
   run.emit({
@@ -111,7 +111,7 @@ export async function finishTable(table: TableRun, context: TableContext, copyCo
     ...leftLine(context, copyContext.left),
     ...(error === null ? {} : { error: error.info() }),
   })
-  table.ended = { tally, error, leftOut, unbuilt, isRecountStopped: unlooked }
+  table.ended = { tally, error, leftOut, unbuilt, isRecountStopped }
   return table.ended
 }
 
@@ -286,10 +286,10 @@ async function countWhole(context: TableContext, written: bigint): Promise<void>
 
 async function sumWhole(
   context: TableContext,
-  { chunks, sourceChecksum: sourceSum, written }: TableTotals,
+  { chunks, sourceChecksum, written }: TableTotals,
 ): Promise<readonly string[]> {
   const { plan } = context
-  const copied: Digest = { rows: written, sum: checksumText(sourceSum) }
+  const copied: Digest = { rows: written, sum: checksumText(sourceChecksum) }
   const stored: Digest = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)

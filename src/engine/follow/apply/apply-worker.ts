@@ -358,9 +358,9 @@ export class ApplyWorker {
     const batches = this.#folded.takeBatches()
     return async () => {
       const { writer } = this.#parts
-      const isAlone = !this.#isBegun
+      const mayRollBack = !this.#isBegun
       this.#isBegun ||= batches.length > 0
-      for (const one of await applyBatches(batches, { writer, name: this.#name, mayRollBack: isAlone })) {
+      for (const one of await applyBatches(batches, { writer, name: this.#name, mayRollBack })) {
         this.#heldRows.applied(one.at, one.batch, one.unwritten)
         this.#folded.reread(one.at, one.lacking, 'unchanged')
         this.#folded.reread(one.at, one.refused, 'refused')

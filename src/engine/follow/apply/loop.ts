@@ -105,9 +105,9 @@ export class FollowLoop {
     const signal = run.interrupt.abort
     await ledger.lease.refuseLost(stream, fence)
     await this.#wholeness.verify()
-    const lanes = this.#requestedWorkers
-    if (lanes !== null && lanes !== this.#workersApplied && (await this.#parts.divide(lanes)))
-      this.#workersApplied = lanes
+    const workers = this.#requestedWorkers
+    if (workers !== null && workers !== this.#workersApplied && (await this.#parts.divide(workers)))
+      this.#workersApplied = workers
     const applyWorkerOf = await this.#load()
     await using side = await openApplyWorkers({
       ...this.#parts,

@@ -60,7 +60,7 @@ export async function openApplyWorkers(request: ApplyWorkersRequest): Promise<Op
     let answer: (position: LogPosition) => void = () => undefined
     let reported: LogPosition = -1n
     const confirm = (): void => {
-      const { applied } = lanes
+      const { applied } = workers
       if (applied > reported) answer(applied)
       reported = applied
     }
@@ -78,10 +78,10 @@ export async function openApplyWorkers(request: ApplyWorkersRequest): Promise<Op
       return new ApplyWorker(touched === undefined ? parts : { ...parts, touched })
     })
     const places = applyWorkerOf.map((lane) => rows.findIndex((row) => row.lane === lane))
-    const lanes = new ApplyWorkers(each, places, positions, database)
-    opened = lanes
+    const workers = new ApplyWorkers(each, places, positions, database)
+    opened = workers
     return {
-      workers: lanes,
+      workers,
       confirmTo: (given) => (answer = given),
       [Symbol.asyncDispose]: close,
     }

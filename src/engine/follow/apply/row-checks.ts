@@ -30,10 +30,10 @@ export class RowChecks {
     this.#due = from + POLL_MS
     if (!workers.hasUnknownTables) return
     await workers.written()
-    const { unknownTables: unsure } = workers
-    if (unsure.length === 0) return
+    const { unknownTables } = workers
+    if (unknownTables.length === 0) return
     await using there = await to.source(run.interrupt.abort)
-    for (const at of unsure) {
+    for (const at of unknownTables) {
       const target = tables[at]?.target
       if (target !== undefined) workers.noteRows(at, !(await isEmpty(there, target, run.interrupt.abort)))
     }

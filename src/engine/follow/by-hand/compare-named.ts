@@ -176,13 +176,13 @@ export async function compareRequested(
     })
   }
   if (options.scope.by === 'key') {
-    const nowhere: string[] = []
+    const missingKeys: string[] = []
     let [rows, targetRows] = [0, 0]
     for (const [at, key] of namedKeys(table, options.scope.keys).entries()) {
       signal.throwIfAborted()
       const found = await rowsOfKey(key, table, views)
       if (found === null) {
-        nowhere.push(options.scope.keys[at] ?? '')
+        missingKeys.push(options.scope.keys[at] ?? '')
         continue
       }
       const { difference } = found
@@ -192,7 +192,7 @@ export async function compareRequested(
       // Read a named row again even if it is equal now: both sides may show an older state.
       keys.push(found.key)
     }
-    return { ...kinds, rows, targetRows, unread: 0, unexplained: 0, shared, missingKeys: nowhere, more: false, keys }
+    return { ...kinds, rows, targetRows, unread: 0, unexplained: 0, shared, missingKeys, more: false, keys }
   }
   let more = false
   const scope = await compareScope(options.scope, table, { from, to, view: source, target, signal })

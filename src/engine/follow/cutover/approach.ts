@@ -187,7 +187,7 @@ export class AttemptSchedule {
    * @throws SluiceError NOT_SWITCHABLE; what the stores throw
    */
   async ready(now: AppliedState): Promise<AttemptReady | 'prove' | 'on'> {
-    const { checks: gates, reverseStream: wayBack, rereadLedger: look, clock } = this.#parts
+    const { checks, reverseStream, rereadLedger, clock } = this.#parts
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared
     if (this.#furthest === null || this.#furthest.proof !== now.proof) {
@@ -200,22 +200,22 @@ export class AttemptSchedule {
       return 'on'
     }
     const isNear = await this.#isNear(now)
-    const made = wayBack()
-    gates.set({
+    const made = reverseStream()
+    checks.set({
       name: 'reverse stream',
       state: made === null ? 'waiting' : 'ok',
       detail: made === null ? 'publication and slot are being created' : `slot ${made.slot} exists`,
     })
     if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
-    await look()
+    await rereadLedger()
     const findings = await this.#parts.findings()
     const gate = findingsCheck(findings)
-    gates.set(gate)
+    checks.set(gate)
     if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
     // Locks may have delayed this attempt, and the server may have invalidated the reverse stream's slot meanwhile.
     const fault = await this.#parts.reverseStreamFault(made)
     if (fault !== null) {
-      gates.set({ name: 'reverse stream', state: 'waiting', detail: `${fault}: it is created again` })
+      checks.set({ name: 'reverse stream', state: 'waiting', detail: `${fault}: it is created again` })
       return 'on'
     }
     return (await now.verify()) ? { made, findings, furthest: this.#furthest.values } : 'on'
@@ -223,25 +223,25 @@ export class AttemptSchedule {
 
   /** @returns true if all rows were found equal and the rows changed since are known; otherwise as `ready` */
   #isCompared({ proof }: AppliedState): true | 'prove' | 'on' {
-    const { checks: gates, clock } = this.#parts
+    const { checks, clock } = this.#parts
     if (proof === null) {
-      gates.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
+      checks.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
       return 'on'
     }
     this.#readySince ??= clock.ticks()
     if (this.touched.keys(0) === null) {
       const detail = 'too many rows were changed since the comparison: all are compared once more'
-      gates.set({ name: 'compared', state: 'waiting', detail })
+      checks.set({ name: 'compared', state: 'waiting', detail })
       return 'prove'
     }
     const rows = proof.compared.reduce((sum, one) => sum + one.rows, 0n)
-    gates.set({ name: 'compared', state: 'ok', detail: `${rows} rows equal as of ${proof.position}` })
+    checks.set({ name: 'compared', state: 'ok', detail: `${rows} rows equal as of ${proof.position}` })
     return true
   }
 
   /** True if the lag is small enough. Measures how long the stream takes to apply what the source has just written. */
   async #isNear({ lane }: AppliedState): Promise<boolean> {
-    const { clock, changes, signal, checks: gates } = this.#parts
+    const { clock, changes, signal, checks } = this.#parts
     if (this.#written !== null && lane.applied >= this.#written.position) {
       this.#lagMs = Math.round(clock.ticks() - this.#written.at)
       this.#written = null
@@ -253,7 +253,7 @@ export class AttemptSchedule {
     }
     const waits = this.#written === null ? 0 : clock.ticks() - this.#written.at
     const isNear = this.#lagMs !== null && this.#lagMs < MOST_LAG_MS && waits < MOST_LAG_MS
-    gates.set({
+    checks.set({
       name: 'lag',
       state: isNear ? 'ok' : 'waiting',
       detail: this.#lagMs === null ? 'the lag is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,

@@ -106,18 +106,18 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
   }
 
   async #tryOnce(now: AppliedState, ready: AttemptReady, limit: PauseLimit): Promise<'end' | 'prove' | 'on'> {
-    const { switches, request, pauseLimitMs: budgetMs, clock, checks: gates, report } = this.#parts
+    const { switches, request, pauseLimitMs, clock, checks, report } = this.#parts
     this.tried++
     const asked = clock.ticks()
-    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
-    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, limit.signal)
+    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(pauseLimitMs / 2)))
+    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs: pauseLimitMs }, limit.signal)
     if (attempt === null) {
       this.approach.waits.add(clock.ticks() - asked)
       const detail = `other sessions lock the table: try ${this.tried} was given up after ${Math.round(clock.ticks() - asked)} ms`
-      gates.set({ name: 'lock', state: 'waiting', detail })
+      checks.set({ name: 'lock', state: 'waiting', detail })
       return this.#scheduleNext(detail)
     }
-    gates.set({ name: 'lock', state: 'ok', detail: `locked in try ${this.tried}` })
+    checks.set({ name: 'lock', state: 'ok', detail: `locked in try ${this.tried}` })
     report('trying', `try ${this.tried}: the table is locked, other sessions wait`)
     this.#facts = null
     try {
@@ -131,12 +131,12 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
       if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
       // The server has terminated the idle session of this program.
-      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs) {
+      if (error.code === 'CONNECTION_LOST' && waitedMs > pauseLimitMs) {
         this.#currentStep = 'an idle session of this program'
         return this.#timeoutResult(attempt)
       }
       if (error.code !== 'TARGET_BUSY') throw thrown
-      gates.set({ name: 'lock', state: 'waiting', detail: error.message })
+      checks.set({ name: 'lock', state: 'waiting', detail: error.message })
       return this.#scheduleNext(`${error.message}: try ${this.tried} is given up`)
     }
   }
@@ -176,8 +176,8 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
     attempt: SwitchAttempt,
     { made, findings, furthest }: AttemptReady,
   ): Promise<ClosingFacts | 'prove' | 'no way back' | null> {
-    const { changes, pauseLimitMs: budgetMs, source, identity, report } = this.#parts
-    const isOver = (): boolean => attempt.waitedMs() > budgetMs
+    const { changes, pauseLimitMs, source, identity, report } = this.#parts
+    const isOver = (): boolean => attempt.waitedMs() > pauseLimitMs
     while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
       if (isOver()) return null
       stream.ask()
@@ -232,9 +232,9 @@ export class CutoverWithin extends CutoverWatch<CutoverFacts> {
   }
 
   #timeoutResult(attempt: SwitchAttempt): 'on' {
-    const { pauseLimitMs: budgetMs, checks: gates } = this.#parts
-    const detail = `${this.#currentStep} took longer than --pause-budget ${budgetMs} ms (${Math.round(attempt.waitedMs())} ms)`
-    gates.set({ name: 'pause', state: 'waiting', detail })
+    const { pauseLimitMs, checks } = this.#parts
+    const detail = `${this.#currentStep} took longer than --pause-budget ${pauseLimitMs} ms (${Math.round(attempt.waitedMs())} ms)`
+    checks.set({ name: 'pause', state: 'waiting', detail })
     return this.#scheduleNext(`${detail}: try ${this.tried} is given up`)
   }
 

@@ -61,13 +61,13 @@ export async function checkReadiness(
 ): Promise<CutoverReady> {
   const { store, stream, family } = opened
   const refusals: ReadinessRefusal[] = []
-  const set = (code: ErrorCode, gate: CutoverCheck): void => {
-    checks.set(gate)
-    if (gate.state === 'refused') refusals.push({ code, check: gate })
+  const set = (code: ErrorCode, check: CutoverCheck): void => {
+    checks.set(check)
+    if (check.state === 'refused') refusals.push({ code, check })
   }
   const table = await tableOf({ from: store, to: store }, opened, copy, run)
   checks.table = tableText(table.source.table.table)
-  for (const { code, check: gate } of await streamChecks(opened, changes)) set(code, gate)
+  for (const { code, check } of await streamChecks(opened, changes)) set(code, check)
   const [from, to] = [table.source.table.table, table.target.table.table]
   const last = family.turns.at(-1)
   const oldTable = options.parked ?? oldTableName(from, last?.takenTable ?? null)
@@ -250,12 +250,12 @@ function missingSignOff(newest: SignOffVerdictRow | undefined, verdicts: readonl
 }
 
 export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]): SluiceError {
-  const { code, check: gate } = first ?? {
+  const { code, check } = first ?? {
     code: 'NOT_SWITCHABLE' as const,
     check: { name: 'reverse stream', detail: 'it does not exist' },
   }
-  return new SluiceError(code, `cutover check ${gate.name} failed: ${gate.detail}`, {
+  return new SluiceError(code, `cutover check ${check.name} failed: ${check.detail}`, {
     ...(more.length === 0 ? {} : { reason: `also failed: ${more.map((one) => one.check.name).join(', ')}` }),
-    ...('hint' in gate && gate.hint !== undefined ? { hint: gate.hint } : {}),
+    ...('hint' in check && check.hint !== undefined ? { hint: check.hint } : {}),
   })
 }

@@ -148,11 +148,11 @@ export class ProgressReporter implements AsyncDisposable {
 
   #ask(): void {
     const { changes, run, clock } = this.#parts
-    const birth = this.#startRecord
+    const startRecord = this.#startRecord
     const askedAt = clock.ticks()
     this.#askedAt = askedAt
     this.#source.ask(
-      () => changes.lag(birth, run.interrupt.abort),
+      () => changes.lag(startRecord, run.interrupt.abort),
       (lag) => (this.#known = { lag, askedAt, at: clock.ticks(), isReported: false }),
       (thrown) => (this.#failure = { thrown }),
     )
@@ -194,7 +194,7 @@ export class ProgressReporter implements AsyncDisposable {
     // Ask the source for its position: it answers immediately if it has read its log to the end.
     if (session !== null && lag.readerWaits === false && now.idleAt !== null && now.idleAt < lag.now)
       session.source.ask()
-    const { applied, row, idleAt, isHolding, isReadingPaused: isShut } = now
+    const { applied, row, idleAt, isHolding, isReadingPaused } = now
     const isHeld = steering.isPaused && !isOverdue
     const text = (one: LogPosition): string => changes.text(one)
     const event = this.#progress.event(applied, row, behind, lag, states.list, text, isHeld)
@@ -219,7 +219,7 @@ export class ProgressReporter implements AsyncDisposable {
     this.#hasApplied ||= behind.isCaughtUp || (this.#lastAdvance?.position ?? applied) !== applied
     if (this.#lastAdvance?.position !== applied) this.#lastAdvance = { position: applied, since: clock.ticks() }
     // A pause or rate limit was requested, so it raises no alert.
-    this.#updateStalled((isBehind || session === null) && !isHolding && !isShut)
+    this.#updateStalled((isBehind || session === null) && !isHolding && !isReadingPaused)
   }
 
   /** @param isBehind true if changes are known to wait */

@@ -62,8 +62,8 @@ export async function openFollowedStream(parts: FollowingParts): Promise<OpenStr
   try {
     return await startReading(taken)
   } catch (error) {
-    const { heartbeat: heart, watch, alerting, ledger, stream } = taken
-    clearInterval(heart)
+    const { heartbeat, watch, alerting, ledger, stream } = taken
+    clearInterval(heartbeat)
     await watch?.[Symbol.asyncDispose]()
     await alerting.sent()
     await ledger.lease.release(stream).catch(() => undefined)
@@ -151,9 +151,9 @@ async function take(begun: BegunStream): Promise<TakenStream> {
   const { parts, ledger, stream, found } = begun
   const { operation, run } = parts
   const fence = await takeStream(ledger, stream, run)
-  const heart = startHeartbeat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
+  const heartbeat = startHeartbeat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
   const alerting = openAlerts(operation, run, async () => await ledger.lease.refuseLost(stream, fence))
-  return { ...begun, fence, heartbeat: heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
+  return { ...begun, fence, heartbeat, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }
 
 /** Starts the change stream at the source, and records source and target on both sides. */

@@ -82,8 +82,8 @@ export async function inspectHistory(
   const doubled = new DuplicateActions(decides)
   const required = new RequiredFields()
   const rowVersions = new RowCommitVersions()
-  const early: Finding[] = []
-  const marked: Finding[] = []
+  const highRowVersions: Finding[] = []
+  const withByteOrderMark: Finding[] = []
   const times = new InCommitTimes(inCommitRule(await newest.head(signal)))
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
     spellings.take(kind, file, version)
@@ -99,7 +99,7 @@ export async function inspectHistory(
     const onMark = (): void => {
       const level = decides(version) ? 'finding' : 'note'
       const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others skip it'
-      marked.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
+      withByteOrderMark.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
     }
     for await (const block of readLog(store, commit, { signal, kinds: KINDS, onMark })) {
       for (const { action, raw } of block) {
@@ -121,7 +121,7 @@ export async function inspectHistory(
       }
     }
     doubled.endCommit(version)
-    early.push(...rowVersions.end('commit', version, decides(version) ? 'finding' : 'note'))
+    highRowVersions.push(...rowVersions.end('commit', version, decides(version) ? 'finding' : 'note'))
     required.endCommit(logPathOf(commit), decides(version))
     times.endCommit(version, logPathOf(commit))
   }
@@ -132,9 +132,9 @@ export async function inspectHistory(
     changeFiles,
     changeGone,
     repeatedActions: doubled.findings(),
-    withByteOrderMark: marked,
+    withByteOrderMark,
     incompleteActions: required.findings,
-    highRowVersions: early,
+    highRowVersions,
     badTimestamps: times.findings,
   }
 }

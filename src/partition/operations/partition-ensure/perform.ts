@@ -52,7 +52,7 @@ export async function performPartitionEnsure(
   const all: EnsureTotals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isStopped: false }
   const options = { tables, calendar, epoch, sizes: false }
   const each = (found: TableWithCoverage): Promise<void> => ensure(found, operation, maintenance, run, all)
-  const { errors, skippedTables: passedOver, unread, stopped } = await eachTable(store, options, run, each)
+  const { errors, skippedTables, unread, stopped } = await eachTable(store, options, run, each)
   return {
     ...alarmError(new Set(all.raised)),
     ...failedTables(errors),
@@ -60,7 +60,7 @@ export async function performPartitionEnsure(
     ...(unread.length === 0 ? {} : { notChecked: unread.join('; ') }),
     totals: {
       tables: dec(all.tables),
-      passedOver: dec(passedOver),
+      passedOver: dec(skippedTables),
       ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
       [dryRun ? 'planned' : 'made']: dec(dryRun ? all.planned : all.made),
       found: dec(all.found),

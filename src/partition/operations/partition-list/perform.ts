@@ -29,57 +29,57 @@ export async function performPartitionList(operation: PartitionListOperation, ru
   await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: INSPECT_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
   const notInspected: string[] = []
-  const {
-    errors,
-    skippedTables: passedOver,
-    unread,
-    stopped,
-  } = await eachTable(store, { tables, calendar, epoch, sizes: true }, run, async (found) => {
-    const { standing } = found
-    const options = optionsOf(found, operation, run)
-    totals.tables++
-    run.emit(partitionTableEvent(found.name, standing, options.now))
-    if (standing.zones.length > 0) {
-      run.emit({
-        type: 'log',
-        level: 'note',
-        table: found.name,
-        message: `its bounds are the start of a day in ${String(standing.zones.length)} time zones: name one with --zone, such as ${zonesText(standing.zones)}`,
-      })
-    }
-    const counts = count ? await countsOf(found, store, run) : null
-    const coming = uncoveredOf(standing, { now: options.now, ahead: operation.ahead })
-    if (standing.calendar === null) notInspected.push(`coming partitions of ${found.name}: its calendar is unknown`)
-    for (const event of listedPartitions(found, options, counts, coming.missing)) {
-      run.emit(event)
-      if (event.state === 'missing' || event.state === 'archived') continue
-      totals.partitions++
-      totals.rows += BigInt(event.rows ?? 0)
-      totals.bytes += BigInt(event.bytes ?? 0)
-    }
-    const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
-    const counted = rest !== undefined && (count || (rest.bytes ?? 0n) <= SMALL_BYTES)
-    if (rest !== undefined && !counted) notInspected.push(`rows of ${tableText(rest.name)} (--count counts them)`)
-    const stray = counted
-      ? await countDefaultRows(
-          found,
-          { ...coming, now: options.now, ahead: operation.ahead },
-          maintenanceOf(store),
-          run,
-        )
-      : null
-    for (const alarm of alarmsOf(standing, {
-      ...operation,
-      now: options.now,
-      coming,
-      stray,
-      archive: found.archive,
-    })) {
-      totals.alarms++
-      run.emit({ type: 'partition.alarm', table: found.name, ...alarm })
-    }
-    run.emit(coverageEvent(found.name, operation.ahead, coming, stray, standing))
-  })
+  const { errors, skippedTables, unread, stopped } = await eachTable(
+    store,
+    { tables, calendar, epoch, sizes: true },
+    run,
+    async (found) => {
+      const { standing } = found
+      const options = optionsOf(found, operation, run)
+      totals.tables++
+      run.emit(partitionTableEvent(found.name, standing, options.now))
+      if (standing.zones.length > 0) {
+        run.emit({
+          type: 'log',
+          level: 'note',
+          table: found.name,
+          message: `its bounds are the start of a day in ${String(standing.zones.length)} time zones: name one with --zone, such as ${zonesText(standing.zones)}`,
+        })
+      }
+      const counts = count ? await countsOf(found, store, run) : null
+      const coming = uncoveredOf(standing, { now: options.now, ahead: operation.ahead })
+      if (standing.calendar === null) notInspected.push(`coming partitions of ${found.name}: its calendar is unknown`)
+      for (const event of listedPartitions(found, options, counts, coming.missing)) {
+        run.emit(event)
+        if (event.state === 'missing' || event.state === 'archived') continue
+        totals.partitions++
+        totals.rows += BigInt(event.rows ?? 0)
+        totals.bytes += BigInt(event.bytes ?? 0)
+      }
+      const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
+      const counted = rest !== undefined && (count || (rest.bytes ?? 0n) <= SMALL_BYTES)
+      if (rest !== undefined && !counted) notInspected.push(`rows of ${tableText(rest.name)} (--count counts them)`)
+      const stray = counted
+        ? await countDefaultRows(
+            found,
+            { ...coming, now: options.now, ahead: operation.ahead },
+            maintenanceOf(store),
+            run,
+          )
+        : null
+      for (const alarm of alarmsOf(standing, {
+        ...operation,
+        now: options.now,
+        coming,
+        stray,
+        archive: found.archive,
+      })) {
+        totals.alarms++
+        run.emit({ type: 'partition.alarm', table: found.name, ...alarm })
+      }
+      run.emit(coverageEvent(found.name, operation.ahead, coming, stray, standing))
+    },
+  )
   notInspected.push(...unread)
   return {
     ...failedTables(errors),
@@ -87,7 +87,7 @@ export async function performPartitionList(operation: PartitionListOperation, ru
     ...(notInspected.length === 0 ? {} : { notChecked: notInspected.join('; ') }),
     totals: {
       tables: dec(totals.tables),
-      passedOver: dec(passedOver),
+      passedOver: dec(skippedTables),
       ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
       partitions: dec(totals.partitions),
       rows: dec(totals.rows),

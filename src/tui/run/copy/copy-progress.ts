@@ -183,8 +183,8 @@ export class CopyProgress {
     table.result = null
     // A worker that begins another chunk has lost its previous chunk to another worker.
     for (const other of this.keptChunks.active) if (other.worker === worker) this.#removeActive(other)
-    const held = this.keptChunks.find(name, no)?.steering ?? null
-    this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, steering: held })
+    const steering = this.keptChunks.find(name, no)?.steering ?? null
+    this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, steering })
   }
 
   #progress({ table, chunk, step }: EventOf<'chunk.progress'>): void {
@@ -289,16 +289,16 @@ export class CopyProgress {
 
   #steered({ table: name, chunk, act }: EventOf<'table.steered'>): void {
     const table = this.#at(name)
-    const held = act === 'pause' ? 'paused' : act === 'skip' ? 'skipped' : null
+    const steering = act === 'pause' ? 'paused' : act === 'skip' ? 'skipped' : null
     if (chunk !== undefined) {
       const known = this.keptChunks.find(name, chunk) ?? freshChunk(name, chunk, {})
       if (act === 'retry' && known.state === 'failed') return this.#removeActive(known)
-      if (held === null && known.state === 'pending') this.keptChunks.remove(known)
-      else this.keptChunks.put({ ...known, steering: held })
+      if (steering === null && known.state === 'pending') this.keptChunks.remove(known)
+      else this.keptChunks.put({ ...known, steering })
       return
     }
-    table.steering = held
-    if (held !== null) return
+    table.steering = steering
+    if (steering !== null) return
     this.keptChunks.clearSteering(name)
     if (act !== 'retry') return
     this.keptChunks.forgetFailed(name)

@@ -49,13 +49,13 @@ export async function begin(
   requestedRun: CopyRun,
   companion: Companion | null,
 ): Promise<BegunCopy> {
-  const hearers: CopyListeners = { track: null, reported: null, stream: null }
+  const listeners: CopyListeners = { track: null, reported: null, stream: null }
   const run: CopyRun = {
     ...requestedRun,
     emit: (event) => {
-      hearers.track?.(event)
-      hearers.reported?.(event)
-      hearers.stream?.(event)
+      listeners.track?.(event)
+      listeners.reported?.(event)
+      listeners.stream?.(event)
       requestedRun.emit(event)
     },
   }
@@ -65,5 +65,5 @@ export async function begin(
   const throttle = reportedThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const options = storeOptions(run)
-  return { operation, companion, run, listeners: hearers, steering, throttle, pulse, weak: new WeakWrites(), options }
+  return { operation, companion, run, listeners, steering, throttle, pulse, weak: new WeakWrites(), options }
 }

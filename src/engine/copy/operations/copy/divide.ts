@@ -28,10 +28,10 @@ export async function divide(
   following: FollowedStream | null,
   tables: TableRun[],
 ): Promise<Divided> {
-  const { operation, run, planned, planHash, objects, left, database, owner, track, listeners: hearers, again } = noted
+  const { operation, run, planned, planHash, objects, left, database, owner, track, listeners, again } = noted
   const work = objectWork(objects, planned, database, owner, operation.workers)
-  const around = context(noted, following, work)
-  const standing = await ledgerProgress(planned, around)
+  const copyContext = context(noted, following, work)
+  const standing = await ledgerProgress(planned, copyContext)
   emitPlan(
     { ...planned, periods: operation.periods },
     planHash,
@@ -42,12 +42,12 @@ export async function divide(
     await againPlan(planned, operation, database),
   )
   const copied = following === null ? planned.tables : await following.toCopy()
-  const elsewhere = await startTables(copied, tables, planned, around)
+  const elsewhere = await startTables(copied, tables, planned, copyContext)
   await again(async () => track?.begin(planned, tables))
   const reported = new ReportedRuns(operation, track)
-  hearers.reported = (event) => reported.event(event)
+  listeners.reported = (event) => reported.event(event)
   for (const event of reported.begin(planned, tables)) run.emit(event)
-  return { copyContext: around, work, elsewhere, reported }
+  return { copyContext, work, elsewhere, reported }
 }
 
 function context(noted: RecordedCopy, following: FollowedStream | null, work: Divided['work']): CopyContext {

@@ -51,11 +51,11 @@ export async function endCopy(
   noted: RecordedCopy,
   following: FollowedStream | null,
   tables: readonly TableRun[],
-  { copyContext: around, work, reported }: Divided,
+  { copyContext, work, reported }: Divided,
 ): Promise<Ending> {
-  let ending = await endTables(tables, around)
+  let ending = await endTables(tables, copyContext)
   if (following !== null && ending.error === undefined && ending.stopped !== true)
-    ending = await following.follow(ending, { ...around, ...work })
+    ending = await following.follow(ending, { ...copyContext, ...work })
   else if (following !== null) ending = following.endingWithoutStream(ending)
   await noted.track?.end()
   for (const event of reported.end()) noted.run.emit(event)

@@ -24,7 +24,7 @@ export type RecordedCopy = ReconciledCopy & {
  * @throws SluiceError as `RunLedger.start`, `CopyTrack.of` and `CopyTrack.before`
  */
 export async function recordCopy(agreed: ReconciledCopy): Promise<RecordedCopy> {
-  const { operation, run, planned, planHash, database, runs, listeners: hearers, again } = agreed
+  const { operation, run, planned, planHash, database, runs, listeners, again } = agreed
   await runs.start(
     {
       operation: operation.again === true ? AGAIN_OPERATION : 'copy',
@@ -40,7 +40,7 @@ export async function recordCopy(agreed: ReconciledCopy): Promise<RecordedCopy> 
   const shared = run.sharedRun === undefined ? null : new SharedTables(database, run.sharedRun)
   await shared?.begin(targetTableKeys(planned), await runs.startedMs())
   const track = CopyTrack.of(agreed, planned)
-  hearers.track = track === null ? null : (event) => track.event(event)
+  listeners.track = track === null ? null : (event) => track.event(event)
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges === null) return { ...agreed, shared, track }
   const { from, to, planner } = agreed
@@ -71,10 +71,10 @@ export async function openFollowing(noted: RecordedCopy): Promise<FollowedStream
  * waits for the stream before it reads a new read view of the source.
  */
 export function connectStream(
-  { companion, listeners: hearers, views, steering, to }: RecordedCopy,
+  { companion, listeners, views, steering, to }: RecordedCopy,
   following: FollowedStream,
 ): void {
-  hearers.stream = (event) => following.onEvent(event)
+  listeners.stream = (event) => following.onEvent(event)
   views.beforeReading = () => following.waitUntilDurable()
   steering.refusal = (request) =>
     request.act === 'lanes' ? (companion?.applyWorkersRefusal(request.lanes, to) ?? null) : null

@@ -52,7 +52,7 @@ async function copyChunks(
   noted: RecordedCopy,
   following: FollowedStream | null,
   tables: TableRun[],
-  { copyContext: around, elsewhere }: Divided,
+  { copyContext, elsewhere }: Divided,
 ): Promise<void> {
   const { operation, run, to, steering, planned } = noted
   const worked = (some: readonly TableRun[]): Promise<void> =>
@@ -65,13 +65,13 @@ async function copyChunks(
       clock: run.clock,
       finish: async (table, context) => {
         // With `again`, tables are compared one by one after everything is copied.
-        if (operation.again !== true) await finishTable(table, context, around)
+        if (operation.again !== true) await finishTable(table, context, copyContext)
       },
       reclaim: (context) => reclaim(noted, context),
     })
-  const copying = (): Promise<void> => copyTables(tables, elsewhere, planned, around, worked)
+  const copying = (): Promise<void> => copyTables(tables, elsewhere, planned, copyContext, worked)
   await (following === null || tables.length === 0 ? copying() : following.copying(copying))
-  for (const table of tables) await compareAgain(table, around)
+  for (const table of tables) await compareAgain(table, copyContext)
 }
 
 async function reclaim({ database, run }: RecordedCopy, { name, ledger }: TableContext): Promise<void> {

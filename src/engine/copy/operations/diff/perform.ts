@@ -231,9 +231,9 @@ async function diffTable(
   const met = findsByKey(plan) ? {} : { met: new ComparedKeys().pass() }
   const sides: DiffSides = { plan, source, target, signal: run.interrupt.abort, ...lifetimes, ...met }
   const reported = copied === null ? {} : { settled: copied.settled.bind(copied) }
-  const settler = new DifferenceProcessor(settleOptions(operation), sides, { ...stores, ...reported }, run)
+  const processor = new DifferenceProcessor(settleOptions(operation), sides, { ...stores, ...reported }, run)
   if (ring === null) {
-    const found = await diffPlain(operation, sides, extent, settler, copied, run)
+    const found = await diffPlain(operation, sides, extent, processor, copied, run)
     await copied?.note()
     return found
   }
@@ -252,14 +252,14 @@ async function diffTable(
       ring,
       ranges,
       workers,
-      processor: settler,
+      processor,
       progress,
       record,
       copied: tokens,
       run,
     })
     await copied?.note()
-    settler.reportUnnamed(0)
+    processor.reportUnnamed(0)
     return found
   } finally {
     await record?.end()

@@ -78,10 +78,10 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
   }
 
   protected override async guard(): Promise<void> {
-    const { opening, closing, refusalTexts: says, signal, from, to, id, steps, stream } = this.#parts
+    const { opening, closing, refusalTexts, signal, from, to, id, steps, stream } = this.#parts
     // Repeat this on each call, because partitions may have been added.
     requireOwner(
-      await opening.guard({ table: to, token: targetToken(id), ...says.target }, steps.owned(stream), signal),
+      await opening.guard({ table: to, token: targetToken(id), ...refusalTexts.target }, steps.owned(stream), signal),
     )
     this.#marks = { source: await closing.mark(from, signal), target: await opening.mark(to, signal) }
   }
@@ -166,35 +166,35 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
       steps,
       id,
       stream,
-      refusalTexts: says,
-      pauseLimitMs: budgetMs,
+      refusalTexts,
+      pauseLimitMs,
       signal,
       report,
-      checks: gates,
+      checks,
       document,
       endsSessions,
     } = this.#parts
     requireOwner(await steps.closing(id, one.held, document(one.started)))
     report('closing', `try ${this.tried}: the source is being closed to writers`)
-    const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
+    const budget = { lockTimeoutMs: LOCK_MS, budgetMs: pauseLimitMs * CLOSE_SHARE, endsSessions }
     const cutovers = await steps.closings(stream)
     // Another program may have closed the source permanently while this one was frozen.
     const mayReplace = (token: string): boolean => !isForeignToken(token, cutovers, one.held.fence)
     const closed = await closing.close(
-      { table: from, token: one.token, ...says.source, ...budget, mayReplace },
+      { table: from, token: one.token, ...refusalTexts.source, ...budget, mayReplace },
       (session) => report('session ended', `${session} kept the source open for writing`),
       signal,
     )
     if (closed !== null && 'closedBy' in closed) throw leaseLost()
     if (closed !== null) {
-      gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.tried}` })
+      checks.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.tried}` })
       return closed
     }
     const { holding, prepared } = await closing.writers(from, signal)
     const [first, ...more] = [...prepared.map((gid) => `prepared transaction ${gid}`), ...holding]
     const others = more.length === 0 ? '' : `, and ${more.length} more`
     const who = first === undefined ? 'other sessions lock it' : `it is locked by ${first}${others}`
-    gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
+    checks.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
     return { next: 'on', why: `the source could not be closed (${who}): try ${this.tried} is given up` }
   }
 
@@ -279,9 +279,9 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
 
   /** Result of an attempt that has exceeded its time. */
   #timeoutResult(one: Attempt): ReopenReason {
-    const { pauseLimitMs: budgetMs, checks: gates } = this.#parts
-    const why = `${one.doing} took longer than --pause-budget ${budgetMs} ms (${Math.round(this.#elapsed(one))} ms)`
-    gates.set({ name: 'pause', state: 'waiting', detail: why })
+    const { pauseLimitMs, checks } = this.#parts
+    const why = `${one.doing} took longer than --pause-budget ${pauseLimitMs} ms (${Math.round(this.#elapsed(one))} ms)`
+    checks.set({ name: 'pause', state: 'waiting', detail: why })
     return { next: 'on', why: `${why}: try ${this.tried} is given up` }
   }
 

@@ -51,16 +51,15 @@ export async function betweenReady(
   const { closes, opens, stream, family } = between
   const signal = run.interrupt.abort
   const refusals: ReadinessRefusal[] = []
-  const set = (code: ErrorCode, gate: CutoverCheck): void => {
-    gates.set(gate)
-    if (gate.state === 'refused') refusals.push({ code, check: gate })
+  const set = (code: ErrorCode, check: CutoverCheck): void => {
+    gates.set(check)
+    if (check.state === 'refused') refusals.push({ code, check })
   }
   const ends = { from: closes.store, to: opens.store }
   const table = await tableOf(ends, { stream, database: opens.database }, copy, run)
   const [from, to] = [table.source.table.table, table.target.table.table]
   gates.table = tableText(from)
-  for (const { code, check: gate } of await streamChecks({ stream, streams: opens.streams }, able.changes))
-    set(code, gate)
+  for (const { code, check } of await streamChecks({ stream, streams: opens.streams }, able.changes)) set(code, check)
   const findings = await able.opening.inspect(to, await able.closing.facts(from, signal), signal)
   for (const { object, hint, ...finding } of findings) {
     run.emit({
@@ -76,15 +75,16 @@ export async function betweenReady(
   const asked = { unsigned: options.unsigned, revert: family.turns.length % 2 === 1 }
   const signed = await signOffCheck(opens.database, stream.id, table.key, asked)
   set('NOT_SIGNED', signed.gate)
-  const shut = refusalBack(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
+  const refusedBack = refusalBack(await able.closing.inspect(from, await able.opening.facts(to, signal), signal))
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
   let taken: FollowedTable | null = null
   try {
     taken = await inspectReverse(reverse, { from: opens.store, to: closes.store }, to, run)
     const detail = 'the reverse stream is possible; it is created before the cutover'
-    const closed = shut === null ? '' : `. Going back is refused while ${shut.why}`
+    const closed = refusedBack === null ? '' : `. Going back is refused while ${refusedBack.why}`
     gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })
-    if (shut !== null) run.emit({ type: 'log', level: 'warn', table: gates.table, ...noCutoverBack(shut) })
+    if (refusedBack !== null)
+      run.emit({ type: 'log', level: 'warn', table: gates.table, ...noCutoverBack(refusedBack) })
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
@@ -100,7 +100,7 @@ export async function betweenReady(
     reverse,
     taken,
     findings,
-    refusedBack: shut,
+    refusedBack,
     signOff: signed.id,
   }
 }

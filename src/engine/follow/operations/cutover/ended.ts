@@ -48,10 +48,15 @@ type LateTexts = {
 export function lateEnding(
   ending: Ending,
   { said, hint, tries, triesForMs }: LateTexts,
-  { firstRefused: shut }: CutoverChecks,
+  { firstRefused }: CutoverChecks,
 ): Ending {
-  const why = shut === null ? `none of ${tries} tries succeeded` : `cutover check ${shut.name}: ${shut.detail}`
-  const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })
+  const why =
+    firstRefused === null
+      ? `none of ${tries} tries succeeded`
+      : `cutover check ${firstRefused.name}: ${firstRefused.detail}`
+  const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, {
+    hint: firstRefused?.hint ?? hint,
+  })
   return { ...ending, stopped: true, error }
 }
 

@@ -177,7 +177,7 @@ type CutoverContext = {
 }
 
 function cutoverOf(cutoverContext: CutoverContext): BetweenCutover {
-  const { operation, between, able, ready, gates, id, maker, earlier, run } = cutoverContext
+  const { operation, between, able, ready, gates: checks, id, maker, earlier, run } = cutoverContext
   const { opens, stream, family } = between
   const { from, to } = ready
   const document = documentWriter(cutoverContext)
@@ -209,9 +209,9 @@ function cutoverOf(cutoverContext: CutoverContext): BetweenCutover {
     reverseStreamFault: (made) => maker.fault(() => reverseFault(able.back, made, [ready.taken], run.interrupt.abort)),
     findings: async () =>
       await able.opening.inspect(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
-    rereadLedger: () => requireNoQuarantine(opens.database, ready.key, gates),
+    rereadLedger: () => requireNoQuarantine(opens.database, ready.key, checks),
     document,
-    checks: gates,
+    checks,
     pauseLimitMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
     triesForMs: operation.triesForMs,
     earlier,
@@ -356,7 +356,7 @@ async function cleanUpCutover(between: Between, row: CutoverRow, run: CutoverRun
 function reportSwitched(
   operation: CutoverOperation,
   { closes, opens }: Between,
-  { from, to, refusedBack: shut }: BetweenReady,
+  { from, to, refusedBack }: BetweenReady,
   stream: string,
   facts: BetweenFacts,
   run: CutoverRun,
@@ -377,7 +377,7 @@ function reportSwitched(
     stream,
     position: facts.reversePosition,
     wayBack: oppositeCommand(operation),
-    ...(shut === null ? {} : { refusedWhile: shut.why }),
+    ...(refusedBack === null ? {} : { refusedWhile: refusedBack.why }),
   })
 }
 

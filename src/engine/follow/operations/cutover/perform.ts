@@ -103,19 +103,19 @@ async function endingIfDone(
 
 async function runCutover(
   operation: CutoverOperation,
-  standing: OpenedFamily,
+  opened: OpenedFamily,
   able: StoreCapabilities,
   run: CutoverRun,
 ): Promise<Ending> {
-  const { stream, ledger, family } = standing
+  const { stream, ledger, family } = opened
   const { to: url, revert, dryRun } = operation
-  const gates = reportingChecks(run)
+  const checks = reportingChecks(run)
   const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
   const giveUp = (id: string): Promise<void> =>
-    cleanUpAbandoned(standing, able, id, run).catch((error: unknown) => reportCleanupFailure(id, error, run))
+    cleanUpAbandoned(opened, able, id, run).catch((error: unknown) => reportCleanupFailure(id, error, run))
   const prepared = async (): Promise<CutoverReady> => {
     if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
-    return await checkReadiness(standing, able, copy, operation, gates, run)
+    return await checkReadiness(opened, able, copy, operation, checks, run)
   }
   const ready = await prepared().catch(async (error: unknown) => {
     // Also remove what a killed run has created for this cutover: otherwise it would block later commands.
@@ -124,7 +124,7 @@ async function runCutover(
     throw error
   })
   const publicName = tableText(ready.request.from)
-  if (dryRun) return dryRunResult(gates)
+  if (dryRun) return dryRunResult(checks)
   if (!isConfirmed(operation, ready.request.from)) {
     throw new SluiceError(
       'MISSING_CONFIRM',
@@ -138,13 +138,13 @@ async function runCutover(
   const id = family.preparing[0]?.id ?? run.runId
   const turn = family.turns.length + 1
   const maker = new ReverseCreation()
-  const watch = newCutoverTurn({ operation, opened: standing, able, ready, checks: gates, id, turn, maker, run })
+  const watch = newCutoverTurn({ operation, opened, able, ready, checks, id, turn, maker, run })
   try {
     const ending = await resumeStream(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
       const hint = 'run the same command again; --pause-budget and --tries-for set its time limits'
       const { triesForMs } = operation
-      return lateEnding(ending, { said: 'no table was exchanged', hint, tries: watch.tries, triesForMs }, gates)
+      return lateEnding(ending, { said: 'no table was exchanged', hint, tries: watch.tries, triesForMs }, checks)
     }
     if (watch.end?.type !== 'switched') return ending
   } finally {
@@ -168,10 +168,10 @@ async function runCutover(
     position: facts.position,
     wayBack: oppositeCommand(operation),
   })
-  const name = await cleanUp(standing, able, { id, stream: stream.id }, run)
+  const name = await cleanUp(opened, able, { id, stream: stream.id }, run)
   run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
   const proof = `${facts.proof.rows} rows equal as of ${facts.proof.position}, ${facts.proof.touched} of them compared again within the cutover`
-  return await catchUpReverseStream(operation, standing, id, { totals: { switched: '1' }, proof }, run)
+  return await catchUpReverseStream(operation, opened, id, { totals: { switched: '1' }, proof }, run)
 }
 
 /** Timeout of the cleanup, ms. */
@@ -191,16 +191,16 @@ type CutoverContext = {
 
 function newCutoverTurn({
   operation,
-  opened: standing,
+  opened,
   able,
   ready,
-  checks: gates,
+  checks,
   id,
   turn,
   maker,
   run,
 }: CutoverContext): CutoverWithin {
-  const { ledger, database, stream, store } = standing
+  const { ledger, database, stream, store } = opened
   const reverseKey = tableKeyOf(ready.oldTable)
   return new CutoverWithin({
     switches: able.switches,
@@ -244,7 +244,7 @@ function newCutoverTurn({
           document: cutoverDocument({
             turn,
             ready,
-            gates: gates.all,
+            gates: checks.all,
             facts,
             operation: { ...operation, budgetMs: operation.budgetMs ?? DEFAULT_PAUSE_MS },
             run,
@@ -256,8 +256,8 @@ function newCutoverTurn({
       const found = await ledger.find(id)
       return found?.status === 'switched' || found?.status === 'done'
     },
-    rereadLedger: () => requireNoQuarantine(database, ready.key, gates),
-    checks: gates,
+    rereadLedger: () => requireNoQuarantine(database, ready.key, checks),
+    checks,
     pauseLimitMs: operation.budgetMs ?? DEFAULT_PAUSE_MS,
     triesForMs: operation.triesForMs,
     clock: run.clock,

@@ -238,13 +238,13 @@ function reportMore(
 
 /** @param isRead true if the stream has read the rows, and `shared` are the keys that still differ */
 function errorOf(
-  { missing, extra, different, unread, shared, unexplained, missingKeys: nowhere, more }: RequestedComparison,
+  { missing, extra, different, unread, shared, unexplained, missingKeys, more }: RequestedComparison,
   { name, dryRun, isRead }: { readonly name: string; readonly dryRun: boolean; readonly isRead: boolean },
 ): Pick<Ending, 'error'> {
   const differ = missing + extra + different
-  const [first] = nowhere
+  const [first] = missingKeys
   if (first !== undefined) {
-    const rest = nowhere.length === 1 ? '' : `, nor ${nowhere.length - 1} other rows that were named`
+    const rest = missingKeys.length === 1 ? '' : `, nor ${missingKeys.length - 1} other rows that were named`
     const error = new SluiceError('BAD_FLAG', `neither side of ${name} has a row ${first}${rest}`, {
       hint: 'give the key of a row in the source, or of a row that only the target has',
     })

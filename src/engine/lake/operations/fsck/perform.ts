@@ -305,13 +305,20 @@ class Check {
       unreadableBelow,
       changeFiles,
       changeGone,
-      repeatedActions: doubled,
-      withByteOrderMark: marked,
-      incompleteActions: incomplete,
-      highRowVersions: early,
-      badTimestamps: untimely,
+      repeatedActions,
+      withByteOrderMark,
+      incompleteActions,
+      highRowVersions,
+      badTimestamps,
     } = history
-    for (const finding of [...doubled, ...marked, ...incomplete, ...early, ...untimely, ...spellings.findings()])
+    for (const finding of [
+      ...repeatedActions,
+      ...withByteOrderMark,
+      ...incompleteActions,
+      ...highRowVersions,
+      ...badTimestamps,
+      ...spellings.findings(),
+    ])
       report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
@@ -326,7 +333,9 @@ class Check {
     const left = inspectLeftovers(listed, newestHead, isNewest, keepFrom, report)
     const lacking = gapFindings(await this.#subject.table.gaps(interrupt.stop))
     for (const finding of lacking) report.add(finding)
-    const disagreed = [...doubled, ...untimely, ...lacking].filter(({ level }) => level === 'finding').length
+    const disagreed = [...repeatedActions, ...badTimestamps, ...lacking].filter(
+      ({ level }) => level === 'finding',
+    ).length
     report.checked('history', commits, commits, disagreed, 'commits read for files of older versions')
     Object.assign(this.#totals, { olderMissing: dec(gone), changeMissing: dec(changeGone), ...left })
   }

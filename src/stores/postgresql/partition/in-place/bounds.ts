@@ -61,9 +61,9 @@ function validateSql({ sql, oid }: Pick<About, 'sql' | 'oid'>): string {
 
 export async function boundsStatements(about: About, request: InPlaceRequest): Promise<readonly InPlaceStatement[]> {
   const state = await boundsState(about, request)
-  const isThere = state === 'unchecked' || state === 'valid'
+  const isDone = state === 'unchecked' || state === 'valid'
   return [
-    ...addSql(about, request, state).map((sql) => ({ step: 'check' as const, sql, isDone: isThere })),
+    ...addSql(about, request, state).map((sql) => ({ step: 'check' as const, sql, isDone })),
     { step: 'validate', sql: validateSql(about), isDone: state === 'valid' },
   ]
 }

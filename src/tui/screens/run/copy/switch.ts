@@ -53,7 +53,7 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
 /** Current activity in a sentence. */
 function currentActivity(
   run: RunView,
-  { switched, step, checks: gates, waitsFor }: SwitchProgress,
+  { switched, step, checks, waitsFor }: SwitchProgress,
 ): { text: string; tone: Tone } {
   if (run.pausedAt !== null) return { text: 'paused: the cutover is not tried until the run is resumed', tone: 'warn' }
   if (switched !== null) {
@@ -69,11 +69,11 @@ function currentActivity(
         }
   }
   if (step?.holds === true) return { text: step.text, tone: 'warn' }
-  const refused = [...gates.values()].find(({ state }) => state === 'refused')
+  const refused = [...checks.values()].find(({ state }) => state === 'refused')
   if (refused !== undefined) return { text: `check ${refused.name} failed: ${refused.detail}`, tone: 'bad' }
   if (waitsFor !== null) return { text: `waits for check ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
-  if (gates.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
-  if (gates.size === 0)
+  if (checks.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
+  if (checks.size === 0)
     return { text: 'asking the ledger and the database whether a cutover may begin', tone: 'strong' }
   return { text: step?.text ?? 'all checks so far passed', tone: 'strong' }
 }

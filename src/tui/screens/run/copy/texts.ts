@@ -17,8 +17,8 @@ type Reported = readonly [text: string, tone: Tone]
 export const WITH_TABLE = 'with the table'
 
 /** State of a chunk as a word. */
-export function chunkWord({ state, steering: held }: Chunk): string {
-  if (held !== null && state === 'pending') return held === 'paused' ? 'paused' : 'left out'
+export function chunkWord({ state, steering }: Chunk): string {
+  if (steering !== null && state === 'pending') return steering === 'paused' ? 'paused' : 'left out'
   return state === 'aside' ? 'proved' : state
 }
 
