@@ -319,6 +319,44 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
     })
   })
 
+  test('halts if one of two new partitions comes and goes, and reports both before their rows', async () => {
+    await staged(
+      ['CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10))'],
+      'parts',
+    )
+    await place.sql(
+      'ALTER TABLE parts ADD PARTITION (PARTITION p1 VALUES LESS THAN (20), PARTITION `P Ä` VALUES LESS THAN (30))',
+      'INSERT INTO parts VALUES (1), (25)',
+    )
+    await using stream = await open()
+    const types = (await stream.next(1000)).map(({ type }) => type)
+    expect(types).toEqual(['begin'])
+    const found = await stream.next(1000)
+    expect(found.map(({ type }) => type)).toEqual(['partition', 'partition'])
+    expect(await reported(stream)).toEqual(['+ parts 1', '+ parts 25'])
+    // They are reported once.
+    await place.sql('INSERT INTO parts VALUES (26)')
+    expect(await reported(stream)).toEqual(['+ parts 26'])
+    await place.sql('ALTER TABLE parts DROP PARTITION `P Ä`')
+    expect(await halted('2')).toEqual([
+      expect.stringMatching(/^TABLE_CHANGED .*partition .* was added, and then dropped/),
+    ])
+  })
+
+  test('continues with a new partition that an inspection found without rows', async () => {
+    await staged(
+      ['CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10))'],
+      'parts',
+    )
+    await using stream = await open()
+    await place.sql('ALTER TABLE parts ADD PARTITION (PARTITION p1 VALUES LESS THAN (20))')
+    const { moved } = await source.verify(birth, tables, 0n, SIGNAL)
+    birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+    await place.sql('INSERT INTO parts VALUES (15)')
+    expect(await reported(stream)).toEqual(['+ parts 15'])
+    expect(await halted('1')).toEqual([])
+  })
+
   test('a text that is not valid UTF-8 ends the stream', async () => {
     await staged(TABLES, 'plain')
     await place.sql("UPDATE plain SET v = X'61EDA08062' WHERE id = 3")

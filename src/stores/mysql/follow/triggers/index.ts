@@ -14,6 +14,7 @@ import type {
   StreamState,
 } from '../../../../model/follow/port.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
+import { ReportedPartitions, type PartitionChange } from '../../../common/reported-partitions.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { mysqlSourceError } from '../../copy/errors.ts'
@@ -39,6 +40,7 @@ export class MysqlTriggers implements ChangeSource {
   readonly #ask: AskMysql
   /** Name of the stream whose counter `fence` raises; null until a stream was begun, verified or opened. */
   #stream: string | null = null
+  readonly #partitions = new ReportedPartitions()
 
   constructor(config: MysqlConfig, ask: AskMysql) {
     this.#config = config
@@ -69,6 +71,7 @@ export class MysqlTriggers implements ChangeSource {
   ): Promise<StreamStart> {
     refuseForeignName(name)
     this.#stream = name
+    this.#partitions.forget(tables)
     return await this.#write(signal, (session) =>
       beginMysqlTriggers(this.#config, name, tables, this.#wait(session, signal, report)),
     )
@@ -82,6 +85,7 @@ export class MysqlTriggers implements ChangeSource {
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
     this.#stream = birth.slot
+    this.#partitions.forget(tables)
     return await this.#write(signal, (session) =>
       renewMysqlTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, report)),
     )
@@ -95,7 +99,7 @@ export class MysqlTriggers implements ChangeSource {
   ): Promise<StreamState> {
     this.#stream = birth.slot
     return await this.#ask(signal, (session) =>
-      verifyMysqlTriggers(session, this.#config.database, birth, tables, applied),
+      verifyMysqlTriggers(session, this.#config.database, birth, tables, applied, this.#partitions),
     )
   }
 
@@ -130,8 +134,11 @@ export class MysqlTriggers implements ChangeSource {
     signal: AbortSignal,
   ): Promise<ChangeStream> {
     this.#stream = birth.slot
+    const names = tables.map(({ table }) => tableText(table.table))
+    const onPartition = (partition: PartitionChange): void =>
+      this.#partitions.note(names[partition.table] ?? '', partition)
     try {
-      const rounds = await MysqlRounds.open({ config: this.#config, birth, tables, from, signal })
+      const rounds = await MysqlRounds.open({ config: this.#config, birth, tables, from, onPartition, signal })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
       throw mysqlSourceError(error, this.#config.label)

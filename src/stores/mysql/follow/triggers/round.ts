@@ -4,6 +4,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import type { PartitionChange } from '../../../common/reported-partitions.ts'
 import { ReportedChanges, type NotedChanges } from '../../../common/trigger-stream/round-changes.ts'
 import { mysqlSelection } from '../../copy/cells.ts'
 import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
@@ -29,6 +30,8 @@ export type MysqlNotedTable = {
   readonly table: FollowedTable
   readonly log: MysqlTableLog
   readonly shape: MysqlTriggerShape
+  /** Ids of its noted partitions, and of those reported as new. */
+  readonly partitions: Set<string>
 }
 
 /** Note numbers that are deleted from a log at once. */
@@ -78,6 +81,7 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
  * @param session in a transaction with its snapshot taken, after a savepoint `sluice`
  * @param begun `position` of the batch, and `at`, the time when it was taken, before the snapshot: everything committed
  * until then is included
+ * @param onPartition called for each new partition of a table with notes, before the batch reports it
  * @returns null if no rows were reported: a table was altered (then a single change reports this), or a table cannot be
  * read in this snapshot
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
@@ -86,17 +90,20 @@ export async function* mysqlReportedRound(
   session: MysqlSession,
   tables: readonly MysqlNotedTable[],
   { position, at }: { readonly position: LogPosition; readonly at: number },
+  onPartition: (partition: PartitionChange) => void,
 ): AsyncGenerator<readonly Change[], MysqlReportedRound | null> {
   const counts = await countNotes(session, tables)
-  const other = await lockDefinitions(session, tables, [...counts.keys()])
-  if (other === 'later') return null
-  if (other !== null) {
-    yield [other]
+  const locked = await lockDefinitions(session, tables, [...counts.keys()])
+  if (locked === 'later') return null
+  if ('type' in locked) {
+    yield [locked]
     return null
   }
   const reported = new Map<number, ReportedNotes>()
   if (counts.size === 0) return reported
   yield [{ type: 'begin', xid: 0, commit: position, at }]
+  locked.added.forEach(onPartition)
+  if (locked.added.length > 0) yield locked.added
   const changes = new ReportedChanges([...counts.values()].reduce((sum, count) => sum + count, 0))
   for (const place of counts.keys()) {
     const one = tables[place]
@@ -129,17 +136,19 @@ async function countNotes(
 
 /**
  * Locks the definitions of the tables until the batch has been reported.
- * @returns the first table that was replaced or altered; `later` if a table cannot be read in this snapshot
+ * @returns the first table that was replaced or altered, or the new partitions, each once; `later` if a table cannot be
+ * read in this snapshot
  */
 async function lockDefinitions(
   session: MysqlSession,
   tables: readonly MysqlNotedTable[],
   places: readonly number[],
-): Promise<Reshaped | 'later' | null> {
+): Promise<Reshaped | 'later' | { readonly added: readonly PartitionChange[] }> {
+  const added: PartitionChange[] = []
   for (const place of places) {
     const one = tables[place]
     if (one === undefined) continue
-    const { table, shape } = one
+    const { table, shape, partitions } = one
     const name = table.table.table
     const reshaped = (reason: string): Reshaped => ({ type: 'reshaped', table: place, reason })
     try {
@@ -152,6 +161,11 @@ async function lockDefinitions(
       const ids = await tableIds(session, name)
       if (Object.entries(shape.ids).some(([partition, id]) => ids[partition] !== id))
         return reshaped('it, or a partition of it, was emptied or recreated')
+      for (const [partition, id] of Object.entries(ids)) {
+        if (partitions.has(id)) continue
+        partitions.add(id)
+        added.push({ type: 'partition', table: place, id, name: partition })
+      }
     } catch (error) {
       const number = mysqlErrorNumber(error) ?? 0
       if (!session.alive) throw error
@@ -160,7 +174,7 @@ async function lockDefinitions(
       throw error
     }
   }
-  return null
+  return { added }
 }
 
 async function numbersOf(session: MysqlSession, log: MysqlTableLog): Promise<ReportedNotes> {

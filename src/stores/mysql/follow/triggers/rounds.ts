@@ -4,6 +4,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
+import type { PartitionChange } from '../../../common/reported-partitions.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { mysqlSourceError } from '../../copy/errors.ts'
@@ -30,6 +31,8 @@ type RoundsOptions = {
   readonly tables: readonly FollowedTable[]
   /** Position up to which changes are durable in the target. */
   readonly from: LogPosition
+  /** Called for each new partition of a table with notes. */
+  readonly onPartition: (partition: PartitionChange) => void
   readonly signal: AbortSignal
 }
 
@@ -72,11 +75,10 @@ export class MysqlRounds implements Rounds {
     this.request = options
     this.#reader = reader
     this.#writer = writer
-    this.#noted = tables.map((table) => ({
-      table,
-      log: mysqlLogOf(birth, table),
-      shape: parseMysqlShape(birth.shapes[tableText(table.table.table)]),
-    }))
+    this.#noted = tables.map((table) => {
+      const shape = parseMysqlShape(birth.shapes[tableText(table.table.table)])
+      return { table, log: mysqlLogOf(birth, table), shape, partitions: new Set(Object.values(shape.ids)) }
+    })
   }
 
   async state(): Promise<RoundState> {
@@ -91,14 +93,14 @@ export class MysqlRounds implements Rounds {
   }
 
   async *report(forView: boolean): RoundChanges {
-    const { config, signal } = this.request
+    const { config, onPartition, signal } = this.request
     const { session, restore } = forView ? await readerOf(config) : this.#reader
     const undo = forView ? stopOn(config, session, signal) : async (): Promise<void> => undefined
     let isKept = false
     try {
       const begun = await this.#begin(session)
       const { position } = begun
-      const reported = yield* mysqlReportedRound(session, this.#noted, begun)
+      const reported = yield* mysqlReportedRound(session, this.#noted, begun, onPartition)
       if (reported === null) return null
       isKept = forView
       return {

@@ -3,6 +3,7 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamStart, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
+import type { ReportedPartitions } from '../../../common/reported-partitions.ts'
 import type { MysqlSession } from '../../session.ts'
 import {
   FIRST_NOTE,
@@ -35,6 +36,7 @@ export async function verifyMysqlTriggers(
   birth: StreamStart,
   tables: readonly FollowedTable[],
   applied: LogPosition,
+  reported: ReportedPartitions,
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = counterText(applied)
@@ -47,7 +49,7 @@ export async function verifyMysqlTriggers(
     const key = tableText(table.table.table)
     const before = parseMysqlShape(birth.shapes[key])
     const now = await readMysqlTriggerShape(session, table.table.table)
-    const code = await tableFault(session, birth, table, before, now)
+    const code = await tableFault(session, birth, table, before, now, reported.of(key))
     if (code !== null) faults.push({ code: code.code, tables: [name], message: `${name}: ${code.reason}`, since })
     else if (now !== null && JSON.stringify(now) !== birth.shapes[key]) moved[key] = JSON.stringify(now)
   }
@@ -87,13 +89,14 @@ async function tableFault(
   followed: FollowedTable,
   before: MysqlTriggerShape,
   now: MysqlTriggerShape | null,
+  reported: ReadonlyMap<string, string>,
 ): Promise<TableFault | null> {
   const { table } = followed.table
   const changed = (reason: string): TableFault => ({ code: 'TABLE_CHANGED', reason })
   if (now === null) return changed('it was dropped or renamed')
   const log = logsOf(birth).get(mysqlLogFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
-  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? revertedAlterFault(before, now) // prettier-ignore
+  const reason = columnsFault(before, now) ?? passedPartition(now, reported) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? revertedAlterFault(before, now) // prettier-ignore
   if (reason !== null) return changed(reason)
   const wrong = await logFault(session, birth.slot, table, mysqlLogOf(birth, followed))
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
@@ -136,6 +139,15 @@ async function numbersFault(
   }
   const cascade = now.cascades.find((one) => !before.cascades.includes(one))
   return cascade === undefined ? null : `foreign key ${cascade} was added, which fires no triggers`
+}
+
+/** @param reported partitions whose rows the stream reported before an inspection found them: name by id */
+function passedPartition({ ids }: MysqlTriggerShape, reported: ReadonlyMap<string, string>): string | null {
+  const there = new Set(Object.values(ids))
+  const passed = [...reported].find(([id]) => !there.has(id))
+  return passed === undefined
+    ? null
+    : `partition ${passed[1]} was added, and then dropped, emptied, exchanged or rebuilt`
 }
 
 function keyFault(

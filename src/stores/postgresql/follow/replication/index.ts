@@ -68,7 +68,7 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     quiet = false,
   ): Promise<StreamStart> {
     refuseForeign(name)
-    this.#notes.forgetPartitions(tables)
+    this.#notes.partitions.forget(tables)
     return this.#write(signal, (session) =>
       beginStream(this.settings, name, tables, this.wait(session, signal, report), quiet),
     )
@@ -90,7 +90,7 @@ export class PostgresChanges extends PostgresChangeSource implements ChangeSourc
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
-    this.#notes.forgetPartitions(tables)
+    this.#notes.partitions.forget(tables)
     return this.#write(signal, (session) => renewTables(birth, tables, applied, this.wait(session, signal, report)))
   }
 

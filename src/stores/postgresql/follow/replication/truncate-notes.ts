@@ -4,8 +4,8 @@
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
-import { tableText } from '../../../../model/copy/column-type.ts'
-import type { ChangeStream, FollowedTable } from '../../../../model/follow/port.ts'
+import type { ChangeStream } from '../../../../model/follow/port.ts'
+import { ReportedPartitions } from '../../../common/reported-partitions.ts'
 import type { ReportedChanges } from './verify.ts'
 
 /**
@@ -16,7 +16,7 @@ const MOST = 1000
 
 export class TruncateNotes implements ReportedChanges {
   readonly truncates = new Map<string, Set<number>>()
-  readonly partitions = new Map<string, Map<string, string>>()
+  readonly partitions = new ReportedPartitions()
   readonly unclear = new Map<string, LogPosition>()
 
   /** @param tables names, in the order in which the stream numbers them */
@@ -25,7 +25,7 @@ export class TruncateNotes implements ReportedChanges {
     const note = (change: Change): void => {
       if (change.type === 'begin') ({ xid } = change)
       if (change.type === 'truncate') for (const at of change.tables) this.note(tables[at] ?? '', xid)
-      if (change.type === 'partition') this.notePartition(tables[change.table] ?? '', change)
+      if (change.type === 'partition') this.partitions.note(tables[change.table] ?? '', change)
     }
     return {
       async next(waitMs: number): Promise<readonly Change[]> {
@@ -44,15 +44,6 @@ export class TruncateNotes implements ReportedChanges {
       },
       [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
     }
-  }
-
-  notePartition(table: string, { id, name }: Extract<Change, { type: 'partition' }>): void {
-    this.partitions.set(table, (this.partitions.get(table) ?? new Map()).set(id, name))
-  }
-
-  /** Call it before shapes of tables are noted: what an earlier stream has reported of them does not matter then. */
-  forgetPartitions(tables: readonly FollowedTable[]): void {
-    for (const { table } of tables) this.partitions.delete(tableText(table.table))
   }
 
   /** Notes that a transaction truncated a table. @param xid its id, 32 bits */

@@ -2,6 +2,7 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import type { ReportedPartitions } from '../../../common/reported-partitions.ts'
 import type { FollowedTable, StreamStart, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { isConnectionLoss, sqlStateOf } from '../../server/server-errors.ts'
 import { originOf } from '../../copy/identity.ts'
@@ -31,8 +32,8 @@ const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 export type ReportedChanges = {
   /** Transactions for which the stream reported a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
-  /** New partitions whose rows the stream reported: name by OID, by table. */
-  readonly partitions: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** New partitions whose rows the stream reported, with their OIDs as ids. */
+  readonly partitions: Pick<ReportedPartitions, 'of'>
   /** End of the log when a new file of a partition was first seen, by `oid file`; written by `verifyStream`. */
   readonly unclear: Map<string, LogPosition>
 }
@@ -146,7 +147,7 @@ export async function tableDifference(
   return shapeDifference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
     truncatedBy: reported.truncates.get(tableText(table.table)) ?? new Set(),
-    reported: reported.partitions.get(tableText(table.table)) ?? new Map(),
+    reported: reported.partitions.of(tableText(table.table)),
     notes,
     caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, reported)),
   })

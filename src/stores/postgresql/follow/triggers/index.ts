@@ -1,6 +1,6 @@
 /** PostgreSQL as a source of changes without logical replication: triggers note keys, and rounds read the rows. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
-import type { Change, LogPosition } from '../../../../model/copy/change.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
 import type {
   ChangeSource,
   ChangeStream,
@@ -22,6 +22,7 @@ import { readPostgresFollower, writePostgresFollower } from '../replication/stre
 import { postgresClockMs } from '../replication/lag.ts'
 import { refuseForeign } from '../replication/slot.ts'
 import { refuseStandby } from '../replication/verify.ts'
+import type { PartitionChange } from '../../../common/reported-partitions.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -62,7 +63,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
     refuseForeign(name)
-    this.notified.forgetPartitions(tables)
+    this.notified.partitions.forget(tables)
     return this.#write(signal, (session) =>
       beginPostgresTriggers(this.settings, name, tables, this.wait(session, signal, report)),
     )
@@ -75,7 +76,7 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamStart> {
-    this.notified.forgetPartitions(tables)
+    this.notified.partitions.forget(tables)
     return this.#write(signal, (session) =>
       renewPostgresTriggers(birth, tables, applied, this.wait(session, signal, report)),
     )
@@ -134,8 +135,8 @@ export class PostgresTriggers extends PostgresChangeSource implements ChangeSour
     const names = tables.map(({ table }) => tableText(table.table))
     const onEmptied = (table: number, txid: string): void =>
       this.notified.note(names[table] ?? '', Number(BigInt(txid) & HALF))
-    const onPartition = (partition: Extract<Change, { type: 'partition' }>): void =>
-      this.notified.notePartition(names[partition.table] ?? '', partition)
+    const onPartition = (partition: PartitionChange): void =>
+      this.notified.partitions.note(names[partition.table] ?? '', partition)
     try {
       const rounds = await PostgresRounds.open({
         settings: this.settings,

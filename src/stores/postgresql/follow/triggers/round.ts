@@ -4,6 +4,7 @@ import { tableText, type ColumnType } from '../../../../model/copy/column-type.t
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import type { PartitionChange } from '../../../common/reported-partitions.ts'
 import { ReportedChanges, type NotedChanges } from '../../../common/trigger-stream/round-changes.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -47,7 +48,7 @@ type Begun = PostgresReportedRound & {
   /** True if everything that the snapshot shows is on the source's disk. */
   readonly isWritten: boolean
   readonly noted: readonly Notes[]
-  readonly added: readonly Added[]
+  readonly added: readonly PartitionChange[]
 }
 
 /**
@@ -64,7 +65,6 @@ type Notes = {
 }
 
 type Reshaped = Extract<Change, { type: 'reshaped' }>
-type Added = Extract<Change, { type: 'partition' }>
 
 type RoundOptions = {
   /** A session that is in no transaction; afterwards it is in the round's transaction, without locks. */
@@ -77,7 +77,7 @@ type RoundOptions = {
   /** Called for each transaction that truncated a table, before the round reports it. */
   readonly onEmptied: (place: number, txid: string) => void
   /** Called for each new partition of a table with notes, before the round reports it. */
-  readonly onPartition: (partition: Added) => void
+  readonly onPartition: (partition: PartitionChange) => void
 }
 
 /**
@@ -184,7 +184,7 @@ async function newPartitions(
   session: CopySession,
   tables: readonly PostgresNotedTable[],
   noted: readonly Notes[],
-): Promise<readonly Added[]> {
+): Promise<readonly PartitionChange[]> {
   const roots = noted.flatMap(({ place }) => {
     const [root] = tables[place]?.shape.nodes ?? []
     return root?.kind === 'p' ? [`(${place}, ${root.oid}::oid)`] : []

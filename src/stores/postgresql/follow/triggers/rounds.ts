@@ -5,6 +5,7 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import type { FollowedTable, StreamStart } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
+import type { PartitionChange } from '../../../common/reported-partitions.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import { postgresSourceError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
@@ -27,7 +28,7 @@ type RoundsOptions = {
   /** Called for each transaction that truncated a table. @param table its index in `tables` */
   readonly onEmptied: (table: number, txid: string) => void
   /** Called for each new partition of a table with notes. */
-  readonly onPartition: (partition: Extract<Change, { type: 'partition' }>) => void
+  readonly onPartition: (partition: PartitionChange) => void
   /** Number of sessions that read one view. */
   readonly readers: number
   readonly signal: AbortSignal
