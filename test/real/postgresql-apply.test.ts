@@ -438,6 +438,24 @@ describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => 
     expect(await rows('SELECT v FROM blanks WHERE id < 10 ORDER BY id')).toEqual([['äb😀  '], ['abc  '], ['ab']])
   })
 
+  test('a text of a list whose blanks a varchar would cut is refused', async () => {
+    await target.place.sql('CREATE TABLE lists (id int PRIMARY KEY, v varchar(5)[])')
+    const found = await changeTable(target.store, 'lists', ['id'])
+    const as = { kind: 'list', of: { kind: 'text' } } as const
+    const columns = found.columns.map((one) => (one.name === 'v' ? { ...one, as } : one))
+    await using writer = await target.changes.open(requestOf([{ ...found, columns }]))
+    for (const more of [[], crowd((n) => [String(n), '[]'])]) {
+      for (const cut of ['["a","äbcd😀 "]', '[["a"],["\\"bcde "]]', '[2:2]={"abcde "}']) {
+        await expect(writer.apply(0, { puts: [put(['1', cut]), ...more], gone: [] })).rejects.toMatchObject({
+          code: 'ROW_REFUSED',
+        })
+        await writer.rollBack()
+      }
+      await applied(writer, [put(['1', '["abcd ","\\"bcd ",null]']), ...more])
+    }
+    expect(await rows('SELECT v FROM lists WHERE id = 1')).toEqual([['{"abcd ","\\"bcd ",NULL}']])
+  })
+
   test('a table that changes while a session is open is read again', async () => {
     await using writer = await open('changing', 'CREATE TABLE changing (id int PRIMARY KEY, a int)')
     const large = crowd((n) => [String(n), String(n)])

@@ -2,6 +2,7 @@
 import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { isLong, cellPieces } from '../../../model/copy/long-cell.ts'
+import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
@@ -12,6 +13,9 @@ const PIECE = 128 * 1024
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
 const NUL_OR_LONE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+
+/** A quoted element of an array literal. */
+const ELEMENT = /"((?:[^"\\]|\\.)*)"/gs
 
 type Field = (cell: Exclude<Cell, null>) => string
 
@@ -128,12 +132,22 @@ export function parameterTexts(
 
 function valueOf(table: string, column: WriteColumn): Field {
   const value = textOf(column)
-  const most = shorterThan(column)
-  return most === null ? value : (cell) => uncut(value(cell), most, table, column)
+  const { type } = column.column
+  const most = shorterThan(column.as, type)
+  if (most === null) return value
+  if (type.kind !== 'list') return (cell) => uncut(value(cell), most, table, column)
+  return (cell) => {
+    const text = value(cell)
+    if (text.includes(' "'))
+      for (const [, element = ''] of text.matchAll(ELEMENT))
+        uncut(element.replaceAll(/\\(.)/gs, '$1'), most, table, column)
+    return text
+  }
 }
 
-/** `n` of a varchar(n), if texts from the source may be longer; null for other columns. */
-function shorterThan({ as, column: { type } }: WriteColumn): number | null {
+/** `n` of a varchar(n), or of a list of them, if texts from the source may be longer; null for other columns. */
+function shorterThan(as: ColumnType, type: ColumnType): number | null {
+  if (as.kind === 'list' && type.kind === 'list') return shorterThan(as.of, type.of)
   if (type.kind !== 'text' || type.most === undefined || type.padded === true) return null
   return as.kind === 'text' && (as.most ?? Infinity) <= type.most ? null : type.most
 }
@@ -175,7 +189,7 @@ function fieldOf(table: string, column: WriteColumn): Field {
     case 'list':
       return (cell) => escaped(value(cell))
     default:
-      return shorterThan(column) === null ? fieldText : (cell) => escaped(value(cell))
+      return shorterThan(column.as, column.column.type) === null ? fieldText : (cell) => escaped(value(cell))
   }
 }
 
