@@ -181,8 +181,8 @@ async function refuseIncomplete(
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
   throw new SluiceError('LEDGER_DAMAGED', `the catalog lost ${what}: ${lost.join(', ')}`, {
     where: reader.label,
-    reason: 'they were dropped, or a backup was restored in part; nothing was changed',
-    hint: 'restore all tables delta_*, catalog_* and migration_status of one backup together; or drop the remaining ones, and import the logs again',
+    reason: 'dropped, or restored only in part from a backup; nothing was changed',
+    hint: 'restore all tables delta_*, catalog_* and migration_status from one backup; without a backup, drop the remaining ones, and import the logs again',
   })
 }
 

@@ -117,7 +117,7 @@ function noLog(folder: string, cause: unknown): SluiceError {
     reason: message,
     hint: isFull
       ? 'free space there, or set XDG_STATE_HOME to a folder with free space'
-      : 'set XDG_STATE_HOME to a writable folder, or remove the obstacle',
+      : 'make sure that this folder exists and is writable, or set XDG_STATE_HOME to another folder',
     cause,
   })
 }

@@ -21,7 +21,7 @@ function bad(where: string, reason: string, cause?: unknown): SluiceError {
   return new SluiceError('BAD_DELETION_VECTOR', `The deletion vector ${where} cannot be read`, {
     where,
     reason,
-    hint: 'Restore the file from a copy, or read a version of the table before it was written',
+    hint: 'Restore the file from a copy, or read an older version of the table that does not use this deletion vector',
     cause,
   })
 }

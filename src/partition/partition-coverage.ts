@@ -191,12 +191,12 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
     {
       where: tableText(table),
       reason: !isKind(column, ['int'])
-        ? `it is ${column.native}`
+        ? `the type of ${column.name} is ${column.native}`
         : bounds.length === 0
-          ? 'it has whole numbers, and no bound shows that they are times'
+          ? `${column.name} has whole numbers, and no partition bound shows that they are times`
           : days
-            ? 'its bounds are days that are written as numbers (YYYYMMDD), not seconds or milliseconds since 1970'
-            : 'as seconds or milliseconds since 1970 its bounds match no calendar',
+            ? 'the partition bounds are days written as numbers (YYYYMMDD), not seconds or milliseconds since 1970'
+            : 'the partition bounds match no calendar, neither as seconds nor as milliseconds since 1970',
       hint: isKind(column, ['int'])
         ? 'if the numbers are times, give --epoch s or --epoch ms; create and drop partitions of other numbers by hand'
         : 'sluice maintains partitions by dates, times and epoch numbers; create and drop others by hand',
@@ -206,7 +206,7 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
 
 function otherCalendar(table: TableName, spec: CalendarSpec, found: CalendarSpec): SluiceError {
   return new SluiceError('BAD_FLAG', `the partitions of ${tableText(table)} are not periods of ${calendarText(spec)}`, {
-    reason: `their bounds are those of ${calendarText(found)}`,
-    hint: 'remove the option, or name the whole calendar with --calendar',
+    reason: `the bounds of the partitions are those of ${calendarText(found)}`,
+    hint: 'leave out --first-month, --year-offset, --first-weekday and --zone; to use another calendar, add --calendar',
   })
 }

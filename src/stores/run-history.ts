@@ -57,7 +57,7 @@ export function unreadableHistory(file: string, cause: unknown): SluiceError {
     return new SluiceError('TARGET_CORRUPT', 'the run history is damaged', {
       where: file,
       reason,
-      hint: 'the next run renames it and starts a new one; sluice ctl lists the active runs',
+      hint: 'to list the active runs, use sluice ctl; the next run renames the damaged file and starts a new history',
       cause,
     })
   }

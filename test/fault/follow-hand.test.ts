@@ -350,7 +350,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a replicated table that a user names ${P
       [key('1'), { stream: '12' }, { code: 'NO_SUCH_TABLE' }],
       [key('one'), { table: 't' }, { code: 'BAD_FLAG', message: expect.stringContaining('is not a value of id') }],
       [key('99999999999'), { table: 't' }, { code: 'BAD_FLAG' }],
-      [key('900'), { table: 't' }, { code: 'BAD_FLAG', message: expect.stringContaining('neither side') }],
+      [key('900'), { table: 't' }, { code: 'BAD_FLAG', message: expect.stringContaining('has no row') }],
       [{ by: 'range', low: '9', high: '1' }, { table: 't' }, { code: 'BAD_FLAG' }],
       [{ by: 'range', low: '9', high: '1' }, { table: 'u' }, { code: 'BAD_FLAG' }],
       [{ by: 'partition', name: 'p' }, { table: 't' }, { code: 'BAD_FLAG', reason: 'it is not partitioned' }],

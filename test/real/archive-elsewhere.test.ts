@@ -404,7 +404,7 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
     const to = system === 'sqlite' ? await makePlace('sqlite', folder) : place
     const asked = restoreTo({ into: 'alone', intoUrl: to.url })
     const { hint = '' } = (await perform(asked)).finished.error ?? {}
-    const [, command = ''] = /: (sluice copy .*) copies them from there$/.exec(hint) ?? []
+    const [, command = ''] = /to copy them from there, run (sluice copy .*)$/.exec(hint) ?? []
     const words = (
       JSON.parse(
         execFileSync('sh', ['-c', `node -p 'JSON.stringify(process.argv.slice(1))' -- ${command}`], {

@@ -203,7 +203,7 @@ test.for(RETYPED)(
     fine(await perform({ ...run, partitions: ['2020-Q1'], drop: true, confirm: TABLE }))
     await place.sql(`ALTER TABLE ${TABLE} ${away}`)
     expect(hintOf(await perform(run))).toBe(
-      `make it ${native} again; or put its rows into a table of another name, which gets its own archive`,
+      `change the column back to ${native}; or put the rows into a table with another name, which gets its own archive`,
     )
     await place.sql(`CREATE TABLE later AS SELECT * FROM ${TABLE}`, 'ALTER TABLE later ADD PRIMARY KEY (id)')
     fine(await perform({ ...run, tables: ['later'] }))
@@ -224,7 +224,7 @@ test('a table that lost its time column is not archived, another one can be', { 
   fine(await perform(run))
   fine(await perform({ ...run, drop: true, confirm: TABLE }))
   await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
-  expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets its own archive')
+  expect(hintOf(await perform(run))).toBe('put the rows into a table with another name, which gets its own archive')
   await place.sql(
     'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
     `INSERT INTO later SELECT id, since FROM ${TABLE}`,

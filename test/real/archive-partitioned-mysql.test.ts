@@ -37,7 +37,7 @@ test.skipIf(why !== '').each([
   } as const
   const unsaid = await perform(plan)
   expect(unsaid.finished.error).toMatchObject({ code: 'BAD_FLAG', hint: expect.stringContaining('--by') as string })
-  expect(unsaid.finished.error?.message).toContain(`visits is partitioned by ${kind}`)
+  expect(unsaid.finished.error?.message).toContain(`the table is partitioned by ${kind}`)
   const by = await perform({ ...plan, by: 'made' })
   expect(by.finished).toMatchObject({ exitCode: 0 })
 })

@@ -308,7 +308,9 @@ test('an archive of an older version: missing settings must be given, and are re
   madeOlder(archive)
   await lose(place)
   expect(await ended(adopt(archived))).toMatch(/^BAD_FLAG: .* does not record its partitioning/)
-  expect((await perform(adopt(archived))).finished.error?.hint).toBe('give --calendar and --by as for archive run')
+  expect((await perform(adopt(archived))).finished.error?.hint).toBe(
+    'give --calendar and --by with the same values as in archive run',
+  )
   const options = { calendar: { unit: 'quarter' }, by: 'at', graceMs: 0 }
   expect(await ended(adopt(archived, options))).toBe('ok')
   const after = await ledgerOf(place)

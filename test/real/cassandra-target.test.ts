@@ -140,7 +140,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
           const { finished } = await perform(copy)
           expect(finished.error).toMatchObject({
             code: 'UNSUPPORTED_KEY',
-            reason: 'its key is at, and the source has none that can be used',
+            reason: 'the key of the target table is at, and the source has no key that can be used',
             hint: 'copy into a table with another key: at is a floating point number, which is not a safe key',
           })
         }

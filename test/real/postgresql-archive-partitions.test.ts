@@ -529,7 +529,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await expect(parts.attach(request)).rejects.toMatchObject({
         code: 'PARTITION_CHANGED',
         message: expect.stringMatching(
-          /^rows of public\.rest cannot be moved: one has a key of the archive: Key \(id, day\)=/,
+          /^rows of public\.rest cannot be moved: a row has a key that also exists in the archive: Key \(id, day\)=/,
         ),
       })
       await expect(

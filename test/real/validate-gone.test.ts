@@ -26,5 +26,5 @@ test('the hint of validate does not name sync if the log ends before the version
   rmSync(join(table, '_delta_log/00000000000000000002.json'))
   const { error } = (await perform(validateOf(table, catalog))).finished
   expect(error).toMatchObject({ code: 'LOG_GAP' })
-  expect(error?.hint).toMatch(/^the log ends before it: .*rollback \S+ --forget/)
+  expect(error?.hint).toMatch(/^restore the missing commits; .*rollback \S+ --forget/)
 })

@@ -51,7 +51,7 @@ export function refuseUnnamedStore(operation: Operation): void {
   if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
   throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} can be run by workers only with --${needs}`, {
     reason: 'the ledger records the URL of the source without its password, so workers need the name of a store',
-    hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
+    hint: `add --${needs} STORE, with a name below stores: in sluice.yaml`,
   })
 }
 

@@ -125,10 +125,10 @@ async function refuseOther(store: CopyStore, name: TableName, signal: AbortSigna
 function sameArchive(table: TableName, { label }: CopyStore): SluiceError {
   return new SluiceError(
     'BAD_FLAG',
-    `rows cannot be restored into ${tableText(table)} of that database: it has the same archive`,
+    `rows cannot be restored into ${tableText(table)}: the target records the same archive for this table`,
     {
       where: label,
-      reason: 'that database is a copy of the archived one: its queries would count these rows twice',
+      reason: 'the target is a copy of the archived database: its queries would count these rows twice',
       hint: 'name another table with --into',
     },
   )

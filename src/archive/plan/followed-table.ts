@@ -70,7 +70,8 @@ function readFrom({ label }: OpenedArchive['store'], name: string, out: string, 
     `rows of ${name} cannot be removed or restored: stream ${id} reads from the table`,
     {
       where: label,
-      reason: 'a detached or restored partition halts it, and removed rows would also be removed from its target',
+      reason:
+        'a detached or restored partition halts the stream, and the stream would also remove the rows from its target',
       hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; if the target no longer exists: ${drop}`,
     },
   )

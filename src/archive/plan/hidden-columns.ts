@@ -7,8 +7,8 @@ export function refuseHiddenColumns({ table, columns, hidesColumns }: TableSpec)
   if (hidesColumns !== true) return
   throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
     where: tableText(table),
-    reason: `it can read only ${columns.map(({ name }) => name).join(', ')}, and values of the other columns would not be archived`,
-    hint: `as an administrator: GRANT SELECT ON ${tableText(table)} to this login`,
+    reason: `the login can read only ${columns.map(({ name }) => name).join(', ')}, and values of the other columns would not be archived`,
+    hint: `as an administrator, run GRANT SELECT ON ${tableText(table)} TO USER, with the user of this login`,
     kind: 'source',
   })
 }

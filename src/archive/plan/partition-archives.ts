@@ -49,7 +49,7 @@ export async function refuseTwoArchives(
       {
         where: name,
         reason: `an archive of ${name} would have these rows twice, or not at all`,
-        hint: `restore them, then archive ${name}: ${restoreOf(first)}; or continue to archive each partition separately`,
+        hint: `to archive ${name} as a whole, restore the rows of these archives first: ${restoreOf(first)}; otherwise, archive each partition separately, as before`,
       },
     )
   }

@@ -123,10 +123,10 @@ export function refuseOtherTime(
   if (change === undefined) return
   const [what, was] =
     change.kind === 'retyped'
-      ? [`of type ${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
+      ? [`of type ${change.column.column.native} now`, `change the column back to ${change.kept.column.native}; or `]
       : ['no longer in the table', '']
   // The ledger has one location per table: `--to` with another folder is refused.
-  const elsewhere = 'put its rows into a table of another name, which gets its own archive'
+  const elsewhere = 'put the rows into a table with another name, which gets its own archive'
   throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is partitioned by ${timeColumn}, which is ${what}`, {
     where: name,
     hint: `${was}${elsewhere}`,
@@ -153,9 +153,9 @@ export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   const name = tableText(table.table)
   requireRemoval(store)
   if (table.key.length > 0) return
-  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be distinguished: it has no key`, {
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be distinguished: the table has no key`, {
     where: name,
-    hint: 'give it a primary key of whole numbers, decimals, texts, bytes or dates: rows are removed and restored by it',
+    hint: 'give the table a primary key of whole numbers, decimals, texts, bytes or dates: rows are removed and restored by this key',
   })
 }
 
@@ -195,9 +195,8 @@ export async function refuseChildTables(
       `${name} cannot be archived: ${heirs.map(tableText).join(', ')} inherit from it`,
       {
         where: name,
-        reason:
-          'a query or DELETE of it also covers the rows of these tables, and an archived row does not record its table',
-        hint: `archive each of these tables separately, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived after ALTER TABLE … NO INHERIT on each of them`,
+        reason: `a query or DELETE of ${name} also covers the rows of these tables, and an archived row does not record its table`,
+        hint: `archive each of these tables separately, for example with --table ${shellQuote(tableText(heirs[0] ?? table))}; to archive ${name} itself, first run ALTER TABLE … NO INHERIT on each of them`,
       },
     )
   }

@@ -29,11 +29,11 @@ export async function rangeCandidates(
     const { partitioning } = table
     const name = tableText(table.table)
     const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
-    throw new SluiceError('BAD_FLAG', `${name} ${is}, so its time column must be named`, {
+    throw new SluiceError('BAD_FLAG', `no time column is given for ${name}: the table ${is}`, {
       hint: 'add --by COLUMN with the time column; or --by-value COLUMN, which makes each value a partition',
       ...(partitioning === undefined
         ? {}
-        : { reason: 'only PostgreSQL detaches partitions; here the rows of a period are removed' }),
+        : { reason: 'only PostgreSQL detaches partitions; in this system, rows are selected by the time column' }),
     })
   }
   const column = columnNamed(table, timeColumn)

@@ -104,7 +104,7 @@ export async function reportErased(
       {
         where: name,
         reason: history.by,
-        hint: `delete the rows, then ${history.remedy}; remove the versioning before you erase the rows from the archive`,
+        hint: `delete the rows from the table, then run ${history.remedy}; to erase them from the archive, too, remove the versioning of the table first, then run the same command again`,
       },
     )
   }

@@ -101,7 +101,7 @@ function swappedError(
   const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
   return new SluiceError(
     'PARTITION_CHANGED',
-    `archived values of ${tableText(table)} would be read as those of other columns: columns exchanged their names`,
+    `columns of ${tableText(table)} exchanged their names, so archived values would be read into the wrong columns`,
     {
       where: label,
       reason: `the rows recorded in the ledger show that ${words}`,

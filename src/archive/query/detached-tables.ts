@@ -107,8 +107,8 @@ function missingTableError(record: ArchiveRecord | null, { label }: ArchivedPart
     'PARTITION_STATE',
     `rows of ${label} of ${tableText(record?.table ?? { name: '' })} cannot be read: its detached table was not found`,
     {
-      reason: 'queries read its rows from the detached table until a run has computed its checksum',
-      hint: 'it was dropped or moved by hand: move it back, or restore it from a backup; sluice archive list shows its state',
+      reason: 'the table was dropped or moved by hand; queries read it until a run has computed its checksum',
+      hint: 'if the table was moved, move it back; if it was dropped, restore it from a backup; sluice archive list shows the state of the partition',
     },
   )
 }

@@ -37,7 +37,7 @@ export async function archiveAt(
   }
   throw new SluiceError('NO_LOG', `there is no archive of ${tableText(table.table)} at ${redactUrl(to)}`, {
     where: placesAt(to, table).map(redactUrl).join(', '),
-    hint: 'name the folder that has _delta_log of the archive, or the folder of archive run --to',
+    hint: 'with --to, name the folder that contains _delta_log of the archive, or the folder that was given to archive run',
   })
 }
 

@@ -107,7 +107,7 @@ function cutBy(
       'BAD_FLAG',
       `the archive of ${name} does not record its partitioning: an older sluice created it`,
       {
-        hint: `give ${missing.join(' and ')} as for archive run`,
+        hint: `give ${missing.join(' and ')} with the same values as in archive run`,
       },
     )
   }

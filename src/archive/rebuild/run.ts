@@ -297,6 +297,6 @@ function reportLost(
 function differs(name: string, standing: number): SluiceError {
   const what = standing === 1 ? '1 difference is' : `${standing} differences are`
   return new SluiceError('PROOF_FAILED', `the archive of ${name} cannot be adopted: ${what} not accepted`, {
-    hint: 'nothing was changed; add --accept-difference LABEL to adopt a partition whose rows differ in the database; --dry-run shows the state of each: in PUBLISHED and RESTORED the rows of the table are valid, in DETACHED and DROPPED those of the archive',
+    hint: 'nothing was changed; to see the state of each partition, add --dry-run; to adopt a partition whose rows differ, add --accept-difference LABEL: for PUBLISHED and RESTORED, the rows of the table are then valid; for DETACHED and DROPPED, those of the archive',
   })
 }

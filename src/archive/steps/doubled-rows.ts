@@ -169,14 +169,14 @@ function doubledKeys(
 ): SluiceError {
   const many = `${rows} ${rows === 1n ? 'row has' : 'rows have'} a key that is already archived`
   const [first = partition] = others
-  const moved = `if the rows were moved here, ${restoreCommand(name, first, '--as-changed')} removes their old period from the archive; `
+  const moved = `if the rows were moved here, remove their old period from the archive: ${restoreCommand(name, first, '--as-changed')}; otherwise, `
   return new SluiceError(
     'PARTITION_CHANGED',
     `${partition.label} of ${name} cannot be archived: ${many}: ${keysText(rows, keys)}`,
     {
       where: `${name}, ${partition.label}`,
       reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was removed from the table`,
-      hint: `${first.period === partition.period ? '' : moved}give these rows other keys, or remove them from the table; ${restoreCommand(name, first, '--dry-run')} shows whether they are the archived rows`,
+      hint: `to see whether these are the archived rows, run ${restoreCommand(name, first, '--dry-run')}; ${first.period === partition.period ? '' : moved}give them other keys, or remove them from the table`,
     },
   )
 }

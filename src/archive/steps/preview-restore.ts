@@ -249,8 +249,8 @@ async function amongOthers(
       `the detached table of ${label} of ${context.name} was changed: ${what}`,
       {
         where: `${context.name}, ${label}`,
-        reason: `rows that differ from the archived ones are not restored while ${names} are in the table; nothing was changed`,
-        hint: `detach ${names}, then run the same command again: it attaches the table again; --dry-run shows which rows are kept`,
+        reason: `the detached table cannot be attached again while ${names} ${tables.length === 1 ? 'is' : 'are'} within its bounds, and its changed rows are not restored into another partition; nothing was changed`,
+        hint: `detach ${names}, then run the same command again: it attaches the detached table; to see which rows are kept, add --dry-run`,
       },
     )
   }

@@ -82,13 +82,13 @@ export function missingTableError(
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
   const otherwise = isPublished(state)
-    ? `if it no longer exists, ${restoreCommand(name, { label })} restores its rows from the archive; if the table in its place has these rows, archive that table with --partition ${shellQuote(label)}`
-    : 'or find its state with sluice archive list'
+    ? `if it was dropped, ${restoreCommand(name, { label })} restores its rows from the archive; if another table now has these rows, archive that table with --partition ${shellQuote(label)}`
+    : `if it was dropped or replaced, sluice archive list shows the state of ${label}`
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
   return new SluiceError('PARTITION_CHANGED', `${table}, the table of ${label}, is no longer a partition of ${name}`, {
     where: `${name}, ${label}`,
-    hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
+    hint: `if it was detached, attach the table again; ${otherwise}`,
   })
 }
 

@@ -33,7 +33,7 @@ function noMember(what: string, thrown: MemberRefused, into: string): SluiceErro
   return new SluiceError('PARTITION_CHANGED', `${what} cannot be restored: ${thrown.what} now`, {
     where: what,
     reason,
-    hint: `if the member was renamed: ${rename}, run the same command again, and rename it as before; or create NEW_TABLE with a text type for that column, and restore the rows there: ${into}; ${add} adds another member, which is not the renamed one`,
+    hint: `if the member was renamed, give it its archived name: ${rename}, run the same command again, then rename the member back; otherwise, create NEW_TABLE with a text type for that column, and restore the rows there: ${into}; ${add} adds another member instead of the renamed one`,
     cause: thrown,
   })
 }

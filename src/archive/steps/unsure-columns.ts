@@ -108,7 +108,7 @@ function takenNameError(
       where: name,
       reason:
         'this system has no column ids, so a renamed column that took the name of a dropped one looks like the dropped one',
-      hint: hint ?? `${kept} if all columns kept their names; if not, ${back}; then run the same command again`,
+      hint: hint ?? `if all columns kept their names, run ${kept}; if not, ${back}; then run the same command again`,
     },
   )
 }

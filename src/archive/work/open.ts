@@ -164,8 +164,8 @@ function refuseAbsentFolder({ table, archive, partitions = [] }: KnownArchive): 
     `the archive of ${tableText(table)} was not found: there is no folder ${place.path}`,
     {
       where: place.path,
-      reason: 'partitions were published in it; a new one was not created',
-      hint: 'mount its disk, or restore the folder, and run the same command again; if it was moved, write its new location into migration_archives.archive',
+      reason: 'partitions were published into this folder, so sluice did not create a new one',
+      hint: 'if the folder is on a disk that is not mounted, mount it; if the folder was deleted, restore it; if it was moved, write its new location into migration_archives.archive; then run the same command again',
     },
   )
 }

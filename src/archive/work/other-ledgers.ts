@@ -215,7 +215,7 @@ export function unreadLedgersError(name: string, [first, ...more]: readonly Name
       where: name,
       reason:
         'an erasure destroys all older files of the archive, and for that ledger some of them may be the only copy of rows',
-      hint: askHint('the same command', first),
+      hint: askHint('the same command with', first),
     },
   )
 }
@@ -235,5 +235,5 @@ function ledgerText({ id, at }: NamedLedger): string {
 }
 
 function askHint(command: string, { id }: NamedLedger): string {
-  return `${command} --ledger LEDGER_URL, with the URL of that database, reads it; --ledger=${MISSING_LEDGER}${id} states that it is gone for good, and that its files may be destroyed`
+  return `to read that ledger, run ${command} --ledger LEDGER_URL, with the URL of that database; if the database no longer exists, give --ledger=${MISSING_LEDGER}${id} instead, which allows its files to be destroyed`
 }

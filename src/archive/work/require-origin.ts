@@ -100,6 +100,6 @@ function foreignError({ name, archived }: Pick<Owned, 'name' | 'archived'>, what
   return new SluiceError('ARCHIVE_FOREIGN', `this database may not write into the archive of ${name}: ${what}`, {
     where: redactUrl(archived.archive),
     reason: 'a copy of a database would overwrite the archive of the original',
-    hint: `after a failover, a restore, a move or an upgrade: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy, first name a copy of the folder in migration_archives.archive`,
+    hint: `if this database is a copy, first copy the folder of the archive, and write its new location into migration_archives.archive; then, or after a failover, a restore, a move or an upgrade, run sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}`,
   })
 }

@@ -190,7 +190,7 @@ async function ownHead({ database, tableId, log, moved }: At): Promise<ImportHea
   if (byId !== null && byId.location !== log.root && moved !== true) {
     throw new SluiceError('TABLE_ID_TAKEN', `the id ${tableId} belongs to another table`, {
       where: byId.location,
-      hint: 'give this table another --table-id; if it is that table and its folder was moved here, add --moved',
+      hint: 'if that table was moved to this folder, add --moved; otherwise, give this table another --table-id',
     })
   }
   if (byLocation !== null && byLocation.tableId !== tableId) {

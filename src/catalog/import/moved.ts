@@ -108,15 +108,11 @@ export async function keysFrom(
   const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)
   const apart = before === log.root ? null : await conflictingPaths(paths, before, log.root)
   if (apart !== null) {
-    throw new SluiceError(
-      'LOG_REWRITTEN',
-      `paths in the log of ${tableId} identify other files at the new location: ${apart}`,
-      {
-        where: log.label,
-        reason: `absolute paths in its commits name other files of the table than they did at ${before}`,
-        hint: importAgainText(tableId, database.label),
-      },
-    )
+    throw new SluiceError('LOG_REWRITTEN', `${tableId} cannot be imported from its new location: ${apart}`, {
+      where: log.label,
+      reason: `commits contain absolute paths, which identify other files of the table here than at ${before}`,
+      hint: importAgainText(tableId, database.label),
+    })
   }
   const found: FileKey[] = []
   const rows = reader.pages(

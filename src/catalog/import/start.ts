@@ -143,7 +143,7 @@ function refuseLate(
   if (missing === null || listing.commits.every(({ version }) => version > current)) return
   throw new SluiceError('LOG_GAP', missing, {
     where: `${log.label}/_delta_log`,
-    reason: `the log has older commits, so it was not cleaned; a copy of a log can lack commits for a while, and the catalog keeps its versions up to ${current}`,
+    reason: `a cleanup removes the oldest commits first, but this log still has older ones; if the log is being copied, the commits may still arrive; the catalog still has the versions up to ${current}`,
     hint: `restore the missing commits, then import again; ${importAgainText(tableId, database.label)}`,
     retryable: true,
   })

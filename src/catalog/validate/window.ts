@@ -116,7 +116,7 @@ export function windowOf(
       reason: `commit ${low - 1} is missing, and no readable checkpoint covers it`,
       hint:
         folder.latest < version
-          ? 'the log ends before it: restore the missing commits; if the log is right, sluice rollback TABLE --forget removes the table from the catalog, and import adds it again'
+          ? 'restore the missing commits; if the log is complete, remove the table from the catalog with sluice rollback TABLE --forget, then import it again'
           : 'run sluice sync TABLE to update the catalog to a version that the log still has; or restore the missing files',
     })
   }

@@ -9,7 +9,7 @@ const ctl: Command = {
     const run = givenText(args, 'run') ?? null
     if (run !== null && !/^\d{1,19}$/.test(run)) {
       throw new SluiceError('BAD_FLAG', `RUN ${run} is not the id of a run`, {
-        hint: 'give the number after `run` in the first line that the run printed; sluice ctl lists running ones',
+        hint: 'give the number after `run` in the first line that the run printed; to list the active runs, use sluice ctl',
       })
     }
     return { kind: 'ctl', run, request: controlRequest(givenList(args, 'setting')) }

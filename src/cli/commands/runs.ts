@@ -47,7 +47,9 @@ const runs: Command = {
 /** @throws SluiceError BAD_FLAG */
 function runOf(word: string): string {
   if (/^\d{1,19}$/.test(word)) return word
-  throw new SluiceError('BAD_FLAG', `--run ${word} is not the id of a run`, { hint: 'sluice runs --to URL lists them' })
+  throw new SluiceError('BAD_FLAG', `--run ${word} is not the id of a run`, {
+    hint: 'to list the run ids, use sluice runs --to URL',
+  })
 }
 
 export const commands = { runs }

@@ -10,6 +10,6 @@ export function ownUrl(name: string, known: readonly NamedUrl[]): string {
   if (found !== undefined) return found.url
   const names = known.map((store) => store.name)
   throw new SluiceError('BAD_CONFIG', `this worker has no store ${name}`, {
-    hint: `add it to stores: in its config file${names.length === 0 ? '' : `, which has ${names.join(', ')}`}`,
+    hint: `add ${name} under "stores" in the config file of this worker${names.length === 0 ? '' : `; the file has ${names.join(', ')}`}`,
   })
 }

@@ -32,9 +32,9 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
   const last = all.findLast(({ publicTable }) => publicTable === only)
   if (last === undefined) throw new Error('a switch that was found is gone')
   if (isUnderWay(last.status) || last.switchedMs === null) {
-    throw new SluiceError('LEDGER_BUSY', `a cutover of ${only} is being prepared`, {
+    throw new SluiceError('LEDGER_BUSY', `a cutover of ${only} is under way`, {
       where: label,
-      hint: `end it first: run sluice cutover ${last.stream} to finish it or give it up`,
+      hint: `run sluice cutover ${last.stream}, which completes or abandons the cutover; then run the same command again`,
     })
   }
   if (last.isBetween) throw await betweenDatabases(database, last, label)

@@ -42,10 +42,10 @@ function mostSevere(refused: readonly DecommissionFinding[]): readonly [ErrorCod
 
 /** Error if another table has the name of the old one. @param name of the old table */
 export function otherOldTable(name: string): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `${name} is another table than the ledger records`, {
+  return new SluiceError('PLAN_CHANGED', `${name} is not the old table that the ledger records`, {
     where: name,
-    reason: 'it was replaced, or the database was restored from a dump; nothing was dropped',
-    hint: 'give the old table this name again, or drop it by hand',
+    reason: 'another table has this name now, or the database was restored from a dump; nothing was dropped',
+    hint: `if the old table has another name now, rename it back to ${name}; if the database was restored from a dump, drop ${name} by hand`,
   })
 }
 

@@ -12,12 +12,12 @@ export function refuseMerging(found: TableSpec, key: readonly string[], given: r
   if (given.length > 0 && given.every((name) => key.includes(name))) return
   const float = found.columns.find(({ name, type }) => type.kind === 'float' && key.includes(name))
   const theirs =
-    given.length === 0 ? 'the source has none that can be used' : `the key of the source is ${given.join(', ')}`
+    given.length === 0 ? 'the source has no key that can be used' : `the key of the source is ${given.join(', ')}`
   throw new SluiceError(
     'UNSUPPORTED_KEY',
     `several rows of the source could become one row in ${tableText(found.table)}`,
     {
-      reason: `its key is ${key.join(', ')}, and ${theirs}`,
+      reason: `the key of the target table is ${key.join(', ')}, and ${theirs}`,
       hint:
         float === undefined
           ? 'give --key with unique columns that are all in the key of the target'

@@ -27,7 +27,9 @@ export async function performReport(operation: ReportOperation, run: RunOf<typeo
   const { format, overwrite } = operation
   const file = operation.write === '-' ? undefined : operation.write
   if (!/^\d{1,19}$/.test(operation.run) || BigInt(operation.run) >= 2n ** 63n) {
-    throw new SluiceError('BAD_FLAG', `${operation.run} is not the id of a run`, { hint: 'sluice runs lists them' })
+    throw new SluiceError('BAD_FLAG', `${operation.run} is not the id of a run`, {
+      hint: 'to list the run ids, use sluice runs',
+    })
   }
   if (file !== undefined) await checkNewFile(file, overwrite)
   const found = await gatherParts(operation, run)
@@ -96,7 +98,7 @@ async function gatherParts(
     if (failure !== null) throw failure
     throw new SluiceError('BAD_FLAG', `run ${id} was not found`, {
       reason: `these were read: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'none'}; these were not: ${notInspectedAt.join('; ') || 'no other source'}`,
-      hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
+      hint: 'to list the runs of this machine, use sluice runs --here; of workers, sluice runs --distributed; of a ledger, sluice runs --to URL; of a catalog, sluice runs --database-url URL',
     })
   }
   notInspectedAt.push('rows of either side', 'how long a run was throttled, which ledgers do not record')

@@ -75,7 +75,7 @@ export class Scheduler {
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
     const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
     const error = new SluiceError('BAD_CONFIG', `runs of the schedule need a live worker ${takes}, and there is none`, {
-      hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}on a machine whose config file has the stores of its command`,
+      hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}on a machine whose config file has all stores that the scheduled command uses`,
     })
     await this.#refuse(schedule, error)
   }

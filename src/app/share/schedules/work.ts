@@ -46,7 +46,7 @@ export function refuseUnschedulable(operation: Operation): void {
     'BAD_FLAG',
     `${command} ${option} does not end by itself, so the next scheduled run would never start`,
     {
-      hint: `remove ${option} from the command of the schedule, or start it once with --distributed`,
+      hint: `remove ${option} from the scheduled command; to run ${command} ${option} without a schedule, start it once with --distributed`,
     },
   )
 }

@@ -146,7 +146,7 @@ async function erasureError(erasures: ErasureLedger, name: string): Promise<Slui
   if (erasure === null) return null
   return new SluiceError('LEDGER_BUSY', `the erasure ${erasure.reason} of ${name} has not ended`, {
     where: name,
-    reason: 'it reads all files of the archive and removes their history itself',
+    reason: 'partitions cannot expire during an erasure: it deletes all older versions of the archive itself',
     hint: `finish it first: run the same command with --reason ${shellQuote(erasure.reason)}`,
   })
 }

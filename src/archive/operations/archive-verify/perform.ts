@@ -231,7 +231,7 @@ function hintOf(
 ): string | null {
   const adopt = `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}`
   if (finding === 'foreign archive')
-    return `after a failover, a restore or a move of the database: ${adopt}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
+    return `if this database is a copy, first copy the folder of the archive, and write its new location into migration_archives.archive; then, or after a failover, a restore or a move of the database, run ${adopt}`
   if (finding === 'broken log')
     return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then, query and restore --into work without them`
   const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')

@@ -213,15 +213,15 @@ async function refuseUnpublished(
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(
     'PARTITION_STATE',
-    `the rows of ${label} of ${name} cannot be read from the archive: its state is ${state}`,
+    `the rows of ${label} of ${name} cannot be read from the archive: the partition is in state ${state}`,
     {
       where: `${name}, ${label}`,
       hint:
         state === 'RESTORED'
-          ? `its rows are in the table: ${await copyCommand(context, partition, asked)} copies them from there`
+          ? `the rows are in ${name}: to copy them from there, run ${await copyCommand(context, partition, asked)}`
           : state === 'EXPIRED'
-            ? `${named('restore')} restores it into its table, from where it can be copied`
-            : `${named('archive run')} finishes the begun step`,
+            ? `to restore the partition into ${name} first, run ${named('restore')}; then copy its rows from there`
+            : `to finish the interrupted step, run ${named('archive run')}; then run the same command again`,
     },
   )
 }

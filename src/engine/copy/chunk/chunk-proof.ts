@@ -27,7 +27,7 @@ export function otherNullKeys({ source, target }: TablePlan, rows: bigint): Slui
   const [verb, them] = rows === 1n ? ['is', 'it'] : ['are', 'them']
   return new SluiceError(
     'PROOF_FAILED',
-    `the target already has rows whose key is NULL: ${rowCountText(rows)} ${verb} not from ${source.table.name}`,
+    `the target already has ${rowCountText(rows)} with a NULL key that ${verb} not from ${source.table.name}`,
     {
       where: tableText(target.table),
       reason:

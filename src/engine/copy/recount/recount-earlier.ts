@@ -268,12 +268,12 @@ function differs(
   const why = found.some(({ one }) => one.chunk === null) ? { reason: wholeReason(plan, store.can) } : {}
   const list = `${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`
   const restart = plan.onExisting === 'refuse' ? '--restart --on-existing upsert' : '--restart'
-  const accepting = `or accept it with --accept-difference ${shellQuote(name)}`
+  const accepting = `--accept-difference ${shellQuote(name)}`
   // Without a key, rows can be neither compared nor upserted.
   const hintOf = (again: string): string =>
     plan.cut === 'key'
-      ? `${again} with --again, copy everything with ${restart}, ${accepting}`
-      : `empty the target's table and copy it again with --restart, ${accepting}`
+      ? `to ${again}, add --again; to copy everything, add ${restart}; to accept the difference, add ${accepting}`
+      : `empty the target's table and copy it again with --restart, or accept the difference with ${accepting}`
   if (atTarget.length === 0) {
     return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
       ...why,

@@ -267,7 +267,7 @@ async function refuseLeftRows(
   if (left <= 0n) return
   throw new SluiceError(
     'PROOF_FAILED',
-    `the target holds ${countText(left, 'row')} of ${name} more than were copied into it`,
+    `the target has ${countText(left, 'row')} of ${name} in addition to the rows that were copied into it`,
     {
       reason:
         'an interrupted attempt wrote rows that the source has deleted since, or another program wrote rows into the table',

@@ -376,10 +376,10 @@ async function viewFor(context: TableContext): Promise<SourceView> {
 }
 
 function blocksLost({ name }: TableContext, cause: SluiceError | null): SluiceError {
-  return new SluiceError('CONNECTION_LOST', `the source snapshot in which ${name} was divided no longer exists`, {
+  return new SluiceError('CONNECTION_LOST', `the copy of ${name} cannot continue: the source snapshot was lost`, {
     kind: 'source',
-    reason: cause?.message ?? 'its server was restarted, or the connection to it broke',
-    hint: 'the table has no key to resume by: run the same command again to copy it from the beginning',
+    reason: cause?.message ?? 'the source server was restarted, or the connection to it broke',
+    hint: 'run the same command again: it copies the table from the beginning, because the table has no key to resume by',
     ...(cause === null ? {} : { cause }),
   })
 }

@@ -101,8 +101,8 @@ async function refuseSwitching(
   if (left === undefined) return
   throw new SluiceError('LEDGER_BUSY', `a cutover of stream ${stream} to another database is under way`, {
     where: to.label,
-    reason: `its state is ${left.status}: the table of the source may be closed to writers`,
-    hint: `run sluice cutover ${stream} to finish it or give it up, then end the stream`,
+    reason: `the state of the cutover is ${left.status}: the table of the source may be closed to writers`,
+    hint: `run sluice cutover ${stream}, which completes or abandons the cutover; then end the stream`,
   })
 }
 

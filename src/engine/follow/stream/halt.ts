@@ -35,7 +35,7 @@ export function missingTables(stream: string, gone: readonly string[]): SluiceEr
     'STREAM_HALTED',
     `the source no longer has table ${gone.join(', ')}, or the login may not see it`,
     {
-      reason: `stream ${stream} follows it; its position is kept`,
+      reason: `stream ${stream} follows ${gone.length === 1 ? 'this table' : 'these tables'}; the position of the stream is kept`,
       hint: hintForMissing(stream, gone),
     },
   )

@@ -62,7 +62,7 @@ export function refuseOther(within: FollowingParts['within'], found: StreamRow |
 
 function endedMeanwhile(stream: string): SluiceError {
   return new SluiceError('LEDGER_BUSY', `stream ${stream} has ended meanwhile`, {
-    reason: 'another program made its cutover, or ended the stream',
+    reason: 'another program made the cutover of the stream, or ended the stream',
     hint: 'run the same command again: it shows the new state',
   })
 }
@@ -79,7 +79,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
   if (asked === undefined || asked === began) return began
   const by: Readonly<Record<Cdc, string>> = { slot: 'a replication slot', trigger: 'triggers' }
   throw new SluiceError('BAD_FLAG', `stream ${found.id} reads changes by ${by[began]}, not by ${by[asked]}`, {
-    hint: `remove --cdc to resume it; --restart starts a new one by ${by[asked]} and copies the tables again`,
+    hint: `to resume the stream, leave out --cdc; to read changes by ${by[asked]}, add --restart, which copies the tables again`,
   })
 }
 

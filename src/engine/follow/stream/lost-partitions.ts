@@ -41,7 +41,7 @@ export async function refuseLostPartitions(
     `${tableText(table)} has lost ${lost.length === 1 ? 'a partition' : 'partitions'} that this copy wrote into: ${said}`,
     {
       reason: `${lost.length === 1 ? 'it was' : 'they were'} dropped, detached or renamed after the copy; the ledger still records the rows as proved`,
-      hint: `restore each under its name; if rows are lost, create the partition again and run sluice follow ${id} --until-equal to copy them; or begin again with --restart`,
+      hint: `if a partition was detached or renamed, attach it again under its former name, then run the same command again; if it was dropped, create it again, then run sluice follow ${id} --until-equal, which copies its rows; to copy all rows again, begin again with --restart`,
     },
   )
 }

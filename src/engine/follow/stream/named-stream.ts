@@ -16,7 +16,7 @@ export async function namedStream(database: LedgerDatabase, id: string, label: s
   if (found !== null) return found
   throw new SluiceError('NO_SUCH_TABLE', `the ledger has no stream ${id}`, {
     where: label,
-    hint: 'sluice runs --to URL lists the runs of this ledger; a reverse stream has another id, which its cutover printed',
+    hint: 'to list the runs of this ledger, use sluice runs --to URL; a reverse stream has its own id, which the cutover printed',
   })
 }
 

@@ -31,9 +31,9 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
   const changes = changesBy(cdc, from)
   const target = to.offers.changeTarget
   if (changes === undefined && from.offers.triggerChanges !== undefined) {
-    throw new SluiceError('NOT_FOLLOWABLE', `${from.system} has no replication slots to follow its changes`, {
+    throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be read from a replication slot`, {
       where: from.label,
-      reason: 'a stream uses a slot unless --cdc trigger is given',
+      reason: `${from.system} has no replication slots, and a stream uses one unless --cdc trigger is given`,
       hint: 'add --cdc trigger: triggers on the tables record which rows change',
     })
   }

@@ -186,8 +186,8 @@ function movedError(stream: string, { place, noted }: OtherTarget, now: Target):
     })
   }
   return new SluiceError('STREAM_MOVED', `stream ${stream} wrote into ${there}, but this target is ${here}`, {
-    reason: 'one of them may be a copy of the other; nothing was read from the source',
-    hint: `if this target replaces the other one for good, run sluice follow ${stream} --moved (the other one is then refused); if it is a copy, run the stream only with the other one`,
+    reason: 'one of the two targets may be a copy of the other; nothing was read from the source',
+    hint: `if this target replaces the earlier one, run sluice follow ${stream} --moved, after which the earlier one is refused; if this target is a copy, run the stream only with the earlier one`,
   })
 }
 

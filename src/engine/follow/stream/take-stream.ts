@@ -25,7 +25,7 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
     const who = `process ${got.pid ?? '?'} on ${got.host ?? 'another machine'}`
     if (got.machine === run.owner.machine) {
       throw new SluiceError('LEDGER_BUSY', `${who} follows these tables`, {
-        hint: 'sluice ctl lists the runs of this machine; end it with ctrl-c, or with sluice ctl RUN stop',
+        hint: 'end that process with ctrl-c, or with sluice ctl RUN stop; to list the runs of this machine, use sluice ctl',
       })
     }
     const message = `${who} follows these tables; waiting until its lease ends`

@@ -84,6 +84,6 @@ export function databaseMissing({ name, label }: Named, renamed: string | null):
     hint:
       renamed === null
         ? 'check the URL of --from: no run of sluice has dropped this database'
-        : `name it with --from, or rename it back`,
+        : `name database ${renamed} with --from, or rename it back to ${name}`,
   })
 }

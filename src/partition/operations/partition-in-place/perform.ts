@@ -135,8 +135,8 @@ async function splitOffSlice(
 ): Promise<Ending> {
   const { inPlace, table, name, limits, report } = able
   if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--slice cannot be combined with --revert, --last and --past', {
-      hint: 'remove them',
+    throw new SluiceError('BAD_FLAG', '--slice cannot be combined with --revert, --last or --past', {
+      hint: 'to split off a period, leave out --revert, --last and --past; otherwise leave out --slice',
     })
   }
   if (done === null) {
@@ -300,7 +300,7 @@ function refuseUnconfirmed({ table, name }: InPlaceContext, { confirm }: Partiti
   if (confirm === name || confirm === table.table.name) return
   throw new SluiceError(
     'MISSING_CONFIRM',
-    `the name ${name} moves to another table: the name is needed as confirmation`,
+    `this command gives the name ${name} to another table: the name is needed as confirmation`,
     {
       hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
     },

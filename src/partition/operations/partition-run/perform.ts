@@ -119,7 +119,7 @@ function slicesEnding(
     ...ending,
     error: new SluiceError(
       'STOPPED',
-      `${period}: ${slices} of ${of} are copied and proved; the others were not begun`,
+      `${period}: ${slices} of ${of} ${from === through ? 'is' : 'are'} copied and proved; this run began no other slice`,
       {
         hint: `run sluice follow ${stream} to copy the rest and then follow${next}`,
       },

@@ -75,7 +75,7 @@ export class CassandraTarget implements CopyTarget {
     const { table, onExisting, range } = request
     if (onExisting === 'replace-range' && range.by !== 'keys') {
       throw new SluiceError('UNSUPPORTED_KEY', `Cassandra cannot replace a range of ${tableText(table.table)}`, {
-        reason: 'copied rows keep their write times, so a deletion before the copy would hide them: it is newer',
+        reason: 'copied rows keep their old write times, so a deletion of the range, which is newer, would hide them',
         hint: 'copy with --on-existing upsert, or TRUNCATE the table and copy with --on-existing refuse',
       })
     }

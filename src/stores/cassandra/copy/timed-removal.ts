@@ -152,7 +152,7 @@ export function refuseFutureTimes(
     `the row (${rowKeyText(key)}) of ${where} cannot be removed: its write time is ahead of the clock (${latest} microseconds since 1970)`,
     {
       where,
-      reason: 'its removal would hide every row that is written under this key until then, also a restored one',
+      reason: 'until the clock reaches that time, the deletion would also hide rows written or restored under this key',
       hint,
       kind: code === 'VALUE_REFUSED' ? 'source' : undefined,
     },

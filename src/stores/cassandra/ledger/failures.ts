@@ -40,8 +40,8 @@ export function ledgerError(thrown: unknown, settings: CassandraSettings): Sluic
 
 export function brokenLedger(what: string): SluiceError {
   return new SluiceError('LEDGER_DAMAGED', `the ledger in the target is damaged: ${what}`, {
-    reason: 'rows of its tables were changed or lost, for example by a partly restored backup',
-    hint: 'restore the tables sluice_ledger_head, sluice_ledger_log and sluice_ledger_part together, or start again in another keyspace: nodes of old releases write into dropped tables until their restart',
+    reason: 'rows of the ledger tables were changed or lost, for example by a partly restored backup',
+    hint: 'restore sluice_ledger_head, sluice_ledger_log and sluice_ledger_part from one backup; without a backup, begin again in another keyspace (if you drop these tables instead, nodes of old releases write into the dropped ones until their restart)',
   })
 }
 

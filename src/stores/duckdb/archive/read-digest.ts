@@ -42,8 +42,9 @@ function conditionOf(columns: readonly StoredColumn[], key: readonly string[], r
     if (range.by !== 'all' && range.by !== 'nullKey') checkOrder(column)
     return column
   })
-  if (range.by === 'block') throw new SluiceError('UNSUPPORTED_KEY', 'an archive has no blocks of the table')
-  if (range.by !== 'all' && key.length === 0) throw new SluiceError('UNSUPPORTED_KEY', 'a range needs a key')
+  if (range.by === 'block') throw new SluiceError('UNSUPPORTED_KEY', 'an archive cannot be compared by table blocks')
+  if (range.by !== 'all' && key.length === 0)
+    throw new SluiceError('UNSUPPORTED_KEY', 'ranges of a table without a key cannot be compared')
   const texts = new Map(keyColumns.map((column) => [column.physical, column]))
   const dialect: KeyDialect = {
     quote: quotedName,

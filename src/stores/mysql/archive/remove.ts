@@ -113,7 +113,7 @@ function refuseUnfit({ table }: RemoveRequest, { engine }: MysqlTableShape): voi
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
       where,
       reason: 'rows that were not proved could be removed',
-      hint: 'ALTER TABLE … ENGINE = InnoDB',
+      hint: `ALTER TABLE ${mysqlTableSql(table.table)} ENGINE = InnoDB, then run the same command again`,
     })
   }
 }

@@ -4,6 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { groupBy } from '../../../shared/group-by.ts'
+import { mysqlTableSql } from './names.ts'
 
 export type MysqlTableShape = {
   /** Null if there is no such table. */
@@ -40,7 +41,7 @@ export function refuseUnfitEngine({ table }: ChunkRequest, { engine }: MysqlTabl
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine}, which has no transactions`, {
       reason: 'rows of a failed chunk would stay in it',
-      hint: 'ALTER TABLE … ENGINE = InnoDB, or copy into another table',
+      hint: `change its engine: ALTER TABLE ${mysqlTableSql(table.table)} ENGINE = InnoDB; or copy into another table`,
     })
   }
 }
@@ -52,7 +53,7 @@ export function keyIndex({ table, onExisting }: ChunkRequest, { unique }: MysqlT
     if (columns.length === key.size && columns.every((column) => key.has(column))) return index
   }
   throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} has no unique index on ${table.key.join(', ')}`, {
-    reason: `--on-existing ${onExisting} needs it to find rows`,
-    hint: 'create one, or choose another --on-existing',
+    reason: `--on-existing ${onExisting} needs such an index to find rows`,
+    hint: 'create a unique index on exactly these columns, or choose another --on-existing',
   })
 }

@@ -135,7 +135,7 @@ async function refuseReferred(session: CopySession, { parent, rest, where }: Lat
       `${referringText(referrer, row.values)} refers to a late row in the default partition ${tableText(rest)}`,
       {
         where: tableText(parent.name),
-        reason: `sluice would move the late row with a DELETE, and the foreign key ${referrer.name ?? ''} refuses that or runs ON DELETE ${referrer.onDelete}; nothing was changed`,
+        reason: `sluice moves late rows with DELETE and INSERT, and the foreign key ${referrer.name ?? ''} (ON DELETE ${referrer.onDelete}) would refuse the DELETE, or delete or change the referring rows; nothing was changed`,
         hint: `drop the foreign key first: ALTER TABLE ${child} DROP CONSTRAINT ${key}; run the same command again; then ${add}`,
       },
     )

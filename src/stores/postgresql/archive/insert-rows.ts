@@ -101,7 +101,7 @@ function refusedAmongOthers(error: unknown, parent: TableName, label: string): u
     return new SluiceError('PARTITION_CHANGED', `a key of ${label} already exists in ${where}: ${detail ?? ''}`, {
       where,
       reason: 'nothing was changed: queries still read these rows from the archive',
-      hint: 'give that row another key, or remove it, then run the same command again',
+      hint: `change the key of that row in ${where}, or remove the row, then run the same command again`,
       cause: error,
     })
   }
@@ -115,8 +115,8 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
   const where = tableText(parent)
   return new SluiceError('TABLE_REFUSED', `${where} has no partition for some rows of ${label}: ${why}`, {
     where,
-    reason: 'another partition has a part of its range; nothing was changed',
-    hint: 'create partitions for the rest of its range, or detach the existing one, then run the same command again',
+    reason: `another partition covers a part of the range of ${label}; nothing was changed`,
+    hint: `create partitions for the rest of the range of ${label}, or detach that other partition, then run the same command again`,
     ...(cause === undefined ? {} : { cause }),
   })
 }
@@ -185,11 +185,11 @@ export async function moveLate(
     const { detail } = error as { readonly detail?: string }
     throw new SluiceError(
       'PARTITION_CHANGED',
-      `rows of ${tableText(rest)} cannot be moved: one has a key of the archive: ${detail ?? ''}`,
+      `rows of ${tableText(rest)} cannot be moved: a row has a key that also exists in the archive: ${detail ?? ''}`,
       {
         where: tableText(rest),
         reason: 'nothing was changed: queries still read these rows from the archive',
-        hint: 'give that row another key, or remove it, then run the same command again',
+        hint: `change the key of that row in ${tableText(rest)}, or remove the row, then run the same command again`,
         cause: error,
       },
     )

@@ -44,11 +44,11 @@ export class PostgresLedger implements LedgerDatabase {
     if (hidden !== undefined) {
       throw new SluiceError(
         'TARGET_DENIED',
-        `sluice cannot end the session of a program whose lease expired: it belongs to ${String(hidden[0])}`,
+        `sluice cannot end the session of a program whose lease expired: ${String(hidden[0])} owns the session`,
         {
           where: this.#database.label,
           reason: 'this user has no right to see or end that session',
-          hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
+          hint: `connect as ${String(hidden[0])}, or as a user with pg_signal_backend and pg_read_all_stats`,
         },
       )
     }

@@ -86,7 +86,7 @@ export function plantedError([what, schema, owner]: Planted, user: string, label
     {
       where: label,
       reason: `it has the name of the built-in object, its schema is in the search_path, and it would run with the rights of ${user}`,
-      hint: `DROP ${what} if it is not yours, and REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; otherwise give it to ${user}, the database's owner or a superuser`,
+      hint: `if you do not need this object, DROP ${what} and REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; otherwise change its owner to ${user}, to the owner of the database or to a superuser`,
     },
   )
 }

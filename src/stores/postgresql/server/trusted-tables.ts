@@ -264,11 +264,11 @@ function refused([schema, name, why, owner = null, user = null]: SqlRow, where: 
       : [`${String(schema)}.${String(name)}`, 'its code would run as this login']
   const joins =
     owner === null
-      ? 'connect as its owner if you trust that role'
+      ? 'if you trust the owner, connect as that role'
       : `if ${String(owner)} is the role that was created for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
   return new SluiceError('TABLE_REFUSED', `sluice refuses to use ${what}, which has a name reserved for sluice`, {
     where,
     reason: `${String(why)}; ${danger}`,
-    hint: `${joins}; otherwise drop or rename it, or change its owner with ALTER … OWNER TO${name === '' ? '' : '; or use another schema'}`,
+    hint: `${joins}; otherwise drop or rename ${what}, or change its owner with ALTER … OWNER TO${name === '' ? '' : ', or use another schema'}`,
   })
 }

@@ -154,9 +154,9 @@ async function planAgain(
   if (stored === null || found === undefined || target === undefined) {
     throw new SluiceError(
       'NO_SUCH_TABLE',
-      `quarantined rows of ${name} cannot be retried: the table, its source table or its plan no longer exists`,
+      `quarantined rows of ${name} cannot be retried: the source table, the target table or the plan of the copy no longer exists`,
       {
-        hint: 'run sluice diff --fix: it does not need the stored plan',
+        hint: 'if both tables exist, run sluice diff --fix, which does not need the plan',
       },
     )
   }

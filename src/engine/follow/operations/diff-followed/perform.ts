@@ -244,9 +244,9 @@ function errorOf(
   const differ = missing + extra + different
   const [first] = missingKeys
   if (first !== undefined) {
-    const rest = missingKeys.length === 1 ? '' : `, nor ${missingKeys.length - 1} other rows that were named`
-    const error = new SluiceError('BAD_FLAG', `neither side of ${name} has a row ${first}${rest}`, {
-      hint: 'give the key of a row in the source, or of a row that only the target has',
+    const rest = missingKeys.length === 1 ? '' : `; ${missingKeys.length - 1} other given keys do not exist either`
+    const error = new SluiceError('BAD_FLAG', `${name} has no row ${first} in the source or in the target${rest}`, {
+      hint: 'give the key of a row that the source or the target has',
     })
     return { error }
   }

@@ -96,6 +96,6 @@ function refuseUnconfirmed({ confirm }: SlotsOperation, drop: string): void {
 
 function unknownSlot(name: string): SluiceError {
   return new SluiceError('BAD_FLAG', `there is no replication slot ${name}`, {
-    hint: 'sluice slots --from URL lists them',
+    hint: 'to list the replication slots, use sluice slots --from URL',
   })
 }

@@ -331,7 +331,7 @@ function removalRefused({ head: { tableId }, state }: Subject, { lost, inUse }: 
   if (inUse.length > 0) {
     return new SluiceError('NOT_SAFE', message, {
       reason: 'the rows of the table are in use',
-      hint: 'remove what refers to them, or wait until the import has ended',
+      hint: 'if other objects refer to the rows, drop these objects; if an import is running, wait until it ends; then run the same command again',
     })
   }
   const anyway = forgetCommand(tableId)

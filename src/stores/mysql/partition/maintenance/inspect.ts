@@ -143,7 +143,7 @@ function unsupported(where: string, reason: string): SluiceError {
     {
       where,
       reason,
-      hint: 'RANGE COLUMNS of a date or datetime, RANGE of a whole number, and RANGE of TO_DAYS, TO_SECONDS, YEAR or UNIX_TIMESTAMP are supported',
+      hint: 'create and drop these partitions by hand; sluice maintains only RANGE COLUMNS of a date or datetime, RANGE of a whole number, and RANGE of TO_DAYS, TO_SECONDS, YEAR or UNIX_TIMESTAMP',
     },
   )
 }

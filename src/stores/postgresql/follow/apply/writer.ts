@@ -289,11 +289,11 @@ function otherTable({ table: { table } }: ChangeTable): SluiceError {
   const name = tableText(table)
   return new SluiceError(
     'TABLE_REFUSED',
-    `${name} is not the table that was filled: another table or a view has its name`,
+    `${name} is not the table that sluice copied into: another table or a view has this name now`,
     {
       where: name,
       reason: 'this transaction was not written, and the position of the stream is unchanged',
-      hint: 'rename the table back, then run the same command again; or copy it again with --resync',
+      hint: `if the table was renamed, rename it back to ${name}, then run the same command again; if it was dropped, copy it again with --resync`,
     },
   )
 }

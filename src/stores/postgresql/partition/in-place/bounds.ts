@@ -187,20 +187,22 @@ export function outsideRefused(
   const by = quoteName(planned.column.name)
   const sql = tableSql(planned.table.table)
   const parts = [
-    ...(nulls > 0n ? [`${nulls} without a ${planned.column.name}`] : []),
+    ...(nulls > 0n ? [`${nulls} without a value in ${planned.column.name}`] : []),
     ...(beyond > 0n ? [`${beyond} at or after ${bound}${latest === null ? '' : `, the latest at ${latest}`}`] : []),
   ]
   return new SluiceError('PARTITION_REFUSED', `rows of ${table} cannot stay in one partition before ${bound}`, {
     where: table,
     reason: parts.length === 0 ? 'these rows were removed during the check' : parts.join('; '),
     hint: [
-      ...(nulls > 0n ? [`SELECT * FROM ${sql} WHERE ${by} IS NULL shows those without one: give them a time`] : []),
+      ...(nulls > 0n
+        ? [`give a time to the rows without a value, which this query shows: SELECT * FROM ${sql} WHERE ${by} IS NULL`]
+        : []),
       ...(beyond > 0n
         ? [
-            `SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)} shows the rows from that time on: give them another time, or end the first partition later with --last PERIOD`,
+            `end the first partition later with --last PERIOD, or give an earlier time to the later rows, which this query shows: SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)}`,
           ]
         : []),
-      'then run the same command again',
+      'run the same command again',
     ].join('; '),
   })
 }

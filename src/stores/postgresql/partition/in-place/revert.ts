@@ -118,7 +118,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
     {
       where: tableText(table),
       reason: `${tableText(leaf.past)} ends at ${leaf.bound}, and a revert drops the other partitions with their rows`,
-      hint: `copy them to another table and delete them, run the same command again, and copy them back: CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; sluice partition run can also copy the whole table into another one`,
+      hint: `save these rows with CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; delete them from the table; run the same command again; insert the saved rows again; or, instead of the revert, copy the whole table into another one with sluice partition run`,
     },
   )
 }

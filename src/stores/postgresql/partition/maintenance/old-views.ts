@@ -142,7 +142,7 @@ export class OldViews {
   #kept({ of }: View): SluiceError {
     return new SluiceError('TARGET_BUSY', `a session holds an old snapshot of ${tableText(this.#table)}`, {
       where: tableText(this.#table),
-      reason: `${of} may have a snapshot from before the copy of the rows, and could not see them in any table`,
+      reason: `${of} may have a snapshot from before the rows were copied, and would then find them in no table`,
       hint: 'wait until this session ends its transaction, then run the same command again',
       retryable: true,
     })

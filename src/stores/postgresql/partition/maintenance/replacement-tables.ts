@@ -272,9 +272,9 @@ export async function proveReplacement(
     if (equalDigests(before, { rows, sum: checksumText(sum) })) return rows
     const stale = await staleGenerated(session, log.of)
     if (stale !== null) throw unmovable(log.of, stale)
-    throw new SluiceError('PROOF_FAILED', `the copied rows of ${tableText(log.of.name)} differ from its rows`, {
+    throw new SluiceError('PROOF_FAILED', `the rows of ${tableText(log.of.name)} differ from their copies`, {
       where: tableText(log.of.name),
-      reason: `it has ${before.rows} rows with the checksum ${before.sum}, and its copies have ${rows} rows with ${checksumText(sum)}`,
+      reason: `the table has ${before.rows} rows with the checksum ${before.sum}, and the copies have ${rows} rows with ${checksumText(sum)}`,
       hint: 'nothing was changed; this is a fault of sluice or of the server: please report it',
     })
   } finally {

@@ -92,8 +92,8 @@ async function refuseTaken(
       : `the partition ${tableText(name)} has other bounds: from ${own.from ?? 'the beginning'} to ${own.to ?? 'the end'}`,
     {
       where: tableText(name),
-      reason: `the partition from ${from} to ${to} needs this name`,
-      hint: 'rename it, then run the same command again',
+      reason: `the new partition from ${from} to ${to} needs the name ${tableText(name)}`,
+      hint: `rename the existing ${own === undefined ? 'table or type' : 'partition'}, then run the same command again`,
     },
   )
 }
