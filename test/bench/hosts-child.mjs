@@ -188,7 +188,7 @@ async function silence(all) {
 note('chunks that were closed in all', closed.toLocaleString('en'))
 note('size of the table of chunks behind', await size())
 const { book } = first
-note('whether anything is left', inSeconds(await timed(() => book.claims.left(null))))
+note('whether anything is left', inSeconds(await timed(() => book.claims.remaining(null))))
 note('sums of all chunks (a plan, the end of a table)', inSeconds(await timed(() => book.sums())))
 note('rows read by a run', inSeconds(await timed(() => book.readRows(first.owner.runId))))
 const fresh = await host(999)

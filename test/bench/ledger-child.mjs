@@ -63,7 +63,7 @@ for (const size of sizes.map(Number)) {
     floor.push(await timed(() => ledger.batch([update])))
   }
   const looks = []
-  for (let i = 0; i < 5; i++) looks.push(await timed(() => book.claims.left(null)), await timed(() => book.claims.expired())) // prettier-ignore
+  for (let i = 0; i < 5; i++) looks.push(await timed(() => book.claims.remaining(null)), await timed(() => book.claims.expired())) // prettier-ignore
   process.stdout.write(
     `${JSON.stringify({ size, addMs: (addMs / written) * 1000, claim: median(ms), least: Math.min(...ms), most: Math.max(...ms), floor: median(floor), leastFloor: Math.min(...floor), look: median(looks) })}\n`,
   )

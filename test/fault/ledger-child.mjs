@@ -31,7 +31,7 @@ async function worker() {
       const claim = await chunks.claim(null)
       if (claim === null) {
         for (const chunk of await chunks.expired()) await chunks.free(chunk)
-        const { pending, held } = await chunks.left(null)
+        const { pending, held } = await chunks.remaining(null)
         if (pending + held === 0) return
         await sleep(50)
         continue

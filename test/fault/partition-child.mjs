@@ -36,7 +36,7 @@ const store = await openPostgresCopy(url)
 const maintenance = store.offers.maintenance
 const { signal } = new AbortController()
 const made = await maintenance.make({
-  table: await maintenance.look(table, false, signal),
+  table: await maintenance.inspect(table, false, signal),
   partitions,
   patienceMs: 100,
   budgetMs: 10_000,

@@ -241,7 +241,7 @@ test.for(['postgresql', 'mysql'] as const)(
     const { finished } = await perform({ ...restore, ...only })
     expect(finished.error).toMatchObject({
       code: 'ROW_REFUSED',
-      hint: expect.stringMatching(/restore that row, or drop the foreign key/),
+      hint: expect.stringMatching(/write that row first, or drop the foreign key/),
     })
     expect(finished.error?.hint).not.toContain('archive or delete those first')
     await place.sql('INSERT INTO parents VALUES (2)')

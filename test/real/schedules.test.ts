@@ -767,6 +767,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const friend = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
     expect(stranger.slots).toEqual(['refused'])
+    await stage.until('its end here', () => friend.slots.includes('ended'))
     expect(friend.slots).toEqual(['begun', 'ended'])
     expect((await stage.run(run)).rows).toBe(400n)
     // One marker file for all runs of the folder.
