@@ -1,4 +1,4 @@
-/** A task that copies and compares for the worker with the run's stream, on request. */
+/** Runs a task that copies and compares for the worker that runs the stream, when that worker requests it. */
 import { dec } from '../model/run/event.ts'
 import { openExisting } from '../engine/copy/open-stores.ts'
 import { onSide } from '../engine/copy/sides.ts'

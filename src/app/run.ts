@@ -157,7 +157,7 @@ function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFini
   return isRefused && resumeCommand === commandLine ? rest : ended
 }
 
-/** The end of a run with the error of an alert, and its status and exit code. */
+/** Returns the end of a run with an alert's error, and with this error's status and exit code. */
 function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
   return { ...ended, status: statusOf(error.kind), exitCode: error.exitCode, error: error.info() }
 }

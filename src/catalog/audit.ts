@@ -1,6 +1,6 @@
 /**
- * `catalog_audit`: who changed the catalog, when, how, and with what result. It has no secrets. While a command runs,
- * `detail` names its process, so that readers can find out whether the process was killed.
+ * `catalog_audit`: who changed the catalog, when, how, and with what result. It contains no secrets. While a command
+ * runs, `detail` names its process, so that readers can find out whether the process was killed.
  */
 import { isoTime } from '../shared/clock.ts'
 import { processStatusOf, type ProcessStatus, type ProcessIdentity } from '../shared/owner.ts'

@@ -1,6 +1,6 @@
 /**
  * Differences between the databases that can hold a catalog. Statements with `?` placeholders that all databases accept
- * are in the code that runs them. A dialect has only the differences.
+ * are in the code that runs them. A dialect contains only the differences.
  */
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import type { CatalogRights } from './access-level.ts'

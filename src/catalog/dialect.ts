@@ -14,7 +14,7 @@ const DIALECTS: Readonly<Partial<Record<SqlDialect, CatalogDialect>>> = {
   duckdb: duckdbDialect,
 }
 
-/** @throws SluiceError INTERNAL if a database cannot hold catalogs; its declaration refuses it before it is opened */
+/** @throws SluiceError INTERNAL if a database cannot store catalogs; URLs of such databases are refused earlier */
 export function dialectOf({ dialect }: Pick<SqlReader, 'dialect'>): CatalogDialect {
   const found = DIALECTS[dialect]
   if (found === undefined) throw new SluiceError('INTERNAL', `a catalog cannot be stored in ${dialect}`)

@@ -55,7 +55,7 @@ async function migrate(
   }
 }
 
-/** Inserts the row of a migration last: a migration without a row runs again from its start. */
+/** Runs each missing migration, then inserts its row: a migration without a row runs again from its start. */
 async function migrateByStatement(
   transaction: SqlTransaction,
   dialect: CatalogDialect,

@@ -12,7 +12,7 @@ export type ViewFunctions = {
   quotient(a: string, b: string): string
   /** A sum of whole numbers as a whole number. */
   whole(sum: string): string
-  /** Rows that the deletion vector in this JSON column removes. */
+  /** Number of rows that the deletion vector in this JSON column removes. */
   cardinality(column: string): string
 }
 

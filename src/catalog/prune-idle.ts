@@ -35,7 +35,7 @@ export async function idleTables(
   return idle
 }
 
-/** Rows that a sweep would delete from table `t`; the same conditions as in its DELETEs. */
+/** SQL conditions for rows of table `t` that a sweep would delete; the same conditions as in its DELETEs. */
 const LEFT: readonly string[] = [
   'EXISTS (SELECT 1 FROM delta_commits c WHERE c.table_id = t.table_id AND c.version < t.history_from)',
   `EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = t.table_id AND f.added_version < t.history_from

@@ -19,8 +19,8 @@ export type AddColumns = {
 }
 
 /**
- * True if `rebuildAddLine` gives exactly this line. Statistics are most of a line. If `\"` is the only escape in their
- * text, only one spelling is possible: then they are not escaped again for the comparison.
+ * True if `rebuildAddLine` returns exactly this line. Statistics are most of a line. If `\"` is the only escape in
+ * their text, only one spelling is possible: then they are not escaped again for the comparison.
  */
 export function isRebuilt(raw: string, add: AddColumns): boolean {
   if (add.stats === null || add.tags !== null || add.deletionVector !== null) return rebuildAddLine(add) === raw

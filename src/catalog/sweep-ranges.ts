@@ -1,6 +1,6 @@
 /**
- * Deletes ranges of removed files. These ranges are never used, because only ranges of existing files are, but they
- * take space. Bounds of zones are not changed: a bound that is too wide never excludes a matching file.
+ * Deletes ranges of removed files. No query uses these ranges, but they take space. Bounds of zones are not changed: a
+ * bound that is too wide never excludes a matching file.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'

@@ -19,7 +19,7 @@ export type AlertSource = {
   /** The command as typed: `archive verify`. */
   readonly command: string
   readonly causes: readonly AlertCause[]
-  /** Text about the requirement of another cause, such as `requires --follow`. */
+  /** What a cause that is not in `causes` requires, such as `requires --follow`; null if it is never raised. */
   readonly others?: (cause: AlertCause) => string | null
 }
 

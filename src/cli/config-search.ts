@@ -54,7 +54,7 @@ export function hasFlag(argv: readonly string[], flag: string): boolean {
   return splitAtEnd(argv)[0].includes(flag)
 }
 
-/** Adds `--config FILE` as if typed, so that every printed command has it. */
+/** Adds `--config FILE` as if typed, so that every printed command contains it. */
 export function withConfig(argv: readonly string[], file: string | null): readonly string[] {
   if (file === null) return argv
   const [flags, rest] = splitAtEnd(argv)

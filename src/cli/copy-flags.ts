@@ -131,7 +131,7 @@ function namesOf(args: Arguments, defaults: ConfigDefaults, flag: 'columns' | 'k
   return names.length === 0 ? undefined : names
 }
 
-/** A YAML list has one name per item; a single text may contain several. */
+/** Names of a key in the config file: a list has one name per item, and a single text may contain several. */
 export function configNames(key: string, names: string | readonly string[] | undefined): readonly string[] {
   if (names === undefined) return []
   return typeof names === 'string' ? splitNames(key, names) : names

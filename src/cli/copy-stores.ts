@@ -131,7 +131,7 @@ function checked(side: Side, url: string, origin: string, defaults: ConfigDefaul
   })
 }
 
-/** The value of the config file in shell syntax: a variable or a store by its name, else the URL. */
+/** A store in shell syntax, as the config file names it: by a variable or a store name; otherwise its URL. */
 export function storeWord(
   written: string | undefined,
   url: string,

@@ -13,7 +13,7 @@ type SentRequest = ControlRequest & { readonly until: number }
 export type RunState = Readonly<Record<string, unknown>>
 
 const ANSWER_MS = 5_000
-/** Limit of an answer, which is one line, in characters. A longer line is not from sluice. */
+/** Longest accepted answer, in characters. An answer is one line; a longer line is not from sluice. */
 const MAX_ANSWER_LENGTH = 1_000_000
 
 const SILENT_HINT =
@@ -34,8 +34,8 @@ const FALSE = new Set(['false', 'no', 'off', '0'])
 const SETTINGS_WITH_VALUE = new Set(['workers', 'lanes', 'rate'])
 
 /**
- * Joins words to settings: `workers 8 skip a/3` becomes `workers=8 skip=a#3`, the older spelling. `name=value` stays
- * unchanged, for tables whose name is one of these words or ends like a chunk.
+ * Joins words to settings in the older spelling: `workers 8 skip a/3` becomes `workers=8 skip=a#3`. Typed `name=value`
+ * stays unchanged: a user needs it if the name of a table is one of these words, or ends like a chunk (`/3`).
  */
 function joinedSettings(words: readonly string[]): readonly string[] {
   const settings: string[] = []
@@ -188,7 +188,7 @@ function stateOf(line: string, where: string): RunState {
   )
 }
 
-/** The code; BAD_FLAG for an unknown one, which a run of another version may send. */
+/** Returns the code, or BAD_FLAG if this version does not know it: a run of another version may send such a code. */
 function knownCode(code: unknown): ErrorCode {
   return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'BAD_FLAG'
 }

@@ -1,7 +1,4 @@
-/**
- * Flags under the names that they had before. The old names are accepted until December 2027; printed commands use the
- * new names.
- */
+/** Replaces old names of flags, which are accepted until December 2027. Printed commands use the new names. */
 import { firstWord } from './globals.ts'
 
 /** New names by old ones. */
@@ -11,10 +8,10 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ['patience', 'lock-timeout'],
   ['budget', 'retry-limit'],
 ])
-/** Old names for `partition`, which has workers, but no apply workers. */
+/** New names by old ones for `partition`, which has workers but no apply workers. */
 const RENAMED_FOR_PARTITION: ReadonlyMap<string, string> = new Map([['lanes', 'workers']])
 
-/** The words with each old flag under its new name. Words after `--` stay unchanged. */
+/** Replaces each old name of a flag by its new name. Words after `--` stay unchanged. */
 export function currentFlags(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--')
   const isPartition = firstWord(argv) === 'partition'

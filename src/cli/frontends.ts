@@ -11,7 +11,7 @@ import type { TextOptions } from './render-text.ts'
 /** Options of the frontends. */
 export type FrontendOptions = Pick<TextOptions, 'quiet' | 'verbose' | 'rowFormat' | 'dryRun' | 'progress'> & {
   readonly logFile?: string | undefined
-  /** Log file with time and level, in the format of the parallel script. */
+  /** Log file in the format of the parallel script: each entry has a time and a level. */
   readonly migratorLog?: string | undefined
   readonly secrets: readonly string[]
 }

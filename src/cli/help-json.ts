@@ -139,7 +139,7 @@ function optionOf(option: Option, first: boolean): DocumentedOption {
   }
 }
 
-/** A list is a repeatable text. */
+/** Returns the type of an option; a list is documented as a repeatable text. */
 function typeOf({ type }: Option): DocumentedOption['type'] {
   return type === 'list' ? 'text' : type
 }

@@ -1,4 +1,4 @@
-/** Help of the program, grouped, which yargs cannot do; a test compares it with the commands. */
+/** Help of the program, with its commands in groups, which yargs cannot print. A test compares it with the commands. */
 import { readFileSync } from 'node:fs'
 import { GROUPS, PAGES, type CommandPage } from '../engine/run/operations/pages.ts'
 import { GLOBAL_OPTIONS, shownFlag } from '../engine/run/operations/global-options.ts'

@@ -42,7 +42,7 @@ function crash(error: unknown): void {
 
 /**
  * Runs the program and leaves the exit code in `process.exitCode`.
- * @param backgroundContext signals and order of a background process; empty for other processes
+ * @param backgroundContext signals and operation of a background process; empty for other processes
  */
 export async function launch(
   words: readonly string[],
@@ -65,7 +65,7 @@ export async function launch(
     return
   }
   hidePasswords(argv)
-  // The terminal may be closed before the run has its own process.
+  // Ignore SIGHUP: the terminal may be closed before the run has its own process.
   if (argv.includes('--background')) process.on('SIGHUP', () => undefined)
   // Always set: a parent process may have set `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'

@@ -81,7 +81,7 @@ export async function main(typed: readonly string[], context: CliContext): Promi
 
 /** Signals that end the session. */
 async function signalsOf({ request, globals }: Parsed, { signals }: CliContext): Promise<NodeJS.EventEmitter> {
-  // `attach` gets the signals itself: they end the display, not the run.
+  // `attach` handles the signals itself: they end the display, not the run.
   if (request.kind === 'attach') return new EventEmitter()
   if (!globals.background) return signals
   const { signalsOfStart } = await import('./background.ts')

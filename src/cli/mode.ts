@@ -22,7 +22,8 @@ export function inCi(env: ModeInput['env']): boolean {
 }
 
 /**
- * `--json` gives JSON lines. The UI needs a terminal as stdin and stdout, and no flag for text. Otherwise text is used.
+ * `--json` selects JSON lines. The UI needs terminals as stdin and stdout, and no flag such as `--quiet`.
+ * Otherwise the output is text.
  * @throws SluiceError BAD_FLAG if `--tui` is given and not possible
  */
 export function chooseMode(input: ModeInput): FrontendMode {

@@ -68,7 +68,7 @@ export type Output = {
   talk(text: string): void
   /** True while the buffer of stdout is full: droppable lines should be dropped. */
   readonly congested: boolean
-  /** True once the reader of stdout has left. */
+  /** True once stdout cannot be written any more, for example because its reader has left. */
   readonly gone: boolean
   /** Resolves once all output is written, or the reader has left. */
   flushed(): Promise<void>
@@ -76,7 +76,7 @@ export type Output = {
   failure(): SluiceError | null
 }
 
-/** Takes over the two streams. `onGone` is called once, when the reader of stdout has left. */
+/** Takes over the two streams. `onGone` is called once, when stdout cannot be written any more. */
 export function openOutput(stdout: Writable, stderr: Writable, onGone: () => void = () => {}): Output {
   const data = new OutputStream(stdout, onGone)
   const talk = new OutputStream(stderr, () => {})

@@ -55,7 +55,8 @@ function checkFirstWord(word: string): void {
 }
 
 /**
- * Refuses an empty text as a number, as from an unset variable: yargs would read it as 0. @throws SluiceError BAD_FLAG
+ * Refuses an empty value of a number option, as an unset variable leaves it: yargs would read it as 0.
+ * @throws SluiceError BAD_FLAG
  */
 function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
   for (const [name, value] of Object.entries(args)) {
@@ -209,7 +210,7 @@ function placeOperand(args: Arguments): string {
   return typeof named === 'string' ? named : '.'
 }
 
-/** True if the operands name no path: tables by id or by the end of their path, or the whole catalog. */
+/** True if the operands name no path: they name tables by id or by the end of their path, or are absent. */
 function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
   if (args['path'] !== undefined || takes.some(({ completes, operand }) => completes === 'path' && operand === true))
     return false

@@ -34,7 +34,7 @@ export type TuiPort = {
   }): Promise<{ readonly exitCode: number; readonly goesOn?: boolean }>
 }
 
-/** Order of a background process: the confirmed operation, and a channel to the process that started it. */
+/** The confirmed operation of a background process, and a channel to the process that started it. */
 export type Background = { readonly operation: Operation; readonly tell: (line: string) => void }
 
 /** Everything outside of the program that a command uses. */

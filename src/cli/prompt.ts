@@ -47,7 +47,7 @@ export async function readLine(
   }
 }
 
-/** Names that Node's line editor has for keys, by our key names; most are equal. */
+/** Key names of Node's line editor, by our key names. Only `enter` has another name there. */
 const NAMES: Readonly<Record<string, string>> = {
   enter: 'return',
   ...Object.fromEntries('backspace delete left right up down home end'.split(' ').map((name) => [name, name])),

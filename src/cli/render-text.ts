@@ -137,7 +137,7 @@ export function textFrontend(output: Output, options: TextOptions): Frontend {
     }
     if (event.type === 'follow.started') follows = true
     if (event.type === 'difference') {
-      // Already printed as lines: a table would wait until the end of the run.
+      // The narrator prints differences of a stream as lines. A table would be printed only at the end of the run.
       if (follows) return
       listing ??= tableWriter(DIFFERENCE_COLUMNS, data)
       for (const row of differenceRows(event)) listing.row(row)
@@ -226,7 +226,7 @@ export function textFrontend(output: Output, options: TextOptions): Frontend {
   }
 }
 
-/** True for a command without a start line, because its output is its result. `ctl` is no operation. */
+/** True for a command without a start line, because its output is its result. `ctl` has no declaration. */
 function printsOnly(command: string): boolean {
   const display = declarationOfCommand(command)?.display
   return display === 'listing' || display === 'answer' || command === 'ctl'

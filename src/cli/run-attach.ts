@@ -85,7 +85,7 @@ export function continuesText(runId: string): string {
 
 /**
  * Watches without the UI: prints what the run itself would print.
- * @returns the exit code of the run if it ends while watched; the exit code of the signal if the run is left
+ * @returns the exit code of the run if it ends while watched; the exit code of the signal if a signal ends the watching
  */
 export async function watchRun(session: CliSession, joined: JoinedRun, signals: NodeJS.EventEmitter): Promise<number> {
   let left: Signal | null = null

@@ -36,7 +36,7 @@ export function scheduleRule(args: Arguments, defaults: Parameters<typeof calend
   return { every: 'period', calendar, day, minute: minuteOf(at ?? '00:00') }
 }
 
-/** Refuses options that have no effect, except if they equal the default. */
+/** Refuses options that do not apply to the unit. Except for `--at`, an option with its default value is accepted. */
 function refuseInapplicable(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
   // Ignore the config file. Every option is validated, even if it does not apply.
   const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarOptions(args, {}) }

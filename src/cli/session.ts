@@ -68,7 +68,8 @@ export type CliSession = {
 
 /**
  * Passwords in the words of a command line and in variables that every command reads. A password that is part of its
- * redacted URL (`postgres` for user `postgres`) is left out: redacting it everywhere would hide nothing, but reveal it.
+ * redacted URL (`postgres` for user `postgres`) is left out: the URL shows it anyway. Redacting it in other texts would
+ * only reveal that it is the password.
  */
 export function secretsOf(
   argv: readonly string[],

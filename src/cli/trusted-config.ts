@@ -24,7 +24,7 @@ export function foundConfig(argv: readonly string[], { env, searchFrom }: CliCon
 const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
 
 /**
- * The found config, after the decision whether an untrusted file is used; in a terminal the user is asked.
+ * The found config. An untrusted file is used only if the user trusts it when asked in a terminal.
  * @throws SluiceError BAD_CONFIG if the file is not trusted, and the command might mean something else without it
  */
 export async function trustedConfig(

@@ -48,7 +48,7 @@ export function buildRequest(
   // The compiler has checked the sources against the fields (`Words`), and each is read as its declared type.
   const operation = { kind, ...Object.fromEntries(fields) } as Operation
   const hasEnds = Object.values(words).some(({ as }) => as === 'end')
-  // A resumed run must not restart.
+  // Printed commands resume the run, so they must not repeat `--restart`.
   const drop = Object.values(words).flatMap((word) =>
     'option' in word && word.option === 'restart' ? ['--restart'] : [],
   )

@@ -5,7 +5,7 @@ import type { History } from './segment.ts'
 export type VersionInterval = { readonly from: number; readonly to: number }
 
 export type Gaps = {
-  /** Versions without a commit above the oldest version that can be built, ascending. */
+  /** Missing commits above the oldest version that can be built, ascending. */
   readonly missing: readonly VersionInterval[]
   /** Versions that cannot be built: missing ones without a checkpoint, and later ones up to the next checkpoint. */
   readonly lost: readonly VersionInterval[]
@@ -30,7 +30,7 @@ export function logGaps(
 }
 
 /**
- * Why older commits and checkpoints of the log cannot be used; null if there are none.
+ * Why older commits and checkpoints of the log cannot be used; null if the log has no older ones.
  * @param without set of unreadable checkpoints, which are not used
  */
 export function historyCutOff(

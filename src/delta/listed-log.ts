@@ -37,7 +37,7 @@ export class ListedLog {
     return new ListedLog(store, await listLog(store, { signal }), 0)
   }
 
-  /** The files listed so far: all files from some version on, so its newest version is the newest of the log. */
+  /** The files listed so far: all files from some version on, including those of the newest version. */
   get known(): LogListing {
     return this.#known
   }

@@ -186,7 +186,7 @@ export class Snapshot {
     return parquet <= SMALL_CHECKPOINT && commits.reduce((sum, { size }) => sum + size, 0) <= SMALL_COMMITS
   }
 
-  /** All actions of a replay in memory. */
+  /** Replays the segment in memory. @returns all file actions of the wanted kind, in blocks */
   async #replayed(
     wanted: 'add' | 'remove',
     signal: AbortSignal,

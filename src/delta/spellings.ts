@@ -71,8 +71,8 @@ export class Spellings {
   }
 
   /**
-   * Files that a reader that compares paths as text would read twice, or would read although sluice treats them as
-   * removed.
+   * Files that readers read differently if they compare paths as text: they read the file twice, or read it although
+   * sluice treats it as removed.
    */
   ambiguousFiles(): readonly AmbiguousFile[] {
     return [...this.#respelled.values()]

@@ -58,7 +58,7 @@ export function inCommitTimeOf(commitInfo: CommitInfoAction | null): number | nu
 
 /**
  * The commitInfo of a commit, or null if it has none. Reads the start of the file; the whole file only if commitInfo
- * does not come first.
+ * is not its first line.
  * @throws SluiceError BAD_ACTION, SOURCE_GONE …
  */
 export async function readCommitInfo(

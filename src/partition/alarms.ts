@@ -41,7 +41,7 @@ export type AlarmOptions = {
     readonly others: DefaultRows
   } | null
   readonly archive: ArchiveRecord | null
-  /** True if this run was to create the partitions and was refused: it prints its own hints. */
+  /** True if this run should have created the partitions, but was refused: it prints its own hints. */
   readonly refused?: boolean
 }
 

@@ -23,7 +23,7 @@ export type CoverageRequest = { readonly now: Date; readonly ahead: number }
 /** A partition with its bounds as numbers: milliseconds, infinite if open. */
 export type PlacedPartition = { readonly partition: RangePartition; readonly low: number; readonly high: number }
 
-/** Partitions sorted by lower bound, without default partitions and bounds that are not times. */
+/** Partitions sorted by lower bound, without default partitions and partitions whose bounds are not times. */
 export function placedPartitions(partitions: readonly RangePartition[], kind: ValueKind): readonly PlacedPartition[] {
   return partitions
     .flatMap((partition): PlacedPartition[] => {
@@ -72,8 +72,8 @@ export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind
 }
 
 /**
- * As `placedPeriod`, but without a gap or an overlap of an hour: if midnight occurs twice, the bound is at the midnight
- * that a neighbour uses.
+ * As `placedPeriod`, but never with a gap or an overlap of one hour at a neighbour. If midnight occurs twice on a day,
+ * the bound is the midnight that the neighbour uses.
  * @param edges bounds of other partitions
  */
 function alignedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind, edges: readonly number[]): PlacedPeriod {

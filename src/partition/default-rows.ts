@@ -48,7 +48,7 @@ function isBounded({ from, to }: ArchivedPartition): boolean {
   return from !== null || to !== null
 }
 
-/** True if rows may be within the bounds, by the smallest and the largest value of the rows. */
+/** True if the range from the smallest to the largest value of the rows overlaps the bounds. */
 function mayOverlap({ from, to }: PrintedBounds, rows: DefaultRows, kind: ValueKind): boolean {
   if (rows.rows === 0n || rows.from === null || rows.to === null) return false
   const at = (text: string | null, open: number): number => (text === null ? open : (readValue(text, kind)?.at ?? open))

@@ -16,7 +16,7 @@ type Row = { readonly low: number; readonly event: PartitionEvent }
 
 /**
  * Events of the partitions of a table, in time order, the default partition last.
- * @param counts counted rows of each partition, in the order of the table; null to use the system's statistics
+ * @param counts counted rows of each partition, in their order in the table; null to use the system's statistics
  * @param missing required periods without a partition
  */
 export function listedPartitions(
@@ -97,7 +97,7 @@ function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
   }
 }
 
-/** Whole periods in gaps, neither in the table nor in the archive. None for a gap of hundreds: it has an alarm. */
+/** Whole periods in gaps, neither in the table nor in the archive; without gaps of hundreds, which an alarm reports. */
 function gapPeriods({ standing, archive }: TableWithCoverage): readonly PlacedPeriod[] {
   const { calendar, kind } = standing
   if (calendar === null) return []

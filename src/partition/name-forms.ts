@@ -17,7 +17,7 @@ const month: NameForm = ({ from }) => from.slice(5, 7)
 const day: NameForm = ({ from }) => from.slice(8, 10)
 const monthName: NameForm = ({ from }) => MONTHS[Number(from.slice(5, 7)) - 1] ?? null
 
-/** `2025` of `Q2-FY25` and of `2025-Q2`. */
+/** Year in a label: `2025` for `Q2-FY25`, and for `2025-Q2`. */
 const labelYear: NameForm = (_, label) => {
   const [, digits] = /(?:fy|^)(\d{2,4})/i.exec(label) ?? []
   return digits === undefined ? null : digits.length === 2 ? `20${digits}` : digits

@@ -1,6 +1,6 @@
 /**
- * The new table, in the database of the old one or in another: default name, existing table and findings, for plan and
- * run.
+ * Plans the new table in the database of the old one or in another one: its default name, whether it exists, and
+ * findings. Used by `partition plan` and `partition run`.
  */
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'

@@ -39,9 +39,9 @@ export type PartitionCoverage = {
   readonly gaps: readonly Gap[]
   /** Null if its bounds match no calendar, and the options name none. */
   readonly calendar: TableCalendar | null
-  /** Candidates if the calendar is null because its days could begin in several zones. */
+  /** Candidate zones, if the calendar is null because its days could begin in several zones. */
   readonly zones: readonly string[]
-  /** Zone of its local times: the zone of its calendar, otherwise of its database, otherwise UTC. */
+  /** Zone of the table's local times: the zone of its calendar, otherwise of its database, otherwise UTC. */
   readonly zone: string
 }
 

@@ -16,8 +16,8 @@ export type MarksRequest = {
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
   /**
-   * Partition, or label of its period, that is copied first. Default: the partition of the current time; if there is
-   * none, the last one that has begun.
+   * Partition, or label of its period, that is copied first. Default: the partition of the current time, otherwise the
+   * last partition that has begun, otherwise the first partition.
    */
   readonly first?: string | undefined
   /** Now, ms since the epoch. */
@@ -93,7 +93,7 @@ export type ChosenSlices = {
 /**
  * Range of the chosen slices in the first period.
  * @param numbers of slices in the first period, from 1
- * @throws SluiceError BAD_FLAG if the period has no slices, or fewer
+ * @throws SluiceError BAD_FLAG if the period has no slices, or fewer than requested
  */
 export function chosenSlices({ marks, first }: PeriodOptions, { from, through }: SliceNumbers): ChosenSlices {
   const begins = marks.findIndex(({ partition }) => partition === first)

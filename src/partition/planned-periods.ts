@@ -22,7 +22,7 @@ export type RowYears = {
   readonly far: readonly (CountedRows & { readonly year: number })[]
 }
 
-/** Splits the years at gaps of more than two empty years, and takes the group with the most rows. */
+/** Splits the years at gaps of more than two empty years, and selects the group with the most rows. */
 export function rowYears({ years }: Years): RowYears {
   const parts: { first: number; last: number; rows: bigint }[] = []
   const sorted = [...years].toSorted(([a], [b]) => a - b)

@@ -7,7 +7,7 @@ import type {
 } from '../model/partition/plan-port.ts'
 import { bytesPerHour } from './forecast.ts'
 
-/** Limits of each session, rows and ms: it ends at the first one that is reached. */
+/** Limits of each session, in rows and ms: a session ends at the first limit that it reaches. */
 const ROWS = 100_000
 const MOST_MS = 5000
 

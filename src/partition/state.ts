@@ -90,7 +90,7 @@ function boundOf(text: string | null, open: number, kind: ValueKind): number {
   return text === null ? open : (readValue(text, kind)?.at ?? open)
 }
 
-/** Number of the last day before an upper bound. */
+/** Number of the last day before an upper bound, counted from 1970. */
 function dayBefore(high: number, { kind, spec }: StateOptions): number {
   const at = high - 1
   return isInstant(kind) ? dayAt(spec?.zone ?? 'UTC', at) : Math.floor(at / MS_OF_DAY)

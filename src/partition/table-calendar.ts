@@ -18,7 +18,7 @@ export type FoundCalendar = {
 type DerivedCalendar = {
   /** Null if the newest partitions match no calendar, or calendars of several zones. */
   readonly found: FoundCalendar | null
-  /** Candidates if no calendar is found because days could begin in several zones. */
+  /** Candidate zones, if no calendar is found because days could begin in several zones. */
   readonly zones: readonly string[]
 }
 
@@ -37,7 +37,7 @@ export function calendarOf(
 }
 
 /**
- * As calendarOf; if no preferred zone fits, also tries other zones, and takes the match only if it is unique: a wrong
+ * As calendarOf. If no preferred zone fits, also tries other zones, and uses a match only if there is just one: a wrong
  * zone would shift future periods by hours.
  * @param others zones to try if none of the preferred ones fits
  */

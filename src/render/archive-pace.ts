@@ -18,8 +18,8 @@ export type StepPace = {
   readonly bytesPerSecond: number | null
   readonly leftMs: number | null
   /**
-   * Estimated number of finished partitions: those begun minus the number of workers. `of`: partitions of the plan, or
-   * 0.
+   * Estimated number of finished partitions: those begun minus the number of workers. `of`: partitions of the plan; 0
+   * without a plan.
    */
   readonly done: number
   readonly of: number

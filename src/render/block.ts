@@ -78,7 +78,7 @@ export function withoutReported(message: string, reported: Iterable<string>): st
   return message
 }
 
-/** The hint of a wrong condition lists every column, so it is wrapped. */
+/** Lines of a hint. The hint of a wrong condition is wrapped, because it lists every column. */
 function hintLines(code: ErrorInfo['code'], hint: string): Block['details'] {
   if (code !== 'BAD_PREDICATE') return [['do', hint]]
   return wrapped(hint, WIDTH).map((row, at) => [at === 0 ? 'do' : '', row] as const)

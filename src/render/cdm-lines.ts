@@ -1,6 +1,6 @@
 /**
- * Lines that scripts search for in the log of the Cassandra Data Migrator, with its spacing. They are printed next to
- * the lines of sluice if a run comes from its files.
+ * Lines that scripts search for in the log of the Cassandra Data Migrator, with its spacing. They are printed in
+ * addition to the lines of sluice if the run emits `run.tracked`.
  */
 import type { Event, EventOf } from '../model/run/event.ts'
 

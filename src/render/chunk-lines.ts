@@ -77,7 +77,7 @@ function rangeText({ from, to }: EventOf<'chunk.started'> | EventOf<'chunk.done'
   return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
 }
 
-/** A chunk that was released, and why. @param chunk text that names it */
+/** Text about a released chunk and the reason for its release. @param chunk text that names the chunk */
 export function releasedText(chunk: string, reason: EventOf<'chunk.released'>['reason']): string {
   return `${chunk} is ${reason === 'taken' ? 'no longer copied here' : 'free again'}: ${RELEASED[reason]}`
 }

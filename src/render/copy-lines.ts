@@ -264,7 +264,7 @@ export class CopyLines {
     if (again !== undefined && again.compared !== '0') return comparedText(proved, chunks, quarantined, again)
     if (proof === 'none' || proved === '0') return ''
     const equal = proof === 'count' ? 'count equal' : 'count and checksum equal'
-    // With `upsert` and `append`, other rows may lie between the rows that were read. The proof does not cover them.
+    // With `upsert` and `append`, the proof covers only the rows that were read, not other rows between them.
     const shared = ['upsert', 'append'].includes(this.#plans.get(table)?.onExisting ?? '')
     const what = shared ? equal.replace(/ equal$/, ' of the rows that were read equal') : equal
     return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`
@@ -305,7 +305,7 @@ function chunksText({ chunks, isAbout }: { readonly chunks: string; readonly isA
   return `${isAbout ? 'about ' : ''}${plural(chunks, 'chunk')}`
 }
 
-/** The columns that divide a table into chunks, with the smallest and the largest key if it is one column. */
+/** The columns that divide a table into chunks, with the smallest and the largest key if they are known. */
 function byText({ key, low, high }: CopyPlanLine): string {
   if (key.length === 0) return ''
   return ` by ${key.join(', ')}${low === undefined || high === undefined ? '' : ` (${low} to ${high})`}`

@@ -81,7 +81,7 @@ export const SLOT_LISTING = listing('slot', [
 
 export const DIFFERENCE_COLUMNS = titled('TABLE', 'KEY', 'DIFFERENCE', 'COLUMN', 'SOURCE', 'TARGET')
 
-/** Longer texts are cut; JSON lines have the whole values. */
+/** Texts with more characters are cut; JSON lines have the whole values. */
 const SHOWN = 60
 
 /** One line per column that differs, or one line for a row that is missing on one side. */

@@ -68,7 +68,7 @@ function replicationText(table: string, { stream, position }: EventOf<'cutover.s
   return `stream ${stream} keeps ${table} equal from ${position} on, while it is followed; otherwise the server keeps its log for it`
 }
 
-/** Cutover between two databases: the table keeps its name, and clients write to another database. */
+/** Line for a cutover between two databases: the table keeps its name, and clients write to another database. */
 function movedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, wayBack } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`

@@ -14,7 +14,7 @@ const EMPTY = /^-?$/
  * If that is not enough, columns are left out by their rank.
  * @param natural widths without any cut
  * @param isAll true if `rows` are all rows of the table
- * @returns null for a column that is left out; wider than `lineWidth` if nothing more can be left out
+ * @returns a width per column, null if it is left out; wider than `lineWidth` if no more columns can be left out
  */
 export function fitted(
   columns: readonly TableColumn[],

@@ -25,8 +25,8 @@ export type ShownPace = {
 }
 
 /**
- * A plan may count commits, which a listing returns, while chunks count actions, whose number is known only after a
- * read. Then the finished share is computed in commits, by the versions of each table, and the rate in actions.
+ * A plan may count commits, because a listing shows their number. Its chunks then count actions, whose number is known
+ * only after a read. The finished share is computed in commits, by the versions of each table, and the rate in actions.
  */
 export class PaceFold {
   #baseline = 0

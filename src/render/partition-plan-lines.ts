@@ -1,6 +1,6 @@
 /**
  * Output of `partition plan`: findings as an aligned table, measurements, estimated times, and statements.
- * The statements run as they are printed.
+ * The printed statements can be run unchanged.
  */
 import type { Event, EventBody, EventOf } from '../model/run/event.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'

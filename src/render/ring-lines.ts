@@ -16,8 +16,8 @@ export class RingLines {
   notified = false
 
   /**
-   * Lines of an event, each with its line end; '' for parts and hosts, which are printed with their ring; otherwise
-   * null.
+   * Lines of an event, each with its line end; '' for parts and hosts, which are printed with their ring; null for
+   * other events.
    */
   lines(event: Event): string | null {
     if (event.type === 'ring.part') this.#parts.push(event)

@@ -3,7 +3,7 @@ import type { RowKey } from '../model/copy/row-key.ts'
 import { cutListed } from './copy-listings.ts'
 
 /**
- * `id 431877`. For a key of several columns, each name with its value. On a ring, the partition comes before the row.
+ * `id 431877`. A key of several columns is printed as names with values. On a ring: `partition id 7; row at 3`.
  * @param partition number of columns that name the partition; 0 if there is none
  * @param most number of characters of one value that are shown
  */

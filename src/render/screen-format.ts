@@ -56,7 +56,7 @@ export function took(ms: number | null | undefined): string {
   return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`
 }
 
-/** Seconds for lists: `0.2 s`, `10.9 s`, above that minutes. */
+/** Seconds for lists: `0.2 s`, `10.9 s`, and from a minute on `3:12`. */
 export function seconds(ms: number | null | undefined): string {
   return ms === null || ms === undefined || !Number.isFinite(ms) ? '?' : durationText(ms)
 }

@@ -135,7 +135,7 @@ export class SummaryFold {
     return `${words.join(', ')} of ${grouped(all)}${unsearchedText(finished)} in ${durationText(finished.ms)}${done}`
   }
 
-  /** Mean speed of this run, if it did enough to measure it. */
+  /** Mean speed of this run; empty if the run did too little to measure it. */
   #paceText(): string {
     const mean = this.#pace.mean()
     if (mean === null) return ''

@@ -1,6 +1,6 @@
 /**
- * Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams.
- * In a terminal they fit its width: texts are cut, and columns left out. Output to a file or a pipe is whole.
+ * Aligned tables on stdout for listing commands. The first rows determine the widths, so that any list can be streamed.
+ * In a terminal they fit its width: texts are cut, and columns left out. Output to a file or a pipe is not cut.
  */
 import { cells, cutInMiddle, pad } from './cells.ts'
 import type { TableColumn } from './column.ts'

@@ -14,8 +14,8 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
   }
 
 /**
- * Text for a failed task that waits for its next attempt. The duration is that of the failed attempt, so it is printed
- * before "a rest": after it, it would be read as the length of the rest.
+ * Text for a failed task that waits for its next attempt. `ms` is the duration of the failed attempt. It is printed
+ * after "failed": at the end of the text, it would be read as the length of the rest.
  */
 function failedText(ms: number | undefined): string {
   return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`

@@ -5,7 +5,10 @@ const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
 /** Minimum number of attempts before work with transient failures is given up. */
 const FEWEST_ATTEMPTS = 8
-/** How long such work is retried, ms, unless the URL of a store sets `retry_seconds` (docs/reference/DATABASES.md). */
+/**
+ * How long work with transient failures is retried, ms, unless the URL of a store sets `retry_seconds`
+ * (docs/reference/DATABASES.md).
+ */
 export const RETRY_MS = 60_000
 
 /** Ms before another attempt: random up to a limit that doubles each time, so that workers do not retry in step. */

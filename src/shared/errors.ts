@@ -47,7 +47,7 @@ export const ERROR_CODES = {
   /** Other sessions of the source block the operation for now. */
   SOURCE_BUSY: 'source',
   PATH_ESCAPES: 'source',
-  /** A message of a change stream that does not follow its protocol. */
+  /** A message of a change stream violates the protocol of the stream. */
   BAD_STREAM: 'source',
   // target: the catalog
   CONNECT_FAILED: 'target',

@@ -38,7 +38,7 @@ function lacksParent(error: unknown, folder: string): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(folder) !== folder
 }
 
-/** @returns null if it existed */
+/** Creates one folder. @returns its path; null if it existed */
 async function make(folder: string, mode: number): Promise<string | null> {
   try {
     await mkdir(folder, { mode })

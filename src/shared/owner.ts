@@ -13,7 +13,7 @@ export type ProcessIdentity = {
   /** Name of the host, for messages only. */
   readonly host: string
   readonly pid: number
-  /** Its start in ticks since boot (proc_pid_stat(5), field 22), which shows a reused PID; null if unknown. */
+  /** Start of the process, in ticks since boot (proc_pid_stat(5), field 22): shows a reused PID; null if unknown. */
   readonly started: string | null
 }
 

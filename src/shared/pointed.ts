@@ -8,7 +8,7 @@ export type PointedMessage = {
   readonly at: number
 }
 
-/** The text follows the words, so that the message is readable as a whole in any log. */
+/** A message with the text and the caret below the words, so that it is readable as a whole in any log. */
 export function pointedMessage({ words, source, at }: PointedMessage): string {
   return `${words}\n  ${source}\n  ${' '.repeat(at)}^`
 }
@@ -27,8 +27,8 @@ export function withoutPointer(text: string): string {
 
 /**
  * As much of the text around the position as fits, with the caret below it.
- * @param width cells that a text takes
- * @param cells at least 8
+ * @param width returns the number of cells that a text takes
+ * @param cells available width, at least 8
  */
 export function pointerLines(
   { source, at }: PointedMessage,

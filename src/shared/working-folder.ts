@@ -13,8 +13,8 @@ export function workingFolder(): string | null {
 
 /**
  * A command of another run, adapted to this folder.
- * @param line as it was typed there
- * @param folder that it was typed in; null if unknown
+ * @param line the command as it was typed in `folder`
+ * @param folder in which it was typed; null if unknown
  * @param here the folder of the reader
  * @returns `cd FOLDER && LINE`, or the line itself in the same folder
  */

@@ -38,7 +38,10 @@ export type SystemDeclaration = {
    * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
    */
   readonly queue?: (url: string, mode: 'look' | 'work', slots: number) => Promise<RunQueue>
-  /** Rights in a database with a queue, for the same systems. @throws SluiceError CONNECT_FAILED, TARGET_DENIED */
+  /**
+   * Opens a database with a queue to plan and grant rights in it, for systems that can hold a queue.
+   * @throws SluiceError CONNECT_FAILED, TARGET_DENIED
+   */
   readonly queueRights?: (url: string) => Promise<QueueRights>
   /** For systems without `catalog`: why sluice sends them no statement that a user typed, in one sentence. */
   readonly unasked?: string
@@ -59,13 +62,13 @@ export type FileDeclaration = {
 export type CatalogPlace =
   { readonly file: string; readonly label: string } | { readonly url: string; readonly label: string }
 
-/** For systems whose catalogs are on servers. @throws SluiceError INTERNAL for a file */
+/** The URL of a catalog, for systems whose catalogs are on servers. @throws SluiceError INTERNAL for a file */
 export function urlOf(place: CatalogPlace): string {
   if ('url' in place) return place.url
   throw new SluiceError('INTERNAL', `${place.label} is a file, not a server`)
 }
 
-/** For systems whose databases are files. @throws SluiceError INTERNAL for a server */
+/** The path of a database, for systems whose databases are files. @throws SluiceError INTERNAL for a server */
 export function databaseFile(place: { readonly file?: string | null; readonly label?: string }): string {
   if (typeof place.file === 'string') return place.file
   throw new SluiceError('INTERNAL', `${place.label ?? 'the URL'} does not name a file`)
@@ -86,7 +89,7 @@ export type CatalogOptions = {
 }
 
 export type CatalogDeclaration = {
-  /** Example URL for hints, if catalogs have more forms of it. */
+  /** Example URLs of a catalog for hints; absent: the example of the system. */
   readonly example?: string
   /** True if `schema=NAME` in its URL selects the catalog's schema; otherwise a text about what users do instead. */
   readonly schema: true | { readonly instead: string }
@@ -169,7 +172,7 @@ export type CopyDeclaration = {
 export type LakeDeclaration = {
   /** As distinguished by `parseLakeUrl`. */
   readonly kind: 'local' | 'bucket'
-  /** True if requests go over a network, which a route can make longer. */
+  /** True if requests are sent over a network, so that a route can delay them. */
   readonly wire: boolean
   /** @throws SluiceError BAD_CONFIG, NO_SUCH_PATH */
   openLog(path: string, options: { readonly route?: Route | undefined }): Promise<LogStore>
@@ -178,8 +181,8 @@ export type LakeDeclaration = {
   /** @throws SluiceError BAD_CONFIG */
   openWriter(path: string): Promise<LogWriter>
   /**
-   * For lakes that need credentials: their origin, and the target of requests. @throws SluiceError BAD_CONFIG,
-   * SOURCE_DENIED
+   * For lakes that need credentials: where these were found (`found`), and the address for requests (`target`).
+   * @throws SluiceError BAD_CONFIG, SOURCE_DENIED
    */
   readonly credentials?: (path: string) => Promise<{ readonly found: string; readonly target: PreflightTarget }>
 }

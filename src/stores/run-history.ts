@@ -1,7 +1,7 @@
 /**
  * Run history of this user on this machine: what ran, how it ended, and the progress of each run over time. For
- * display only: no decision depends on it, and a program that cannot write it continues. The same folder has the file
- * of active alerts.
+ * display only: no decision depends on it, and a program that cannot write it continues. The same folder contains
+ * the file of active alerts.
  */
 import { closeSync, existsSync, openSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'

@@ -150,7 +150,8 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     screen.repaint()
   }
   stdout.on('resize', resized)
-  // A terminal that was resized and restored before the size was read has moved its rows, but reports no new size.
+  // If the terminal is resized and resized back before its size is read, no `resize` event is emitted, but the terminal
+  // has moved its rows: draw them again.
   const signalled = (): void => screen.repaint()
   process.on('SIGWINCH', signalled)
   takeover.enter()
@@ -228,9 +229,9 @@ function sameLine(a: Line, b: Line): boolean {
 }
 
 /**
- * One row of the terminal, prefixed with a mark of its number. It is created without an outer `<Text>`, because only
- * then can it have an exact width and height, and Yoga does not measure it. Ink keeps every measured text in a map that
- * is never emptied, so a long run would fill the memory.
+ * One row of the terminal, prefixed with a mark that encodes the row number. It is created without an outer `<Text>`,
+ * because only then can it have an exact width and height, and Yoga does not measure it. Ink keeps every measured text
+ * in a map that is never emptied, so a long run would fill the memory.
  */
 function Row({ row, line, columns, ascii }: Props): ReactNode {
   const style = { width: columns + MARK_CELLS, height: 1, flexShrink: 0, textWrap: 'truncate-end' }

@@ -3,8 +3,8 @@ import type { AlertKey } from '../../model/run/alert.ts'
 import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 
 /**
- * Confirms an alert that a sink accepted. Otherwise records the opposite state, so that a later check finds the alert
- * and sends it again.
+ * Confirms an alert that a sink accepted. If no sink accepted it, records the opposite state, so that a later check
+ * finds the alert and sends it again.
  * @param state state of the alert that was sent
  * @param begin records the alert as active since its original start
  */

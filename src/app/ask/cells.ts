@@ -64,7 +64,7 @@ function kindOf(value: SqlValue): Kind {
   if (value === null) return 'null'
   if (typeof value === 'string') return 'text'
   if (typeof value === 'bigint') return 'integer'
-  // Larger integers come as bigints.
+  // Drivers return larger integers as bigints.
   if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0) ? 'integer' : 'real'
   return 'bytes'
 }

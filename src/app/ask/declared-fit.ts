@@ -17,7 +17,7 @@ const BITS = { int16: 16n, int32: 32n, int64: 64n } as const
 
 type Fits = (value: Exclude<SqlValue, null>) => boolean
 
-/** Infinity, NaN, days before 0001 or after 9999, invalid days, 24:00 and a 60th second do not fit. */
+/** Infinity, NaN, days before 0001 or after 9999, invalid days, hour 24 and second 60 do not fit. */
 const RULES: Readonly<Record<Exclude<DeclaredType, `decimal(${number},${number})`>, Fits>> = {
   text: (value) => typeof value === 'string',
   boolean: (value) => value === 'true' || value === 'false',

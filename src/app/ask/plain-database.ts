@@ -37,7 +37,7 @@ export function withoutCatalogTexts(thrown: unknown): unknown {
   })
 }
 
-/** The hint from `HINTS`. The error keeps its own hint if there is none, and for a text with several statements. */
+/** Returns the hint from `HINTS`. Without one, and for a text with several statements, returns the error's own hint. */
 function ownHint({ code, message, hint }: SluiceError): string | undefined {
   if (code === 'BAD_QUERY' && message === 'the text has several statements') return hint
   return HINTS[code] ?? hint

@@ -1,6 +1,6 @@
 /**
- * Saves a result as one file: written under a temporary name in the same folder, counted, then renamed. An existing
- * file is overwritten only on request.
+ * Saves a result as one file: writes it under a temporary name in the same folder, counts its rows, then renames it.
+ * An existing file is overwritten only on request.
  */
 import { createReadStream } from 'node:fs'
 import { link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'

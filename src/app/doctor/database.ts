@@ -83,8 +83,8 @@ async function inspectServer(
 }
 
 /**
- * Partitions that an older version detached by mistake from tables of serial ids; null if there are none. Archives need
- * their own session. If the catalog's database refuses this session, the archives are reported as not inspected.
+ * Partitions that an older version detached by mistake, because it read numbers as times; null if there are none.
+ * Archives need their own session. If the database refuses this session, the archives are reported as not inspected.
  */
 async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdict | null> {
   const { mistakenOf } = await import('../../archive/plan/wrongly-detached.ts')

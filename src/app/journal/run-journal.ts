@@ -188,7 +188,7 @@ export class RunJournal {
     }
   }
 
-  /** State of a chunk that is being copied. */
+  /** Returns the kept events of a chunk, and marks the chunk as being copied. */
   #eventsOf({ table, chunk }: { readonly table: string; readonly chunk: string }): ChunkEvents {
     const key = keyOf({ table, chunk })
     const known = this.#active.get(key)

@@ -250,8 +250,8 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
 
 /**
  * Tests whether `--confirm` has an effect in this operation.
- * @returns null if it has an effect; otherwise the fields that decide this: each of them alone would give it an effect.
- * Empty if `--confirm` never has an effect in this kind of operation
+ * @returns null if it has an effect; otherwise the fields of which each alone would give it an effect. Empty if
+ * `--confirm` never has an effect in this kind of operation
  */
 export function fieldsForConfirm(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)

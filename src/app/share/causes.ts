@@ -31,7 +31,7 @@ export class FailureCauses {
       const { table, error, status, notes } = event
       this.#found.delete(table)
       if (error !== undefined) this.#note(table, { table, message: errorLine(error), ...hintOf(error) })
-      // A comparison reports a differing table without an error. An earlier event on a range or row is more exact.
+      // A comparison reports a differing table without an error: note the table, unless an earlier event explains it.
       else if (status === 'failed' && !this.all.some((cause) => cause.table === table))
         this.#note(table, { table, message: `${DIFFERENCES} ${notes?.[0] ?? 'the table differs'}` })
     } else if (event.type === 'log' && event.level === 'error') {

@@ -1,6 +1,6 @@
 /**
  * Final totals of shared runs from the ledger of their target. Tasks report totals while they work. If the ledger was
- * unreachable at the end of a run, or the last task was killed, these are older than the end: they are read again here.
+ * unreachable at the end of a run, or the last task was killed, these totals are too old: the ledger is read again.
  */
 import type { UncountedRun } from '../../model/share/distributed.ts'
 import { systemClock } from '../../shared/clock.ts'

@@ -1,4 +1,4 @@
-/** Checks that a store name means the same database as where the run was submitted. */
+/** Checks that a store name means the same database here as on the machine that submitted the run. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { QueuedStore } from '../../model/share/queue-port.ts'
@@ -50,7 +50,7 @@ async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
 
 /**
  * How two database identities differ, as text.
- * @param url URL of the local database. Its system names the parts of an identity, which the text uses
+ * @param url URL of the local database; its system defines the names of an identity's parts in the text
  */
 export function identityDifference(url: string, here: string, begun: string): string {
   const names = systemOf(url)?.copies?.identity ?? []

@@ -27,7 +27,7 @@ export class QueueConnection {
       workers: workers ? await queue.workers() : null,
       schedules: schedules ? (await queue.schedules.list()).map(scheduleEvent) : null,
       run: run === null ? null : await oneRun(queue, run),
-      // Read last, so that no row is newer.
+      // Read the time last, so that no row is newer than it.
       now: await queue.now(),
       program: programMark(this.#tool),
     }))

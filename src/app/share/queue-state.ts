@@ -27,7 +27,7 @@ export type QueueRequest = {
 export type QueueSnapshot = {
   /** Time of the queue's database, ms since the epoch, from the same clock as all times of its rows. */
   readonly now: number
-  /** Program version of workers that take runs of this program, as `program` of their rows. */
+  /** Identifies this program's version, as `program` in worker rows: only workers with the same value take its runs. */
   readonly program: string
   readonly runs: readonly SharedRun[] | null
   readonly workers: readonly WorkerRow[] | null

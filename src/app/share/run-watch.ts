@@ -277,7 +277,7 @@ export class RunWatch implements QueueWatch {
     await over(`${chunksText(raised.map((chunk) => ({ chunk })))} ${how}`)
   }
 
-  /** Keeps the chunks of an alert. For an alert of another host, these are the chunks that were read first. */
+  /** Stores the chunks of an alert, once per alert. For an alert of another host, these are the chunks first read. */
   #noteRaised(runId: string, alert: RecordedAlert): void {
     const key = raisedKey(runId, alert)
     if (this.#raised.get(key)?.since === alert.since) return

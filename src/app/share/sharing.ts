@@ -45,7 +45,7 @@ export function sharingOf(operation: Operation): Sharing {
   return { by: 'parts', parts: names.map((name) => ({ about: name, operation: { ...operation, [field]: [name] } })) }
 }
 
-/** @throws SluiceError BAD_FLAG if a store is taken from the ledger, which has its URL without the password */
+/** @throws SluiceError BAD_FLAG if a required store is not named: the ledger has its URL without the password */
 export function refuseUnnamedStore(operation: Operation): void {
   const needs = declarationOf(operation.kind).distributes?.needs
   if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return

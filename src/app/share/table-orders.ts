@@ -49,7 +49,7 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
 }
 
 /**
- * A stream has no copy workers once all tables are copied.
+ * Refuses a number of copy workers for a run that only replicates by now: such a stream has no copy workers.
  * @param known null if the queue belongs to an older program
  * @throws SluiceError BAD_FLAG for a run that only replicates by now
  */

@@ -8,8 +8,8 @@ import type { Event } from '../../model/run/event.ts'
 /** Interval of checks, ms. */
 const POLL_MS = 1000
 /**
- * Reading a ledger of millions of chunks takes minutes. A turn lasts at least this many times as long as its
- * beginning, so that most of the turn is work.
+ * Reading a ledger of millions of chunks takes minutes. A turn works at least this many times as long as it has read,
+ * so that most of the turn is work.
  */
 const TIMES_ITS_BEGINNING = 20
 

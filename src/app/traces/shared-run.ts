@@ -55,7 +55,7 @@ export function reportEnd(run: EndedRun, { tracer, ids, shown }: SpanTools): voi
   span.end(timeOf(endedAt))
 }
 
-/** HrTime, because a number before the program's start would be read as monotonic time. @param ms since the epoch */
+/** Converts ms since the epoch to HrTime: a number before the program's start would be read as monotonic time. */
 function timeOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]

@@ -38,8 +38,8 @@ const LOCAL_FLAG = 'here'
 
 /**
  * @param commandLine printed command of the run, which begins with `sluice`
- * @param urls URLs of the run by flag, possibly with passwords. If a text shows one of them without its password, it is
- * replaced by the word of the command line for it: a variable or a store name
+ * @param urls URLs of the run by flag, possibly with passwords. If a text shows one of them without its password, the
+ * command line's word for this URL (a variable or a store name) replaces it
  */
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
   const run = ownCall(commandLine)
@@ -120,7 +120,7 @@ function storeOptions(
   })
 }
 
-/** Table options of the run, if the command needs some; with copy options if both copy or compare. */
+/** The run's options that select tables, if the text names none; also copy options if both commands copy or compare. */
 function selection({ callable, flags }: WrittenCall, run: WrittenCall): readonly string[] {
   if (callable.operands.length > 0 || NAMES_TABLES.some((name) => flags.has(name))) return []
   return [...run.flags].flatMap(([name, values]) => {

@@ -50,8 +50,8 @@ export function refuseUnfitTarget({ can, label }: CopyStore): void {
 }
 
 /**
- * `name` or `schema.name`, also in double quotes, if the system has schemas; the default is the name of the source
- * table.
+ * Parses `into`: if the target has schemas, `name` or `schema.name`, also in double quotes; otherwise a plain name.
+ * Without `into`, returns the name of the source table.
  */
 export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
   if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]

@@ -149,8 +149,8 @@ export async function eraseOtherRows(
 
 /**
  * Searches the newest version, the detached tables and the table for rows to erase.
- * @throws SluiceError PROOF_FAILED if one still exists; ARCHIVE_CONFLICT if the log names files that the ledger
- * does not
+ * @throws SluiceError PROOF_FAILED if such a row still exists; ARCHIVE_CONFLICT if the log names files that the ledger
+ * does not name
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
   const { abort } = context.interrupt
@@ -241,7 +241,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
 }
 
 /**
- * Files that no reader of this version needs.
+ * Returns the files that no reader of `version` needs.
  * @param olderThanMs ms since the epoch: older temporary files belong to no running program
  */
 export async function erasableFiles(

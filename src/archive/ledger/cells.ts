@@ -13,7 +13,7 @@ export function castTexts(dialect: SqlDialect, columns: readonly string[]): stri
   return columns.map((column) => `CAST(${column} AS ${castText})`).join(', ')
 }
 
-/** A table name from its columns in the ledger: without a schema these hold '' or NULL. */
+/** A table name from its columns in the ledger; the schema column has '' or NULL for a table without a schema. */
 export function storedName(schema: string | null | undefined, name: string): TableName {
   return schema == null || schema === '' ? { name } : { schema, name }
 }

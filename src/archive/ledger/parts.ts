@@ -53,7 +53,7 @@ export function nextPart(
   if (noted !== undefined) return { label: noted.label, period: noted.period, part: noted.part }
   const period = parts[0]?.period ?? ''
   let part = Math.max(...parts.map((one) => one.part)) + 1
-  // A table of the user may have this name.
+  // Another partition of the table may already have this label.
   while (partitions.some(({ label }) => label === partLabel(period, part))) part++
   return { label: partLabel(period, part), period, part }
 }

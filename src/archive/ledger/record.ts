@@ -120,7 +120,7 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
-/** True if all rows were deleted from a plain table: a row of the table with one of these keys was written later. */
+/** True if all of its rows were deleted from a plain table: a present row with one of their keys was written later. */
 export function isAllRemoved({
   digest,
   native,

@@ -21,7 +21,7 @@ export type CheckpointParts = {
 }
 
 const INTERVAL = 10
-/** How long readers of older versions may need a removed file, if the table has no setting: the default of Delta. */
+/** Retention of removed files if the table sets none, ms: the default of Delta. Readers of older versions need them. */
 const RETENTION_MS = 7 * 86_400_000
 
 /** @param newest version of the newest checkpoint; null without one */
@@ -90,7 +90,7 @@ async function* rowsOf(
       json: JSON.stringify({ domainMetadata: domain }),
     })),
   ]
-  // Keep tombstones for the retention: programs that clean the table delete files that the log does not name.
+  // Keep tombstones until the retention has passed: programs that clean the table delete each file that the log omits.
   const since = now - Math.max(RETENTION_MS, retentionMs(metadata.configuration) ?? 0)
   for await (const block of snapshot.tombstones(signal)) {
     yield block.filter(({ remove }) => (remove.deletionTimestamp ?? 0) > since).map(removeRow)

@@ -20,7 +20,7 @@ export type ArchiveCommitFacts = {
   readonly info: Readonly<Record<string, string>>
 }
 
-/** Every commit differs by its txnId, so a writer can recognise its own. */
+/** The `commitInfo` line. Its txnId differs in every commit, so a writer can recognise its own commit. */
 export function commitInfoLine(facts: ArchiveCommitFacts): string {
   const { operation, parameters, metrics, engine, now, readVersion, isBlindAppend, info } = facts
   const own = {
@@ -62,7 +62,7 @@ export function addLine(
   return `{"add":{${head},${tail}}}`
 }
 
-/** Removes a file; its path is spelled as in the `add` action of the log. */
+/** Action that removes a file; its path is spelled as in the `add` action of the log. */
 export function removeLine({ path, partitionValues, size, tags }: AddAction, now: number): string {
   return line('remove', {
     path,

@@ -9,7 +9,10 @@ export type ArchiveCommitsByState = {
   readonly equal: readonly number[]
   /** The ledger wrote this version, but the bytes differ. */
   readonly differing: readonly number[]
-  /** The ledger has no checksum of these versions: an older program or another ledger wrote them. */
+  /**
+   * The ledger has no checksum of these versions, because an older program or another ledger wrote them; or it does not
+   * know whether its own commit reached the log.
+   */
   readonly unknown: readonly number[]
 }
 

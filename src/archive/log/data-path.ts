@@ -6,7 +6,7 @@ const HIVE = /[\u0000-\u001f"#%'*/:=?\\[\]{^\u007f]/g
 /** Longest folder name, bytes: every file system accepts it, with space for suffixes of other programs. */
 const LONGEST = 200
 
-/** The folder of a partition below the root, as on disk. Readers take the value from the log. @param value not empty */
+/** Folder of a partition, relative to the root, as on disk. Readers use the value in the log. @param value not empty */
 export function partitionFolder(column: string, value: string): string {
   const name = `${hive(column)}=${hive(value)}`
   if (Buffer.byteLength(name) <= LONGEST) return name

@@ -37,7 +37,7 @@ export async function findDeparted(source: LogSource, signal: AbortSignal): Prom
     }
     const { partition, step } = said
     if (typeof partition !== 'string' || (step !== 'restore' && step !== 'expire')) continue
-    // A program that was killed repeats its commit, without files: the first of the two commits has the files.
+    // After a kill, a program repeats its commit without files: then the first of the two commits lists the files.
     if (files.length === 0 && departed.has(partition)) continue
     departed.set(partition, { step, at, version: commit.version, files: isWhole ? files : [] })
   }

@@ -1,4 +1,4 @@
-/** Files that older versions of an archive name and the newest one does not, with the time of their removal. */
+/** Finds files that older versions of an archive name but the newest one does not, with the time of their removal. */
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -25,7 +25,7 @@ export type OutdatedFile = {
 export type OutdatedRequest = LogSource & {
   readonly writer: LogWriter
   readonly tableId: string
-  /** Called with a message for each file that is kept because it may be the file of a missing path. */
+  /** Called with a message for each file kept because a missing file's path differs only in case or Unicode form. */
   readonly note?: (text: string) => void
 }
 

@@ -1,5 +1,6 @@
 /**
- * Files that readers of the newest version do not need: older commits and checkpoints, and files that only these name.
+ * Finds files that readers of the newest version do not need: older commits and checkpoints, and files that only these
+ * name.
  */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
@@ -15,14 +16,15 @@ export type OutlivedRequest = LogSource & {
   readonly olderThanMs: number
   /** Prefixes of files that programs are currently writing. Called after all files are listed. */
   readonly awaited: () => Promise<readonly string[]>
-  /** Called with a message for each file that is kept because it may be the file of a missing path. */
+  /** Called with a message for each file kept because a missing file's path differs only in case or Unicode form. */
   readonly note?: (text: string) => void
 }
 
 export type OutlivedFile = { readonly path: string; readonly bytes: bigint }
 
 /**
- * @returns paths relative to the root: log files first, so that no older version can be read whose files were removed
+ * @returns paths relative to the root. Log files come first: so a version becomes unreadable before its files are
+ * removed
  * @throws SluiceError ARCHIVE_CONFLICT if the log is not the log of an archive; SOURCE_IO, TARGET_DENIED
  */
 export async function outlivedFiles(request: OutlivedRequest, signal: AbortSignal): Promise<readonly OutlivedFile[]> {

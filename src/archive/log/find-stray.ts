@@ -26,7 +26,7 @@ export type StrayRequest = LogSource & {
   readonly kept?: ReadonlySet<string>
   /** Prefixes of files that programs are writing, or have not published. Called after all files are listed. */
   readonly awaited?: () => Promise<readonly string[]>
-  /** Called with a message for each file that is kept because it may be the file of a missing path. */
+  /** Called with a message for each file kept because a missing file's path differs only in case or Unicode form. */
   readonly note?: (text: string) => void
 }
 
@@ -36,11 +36,10 @@ const DATA = /\.parquet(?:\.[\w-]+)*$/
 const TEMPORARY = /^\.tmp-/
 
 /**
- * Decides by names only: files that are neither Parquet nor our temporary files belong to other programs. Without a log
- * no data file is reported, because nothing is known about them. The whole log is read before the first file is
+ * Decides by file names only: files that are neither Parquet nor our temporary files belong to other programs. Without
+ * a log no data file is reported, because nothing is known about them. The whole log is read before the first file is
  * returned.
- * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log, without which no file is known to
- * be stray
+ * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log
  */
 export async function* strays(request: StrayRequest, signal: AbortSignal): AsyncGenerator<StrayFile> {
   const { writer, now, olderThanMs, kept = [], tableId } = request
@@ -80,7 +79,7 @@ async function namedBy(
   const named = new Set<string>()
   const listing = await table.listing(signal)
   const { from } = await table.buildableHistory(signal)
-  // If the first commits are gone, checkpoints have the files that they named.
+  // If the first commits are gone, read the files that they named from the checkpoints.
   for (const version of new Set(listing.checkpoints.map((one) => one.version))) {
     if (from === 0) break
     const snapshot = await table.snapshot({ version })

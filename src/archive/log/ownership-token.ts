@@ -61,7 +61,7 @@ export interface TokenStore {
    * Records that the log has this token at this version: no other token can be written for this or an earlier version.
    */
   recordWritten(head: bigint, version: number): Promise<void>
-  /** Commits of this ledger, by version; without commits of older programs and other ledgers. */
+  /** Checksums of this ledger's commits, by version; without commits of older programs and other ledgers. */
   checksums(): Promise<ReadonlyMap<number, CommitChecksums>>
   /** Stops comparing these commits: they belong to another ledger, or are about to be destroyed. */
   forget(versions: readonly number[]): Promise<void>
@@ -84,7 +84,7 @@ export function isOwnToken(head: bigint | null, heads: readonly LedgerToken[]): 
 export function withTokenFeature(protocol: ProtocolAction): ProtocolAction {
   const { minWriterVersion, writerFeatures = [] } = protocol
   if (minWriterVersion >= 7) {
-    // NOT NULL columns are `invariants`: delta-spark does not open a table that has them without listing the feature.
+    // delta-spark opens a table with NOT NULL columns only if the protocol lists the feature `invariants`.
     const missing = ['invariants', TOKEN_FEATURE].filter((name) => writerFeatures?.includes(name) !== true)
     if (missing.length === 0) return protocol
     return { ...protocol, writerFeatures: [...(writerFeatures ?? []), ...missing] }

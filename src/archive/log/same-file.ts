@@ -42,7 +42,8 @@ export class FilePaths {
   }
 
   /**
-   * True if none of the paths names the file. False if the file may be the file of a missing path: then it is kept.
+   * True if none of the paths names the file. Also false if a missing path differs from it only in case or Unicode
+   * form: the caller then keeps the file.
    * @param note called with a message for each file that is kept for this reason
    */
   async lacks(path: string, note?: (text: string) => void): Promise<boolean> {

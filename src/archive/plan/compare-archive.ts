@@ -107,7 +107,7 @@ async function differingFile(
 }
 
 /**
- * Explains missing files that the ledger (from a backup) has: which version removed them, and which rows are lost.
+ * Adds to a finding about missing files of the ledger (from a backup) which version removed them, and the lost rows.
  */
 async function missingFilesText(
   context: ArchiveContext,

@@ -4,7 +4,7 @@ import type { PeriodState } from './period-rows.ts'
 /** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */
 type CheckKind = 'values' | 'keys' | 'count' | 'empty'
 
-/** Number of reasons that the sentence names; the others are counted. */
+/** Maximum number of reasons that the text names; `…` replaces the others. */
 const NAMED = 3
 
 export class PlanCounts {

@@ -19,7 +19,7 @@ export async function refuseFollowedTables(
   }
 }
 
-/** `refuseFollowedTables` as a warning, for a plan. */
+/** Warns about tables that `refuseFollowedTables` would refuse; for a plan. */
 export async function reportFollowedTables(
   opened: Pick<OpenedArchive, 'store' | 'database'>,
   tables: readonly TableName[],

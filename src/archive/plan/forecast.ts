@@ -115,8 +115,8 @@ export type ExportSample = { readonly rows: bigint; readonly ms: number }
 /**
  * @param samples times of earlier partitions
  * @param due rows of each partition to process
- * @returns ms; null if the samples are not sufficient. For each partition, the time of the fastest sample plus the
- * median time per row: a sample that waited for locks must not affect the forecast
+ * @returns ms; null if the samples are not sufficient. Adds for each partition the time of the fastest sample, and its
+ * rows times the median time per row, so that a sample that waited for locks does not affect the forecast
  */
 export function plannedMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {
   const telling = samples.filter(({ rows }) => rows >= MIN_SAMPLE_ROWS)

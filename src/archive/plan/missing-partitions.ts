@@ -1,6 +1,6 @@
 /**
- * Finds published native partitions that were detached or dropped by hand. By the ledger, their rows are still in the
- * table, so queries do not read them from the archive. Reads only the system catalogs.
+ * Finds published native partitions that were detached or dropped by hand. According to the ledger, their rows are
+ * still in the table, so queries do not read them from the archive. Reads only the system catalogs.
  */
 import { isOtherDatabase } from '../ledger/other-database.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -24,7 +24,7 @@ export async function missingPartitions(
   const counting = (record?.partitions ?? []).filter(isInTable)
   if (record === null || counting.length === 0 || table.columns.length === 0) return []
   const natives = await nativesFor(store, table, record, signal).catch(nullOn('UNSUPPORTED_TYPE'))
-  // If the table is now partitioned in another way, their rows may be in any of its partitions.
+  // If the table is now partitioned in another way, any of its partitions may have the rows of a missing one.
   if (natives === null) return counting.map((partition) => ({ partition, isReplaced: true }))
   const kind = nativeKind(table, natives, record) ?? 'epoch-seconds'
   const isNumbered = !isOtherDatabase(record.origin, (await store.offers.identification?.origin(signal)) ?? {})
@@ -41,7 +41,7 @@ export function missingDetail({ isReplaced }: MissingPartition): string {
   return isReplaced ? `${NO_PARTITION}; the partitions between its bounds were not compared` : NO_PARTITION
 }
 
-/** Message of a query: archived rows are not in the answer, because other partitions are within their bounds. */
+/** Message of a query: the answer omits the archived rows, because other partitions now have their bounds. */
 export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
   return `${label}: ${NO_PARTITION}; queries leave the archived rows out, and use the rows that are between its bounds now`
 }

@@ -14,7 +14,7 @@ type Bounds = Pick<NativePartition, 'from' | 'to'>
  */
 export type MissingPartition = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
 
-/** A partition of the table now, of any system. */
+/** A partition that the table has now, in any system. */
 type AttachedPartition = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
@@ -26,7 +26,7 @@ export type LedgerOverlap = {
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null
-  /** A removed partition whose range overlaps only partly. */
+  /** A removed partition whose range overlaps this range only partly. */
   readonly across: ArchivedPartition | null
   /** A partition in this range that was begun before the table was partitioned: its rows are removed one by one. */
   readonly open?: ArchivedPartition
@@ -152,7 +152,7 @@ function isSameRange(a: Bounds, b: Bounds): boolean {
   return a.from === b.from && a.to === b.to
 }
 
-/** True for the same identity and overlapping bounds: after a dump, another table may have this identity. */
+/** True if identities are equal and bounds overlap: after a dump, a table of another range may have this identity. */
 function isOf(known: ArchivedPartition, partition: AttachedPartition, kind: ValueKind): boolean {
   const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
   return known.native?.identity === partition.identity && !isApart
@@ -175,7 +175,7 @@ function overlaps(a: Bounds, b: Bounds, kind: ValueKind): boolean {
   return low(a, kind) < high(b, kind) && low(b, kind) < high(a, kind)
 }
 
-/** NaN for a bound that is not a time: it is neither less nor greater than another one. */
+/** Lower bound as a number. NaN if it is not a time: it is then neither less nor greater than another bound. */
 function low({ from }: Bounds, kind: ValueKind): number {
   return from === null ? -Infinity : (readValue(from, kind)?.at ?? NaN)
 }

@@ -49,7 +49,7 @@ export async function newArchive(
   }
 }
 
-/** Locations of a table's archive below `to`: the present one, then the one of versions up to 2026-11. */
+/** Locations of a table's archive below `to`: the present one, then the one that sluice used until 2026-11. */
 export function archiveTablePlaces(to: string, { table }: Pick<TableSpec, 'table'>): readonly [string, ...string[]] {
   return [placeOf(to, tableText(table)), placeOf(to, tableTextBefore(table))]
 }

@@ -24,9 +24,9 @@ export async function notedValues(
 }
 
 /**
- * Columns that certainly kept their names. Each column is compared with every archived column that may have got its
- * name, in the recorded rows where the two had different values. A column kept its name if at least one of these rows
- * still has its value, and none has the value of the other column.
+ * Columns that certainly kept their names. A column is compared with each archived column that may have been renamed to
+ * its name, in recorded rows in which the two had different values. The column kept its name if at least one of these
+ * rows still has its value, and none has the value of the archived column.
  */
 export async function keptNames(
   store: CopyStore,

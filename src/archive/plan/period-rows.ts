@@ -84,8 +84,8 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
 }
 
 /**
- * For each period its first part, whose range includes late rows of all parts. If the first part is not among the
- * partitions, one part for each range.
+ * Selects for each period its first part, whose range includes late rows of all parts. If the first part is not among
+ * the partitions, selects one part for each range.
  */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {

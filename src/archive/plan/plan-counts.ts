@@ -10,9 +10,9 @@ import { blockingText } from './referring-rows.ts'
 import { refusalText } from './row-triggers.ts'
 
 /**
- * The plan with rows of archived periods that are still in the source, as far as they can be counted in about a second.
- * If a run will remove rows of a plain table, also with notes about referring rows of other tables, and about key
- * numbers that the system will reuse.
+ * Adds to a plan the number of rows of archived periods that are still in the source, if it takes about a second to
+ * count them. If a run will remove rows of a plain table, also adds notes about referring rows of other tables, and
+ * about key numbers that the system may give to later rows.
  */
 export async function withRowCounts(
   plan: PlannedArchive,
@@ -31,7 +31,7 @@ export async function withRowCounts(
 
 /**
  * Adds notes. For a native partition: what prevents its drop. For a plain table: rows of other tables that prevent the
- * removal, and key numbers that later rows may get again.
+ * removal, and key numbers that the system may give to later rows.
  */
 async function withRemovalNotes(
   { table, archived, referred }: PlannedArchive,

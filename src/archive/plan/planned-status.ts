@@ -15,7 +15,10 @@ export type PlannedPartition = {
   /** The partition in the ledger; null if the ledger does not have it. */
   readonly known: ArchivedPartition | null
   readonly note?: string
-  /** Rows of an archived period that are still in the source; absent if none are expected, or if it is not archived. */
+  /**
+   * Rows of an archived period that are still in the source; absent if none are expected, or the period is not
+   * archived.
+   */
   readonly look?: PeriodState
 }
 

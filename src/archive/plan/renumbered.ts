@@ -31,7 +31,7 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
     const out = hasLeft(one)
     const same = natives.find(({ isDefault, from, to }) => !isDefault && from === one.from && to === one.to)
     if (!out && same !== undefined) return same.identity
-    // With `leaving`, the table may still be attached: this fact is recorded before the detach begins.
+    // With `leaving`, the table may still be attached: `leaving` is recorded before the detach begins.
     const tables = out || one.leaving ? await partitions.detachedTables(noted, identity, interrupt.abort) : []
     const left = tables.length > 1 ? await withProvedRows(context, one, tables) : tables
     if (left.length === 1) return left[0]?.identity ?? NONE
@@ -64,7 +64,7 @@ async function withProvedRows(
       const rows = await digestNow(context, { ...out, native })
       if (rows !== null && equalDigests(rows, expected)) equal.push(native)
     } catch (thrown) {
-      // Ignore other errors: a table of another archive has other columns and types, and cannot be read like this.
+      // Ignore other errors: a table of another archive has other columns and types, so these columns cannot be read.
       const error = asSluiceError(thrown)
       if (error.kind === 'stopped' || error.retryable || error.code === 'INTERNAL' || error.code === 'SOURCE_DENIED')
         throw error

@@ -17,7 +17,7 @@ export async function reportLosable(
 }
 
 /**
- * Reports triggers and rules that fire, or that do not fire in the session of a run.
+ * Reports the triggers and rules of a table, and whether they run for removed and restored rows.
  * @throws SluiceError TABLE_REFUSED if a trigger or rule may change or reject a row: restored rows would then differ
  * from the archived ones
  */

@@ -110,7 +110,9 @@ function swappedError(
   )
 }
 
-/** New columns before an archived column: they may be renamed columns, because ADD COLUMN appends a column. */
+/**
+ * New columns at a position before an archived column. They may be renamed columns: ADD COLUMN appends a new column.
+ */
 function freshColumns(table: TableSpec, before: readonly { readonly name: string }[]): readonly Column[] {
   const isArchived = ({ name }: Column): boolean => before.some((one) => one.name === name)
   const last = table.columns.findLastIndex(isArchived)

@@ -84,7 +84,10 @@ export async function readOnlyArchive(
   }
 }
 
-/** Identities of columns, if the system has them. A system without table identities cannot rename columns unnoticed. */
+/**
+ * Identities of columns, if the system has them. `canRename` is false for a system without table identities: it cannot
+ * rename columns unnoticed.
+ */
 async function known(
   store: CopyStore,
   table: TableSpec,

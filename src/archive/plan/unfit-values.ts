@@ -1,4 +1,4 @@
-/** Finds values of due periods that an archive cannot hold, by reading all of them; only on request. */
+/** On request, reads all values of due periods, and finds those that an archive cannot hold. */
 import { cutCondition } from '../steps/cut-condition.ts'
 import { archivedReadColumns, wholeOf } from '../steps/context.ts'
 import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../steps/null-keys.ts'

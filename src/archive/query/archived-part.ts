@@ -105,7 +105,7 @@ export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' 
 /**
  * Opens files after checking size and, if recorded at the publication, ETag against the ledger.
  * @param columns Parquet names of the columns to read; null for complete files, whose sha256 is then compared first
- * @param checked compares the sha256 of files on a local disk, once per file; null: the files are not compared
+ * @param checked compares the sha256 of files on a local disk, once per file; null: only complete files are compared
  * @throws SluiceError PARTITION_CHANGED for a file that is missing, has another size, ETag or sha256
  */
 export async function openFiles(

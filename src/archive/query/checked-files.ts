@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 
-/** Number of lines that remain when the file is shortened, which is done above twice this number. */
+/** Number of newest lines that are kept when the file has more than twice as many. */
 const KEPT = 10_000
 
 export class CheckedFiles {

@@ -39,7 +39,7 @@ type Leaving = {
  * @property leaving partitions that are being detached outside of a transaction
  * @property attached tables that were detached and attached again by hand, by partition label: their rows are read
  * through the table
- * @property missing partitions that were detached by hand, though by the ledger their rows are in the table
+ * @property missing partitions that were detached by hand; according to the ledger, their rows are still in the table
  */
 export type TablePlaces = {
   readonly leaving: readonly Leaving[]

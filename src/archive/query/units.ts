@@ -1,4 +1,4 @@
-/** Dates and timestamps as whole numbers, to compare them and to count with them. */
+/** Converts dates, timestamps and integers to units (integers) and back, to compare and shift bounds. */
 import type { StoredType } from '../../model/archive/stored-column.ts'
 
 const DAY_US = 86_400_000_000n

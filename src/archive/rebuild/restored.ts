@@ -119,7 +119,7 @@ function lostWithTable(before: ArchivedPartition): UnpublishedPartition {
   return { finding: [finding], partition: null, compared: 0n }
 }
 
-/** The table of the partition's rows; null if its own table is no longer a partition. */
+/** The table of the partition's rows; null if no partition of the present table has its bounds. */
 function placeOf(context: ArchiveContext, before: ArchivedPartition, { natives }: RebuildContext): Place | null {
   const { from, to, native } = before
   if (natives === null || (native === null && context.archived.timeColumn !== null))

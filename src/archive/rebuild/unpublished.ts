@@ -53,7 +53,7 @@ export async function unpublished(
   const planned = { ...plannedPartition(candidate, said.noted.stored.columns), label, held }
   if (fence === undefined) return { finding: [], partition: planned, compared: 0n }
   const restored = { ...planned, state: 'RESTORED' as const, fence }
-  // Without a recorded proof, the ledger gets the digest of the present rows.
+  // Without a recorded proof, the ledger stores the digest of the present rows.
   const digest = await digestNow(context, { ...restored, state: 'PUBLISHED' })
   const partition = { ...restored, digest, retracted: true, version: departed?.version ?? state.version, logged: [] }
   return { finding: (digest?.rows ?? 0n) === 0n ? [differing(partition, UNKNOWN_ROWS)] : [], partition, compared: 0n }

@@ -27,6 +27,7 @@ export type ReadOnlyStepEvent = 'archive.progress' | 'log'
 export type AdvanceEvent = ReadOnlyStepEvent | 'archive.state'
 
 /**
+ * Waits until a rate limit allows these bytes.
  * @param bytes number of bytes of text that were read, or an estimate for rows that are removed or digested
  * @param signal ends the wait
  */

@@ -27,7 +27,7 @@ export async function detachRows(
   await provePublished(context, partition, proved)
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(partitionRowRequest(context, partition, context.table), context.interrupt.abort)
-  // Refuse: the next export would replace the only copy of the rows by nothing.
+  // Refuse: the next export would have no rows, and would replace their only copy.
   if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptiedError(context, partition)
   if (!equalDigests(now, proofOf(partition))) {
     throw changedRows(context.name, partition, digestDifference(now, proofOf(partition)))

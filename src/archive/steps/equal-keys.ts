@@ -21,7 +21,7 @@ export type KeyedTable = {
 
 /**
  * Writes rows in one transaction, which is rolled back unless `work` commits it.
- * @param work gets the keys of the rows
+ * @param work is called with the keys of the rows
  * @throws as `withWriter`
  */
 export async function writeKeyed<T>(

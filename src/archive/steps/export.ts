@@ -173,7 +173,7 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
 }
 
 /**
- * Prefix of the names of an attempt's files. It has a digest of the label: labels that differ only in case share a
+ * Prefix of the names of an attempt's files. It contains a digest of the label: labels that differ only in case share a
  * folder on a file system that ignores case.
  */
 export function newPrefix(

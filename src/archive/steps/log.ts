@@ -7,7 +7,7 @@ import type { CommitClaim } from '../log/ownership-token.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
-/** A file of the newest version of the archive. */
+/** A file in the log: of the newest version of the archive, or removed from it (`RemovedFiles`). */
 export type LoggedFile = {
   /** Path relative to the root, as on disk. */
   readonly path: string
@@ -44,7 +44,9 @@ export type RemovedFiles = {
 export type CommitOptions = {
   readonly tableId: string
   readonly info: Readonly<Record<string, string>>
-  /** Edits the ledger's properties before they are written to the log, for a change that the ledger gets afterwards. */
+  /**
+   * Edits the ledger's properties before they are written to the log, if the ledger itself is changed only afterwards.
+   */
   readonly change?: (properties: ArchiveProperties) => ArchiveProperties
 }
 

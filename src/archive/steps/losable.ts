@@ -27,7 +27,10 @@ export async function losableRefusal(
   })
 }
 
-/** Tables of the source that have the rows, or get them by a restore. A table that a restore creates is crash-safe. */
+/**
+ * Tables of the source that have the rows, or will have them after a restore. A table that a restore creates is
+ * crash-safe.
+ */
 async function placesOf(
   context: ArchiveContext,
   { native, from, to }: ArchivedPartition,

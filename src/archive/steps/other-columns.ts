@@ -1,4 +1,7 @@
-/** Partitions with other columns than their table: refusals and texts for a restore, and a check before removal. */
+/**
+ * Handles partitions whose columns differ from their table: refusals and texts for a restore, and a check before
+ * removal.
+ */
 import { digestOfRows } from '../../model/copy/row-hash.ts'
 import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { Row } from '../../model/copy/rows.ts'

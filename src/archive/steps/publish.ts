@@ -134,8 +134,8 @@ export function tagsOf(
     // Defined in docs/reference/CANONICAL.md.
     'sluice.checksum': digest.sum,
     'sluice.sha256': sha256,
-    // A lost ledger is rebuilt from these tags: the name of the column set, which is in the table's properties, and the
-    // native table of the partition.
+    // A lost ledger is rebuilt from these tags: the name of the column set, and the native table of the partition. The
+    // properties of the table have the column set itself.
     'sluice.columns': columnsName(columns),
     ...(native === null ? {} : { 'sluice.native': nativeText(native) }),
     ...(chosenBy === null ? {} : { 'sluice.chosenBy': chosenBy }),

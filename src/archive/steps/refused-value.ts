@@ -32,7 +32,7 @@ export function refusedValueOf(thrown: SluiceError, columns: readonly StoredColu
 
 /**
  * True if `where` names the column; stores do this in different forms. False for a column that is already archived as
- * printed text: `--as-text` cannot help there. In SQLite it can, because SQLite does not enforce column types.
+ * printed text, because `--as-text` cannot help there. It can help in SQLite, which does not enforce column types.
  */
 function isNamed(where: string, name: string, as: ColumnType): boolean {
   if (where.includes(`.${name}, row `)) return as.kind !== 'native' || as.name !== 'any'

@@ -25,7 +25,7 @@ import { digestDifference, requireDone } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 import { fileColumns } from '../types/fit.ts'
 
-/** Rows per transaction: short enough for sessions that wait for its locks. */
+/** Rows per transaction: so few that other sessions wait only briefly for its locks. */
 const ROWS = 5000
 
 /**
@@ -114,7 +114,7 @@ async function compareTable(
       await compareRowsNow(context, by.into, view, rows.map(by.row))
     ).entries()) {
       if (how === 'same') some.push(rows[at] ?? [])
-      // A row with another spelling of the key may have been added after the removal of the archived row.
+      // A row whose key has another spelling counts as missing: it may have been added after the removal.
       else (how === 'missing' || there !== undefined ? missing : changed).add(key)
     }
     same = addDigests(same, digestOfRows(some))

@@ -29,7 +29,7 @@ import { storedRows } from './stored-rows.ts'
 import { refuseViolations } from './unchecked.ts'
 import { fileColumns } from '../types/fit.ts'
 
-/** Rows per transaction: short enough for sessions that wait for its locks. */
+/** Rows per transaction: so few that other sessions wait only briefly for its locks. */
 const ROWS = 20_000
 
 /** Number of archived rows that a store compares with its own rows in one batch. */

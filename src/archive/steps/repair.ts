@@ -7,7 +7,7 @@ import { losableRefusal } from './losable.ts'
 import { retractRestored } from './restore.ts'
 
 /**
- * Repairs the ledger for a DROPPED partition: it gets rows, checksums, columns and files of the log.
+ * Repairs the ledger for a DROPPED partition: records its digest, files, columns and version as the log has them.
  * @param later the partition as the log has it, whose files were just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state has changed
  */
@@ -32,7 +32,7 @@ export async function repairLog(
 ): Promise<void> {
   const { ledger, name, emit } = context
   await whileClaimed(context, label, reload, async ({ held }) => {
-    // Recorded first, so that a run continues after a kill.
+    // Record this first: after a kill, a run then continues the removal.
     await ledger.move(held, state, state, { retracted: false })
     const work = { held, partition: await reload() }
     if (state === 'EXPIRED') return endExpiry(context, work)

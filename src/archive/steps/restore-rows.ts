@@ -113,7 +113,7 @@ export async function equalKeysRefusal(
   return found === null ? null : keysAlike(context.name, partition, equalKeysText(found))
 }
 
-/** Error: some of these rows are missing in the table, although each key was free or had the archived values before. */
+/** Error: the table lacks some of these rows, although their keys were free, or had rows with the archived values. */
 async function rejectedError(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -113,7 +113,7 @@ function takenNameError(
   )
 }
 
-/** Example: `v may be the renamed column w`. */
+/** Text such as `v may be the renamed column w`. */
 function takenText(taken: Unsure['taken']): string {
   const texts = taken.map(
     ({ column, of }) => `${column.name} may be the renamed column ${of.map(({ name }) => name).join(' or ')}`,

@@ -69,8 +69,8 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
 }
 
 /**
- * Text about changed attributes. The text of a value has its attributes by position. If the type was created again, its
- * attributes are compared by name.
+ * Text about changed attributes. The text of a value lists its attributes by position. If the type was created again,
+ * its attributes are compared by name.
  */
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>

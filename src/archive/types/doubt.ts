@@ -1,4 +1,4 @@
-/** Columns with values that an archive may be unable to store, or that it reports. */
+/** Finds columns that may have values that an archive cannot store, or that it reports. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 

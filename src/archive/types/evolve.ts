@@ -263,7 +263,7 @@ export function isAsText({ as, column }: StoredColumn): boolean {
   return as.kind === 'native' && JSON.stringify(ruleFor(column, false)?.as) !== JSON.stringify(as)
 }
 
-/** Example: `numeric(10,2)` becomes `numeric_10_2`. */
+/** A type as part of a name: `numeric(10,2)` becomes `numeric_10_2`. */
 function typeWord(native: string): string {
   return (
     native

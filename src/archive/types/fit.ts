@@ -2,7 +2,10 @@
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { restoreType } from './same-type.ts'
 
-/** `file`: the column in the files, with the type of the transfer into the table; `now`: the column in the table. */
+/**
+ * `file`: the column in the files; its `as` is the type in which values reach the table. `now`: the column in the
+ * table.
+ */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
 
 export type ColumnsFit = {

@@ -17,7 +17,7 @@ export function physicalNames(names: readonly string[]): {
   return { physical: mapped ? names.map((_, i) => `col-${i + 1}`) : names, mapped }
 }
 
-/** True if files can have another column of this name. @param taken names in lower case */
+/** True if a column with this name can be added to the files. @param taken names in use, in lower case */
 export function isFreeName(name: string, taken: ReadonlySet<string>): boolean {
   return name !== '' && !FORBIDDEN.test(name) && !taken.has(folded(name))
 }

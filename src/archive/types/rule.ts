@@ -10,8 +10,8 @@ const MOST_PRECISION = 38
 const MOST_DIGITS = 6
 
 /**
- * @param isLoose true if the source does not enforce column types: the text is then the SQL literal, which shows the
- * type of a value
+ * @param isLoose true if the source does not enforce column types: the stored text is then the SQL literal, which shows
+ * the type of the value
  * @returns null for a type without a rule
  */
 export function ruleFor({ type, native }: Column, asText: boolean, isLoose = false): Rule | null {

@@ -7,7 +7,7 @@ import { travelsAs } from './rule.ts'
 type Typed = Pick<StoredColumn, 'as' | 'stored'>
 type Native = Typed & { readonly column: Pick<Column, 'native'> }
 
-/** True if one column of the Delta table holds both, and their values have the same canonical texts. */
+/** True if one column of the Delta table can store both types, and equal values have the same canonical text. */
 export function isSameType(from: Typed, to: Typed): boolean {
   if (from.stored !== to.stored) return false
   const [a, b] = [from.as, to.as]

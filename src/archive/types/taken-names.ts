@@ -36,7 +36,7 @@ export function doubtfulNames(
   })
 }
 
-/** Smallest possible index of each column among the archived ones, in order; null if no such order exists. */
+/** Index of the archived column that fits each present column, in ascending order; null if a column finds none. */
 function firstPlaces(
   named: readonly NamedColumn[],
   stored: readonly StoredColumn[],

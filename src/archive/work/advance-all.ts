@@ -77,7 +77,7 @@ function parallelContext(context: ArchiveContext, database: LedgerDatabase): Nei
       const table = native?.table ?? context.table
       const where = native === null ? partitionCondition(context, partition) : null
       const source = { store, table: { ...table, key: context.table.key }, signal: interrupt.abort }
-      // A detached table keeps its columns.
+      // A detached table keeps its columns, so read them as the files of the partition have them.
       const columns = partition.away ? fileColumns(fitNow(context, partition).shared) : archived.stored.columns
       const record = { ...archived, stored: { ...archived.stored, columns } }
       return (await keyDifferences(source, record, others, reader, { values: false, where }))?.both ?? null
@@ -95,7 +95,7 @@ export type PartitionWork = {
  * Claims each partition while a worker processes it. A partition that another program has claimed is tried again at the
  * end.
  * @returns an outcome for each partition, until the run was stopped; LEDGER_BUSY for partitions that are not finished
- * and that other programs still have
+ * and that other programs still process
  */
 export async function eachPartition(
   contexts: ArchiveWorkers,

@@ -30,7 +30,7 @@ export type OpenSource = AsyncDisposable &
   }
 
 /**
- * A source with its ledgers.
+ * Opens a source with its ledgers.
  * @param changes true if the command changes data: then the ledger of a table is created, or upgraded to this version,
  * when it is first requested
  * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL if `changes`, and the system cannot remove rows

@@ -70,7 +70,7 @@ export async function findArchive(
 /**
  * Present names of archived tables, by `tableText` of their names in the ledger. Both names are equal, unless a table
  * is found under another name, by its table number or witness. After a cutover, the archive of the old table belongs to
- * the new table, because that has its name.
+ * the new table, because the new table has the name of the old one.
  */
 export async function namesNow(
   { store, ledgers }: LedgerSource,
@@ -95,7 +95,7 @@ function isOldTable({ status }: CutoverRow): boolean {
   return hasSwitched(status)
 }
 
-/** Names by table numbers, which last as long as the tables. */
+/** Present names of archived tables, found by table number: a table keeps its number until it is dropped. */
 async function numbered(
   store: CopyStore,
   numbers: TableIdentities & { readonly by: 'number' },
@@ -122,8 +122,8 @@ function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): bool
 /** Error: another table has the name of an archived table now. */
 export function otherArchivedTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
-  // A copy never has the original's table number, but it may match the witness. So without table numbers, the hint must
-  // not advise to drop the table: it may be the live one.
+  // A copied table never has the table number of its original, but it may match the witness. So without table numbers,
+  // the hint must not advise to drop the table that matches: it may be the live one.
   const otherwise =
     store.offers.identities?.by === 'number'
       ? `drop ${name} if the other table replaced it and has all of its rows`

@@ -49,8 +49,8 @@ export class Ledgers implements AsyncDisposable {
   }
 
   /**
-   * Reads ledgers during a run that uses its own ledger of this store. That ledger stays open, because a file has one
-   * ledger and one lock.
+   * Opens the ledgers for reading, during a run that uses its own ledger of this store. That ledger stays open, because
+   * a file has one ledger and one lock.
    * @throws SluiceError LEDGER_NEWER
    */
   static async openReading(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {

@@ -8,7 +8,7 @@ import { openOwned } from './open.ts'
 import { requireOrigin } from './require-origin.ts'
 
 /**
- * Makes no commit if the archive is up to date, or nothing was published.
+ * Writes the ledger's facts to the log. Makes no commit if the log has them already, or if nothing was published.
  * @param change edits the properties that are written to the log, for a caller that changes the ledger afterwards
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, TABLE_FEATURE; SOURCE_IO, TARGET_DENIED … if the archive
  * cannot be read or written

@@ -1,4 +1,4 @@
-/** Opens everything that works on the archive of one table. */
+/** Opens the archive of one table: its log, and an engine with a spool folder for each worker. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { EventType } from '../../model/run/event.ts'

@@ -1,7 +1,7 @@
 /**
  * Other ledgers that the log of an archive names: ledgers of former databases of the archive, or of copies of its
- * database. Ledgers of this database, and of databases that the user names, are read. Other ledgers are not read,
- * because a log must not decide to which host credentials are sent: their files stay.
+ * database. Ledgers of this database, and of databases that the user names, are read. Other ledgers are not read, and
+ * their files stay: a log must not decide to which host credentials are sent.
  */
 import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { CountingLedger } from '../steps/destroy-files.ts'

@@ -1,4 +1,4 @@
-/** An archive belongs to one database: its copies, and the database after a failover, are refused until adoption. */
+/** Requires that an archive belongs to this database. After a failover, or in a copy, `archive adopt` is required. */
 import { randomUUID } from 'node:crypto'
 import { isBeingRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -26,8 +26,8 @@ const FACTS: Readonly<Record<string, string>> = {
 export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'heads' | 'log'>
 
 /**
- * Call before a change of the archive, or a change that relies on the archive. Records the origin in the ledger of an
- * older program, if nothing was published.
+ * Requires that the archive belongs to this database. Call before a change of the archive, or a change that relies on
+ * it. If nothing was published, records the origin in the ledger of an older program.
  * @throws SluiceError ARCHIVE_FOREIGN if the ledger has the origin of another database, or none; as `ArchiveLog.own`
  */
 export async function requireOrigin(context: Owned): Promise<void> {

@@ -149,7 +149,7 @@ type MatchCounts = {
   readonly whole: number
 }
 
-/** The recorded rows in a table; null if unknown: it has another key, or this login has no right to read it. */
+/** Counts the recorded rows in a table. Null if it has another key, or if this login has no right to read it. */
 async function countMatches(
   view: SourceView,
   table: TableSpec,
@@ -258,7 +258,7 @@ export async function renewWitness(
   }
 }
 
-/** Replaces the witness in the ledger. @param witness null without rows or key: then the name identifies it */
+/** Replaces the witness in the ledger. @param witness null if the table has no rows or no key */
 async function noteWitness(
   database: LedgerDatabase,
   { schema, name }: TableName,

@@ -83,7 +83,7 @@ export async function* storedCommits(reader: SqlReader, table: ExportedTable): A
 
 /**
  * Time of the exported file of a version, ms. Commit times must increase, so commits that the catalog lacks may have
- * moved the time of its first version forward. The file of this version gets the moved time; other files keep theirs.
+ * moved the time of the catalog's first version forward. Its file gets this time; files of other versions keep theirs.
  */
 function fileTime(first: boolean, time: number | null, inCommit: number, modified: number | null): number | null {
   return first && inCommit === 0 ? time : modified

@@ -39,7 +39,7 @@ export class Batch {
   /** Files added by an earlier import and removed by this one: row number and version. */
   readonly closes: { readonly fileNo: number; readonly version: number }[] = []
 
-  /** Rows that count towards the batch size. */
+  /** Number of rows that count towards the batch size. */
   get size(): number {
     return this.files.length + this.actions.length + this.closes.length + this.commits.length
   }
@@ -82,7 +82,7 @@ export class FileNumbers {
   }
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
-    // Several texts may mean one partition: its row has the first text.
+    // Several texts may mean one partition: its row stores the first text.
     const partitions = groupBy(unknown, canonicalValues)
     const numbers = new Map<string, number>()
     // Rows of older programs are found by the hash of the original text.

@@ -1,7 +1,7 @@
 /**
  * Commit times (PROTOCOL.md, "In-Commit Timestamps"). The rule of the newest version decides the times of all versions:
  * the time in the commit if the table records it, otherwise the file's time, moved forward where needed so that times
- * increase, as in Spark. So a time leads to exactly one version.
+ * increase, as in Spark. So each time selects exactly one version.
  */
 import type { CommitInfoAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CommitFile } from '../../delta/listing.ts'
@@ -21,7 +21,7 @@ type Declared = { readonly protocol: ProtocolAction | null; readonly metadata: M
 export type Versions = { readonly tableId: string; readonly from: number; readonly to: number }
 
 const PAGE_ROWS = 5000
-/** Value for the first version with in-commit times if no version has one. */
+/** Result of `ruledFrom` if no version has an in-commit time. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
 /** First version with in-commit times. */
@@ -114,7 +114,7 @@ export class CommitClock {
   async #change(version: number, inCommitFrom: number): Promise<void> {
     const commits = await this.#commits()
     this.#changed = { inCommitFrom, commits }
-    // If the log has gaps, only the stored times have the lead of earlier commits.
+    // If the log has gaps, only the stored times include the lead of earlier commits.
     if (commits.length === 0) return
     this.#lead = largestLead(commits, version)
     this.#stored = null

@@ -189,7 +189,7 @@ class ImportRun {
 
   #checkReadable(protocol: ProtocolAction | null, metadata: MetadataAction | null, whole: boolean): void {
     const { log, allowRefused, onNote } = this.#o
-    // The first range of a very long log may lack protocol or metadata that come later.
+    // The first range of a very long log may lack protocol or metadata, if a later range contains them.
     if (!whole && (protocol === null || metadata === null)) return
     const refusal = unreadableRefusal(protocol, metadata, log.label)
     if (refusal === null) return

@@ -1,6 +1,6 @@
 /**
- * Decides when the indexes of `delta_files` exist. A load into an empty catalog, or into its own partition, builds them
- * at its end. If files must be found by key earlier, the indexes are built before that. A killed import may leave some
+ * Decides when the indexes of `delta_files` are built. A load into an empty catalog, or into its own partition, builds
+ * them at its end. If files must be found by key earlier, they are built before that. A killed import may leave some
  * missing, which is slow but correct, and the next import builds them.
  */
 import { SluiceError } from '../../shared/errors.ts'

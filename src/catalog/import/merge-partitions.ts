@@ -13,7 +13,7 @@ const PAGE_ROWS = 5_000
 const ROWS_A_STATEMENT = 500
 
 /**
- * Sets the current hash of every row, and gives the files of a partition the number of its first row. Reads every
+ * Sets the current hash of every row, and assigns the number of its first row to all files of a partition. Reads every
  * partition of the table, in pages. One transaction per partition: a reader in one transaction always sees the same
  * files.
  * @throws SluiceError LEASE_LOST; the signal's reason

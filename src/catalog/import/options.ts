@@ -55,7 +55,7 @@ export type ImportOptions = {
   readonly whilePaused?: () => Promise<void>
   /** Maximum number of adds and removes in memory; smaller in tests. */
   readonly maxEvents?: number
-  /** Number of file rows that one transaction discards, sweeps or gives ranges; smaller in tests. */
+  /** Number of file rows that one transaction discards, sweeps or builds ranges for; smaller in tests. */
   readonly stepRows?: number
 }
 

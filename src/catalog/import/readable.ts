@@ -42,7 +42,7 @@ const LONG = {
 } as const
 
 /**
- * Refuses an action that could be imported but not validated.
+ * Refuses an action that is too long to be validated, although it could be imported.
  * @param raw the line of the action
  * @param place a version, or a file and a line number, for the message
  * @throws SluiceError BAD_ACTION

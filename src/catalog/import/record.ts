@@ -144,8 +144,8 @@ export class ImportRecord {
 
   /**
    * Writes the batch in one transaction. `part` is null at a version boundary; otherwise the rows stay above the
-   * current version and the cursor has their number. With `parallelWrites` it resolves before the transaction ends, so
-   * that the next lines are read meanwhile. Transactions never overlap.
+   * current version and the cursor stores their number. With `parallelWrites` it resolves before the transaction ends,
+   * so that the next lines are read meanwhile. Transactions never overlap.
    * @throws ImportStopped if a stop was requested and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of
    * this batch or the previous one
    */

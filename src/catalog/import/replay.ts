@@ -73,7 +73,7 @@ export class Replay {
     this.#tally.firstFileNo = firstFileNo
   }
 
-  /** Takes one row of the base checkpoint. `write` is false for rows that an interrupted import has written. */
+  /** Processes one row of the base checkpoint. `write`: false if an interrupted import has already written the row. */
   takeCheckpointLine(version: number, { line, raw, action }: ActionLine, write: boolean): void {
     const { kind } = action
     if (kind === 'add') {
@@ -153,7 +153,7 @@ export class Replay {
     }
   }
 
-  /** Takes a line above the base. @returns a promise only for a query: a million needless awaits would be slow */
+  /** Processes a line above the base. @returns a promise only for a query: a million needless awaits would be slow */
   takeLine(version: number, line: ActionLine): Promise<void> | undefined {
     const tally = this.#tally
     const { action } = line

@@ -20,8 +20,8 @@ type At = {
   readonly log: LogStore
   readonly database: SqlDatabase
   /**
-   * True if the log was moved. Its file times are stored after this check, so a later check cannot find commits whose
-   * bytes were not compared.
+   * True if the log was moved: then all commits are compared by their bytes. A later check could not find a changed
+   * commit, because the file times of the moved log are stored after this check.
    */
   readonly moved?: boolean
   readonly signal: AbortSignal

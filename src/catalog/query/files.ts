@@ -79,7 +79,7 @@ export type Numbered = {
   readonly restFrom: number
 }
 
-/** Active files among the numbers, in pages, without files that the numbers do not cover. */
+/** Active files with these numbers, in pages; without files added after `builtVersion` (see `uncoveredFiles`). */
 export async function* numberedFiles(
   reader: SqlReader,
   tableId: string,

@@ -20,8 +20,8 @@ const ZONES_A_STATEMENT = 500
 const PAGE_ROWS = 20_000
 
 /**
- * Null if ranges cannot test the condition, or leave more than `most` files: the caller then reads statistics. Never
- * leaves out a file that `pruning.byFile` would keep.
+ * Finds the files that may match. Null if ranges cannot test the condition, or leave more than `most` files: the caller
+ * then reads statistics. Never leaves out a file that `pruning.byFile` would keep.
  */
 export async function candidateFiles(
   reader: SqlReader,

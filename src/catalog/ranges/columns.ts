@@ -50,7 +50,7 @@ async function readColumns(reader: SqlReader, tableId: string): Promise<readonly
   })
 }
 
-/** The ranges of a column, by its names in the files' stats. */
+/** Finds the range column with these names in the files' stats; null if there is none. */
 export function columnOf(columns: readonly RangeColumn[], physicalPath: readonly string[]): RangeColumn | null {
   const path = JSON.stringify(physicalPath)
   return columns.find((column) => JSON.stringify(column.physicalPath) === path) ?? null
@@ -59,7 +59,7 @@ export function columnOf(columns: readonly RangeColumn[], physicalPath: readonly
 /**
  * Number of the first file added after a version; null if none was. A new file can reuse a removed file's number, so
  * this can be below numbers that have ranges.
- * @returns `unknown` if the catalog no longer has all commits since
+ * @returns `unknown` if the catalog no longer has all later commits
  */
 export async function firstFileAfter(
   reader: SqlReader,

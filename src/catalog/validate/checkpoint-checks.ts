@@ -1,7 +1,7 @@
 /**
  * Compares a checkpoint with the replay of the log at its version, action by action. A checkpoint does not repeat the
  * adds of commits unchanged: of 153 adds in real checkpoints, 146 have another `dataChange`, 22 have no statistics, and
- * 4 have rewritten statistics. Therefore fields that "Action Reconciliation" (PROTOCOL.md) keeps must be equal.
+ * 4 have rewritten statistics. Therefore only fields that "Action Reconciliation" (PROTOCOL.md) keeps must be equal.
  * Partition values are compared by the types of their columns, and so are statistics if both sides have them. Expired
  * actions may be missing.
  */

@@ -8,7 +8,7 @@ import { sqlLiteral } from '../../shared/sql-text.ts'
  * How two texts are compared. `text`: byte for byte. `values`: as JSON objects, including nulls. `json`: as JSON
  * without nulls. `stats`: as JSON with equal numbers and times. `shared`: as `stats`, if both sides have the field.
  * `spelled`: as `values`, for partition values from two writers. Differences that remain in the last three modes are
- * compared by the types of the columns (`settle-by-type`).
+ * compared by the types of the columns (`removeEqualByType`).
  */
 export type CompareMode = 'text' | 'values' | 'json' | 'stats' | 'shared' | 'spelled'
 

@@ -35,7 +35,7 @@ const OTHER_KINDS = [
 ]
 const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionVector":"JSON","deletionTimestamp":"JSON","size":"JSON","partitionValues":"JSON"},${OTHER_KINDS.map((kind) => `"${kind}":"JSON"`).join()}}`
 
-/** A line that DuckDB cannot read gives NULL here and is handled separately; an error would not name the line. */
+/** A line that DuckDB cannot read becomes NULL here and is handled separately; an error would not name the line. */
 const PARSE = `
 CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, digest, TRY(from_json(text, '${STRUCTURE}')) AS a FROM line`
 

@@ -47,7 +47,7 @@ export async function loadLog(
   await nameVersions(scratch, window)
   return { folder, window, broken, marked: loader.marked }
 
-  /** An unreadable checkpoint is replaced by the next one, as in an import. */
+  /** Loads the base checkpoint. If it is unreadable, chooses the next one, as an import does. */
   async function loadBase(): Promise<VersionWindow> {
     for (;;) {
       const found = windowOf(folder, version, broken)

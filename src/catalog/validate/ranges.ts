@@ -168,7 +168,7 @@ class ColumnProof {
     this.#compareFile(path, content, rows, reported)
   }
 
-  /** Call after all files of the window. */
+  /** Reports wrong keys and flags of zones. Call after `file` was called for all files of the window. */
   async zones(report: ReportDifference): Promise<void> {
     const reported: CatalogDifference[] = []
     for (const [zone, content] of this.#hulls) {
@@ -188,7 +188,7 @@ class ColumnProof {
     }
   }
 
-  /** Reports a missing or repeated row of a file, and keys or flags that exclude values that the file may have. */
+  /** Reports a missing or repeated row of a file or zone, and keys or flags that exclude values that it may contain. */
   #compareFile(path: string, content: Content, rows: readonly Stored[], reported: CatalogDifference[]): void {
     const { name } = this.#column
     if (rows.length !== 1) {
@@ -205,7 +205,7 @@ class ColumnProof {
     }
   }
 
-  /** @param inward sign of `key` compared with `bound` if the key is too narrow */
+  /** Reports an invalid or too narrow key. @param inward 1 if keys above `bound` are too narrow, -1 if keys below it */
   #compareKey(
     at: Pick<CatalogDifference, 'path' | 'field'>,
     key: SqlValue,

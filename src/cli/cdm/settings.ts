@@ -61,7 +61,7 @@ export class CdmSettings {
     )
   }
 
-  /** An integer, with all of its digits. @throws SluiceError BAD_CONFIG */
+  /** Text of an integer, which keeps all of its digits. @throws SluiceError BAD_CONFIG */
   whole(key: string): string | undefined {
     const value = this.text(key)
     if (value === undefined || /^-?\d{1,40}$/.test(value)) return value

@@ -61,7 +61,7 @@ function keyOf(table: string, known: readonly string[]): string | null {
   return same.length === 1 ? (same[0] ?? null) : null
 }
 
-/** Alerts of an entry belong to commands on its table; alerts for all tables are set on the command line only. */
+/** The operation, with alerts from the command line only: alerts of an entry belong to commands on its table. */
 function watchedStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const alert = readAlert(args, { command: 'lifecycle status', causes: LIFECYCLE_CAUSES })
   return { ...lifecycleStatusRequest(args, context), ...given('alert', alert) }

@@ -20,7 +20,7 @@ import { scheduleRule } from '../schedule-rule.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
-/** Flags that a scheduled command cannot have: a worker runs it, at the times of the schedule. */
+/** Flags that a scheduled command must not contain: a worker runs it, at the times of the schedule. */
 const FORBIDDEN_FLAGS = [
   '--distributed',
   '--background',

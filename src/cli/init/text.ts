@@ -20,7 +20,7 @@ const NO_PLACES = `
 #   archive: s3://bucket/archive
 `
 
-/** The command that lists the content of a place; tables of a lake are in subfolders. */
+/** The command that lists the content of a place. A lake has its tables in subfolders, so it is listed recursively. */
 export function inspectCommand({ name }: NamedPlace): string {
   return `sluice discover ${shellQuote(name)}${name === 'lake' ? ' --recursive' : ''}`
 }

@@ -154,7 +154,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
  */
 function isBelow(value: string, max: string): boolean {
   const text = jsonStringText(max)
-  // A lone surrogate in a bound was a whole character before it was written as JSON.
+  // A lone surrogate in a bound was a whole character before it was written as JSON, so the order is unknown.
   return text === null || LONE_SURROGATE.test(text) || compareCodePoints(value, text) <= 0
 }
 

@@ -3,7 +3,7 @@ import { parseLakeUrl, urlScheme } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { decodeOnce } from '../paths.ts'
 
-/** Schemes of web pages; a table's files are never there. */
+/** Schemes of web pages. No table has its files at such a URL. */
 const WEB: ReadonlySet<string> = new Set(['http', 'https', 'ftp'])
 
 /** Why a path of a log names no file in any store; null if it may name one. Opens nothing. @param path as in the log */

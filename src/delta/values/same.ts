@@ -26,7 +26,7 @@ const MICROS_OF_MS = 1000n
 export type StatsComparer = (one: string, other: string) => readonly DifferentValues[] | null
 
 /**
- * How a fact that only one of the two texts has is compared. `same`: it is no difference. `apart`: it is a difference.
+ * How to compare a fact that only one of the two texts has. `same`: it is no difference. `apart`: it is a difference.
  * `kept`: it is a difference only if the second text lacks it.
  */
 export type MissingFacts = 'same' | 'apart' | 'kept'

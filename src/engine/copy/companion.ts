@@ -74,7 +74,7 @@ export interface Companion {
    * @throws SluiceError if tables cannot be replicated
    */
   inspect(parts: InspectedParts): Promise<void>
-  /** True if sessions that apply changes check foreign keys of the target: the stream then creates none. */
+  /** True if sessions that apply changes check foreign keys of the target: no foreign keys are created then. */
   checksKeys(operation: CopyOperation, to: CopyStore, signal: AbortSignal): Promise<boolean>
   /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>

@@ -103,7 +103,7 @@ export class SourceViews implements AsyncDisposable {
 
 /**
  * Opens a read view per query. A lasting view would keep its locks while another session locks the same table. If an
- * exclusive lock waits between them, such as that of TRUNCATE, both would wait for ever.
+ * exclusive lock, such as that of TRUNCATE, is requested in between, the sessions would wait for each other for ever.
  */
 export function viewPerQuery(views: SourceViews): Pick<SourceViews, 'ask'> {
   return {

@@ -1,6 +1,6 @@
 /**
- * Opens a catalog for one run: checks it, creates it if needed, records writing runs in its audit, and always closes
- * it.
+ * Opens a catalog for one run: checks it, creates it if needed, records the run in its audit if the run writes, and
+ * always closes it.
  */
 import type { AccessLevel, CatalogRights } from '../../catalog/access-level.ts'
 import { auditEnd, auditStart } from '../../catalog/audit.ts'

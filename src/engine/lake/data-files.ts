@@ -77,7 +77,7 @@ async function byFolder(
   return { folders, outside }
 }
 
-/** The names of each folder that no listing returned. */
+/** Returns by folder the wanted names that no listing returned. */
 async function absentOf(
   log: LogStore,
   wanted: Wanted,
@@ -90,8 +90,8 @@ async function absentOf(
     const names = left.get(folder)
     if (names?.delete(name) === true && names.size === 0) left.delete(folder)
   }
-  // Lower bound of the requests of a deep listing, which also returns an unknown number of files that the table no
-  // longer uses.
+  // A deep listing needs at least `files / PAGE` requests: it also returns files that the table no longer uses, and
+  // their number is unknown.
   const deep = log.listDeep !== undefined && Math.ceil(files / PAGE) < left.size
   if (deep && (await listAll(log, found, () => left.size, signal))) return left
   const lanes = log.requests === undefined ? 1 : PARALLEL_FOLDERS

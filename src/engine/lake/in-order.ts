@@ -1,4 +1,4 @@
-/** Works on the items of a stream, several at a time; results come in the order of the items. */
+/** Works on the items of a stream, several at a time, and yields the results in the order of the items. */
 import { isS3Url } from '../../model/lake/lake-url.ts'
 
 /** Number of tables of a bucket that are inspected at the same time: this work is mostly waiting. */

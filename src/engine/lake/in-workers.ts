@@ -5,7 +5,7 @@ import { mayTakeTable } from '../run/pause.ts'
 /**
  * Resolves when all items are done, or, after a stop, when the started items are done. Pauses and changes of the number
  * of workers apply between two items.
- * @param lanes maximum number of workers; not more than items are started
+ * @param lanes maximum number of workers; at most one worker per item is started
  * @param work receives the item and the number of the worker, from 1
  * @throws errors of `work`
  */

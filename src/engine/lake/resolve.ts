@@ -63,7 +63,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   )
 }
 
-/** @throws SluiceError AMBIGUOUS_TABLE for a folder that has the id of another table */
+/** @throws SluiceError AMBIGUOUS_TABLE if `table` is a folder, and also the id of another table */
 async function refuseTwoMeanings(table: string, location: string): Promise<void> {
   if ((await openLake(table)).root === location) return
   throw new SluiceError('AMBIGUOUS_TABLE', `${table} is a folder here, and the id of another table of the catalog`, {

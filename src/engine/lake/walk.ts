@@ -176,8 +176,8 @@ function globToRegExp(glob: string): RegExp {
 }
 
 /**
- * Folders of a table that may hold tables, as a recursive walk enters them. Empty if the table's folder cannot be
- * listed: reading the table does not need the listing. Links are left out, because they may lead to a parent folder.
+ * Folders of a table that a recursive walk would enter, because they may hold tables. Empty if the table's folder
+ * cannot be listed: reading the table does not need this. Links are left out: they may lead to a parent folder.
  * @param name of the table in the walk
  */
 export async function foldersInside(

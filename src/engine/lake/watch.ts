@@ -1,13 +1,13 @@
 /**
- * Signals that logs may have changed: immediately for local folders that the system watches, else at a fixed interval.
- * The caller reads the log to find what changed.
+ * Signals that logs may have changed: immediately for local folders that the operating system watches, else at a fixed
+ * interval. The caller reads the log to find what changed.
  */
 import { watch, type FSWatcher } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Maximum number of watched folders: each needs a system handle. */
+/** Maximum number of watched folders: each needs a handle of the operating system. */
 const MAX_FOLDERS = 4096
-/** Wait after the first change, ms: a commit takes several steps, and commits come in series. */
+/** Wait after the first change, ms: a commit changes its folder several times, and more commits often follow. */
 const COLLECT_MS = 60
 
 export class LogWatch implements Disposable {
@@ -20,8 +20,8 @@ export class LogWatch implements Disposable {
   notified = false
 
   /**
-   * @param intervalMs interval at which all logs are due, independently of reports of the system, ms
-   * @param onNote called once if the system watches no more folders
+   * @param intervalMs interval at which all logs are due, even if no change is reported, ms
+   * @param onNote called once, if a folder cannot be watched because there are too many
    */
   constructor(intervalMs: number, onNote: (message: string) => void) {
     this.#intervalMs = intervalMs
@@ -62,7 +62,7 @@ export class LogWatch implements Disposable {
     return keys
   }
 
-  /** True if the system reports changes of this folder. */
+  /** True if the operating system reports changes of this folder. */
   watches(key: string): boolean {
     return this.#watchers.has(key)
   }

@@ -52,7 +52,7 @@ function filePlace(
       hint: `give --database-url as ${catalogExamples()}`,
     })
   }
-  // As part of the file name, `?mode=ro` would create a second, empty catalog.
+  // Refuse parameters: taken as a part of the file name, `?mode=ro` would create a second, empty catalog.
   if (/\?\w+=/.test(path)) {
     throw new SluiceError('BAD_CONFIG', `a ${title} URL cannot have parameters`, {
       where: `${kind}://${rest}`,

@@ -28,7 +28,8 @@ export type RunControl = {
   /** True if the number of workers cannot be changed while the operation runs. */
   readonly fixedApplyWorkers?: boolean
   /**
-   * Set if requests come one by one. A copy gets all requests here, also earlier ones, and ignores the fields above.
+   * Set if the operation can listen for each request. A copy receives all requests here, also earlier ones, and ignores
+   * the fields above.
    */
   readonly onRequest?: (listener: (request: SteeringRequest) => void) => void
 }

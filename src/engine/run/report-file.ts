@@ -33,7 +33,7 @@ export async function checkReport(path: string): Promise<void> {
  * Writes a report, if the user wants one.
  * @param path undefined: no report; `-` prints the report
  * @param text returns the report in the format of the path
- * @returns the written file, for the end of the run
+ * @returns the written file, for the result of the run
  * @throws SluiceError BAD_FLAG
  */
 export async function writeReport(

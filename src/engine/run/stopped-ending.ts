@@ -8,8 +8,8 @@ export type TableError = { readonly name: string; readonly error: SluiceError }
 const NAMED = 5
 
 /**
- * Ending with the exit code of the stop. Tables that failed before are its error, because the stop does not explain
- * them.
+ * Ending with the exit code of the stop. Its error names the tables that failed before, because the stop does not
+ * explain them.
  * @param tables number of tables of the run, including those that were not begun
  */
 export function stoppedEnding(totals: Ending['totals'], failures: readonly TableError[], tables: number): Ending {

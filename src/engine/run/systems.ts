@@ -20,7 +20,7 @@ export function systemNamed(name: string): SystemDeclaration {
   return found
 }
 
-/** True if two systems, by name, print and parse each other's texts. */
+/** True if each of two systems, given by name, can parse the texts that the other prints. */
 export function sameFamily(one: string, other: string): boolean {
   return systemNamed(one).family === systemNamed(other).family
 }

@@ -14,7 +14,7 @@ export type OwnTask = {
   readonly moved: (ms: number) => readonly AdvancedChunk[]
 }
 
-/** @property chunk null for a finished table, with all of its chunks */
+/** @property chunk null: all chunks of a finished table */
 export type AdvancedChunk = { readonly table: string; readonly chunk: string | null }
 
 export type WatchParts = {

@@ -12,7 +12,7 @@ export type WrittenFile = {
 export type FileStats = {
   readonly numRecords: bigint
   /**
-   * Smallest values, and in `max` the largest. Columns without bounds are absent: binary, floats with a NaN, only NULL.
+   * Smallest values; `max`: largest values. Absent for binary columns, floats with a NaN, and columns with only NULL.
    */
   readonly min: Readonly<Record<string, string>>
   readonly max: Readonly<Record<string, string>>

@@ -35,7 +35,7 @@ export type ArchiveForecastEvent = {
   /** Estimates: bytes of text read from the source, and bytes of the Parquet files; absent without earlier exports. */
   sourceBytes?: Dec
   bytes?: Dec
-  /** Estimated, one partition after the other; absent until one run has processed a partition in all steps. */
+  /** Estimated time for one partition after the other; absent until a run has processed a partition in all steps. */
   ms?: Ms
   /** Partitions that are processed concurrently. */
   workers: Int
@@ -50,7 +50,7 @@ export type ArchiveColumnsEvent = {
   archive: string
   partitionColumn: string
   calendar: string
-  /** Column whose values are the partitions, if they are not periods of the calendar. */
+  /** Column of which each value is a partition; absent if partitions are periods of the calendar. */
   byValue?: string
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
   /** Why a run would refuse the archive: another database's ledger owns it, or another object is at its location. */
@@ -90,7 +90,7 @@ export type ArchiveStateEvent = {
   version?: Dec
   /** Earliest time at which it may be dropped, UTC. */
   dropAfter?: string
-  /** Export: time until the files were complete. The source computes its checksum at the same time, or after it. */
+  /** Time until the files of an export were complete. The source computes the checksum at the same time, or later. */
   writeMs?: Ms
   /** Time since the previous state. */
   ms: Ms

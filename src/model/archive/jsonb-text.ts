@@ -29,7 +29,7 @@ const JSONB: JsonBuilder<string> = {
   },
 }
 
-/** @throws SluiceError VALUE_REFUSED if a jsonb cannot hold all of the value */
+/** @throws SluiceError VALUE_REFUSED if jsonb cannot store the value unchanged */
 export function jsonbText(json: string): string {
   return readJson(json, JSONB)
 }

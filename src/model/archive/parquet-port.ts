@@ -29,13 +29,13 @@ export type ReadFiles = {
   readonly signal: AbortSignal
 }
 
-/** Files, and a condition on their rows by the names of `columns`. */
+/** Files, and a condition on their rows with column names of `columns`. */
 export type MatchRequest = ReadFiles & { readonly test: RowTest }
 
-/** Files, and optionally a condition on their rows by the names of `all`, or of `columns` if `all` is absent. */
+/** Files, and optionally a condition on their rows with column names of `all`, or of `columns` if `all` is absent. */
 export type FilteredRead = ReadFiles & { readonly test?: RowTest }
 
-/** A file that is rewritten without the rows that match a condition, by the names of the table's columns. */
+/** A file that is rewritten without the rows that match a condition; `test` has column names of the table. */
 export type RewriteRequest = WriteRequest & { readonly file: string; readonly test: RowTest }
 
 /** Files on a local disk, and their key columns in the order of the key. */
@@ -47,8 +47,8 @@ export type SameKeys = { readonly rows: bigint; readonly keys: readonly string[]
 export interface ParquetFiles extends AsyncDisposable {
   /**
    * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to disk. Rows above
-   * 256 KB (with less memory, down to 16 KB) go unsorted into files after the others. Files appear under their final
-   * names; after a failure the caller removes them.
+   * 256 KB (with less memory, down to 16 KB) are written unsorted, into separate files after the others. Files appear
+   * under their final names; after a failure the caller removes them.
    * @returns files that hold rows, in order; none for no rows
    * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; SOURCE_IO
    * for a line that is cut off; NO_SPACE (with key and column of a row that does not fit into memory), TARGET_IO; the

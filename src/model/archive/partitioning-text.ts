@@ -1,6 +1,6 @@
 /** How a table is divided into partitions, as text for users. */
 
-/** @param byValue column whose values are the partitions, if they are not periods of the calendar */
+/** @param byValue column of which each value is a partition; absent if partitions are periods of the calendar */
 export function archivedByText({
   calendar,
   byValue,

@@ -112,7 +112,7 @@ export type ColumnChanges = {
 
 /** Request to restore rows of a partition when the table already has other rows within its bounds. */
 export type InsertRequest = PartitionRequest & {
-  /** For messages. */
+  /** Name of the partition, for messages. */
   readonly label: string
   /** Current columns of the table that get values, and the expected digest of the rows in these columns. */
   readonly came: readonly ReadColumn[]
@@ -201,21 +201,21 @@ export interface PartitionStore {
   /** Tables that a plain table inherits from, and those that inherit from it, at any depth. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
   /**
-   * Tables of which a table is a partition or from which it inherits, and its own partitions and tables that inherit
-   * from it, at any depth. @param identities OIDs of tables that are treated as its partitions
+   * `above`: the tables of which a table is a partition or from which it inherits. `below`: its own partitions, and the
+   * tables that inherit from it. Both at any depth. @param identities OIDs of tables that are treated as its partitions
    */
   relatives(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Relatives>
   /** True if no table has this OID, and no table has the name of the detached one. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A detached table, found by its OID; null if it does not exist. */
   detachedTable(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
-  /** Finds detached tables attached again by hand, by name, or by OID and bounds. Returns current names by identity. */
+  /** Finds detached tables that a user attached again: by name, or by OID and bounds. Returns names by identity. */
   attached(
     parent: TableName,
     of: readonly DetachedTable[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TableName>>
-  /** Tables that may be a detached partition, by name, else by OID: loading a dump changes OIDs. All if ambiguous. */
+  /** Tables that may be a detached partition: the one with its name, else with its OID, else all with similar names. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
   /** Error with which `drop` would fail now because of other objects; null if none. The table may still be attached. */
   dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>

@@ -43,13 +43,13 @@ export type QueryRequest = {
   readonly files: readonly string[]
   /** How the source computes expressions; absent if unknown. */
   readonly expressions?: ExpressionRules
-  /** If set, a source value that its column's type cannot hold fails the statement immediately, not when it is read. */
+  /** If set, a source value that does not fit its column makes the statement fail at once, not when it is read. */
   readonly strict?: true
   readonly signal: AbortSignal
 }
 
 /**
- * Range of one column that rows of the answer can come from, both ends inclusive; null is open. Dates are days since
+ * Range of one column for rows that can affect the answer, both bounds inclusive; null: no bound. Dates are days since
  * 1970, timestamps microseconds since 1970, other types the number itself. Rows where the column is NULL are excluded.
  */
 export type Interval = { readonly column: string; readonly least: bigint | null; readonly most: bigint | null }
@@ -109,7 +109,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   pages(files: readonly QueryFile[]): AsyncIterable<readonly QueryAnswerRow[]>
 }
 
-/** Source rows to leave out, if the source cannot express that itself. */
+/** Range of source rows to leave out, for a source that cannot leave them out itself. */
 export type ExcludedRange = { readonly column: string; readonly from: string | null; readonly to: string | null }
 
 /** Rows by key. `late`: source only. `deleted`: files only. `both`: in both; `changed`: in both, values differ. */

@@ -1,7 +1,7 @@
 /** Condition on rows, independent of the engine; values are canonical texts (docs/reference/CANONICAL.md). */
 import type { Comparison } from '../lake/condition.ts'
 
-/** Three-valued as in SQL: a comparison with NULL is neither true nor false. A row matches if the whole is true. */
+/** Three-valued as in SQL: a comparison with NULL is neither true nor false. A row matches if the test is true. */
 export type RowTest =
   | { readonly kind: 'compare'; readonly column: string; readonly op: Comparison; readonly value: string }
   | { readonly kind: 'null'; readonly column: string }
@@ -41,8 +41,8 @@ export function testedValues(test: RowTest): readonly string[] {
 }
 
 /**
- * A test as SQL.
- * @param write SQL of one comparison or NULL test in the dialect of one engine
+ * Returns a test as SQL.
+ * @param write returns the SQL of one comparison or NULL test in the dialect of one engine
  */
 export function testSql(
   test: RowTest,

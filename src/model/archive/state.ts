@@ -20,7 +20,7 @@ export const ARCHIVE_STATES = [
  */
 export type ArchiveState = (typeof ARCHIVE_STATES)[number]
 
-/** True if the Delta table lists its files. */
+/** True if the Delta table lists the files of the partition. */
 export function isPublished(state: ArchiveState): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING' || isArchived(state)
 }

@@ -48,7 +48,10 @@ export type StoredColumn = {
   readonly physical: string
   /** Definition in the source; a restored table gets this definition. */
   readonly column: Column
-  /** Type of transfer and proof (docs/reference/CANONICAL.md). `native`: as the source prints and accepts values. */
+  /**
+   * Type in which values are transferred and proved (docs/reference/CANONICAL.md). `native`: as the source prints and
+   * accepts them.
+   */
   readonly as: ColumnType
   readonly stored: StoredType
   readonly comment?: string
@@ -58,7 +61,7 @@ export type StoredColumn = {
   readonly declared?: readonly DeclaredSourceType[]
   /** Expression of a generated column when it was recorded; absent for other columns, and in older records. */
   readonly computed?: Expression
-  /** Id of the column mapping; absent unless the archive was mapped after its creation. */
+  /** Id of the column mapping; absent if there is no mapping, or if the ids follow the order of the columns. */
   readonly id?: number
   /** Physical names of this column under earlier types, newest first. */
   readonly was?: readonly string[]

@@ -3,7 +3,7 @@ import type { Column, TableSpec } from '../copy/column-type.ts'
 import type { RowTest } from './row-test.ts'
 import type { ColumnNumbers } from './stored-column.ts'
 
-/** `odd`: set for a value that is not of the column's type, which the system does not enforce; shown as a literal. */
+/** `odd`: set if the value does not fit the column's type, which the system does not enforce; shown as a literal. */
 export type ColumnValue = { readonly value: string | null; readonly rows: bigint; readonly odd?: true }
 
 export type ColumnValues = {
@@ -31,9 +31,9 @@ export interface Times {
    */
   condition(column: Column, from: string | null, to: string | null): string | null
   /**
-   * As `condition`, but true for every row that may have such a time, and false only for rows that certainly have
-   * none. The condition may compare only the day in the text of a time. Absent if the system enforces column types,
-   * because `condition` is then exact.
+   * As `condition`, but true for every row that may have a time within the bounds, and false only for rows that
+   * certainly have none. The condition may compare only the day in the text of a time. Absent if the system enforces
+   * column types, because `condition` is then exact.
    */
   around?(column: Column, from: string | null, to: string | null): string | null
 }

@@ -23,7 +23,7 @@ export function boundsFor(spec: CalendarSpec, period: Period, kind: ValueKind): 
 
 /**
  * The period of a native partition; null if its bounds are open or are not the bounds of one period. If midnight
- * comes twice, both are accepted: for a date without an offset, databases use the later one, `boundsFor` the earlier.
+ * occurs twice, both are accepted: for a date without an offset, databases use the later one, `boundsFor` the earlier.
  * @param from texts as PostgreSQL prints them in ISO style: `2024-04-01`, `2024-04-01 00:00:00`, `2024-04-01
  * 00:00:00+02`
  */
@@ -56,7 +56,7 @@ function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {
   return valueText(isInstant(kind) ? firstInstant(spec.zone, number) : number * MS_OF_DAY, kind)
 }
 
-/** True if a value is the beginning of a day; if midnight comes twice, both are accepted. @param day as `2024-04-01` */
+/** True if a value is the beginning of a day; if midnight occurs twice, both are accepted. @param day `2024-04-01` */
 export function isDayStart(spec: Pick<CalendarSpec, 'zone'>, day: string, at: number, kind: ValueKind): boolean {
   const number = parseDay(day)
   if (!isInstant(kind)) return at === number * MS_OF_DAY

@@ -106,7 +106,7 @@ function numberWithin(option: Option, number: number, least: number, most: numbe
   return number + 0
 }
 
-/** Names are kept as typed except for case, because the primary one of two aliases may change over the years. */
+/** Returns a zone name in its usual case. An alias stays as typed: the primary name may change over the years. */
 function zoneName(text: string): string {
   if (text.toUpperCase() === 'UTC') return 'UTC'
   // An offset is not a zone: it has no daylight saving time.

@@ -5,8 +5,8 @@
  * - weeks `2024-W14`: a week belongs to the year of most of its days (ISO 8601 if weeks begin on Monday)
  * - quarters and years `2024-Q2` and `2024`; `Q2-FY25` and `FY25` if a year begins in another month or has an offset
  *
- * A fiscal year has two digits from 2000 to 2099 and four otherwise: FY25 is 2025, FY1999 is 1999. Fiscal quarters do
- * not sort by name, nor do years with two digits and with four: sort periods by their first day.
+ * A fiscal year has two digits from 2000 to 2099 and four otherwise: FY25 is 2025, FY1999 is 1999. Names of fiscal
+ * quarters, and of years with two and with four digits, do not sort by time: sort periods by their first day.
  */
 import type { CalendarSpec } from './calendar.ts'
 import { civilDay } from '../run/civil-day.ts'

@@ -12,7 +12,7 @@ export type Period = {
   readonly to: string
 }
 
-/** Limit for lists of periods: more means that the calendar does not fit the table. */
+/** Maximum number of periods in a list: more means that the calendar does not fit the table. */
 export const MOST_PERIODS = 100_000
 
 /**

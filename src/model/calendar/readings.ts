@@ -120,7 +120,7 @@ function yearOf(text: string): number {
   return Number(text) + (text.length === 2 ? 2000 : 0)
 }
 
-/** A year without `FY` is a fiscal year; also a calendar year if a fiscal quarter begins with this calendar quarter. */
+/** A year without `FY` means a fiscal year, and also a calendar year if a period begins with this calendar quarter. */
 function quarters(spec: CalendarSpec, year: Token | undefined, quarter: string): readonly number[] {
   const number = yearOf(year?.text ?? '')
   const fiscal = periodStart(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)

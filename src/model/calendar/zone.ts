@@ -1,7 +1,7 @@
 /**
  * First instants of days in a time zone. Instants are ms since the epoch; days are numbered as in civil.ts.
  *
- * Clocks can be put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), or moved
+ * Clocks can be put forward over midnight (the day begins at 1:00), put back over it (midnight occurs twice), or moved
  * over a whole day. A day begins when the clock first shows it or a later day, and lasts until the next begins. So each
  * instant has one day, and days follow each other in every zone.
  */
@@ -52,7 +52,7 @@ export function dayAt(zone: string, instant: number): number {
   return day
 }
 
-/** Local time of the zone, as milliseconds since it showed the epoch. */
+/** Local time of the zone, as milliseconds since 1970-01-01 00:00 of local time. */
 export function zoneWallClock(zone: string, instant: number): number {
   return zone === 'UTC' ? instant : instant + offset(zone, instant)
 }

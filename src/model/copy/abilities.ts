@@ -51,7 +51,7 @@ export type StoreAbilities = {
   readonly decimals?: 'declared'
   /**
    * Which column of a new table is numbered without a sequence object: the first of the key, or the only column of the
-   * key. It counts up only. Absent if sequences are objects, or if there are none.
+   * key. The numbers only increase. Absent if sequences are objects, or if there are none.
    */
   readonly numbering?: 'first of key' | 'whole key'
   /** Expressions of its SQL that DuckDB computes differently; absent if unknown. */

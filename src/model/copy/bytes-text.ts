@@ -22,7 +22,7 @@ export function bytesText(bytes: Uint8Array): string {
 
 /**
  * Decodes bytes of a key or a bound, written by `bytesText` or by the SQL of a store.
- * @throws SluiceError VALUE_REFUSED for any other text: a part of a key would be the key of another row
+ * @throws SluiceError VALUE_REFUSED for any other text: its valid part could be the key of another row
  */
 export function bytesOfText(text: string): Buffer {
   // Older programs wrote NULL in a key as an empty text.

@@ -31,7 +31,7 @@ const CANONICAL: JsonBuilder<string> = {
 /**
  * Converter of a column's values to canonical form. It accepts the output of PostgreSQL, SQLite, MySQL and DuckDB, and
  * canonical texts.
- * @throws (the function) SluiceError VALUE_REFUSED for a value that is not of the type
+ * @throws (the function) SluiceError VALUE_REFUSED for a value that does not fit the type
  */
 export function normalizer(type: ColumnType): Normalizer {
   switch (type.kind) {

@@ -40,8 +40,8 @@ export type Change =
   /** All rows of these tables were removed. */
   | { readonly type: 'truncate'; readonly tables: readonly number[] }
   /**
-   * The next rows belong to a partition that the stream has not noted. The source is checked before they are applied,
-   * because the stream does not report that a partition was removed.
+   * The next rows belong to a partition that the stream has not recorded yet. The source is checked before they are
+   * applied, because the stream does not report that a partition was removed.
    * @property id names the partition in the source, also after a rename
    */
   | { readonly type: 'partition'; readonly table: number; readonly id: string; readonly name: string }
@@ -72,7 +72,7 @@ export type Put = {
   readonly row: ChangeRow
   /** Its row key. */
   readonly key: Row
-  /** Row key in the target before this batch; `undefined` values come from that row. Null if the row is complete. */
+  /** Row key in the target before this batch; `undefined` values are those of that row. Null if the row is complete. */
   readonly base: Row | null
   /** True if the target probably has no row with this key yet: a hint to select the faster way, not a guarantee. */
   readonly isNew?: boolean

@@ -119,7 +119,7 @@ export type TableSpec = {
   readonly floatKey?: string
   /** Set if NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
   readonly nullsEqual?: true
-  /** Estimates of the system, unless counting costs nothing. */
+  /** Estimated by the system, or exact if counting costs nothing. */
   readonly rows: bigint
   readonly bytes: bigint
   /** Native partitioning as short text: `range (day), 12 partitions`. */

@@ -1,4 +1,4 @@
-/** Converts values from their column's type to the plan's type, where these differ and something is lost. */
+/** Converts values from their column's type to the plan's type, also if a part of the value is lost. */
 import { normalizer, type Normalizer } from './canonical.ts'
 import type { ColumnType } from './column-type.ts'
 import { refusedValue } from './refused.ts'
@@ -7,7 +7,7 @@ import { refusedValue } from './refused.ts'
  * Like `normalizer(as)`, for values of the type `from`: digits that `as` cannot hold are rounded half away from zero,
  * and a timestamp that becomes a date loses its time. Texts are never rounded: a text that is not exactly a value of
  * `as` is refused.
- * @throws (the function) SluiceError VALUE_REFUSED for a value that is not of `from`, or not of `as`
+ * @throws (the function) SluiceError VALUE_REFUSED for a value that does not fit `from` or `as`
  */
 export function converter(from: ColumnType, as: ColumnType): Normalizer {
   const exact = normalizer(as)
@@ -39,7 +39,7 @@ export function storedConverter(from: ColumnType, as: ColumnType): Normalizer {
   return from.kind === 'float' && as.kind === 'decimal' ? normalizer(as) : converter(from, as)
 }
 
-/** A text is kept in full, or refused. */
+/** Keeps a text in full, or refuses it. */
 function strictNormalizer(as: ColumnType, exact: Normalizer): Normalizer {
   if (as.kind === 'decimal' && as.precision !== undefined) {
     const { precision, scale = 0 } = as

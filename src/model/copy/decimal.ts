@@ -17,7 +17,7 @@ const SPECIAL: ReadonlyMap<string, string> = new Map([
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/
 
 /**
- * A number without exponent, plus sign, leading zeros, trailing zeros of the fraction, or minus zero.
+ * The number without exponent, plus sign, leading zeros, and trailing zeros of the fraction; minus zero becomes 0.
  * @throws SluiceError VALUE_REFUSED if the text is not a number
  */
 export function canonicalDecimal(text: string): string {

@@ -269,7 +269,7 @@ export type CopyEvents =
       cdmRun?: Dec
       /** Id of the run that this run resumes. */
       previous?: Dec
-      /** Ranges that the previous run did not finish; 0 also for a tracked run without work. */
+      /** Ranges that the previous run did not finish. Also 0 if no range is left to copy: then no run is recorded. */
       pending?: Dec
     }
   /** Result of a `run.tracked` run, with the names and the order of `run_info`. */
@@ -282,7 +282,7 @@ export type CopyEvents =
        * rows`: looks up all rows of the target in the source, if the target sorts differently.
        */
       step: 'comparing' | 'looking again' | 'mending' | 'looking for extra rows'
-      /** Compared rows of the source, of this estimated total. */
+      /** `done`: source rows compared so far. `total`: all source rows, an estimate if `estimated` is true. */
       done: Dec
       total: Dec
       estimated: boolean

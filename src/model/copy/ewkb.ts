@@ -15,7 +15,7 @@ const INTERNAL = /^([0-9a-f]{8})01([0-9a-f]{6})([0-9a-f]{2})([0-9a-f]*)$/
 const EWKB = /^01([0-9a-f]{6})(00|20)([0-9a-f]*)$/
 
 /**
- * Converts MySQL's own form to EWKB; EWKB stays.
+ * Converts MySQL's own form to EWKB. A text that is EWKB already keeps its form.
  * @param text hexadecimal digits of either form
  * @returns EWKB in lower case
  * @throws SluiceError VALUE_REFUSED

@@ -8,7 +8,7 @@ export function javaDouble(value: number): string {
   const sign = value < 0 || Object.is(value, -0) ? '-' : ''
   if (size === 0) return `${sign}0.0`
   const shortest = size.toExponential()
-  // Java writes at least two digits, the nearest ones to the value.
+  // Java writes at least two digits: if one would be enough, it writes the two digits that are nearest to the value.
   const two = size.toExponential(1)
   const [mantissa = '', exponent = '0'] = (!shortest.includes('.') && Number(two) === size ? two : shortest).split('e')
   if (size >= 1e7 || size < 1e-3) {

@@ -13,7 +13,7 @@ export function isLong(cell: Cell): cell is LongCell {
   return cell !== null && typeof cell !== 'number' && cell.length > LONG
 }
 
-/** A text, or the digits of bytes, in pieces of 32 Ki characters or bytes; surrogate pairs are not split. */
+/** Yields a text, or the hexadecimal digits of bytes, in pieces of 32 Ki characters or bytes; keeps surrogate pairs. */
 export function* cellPieces(cell: LongCell): Generator<string> {
   for (let at = 0; at < cell.length;) {
     const isCut = typeof cell === 'string' && (cell.charCodeAt(at + PIECE - 1) & 0xfc00) === 0xd800

@@ -12,8 +12,8 @@ export function membersOf(native: string): readonly string[] {
 const SPELLED: Readonly<Record<string, string>> = { '\\': '\\', '0': '\0', n: '\n', r: '\r', Z: '\u001a' }
 
 /**
- * Text of number 0: the error value of an enum, or the empty set. It is empty, as the server prints it; if the empty
- * text is a member, it is the shortest run of zeros that is not a member.
+ * The text for the number 0, which is the error value of an enum, or the empty set. It is the empty text, as the server
+ * prints it. If the empty text is a member, it is the shortest run of zeros that is not a member.
  */
 export function zeroText(members: readonly string[]): string {
   return members.includes('') ? zeroName(members) : ''

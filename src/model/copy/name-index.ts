@@ -1,6 +1,6 @@
 /**
- * Finds the row with the same key bytes (`RowFrame.nameAt`): an open hash table of numbers, reused for each batch. A
- * map of texts would create a text and an entry per row, which the garbage collector copies twice.
+ * Finds the row with the same key bytes (`RowFrame.nameAt`), by a hash table of row indexes that is reused for each
+ * batch. A map of texts would create a text and an entry per row, which the garbage collector copies twice.
  */
 import type { RowFrame } from './frame.ts'
 import type { PackedRows } from './packed-rows.ts'

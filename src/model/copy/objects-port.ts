@@ -13,7 +13,7 @@ export interface ObjectStore {
   usedNames(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
   adapted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
-  /** SQL to create a foreign key after a stream has ended; only in systems where applied changes may fire the key. */
+  /** SQL to create a foreign key after a stream has ended; only in systems where sessions of a stream may check it. */
   foreignKeySql?(object: ForeignKey, table: TableSpec): string
   /**
    * Creates an object unless an object with its name exists; rebuilds one that an interrupted build left. Idempotent.

@@ -43,7 +43,7 @@ export type Capabilities<Store> = {
   readonly tracks: Tracks
   /** Distribution of rows, for systems whose tables lie on a ring of tokens. */
   readonly ring: TokenRing
-  /** Distinguishes a database from a copy, and a table from another one with the same name. */
+  /** Distinguishes a database from a copy of it, and a table from another one with the same name. */
   readonly identification: Identification
   /** How a table is recognised after a rename. */
   readonly identities: TableIdentities
@@ -73,7 +73,7 @@ export type Capabilities<Store> = {
   readonly inPlace: InPlaceStore
   /** Retires the old table after a cutover. */
   readonly decommission: DecommissionStore
-  /** Committed changes in commit order, from the log. Each call returns a new source, which stores its own stream. */
+  /** Committed changes in commit order, from the log. Each call returns a new source with the state of one stream. */
   readonly slotChanges: () => ChangeSource
   /** Committed changes in commit order, as recorded by triggers. Each call returns a new source. */
   readonly triggerChanges: () => ChangeSource

@@ -22,7 +22,7 @@ export type ColumnPlan = {
   readonly as: ColumnType
   readonly source: Column
   readonly target: Column
-  /** What is lost between the two types, as text; the user must accept it by name, otherwise the plan is refused. */
+  /** What is lost between the two types, as text; the plan is refused unless the user accepts the loss. */
   readonly lossy?: string
   /** Converts the source's values to `as`; absent if the types need none. */
   readonly codec?: Codec

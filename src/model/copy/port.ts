@@ -1,4 +1,4 @@
-/** What a store offers to copies: tables, a source, a target, a ledger; and by name, capabilities of some systems. */
+/** What a store offers to copies: tables, a source, a target, a ledger; `offers`: capabilities of some systems. */
 import type { StoreAbilities } from './abilities.ts'
 import type { DependencyStore } from './dependency-port.ts'
 import type { Column, ColumnType, TableSpec } from './column-type.ts'

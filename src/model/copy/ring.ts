@@ -8,7 +8,7 @@ export type TokenRange = { readonly low: bigint; readonly high: bigint }
 
 /**
  * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more tokens,
- * which only open bounds cover: no key has −1, its minimum; one hash in 2^128 is 2^127.
+ * which only open bounds cover: its minimum −1, which no key has, and 2^127, the token of one hash in 2^128.
  */
 export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   murmur3: { low: INT64.least, high: INT64.most },
@@ -48,7 +48,7 @@ export function halveTokens({ low, high }: TokenRange): readonly [TokenRange, To
 
 /**
  * The parts of the wanted ranges that no done range covers, independent of how both lists were split.
- * @returns in the order of `wanted`, ascending within each; overlapping wanted ranges are repeated
+ * @returns in the order of `wanted`, ascending within each; tokens in two wanted ranges are returned for both
  */
 export function remainingTokens(wanted: readonly TokenRange[], done: readonly TokenRange[]): readonly TokenRange[] {
   const covered = mergedTokens(done)

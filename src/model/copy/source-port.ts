@@ -29,8 +29,9 @@ export type RowRequest = {
    */
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
   /**
-   * Only for a target. Set to return values outside the key as stored if they do not fit their column's type, in a form
-   * that equals no valid value. Another program wrote such values. A checksum of such a row matches no canonical row.
+   * Only for a target, in which other programs may have written values that do not fit their column's type. Set to
+   * return such values as they are stored, in a form that equals no valid value; in a key column they are refused. A
+   * checksum of a row with such a value matches no canonical row.
    */
   readonly asStored?: true
   /**

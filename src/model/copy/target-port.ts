@@ -13,12 +13,12 @@ export type ChunkRequest = {
   readonly table: TableSpec
   readonly columns: readonly WriteColumn[]
   readonly range: Range
-  /** False if the target sorts keys differently, so that bounds of a range mean nothing there. */
+  /** False if the target sorts keys differently, so that bounds of a range mean nothing in the target. */
   readonly sortsAlike?: boolean
   readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
   /** True if a failed call of `write` does not end the chunk, so that further calls may follow. This is slower. */
   readonly careful: boolean
-  /** Set to bypass triggers and foreign keys if the role may: for a replicated table the source has fired triggers. */
+  /** Set to bypass triggers and foreign keys, if the role may. A replicated table's source has fired its triggers. */
   readonly pastTriggers?: boolean
   /** Progress of an earlier attempt that committed in batches; null for a new chunk. */
   readonly cursor?: string | null
@@ -96,7 +96,7 @@ export interface ChunkWriter extends AsyncDisposable {
   digest(request: DigestRequest): Promise<Digest>
   /**
    * Rows of the range as the last commits and this transaction left them, with values as `RowRequest.asStored` returns
-   * them. No other transaction can change the rows until this one ends. Before the first other call, the rows that
+   * them. No other transaction can change the rows until this one ends. If this is the first call, the rows that
    * `replace-range` will remove are returned too. Only if `atomic` is 'chunk'.
    */
   stored?(columns: readonly WriteColumn[]): Promise<readonly Row[]>

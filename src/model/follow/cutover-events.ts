@@ -1,6 +1,6 @@
 /**
  * Events of a cutover: two tables of one database swap names, or writers move to another database. A reverse stream
- * keeps the old table equal.
+ * keeps the old table equal to the new one.
  */
 import type { Dec, Ms } from '../run/dec.ts'
 
@@ -76,7 +76,7 @@ export type CutoverSwitchedEvent = {
   /** Rows of the full comparison, and rows compared again within the cutover. */
   provedRows: Dec
   touchedRows: Dec
-  /** The stream that keeps the old table equal, and its start position. */
+  /** The stream that keeps the old table equal to the new one, and its start position. */
   stream: string
   position: string
   /** The command that reverses the cutover. */

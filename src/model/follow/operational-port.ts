@@ -1,4 +1,4 @@
-/** Checks whether tables are usable, apart from their rows. Makes no lasting changes. */
+/** Checks, besides the comparison of rows, whether tables are usable. Makes no lasting changes. */
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { ColumnSequence } from '../copy/sequence.ts'
 import type { SignOffCheck } from './sign-off.ts'

@@ -1,4 +1,4 @@
-/** What a store offers to replication streams: as a source, changes in commit order; as a target, their application. */
+/** What a store offers to replication streams: as a source, changes in commit order; as a target, sessions for them. */
 import type { Change, ChangeBatch, LogPosition } from '../copy/change.ts'
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { FrameFormat, Row } from '../copy/rows.ts'
@@ -54,8 +54,8 @@ export type LogSpace = {
 }
 
 /**
- * Start record of a stream: identifies it, is stored in the ledger, and is compared at every start and every five
- * seconds. Stored as JSON, hence texts.
+ * Start record of a stream, which identifies it. The ledger stores the record as JSON, so its values are texts. It is
+ * compared with the state of the stream at every start, and every five seconds.
  */
 export type StreamStart = {
   readonly slot: string
@@ -240,8 +240,8 @@ export interface ChangeSource {
   /** The target recorded at the last start; null if an older program began the stream, or the record was removed. */
   recordedTarget(name: string, signal: AbortSignal): Promise<RecordedTarget | null>
   /**
-   * Records the target that replicates from here on. With triggers, the previous owner cannot delete records after this
-   * call.
+   * Records the target that applies the stream from now on. With triggers, the previous owner cannot delete records
+   * after this call.
    * @param was owner recorded now; null for none
    * @returns false if another owner is recorded: nothing was changed
    * @throws SluiceError SOURCE_DENIED if the login has no right to record it
@@ -268,17 +268,17 @@ export interface ChangeStream extends AsyncDisposable {
    */
   next(waitMs: number): Promise<readonly Change[]>
   /**
-   * Reports that this position is durable in the target: the source may discard its log before it. Sent immediately,
-   * and in replies.
+   * Reports that this position is durable in the target: the source may discard its log before it. The position is sent
+   * immediately, and with every later report.
    */
   confirm(position: LogPosition): void
-  /** Asks the source for its position. The reply is an `idle`, which comes after all changes before that position. */
+  /** Asks the source for its position. The source replies with an `idle` after all changes before that position. */
   ask(): void
   /** End of the server's log, as last reported. */
   readonly end: LogPosition
   /**
-   * Ms since the last check that found no pending trigger records; null if no check since `open` has. Absent if changes
-   * come from a log.
+   * Ms since the last check that found no pending trigger records; null if no check since `open` found none. Absent if
+   * changes come from a log.
    */
   readonly emptyForMs?: number | null
 }
@@ -309,8 +309,8 @@ export type TargetPreflight = {
 
 export type Applied = {
   /**
-   * Row keys (`Put.key`) of changes not written: they carry no unchanged values, and the target has no row (`base`) to
-   * take these from.
+   * Row keys (`Put.key`) of changes that were not written: the changes lack the unchanged values of their rows, and the
+   * target has no row (`base`) that could supply them.
    */
   readonly lacking: readonly Row[]
 }

@@ -3,7 +3,7 @@ import { oneLine } from '../../shared/visible.ts'
 import { dependencyLines } from '../copy/dependencies.ts'
 import type { SignedTable, SignOff, StreamHistory } from './sign-off.ts'
 
-/** Comparisons that are listed one by one; JSON has all of them. */
+/** Number of newest comparisons that are listed one by one; the JSON has all of them. */
 const SHOWN_PROOFS = 200
 
 export function signOffText(document: SignOff): string {

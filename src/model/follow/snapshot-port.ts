@@ -5,8 +5,8 @@ import type { ChangeStream } from './port.ts'
 
 export interface SnapshotStream extends ChangeStream {
   /**
-   * Passes to `take` all remaining changes that a snapshot contains, and no later ones, up to the end of a transaction
-   * or an `idle`. Call between two transactions, when all earlier changes are confirmed.
+   * Passes to `take` all remaining changes that a snapshot contains, and no later ones. The last change ends a
+   * transaction, or is an `idle`. Call between two transactions, when all earlier changes are confirmed.
    * @returns a view of the same snapshot; null if no snapshot is available now
    * @throws as `next`, and what `take` throws
    */

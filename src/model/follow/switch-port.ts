@@ -1,6 +1,6 @@
 /**
- * What a store offers to a cutover within one database. One commit gives the public name to the new table, and creates
- * again for it the objects that are bound to the old table, not to its name.
+ * What a store offers to a cutover within one database. One commit gives the public name to the new table, and
+ * recreates for it the objects that are bound to the old table, not to its name.
  */
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
@@ -47,7 +47,7 @@ export type SwitchProof = { readonly rows: bigint; readonly targetRows: bigint; 
 /** Opaque snapshot of both tables' partitions, bounds and files: it changes if rows change outside of any stream. */
 export type SwitchMark = { readonly text: string }
 
-/** Furthest values that rows have in columns that sequences number. Opaque. */
+/** Furthest values of rows in the columns that sequences number. Opaque. */
 export type FurthestValues = { readonly text: string }
 
 export interface SwitchStore {
@@ -78,8 +78,8 @@ export interface SwitchAttempt extends AsyncDisposable {
   /** Log position after every committed change of `from`; no session can change `from` any more. */
   readonly fence: LogPosition
   /**
-   * How long other sessions may have waited so far, ms: since the first lock request, and until the server has ended
-   * the session of a hung program.
+   * How long other sessions may have waited so far, ms: the time since the first lock request, at most until the server
+   * ends the session of a hung program.
    */
   waitedMs(): number
   /**

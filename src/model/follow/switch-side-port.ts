@@ -79,7 +79,7 @@ export interface SwitchSide {
     signal: AbortSignal,
   ): Promise<boolean>
   /**
-   * Closes a table that is in use. Replaces a closing with another token, if it may.
+   * Closes a table that is in use. Replaces a closing that has another token, if `mayReplace` allows this.
    * @returns null if other sessions kept the lock for the whole budget; `closedBy` if another closing must stay
    * @throws SluiceError SOURCE_GONE; CONNECTION_LOST, after which the table may be closed
    */

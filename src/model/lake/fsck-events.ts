@@ -20,8 +20,8 @@ export type FsckFindingEvent = {
 }
 
 /**
- * A level of `fsck` is complete: `looked` of `of` files, commits or vectors were inspected. `drawn` if these were
- * selected at random, and others were not inspected.
+ * A level of `fsck` is complete. `looked`: number of inspected files, commits or vectors; `of`: number of all of them.
+ * `drawn`: set if the inspected ones were selected at random.
  */
 export type FsckCheckedEvent = {
   type: 'fsck.checked'

@@ -72,7 +72,7 @@ function walk(text: string, visit: (token: string, path: JsonPath, isScalar: boo
   }
 }
 
-/** Text of an object that is a member of nested objects, without blanks; null if none. @param text valid JSON */
+/** Text, without blanks, of the object at the path `wanted` of names; null if there is none. @param text valid JSON */
 export function jsonMemberText(text: string, wanted: readonly string[]): string | null {
   const found: string[] = []
   let member: string | null = null

@@ -13,7 +13,7 @@ export type LakePlace =
     }
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
-/** Hadoop's names for the same store. */
+/** Schemes of S3 URLs, those of Hadoop included. */
 const S3_SCHEMES: ReadonlySet<string> = new Set(['s3', 's3a', 's3n'])
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/
 
@@ -74,7 +74,7 @@ export function isS3Url(text: string): boolean {
   return S3_SCHEMES.has(SCHEME.exec(text)?.[1]?.toLowerCase() ?? '')
 }
 
-/** Bucket names contain no ':' or '@'. Also catches a secret with a slash, whose first part is taken as the bucket. */
+/** Bucket names have no ':' or '@'. Also refuses a secret with a slash: the part before the slash is read as bucket. */
 function refuseCredentials(bucket: string): void {
   if (!/[:@]/.test(bucket)) return
   throw new SluiceError('BAD_CONFIG', 'an S3 URL must not contain credentials', {

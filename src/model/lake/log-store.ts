@@ -64,8 +64,7 @@ export interface LogStore {
   listDeep?(folder: string, signal: AbortSignal): AsyncIterable<string>
   /**
    * All objects below the table root at any depth, with size and time, as relative paths. Symbolic links to folders are
-   * not entered. Folders of the root that `enter` refuses are skipped if that saves requests, so some of their objects
-   * may be returned.
+   * not entered. A store may skip folders of the root that `enter` refuses, or may return their objects nevertheless.
    * @param denied called for each folder below the root to which access is denied; the listing continues
    * @throws SluiceError SOURCE_DENIED, without `denied` or for the root itself; SOURCE_IO
    */
@@ -101,7 +100,7 @@ export interface LogStore {
    * A local file with the object's bytes; disposing removes a temporary one.
    * @param options.columns of a Parquet file: the only top-level columns that will be read. Data of other columns may
    * be missing
-   * @param options.known the object as returned by `head`: LOG_CHANGED if it was replaced since, if the store has ETags
+   * @param options.known the object as returned by `head`. If the store has ETags, a replaced object is LOG_CHANGED
    */
   localFile(
     path: string,

@@ -3,7 +3,7 @@ import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
 
 const IN_LOG = '/_delta_log/'
 
-/** Files of a log are read after they were listed, so a missing one was deleted in between. */
+/** Error for a missing file or object. A log is listed before its files are read, so it was deleted in between. */
 export function sourceGone(what: 'file' | 'object', where: string, details: ErrorDetails = {}): SluiceError {
   const hint = where.includes(IN_LOG)
     ? { hint: 'a program that cleans the log deleted it after the log was listed: run the same command again' }

@@ -24,7 +24,7 @@ const FLIPPED: Readonly<Record<Comparison, Comparison>> = {
 }
 const MAX_DEPTH = 200
 
-/** A token in a message. */
+/** Text of a token for a message. */
 function tokenText(token: PredicateToken): string {
   if (token.kind === 'end') return 'the end'
   return token.kind === 'string' ? `'${token.text}'` : `"${token.text}"`

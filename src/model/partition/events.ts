@@ -187,8 +187,8 @@ export type PartitionForecastEvent = {
   off?: Dec
   bytes: Dec
   /**
-   * Estimated copy time. For a slice: one session at its share of the measured rate. For a partition: its slices,
-   * divided among all sessions. Absent if nothing was measured.
+   * Estimated copy time. A slice is copied by one session at its share of the measured rate. A partition is copied by
+   * all sessions, each with some of its slices. Absent if nothing was measured.
    */
   ms?: Ms
   /** True if its copy time is within the window; absent without a window. */
@@ -247,7 +247,7 @@ export type DecommissionStepEvent = {
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /** The table with its public name now. For a database: URL, without password, of the database with its tables now. */
+  /** The table that has the public name now. For a database: URL, without password, of the database with its tables. */
   public: string
   /**
    * `inactive`: only its owner may use it; a database refuses connections. `active`: `inactive` was undone. `archived`:

@@ -80,7 +80,7 @@ export type SliceRequest = {
 export type SlicePlan = { readonly rows: bigint; readonly ms: number }
 
 export interface InPlaceStore {
-  /** Moves a sample of rows in a transaction, rolled back. @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED */
+  /** Measures a move of sample rows, which is rolled back. @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED */
   planSlice(request: SliceRequest, signal: AbortSignal): Promise<SlicePlan>
   /**
    * Validates the narrower bounds of the past partition while the table is in use, then moves the rows in one

@@ -23,7 +23,7 @@ export type RangePartition = PrintedBounds & {
   readonly note?: string
 }
 
-/** A range-partitioned table with one partition column. Partitions by lower bound, the default partition last. */
+/** A table partitioned by ranges of one column. Its partitions are sorted by lower bound, the default one is last. */
 export type RangedTable = {
   readonly table: TableName
   /** Differs for another table of the same name. */

@@ -30,7 +30,7 @@ export type CountedRows = {
   readonly off: bigint | null
 }
 
-/** Blocks read, of all blocks; null if an index or the whole table was read. */
+/** `blocks`: number of blocks that were read; `of`: of all blocks. Null if an index or the whole table was read. */
 export type Sampled = { readonly blocks: bigint; readonly of: bigint } | null
 
 /** Rows by the year of the column, in UTC, and rows without a valid year. */
@@ -131,7 +131,7 @@ export interface PartitionPlanStore {
     partitions: readonly NewTablePartition[],
     signal: AbortSignal,
   ): Promise<NewTableStatements>
-  /** Statements of `late` (see `newTable`) whose object the new table in this store's database lacks. */
+  /** Statements of `late` (see `newTable`) for objects that the new table in this store's database does not have. */
   missingObjects(table: TableName, late: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Tries statements of `newTable` in the database of this store and rolls them back, to find refusals before a run.

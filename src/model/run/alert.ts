@@ -35,7 +35,7 @@ const RUN_FORMS = {
 export type StreamCause = keyof typeof STREAM_FORMS
 export type RunCause = keyof typeof RUN_FORMS
 export type AlertCause = StreamCause | RunCause
-/** Raised for every shared run with `--alert`; the conditions of `--alert` do not name these causes. */
+/** Causes that are monitored for every shared run with `--alert`; the conditions of `--alert` do not name them. */
 export type QueueCause = 'worker-lost' | 'no-worker'
 
 export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = { ...STREAM_FORMS, ...RUN_FORMS }

@@ -138,7 +138,7 @@ export type CopyRunEvent = {
   source: string
   target: string
   status: string
-  /** Rows of the chunks that this run processed last. */
+  /** Rows that this run wrote: rows of chunks that it was the last run to copy, and rows that it repaired. */
   rows: Dec
   /** The machine on which it runs or ran, if it is not this one. */
   host?: string
@@ -180,7 +180,7 @@ export type QuarantineRowEvent = {
   at: Time
 }
 
-/** A replication slot of a source; null if the server does not report the value. */
+/** A replication slot of a source; a field is null if the server does not report its value. */
 export type SlotEvent = {
   type: 'slot'
   slot: string

@@ -18,7 +18,7 @@ export function keyRangeOfChunk({ first, last, edges }: ChunkRange, no: number):
 
 function evenRange([begin = null, end = null]: readonly (string | null)[], at: number, chunks: number): KeySpan {
   const isLast = at === chunks - 1
-  // If a bound of the series is open, its width is unknown: every bound between two chunks is then its known bound.
+  // If one bound of the series is open, its width is unknown. Then every bound between two chunks is the known bound.
   if (begin === null || end === null) {
     return {
       from: at === 0 ? asBound(begin) : asBound(begin ?? end),

@@ -6,7 +6,7 @@
 export type CivilDay = { readonly year: number; readonly month: number; readonly day: number }
 
 export const DAYS_OF_400_YEARS = 146_097
-/** From 0000-03-01 to 1970-01-01. Years start in March, so that a leap day is the last of its year. */
+/** Days from 0000-03-01 to 1970-01-01. Years start in March, so that a leap day is the last of its year. */
 export const DAYS_TO_1970 = 719_468
 
 export function civilDay(number: number): CivilDay {

@@ -10,7 +10,7 @@ export const ok = (found: string): Verdict => ({ status: 'ok', found })
 export const warn = (found: string, trouble: Trouble): Verdict => ({ status: 'warn', found, ...trouble })
 export const fail = (found: string, trouble: Trouble): Verdict => ({ status: 'fail', found, ...trouble })
 
-/** An exception of a check as a finding. Omits its location if that is only the checked address. */
+/** Converts an exception of a check to a finding. Omits the error's location if that is only the checked address. */
 export function failedVerdict(thrown: unknown): Verdict {
   if (!(thrown instanceof SluiceError)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown)

@@ -30,7 +30,7 @@ export type RunRequests = {
   readonly stop?: boolean
   /** Time of the newest request: ms since the epoch, clock of the queue's database. Absent for older programs. */
   readonly orderedAt?: number
-  /** Time of the last resume after its end, by the same clock: earlier work belongs to an earlier run. */
+  /** Time of the last resume after the end of the run, by the same clock: earlier work belongs to an earlier run. */
   readonly resumedAt?: number
 }
 
@@ -212,7 +212,7 @@ export type QueueState = {
   readonly unconfirmedRuns: number
   /** Schedules that begin nothing because their command cannot be parsed or differs from the confirmed one. */
   readonly refusedSchedules: number
-  /** Age of the oldest last heartbeat among working tasks, ms; 0 without any. */
+  /** Longest time since the last heartbeat of a working task, ms; 0 if no task is working. */
   readonly oldestBeatMs: number
 }
 

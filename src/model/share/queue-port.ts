@@ -140,8 +140,8 @@ export interface RunQueue extends AsyncDisposable {
    */
   steer(runId: string, options: RunRequests, tables?: readonly TableRequest[]): Promise<boolean>
   /**
-   * Queues the remaining work of a stopped or failed run again, confirmed for this database. @returns number of tasks;
-   * null if the run is running or does not exist
+   * Queues the remaining work of a stopped or failed run again, and confirms the run for this database. @returns number
+   * of tasks; null if the run is running or does not exist
    */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleStore

@@ -7,7 +7,7 @@ export const QUEUE_ROLES: readonly QueueRole[] = ['worker', 'observer']
 export type QueueGrants = {
   /** In execution order, without semicolons; empty if the role has the rights already. */
   readonly statements: readonly string[]
-  /** Rights beyond the queue that the statements grant, and why there are no statements. */
+  /** Notes on rights outside of the queue that the statements also grant, or on why there are no statements. */
   readonly notes: readonly string[]
   /** Who may run the statements, as text. */
   readonly by: string

@@ -1,6 +1,6 @@
 /**
- * Schedules of a queue: recurring commands, their times and runs. A due schedule's run is created in the same
- * transaction that moves its time, so each period has one run.
+ * Schedules of a queue: recurring commands, their times and runs. The transaction that creates the run of a due
+ * schedule also sets its next time, so each period has one run.
  */
 import type { CatchUp, ScheduleState } from './schedule.ts'
 import type { DistributedStatus } from './distributed.ts'
@@ -96,9 +96,9 @@ export interface ScheduleStore {
   pause(name: string): Promise<boolean>
   /** Resumes a schedule. @param times times from now on @returns as `pause` */
   resume(name: string, times: ScheduleTimes): Promise<boolean>
-  /** Removes its history too; its runs stay in the list of runs. @returns as `pause` */
+  /** Removes a schedule and its history; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>
-  /** Makes the next worker start it, whatever its time. @returns false if it does not exist, or is void */
+  /** Requests a run: the next worker begins it, whatever its time. @returns false if it does not exist, or is void */
   requestRun(name: string): Promise<boolean>
   /** Schedules confirmed in another database than this one; they begin nothing until they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
@@ -124,7 +124,7 @@ export interface ScheduleStore {
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>
   /**
-   * Records at the schedule of a run that the run was refused, because its plan differs from the confirmed one. No
+   * Records, in the schedule that began a run, that the run was refused: its plan differs from the confirmed one. No
    * effect if the schedule was replaced since.
    */
   refuseRun(runId: string, error: ErrorInfo): Promise<void>

@@ -18,7 +18,7 @@ export const TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Errors that may be transient or permanent: a ledger does not record which. */
 const POSSIBLY_TRANSIENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['CONNECT_FAILED', 'TARGET_DENIED'])
 
-/** First of the codes after which a retry may succeed; undefined if there is none. @param codes from a ledger */
+/** One of the codes, after which a retry may succeed; undefined if there is none. @param codes from a ledger */
 export function transientCode(codes: Iterable<string>): ErrorCode | undefined {
   const known = new Set(codes)
   return [...TRANSIENT, ...POSSIBLY_TRANSIENT].find((code) => known.has(code))

@@ -1,4 +1,4 @@
-/** A command that can be queued. The same for all operations, so workers and schedules need no code for each. */
+/** A command that can be queued: one interface for all operations, so workers and schedules need no code for each. */
 import type { Clock } from '../../shared/clock.ts'
 import type { QueuedStore, QueuedRun } from './queued-run.ts'
 import type { NamedUrl } from './own-url.ts'

@@ -1,4 +1,4 @@
-/** All findings of an old table before its removal. */
+/** Collects all findings about an old table before its removal. */
 import { changesBy } from '../../model/copy/offers.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -77,7 +77,7 @@ export async function inspect(options: InspectOptions, signal: AbortSignal): Pro
   }
 }
 
-/** Streams that still write to the table, or read from it. */
+/** Findings about streams that still write to the table, or read from it. */
 async function otherStreams(
   { row, oldTable, copies, database }: InspectOptions,
   signal: AbortSignal,

@@ -69,7 +69,7 @@ export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions
 
 /**
  * Reads the copy of an earlier run again, since the drop relies on it.
- * @returns a finding; refused unless the copy is as it was recorded
+ * @returns a finding, with the verdict `refused` unless the copy is unchanged
  */
 export async function lastCopyFinding(
   archived: Archived,
@@ -107,7 +107,7 @@ async function faultOf({ to, rows, copy }: Archived, old: OldRows, signal: Abort
 
 type OldRows = Pick<ArchiveOptions, 'copies' | 'oldTable'>
 
-/** Digest of the copy in the types of its target; null if there is none. */
+/** Digest of the copy in the types of its target; null if the copy no longer exists. */
 async function currentCopy(
   { copies, oldTable }: OldRows,
   target: CopyStore,
@@ -128,7 +128,7 @@ async function digestOf(table: TableSpec, copies: CopyStore, signal: AbortSignal
   )
 }
 
-/** Digest of an archive's rows, for the drop. @throws SluiceError as `lastArchive` */
+/** Columns of the old table, and the recorded digest of its rows, for the drop. @throws SluiceError as `lastArchive` */
 export async function knownRows(
   copies: CopyStore,
   oldTable: TableName,

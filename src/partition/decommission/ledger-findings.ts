@@ -87,7 +87,7 @@ export async function reverseStreamOf(database: LedgerDatabase, row: CutoverRow)
   }
 }
 
-/** Last recorded comparison of the old and the public table, and whether changes were applied after it. */
+/** Finding about the last comparison of the old and the public table, and about changes applied after it. */
 async function comparisonFinding(database: LedgerDatabase, stream: string): Promise<DecommissionFinding> {
   const about = 'rows'
   const [waiting] = await database.all('SELECT count(*) FROM migration_stream_rereads WHERE stream_id = ?', [stream])
@@ -131,7 +131,7 @@ async function comparisonFinding(database: LedgerDatabase, stream: string): Prom
   }
 }
 
-/** Holds on archives of this table: under its old name, or under the public name that it had before. */
+/** Findings about holds on archives of this table: under its old name, or under the public name that it had before. */
 export async function archiveHolds(
   { copies, oldTable, heir }: { readonly copies: CopyStore; readonly oldTable: TableName; readonly heir: TableName },
   identity: string,

@@ -9,7 +9,7 @@ import { isUnderWay, readCutovers, type CutoverRow } from '../../engine/follow/c
  * @param name of the public or the old table, with its schema or without
  * @param label of the database, for messages
  * @returns the last cutover of that table
- * @throws SluiceError NO_SUCH_TABLE if there is none, AMBIGUOUS_TABLE, LEDGER_BUSY during its preparation,
+ * @throws SluiceError NO_SUCH_TABLE if there is none, AMBIGUOUS_TABLE, LEDGER_BUSY while it is being prepared,
  * NOT_SWITCHABLE for a cutover between two databases
  */
 export async function switchOfOldTable(database: LedgerDatabase, name: string, label: string): Promise<CutoverRow> {
@@ -83,7 +83,7 @@ async function betweenDatabases(database: LedgerDatabase, last: CutoverRow, labe
   )
 }
 
-/** True if a ledger has a cutover of the table. @param name as in `switchOfOldTable` */
+/** Returns a test that is true if a ledger has a cutover of the table. @param name as in `switchOfOldTable` */
 export function knowsOldTable(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
     (await readCutovers(database)).some(

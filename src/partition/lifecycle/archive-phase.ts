@@ -155,7 +155,7 @@ function dueText(due: readonly string[], { restored, empty, olderThan }: NotDue)
     : ['nothing is due', ...others].join('; ')
 }
 
-/** Number of labels in a sentence. */
+/** Maximum number of labels in a sentence. */
 const NAMED = 4
 
 function labelsText(all: readonly string[]): string {

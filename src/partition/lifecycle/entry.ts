@@ -6,7 +6,7 @@ import type { CalendarOptions } from '../partition-coverage.ts'
 export type EntryWords = {
   /** Options of a command for the table besides its name: `--config sluice.yaml`, or `--from` and a URL. */
   readonly table: string
-  /** As `table`, once a cutover has moved the table to the second database. Default: `table`. */
+  /** As `table`, for a table that a cutover has moved to the second database. Default: `table`. */
   readonly moved?: string
   /** `--to` and the URL of the new database, for commands that need only that one. */
   readonly into: string
@@ -14,7 +14,7 @@ export type EntryWords = {
   readonly stream: string
   /** As `stream`, for a reverse stream between two databases. Default: `stream`. */
   readonly back?: string
-  /** `--from` and `--to` with all databases of the table; `--from` has the table now. Default: `stream`. */
+  /** `--from` and `--to` with all databases of the table; `--from` names the one that has it now. Default: `stream`. */
   readonly here?: string
 }
 
@@ -32,7 +32,7 @@ export type LifecycleEntry = {
   readonly epoch?: Epoch
   /** Required whole periods after the current one. */
   readonly ahead: number
-  /** `8q`: older periods are due for the archive. */
+  /** Age such as `8q`: periods older than this are due for the archive. */
   readonly olderThan?: string
   /** How long the old table is kept after a cutover, ms. */
   readonly oldTableGraceMs: number

@@ -22,7 +22,7 @@ export type InspectedTable = {
   /** Ledger of `store`. */
   readonly database: LedgerDatabase
   readonly table: TableSpec
-  /** Coverage by its partitions; null without partitions. */
+  /** Coverage of the table by its partitions; null if it has none. */
   readonly standing: PartitionCoverage | null
   /** Why its partitioning is not supported; null if it is, or if there are no partitions. */
   readonly odd: SluiceError | null
@@ -56,7 +56,7 @@ export type PartitionedCopy = {
 export type OldDatabase = {
   /** URL as recorded by the stream, without password. */
   readonly url: string
-  /** The last step of its retirement; null if there was none, or all was undone. */
+  /** The last step of its retirement; null if there was none, or if the retirement was undone. */
   readonly step: DatabaseStep | null
   /** Why it could not be opened; null if it was opened, or if the entry does not name it. */
   readonly error: SluiceError | null

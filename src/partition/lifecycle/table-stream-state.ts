@@ -55,7 +55,7 @@ export type TableStreamState = {
 /**
  * State of a stream for one table.
  * @param source name of the source's table, `tableText`
- * @param id only this stream; default: the newest stream that has not ended, otherwise the newest one
+ * @param id of the stream; default: the newest stream that has not ended, or if all have ended, the newest one
  * @returns null if there was never a stream of the table into this database
  */
 export async function tableStreamState(

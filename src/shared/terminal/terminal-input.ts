@@ -36,7 +36,7 @@ export class TerminalInput {
   #givenUpAt = 0
   #restUntil = 0
 
-  /** @param take gets the tokens of each read, and those that a timeout has ended */
+  /** @param take is called with the tokens of each read, and with the tokens of input that a timeout has ended */
   constructor(stdin: NodeJS.ReadableStream, take: (read: readonly InputToken[]) => void) {
     this.#stdin = stdin
     this.#take = take

@@ -1,6 +1,6 @@
 /**
- * Texts with invalid bytes. Servers accept some of them, and the driver would replace them with U+FFFD. Here the driver
- * is changed to return the bytes: different keys stay different, and servers accept the bytes as the same key.
+ * Texts with invalid bytes. Servers accept some of them, and the driver would replace the bytes with U+FFFD. Here the
+ * driver is changed to return the bytes. So different keys stay different, and the bytes can be sent back as a key.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import cassandra from 'cassandra-driver'
@@ -8,7 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 
 type Decode = (this: unknown, bytes: Buffer | null, type: { readonly code: number }) => unknown
 
-/** The driver exports it, but its types do not. */
+/** The driver exports this class, but its type definitions omit it. */
 const Encoder = Reflect.get(cassandra, 'Encoder') as { readonly prototype: { decode: Decode } }
 const ascii: number = cassandra.types.dataTypes.ascii
 const decodeOfDriver = Encoder.prototype.decode

@@ -25,7 +25,7 @@ export function nodesOf({ client }: CassandraLink): readonly NodeState[] {
   }))
 }
 
-/** Number of schema versions and of nodes; several versions during a change, or if a node missed one. */
+/** Number of schema versions and of nodes; several versions during a change, or if a node missed a change. */
 export async function schemaVersions({ client }: CassandraLink): Promise<{ versions: number; nodes: number }> {
   const [own, others] = await Promise.all([
     client.execute('SELECT schema_version FROM system.local', [], HERE),
@@ -38,13 +38,13 @@ export async function schemaVersions({ client }: CassandraLink): Promise<{ versi
 export type Replication = {
   /** Name of the strategy's class, such as SimpleStrategy. */
   readonly strategy: string
-  /** Number of copies, as text, by data center; with some strategies by `replication_factor`. */
+  /** Number of copies as text. Keys: data centers; with some strategies only `replication_factor`. */
   readonly copies: ReadonlyMap<string, string>
 }
 
 /**
- * Replication of a keyspace; null if it does not exist. It is read from the server: the driver reads maps as `Map`, but
- * its metadata cannot parse such a map, which servers return from 3.0 on.
+ * Replication of a keyspace, read with a query; null if it does not exist. From 3.0 on, servers return it as a map. The
+ * metadata of the driver cannot parse this map, because sluice makes the driver read maps as `Map`.
  */
 export async function replicationOf({ client, release }: CassandraLink, keyspace: string): Promise<Replication | null> {
   const isOld = isBefore(release, 3, 0)
@@ -128,7 +128,7 @@ export async function clockSkew(
   return worst
 }
 
-/** The driver returns no array for an empty result. */
+/** Rows of a result; for an empty result, the driver returns no array. */
 function rowsOf({ rows }: { readonly rows?: readonly types.Row[] }): readonly types.Row[] {
   return rows ?? []
 }

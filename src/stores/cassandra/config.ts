@@ -152,7 +152,7 @@ type UrlParts = {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** Parsed by hand, with the same rules as `redactUrl`: exactly the text taken as the password is hidden in messages. */
+/** Splits a URL by the same rules as `redactUrl`: messages hide exactly the text that is used as the password. */
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^(cassandra|ycql):\/\/([^?#]*)(?:\?([^#]*))?$/i.exec(url)
   if (match === null) throw bad('this is not a URL of a Cassandra cluster', label, SHAPE)

@@ -41,7 +41,7 @@ export function cassandraError(
   })
 }
 
-/** Runs the body; its errors are those of `cassandraError`. */
+/** Runs the body, and maps its errors with `cassandraError`. */
 export async function askingCassandra<T>(
   { settings }: { readonly settings: CassandraSettings },
   doing: FailedAction,

@@ -34,7 +34,7 @@ export type Failure = {
   readonly kind: CassandraFailureKind
   /** The message; with several nodes, the most informative one. */
   readonly message: string
-  /** The error itself; of one node, if several were tried. */
+  /** The error itself; if several nodes were tried, the error of one of them. */
   readonly error: unknown
   /** SIMPLE, BATCH, UNLOGGED_BATCH, COUNTER, BATCH_LOG or CAS, of a write that timed out. */
   readonly writeType: string | null

@@ -61,7 +61,7 @@ export class CqlTrack implements TrackStore {
   async prepare(): Promise<void> {
     await this.#refuseOthers()
     for (const table of TABLES) await this.#run('schema', createTable(this.#keyspace, table))
-    // Another program may have created a table of such a name before these statements: check again.
+    // Another program may have created one of these tables with other columns in the meantime: check again.
     await this.#refuseOthers()
   }
 

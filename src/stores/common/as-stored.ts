@@ -7,7 +7,7 @@ import type { SqlValue } from '../../model/run/sql-port.ts'
 /** Rows with a value that is not of its column's type. */
 export type MistypedRows = WeakSet<Row>
 
-/** No text of a canonical row ends with this. */
+/** Mark at the end of a row's text. The text of a canonical row never ends with it. */
 const NOT_CANONICAL = '!'
 
 /** Adds a row to a digest. A row in `mistyped` never equals a canonical row, even if their texts are equal. */
@@ -28,8 +28,8 @@ export function isRefusedValue(error: unknown): error is SluiceError {
 }
 
 /**
- * Error for a row key value in a target that is not of its column's type. Stays an error of the target, even if the
- * store reads the value as a source.
+ * Error for a value in the row key of a target, if the value is not of its column's type. It stays an error of the
+ * target, even if the store reads the value as a source.
  */
 export class StoredKeyError extends SluiceError {}
 

@@ -1,4 +1,4 @@
-/** Typed values of rows, for every database: some return 64-bit numbers as bigint; text columns may hold NULL. */
+/** Converts values of rows to one type, for every database: some databases return 64-bit numbers as bigint. */
 import type { SqlValue } from '../../model/run/sql-port.ts'
 
 type Given = SqlValue | undefined

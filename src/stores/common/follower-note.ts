@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { RecordedTarget, StreamStart } from '../../model/follow/port.ts'
 
-/** @param value the stored record, parsed @returns null if it is not such a record */
+/** @param value the stored record, parsed @returns null if the value does not have the form of a record */
 export function followerFrom(value: unknown): RecordedTarget | null {
   if (typeof value !== 'object' || value === null) return null
   const { owner, address, addresses, origin } = value as Partial<Record<keyof RecordedTarget, unknown>>
@@ -16,7 +16,7 @@ export function followerFrom(value: unknown): RecordedTarget | null {
   }
 }
 
-/** @param text JSON @returns null if it is not such a record */
+/** @param text the stored record, as JSON @returns null if the text does not have the form of a record */
 export function followerOf(text: string | null): RecordedTarget | null {
   try {
     return followerFrom(JSON.parse(text ?? 'null'))

@@ -13,7 +13,7 @@ export type KeyDialect = {
   from(table: TableSpec): string
   /** SQL of a bound, such as `CAST(? AS bigint)`. */
   bound(column: Column): string
-  /** Parameter of that SQL. */
+  /** Parameter for the SQL of `bound`. */
   value(column: Column, text: string): SqlValue
   /** SQL expression of a key column as text, in the form that `value` takes. */
   text(column: Column): string
@@ -23,8 +23,8 @@ export type KeyDialect = {
    */
   below?(text: string): string | null
   /**
-   * For a value outside of the limits of the column's type: the side of all storable values on which it sorts. SQL that
-   * compares with such a value would fail. Null for every other value.
+   * For a value outside of the limits of the column's type: whether it sorts below or above all storable values. SQL
+   * that compares with such a value would fail. Null for every other value.
    */
   beyond?(column: Column, text: string): BoundSide | null
   /**
@@ -249,7 +249,7 @@ export class Ascent {
 }
 
 /**
- * Integer of a key's text. SQLite does not enforce column types, so an integer column may hold text.
+ * Parses the text of a key as an integer. SQLite does not enforce column types, so an integer column may hold text.
  * @throws SluiceError VALUE_REFUSED
  */
 export function wholeKey(table: TableSpec, text: string): bigint {
@@ -354,8 +354,8 @@ function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dia
 }
 
 /**
- * `comparison` for a bound with a value outside of its column's limits: only the key columns before it are compared.
- * @param side side of the limits on which that value is: below or above
+ * `comparison` for a bound with a value outside of its column's limits: compares only the key columns before this one.
+ * @param side whether the value is below or above the limits
  */
 function comparedBefore(
   columns: readonly Column[],

@@ -38,8 +38,8 @@ export async function noteVersion(database: LedgerDatabase, table: string, versi
 }
 
 /**
- * Gives the tables of an older ledger a primary key, because some servers refuse changes of rows without one. A table
- * stays as it is if its rows, the login or another session prevent that.
+ * Adds a primary key to the tables of an older ledger, because some servers refuse changes of tables without one. A
+ * table stays as it is if its rows, the login or another session prevent the change.
  * @param keys by table name, the clause after ADD; a table that does not exist is skipped
  */
 export async function keyTables(database: LedgerDatabase, keys: Readonly<Record<string, string>>): Promise<void> {

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 
 /**
  * Refuses a target whose key does not contain the source's key, if the target keeps one row for each key. Two rows of
- * the source may have the same key there, and the second would overwrite the first without notice.
+ * the source may have the same key in the target: the second would overwrite the first without an error.
  * @param found the table of the target @param key its key @param given key of the source, in names of the target
  * @throws SluiceError UNSUPPORTED_KEY
  */

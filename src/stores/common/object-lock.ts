@@ -1,4 +1,4 @@
-/** Server-side lock that lets one program at a time make an object of a table. */
+/** Server-side lock that lets one program at a time create an index or a constraint of a table. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../model/copy/schema-object.ts'

@@ -1,4 +1,4 @@
-/** Common errors of stores for indexes and constraints that they cannot make. */
+/** Errors, common to all stores, for indexes and constraints that a store cannot create. */
 import type { SchemaObject } from '../../model/copy/schema-object.ts'
 import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
 

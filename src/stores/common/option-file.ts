@@ -14,8 +14,8 @@ export function optionFileText(file: string, isRefused: (stats: Stats) => boolea
 }
 
 /**
- * Names and values of all sections with that name; null without one. A name without a value has ''. Lines that begin
- * with `#` or `;` are skipped. Values are unchanged except for the blanks around them.
+ * Names and values of all sections with this name; null if there is none. A name without a value has ''. Lines that
+ * begin with `#` or `;` are skipped. Values are unchanged except for the blanks around them.
  */
 export function sectionOf(text: string, section: string): ReadonlyMap<string, string> | null {
   let found: Map<string, string> | null = null

@@ -25,7 +25,7 @@ export type OwnTable = {
   readonly marks: readonly string[]
   /** True if the table has exactly one column; a user's table may have a column of that name among others. */
   readonly oneColumn?: true
-  /** True if there are several such tables: the number after the name identifies the table or the stream. */
+  /** True if several tables have this name and a number after it, which identifies the table or the stream. */
   readonly numbered?: true
 }
 
@@ -52,7 +52,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_tokens', owner: 'copy', since: 1, marks: ['token'], oneColumn: true },
   { name: 'migration_runs', owner: 'copy', since: 1, marks: ['run_id', 'plan_hash'] },
   { name: 'migration_plans', owner: 'copy', since: 1, marks: ['schema_name', 'table_name', 'plan_hash'] },
-  // The script of the user's guide also makes this table, with fewer columns: these are in both.
+  // The script of the user's guide also creates a table of this name, with fewer columns: both have these two columns.
   { name: 'migration_checkpoints', owner: 'copy', since: 1, marks: ['table_name', 'records_processed'] },
   { name: 'migration_chunk_history', owner: 'copy', since: 1, marks: ['table_name', 'retired_ms'] },
   { name: 'migration_quarantine', owner: 'copy', since: 1, marks: ['quarantine_id', 'row_key'] },
@@ -172,7 +172,7 @@ export const LEDGER_MARKS: readonly (readonly [name: string, column: string])[] 
 
 /**
  * Names under which every session refuses an object that is not a plain table of sluice, such as a view. Tables of a
- * queue are checked by their schema.
+ * queue are not included: for these, the owner of their schema is checked.
  */
 export const PLAIN_NAMES: readonly string[] = OWN_TABLES.filter(
   ({ numbered, owner }) => numbered !== true && owner !== 'queue',

@@ -5,12 +5,12 @@ import type { Referrer } from '../../model/archive/port.ts'
 export type ReferringDialect = {
   readonly quote: (name: string) => string
   readonly table: (name: TableName) => string
-  /** An expression as a text. */
+  /** SQL that converts an expression to text. */
   readonly text: (expression: string) => string
 }
 
 /**
- * @param condition which rows of the table, in the SQL of the system, with unqualified column names
+ * @param condition selects rows of the table, in the system's SQL, with unqualified column names; null for all rows
  * @returns a statement that finds one referring row, and returns its referring columns. Each referring row costs a
  * lookup in the referenced unique index
  */

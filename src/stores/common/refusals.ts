@@ -29,7 +29,7 @@ export function rowRefused({ system, label, table, message, cause }: RefusedWrit
 export class MemberRefused extends SluiceError {
   /** What is wrong, such as `'sad' is no member of mood`. */
   readonly what: string
-  /** Statement that gives a member this name, with `NEW_NAME` for its current name. */
+  /** Statement that renames a member to this name; the user replaces `NEW_NAME` by the member's current name. */
   readonly rename: string
   /** Statement that adds a member of this name. */
   readonly add: string
@@ -77,7 +77,7 @@ export function cascadeRefused(
   )
 }
 
-/** A statement that the system does not accept: the table differs from the plan. */
+/** Error for a statement that the system does not accept, because the table differs from the plan. */
 export function tableRefused({ system, label, table, message, cause }: RefusedWrite): SluiceError {
   return new SluiceError('TABLE_REFUSED', `${system} cannot write to the table: ${message}`, {
     where: `${label}, ${table}`,
@@ -86,7 +86,7 @@ export function tableRefused({ system, label, table, message, cause }: RefusedWr
   })
 }
 
-/** Adds to an error the column and the row key of its value. @param at index of the value in the row */
+/** Adds to an error the column and the row key of the refused value. @param at index of the value in the row */
 export function ofValue(
   error: unknown,
   { table, columns }: Pick<ChunkRequest, 'table' | 'columns'>,

@@ -19,7 +19,7 @@ export class ReportedPartitions {
     return this.#byTable.get(table) ?? NONE
   }
 
-  /** Call it before shapes of tables are noted: what an earlier stream has reported of them does not matter then. */
+  /** Call it before shapes of tables are noted: what an earlier stream reported of partitions does not matter then. */
   forget(tables: readonly FollowedTable[]): void {
     for (const { table } of tables) this.#byTable.delete(tableText(table.table))
   }

@@ -1,7 +1,7 @@
 /**
  * Limits the rate of requests. Cloudflare counts them per user over five minutes; above the limit, it blocks every call
  * for five more minutes. So all users of one token in this program share one budget. The budget counts its own
- * requests, and follows the numbers that the API reports, if it does.
+ * requests. If the API reports limits or remaining requests, the budget uses these numbers.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleepFor } from 'node:timers/promises'

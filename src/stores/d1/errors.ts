@@ -9,8 +9,8 @@ const AGAIN = 'run the same command again: it continues where it stopped'
 
 /**
  * @param during true if the database is being opened: then all errors except a full or busy service are CONNECT_FAILED
- * @returns a SluiceError of the target's kind; SQL errors with a code of SQLite, and errors that are not from D1,
- * unchanged
+ * @returns a SluiceError of the target's kind. SQL errors with a code of SQLite, and errors that are not from D1, are
+ * returned unchanged
  */
 export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect' | 'statement' = 'statement'): unknown {
   if (!(thrown instanceof D1Failure)) return thrown

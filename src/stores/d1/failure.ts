@@ -118,7 +118,7 @@ const NOT_SENT =
   /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|UND_ERR_CONNECT_TIMEOUT)$/
 const CERTIFICATE = /^(?:CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_|EPROTO$)/
 
-/** A request that got no answer, or only a part of one. */
+/** Maps the error of a request that got no answer, or only a part of an answer. */
 export function brokenBy(thrown: unknown): D1Failure {
   const { code, message } = innermost(thrown)
   if (CERTIFICATE.test(code))
@@ -131,7 +131,7 @@ export function brokenBy(thrown: unknown): D1Failure {
   })
 }
 
-/** The innermost cause: the message of `fetch` itself does not name it. */
+/** Code and message of the innermost cause, which the message of `fetch` itself does not contain. */
 function innermost(thrown: unknown): { readonly code: string; readonly message: string } {
   let found = { code: 'unknown', message: String(thrown) }
   for (let at = thrown, depth = 0; at instanceof Error && depth < 5; depth++) {

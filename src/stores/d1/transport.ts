@@ -33,7 +33,7 @@ export async function call(settings: D1Settings, request: D1Call): Promise<ApiAn
   const envelope = parsed(text)
   if (response.ok && envelope?.success === true) return { result: envelope.result, bytes: text.length }
   const { status } = response
-  // A success without an envelope is a truncated answer, or comes from a proxy.
+  // A success without an envelope is a truncated answer, or the answer of a proxy.
   if (response.ok && envelope === null) {
     throw new D1Failure({ kind: 'network', message: 'the answer is not JSON', settled: false, status })
   }

@@ -1,4 +1,4 @@
-/** Query results as Parquet: rows come as CSV through a pipe, so that at most one row group is in memory. */
+/** Query results as Parquet: rows are passed as CSV through a pipe, so that at most one row group is in memory. */
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -8,7 +8,7 @@ type Kind = 'number' | 'bytes' | 'list' | 'struct'
 type Shape = {
   readonly name: string
   readonly fields: Readonly<Record<number, Kind>>
-  /** Shapes of structs in these fields, or in lists of these fields. */
+  /** Shapes of structs by field number; the field has one struct, or a list of them. */
   readonly inner: Readonly<Record<number, Shape>>
   /** Type numbers of the elements of lists. DuckDB ignores them, other readers refuse the file. */
   readonly elements?: Readonly<Record<number, number>>
@@ -68,7 +68,7 @@ function kindOf(value: Value): Kind {
   return value instanceof Map ? 'struct' : 'list'
 }
 
-/** Unknown fields are no fault: a newer version may have added them. */
+/** What is wrong with a struct; null if nothing is. Unknown fields are no fault: newer versions may have added them. */
 function faultIn(value: Value, shape: Shape, thrift: Thrift): string | null {
   if (!(value instanceof Map)) return `a ${shape.name} is not a struct`
   if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} values instead of one`

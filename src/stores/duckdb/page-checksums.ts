@@ -66,7 +66,7 @@ export async function pageChecksums(
         at += page.header + page.size
       }
       if (counted !== values) return `the pages of ${column} have ${counted} values, but the footer records ${values}`
-      // If the footer gives the start of the chunk as the first data page, a dictionary page may be there.
+      // The footer may record the start of the chunk as the first data page, although a dictionary page is there.
       if (first !== null && first !== data && start !== data)
         return `the first page of ${column} is at byte ${first}, but the footer records byte ${data}`
     }

@@ -18,7 +18,7 @@ const UNIT = /unit=TimeUnit\(.*\b(MILLIS|MICROS|NANOS)=(?!<null>)/
 
 /**
  * The contradiction, such as "UTF8 and DateType() at once"; null if only one is set, or one is unknown here.
- * @param annotation as DuckDB's `parquet_schema` gives it
+ * @param annotation as DuckDB's `parquet_schema` returns it
  */
 export function annotationFault(annotation: {
   readonly converted: string | null

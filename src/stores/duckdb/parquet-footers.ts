@@ -116,7 +116,7 @@ function tailOf(file: string): number | FileFault {
 
 type ReadFooter = Footer & { readonly grouped: number; readonly reach: number; readonly crypt: string | null }
 
-/** Contradictions within a footer. */
+/** The first contradiction within a footer, or its encryption; null if there is neither. */
 function footerFault(footer: Footer, size: number): FileFault | null {
   const { rows, grouped, reach, crypt } = footer as ReadFooter
   if (crypt !== null) return { fault: 'encrypted', reason: `its columns are encrypted (${crypt})` }
@@ -270,7 +270,7 @@ function groupsOf(
   return { rows, reach: reachOf(places), stats }
 }
 
-/** Contradictions between a column chunk and the schema of the same footer. */
+/** The first contradiction between a column chunk and the schema of the same footer; null if there is none. */
 function chunkFault(
   { field, path, isRepeated }: Leaf,
   chunk: { readonly rows: number; readonly values: number; readonly physical: string | null; readonly path: string },

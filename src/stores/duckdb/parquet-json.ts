@@ -7,12 +7,12 @@ import { withWholeDigit } from './decimal-text.ts'
 import { identifier, sqlLiteral } from './instance.ts'
 import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 
-/** Field of a selection for `stats` reduced to its number of records. */
+/** A selection names this field to read `stats` with only its number of records. */
 export const STATS_NUM_RECORDS = 'stats.numRecords'
 
 /**
- * Structs whose fields have the types of the table. Each is written as a string that contains JSON, because a parser of
- * the line would round their numbers.
+ * Structs whose fields have the types of the table's columns. Each is written as a string that contains JSON, because
+ * a parser of the line would round their numbers.
  */
 const STRUCTS: ReadonlySet<string> = new Set(['stats_parsed', 'partitionValues_parsed'])
 

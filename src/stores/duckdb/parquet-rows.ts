@@ -1,6 +1,6 @@
 /**
  * Reads checkpoints and sidecars by DuckDB. Its result streams end without an error when a query fails half-way, so
- * rows come by COPY, which does report it. Three facts must agree before a file counts as read: the rows that COPY
+ * rows are read by COPY, which reports it. Three facts must agree before a file counts as read: the rows that COPY
  * reports, the lines that arrived, and a mark on the row that is the last one by the row count of the footer.
  */
 import { mkdtemp, rm, stat, symlink } from 'node:fs/promises'

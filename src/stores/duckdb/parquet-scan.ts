@@ -62,7 +62,7 @@ async function rowsOf(connection: DuckDBConnection, sql: string): Promise<readon
   return (await connection.run(sql)).getRows()
 }
 
-/** A condition that excludes these rows. */
+/** SQL that excludes the rows at these positions. */
 async function deletedRows(connection: DuckDBConnection, positions: Iterable<bigint>): Promise<string> {
   await connection.run('CREATE OR REPLACE TEMP TABLE fsck_deleted (position BIGINT)')
   let batch: bigint[] = []

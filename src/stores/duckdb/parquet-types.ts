@@ -2,7 +2,7 @@
 import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
 import type { ParquetColumn } from '../../model/lake/parquet-rows.ts'
 
-/** DuckDB's names for timestamps without a zone: in Parquet local time, or an INT96, which is an instant. */
+/** DuckDB's names for timestamps without a zone. In Parquet, an INT96 is an instant, others are local times. */
 const ZONELESS = /^TIMESTAMP(_S|_MS|_NS)?$/
 /** Type name in sluice for a timestamp that the file declares as local time. */
 export const LOCAL_TIMESTAMP = 'TIMESTAMP_LOCAL'

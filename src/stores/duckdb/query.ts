@@ -111,7 +111,7 @@ async function* pagesOf(
   }
 }
 
-/** The column type of answer files for a type of DuckDB; undefined if they have none. */
+/** The column type of answer files for a type of DuckDB; undefined if answer files have no such type. */
 function declaredIn(type: DuckDBType): DeclaredType | undefined {
   return type instanceof DuckDBDecimalType ? decimalType(type.width, type.scale) : BY_ID[type.typeId]
 }

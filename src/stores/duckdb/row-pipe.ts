@@ -102,7 +102,7 @@ async function* throughFifo(
  * Runs a COPY to text and returns its bytes.
  * @param folder private folder, removed by the caller
  * @param large true if the whole output would be too much for the disk
- * @throws DuckDB's error, after the bytes that came before it
+ * @throws DuckDB's error, after the bytes that the COPY wrote before it
  */
 export function rowPipe(
   connection: DuckDBConnection,

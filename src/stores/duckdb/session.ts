@@ -175,7 +175,7 @@ async function* pagesIn(result: DuckDBMaterializedResult, pageRows: number): Asy
   if (page.length > 0) yield page
 }
 
-/** @throws SluiceError INTERNAL if fewer rows come than announced */
+/** @throws SluiceError INTERNAL if DuckDB returns fewer rows than it announced */
 export async function* chunksOf(result: DuckDBMaterializedResult) {
   const { rowCount } = result
   let seen = 0

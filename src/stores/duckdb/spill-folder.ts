@@ -9,7 +9,7 @@ import process from 'node:process'
 const made = new Set<string>()
 
 /**
- * A private folder: DuckDB would create it by the umask, and rows that do not fit into memory are written there. The
+ * Creates a private folder, because rows are written to it; DuckDB would create it with the rights of the umask. The
  * opener of the database removes it, at the latest at the program's end. Each call makes another one, so that each
  * opener removes only its own.
  */

@@ -11,7 +11,7 @@ import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { fileErrorCode } from '../../shared/durable-files.ts'
 
-/** Up to this many bytes come in one piece, from one synchronous read: several times faster for small commits. */
+/** Up to this many bytes are read by one synchronous call: several times faster for small commits. */
 const WHOLE = 1 << 20
 const CHUNK = 1 << 21
 
@@ -226,7 +226,7 @@ class LocalLog implements LogStore {
 
 /**
  * The log of the table in a local folder. `root` is the file URI of the real path, so that all paths of one folder are
- * one table. A folder that does not exist gives an empty listing.
+ * one table. The listing of a folder that does not exist is empty.
  * @param path of the table root as the user wrote it; kept as `label`
  * @throws SluiceError SOURCE_DENIED, SOURCE_IO if the path cannot be resolved
  */

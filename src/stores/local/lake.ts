@@ -72,7 +72,7 @@ async function foldersOf(path: string): Promise<readonly LakeItem[]> {
     for await (const entry of await opendir(path)) {
       if (entry.isFile() || !mayHoldTables(entry.name)) continue
       const folder = itemOf(entry, join(path, entry.name)).filter(({ kind }) => kind === 'folder')
-      // A data file may also be a symbolic link, to a disk that is not mounted.
+      // Skip a link whose target is missing: a data file may be a link to a disk that is not mounted.
       if (entry.isSymbolicLink() && targetOf(join(path, entry.name)) === 'nowhere') continue
       items.push(...folder)
     }

@@ -196,7 +196,7 @@ function temporaryName(file: string): string {
   return join(dirname(file), `.tmp-${randomUUID()}`)
 }
 
-/** Accepts an existing file with the same bytes: an earlier attempt wrote it. */
+/** Throws if the existing file has other bytes. A file with the same bytes was written by an earlier attempt. */
 async function refuseOther(source: string, file: string): Promise<void> {
   if (await equalFiles(source, file)) return
   throw nameTaken(file)

@@ -100,7 +100,7 @@ async function listedCascades(session: MysqlSession, table: TableName): Promise<
   }
 }
 
-/** InnoDB lists names as file names: a letter outside of ASCII is spelled with @. */
+/** A name as InnoDB lists it, which is a file name: a letter outside of ASCII is spelled with @. */
 function inList(name: string): string {
   return `CONVERT(CAST(CONVERT(${name} USING filename) AS BINARY) USING utf8mb4)`
 }

@@ -6,7 +6,7 @@ import type { MysqlSession } from './session.ts'
 /** Interval of queries in the lock's session, ms: firewalls keep the connection, and a dead one is detected. */
 const PULSE_MS = 10_000
 
-/** The server has one name space of locks for all databases, and limits names to 64 characters. */
+/** A lock's name with a digest: all databases of a server share its lock names, which have up to 64 characters. */
 export function lockName(database: string, name: string): string {
   const digest = createHash('sha256').update(`${database}\0${name}`).digest('hex')
   return `sluice:${digest.slice(0, 48)}`

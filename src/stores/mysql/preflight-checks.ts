@@ -55,7 +55,7 @@ async function serverVerdict(reader: SqlReader): Promise<Verdict> {
   return ok(`${flavour} ${String(version)}, ${String(charset)}, collation ${String(collation)}`)
 }
 
-/** Catalog tables are created with a binary collation; a user may have converted them later. */
+/** Checks the collation of catalog tables: it is binary at their creation, but a user may have converted them later. */
 async function collationVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(
     `SELECT DISTINCT table_name, collation_name FROM information_schema.columns WHERE table_schema = database()

@@ -1,7 +1,7 @@
 /**
  * User queries, each in its own session, in which every transaction is read-only. The server prepares the statement
- * first: it accepts exactly one, and returns the number of columns. INSERT, DDL and SELECT … INTO OUTFILE have none and
- * are never run. Functions that read files, take locks or wait for other servers are refused by name.
+ * first: it accepts exactly one, and returns the number of columns. INSERT, DDL and SELECT … INTO OUTFILE have no
+ * columns, and are never run. Functions that read files, take locks or wait for other servers are refused by name.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoOfText } from '../../shared/clock.ts'

@@ -43,7 +43,10 @@ export class Transaction implements SqlTransaction {
     }
   }
 
-  /** Number of changed rows. An UPDATE also counts rows that had the values already; an upsert as the server counts. */
+  /**
+   * Number of changed rows. An UPDATE also counts rows that had the values already; an upsert counts rows as the server
+   * does.
+   */
   async run(sql: string, parameters: SqlRow = []): Promise<number> {
     const { changed } = await this.#try(() => this.#session.execute(translateSql(sql), parameters))
     return changed

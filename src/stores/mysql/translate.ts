@@ -19,7 +19,10 @@ export function translateSql(sql: string): string {
   return text
 }
 
-/** Tracks brackets: only the word at the end of a CAST is a type; `(SELECT a AS text)` names a column. */
+/**
+ * Renames the types in CASTs. Tracks brackets: only the word at the end of a CAST is a type; `(SELECT a AS text)` names
+ * a column.
+ */
 function translateCasts(sql: string): string {
   const casts: boolean[] = []
   let out = ''

@@ -56,7 +56,7 @@ export function packetBytes(value: SqlValue): number {
   return value instanceof Uint8Array ? value.byteLength + 9 : 24
 }
 
-/** Converts a row of the driver to one of the port, in place. Other columns already have values of the port. */
+/** Converts a row of the driver to one of the port, in place. Columns that need no conversion are left unchanged. */
 export type MysqlRowReader = (row: SqlValue[]) => SqlRow
 
 export function portRowReader(fields: readonly FieldPacket[]): MysqlRowReader {
@@ -82,12 +82,12 @@ function readOther(value: unknown): SqlValue {
   return value instanceof Uint8Array || typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** The driver returns text if a number would lose digits. */
+/** A number; a BigInt if the driver returns text, because a number would lose digits. */
 function readBigint(value: unknown): SqlValue {
   return typeof value === 'string' ? BigInt(value) : (value as number)
 }
 
-/** A sum of integers is a DECIMAL without a fraction; other decimals keep their digits as text. */
+/** A safe integer as a number, because a sum of integers is a DECIMAL; other decimals keep their digits as text. */
 function readDecimal(value: unknown): SqlValue {
   const text = String(value)
   if (!/^-?\d+$/.test(text)) return text

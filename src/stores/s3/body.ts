@@ -27,7 +27,7 @@ export type BodyRequest = {
   readonly onFacts?: (facts: ObjectFacts) => void
 }
 
-/** Pieces as they come from the network. @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO */
+/** Yields pieces as they arrive. @throws SluiceError SOURCE_GONE, LOG_CHANGED, SOURCE_DENIED, SOURCE_IO */
 export async function* readPieces(client: S3Client, request: BodyRequest): AsyncGenerator<Buffer> {
   const { bucket, key, signal, counts } = request
   const where = s3Path(bucket, key)

@@ -79,7 +79,7 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
     const start = `the AWS profile ${name} returned no credentials`
     // The source profile of a role may also start a program.
     if (settings.has('credential_process') || isOfProgram(message)) {
-      // The message would repeat the command and the program's output.
+      // The message is left out, because it would repeat the command and the program's output.
       return new SluiceError('BAD_CONFIG', start, {
         reason: 'its credential_process ended with an error, or printed no valid credentials',
         hint: 'run the program of credential_process by hand to see its error',

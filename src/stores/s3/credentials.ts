@@ -60,7 +60,7 @@ export class CredentialSource {
 /**
  * Searches environment, profile, web identity, container and instance, in this order; null with
  * AWS_NO_SIGN_REQUEST=true.
- * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile gives none; SOURCE_DENIED, SOURCE_IO
+ * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile returns none; SOURCE_DENIED, SOURCE_IO
  */
 export async function findCredentials(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
   if (/^(?:true|1|yes)$/i.test(presentText(env['AWS_NO_SIGN_REQUEST']) ?? '')) return null

@@ -36,7 +36,7 @@ export async function readProfile(env: Env): Promise<Profile> {
   return { name, files, settings: new Map([...(general ?? []), ...(own ?? [])]) }
 }
 
-/** Undefined if blank: an unset variable is often passed on as an empty one. */
+/** Returns the trimmed text; undefined if it is blank, because an unset variable is often passed on as an empty one. */
 export function presentText(value: string | undefined): string | undefined {
   const trimmed = value?.trim()
   return trimmed === '' ? undefined : trimmed

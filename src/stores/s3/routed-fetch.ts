@@ -26,7 +26,7 @@ export type FetchAnswer = {
 
 const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
-/** Connections stay open between requests, as with `fetch`. */
+/** Returns a `fetch` over the route. Its connections stay open between requests, as with Node's own `fetch`. */
 export function routedFetch(route: Route): Fetch {
   const agents = new Map<string, Promise<http.Agent>>()
   return async (text, init) => {

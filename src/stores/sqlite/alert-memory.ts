@@ -37,7 +37,7 @@ const SENT = {
 
 type Row = { readonly since_ms: number }
 
-/** @throws the driver's error, as do all of its calls */
+/** @throws the driver's error; all methods of the returned object throw it, too */
 export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = systemClock): AlertMemory {
   const database = new Database(file, { timeout: BUSY_MS })
   try {

@@ -20,7 +20,7 @@ const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint:
   missing: ['The file does not exist', 'Check database URL; the first import creates the catalog'],
 }
 
-/** Three slashes begin a path relative to the current folder. Users often mean a path from the root. */
+/** Reason and hint for a missing folder. Three slashes begin a relative path, but users often mean the root. */
 function folderMissing(label: string): readonly [reason: string, hint: string] {
   const path = label.slice('sqlite:///'.length)
   const hint = 'Check database URL; the folder of the file must exist'

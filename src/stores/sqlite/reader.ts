@@ -8,7 +8,7 @@ export const BUSY_TIMEOUT_MS = 10_000
 
 /**
  * Returns the path if the file exists.
- * @throws an error with the driver's code for a missing file, which the driver would create
+ * @throws an error with the driver's code if the file is missing; the driver itself would create the file
  */
 export function existing(file: string): string {
   if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
@@ -40,7 +40,7 @@ export function openReader(file: string): Database.Database {
   }
 }
 
-/** All rows of a statement, without names; integers are numbers. */
+/** All rows of a statement, as arrays of values without column names; integers are numbers. */
 export function rowsOf(connection: Database.Database, sql: string, parameters: SqlRow = []): readonly SqlRow[] {
   const statement = connection.prepare(sql).raw(true)
   return statement.all(...parameters) as readonly SqlRow[]

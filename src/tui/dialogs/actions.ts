@@ -62,8 +62,8 @@ function readInto<K extends Dialog['kind']>(
 }
 
 /**
- * Dry run or check of each dialog, by the operation of the dialog: a reopened dialog must not receive events of an
- * earlier run.
+ * The dry run or check that was started for a dialog; the key is the dialog's operation. With it, a reopened dialog
+ * ignores events of an earlier run.
  */
 const tokens = new WeakMap<object, TuiJob>()
 

@@ -225,7 +225,7 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
         ? [line(' the plan failed', 'bad')]
         : []
   const room = rows - 1 - end.length
-  // If there are too many lines, the last ones are kept, because they have totals and errors.
+  // If there are too many lines, the last ones are kept, because they contain totals and errors.
   const cut =
     reported.length > room
       ? [

@@ -5,7 +5,7 @@
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { isReported } from '../run/output.ts'
 
-/** Largest fraction of a row that columns may take if the last column is to be wrapped. */
+/** Largest fraction of a row that the columns before the last may take. If they take more, the last is not wrapped. */
 const MOST_BEFORE = 0.6
 
 /** Detail lines below a log line: they begin with the label `where`, `cause` or `do`. */

@@ -102,7 +102,7 @@ export type Dialog =
       /** Cells by which wide tables are scrolled to the left. */
       readonly left: number
     }
-  /** Why a row needs attention, by its key. */
+  /** The reason why the row with this key needs attention. */
   | { readonly kind: 'need'; readonly key: string }
   | { readonly kind: 'quit'; readonly choice: number }
   /** @property run view id of the run; another run may have become active since */

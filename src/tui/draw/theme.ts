@@ -1,6 +1,6 @@
 /**
- * Style of a tone. Uses only the terminal's 16 colours, default foreground and inverse, so the user's palette decides.
- * Every state also has a mark and a word; colour only repeats them.
+ * Style of a tone. Uses only the terminal's 16 colours, default foreground and inverse, so that the user's palette
+ * applies. Every state also has a mark and a word; colour only repeats them.
  */
 import type { Tone } from './line.ts'
 

@@ -99,7 +99,7 @@ export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string 
   return by((name) => name.startsWith(wanted)) ?? by((name) => name.includes(wanted)) ?? form.cursor
 }
 
-/** True if the option is listed above all groups: required options, operands, tables and databases. */
+/** True if the option is listed above all groups: required options, operands, tables, databases, folders, buckets. */
 export function isFirst({ name, needed, operand, completes }: FormOption): boolean {
   return needed || operand === true || name === 'table' || completes === 'database' || completes === 'folder or bucket'
 }

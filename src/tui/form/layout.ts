@@ -17,7 +17,7 @@ export type FormLayout = {
   readonly candidates: number
   /** Rows for the command. */
   readonly command: number
-  /** Cells of the list and of the plan at its right; 0 if the plan does not fit. */
+  /** Cells of the list. `plan`: cells of the plan at the right of the list; 0 if the plan does not fit. */
   readonly left: number
   readonly plan: number
 }

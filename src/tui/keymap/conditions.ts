@@ -105,8 +105,8 @@ export const canRollBack: When = (s) => {
 }
 export const idle: When = (s) => activeRun(s) === undefined
 /**
- * True if the run that the program was started for has ended, and no other run of this program is active: leaving would
- * end that run.
+ * True if the run that the program was started for has ended, and the user may leave: no other run of this program is
+ * active.
  */
 export const hasRunEnded: When = (s) => s.hasRunEnded && idle(s)
 /** True if the program only shows one run, which continues after the user leaves. */
@@ -137,8 +137,8 @@ export const isCopyRun: When = (s) => (steeredRun(s)?.copy ?? null) !== null
 /** True if the active run is an archive run or a restore. */
 export const isArchiveRun: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
 /**
- * True if the active run is a replication stream that copies no more tables: it has no workers to steer, and its rows
- * cannot be steered one by one.
+ * True if the active run only replicates, see `isFollowing`: it has no copy workers, and its tables cannot be steered
+ * one by one.
  */
 export const isLiveStream: When = (s) => {
   const run = steeredRun(s)

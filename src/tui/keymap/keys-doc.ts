@@ -16,7 +16,7 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
   return [put(head), put(widths.map((w) => '-'.repeat(w))), ...body.map(put)]
 }
 
-/** Section that is not in the bindings: which bytes of a terminal are keys. */
+/** Section that is not generated from the bindings: which bytes of terminal input count as a key. */
 const INPUT = `## What counts as a key
 
 One read of the terminal is one key. This holds in the UI, in \`attach\`, and at the questions of the command line.

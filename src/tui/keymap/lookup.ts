@@ -32,7 +32,7 @@ export function commandOf(state: State, key: string): KeyCommand | null {
   return null
 }
 
-/** What a key does on other screens. Shown if the key does nothing here, so that the user notices it. */
+/** Labels of what a key does on other screens. They are shown if the key does nothing on the open screen. */
 export function onOtherScreens(state: State, key: string): readonly string[] {
   if (state.dialog !== null || state.prompt !== null) return []
   return KEYMAP.filter((binding) => binding.scope === 'screen' && binding.keys.includes(key)).map(({ label }) => label)

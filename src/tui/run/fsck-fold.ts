@@ -25,7 +25,7 @@ export function foldFsck(run: RunView, event: Reported, now: number): RunView {
   return progressed(run, event, now)
 }
 
-/** Only the steps `files` and `sample` have a plan; other steps are shown only as a worker. */
+/** Shows the current step as a worker line. The steps `files` and `sample` also set the plan. */
 function progressed(run: RunView, event: Extract<Reported, { type: 'fsck.progress' }>, now: number): RunView {
   const { step, table, done, total = '0', bytes } = event
   const known = run.workers.find((worker) => worker.chunk === step)

@@ -1,4 +1,4 @@
-/** Output of a run, line by line, as printed without the UI; shown if no other view draws it. */
+/** Output of a run, line by line, as printed without the UI. It is shown if no other view draws the run. */
 import { declarationOf } from '../../app/operations/facts.ts'
 import { isRunShownOn } from './run-screen.ts'
 import type { RunView } from './run-view.ts'

@@ -64,7 +64,7 @@ export type RunView = {
   readonly chunksDone: number
   readonly retries: number
   readonly workers: readonly WorkerView[]
-  /** Work per second of the last finished chunk, by worker. Used for chunks that take less than a second. */
+  /** Work per second of the last finished chunk, by worker. Used in the first second of the next chunk. */
   readonly workerRates: Readonly<Record<number, number>>
   readonly wantedWorkers: number | null
   /** Rows per second set by keys; null if not set, `Infinity` for no limit. */
@@ -154,7 +154,7 @@ export function doneNow(run: RunView): number {
   return sum
 }
 
-/** Bytes moved by a copy since this run began; 0 if unknown. */
+/** Bytes that a copy, an archive run or a restore has moved since this run began; 0 if unknown. */
 export function bytesNow(run: RunView): number {
   if (run.archiving !== null) return run.archiving.moved()
   return run.workers.reduce((sum, worker) => sum + worker.bytes, run.bytesBefore)
@@ -242,13 +242,13 @@ export function meanRate(run: RunView, now: number): number | null {
 }
 
 /**
- * Estimated remaining time, ms, at the rate of the last 30 s; null without a plan, while paused, or while nothing
- * moves.
+ * Estimated remaining time, ms, at the rate of the last 30 s; null without a plan, during a pause, or without progress
+ * in this time.
  */
 export function eta(run: RunView, now: number): number | null {
   const all = runTotalWork(run)
   if (run.finished !== null || run.phase === 'paused' || all === null) return null
-  // A paused table has no end time.
+  // It is unknown when a paused table will continue.
   if (run.copy?.tables.some(({ state }) => state === 'paused') === true) return null
   const left = all - run.baseline - doneNow(run)
   const speed = rateOf(run, now, 30_000)

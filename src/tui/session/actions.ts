@@ -45,7 +45,7 @@ function deltaRows(s: Acting): readonly TableRow[] {
 }
 
 function importTables(s: Acting, rows: readonly TableRow[], start: boolean): void {
-  // A batch finds its tables by their names below one lake.
+  // An import of several tables finds them by their names in one lake, so tables of several lakes are refused.
   const [lake = null, ...others] = new Set(rows.map((row) => lakeOf(s.state, row)))
   if (others.length > 0) {
     s.flash('one import takes tables of one lake; unmark those of the others', 'bad')

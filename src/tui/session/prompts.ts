@@ -11,7 +11,7 @@ import { importPath } from './operations.ts'
 import type { Acting } from './acting.ts'
 import { wholeError } from './reach.ts'
 
-/** Prompt error for an existing file: enter after it overwrites the file. */
+/** Prompt error for an existing file; a second `enter` overwrites the file. */
 const WRITES_OVER = 'the file exists: enter again overwrites it'
 
 /** A version (`1839`, `v1839`), a time, or '' for the latest; null if it is none of these. */
@@ -115,7 +115,7 @@ async function savePicture(s: Acting, typed: string): Promise<void> {
   }
 }
 
-/** The input before (↑) or after (↓) the current one, '' after the newest, or null at the end of the history. */
+/** The input before (`earlier`) or after the current one in the history: '' after the newest, null if none is older. */
 export function typedBefore(state: State, prompt: Prompt, earlier: boolean): string | null {
   const texts = state.accepted[prompt.kind] ?? []
   const at = texts.indexOf(prompt.field.text)

@@ -39,7 +39,7 @@ export class RunFlow {
     if (event.type === 'chunk.progress') {
       this.#progress.set(`${event.worker}`, event)
     } else {
-      // Progress of a worker must come before the event that ends it.
+      // Progress of a chunk must precede the event that ends the chunk.
       if (this.#progress.size > 0) {
         this.#events.push(...this.#progress.values())
         this.#progress.clear()

@@ -117,7 +117,7 @@ export class TuiSession implements Acting {
     this.forms = new Forms(this)
     store.subscribe(() => this.#reads.readMissing())
     this.#reads.readMissing()
-    // Draw the screen of a run that starts with the program first, then read other data.
+    // First draw the screen of a run that starts with the program. Then read other data.
     setImmediate(() => {
       this.databases.listOwn()
       this.ask.loadVisible()

@@ -8,7 +8,7 @@ export type Geometry = {
   readonly mode: 'small' | 'one' | 'two' | 'three'
   /** Rows between the two head lines and the foot line, without the edges of panes. */
   readonly body: number
-  /** Widths; 0 for a hidden pane. */
+  /** Widths of the panes, in cells; 0 for a hidden pane. */
   readonly list: number
   readonly detail: number
   readonly activity: number

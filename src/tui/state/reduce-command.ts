@@ -58,7 +58,7 @@ function nextPane(state: State, by: number): State {
 
 function turnTab(state: State, by: number): State {
   const tab: Tab = cycle(TABS, state.detail.tab, by)
-  // If only one pane is visible, the tabs are visible only inside the table.
+  // If the detail pane is hidden, open it: otherwise its tabs would not be visible.
   const focus = geometry(state).detail === 0 ? 'detail' : state.focus
   return { ...state, focus, detail: { ...state.detail, tab } }
 }

@@ -43,7 +43,10 @@ export function failure(state: State, name: DataName, identity: string): string 
   return slot.identity === identity ? slot.error : null
 }
 
-/** What one kind of data must be about for the screen; when this changes, the data must be read again. */
+/**
+ * Identifies the data of one kind that the screen needs, such as table, version and sort order. If the result changes,
+ * the data must be read again.
+ */
 export function dataIdentity(state: State, name: DataName): string {
   const d = state.detail
   const asOf = `v${d.asOf.version ?? ''}t${d.asOf.timestampMs ?? ''}`

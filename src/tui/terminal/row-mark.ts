@@ -3,7 +3,7 @@
  * Each row therefore begins with a mark that encodes its number.
  */
 
-/** First character of the private use area: one cell wide, and never a style or space at which Ink cuts. */
+/** First character of the private use area. It is one cell wide, and Ink never treats it as a style or a space. */
 const FIRST = 0xe000
 
 /** Mark of a row; `row` counts from 0. */

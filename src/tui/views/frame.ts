@@ -70,7 +70,7 @@ function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).display === 'long' && storeOf(operation, 'database') !== undefined
 }
 
-/** A URL without system and user; for a database file its path: a URL with three slashes has a relative path. */
+/** A URL without system and user. For a database file, the path: relative after three slashes, absolute after four. */
 function plainUrl(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }

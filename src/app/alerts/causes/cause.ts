@@ -7,7 +7,7 @@ export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */
   readonly table: string
-  /** Tables that the text for sinks names if `table` is empty; if absent, it names the tables of the command. */
+  /** Tables that the text for sinks names if `table` is empty; if absent, the text names the tables of the command. */
   readonly named?: string
   /** False if the cause does not exist, or has ended. */
   readonly holds: boolean

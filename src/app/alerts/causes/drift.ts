@@ -66,7 +66,7 @@ function syncVerdicts(event: Extract<EventBody, { type: 'table.finished' }>): re
   ]
 }
 
-/** Text about what a validation without differences has compared; by default four random older versions. */
+/** Text for a validation without differences: how many versions and checkpoints it compared. */
 function validationText({
   versions = '0',
   checkpoints = '0',

@@ -11,7 +11,7 @@ const SHORTEST_MONTH_DAYS = 28
 
 type OfPeriod = Extract<ScheduleRule, { every: 'period' }>
 
-/** Values of `OnCalendar=`; each is a time. @throws SluiceError BAD_FLAG */
+/** Values of `OnCalendar=`; together they match all times of the rule. @throws SluiceError BAD_FLAG */
 export function systemdTimes(rule: ScheduleRule): readonly string[] {
   if (rule.every === 'interval') return minutesOfDay(rule.ms).map((minute) => `*-*-* ${clock(minute)}:00 UTC`)
   const { calendar, day } = rule

@@ -35,7 +35,7 @@ export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<
     for (let at = (Math.floor(after / rule.ms) + 1) * rule.ms; ; at += rule.ms) yield intervalAt(at)
   }
   const { calendar } = rule
-  // The time of the previous period may not have passed yet: on its last day, or in a zone whose clock is put back.
+  // Begin with the previous period: its time may be after `after` on its last day, or where a clock is put back.
   const today = dayAt(calendar.zone, after)
   for (
     let period = previousPeriod(calendar, today);
@@ -96,8 +96,8 @@ export function localInstant(zone: string, day: number, minute: number): number 
   const [begins, ends] = [firstInstant(zone, day), firstInstant(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
   const ahead = zoneWallClock(zone, begins) - begins
-  // Without a clock change within the day, the instant is computed. If the day begins at 1:00, or does not exist, an
-  // earlier local time becomes its start.
+  // Without a clock change within the day, compute the instant. If the day begins at 1:00, or does not exist, the
+  // result for an earlier local time is the start of the day.
   if (zoneWallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
   for (let at = begins; at < ends; at += MS_OF_MINUTE) if (zoneWallClock(zone, at) >= shown) return at
   return ends

@@ -236,7 +236,7 @@ export function conditionHash(test: RowTest, salt = randomBytes(SALT_BYTES)): st
   return `${salt.toString('hex')}:${scryptSync(JSON.stringify(test), salt, SALT_BYTES).toString('hex')}`
 }
 
-/** True if the hash of `conditionHash` is of this condition. */
+/** True if `conditionHash` computed this hash from this condition. */
 export function isCondition(test: RowTest, hash: string): boolean {
   const [salt = ''] = hash.split(':')
   return timingSafeEqual(Buffer.from(conditionHash(test, Buffer.from(salt, 'hex'))), Buffer.from(hash))

@@ -21,7 +21,7 @@ const HELD = {
   alert: words.alert,
 }
 
-/** The result is a number in the final event. */
+/** Only `log`: the result is a number in the final event. */
 const EVENTS = ['log'] as const
 
 export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {

@@ -31,7 +31,7 @@ export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveR
 const ONE_WORKER =
   'one worker is used: while a partition with subpartitions is read, other partitions cannot be detached'
 
-/** Refuses new tables if no option defines which partitions are due. Tables in the ledger are resumed without one. */
+/** Refuses new tables if no option defines which partitions are due. Tables in the ledger need no such option. */
 function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
   throw new SluiceError('BAD_FLAG', 'the partitions to archive are not given', {

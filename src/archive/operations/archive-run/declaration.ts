@@ -19,7 +19,7 @@ export type ArchiveOperation = {
   readonly by?: string
   /** Column of a plain table: each of its values is a partition, instead of periods. */
   readonly byValue?: string
-  /** Unit of whole numbers that count since 1970, if neither bounds nor ledger define it. */
+  /** Unit of times that are stored as integers since 1970, if neither bounds nor ledger define it. */
   readonly epoch?: Epoch
   /** Calendar of the partitions; default: the ledger's, or calendar quarters for a new table. */
   readonly calendar?: CalendarSpec

@@ -15,7 +15,7 @@ import { archiveTable } from './table.ts'
 
 /**
  * Runs the stages; each uses the result of the stage before.
- * @throws SluiceError if the run cannot start; errors of single partitions are reported with them
+ * @throws SluiceError if the run cannot start; an error of a single partition is reported in its outcome
  */
 export async function archive(operation: ArchiveOperation, run: ArchiveRun): Promise<Ending> {
   refuseUnconfirmed(operation)

@@ -1,4 +1,4 @@
-/** Selects the partitions of a restore; for a period all its parts. */
+/** Selects the partitions of a restore; for a period, its parts that have rows to restore. */
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
 import { isPublished } from '../../../model/archive/state.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'

@@ -13,7 +13,9 @@ export type RestoreOperation = {
    * True: keep rows of the source whose values differ from the archived ones; otherwise such rows prevent the restore.
    */
   readonly asChanged?: boolean
-  /** Columns that the table no longer has, or generates: their archived values are neither restored nor compared. */
+  /**
+   * Columns that the table has lost, or that it now generates: their archived values are neither restored nor compared.
+   */
   readonly without?: readonly string[]
   /** Other target table, `name` or `schema.name`; default with `intoUrl`: the name of the archived table. */
   readonly into?: string

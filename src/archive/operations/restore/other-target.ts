@@ -207,7 +207,8 @@ async function refuseUnpublished(
   const { name } = context
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyedError(name, partition)
-  // The log names the files of a detached table until new files replace them. `partDigest` compares log and ledger.
+  // Rows of a detached table (`away`) can be read too: the log names its files until new files replace them.
+  // `partDigest` compares log and ledger.
   if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`

@@ -17,7 +17,7 @@ export type AgainTally = {
   extra: bigint
   /** Rows of the source that are missing or different in the target. */
   open: bigint
-  /** Open rows whose values the target wrote later. */
+  /** Open rows with values that the target wrote later than the source. */
   newer: bigint
 }
 

@@ -36,7 +36,7 @@ export type ChunkComparison = {
   readonly extra: bigint
   /** Rows of the source that are missing or different in the target, without refused rows. */
   readonly open: bigint
-  /** Open rows whose values the target wrote later. */
+  /** Open rows with values that the target wrote later than the source. */
   readonly newer: bigint
   /** Rows that the target refused. */
   readonly refused: readonly RefusedKey[]
@@ -115,7 +115,8 @@ export async function compareChunk(range: Range, work: ChunkComparing): Promise<
           piece,
           ...sum,
           extra: extraLeft + keyless.extra,
-          // Rows repaired in the last round, and differences gone when read again, were not compared again.
+          // Rows repaired in the last round, and differences gone when read again, were not compared again: they count
+          // as open.
           open: left + keyless.open + (isLast ? repaired + BigInt(settled.gone) : 0n),
           newer: BigInt(settled.newer),
           refused: [...refused.values()],
@@ -131,7 +132,10 @@ export async function compareChunk(range: Range, work: ChunkComparing): Promise<
   }
 }
 
-/** Ids of differences, equal in all rounds: the key, with a number if the row cannot be queried by it (`unasked`). */
+/**
+ * Returns ids of differences that are equal in all rounds. An id is the key. If the row cannot be queried by its key
+ * (`unasked`), the id also has a number.
+ */
 function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(refused: RefusedKey): string } {
   const counts = new Map<string, number>()
   const ids = new Map<SluiceError, string>()

@@ -70,7 +70,7 @@ export async function comparePiece(
     source: { rows, sum: '' },
     target: { rows: compared.targetRows, sum: '' },
   }
-  // If only generated columns differ, the checksums of the written columns are equal: an empty one shows a difference.
+  // If only generated columns differ, the written columns have equal checksums: an empty one marks the difference.
   const found = isUnexplained ? { ...target, sum: '' } : target
   return { rows, targetRows: compared.targetRows, scheme, source, target: found, unread, keyless }
 }
@@ -128,7 +128,7 @@ async function echoOf(
   }
 }
 
-/** Reads token ranges on both sides for a ring. Where the sides sort differently, fetches target rows by key. */
+/** Compares a range row by row: by tokens on a ring, otherwise by fetching the target rows that have its keys. */
 async function byRows(
   sides: DiffSides,
   range: Range,

@@ -194,7 +194,7 @@ class ChunkWork {
     return this.#digestOfAll(sums)
   }
 
-  /** Reads all rows of a resumed chunk again. @returns their digest; null if `sums` is false */
+  /** Reads all rows of a resumed chunk again. @returns digest of the rows not quarantined; null if `sums` is false */
   async #digestOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
     const before = await quarantineLines(database, this.#claim.id)

@@ -1,4 +1,4 @@
-/** Digest of a source range: by the store itself, or row by row where only sluice can convert the values. */
+/** Digest of a source range: the store computes it, or sluice row by row where only sluice can convert the values. */
 import { isCut } from '../../../model/copy/column-type.ts'
 import { RowChecksum } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'

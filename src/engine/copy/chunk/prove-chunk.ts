@@ -138,7 +138,7 @@ export class ChunkProof {
    */
   async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
     const { context, startsEmpty, expired, writer } = this.#chunk
-    // The target has no range for this chunk: each of its rows is in the target or quarantined.
+    // The target has no range for this chunk: every row read is in the target or quarantined.
     if (!isRanged(context.plan)) return -tally.quarantined
     // Expired rows are gone on both sides.
     if (startsEmpty) return tally.written + expired - tally.read

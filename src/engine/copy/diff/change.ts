@@ -108,7 +108,7 @@ export async function changeTogether(
 
 /**
  * Applies changes that belong together in one write: all of them, or none.
- * @returns the result of each of them
+ * @returns one result for all of them
  * @throws SluiceError LEASE_LOST if another process holds the lease
  */
 export async function changeAsOne(
@@ -161,7 +161,7 @@ export async function change(
   if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
     await batchOnce(database, owner, notes)
-    // Delete the tokens of this batch: each note has its own key, so a repeat would be refused without tokens.
+    // The tokens can be deleted now: each note has its own key, so a repeated batch is refused without them.
     await database.batch([forgetBatches(owner)])
   }
   const request: ChunkRequest = {

@@ -40,7 +40,7 @@ export type DiffRowCounts = {
   readonly equal: bigint
 }
 
-/** A table without a key can only be reported as different by range. */
+/** A difference. In a table without a key, only whole ranges can be reported as different. */
 export type DiffFinding =
   | { readonly kind: 'key'; readonly difference: RowDifference }
   | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
@@ -250,7 +250,7 @@ async function byKeys(
     source.take([...first])
     sum.rows += source.count()
     const target = await rowsByKey(sides.target, targetRequest(sides, keysOf(plan, [...source.values()])), plan, signal)
-    // `findExtra` below handles other keys.
+    // Leave out target rows with other keys: `findExtra` below reports them.
     keepKeys(target, source)
     if (findsByKey(plan)) await completeShared(source, target, shared, (some) => readAll(sides, some))
     sum.equal += await compareMaps(plan, source, target, found)

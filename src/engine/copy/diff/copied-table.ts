@@ -25,12 +25,12 @@ export class CopiedTable {
   /** The table as a whole, if its chunks cannot be counted in the target; else null. */
   readonly whole: ComparedPart | null
   readonly #chunks: ChunkLedger
-  /** Part of each difference whose result is not final yet, by row key. */
+  /** Parts that contain the differences without a final result, by the row keys of the differences. */
   readonly #owners = new Map<string, ComparedPart>()
   /** Parts whose expected surplus has changed. */
   readonly #changed: ComparedPart[] = []
   readonly #ledger: Ledger
-  /** Surplus that quarantined rows cause in a table that is counted as a whole; its chunks have it in the ledger. */
+  /** Surplus caused by quarantined rows of a table that is counted as a whole; 0 for other tables. */
   readonly #quarantined: bigint
   #noted = 0
 

@@ -15,7 +15,7 @@ type CompletedChunk = { readonly tokens: TokenRange; readonly id: number }
 export class CopiedTokens {
   readonly table: CopiedTable
   readonly #ring: RingPlan
-  /** Completed chunks, ascending; their other fields are read when they are compared. */
+  /** Tokens and ids of completed chunks, ascending. Other fields are read when a chunk is compared. */
   readonly #chunks: readonly CompletedChunk[]
   /** Parts being compared, by chunk id. */
   readonly #begun = new Map<number, ComparedPart>()

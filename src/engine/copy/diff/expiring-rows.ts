@@ -7,8 +7,8 @@ import { areStamped, type DiffSides } from './sides.ts'
 import { expiryOf, EXPIRY_TOLERANCE_MS, isEqualCell, type Timed } from './times.ts'
 
 /**
- * Latest expiry time of values that may have expired on one side and are still read on the other. Covers the duration
- * of the read, the whole seconds of both servers and their clock offsets.
+ * Returns a time limit: a value that expires by then may be missing on one side although the other side still returned
+ * it. Covers the duration of the read, the whole seconds of both servers and their clock offsets.
  * @param begunMs when both sides were queried, in milliseconds since 1970
  * @param rows of both sides
  * @returns milliseconds since 1970; 0 if no value expires

@@ -23,7 +23,7 @@ export function unexpired({ columns }: TablePlan, row: Row, expiry: Expiry, nowM
   return row.map((cell, at) => (isOver(at) ? null : cell))
 }
 
-/** Current time as write time, and remaining TTLs. @param expiry null if no value of the row expires */
+/** Returns the current time as write time, and remaining TTLs. @param expiry null if no value of the row expires */
 export function stampUntil(row: Row, expiry: Expiry | null, nowMs: number): WriteTimes {
   const now = BigInt(nowMs) * 1000n
   const isTimed = (at: number): boolean => row[at] !== null && (expiry === null || expiry[at] != null)

@@ -45,8 +45,8 @@ export async function findExtra(
 }
 
 /**
- * Removes keys that readable source rows have.
- * @returns error of an unreadable row, which may have any of the keys left; null if there is none, or no key is left
+ * Removes from `unfound` the keys of all readable source rows.
+ * @returns error of an unreadable source row if keys are left, because the row may have one of them; otherwise null
  */
 async function removePresentKeys(sides: DiffSides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides

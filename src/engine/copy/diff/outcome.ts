@@ -12,7 +12,7 @@ export type DiffCounts = {
   fixed: bigint
   /** Differing ranges of a table without a key. */
   ranges: bigint
-  /** Different rows that the target wrote later. */
+  /** Different rows that the target wrote later than the source. */
   newer: bigint
   /** Rows that could not be read or repaired. */
   errors: bigint

@@ -231,7 +231,7 @@ export class DifferenceProcessor {
 
   #name({ key, kind, columns, newer }: RowDifference, fixed: boolean): void {
     const text = JSON.stringify(key)
-    // A difference that could not be repaired may be found again.
+    // A difference that could not be repaired may be found again: name it only once.
     if (this.#named.has(text)) return
     if (this.#named.size >= this.request.limit) {
       this.#unnamed++

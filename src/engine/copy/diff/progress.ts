@@ -68,7 +68,7 @@ export class DiffProgress {
     this.#differences++
   }
 
-  /** @param differences current number, if some no longer differ */
+  /** @param differences new number of differences, given if some rows no longer differ */
   step(step: Step, differences = this.#differences): void {
     this.#differences = differences
     if (step !== 'comparing') this.#left = 0

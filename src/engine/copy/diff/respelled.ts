@@ -38,7 +38,7 @@ export async function removalOfOlderSpelling(sides: DiffSides, others: readonly 
   const key = rowBound(plan, old)
   const text = JSON.stringify(key)
   let isUnread = false
-  // Search without `--where`: a row that it leaves out also has its key.
+  // Search without `--where`: a row that this condition excludes may also have the key.
   const request = { ...sourceRequest(sides, { by: 'keys', keys: [key] }), where: null }
   const onRefused = (): void => void (isUnread = true)
   const rows = await rowsByKey(source, { ...request, onRefused }, plan, signal)

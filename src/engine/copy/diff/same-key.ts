@@ -16,7 +16,7 @@ export function isShared<T>(key: string, source: ByKey<T>, target: ByKey<T>): bo
   return here > 0 && there > 0 && here + there > 2
 }
 
-/** Difference of the rows that have one key of the source; null if both sides have equal rows. */
+/** Difference between the source rows and the target rows with this key; null if they are equal. */
 export function differenceOfKey(
   plan: TablePlan,
   key: string,
@@ -52,7 +52,7 @@ export function sharedDifference(
  * of the key, or none of them if an earlier batch had them.
  * @param source, target rows of the batch, and target rows with the same keys
  * @param done shared keys of earlier batches
- * @param read all rows of the source with these keys
+ * @param read returns all source rows that have the keys of the given rows
  */
 export async function completeShared<T>(
   source: ByKey<T>,

@@ -88,7 +88,11 @@ async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<
   return hasNullKeys
 }
 
-/** @param seen chunks read @param last largest id among them @returns null if chunks were added since */
+/**
+ * Finds the key ranges that no chunk covers.
+ * @param seen chunks read @param last largest id among them
+ * @returns null if chunks were added since
+ */
 async function gapsAfterScan(
   copied: CopiedTable,
   seen: ChunkCoverage,
@@ -115,7 +119,8 @@ async function coverNow(copied: CopiedTable): Promise<{ readonly cover: ChunkCov
 }
 
 /**
- * Groups adjacent chunks, up to SEGMENT_ROWS rows or SEGMENT_CHUNKS chunks; other chunks form their own group.
+ * Groups adjacent chunks, up to SEGMENT_ROWS rows or SEGMENT_CHUNKS chunks. A chunk that does not fit starts a new
+ * group.
  * @param rows assumed number of rows of an unfinished chunk
  */
 async function* groups(chunks: AsyncIterable<StoredChunk>, rows: number): AsyncGenerator<readonly StoredChunk[]> {

@@ -97,7 +97,7 @@ export function targetRequest(
   return { ...request, asStored: true }
 }
 
-/** Values that only Cassandra can store are compared only if both sides are Cassandra. */
+/** Request option to return partitions with static values only, too; empty unless both sides are Cassandra. */
 function sharedOnly(plan: TablePlan): { readonly sharedOnly?: true } {
   return areStamped(plan) ? { sharedOnly: true } : {}
 }

@@ -36,7 +36,7 @@ export type TokenTally = { rows: number; targetRows: number; valid: number; unre
 
 export type TokenHooks = {
   readonly found: (difference: RowDifference) => Promise<void>
-  /** An unreadable row of the source: its texts, as far as the system returned them. */
+  /** Called with an unreadable row of the source: its texts, as far as the system returned them. */
   readonly unread: (row: readonly (string | null)[], error: SluiceError) => void
   readonly compared: (rows: number) => void
   /** Called with all rows of either side as read, for checksums. */
@@ -54,7 +54,7 @@ export async function compareTokens(sides: DiffSides, tokens: TokenRange, hooks:
 }
 
 /**
- * Fetches target rows by the keys of a source range, where the two sides sort differently.
+ * Compares a source range with the target rows that have its keys, because the two sides sort differently.
  * @returns counts; does not search for extra rows of the target
  */
 export async function compareByKeys(sides: DiffSides, range: Range, hooks: TokenHooks): Promise<TokenTally> {

@@ -60,7 +60,7 @@ export function acceptance(
 export type AcceptedTotals = {
   readonly chunks: number
   /**
-   * `more`: surplus rows of the target. `fewer`: rows that the target lacked. Both are compared with the expected
+   * `more`: surplus rows of the target. `fewer`: rows that the target lacked. Both are relative to the expected
    * numbers.
    */
   readonly more: bigint

@@ -1,4 +1,4 @@
-/** Copies that were started, as the ledger has them. */
+/** Copies that were started, as recorded in the ledger. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { tableKeyOf } from './owner.ts'

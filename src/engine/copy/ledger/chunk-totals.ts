@@ -140,7 +140,8 @@ const MAX_RANGES = 10_000
 /**
  * Completed chunks without quarantined rows: totals, and ranges of adjacent chunks.
  * @param integers the key is one integer column: each range gets its first and last key
- * @param weak proof kinds of chunks that are only written; with one such chunk, all ranges are reported as written
+ * @param weak proof kinds of chunks that are written but not proved; with one such chunk, all ranges are reported as
+ * written
  */
 export async function cleanChunks(
   database: LedgerDatabase,

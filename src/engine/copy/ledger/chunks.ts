@@ -183,7 +183,7 @@ export class ChunkLedger {
     await (planning === null ? batchOnce(this.#database, this.#owner.id, statements) : planning.change(statements))
   }
 
-  /** Adopts the script's ledger rows of this table: they have no schema and no kind of chunk. */
+  /** Adds schema, kind, number and bounds of the chunks to ledger rows that the script wrote for this table. */
   async adopt(): Promise<void> {
     const sql = `UPDATE migration_checkpoints SET schema_name = ?, kind = 'key', chunk_no = id,
                 lo = CASE WHEN start_id IS NULL THEN NULL ELSE '["' || CAST(start_id - 1 AS ${this.#text}) || '"]' END,

@@ -24,7 +24,7 @@ type NumberInterval = readonly [from: number, through: number]
 const FIRST_INTERVALS = 20
 const MORE_INTERVALS = 1000
 
-/** Golden ratio: steps of this size on a circle stay as far apart as possible. */
+/** Golden ratio: positions at multiples of it on a circle stay as far apart as possible. */
 const STEP = 0.618_033_988_749_894_9
 
 export class ClaimSearch {
@@ -110,7 +110,8 @@ function grouped(spans: readonly NumberInterval[]): readonly (readonly NumberInt
 }
 
 /**
- * Lets only the outer bounds use an index: `+` before the column keeps the database from using it for each interval.
+ * Condition for these intervals. Only its outer bounds use an index: `+` before the column keeps the database from
+ * using the index for each interval.
  */
 function inIntervals(spans: readonly NumberInterval[]): string {
   const [low, high] = [spans[0]?.[0] ?? 0, spans.at(-1)?.[1] ?? 0]

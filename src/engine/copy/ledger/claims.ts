@@ -1,4 +1,4 @@
-/** Claims chunks, also of dead owners, under leases by the database's clock. Copying a chunk holds no lock. */
+/** Claims chunks, including those of dead owners, under leases that use the database's clock. Copying needs no lock. */
 import { storableError } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
@@ -81,7 +81,7 @@ export class ChunkClaims {
   /**
    * Claims the next pending chunk, in the order of `work`. The chunk's fencing token is incremented, so that an earlier
    * owner cannot complete the chunk.
-   * @param part only every nth chunk, if several jobs share a copy
+   * @param part share of this job, if several jobs share a copy; null: all chunks
    * @param except chunk numbers to skip
    * @returns null if no chunk is due
    * @throws SluiceError LEASE_LOST if the query of `requireGuard` returns no row; errors of `checkAfterClaim`

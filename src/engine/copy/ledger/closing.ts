@@ -21,7 +21,7 @@ export function closingOf(
     readonly source: Digest | null
     readonly target: Digest | null
     readonly point: ReadPoint
-    /** Target rows in the range minus rows read; null if the target has no such range. */
+    /** Target rows in the range minus rows read; null if the target cannot select the range. */
     readonly surplus: bigint | null
     /** Error of the first refused row; null if no row was refused, or if an earlier attempt recorded it. */
     readonly refused: string | null

@@ -19,7 +19,7 @@ export const SEED_COLUMNS: CopyColumns = {
 /** Columns since version 2. */
 export const LATE_CHUNK_COLUMNS: CopyColumns = {
   // Target rows in the chunk's range minus source rows read, at its completion. NULL is unknown: version 1 did not
-  // count.
+  // record it.
   surplus: 'integer',
 }
 
@@ -227,8 +227,8 @@ export function ledgerColumnType({ types }: Types, kind: CopyColumnKind): string
 }
 
 /**
- * Statements that remove the index of older ledgers in databases where the ledger has no indexes, because an index
- * could be damaged.
+ * Statements that remove the index of older ledgers. Only for databases where the ledger has no indexes, because an
+ * index could be damaged.
  */
 export function removals({ indexes }: Pick<LedgerDialect, 'indexes'>): readonly string[] {
   return indexes.kept ? [] : [indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]

@@ -14,9 +14,9 @@ export const KILLED_DETAIL = 'its program ended before it recorded a result'
 export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hangs'
 
 /**
- * SQL for the number of rows that a run wrote: rows of chunks that it copied last, and rows that it repaired. Chunks
- * that a restart has retired since are included. Chunks that it only compared are left out. The run id is a literal:
- * with a column, PostgreSQL expects most of the ledger to match and reads all of it.
+ * SQL for the number of rows that a run wrote: rows of chunks that it was the last to copy, and rows that it repaired.
+ * Chunks that a restart has retired since are included. Chunks that it only compared are left out. The run id is a
+ * literal: with a column, PostgreSQL expects most of the ledger to match and reads all of it.
  */
 export function killedRunRows(run: bigint): string {
   const of = (table: string): string =>
@@ -94,7 +94,7 @@ function whole(value: SqlValue | undefined): number | null {
   return value == null ? null : Number(value)
 }
 
-/** Heartbeat of the run. */
+/** Heartbeat of the run: extends the time until which the run counts as alive. */
 export function runRenewal(
   database: LedgerDatabase,
   { runId }: RunOwner,

@@ -63,7 +63,8 @@ export function markDifferent(chunk: StoredChunk, leaseQuery: Statement): Statem
 /**
  * Records the result of a chunk that was compared again.
  * @param leaseQuery returns a row while this process has the table's lease; otherwise nothing happens
- * @param also statements of the same transaction; they must do nothing unless the given query returns a row
+ * @param also returns statements of the same transaction, given a query; they must do nothing unless the query returns
+ * a row
  * @returns false if the chunk has a new owner since it was read, or if the lease is lost
  */
 export async function proveAgain(

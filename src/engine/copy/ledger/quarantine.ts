@@ -144,8 +144,8 @@ export function replayedChunk(database: LedgerDatabase, checkpoint: number, guar
 }
 
 /**
- * Ends the entries of earlier attempts, for an attempt that copies its chunk from the beginning: this attempt writes or
- * refuses each of these rows again. Otherwise a later replay would count such a row twice.
+ * Ends the entries of earlier attempts when an attempt copies its chunk from the beginning. The new attempt writes or
+ * refuses each of these rows again, so a later replay of the old entries would count a row twice.
  */
 export function endedLines(
   database: LedgerDatabase,
@@ -206,7 +206,7 @@ function quarantinedOf([id, run, schema, name, key, stage, code, message, row]: 
 export type WaitingRow = QuarantinedRow & { readonly createdMs: number }
 
 /**
- * The oldest waiting rows, and the number of all.
+ * The oldest rows that are not replayed yet, and the number of all such rows.
  * @param of run to list, and name of the table to list, optionally with its schema; null for all
  * @param limit maximum number of rows returned
  */
@@ -235,7 +235,7 @@ export async function waitingRows(
   }
 }
 
-/** Runs whose quarantined rows of a table still wait, oldest first. */
+/** Runs with quarantined rows of a table that are not replayed yet, oldest first. */
 export async function quarantinedRuns(
   database: LedgerDatabase,
   { schema, name }: TableKey,

@@ -1,4 +1,4 @@
-/** Copies into a database as its ledger has them, for read-only commands. */
+/** Copies into a database, as recorded in its ledger; for read-only commands. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ProcessIdentity } from '../../../shared/owner.ts'
@@ -23,7 +23,7 @@ export type RecordedCopyRun = {
   readonly startedMs: number | null
   readonly endedMs: number | null
   readonly exitCode: number | null
-  /** Rows that the run wrote into the target: rows of chunks that it copied last, and rows that it repaired. */
+  /** Rows that the run wrote: rows of chunks that it was the last to copy, and rows that it repaired. */
   readonly rows: bigint
   readonly detail: string | null
   /** Host of the run; null if it is this machine. */

@@ -69,7 +69,7 @@ export function correctedStatement(id: string, after: Row | null): Statement {
   }
 }
 
-/** Returns a row once a repair is undone. */
+/** Query that returns a row once a repair is undone. */
 export function undoneQuery(id: string): Statement {
   return { sql: 'SELECT 1 FROM migration_repairs WHERE repair_id = ? AND undone_ms IS NOT NULL', parameters: [id] }
 }
@@ -125,7 +125,7 @@ type Packed = null | string | { readonly n: string } | { readonly b: string }
 /** Last element of a stored row with values that expire. */
 type PackedExpiry = { readonly expiry: Expiry }
 
-/** Stored form of a row; without `expiry`, equal rows give equal texts. */
+/** Stored form of a row; without `expiry`, equal rows have equal texts. */
 export function packedRow(row: Row | null, expiry: Expiry | null = null): string | null {
   if (row === null) return null
   const cells = row.map((cell): Packed => {

@@ -95,7 +95,7 @@ async function runDdl(database: LedgerDatabase, sql: string): Promise<void> {
   try {
     await database.batch([{ sql, parameters: [] }])
   } catch (error) {
-    // Another process prepares the same ledger at the same time: what it created exists, and what it dropped is gone.
+    // Ignore: another process prepares the same ledger at the same time, and has created or dropped this object.
     if (/already exists|duplicate (?:column|key)|exists already|can't drop /i.test((error as Error).message)) return
     throw error
   }

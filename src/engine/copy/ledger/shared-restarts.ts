@@ -50,7 +50,7 @@ export class SharedRestarts {
     return await this.#has(`what = ? AND schema_name = ? AND table_name = ?`, [what, schema, name])
   }
 
-  /** True if all these tables have the chunks made after the restart. */
+  /** True if the run has retired the chunks of all these tables, as a restart does. */
   async haveChunks(keys: readonly TableKey[]): Promise<boolean> {
     for (const key of keys) if (!(await this.has('chunks', key))) return false
     return true

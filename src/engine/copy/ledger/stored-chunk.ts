@@ -72,7 +72,7 @@ export function ownerValues(owner: RunOwner, { id, fence }: Claim): readonly Sql
   return [id, fence, owner.id]
 }
 
-/** Returns a row while no other process has taken the chunk since it was claimed. */
+/** Query that returns a row while no other process has taken the chunk since it was claimed. */
 export function ownerQuery(owner: RunOwner, claim: Claim): Statement {
   return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${IS_OWNED}`, parameters: ownerValues(owner, claim) }
 }

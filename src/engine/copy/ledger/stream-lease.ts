@@ -116,7 +116,9 @@ export function streamLost(): SluiceError {
   })
 }
 
-/** Returns a row while no other process has taken the stream. @param fence as returned by `StreamLease.take` */
+/**
+ * Query that returns a row while no other process has taken the stream. @param fence as returned by `StreamLease.take`
+ */
 export function streamFence(id: string, fence: number): Statement {
   return {
     sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',

@@ -141,7 +141,7 @@ export class StreamLedger {
   /**
    * Statements for tables that were emptied and registered again at the source. The tables are then copied as if the
    * stream had started with them, and the cause of a halt is cleared.
-   * @param lanes with their new counts, in which tables copied again begin at 0
+   * @param lanes apply workers with their new counts; the counts of tables that are copied again begin at 0
    */
   resyncStatements(
     id: string,
@@ -168,7 +168,7 @@ export class StreamLedger {
     ]
   }
 
-  /** Returns a row if the stream has this start position. */
+  /** Query that returns a row if the stream has this start position. */
   startQuery(id: string, birth: StreamStart): Statement {
     return {
       sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
@@ -184,7 +184,7 @@ export class StreamLedger {
     }
   }
 
-  /** Returns a row once `emptiedStatement` has run. */
+  /** Query that returns a row once `emptiedStatement` has run. */
   emptiedQuery(id: string): Statement {
     return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
   }

@@ -88,7 +88,7 @@ export function adoptedChanges(from: bigint, to: bigint, { schema, name }: Table
   }
 }
 
-/** Restores the surplus expected before a run. Call before its rows are restored: until then, counts differ. */
+/** Restores the surplus expected before a run. Call before the rows are restored: counts differ until they are. */
 export async function undoSurplusChanges(
   database: LedgerDatabase,
   runId: bigint,
@@ -124,7 +124,7 @@ export async function undoSurplusChanges(
 }
 
 /**
- * Time of the last change of the surplus that is not undone, by chunk id; the key null stands for the table as a whole.
+ * Time of the last change of the surplus that is not undone, by chunk id; null is the key of the table as a whole.
  */
 export async function lastChanges(
   database: LedgerDatabase,

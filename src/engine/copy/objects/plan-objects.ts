@@ -200,7 +200,7 @@ function isPrimary(object: SchemaObject): boolean {
   return (object.kind === 'index' || object.kind === 'unique') && object.primary === true
 }
 
-/** The key with which a new table is created, once for each ordered index method. */
+/** The key with which a new table is created, as one unique key for each ordered index method. */
 function keyOf({ key, nullsEqual }: TableSpec): readonly SchemaObject[] {
   if (key.length === 0) return []
   const parts = key.map((column) => ({ column }))

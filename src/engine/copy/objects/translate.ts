@@ -24,7 +24,7 @@ export type TranslationContext = {
   readonly from: string
 }
 
-/** Ordered index methods, or equivalent ones. */
+/** Index methods that count as ordered. */
 export const ORDERED: ReadonlySet<string> = new Set(['btree', 'art'])
 
 export function translateObject(object: SchemaObject, passage: TranslationContext): Translated {
@@ -102,7 +102,7 @@ function plainIndex(object: IndexObject, passage: TranslationContext): Translate
   }
 }
 
-/** Translates a foreign key. Refused if its other table is not in this run: the rows that it needs may be missing. */
+/** Translates a foreign key. Refused if the run does not copy the referenced table: referenced rows may be missing. */
 function foreignKey(object: ForeignKey, passage: TranslationContext): Translated {
   const { plan, sameWords, from } = passage
   const other = planOf(object.to.table, passage)

@@ -47,7 +47,7 @@ export function planColumn(
   return { from: source.name, to: column.name, source, target: column, ...pairing, ...whole }
 }
 
-/** The native type in which each column holds every value of the other (`Column.exactAs`); null if there is none. */
+/** Native type of both columns in which values stay unchanged (`Column.exactAs`); null if there is none. */
 export function exactBetween({ exactAs, native }: Column, target: Column): string | null {
   return exactAs !== undefined && exactAs === target.exactAs && native === target.native ? exactAs : null
 }

@@ -32,7 +32,7 @@ export async function planLeftBehind(
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
       const rest = withoutCarried(entry, plan, there, carried)
-      // Report STRICT and WITHOUT ROWID only within one system: others always enforce types, and have no rowid.
+      // Report STRICT and WITHOUT ROWID only within one system: other systems always enforce types, and have no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? withinDatabase(rest) : rest)
@@ -92,8 +92,9 @@ async function factsOf(
 }
 
 /**
- * The entry without names that the target has or gets; null if no name is left.
+ * Removes from the entry each name that the target already has or will get.
  * @param existing dependencies of the target's table
+ * @returns null if no name is left
  */
 function withoutCarried(
   { definitions, ...entry }: FoundDependency,

@@ -45,7 +45,7 @@ export function pairTypes(
   return paired(source, target, accepted, where)
 }
 
-/** JSON as written: keeps its text, or names the loss if the target normalizes JSON. Null for other pairs. */
+/** Transfers JSON as written, or names the loss if the target normalizes JSON. Null for other pairs. */
 function betweenJson(source: Column, target: Column): Pairing | null {
   const isText = source.type.kind === 'text' && source.type.padded !== true
   if (target.type.kind === 'json' && target.spelled === true) {

@@ -210,7 +210,7 @@ async function planOne(
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, purpose)
     if (found !== null && purpose === 'write') await again(() => refuseLosableTarget(targetName, to, signal))
-    // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.
+    // The estimate may be wrong for a table that was never analysed, so tables with a small estimate are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = withKey(source, options.key)
     const named = JSON.stringify([tableText(source.table), keyed.key])

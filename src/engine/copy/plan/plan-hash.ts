@@ -20,7 +20,7 @@ const IDENTITY = 'table identity'
  */
 export const OWN_ROWS = 'rows'
 
-/** Collections written with their own write times and TTLs. */
+/** Field for collections that are written with their own write times and TTLs. */
 export const OWN_TIMES = 'collections with their own times'
 
 /** Everything that decides the target's content, and nothing else: sizes, rates and workers may change between runs. */

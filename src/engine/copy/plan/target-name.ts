@@ -5,7 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 
-/** @throws SluiceError BAD_FLAG if `--to-table` seems to name a schema, too, for a table that would be created */
+/** @throws SluiceError BAD_FLAG if the table would be created and the name in `--to-table` seems to include a schema */
 export function refuseSchemaInName(
   found: TableSpec | null,
   { toSchema, toTable = '' }: Pick<CopyOperation, 'toSchema' | 'toTable'>,

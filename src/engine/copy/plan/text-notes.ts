@@ -68,7 +68,7 @@ function bytesAsText({ columns }: Columns): readonly string[] {
   )
 }
 
-/** Columns of SQLite without a type, with values of any type. As text, they become literals that show the type. */
+/** Columns of SQLite without a type. Their values of any type become texts: literals that show the type. */
 function anythingAsText({ columns }: Columns): readonly string[] {
   const isAny = ({ type }: Columns['columns'][number]['source']): boolean =>
     type.kind === 'native' && type.name === 'any'

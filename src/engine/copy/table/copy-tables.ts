@@ -26,8 +26,8 @@ export async function startTables(
 }
 
 /**
- * Copies all tables of the run. Tables that another process copies come last, and this process waits for them: if the
- * other process is lost, this one copies them.
+ * Copies all tables of the run. At the end it waits for tables that another process copies, and copies them itself if
+ * that process is lost.
  * @param work resolves when this run can do nothing more for the tables
  */
 export async function copyTables(

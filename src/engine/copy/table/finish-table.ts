@@ -83,7 +83,7 @@ export async function finishTable(table: TableRun, context: TableContext, copyCo
         more = [...more, ...(await withRetries(() => finishTarget(context, copyContext), context, steering.stop))]
       }
     }
-    // Let a process continue that waits to divide the table.
+    // Let a process that waits to divide the table continue.
     await context.planning.end()
   } catch (thrown) {
     error = worseError(error, asSluiceError(thrown))

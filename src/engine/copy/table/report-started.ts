@@ -75,7 +75,7 @@ export async function reportStarted(
   }
 }
 
-/** Limit of chunks of earlier runs that are reported one by one. Above it, only chunks with quarantined rows are. */
+/** Maximum number of earlier chunks reported one by one. Above it, only chunks with quarantined rows are reported. */
 const REPORTED_ONE_BY_ONE = 10_000n
 
 async function reportSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {

@@ -281,7 +281,7 @@ async function withTable(
   const { written: copied, kept, isBegun, chunks, closed } = await ledger.totals()
   const isFirst = !isBegun
   const before = { kept, holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)') }
-  // To count the table as a whole, its earlier content must be known.
+  // An empty table has no surplus: record this, so that the table can later be counted as a whole.
   if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
   // A copy of a table without a key cannot be resumed: it empties the table that it created, and begins again.
   const isEmptied =

@@ -10,7 +10,10 @@ const MAX_ANSWER_LENGTH = 10_000
 /** @property rate rows per second, null for no limit */
 export type RunSettings = { readonly paused: boolean; readonly rate: number | null }
 
-/** @param runId as events show it @returns null without a reply: another user or machine, or the run has ended */
+/**
+ * @param runId as events show it
+ * @returns null if no reply arrives: the run has ended, or belongs to another user or machine
+ */
 export async function askRun(runId: string): Promise<RunSettings | null> {
   const path = controlSocketPath(runId)
   try {

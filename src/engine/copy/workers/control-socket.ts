@@ -1,6 +1,6 @@
 /**
- * Unix socket of a run to query, steer and watch it. Each line is one JSON object with one reply; a watcher gets a line
- * per event. Only the user who started the run can reach it.
+ * Unix socket of a run to query, steer and watch it. Each request is a line with one JSON object, and gets one reply
+ * line; a watcher gets one line per event. Only the user who started the run can reach it.
  */
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'

@@ -43,7 +43,7 @@ export async function reclaimOthers(
 
 /**
  * First ends the owner's session at the server, so that it can commit nothing more, then frees its chunk. The ledger
- * stays unchanged if the chunk has a new owner since.
+ * stays unchanged if another owner has the chunk by then.
  */
 async function free(
   database: LedgerDatabase,

@@ -332,7 +332,7 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
   // Another process of the run may have reopened the chunks already.
   const isElsewhere = shared === true && table.ended !== undefined && table.ended.error !== null
   if (reopened > 0 || isElsewhere || (chunk === undefined && table.error !== null)) {
-    // Otherwise no worker claims chunks of a table that was given up or reported as failed.
+    // Reopen the table: workers claim no chunks of a table that was given up or reported as failed.
     table.done = false
     table.error = null
     table.quarantined = 0

@@ -19,7 +19,7 @@ export type ClaimedChunk = {
 type ChunkControls = { readonly given: AbortController; readonly wake: AbortController }
 
 export class Steering {
-  /** Tables of this run by source name; requests for others are refused. */
+  /** Tables of this run by source name; requests for other tables are refused. */
   tables: readonly string[] = []
   /** Called for every applied request, with the table's full name. */
   onOptions: (request: SteeringRequest) => void = () => undefined
@@ -101,7 +101,7 @@ export class Steering {
     return { ...request, table }
   }
 
-  /** True if the request is about a table of a distributed run that only other processes have. */
+  /** True if the request is about a table of a distributed run that only other processes copy. */
   isForOthers(request: SteeringRequest): boolean {
     if (!('table' in request) || request.shared !== true || this.refusal(request) !== null) return false
     return !this.tables.some((table) => isNamed(table, request.table))

@@ -4,7 +4,7 @@ import type { CopyRun } from '../copy-run.ts'
 import type { Steering } from './steering.ts'
 import { Throttle } from './throttle.ts'
 
-/** @param steering has the rate that the user requested */
+/** @param steering provides the rate that the user requested */
 export function reportedThrottle({ clock, emit }: Pick<CopyRun, 'clock' | 'emit'>, steering: Steering): Throttle {
   return new Throttle({
     clock,

@@ -84,7 +84,7 @@ export class Throttle {
   }
 
   /**
-   * Corrects an estimate. With a limit, the next rows also wait for the time of these rows.
+   * Corrects an estimate. With a limit, later rows wait until the limit also allows these rows.
    * @param rows number of rows sent in addition to those passed to `take`; negative if fewer were sent
    */
   correct(rows: number): void {

@@ -277,8 +277,8 @@ export class ApplyWorker {
   }
 
   /**
-   * Changes the ledger at once, or with the waiting rows: during a half-written transaction a target with a single
-   * writer accepts no other write. @returns true if the change is durable
+   * Changes the ledger at once; if changes wait, together with them. During a half-written transaction, a target with
+   * a single writer accepts no other write. @returns true if the change is durable
    */
   async note(statements: readonly Statement[]): Promise<boolean> {
     await this.written()

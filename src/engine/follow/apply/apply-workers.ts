@@ -142,7 +142,7 @@ export class ApplyWorkers {
     await this.#all((lane, at) => lane.take(parts[at] ?? []))
   }
 
-  /** True if the only apply worker has applied none of these changes yet, so all can be passed on as they are. */
+  /** For a single apply worker: true if it has applied none of these changes, so all can be passed on as they are. */
   #isForOne(changes: readonly Change[]): boolean {
     const [from = 0n] = this.#from
     let open = this.#open
@@ -159,7 +159,7 @@ export class ApplyWorkers {
     return true
   }
 
-  /** Makes complete transactions and positions durable. Does nothing within a transaction, or if nothing has moved. */
+  /** Makes complete transactions and positions durable. No effect within a transaction, or if everything is durable. */
   async commit(): Promise<void> {
     if (this.#open === null) await this.#all((lane) => lane.commit())
   }

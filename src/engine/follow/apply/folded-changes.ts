@@ -53,7 +53,7 @@ export class FoldedChanges {
     return table
   }
 
-  /** Rows from outside of the stream as a batch; their keys are noted for a comparison. */
+  /** Returns rows from outside of the stream as a batch, and notes their keys for a comparison. */
   keyed(table: number, puts: readonly Row[], gone: readonly Row[]): ChangeBatch {
     const places = this.#identity(table)
     const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))

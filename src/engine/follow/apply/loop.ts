@@ -41,7 +41,7 @@ export class FollowLoop {
   /** Last requested number of apply workers that was applied; null if none was requested. */
   #workersApplied: number | null = null
   #provedAt: string | null = null
-  /** The comparison round that the watch relies on; null while it needs a new one. */
+  /** Last comparison of all rows that found them equal; null if there is none, or a new one is running or requested. */
   #proof: ProvingRound | null = null
   /** An ended round whose result waits until the source confirms that the stream has missed no rows. */
   #unconfirmed: ProvingRound | null = null
@@ -124,15 +124,15 @@ export class FollowLoop {
       this.#parts.target.frames,
     )
     await using opened = durableStream(reported, this.#parts.to, signal)
-    // Record a table replaced by TRUNCATE before the TRUNCATE is applied: otherwise a kill in between would lose the
-    // report of the stream.
+    // Verify the source before a TRUNCATE is applied, so that the replaced table is recorded first. Otherwise a kill
+    // between the two steps would lose this record.
     const source = new PacedStream(
       checkedStream(opened, async () => void (await this.#wholeness.verify())),
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
     )
     side.confirmTo((position) => source.confirm(position))
     const lane = side.workers
-    // An earlier run may have ended before it confirmed this position; later calls come only with new changes.
+    // Confirm at once: an earlier run may have ended before it did so, and later calls come only with new changes.
     source.confirm(lane.applied)
     this.#wholeness.lane = lane
     await this.#rowChecks.checkNow(lane)
@@ -147,7 +147,7 @@ export class FollowLoop {
     return end
   }
 
-  /** Loads table states from the ledger, also of commits whose reply was lost. @returns apply worker number by table */
+  /** Loads table states from the ledger, also those of commits without reply. @returns apply worker number by table */
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
@@ -212,8 +212,8 @@ export class FollowLoop {
         if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
         const { position } = this.#goal
-        // If only later changes can show whether changes were lost before the goal, apply them too: set the goal to the
-        // newest position.
+        // If `verify` returns false, only changes after the goal can show whether changes were lost. Apply these, too:
+        // move the goal to the newest position.
         if (
           lane.isSettled &&
           (states.all('live') || states.isPartlyApplied) &&

@@ -9,7 +9,7 @@ import type { TouchedRows } from '../compare/touched-rows.ts'
 
 export type OpenApplyWorkers = AsyncDisposable & {
   readonly workers: ApplyWorkers
-  /** Sets the receiver of the position that is durable in all apply workers. */
+  /** Sets the function that receives the position that is durable in all apply workers. */
   confirmTo(confirm: (position: LogPosition) => void): void
 }
 
@@ -67,8 +67,8 @@ export async function openApplyWorkers(request: ApplyWorkersRequest): Promise<Op
     const each = rows.map((row, at) => {
       const writer = writers[at] as ChangeWriter
       const held = { stream, lane: row.lane, fence }
-      // Triggers of the target may delete rows of any table. Rows that a copy writes outside the stream are not
-      // counted.
+      // Tables whose row count has a known lower bound. Triggers of the target may delete rows of any table, and rows
+      // that a copy writes outside the stream are not counted.
       const known = fireTriggers
         ? []
         : [...tables.keys()].filter(

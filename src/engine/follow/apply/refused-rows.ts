@@ -22,8 +22,8 @@ export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; rea
 
 /**
  * @property batch that was written
- * @property unwritten number of changes not written: they carry no unchanged values, and the target has no row to take
- * these from
+ * @property unwritten number of changes that were not written: they omit unchanged values, and the target has no row
+ * that contains these
  * @property refused keys of rows that the target refuses
  */
 export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }

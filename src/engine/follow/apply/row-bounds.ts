@@ -18,7 +18,7 @@ export class RowBounds {
 
   /**
    * @param names of the source's tables
-   * @param counts as the ledger has them
+   * @param counts counts of the ledger, by name of the source's table
    * @param own numbers of the tables that only this apply worker writes, and from which no trigger deletes rows
    */
   constructor(names: readonly string[], counts: Readonly<Record<string, ChangeCounts>>, own: readonly number[]) {
@@ -63,7 +63,7 @@ export class RowBounds {
     this.#isUnrecorded = true
   }
 
-  /** Sets the row counts in `counts`, which the ledger gets; removes them for tables where they are unknown. */
+  /** Sets the known row counts in `counts`, which is then written to the ledger; removes those of other tables. */
   withRowCounts(counts: Record<string, ChangeCounts>): Record<string, ChangeCounts> {
     for (const one of Object.values(counts)) delete one.held
     for (const [at, rows] of this.#rows) {

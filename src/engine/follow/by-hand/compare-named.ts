@@ -44,7 +44,7 @@ export type RequestOptions = {
   readonly limit: number
 }
 
-/** A key of several rows that are not the same on both sides. @property error why the key identifies no row */
+/** A key that several rows share, and whose rows differ. @property error why the key identifies no single row */
 type SharedKey = { readonly key: RowKey; readonly error: SluiceError }
 
 /** Result of a comparison of both sides. */
@@ -206,7 +206,7 @@ export async function compareRequested(
   return { ...kinds, ...inspected, shared, missingKeys: [], more, keys }
 }
 
-/** Keys whose several rows still differ after the stream has read and written them. */
+/** Returns the shared keys whose rows still differ after the stream has read and written them. */
 export async function stillShared(
   { from, to, run }: RequestedRepair,
   table: FollowTable,

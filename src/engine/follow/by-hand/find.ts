@@ -20,7 +20,7 @@ const AT_ONCE = { rows: 500, bytes: 4 * 1024 * 1024 }
 export type BothViews = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
 
 /**
- * Compared rows.
+ * Numbers of compared rows.
  * @property unread rows of the source that cannot be read: whether they are equal is unknown
  * @property unexplained key ranges whose checksums differ although no row does
  */
@@ -81,7 +81,7 @@ export async function rowsOfKey(
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
 
-/** Number of rows if both sides hold equal rows. `refused`: a row cannot be read, so compare row by row. */
+/** Number of rows if both sides hold equal rows, otherwise `differ`; `refused` if a row cannot be read. */
 async function equalRows(
   requests: Requests,
   { source, target, signal }: BothViews,

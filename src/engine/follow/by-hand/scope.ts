@@ -20,7 +20,7 @@ export type ScopeOptions =
 
 /** Rows that are compared piece by piece. */
 export type CompareScope = {
-  /** Its key defines the ranges of the pieces. */
+  /** Plan whose key defines the ranges of the pieces. */
   readonly plan: TablePlan
   readonly pieces: AsyncIterable<Range>
   readonly where: SidesWhere
@@ -92,8 +92,8 @@ export async function compareScope(
 }
 
 /**
- * Pieces of a range with both bounds. A `Range` excludes its lower bound, so the rows with that key are the first
- * piece.
+ * Divides a range into pieces; both bounds belong to the range. A `Range` excludes its lower bound, so the rows with
+ * that key are the first piece.
  */
 async function* inclusive(
   { source }: TablePlan,

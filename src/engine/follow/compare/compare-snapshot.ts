@@ -20,7 +20,7 @@ export type TableComparison = RowComparison & {
   readonly elsewhere?: number
 }
 
-/** Numbers and tables of a stream. */
+/** Tables of a stream, each with its number. */
 export type NumberedTables = readonly (readonly [at: number, table: FollowTable])[]
 
 export type ComparingOptions = {

@@ -14,7 +14,8 @@ import type { TouchedRows } from './touched-rows.ts'
 const AT_ONCE = 1000
 
 /**
- * If rows differ, notes all rows as changed. After an error, notes the same rows again.
+ * Compares the touched rows. If any of them differs, notes all rows as changed. After an error, notes the same rows
+ * again.
  * @returns false if there was no common snapshot: a second attempt may succeed
  * @throws what the stores and the apply worker throw
  */

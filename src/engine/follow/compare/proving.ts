@@ -291,7 +291,7 @@ function tablesWanted(
 
 /**
  * Rewords the error of a table that was emptied or altered during the comparison for a sign-off.
- * @param error SOURCE_GONE with the words of a copy, whose hint is to run a copy
+ * @param error SOURCE_GONE as a copy reports it, with a hint to run a copy
  * @returns the same failure with the same `retryable`; other errors unchanged
  */
 export function emptiedMeanwhile(error: SluiceError): SluiceError {

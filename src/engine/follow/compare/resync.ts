@@ -65,7 +65,7 @@ export async function recopiedTables(
 /**
  * Empties and publishes the tables again; steps of an interrupted run are repeated.
  * @param recopied as `recopiedTables` returns it
- * @returns the stream's start position from here on
+ * @returns the stream's start record from here on
  * @throws SluiceError SLOT_LOST, STREAM_HALTED if all tables of the stream have lost changes; TARGET_BUSY
  */
 export async function resyncTables(

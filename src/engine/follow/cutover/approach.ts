@@ -37,7 +37,7 @@ export type ApproachParts = {
   /** Reads again the ledger rows that may have changed since the run began. */
   readonly rereadLedger: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Reads the furthest values in those columns of the new table that sequences number. */
+  /** Reads the furthest values in the columns of the new table that get their values from sequences. */
   readonly furthest: () => Promise<FurthestValues>
   /** How long attempts of killed programs blocked other sessions; absent if there were none. */
   readonly earlier?: BlockedTime | undefined

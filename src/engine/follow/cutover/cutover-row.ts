@@ -51,7 +51,7 @@ export type CutoverRow = {
   readonly pauseMs: number | null
   readonly switchedMs: number | null
   readonly actor: string
-  /** True between two databases: the ledger is in the one to which writers move, and `oldTable` in the other. */
+  /** True between two databases: the ledger is in the database that writers move to, `oldTable` is in the other one. */
   readonly isBetween: boolean
 }
 

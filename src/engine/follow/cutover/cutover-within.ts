@@ -65,7 +65,7 @@ export type CutoverProof = {
   /** Position at which all rows were compared. */
   readonly position: string
   readonly rows: bigint
-  /** Rows changed since then, compared during the cutover. */
+  /** Number of rows that changed after `position`, and were compared during the cutover. */
   readonly touched: bigint
 }
 

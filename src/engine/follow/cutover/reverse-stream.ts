@@ -10,7 +10,7 @@ import { refuse, streamSides } from '../stream/preflight.ts'
 import { followTable, ledgerKey, sourceOf } from '../stream/followed-table.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
-/** What a cutover needs of its reverse stream. */
+/** Slot, start position and start record of a reverse stream. */
 export type CreatedStream = { readonly slot: string; readonly start: string; readonly birth: StreamStart }
 
 /**

@@ -5,7 +5,10 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { familyOf } from './family.ts'
 import { readCutovers } from './cutover-row.ts'
 
-/** @param goOn a command that continues with a stream, by its id @param otherwise hint if no cutover ended it */
+/**
+ * @param goOn returns the command that continues with a stream, given its id
+ * @param otherwise hint if no cutover ended the stream
+ */
 export async function streamEnded(
   database: LedgerDatabase,
   id: string,

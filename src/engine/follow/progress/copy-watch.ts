@@ -79,7 +79,7 @@ export class CopyWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    // A session closed during a query would have to be terminated at the server.
+    // Wait for pending queries: a session closed during a query would have to be terminated at the server.
     await Promise.all([this.#source.settled(LAST_ANSWER_MS), this.#target.settled(LAST_ANSWER_MS)])
   }
 

@@ -130,7 +130,7 @@ export class ProgressReporter implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    // A session closed during a query would have to be terminated at the server.
+    // Wait for a pending query: a session closed during a query would have to be terminated at the server.
     await this.#source.settled(ANSWER_WAIT_MS)
   }
 
@@ -205,7 +205,7 @@ export class ProgressReporter implements AsyncDisposable {
       for (const one of this.#counts.changed(names, states.list, row.counts)) run.emit(one)
     }
     if (alerts === null) return
-    // A loop blocked by its own work, such as building an index, has read nothing since. Perhaps nothing waits, so it
+    // A loop blocked by its own work, such as building an index, reads no changes. Perhaps no changes wait, so this
     // raises no alert.
     const isOwnWork = isOverdue && idleAt !== null && !this.#source.isSilent && !this.#target.isSilent
     const isUnsure = behind.isEarly || isOwnWork

@@ -11,8 +11,8 @@ const ANSWER_MS = 3000
 const AGAIN_MS = 250
 
 /**
- * Sinks get the tables that were requested for the stream, in the form of `--tables`; the event itself concerns the
- * whole stream.
+ * Creates the alerts of a stream. Sinks get the requested tables in the form of `--tables`; the event itself concerns
+ * the whole stream.
  * @param refuseLost throws LEASE_LOST if another program has the stream
  * @returns `sent` waits until the run has every verdict; call it before the stream is released
  */

@@ -51,7 +51,7 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * Ending of a run that ended before changes were applied: with an error instead of `stopped` if an alert ended it.
+   * Ending of a run that applied no changes. If an alert ended the run, the ending has an error instead of `stopped`.
    */
   endingWithoutStream(ending: Ending): Ending {
     const error = this.#open.watch?.ended ?? null

@@ -115,7 +115,7 @@ export async function refuseFaulty(
   if (gone.length > 0) throw missingTables(id, gone)
 }
 
-/** A recorded fault stays until its table is emptied, even if the source no longer shows the fault. */
+/** All faults: a recorded fault stays until its table is emptied, even if the source no longer shows the fault. */
 function union(found: readonly StreamFault[], known: readonly StreamFault[]): readonly StreamFault[] {
   return [...found, ...known.filter(({ message }) => !found.some((one) => one.message === message))]
 }

@@ -12,7 +12,7 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 
 /**
- * Only for streams of `partition run`.
+ * Checks the partitions of a stream that `partition run` began; returns at once for other streams.
  * @throws SluiceError PARTITION_CHANGED if a partition with copied rows is missing
  */
 export async function refuseLostPartitions(

@@ -80,7 +80,7 @@ export class PacedStream extends StreamWrapper {
     let at = 0
     for (; at < held.length; at++) {
       const change = held[at] as Change
-      // An open transaction passes to its end; changes outside transactions cost nothing.
+      // An open transaction passes to its end; changes outside of transactions do not count for the rate limit.
       if (change.type === 'begin') {
         if (!this.#isLazy && (this.#pace.isPaused() || (rate !== null && this.#allowance <= 0))) break
         this.#isOpen = true

@@ -164,7 +164,10 @@ export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
   throw new SluiceError('NOT_FOLLOWABLE', first.message, { hint: first.hint })
 }
 
-/** For a dry run: reports all obstacles and how long the log lasts. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
+/**
+ * For a dry run: reports all obstacles, and how long the source retains the log.
+ * @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG
+ */
 export async function planFollowing(parts: InspectedParts): Promise<void> {
   refuseCombinations(parts.operation)
   for (const { error } of parts.planned.tables) if (error !== null) throw error

@@ -59,7 +59,7 @@ export async function refuseMoved(
   if (other !== null) throw movedError(stream, other, now)
 }
 
-/** For a run of the stream: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
+/** Refuses to continue a run of the stream if another target was confirmed since. @throws SluiceError STREAM_MOVED */
 export async function refuseTakenOver(
   stream: string,
   startRecord: StreamStart,
@@ -136,7 +136,10 @@ function addressesOf({ address }: Target, noted: RecordedTarget | null): readonl
   return [...new Set([...(noted === null ? [] : [noted.address, ...(noted.addresses ?? [])]), address])]
 }
 
-/** @param isShared the queue identified this as the database of the run (decision 15), and the ledger has the owner */
+/**
+ * @param isShared true if the queue identified this database as the run's (decision 15), and the ledger contains the
+ * recorded owner
+ */
 function isSameTarget(noted: RecordedTarget, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE_FACTS.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true

@@ -59,8 +59,9 @@ export type ComparedFileFacts = {
 }
 
 /**
- * Fields that checkpoints keep of a file (PROTOCOL.md, "Action Reconciliation"), so without `dataChange`. A checkpoint
- * may drop or rewrite statistics. The catalog must not: the answer by SQL needs every value that the files have.
+ * Row with the fields that checkpoints keep for a file (PROTOCOL.md, "Action Reconciliation"), so without
+ * `dataChange`. A checkpoint may drop or rewrite statistics. The catalog must not: the answer by SQL needs every value
+ * that the files have.
  */
 export function comparedFileRow(file: ComparedFileFacts): AnswerRow {
   const { path, dvId, size, modificationTime, stats, rows } = file

@@ -1,6 +1,6 @@
 /**
- * Compares the files of a checkpoint with a replay of the log without it. Readers that start from a checkpoint with a
- * missing entry lose that file's rows.
+ * Compares the files of a checkpoint with a replay of the log without it. If a checkpoint lacks a file, readers that
+ * start from it lose the file's rows.
  */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { onlyInOne, checksumsOf, type FileChecksums, type SetFile } from '../../../delta/file-checksums.ts'

@@ -28,14 +28,14 @@ export class HintCopyCheck {
     return copy !== null && files.some(({ name }) => name === copy.name) ? new HintCopyCheck(copy) : null
   }
 
-  /** Takes an action of the checkpoint. */
+  /** Adds an action of the checkpoint to the comparison. */
   take(action: LogAction): void {
     if (action.kind === 'sidecar') this.#sidecars.add(action.sidecar.path)
     const text = comparedText(action)
     if (text !== null) this.#actions.add(text)
   }
 
-  /** Call after all actions. */
+  /** Returns the differences. Call it after the last action. */
   end(): readonly Finding[] {
     const { sidecars, actions } = this.#copy
     const copied = actions?.map((text) => comparedText(parsed(text)) ?? '').filter((text) => text !== '')
@@ -64,7 +64,7 @@ function comparedText(action: LogAction): string | null {
     const properties = Object.entries(configuration ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
     return `metaData ${JSON.stringify([id, schemaString, partitionColumns ?? [], properties])}`
   }
-  // Compare it as a number, because JSON.parse has rounded a version above 2^53 in the copy.
+  // Compare the version as a number, because JSON.parse has rounded a version above 2^53 in the copy.
   if (action.kind === 'txn') return `txn ${JSON.stringify([action.txn.appId, Number(action.txn.version)])}`
   if (action.kind === 'domainMetadata') {
     const { domain, configuration } = action.domainMetadata

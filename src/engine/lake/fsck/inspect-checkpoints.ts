@@ -41,7 +41,7 @@ export type CheckpointCounts = {
 }
 
 /**
- * @param parquet for the pages of Parquet files
+ * @param parquet returns the reader for the pages of Parquet files
  * @param spellings receives the files of the checkpoint from which the version starts
  * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
@@ -90,7 +90,7 @@ export async function inspectCheckpoints(
 /** Maximum number of versions in a text. */
 const MOST_VERSIONS = 8
 
-/** Text: what was read and compared, and what was not. @param wrong number of findings about checkpoints */
+/** Text that says what was read and compared, and what was not. @param wrong number of findings about checkpoints */
 export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
     wrong === 0 ? 'read completely' : 'read as far as possible',

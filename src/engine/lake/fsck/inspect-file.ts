@@ -170,7 +170,7 @@ export class FileInspector {
   }
 }
 
-/** Row ids and commit versions that files store in addition to the schema (PROTOCOL.md, "Row Tracking"). */
+/** Names of the columns with row ids and commit versions, which the schema omits (PROTOCOL.md, "Row Tracking"). */
 function hiddenColumns(configuration: Readonly<Record<string, string | null>>): ReadonlySet<string> {
   const keys = [
     'delta.rowTracking.materializedRowIdColumnName',
@@ -179,7 +179,7 @@ function hiddenColumns(configuration: Readonly<Record<string, string | null>>): 
   return new Set(keys.flatMap((key) => configuration[key] ?? []))
 }
 
-/** A missing column is read as NULL, so statistics with only nulls agree with it. */
+/** True if the statistics state only nulls. They then agree with a missing column, which is read as NULL. */
 function isAllNull({ min, max, nulls }: StatsOfFile['columns'][number], rows: number): boolean {
   return min === undefined && max === undefined && (nulls === undefined || Number(nulls) >= rows)
 }

@@ -47,8 +47,8 @@ export type HistoryCounts = {
 
 /**
  * Marks files of older versions in the listing. If an older version is inspected, also marks files of the newest one.
- * @param keepFrom ms since the epoch: VACUUM keeps files that were removed since
- * @param needed files of the version that were not found
+ * @param keepFrom ms since the epoch: VACUUM keeps files that were removed after this time
+ * @param needed files that the inspected version needs, but that were not found
  * @param spellings receives every file of the commits
  */
 export async function inspectHistory(
@@ -76,7 +76,7 @@ export async function inspectHistory(
     }
   }
   const { commits, checkpoints } = await table.listing(signal)
-  // Readers that start from this checkpoint ignore the commits below: its writer has resolved their duplicates.
+  // Readers that start from this checkpoint ignore the commits up to it: its writer has resolved their duplicates.
   const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
   const decides = (version: number): boolean => version > base && version <= wanted
   const doubled = new DuplicateActions(decides)

@@ -38,7 +38,7 @@ export class SpellingCheck {
     }
   }
 
-  /** Receives the names of a checkpoint's rows; null if the version does not start from this checkpoint. */
+  /** @returns receiver for the names in a checkpoint's rows; null if the version does not start from this checkpoint */
   ofCheckpoint(checkpoint: CheckpointFiles): Names | null {
     if (this.#segment?.checkpoint !== checkpoint) return null
     return {
@@ -49,7 +49,7 @@ export class SpellingCheck {
     }
   }
 
-  /** Ignores commits that the version does not need. */
+  /** Receives a file of a commit; ignores commits that the version does not need. */
   take(kind: 'add' | 'remove', file: Named, version: number): void {
     if (this.#segment === null || version > this.#segment.version) return
     if (version > (this.#segment.checkpoint?.version ?? -1)) this.#spellings.take(kind, file, version)

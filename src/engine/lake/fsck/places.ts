@@ -28,9 +28,9 @@ export class Places {
   }
 
   /**
-   * Location of a data file, whose path in the log must have no `pathFault`; null if it is outside and `outside` is
-   * false.
-   * @throws PlaceUnreachable if it is outside, in a folder that cannot be reached
+   * Location of a data file. Its path in the log must have no `pathFault`.
+   * @returns null if the file is outside of the table root, and such files are not checked
+   * @throws PlaceUnreachable if the file is outside, in a folder that cannot be reached
    */
   async file(path: string): Promise<FilePlace | null> {
     const place = resolveDataPath(path, this.#store.root)

@@ -30,7 +30,7 @@ export type ImportSettings = Pick<
 > & {
   /** Number of versions that the catalog lacked when it was compared with the log; reported if the import fails. */
   readonly behind?: number
-  /** When the catalog first got the table; set if the import only adds new commits. */
+  /** Time of the table's first import into the catalog; set if this import only adds new commits. */
   readonly importedAt?: string
 }
 
@@ -114,7 +114,7 @@ class ImportEvents {
   readonly #notes: string[] = []
   #chunk = 'log'
   reportedAt = -Infinity
-  /** Actions done by an earlier run: the baseline of `run.started`, not counted here. */
+  /** Actions that an earlier run imported. They are in the baseline of `run.started`, so events here omit them. */
   #before = 0
   #actions = 0
 
@@ -171,7 +171,7 @@ class ImportEvents {
     const { emit } = this.#run
     const notes = this.#notes
     if (status === 'completed') {
-      // Versions of earlier imports may have been pruned since.
+      // `cutOff` is undefined if an earlier import chose the first version; a prune may have removed versions since.
       const why = cutOff === undefined ? OLDER_UNKNOWN : (cutOff ?? 'the log has no older versions')
       if ((historyFrom ?? 0) > 0 && actions > 0) notes.push(`answers from v${historyFrom}: ${why}`)
       emit({ type: 'chunk.done', table, chunk: this.#chunk, worker, done: dec(this.#actions), unit: 'action', ms })

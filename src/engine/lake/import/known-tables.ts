@@ -13,7 +13,7 @@ import { resolveTable, tableKey } from '../resolve.ts'
 export type ImportedTable = {
   readonly tableId: string
   readonly location: string
-  /** When the catalog got the table; identifies the import: a removed and re-imported table has another time. */
+  /** Time of the table's first import. Another time means that the table was removed and imported again. */
   readonly importedAt: string
   /** Current version; null before the first version is complete. */
   readonly version: number | null

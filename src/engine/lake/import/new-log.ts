@@ -202,7 +202,7 @@ async function setTime(file: string, modified: number | null): Promise<void> {
   await utimes(file, seconds, seconds)
 }
 
-/** An empty folder of that name is allowed: rename replaces it. */
+/** Refuses a folder that is not empty. An empty one is allowed, because the rename replaces it. */
 async function refuseExisting(folder: string): Promise<void> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []

@@ -23,7 +23,7 @@ export type PlanTarget = {
   readonly path: string
   /** Id in the catalog, existing or new; absent: the import finds or makes one. */
   readonly tableId?: string
-  /** True if the catalog may have another location of the table with this id. */
+  /** True if the catalog may have another location for the table with this id. */
   readonly moved?: boolean
 }
 
@@ -55,8 +55,8 @@ const FRESH_MS = 10_000
 const MOST_ENTRIES = 2_000
 
 /**
- * @param deep true for a plan that is only shown: counts files, bytes and rows of the tables, too, and refuses what the
- * import would refuse
+ * @param deep true for a plan that is only shown. The plan then also counts files, bytes and rows of the tables, and
+ * refuses what the import would refuse.
  */
 export async function planTables(
   targets: readonly PlanTarget[],

@@ -1,6 +1,6 @@
 /**
- * Finds rows of the list that may have changed. The system watches local folders. It does not report changes in buckets
- * or by other machines, so the tables on the screen are also polled for their next commit every few seconds.
+ * Finds rows of the list that may have changed. The operating system reports changes in local folders. It does not
+ * report changes in buckets or by other machines, so the next commits of tables on the screen are also polled.
  */
 import { commitName, LOG_FOLDER } from '../../../delta/log-path.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
@@ -44,7 +44,7 @@ export class FreshRows implements Disposable {
   }
 
   /**
-   * Rows that may have changed. A change that the system reports is returned one call later.
+   * Rows that may have changed. A change that the operating system reports is returned one call later.
    * @param seen keys of the rows on the screen
    * @param ask returns the catalog if it can be queried now; null if there is none
    */

@@ -83,7 +83,7 @@ const IMPORTS: ReadonlySet<string> = new Set(['import', 'batch-import', 'sync'])
 
 const verbOf = (command: string): string => VERB.exec(command)?.[1] ?? command
 
-/** A path or URL in the spelling of locations, links resolved. Other texts and missing paths are returned unchanged. */
+/** Returns a path or URL as locations spell it, with links resolved; other texts and missing paths unchanged. */
 function placeOf(subject: string): string {
   try {
     const place = parseLakeUrl(subject)
@@ -93,7 +93,7 @@ function placeOf(subject: string): string {
   }
 }
 
-/** The command's verb in a recorded line, for lists. */
+/** Matches the verb of a recorded command line. */
 const VERB = /\s(import|batch-import|sync|validate|rollback)(?:\s|$)/
 
 function runEvent(row: AuditRow): RunEvent {

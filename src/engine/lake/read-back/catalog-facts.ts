@@ -121,7 +121,7 @@ function partition(json: string | null): string | null {
   return text
 }
 
-/** A text that is not JSON becomes a key, so that the comparison reports it instead of failing. */
+/** Parses JSON. A text that is not JSON becomes a key, so that the comparison reports it instead of failing. */
 function parsed(json: string): Values {
   try {
     return JSON.parse(json) as Values

@@ -133,12 +133,12 @@ function optionalText(value: string | null | undefined): string | null {
   return value === null || value === undefined ? null : replaceSurrogates(value)
 }
 
-/** Databases and Parquet cannot store unpaired surrogates; each becomes one replacement character. */
+/** Replaces each unpaired surrogate with U+FFFD, because databases and Parquet cannot store it. */
 export function replaceSurrogates(value: string): string {
   return isWellFormed(value) ? value : value.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
-/** In JSON an unpaired surrogate may be raw or escaped, with the same meaning. */
+/** Escapes unpaired surrogates in JSON: a raw one means the same as an escaped one, so both get equal texts. */
 function escapeSurrogates(json: string): string {
   return isWellFormed(json) ? json : json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }

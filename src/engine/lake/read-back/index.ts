@@ -48,7 +48,7 @@ export type ExportedLog = {
 export type ReadBack = {
   readonly checks: number
   readonly differences: number
-  /** Text: what was compared. */
+  /** Text that says what was compared. */
   readonly proof: string
 }
 
@@ -171,8 +171,8 @@ class Comparison {
   }
 
   /**
-   * A checkpoint lacks removes that had expired when it was written. A later version may have a longer retention. Use
-   * the shorter one.
+   * Time before which removes are not compared, ms. A checkpoint lacks removes that had expired when it was written. If
+   * a later version has a longer retention, the shorter one is used.
    */
   async #expired(version: number, checkpoint: number): Promise<number> {
     const { table, nowMs } = this.#exported

@@ -43,7 +43,7 @@ export function oneBlock(facts: readonly Fact[] | (() => readonly Fact[])): Fact
 
 type Totals = { files: number; bytes: bigint; rows: bigint | null }
 
-/** Also sets `totals`, the totals of the last complete reading of all files. */
+/** Facts of all active files. Also sets `totals` to the totals of these files. */
 async function* files(snapshot: Snapshot, totals: Totals, signal: AbortSignal): AsyncGenerator<readonly Fact[]> {
   Object.assign(totals, { files: 0, bytes: 0n, rows: 0n })
   for await (const block of snapshot.files({ signal })) {

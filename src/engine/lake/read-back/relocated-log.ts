@@ -4,8 +4,8 @@ import type { LogStore } from '../../../model/lake/log-store.ts'
 import { openLake } from '../../run/registry.ts'
 
 /**
- * Presents the files as if they were already in `_delta_log` below the table's location: absolute paths in the log then
- * refer to files of this table.
+ * Opens the log in `folder` as if it were already in `_delta_log` below the table's location: absolute paths in the log
+ * then refer to files of this table.
  */
 export async function relocatedLog(folder: string, root: string): Promise<LogStore> {
   const log = await openLake(dirname(folder))

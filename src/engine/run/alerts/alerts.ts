@@ -10,7 +10,7 @@ export type AlertMeasurements = {
   readonly walBytes?: number
   /** Changes per second while the stream is behind; 'kept up' if it is not behind. */
   readonly rate?: number | 'kept up'
-  /** Time without an applied change although changes wait, ms; 0 if no change waits or a change was applied. */
+  /** Time in which no change was applied although changes wait, ms; 0 if no change waits. */
   readonly stalledMs?: number
   /** True until this run has applied a change: an earlier run may have been stalled, so `stalledMs` may be too low. */
   readonly isStalledLonger?: boolean

@@ -17,7 +17,7 @@ export type AlertSinks = {
   readonly about: string
 }
 
-/** Sinks of the options and the environment. */
+/** Returns the sinks that the options and the environment name. */
 export function sinksOf({ command }: AlertOptions, run: Pick<AlertSinks, 'run' | 'about' | 'host'>): AlertSinks {
   const webhook = process.env['SLUICE_ALERT_WEBHOOK']
   return {

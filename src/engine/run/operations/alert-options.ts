@@ -5,7 +5,7 @@ import { inGroup, type Option } from './option.ts'
 /** Causes of a command that raises an alert only if it ends failed or refused. */
 export const FAILED: readonly AlertCause[] = ['failed']
 
-/** @param causes those that the command, or each of its actions, can raise @param group heading in the help */
+/** @param causes causes that the command can raise, or a text that lists them @param group heading in the help */
 export function alertOptions(causes: readonly AlertCause[] | string, group = 'Alerts:'): readonly Option[] {
   return inGroup(group, [
     {

@@ -7,7 +7,7 @@ import type { CALENDAR_FLAGS } from './words.ts'
 type Shown = Readonly<Partial<Record<(typeof CALENDAR_FLAGS)[number], string>>>
 
 /**
- * `--calendar` and its related options, as far as `shown` has them.
+ * Those of `--calendar` and its related options that have a value in `shown`.
  * @param group heading on the command's page
  */
 export function calendarOptions(group: string, shown: Shown): readonly Option[] {

@@ -36,7 +36,7 @@ export type StoreField<O> = {
 }
 
 /**
- * Data that a run deletes. No other run can restore it, or it is so many rows of a table that the user must confirm its
+ * Data that a run deletes and no other run can restore, or so many rows of a table that the user must confirm its
  * name. Rows that `diff --undo` removes are not destroyed in this sense.
  */
 export type Destruction<O> = {
@@ -54,23 +54,24 @@ export type Destruction<O> = {
   readonly asked?: string
   /** Where the name is found, for a frontend that shows the dry run and then asks. */
   readonly named?: NamedBy<O>
-  /** Set if the name is not asked for when all counts of the dry run are 0, except the count of tables. */
+  /** Set to skip the question if all counts of the dry run are 0; the count of tables is ignored. */
   readonly counted?: true
   /**
-   * Set if the name is compared before the run starts: the part of the error for a wrong name that precedes the right
-   * name. Absent: the run itself compares the names.
+   * Text before the right name in the error for a wrong name: `--confirm names WRONG, but the files are of RIGHT`. If
+   * set, the name is compared before the run starts. Absent: the run itself compares the names.
    */
   readonly against?: string
   /**
-   * Text of the error if no name is given and there is no terminal, before the run starts: what the operation does to
-   * the named table or store. Absent: the run itself refuses to continue.
+   * Text of the error before the run starts if no name is given and there is no terminal. It says what the operation
+   * does to the named table or store. Absent: the run itself refuses to continue.
    */
   readonly refused?: (name: string) => string
 }
 
 /**
- * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. `several`: the name
- * if the field of the operation does not have exactly one. If the dry run has no such event, no data is destroyed.
+ * Source of the name to confirm: a field of the operation, or a field of an event of the dry run. `several`: text to
+ * type instead if the field of the operation does not have exactly one name. If the dry run emits no such event, and
+ * `or` has no name, no data is destroyed.
  */
 export type NamedBy<O> =
   | { readonly field: FieldOf<O>; readonly several?: string }
@@ -79,7 +80,7 @@ export type NamedBy<O> =
       readonly field: string
       /** Limits the events to those with these values, or with one of several values. */
       readonly where?: Readonly<Record<string, string | readonly string[]>>
-      /** A field whose name may be typed too, and is used if no event gives one. */
+      /** Field of the operation whose name is also accepted, and is asked for if no event has a name. */
       readonly or?: FieldOf<O>
     }
 
@@ -125,9 +126,9 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly plans?: FieldOf<O>
   /**
    * How several machines share a run (`--distributed`); absent: not at all. `chunks`: any number of workers at a time,
-   * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time has the run, or
-   * one worker for each name in `field`; the next worker resumes. `stream`: one worker has the whole stream, and others
-   * compare with it; always, or if the field that `stream` names is on.
+   * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time executes the run,
+   * or one worker for each name in `field`; the next worker resumes. `stream`: one worker executes the whole stream;
+   * other workers copy and compare on its request. True: always. A field: only if this field is on.
    */
   readonly distributes?: {
     readonly by: 'chunks' | 'parts'
@@ -135,14 +136,14 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
     readonly field?: FieldOf<O>
     readonly stream?: true | FieldOf<O>
     /**
-     * Store field that a single machine would read from the ledger, where URLs have no password: workers need the
-     * store's name.
+     * Field of a store whose URL a single machine would read from the ledger. URLs in the ledger have no password, so
+     * workers need the store's name.
      */
     readonly needs?: 'from' & FieldOf<O>
   }
   /**
    * Causes of its alerts; absent: it has none. `by`: fields that were part of the scope in earlier versions
-   * (`alertKeyBefore`); none are added. `how`: fields about how it works, which do not distinguish alerts
+   * (`alertKeyBefore`); no new ones are added. `how`: fields about how it works, which do not distinguish alerts
    * (`alertKey`).
    */
   readonly alerts?: {

@@ -33,8 +33,8 @@ export type Option = {
   readonly most?: number
   readonly default?: string | number | boolean
   /**
-   * Effective value of an option that neither flag nor config file sets, if an unset option must stay distinguishable
-   * from a set one.
+   * Effective value if neither flag nor config file sets the option. It replaces `default` if the command must
+   * distinguish an unset option from a set one.
    */
   readonly fallback?: string | number | boolean
   /** Text for the effective value, if it is not a single value. */
@@ -54,7 +54,8 @@ export type Option = {
   readonly commas?: true
   readonly completes?: Completes
   /**
-   * For an option that names a run: kinds of operations whose runs are accepted, with a required flag; absent: any run.
+   * For an option that names a run: kinds of operations whose runs are accepted; absent: any run. If a flag follows a
+   * kind, the command of the run must have this flag.
    */
   readonly runsOf?: readonly string[]
   readonly describe: string

@@ -80,7 +80,7 @@ export const REMOVAL_PREVIEW: Option = {
   describe: 'show what would be removed and change nothing',
 }
 
-/** Option of imports. */
+/** `--resume` of commands that import tables. */
 export const RESUME: Option = {
   name: 'resume',
   type: 'flag',

@@ -13,7 +13,7 @@ export type OperationWord =
       readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run'
       readonly option: string
       readonly required?: true
-      /** Default that the option does not have itself; the help describes it in words. */
+      /** Default for an option that declares none; the help describes it in words. */
       readonly otherwise?: number
     }
   /** `set`: `true` or absent. */
@@ -22,7 +22,7 @@ export type OperationWord =
   | { readonly as: 'list' | 'names' | 'filled'; readonly option: string }
   /** At least one value; `where` is a text about the place where the possible values are listed. */
   | { readonly as: 'some'; readonly option: string; readonly where: string }
-  /** Names of tables, or `--all`, which gives an empty list. */
+  /** Names of tables; with `--all`, the list is empty. */
   | { readonly as: 'tables or all'; readonly option: string }
   /** `--table`, else the tables of the config file: any number, one or more, or one. */
   | { readonly as: 'any tables' | 'some tables' | 'one table' }
@@ -72,11 +72,11 @@ export const optionalText = (option: string): WordSource<string | undefined> => 
 /** A whole number. */
 export const count = (option: string): WordSource<number> => ({ as: 'count', option, required: true })
 export const optionalCount = (option: string): WordSource<number | undefined> => ({ as: 'count', option })
-/** @param otherwise default that the option does not have itself; the help describes it in words */
+/** @param otherwise default, because the option declares none; the help describes it in words */
 export const countOr = (option: string, otherwise: number): WordSource<number> => ({ as: 'count', option, otherwise })
 export const flag = (option: string): WordSource<boolean> => ({ as: 'flag', option })
 export const set = (option: string): WordSource<true | undefined> => ({ as: 'set', option })
-/** @param _choices choices of the option; they give the field its type */
+/** @param _choices choices of the option; they determine the type of the field */
 export const choice = <T extends string>(option: string, _choices: readonly T[]): WordSource<T> => ({
   as: 'choice',
   option,

@@ -64,7 +64,7 @@ export async function findDependentsInside(
 
 /**
  * Cutovers that are in progress or not cleaned up, and cutovers whose reverse stream has not ended.
- * @param identity of the database that writers leave by the cutover; null for all cutovers of the ledger
+ * @param identity only cutovers that move writers out of the database with this identity; null for all of the ledger
  */
 async function cutoverFindings(place: LocatedLedger, identity: string | null): Promise<readonly DecommissionFinding[]> {
   const { database } = place

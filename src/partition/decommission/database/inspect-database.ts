@@ -135,8 +135,8 @@ export async function inspectInactive(
 }
 
 /**
- * Finds sessions in a database since it began to refuse connections.
- * @param then counters after the first step, at `atMs`; absent if not recorded
+ * Reports sessions and writes in a database since it began to refuse connections.
+ * @param then counters when the database was made inactive, at `atMs`; absent if not recorded
  */
 function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs: number): DecommissionFinding {
   const about = 'sessions since'

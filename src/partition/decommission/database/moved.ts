@@ -9,7 +9,7 @@ import { BETWEEN_FORMAT } from '../../../engine/follow/cutover/cutover-row.ts'
 
 type LastSwitch = {
   readonly turn: number
-  /** `closes`: the table in the database to remove, closed to writers. `opens`: the table that users write instead. */
+  /** `closes`: the table in the database to remove, closed to writers. `opens`: the table that users write to now. */
   readonly closes: TableKey
   readonly opens: TableKey
   /** Number of rows at the cutover, equal on both sides. */

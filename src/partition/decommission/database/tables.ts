@@ -11,7 +11,7 @@ import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
 /** Name of large objects for `--leave`. */
 export const LARGE_OBJECTS = 'large objects'
-/** Name of the first table of an archive ledger. In `--leave`, this name stands for the whole archive ledger. */
+/** Name of the first table of an archive ledger. In `--leave`, this name means the whole archive ledger. */
 export const ARCHIVES = 'migration_archives'
 
 /**

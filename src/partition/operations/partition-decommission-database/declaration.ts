@@ -8,13 +8,13 @@ export type PartitionDecommissionDatabaseOperation = {
   readonly kind: 'partition-decommission-database'
   /** The database to remove. */
   readonly from: string
-  /** The database that its tables moved to, with the ledger. */
+  /** The database to which the tables of `from` moved; it contains the ledger. */
   readonly to: string
-  /** Another database of its server, used to close and drop it. */
+  /** Another database on the server of `from`, used to close and drop `from`. */
   readonly maintenance?: string | undefined
-  /** Tables that are removed although they were not copied; `large objects` stands for all large objects. */
+  /** Tables that are removed although they were not copied; `large objects` means all large objects. */
   readonly leave: readonly string[]
-  /** Grace period after it was made inactive, ms. */
+  /** Grace period after the database was made inactive, ms. */
   readonly graceMs: number
   /** Always refused: only a table can be archived before it is dropped. */
   readonly archive?: string | undefined

@@ -56,7 +56,7 @@ const NOTHING: Ending = { totals: { steps: '0' } }
 const ONE: Ending = { totals: { steps: '1' } }
 
 type DropContext = {
-  /** The database that its tables moved to, with the ledger. */
+  /** The database to which the tables moved; it contains the ledger. */
   readonly to: Pick<CopyStore, 'offers'>
   readonly steps: Pick<DatabaseSteps, 'of'>
   readonly identity: string
@@ -211,10 +211,10 @@ async function dropInactive(retired: RetirementContext): Promise<Ending> {
 }
 
 /**
- * Last check before the drop, which relies on data of another database. Returns if `dropping` is still the last step in
- * the ledger, and everything read from the target is on its disk.
- * @throws SluiceError PLAN_CHANGED if the ledger differs, as after another program or a restored backup; TARGET_DENIED
- * if the target does not confirm that its commits are written
+ * Last check before the drop, which relies on data of another database. Returns only if `dropping` is still the last
+ * step in the ledger, and the target confirms that all of its commits are on disk.
+ * @throws SluiceError PLAN_CHANGED if another program or a restored backup has changed the ledger; TARGET_DENIED if the
+ * target does not confirm its commits
  */
 export async function requireDropping({ to, steps, identity, name }: DropContext, signal: AbortSignal): Promise<void> {
   if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw ledgerChanged(name)
@@ -240,7 +240,7 @@ async function reactivate(retired: RetirementContext): Promise<Ending> {
   return ONE
 }
 
-/** Accepts connections again, with the previous limit. */
+/** Accepts connections again, with the previous connection limit. */
 async function reopenDatabase(retired: RetirementContext, signal: AbortSignal): Promise<void> {
   const { retirement, identity, steps } = retired
   const all = await steps.of(identity)

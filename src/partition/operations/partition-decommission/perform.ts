@@ -129,7 +129,7 @@ async function doNextStep(
   return { totals: { ...totals, steps: '1' } }
 }
 
-/** Finding for an earlier run's copy, if this run makes no new copy and drops the table, or is a dry run. */
+/** Finding about an earlier run's copy, if this run makes no new copy, and either drops the table or is a dry run. */
 async function copyFindings(
   { steps, oldTable }: RetirementContext,
   { graceOver }: InspectedOldTable,

@@ -255,7 +255,7 @@ async function revertPartitioning(
   return { totals: { switched: '1' } }
 }
 
-/** All findings, before anything is created. */
+/** Reports all findings before anything is created. */
 async function reportPlanFindings(
   { plan, inPlace, name, limits }: InPlaceContext,
   { request, last }: InPlaceAsked,

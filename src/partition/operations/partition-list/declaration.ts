@@ -20,7 +20,7 @@ export type PartitionListOperation = {
   readonly calendar: CalendarOptions
   /** Unit of integers in the time column, counted from 1970; needed if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** `8q`: older periods are due; none if absent. */
+  /** Age such as `8q`: periods older than this are due; if absent, none is due. */
   readonly olderThan?: string
   /** Required whole periods after the current one. */
   readonly ahead: number

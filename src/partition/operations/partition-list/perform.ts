@@ -108,7 +108,7 @@ function optionsOf(
   return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, parts: ledgerParts(standing, archive) }
 }
 
-/** Row counts of the partitions, in the order of the table, including the default partition. */
+/** Row counts of the partitions, in their order in the table, including the default partition. */
 async function countsOf(
   { standing: { table } }: TableWithCoverage,
   store: Parameters<typeof maintenanceOf>[0],

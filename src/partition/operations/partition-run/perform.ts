@@ -165,9 +165,9 @@ type CopyWindow = {
   readonly interrupt: Interrupt
   /** Ms since the epoch; null without a window. */
   readonly endsAt: number | null
-  /** True if the window has ended, and the copy with it. */
+  /** True if the window has ended, which also ends the copy. */
   readonly hasEnded: boolean
-  /** Error of a copy that the window ends. */
+  /** Error with which the end of the window ends the copy. */
   readonly reason: SluiceError
   /** Cancels the window, because the copy is complete. */
   cancel(): void

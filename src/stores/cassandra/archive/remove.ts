@@ -74,7 +74,7 @@ export async function removeCassandraRows(removing: RemovalContext, request: Rem
   return (await closeCassandraChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
 }
 
-/** A request that reads all columns. @property archivedColumns number of archived columns, which come first */
+/** A request that reads all columns. @property archivedColumns number of archived columns, which precede the others */
 type Reading = RemoveRequest & { readonly archivedColumns: number }
 
 function readingOf(request: RemoveRequest): Reading {
@@ -102,7 +102,7 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
   return (row) => key.map(({ at, encode }) => encode(row[at] ?? null))
 }
 
-/** Removes those rows of a batch that are `wanted`. Resolves to false if a part of such a row is left. */
+/** Removes those rows of a batch that are `wanted`. Resolves to false if a part of one of them is left. */
 type RemoveRows = (batch: RowBatch, wanted?: (row: Row) => boolean) => Promise<boolean>
 
 function rowRemoval(
@@ -163,7 +163,7 @@ async function removeRemaining(
 }
 
 /**
- * Digest of all rows, and of each batch: the same batches each time, as long as no row changes.
+ * Digest of all rows, and of each batch. Every scan returns the same batches as long as no row changes.
  * @param refuse called with each row; it throws if the row must not be removed
  */
 async function digestBatches(
@@ -183,7 +183,7 @@ async function digestBatches(
   return { digest: all.digest(), batches }
 }
 
-/** Rows as the archive has them. A row with a value in a column that the archive lacks equals no archived row. */
+/** Rows in the form of the archive. A row with a value that the archive lacks is whole: it equals no archived row. */
 async function* rowsOf(
   link: CassandraLink,
   { table, columns, range, where, signal, archivedColumns }: Reading,

@@ -1,12 +1,12 @@
 /** Closes a chunk in the ledger, which is another database: the rows are already written, and cannot be rolled back. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 
-/** Fails its batch if `guard` gives no row: the ledger rolls back a transaction only after an error. */
+/** Statement that fails its batch if `guard` returns no row: only an error makes the ledger roll back a transaction. */
 export function guardedStatement({ sql, parameters }: Statement): Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, parameters }
 }
 
-/** @param ledger uses SQLite's SQL @throws the ledger's error if the chunk is not closed, and no other worker has it */
+/** @param ledger uses SQLite's SQL @throws the ledger's error if the chunk is not closed, but still this worker's */
 export async function closeCassandraChunk(
   ledger: LedgerDatabase,
   { statements, guard, landed }: Closing,

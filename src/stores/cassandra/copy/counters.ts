@@ -104,8 +104,8 @@ export class Counters {
   }
 
   /**
-   * Adds once. After a lost reply, waits until the addition can no longer be applied, then reads the remaining
-   * difference.
+   * Adds the differences. After a lost reply, waits until the addition can no longer be applied; then reads the values
+   * again, and adds what is still missing.
    */
   async #addAndCheck(row: CounterRow, behind: readonly CounterDifference[], until: number): Promise<void> {
     let some = behind

@@ -150,7 +150,7 @@ async function changeInTurn(link: CassandraLink, sql: string, signal: AbortSigna
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)
     try {
-      // The driver answers after the nodes agree, or after its own limit.
+      // The driver answers once the nodes agree, or after its own timeout.
       const { info } = await link.client.execute(sql, [], { isIdempotent: true })
       const { isSchemaInAgreement } = info as { readonly isSchemaInAgreement?: boolean }
       if (isSchemaInAgreement === true || (await agreed(link))) return

@@ -21,7 +21,7 @@ export class ExistingRows {
   readonly #shape: CassandraShape
   readonly request: TimeOptions
   readonly #signal: AbortSignal
-  /** By partition: whether the target already has its static values. */
+  /** By partition: true if the target already has static values for it. */
   readonly #hasStatics = new Map<string, boolean>()
 
   constructor(

@@ -7,7 +7,7 @@ export function cassandraTableName({ schema, name }: TableName): string {
   return schema === undefined ? quotedName(name) : `${quotedName(schema)}.${quotedName(name)}`
 }
 
-/** A `map<text, text>` as the driver gives it: as a Map, or as an object. */
+/** Converts a `map<text, text>` to an object; the driver returns it as a Map or as an object. */
 export function plainMap(value: unknown): Readonly<Record<string, string>> {
   return (value instanceof Map ? Object.fromEntries(value) : (value ?? {})) as Readonly<Record<string, string>>
 }

@@ -55,7 +55,7 @@ export function decimalOf(text: string): Decimal | null {
   return Math.abs(scale) > 0x7fff_ffff ? null : { unscaled: BigInt(whole + fraction), scale }
 }
 
-/** The shortest text that gives this number again; for 32 bits it has fewer digits than for 64. */
+/** The shortest text that is parsed as this number again; for 32 bits it has fewer digits than for 64. */
 export function floatText(value: number, bits: 32 | 64): string {
   if (Object.is(value, -0)) return '-0'
   if (bits === 64 || !Number.isFinite(value)) return String(value)

@@ -94,7 +94,7 @@ function compareUuids(a: Buffer, b: Buffer): number {
   return timed || Buffer.compare(a, b)
 }
 
-/** Compares the timestamps of UUIDs of version 1. The highest part of the timestamp comes last in the UUID. */
+/** Compares the timestamps of UUIDs of version 1. The UUID stores the highest part of the timestamp last. */
 function compareTimes(a: Buffer, b: Buffer): number {
   const time = (uuid: Buffer): bigint =>
     ((uuid.readBigUInt64BE(0) & 0xfffn) << 48n) | (BigInt(uuid.readUInt16BE(4)) << 32n) | BigInt(uuid.readUInt32BE(0))

@@ -1,7 +1,7 @@
 /**
- * Pages of a token range, in ring order. If the servers cannot return a page, it is requested with fewer rows. Then the
- * remaining range is divided, down to one token; there, partitions are read one by one. Rows that are still unreadable
- * are reported, never silently left out.
+ * Reads a token range in pages, in ring order. If the servers cannot return a page, it is requested with fewer rows.
+ * If this fails too, the remaining range is divided, down to one token, whose partitions are read one by one. Rows that
+ * are still unreadable are reported, never silently left out.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
@@ -223,7 +223,7 @@ export class Pages {
     }
   }
 
-  /** Partition keys at a token; null, after reporting it, if the servers cannot return even the first row. */
+  /** Partition keys at a token. If the servers cannot return even the first row, reports the token and returns null. */
   async #partitionsAt(token: bigint, list: string): Promise<readonly DriverRow[] | null> {
     const { table, ring, unreadable } = this.#request
     try {

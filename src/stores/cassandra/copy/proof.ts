@@ -139,7 +139,7 @@ export function partitionOfBound(
 
 /**
  * True if the key of a row can equal this bound: it has no null, and all clustering columns are texts. Otherwise a
- * bound with only empty texts after the partition key stands for a partition with static values only.
+ * bound with only empty texts after the partition key is the key of a partition with static values only.
  */
 export function canBeRowKey({ columns }: ChunkRequest, { clustering }: CassandraShape, bound: RowKey): boolean {
   if (bound.includes(null)) return false

@@ -29,7 +29,7 @@ export async function serverEstimates(link: CassandraLink, { table, ring }: Tabl
   return found.length === 0 ? null : estimated(found)
 }
 
-/** Estimate for a range, if keys are spread evenly within each range that has an estimate. */
+/** Returns a function that estimates a range. It assumes that keys are spread evenly within each range of `found`. */
 export function estimated(found: readonly RangeEstimate[]): Estimated {
   return (within) => {
     let [partitions, bytes] = [0, 0]

@@ -32,13 +32,14 @@ export function ringHosts(link: CassandraLink, { table, ring }: TableSpec): read
     .toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
 }
 
-/** A token as text: the driver's number classes print their value. */
+/** A token as decimal text, which `String` returns for the driver's number classes. */
 function textOf(token: { readonly getValue: () => unknown }): string {
   return String(token.getValue())
 }
 
 /**
- * A range of the driver, which begins after its start and may wrap around the end of the ring, as token ranges.
+ * Converts a range of the driver to token ranges with inclusive bounds. The start of the range is exclusive, and the
+ * range may wrap around the end of the ring.
  * @param whole the ring
  */
 export function wrappedRanges(start: string, end: string, whole: TokenRange): readonly TokenRange[] {

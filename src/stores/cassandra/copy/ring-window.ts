@@ -26,7 +26,7 @@ export type RingWindow = {
   readonly tokens: bigint
   /** True if the piece was read completely. */
   readonly whole: boolean
-  /** Rows that were read, including those after the window. */
+  /** Number of rows that were read. */
   readonly seen: number
   readonly fullest: FullPartition | null
 }

@@ -86,8 +86,8 @@ export class RowDecoder {
   }
 
   /**
-   * @param mistyped receives rows in which a value is not of its column's type (`RowRequest.asStored`)
-   * @throws SluiceError VALUE_REFUSED for a value that is not of its type, and for a partition without rows
+   * @param mistyped receives rows with a value that does not fit its column's type (`RowRequest.asStored`)
+   * @throws SluiceError VALUE_REFUSED for a value that does not fit its column's type, and for a partition without rows
    */
   row(found: DriverRow, mistyped: MistypedRows): Row {
     const { stamps, sharedOnly, asStored, table } = this.#request

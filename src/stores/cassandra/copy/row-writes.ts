@@ -16,8 +16,8 @@ export type Write = {
   readonly sql: string
   readonly parameters: Parameters
   /**
-   * Index of the parameter with the write time. Set if a repeated write needs a later time: with an equal one, list
-   * elements would double.
+   * Index of the parameter with the write time. Set if a repeated write needs a later time: with an equal time, list
+   * elements would be stored twice.
    */
   readonly timeAt?: number
   /** Index of the parameter with the TTL in seconds, and the second since 1970 at which it ends. */

@@ -176,7 +176,7 @@ async function* readByKeys(
   }
 }
 
-/** Null for values that the cluster cannot store: no row has them. */
+/** The encoded values; null if the cluster cannot store them, so that no row has them. */
 function storableValues(encode: () => Parameters): Parameters | null {
   try {
     return encode()

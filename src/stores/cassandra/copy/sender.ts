@@ -72,7 +72,7 @@ export class Sender {
     }
   }
 
-  /** The write of the key comes last, so that a refused collection leaves no row behind. */
+  /** Sends the write of the key last, so that a refused collection leaves no row behind. */
   async #sendOneByOne(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
     for (const write of writes.toReversed()) await this.#together([write], rows)
   }

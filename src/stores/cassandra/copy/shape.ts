@@ -34,7 +34,7 @@ const MANY: ReadonlySet<number> = new Set([LIST, 0x21, 0x22, USER_TYPE])
 export async function cassandraTableShape(link: CassandraLink, table: TableName): Promise<CassandraShape> {
   const keyspace = table.schema ?? link.settings.keyspace ?? ''
   const found = await link.client.metadata.getTable(keyspace, table.name)
-  // The driver gives null, although its types exclude it.
+  // The driver may return null, although its type definitions exclude it.
   if ((found as unknown) == null) {
     throw new SluiceError('TABLE_REFUSED', `the cluster has no table ${tableText(table)}`, {
       where: tableText(table),
@@ -71,7 +71,7 @@ export async function cassandraTableShape(link: CassandraLink, table: TableName)
   return { table: { schema: keyspace, name: table.name }, columns, partition, clustering, counters }
 }
 
-/** Code of a type: the driver's types declare another enumeration for it. */
+/** Code of a type: the driver's type definitions declare another enumeration for it. */
 function codeOf({ code }: DriverType): number {
   return code
 }

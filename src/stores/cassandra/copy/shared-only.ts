@@ -3,9 +3,9 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { CassandraShape } from './shape.ts'
 
 /**
- * True if a key may be the key of a partition with static values only. Older versions wrote empty texts instead of
- * NULL. A row whose clustering key has only empty texts has the same key, but a partition with static values only has
- * no row, so a partition has only one of the two.
+ * True if a key may be the key of a partition with static values only. Older versions of sluice wrote empty texts
+ * instead of NULL. Then a row whose clustering key has only empty texts has the same key. But a partition with static
+ * values only has no row, so both cannot exist.
  * @param partition number of columns of the partition key
  */
 export function mayBeStaticOnlyKey(bound: RowKey, partition: number): boolean {

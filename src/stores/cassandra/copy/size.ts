@@ -8,10 +8,10 @@ import { isTooMuch } from './pages.ts'
 import { ringPicture } from './ring-sample.ts'
 import { countQuery } from './select.ts'
 
-/** Two windows in each of four parts, so that few rows of a table of unknown size are read. */
+/** The sample reads two windows in each of four parts of the ring: few rows, even if the table is large. */
 const SAMPLE = { splits: 4, sample: 8, seed: 'size' } as const
 
-/** Rows up to which a table is counted if its exact number is requested: a count reads all of it. */
+/** Tables with more rows (estimated) are not counted, even if an exact number is requested: a count reads all rows. */
 export const CASSANDRA_COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
 const COUNT_WORKERS = 4
@@ -35,9 +35,9 @@ export async function estimatedRows(
 }
 
 /**
- * Counts by parts of the ring, a few at the same time.
+ * Counts the rows of a table: splits the ring in parts, and counts a few parts at the same time.
  * @param where the user's condition
- * @returns null if the servers cannot complete it
+ * @returns null if the servers cannot complete the count
  */
 export async function countCassandraRows(
   link: CassandraLink,

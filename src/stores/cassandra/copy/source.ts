@@ -81,7 +81,7 @@ export class CassandraSource implements SourceView {
     try {
       await refuseChanged(this.#link, table)
       yield* cassandraScan(this.#link, request, size, this.#pageRows, both, mistyped)
-      // Rows read while the table was changed are not the planned ones.
+      // Check again: if the table was changed meanwhile, these rows may not match the plan.
       await refuseChanged(this.#link, table)
     } catch (thrown) {
       throwIfAborted(both)

@@ -31,8 +31,8 @@ export class CassandraStatements {
   }
 
   /**
-   * INSERT with parameters for these columns, then for write time and TTL. Without `using`: only if the key does not
-   * exist.
+   * INSERT with parameters for these columns, then for write time and TTL. If `using` is null, it has IF NOT EXISTS
+   * instead of write time and TTL.
    */
   insert(columns: readonly string[], using: UsingClause | null): string {
     return this.#of(insertKey(columns, using), () => {

@@ -10,7 +10,7 @@ import { estimatedRows } from './size.ts'
 import { columnTypeOf, cqlText, cqlTypeOf, freezesTypes, isBefore, isManyCells, type CqlType } from './types.ts'
 import { userTypesOf } from './user-types.ts'
 
-/** Type number of the driver. */
+/** The driver's type number for counters. */
 const COUNTER: number = types.dataTypes.counter
 
 /**
@@ -56,12 +56,12 @@ async function listed(link: CassandraLink, pattern: string): Promise<readonly Li
     (one) =>
       fitsKeyspace(one.keyspace) &&
       fitsName(one.name) &&
-      // Materialized views are not included in a pattern with `*`.
+      // A pattern with `*` does not match materialized views.
       (one.viewOf === null || !name.includes('*')),
   )
 }
 
-/** @returns null if it was dropped meanwhile */
+/** @returns null if the table was dropped meanwhile */
 async function specOf(
   link: CassandraLink,
   { keyspace, name, id, viewOf }: ListedTable,
@@ -107,7 +107,7 @@ async function specOf(
   }
 }
 
-/** Collections with many cells have no readable write times before 5.0; since then one for each cell. */
+/** Lists collections of separate cells. Their write times cannot be read before 5.0; since then each cell has one. */
 function timesOf(
   { release }: CassandraLink,
   columns: readonly Column[],

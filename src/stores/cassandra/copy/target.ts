@@ -30,7 +30,7 @@ export class CassandraTarget implements CopyTarget {
   /** By table: options that the server refused. */
   readonly #refused = new Map<string, readonly string[]>()
 
-  /** @param ledger where chunks are closed */
+  /** @param ledger opens the ledger, which records finished chunks */
   constructor(
     link: CassandraLink,
     ledger: () => Promise<LedgerDatabase>,

@@ -12,9 +12,9 @@ export type CellTime = {
 export const NO_TIME: CellTime = { time: null, life: null, isUneven: false }
 
 /**
- * @param times from the server's `writetime`: one, or one for each cell, with null for a user type's field without a
- * value
- * @param lifetimes from its `ttl`, in the same order
+ * @param times result of the server's `writetime`: one time, or an array with a time for each cell. It is null for a
+ * field of a user-defined type that has no value
+ * @param lifetimes result of the server's `ttl`, in the same order
  */
 export function timeOfCells(times: unknown, lifetimes: unknown): CellTime {
   if (!Array.isArray(times))

@@ -33,8 +33,8 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
 }
 
 /**
- * What a removal has left: write times, and `first`. For rows, `first` is the first partition key column. For static
- * values it is the first clustering column, which is null if the partition has no rows.
+ * What is left of a row or of static values: write times, and `first`. For rows, `first` is the first partition key
+ * column. For static values it is the first clustering column, which is null if the partition has no rows.
  */
 export type Remainder = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
 
@@ -93,8 +93,8 @@ export class TimedRemoval {
   }
 
   /**
-   * Removes a row as it was read: up to the latest write time of its values. Elements of collections, and the row's own
-   * INSERT, have no readable time: those written after `latest` are removed only if they were written before `quiet`.
+   * Removes the parts of a row that were written up to `latest`. Elements of collections, and the row's own INSERT,
+   * have no readable write time. If they are newer than `latest`, they are removed only if they are older than `quiet`.
    * @param latest write time of the values as read; null if none of them has one
    * @param quiet microseconds since 1970, well before the row was read
    * @returns false if a newer part is left
@@ -160,9 +160,9 @@ export function refuseFutureTimes(
 }
 
 /**
- * Removes the rows whose keys are in the request's range, up to the time of their latest value, so that later writes
- * stay. A row that was written after `request.removed` was read stays, too. Parts without a readable write time are
- * removed once they are old enough: the caller reads the rows again.
+ * Removes the rows whose keys are in the request's range. The removal has the write time of a row's latest value, so
+ * that later writes stay. A row that was written after `request.removed` was read stays, too. Parts without a readable
+ * write time are removed once they are old enough: the caller reads the rows again.
  * @throws SluiceError ROW_REFUSED for a row with a write time ahead of the clock; errors of the driver
  */
 export async function removeKeys(

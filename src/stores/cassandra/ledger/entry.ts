@@ -19,7 +19,7 @@ export type StoredEntry = {
 
 export type EntryBatch = {
   readonly statements: readonly Statement[]
-  /** Rows that the batch inserted, changed and deleted. Another number in a replica means that its content differs. */
+  /** Number of rows that the batch changed. If a replica changes another number of rows, its content differs. */
   readonly changes: number
 }
 

@@ -184,7 +184,7 @@ export class LedgerFollower {
     return true
   }
 
-  /** @param image of the ledger at a position */
+  /** @param image the whole ledger at this position, as bytes */
   async #save(position: LedgerPosition, image: Buffer): Promise<void> {
     const now = Buffer.alloc(8)
     now.writeBigInt64BE(BigInt(this.#latest))

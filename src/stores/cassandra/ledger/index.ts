@@ -231,8 +231,8 @@ class CqlLedger implements LedgerDatabase {
   }
 
   /**
-   * `applied`: the entry is part of the log. `taken`: another entry has its position. `nowhere`: neither yet, so it may
-   * still become part of the log.
+   * `applied`: the entry is part of the log. `taken`: another entry has its position. `nowhere`: no entry
+   * has its position yet, so the entry may still become part of the log.
    * Retries reads after transient failures.
    */
   async #find(

@@ -336,7 +336,7 @@ export class LedgerLog {
     const options: QueryOptions = {
       prepare: true,
       consistency,
-      // Not repeatable with a condition: once it was applied, the condition is false.
+      // A statement with a condition must not be repeated: after it was applied, its condition is false.
       isIdempotent: serial === undefined,
       fetchSize: 64,
       ...(serial === undefined ? {} : { serialConsistency: serial }),

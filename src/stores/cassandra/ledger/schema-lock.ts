@@ -12,7 +12,7 @@ import type { CassandraLink } from '../connect.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const PREFIX = 'sluice_making_'
-/** After this time the program that made such a table is treated as ended, ms. */
+/** A table with a unique name that exists for longer than this is dropped: its program is treated as ended. In ms. */
 const DEAD_MS = 30_000
 
 /**

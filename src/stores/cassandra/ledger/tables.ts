@@ -71,7 +71,7 @@ const TABLES: readonly DeclaredTable[] = [
   },
 ]
 
-/** Creates missing tables. @throws SluiceError TABLE_REFUSED for another table of such a name, TARGET_DENIED … */
+/** Creates missing tables. @throws SluiceError TABLE_REFUSED if one has other columns, TARGET_DENIED … */
 export async function makeLogTables(link: CassandraLink, keyspace: string): Promise<void> {
   try {
     await refuseOtherLogTables(link, keyspace)

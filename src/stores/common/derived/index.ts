@@ -99,7 +99,8 @@ export function derivedView(view: SourceView, table: TableSpec, options: Derivat
 const TEXT: ColumnType = { kind: 'text' }
 
 /**
- * Adds the derived columns. The map's key becomes the last column of the row key, because a source row becomes several.
+ * Adds the derived columns. The map's key becomes the last column of the row key, because one source row can become
+ * several rows.
  * @throws SluiceError BAD_FLAG if a column is missing, or exists already; UNSUPPORTED_TYPE if it is no map
  */
 export function derivedTable(table: TableSpec, options: Derivation, system: string): TableSpec {

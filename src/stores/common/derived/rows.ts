@@ -22,7 +22,10 @@ type Place =
 export type RowPlan = {
   /** Columns to read from the source table. */
   readonly columns: readonly ReadColumn[]
-  /** Derives one row; with a map, one per entry, and none if it is NULL. Reports a refused entry without its value. */
+  /**
+   * Derives one row; with a map, one row per entry, and no row if the map is NULL. A refused entry is reported without
+   * its value.
+   */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
   /** Write times and TTLs for each row of `rowsOf`. */
   stampOf(stamp: WriteTimes): WriteTimes
@@ -154,7 +157,7 @@ function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
   }
 }
 
-/** The original cell of a value in JSON, where member names, bytes and numbers are texts. */
+/** Converts a value in JSON back to the original cell: member names, bytes and numbers may be texts in JSON. */
 function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null> {
   if (type.kind === 'json') return printedJson(value)
   const text = typeof value === 'string' ? value : printedJson(value)

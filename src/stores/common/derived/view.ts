@@ -132,7 +132,10 @@ class DerivedView implements SourceView {
     return this.#view[Symbol.asyncDispose]()
   }
 
-  /** Keeps the key of a table with a token ring: tokens are hashes of that key, not of the copy's row key. */
+  /**
+   * The source table. Its key is the copy's row key without derived columns. A table with a token ring keeps its own
+   * key, because tokens are hashes of that key.
+   */
   #base(table: TableSpec): TableSpec {
     const base = this.#bases.get(tableText(table.table))
     if (base === undefined) return table
@@ -162,7 +165,7 @@ class DerivedView implements SourceView {
     const keys = new Set(range.keys.map((key) => JSON.stringify(key)))
     const positions = table.key.map((name) => columns.findIndex((column: ReadColumn) => column.name === name))
     if (positions.includes(-1)) return () => true
-    // A recorded row of an unreadable map has no entry key (in older versions: an empty text), and means all entries.
+    // A recorded row of an unreadable map requests all entries: it has no entry key (in older versions: an empty text).
     const part = table.key.indexOf(entry.name)
     return (row) => {
       const texts = rowKeyOf(row, positions)

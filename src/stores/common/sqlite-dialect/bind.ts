@@ -17,7 +17,7 @@ type Present = Exclude<Cell, null>
 export type Binder = (cell: Present) => SqlValue
 
 const WHOLE = /^-?\d+$/
-/** Digits that are always exact in a double. */
+/** Number of decimal digits that a double always keeps exactly. */
 const SAFE_DIGITS = 15
 
 /**

@@ -7,8 +7,8 @@ import { cutByKey, keyColumns, rangeCondition, type KeyDialect } from '../key-ra
 type KeyRange = Range & { readonly by: 'key' }
 
 /**
- * As `cutByKey`. A key of another type than its column's, or with invalid characters, is not found by its text, so it
- * cannot be a bound. The last range then has all rows from the first such key on.
+ * As `cutByKey`. A key cannot be a bound if SQL does not find it by its text: it has another type than its column, or
+ * invalid characters. The last range then has all rows from the first such key on.
  */
 export async function* cutStoredKeys(
   table: TableSpec,

@@ -91,7 +91,7 @@ export function detailQueries({ table: { name } }: TableSpec): readonly SqliteLi
   ]
 }
 
-/** Query for the last AUTOINCREMENT number. Fails without `sqlite_sequence`, which the first such table creates. */
+/** Query for the last AUTOINCREMENT number. It fails if the database has no table `sqlite_sequence`. */
 function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }

@@ -15,7 +15,7 @@ export type ListRows = (
   signal: AbortSignal,
 ) => Promise<readonly (readonly SqlRow[])[]>
 
-/** Indexes and constraints of the tables of a database. @param build as `ObjectStore.build`, with the statement */
+/** Indexes and constraints of the tables of a database. @param build runs the statement `sql` */
 export function sqliteObjectStore(
   rowsOf: ListRows,
   build: (sql: string, object: SchemaObject, table: TableSpec, signal: AbortSignal) => Promise<void>,

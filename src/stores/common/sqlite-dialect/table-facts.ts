@@ -92,7 +92,7 @@ export function sqliteColumnOf(
   }
 }
 
-/** The row key: the primary key; else a unique index: preferably one without NULLs, and of these the shortest. */
+/** The row key: the primary key, else the unique index with the fewest columns. Indexes without NULLs are preferred. */
 export function sqliteKeyOf(
   alias: string | null,
   columns: readonly Column[],

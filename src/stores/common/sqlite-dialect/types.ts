@@ -48,12 +48,12 @@ export function isNumberAsText(native: string, type: ColumnType): boolean {
   return type.kind === 'decimal' && affinityOf(native) === 'text'
 }
 
-/** Marks columns of JSON as texts. */
+/** `Column.spelled` of a column: set for JSON, which SQLite keeps as written. */
 export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
   return kind === 'json' ? { spelled: true } : {}
 }
 
-/** Kinds whose texts, in a column that stores them as written, may be spelled in other ways than the canonical one. */
+/** Kinds whose values have several spellings: a column that stores texts as written may not have the canonical one. */
 const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', 'uuid', 'date', 'time', 'timestamp'])
 
 /**

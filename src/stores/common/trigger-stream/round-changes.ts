@@ -17,7 +17,7 @@ const MANY = 10_000
  * @property place index of the table
  * @property hasOtherUnique true if the table has another unique index than its key
  * @property gone noted keys that have no row; with `isAll`, all noted keys
- * @property rows of all noted keys
+ * @property rows the rows that have a noted key
  */
 export type NotedChanges = {
   readonly place: number

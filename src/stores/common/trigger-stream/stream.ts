@@ -44,7 +44,7 @@ export class TriggerStream implements SnapshotStream {
       for (;;) {
         throwIfAborted(this.#signal)
         await this.#forgotten()
-        // The notes of that round still exist: another round would emit them again.
+        // The notes of the emitted round still exist: another round would emit the same changes again.
         if (this.notified !== null) return []
         if (this.#reporting !== null) {
           const { value, done } = await this.#reporting.next()
@@ -86,7 +86,7 @@ export class TriggerStream implements SnapshotStream {
     const reported = this.notified
     if (reported === null || position < reported.position || this.#forgetting !== null) return
     this.#forgetting = reported.round.forget(reported.position)
-    // The next call of `next` or `snapshot` awaits it, and throws its error.
+    // The next call of `next` or `snapshot` awaits this promise, and throws its error.
     this.#forgetting.catch(() => undefined)
   }
 

@@ -1,9 +1,9 @@
-/** Checks texts that came with U+FFFD: either it is stored so, or it replaces bytes that are not valid UTF-8. */
+/** Checks texts received with U+FFFD: this character is stored, or it replaces bytes that are not valid UTF-8. */
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Row, D1Statement } from '../client.ts'
 
-/** Above this length hexadecimal digits would exceed the limit of a text; bytes then come as a list of numbers. */
+/** Maximum bytes whose hexadecimal digits fit into a text; a longer value is selected as a list of numbers. */
 const LONG_BYTES = 990_000
 
 /** Rows with U+FFFD in some of these columns, and how they were read. */

@@ -31,8 +31,8 @@ export async function refuseCascades(client: D1Client, { table }: Named, signal:
 }
 
 /**
- * Finds out whether a foreign key refused the removals of a batch or one of its new rows: makes the removals alone, in
- * a request that is always rolled back.
+ * Finds out whether a foreign key refused the removals of a batch, or one of its new rows. It runs only the removals,
+ * in a request that is always rolled back.
  * @throws SluiceError TABLE_REFUSED
  */
 export async function refuseReferred(

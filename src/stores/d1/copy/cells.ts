@@ -59,7 +59,7 @@ export function d1Encoder({ as, name, column }: WriteColumn): D1Encoder {
   }
 }
 
-/** @returns a list for an extreme number */
+/** The value as JSON; an extreme number as a list of two numbers. */
 function plainJson(value: string | bigint | number, anything: boolean): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'bigint') return value.toString()

@@ -1,4 +1,4 @@
-/** Checks the order of a table's columns in the request that reads or writes its rows: D1's only transaction. */
+/** Checks the order of a table's columns within the request for its rows, because D1 has no other transactions. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'

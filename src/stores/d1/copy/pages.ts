@@ -29,7 +29,7 @@ export type D1PageRequest = {
   readonly range: Range
   readonly where: string | null
   readonly keys: KeyDialect
-  /** Side of the table; decides the kind of the error for a value that is not of its type. */
+  /** Side of the table; decides the kind of the error for a value that does not fit its column's type. */
   readonly blame: 'source' | 'target'
 }
 
@@ -53,7 +53,7 @@ export async function* d1Pages(client: D1Client, request: D1PageRequest, signal:
     const page: D1Page = await next
     const last = page.rows.at(-1)
     next = last === undefined || reader.ended ? null : reader.read(last.slice(0, page.from))
-    // No unhandled rejection: the next turn of this loop awaits the page, and throws its error.
+    // Prevents an unhandled rejection: the next turn of this loop awaits the page, and throws its error.
     next?.catch(() => undefined)
     if (page.rows.length > 0) yield page
     throwIfAborted(signal)
@@ -111,7 +111,7 @@ class PageReader {
     }
   }
 
-  /** Invalid UTF-8 comes as U+FFFD, which a text may also contain: such texts are read again as bytes. */
+  /** Reads texts with U+FFFD again, as bytes: they may contain this character, or D1 replaced invalid UTF-8 by it. */
   async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<BrokenTexts> {
     const { places } = this.#order
     const columns = this.#request.columns.filter((_, i) => rows.some((row) => holdsMark(row[places.length + i])))

@@ -10,7 +10,7 @@ import { d1Decoder } from './select.ts'
 
 export type D1Scan = D1PageRequest & {
   readonly onRefused?: RowRequest['onRefused']
-  /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
+  /** Set that collects rows with a value that does not fit its column's type; see `RowRequest.asStored`. */
   readonly odd?: MistypedRows
 }
 

@@ -1,4 +1,4 @@
-/** SELECT expressions and decoding of values. Numbers pass through doubles, so whole numbers come as texts. */
+/** SELECT expressions, and decoding of values. Whole numbers are selected as texts, because the API sends doubles. */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { isPlainType } from '../../../model/copy/canonical.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -11,7 +11,7 @@ import { sqliteCellReaderOf } from '../../common/sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Row, D1Value } from '../client.ts'
 
-/** Above this length hexadecimal digits would exceed the limit of a text; the value then comes as a list of numbers. */
+/** Maximum bytes of a BLOB whose hexadecimal digits fit into a text; a longer BLOB is selected as a list of numbers. */
 const LONG_BYTES = 990_000
 const LARGEST_DOUBLE = '1.7976931348623157e308'
 
@@ -45,15 +45,18 @@ export function selectSql(column: ReadColumn): string {
 }
 
 /**
- * Expression for the position of a row. A text comes as `h` and its digits, unless it is printable ASCII: the API
- * replaces bytes that are not valid UTF-8.
+ * Expression for the position of a row. A text that is not printable ASCII is selected as `h` and its hexadecimal
+ * digits, because the API replaces bytes that are not valid UTF-8.
  */
 export function placeSql(sql: string): string {
   const plain = `length(CAST(${sql} AS BLOB)) = length(${sql}) AND ${sql} NOT GLOB '*[^ -~]*'`
   return taggedSql(sql, { text: `CASE WHEN ${plain} THEN 't' || ${sql} ELSE 'h' || hex(${sql}) END` })
 }
 
-/** A value of any storage class, with the letter of its class before it; JSON has no infinite numbers. */
+/**
+ * Expression for a value of any storage class: `i`, `t`, `b` or `r`, and then its text. Finite REAL values and long
+ * BLOBs are selected unchanged; `r` marks infinite numbers, which JSON does not have.
+ */
 function taggedSql(
   sql: string,
   { integer = `'i' || ${sql}`, text = `'t' || ${sql}` }: { readonly integer?: string; readonly text?: string } = {},
@@ -65,7 +68,7 @@ function taggedSql(
   )
 }
 
-/** A value as the driver of a local database would give it. */
+/** Decodes a value to what the driver of a local database would return. */
 function storedOf(value: Exclude<D1Value, null>, form: Form): StoredValue {
   if (typeof value === 'object') return Buffer.from(value)
   if (form === 'text' || form === 'real' || typeof value === 'number') return value
@@ -95,7 +98,7 @@ export type Decoder = {
   shown(values: D1Row, from: number): readonly (string | null)[]
 }
 
-/** `RowRequest.asStored`: key columns, and the receiver of rows with a value that is not of its type. */
+/** For `RowRequest.asStored`: key columns, and the set that collects rows with a value that does not fit its column. */
 type StoredRows = { readonly key: readonly string[]; readonly odd: MistypedRows }
 
 /**

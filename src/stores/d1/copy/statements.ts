@@ -84,7 +84,7 @@ export async function runOnce(
   }
 }
 
-/** Runs queries in one snapshot. @returns for each query, true if it gives a row */
+/** Runs queries in one snapshot. @returns for each query, true if it returns a row */
 async function ask(
   client: D1Client,
   questions: readonly Statement[],

@@ -55,7 +55,7 @@ export async function d1Tables(client: D1Client, pattern: string, signal: AbortS
 
 const NO_FACTS: Inspections = { types: new Map(), collations: new Map(), rows: 0n, bytes: 0n, lastRowid: null }
 
-/** Rows whose first column is this index of a requested name, without that column. */
+/** Selects the rows whose first column is `at`, the index of a requested name, and removes this column. */
 function rowsAt(rows: readonly D1Row[] | undefined, at: number): readonly D1Row[] {
   return (rows ?? []).filter(([key]) => key === at).map((row) => row.slice(1))
 }

@@ -9,7 +9,7 @@ import { queryFailure } from './statement.ts'
 /** Start of the error text if the statement reads a column that was not loaded. */
 export const NOT_RESTORED = 'sluice did not read the column'
 
-/** Error of a query after it was planned without an error: the files may be the cause. */
+/** Maps an error of a query that was planned without an error: the files may be the cause. */
 export function answerFailure(error: unknown, folder: string, hint: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
   const { message } = error
@@ -21,7 +21,7 @@ export function answerFailure(error: unknown, folder: string, hint: string): unk
   return ofFiles ? changedFile('', firstLine(error).replaceAll(folder, ''), error) : queryFailure(error, hint)
 }
 
-/** Error about rows that come from the source. */
+/** Maps an error about rows that were read from the source. */
 export function restoreFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
   const message = messageOf(error)
   const known = valueRefusal(message, columns) ?? engineError(error, table)

@@ -356,7 +356,7 @@ function byShape(
   return [...groups.values()]
 }
 
-/** Name of an extra column: texts that the column with this index cannot hold. */
+/** Name of the extra column with the texts that the column with this index cannot hold. */
 function unreadable(place: number): string {
   return `u${place}`
 }

@@ -19,7 +19,7 @@ export const DISABLED_OPTIMIZERS: readonly string[] = [
   'window_self_join',
 ]
 
-/** Types whose values are whole numbers of a unit. */
+/** Types whose constants are integers in the plan (dates in days, timestamps in microseconds), with DuckDB's names. */
 const COUNTED: Readonly<Record<string, string>> = {
   byte: 'TINYINT',
   short: 'SMALLINT',
@@ -30,7 +30,7 @@ const COUNTED: Readonly<Record<string, string>> = {
   timestamp_ntz: 'TIMESTAMP',
 }
 
-/** Integers of many digits, and numbers that DuckDB writes although JSON does not have them. */
+/** Integers of 15 digits or more, which JSON.parse could round, and NaN and Infinity, which are not JSON. */
 const UNSAFE = /"value":(-?(?:\d{15,}|NaN|Infinity))(?=[,}])/g
 
 /** Comparisons that need only equality under a collation; all others need its order. */
@@ -76,8 +76,8 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
 }
 
 /**
- * Keeps as text the numbers that JSON would round, or does not have. In texts of the statement, quotes are escaped, so
- * nothing is replaced there.
+ * Parses the plan. Numbers that JSON.parse would round or reject are quoted first, so that they stay text. String
+ * literals of the statement stay unchanged, because their quotes are escaped.
  */
 export function parsedPlan(plan: string): PlanJson {
   return JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as PlanJson

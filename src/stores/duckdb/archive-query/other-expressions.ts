@@ -39,7 +39,7 @@ function otherIn(
   return rule === undefined ? null : [called.name, rule]
 }
 
-/** A function, an aggregate, or a cast to a whole number. */
+/** Name and arguments of a function, an aggregate, or a cast to a whole number; null for any other expression. */
 function callOf(node: Node): { readonly name: string; readonly parts: readonly Node[] } | null {
   const { expression_class: kind, name, children, child } = node
   if (kind === 'BOUND_CAST') return WHOLE.has(typeOf(node)) && isNode(child) ? { name: 'CAST', parts: [child] } : null

@@ -68,7 +68,7 @@ export class QuerySession implements AsyncDisposable {
   /**
    * Puts a file into the readable folder, under a name without pattern characters. A link is enough if its target is
    * readable: DuckDB checks the target.
-   * @returns its path there
+   * @returns the file's path in that folder
    */
   async place(file: string, name: string): Promise<string> {
     const at = join(this.files, name)
@@ -78,7 +78,7 @@ export class QuerySession implements AsyncDisposable {
     return at
   }
 
-  /** @returns rows that it changed @throws DuckDB's error, after which the session is unusable; the signal's reason */
+  /** @returns count of changed rows @throws DuckDB's error, after which the session is unusable; the signal's reason */
   async run(sql: string): Promise<number> {
     throwIfAborted(this.#signal)
     try {

@@ -34,7 +34,7 @@ export function readColumn({ physical, stored }: StoredColumn): string {
   return stored === 'timestamp' ? `make_timestamp(epoch_us(${name})) AS ${name}` : name
 }
 
-/** The DuckDB column that `readColumn` gives. */
+/** The DuckDB column that `readColumn` selects. */
 export function duckColumn({ physical, stored }: StoredColumn): Column {
   const native = stored === 'timestamp' ? 'TIMESTAMP' : nativeOf(stored)
   return { name: physical, native, type: duckType(native), nullable: true }

@@ -10,8 +10,8 @@ const MB = 1 << 20
 /** Rows of a row group: DuckDB's default. */
 const GROUP_ROWS = 122_880
 /**
- * Limits of a row group in bytes before compression. Less memory means smaller groups, because each thread buffers
- * some.
+ * Limits of a row group in bytes before compression. Less memory means smaller groups, because each thread buffers row
+ * groups.
  */
 const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
 /** For floating point columns: DuckDB's dictionary merges 0.0 and -0.0, so both would read as the first one. */
@@ -22,7 +22,7 @@ export type CopiedFile = readonly { readonly name: string; readonly rows: bigint
 
 type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }
 
-/** @param at the folder, as `Desk.named` gives it @throws DuckDB's error */
+/** @param at the folder, as `Desk.named` returns it @throws DuckDB's error */
 export async function copiedFiles(
   desk: Desk,
   values: string,

@@ -30,7 +30,7 @@ export async function checkArchivedFile(
   { columns, all, signal }: ReadFiles,
 ): Promise<InspectedFile> {
   const bytes = hashOf(file, signal)
-  // No unhandled rejection if DuckDB fails first.
+  // Prevents an unhandled rejection if DuckDB fails first.
   bytes.catch(() => undefined)
   try {
     const named = await desk.named(file)

@@ -27,7 +27,7 @@ import { writeParquet, writeRows } from './write.ts'
 export type ParquetFilesOptions = DeskOptions
 
 /**
- * Every call has its own DuckDB with all of `memoryBytes`. So an instance that met a damaged file is not used again,
+ * Every call opens its own DuckDB with all of `memoryBytes`. So an instance that met a damaged file is not used again,
  * and an instance that reads files has not written any.
  * @param options folder for what does not fit into memory, created if it is missing
  * @throws SluiceError INTERNAL if DuckDB cannot be loaded; errors of the file system

@@ -74,7 +74,7 @@ export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: Lar
         }
         if (large !== null) await large.push(rest)
         else if (rest.length > 0) {
-          // Copied: the piece may be far larger.
+          // Copy the rest: a slice would keep the whole piece in memory, which may be far larger.
           held.push(Buffer.from(rest))
           heldBytes += rest.length
         }

@@ -30,7 +30,7 @@ const PIECE = 1 << 15
 const ROW = 'file_row_number'
 const QUOTE = Buffer.from('"')
 
-/** True if rows must be read one by one. @param file as `Desk.named` gives it @param all columns of the file */
+/** True if rows must be read one by one. @param file as `Desk.named` returns it @param all columns of the file */
 export async function hasLongRows(
   desk: Desk,
   file: string,
@@ -62,7 +62,7 @@ export type DuckdbLongCell = DuckDBValue | LongValue
 
 /**
  * Values of each row in column order; they must be read before the next row is requested.
- * @param file as `Desk.named` gives it
+ * @param file as `Desk.named` returns it
  * @param shown what to select for a value that is not long
  * @throws DuckDB's error, the signal's reason
  */

@@ -1,4 +1,4 @@
-/** Rows of Parquet files that match a test: counted and digested, or left out of a new file. */
+/** Counts and digests the rows of Parquet files that match a test, or selects the rows that do not match. */
 import { testSql, type RowTest } from '../../../model/archive/row-test.ts'
 import type { MatchRequest } from '../../../model/archive/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'

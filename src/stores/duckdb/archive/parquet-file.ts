@@ -10,7 +10,7 @@ export async function parquetSql(desk: Desk, file: string): Promise<string> {
   return parquetFromSql(await desk.named(file))
 }
 
-/** @param named as `Desk.named` gives it */
+/** @param named the file, as `Desk.named` returns it */
 export function parquetFromSql(named: string): string {
   return `read_parquet(${named}, hive_partitioning = false)`
 }

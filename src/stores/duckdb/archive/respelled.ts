@@ -1,5 +1,6 @@
 /**
- * Columns with another form in files than in the table. SQL cannot convert this form, so rows are converted one by one.
+ * Converts values whose form in files is not their form in the table. SQL cannot do this, so rows are converted one by
+ * one.
  */
 import { jsonbText } from '../../../model/archive/jsonb-text.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'

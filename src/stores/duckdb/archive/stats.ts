@@ -87,7 +87,7 @@ function upper(text: string, { stored }: StoredColumn): string | null {
   }
 }
 
-/** A long text is cut, and a character is added that is above the first one that was cut off. Null if none is above. */
+/** Cuts a long text, and appends a character that sorts after the first removed one; null if there is none. */
 function upperText(characters: readonly string[]): string | null {
   if (characters.length <= MOST) return JSON.stringify(characters.join(''))
   const next = characters[MOST] ?? ''
@@ -113,7 +113,7 @@ function milliseconds(text: string, stored: 'timestamp' | 'timestamp_ntz'): stri
   return `${day}T${seconds}.${digits.slice(0, 3).padEnd(3, '0')}${stored === 'timestamp' ? 'Z' : ''}`
 }
 
-/** The next millisecond, if digits were cut off; none after the end of the year 9999. */
+/** Timestamp in milliseconds, rounded up; null after the end of the year 9999. */
 function upperTimestamp(text: string, stored: 'timestamp' | 'timestamp_ntz'): string | null {
   const digits = text.split('.')[1] ?? ''
   if (digits.length <= 3) return JSON.stringify(milliseconds(text, stored))

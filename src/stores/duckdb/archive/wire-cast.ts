@@ -84,7 +84,7 @@ function hasNoBc(text: string): string {
   return `NOT ends_with(${text}, 'C')`
 }
 
-/** The decimal; `otherwise` if DuckDB would round decimal places away. Zeros at the end do not count. */
+/** SQL for the decimal, or for `otherwise` if DuckDB would round decimal places other than zeros at the end. */
 function checkedDecimal(text: string, at: number, native: string, otherwise: Otherwise): string {
   const scale = Number(/,(\d+)\)$/.exec(native)?.[1] ?? 0)
   const point = `strpos(${text}, '.')`

@@ -11,7 +11,7 @@ import { duckdbRows, type DuckdbRowQuery } from './rows.ts'
 import { proofText } from './select.ts'
 import type { DuckdbCopySession } from './session.ts'
 
-/** @param ours true if this program bound the values, so that texts and JSON among them are canonical */
+/** @param ours true if this program wrote the values: texts and JSON are then in canonical form */
 export async function duckdbDigest(
   session: DuckdbCopySession,
   query: DuckdbRowQuery,

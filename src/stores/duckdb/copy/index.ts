@@ -42,8 +42,8 @@ const ABILITIES: StoreAbilities = {
 
 /**
  * Opens a DuckDB file exclusively for this program. `write` mode creates a missing file.
- * @throws SluiceError LEDGER_BUSY if another program writes into a target, TARGET_BUSY if one has a source open,
- * CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
+ * @throws SluiceError LEDGER_BUSY if another program has a target open, TARGET_BUSY if another program has a source
+ * open, CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOptions): Promise<CopyStore> {
   const path = resolve(file)

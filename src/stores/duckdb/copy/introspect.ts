@@ -118,7 +118,7 @@ function definedAs(sql: string, name: string, native: string, what: RegExp): Reg
   return null
 }
 
-/** The primary key; else a unique key: preferably one without nullable columns, and of these the shortest. */
+/** The primary key, else the unique key with the fewest columns. Keys without nullable columns are preferred. */
 function keyOf(
   columns: readonly Column[],
   constraints: readonly SqlRow[],

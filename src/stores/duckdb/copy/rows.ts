@@ -192,7 +192,7 @@ class RowReader {
   }
 }
 
-/** True if SQL gives values in the canonical form of the type of the transfer: never for JSON. */
+/** True if SQL returns values in the canonical form of the transfer's type. Always false for JSON and lists. */
 function equalTypes(type: ColumnType, as: ColumnType): boolean {
   return type.kind !== 'json' && type.kind !== 'list' && JSON.stringify(type) === JSON.stringify(as)
 }

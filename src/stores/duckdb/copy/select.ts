@@ -11,7 +11,7 @@ export function duckdbWireType({ type }: Pick<Column, 'type'>): DuckdbWireType {
 }
 
 /**
- * SELECT expression of a column: canonical except for JSON, whose form SQL cannot give.
+ * SELECT expression of a column: canonical except for JSON, whose form SQL cannot produce.
  * @param tries true: NULL for a value that DuckDB cannot convert; false: the statement fails
  */
 export function duckdbSelection(column: Column, as: ColumnType, tries = false): string {
@@ -91,7 +91,7 @@ function withoutZeros(printed: string, { digits }: { readonly digits: number }):
 
 /**
  * `rowText` of a column's value, as SQL.
- * @param ours true if this program bound the values, so that texts and JSON are canonical
+ * @param ours true if this program wrote the values: texts and JSON are then in canonical form
  * @returns null if only JavaScript can compute it
  */
 export function proofText(column: Column, as: ColumnType, ours: boolean): string | null {

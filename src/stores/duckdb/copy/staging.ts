@@ -1,6 +1,6 @@
 /**
- * Rows on their way into a table: appended to a temporary table as texts, numbers and bytes, then converted to the
- * table's types by one statement for many rows.
+ * Appends rows to a temporary table as texts, numbers and bytes. Then one statement for many rows converts them to the
+ * types of the target table, and inserts them.
  */
 import type { DuckDBAppender } from '@duckdb/node-api'
 import { tableText } from '../../../model/copy/column-type.ts'

@@ -100,7 +100,7 @@ const SIMPLE: ReadonlyMap<string, ColumnType> = new Map<string, ColumnType>([
   ['JSON', { kind: 'json' }],
 ])
 
-/** True if JSON can represent all values of a type, with the digits of their numbers. */
+/** True if JSON can represent every value of a type without losing digits of its numbers. */
 function spellsAsJson(native: string): boolean {
   if (
     !/^(?:STRUCT\(|MAP\(VARCHAR, |.*\[\d*\]$)/s.test(native) &&

@@ -25,7 +25,7 @@ export async function mysqlColumnValues(
   return { values, more: rows.length > most }
 }
 
-/** The bytes as hexadecimal digits, so that no collation makes different values equal. */
+/** SQL for a value's text as hexadecimal digits, so that no collation makes different values equal. */
 function textOf(name: string, { type }: Column): string | null {
   switch (type.kind) {
     case 'bool':

@@ -40,7 +40,7 @@ export async function mysqlReferrers(session: MysqlSession, { schema, name }: Ta
   })
 }
 
-/** A row that refers to rows of the table, or why it is unknown whether there is one. @throws errors of the server */
+/** A row that refers to rows of the table; null if there is none; or why this is unknown. @throws server errors */
 export async function mysqlReferringRow(
   session: MysqlSession,
   table: TableName,
@@ -74,7 +74,7 @@ export async function mysqlOrphans(
   }
 }
 
-/** Runs a query with a timeout. @param late reason if it is reached @param answer makes the result from the row */
+/** Runs a query with a timeout. @param late reason if the timeout is reached @param answer converts the row */
 async function limited<T>(
   session: MysqlSession,
   sql: string,

@@ -33,8 +33,8 @@ const REMEDY = 'drop these foreign keys first, or archive those tables and make 
 /**
  * @param session of a writer, without an open transaction. After the call, also if it throws, no transaction is open or
  * the session is broken
- * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these, TARGET_BUSY if other transactions lock
- * them, CONNECTION_LOST, COMMIT_UNKNOWN, BAD_PREDICATE, VALUE_REFUSED for rows that cannot be compared
+ * @throws SluiceError TABLE_REFUSED if rows of other tables depend on the rows, TARGET_BUSY if other transactions
+ * lock the rows, CONNECTION_LOST, COMMIT_UNKNOWN, BAD_PREDICATE, VALUE_REFUSED for rows that cannot be compared
  */
 export async function removeMysqlRows(
   config: MysqlConfig,
@@ -76,7 +76,7 @@ async function deleted(session: MysqlSession, request: RemoveRequest): Promise<'
     throw error
   }
   if (!(await isSame(session, request))) return 'gone'
-  // Checked after locking: from now on no row can be added that refers to these.
+  // Check after the lock: from now on no row can be added that refers to the locked rows.
   await refuseCascadingDelete(session, { table: table.table, refused: 'all', remedy: REMEDY })
   await refuseMysqlHiddenColumns(session, table.table)
   if (!(await isProved(session, request)) || String(locked[0]?.[0]) !== String(expect.rows)) return 'differs'

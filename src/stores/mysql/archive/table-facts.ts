@@ -37,8 +37,8 @@ export async function mysqlLosableTables(
 }
 
 /**
- * Creation time of tables, by `tableText`; ALTER changes it, too. InnoDB's table ids also change with ALTER, and to
- * read them needs the privilege PROCESS. One statement per schema, so that the server opens the files of one schema
+ * Creation time of tables, by `tableText`; ALTER changes it, too. InnoDB's table ids also change with ALTER, and
+ * reading them needs the privilege PROCESS. One statement per schema, so that the server opens the files of one schema
  * only.
  */
 export async function mysqlTableMarks(

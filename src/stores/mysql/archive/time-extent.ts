@@ -14,7 +14,7 @@ const FIRST: Readonly<Record<string, string>> = {
 }
 
 /**
- * Minimum and maximum come from an index if there is one; NULLs are counted if the column may hold them. Days of the
+ * Reads minimum and maximum from an index if there is one; NULLs are counted if the column may hold them. Days of the
  * year 0 are counted in `unreal`, and are neither minimum nor maximum.
  * @throws errors of the server
  */

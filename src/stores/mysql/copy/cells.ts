@@ -60,7 +60,7 @@ function utf8OrStoredBytes(name: string): string {
 
 /**
  * SQL for the text of a member; number 0 gets its own text, because the server would print the empty member's text.
- * @param as the enum or set that the text is read as; other types leave the name unchanged
+ * @param as the enum or set that the text is read as; for other types, `name` is returned unchanged
  */
 export function enumMemberSql(name: string, as: ColumnType): string {
   if (as.kind !== 'native' || !isMembered(as.name)) return name

@@ -23,7 +23,7 @@ const LIMITS: NewTableLimits = {
   },
 }
 
-/** @throws SluiceError TABLE_REFUSED for names and columns that MySQL cannot make, or cannot have in a key */
+/** @throws SluiceError TABLE_REFUSED for names and columns that MySQL cannot create, or cannot index in a key */
 export function createMysqlTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
   refuseUnmakeable(table, LIMITS)
   const room = keyColumnBytes(table)
@@ -77,7 +77,7 @@ export function isCollated(native: string): boolean {
   return isText(base) || base === 'enum' || base === 'set'
 }
 
-/** Bytes of the index for each column without a declared length. */
+/** Bytes of the key's index that each key column without a declared length may use. */
 function keyColumnBytes(table: TableSpec): number {
   const columns = table.columns.filter(({ name }) => table.key.includes(name))
   const open = columns.filter(({ native }) => indexable(native, 4) !== native)

@@ -32,8 +32,8 @@ export function declareKey(type: ColumnType): MysqlDeclaredType {
 
 /**
  * Texts compare by bytes: tables are created with such a collation. Timestamps with a zone become a DATETIME in UTC,
- * because a TIMESTAMP ends in 2038. A decimal without a limit becomes a text, which keeps all digits; so do types of
- * other systems.
+ * because a TIMESTAMP ends in 2038. A decimal without a limit becomes a text, which keeps all digits. Types
+ * of other systems also become texts.
  */
 export function declare(type: ColumnType): MysqlDeclaredType {
   switch (type.kind) {

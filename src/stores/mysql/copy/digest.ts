@@ -82,7 +82,7 @@ export async function serverDigest(session: MysqlSession, request: RowRequest): 
 
 const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 
-/** SQL for the canonical text of a value. `length`: SQL for its bytes, if that is cheaper than LENGTH(text). */
+/** SQL for the canonical text of a value. `length`: SQL for its size in bytes, if that is cheaper than LENGTH(text). */
 type Spelling = { readonly text: string; readonly length?: string }
 
 /**

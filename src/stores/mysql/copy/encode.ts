@@ -110,7 +110,7 @@ function whole(cell: Present): string {
   throw new Unfit(`not a whole number: ${shown(cell)}`)
 }
 
-/** Refuses shorter numbers, which the server would read as years of this century or the last. */
+/** A year of four digits, or 0. The server would read shorter numbers as years of this century or the last. */
 function year(cell: Present): string {
   const digits = whole(cell)
   if (digits === '0') return '0000'
@@ -179,8 +179,8 @@ function single(cell: Present): SqlValue {
 }
 
 /**
- * Refuses numbers that FLOAT(M,D) and DOUBLE(M,D) would change without a warning. The server rounds the difference to
- * the next lower whole number, then adds both. So a DOUBLE(9,1) stores -0.2 as -0.19999999999999996. It stores
+ * Refuses numbers that FLOAT(M,D) and DOUBLE(M,D) would change without a warning. The server takes the next lower
+ * whole number, and adds the rounded difference to it. So a DOUBLE(9,1) stores -0.2 as -0.19999999999999996. It stores
  * -0.19999999999999996 unchanged.
  */
 function rounding(encode: Encoder, scale: number | undefined, narrowed: (value: number) => number): Encoder {
@@ -250,7 +250,7 @@ function member(known: readonly string[], zero: string | null): Encoder {
   }
 }
 
-/** Encodes members as their bits, as in `member`: the server never reads the empty text as a member. */
+/** Encodes members of a set as a number with one bit for each: the server never reads the empty text as a member. */
 function members(known: readonly string[], zero: string): Encoder {
   const bits = new Map(known.map((one, at) => [one, 1n << BigInt(at)]))
   return (cell) => {

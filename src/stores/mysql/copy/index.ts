@@ -150,7 +150,7 @@ class Store implements CopyStore {
   }
 }
 
-/** Identity of a server, for any host name in the URL. The ids of MariaDB identify only the machine and the port. */
+/** Identity of a server, equal for any host name in a URL. Ids of MariaDB identify only the machine and the port. */
 async function serverOf(session: MysqlSession): Promise<string> {
   const rows = await session.command(
     "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'hostname', 'port')",

@@ -145,7 +145,7 @@ function insertHead({ table, columns }: InsertInto): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
-/** If a row with another key conflicts in another unique index, a division by zero fails the statement. */
+/** End of an upsert statement. It fails by a division by zero if a row with another key has the same unique value. */
 function upsertTail({ columns, key }: InsertInto): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
   const [first = '', ...others] = key.map(quoted)
@@ -189,7 +189,7 @@ function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): n
   return places.reduce((sum, at) => sum + rows.filter((row) => row[at] === 0n).length, 0)
 }
 
-/** The server writes an enum's error value only without strict mode. Other warnings are still refused. */
+/** Writes rows, without strict mode if they have error values of enums. Other warnings are still refused. */
 async function unlessStrict<T>(session: MysqlSession, zeros: number, write: () => Promise<T>): Promise<T> {
   if (zeros === 0) return await write()
   await session.command(

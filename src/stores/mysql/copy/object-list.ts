@@ -7,7 +7,7 @@ import type { MysqlSession } from '../session.ts'
 import { mysqlTableSql } from './names.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
-/** @param session in which a backslash escapes, as the server prints texts @returns [] if there is no such table */
+/** @param session must read backslashes as escapes, as the server prints them @returns [] if there is no such table */
 export async function listMysqlObjects(session: MysqlSession, table: TableName): Promise<readonly SchemaObject[]> {
   const { schema = null, name } = table
   const here = 'COALESCE(?, DATABASE())'
@@ -119,7 +119,7 @@ function action(rule: string): string {
   return rule === 'RESTRICT' ? 'NO ACTION' : rule
 }
 
-/** A default as SQL, as MariaDB stores it; MySQL stores the value. */
+/** The default of a column, as SQL. MariaDB stores it as SQL, MySQL stores the value. */
 function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): readonly SchemaObject[] {
   const words = String(extra).toLowerCase()
   if (value == null || (isMariadb && value === 'NULL') || /\bgenerated\b(?<!default_generated)/.test(words)) return []
@@ -133,7 +133,7 @@ function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): read
   return [{ kind: 'default', name: String(name), own, columns: [String(name)] }]
 }
 
-/** The dictionary puts a backslash before quotes, which is not valid SQL. */
+/** Removes the backslashes that the dictionary puts before quotes: they are not valid SQL. */
 function expressionOf(text: string): string {
   return `(${text.replaceAll(String.raw`\'`, "'")})`
 }

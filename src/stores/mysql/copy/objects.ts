@@ -193,7 +193,7 @@ function isSamePlace(one: SchemaObject, other: SchemaObject): boolean {
   return other.kind !== 'default' && place(one) === place(other) && one.name.toLowerCase() === other.name.toLowerCase()
 }
 
-/** The server prints texts with backslashes in any sql_mode; definitions are parsed as they are printed. */
+/** Removes NO_BACKSLASH_ESCAPES from the sql_mode: the server prints definitions with backslash escapes in any mode. */
 async function readBackslashes(session: MysqlSession): Promise<void> {
   const [row] = await session.rows('SELECT @@sql_mode')
   const modes = String(row?.[0] ?? '').split(',')
@@ -201,7 +201,7 @@ async function readBackslashes(session: MysqlSession): Promise<void> {
   await session.command(`SET SESSION sql_mode = '${kept.join(',')}'`)
 }
 
-/** Texts without a length limit are indexed by a prefix, which is not possible for a unique index. */
+/** The index with a prefix for texts that are too long to index. A unique index with such a text is refused. */
 function fittedIndex(object: IndexObject, table: TableSpec): SchemaObject | { readonly refused: string } {
   const room = Math.floor(INDEX_BYTES / 4 / Math.max(1, object.parts.length))
   const parts: IndexPart[] = []

@@ -44,7 +44,7 @@ export class SameTables {
   }
 }
 
-/** When the table was created; null if there is none, or the server does not say. */
+/** Creation time of the table; null if there is no such table, or if the server does not report the time. */
 export async function createdAt(session: MysqlSession, { schema, name }: TableName): Promise<string | null> {
   const [[time] = []] = await session.rows(
     'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',

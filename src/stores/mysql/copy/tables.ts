@@ -121,8 +121,8 @@ class Dictionary {
   async rows(from: string, list: string, tail = '', schemaColumn = 'TABLE_SCHEMA'): Promise<Map<string, SqlRow[]>> {
     const marks = this.#names.map(() => '?').join(', ')
     // The dictionary ignores case: of names that differ only in case, an IN list would find one. So bytes are compared.
-    // For a single name, `=` is added, which is fast; not if it has characters that no table name can have, because
-    // comparing those is an error.
+    // For a single name, `=` is added, which is fast. It is omitted if the name has characters that no table name can
+    // have, because comparing these is an error.
     const alone = this.#names.length === 1 && isDictionaryName(this.#names[0] ?? '')
     const rows = await this.#session.rows(
       `SELECT TABLE_NAME, ${list} FROM information_schema.${from} WHERE ${schemaColumn} = ?${alone ? ' AND TABLE_NAME = ?' : ''}
@@ -192,7 +192,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
   }
 }
 
-/** Null if the column compares by bytes. `uuid`: MariaDB sorts UUIDs by their parts in reverse order. */
+/** Collation; null if the column compares by bytes. `uuid`: MariaDB sorts UUIDs by their parts in reverse order. */
 function collationOf(base: SqlValue | undefined, collation: SqlValue | undefined): string | null {
   if (base === 'uuid') return 'uuid'
   return collation == null || isByBytes(String(collation)) ? null : String(collation)

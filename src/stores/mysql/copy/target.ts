@@ -55,7 +55,7 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
     })
   }
 
-  /** The rows have already raised AUTO_INCREMENT; the source's next number may be higher. */
+  /** Raises AUTO_INCREMENT further than the rows did, if the source's next number is higher. @returns notes */
   async finish(
     table: TableSpec,
     signal: AbortSignal,

@@ -39,9 +39,9 @@ const OPAQUE = new Set([
 ])
 
 /**
- * `tinyint(1)` is a number: BOOLEAN becomes one, but such columns may hold 2 and -1 too. `bit(1)` holds only 0 and 1;
- * longer ones are unsigned integers. A `timestamp` is an instant, a `datetime` is not. A `time` may be negative or
- * longer than a day; MySQL accepts that, and other targets refuse such rows.
+ * `tinyint(1)` is a number: the server declares BOOLEAN so, but such columns may hold 2 and -1 too. `bit(1)` holds only
+ * 0 and 1; a longer `bit` is an unsigned integer. A `timestamp` is an instant, a `datetime` is not. A `time` may be
+ * negative or longer than a day; MySQL accepts that, and other targets refuse such rows.
  */
 export function mysqlColumnType(found: FoundColumn): ColumnType {
   const { base, native } = found

@@ -24,7 +24,7 @@ export type DetachFacts = {
   /** Tables of a partition that is partitioned itself. */
   readonly below: readonly KnownTable[]
   readonly locks: readonly WantedLock[]
-  /** Properties of the partition alone, for the ledger; null if they are not kept. */
+  /** Properties of the partition alone, for the ledger; null if they are not recorded there. */
   readonly own: string | null
   /** True if foreign keys refer to the table: the server then checks for referring rows, with all locks held. */
   readonly referred: boolean

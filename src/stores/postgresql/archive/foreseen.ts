@@ -49,8 +49,8 @@ export async function returnRefusal(
 }
 
 /**
- * The error of a DELETE that the server refuses because of a publication; null if it does not, or if EXPLAIN fails for
- * another reason. The server checks this for EXPLAIN too, which deletes nothing.
+ * The error of a DELETE that the server refuses because of a publication; null if the server accepts it, or if
+ * EXPLAIN fails for another reason. The server checks this for EXPLAIN too, which deletes nothing.
  */
 export async function removalRefusal(
   session: CopySession,

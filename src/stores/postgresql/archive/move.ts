@@ -10,7 +10,10 @@ import { hasOwnSchema } from '../server/trusted-tables.ts'
 
 export const ARCHIVED_SCHEMA = 'sluice_archived'
 
-/** The name contains the OID: a table of the same name, from another schema or an earlier year, may be archived too. */
+/**
+ * Name of a table in the schema of archived tables. It contains the OID: a table of the same name, from another schema
+ * or an earlier year, may be archived too.
+ */
 export function archivedName({ name }: TableName, oid: string): TableName {
   return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
 }
@@ -48,7 +51,7 @@ export async function moveAway(session: CopySession, table: KnownTable, called: 
 
 /**
  * Statements for sequences of the table that defaults of other tables use. Each sequence is then owned by a column of
- * such a table; or by no column, if that table has another owner or schema than the sequence.
+ * one of these tables; or by no column, if that table has another owner or schema than the sequence.
  */
 async function sequencesOfOthers(session: CopySession, { oid }: KnownTable): Promise<readonly string[]> {
   const root = (table: string): string => `coalesce(pg_catalog.pg_partition_root(${table})::oid, ${table})`

@@ -16,8 +16,9 @@ export type PartitionLikeTable = {
 }
 
 /**
- * SQL condition on `pg_index i` of a table `pg_class t`: the index is for an exclusion, or a key WITHOUT OVERLAPS, of
- * the partitioned table. An attachment always builds it: a table that has one already would have two.
+ * SQL condition on `pg_index i` of a table `pg_class t`: the index is for an exclusion constraint, or a key
+ * WITHOUT OVERLAPS, of the partitioned table. ATTACH always builds this index: a table that already has one would have
+ * two.
  */
 export const BUILT_BY_ATTACH = `(i.indisexclusion AND (t.relkind = 'p' OR EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)))`
 

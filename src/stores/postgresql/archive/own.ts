@@ -113,7 +113,8 @@ export class PropertyRestorer {
       for (const statement of this.#own.statements) {
         if (statement.stage !== stage) continue
         const sql = await this.#placed(statement.sql, table)
-        // The archive deletes the files: these rows are the only copy, and a crash would empty an UNLOGGED table.
+        // Keep the table logged. The archive deletes its files: these rows are the only copy, and a crash would empty
+        // an UNLOGGED table.
         if (statement.what === UNLOGGED)
           this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; run ${sql} to make it UNLOGGED again` })
         else if (!(await this.#restore({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)

@@ -77,8 +77,8 @@ export async function recreate(
 
 /**
  * Fills a new table without sending its rows to subscribers, which never received their deletion. Publications of all
- * tables, or of the schema, would send the rows. They send no rows of an UNLOGGED table or of a table rewrite, so such
- * a published table is UNLOGGED while it is filled.
+ * tables, or of the schema, would send the rows. They send no rows of an UNLOGGED table or of a table rewrite, so a
+ * table with such a publication is UNLOGGED while it is filled.
  */
 async function unsent(
   session: CopySession,
@@ -148,7 +148,7 @@ async function reshapeTable(
   for (const sql of await checksOf(session, table, parent)) await alter(sql)
 }
 
-/** The server itself would cut blanks at the end of a text without an error. @throws SluiceError VALUE_REFUSED */
+/** Refuses texts whose trailing blanks the server would cut without an error. @throws SluiceError VALUE_REFUSED */
 async function refuseCutTexts(session: CopySession, table: KnownTable, { name, type }: ParentColumn): Promise<void> {
   const text = `${quoteName(name)}::text COLLATE "C"`
   const cut = await session.one(

@@ -42,7 +42,8 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
         `${name} ${equal} ${sqlLiteral(value)} COLLATE "C"`,
       )
     case 'native':
-      // Enums: only the server knows their order; they are compared as texts, and a renamed value has another text.
+      // Enums: only the server knows their order, so only `=` and `<>` are possible. They are compared as texts: a
+      // renamed value does not equal its old name.
       return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${sqlLiteral(value)} COLLATE "C"` : null
     default:
       return null

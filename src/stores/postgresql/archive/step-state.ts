@@ -43,7 +43,7 @@ export function isUnchanged({ name, parent, kind }: FoundRelation): boolean {
 
 /**
  * Detached tables that may be this partition, in a database loaded from a dump. Their names end in the OID at the
- * detach; a load gives new OIDs.
+ * detach; after a load they have new OIDs.
  * @param identity OID as recorded
  * @returns the table whose name ends in `identity`. If there is none: the table whose OID is `identity`. If there is
  * none either: all tables named after the partition with any OID

@@ -119,18 +119,19 @@ export class Steps implements AsyncDisposable {
     })
   }
 
-  /** Statements outside of any transaction. @throws as `run` */
+  /** Runs the body outside of any transaction. @throws as `run` */
   inOtherSession<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
   }
 
-  /** Statements and transactions on one session, which ends with its locks if the body throws. @throws as `run` */
+  /** Runs the body on one session, which ends with its locks if the body throws. @throws as `run` */
   onOneSession<T>(step: LedgerCheckedStep, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, body)
   }
 
   /**
-   * A transaction on the caller's session, with its ledger entry; rolled back unless the body ends with `done`.
+   * Runs the body in a transaction on the caller's session, and completes the ledger entry; rolls back unless the body
+   * ends with `done`.
    * @throws as `run`
    */
   async within(

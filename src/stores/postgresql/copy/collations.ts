@@ -27,8 +27,8 @@ export function isDeterministicSql(oid: string): string {
 }
 
 /**
- * Quoted name of the collation in this database with the name of another table's collation. Null if there is none: the
- * column then gets the default collation of the database.
+ * Quoted name of the collation in this database that has the same name as `collation`, a collation of another table.
+ * Null if there is none: the column then gets the default collation of the database.
  */
 export async function namedCollation(
   collation: string,

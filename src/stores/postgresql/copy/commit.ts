@@ -44,7 +44,7 @@ export async function commitChunk(
   throw connectionLost(ending.lost, settings)
 }
 
-/** Id of the transaction, and the result of the query `look`; null if the chunk has another owner. */
+/** Runs the statements. @returns transaction id, and result of the query `look`; null if the chunk has another owner */
 async function closed(
   session: CopySession,
   statements: readonly Statement[],

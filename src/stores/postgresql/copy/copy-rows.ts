@@ -7,7 +7,7 @@ import { columnList } from '../server/sql.ts'
 
 export const FRAME_FORMATS = { 'pg-binary': 'binary', 'pg-text': 'text' } as const satisfies Record<FrameFormat, string>
 
-/** Query for the frames of a range. Source and target both use it, so equal rows give equal bytes. */
+/** Query for the frames of a range. Source and target both use it, so equal rows have equal bytes. */
 export function framesQuery(columns: readonly string[], from: string, condition: string, order: string): string {
   return `SELECT ${columnList(columns)} FROM ${from} WHERE ${condition}${order}`
 }

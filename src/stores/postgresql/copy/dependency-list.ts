@@ -178,7 +178,7 @@ function tablesSql(tables: readonly string[]): string {
 
 /**
  * Objects that belong to no copied table: views, foreign tables, types, and sequences that no column uses, in the given
- * schemas. Also other schemas, with the number of their tables except sluice's own.
+ * schemas. Also lists other schemas, with the number of their tables except sluice's own.
  */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`

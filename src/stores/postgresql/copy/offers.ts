@@ -157,7 +157,7 @@ class PostgresDurability implements Durability {
     this.#label = label
   }
 
-  /** Reads the server's settings once, because streams call it for every position. */
+  /** Reads the server's settings once, because streams call this method for every position. */
   flushed(signal: AbortSignal): Promise<void> {
     this.#synced ??= this.#refuseUnsynced(signal).catch((error: unknown) => {
       this.#synced = null

@@ -1,4 +1,4 @@
-/** The canonical digest in SQL, equal to that of `RowChecksum`; by reading the rows if SQL cannot compute it. */
+/** Computes the canonical digest of `RowChecksum` in SQL. If SQL cannot compute it, the rows are read. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { RowChecksum, checksumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
@@ -85,7 +85,10 @@ export function hashSql(columns: readonly AnyColumn[]): string {
   return `('x' || pg_catalog.substr(pg_catalog.md5(${row}), 21))::bit(48)::bigint`
 }
 
-/** Length prefix of types whose texts are all equally long: measuring each value costs a tenth of the whole digest. */
+/**
+ * SQL of the length prefix for a type whose texts are all equally long; null for other types. To measure each value
+ * would cost a tenth of the whole digest.
+ */
 function lengthOf({ kind }: ColumnType): string | null {
   switch (kind) {
     case 'bool':

@@ -41,10 +41,10 @@ export type ViewOptions = {
   readonly isMortal?: boolean
 }
 
-/** Assumed rows of a block if unknown: the number for very small rows. */
+/** Assumed rows per block if their number is unknown: that of very small rows. */
 const GUESS = 100n
 
-/** @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind */
+/** @throws SluiceError as `postgresSourceError` returns: CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … */
 export async function openPostgresSource(
   settings: PostgresSettings,
   readers: number,
@@ -73,7 +73,7 @@ export async function joinedSource(settings: PostgresSettings, exported: string,
 
 /**
  * Read view of a session's snapshot.
- * @param holder in a transaction; the view closes it
+ * @param holder session in a transaction; the view closes it
  * @throws errors of the server
  */
 export async function postgresSnapshotView(
@@ -259,7 +259,7 @@ class PostgresView implements SourceView {
     }
   }
 
-  /** The error to report: if all sessions were ended on purpose, that is the cause of any error. */
+  /** Returns `lost` if all sessions were ended on purpose and `signal` has not aborted; otherwise a mapped error. */
   #failure(thrown: unknown, signal: AbortSignal, where: string | null): unknown {
     const { lost } = this.#snapshot
     return lost === null || signal.aborted ? postgresSourceError(thrown, this.#settings, where) : lost
@@ -320,7 +320,7 @@ async function estimate(session: CopySession, sql: string): Promise<bigint> {
   return BigInt(Math.round(plan?.Plan['Plan Rows'] ?? 0))
 }
 
-/** Smallest and largest key, by the index: SQL has no min() for some ordered types. */
+/** Smallest and largest key, read from the index: SQL has no min() for some ordered types. */
 async function keyBounds(
   session: CopySession,
   table: TableSpec,

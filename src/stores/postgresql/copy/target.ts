@@ -32,7 +32,7 @@ import { PostgresWriter } from './writer.ts'
 /** Sessions that stay open for the next chunk. */
 const KEPT = 16
 
-/** Bits of the types that a sequence can number. */
+/** Number of bits of each type whose values a sequence can generate. */
 const NUMBERED: ReadonlyMap<string, number> = new Map([
   ['smallint', 16],
   ['integer', 32],
@@ -180,8 +180,8 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
 }
 
 /**
- * Sets the sequences of a table's columns after the largest value, so that new rows get no copied number. Never moves a
- * sequence back.
+ * Sets each sequence of a table to the largest value of its column (the smallest, if it counts down), so that new rows
+ * get no copied number. Never moves a sequence back.
  * @param except columns whose sequences are set to the source's position
  */
 async function setSequences(

@@ -37,7 +37,7 @@ export class PostgresTrack implements TrackStore {
       `CREATE TABLE IF NOT EXISTS ${this.#details} (table_name TEXT, run_id BIGINT, start_time TIMESTAMP, token_min BIGINT,
         token_max BIGINT, status TEXT, run_info TEXT, PRIMARY KEY (table_name, run_id, token_min))`,
     )
-    // Another role may have created a table of that name since.
+    // Since the first check, another role may have created a table with one of these names.
     await refuseForeignTracks(this.#database, this.#schema)
   }
 

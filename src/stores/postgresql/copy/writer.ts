@@ -190,7 +190,7 @@ export class PostgresWriter implements ChunkWriter {
     return rangeSql(table, this.#relation, range, null)
   }
 
-  /** Runs also for a chunk without rows: the target may have rows of its range that the source has deleted. */
+  /** Prepares writes, also if the chunk has no rows: the target may have rows of its range that the source deleted. */
   async #begin(): Promise<void> {
     if (this.#begun) return
     this.#begun = true
@@ -207,7 +207,7 @@ export class PostgresWriter implements ChunkWriter {
   async #empty(): Promise<void> {
     await refuseCascades(this.#session, this.#relation)
     await this.#session.ask(`DELETE FROM ${this.#from} WHERE ${this.#condition()}`)
-    // A foreign key may have been added until the DELETE locked the table.
+    // A foreign key may have been added before the DELETE locked the table.
     await refuseCascades(this.#session, this.#relation)
   }
 

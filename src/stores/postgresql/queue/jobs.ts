@@ -7,8 +7,8 @@ import type { TaskKey, QueuedRun } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /**
- * Name of graphile-worker's task for the tasks of a program in a queue. A worker takes jobs with the names of its own
- * program and queues.
+ * Name that graphile-worker stores with the jobs of a program version in a queue. A worker takes only jobs with the
+ * names of its own program version and queues.
  */
 export function taskName(program: string, queue: string | null): string {
   return `sluice slot, ${program}${queue === null ? '' : `, ${queue}`}`

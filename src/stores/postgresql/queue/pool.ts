@@ -1,6 +1,6 @@
 /**
- * Connections of a queue, shared by graphile-worker and by the rows of runs and workers. If a role lacks a right in
- * the database, the error contains the right and the statement that grants it.
+ * Connections of a queue, shared by graphile-worker and by the statements of sluice. If a role lacks a right in the
+ * database, the error contains the right and the statement that grants it.
  */
 import { TLSSocket } from 'node:tls'
 import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
@@ -36,7 +36,7 @@ export class QueuePool implements AsyncDisposable {
    */
   static async open(url: string, most: number): Promise<QueuePool> {
     const settings = postgresSettings(url)
-    // A first connection: maps errors of the server to SluiceErrors, and shows if connections are encrypted.
+    // This first connection shows if connections are encrypted. `connect` maps errors of the server to SluiceErrors.
     const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
     await client.end().catch(() => undefined)
@@ -144,7 +144,7 @@ export class QueuePool implements AsyncDisposable {
     }
   }
 
-  /** Maps an error of the server or of the connection to a SluiceError. @param use shows which right is missing */
+  /** Maps an error of the server or of the connection to a SluiceError. @param use what the role tried to do */
   async mapError(thrown: unknown, use: QueueUse): Promise<unknown> {
     const error = firstLoss(thrown)
     if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#incompleteQueue(error)
@@ -201,7 +201,7 @@ function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
   }
 }
 
-/** graphile-worker throws several failures as one error. Returns the lost connection among them; else the error. */
+/** graphile-worker throws several failures as one error. Returns the first connection loss; else the whole error. */
 function firstLoss(thrown: unknown): unknown {
   if (!(thrown instanceof AggregateError)) return thrown
   const errors: readonly unknown[] = thrown.errors

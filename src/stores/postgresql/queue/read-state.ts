@@ -251,7 +251,7 @@ export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]
   return rows.map((row) => ({ ...row, slots: row.slots ?? [] }))
 }
 
-/** Clock of the database, ms since the epoch, as the times of rows. */
+/** Current time of the database's clock, ms since the epoch. The times in rows are from the same clock. */
 export async function readClock(pool: QueuePool): Promise<number> {
   const { rows } = await pool.ask<{ readonly now: number }>(`SELECT ${ms('clock_timestamp()')} AS now`)
   return rows[0]?.now ?? 0

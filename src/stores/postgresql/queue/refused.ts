@@ -15,8 +15,8 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
  * Ends runs that every worker refuses. A live worker must have refused the run, and the first refusal must be older
- * than `REFUSED_FOR_MS`. In this time, workers that take tasks of the run and did not refuse it must have sent no
- * heartbeat. No task of the run may be in progress. The queued tasks get the error, and a worker reports it.
+ * than `REFUSED_FOR_MS`. A worker that takes tasks of the run, but has not refused it, must not have sent a heartbeat
+ * in this time. No task of the run may be in progress. The queued tasks get the error, and a worker reports it.
  * @param workerId id of the caller: while `isSteadySql` is false for this worker, it ends no run
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {

@@ -42,8 +42,8 @@ export async function runTasks(
     noHandleSignals: true,
     logger: SILENT,
     forbiddenFlags: () => refused().map(jobFlag),
-    // With a delay of 0, graphile-worker awaits each of these queries. With a delay, a failed query would end the
-    // program.
+    // With a delay of 0, graphile-worker awaits each query that completes or fails a job. With a delay, an error of
+    // this query would end the program.
     preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     taskList: Object.fromEntries(names.map((queue) => [taskName(program, queue), task])),
   })

@@ -50,7 +50,7 @@ export class PostgresSchedules implements ScheduleStore {
   readonly #pool: QueuePool
   readonly #isThere: () => Promise<boolean>
 
-  /** @param isThere true if the tables of schedules exist: a read-only session does not create them */
+  /** @param isThere returns true if the tables of schedules exist: a read-only session does not create them */
   constructor(pool: QueuePool, isThere: () => Promise<boolean>) {
     this.#pool = pool
     this.#isThere = isThere
@@ -180,8 +180,8 @@ export class PostgresSchedules implements ScheduleStore {
       const [row] = rows
       const byHand = run !== null && time === null
       if (row === undefined || row.state === 'void') return 'moved'
-      // A paused schedule may still be started by hand. A schedule that was replaced has another command than the given
-      // run.
+      // A paused schedule may still be started by hand. If the schedule was replaced, the given run has the command of
+      // the old schedule.
       if ((byHand ? !row.wanted : row.state !== 'on') || Number(row.since_ms) !== found) return 'moved'
       // Checked in a separate statement after the lock: SELECT FOR UPDATE may have waited, and has an older snapshot.
       const running = await client.query(`SELECT FROM ${SCHEDULES} s WHERE s.name = $1 AND ${RUNNING} IS NOT NULL`, [

@@ -240,9 +240,9 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
 
 /**
  * Runs a transaction that waits for no lock longer than `LOCK_MS`.
- * @param kept the lock that it may wait for, to find its holders. `queue`: on the version table of an existing queue;
- * `catalog`: of sessions that create schemas or tables
- * @throws SluiceError TARGET_BUSY names the sessions that it waited for
+ * @param kept the locks for which the transaction may wait; the error names their holders. `queue`: locks on the
+ * version table of an existing queue. `catalog`: locks of sessions that create schemas or tables
+ * @throws SluiceError TARGET_BUSY after a lock timeout
  */
 async function withLockTimeout(
   pool: Pool,
@@ -307,7 +307,10 @@ const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tab
 /** All tables of a queue that was just created or upgraded. */
 export const ALL_TABLES: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
-/** Reads the catalog, because a session that once failed to find a schema by name does not find it later. */
+/**
+ * True if the queue's version table exists. Reads the catalog, because a session that once failed to find a schema by
+ * name does not find it later.
+ */
 async function isThere(client: Asked): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
-/** JSON arrays as PostgreSQL's array literals: `[1,null,"a b"]` as `{1,NULL,"a b"}`. Numbers keep their digits. */
+/** Converts JSON arrays to array literals: `[1,null,"a b"]` becomes `{1,NULL,"a b"}`. Numbers keep their digits. */
 import { hasArrayBounds } from '../../../model/copy/array-bounds.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

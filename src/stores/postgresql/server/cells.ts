@@ -13,7 +13,7 @@ type AnyColumn = ReadColumn | WriteColumn
 
 export type Reader = (text: string) => Exclude<Cell, null>
 
-/** Readers of a column's fields in COPY's text format; not called for `\\N`. */
+/** Readers of a column's fields in COPY's text format; not called for NULL (`\N`). */
 export type FieldReader = {
   /** For fields without a backslash; null if the field itself is the cell. */
   readonly plain: Reader | null
@@ -80,8 +80,8 @@ export function fieldReader(column: AnyColumn): FieldReader {
 }
 
 /**
- * Reads the text of a value as the server prints it, without `postgresSelection` and without escapes. The cell is the
- * same as in a copy. Null if the text itself is the cell.
+ * Returns a reader for texts of values as the server prints them, without `postgresSelection` and without escapes. Its
+ * cells are the same as in a copy. Null if the text itself is the cell.
  * @param json `to_jsonb` for the text of an array; null if the column is not an array
  */
 export function valueReader(column: AnyColumn, json: ((literal: string) => string) | null): Reader | null {

@@ -24,12 +24,12 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly backend: Backend
   /** Transaction id, if known. If the server has its status, `landed` is not called. */
   readonly id?: string
-  /** Returns true if the effects of the transaction exist. Undefined if another one may have the same effects. */
+  /** True if the effects of the transaction exist. Undefined if another transaction may have the same effects. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
   /** Error of the broken connection. */
   readonly lost: unknown
   readonly label: string
-  /** Runs a query on a new connection, retried until it gets one. */
+  /** Runs `body` on another connection, and again if that connection is lost, too. */
   ask<T>(body: (reader: R) => Promise<T>): Promise<T>
 }
 

@@ -44,7 +44,7 @@ export async function transact<T>(
   return { committed: false, result, lost: ending.lost }
 }
 
-/** A transaction with one snapshot of the database. @param begin begins a transaction of the given kind */
+/** Runs the body in a read-only transaction with one snapshot. @param begin begins a transaction of the given kind */
 export async function readOnly<T>(
   session: SqlSession,
   begin: (kind: string) => Promise<void>,

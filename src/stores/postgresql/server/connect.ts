@@ -34,8 +34,8 @@ export type Connected = {
 }
 
 /**
- * Settings of every session that give each value and name one spelling and one meaning, because roles and databases may
- * have other settings. Settings for storage only (tablespaces, compression, access methods) are left unchanged.
+ * Settings of every session. With them each value and each name has one spelling and one meaning, whatever the role and
+ * the database have set. Settings for storage only (tablespaces, compression, access methods) are left unchanged.
  */
 const SPELLING: readonly (readonly [name: string, value: string])[] = [
   ['client_encoding', 'UTF8'],

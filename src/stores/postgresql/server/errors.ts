@@ -221,7 +221,7 @@ function serverError(thrown: unknown): ServerError | null {
 }
 
 /**
- * Hint for a foreign key violation: a restored row refers to a missing row, or other rows refer to a removed row. If
+ * Hint for a foreign key violation: a written row refers to a missing row, or other rows refer to a removed row. If
  * the message does not show which, the hint covers both.
  */
 export function foreignKeyHint(message: string): string {

@@ -29,7 +29,7 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
     WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)`,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
-  // One array per column is two to three times faster.
+  // One array per column is two to three times faster than one parameter per value.
   bulk: (columns, rows) => ({
     from: `ROWS FROM (${columns.map(({ type }) => `pg_catalog.unnest(CAST(? AS ${type === 'integer' ? 'bigint' : 'text'}[]))`).join(', ')})
           AS new (${columns.map(({ name }) => name).join(', ')})`,

@@ -17,7 +17,7 @@ type LineOptions = {
   readonly columns: readonly (ReadColumn | WriteColumn)[]
   readonly size: BatchSize
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
-  /** `RowRequest.asStored`: key columns, and the receiver of rows with a value that does not fit its type. */
+  /** For `RowRequest.asStored`: key columns, and the set that collects rows with a value that does not fit its type. */
   readonly stored?: StoredRows
 }
 
@@ -120,8 +120,8 @@ class LineReader {
   }
 
   /**
-   * Decodes a target row with values that do not fit their types. These values stay text, and `odd` is called with the
-   * row.
+   * Decodes a target row with values that do not fit their types. These values stay text, and the row is added to
+   * `odd`.
    */
   #asStored(line: string, { key, odd }: StoredRows): Row {
     const { table, columns } = this.#options

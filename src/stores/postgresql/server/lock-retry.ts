@@ -10,7 +10,7 @@ import { tableSql } from './sql.ts'
 
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of `patienceMs` for lock waits, because sessions in the lock queue also wait for the work under the locks. */
+/** Share of `patienceMs` for lock waits. The rest is for the work under the locks: other sessions wait for it, too. */
 const LOCKS_SHARE = 0.7
 /**
  * `LOCKS_SHARE` applies while more than this share of `budgetMs` is left. Later, lock waits may use all of
@@ -28,7 +28,7 @@ export type WantedLock = {
 export type LockRetryLimits = {
   /** Longest time that other sessions wait for a transaction, ms; lock waits get only a part of it. */
   readonly patienceMs: number
-  /** Retry limit: longest time of the tries that do not get the locks, ms. */
+  /** Retry limit: longest total time of the tries that fail, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
 }
@@ -45,7 +45,7 @@ export async function committed(session: CopySession): Promise<void> {
   throw end === 'rolled back' ? new Error('the server rolled back a transaction at its commit') : end.lost
 }
 
-/** Runs `body` in a transaction and commits it. @throws as `body` and `committed`, after which it is rolled back */
+/** Runs `body` in a transaction and commits it. @throws as `body` and `committed`, after a rollback */
 export async function inTransaction<T>(
   session: CopySession,
   kind: string,

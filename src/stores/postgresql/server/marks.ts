@@ -36,6 +36,6 @@ export const INDEX_NOTES = {
   key: 'sluice in place: primary key with the time column',
   /** Comment of the index of the former primary key. */
   own: 'sluice in place: primary key without the time column',
-  /** Comment of an index that is added to a unique index without the time column. */
+  /** Comment of a unique index with the columns of another unique index and the time column. */
   wide: 'sluice in place: unique with the time column',
 } as const

@@ -10,7 +10,7 @@ export type PreparedStatement = {
 
 export type PreparedStep = { readonly statement: PreparedStatement; readonly values: readonly (string | null)[] }
 
-/** Prepared statements of a session, and their names there. */
+/** Prepared statements of a session, with their names. */
 export type PreparedNames = Map<PreparedStatement, string>
 
 /** Methods that the driver has but declares differently. */

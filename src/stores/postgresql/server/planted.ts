@@ -1,8 +1,8 @@
 /**
  * Finds functions and operators that another role planted in the search path. A planted one that fits the arguments
  * better than the built-in would run as this login (CVE-2018-1058). Planted types, and objects with exactly the
- * arguments of a built-in, are never used: pg_catalog is first in every session (`connect.ts`). The statement qualifies
- * every function and operator, since it runs before any check.
+ * arguments of a built-in, are never used: pg_catalog is first in every session (`connect.ts`). The query that
+ * finds planted objects qualifies every function and operator, because it runs before any check.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
@@ -15,8 +15,8 @@ export type Planted = readonly [what: string, schema: string, owner: string]
 const OWN_SCHEMA = '11::pg_catalog.oid'
 
 /**
- * Names of functions with arguments of any type that statements for all systems call without a schema. PostgreSQL's own
- * statements qualify them with pg_catalog. Test: `test/arch/functions-by-schema`.
+ * Names of functions that statements for all systems call without a schema; their arguments may have any type.
+ * PostgreSQL's own statements qualify them with pg_catalog. Test: `test/arch/functions-by-schema`.
  */
 export const UNQUALIFIED =
   'array_agg count floor lag length lower max md5 min replace row_number string_agg substr sum to_char unnest upper'.split(

@@ -63,7 +63,7 @@ async function serverVerdict(reader: SqlReader): Promise<Verdict> {
   return ok(`PostgreSQL ${String(version)}, ${String(encoding)}, collation ${String(collation)}`)
 }
 
-/** Checks if new sessions may write by default. This session does not show it, because sluice makes it read-only. */
+/** Checks if new sessions may write by default. Reads the reset value, because sluice makes this session read-only. */
 async function writesVerdict(reader: SqlReader): Promise<Verdict> {
   const [[standby, readOnly, source] = []] = await reader.all(
     `SELECT pg_catalog.pg_is_in_recovery()::int, s.reset_val, s.source FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only'`,

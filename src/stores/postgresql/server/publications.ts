@@ -1,4 +1,4 @@
-/** Which publications send the rows of a table. */
+/** Finds the publications that send the rows of a table. */
 
 /**
  * SQL of the publications that send at least one of some tables. Columns: all columns of pg_publication, then `how` and

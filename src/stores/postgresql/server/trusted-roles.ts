@@ -1,4 +1,4 @@
-/** Roles that a login trusts. Statements qualify each function and operator, because they run before any check. */
+/** SQL for the roles that a login trusts. It qualifies each function and operator, because it runs before any check. */
 
 /** The login, its roles, the database's owner, and superusers: these have full power over the login in any case. */
 export const TRUSTED = `WITH RECURSIVE mine (role) AS (

@@ -1,8 +1,8 @@
 /**
  * Checks if another role could have planted tables of sluice. A table of such a role, or a trigger with a function of
  * such a role, runs that role's code with the rights of the login that writes (as in CVE-2018-1058). The rule is the
- * same for ledgers, catalogs, archives, streams and queues. Statements qualify every function and operator, because
- * they run before any check.
+ * same for ledgers, catalogs, archives, streams and queues. The statements of this file qualify every function and
+ * operator, because they run before any check.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
@@ -130,8 +130,8 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 
 /**
- * Ledgers of a kind outside the search_path of this login. Any role may plant a table of that name. So a table's ledger
- * is returned only if its owner is trusted, or may archive or fill the table itself.
+ * Ledgers of a kind outside the search_path of this login. Any role may plant a table with the name of a ledger. So for
+ * a table, a ledger is returned only if the ledger's owner is trusted, or may archive or fill the table itself.
  * @param table if null, or missing in the database, all ledgers are returned
  */
 export async function otherLedgers(

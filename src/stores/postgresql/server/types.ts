@@ -122,7 +122,7 @@ function nativeType({ name }: PgType): ColumnType {
   return { kind: 'native', name }
 }
 
-/** Types whose modifier changes nothing, by OID. */
+/** Column types that do not depend on a modifier, by OID. */
 const BUILT_IN: Readonly<Record<number, ColumnType>> = {
   16: { kind: 'bool' },
   17: { kind: 'bytes' },
@@ -219,7 +219,7 @@ export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
   }
 }
 
-/** Types whose values have only one form in a JSON array. */
+/** Item types whose values have exactly one spelling in a JSON array. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
 /**

@@ -2,7 +2,7 @@
  * Detects a session that waits for an exclusive lock (TRUNCATE, ALTER TABLE, LOCK TABLE) on a table that snapshot
  * readers hold. It waits until all readers release the table, idle ones too. Sessions that request the table later wait
  * behind it: all writers, further readers of this program, and its sessions that only read the catalog, because
- * `pg_get_expr` locks the table, too. An idle reader may continue only when such a session continues: then all wait
+ * `pg_get_expr` locks the table, too. If an idle reader continues only after one of these sessions, all of them wait
  * forever. The server detects no deadlock, because this dependency exists only in this program.
  */
 import type { TextRow } from './session.ts'
@@ -23,7 +23,7 @@ export type WantedOptions = {
   readonly others: () => readonly number[]
   /**
    * True: call `onWanted` for any waiting session. False: only if a session of this program waits too, because then
-   * neither of them would continue. A copy should show one snapshot of the source as long as possible.
+   * neither of them would continue. Otherwise the copy keeps its snapshot as long as possible.
    */
   readonly always: boolean
   /** Called at most once, with the name of the table. */

@@ -23,7 +23,7 @@ const ROWS_PER_PAUSE = 2000
 /**
  * @param connection within a write transaction that has just begun. It is committed if the result is 'done'; otherwise
  * the caller rolls it back
- * @throws SluiceError TABLE_REFUSED if rows of other tables depend on these; VALUE_REFUSED for rows that cannot be
+ * @throws SluiceError TABLE_REFUSED if other rows refer to the rows to remove; VALUE_REFUSED for rows that cannot be
  * compared; errors of the driver
  */
 export async function removeSqliteRows(connection: Database.Database, request: RemoveRequest): Promise<StepEnd> {

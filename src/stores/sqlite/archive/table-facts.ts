@@ -7,8 +7,8 @@ import { definitionOf, sqliteShape } from '../copy/shape.ts'
 
 /**
  * Identity of each table, by `tableText`. It consists of the root pages of the table and of the ledger, because SQLite
- * has no table ids. A rename or ALTER does not change it. A VACUUM moves both, so that no table has its earlier
- * identity.
+ * has no table ids. A rename or ALTER does not change it. A VACUUM moves both pages: afterwards, no table has
+ * its earlier identity.
  */
 export function sqliteTableIdentities(
   connection: Database.Database,

@@ -27,8 +27,8 @@ export function sqliteTimeCondition({ name, type }: Column, from: string | null,
 }
 
 /**
- * See `Times.around`. SQLite enforces no types. An integer column compares numbers; texts and bytes meet the condition.
- * A time column compares texts that begin with a day, by that day; all other values meet the condition.
+ * See `Times.around`. SQLite enforces no types. In an integer column, numbers are compared; texts and bytes meet the
+ * condition. In a time column, texts that begin with a day are compared by this day; all other values meet it.
  */
 export function sqliteTimeAround({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quote(name)
@@ -74,7 +74,7 @@ function withoutMarks(column: string): string {
 }
 
 /**
- * SQL for a time in UTC. It accepts the offsets that `canonicalInstant` reads, up to 24 hours; NULL for other offsets.
+ * SQL for a time in UTC. It accepts the offsets below 24 hours that `canonicalInstant` reads; NULL for other offsets.
  * If the time has no seconds, SQLite adds them.
  */
 function inUtc(column: string): string {

@@ -15,7 +15,7 @@ export type TriggerText = {
   readonly ignores: boolean
 }
 
-/** @param sql the CREATE TRIGGER statement as the schema has it */
+/** @param sql the CREATE TRIGGER statement as SQLite stores it */
 export function triggerText(sql: string): TriggerText {
   const tokens = definitionTokens(sql, 'brackets')
   const start = tokens.findIndex((one) => deedOf(one) !== null)
@@ -33,7 +33,7 @@ export function triggerText(sql: string): TriggerText {
     } else if (isWord(word, 'delete') && isWord(next, 'from')) {
       writes.push({ table: nameAt(body, at + 2), deed: 'delete' })
     } else if (isWord(word, 'update')) {
-      // ON CONFLICT … DO UPDATE SET is about the table of the INSERT.
+      // ON CONFLICT … DO UPDATE SET updates the table of the INSERT.
       const table = isWord(next, 'set') ? writes.at(-1)?.table : nameAt(body, at + (conflict ? 3 : 1))
       if (table !== undefined) writes.push({ table, deed: 'update' })
     }

@@ -115,7 +115,7 @@ export async function writtenInTurn<T>(
   })
 }
 
-/** Reads with the reader of a store. */
+/** Returns a function that runs queries on the reading connection of a store. */
 export function sqliteListRows({ reader, label, side }: SqliteParts): ListRows {
   return async (queries, signal) => {
     throwIfAborted(signal)

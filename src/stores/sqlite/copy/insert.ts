@@ -10,7 +10,7 @@ import { insertEnds, type OnConflict } from '../../common/sqlite-dialect/ddl.ts'
 import type { SqliteShape } from './shape.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** Number of values of a statement: measured as best, and far below SQLite's limit. */
+/** Maximum number of values of a statement: the fastest in measurements, and far below SQLite's limit. */
 const VALUES_A_STATEMENT = 256
 
 const ON_CONFLICT: Readonly<Record<ChunkRequest['onExisting'], OnConflict>> = {

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import { collationIn, columnCollationSql, type UniqueIndex } from '../../common/sqlite-dialect/table-facts.ts'
 import { rowsOf } from '../reader.ts'
 
-/** Unique indexes on whole columns that contain all rows; sorted by name. */
+/** Unique indexes of a table without expressions and without a WHERE condition; sorted by name. */
 export function sqliteUniqueIndexes(connection: Database.Database, table: string): readonly UniqueIndex[] {
   const indexes = connection
     .prepare(`SELECT name, origin FROM pragma_index_list(?) WHERE "unique" = 1 AND partial = 0`)

@@ -1,7 +1,7 @@
 /**
  * The ledger of copies into a database file, in the file itself. There is one writer, so a batch waits until the
- * current chunk has ended; from within the code that writes this chunk, it is refused at once (`withWriter`). Reads
- * never wait, and see committed data.
+ * current chunk has ended. If the code that writes this chunk sends a batch, it is refused at once (`withWriter`).
+ * Reads never wait, and see committed data.
  */
 import type Database from 'better-sqlite3'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'

@@ -41,7 +41,7 @@ export async function sqliteDigest(
   return sum.digest()
 }
 
-/** As `digestOf`, but only for rows that this program wrote; takes about half the time. */
+/** As `sqliteDigest`, but only for rows that this program wrote; takes about half the time. */
 export async function ownDigest(connection: Database.Database, stored: Stored, signal: AbortSignal): Promise<Digest> {
   const texts = RowTexts.of(connection, stored.columns)
   if (texts === null) return sqliteDigest(connection, stored, signal)

@@ -140,14 +140,14 @@ export class ArchivePartition {
   }
 }
 
-/** Completed passes over the rows in a state: export, read back, check before the drop. */
+/** Passes over its rows that a partition in this state has completed: export, read back, check before the drop. */
 function passesOf(state: ArchiveState | null): number {
   if (state === 'DROPPED') return 3
   if (state === 'EXPORTED') return 1
   return state !== null && STAGES.indexOf(state) >= STAGES.indexOf('VERIFIED') ? 2 : 0
 }
 
-/** Rows and bytes per second of a step over WINDOW_MS. Null before one second has passed, or if nothing moved. */
+/** Rows and bytes per second of a step over WINDOW_MS. Null before one second has passed, or without progress. */
 export function stepRates({ samples }: StepView): { readonly rows: number | null; readonly bytes: number | null } {
   const [first] = samples
   const last = samples.at(-1)

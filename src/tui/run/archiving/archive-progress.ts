@@ -107,7 +107,7 @@ export class ArchiveProgress {
 
   #begin(event: Extract<Event, { type: 'archive.progress' | 'archive.state' }>, now: number): ArchivePartition {
     const { table, partition } = event
-    // Events arrive in batches. With their time of arrival, short steps would begin and end at the same time.
+    // Use the time in the event: events arrive in batches, so short steps would begin and end at one time of arrival.
     const at = Date.parse(event.ts)
     this.begunAt ??= Number.isNaN(at) ? now : Math.min(now, at)
     this.#current = this.#partitions.get(`${table}\n${partition}`) ?? this.#add(table, partition, null, this.#goal())

@@ -31,7 +31,7 @@ export class CopyProgress {
   readonly #tables = new Map<string, CopyTable>()
   #latest: string | null = null
 
-  /** In the order of the plan. */
+  /** Tables of the copy, in the order of the plan. */
   get tables(): readonly CopyTable[] {
     return [...this.#tables.values()]
   }
@@ -264,7 +264,7 @@ export class CopyProgress {
     this.#latest = event.table
   }
 
-  /** Marks a chunk as failed that was proved earlier, and whose rows differ now. */
+  /** Marks a chunk of an earlier run as failed, because its row counts differ now. */
   #differs(event: EventOf<'look.difference'>): void {
     if (event.chunk === undefined || event.accepted === true) return
     const known = this.keptChunks.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))

@@ -66,7 +66,7 @@ export class CopyTable {
     return this.started?.key ?? this.plan?.key ?? []
   }
 
-  /** Proof method of its chunks, as in the plan; '' if unknown. */
+  /** Proof method of the table's chunks, as in the plan; '' if unknown. */
   get proof(): string {
     return this.plan?.proof ?? ''
   }

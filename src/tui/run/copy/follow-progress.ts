@@ -18,13 +18,13 @@ export type StreamTableView = {
 export class FollowProgress {
   last: FollowProgressEvent | null = null
   /**
-   * Lag in bytes, or in notes of triggers that are not applied yet; `rates`: changes per second. The newest value is
-   * last.
+   * `lag`: bytes of the log, or number of trigger records, that are not applied yet. `rates`: changes per second. The
+   * newest value is last.
    */
   readonly lag: number[] = []
   readonly rates: number[] = []
   /**
-   * Bytes of the log that the replication slot retains, or bytes of the notes of triggers. The newest value is last.
+   * Bytes of the log that the replication slot retains, or bytes of the trigger records. The newest value is last.
    */
   readonly held: number[] = []
   /** By name: changes applied to each table, and its last comparison. */

@@ -9,7 +9,7 @@ export class StripCells {
   readonly #states: number
   /** Number of chunks by state and cell. */
   readonly #counts: Uint32Array
-  /** Fraction of a cell that known chunks cover. */
+  /** Fraction of each cell that known chunks cover. */
   readonly #covered: Float64Array
 
   /** @param states number of states; state 0 means unknown and is not counted */

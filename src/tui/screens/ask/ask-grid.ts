@@ -93,7 +93,7 @@ export function keepGridCursor(state: State): State {
   return same ? state : { ...state, ask: { ...ask, at } }
 }
 
-/** True if a column is fully visible if `left` is the first one. */
+/** True if `column` is fully visible while `left` is the first visible column. */
 function isWhole(state: State, left: number, column: number): boolean {
   return shownColumns(state, left).some(({ at, cells }) => at === column && cells === state.ask.widths[column])
 }

@@ -48,7 +48,7 @@ export function isEstimated(questions: readonly QuestionEvent[], compare: BarsSh
   return questions.some(({ files, sql }) => [files, sql].some((side) => figureOf(side, compare).kind === 'reckoned'))
 }
 
-/** Description of the figures, saying which are estimated. */
+/** Description of the figures; for times also whether they are measured or estimated. */
 export function figuresMeaning(questions: readonly QuestionEvent[], compare: BarsShown): string {
   if (compare.bars === 'bytes') return 'bytes read'
   if (compare.bars === 'requests') return 'requests for one answer'

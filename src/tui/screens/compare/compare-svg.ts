@@ -17,7 +17,7 @@ const BOTTOM = 628
 const NOTES = 652
 /** Assumed width of a letter relative to its height; more than the average. */
 const LETTER = 0.49
-/** Distinguishable for colour-blind readers and in print. */
+/** Colours of the bars. Colour-blind readers can distinguish them, also in print. */
 const COLOURS = { files: '#b45309', sql: '#1d4ed8' } as const
 const FONT = 'font-family="Helvetica, Arial, sans-serif"'
 
@@ -86,7 +86,10 @@ function legend(side: 'files' | 'sql', x: number, text: string): readonly string
   ]
 }
 
-/** Converts values to pixels on a log scale, from the power of ten at or below the smallest to the largest value. */
+/**
+ * Returns a function that converts a value to pixels on a log scale. The scale begins at the power of ten at or below
+ * the smallest value, and ends at the largest value.
+ */
 function scaleOf(values: readonly (number | null)[]): (value: number) => number {
   const positive = values.filter((value) => value !== null && value > 0).map(Number)
   if (positive.length === 0) return () => 0

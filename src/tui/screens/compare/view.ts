@@ -19,8 +19,8 @@ export function figureText(value: number | null, { bars }: Pick<State['compare']
 }
 
 /**
- * Cells of a bar on a log scale, from the power of ten at or below the smallest value to the largest value, which takes
- * `cells`.
+ * Cells of a bar on a log scale. The scale begins at the power of ten at or below the smallest value. The bar of the
+ * largest value has `cells` cells.
  */
 function barCells(value: number | null, all: readonly number[], cells: number): number {
   const positive = all.filter((v) => v > 0)

@@ -91,7 +91,7 @@ function aboutLine(run: SharedRun, { now }: State, cells: number): Line {
   return line(` ${cutEnd(text, cells - 2)}`, 'muted')
 }
 
-/** Result of the run, and what is left. */
+/** Lines about the end of the run: time, exit code, error, and the key that queues the remaining work. */
 function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   const { status, exitCode, error, endedAt } = run
   const end = ` ended  ${fullTime(endedAt)}, exit ${exitCode ?? '?'}`

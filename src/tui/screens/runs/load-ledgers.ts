@@ -13,7 +13,7 @@ import { copyRunsOf } from '../../session/operations.ts'
 const AGAIN_MS = 4000
 /** Maximum number of listed chunks; failed ones are listed first. */
 const CHUNKS = 20
-/** A run that is known only by its id is searched among this many newest runs. */
+/** Number of newest runs that are searched for a run that is known only by its id. */
 const FOUND_AMONG = 500
 
 export class LedgerPicture {

@@ -19,7 +19,7 @@ export class RunsWatch {
   readonly #clock: Clock
   readonly #timer: NodeJS.Timeout
   readonly #asking = new Map<string, RunningOperation>()
-  /** Generation in which each ledger was read, by URL. */
+  /** `State.generation` when each ledger was last read, by URL. */
   readonly #asked = new Map<string, number>()
   #isLooking = false
   #wasShown = false

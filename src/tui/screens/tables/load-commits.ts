@@ -55,7 +55,7 @@ export class Live {
       const rows = await this.#workbench.changed(seenKeys(state))
       if (rows.length === 0 || this.#closed) return
       this.#store.dispatch({ type: 'rows', rows, now: this.#clock.now() })
-      // Restart the timer: ages count from the rows that have just arrived.
+      // Restart the timer, because the new rows are drawn with current ages.
       clearInterval(this.#aging)
       this.#aging = setInterval(() => this.#age(), AGES_MS).unref()
     } catch (thrown) {

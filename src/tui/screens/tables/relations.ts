@@ -95,7 +95,7 @@ function lined(texts: readonly string[], cells: number): Line[] {
   })
 }
 
-/** Summary below the list on a small screen: the table; its last copy, or that a copy can be resumed; and totals. */
+/** Summary below the list on a small screen: the table, its copy or stream, and the totals of all tables. */
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [

@@ -7,7 +7,7 @@ import { pointedIn, pointerLines } from '../../../shared/pointed.ts'
 import { failure, dataIdentity, knownValue } from '../../state/selectors.ts'
 import type { ListPosition, DataName, State } from '../../state/state.ts'
 
-/** Lines shown instead of a list: that it is being read, or the error. */
+/** Lines shown instead of a list: a note that it is being read, or the error. */
 export function waitingLines(state: State, name: DataName, cells: number): Line[] {
   const wrong = failure(state, name, dataIdentity(state, name))
   if (wrong === null) return [line('   reading …', 'muted')]
@@ -25,7 +25,7 @@ export function waitingLines(state: State, name: DataName, cells: number): Line[
 const wrapped = (text: string, room: number, tone: Tone): Line[] =>
   wrap(clean(text), room).map((row) => line(`   ${row}`, tone))
 
-/** `height` rows from the top of a list; rows not loaded yet are shown as dots. */
+/** The `height` rows of a list from `at.top` on. A row that is not loaded yet is shown as `…`. */
 export function pageRows<T>(
   state: State,
   page: Page<T>,

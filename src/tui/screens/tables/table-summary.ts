@@ -1,4 +1,4 @@
-/** Summary below the list in one pane: the row under the cursor, its last runs, and totals. */
+/** Summary below the list on a small screen: the row under the cursor, its last runs, and totals. */
 import { isInCatalog, type TableRow } from '../../../model/lake/answers.ts'
 import type { RelationEvent } from '../../../model/run/event.ts'
 import { bytes, amount, timeOfDay, msOf } from '../../../render/screen-format.ts'

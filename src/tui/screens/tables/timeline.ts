@@ -51,7 +51,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   return [
     `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${amount(alarms.length, 'alarm')}`}`,
     ...wrap(clean(`${table.calendar ?? 'no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
-    // Alarms are shown before the rows of the days, of which there may be hundreds.
+    // Alarms are shown before the partitions, of which there may be hundreds.
     ...alarms.flatMap(({ alarm, detail, rows }) =>
       wrap(
         clean(

@@ -40,7 +40,7 @@ export async function performSharedRuns(operation: SharedRunsOperation, run: Sha
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
 
-/** Reports of an ended run: notes of its tables, causes of failure, and its own error with a hint. */
+/** Reports the end of a run: notes on its tables, causes of failure, and the run's own error with a hint. */
 async function reportEnd(
   found: DistributedRun,
   slots: readonly TaskRow[],
@@ -112,7 +112,7 @@ function reportCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-/** Reports steering requests for tables. Not for an ended run: its error names the tables that were left out. */
+/** Reports steering requests for tables. Skips an ended run: its error names the tables that were left out. */
 async function reportTables(
   one: DistributedRun,
   slots: readonly TaskRow[],

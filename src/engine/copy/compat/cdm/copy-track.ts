@@ -43,7 +43,10 @@ export class CopyTrack {
   readonly #tables = new Map<string, TrackedCopyTable>()
   notified = false
 
-  /** @returns null if the copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if impossible */
+  /**
+   * @returns null if the copy is not tracked
+   * @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING if the copy cannot be tracked
+   */
   static of(context: TrackContext, planned: PlannedCopy): CopyTrack | null {
     const { track } = context.operation
     if (track === undefined) return null

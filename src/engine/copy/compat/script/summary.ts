@@ -59,7 +59,10 @@ export class CopySummary {
     }
   }
 
-  /** Failed tables first, then tables with rows below the requested consistency level; otherwise in start order. */
+  /**
+   * Order: failed tables, then stopped or skipped tables, then tables with rows below the requested consistency level,
+   * then all others. Tables of one group are in start order.
+   */
   lines(): readonly CopySummaryLine[] {
     const lines = [...this.#tables].map(([table, sums]) => ({ table, sums, weight: weightOf(sums) }))
     return lines

@@ -1,4 +1,4 @@
-/** `runs --to URL`: shows the copies into a database, as its ledger has them, and the chunks of one copy. */
+/** `runs --to URL`: shows the copies into a database, as recorded in its ledger, and the chunks of one copy. */
 import { dec } from '../../../../model/run/event.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { noSuchLedgerRun } from '../../ledger/refuse-unknown.ts'

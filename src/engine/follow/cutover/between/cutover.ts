@@ -72,7 +72,7 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     this.#parts = parts
   }
 
-  /** False while an attempt must still be undone; otherwise as for every cutover. */
+  /** False while an attempt must still be undone; otherwise as in `CutoverWatch`. */
   override mustEnd(): boolean {
     return (this.end !== null || this.#notUndone === null) && super.mustEnd()
   }

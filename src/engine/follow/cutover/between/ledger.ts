@@ -167,7 +167,7 @@ export class BetweenLedger {
       },
       { sql: 'SELECT status, document FROM migration_switches WHERE switch_id = ?', parameters: [id] },
     ])
-    // A batch may run twice, and the second time the row has already moved. The document identifies the attempt.
+    // A batch may run twice: the second UPDATE then finds another status. The document identifies the attempt.
     return rows?.[0]?.[0] === to && rows[0][1] === document
   }
 

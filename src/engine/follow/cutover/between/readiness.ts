@@ -134,7 +134,7 @@ async function otherCutoverChecks(
     const hint = 'complete or revert that cutover first'
     gates.push({ name: 'closing', state: 'refused', detail: `another cutover has closed ${name} to writers`, hint })
   }
-  // The streams of earlier cutovers have ended.
+  // Do not report the stream itself, or streams that earlier cutovers have ended.
   const own = new Set([stream.id, ...family.turns.map((row) => row.stream)])
   const into = await streamsInto(closes.store, { database: closes.database, signal }, [tableKeyOf(from)])
   const other = into.find(({ id }) => !own.has(id))

@@ -1,7 +1,7 @@
 /**
- * Writes the reverse stream of a cutover to the ledger of that stream's target, because its position must change in the
- * transactions of its rows. The cutover's row has the data of the stream, and is authoritative. If a program is killed
- * after it has opened the other database to writers, the next program writes the stream.
+ * Writes the reverse stream of a cutover to the ledger of that stream's target: its position must change in the same
+ * transactions as its rows. The cutover's row contains the data of the stream, and is authoritative. If a program is
+ * killed after it has opened the other database to writers, the next program writes the stream.
  */
 import { hasSwitched } from '../cutover-row.ts'
 import { documentOf } from './document.ts'

@@ -82,7 +82,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   return await switched(operation, between, able, settled?.waited, run)
 }
 
-/** The last cutover already had this direction, so `between` has the roles of a cutover back. */
+/** Result if the last cutover already had this direction. `closes` is then the database that it opened. */
 async function alreadyDone(
   operation: CutoverOperation,
   between: Between,
@@ -336,7 +336,7 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   })
 }
 
-/** Removes slot and publication of the earlier stream, and triggers that closed a table. @param isDone sets `done` */
+/** Removes slot and publication of the earlier stream, and triggers that closed a table. @param isDone notes `done` */
 async function cleanUpCutover(between: Between, row: CutoverRow, run: CutoverRun, isDone = true): Promise<void> {
   const { closes: opened, opens: closed } = between
   await recordReverseStreams(opened, closed)

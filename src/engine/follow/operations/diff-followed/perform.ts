@@ -112,7 +112,7 @@ async function compareNamedRows(operation: DiffFollowedOperation, run: DiffFollo
   })
 }
 
-/** Keys shared by several rows that still differ. They are compared again: the stream may have repaired some rows. */
+/** Compares the shared keys again: the stream may have repaired their rows. @returns keys that still differ */
 async function sharedKeysAfter(
   operation: DiffFollowedOperation,
   { shared }: RequestedComparison,

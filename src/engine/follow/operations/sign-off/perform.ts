@@ -245,7 +245,7 @@ function withCutoverNote(check: SignOffCheck, isOneDatabase: boolean): SignOffCh
     ...rest,
     outcome: 'not checked',
     found: `${check.found}; a cutover advances the sequences beyond both tables`,
-    // Users may also be moved to the other database without a cutover.
+    // Keep the hint between two databases: users may be moved to the other database without a cutover.
     ...(hint === undefined || isOneDatabase ? {} : { hint }),
   }
 }

@@ -20,9 +20,9 @@ parentPort?.on('message', ({ id, address }: WireOrder) => {
 
 /**
  * Relays one connection with the delay of a distant server: half a round trip each way, and a whole one to connect.
- * `client` was accepted and not read yet. Its bytes are read after one round trip, when the accept of a distant server
- * would arrive at the client. Bytes that the server sends first are read half a round trip later, when the client's
- * reply to the accept would arrive at the server.
+ * `client` is accepted already, but not read yet. Its bytes are read after one round trip, when a distant server's
+ * reply to the connection request would arrive. Bytes that the server sends first are read half a round trip later,
+ * when the client's acknowledgement of this reply would arrive at the server.
  * @param turnMs added to the real round trip to the server, ms
  * @param onTurn called when the client sends for the first time, and when it sends again after the server has sent
  */

@@ -33,7 +33,7 @@ export class DelayedWire implements AsyncDisposable {
   }
 
   /**
-   * Starts a proxy and waits until its thread is running, so that no timed part includes this.
+   * Starts a proxy and waits until its thread is running, so that no measured time includes this start.
    * @param roundTripMs added to each request with its answer, ms
    */
   static async start(roundTripMs: number): Promise<DelayedWire> {

@@ -71,7 +71,7 @@ async function tablesBelow(operation: BatchImportOperation, run: BatchImportRun)
     }
   }
   const [first, ...others] = targets
-  // Do this only for a single table, because it lists the table's folder completely.
+  // Find the folders inside of a table only if no other table was found: this lists the table's folder completely.
   if (!recursive && first !== undefined && others.length === 0)
     shallow.push(...(await foldersInside(path, { kind: 'table', ...first }, walked)))
   if (shallow.length > 0 && first !== undefined && only === undefined)

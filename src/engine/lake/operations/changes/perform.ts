@@ -1,4 +1,4 @@
-/** `changes`: every action of the commits after one version up to another. */
+/** `changes`: lists every action of the commits after one version, up to another version. */
 import { catalogChanges, type ChangeRecord } from '../../../../catalog/query/changes.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { parseAction } from '../../../../delta/commit-lines.ts'

@@ -63,7 +63,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
     bytes += BigInt(event.bytes ?? 0)
     emit(event)
   }
-  // Do this only for a single table, because it lists the table's folder completely.
+  // Find the folders inside of a table only if no other table was found: this lists the table's folder completely.
   if (!operation.recursive && tables === 1 && last !== null)
     shallow.push(...(await foldersInside(operation.path, last, walked)))
   if (shallow.length > 0) {

@@ -41,7 +41,7 @@ export async function performFsck(operation: FsckOperation, run: FsckRun): Promi
   return ending
 }
 
-/** Storing findings is optional: with a read-only catalog the check still reports them. */
+/** Stores the findings in the catalog. If this fails, as in a read-only catalog, it only warns. */
 async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise<void> {
   try {
     await withWritableCatalog(catalog, run, record.tableId, async ({ database }) => {
@@ -376,7 +376,7 @@ class Check {
     }
   }
 
-  /** Text: what was checked, and what was not. */
+  /** Text that says what was checked, and what was not. */
   #proof({ vectors, footers, rows }: ContentCounts, { all, read: checkpoints }: CheckpointCounts): string {
     const { wanted } = this.#counts
     const some = footers < wanted ? ` of ${wanted}` : ''

@@ -1,4 +1,4 @@
-/** `import`: one table into the catalog; with `--dry-run` only its plan. */
+/** `import`: imports one table into the catalog; with `--dry-run`, it only shows the plan. */
 import { readImportHead } from '../../../../catalog/import/head.ts'
 import { listLog } from '../../../../delta/listing.ts'
 import { dec } from '../../../../model/run/event.ts'

@@ -11,7 +11,7 @@ export type IndexOperation = {
   /** Column names, spelled as in conditions. */
   readonly columns: readonly string[]
   readonly catalog: string
-  /** True to remove the ranges of the columns. */
+  /** True to remove the stored minimum and maximum values of the columns. */
   readonly drop: boolean
   /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number

@@ -34,7 +34,7 @@ export async function performMigrationStatus(
     }
     const behind = await commitsBehind(database, wanted, run.interrupt.abort)
     for (const row of rows) {
-      // Rows come newest first: only a table's newest import shows how far behind the table is.
+      // The rows are sorted, newest first: only a table's newest import shows how far behind the table is.
       const lag = behind.get(row.tableId) ?? null
       behind.delete(row.tableId)
       if (lag !== null && 'why' in lag) {

@@ -1,4 +1,4 @@
-/** `performance-compare`: the same questions, answered from the files and from the catalog. */
+/** `performance-compare`: answers the same questions from the files and from the catalog, and compares both. */
 import { readableTable } from '../../../../catalog/catalog.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { PARQUET_THREADS } from '../../../../model/lake/parquet-rows.ts'

@@ -9,7 +9,7 @@ export type PruneOperation = {
   /** Names of tables; empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
-  /** Number of versions to keep, or all versions that were the latest within `forMs` ms. */
+  /** Versions to keep: the newest `versions`, or all versions that were the latest within the last `forMs` ms. */
   readonly keep: { readonly versions: number } | { readonly forMs: number }
   /** Name of the table, or `all` if several: typed again as confirmation. */
   readonly confirm?: string

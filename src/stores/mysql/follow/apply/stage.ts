@@ -1,7 +1,7 @@
 /**
- * Applies rows whose unchanged values the source left out. A temporary table gets the values that the stream has; the
+ * Applies rows whose unchanged values the source left out. A temporary table receives the values of the stream; the
  * server adds the missing values from the rows of the target. The table is created before the first transaction,
- * because a server with a binary log may refuse that within one. It is emptied by DELETE, because TRUNCATE commits.
+ * because a server with a binary log may refuse that in a transaction. It is emptied by DELETE: TRUNCATE commits.
  */
 import { randomBytes } from 'node:crypto'
 import type { Cell } from '../../../../model/copy/rows.ts'
@@ -122,7 +122,7 @@ export class MysqlStage {
     await this.#session.execute(`DELETE FROM ${quoted(this.#name)}`)
   }
 
-  /** @returns number of rows that exist in the target; -1 if no value had to be set */
+  /** Sets the values of rows. @returns number of rows that exist in the target; -1 if no value had to be set */
   async #bring(
     shape: ApplyShape,
     [one]: readonly PartialPut[],

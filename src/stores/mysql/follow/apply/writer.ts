@@ -200,8 +200,8 @@ class MysqlChangeWriter implements ChangeWriter {
 
   #failed(thrown: unknown, where: string): unknown {
     const error = mysqlTargetError(thrown, where)
-    // A shape that was read before this transaction may be the cause, for example if a unique index was created since;
-    // the next transaction reads it again.
+    // A shape that was read before this transaction may be the cause of the error, for example if a unique index was
+    // created since. The next transaction reads the shape again.
     const isOld = this.#current !== null && this.#current.readIn !== this.#number
     for (const table of this.#tables) table.readAt = -Infinity
     this.#failure = isOld ? retryableIfChanged(error) : error

@@ -22,7 +22,7 @@ export async function readMysqlFollower(
   }
 }
 
-/** Call at READ COMMITTED. Locks progress, so that deleting notes and changing the owner exclude each other. */
+/** Call at READ COMMITTED. Locks the progress row, so that deleting notes and changing the owner exclude each other. */
 export async function lockProgress(session: MysqlSession, database: string, name: string): Promise<void> {
   await session.rows(`SELECT one FROM ${ticked(mysqlProgressTable(database, name))} FOR UPDATE`)
 }

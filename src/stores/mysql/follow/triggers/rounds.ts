@@ -194,7 +194,7 @@ function forgetSql(log: string): string {
   return `DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS j STRAIGHT_JOIN ${log} AS l FORCE INDEX (PRIMARY) ON l.id = j.id`
 }
 
-/** A missing log or table ends the stream's session: opening it again verifies and reports what was lost. */
+/** `logsGone` for a missing log or table; null for other errors. */
 function asLogsGone(error: unknown): unknown {
   return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
 }

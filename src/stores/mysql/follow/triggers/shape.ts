@@ -98,7 +98,7 @@ export async function tableIds(
   return Object.fromEntries(ids) as Record<string, string>
 }
 
-/** True if a partition holds rows. @param partition as `tableIds` has it */
+/** True if a partition holds rows. @param partition as `tableIds` returns it */
 export async function hasRowsIn(session: MysqlSession, table: TableName, partition: string): Promise<boolean> {
   const [[name] = []] = await session.rows(`SELECT ${spelled('?', 'filename', 'utf8mb4')}`, [partition.replace(/#sp#.*$/is, '')]) // prettier-ignore
   const rows = await session.rows(`SELECT 1 FROM ${mysqlTableSql(table)} PARTITION (${quoted(String(name))}) LIMIT 1`)

@@ -124,7 +124,7 @@ export async function renewMysqlTriggers(
 
 type Born = { readonly facts: Record<string, string>; readonly shapes: Record<string, string> }
 
-/** Creates log and triggers of one table, and records what is compared later. */
+/** Creates log and triggers of one table, and records in `born` the facts and fingerprint to compare later. */
 async function logged(
   { database, name, token, number }: { readonly database: string; readonly name: string; readonly token: string; readonly number: number }, // prettier-ignore
   followed: FollowedTable,

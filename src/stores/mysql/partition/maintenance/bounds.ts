@@ -130,7 +130,7 @@ function numberOf(text: string): number | undefined {
 }
 
 /**
- * Milliseconds since 1970 of a bound, read as UTC. Null if it has fractional seconds, or no date of a four-digit year.
+ * Milliseconds since 1970 of a bound, read as UTC. Null if it has fractional seconds, or no year of four digits.
  */
 function instantOf(bound: string): number | null {
   const [, day, clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\+00)?)?$/.exec(bound) ?? []

@@ -27,7 +27,7 @@ export function deniedError(
   })
 }
 
-/** The dictionary hides columns on which the login has no right. */
+/** Error for partition columns that the dictionary hides, because the login has no right on them. */
 export function columnsHidden(where: string, expression: string): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the login may not see the columns of ${where}`, {
     where,

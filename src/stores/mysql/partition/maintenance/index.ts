@@ -27,7 +27,7 @@ import { foreseeMysqlPartitions, makeMysqlPartitions } from './make.ts'
 import { tick, ticked } from './options.ts'
 
 /**
- * In this mode the server refuses no existing table: columns may have zero dates as their default, and comments and
+ * In this mode the server accepts every existing table: columns may have zero dates as their default, and comments and
  * paths may have backslashes. With NO_BACKSLASH_ESCAPES MariaDB cannot even open a table with backslashes.
  */
 const SQL_MODE = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'

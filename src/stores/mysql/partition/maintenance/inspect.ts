@@ -12,7 +12,7 @@ import { rangeMethod, type RangeMethod } from './bounds.ts'
 
 const LOCK_WAIT = 1205
 
-/** The table as the port has it, and how its bounds are read and written. */
+/** The table as the port describes it, and how its bounds are read and written. */
 export type InspectedRangedTable = { readonly ranged: RangedTable; readonly method: RangeMethod }
 
 /**
@@ -63,7 +63,7 @@ export async function inspectMysqlPartitions(
 }
 
 /**
- * Opens the table. Ignores all errors except a lock timeout: the statements that create partitions fail with them, too.
+ * Opens the table. Ignores all errors except a lock timeout: statements that create partitions then fail, too.
  * @throws a lock timeout
  */
 async function opened(session: MysqlSession, table: TableName): Promise<void> {

@@ -1,9 +1,9 @@
 /**
  * ALTER statements that need a table exclusively. Such a statement waits for all transactions that have used the table,
  * and later statements queue behind it. Worse, a transaction that has read the table and now writes to it is ended by
- * the server as a deadlock. So in the first half of the time sluice makes no transaction wait: in MariaDB the statement
- * has NOWAIT; MySQL has no NOWAIT, so sluice first checks whether a transaction holds the table. Only if the table was
- * never free does the statement wait. MySQL has no lock timeout below a second, so KILL QUERY ends the wait.
+ * the server as a deadlock. So in the first half of the retry limit sluice makes no transaction wait: in MariaDB the
+ * statement has NOWAIT; MySQL has no NOWAIT, so sluice first checks whether a transaction holds the table. Only if the
+ * table was never free does the statement wait. MySQL has no lock timeout below a second, so KILL QUERY ends the wait.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'

@@ -91,7 +91,7 @@ export async function makeMysqlPartitions(
   return reported()
 }
 
-/** Checks the first missing partition: each later one begins where it ends. @throws SluiceError TABLE_REFUSED */
+/** Checks only the first missing partition: later ones begin where it will end. @throws SluiceError TABLE_REFUSED */
 export async function foreseeMysqlPartitions(
   worker: MysqlSession,
   request: Pick<MakeRequest, 'table' | 'partitions'>,

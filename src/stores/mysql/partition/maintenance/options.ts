@@ -13,7 +13,7 @@ const PIECES = new RegExp(
 /**
  * Options after the bounds of each partition, by its name: `DATA DIRECTORY`, `COMMENT`, `TABLESPACE`, `NODEGROUP`, the
  * engine.
- * @param session with ANSI_QUOTES, and backslashes that escape
+ * @param session with ANSI_QUOTES, in which a backslash is an escape
  */
 export async function partitionOptions(session: MysqlSession, table: TableName): Promise<ReadonlyMap<string, string>> {
   const [[, created] = []] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)

@@ -4,15 +4,16 @@ import type { FrameFields } from '../replication/framed-change.ts'
 
 /** Signature, flags, and length of the extension (0). */
 const HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
-/** Byte of -1, in place of the number of values (end of data) or of the length of a value (NULL). */
+/** Each byte of -1: as the number of values, it marks the end of the data; as the length of a value, it marks NULL. */
 const NONE = 0xff
 
 /** @property places positions of the written values, in order */
 export type BinaryFit = { readonly fields: FrameFields; readonly places: readonly number[] }
 
 /**
- * Yields COPY data of the rows in these slots.
- * @param fit how the row in a slot is read
+ * Yields COPY data of some packed rows.
+ * @param slots positions of the rows in `packed`
+ * @param fit returns how to read the row at a position
  * @param first value put before each row, of a type whose binary format is its text; omitted if empty
  */
 export function* binaryRows(

@@ -27,7 +27,7 @@ import type { PostgresApplyShape } from './shape.ts'
 const SIZES = [64, 16, 4, 1]
 /** The protocol numbers parameters with 16 bits. */
 const MOST_PARAMETERS = 65_535
-/** Characters of one message: its content is in memory twice. */
+/** Maximum number of characters of one message, because its content is in memory twice. */
 const MESSAGE = 1024 * 1024
 
 type Values = readonly (string | null)[]
@@ -54,7 +54,7 @@ export class DirectChanges {
     this.#text = parameterTexts(tableText(request.table.table), columns)
   }
 
-  /** True if a batch can be applied this way: other batches need the values that rows had before the batch. */
+  /** True if a batch can be applied this way: if not, it needs values that rows had before the batch. */
   takes({ partial }: Pick<FramedBatch, 'partial'>): boolean {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }

@@ -19,7 +19,7 @@ import { code } from '../replication/pgoutput.ts'
 import { binaryRows, copiedBytes, LONG, PIECE } from './binary-rows.ts'
 import { rowKeyColumns, type MergeColumn } from './merge.ts'
 
-/** Layouts in the cache: more than a table has at any time. */
+/** Maximum number of layouts in the cache: more than a table has at any time. */
 const MOST_LAYOUTS = 1000
 
 const TAB = 9
@@ -29,7 +29,7 @@ const BACKSLASH = 92
 const LETTERS: Readonly<Record<number, number>> = { [TAB]: code('t'), [NEWLINE]: code('n'), [RETURN]: code('r') }
 const LETTER_N = code('N')
 
-/** Rows of a batch that are written from their bytes, by slot: all in the binary formats, or all as texts. */
+/** Rows that are written from their bytes, by their positions in a batch: all in binary formats, or all as texts. */
 export type Framed = { readonly packed: PackedRows; readonly slots: readonly number[]; readonly isBinary: boolean }
 
 /** A batch in which rows that arrived as bytes stay bytes, if possible. */
@@ -47,9 +47,9 @@ export type Share = 'all' | 'new' | 'others'
 type Fit = {
   readonly layout: Framer
   readonly fields: FrameFields
-  /** Positions in a message of the written columns. */
+  /** Positions of the written columns in a message. */
   readonly whole: readonly number[]
-  /** Positions in a message of the row key's columns, in order of the row key. */
+  /** Positions of the row key's columns in a message, in order of the row key. */
   readonly key: readonly number[]
 }
 
@@ -114,7 +114,7 @@ export class RowFrames {
     return this.#textsOf(framed, 'key')
   }
 
-  /** The written columns for COPY, in pieces that suit a socket: in COPY's binary format if the rows are binary. */
+  /** Yields the written columns as data for COPY, in pieces that suit a socket. The data is binary if the rows are. */
   rows(framed: Framed | null): Generator<Buffer> {
     return framed?.isBinary === true
       ? this.#binaryOf(framed, 'whole', '')

@@ -17,7 +17,7 @@ export const OPERATION = {
 /** Statements over a staging table, without parameters. */
 export type StageSql = {
   readonly create: string
-  /** COPY into the staging table: of row keys, of whole rows, and of rows with columns for unchanged values. */
+  /** COPY into the staging table: of row keys, of whole rows, and of rows without their unchanged values. */
   readonly copy: Readonly<Record<'gone' | 'whole' | 'partial', string>>
   readonly clear: string
   /** See `findingSql`. */
@@ -26,11 +26,11 @@ export type StageSql = {
   readonly demote: string
   /** Copies unchanged values from the stored rows into `fill` rows; the count is the number of stored rows found. */
   readonly fill: string
-  /** `n` of rows whose stored row `fill` did not find. */
+  /** Selects `n` of each row whose stored row `fill` did not find. */
   readonly unfilled: string
   /** Updates the `keep` rows with this mask; null: all `keep` rows. Empty text if no column has changed. */
   readonly keep: (mask: string | null) => string
-  /** `n` of `keep` rows that the target does not have. */
+  /** Selects `n` of each `keep` row that the target does not have. */
   readonly absent: string
   readonly remove: string
   readonly insert: string
@@ -185,7 +185,7 @@ export function keepSql(request: ChangeTable, shape: PostgresApplyShape, changed
   return `UPDATE ${from} SET ${sets} WHERE ${same}${guards.join('')}`
 }
 
-/** Columns that an UPDATE of a row found by its row key may set. */
+/** Columns that an UPDATE may set if it finds the row by its row key. */
 export function settable(written: readonly MergeColumn[]): readonly MergeColumn[] {
   return written.filter(({ inIdentity, alwaysNumbered }) => !inIdentity && !alwaysNumbered)
 }
@@ -233,14 +233,14 @@ function putStatement(
 const FIRST_USER_TYPE = 16_384
 
 /**
- * SQL: a column of the target row `t` has a value. Uses the operator of pg_catalog, since another role may have created
- * an operator for varchar or a domain in the search_path. A user's type is compared by the operator of its own schema.
+ * SQL: true if a column of the target row `t` has a value. Uses the operator of pg_catalog, since another role may have
+ * created an operator for varchar or a domain in the search_path. A user's type uses the operator of its own schema.
  */
 function sameSql({ name, typeOid }: PostgresShapeColumn, value: string): string {
   return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`
 }
 
-/** SQL: values differ byte for byte, because an expression of an index may distinguish equal values. */
+/** SQL: true if any values differ in a byte. Values that compare as equal may differ in an expression of an index. */
 function differs(columns: readonly MergeColumn[], values: readonly string[]): string {
   // A domain is cast to its base type, or the server would not compare the records.
   const own = columns.map(({ name, typeSql }) => `t.${quoteName(name)}::${typeSql}`)

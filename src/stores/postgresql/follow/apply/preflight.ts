@@ -113,7 +113,7 @@ function foldedBy(column: Column): string | null {
   return collation === undefined || sortsOnly === true ? native : `collation ${collation}`
 }
 
-/** Rights and row security of the table, not of its partitions: rows are written through the table. */
+/** Checks rights and row security of the table, not of its partitions: rows are written through the table. */
 async function inspectRights(
   { table, columns }: ChangeTable,
   { relation }: PostgresApplyShape,

@@ -86,7 +86,7 @@ async function setOrigin(session: CopySession, origin: string, settings: Postgre
       await session.ask(`BEGIN READ WRITE; SELECT pg_catalog.pg_replication_origin_create(${name}); COMMIT`)
     } catch (error) {
       await session.rollBack()
-      // Another session may have created it meanwhile.
+      // Another session may have created the origin meanwhile.
       if (!session.alive || !(await known())) throw error
     }
   }

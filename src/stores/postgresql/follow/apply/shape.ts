@@ -34,7 +34,7 @@ type IndexFacts = {
   readonly valid: boolean
   readonly partial: boolean
   readonly method: string
-  /** Columns of the key, in order; null for an expression, or another collation or operator class than the column's. */
+  /** Columns of the key, in order; null for an expression, or if collation or operator class are not the column's. */
   readonly key: readonly (string | null)[]
   /** Columns that the index uses, also in expressions and its condition; null if it uses whole rows. */
   readonly columns: readonly string[] | null

@@ -149,7 +149,7 @@ export class PostgresStage {
     this.#made = false
   }
 
-  /** @returns number of rows found; smaller if a row had no column to set */
+  /** @returns number of rows found; rows without a column to set are not counted */
   async #keep(kept: ReadonlySet<PartialPut>): Promise<number> {
     const masks = new Set([...kept].map(({ mask }) => mask))
     const each = masks.size > MOST_MASKS ? [null] : masks
@@ -172,7 +172,7 @@ export class PostgresStage {
     return []
   }
 
-  /** Sends rows with their merge statements, as no count is needed: each further message would cost a round trip. */
+  /** Sends rows and merge statements together, as no count is needed: each further message would cost a round trip. */
   async #merge(batch: FramedBatch): Promise<void> {
     const puts = batch.whole.length > 0 || batch.frames !== null
     const isGone = batch.gone.length > 0 || batch.goneFrames !== null

@@ -172,7 +172,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Columns may be added or dropped: the next transaction reads the table again.
+   * Checks a table that was changed. Columns may be added or dropped: the next transaction reads the table again.
    * @throws SluiceError TABLE_REFUSED for another table, for columns that have exchanged their names, and for foreign
    * keys that delete or change rows of other tables
    */

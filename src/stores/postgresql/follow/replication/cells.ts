@@ -75,7 +75,7 @@ function listReader(
   return (text) => arrayJson(text, json, element.delimiter)
 }
 
-/** Writes elements that a copy selects as texts; null if the server casts them by an unknown function. */
+/** @returns writer of elements that a copy selects as texts; null if the server casts them by an unknown function */
 function nativeJson({ base, cast }: Element): ElementJson | null {
   const known = CASTS[base]
   if (known !== undefined) return known

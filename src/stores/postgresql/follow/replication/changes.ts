@@ -74,8 +74,8 @@ export class Changes {
    * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send
    * them even if not requested
    * @param options.isFramed returns whole rows as bytes, see `RowFrame`
-   * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever
-   * their columns are
+   * @param options.since a position for each table: rows of transactions whose commit record begins before it are left
+   * out, even if their columns do not match
    */
   constructor(
     relations: ReplicatedRelations,

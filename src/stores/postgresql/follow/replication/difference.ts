@@ -8,7 +8,7 @@ export type DatabaseFacts = {
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
   /** Transactions for which the stream has reported a TRUNCATE of the table. */
   readonly truncatedBy: ReadonlySet<number>
-  /** Partitions whose rows the stream reported before an inspection has found them: name by OID. */
+  /** Partitions that no inspection had found when the stream reported their rows: name by OID. */
   readonly reported: ReadonlyMap<string, string>
   /** True if the stream reported everything committed before these files (each as `oid file`) were first seen. */
   readonly caughtUp: (files: readonly string[]) => boolean

@@ -29,7 +29,7 @@ export class FramedChange implements RowFrame {
   readonly nameLength: number
   readonly layout: MessageLayout
   readonly data: Buffer
-  /** Offset of the first value, with its letter: all values are of one format or NULL. */
+  /** Offset of the first value, which begins with its letter. All values have the same format or are NULL. */
   readonly at: number
   readonly bytes: number
 

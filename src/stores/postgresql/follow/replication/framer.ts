@@ -1,4 +1,4 @@
-/** Turns messages of whole rows that keep their row key into frames. All others are read value by value. */
+/** Turns messages of whole rows that keep their row key into frames. Other messages are read value by value. */
 import type { RowChange } from '../../../../model/copy/change.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
@@ -38,7 +38,7 @@ export class Framer implements MessageLayout {
    */
   readonly #nameAt: number
   readonly #fields: FrameFields
-  /** Start and length of this column's text in the last message; length -1 if the row key is not a single text. */
+  /** Start and length of the text at `#nameAt` in the last message; length -1 if the row key is not a single text. */
   #named = 0
   #nameLength = -1
 

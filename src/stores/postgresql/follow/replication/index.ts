@@ -1,4 +1,4 @@
-/** PostgreSQL as a source of changes: refusals, publication, slot, and their verification. Stream: `stream.ts`. */
+/** PostgreSQL as a source of changes: refusals, publication, slot, and their checks. `stream.ts` reads the slot. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { FrameFormat } from '../../../../model/copy/rows.ts'

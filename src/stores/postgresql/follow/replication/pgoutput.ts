@@ -128,7 +128,7 @@ export class OutputReader {
         return { type: 'begin', commit, at, xid: this.#uint32() }
       }
       case COMMIT: {
-        // Flags, and the start of the commit record, which `begin` has already.
+        // Skip flags, and the start of the commit record, which `begin` contained already.
         this.#skip(1 + 8)
         const end = this.#uint64()
         this.#skip(8)

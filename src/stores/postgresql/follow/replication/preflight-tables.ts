@@ -1,4 +1,4 @@
-/** Preflight check of tables: whether the server identifies a row of a change, and whether it reports every row. */
+/** Preflight check of tables: whether the server reports every row, and identifies the row of each change. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { Cdc, FollowedTable, FollowRefusal } from '../../../../model/follow/port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -259,7 +259,7 @@ function identityOf(
       )
 }
 
-/** Columns by which triggers note a row. A deferrable key is allowed: it is unique between transactions. */
+/** Columns by which triggers note a row. A deferrable key is allowed, because it is unique when a transaction ends. */
 function keyOf({ table }: FollowedTable, keys: readonly UniqueKey[]): readonly string[] | Obstacle {
   const isSame = ({ columns }: UniqueKey): boolean =>
     columns.length === table.key.length && columns.every((name) => table.key.includes(name))

@@ -116,8 +116,8 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
 /**
  * Waits until every transaction of this database that is open now has ended. A transaction whose commit record is
  * before the slot's position may still be invisible, because it waits for a synchronous standby. It holds the lock on
- * its transaction id until its changes are visible. The list of open ids in a snapshot does not suffice: it leaves out
- * ids after that of the last ended transaction.
+ * its transaction id until its changes are visible. A snapshot's list of open ids is not enough: it omits ids above
+ * that of the last ended transaction.
  */
 export function waitForOpen(wait: PostgresWait): Promise<void> {
   return waitForTransactions(wait, 'the first snapshot', 'database')

@@ -105,7 +105,7 @@ export async function currentFacts(
   })
 }
 
-/** Server and database of a stream. Call it outside a transaction: a refused query is ignored, but would abort it. */
+/** Server and database of a stream. Call it outside a transaction, which a refused (and ignored) query would abort. */
 export async function serverFacts(session: CopySession): Promise<StreamStart['facts']> {
   const [row] = await session.ask('SELECT pg_catalog.current_database()')
   return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }

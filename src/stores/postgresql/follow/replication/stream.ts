@@ -23,7 +23,7 @@ export type StreamOptions = {
   readonly origin?: 'none'
   /** Format in which whole rows are returned as bytes; `pg-binary` becomes texts if a column does not support it. */
   readonly frames?: FrameFormat | undefined
-  /** Terminates the session that reads the slot now: the caller has the lease, so that program is dead. */
+  /** Terminates the session that reads the slot now: the caller has the lease, so the session's program is dead. */
   readonly takeOver?: boolean
 }
 

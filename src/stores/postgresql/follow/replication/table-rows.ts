@@ -82,7 +82,7 @@ export class TableRows {
     return cells
   }
 
-  /** An unchanged value that is not sent: the old row may contain it. */
+  /** Reads an unchanged value, which the new row omits, from the old row; undefined if the old row omits it too. */
   #kept(column: number, place: number, old: OldRow | null): Cell | undefined {
     const isKey = this.#identity.includes(column)
     const text = old === null || !(old.whole || isKey) ? undefined : old.row[place]

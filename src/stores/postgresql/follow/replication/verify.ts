@@ -154,7 +154,8 @@ export async function tableDifference(
 }
 
 /**
- * Reason if this is another server than the one at which the stream began, or an earlier state of it; null if neither.
+ * Reports that this is not the server at which the stream began, or that it was restored to an earlier state.
+ * @returns the reason; null if neither is true
  * @throws as `otherServer`
  */
 export async function otherTime(
@@ -166,10 +167,10 @@ export async function otherTime(
 }
 
 /**
- * Why the server was restored to an earlier time: its log ends before the applied position. Null if it does not end
- * there. A crash does not cause this, because both kinds of stream report only transactions that are on the source's
- * disk. This does not find a restored server whose log has grown beyond the position again. Its slot was set back, but
- * a crash sets a slot back, too.
+ * Reports a server that was restored to an earlier time: its log ends before the applied position. Null if it does not.
+ * A crash does not cause this, because both kinds of stream report only transactions that are on the source's disk.
+ * This does not find a restored server whose log has grown beyond the position again. Its slot was set back, but a
+ * crash sets a slot back, too.
  */
 async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
   const now = (await session.one('SELECT pg_catalog.pg_current_wal_insert_lsn()')) ?? '0/0'

@@ -103,7 +103,7 @@ export class WalSender implements AsyncDisposable {
   /** 0 is no position: until a position is confirmed here, the server keeps the slot's log. */
   #confirmed: LogPosition = 0n
   #closed = false
-  /** In the current block: position of its last stream message, and whether the server requests an answer. */
+  /** For the current block: buffer, start and end of its last stream message; true if the server requests an answer. */
   #lastIn: Buffer | null = null
   #last = 0
   #lastEnd = 0
@@ -303,7 +303,7 @@ export class WalSender implements AsyncDisposable {
       this.#socket.destroy()
       return
     }
-    // The answer shows that the server is alive, and its log's end. While reading is paused, answers would pile up.
+    // The answer proves that the server is alive, and reports its log's end. During a pause, answers would pile up.
     this.report(!this.#paused)
   }
 

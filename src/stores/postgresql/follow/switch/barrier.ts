@@ -1,6 +1,6 @@
 /**
  * Closes a table to every writer except its stream, by the trigger of `guard.ts` on the table and on each partition.
- * All call one function, which contains the closing token. Replacing its body opens the table without locking it.
+ * These triggers call one function with the closing token. Replacing its body opens the table without locking it.
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
@@ -36,7 +36,7 @@ export async function tokenOf(session: CopySession, side: ClosedTable): Promise<
   )
 }
 
-/** The table that a token has closed, even if renamed since; null if none. @param name decides among several */
+/** Finds the table that a token closed, also if renamed since; null if none. @param name preferred if several match */
 export async function closedTable(
   session: CopySession,
   { schema = 'public', name }: TableName,
@@ -64,7 +64,7 @@ export async function isKeptFromWriters(session: CopySession, { oid }: CutoverTa
   )
 }
 
-/** True if the table and each of its partitions have the trigger of its function. */
+/** True if the table and each of its partitions have a trigger that always fires and calls the table's function. */
 export async function hasWholeBarrier(session: CopySession, side: CutoverTable): Promise<boolean> {
   return (await tablesWithoutTrigger(session, side)).length === 0
 }
@@ -106,7 +106,7 @@ function functionSql(side: ClosedTable, body: string): readonly string[] {
   ]
 }
 
-/** The table and its partitions that lack the trigger of its function, or whose trigger does not always fire. */
+/** Finds which of the table and its partitions lack a trigger that always fires and calls the table's function. */
 async function tablesWithoutTrigger(session: CopySession, side: CutoverTable): Promise<readonly Guarded[]> {
   const own = `g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)}`
   const rows = await session.ask(

@@ -65,7 +65,7 @@ export async function digestTableRows(
   return { rows, sums: sums.join(' '), furthest: { text: JSON.stringify(furthest) } }
 }
 
-/** Columns to read of each row, as SQL, and the columns that sequences number. */
+/** Columns to read of each row, as SQL, and the columns whose numbers come from sequences. */
 type Wanted = { readonly row: string; readonly numbered: readonly NumberedColumn[] }
 
 /** Columns to read of each row, and conditions that find the rows by an index. */

@@ -1,7 +1,8 @@
 /**
- * The furthest values of the columns that sequences number. Rows may have values that no sequence gave out, so a
- * cutover sets its sequences beyond these, too. They are read before other sessions wait, because without an index on
- * the column the whole table is read; rows that change later are read when they are compared.
+ * The furthest values of columns whose numbers come from sequences: the largest, or the smallest if a sequence counts
+ * down. Rows may have values that no sequence issued, so a cutover sets its sequences beyond these, too. The values are
+ * read before other sessions wait, because without an index on the column the whole table is read. Rows that change
+ * later are read when they are compared.
  */
 import type { FurthestValues } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -22,7 +23,7 @@ export type NumberedColumn = Pick<Numbering, 'increment' | 'minimum' | 'maximum'
   readonly boundType: 'bigint' | 'numeric'
 }
 
-/** Numbered columns, except those whose sequence cycles: set near its end, it would give out numbers of other rows. */
+/** Numbered columns, except those whose sequence cycles: near its end it would soon issue numbers of other rows. */
 export async function numberedColumns(session: CopySession, side: CutoverTable): Promise<readonly NumberedColumn[]> {
   const types = await columnTypes(session, side)
   const found = await numberings(session, side)

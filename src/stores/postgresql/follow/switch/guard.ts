@@ -68,7 +68,7 @@ export function guardFunction({ oid }: Pick<CutoverTable, 'oid'>): string {
   return `sluice_parked_${oid}`
 }
 
-/** The same name, qualified and quoted for SQL. */
+/** Name of the same function, qualified and quoted for SQL. */
 export function guardName(table: Pick<CutoverTable, 'oid' | 'schema'>): string {
   return tableSql({ schema: table.schema, name: guardFunction(table) })
 }

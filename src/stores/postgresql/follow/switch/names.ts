@@ -1,4 +1,4 @@
-/** Exchanges names of indexes, constraints and statistics: the table with the public name keeps the public ones. */
+/** Exchanges names of indexes, constraints and statistics: those of the new table get the public names. */
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
@@ -23,7 +23,7 @@ type Named = {
   /** Definition without the name of the object and the name of the table. */
   readonly what: string
   readonly exclusion: boolean
-  /** Null for other objects than unique indexes. */
+  /** Null unless the object is a unique index. */
   readonly key: UniqueKey | null
 }
 
@@ -138,7 +138,7 @@ function isOneKind(one: Named, other: Named): boolean {
 }
 
 function isSibling(one: Named, other: Named, by: readonly string[]): boolean {
-  // Constraints that refuse other rows are never a pair, whatever their names.
+  // Exclusion constraints with different definitions are never a pair, whatever their names.
   if (!isOneKind(one, other) || (one.exclusion && one.what !== other.what)) return false
   if (!refuseSame(one.key, other.key, by)) return false
   return MARKS.some((mark) => suffixed(one.name, mark) === other.name || suffixed(other.name, mark) === one.name)

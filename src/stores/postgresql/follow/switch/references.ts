@@ -84,7 +84,7 @@ function ofItself({ name, definition, fits }: Incoming, { from, to }: CutoverTab
   ]
 }
 
-/** A constraint that only one table has would be lost by the cutover, or would suddenly refuse rows. */
+/** Refuses constraints that only one table has: the cutover would lose them, or they would suddenly refuse rows. */
 function differing(
   { from, to }: CutoverTables,
   old: readonly Constraint[],

@@ -52,10 +52,10 @@ export async function securityOf(sides: CutoverTables): Promise<readonly Cutover
 }
 
 /**
- * Steps that give an object the rights on another one.
+ * Steps that grant the same rights on one object as on another.
  * @param from OID of the object that has the rights @param to OID of the object that gets them
- * @param object `name`: kind and name of `to` when the statements run, as `TABLE public.t`; `when`: they run before or
- * after the names are exchanged
+ * @param object `name`: kind and name of `to` when the statements run, as `TABLE public.t`; `when`: whether they run
+ * before or after the names are exchanged
  */
 export async function grantSteps(
   sides: CutoverTables,

@@ -34,7 +34,7 @@ export type Numbering = {
   readonly increment: string
   readonly minimum: string
   readonly maximum: string
-  /** True if it begins again at the end of its range. */
+  /** True if the sequence begins again at the end of its range. */
   readonly cycle: boolean
 }
 
@@ -45,7 +45,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
   for (const one of old) {
     if (one.use !== 'identity') steps.push(await sharedStep(sides, one))
     const other = fresh.find(({ use, column }) => use === 'identity' && column === one.column)
-    // Other inspections refuse columns that differ.
+    // Other inspections refuse a column that is numbered in another way.
     if (one.use !== 'identity' || other === undefined) continue
     const object = { name: `SEQUENCE ${other.sql}`, when: 'before' } as const
     steps.push(identityStep(sides, one, other), ...(await grantSteps(sides, one.oid, other.oid, object)))
@@ -116,8 +116,8 @@ function set(options: string): string {
 
 /**
  * SQL that sets a sequence after its last value, after `others`, and after the numbers that sessions may have cached.
- * If that exceeds the range of the sequence, it is set to the furthest of these values. The numbers stay whole
- * increments from `base`: rows may have numbers between them, which another server gives out.
+ * If that exceeds the range of the sequence, it is set to the furthest of these values. The new position differs from
+ * `base` by whole increments, because another server may issue the numbers in between.
  * @param sequence the sequence to set, as SQL that is cast to regclass
  * @param one sequence `a`, whose last value and range are used
  * @param base last value of the source, in SQL

@@ -110,8 +110,8 @@ function ofSide(
 }
 
 /**
- * A subscription writes by OID, so it continues under any name. It may write to a single partition, so partitions are
- * searched too. Some roles have no right to read subscriptions.
+ * A subscription refers to its table by OID, so it would continue with the table under a new name. It may write to a
+ * single partition, so partitions are searched too. Some roles have no right to read subscriptions.
  */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   const found = await session.attempt(

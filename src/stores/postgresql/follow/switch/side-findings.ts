@@ -188,7 +188,7 @@ function indexFinding(one: IndexFact, to: CutoverTableFacts, sql: string): Switc
   return refused('unique index', name, `the target has no such index: ${KEPT_APART}`, make)
 }
 
-/** The index of `table` that refuses each row that `key` refuses; the columns `but` do not count. */
+/** Finds an index of `table` that refuses each row that `key` refuses. The columns `but` are ignored. */
 function refusing(table: CutoverTableFacts, key: UniqueKey, but: readonly string[]): IndexFact | undefined {
   return table.indexes.find((other) => other.key !== null && refusesAll(other.key, key, but))
 }

@@ -26,7 +26,7 @@ export const usersSql = `SELECT ${userSql()} FROM (
     UNION SELECT c.relowner) u (oid)
   WHERE pg_catalog.has_table_privilege(u.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') OR pg_catalog.has_any_column_privilege(u.oid, c.oid, 'SELECT, INSERT, UPDATE')`
 
-/** SQL: `UserFact` of these roles, as far as they exist here. */
+/** SQL: `UserFact` of each of these roles that exists in this database. */
 export function usersNamedSql(oid: string, roles: readonly string[]): string {
   const names = `ARRAY[${roles.map(literal).join(', ')}]::text[]`
   return `SELECT ${userSql()} FROM pg_catalog.pg_class c, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = ANY (${names})

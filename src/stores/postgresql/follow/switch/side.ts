@@ -47,7 +47,7 @@ import { endWriters, writersOf } from './writers.ts'
 
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 const TIDY = { patienceMs: 200, budgetMs: 3000 }
-/** After this many attempts at the lock, sessions are terminated. */
+/** After this many attempts at the lock, sessions that write into the table are terminated, if this is requested. */
 const TRIES = 2
 const REST_MS = 50
 /** The server ends a session that locks a table and sends no statement for this time, in ms: its program is frozen. */

@@ -6,13 +6,13 @@ import type { CutoverTable } from './sides.ts'
 
 /**
  * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be the
- * session of sluice. The server then also cancels an autovacuum that blocks this session, possibly for hours.
+ * session of sluice. The server then also cancels an autovacuum, which could block this session for hours.
  */
 const POLL_MS = 20
 
 /**
- * SQL that sets `POLL_MS` for this transaction. Without the right to set it, the deadlock check of this session comes
- * no earlier than in other sessions.
+ * SQL that sets `POLL_MS` for this transaction. Without the right to set it, this session checks for a deadlock no
+ * earlier than other sessions.
  */
 export function deadlockTimeoutSql(version: number): string {
   const granted =
@@ -57,8 +57,8 @@ export async function lockDependent(
 }
 
 /**
- * Views, and tables with rules, policies or foreign keys, that read a table, if this role may change them. The cutover
- * refuses all others.
+ * Views that read a table, and tables whose rules, policies or foreign keys refer to it, if this role may change them.
+ * If it may not change one of them, the cutover is refused.
  */
 export async function dependentsWithRules(session: CopySession, { oid }: CutoverTable): Promise<readonly Dependent[]> {
   const rows = await session.ask(

@@ -4,7 +4,7 @@ import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
 import { withColumn } from '../../partition/plan/list-text.ts'
 
-/** What decides which rows a unique index refuses. */
+/** The properties of a unique index that decide which rows it refuses. */
 export type UniqueKey = {
   readonly method: string
   /** Columns and expressions as the server prints them, without those of INCLUDE. */

@@ -1,6 +1,6 @@
 /**
- * A stream that uses triggers has positions of the server's log (LSNs). They only grow, so they can be compared, and
- * the lag can be reported in bytes as for a replication slot.
+ * The positions of a stream that uses triggers are positions of the server's log (LSNs). They only grow, so they can be
+ * compared, and the lag can be reported in bytes as for a replication slot.
  *
  * A round reads its position first, then takes its snapshot. A catch-up position is one byte after the end of the log,
  * and a record is added to the log right afterwards. So if the position of a round is at or above a catch-up position,

@@ -67,7 +67,7 @@ type Notes = {
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
 type RoundOptions = {
-  /** A session that is in no transaction; afterwards it is in the round's transaction, without locks. */
+  /** A session that is in no transaction. After the round it is in the round's transaction, without locks. */
   readonly session: CopySession
   readonly tables: readonly PostgresNotedTable[]
   /** Position that was read before the round, see `position.ts`. */
@@ -99,7 +99,7 @@ export async function* postgresReportedRound(
   if (noted.length > 0) {
     if (!isWritten) await flush()
     yield [{ type: 'begin', xid: 0, commit: position, at }]
-    // Report new partitions first: the source is inspected before their rows are applied. If such a partition is
+    // Report new partitions first, so that the source is inspected before their rows are applied: if a partition is
     // detached later, no note removes its rows.
     added.forEach(onPartition)
     if (added.length > 0) yield added
@@ -241,7 +241,7 @@ function changesOf(session: CopySession, { place, hasOtherUnique }: Notes, one: 
 }
 
 /**
- * SQL: the table or a partition has unique values other than its key. An exclusion constraint is treated the same.
+ * SQL: true if the table or a partition has a unique index besides its key. Exclusion constraints count too.
  */
 function otherUniqueSql({ shape }: PostgresNotedTable): string {
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`

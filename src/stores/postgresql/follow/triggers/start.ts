@@ -34,7 +34,7 @@ import { logsFault } from './verify.ts'
 
 /** Lock timeout in ms: other sessions queue behind a requested lock. */
 const LOCK_MS = 700
-/** Attempts with `LOCK_MS`. Later ones wait longer than 1 s: servers then cancel an autovacuum that has the lock. */
+/** Attempts with `LOCK_MS`. Later attempts wait more than 1 s: servers then cancel an autovacuum that has the lock. */
 const SHORT_TRIES = 5
 const LONG_LOCK_MS = 1500
 /** The server ends a session that holds locks and sends no statement for this time, in ms: its program is frozen. */
@@ -198,7 +198,10 @@ function changedMeanwhile(reason: string): SluiceError {
   })
 }
 
-/** Uses a new session, because the failed one may be closed. If this fails too, the next `begin` removes everything. */
+/**
+ * Removes what a failed start created. Uses a new session, because the failed one may be closed. If this fails too, the
+ * next `begin` removes everything.
+ */
 async function removeFailedStream(
   settings: PostgresSettings,
   name: string,

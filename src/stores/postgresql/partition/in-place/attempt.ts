@@ -54,7 +54,7 @@ export async function takeTable(
 }
 
 /**
- * Attaches the table to the new table, which gets its name and its dependencies. All other sessions wait for this.
+ * Attaches the table to the new table, which gets the table's name and dependencies. All other sessions wait for this.
  * @throws SluiceError TABLE_REFUSED, PLAN_CHANGED
  */
 export async function attachPast(
@@ -111,7 +111,7 @@ export async function switchStatements(
   ]
 }
 
-/** Statement that renames the default partition after the table; none if another relation already has that name. */
+/** Statement that names the default partition after the table; none if another relation has that name. */
 function renameDefault(
   { schema, name }: About,
   { sideName: newParts }: InPlaceRequest,

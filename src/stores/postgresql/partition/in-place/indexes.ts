@@ -73,7 +73,7 @@ export async function buildIndexes(
   const there = await soundIndexes(session, oid)
   const names = new Set(wanted.map(({ name }) => name))
   for (const [name, isSound] of there) {
-    // Drops invalid indexes, and indexes that are no longer needed because the index to replace was dropped meanwhile.
+    // Drop other indexes: they are invalid, or no longer needed because the index to replace was dropped meanwhile.
     if (isSound && names.has(name)) continue
     report('index', 'begun', `${name} is dropped: ${isSound ? 'it is no longer needed' : 'its build was interrupted'}`)
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)
@@ -129,7 +129,7 @@ export function commentSql(table: string, constraint: string, comment: string | 
   return comment === null ? [] : [`COMMENT ON CONSTRAINT ${quoteName(constraint)} ON ${table} IS ${literal(comment)}`]
 }
 
-/** SQL: the clause of constraint `k` about the time at which rows are checked, empty by default. */
+/** SQL: the DEFERRABLE clause of constraint `k`; empty if it is not deferrable. */
 export const deferralSql =
   "CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END"
 

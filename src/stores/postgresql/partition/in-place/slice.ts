@@ -347,7 +347,7 @@ async function statesOfPast(
   return statements
 }
 
-/** Names of a partition's indexes, by the OIDs of the indexes of `from` that belong to the same index of the parent. */
+/** Names of a partition's indexes, by the OID of the index of `from` that belongs to the same index of the parent. */
 async function indexesOf(
   session: CopySession,
   from: KnownTable,

@@ -63,7 +63,7 @@ export async function attachNew(
   return { missing: [...newTable.missing, ...missing], notes: newTable.notes }
 }
 
-/** OIDs of partitions, each with the transaction that attached it. @param names as of this transaction */
+/** OIDs of partitions, each with the transaction that attached it. @param names current names of the partitions */
 export async function attachedAs(
   session: CopySession,
   names: readonly TableName[],

@@ -1,4 +1,4 @@
-/** Context of new partitions: their model table, the constraint on its rows, and tables that an attachment locks. */
+/** Context of new partitions: their model table, a condition that their rows meet, and tables that ATTACH locks. */
 import type { RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import type { CopySession } from '../../server/session.ts'

@@ -15,8 +15,8 @@ import { Changed } from './not-now.ts'
 import { revokeOthers } from './rights.ts'
 
 /**
- * Names of noting triggers, distinct from a table's own. Triggers fire in name order, and a blank sorts first: if a
- * user's trigger changes rows again, that is noted after the change that fired it.
+ * Names of noting triggers, distinct from a table's own. Triggers fire in name order, and a blank sorts first. So if a
+ * user's trigger changes rows again, this change is noted after the change that fired the trigger.
  */
 export const NOTING_TRIGGERS = [' sluice_note_rows', ' sluice_note_emptied'] as const
 
@@ -131,7 +131,7 @@ export async function makeKeyLog(session: CopySession, options: LogOptions): Pro
      FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
   )
   const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
-  // Evaluated for each row: these functions read only caches.
+  // The condition is evaluated for each row, so its functions read only caches.
   const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))})::pg_catalog.oid = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
     AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, options)}`
   const log = { ...options, oid, counter, unchanged, sameNames: await sameNamesSql(session, options) }
@@ -259,7 +259,7 @@ export function lockedSql({ of }: KeyLog): string {
   return `LOCK TABLE ONLY ${tableSql(of.name)} IN ACCESS SHARE MODE`
 }
 
-/** All notes in the transaction's snapshot. @param most limit @throws Changed if a change could not be noted */
+/** Reads notes in the transaction's snapshot: all, or at most `most`. @throws Changed if a change could not be noted */
 export async function readLogNotes(session: CopySession, log: KeyLog, most?: number): Promise<LogNotes> {
   await refuseLost(session, log)
   const limit = most === undefined ? '' : ` LIMIT ${most}`
@@ -305,7 +305,7 @@ export async function deleteNotes(session: CopySession, { table }: KeyLog, ids: 
   await session.ask(`DELETE FROM ${tableSql(table)} WHERE log_id = ANY (${idList(ids)})`)
 }
 
-/** Log column for a part of the key. */
+/** Name of the log's column for a column of the key. @param at index of that column in the key */
 export function postgresLogKeyColumn(at: number): string {
   return `k${at}`
 }

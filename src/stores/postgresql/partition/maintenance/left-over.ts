@@ -45,7 +45,7 @@ export async function clearLeftOver(session: CopySession, patience: LockRetry, p
   for (const table of tables) {
     try {
       await patience.run([{ table, mode: 'ACCESS EXCLUSIVE' }], async () => {
-        // A user may have attached it meanwhile.
+        // A user may have attached the table meanwhile.
         const still = (await marked(session, parent)).some(({ oid }) => oid === table.oid)
         if (still) await session.ask(`DROP TABLE ${tableSql(table.name)}`)
       })
@@ -93,7 +93,7 @@ async function marked(session: CopySession, parent: string): Promise<readonly Kn
 }
 
 /**
- * Finds noting triggers and functions of partitions and former partitions. A trigger shows its table.
+ * Finds noting triggers and functions of partitions and former partitions.
  * @param logged OID of the table of each log; null for a marked table that is not a log
  */
 async function notingOf(

@@ -111,7 +111,7 @@ export async function moveDefault(
       return moved(sideTable, proved, missing)
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
-      // Note keys only again, because noting and mirroring at the same time could miss a deleted row.
+      // Again note only keys: noting and mirroring at the same time could miss a deleted row.
       await patience.run(locks, () => session.ask(noteSql(log)))
       if (performance.now() + pause > end) throw notToBeHad(table, error)
     }

@@ -58,7 +58,7 @@ export async function staleGenerated(session: CopySession, rest: KnownTable, con
       `SELECT count(*) FROM ONLY ${tableSql(rest.name)} AS d WHERE (${condition}) AND d.${column}::text IS DISTINCT FROM (${expression})::text`,
     )
     if (row === undefined || row[0] === '0') continue
-    // The server computes the value again only when a column that it depends on changes.
+    // The server computes the value again only if an UPDATE sets a column that it depends on.
     const made = quoteName(base ?? name ?? '')
     return {
       reason: `${row[0]} of its rows have a value in the generated column ${name} that differs from its expression ${expression}: a function in it was replaced, and copies of these rows would have other values`,

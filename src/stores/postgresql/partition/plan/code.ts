@@ -22,7 +22,7 @@ const STATES: Readonly<Record<string, string>> = {
   A: ' (it fires always)',
 }
 
-/** Statement for the state of a trigger or rule, which is created enabled. */
+/** Keywords of ALTER TABLE that set the state of a trigger or rule, because it is created enabled. */
 const FIRES: Readonly<Record<string, string>> = { D: 'DISABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
 
 export async function planCodeFindings(about: About): Promise<readonly PlanFinding[]> {

@@ -75,7 +75,7 @@ function targetAt(tokens: readonly Token[], at: number): ConflictClause['target'
   return { columns }
 }
 
-/** Parts of the list between its brackets. */
+/** Items of a list in parentheses. @param open index of its opening parenthesis */
 function listAt(tokens: readonly Token[], open: number): readonly (readonly Token[])[] {
   const parts: Token[][] = [[]]
   let depth = 0

@@ -4,15 +4,15 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
 /**
- * Name of the index or constraint that a statement creates. A statement that creates none, such as a comment, belongs
- * to the last object that a statement before it creates.
+ * Name of the index or constraint that a statement creates. A statement that creates none, such as COMMENT, belongs to
+ * the object that the nearest earlier statement creates.
  */
 const MAKES = /^(?:CREATE (?:UNIQUE )?INDEX|ALTER TABLE .+? ADD CONSTRAINT) "((?:[^"]|"")+)"/s
 const REFERS = / REFERENCES ((?:"(?:[^"]|"")+"|[^"\s(])+)/
 
 /**
- * Returns the statements of `late` whose index or constraint `table` does not have: these are compared by name. Foreign
- * keys to tables that this database does not have are left out.
+ * Returns the statements of `late` whose index or constraint, compared by name, is missing in `table`. Leaves out
+ * foreign keys to tables that this database does not have.
  */
 export async function lackingStatements(
   session: CopySession,

@@ -1,4 +1,4 @@
-/** Adds a column to the list of a definition that the server printed. */
+/** Changes definitions that the server printed: adds a column or a tablespace, or joins lines. */
 
 /**
  * @param definition output of `pg_get_indexdef` or `pg_get_constraintdef`, from any point before its first column list

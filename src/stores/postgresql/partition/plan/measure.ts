@@ -19,7 +19,7 @@ const MOST_BYTES = 256_000_000
 /** SQLSTATEs that end the writing: a read-only server, or a table or row refused by the server or an event trigger. */
 const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 
-/** `sent`: bytes that came from the server. */
+/** `sent`: bytes received from the server. */
 type CopyWorker = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
 /** Rows that a worker copied from blocks `from` up to `to`, exclusive. */
 type Piece = { rows: bigint; readonly from: number; to: number }

@@ -82,8 +82,8 @@ export type NewTableIndex = {
 }
 
 /**
- * SQL: definition of index `x` on table `c` in schema `n`, from `USING` to its end. It is cut by the length of its
- * beginning, because the names there may contain any words.
+ * SQL: definition of index `x` on table `c` in schema `n`, from `USING` to its end. The text before `USING` is cut off
+ * by its length, because the names in it may contain any words.
  */
 export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`

@@ -125,8 +125,8 @@ export async function newTableParts(
 }
 
 /**
- * Names of the new tables, indexes and statistics that existing objects already have. Tables and indexes share one
- * namespace.
+ * Returns which names of the new tables, indexes and statistics are taken by existing objects. Tables and indexes share
+ * one namespace.
  * @param tables names of the new table and of its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-/** Storage, sequences and comments of the table. */
+/** Findings about storage, sequences and comments of the table. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'

@@ -53,7 +53,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   return found
 }
 
-/** Finding about a text that uses one of the keys; null if the text uses none. */
+/** Finding about a statement, function or rule that depends, or may depend, on one of the keys; otherwise null. */
 function userOf(
   { object, text }: Source,
   ways: readonly InsertTarget[],

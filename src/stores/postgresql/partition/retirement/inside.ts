@@ -101,7 +101,7 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
   }))
 }
 
-/** Streams of sluice that use triggers; those with a replication slot are found from outside. */
+/** Streams of sluice that use triggers. `outside.ts` finds the streams with a replication slot. */
 async function streamsOut(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

@@ -1,7 +1,7 @@
 /**
  * Rows that REPLACE deletes (`INSERT OR REPLACE`, `UPDATE OR REPLACE`, `UNIQUE … ON CONFLICT REPLACE`) fire no delete
- * trigger unless the writer has set `recursive_triggers`. So BEFORE triggers note the keys of all rows that have a
- * unique value of the new row. A key that is noted without need only costs a lookup of its row.
+ * trigger unless the writer has set `recursive_triggers`. So BEFORE triggers note the keys of all rows that have the
+ * same unique value as the new row. A key that is noted without need only costs a lookup of its row.
  */
 import type Database from 'better-sqlite3'
 import { bracketElements, maskedCode, nameAt } from '../../../common/definition-text.ts'

@@ -30,7 +30,7 @@ export function notesIn(reader: Database.Database, tables: readonly SqliteNotedT
 }
 
 /**
- * Changes in pieces; none if there are no notes.
+ * Yields the changes in pieces; yields nothing if there are no notes.
  * @returns true if the whole batch was reported; false if a table has changed, which the last change reports
  * @throws SluiceError VALUE_REFUSED; the driver's errors
  */

@@ -31,7 +31,7 @@ export type RoundsOptions = {
 
 /**
  * @property noted notes of each table that has any
- * @property at time under the write lock, ms since the epoch: the snapshot has everything committed until then
+ * @property at time under the write lock, ms since the epoch: the snapshot shows all earlier commits
  */
 type Opened = { readonly position: LogPosition; readonly at: number; readonly noted: readonly Notes[] }
 type Reshaped = Extract<Change, { readonly type: 'reshaped' }>

@@ -8,7 +8,7 @@ import { counterNow } from './counter.ts'
 import { tableNumber, sqliteProgressTable } from './log.ts'
 import { notedFault, sqliteShapeText } from './shape.ts'
 
-/** @param connection within one transaction @param file current inode of its path */
+/** @param connection within one transaction @param file current inode of the database file */
 export function verifySqliteTriggers(
   connection: Database.Database,
   file: string,

@@ -60,7 +60,7 @@ export function followLines(
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
   const both = `${slot}    ${compared}`
-  // Even with a lag of 0, the log may contain changes that were not read yet. So the text says only what is known.
+  // Even with a lag of 0, the log may contain changes that were not read yet. So the text says that none are known.
   const foot = isWhole
     ? `${last.lagMs === 0 ? 'no waiting changes are known' : `behind ${waits}`}    ${compared}`
     : width(both) <= rest

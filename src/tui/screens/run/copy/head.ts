@@ -169,7 +169,7 @@ function latencyText({ latency }: CopyProgress): readonly string[] {
   return [`target ${Math.round(latency.p95Ms)} ms/MB${usual}`]
 }
 
-/** Settings that the user changed by keystrokes: number of workers, rate limit. */
+/** Texts about the number of workers and the rate limit, each only if the user has set it. */
 function settings(run: RunView): string[] {
   const limit = limitOf(run)
   const rates = Number.isFinite(limit) ? [`limit ${rate(limit)}`] : run.wantedRate === null ? [] : ['no limit']

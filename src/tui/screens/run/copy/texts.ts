@@ -34,7 +34,7 @@ export function retryOf({ operation, commandLine, runId, copy, finished }: RunVi
 /**
  * The command that retries quarantined rows of a copy.
  * @param commandLine of the copy; source and target are taken from it
- * @param runs that quarantined them; the command names a run only if there is exactly one
+ * @param runs ids of the runs that quarantined rows; the command names a run only if there is exactly one
  */
 function retryCommand(operation: CopyOperation, commandLine: string, runs: readonly Dec[]): string {
   const [runId, ...more] = runs
