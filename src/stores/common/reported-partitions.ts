@@ -1,4 +1,4 @@
-/** Records which new partitions a stream has reported: one that is gone at the next inspection took its rows with it. */
+/** Records which new partitions a stream reported: one that is gone at the next inspection took its rows along. */
 import type { Change } from '../../model/copy/change.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { FollowedTable } from '../../model/follow/port.ts'
