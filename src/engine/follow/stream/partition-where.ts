@@ -72,6 +72,6 @@ async function partitionsOf(
 function notByPartition(table: string, reason: string): SluiceError {
   return new SluiceError('BAD_FLAG', `rows of ${table} cannot be selected by a partition`, {
     reason,
-    hint: 'to repair single rows, run sluice diff --fix --run STREAM --key KEY; to sign off the whole table, leave out --partition',
+    hint: 'to repair single rows, run sluice diff --fix --run STREAM --key KEY; to sign off the whole table, select no partition',
   })
 }
