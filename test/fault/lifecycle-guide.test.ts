@@ -71,7 +71,7 @@ async function walked(
       ran.push(one)
       // The output names the first stream when it begins, and a later one at the cutover that created it.
       const named =
-        /slot and publication sluice_(\d+) are created/.exec(one.out) ?? /reverse stream (\d+)/.exec(one.out)
+        /slot and publication sluice_(\d+) are created/.exec(one.out) ?? /reverse +stream (\d+)/.exec(one.out)
       if (named?.[1] !== undefined) env['STREAM'] = named[1]
       // The exit code of `lifecycle status` shows that something is due.
       const fine = line.startsWith('sluice lifecycle status') ? [0, 1] : [0]
