@@ -172,7 +172,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     for (const key of [waits, worked, unwanted]) expect(await other.claim(key)).toBeNull()
     expect(await other.sweep()).toMatchObject({ lost: [], unqueued: [], ended: [], unconfirmed: ['20', '21', '22'] })
     expect(await copy.state()).toMatchObject({ waiting: 0, unconfirmedRuns: 3 })
-    expect((await queuePart(server.url('staging'), '20'))?.error).toMatch(/20 begins nothing: .*another database/)
+    expect((await queuePart(server.url('staging'), '20'))?.error).toMatch(/20 does not start: .*another database/)
 
     await steered(copy, '20', { held: false })
     expect(await other.claim(waits)).not.toBeNull()

@@ -179,7 +179,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const worker = stage.worker({ stores: { queue: clone } })
     const job = 'SELECT FROM graphile_worker._private_jobs'
     await stage.until('the job is taken', async () => (await stage.ask(stage.queue, 'clone', job)).length === 0)
-    await stage.until('the worker says so', () => worker.said.includes(`the run ${run} begins nothing`))
+    await stage.until('the worker says so', () => worker.said.includes(`the run ${run} does not start`))
     expect(worker.slots).toEqual([])
     const look = ['runs', '--distributed', '--connect', clone]
     expect(of((await stage.sluice(...look)).events, 'shared.run')).toMatchObject([

@@ -11,7 +11,7 @@ import { knownOperation } from './known-operation.ts'
 import { sharingOf } from './sharing.ts'
 import { tablesCalled } from './steered-tables.ts'
 
-/** Limit of tables in a message. */
+/** Maximum number of table names in a message. */
 const NAMED = 8
 
 /**
@@ -49,9 +49,9 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
 }
 
 /**
- * Refuses a number of copy workers for a run that only replicates by now: such a stream has no copy workers.
+ * Refuses to change the number of copy workers of a run that now only replicates: it has none.
  * @param known null if the queue belongs to an older program
- * @throws SluiceError BAD_FLAG for a run that only replicates by now
+ * @throws SluiceError BAD_FLAG if the run now only replicates
  */
 export function refuseWorkers({ operation }: DistributedRun, known: SteeredTables | null): void {
   const asked = knownOperation(operation)
@@ -62,7 +62,7 @@ export function refuseWorkers({ operation }: DistributedRun, known: SteeredTable
 /**
  * The requests with full table names; earlier requests that are kept under shorter names are moved to the full ones.
  * @param known null if the queue belongs to an older program
- * @throws SluiceError BAD_FLAG for an unknown or ambiguous table, or a run that only replicates by now
+ * @throws SluiceError BAD_FLAG for an unknown or ambiguous table, or if the run now only replicates
  */
 export function withFullNames(
   { runId, operation, wishes: { tables: holds = [] } }: DistributedRun,

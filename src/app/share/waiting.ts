@@ -1,4 +1,4 @@
-/** Texts for runs that no worker takes: of another version or queue, or copied with their queue. */
+/** Texts for waiting runs: no worker has their version and queue, or their queue was copied. */
 import { TASK_LIMITS } from '../../engine/run/operations/global-options.ts'
 import type { DistributedRun } from '../../model/share/distributed.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -26,7 +26,7 @@ function queueFlags({ queue, slots: { whole } }: DistributedRun): string {
 /** Message and hint for an unconfirmed run: in a copy of the queue's database, the run may be unwanted. */
 export function unconfirmedText(runId: string): WaitingText {
   return {
-    message: `the run ${runId} begins nothing: it was put into this queue in another database, and the queue is a copy, or was moved, restored from a backup or promoted while no worker was there`,
+    message: `the run ${runId} does not start: it was queued in another database, and this queue is a copy, or was moved, restored from a backup or promoted while no worker ran`,
     hint: `sluice ctl ${runId} resume --distributed confirms it; sluice ctl ${runId} stop --distributed ends it here`,
   }
 }

@@ -159,9 +159,14 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
     throw new SluiceError('BAD_FLAG', `${said} cannot be scheduled`, {
       hint: 'the allowed commands are listed by sluice schedule --help',
     })
-  if (request.reported?.hours !== undefined || request.reported?.log !== undefined) {
-    throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have --between or a log file', {
-      hint: 'use --at of the schedule to set its time of day',
+  if (request.reported?.hours !== undefined) {
+    throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have --between', {
+      hint: 'remove --between; to set the time of day, give --at to sluice schedule add',
+    })
+  }
+  if (request.reported?.log !== undefined) {
+    throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have --settings or --preset: they write a log file', {
+      hint: 'remove them from the command, and give --workers and --batch-size instead',
     })
   }
   refuseUnschedulable(request.operation)

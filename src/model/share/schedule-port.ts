@@ -98,18 +98,18 @@ export interface ScheduleStore {
   resume(name: string, times: ScheduleTimes): Promise<boolean>
   /** Removes a schedule and its history; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>
-  /** Requests a run: the next worker begins it, whatever its time. @returns false if it does not exist, or is void */
+  /** Requests a run, due or not: the next worker begins it. @returns false if the schedule is missing or void */
   requestRun(name: string): Promise<boolean>
-  /** Schedules confirmed in another database than this one; they begin nothing until they are confirmed here. */
+  /** Schedules that were confirmed in another database; they start no run until they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
-  /** Number of schedules that begin nothing: their command cannot be parsed, or differs from the confirmed one. */
+  /** Number of schedules that start no run: their command cannot be parsed, or differs from the confirmed one. */
   refused(): Promise<number>
   /**
    * Schedules with an active alert although nothing prevents a start: a later run was begun for their newest time, or
    * they were added again.
    */
   recovered(): Promise<readonly Schedule[]>
-  /** Void schedules whose alert is not active, or was begun by a program that did not confirm it. */
+  /** Void schedules without an active alert, or whose alert was recorded but not confirmed as sent in `CONFIRM_MS`. */
   unalerted(): Promise<readonly Schedule[]>
   /** Schedules that are due and have no current run. */
   due(): Promise<readonly Schedule[]>

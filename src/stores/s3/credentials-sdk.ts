@@ -212,9 +212,16 @@ function isOfProgram(message: string): boolean {
 }
 
 function refused(who: string, code: string | undefined, retryable = false): SluiceError {
-  return new SluiceError('SOURCE_DENIED', `${who} returned no credentials: ${code ?? 'its answer has none'}`, {
-    retryable,
-  })
+  return new SluiceError(
+    'SOURCE_DENIED',
+    code === undefined
+      ? `${who} answered, but the answer has no credentials`
+      : `${who} returned no credentials: ${code}`,
+    {
+      retryable,
+      hint: 'check the role or the profile and its rights, then run the same command again',
+    },
+  )
 }
 
 /**

@@ -136,9 +136,9 @@ async function takeOver(
     run.interrupt.abort,
   )
   for (const one of adoption.compared) await adoption.note(one)
-  // Last step: after a kill before it, this database is still refused, and the user can run adopt again.
+  // Last step. After a kill before it, this database is still refused, so the user can run adopt again.
   await context.heads.setOrigin(origin)
-  // The stored witness may name the former database. It cannot be converted for this database: record a new witness.
+  // The stored witness may name the former database, and cannot be converted: record a new one.
   await renewWitness(opened, table, record, run)
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
@@ -208,7 +208,7 @@ class Adoption {
     if (message !== null) this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
   }
 
-  /** The partition as planned for the table; null if the table has none of that label. */
+  /** The partition of the source with this label, as a plan would archive it; null if there is none. */
   async #candidate(label: string): Promise<Awaited<ReturnType<FindCandidate>>> {
     const { table, record, opened, run } = this.#parts
     const operation = { partitions: [label], asText: [], drop: false }

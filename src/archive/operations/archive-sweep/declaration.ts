@@ -4,7 +4,7 @@ import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Removes files that no version names and no program writes, and files of versions outside the retention. */
+/** Removes files that no version names and no program is writing, and files of versions outside the retention. */
 export type ArchiveSweepOperation = {
   readonly kind: 'archive-sweep'
   readonly from: string

@@ -241,8 +241,8 @@ export class FollowLoop {
   }
 
   /**
-   * Compares, then calls the watch, except while changes are held back: then there is no common snapshot.
-   * @returns true to end the run
+   * Compares all rows if that is due. Then calls the watch, unless changes are held back: there is no common snapshot
+   * then. @returns true to end the run
    */
   async #isProved(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal

@@ -73,9 +73,10 @@ export async function refuseTakenOver(
 }
 
 /**
- * Records this target under a new owner: first in the ledger, so that after a kill in between the ledger still has the
- * owner that the source has. If the source refuses the record, the run continues only if no other target is recorded.
- * @param startRecord as in the ledger since this program owns the stream
+ * Records this target under a new owner: first in the ledger, so that after a kill between the two the ledger still has
+ * the owner that the source has. If the source refuses the record, the run continues only if no other target is
+ * recorded.
+ * @param startRecord read from the ledger after this program took the stream
  * @param isMoved true if the user has confirmed that this target replaces the recorded one
  * @returns the stream's start data from here on
  * @throws SluiceError STREAM_MOVED if another target is recorded; SOURCE_DENIED if this one was confirmed and the

@@ -80,7 +80,9 @@ export function openedByOtherProgram({ name, label }: Named): SluiceError {
 export function databaseMissing({ name, label }: Named, renamed: string | null): SluiceError {
   return new SluiceError('SOURCE_GONE', `the server has no database ${name}`, {
     where: label,
-    ...(renamed === null ? {} : { reason: `the database that was made inactive under this name is called ${renamed}` }),
+    ...(renamed === null
+      ? {}
+      : { reason: `sluice made this database inactive as ${name}; its name is now ${renamed}` }),
     hint:
       renamed === null
         ? 'check the URL of --from: no run of sluice has dropped this database'

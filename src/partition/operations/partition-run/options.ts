@@ -40,7 +40,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     least: 1,
     most: 64,
     group: BOTH,
-    describe: 'chunks processed in parallel; for plan: slices copied in parallel',
+    describe: 'chunks copied in parallel; plan: slices that the forecast assumes to be copied in parallel',
   },
   {
     name: 'checkpoint-size',

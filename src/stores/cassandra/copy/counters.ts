@@ -82,8 +82,8 @@ export class Counters {
 
   /**
    * Sets counters to the values of the source by additions. Only one program may do so for a row at a time; the chunk's
-   * lease ensures that. A deleted counter continues from its earlier value (from 4.0 on, if its row was deleted). So a
-   * counter that was missing is read again after the addition, and the remaining difference is added.
+   * lease ensures that. Since Cassandra 4.0, a counter whose whole row was deleted continues from its earlier value. So
+   * a counter that was missing is read again after the addition, and the remaining difference is added.
    * @throws SluiceError ROW_REFUSED; errors of the driver
    */
   async setToSource(row: CounterRow): Promise<void> {

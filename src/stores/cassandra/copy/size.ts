@@ -35,7 +35,7 @@ export async function estimatedRows(
 }
 
 /**
- * Counts the rows of a table: splits the ring in parts, and counts a few parts at the same time.
+ * Counts the rows of a table: splits the ring into parts, and counts a few parts at the same time.
  * @param where the user's condition
  * @returns null if the servers cannot complete the count
  */

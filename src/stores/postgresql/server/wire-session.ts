@@ -228,7 +228,7 @@ export class WireSession implements Pooled {
     }
   }
 
-  /** Runs work after all earlier work, and checks for silence: the work must wait for the server all the time. */
+  /** Runs `work` after all earlier work, and watches for silence. So `work` must do nothing but wait for the server. */
   protected watched<T>(work: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       this.#watch.begin()

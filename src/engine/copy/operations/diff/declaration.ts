@@ -58,7 +58,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         type: 'text',
         completes: 'run',
         runsOf: STREAMS,
-        describe: 'id of the stream that follows the table; the stream itself repairs the named rows',
+        describe: 'id of the stream that follows the table; with --fix, the stream repairs the selected rows',
       },
       {
         name: 'range',

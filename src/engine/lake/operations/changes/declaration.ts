@@ -18,7 +18,7 @@ export const changes: Declaration<ChangesOperation, (typeof EVENTS)[number]> = {
     ...PAGES.changes,
     takes: [
       TABLE,
-      { name: 'from-version', type: 'number', required: true, describe: 'version before the first change' },
+      { name: 'from-version', type: 'number', required: true, describe: 'list only changes after this version' },
       { name: 'to-version', type: 'number', required: true, describe: 'version of the last change' },
     ],
   },

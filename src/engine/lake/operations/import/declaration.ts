@@ -16,7 +16,7 @@ export type ImportOperation = {
   readonly resume: boolean
   readonly batchSize: number
   readonly verbose: boolean
-  /** True to import a table, too, whose features sluice cannot read; it is marked as refused. */
+  /** True to import a table even if it has features that sluice cannot read; it is marked as refused. */
   readonly allowRefused: boolean
   /** How long to wait for another import of the same table, ms. */
   readonly waitMs: number

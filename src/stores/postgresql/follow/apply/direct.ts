@@ -54,7 +54,7 @@ export class DirectChanges {
     this.#text = parameterTexts(tableText(request.table.table), columns)
   }
 
-  /** True if a batch can be applied this way: if not, it needs values that rows had before the batch. */
+  /** True if a batch can be applied this way. False if it needs values that rows had before the batch. */
   takes({ partial }: Pick<FramedBatch, 'partial'>): boolean {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }

@@ -83,7 +83,8 @@ async function asked(
     const row = [...types.keys()].map(quoteName).join(', ')
     return { row, numbered, conditions: conditionsOf(identity, types, keys) }
   }
-  throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
+  const lacks = missing.length === 0 ? 'no key by which changed rows are found' : `no column ${missing.join(', ')}`
+  throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has ${lacks}`, {
     where: tableText(side),
     hint: 'run the cutover again',
   })

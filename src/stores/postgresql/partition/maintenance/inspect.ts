@@ -72,7 +72,8 @@ async function columnOf(session: CopySession, { oid, name }: FoundRelation, key:
   )
   if (row === undefined)
     throw new SluiceError('NO_SUCH_TABLE', missingTable(name), {
-      hint: 'it was dropped during this command: check its name',
+      reason: 'the table, or its partition column, was dropped or renamed during this command',
+      hint: 'check that the table exists, then run the same command again',
     })
   const [type, modifier, notNull] = row
   const types = await loadTypes([type ?? ''], (sql) => session.ask(sql))
