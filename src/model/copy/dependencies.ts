@@ -26,6 +26,7 @@ export type LeftKind =
   | 'function'
   | 'event'
   | 'policy'
+  | 'row security'
   | 'grant'
   | 'comment'
   | 'large object'
@@ -127,6 +128,11 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'row-security policy',
     'in the target everyone who may read the table reads all rows',
     'row-security policies',
+  ),
+  'row security': words(
+    'table with row security',
+    'in the target everyone who may read the table reads all rows',
+    'tables with row security',
   ),
   grant: words('grant', 'grant the rights in the target by hand'),
   comment: words('comment', 'they are not created in the target'),

@@ -36,11 +36,9 @@ export async function listPostgresDependencies(
   for (const [kind, name] of await session.ask(databaseSql(schemas))) {
     rows.push([kind as LeftKind, undefined, name ?? null, null])
   }
-  // A view of a copied table is listed with its table already.
-  const ofTables = new Set(
-    rows.flatMap(([kind, table, name]) => (kind === 'view' && table !== undefined ? [name] : [])),
-  )
-  const fresh = rows.filter(([kind, table, name]) => kind !== 'view' || table !== undefined || !ofTables.has(name))
+  // A view or a function of a copied table is listed with its table already.
+  const ofTables = new Set(rows.flatMap(([kind, table, name]) => (table === undefined ? [] : [`${kind} ${name}`])))
+  const fresh = rows.filter(([kind, table, name]) => table !== undefined || !ofTables.has(`${kind} ${name}`))
   const [[hidden] = []] = await session.ask('SELECT count(*) FROM pg_catalog.pg_largeobject_metadata')
   const objects =
     hidden == null || hidden === '0' || rows.some(([kind]) => kind === 'large object')
@@ -148,6 +146,7 @@ function tablesSql(tables: readonly string[]): string {
         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
         JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
       UNION ALL SELECT t.key, 'policy', p.polname FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+      UNION ALL SELECT t.key, 'row security', NULL FROM t WHERE t.relrowsecurity
       UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0::oid)), 'PUBLIC')
         FROM t CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
       UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' (' || c.attname::text || ') to '
@@ -177,8 +176,8 @@ function tablesSql(tables: readonly string[]): string {
 }
 
 /**
- * Objects that belong to no copied table: views, foreign tables, types, and sequences that no column uses, in the given
- * schemas. Also lists other schemas, with the number of their tables except sluice's own.
+ * Objects that belong to no copied table: views, foreign tables, functions, types, and sequences that no column uses, in
+ * the given schemas. Also lists other schemas, with the number of their tables except sluice's own.
  */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
@@ -188,6 +187,11 @@ function databaseSql(schemas: readonly string[]): string {
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname = ANY (${list}) AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = c.oid AND e.deptype = 'e')
+    UNION ALL
+    SELECT 'function', p.oid::regprocedure::text
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = ANY (${list}) AND p.proname !~ '^ ?sluice_'::text AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_proc'::regclass::oid AND e.objid = p.oid AND e.deptype IN ('e', 'i'))
     UNION ALL
     SELECT 'free sequence', n.nspname::text || '.' || c.relname::text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
