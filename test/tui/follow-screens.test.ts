@@ -79,8 +79,8 @@ describe.each(SIZES)('a followed copy at %i×%i', (columns, rows) => {
     expect(screen).toContain('public.events_by_day'.slice(0, 8))
     expectGolden(`follow-${columns}x${rows}`, screen)
     // The proof of the copy does not cover rows that changed later.
-    run.finish(75, { notChecked: 'changes up to 0/1A2B0BDF are applied; this run did not compare the rows' })
-    await app.until('did not compare the rows')
+    run.finish(75, { notChecked: 'changes up to 0/1A2B0BDF are applied; changed rows were not compared' })
+    await app.until('changed rows were not')
     await app.settled()
     expect(app.screen()).toMatch(/note +changes up to 0\/1A2B0BDF are applied/)
     expect(app.screen()).toMatch(/left +lag 0:02 · 2\.5 MB were not applied/)

@@ -33,7 +33,7 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
   const upTo = changes.text(applied)
   const notChecked =
     provedAt === null
-      ? `changes up to ${upTo} are applied${states.isPartlyApplied ? ' to the copied rows' : ''}; this run did not compare the rows`
+      ? `changes up to ${upTo} are applied${states.isPartlyApplied ? ' to the copied rows' : ''}; changed rows were not compared`
       : provedAt === upTo
         ? `every row was found equal as of ${provedAt}`
         : `every row was found equal as of ${provedAt}; later changes, up to ${upTo}, are applied but not compared`
