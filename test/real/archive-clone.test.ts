@@ -589,7 +589,7 @@ test('SQLite: a ledger set back to before a restore keeps its files, and an adop
   const swept = await perform(sweep)
   expect(swept.finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
   expect(swept.events).toContainEqual(
-    expect.objectContaining({ level: 'note', message: expect.stringMatching(/2020-Q1: 1 file of it stays/) }),
+    expect.objectContaining({ level: 'note', message: expect.stringMatching(/1 file of 2020-Q1 stays: the log no longer names it/) }),
   )
   expect(parquet()).toBe(kept)
   const refused = await perform(commands.restore)
@@ -940,7 +940,7 @@ test.for(['sqlite', 'postgresql'] as const)(
     const asks = { ...erase, ledgers: [prod.url] }
     for (const operation of [asks, { ...asks, dryRun: true }]) {
       const { error } = (await perform(operation)).finished
-      expect(error?.message).toMatch(/ cannot be destroyed: the ledger .* says DROPPED of 2020-Q[12]: /)
+      expect(error?.message).toMatch(/ cannot be destroyed: the ledger .* records 2020-Q[12] as DROPPED: /)
       expect(error?.hint).toMatch(
         /^sluice restore --from \S+ --table \S+ --partition 2020-Q[12], then run the same command again$/,
       )
