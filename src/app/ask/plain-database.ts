@@ -5,7 +5,7 @@ import type { SqlDatabase } from '../../model/run/sql-port.ts'
 
 /** Replacement hints by error code. */
 const HINTS: Partial<Readonly<Record<SluiceError['code'], string>>> = {
-  BAD_QUERY: 'this database has no catalog; sluice discover URL lists its tables',
+  BAD_QUERY: 'correct the statement; this database has no catalog, and sluice discover URL lists its tables',
   TARGET_CORRUPT: 'restore the database from a backup',
   TARGET_BUSY: 'wait until the other program ends, then ask again',
   TARGET_IO: 'check the disk of the database, then ask again',
