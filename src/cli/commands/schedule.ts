@@ -161,7 +161,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
     })
   if (request.reported?.hours !== undefined) {
     throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have --between', {
-      hint: 'remove --between; to set the time of day, give --at to sluice schedule add',
+      hint: 'remove --between; to set the time of day, give the schedule itself --at',
     })
   }
   if (request.reported?.log !== undefined) {
