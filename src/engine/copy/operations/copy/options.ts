@@ -77,7 +77,11 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     completes: 'column',
     describe: 'old=new: name of a column in the target; repeatable',
   },
-  { name: 'where', type: 'text', describe: 'only rows that match this condition, in the SQL of the source; times without an offset are UTC' },
+  {
+    name: 'where',
+    type: 'text',
+    describe: 'only rows that match this condition, in the SQL of the source; times without an offset are UTC',
+  },
   {
     name: 'key',
     type: 'list',
