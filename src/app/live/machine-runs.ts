@@ -13,6 +13,7 @@ import {
   type RunHistory,
 } from '../../model/run/run-history.ts'
 import { damagedFiles, openRunHistory, runHistoryFile, unreadableHistory } from '../../stores/run-history.ts'
+import { askRun } from '../../engine/copy/workers/ask-run.ts'
 import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
 import { joinRun, type EndOf } from './join.ts'
@@ -41,11 +42,15 @@ export class LocalRuns implements MachineRuns {
     const listening = new Set(ownRuns(dirname(controlSocketPath('0', this.#env))))
     const rows = await this.#read((book) => book.list(limit), [])
     const known = new Map(rows.map(({ run, about }) => [run, about]))
-    // A run outside of the history is known by its socket only.
+    // A run outside of the history is known by its socket only, which answers with the command.
     const others = [...listening].filter((run) => !known.has(run))
-    const answering = await Promise.all(others.map((run) => hasListener(controlSocketPath(run, this.#env))))
+    const unrecorded = others.map(async (run) =>
+      (await hasListener(controlSocketPath(run, this.#env)))
+        ? [unrecordedRun(run, (await askRun(run, this.#env))?.command ?? '?')]
+        : [],
+    )
     return [
-      ...others.filter((_, at) => answering[at]).map(unrecordedRun),
+      ...(await Promise.all(unrecorded)).flat(),
       ...rows.map((row, at) => ({
         ...machineRun(row, listening.has(row.run), completedBy(row, rows.slice(0, at))),
         about: descriptionOf(row.about, known),
@@ -135,10 +140,10 @@ function machineRun(
 }
 
 /** A run that is not in the run history yet. The run id is its start time in ns. */
-function unrecordedRun(run: string): MachineRun {
+function unrecordedRun(run: string, kind: string): MachineRun {
   return {
     run,
-    kind: '?',
+    kind,
     commandLine: '',
     folder: null,
     source: null,

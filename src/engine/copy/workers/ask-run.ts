@@ -1,4 +1,4 @@
-/** Queries the steering state of another run on this machine. */
+/** Queries the command and the steering state of another run on this machine. */
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
 import { refuseOtherOwner } from '../../run/socket-folder.ts'
@@ -7,15 +7,18 @@ import { controlSocketPath } from './control-socket.ts'
 const ANSWER_MS = 1000
 const MAX_ANSWER_LENGTH = 10_000
 
-/** @property rate rows per second, null for no limit */
-export type RunSettings = { readonly paused: boolean; readonly rate: number | null }
+/** @property rate rows per second, null for no limit @property command word of the command, such as `copy` */
+export type RunSettings = { readonly paused: boolean; readonly rate: number | null; readonly command: string | null }
 
 /**
- * @param runId as events show it
+ * @param runId as events show it @param env determines the folder of the sockets
  * @returns null if no reply arrives: the run has ended, or belongs to another user or machine
  */
-export async function askRun(runId: string): Promise<RunSettings | null> {
-  const path = controlSocketPath(runId)
+export async function askRun(
+  runId: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<RunSettings | null> {
+  const path = controlSocketPath(runId, env)
   try {
     refuseOtherOwner(dirname(path))
   } catch {
@@ -39,9 +42,14 @@ export async function askRun(runId: string): Promise<RunSettings | null> {
     socket.once('error', () => end(''))
   })
   try {
-    const { state } = JSON.parse(line) as { readonly state?: { readonly paused?: unknown; readonly rate?: unknown } }
+    const { state } = JSON.parse(line) as { readonly state?: Readonly<Record<string, unknown>> }
     if (state === undefined) return null
-    return { paused: state.paused === true, rate: typeof state.rate === 'number' ? state.rate : null }
+    const { paused, rate, command } = state
+    return {
+      paused: paused === true,
+      rate: typeof rate === 'number' ? rate : null,
+      command: typeof command === 'string' ? command : null,
+    }
   } catch {
     return null
   }
