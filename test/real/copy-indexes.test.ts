@@ -297,6 +297,31 @@ describe('within other systems', () => {
     ])
   })
 
+  test('MySQL: defaults and expressions with characters and bytes that its dictionary lacks', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'mysql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      `CREATE TABLE odd (id int PRIMARY KEY, code varbinary(9) DEFAULT x'00ff', face varchar(20) NOT NULL DEFAULT '😀''?\\\\x',
+         plain varchar(9) DEFAULT 'why?', pair varchar(40) DEFAULT concat('😀', 'a''b?'),
+         made varchar(40) GENERATED ALWAYS AS (concat('😀', id, '''')) STORED)`,
+      "CREATE TABLE bare (id int PRIMARY KEY, mark varchar(9) NOT NULL DEFAULT '😀', code binary(2) DEFAULT x'80ff')",
+      'INSERT INTO odd (id) VALUES (1), (2)',
+    )
+    const copy = copyAll(from, to, ['odd', 'bare'])
+    const first = await perform(copy)
+    expect(first.finished).toMatchObject({ exitCode: 0 })
+    expect(planned(first)).toMatchObject({ mark: 'left: the source does not print its value as it is' })
+    await to.sql('INSERT INTO odd (id) VALUES (3)', "INSERT INTO bare (id, mark) VALUES (1, 'x')")
+    const query = (id: number): string =>
+      `SELECT HEX(code), HEX(face), plain, HEX(pair), HEX(made) FROM odd WHERE id = ${id}`
+    const [one] = await from.rows(query(1))
+    expect((await to.rows(query(3)))[0]?.slice(0, 4)).toEqual(one?.slice(0, 4))
+    expect(await to.rows(query(1))).toEqual([one])
+    expect(await to.rows('SELECT HEX(code) FROM bare')).toEqual([['80FF']])
+    await to.sql('DELETE FROM odd WHERE id = 3', 'DELETE FROM bare')
+    await expectOnce(copy)
+  })
+
   test.each(['sqlite', 'd1'] as const)('SQLite to %s', { timeout: 60_000 }, async (system) => {
     const why = await missing(system)
     if (why !== '') return

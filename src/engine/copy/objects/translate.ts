@@ -39,6 +39,7 @@ export function translateObject(object: SchemaObject, passage: TranslationContex
       return foreignKey(object, passage)
     case 'default':
       if (/\bnextval\s*\(/i.test(object.own)) return { refused: 'its values come from a sequence of the source' }
+      if (object.own === '') return { refused: 'the source does not print its value as it is' }
       if (!passage.sameWords) return { refused: `its value is written in the SQL of ${passage.from}` }
       return { ...object, name: targetColumn(object.name, plan) ?? object.name }
     case 'check':

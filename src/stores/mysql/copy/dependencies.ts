@@ -4,6 +4,7 @@ import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { MysqlSession } from '../session.ts'
+import { lacksCharacters, mysqlDefinitions } from './definitions.ts'
 import { listMysqlDependencies } from './dependency-list.ts'
 import { isDictionaryName } from './names.ts'
 
@@ -41,9 +42,13 @@ export class MysqlDependencies implements DependencyStore {
          WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND GENERATION_EXPRESSION <> ''`,
         [schema ?? null, name],
       )
+      const isExact = rows.every(([, text]) => !lacksCharacters(String(text)))
+      const shown = isExact ? null : (await mysqlDefinitions(session, table.table)).columns
       const expressions = new Map(
         rows.map(([column, text, extra]): [string, Expression] => {
-          const sql = plainExpression(String(text), session.facts.flavour)
+          const whole = shown?.get(String(column))?.generated ?? null
+          const sql =
+            whole === null ? plainExpression(String(text), session.facts.flavour) : plainExpression(whole, 'mariadb')
           const stored = /\b(?:stored|persistent)\b/i.test(String(extra))
           const own = { stored, printedBy: /^\d+\.\d+/.exec(session.facts.version.replace(/^5\.5\.5-/, ''))?.[0] ?? '' }
           return [String(column), sql === null ? { sql: String(text), local: true, ...own } : { sql, ...own }]
@@ -63,7 +68,7 @@ export class MysqlDependencies implements DependencyStore {
  * remain, whose meaning is not known.
  */
 function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | null {
-  // MySQL puts a backslash before every quote; MariaDB only before quotes within a text.
+  // The dictionary of MySQL puts a backslash before every quote; a CREATE statement only before quotes within a text.
   const plain = sql.replaceAll(String.raw`\'`, flavour === 'mysql' ? "'" : "''")
   return plain.includes('\\') ? null : plain
 }

@@ -1,10 +1,11 @@
 /** Indexes, constraints and defaults of a table, from the dictionary and the table's CREATE statement. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { bracketElements, nameAt } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
-import { mysqlTableSql } from './names.ts'
+import { lacksCharacters, mysqlDefinitions, type Definitions } from './definitions.ts'
+import { mysqlTableSql, quoted } from './names.ts'
+import { isBytes } from './types.ts'
 import { groupBy } from '../../../shared/group-by.ts'
 
 /** @param session must read backslashes as escapes, as the server prints them @returns [] if there is no such table */
@@ -16,8 +17,7 @@ export async function listMysqlObjects(session: MysqlSession, table: TableName):
     [schema, name],
   )
   if (found === undefined) return []
-  const [created] = await session.command(`SHOW CREATE TABLE ${mysqlTableSql(table)}`)
-  const definitions = definitionsIn(String(created?.[1] ?? ''))
+  const definitions = await mysqlDefinitions(session, table)
   const isMariadb = session.facts.flavour === 'mariadb'
   const expression = isMariadb ? 'NULL' : 'EXPRESSION'
   const statistics = await session.rows(
@@ -38,6 +38,7 @@ export async function listMysqlObjects(session: MysqlSession, table: TableName):
      WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
     [schema, name],
   )
+  const defaults = columns.flatMap((row) => defaultOf(row, definitions, isMariadb))
   return [
     ...[...groupBy(statistics, ([index]) => String(index))].map(([index, rows]) =>
       indexObject(index, rows, definitions.keys.get(index) ?? ''),
@@ -49,28 +50,8 @@ export async function listMysqlObjects(session: MysqlSession, table: TableName):
       own,
       columns: null,
     })),
-    ...columns.flatMap((row) => defaultOf(row, isMariadb)),
+    ...(await withExactTexts(session, table, defaults)),
   ]
-}
-
-type Definitions = { readonly keys: ReadonlyMap<string, string>; readonly checks: ReadonlyMap<string, string> }
-
-/** Definition of each key and check, by its name: the text after the name in the CREATE statement. */
-function definitionsIn(sql: string): Definitions {
-  const keys = new Map<string, string>()
-  const checks = new Map<string, string>()
-  for (const element of bracketElements(sql, 'backslash')) {
-    const constraint = /^CONSTRAINT\s+/.exec(element)
-    if (constraint !== null) {
-      const named = nameAt(element.slice(constraint[0].length))
-      if (named !== null && /^\s*CHECK\b/.test(named.rest)) checks.set(named.name, named.rest.trim())
-      continue
-    }
-    const key = /^(?:(UNIQUE|FULLTEXT|SPATIAL|VECTOR)\s+)?KEY\s+/.exec(element)
-    const named = key === null ? null : nameAt(element.slice(key[0].length))
-    if (named !== null) keys.set(named.name, named.rest.trim())
-  }
-  return { keys, checks }
 }
 
 function indexObject(name: string, rows: readonly SqlRow[], own: string): SchemaObject {
@@ -119,18 +100,68 @@ function action(rule: string): string {
   return rule === 'RESTRICT' ? 'NO ACTION' : rule
 }
 
+type ColumnDefault = { readonly name: string; readonly own: string; readonly inexact?: 'text' | 'bytes' }
+
 /** The default of a column, as SQL. MariaDB stores it as SQL, MySQL stores the value. */
-function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): readonly SchemaObject[] {
+function defaultOf(
+  [column, value, extra, type]: SqlRow,
+  { columns }: Definitions,
+  isMariadb: boolean,
+): readonly ColumnDefault[] {
   const words = String(extra).toLowerCase()
   if (value == null || (isMariadb && value === 'NULL') || /\bgenerated\b(?<!default_generated)/.test(words)) return []
+  const name = String(column)
   const text = String(value)
-  const quotedText = `'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`
-  const literal = isMariadb || String(type) === 'bit' ? text : quotedText
-  const written = words.includes('default_generated') ? expressionOf(text) : literal
-  const instant = /^\(?(?:now|current_timestamp)(?:\((\d*)\))?\)?$/i.exec(written)
-  const digits = instant?.[1] === undefined || instant[1] === '' ? '' : `(${instant[1]})`
-  const own = instant === null ? written : `CURRENT_TIMESTAMP${digits}`
-  return [{ kind: 'default', name: String(name), own, columns: [String(name)] }]
+  const isExpression = isMariadb ? !text.startsWith("'") : words.includes('default_generated')
+  if (isExpression) {
+    const shown = lacksCharacters(text) ? columns.get(name)?.value : null
+    return [{ name, own: withInstant(shown ?? (isMariadb ? text : expressionOf(text))) }]
+  }
+  // MySQL prints bytes as a number.
+  if (!isMariadb && (String(type) === 'bit' || isBytes(String(type)))) return [{ name, own: text }]
+  const own = isMariadb ? text : textLiteral(text)
+  return [{ name, own, ...(lacksCharacters(text) ? { inexact: isBytes(String(type)) ? 'bytes' : 'text' } : {}) }]
+}
+
+/** The defaults with the values themselves in place of texts that are not printed as they are. */
+async function withExactTexts(
+  session: MysqlSession,
+  table: TableName,
+  defaults: readonly ColumnDefault[],
+): Promise<readonly SchemaObject[]> {
+  const asked = defaults.filter(({ inexact }) => inexact !== undefined)
+  const values = asked.map(({ name, inexact }) => {
+    const value = `DEFAULT(t.${quoted(name)})`
+    return inexact === 'bytes' ? `HEX(${value})` : `HEX(CONVERT(${value} USING utf8mb4))`
+  })
+  // The join finds the defaults of an empty table, too, except those of NOT NULL columns.
+  const [row = []] =
+    asked.length === 0
+      ? []
+      : await session.rows(
+          `SELECT ${values.join(', ')} FROM (SELECT 1 AS one) o LEFT JOIN ${mysqlTableSql(table)} t ON TRUE LIMIT 1`,
+        )
+  const exact = (one: ColumnDefault): string => {
+    const hex = row[asked.indexOf(one)]
+    if (hex == null) return ''
+    return one.inexact === 'bytes' ? `x'${String(hex)}'` : textLiteral(Buffer.from(String(hex), 'hex').toString())
+  }
+  return defaults.map((one): SchemaObject => {
+    const own = one.inexact === undefined ? one.own : exact(one)
+    return { kind: 'default', name: one.name, own, columns: [one.name] }
+  })
+}
+
+/** A literal for sessions that read backslashes as escapes. */
+function textLiteral(text: string): string {
+  return `'${text.replaceAll('\\', String.raw`\\`).replaceAll("'", "''")}'`
+}
+
+/** All spellings of the present time alike. */
+function withInstant(sql: string): string {
+  const instant = /^\(?(?:now|current_timestamp)(?:\((\d*)\))?\)?$/i.exec(sql)
+  if (instant === null) return sql
+  return `CURRENT_TIMESTAMP${instant[1] === undefined || instant[1] === '' ? '' : `(${instant[1]})`}`
 }
 
 /** Removes the backslashes that the dictionary puts before quotes: they are not valid SQL. */

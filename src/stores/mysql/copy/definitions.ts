@@ -1,0 +1,69 @@
+/**
+ * Parts of a table's CREATE statement. It has expressions as they are; the dictionary is in utf8mb3 and prints '?' in
+ * place of the characters that it lacks.
+ */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { bracketElements, maskedCode, nameAt } from '../../common/definition-text.ts'
+import type { MysqlSession } from '../session.ts'
+import { mysqlTableSql } from './names.ts'
+
+/** Each by its name; for a key or a check the text after the name. */
+export type Definitions = {
+  readonly keys: ReadonlyMap<string, string>
+  readonly checks: ReadonlyMap<string, string>
+  readonly columns: ReadonlyMap<string, ColumnDefinition>
+}
+
+export type ColumnDefinition = {
+  /** SQL of the DEFAULT clause; null if there is none. */
+  readonly value: string | null
+  /** Expression of a generated column, without brackets; null if it is not generated. */
+  readonly generated: string | null
+}
+
+export async function mysqlDefinitions(session: MysqlSession, table: TableName): Promise<Definitions> {
+  const [created] = await session.command(`SHOW CREATE TABLE ${mysqlTableSql(table)}`)
+  const keys = new Map<string, string>()
+  const checks = new Map<string, string>()
+  const columns = new Map<string, ColumnDefinition>()
+  for (const element of bracketElements(String(created?.[1] ?? ''), 'backslash')) {
+    const [, constraint, key] =
+      /^(?:(CONSTRAINT)|((?:(?:UNIQUE|FULLTEXT|SPATIAL|VECTOR)\s+)?KEY))\s+/.exec(element) ?? []
+    const named = nameAt(element.slice(constraint === undefined ? (key ?? '').length : constraint.length))
+    if (named === null) continue
+    const { name, rest } = named
+    if (key !== undefined) keys.set(name, rest.trim())
+    else if (constraint === undefined && /^["`]/.test(element)) columns.set(name, columnDefinition(rest))
+    else if (/^\s*CHECK\b/.test(rest)) checks.set(name, rest.trim())
+  }
+  return { keys, checks, columns }
+}
+
+/** True if a text of the dictionary may have lost characters, or bytes that are no text. */
+export function lacksCharacters(text: string): boolean {
+  return text.includes('?')
+}
+
+/** Clauses after the type, in the order in which both servers print them. A clause may follow within a comment. */
+const CLAUSES = /^(.*?)( DEFAULT .*?)?( ON UPDATE .*?)?((?: COMMENT | CHECK | {2}(?!.* DEFAULT )).*)?$/s
+
+function columnDefinition(text: string): ColumnDefinition {
+  const outline = outlineOf(text)
+  const [, head = '', value] = CLAUSES.exec(outline) ?? []
+  const generated = /(?<= GENERATED ALWAYS AS \()[^)]*/.exec(outline)
+  return {
+    value: value === undefined ? null : text.slice(head.length, head.length + value.length).slice(' DEFAULT '.length),
+    generated: generated === null ? null : text.slice(generated.index, generated.index + generated[0].length),
+  }
+}
+
+/** The text with `_` in place of quoted parts and of all within brackets: each other character keeps its position. */
+function outlineOf(text: string): string {
+  let depth = 0
+  return maskedCode(text, 'backslash', '_').replaceAll(/[^]/g, (char) => {
+    if (char === ')') depth--
+    const shown = depth > 0 ? '_' : char
+    if (char === '(') depth++
+    return shown
+  })
+}
