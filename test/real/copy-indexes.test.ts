@@ -322,6 +322,30 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
+  test('MariaDB: checks that are written on a column', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'mysql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      `CREATE TABLE held (id int PRIMARY KEY, v int COMMENT 'a CHECK (1)' CHECK (v > 0 AND v <> 7), w int DEFAULT 5 CHECK (w <> (3)),
+         face varchar(9) CHECK (face <> '😀)'), body json, small json CHECK (length(small) < 9), CONSTRAINT top CHECK (v < 100))`,
+      'INSERT INTO held (id, v) VALUES (1, 1), (2, 2)',
+    )
+    const copy = copyAll(from, to, ['held'])
+    const first = await perform(copy)
+    expect(first.finished).toMatchObject({ exitCode: 0 })
+    expect(Object.keys(planned(first)).toSorted()).toEqual(['face', 'small', 'top', 'v', 'w'])
+    const refused = [
+      `v, w, face) VALUES (9, 7, 1, 'x'`,
+      `v) VALUES (9, 100`,
+      `w) VALUES (9, 3`,
+      `face) VALUES (9, '😀)'`,
+    ]
+    for (const values of [...refused, `small) VALUES (9, '"12345678"'`]) {
+      await expect(to.sql(`INSERT INTO held (id, ${values})`)).rejects.toThrow(/CONSTRAINT .* failed/)
+    }
+    await expectOnce(copy)
+  })
+
   test.each(['sqlite', 'd1'] as const)('SQLite to %s', { timeout: 60_000 }, async (system) => {
     const why = await missing(system)
     if (why !== '') return

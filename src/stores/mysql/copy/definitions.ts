@@ -5,9 +5,9 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { bracketElements, maskedCode, nameAt } from '../../common/definition-text.ts'
 import type { MysqlSession } from '../session.ts'
-import { mysqlTableSql } from './names.ts'
+import { mysqlTableSql, quoted } from './names.ts'
 
-/** Each by its name; for a key or a check the text after the name. */
+/** Each by its name; for a key or a check the text after the name. MariaDB names a check on a column as the column. */
 export type Definitions = {
   readonly keys: ReadonlyMap<string, string>
   readonly checks: ReadonlyMap<string, string>
@@ -19,6 +19,8 @@ export type ColumnDefinition = {
   readonly value: string | null
   /** Expression of a generated column, without brackets; null if it is not generated. */
   readonly generated: string | null
+  /** From the word CHECK on; null if the column has none. */
+  readonly check: string | null
 }
 
 export async function mysqlDefinitions(session: MysqlSession, table: TableName): Promise<Definitions> {
@@ -33,10 +35,21 @@ export async function mysqlDefinitions(session: MysqlSession, table: TableName):
     if (named === null) continue
     const { name, rest } = named
     if (key !== undefined) keys.set(name, rest.trim())
-    else if (constraint === undefined && /^["`]/.test(element)) columns.set(name, columnDefinition(rest))
-    else if (/^\s*CHECK\b/.test(rest)) checks.set(name, rest.trim())
+    else if (constraint !== undefined) {
+      if (/^\s*CHECK\b/.test(rest)) checks.set(name, rest.trim())
+    } else if (/^["`]/.test(element)) {
+      const column = columnDefinition(rest)
+      columns.set(name, column)
+      if (column.check !== null && !isJsonCheck(name, column.check)) checks.set(name, column.check)
+    }
   }
   return { keys, checks, columns }
+}
+
+/** True for the check that MariaDB gives a column of type JSON. It has the quotes of the session. */
+export function isJsonCheck(column: string, check: string): boolean {
+  const names = [quoted(column), `\`${column.replaceAll('`', '``')}\``]
+  return names.some((name) => check === `json_valid(${name})` || check === `CHECK (json_valid(${name}))`)
 }
 
 /** True if a text of the dictionary may have lost characters, or bytes that are no text. */
@@ -50,9 +63,11 @@ const CLAUSES = /^(.*?)( DEFAULT .*?)?( ON UPDATE .*?)?((?: COMMENT | CHECK | {2
 function columnDefinition(text: string): ColumnDefinition {
   const outline = outlineOf(text)
   const [, head = '', value] = CLAUSES.exec(outline) ?? []
+  const [check] = /(?<= )CHECK \(_*\)$/.exec(outline) ?? []
   const generated = /(?<= GENERATED ALWAYS AS \()[^)]*/.exec(outline)
   return {
     value: value === undefined ? null : text.slice(head.length, head.length + value.length).slice(' DEFAULT '.length),
+    check: check === undefined ? null : text.slice(outline.length - check.length),
     generated: generated === null ? null : text.slice(generated.index, generated.index + generated[0].length),
   }
 }

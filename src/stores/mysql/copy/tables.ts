@@ -3,9 +3,10 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { duplicateMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
+import { isJsonCheck } from './definitions.ts'
 import { readsAll } from './hidden-columns.ts'
 import { chooseKey, type MysqlIndexPart } from './keys.ts'
-import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
+import { isDictionaryName, tablePattern, type NameTest } from './names.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isByBytes, isHexed, isGeometry, mysqlColumnType } from './types.ts'
 import { groupBy } from '../../../shared/group-by.ts'
@@ -148,11 +149,7 @@ async function jsonColumns(
   )
   const json = new Map<string, ReadonlySet<string>>()
   for (const [table, constraints] of rows) {
-    const names = constraints.filter(([name, clause]) => {
-      // The clause is printed with the quotes of the session.
-      const column = String(name)
-      return clause === `json_valid(${quoted(column)})` || clause === `json_valid(\`${column.replaceAll('`', '``')}\`)`
-    })
+    const names = constraints.filter(([name, clause]) => isJsonCheck(String(name), String(clause)))
     json.set(table, new Set(names.map(([name]) => String(name))))
   }
   return json
