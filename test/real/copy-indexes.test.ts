@@ -346,6 +346,31 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
+  test('MySQL: a column that takes the time of each update', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'mysql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      `CREATE TABLE stamped (id int PRIMARY KEY, v int, at timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3),
+         seen datetime ON UPDATE CURRENT_TIMESTAMP, made datetime DEFAULT '2000-01-01' ON UPDATE CURRENT_TIMESTAMP, note varchar(40) DEFAULT 'x ON UPDATE CURRENT_TIMESTAMP')`,
+      "INSERT INTO stamped (id, v, at, seen) VALUES (1, 1, '2001-01-01', '2001-01-01'), (2, 2, '2001-01-01', NULL)",
+    )
+    const copy = copyAll(from, to, ['stamped'])
+    const first = await perform(copy)
+    expect(first.finished).toMatchObject({ exitCode: 0 })
+    expect(first.finished.leftBehind ?? []).toEqual([])
+    const query = 'SELECT id, v, at, seen, made, note FROM stamped ORDER BY id'
+    expect(await to.rows(query)).toEqual(await from.rows(query))
+    await expectOnce(copy)
+    const clauses = async (place: Place): Promise<readonly string[]> => {
+      const [row] = await place.rows('SHOW CREATE TABLE stamped')
+      return (row?.[1] ?? '').split('\n').flatMap((line) => /^ .*( DEFAULT [^,]*)/.exec(line)?.[1] ?? [])
+    }
+    expect(await clauses(to)).toEqual(await clauses(from))
+    await to.sql('UPDATE stamped SET v = 5')
+    const [[count] = []] = await to.rows(`SELECT COUNT(*) FROM stamped WHERE LEAST(at, seen, made) > '2020-01-01'`)
+    expect(count).toBe('2')
+  })
+
   test.each(['sqlite', 'd1'] as const)('SQLite to %s', { timeout: 60_000 }, async (system) => {
     const why = await missing(system)
     if (why !== '') return

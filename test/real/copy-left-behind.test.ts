@@ -400,7 +400,7 @@ describe('a plan names', () => {
       'CREATE TRIGGER stamped BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id',
       'CREATE VIEW ids AS SELECT id FROM t',
       'CREATE SEQUENCE tickets',
-      'CREATE TABLE drawn (id int PRIMARY KEY, ticket bigint DEFAULT nextval(tickets), secret int INVISIBLE)',
+      'CREATE TABLE drawn (id int PRIMARY KEY, ticket bigint DEFAULT nextval(tickets), secret int INVISIBLE, at datetime ON UPDATE NOW())',
       'CREATE TABLE migration_runs (mine int PRIMARY KEY)',
       `INSERT INTO t (id, email) VALUES (1, 'A')`,
     )
@@ -418,6 +418,7 @@ describe('a plan names', () => {
       'partitioning t',
       'sequence drawn: ticket',
       'trigger t: stamped',
+      'update time drawn: at',
       'view t: ids',
     ])
   })

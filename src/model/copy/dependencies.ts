@@ -20,6 +20,7 @@ export type LeftKind =
   | 'free sequence'
   | 'type'
   | 'invisible column'
+  | 'update time'
   | 'trigger'
   | 'rule'
   | 'view'
@@ -119,6 +120,11 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   type: words('type that no column uses', 'to be created in the target by hand', 'types that no column uses'),
   'invisible column': words('invisible column', 'SELECT * shows it in the target'),
+  'update time': words(
+    'column that takes the time of each update',
+    'the target does not set it when a row is updated',
+    'columns that take the time of each update',
+  ),
   trigger: words('trigger', 'to be created in the target by hand'),
   rule: words('rule', 'to be created in the target by hand'),
   view: words('view', 'to be created in the target by hand'),

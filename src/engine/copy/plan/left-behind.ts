@@ -6,15 +6,20 @@ import type { DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { onSide } from '../sides.ts'
+import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
 import type { PlannedCopy } from './plan-copy.ts'
 import { plannedLosses } from './row-losses.ts'
 
 type Numbering = Pick<StoreAbilities, 'numbering'>
 
-/** @param all a pattern with `*` was given: also report objects that belong to no table of the copy */
+/**
+ * @param all a pattern with `*` was given: also report objects that belong to no table of the copy
+ * @param objects that the copy creates
+ */
 export async function planLeftBehind(
   { from, to, tables, leftOut }: PlannedCopy,
   all: boolean,
+  objects: ObjectPlans,
   signal: AbortSignal,
 ): Promise<readonly LeftBehind[]> {
   const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
@@ -31,7 +36,8 @@ export async function planLeftBehind(
     const name = tableText(plan.source.table)
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
-      const rest = withoutCarried(entry, plan, there, carried)
+      const unbuilt = withoutBuilt(entry, objects.get(name) ?? [])
+      const rest = unbuilt === null ? null : withoutCarried(unbuilt, plan, there, carried)
       // Report STRICT and WITHOUT ROWID only within one system: other systems always enforce types, and have no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
@@ -122,6 +128,15 @@ function withoutCarried(
   }
   const left = names.filter((name) => !isThere(name) && !isCarried(kind, name, plan, carried))
   return left.length === 0 ? null : { ...entry, names: left }
+}
+
+/** A column takes the time of each update as part of its default. */
+function withoutBuilt(entry: FoundDependency, objects: readonly PlannedObject[]): FoundDependency | null {
+  if (entry.kind !== 'update time') return entry
+  const isBuilt = (column: string): boolean =>
+    objects.some(({ kind, name, status }) => kind === 'default' && name === column && status === 'build')
+  const names = entry.names.filter((column) => !isBuilt(column))
+  return names.length === 0 ? null : { ...entry, names }
 }
 
 const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const

@@ -15,6 +15,9 @@ export type Definitions = {
 }
 
 export type ColumnDefinition = {
+  /** What stands before and after the clauses DEFAULT and ON UPDATE. */
+  readonly before: string
+  readonly after: string
   /** SQL of the DEFAULT clause; null if there is none. */
   readonly value: string | null
   /** Expression of a generated column, without brackets; null if it is not generated. */
@@ -62,10 +65,12 @@ const CLAUSES = /^(.*?)( DEFAULT .*?)?( ON UPDATE .*?)?((?: COMMENT | CHECK | {2
 
 function columnDefinition(text: string): ColumnDefinition {
   const outline = outlineOf(text)
-  const [, head = '', value] = CLAUSES.exec(outline) ?? []
+  const [, head = '', value, , tail = ''] = CLAUSES.exec(outline) ?? []
   const [check] = /(?<= )CHECK \(_*\)$/.exec(outline) ?? []
   const generated = /(?<= GENERATED ALWAYS AS \()[^)]*/.exec(outline)
   return {
+    before: text.slice(0, head.length),
+    after: text.slice(text.length - tail.length),
     value: value === undefined ? null : text.slice(head.length, head.length + value.length).slice(' DEFAULT '.length),
     check: check === undefined ? null : text.slice(outline.length - check.length),
     generated: generated === null ? null : text.slice(generated.index, generated.index + generated[0].length),

@@ -64,6 +64,8 @@ async function ofTables(session: MysqlSession, tables: readonly TableName[], own
     WHERE COLUMN_DEFAULT LIKE 'nextval(%' AND DATA_TYPE LIKE '%int' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
   await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'invisible column', COLUMN_NAME FROM information_schema.COLUMNS
     WHERE EXTRA LIKE '%INVISIBLE%' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
+  await ask(`SELECT TABLE_SCHEMA, TABLE_NAME, 'update time', COLUMN_NAME FROM information_schema.COLUMNS
+    WHERE EXTRA LIKE '%on update %' AND (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`)
   for (const [schema, name, comment, type, options] of await session.rows(
     `SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_COMMENT, TABLE_TYPE, CREATE_OPTIONS FROM information_schema.TABLES
      WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${marks})`,

@@ -102,25 +102,34 @@ function action(rule: string): string {
 
 type ColumnDefault = { readonly name: string; readonly own: string; readonly inexact?: 'text' | 'bytes' }
 
-/** The default of a column, as SQL. MariaDB stores it as SQL, MySQL stores the value. */
-function defaultOf(
+/** The default of a column, as SQL, with its ON UPDATE clause. MariaDB stores it as SQL, MySQL stores the value. */
+function defaultOf(row: SqlRow, definitions: Definitions, isMariadb: boolean): readonly ColumnDefault[] {
+  const [column, , extra] = row
+  const name = String(column)
+  const value = valueOf(row, definitions, isMariadb)
+  const [, instant] = /\bon update (\S*?)(?:,|$)/i.exec(String(extra)) ?? []
+  if (instant === undefined) return value === null ? [] : [{ name, ...value }]
+  const update = `ON UPDATE ${withInstant(instant)}`
+  return [{ name, own: value === null ? update : `${value.own} ${update}` }]
+}
+
+function valueOf(
   [column, value, extra, type]: SqlRow,
   { columns }: Definitions,
   isMariadb: boolean,
-): readonly ColumnDefault[] {
+): Omit<ColumnDefault, 'name'> | null {
   const words = String(extra).toLowerCase()
-  if (value == null || (isMariadb && value === 'NULL') || /\bgenerated\b(?<!default_generated)/.test(words)) return []
-  const name = String(column)
+  if (value == null || (isMariadb && value === 'NULL') || /\bgenerated\b(?<!default_generated)/.test(words)) return null
   const text = String(value)
   const isExpression = isMariadb ? !text.startsWith("'") : words.includes('default_generated')
   if (isExpression) {
-    const shown = lacksCharacters(text) ? columns.get(name)?.value : null
-    return [{ name, own: withInstant(shown ?? (isMariadb ? text : expressionOf(text))) }]
+    const shown = lacksCharacters(text) ? columns.get(String(column))?.value : null
+    return { own: withInstant(shown ?? (isMariadb ? text : expressionOf(text))) }
   }
   // MySQL prints bytes as a number.
-  if (!isMariadb && (String(type) === 'bit' || isBytes(String(type)))) return [{ name, own: text }]
+  if (!isMariadb && (String(type) === 'bit' || isBytes(String(type)))) return { own: text }
   const own = isMariadb ? text : textLiteral(text)
-  return [{ name, own, ...(lacksCharacters(text) ? { inexact: isBytes(String(type)) ? 'bytes' : 'text' } : {}) }]
+  return { own, ...(lacksCharacters(text) ? { inexact: isBytes(String(type)) ? 'bytes' : 'text' } : {}) }
 }
 
 /** The defaults with the values themselves in place of texts that are not printed as they are. */

@@ -10,6 +10,7 @@ import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
 import type { MysqlSession } from '../session.ts'
 import { mysqlTargetError, mysqlSourceError } from './errors.ts'
+import { mysqlDefinitions } from './definitions.ts'
 import { quoted, mysqlTableSql } from './names.ts'
 import { listMysqlObjects } from './object-list.ts'
 import { interruptibleMysql, openCopySession } from './sessions.ts'
@@ -99,6 +100,13 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
           case 'exclusion':
             return void (await session.command(`${alter} ADD CONSTRAINT ${name} ${object.own}`))
           case 'default': {
+            const [, first = '', update] = /^(.*?) ?(ON UPDATE CURRENT_TIMESTAMP(?:\(\d+\))?)$/s.exec(object.own) ?? []
+            if (update !== undefined) {
+              const { columns } = await mysqlDefinitions(session, table.table)
+              const { before = '', after = '' } = columns.get(object.name) ?? {}
+              const value = first === '' ? '' : ` DEFAULT ${first}`
+              return void (await session.command(`${alter} MODIFY ${name}${before}${value} ${update}${after}`))
+            }
             const value = object.own.startsWith('CURRENT_TIMESTAMP') ? `(${object.own})` : object.own
             return void (await session.command(`${alter} ALTER COLUMN ${name} SET DEFAULT ${value}`))
           }

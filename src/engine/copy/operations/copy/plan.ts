@@ -58,14 +58,13 @@ export async function planExtras(
 ): Promise<PlannedExtras> {
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
-  return {
-    objects: await again(async () => {
-      const objects = await planObjects(some, operation.with ?? [], abort)
-      if (companion === null) return objects
-      return await withoutFiringKeys(some, objects, () => companion.checksKeys(operation, some.to, abort))
-    }),
-    left: companion?.reportsDependencies === true ? [] : await again(() => planLeftBehind(some, byPattern, abort)),
-  }
+  const objects = await again(async () => {
+    const all = await planObjects(some, operation.with ?? [], abort)
+    if (companion === null) return all
+    return await withoutFiringKeys(some, all, () => companion.checksKeys(operation, some.to, abort))
+  })
+  const isReported = companion?.reportsDependencies === true
+  return { objects, left: isReported ? [] : await again(() => planLeftBehind(some, byPattern, objects, abort)) }
 }
 
 /** True if an earlier execution of the run has restarted its stream. */

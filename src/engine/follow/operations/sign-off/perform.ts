@@ -183,7 +183,7 @@ async function storeSignOff(
     checks,
     history: await streamHistory(database, stream),
     leftBehind: [
-      ...(await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort)),
+      ...(await planLeftBehind({ ...planned, tables }, false, new Map(), run.interrupt.abort)),
       ...tables.flatMap(({ plan }) => (plan === null ? [] : chosenLosses(plan))),
     ],
   }
