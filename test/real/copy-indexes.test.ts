@@ -371,6 +371,20 @@ describe('within other systems', () => {
     expect(count).toBe('2')
   })
 
+  test('MySQL: a zero date as a default', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'mysql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      "SET SESSION sql_mode = ''",
+      "CREATE TABLE zero (id int PRIMARY KEY, day date NOT NULL DEFAULT '0000-00-00', at timestamp NOT NULL DEFAULT '0000-00-00 00:00:00' ON UPDATE CURRENT_TIMESTAMP)",
+      "INSERT INTO zero VALUES (1, '2001-01-01', '2001-01-01')",
+    )
+    const copy = copyAll(from, to, ['zero'])
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    await to.sql("SET SESSION sql_mode = ''", 'INSERT INTO zero (id) VALUES (2)', 'DELETE FROM zero WHERE id = 1')
+    expect(await to.rows('SELECT * FROM zero')).toEqual([['2', '0000-00-00', '0000-00-00 00:00:00']])
+  })
+
   test.each(['sqlite', 'd1'] as const)('SQLite to %s', { timeout: 60_000 }, async (system) => {
     const why = await missing(system)
     if (why !== '') return

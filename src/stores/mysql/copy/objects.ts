@@ -166,7 +166,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
   async #open(purpose: 'read' | 'write'): Promise<MysqlSession> {
     const session = await openCopySession(this.#config, purpose)
     try {
-      await readBackslashes(session)
+      await acceptDefinitions(session)
       return session
     } catch (error) {
       session.destroy()
@@ -201,11 +201,14 @@ function isSamePlace(one: SchemaObject, other: SchemaObject): boolean {
   return other.kind !== 'default' && place(one) === place(other) && one.name.toLowerCase() === other.name.toLowerCase()
 }
 
-/** Removes NO_BACKSLASH_ESCAPES from the sql_mode: the server prints definitions with backslash escapes in any mode. */
-async function readBackslashes(session: MysqlSession): Promise<void> {
+/**
+ * The sql_mode for definitions as the server prints them: in any mode with backslash escapes. Zero dates may be
+ * defaults, and an ALTER TABLE is refused if a column has one that the mode forbids.
+ */
+async function acceptDefinitions(session: MysqlSession): Promise<void> {
   const [row] = await session.rows('SELECT @@sql_mode')
   const modes = String(row?.[0] ?? '').split(',')
-  const kept = modes.filter((mode) => mode !== 'NO_BACKSLASH_ESCAPES')
+  const kept = modes.filter((mode) => !/^NO_(?:BACKSLASH_ESCAPES|ZERO_DATE|ZERO_IN_DATE)$/.test(mode))
   await session.command(`SET SESSION sql_mode = '${kept.join(',')}'`)
 }
 
