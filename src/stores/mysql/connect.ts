@@ -164,6 +164,8 @@ async function prepareSession(
     `SESSION ${flavour === 'mariadb' ? "alter_algorithm = 'DEFAULT'" : 'old_alter_table = 0'}`,
     'SESSION default_storage_engine = InnoDB',
     `SESSION ${flavour === 'mariadb' ? 'max_statement_time' : 'max_execution_time'} = 0`,
+    // Otherwise an administrator's setting would make every statement read versioned tables as of the past.
+    ...(flavour === 'mariadb' ? ['SESSION system_versioning_asof = DEFAULT'] : []),
     ...(flavour === 'mariadb' && frozenMs !== undefined
       ? [`SESSION idle_transaction_timeout = ${Math.ceil(frozenMs / 1000)}`]
       : []),

@@ -1,0 +1,48 @@
+/** Global settings of a server, or settings of a role, that would change what sessions of sluice read or write. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyOf, makePlace, perform, placeOn, type Place } from '../support/copy-systems.ts'
+import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-defaults-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const skipped = !MARIADB_AVAILABLE
+
+describe.skipIf(skipped)(`MariaDB${skipped ? ` (skipped: ${MARIADB_MISSING})` : ''}`, () => {
+  let server: MariadbServer
+  beforeAll(async () => void (server = await startMariadb()))
+  afterAll(async () => await server?.stop())
+
+  /** Runs a body while all new sessions of the server start with a setting. */
+  async function withDefault<T>(name: string, value: string, body: () => Promise<T>): Promise<T> {
+    const [[before] = []] = await (await own()).rows(`SELECT @@GLOBAL.${name}`)
+    await server.sql(`SET GLOBAL ${name} = ${value}`)
+    try {
+      return await body()
+    } finally {
+      await server.sql(`SET GLOBAL ${name} = ${before}`)
+    }
+  }
+
+  const own = (): Promise<Place> => placeOn('mysql', server.url())
+
+  test('rows are those of now, not of the past (system_versioning_asof)', async () => {
+    const [from, to] = [await own(), await makePlace('sqlite', folder)]
+    await from.sql(
+      'CREATE TABLE price (id INT PRIMARY KEY, p INT) WITH SYSTEM VERSIONING',
+      'SET timestamp = 1577836800',
+      'INSERT INTO price VALUES (1, 10), (2, 20)',
+      'SET timestamp = DEFAULT',
+      'UPDATE price SET p = 11 WHERE id = 1',
+      'DELETE FROM price WHERE id = 2',
+    )
+    await withDefault('system_versioning_asof', "'2021-01-01 00:00:00'", async () => {
+      expect((await perform(copyOf(from, to, 'price'))).finished).toMatchObject({ exitCode: 0 })
+    })
+    expect(await to.rows('SELECT id, p FROM price')).toEqual([['1', '11']])
+  })
+})
