@@ -45,4 +45,30 @@ describe.skipIf(skipped)(`MariaDB${skipped ? ` (skipped: ${MARIADB_MISSING})` : 
     })
     expect(await to.rows('SELECT id, p FROM price')).toEqual([['1', '11']])
   })
+
+  const CHECKED = 'CREATE TABLE ck (id INT PRIMARY KEY, v INT, CONSTRAINT vpos CHECK (v > 0))'
+  const UNCHECKED = ['SET check_constraint_checks = 0', 'INSERT INTO ck VALUES (1, 1), (2, -5)']
+
+  test('a CHECK that rows violate is not made (check_constraint_checks)', async () => {
+    const [from, to] = [await own(), await own()]
+    await from.sql(CHECKED, ...UNCHECKED)
+    const ran = await withDefault('check_constraint_checks', '0', () =>
+      perform(copyOf(from, to, 'ck', { with: ['constraints'] })),
+    )
+    expect(ran.finished.exitCode).not.toBe(0)
+    expect(
+      await to.rows(
+        "SELECT 1 FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() AND CONSTRAINT_NAME = 'vpos'",
+      ),
+    ).toEqual([])
+  })
+
+  test('a row that violates a CHECK of the target is quarantined (check_constraint_checks)', async () => {
+    const [from, to] = [await own(), await own()]
+    await from.sql(CHECKED, ...UNCHECKED)
+    await to.sql(CHECKED)
+    const ran = await withDefault('check_constraint_checks', '0', () => perform(copyOf(from, to, 'ck')))
+    expect(ran.finished).toMatchObject({ totals: { quarantined: '1' } })
+    expect(await to.rows('SELECT id, v FROM ck')).toEqual([['1', '1']])
+  })
 })

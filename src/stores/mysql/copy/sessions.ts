@@ -20,11 +20,15 @@ const FOR_WRITING = [
   'foreign_key_checks = 1',
   'unique_checks = 1',
 ]
-/** Settings of sessions in MariaDB: a reading session may be idle for as long as the write to the target takes. */
+/**
+ * Settings of sessions in MariaDB: a reading session may be idle for as long as the write to the target takes, and no
+ * row may pass a CHECK that it violates.
+ */
 const OF_MARIADB = [
   'idle_transaction_timeout = 0',
   'idle_readonly_transaction_timeout = 0',
   'idle_write_transaction_timeout = 0',
+  'check_constraint_checks = 1',
 ]
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
