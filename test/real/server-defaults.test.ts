@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createMysqlTable } from '../../src/stores/mysql/copy/ddl.ts'
+import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { copyOf, makePlace, perform, placeOn, type Place } from '../support/copy-systems.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
+import { tableOf } from './copy-mysql-kit.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-defaults-'))))
@@ -70,5 +73,26 @@ describe.skipIf(skipped)(`MariaDB${skipped ? ` (skipped: ${MARIADB_MISSING})` : 
     const ran = await withDefault('check_constraint_checks', '0', () => perform(copyOf(from, to, 'ck')))
     expect(ran.finished).toMatchObject({ totals: { quarantined: '1' } })
     expect(await to.rows('SELECT id, v FROM ck')).toEqual([['1', '1']])
+  })
+
+  test('a timestamp gets no default of its own (explicit_defaults_for_timestamp)', async () => {
+    const [from, to] = [await own(), await own()]
+    await from.sql(
+      'CREATE TABLE t (id INT PRIMARY KEY, a TIMESTAMP NOT NULL, b TIMESTAMP NOT NULL, c TIMESTAMP NULL)',
+      "INSERT INTO t VALUES (1, '2020-01-02 03:04:05', '2020-01-02 03:04:06', NULL)",
+    )
+    await withDefault('explicit_defaults_for_timestamp', '0', async () => {
+      expect((await perform(copyOf(from, to, 't'))).finished).toMatchObject({ exitCode: 0 })
+    })
+    const columns =
+      "SELECT COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' ORDER BY ORDINAL_POSITION"
+    expect(await to.rows(columns)).toEqual(await from.rows(columns))
+    // A server whose sessions may not change it.
+    await using store = await openMysqlCopy(from.url)
+    const facts = { binaryCollation: 'utf8mb4_nopad_bin', impliesTimes: true }
+    const table = await tableOf(store, 't')
+    expect(() => createMysqlTable(table, facts)).toThrow('the server would give the column a a default of its own')
+    const spared = { ...table, columns: table.columns.filter(({ name }) => name === 'id' || name === 'c') }
+    expect(createMysqlTable(spared, facts)).toContain('timestamp NULL')
   })
 })

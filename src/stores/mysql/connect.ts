@@ -132,8 +132,9 @@ async function prepareSession(
   purpose: MysqlSessionPurpose,
   { label, frozenMs }: Pick<MysqlConfig, 'label' | 'frozenMs'>,
 ): Promise<void> {
-  const [[version, packet, localInfile, id, folding] = []] = await session.rows(
-    'SELECT VERSION(), @@max_allowed_packet, @@local_infile, CONNECTION_ID(), @@lower_case_table_names',
+  const [[version, packet, localInfile, id, folding, explicit] = []] = await session.rows(
+    'SELECT VERSION(), @@max_allowed_packet, @@local_infile, CONNECTION_ID(), @@lower_case_table_names, ' +
+      '@@explicit_defaults_for_timestamp',
   )
   const flavour = /mariadb/i.test(String(version)) ? 'mariadb' : 'mysql'
   refuseOldServer(String(version), flavour, label)
@@ -144,6 +145,7 @@ async function prepareSession(
     localInfile: Number(localInfile) === 1,
     id: Number(id),
     foldsTables: Number(folding) !== 0,
+    impliesTimes: Number(explicit) === 0 && !(purpose === 'write' && (await leaveTimes(session))),
     binaryCollation: binaryCollationOf(flavour),
   }
   const settings = [
@@ -180,6 +182,20 @@ async function prepareSession(
   else {
     await session.command('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
     await mark(session)
+  }
+}
+
+/**
+ * Otherwise a new TIMESTAMP that is NOT NULL gets a default, and the first one the time of each UPDATE.
+ * @returns false where sessions may not change this: without a right in MySQL, and in MariaDB before 10.6.9
+ */
+async function leaveTimes(session: MysqlSession): Promise<boolean> {
+  try {
+    await session.command('SET SESSION explicit_defaults_for_timestamp = 1')
+    return true
+  } catch (error) {
+    if (session.broken !== null) throw error
+    return false
   }
 }
 

@@ -24,6 +24,8 @@ export type ServerFacts = {
   readonly id: number
   /** True if the server treats table names that differ only in case as one (`lower_case_table_names`). */
   readonly foldsTables: boolean
+  /** True if a new TIMESTAMP that is NOT NULL gets a default that is not declared. */
+  readonly impliesTimes: boolean
   readonly binaryCollation: string
 }
 
@@ -44,6 +46,7 @@ export class MysqlSession implements Pooled {
     localInfile: false,
     id: 0,
     foldsTables: false,
+    impliesTimes: false,
     binaryCollation: '',
   }
   /** Name of the user lock that this session holds until it ends; null if the server has none. */

@@ -24,8 +24,12 @@ const LIMITS: NewTableLimits = {
 }
 
 /** @throws SluiceError TABLE_REFUSED for names and columns that MySQL cannot create, or cannot index in a key */
-export function createMysqlTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {
+export function createMysqlTable(
+  table: TableSpec,
+  { binaryCollation, impliesTimes }: Pick<ServerFacts, 'binaryCollation' | 'impliesTimes'>,
+): string {
   refuseUnmakeable(table, LIMITS)
+  if (impliesTimes) refuseImplied(table)
   const room = keyColumnBytes(table)
   const lines = table.columns.map((column) => columnLine(column, table, room))
   if (table.key.length > 0) {
@@ -33,6 +37,16 @@ export function createMysqlTable(table: TableSpec, { binaryCollation }: Pick<Ser
     lines.push(table.primary ? `PRIMARY KEY (${columns})` : `UNIQUE KEY (${columns})`)
   }
   return `CREATE TABLE ${mysqlTableSql(table.table)} (\n  ${lines.join(',\n  ')}\n)${tableEnd(binaryCollation)}`
+}
+
+function refuseImplied({ table, columns }: TableSpec): void {
+  const column = columns.find(({ native, nullable }) => baseTypeName(native) === 'timestamp' && !nullable)
+  if (column === undefined) return
+  throw new SluiceError('TABLE_REFUSED', `the server would give the column ${column.name} a default of its own`, {
+    where: tableText(table),
+    reason: 'explicit_defaults_for_timestamp is off, and the login may not change it',
+    hint: 'set explicit_defaults_for_timestamp = 1 in the configuration of the server, then copy again',
+  })
 }
 
 function columnLine(column: Column, table: TableSpec, room: number): string {

@@ -121,7 +121,7 @@ class Store implements CopyStore {
   }
 
   async refuseUncreatable(table: TableSpec): Promise<void> {
-    createMysqlTable(table, { binaryCollation: '' })
+    createMysqlTable(table, { binaryCollation: '', impliesTimes: false })
   }
 
   objects(): ObjectStore {
