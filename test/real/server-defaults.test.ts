@@ -95,4 +95,17 @@ describe.skipIf(skipped)(`MariaDB${skipped ? ` (skipped: ${MARIADB_MISSING})` : 
     const spared = { ...table, columns: table.columns.filter(({ name }) => name === 'id' || name === 'c') }
     expect(createMysqlTable(spared, facts)).toContain('timestamp NULL')
   })
+
+  test('a column of JSON stays one (sql_quote_show_create)', async () => {
+    const [from, to] = [await own(), await own()]
+    await from.sql('CREATE TABLE j (id INT PRIMARY KEY, v JSON)', `INSERT INTO j VALUES (1, '{"a": 1}')`)
+    await withDefault('sql_quote_show_create', '0', async () => {
+      expect((await perform(copyOf(from, to, 'j'))).finished).toMatchObject({ exitCode: 0 })
+    })
+    expect(
+      await to.rows(
+        'SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()',
+      ),
+    ).toEqual([['json_valid(`v`)']])
+  })
 })

@@ -161,6 +161,8 @@ async function prepareSession(
     'SESSION sql_safe_updates = 0',
     'SESSION sql_big_selects = 1',
     'SESSION sql_auto_is_null = 0',
+    // Definitions are parsed with the quotes around their names.
+    'SESSION sql_quote_show_create = 1',
     "SESSION completion_type = 'NO_CHAIN'",
     // Let the server choose the algorithm that builds an index.
     `SESSION ${flavour === 'mariadb' ? "alter_algorithm = 'DEFAULT'" : 'old_alter_table = 0'}`,
