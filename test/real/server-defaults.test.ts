@@ -1,11 +1,12 @@
 /** Global settings of a server, or settings of a role, that would change what sessions of sluice read or write. */
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createMysqlTable } from '../../src/stores/mysql/copy/ddl.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
-import { copyOf, makePlace, perform, placeOn, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, placeOn, type Place } from '../support/copy-systems.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { tableOf } from './copy-mysql-kit.ts'
 
@@ -107,5 +108,56 @@ describe.skipIf(skipped)(`MariaDB${skipped ? ` (skipped: ${MARIADB_MISSING})` : 
         'SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()',
       ),
     ).toEqual([['json_valid(`v`)']])
+  })
+})
+
+describe('PostgreSQL, a role with session_replication_role = replica', () => {
+  let why = ''
+  let from: Place
+  let to: Place
+  beforeAll(async () => {
+    why = await missing('postgresql')
+    if (why !== '') return
+    from = await makePlace('sqlite', folder)
+    to = await makePlace('postgresql', folder)
+    await from.sql(
+      'CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER)',
+      'INSERT INTO child VALUES (1, 1), (2, 9)',
+    )
+    await to.sql(
+      'CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1)',
+      'CREATE TABLE child (id bigint PRIMARY KEY, parent bigint REFERENCES parent)',
+    )
+  })
+
+  /** @returns the target as a login with this setting */
+  async function asReplica(attribute: string): Promise<{ readonly role: string; readonly url: string }> {
+    const role = `r${randomBytes(6).toString('hex')}`
+    await to.sql(
+      `CREATE ROLE ${role} LOGIN PASSWORD 'secret' ${attribute}`,
+      `ALTER ROLE ${role} SET session_replication_role = replica`,
+      `GRANT ALL ON SCHEMA public TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`,
+    )
+    const url = new URL(to.url)
+    url.username = role
+    url.password = 'secret'
+    return { role, url: url.href }
+  }
+
+  test('a superuser writes with foreign keys', async ({ skip }) => {
+    skip(why !== '', why)
+    const { finished } = await perform(copyOf(from, await asReplica('SUPERUSER'), 'child'))
+    expect(finished).toMatchObject({ totals: { quarantined: '1' } })
+    expect(await to.rows('SELECT id, parent FROM child')).toEqual([['1', '1']])
+  })
+
+  test('another login, which may not change it, is refused, and may read', async ({ skip }) => {
+    skip(why !== '', why)
+    const { role, url } = await asReplica('')
+    const { finished } = await perform(copyOf(from, { url }, 'child'))
+    const hint = expect.stringContaining(`ALTER ROLE "${role}" RESET session_replication_role`) as string
+    expect(finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_DENIED', hint } })
+    const file = await makePlace('sqlite', folder)
+    expect((await perform(copyOf({ url }, file, 'parent'))).finished).toMatchObject({ exitCode: 0 })
   })
 })

@@ -8,6 +8,7 @@ import type { OpenMode } from '../../../model/run/sql-port.ts'
 import type { Route } from '../../../model/run/route.ts'
 import { tlsMissing } from '../../common/tls.ts'
 import { DirectSocket } from './direct-socket.ts'
+import { FIRING, refuseReplica } from './firing.ts'
 import { postgresConnectFailed } from './server-errors.ts'
 import { plantedError, plantedSql, type Planted } from './planted.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -163,8 +164,10 @@ async function prepare(
   mode: OpenMode,
   purpose: Purpose,
 ): Promise<Pick<Connected, 'backend' | 'version' | 'local'>> {
-  const { backend, version, path } = await serverOf(client, settings)
+  const { backend, version, path, isReplica } = await serverOf(client, settings)
   await refusePlanted(client, settings)
+  const mustFire = isReplica && mode === 'write'
+  if (mustFire) await refuseReplica(client, settings)
   const isPooled = await sharesProcesses(client, settings, purpose, backend.pid)
   const settled = [
     ...SPELLING.map(([name, value]) => `${name} TO '${value}'`),
@@ -182,6 +185,7 @@ async function prepare(
         ? []
         : [`search_path TO ${path}`]
       : [`search_path TO ${quoteName(settings.schema)}`]),
+    ...(mustFire ? [FIRING] : []),
     ...(mode === 'read' ? [`${isPooled ? '' : 'default_'}transaction_read_only TO on`] : []),
   ]
   const statements = settled.map((one) => `${isPooled ? 'SET LOCAL' : 'SET'} ${one}`)
@@ -206,18 +210,18 @@ const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident
 async function serverOf(
   client: Client,
   settings: PostgresSettings,
-): Promise<Pick<Connected, 'backend' | 'version'> & { readonly path: string | null }> {
+): Promise<Pick<Connected, 'backend' | 'version'> & { readonly path: string | null; readonly isReplica: boolean }> {
   const { rows } = await client.query<
-    [version: number, encoding: string, pid: number, startedAt: string, path: string | null]
+    [version: number, encoding: string, pid: number, startedAt: string, path: string | null, firing: string]
   >({
     text: `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_encoding'), pg_catalog.pg_backend_pid(),
              (SELECT a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a),
-             (${PATH_BEHIND_CATALOG})`,
+             (${PATH_BEHIND_CATALOG}), pg_catalog.current_setting('session_replication_role')`,
     rowMode: 'array',
   })
   const [row] = rows
   if (row === undefined) throw new Error('the server did not describe itself')
-  const [version, encoding, pid, startedAt, path] = row
+  const [version, encoding, pid, startedAt, path, firing] = row
   if (version < OLDEST) {
     throw new SluiceError('CONNECT_FAILED', 'this PostgreSQL server is too old', {
       where: settings.label,
@@ -232,7 +236,7 @@ async function serverOf(
       hint: "move its tables into a database created with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: pg_dump and psql convert them",
     })
   }
-  return { backend: { pid, startedAt }, version, path }
+  return { backend: { pid, startedAt }, version, path, isReplica: firing === 'replica' }
 }
 
 /** @throws SluiceError TARGET_DENIED */
