@@ -17,13 +17,13 @@ export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 export type ReadCounts = { readonly files: number; readonly rows: bigint }
 
 /**
- * Reads every published partition; the findings of each end with a `ReadCounts`. A log that another database has
- * continued is reported first.
+ * Reads every published partition, and each expired one within its retention; the findings of each end with a
+ * `ReadCounts`. A log that another database has continued is reported first.
  * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
  */
 export async function* findings(
   context: ArchiveContext,
-  { partitions }: ArchiveRecord,
+  { partitions, retentionMs }: ArchiveRecord,
   wanted: (label: string) => boolean,
   interrupt: Interrupt,
 ): AsyncGenerator<ArchiveFinding | ReadCounts> {
@@ -43,9 +43,13 @@ export async function* findings(
     isBroken = true
   }
   const published = partitions.filter((one) => isPublished(one.state))
-  for (const partition of published.filter(({ label }) => wanted(label))) {
+  const promisedSince = retentionMs === null ? 0 : (await context.ledger.now()) - retentionMs
+  for (const partition of partitions.filter((one) => wanted(one.label))) {
     if (interrupt.stop.aborted) return
-    if (!isBroken) yield* logFindings(partition, state?.files.get(partition.label) ?? [])
+    if (!isPublished(partition.state) && !isPromised(partition, promisedSince)) continue
+    // The log need not name the files of an expired partition.
+    if (!isBroken && partition.state !== 'EXPIRED')
+      yield* logFindings(partition, state?.files.get(partition.label) ?? [])
     yield* await fileFindings(context, partition)
   }
   const known = new Set(published.map(({ label }) => label))
@@ -78,6 +82,14 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
     if (code !== 'ARCHIVE_FOREIGN' && code !== 'ARCHIVE_CONFLICT') throw thrown
     return { finding: 'foreign archive', detail: `${message}: this is not the archive of this ledger` }
   }
+}
+
+/**
+ * True if the partition has expired and can be restored: its files may be the only copy of its rows. After the
+ * retention, `VACUUM` of another program may remove them, unless the partition is held.
+ */
+function isPromised({ state, sweptMs, expired, held }: ArchivedPartition, since: number): boolean {
+  return state === 'EXPIRED' && sweptMs === null && (held !== null || (expired?.ms ?? 0) > since)
 }
 
 /** True unless the ledger has recorded that the log no longer names the files of the partition. */

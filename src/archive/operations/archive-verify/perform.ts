@@ -96,6 +96,14 @@ async function verifyOne(
     if (finding.partition !== undefined) damaged.add(finding.partition)
     run.emit({ type: 'archive.finding', table: name, ...finding })
   }
+  // If another command has changed the partition since the ledger was read, the finding is not valid.
+  const reportedUnlessMoved = async (finding: ArchiveFinding): Promise<void> => {
+    const { partition } = finding
+    const moved = partition !== undefined && (await hasMoved(opened.database, record, partition))
+    if (moved) verified.changedPartitions.add(`${partition} of ${name}`)
+    else reported(finding)
+  }
+  const expired = new Set(record.partitions.filter(({ state }) => state === 'EXPIRED').map(({ label }) => label))
   const calendar = recordCalendar(record)
   const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
   const wanted = (label: string): boolean =>
@@ -103,7 +111,9 @@ async function verifyOne(
   const isWanted = ({ label }: { readonly label: string }): boolean => wanted(label)
   try {
     for await (const step of findings(open.context, record, wanted, run.interrupt)) {
-      if ('finding' in step) reported(step)
+      // A sweep may have destroyed the files of an expired partition meanwhile.
+      if ('finding' in step && expired.has(step.partition ?? '')) await reportedUnlessMoved(step)
+      else if ('finding' in step) reported(step)
       else {
         verified.checked++
         verified.files += step.files
@@ -125,12 +135,7 @@ async function verifyOne(
     else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
   }
   const ofSource = sourceFindings(open.context, record, isWanted, operation.deep, verified.inspected)
-  for await (const found of ofSource) {
-    // If another command has changed the partition since the ledger was read, the finding is not valid.
-    const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
-    if (moved) verified.changedPartitions.add(`${found.partition ?? ''} of ${name}`)
-    else reported(found)
-  }
+  for await (const found of ofSource) await reportedUnlessMoved(found)
 }
 
 function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped: boolean): Ending {
@@ -200,7 +205,9 @@ async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: 
   const then = record.partitions.find((one) => one.label === label)
   const now = await readPartition(database, record.table, label)
   const stand = (one: ArchivedPartition | null | undefined): unknown =>
-    one == null ? null : [one.state, one.away, one.leaving, one.restoring, one.retracted, one.native?.identity ?? null]
+    one == null
+      ? null
+      : [one.state, one.away, one.leaving, one.restoring, one.retracted, one.sweptMs, one.native?.identity ?? null]
   return JSON.stringify(stand(then)) !== JSON.stringify(stand(now))
 }
 
