@@ -103,6 +103,37 @@ describe.each(SYSTEMS)('%s', { timeout: 120_000 }, async (system, form) => {
   })
 })
 
+describe('the ledger against the tags of the files', { timeout: 120_000 }, () => {
+  const EDITS = [
+    ['from_bound', "'2019-12-31'", /from 20.* in the log, and .* from 2019-12-31 .* in the ledger/],
+    ['to_bound', "'2020-02-01'", /to 20.* in the log, and .* to 2020-02-01 in the ledger/],
+    ['to_bound', 'NULL', /to 20.* in the log, and .* without an end in the ledger/],
+  ] as const
+
+  test.for(SYSTEMS)('%s: a bound that was changed in the ledger is found', async ([system, form], context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const made = await archived(system, form)
+    const { verify } = commandsOf(made)
+    const where = "WHERE partition_name = '2020-Q1'"
+    for (const [column, value, detail] of EDITS) {
+      const [[before] = []] = await made.place.rows(`SELECT ${column} FROM migration_archive_partitions ${where}`)
+      const set = (to: string): Promise<void> =>
+        made.place.sql(`UPDATE migration_archive_partitions SET ${column} = ${to} ${where}`)
+      await set(value)
+      const { finished, events } = await perform(verify)
+      expect(finished.error).toMatchObject({
+        code: 'PROOF_FAILED',
+        hint: expect.stringContaining('from_bound') as string,
+      })
+      const found = events.filter((event) => event.type === 'archive.finding' && event.finding === 'other bounds')
+      expect(found).toMatchObject([{ partition: '2020-Q1', detail: expect.stringMatching(detail) as string }])
+      await set(`'${String(before)}'`)
+    }
+    await ok(verify)
+  })
+})
+
 const adopt = (url: string, more: object = {}): Operation => ({
   kind: 'archive-adopt',
   from: url,

@@ -97,7 +97,8 @@ function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }
 
-function* logFindings({ label, files }: ArchivedPartition, logged: readonly LoggedFile[]): Generator<ArchiveFinding> {
+function* logFindings(partition: ArchivedPartition, logged: readonly LoggedFile[]): Generator<ArchiveFinding> {
+  const { label, files } = partition
   const inLog = new Map(logged.map((file) => [file.path, file]))
   const inLedger = new Set(files.map(({ path }) => path))
   for (const { path, bytes } of files) {
@@ -117,6 +118,26 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
     if (!inLedger.has(path))
       yield { finding: 'not in the ledger', partition: label, path, detail: 'the Delta log names it' }
   }
+  yield* boundFindings(partition, logged)
+}
+
+/** Queries choose partitions by the bounds in the ledger: other bounds hide rows. The tags have those of the export. */
+function* boundFindings(partition: ArchivedPartition, logged: readonly LoggedFile[]): Generator<ArchiveFinding> {
+  const { label } = partition
+  const own = boundsText(label, partition.from, partition.to)
+  for (const { path, tags } of logged) {
+    const { 'sluice.partition': named, 'sluice.from': from = null, 'sluice.to': to = null } = tags
+    // Another program, which writes no tags, may have added the file.
+    const theirs = named === undefined ? own : boundsText(named, from, to)
+    if (theirs === own) continue
+    const detail = `${theirs} in the log, and ${own} in the ledger`
+    // All files of a partition have the same tags.
+    return yield { finding: 'other bounds', partition: label, path, detail }
+  }
+}
+
+function boundsText(label: string, from: string | null, to: string | null): string {
+  return `${label} ${from === null ? 'without a beginning' : `from ${from}`} ${to === null ? 'without an end' : `to ${to}`}`
 }
 
 /** Reads all files of a partition. The last element is the `ReadCounts`. */

@@ -147,6 +147,7 @@ export type ArchiveFindingEvent = {
     | 'changed file'
     | 'unreadable file'
     | 'other rows'
+    | 'other bounds'
     | 'not in the log'
     | 'not in the ledger'
     | 'differs from the source'

@@ -241,6 +241,8 @@ function hintOf(
     return `if this database is a copy, first copy the folder of the archive, and write its new location into migration_archives.archive; then, or after a failover, a restore or a move of the database, run ${adopt}`
   if (finding === 'broken log')
     return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then, query and restore --into work without them`
+  if (finding === 'other bounds')
+    return `write the bounds that the log has into from_bound and to_bound of migration_archive_partitions: until then, query may leave out rows of ${name}`
   const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')
   return finding === 'not in the ledger' && isRestored
     ? `${adopt} removes from the log the files of partitions that the ledger calls RESTORED`
