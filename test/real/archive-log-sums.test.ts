@@ -2,11 +2,12 @@
  * Each commit of an archive's log equals what the ledger recorded, byte for byte; commits of other programs are
  * reported as not compared.
  */
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
+import { rowsDatabase } from '../judges/compared.ts'
 import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
@@ -131,6 +132,70 @@ describe('the ledger against the tags of the files', { timeout: 120_000 }, () =>
       await set(`'${String(before)}'`)
     }
     await ok(verify)
+  })
+})
+
+describe('the newest checkpoint', { timeout: 120_000 }, () => {
+  const checkpointOf = ({ archive }: Archived): string =>
+    join(archive, '_delta_log', `${'10'.padStart(20, '0')}.checkpoint.parquet`)
+
+  /** Eleven commits, and a checkpoint. */
+  async function longLog(): Promise<Archived> {
+    const made = await archived('sqlite', 'plain')
+    for (const reason of ['A', null, 'B', null, 'C', null, 'D', null])
+      await ok({ kind: 'archive-hold', from: made.place.url, table: TABLE, partitions: ['2020-Q1'], reason })
+    return made
+  }
+
+  async function edit(path: string, columns: string): Promise<void> {
+    using db = await rowsDatabase()
+    await db.connection.run(`COPY (SELECT * REPLACE (${columns}) FROM '${path}') TO '${path}.new' (FORMAT parquet)`)
+    renameSync(`${path}.new`, path)
+  }
+
+  test.for([
+    [
+      'statistics of a file',
+      `CASE WHEN add IS NULL THEN add ELSE struct_update(add, stats := replace(add.stats, '"maxValues":{', '"maxValues":{"x":1,')) END AS add`,
+      /sluice_partition=2020-Q1/,
+    ],
+    [
+      'the size of a file',
+      'CASE WHEN add IS NULL THEN add ELSE struct_update(add, size := add.size + 1) END AS add',
+      /sluice_partition=2020-Q1/,
+    ],
+    ['a file', 'NULL AS add', /sluice_partition=2020-Q1/],
+    [
+      'the metadata',
+      `CASE WHEN metaData IS NULL THEN metaData ELSE struct_update(metaData, name := 'other') END AS metaData`,
+      /its metadata/,
+    ],
+  ] as const)('is compared with the commits: %s', async ([, columns, detail]) => {
+    const made = await longLog()
+    const { verify } = commandsOf(made)
+    const clean = await perform(verify)
+    expect([clean.finished.exitCode, clean.finished.notChecked ?? '']).toEqual([
+      0,
+      expect.not.stringContaining('the log of'),
+    ])
+    const then = { ...made, file: readFileSync(checkpointOf(made)) }
+    await edit(checkpointOf(made), columns)
+    const { finished, events } = await perform(verify)
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+    const details = events.flatMap((event) => (event.type === 'archive.finding' ? [event.detail] : []))
+    expect(details).toContainEqual(expect.stringMatching(/^checkpoint 10 differs from the commits in /))
+    expect(details).toContainEqual(expect.stringMatching(detail))
+    writeFileSync(checkpointOf(made), then.file)
+    await ok(verify)
+  })
+
+  test('a commit that is gone, and the checkpoint that cannot be compared without it, are named', async () => {
+    const made = await longLog()
+    rmSync(commitsOf(made)[3] ?? '')
+    const { finished } = await perform(commandsOf(made).verify)
+    expect(finished.exitCode).toBe(0)
+    expect(finished.notChecked).toMatch(/commits that this ledger wrote are gone from the log of bookings: 3;/)
+    expect(finished.notChecked).toMatch(/checkpoint 10 of the log of bookings was not compared/)
   })
 })
 

@@ -14,19 +14,23 @@ export type ArchiveCommitsByState = {
    * know whether its own commit reached the log.
    */
   readonly unknown: readonly number[]
+  /** The ledger wrote this version, but the log does not have its commit any more. */
+  readonly gone: readonly number[]
 }
 
-/** Deleted commits are in no list. @throws SluiceError errors of reading a log */
+/** @throws SluiceError errors of reading a log */
 export async function compareArchiveCommits(
   store: LogStore,
   sums: ReadonlyMap<number, CommitChecksums>,
   signal: AbortSignal,
 ): Promise<ArchiveCommitsByState> {
   const [equal, differing, unknown]: [number[], number[], number[]] = [[], [], []]
+  const gone = new Set([...sums].flatMap(([version, { landed }]) => (landed ? [version] : [])))
   for await (const { name } of store.list(LOG_FOLDER, { attributes: false, signal })) {
     const found = parseLogName(name)
     if (found?.kind !== 'commit') continue
     const { version } = found
+    gone.delete(version)
     const known = sums.get(version)
     if (known === undefined) unknown.push(version)
     else if (known.sha256.has(await sha256Of(store, version, signal))) equal.push(version)
@@ -34,7 +38,7 @@ export async function compareArchiveCommits(
     // The ledger does not know yet whether its own commit of this version reached the log.
     else unknown.push(version)
   }
-  return { equal, differing, unknown }
+  return { equal, differing, unknown, gone: [...gone].toSorted((a, b) => a - b) }
 }
 
 async function sha256Of(store: LogStore, version: number, signal: AbortSignal): Promise<string> {

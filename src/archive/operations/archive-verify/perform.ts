@@ -21,13 +21,16 @@ import { sourceFindings } from '../../plan/source-findings.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { parquetRows } from '../../../engine/run/registry.ts'
+import { firstOf } from '../../../shared/first-of.ts'
+import { compareArchiveCheckpoint } from '../../log/compare-checkpoint.ts'
 import { compareArchiveCommits, type ArchiveCommitsByState } from '../../log/compare-commits.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof archiveVerify>
 
-/** @property notCompared message about commits that were not compared; null if all were compared */
-type ChangedCommits = { readonly findings: readonly ArchiveFinding[]; readonly notCompared: string | null }
+/** @property notCompared messages about commits and checkpoints that were not compared */
+type ComparedLog = { readonly findings: readonly ArchiveFinding[]; readonly notCompared: readonly string[] }
 
 /** Counts and findings of all archives. */
 type Verified = {
@@ -127,9 +130,11 @@ async function verifyOne(
     verified.notCompared.push(`the archive of ${name} was not read to its end: ${asSluiceError(thrown).message}`)
     return
   }
-  const commits = await changedCommits(open.context, other !== null || verified.foreign.includes(name))
-  commits.findings.forEach(reported)
-  if (commits.notCompared !== null) verified.notCompared.push(commits.notCompared)
+  const isForeign = other !== null || verified.foreign.includes(name)
+  for (const compared of [await changedCommits(open.context, isForeign), await changedCheckpoint(open.context)]) {
+    compared.findings.forEach(reported)
+    verified.notCompared.push(...compared.notCompared)
+  }
   for await (const found of periodSums(open.context, record, isWanted, damaged)) {
     if ('finding' in found) reported(found)
     else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
@@ -176,7 +181,7 @@ function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped:
 async function changedCommits(
   { heads, reader, interrupt, name }: Pick<ArchiveContext, 'heads' | 'reader' | 'interrupt' | 'name'>,
   isForeign: boolean,
-): Promise<ChangedCommits> {
+): Promise<ComparedLog> {
   const sums = await heads.checksums()
   let compared: ArchiveCommitsByState
   try {
@@ -184,19 +189,51 @@ async function changedCommits(
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     const { message } = asSluiceError(thrown)
-    return { findings: [], notCompared: `commits in the log of ${name} were not compared: ${message}` }
+    return { findings: [], notCompared: [`commits in the log of ${name} were not compared: ${message}`] }
   }
-  const { equal, differing, unknown } = compared
+  const { equal, differing, unknown, gone } = compared
   const uncompared = unknown.length + (isForeign ? differing.length : 0)
   const all = equal.length + differing.length + unknown.length
   const detail = (version: number): string =>
     `the commit of version ${version} is not what this ledger wrote: its sha256 differs`
   return {
     findings: isForeign ? [] : differing.map((version) => ({ finding: 'broken log', detail: detail(version) })),
-    notCompared:
-      uncompared === 0
-        ? null
-        : `${uncompared} of ${all} commits of the log of ${name} were not compared: an older sluice or another ledger wrote them`,
+    notCompared: [
+      ...(uncompared === 0
+        ? []
+        : [
+            `${uncompared} of ${all} commits of the log of ${name} were not compared: an older sluice or another ledger wrote them`,
+          ]),
+      // Programs that clean a log remove commits below a checkpoint. If the log needs one, `findings` has said so.
+      ...(gone.length === 0
+        ? []
+        : [`commits that this ledger wrote are gone from the log of ${name}: ${firstOf(gone, MOST_NAMED)}`]),
+    ],
+  }
+}
+
+/** Parts of the newest checkpoint that differ from the commits. */
+async function changedCheckpoint({
+  reader,
+  interrupt,
+  name,
+}: Pick<ArchiveContext, 'reader' | 'interrupt' | 'name'>): Promise<ComparedLog> {
+  try {
+    const compared = await compareArchiveCheckpoint({ store: reader, parquet: parquetRows }, interrupt.abort)
+    if (compared === null) return { findings: [], notCompared: [] }
+    const { version, differing } = compared
+    const of = `checkpoint ${version} of the log of ${name}`
+    if (differing === null)
+      return { findings: [], notCompared: [`${of} was not compared: the commits before it are gone`] }
+    if (differing.length === 0) return { findings: [], notCompared: [] }
+    const detail = `checkpoint ${version} differs from the commits in ${firstOf(differing, MOST_NAMED)}`
+    return { findings: [{ finding: 'broken log', detail }], notCompared: [] }
+  } catch (thrown) {
+    throwIfAborted(interrupt.abort)
+    const { code, message } = asSluiceError(thrown)
+    return code === 'BAD_CHECKPOINT'
+      ? { findings: [{ finding: 'broken log', detail: message }], notCompared: [] }
+      : { findings: [], notCompared: [`the newest checkpoint of ${name} was not compared: ${message}`] }
   }
 }
 
@@ -240,7 +277,7 @@ function hintOf(
   if (finding === 'foreign archive')
     return `if this database is a copy, first copy the folder of the archive, and write its new location into migration_archives.archive; then, or after a failover, a restore or a move of the database, run ${adopt}`
   if (finding === 'broken log')
-    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive: until then, query and restore --into work without them`
+    return `if the log of ${name} is broken, restore its missing commits from a backup of the archive, and a checkpoint that differs: until then, query and restore --into work without them`
   if (finding === 'other bounds')
     return `write the bounds that the log has into from_bound and to_bound of migration_archive_partitions: until then, query may leave out rows of ${name}`
   const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')
@@ -249,6 +286,8 @@ function hintOf(
     : null
 }
 
+/** Maximum number of commits or parts of a checkpoint that a text names. */
+const MOST_NAMED = 4
 const DEEP = 'sluice archive verify --deep compares values'
 
 /** Refuses unknown names: the user would believe that they were verified. @throws SluiceError PARTITION_STATE */
