@@ -10,7 +10,7 @@ import { DeltaTable } from '../../delta/table.ts'
 import { nullOn, SluiceError } from '../../shared/errors.ts'
 import type { LogSource } from './read-state.ts'
 
-/** @property differing names of the parts that differ; null if the log cannot build the version without the checkpoint */
+/** @property differing names of differing parts; null if the log cannot build the version without the checkpoint */
 type ComparedCheckpoint = { readonly version: number; readonly differing: readonly string[] | null }
 
 /** Returns null if there is no checkpoint. @throws SluiceError BAD_CHECKPOINT; errors of reading a log */

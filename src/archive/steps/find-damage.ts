@@ -137,7 +137,8 @@ function* boundFindings(partition: ArchivedPartition, logged: readonly LoggedFil
 }
 
 function boundsText(label: string, from: string | null, to: string | null): string {
-  return `${label} ${from === null ? 'without a beginning' : `from ${from}`} ${to === null ? 'without an end' : `to ${to}`}`
+  const start = from === null ? 'without a beginning' : `from ${from}`
+  return `${label} ${start} ${to === null ? 'without an end' : `to ${to}`}`
 }
 
 /** Reads all files of a partition. The last element is the `ReadCounts`. */
