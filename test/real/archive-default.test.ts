@@ -12,6 +12,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-default-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+const dry = (operation: Operation): Operation => ({ ...operation, dryRun: true }) as Operation
 const notes = ({ events }: Ran): string =>
   events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
 
@@ -256,5 +257,44 @@ test.skipIf(why !== '')(
       }),
     )
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['20']])
+  },
+)
+
+test.skipIf(why !== '').each(['date', 'timestamp', 'timestamptz'])(
+  `partitions whose bounds are infinity, beside a default partition: %s${why}`,
+  { timeout: 60_000 },
+  async (type) => {
+    const place = await makePlace('postgresql', folder)
+    await place.sql(
+      `CREATE TABLE ${TABLE} (id int, at ${type} NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+      `CREATE TABLE first PARTITION OF ${TABLE} FOR VALUES FROM ('-infinity') TO ('2020-01-01')`,
+      `CREATE TABLE last PARTITION OF ${TABLE} FOR VALUES FROM ('2090-01-01') TO ('infinity')`,
+      `CREATE TABLE rest PARTITION OF ${TABLE} DEFAULT`,
+      `INSERT INTO ${TABLE} VALUES (1, '2018-05-05'), (2, '2019-05-05'), (3, '2090-05-05'), (4, 'infinity'), (5, '2050-01-01')`,
+    )
+    const rows = () => place.rows(`SELECT id, at::text, tableoid::regclass::text FROM ${TABLE} ORDER BY id`)
+    const before = await rows()
+    const places = commandsOf({ place, form: 'native', to: mkdtempSync(join(folder, 'to-')) })
+    const partitions = ['first', 'last']
+    const commands = {
+      run: { ...places.run, olderThan: undefined, partitions },
+      verify: places.verify,
+      list: { kind: 'archive-list', from: place.url, tables: [], count: false },
+      restore: { ...places.restore, partitions },
+    } as unknown as Record<'run' | 'verify' | 'list' | 'restore', Operation>
+    const looks = [commands.verify, commands.list, dry(commands.run), dry(commands.restore)]
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    for (const look of looks) expect((await perform(look)).finished).toMatchObject({ exitCode: 0 })
+    // A late row goes to the default partition, and is one of the first partition only.
+    await place.sql(`INSERT INTO ${TABLE} VALUES (6, '2018-01-01')`)
+    const listed = (await perform(commands.list)).events.flatMap((event) =>
+      event.type === 'archived' ? [[event.partition, event.surplus]] : [],
+    )
+    expect(listed).toEqual([
+      ['first', '1'],
+      ['last', undefined],
+    ])
+    expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await rows()).toEqual([...before, ['6', expect.stringMatching(/^2018-01-01/), 'first']])
   },
 )

@@ -55,6 +55,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`periods in PostgreSQL ${POSTGRES_MISSING}`
       expect(await ids(at, null, null)).toBe('1 2 3 4 6')
       expect(await ids(at, '0050-01-01 BC', '0001-01-01')).toBe(at === 2 ? '' : '6')
     }
+    for (const at of [1, 2, 3]) expect(await ids(at, '-infinity', 'infinity')).toBe('1 2 3 4 6')
+    expect(await ids(2, 'infinity', null)).toBe('')
     expect(await ids(2, '2024-03-31 23:59:59.999999', '2024-06-30 23:59:59.5')).toBe('1 2')
     expect(await ids(1, '2024-03-31 00:00:01', null)).toBe('2 3 4')
     expect(await ids(4, '5', '7')).toBe('2 3')

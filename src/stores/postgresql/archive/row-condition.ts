@@ -4,8 +4,8 @@ import type { Comparison } from '../../../model/lake/condition.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { conditionSql, sameBytes } from '../../common/row-condition.ts'
-import { dayBound, timestampBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
+import { timeLiteral } from './time.ts'
 import { operatorSql, tableFromSql } from '../server/sql.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ColumnValues } from '../../../model/archive/values-port.ts'
@@ -28,9 +28,8 @@ function compare(name: string, column: Column, comparison: Comparison, value: st
     case 'decimal':
       return `${name} ${op} ${sqlLiteral(value)}::numeric`
     case 'date':
-      return `${name} ${op} DATE '${dayBound(value)}'`
     case 'timestamp':
-      return `${name} ${op} ${type.zone ? `TIMESTAMPTZ '${timestampBound(value)}+00'` : `TIMESTAMP '${timestampBound(value)}'`}`
+      return `${name} ${op} ${timeLiteral(type, value)}`
     case 'uuid':
       return `${name} ${op} ${sqlLiteral(value)}::uuid`
     case 'text':

@@ -1,5 +1,5 @@
 /** Periods of time in the SQL of PostgreSQL. */
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { betweenBounds, dayBound, timestampBound, wholeBound } from '../../common/time-bounds.ts'
 import { quoteName } from '../server/connect.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -13,18 +13,26 @@ export function postgresTimeCondition({ name, type }: Column, from: string | nul
   const column = quoteName(name)
   switch (type.kind) {
     case 'date':
-      return betweenBounds(column, from, to, (bound) => `DATE '${dayBound(bound)}'`)
-    case 'timestamp': {
-      if (!type.zone) return betweenBounds(column, from, to, (bound) => `TIMESTAMP '${timestampBound(bound)}'`)
-      // The zone precedes the era.
-      const utc = (bound: string): string => timestampBound(bound).replace(/(?= BC$)|$/, '+00')
-      return betweenBounds(column, from, to, (bound) => `TIMESTAMPTZ '${utc(bound)}'`)
-    }
+    case 'timestamp':
+      return betweenBounds(column, from, to, (bound) => timeLiteral(type, bound))
     case 'int':
       return betweenBounds(column, from, to, wholeBound)
     default:
       return null
   }
+}
+
+/**
+ * A date or a timestamp, in UTC, as a literal of its type.
+ * @throws SluiceError VALUE_REFUSED if the text is no such value
+ */
+export function timeLiteral(type: Extract<ColumnType, { kind: 'date' | 'timestamp' }>, text: string): string {
+  const name = type.kind === 'date' ? 'DATE' : type.zone ? 'TIMESTAMPTZ' : 'TIMESTAMP'
+  // Values of their own, and bounds of native partitions: MAXVALUE is beyond 'infinity'.
+  if (/^-?infinity$/.test(text)) return `${name} '${text}'`
+  if (type.kind === 'date') return `DATE '${dayBound(text)}'`
+  // The zone precedes the era.
+  return `${name} '${timestampBound(text).replace(/(?= BC$)|$/, type.zone ? '+00' : '')}'`
 }
 
 /** First day of the year 1: a literal for dates, and for timestamps in the session's zone. */
