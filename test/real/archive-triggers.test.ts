@@ -163,6 +163,40 @@ describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () 
   })
 })
 
+describe.skipIf(why !== '')(`PostgreSQL, triggers of a partition's own${why}`, { timeout: 90_000 }, () => {
+  test.each(['native', 'divided'] as const)('a restore moves late rows unchanged, %s', async (form) => {
+    const place = await makePlace('postgresql', folder)
+    const archived = await makeBookings(place, form, mkdtempSync(join(folder, 'to-')), 20)
+    const commands = commandsOf(archived)
+    const at = form === 'native' ? [`${TABLE}_0`] : [`${TABLE}_0_a`, 'side.low', `${TABLE}_0_high`]
+    await place.sql(
+      `CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`,
+      'CREATE TABLE audit (id bigint)',
+      `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note = 'touched'; RETURN NEW; END $$`,
+      `CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (1); RETURN NULL; END $$`,
+      ...at.flatMap((table) => [
+        `CREATE TRIGGER touch BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION touch()`,
+        `CREATE TRIGGER noted AFTER INSERT ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION noted()`,
+        `CREATE TRIGGER each AFTER INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION noted()`,
+        `ALTER TABLE ${table} ENABLE ALWAYS TRIGGER touch`,
+      ]),
+    )
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(`INSERT INTO ${TABLE} VALUES (90001, '2020-02-02', 'Late', 1), (90002, '2020-02-03', NULL, 2)`)
+    const back = await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation)
+    expect(back.finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows(`SELECT id, note FROM ${TABLE}_0 WHERE id > 90000 ORDER BY id`)).toEqual([
+      ['90001', 'Late'],
+      ['90002', null],
+    ])
+    expect(await audited(place)).toEqual([['0']])
+    // They fire again after the restore.
+    await place.sql(`INSERT INTO ${TABLE} VALUES (90003, '2020-02-04', 'mine', 1)`)
+    expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 90003`)).toEqual([['touched']])
+    expect(await audited(place)).toEqual([['1']])
+  })
+})
+
 describe.skipIf(why !== '')(`PostgreSQL, at the end of the transaction${why}`, { timeout: 60_000 }, () => {
   test.each(['attached', 'dropped'] as const)(
     'a deferred trigger changes no row after its comparison: %s',

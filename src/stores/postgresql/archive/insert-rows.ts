@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { InsertRequest } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
 import { digestPostgresRows } from '../copy/row-digest.ts'
-import type { CopySession } from '../server/session.ts'
+import type { CopySession, TextRow } from '../server/session.ts'
 import { isUsersTriggerSql, treeSql } from '../server/relation.ts'
 import { columnList, CONSTRAINTS_NOW, tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -124,21 +124,30 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
 /** Clause of ALTER TABLE that restores a trigger's state, by `pg_trigger.tgenabled`. */
 const ENABLED = { O: 'ENABLE', A: 'ENABLE ALWAYS' } as const
 
+/** Bit of `pg_trigger.tgtype` for the statement that fires a trigger. */
+const FIRED_BY = { INSERT: 4, DELETE: 8 } as const
+
 /**
- * Runs `move` without the DELETE triggers of a table and of the tables below it, since a move is no deletion. The
- * tables are locked exclusively; the triggers are enabled again in the same transaction.
+ * Runs `move` without the DELETE triggers of `from` and the INSERT triggers of `to`, and of the tables below them: rows
+ * that move are neither deleted nor new. The tables are locked exclusively; the triggers are enabled again in the same
+ * transaction.
  */
-async function withoutDeletes<T>(session: CopySession, table: TableName, move: () => Promise<T>): Promise<T> {
-  const oid = `${literal(tableSql(table))}::pg_catalog.regclass::oid`
+async function withoutTriggers<T>(
+  session: CopySession,
+  { from, to }: { readonly from: TableName; readonly to: TableName },
+  move: () => Promise<T>,
+): Promise<T> {
+  const fired = (table: TableName, by: keyof typeof FIRED_BY): string =>
+    `t.tgtype & ${FIRED_BY[by]}::int2 <> 0::int2 AND t.tgrelid IN (${treeSql(`${literal(tableSql(table))}::pg_catalog.regclass::oid`)})`
   const triggers = await session.ask(
     `SELECT n.nspname, c.relname, t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
        JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE t.tgrelid IN (${treeSql(oid)}) AND ${isUsersTriggerSql('t')} AND t.tgtype & 8::int2 <> 0::int2 AND t.tgenabled IN ('O', 'A')`,
+     WHERE (${fired(from, 'DELETE')} OR ${fired(to, 'INSERT')}) AND ${isUsersTriggerSql('t')} AND t.tgenabled IN ('O', 'A')`,
   )
-  const change = async (to: (state: string) => string): Promise<void> => {
+  const change = async (wanted: (state: string) => string): Promise<void> => {
     for (const [schema, of, name, state] of triggers) {
       const one = tableSql({ schema: schema ?? '', name: of ?? '' })
-      await session.ask(`ALTER TABLE ONLY ${one} ${to(state ?? '')} TRIGGER ${quoteName(name ?? '')}`)
+      await session.ask(`ALTER TABLE ONLY ${one} ${wanted(state ?? '')} TRIGGER ${quoteName(name ?? '')}`)
     }
   }
   await change(() => 'DISABLE')
@@ -149,7 +158,7 @@ async function withoutDeletes<T>(session: CopySession, table: TableName, move: (
 
 /**
  * Moves rows of the default partition into the table of their bounds, so that it can be attached. Both tables are
- * locked exclusively.
+ * locked exclusively. Values do not change.
  * @param table has a unique key, which refuses duplicates
  * @returns the number of moved rows
  * @throws SluiceError PARTITION_CHANGED if the table already has a key of these rows
@@ -161,23 +170,27 @@ export async function moveLate(
 ): Promise<bigint> {
   const { rest, columns, where } = late
   try {
-    const move = (): Promise<readonly (readonly (string | null)[])[]> =>
+    // One statement, so that each row that leaves also comes. Values are compared as texts: some types have no equality.
+    const sumOf = (rows: string): string =>
+      `SELECT count(*), pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(ROW(${columns})::text), 17))::bit(64)::bigint) FROM ${rows}`
+    const move = (): Promise<readonly TextRow[]> =>
       session.ask(
         `WITH gone AS (DELETE FROM ${tableSql(rest)} WHERE ${where} RETURNING ${columns}),
-         came AS (INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM gone RETURNING 1)
-       SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM came)`,
+         came AS (INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM gone RETURNING ${columns})
+       SELECT * FROM (${sumOf('gone')}) AS g, (${sumOf('came')}) AS c`,
       )
     await session.ask(CONSTRAINTS_NOW)
-    const [row] = await withoutDeletes(session, rest, move)
-    const [gone, came] = [BigInt(row?.[0] ?? 0), BigInt(row?.[1] ?? 0)]
-    if (gone === came) return came
+    const [row] = await withoutTriggers(session, { from: rest, to: name }, move)
+    const [gone, goneSum, came, cameSum] = row ?? []
+    if (gone === came && goneSum === cameSum) return BigInt(came ?? 0)
+    const how = gone === came ? 'with other values' : `as ${came}`
     throw new SluiceError(
       'TABLE_REFUSED',
-      `rows of ${tableText(rest)} cannot be moved: ${gone} were removed, but ${came} were inserted into ${tableText(name)}`,
+      `rows of ${tableText(rest)} cannot be moved: ${tableText(name)} stores ${gone} rows ${how}`,
       {
         where: tableText(rest),
-        reason: 'a trigger of the table refuses rows; nothing was changed',
-        hint: 'disable that trigger, then run the same command again',
+        reason: 'a rule of the table changes or refuses rows; nothing was changed',
+        hint: 'disable that rule, then run the same command again',
       },
     )
   } catch (error) {
