@@ -195,6 +195,54 @@ describe.skipIf(why !== '')(`PostgreSQL, triggers of a partition's own${why}`, {
     expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 90003`)).toEqual([['touched']])
     expect(await audited(place)).toEqual([['1']])
   })
+
+  test('an erasure names triggers and rules of partitions, detached by a run or by hand, and attached', async () => {
+    const place = await makePlace('postgresql', folder)
+    const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
+    const { run } = commandsOf(archived)
+    await place.sql(
+      'CREATE TABLE audit (id bigint)',
+      `CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (OLD.id); RETURN NULL; END $$`,
+      `CREATE TRIGGER of_all AFTER DELETE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION gone()`,
+      `ALTER TABLE ${TABLE} ENABLE ALWAYS TRIGGER of_all`,
+      `CREATE TRIGGER own AFTER DELETE ON ${TABLE}_0 FOR EACH ROW EXECUTE FUNCTION gone()`,
+      `ALTER TABLE ${TABLE}_0 ENABLE ALWAYS TRIGGER own`,
+      `CREATE RULE also AS ON DELETE TO ${TABLE}_1 DO ALSO INSERT INTO audit VALUES (OLD.id)`,
+      `ALTER TABLE ${TABLE}_1 ENABLE ALWAYS RULE also`,
+    )
+    const erase: Operation = {
+      kind: 'archive-erase',
+      from: place.url,
+      table: TABLE,
+      where: 'id IN (3, 100003)',
+      reason: 'T-1',
+      confirm: TABLE,
+      dryRun: true,
+    }
+    const named = async (): Promise<readonly string[]> =>
+      (await perform(erase)).events.flatMap((event) =>
+        event.type === 'log' && event.message.includes('may fire for each erased row')
+          ? [`${event.table ?? ''}: ${event.message.replace(/: may.*/, '')}`]
+          : [],
+      )
+    const all = 'public.bookings: trigger of_all, trigger own'
+    expect((await perform({ ...run, detach: false } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    expect(await named()).toEqual([all, 'public.bookings_1: rule also'])
+    await place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_1`)
+    const rest = 'public.bookings: trigger of_all'
+    expect(await named()).toEqual([all, 'public.bookings_1: rule also'])
+    await place.sql(`ALTER TABLE ${TABLE} ATTACH PARTITION ${TABLE}_1 FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`)
+    expect((await perform({ ...run, partitions: ['2020-Q1'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    expect(await named()).toEqual([
+      rest,
+      expect.stringMatching(/^sluice_archived\.bookings_0_\d+: trigger own$/),
+      'public.bookings_1: rule also',
+    ])
+    const { finished } = await perform({ ...erase, where: 'id = 3', dryRun: false } as Operation)
+    expect(finished).toMatchObject({ exitCode: 0, totals: { sourceRows: '1' } })
+    expect(finished.notChecked).toMatch(/rows that trigger own of sluice_archived\.bookings_0_\d+ wrote elsewhere/)
+    expect(await place.rows('SELECT DISTINCT id FROM audit ORDER BY 1')).toEqual([['3']])
+  })
 })
 
 describe.skipIf(why !== '')(`PostgreSQL, at the end of the transaction${why}`, { timeout: 60_000 }, () => {

@@ -10,7 +10,8 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { partitionCondition, archivedReadColumns, wholeRequest, type ArchiveContext } from '../steps/context.ts'
 import { localFiles } from '../steps/local-files.ts'
-import { findDetachedTable } from '../steps/detached-table.ts'
+import { findDetachedTable, partitionsNow } from '../steps/detached-table.ts'
+import type { ErasedTable } from '../plan/row-triggers.ts'
 import { storedTable } from '../types/index.ts'
 import { isContained } from '../types/same-type.ts'
 
@@ -171,12 +172,33 @@ async function placeOf(
   return { table: found, where: sourceTest(context, found, named), columns: columnsNow(context, found) }
 }
 
+/** Tables of native partitions whose rows an erasure removes: attached ones, and those that were detached. */
+export async function partitionTables(
+  context: Pick<ArchiveContext, 'store' | 'table' | 'interrupt'>,
+  partitions: readonly ArchivedPartition[],
+): Promise<readonly ErasedTable[]> {
+  const { store, interrupt } = context
+  const attached = await partitionsNow(context)
+  const tables: ErasedTable[] = []
+  for (const { native, state } of partitions) {
+    if (native === null || (state !== 'PUBLISHED' && state !== 'DETACHED')) continue
+    const partition = attached.get(native.identity)
+    const found =
+      partition ??
+      (state === 'PUBLISHED'
+        ? await detachedByHand(context, native.table, attached)
+        : await store.offers.partitions?.detachedTable(native.table, native.identity, interrupt.abort))
+    if (found != null) tables.push({ table: found.table, attached: partition !== undefined })
+  }
+  return tables
+}
+
 /**
  * The table of a published partition that a user detached by hand, found by its name. An attached table of that name
  * with another identity does not hold the partition's rows.
  */
 async function detachedByHand(
-  context: ArchiveContext,
+  context: Pick<ArchiveContext, 'store' | 'interrupt'>,
   name: TableName,
   attached: ReadonlyMap<string, TableSpec>,
 ): Promise<TableSpec | null> {

@@ -1,6 +1,7 @@
 /** Reports effects of triggers and rules on removed and restored rows, before any row is removed. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { RowTriggers } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 
@@ -80,39 +81,43 @@ export function refusalText({ code, message, reason }: SluiceError): string {
   return `${code}: ${message}${reason === undefined ? '' : `: ${reason}`}`
 }
 
+/** A table whose rows an erasure removes. @property attached true for a partition that the table has now */
+export type ErasedTable = Pick<TableSpec, 'table'> & { readonly attached?: boolean }
+
 /**
  * Reports triggers and rules that fire for erased rows: rows that they write to other tables stay.
  * @returns text about what the erasure does not cover; null if no trigger fires
  * @throws SluiceError TABLE_REFUSED if the system itself keeps deleted rows
  */
 export async function reportErased(
-  { table }: Pick<TableSpec, 'table'>,
+  tables: readonly ErasedTable[],
   store: CopyStore,
   { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
 ): Promise<string | null> {
-  const {
-    changing = [],
-    firing = [],
-    quiet = false,
-    history,
-  } = (await store.offers.rowTriggers?.list(table, interrupt.abort)) ?? {}
-  const name = tableText(table)
-  if (history !== undefined) {
-    throw new SluiceError(
-      'TABLE_REFUSED',
-      `rows of ${name} cannot be erased: the table keeps deleted rows as history`,
-      {
-        where: name,
-        reason: history.by,
-        hint: `delete the rows from the table, then run ${history.remedy}; to erase them from the archive, too, remove the versioning of the table first, then run the same command again`,
-      },
-    )
+  const named = new Set<string>()
+  const texts: string[] = []
+  for (const { table, attached } of tables) {
+    const found = await store.offers.rowTriggers?.list(table, interrupt.abort)
+    const name = tableText(table)
+    if (found?.history !== undefined) throw keptAsHistory(name, found.history)
+    if (found === undefined || found.quiet) continue
+    // A partition has clones of the triggers of its table.
+    const all = [...found.changing, ...found.firing].filter((one) => attached !== true || !named.has(one))
+    if (all.length === 0) continue
+    for (const one of all) named.add(one)
+    const message = `${all.join(', ')}: may fire for each erased row, and rows that it writes elsewhere are not erased`
+    emit({ type: 'log', level: 'warn', table: name, message })
+    texts.push(`rows that ${all.join(', ')} of ${name} wrote elsewhere`)
   }
-  const all = [...changing, ...firing]
-  if (quiet || all.length === 0) return null
-  const message = `${all.join(', ')}: may fire for each erased row, and rows that it writes elsewhere are not erased`
-  emit({ type: 'log', level: 'warn', table: name, message })
-  return `rows that ${all.join(', ')} of ${name} wrote elsewhere`
+  return texts.length === 0 ? null : texts.join(', ')
+}
+
+function keptAsHistory(name: string, { by, remedy }: NonNullable<RowTriggers['history']>): SluiceError {
+  return new SluiceError('TABLE_REFUSED', `rows of ${name} cannot be erased: the table keeps deleted rows as history`, {
+    where: name,
+    reason: by,
+    hint: `delete the rows from the table, then run ${remedy}; to erase them from the archive, too, remove the versioning of the table first, then run the same command again`,
+  })
 }
 
 /** Reports triggers and rules of a target table: they fire, and the restore is refused if rows then differ. */

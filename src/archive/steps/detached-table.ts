@@ -36,7 +36,7 @@ export async function partitionsNow({
   store,
   table,
   interrupt,
-}: ArchiveContext): Promise<ReadonlyMap<string, TableSpec>> {
+}: Pick<ArchiveContext, 'store' | 'table' | 'interrupt'>): Promise<ReadonlyMap<string, TableSpec>> {
   const found = await store.offers.partitions?.list(table, interrupt.abort)
   return new Map((found?.partitions ?? []).map((one) => [one.identity, one.table]))
 }

@@ -15,6 +15,7 @@ import { readOnlyArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
 import { predicateNames, readPredicate } from '../../erase/read-predicate.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
+import { partitionTables } from '../../erase/found.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import {
   endHistory,
@@ -122,7 +123,8 @@ async function erase(
   const { reason, dryRun } = operation
   if (dryRun) await reportFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
   else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
-  const fired = await reportErased(table, source.store, run)
+  const below = await partitionTables({ store: source.store, table, interrupt: run.interrupt }, record.partitions)
+  const fired = await reportErased([table, ...below], source.store, run)
   const apart = await notErased(source, table, run.interrupt.abort)
   if (apart !== null)
     run.emit({ type: 'log', level: 'warn', table: tableText(table.table), message: `not inspected: ${apart}` })
