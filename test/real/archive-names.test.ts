@@ -144,3 +144,43 @@ test('partitions of the same name in two schemas are two partitions', { timeout:
   ])
   expect(await done({ ...run, partitions: ['s1.x'] } as Operation)).toEqual(['s1.x'])
 })
+
+test('a new partition with the table name of a dropped one is archived', { timeout: 90_000 }, async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const place = await makePlace('postgresql', folder)
+  const part = (name: string, from: string, to: string): string =>
+    `CREATE TABLE ${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`
+  await place.sql(
+    `CREATE TABLE ${TABLE} (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+    part('p0', '2020-01-01', '2020-01-11'),
+    part('newest', '2090-01-01', '2091-01-01'),
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02'), (9, '2090-01-02')`,
+  )
+  const { run, drop, restore, verify } = commandsOf({ place, form: 'native', to: mkdtempSync(join(folder, 'to-')) })
+  const done = async (operation: Operation): Promise<readonly string[]> => {
+    const ran = await perform(operation)
+    expect(ran.finished, JSON.stringify(ran.events.slice(-3))).toMatchObject({ exitCode: 0 })
+    return labelsOf(ran)
+  }
+  expect(await done(run)).toEqual(['p0'])
+  await done(drop)
+  await place.sql(part('p0', '2020-03-01', '2020-03-11'), `INSERT INTO ${TABLE} VALUES (2, '2020-03-02')`)
+  const [[identity] = []] = await place.rows("SELECT 'p0'::regclass::oid")
+  const again = `p0 (${String(identity)})`
+  expect(await done(run)).toEqual([again])
+  await done(drop)
+  expect(await place.rows(`SELECT id FROM ${TABLE}`)).toEqual([['9']])
+  await done(verify)
+  await done({ ...restore, partitions: [again] } as Operation)
+  expect(await place.rows(`SELECT id, tableoid::regclass::text FROM ${TABLE} ORDER BY id`)).toEqual([
+    ['2', 'p0'],
+    ['9', 'newest'],
+  ])
+  expect(await done({ ...run, partitions: [again] } as Operation)).toEqual([again])
+  await done({ ...restore, partitions: [again] } as Operation)
+  // The ledger knows it by its bounds.
+  await place.sql('ALTER TABLE p0 RENAME TO p3')
+  await done({ ...restore, partitions: ['p0'] } as Operation)
+  expect(await place.rows(`SELECT id FROM ${TABLE} ORDER BY id`)).toEqual([['1'], ['2'], ['9']])
+})

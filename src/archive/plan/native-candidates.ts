@@ -115,17 +115,23 @@ function laterPart(
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
-/** Label of a partition: by the calendar, otherwise its table's name, with the schema if two schemas have this name. */
+/**
+ * Label of a partition: by the calendar, otherwise its table's name, with the schema if two schemas have this name. The
+ * name may have been that of an archived partition before.
+ */
 function labelOf(
-  { from, to, table: { table }, identity }: NativePartition,
+  partition: NativePartition,
   calendar: CalendarSpec,
   kind: ValueKind | null,
   { taken, names }: { readonly taken: ReadonlySet<string>; readonly names: NativeParts },
 ): string {
+  const { from, to, identity } = partition
+  const { table } = partition.table
+  const isTaken = (label: string): boolean => taken.has(label) || names.isOfOther(label, partition)
   const period = kind === null ? null : periodOfBounds(calendar, from, to, kind)
-  if (period !== null && !taken.has(period.label)) return period.label
+  if (period !== null && !isTaken(period.label)) return period.label
   const label = names.isShared(table) ? tableText(table) : table.name
-  return taken.has(label) ? `${label} (${identity})` : label
+  return isTaken(label) ? `${label} (${identity})` : label
 }
 
 function standingOf(

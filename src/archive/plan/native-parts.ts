@@ -64,6 +64,11 @@ export class NativeParts {
     return (this.#schemas.get(name)?.size ?? 0) > 1
   }
 
+  /** True if the ledger has this label for other bounds. */
+  isOfOther(label: string, partition: Bounds): boolean {
+    return this.#known.some((one) => one.label === label && !isSameRange(one, partition))
+  }
+
   /** Finds the ledger entries for an attached partition. Every decision about a partition must use this. */
   overlapOf(partition: AttachedPartition, kind: ValueKind): LedgerOverlap {
     const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
