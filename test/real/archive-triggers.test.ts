@@ -225,12 +225,12 @@ describe.skipIf(why !== '')(`PostgreSQL, triggers of a partition's own${why}`, {
           ? [`${event.table ?? ''}: ${event.message.replace(/: may.*/, '')}`]
           : [],
       )
-    const all = 'public.bookings: trigger of_all, trigger own'
+    const both = 'public.bookings: trigger of_all, trigger own'
     expect((await perform({ ...run, detach: false } as Operation)).finished).toMatchObject({ exitCode: 0 })
-    expect(await named()).toEqual([all, 'public.bookings_1: rule also'])
+    expect(await named()).toEqual([both, 'public.bookings_1: rule also'])
     await place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_1`)
     const rest = 'public.bookings: trigger of_all'
-    expect(await named()).toEqual([all, 'public.bookings_1: rule also'])
+    expect(await named()).toEqual([both, 'public.bookings_1: rule also'])
     await place.sql(`ALTER TABLE ${TABLE} ATTACH PARTITION ${TABLE}_1 FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`)
     expect((await perform({ ...run, partitions: ['2020-Q1'] } as Operation)).finished).toMatchObject({ exitCode: 0 })
     expect(await named()).toEqual([
@@ -238,7 +238,7 @@ describe.skipIf(why !== '')(`PostgreSQL, triggers of a partition's own${why}`, {
       expect.stringMatching(/^sluice_archived\.bookings_0_\d+: trigger own$/),
       'public.bookings_1: rule also',
     ])
-    const { finished } = await perform({ ...erase, where: 'id = 3', dryRun: false } as Operation)
+    const { finished } = await perform({ ...erase, where: 'id = 3', dryRun: false })
     expect(finished).toMatchObject({ exitCode: 0, totals: { sourceRows: '1' } })
     expect(finished.notChecked).toMatch(/rows that trigger own of sluice_archived\.bookings_0_\d+ wrote elsewhere/)
     expect(await place.rows('SELECT DISTINCT id FROM audit ORDER BY 1')).toEqual([['3']])
