@@ -170,7 +170,7 @@ export async function moveLate(
 ): Promise<bigint> {
   const { rest, columns, where } = late
   try {
-    // One statement, so that each row that leaves also comes. Values are compared as texts: some types have no equality.
+    // One statement: each row that leaves also comes. Texts of values are compared: some types have no equality.
     const sumOf = (rows: string): string =>
       `SELECT count(*), pg_catalog.sum(('x' || pg_catalog.substr(pg_catalog.md5(ROW(${columns})::text), 17))::bit(64)::bigint) FROM ${rows}`
     const move = (): Promise<readonly TextRow[]> =>
