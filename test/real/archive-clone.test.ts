@@ -589,7 +589,10 @@ test('SQLite: a ledger set back to before a restore keeps its files, and an adop
   const swept = await perform(sweep)
   expect(swept.finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
   expect(swept.events).toContainEqual(
-    expect.objectContaining({ level: 'note', message: expect.stringMatching(/1 file of 2020-Q1 stays: the log no longer names it/) }),
+    expect.objectContaining({
+      level: 'note',
+      message: expect.stringMatching(/1 file of 2020-Q1 stays: the log no longer names it/),
+    }),
   )
   expect(parquet()).toBe(kept)
   const refused = await perform(commands.restore)

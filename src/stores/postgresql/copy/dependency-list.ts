@@ -176,8 +176,8 @@ function tablesSql(tables: readonly string[]): string {
 }
 
 /**
- * Objects that belong to no copied table: views, foreign tables, functions, types, and sequences that no column uses, in
- * the given schemas. Also lists other schemas, with the number of their tables except sluice's own.
+ * Objects that belong to no copied table: views, foreign tables, functions, types, and sequences that no column uses,
+ * in the given schemas. Also lists other schemas, with the number of their tables except sluice's own.
  */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
