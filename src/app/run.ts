@@ -43,7 +43,7 @@ export type RunOptions = PassedOptions & {
   /** Task only: the operation as queued, which identifies its alerts on every host. */
   readonly queued?: Operation
   /** Task only: true if a run with this end is retried automatically. */
-  readonly goesOn?: (finished: RunFinished) => boolean
+  readonly goesOn?: (finished: Pick<RunFinished, 'exitCode' | 'error'>) => boolean
   /** Follow-up command, if it differs from the one of the operation. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }

@@ -282,7 +282,7 @@ describe('credentials', () => {
       rotate('NEW')
       expect(await get()).toBe('there')
       good = 'OTHER'
-      await expect(get()).rejects.toMatchObject({ code: 'SOURCE_DENIED' })
+      await expect(get()).rejects.toMatchObject({ code: 'CONNECT_FAILED', exitCode: 3 })
     },
   )
 

@@ -289,7 +289,8 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     for (const code of ['AccessDenied', 'RequestTimeTooSkewed', 'ExpiredToken']) {
       server.failNext(2, code === 'ExpiredToken' ? 400 : 403, code)
       const error = await errorOf(filesOf(open('hundred')))
-      expect([error.code, error.message]).toEqual(['SOURCE_DENIED', expect.stringContaining(code)])
+      const denied = code === 'ExpiredToken' ? 'CONNECT_FAILED' : 'SOURCE_DENIED'
+      expect([error.code, error.exitCode, error.message]).toEqual([denied, 3, expect.stringContaining(code)])
       server.reset()
     }
     const bucket = openS3Log('s3://no-such-bucket/t', { client: new S3Client(server.env, QUICK) })

@@ -248,6 +248,9 @@ test('a catalog that becomes unreachable during an update is not reported as a f
     'drift a: over',
     'drift: over',
   ])
+  // The bucket of the log refuses keys with the same code.
+  const error = new SluiceError('CONNECT_FAILED', 'S3 refuses access', { where: 's3://b/t' }).info()
+  expect(found(all('drift'), [{ ...failed('a', 'CONNECT_FAILED'), error } as EventBody])).toEqual(['drift a: raised'])
 })
 
 test('quarantined rows of this run or an earlier one raise an alert', () => {

@@ -198,3 +198,35 @@ test.each([
   expect(await alerts.ended({ ...end, error: error.info() })).toBe(null)
   expect(reported).toEqual(expected)
 })
+
+test.each([
+  [false, true, []],
+  [false, false, ['drift raised']],
+  // A watch does not end by the error, so its task is not retried.
+  [true, true, ['drift raised']],
+])(
+  'a table that the task of a queue retries raises no drift (watch %s, retryable %s)',
+  async (watch, retryable, expected) => {
+    const reported: string[] = []
+    const alerts = new RunAlerts(
+      { kind: 'sync', catalog: 'sqlite:///c', tables: ['t'], watch } as unknown as Operation,
+      { conditions: [{ cause: 'drift' }] },
+      {
+        runId: '7',
+        host: 'here',
+        goesOn: ({ exitCode, error }) =>
+          taskEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, { times: 0, cause: null })
+            .left !== 'none',
+        clock: systemClock,
+        emit: (event) => void (event.type === 'alert' && reported.push(`${event.cause} ${event.state}`)),
+        memory: undefined,
+        stop: () => undefined,
+      },
+    )
+    const error = new SluiceError('SOURCE_IO', 'S3 returned the error SlowDown', { retryable })
+    alerts.take({ type: 'table.finished', table: 't', status: 'failed', ms: 1, error: error.info() })
+    const end = { type: 'run.finished', status: 'failed', exitCode: error.exitCode, totals: {}, ms: 1 } as const
+    expect(await alerts.ended({ ...end, error: error.info() })).toBe(null)
+    expect(reported).toEqual(expected)
+  },
+)

@@ -3,9 +3,9 @@ import type { AlertCause, AlertEvent, AlertKey, AlertOptions, StreamVerdict } fr
 import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
-import { subjectsOf, urlsOf } from '../operations/facts.ts'
+import { endlessField, subjectsOf, urlsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { RunFinished } from '../../engine/run/operation.ts'
 import type { CauseVerdict } from './causes/cause.ts'
@@ -26,7 +26,7 @@ type Parts = {
   readonly runId: string
   readonly host: string
   /** True if a run with this end is retried automatically: then it has not failed. */
-  readonly goesOn: ((finished: RunFinished) => boolean) | undefined
+  readonly goesOn: ((finished: Pick<RunFinished, 'exitCode' | 'error'>) => boolean) | undefined
   readonly clock: Clock
   readonly emit: (body: EventBody) => void
   /** Memory shared with earlier runs. If absent, the memory ends with this program. */
@@ -67,7 +67,7 @@ export class RunAlerts {
     this.#operation = operation
     this.#parts = parts
     this.request = options
-    this.#causes = new AlertCauses(options.conditions)
+    this.#causes = new AlertCauses(options.conditions, (error) => this.#isRetried(error))
     this.#memory = parts.memory?.((what) => this.#log('warn', what)) ?? memoryOfProgram()
     const { runId, host } = parts
     this.#sinks = sinksOf(options, { run: runId, about: operationText(operation), host })
@@ -80,6 +80,12 @@ export class RunAlerts {
   /** Handles an event of the run. The last event is passed to `ended` instead. */
   take(event: EventBody): void {
     if (event.type !== 'run.finished') this.#handle(() => this.#causes.take(event, this.#now()))
+  }
+
+  /** True if the end of the run with this error starts the task again. A watch does not end by it. */
+  #isRetried(error: ErrorInfo): boolean {
+    if (endlessField(this.#operation) !== null) return false
+    return this.#parts.goesOn?.({ exitCode: errorFromInfo(error).exitCode, error }) === true
   }
 
   /**

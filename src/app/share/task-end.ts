@@ -1,7 +1,7 @@
 /** Decides what happens to a task after its program has ended. */
 import { failuresFor, type TransientFailures, type TurnEnd } from '../../model/share/distributed.ts'
-import { TRANSIENT } from '../../model/share/transient-errors.ts'
-import { ERROR_CODES, errorFromInfo, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
+import { isTransientError } from '../../model/share/transient-errors.ts'
+import { errorFromInfo, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { TaskResult } from './task-messages.ts'
 
 /** Number of retries after crashes. */
@@ -43,9 +43,6 @@ export function taskEnd(
 }
 
 function isTransient(error: ErrorInfo, rested: TransientFailures): boolean {
-  const { code, retryable } = error
-  // A read-only server may be promoted; a missing right stays missing.
-  if (code === 'TARGET_DENIED') return retryable
-  if (code === 'CONNECT_FAILED') return retryable || failuresFor(rested, error) < REFUSED_LOGINS
-  return Object.hasOwn(ERROR_CODES, code) && TRANSIENT.has(code)
+  if (isTransientError(error)) return true
+  return error.code === 'CONNECT_FAILED' && failuresFor(rested, error) < REFUSED_LOGINS
 }

@@ -33,7 +33,7 @@ export class CredentialSource {
 
   /**
    * @param refused keys that the store has just refused as expired
-   * @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
+   * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, SOURCE_DENIED, SOURCE_IO
    */
   async get(refused?: Credentials | null): Promise<Credentials | null> {
     const current = this.#current
@@ -60,7 +60,8 @@ export class CredentialSource {
 /**
  * Searches environment, profile, web identity, container and instance, in this order; null with
  * AWS_NO_SIGN_REQUEST=true.
- * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile returns none; SOURCE_DENIED, SOURCE_IO
+ * @throws SluiceError BAD_CONFIG if no source has credentials, or a profile returns none; CONNECT_FAILED,
+ * SOURCE_DENIED, SOURCE_IO
  */
 export async function findCredentials(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
   if (/^(?:true|1|yes)$/i.test(presentText(env['AWS_NO_SIGN_REQUEST']) ?? '')) return null
@@ -78,7 +79,9 @@ export async function findCredentials(env: Env, profile: Profile, region: string
     })
   }
   if (found.expires !== undefined && found.expires <= Date.now()) {
-    throw new SluiceError('SOURCE_DENIED', 'the AWS credentials have expired', {
+    // As if the store had refused them: newer ones may come.
+    throw new SluiceError('CONNECT_FAILED', 'the AWS credentials have expired', {
+      kind: 'source',
       reason: `they expired at ${isoTime(found.expires)}`,
       hint: 'sign in again, and check the clock of this machine',
     })

@@ -102,6 +102,7 @@ const DENIED_HINTS: Readonly<Record<string, string>> = {
   RequestTimeTooSkewed: 'set the clock of this machine',
   ExpiredToken: 'sign in again: the temporary credentials have ended',
   ExpiredTokenException: 'sign in again: the temporary credentials have ended',
+  TokenRefreshRequired: 'sign in again: the temporary credentials have ended',
   InvalidToken: 'the session token does not belong to the key id',
 }
 
@@ -131,7 +132,9 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
   }
   if (status === 401 || status === 403 || DENIED_HINTS[code] !== undefined) {
     const hint = DENIED_HINTS[code] ?? DENIED_HINTS['AccessDenied'] ?? ''
-    return new SluiceError('SOURCE_DENIED', `S3 refuses access: ${code}`, { where, reason, hint })
+    // Ended keys are a refused login, which newer keys end: it is no missing right.
+    const denied = wantsNewKeys(refusal) ? 'CONNECT_FAILED' : 'SOURCE_DENIED'
+    return new SluiceError(denied, `S3 refuses access: ${code}`, { where, reason, hint, kind: 'source' })
   }
   const { region } = refusal
   // AWS names the bucket's region also in refusals that are not about the region.

@@ -1,6 +1,7 @@
 /** `drift`: catalog and log differ (`validate`), or `sync` cannot update or reach the catalog. */
 import type { Dec, EventBody } from '../../../model/run/event.ts'
-import type { ErrorCode } from '../../../shared/errors.ts'
+import type { ErrorCode, ErrorInfo } from '../../../shared/errors.ts'
+import { isS3Url } from '../../../model/lake/lake-url.ts'
 import { InspectedTables, type CauseWatch, type CauseVerdict } from './cause.ts'
 import { countText } from '../../../shared/figures.ts'
 
@@ -9,13 +10,14 @@ const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LE
 /** Errors of an unreachable catalog: they are not errors of the table that was being updated. */
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set(['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'])
 
-export function drift(): CauseWatch {
+/** @param isRetried true if a table with this error is retried automatically: then it is not behind yet */
+export function drift(isRetried: (error: ErrorInfo) => boolean = () => false): CauseWatch {
   const tables = new InspectedTables()
   return {
     take: (event) => {
       switch (event.type) {
         case 'table.finished':
-          return syncVerdicts(event)
+          return event.error !== undefined && isRetried(event.error) ? [] : syncVerdicts(event)
         case 'log': {
           const { catalog, message } = event
           if (catalog === undefined) return []
@@ -53,7 +55,9 @@ function syncVerdicts(event: Extract<EventBody, { type: 'table.finished' }>): re
       { cause: 'drift', table, holds: true, value: 'its rows were removed from the catalog, and sync skips the table' },
     ]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
-  if (UNREACHABLE.has(error.code)) return [{ cause: 'drift', table: '', holds: true, value: error.message }]
+  // The bucket of a log refuses a login or a certificate with the same codes.
+  if (UNREACHABLE.has(error.code) && !isS3Url(error.where ?? ''))
+    return [{ cause: 'drift', table: '', holds: true, value: error.message }]
   const by = behind === undefined || behind === '0' ? '' : ` is ${countText(behind, 'version')} behind, and`
   return [
     {

@@ -1,18 +1,24 @@
 /** Derives alert causes from events only, so that a recorded run gives the same result. */
 import type { AlertCondition, RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
+import type { ErrorInfo } from '../../../shared/errors.ts'
 import { InspectedTables, type CauseWatch, type CauseVerdict } from './cause.ts'
 import { drift } from './drift.ts'
 import { failedWatch } from './failed.ts'
 import { defaultRows, noneAhead } from './partitions.ts'
 import { stuck } from './stuck.ts'
 
-/** @param conditions conditions of streams are ignored here: the stream raises them */
 export class AlertCauses {
   readonly #watches: readonly CauseWatch[]
+  readonly #isRetried: (error: ErrorInfo) => boolean
   readonly #found = new Set<RunCause>()
 
-  constructor(conditions: readonly AlertCondition[]) {
+  /**
+   * @param conditions conditions of streams are ignored here: the stream raises them
+   * @param isRetried true if a table with this error is retried automatically
+   */
+  constructor(conditions: readonly AlertCondition[], isRetried: (error: ErrorInfo) => boolean = () => false) {
+    this.#isRetried = isRetried
     // `failed` comes last: another cause may already report the failure.
     const isLast = ({ cause }: AlertCondition): boolean => cause === 'failed'
     this.#watches = [...conditions.filter((one) => !isLast(one)), ...conditions.filter(isLast)].flatMap((one) => {
@@ -56,7 +62,7 @@ export class AlertCauses {
       case 'quarantine':
         return quarantine()
       case 'drift':
-        return drift()
+        return drift(this.#isRetried)
       case 'fsck':
         return fsck()
       case 'verify':
