@@ -320,7 +320,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.sluice('ctl', run, 'pause', '--distributed')
     const worker = stage.worker()
     await stage.until('beats of a slot that is held', async () => {
-      const sql = `SELECT FROM sluice_queue.sluice_run_slots WHERE ledger_run IS NOT NULL AND beat_at > begun_at + interval '5 s'`
+      const sql = `SELECT FROM sluice_queue.sluice_run_slots WHERE beat_at > begun_at + interval '5 s'`
       return (await stage.ask(stage.queue, 'queue', sql)).length > 0
     })
     expect(await stage.chunksDone()).toBe(0)

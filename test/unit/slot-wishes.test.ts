@@ -136,6 +136,19 @@ describe('the table of a request', () => {
       'the run 7 does not replicate changes and has no apply workers',
     )
     expect(refused({ kind: 'of tomorrow' }, { lanes: 2 }, [])).toContain('belongs to another program version')
+    // What a task would ignore is not accepted.
+    const shared = (kind: string): string => refused({ kind, tables: ['a'] }, { held: true }, [])
+    expect(shared('partition-ensure')).toBe('the run 7 (partition-ensure) does not support pause')
+    for (const kind of ['sync', 'archive']) {
+      expect(refused({ kind, tables: ['a'] }, { rate: 100 }, [])).toContain('does not support rate')
+      expect(refused({ kind, tables: ['a'] }, { workers: 2 }, [])).toContain('does not support workers')
+      refuseForOperation(run({ kind, tables: ['a'] }), { held: true }, [])
+    }
+    // A resume confirms a run of a copied queue, whatever its kind.
+    refuseForOperation(run({ kind: 'partition-ensure', tables: ['a'] }), { held: false }, [])
+    for (const kind of ['copy', 'partition-run'])
+      refuseForOperation(run({ kind, tables: ['a'] }), { held: true, rate: 100, workers: 2 }, [])
+    refuseForOperation(run({ kind: 'follow' }), { held: true, rate: 100, workers: 2 }, [])
     refuseForOperation(run({ kind: 'copy', tables: ['a'], follow: {} }), { lanes: 2 }, [hold('a')])
     const follows = { names: [], isWhole: true }
     expect(sluiceErrorOf(() => withFullNames(copy, [hold('a')], follows)).message).toContain(

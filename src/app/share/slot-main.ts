@@ -1,7 +1,7 @@
 /** Entry of the program for one task. Ends regularly on its worker's request, and if its worker has ended. */
 import process from 'node:process'
 import type { Event } from '../../model/run/event.ts'
-import { Interrupter } from '../../shared/abort.ts'
+import { Interrupter, restUnder } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { asSluiceError, EXIT_OF_KIND, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
@@ -18,6 +18,8 @@ const interrupter = new Interrupter()
 const early: SteeringRequest[] = []
 let listener = (request: SteeringRequest): void => void early.push(request)
 let isHeld = false
+/** Time between two looks whether a paused run was resumed, ms. */
+const HELD_MS = 200
 
 const control: RunControl = {
   onRequest: (reported) => {
@@ -53,6 +55,8 @@ const operation = withOwnUrls(order.operation as Operation, order.stores)
 // Workers detect `stuck` for all tasks of a shared run. The task detects it only if alerts end the run.
 const watched = leftToWorkers(operation)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
+// A paused run starts nothing. Some operations cannot pause once they have begun. A stop ends the wait.
+while (isHeld && !interrupter.stop.aborted) await restUnder(interrupter.stop, HELD_MS)
 const { turnMs, book, sharedRun, onCall } = order
 const turn = turnMs === undefined ? null : new TaskTurn(turnMs, () => interrupter.requestStop())
 const { tool, actor, host, commandLine, mark } = order

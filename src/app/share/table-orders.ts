@@ -9,6 +9,7 @@ import { commandNameOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { knownOperation } from './known-operation.ts'
 import { sharingOf } from './sharing.ts'
+import { acceptedText, obeys, type RunRequest } from './steerable.ts'
 import { tablesCalled } from './steered-tables.ts'
 
 /** Maximum number of table names in a message. */
@@ -16,11 +17,17 @@ const NAMED = 8
 
 /**
  * Refuses requests that the operation does not support.
- * @throws SluiceError BAD_FLAG for apply workers without a stream, for tables of a run that is not a copy, and for a
- * run of another program version
+ * @throws SluiceError BAD_FLAG for apply workers without a stream, for tables of a run that is not a copy, for a
+ * pause, a rate or a number of workers that its kind does not obey, and for a run of another program version
  */
 export function refuseForOperation(run: DistributedRun, options: RunRequests, tables: readonly TableRequest[]): void {
-  if (options.lanes === undefined && tables.length === 0) return
+  const { held, rate, workers } = options
+  const requests: readonly RunRequest[] = [
+    ...(held === true ? (['pause'] as const) : []),
+    ...(rate === undefined ? [] : (['rate'] as const)),
+    ...(workers === undefined ? [] : (['workers'] as const)),
+  ]
+  if (options.lanes === undefined && tables.length === 0 && requests.length === 0) return
   const operation = knownOperation(run.operation)
   if (operation === null) {
     throw new SluiceError(
@@ -36,6 +43,12 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
     throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not replicate changes and has no apply workers`, {
       hint: 'workers N sets how many chunks are copied at once',
     })
+  // `refuseWorkers` explains that a stream has none.
+  const refused = requests.find((one) => !obeys(operation.kind, one) && !(follows && one === 'workers'))
+  if (refused !== undefined)
+    throw new SluiceError('BAD_FLAG', `the run ${run.runId} (${operation.kind}) does not support ${refused}`, {
+      hint: acceptedText(operation.kind),
+    })
   const [request] = tables
   if (request === undefined || operation.kind === 'copy') return
   if (follows) throw refusedForStream(request.act)
@@ -43,7 +56,7 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
     'BAD_FLAG',
     `${commandNameOf(operation.kind)} does not support ${request.act} of single tables`,
     {
-      hint: 'pause, resume and stop apply to the whole run',
+      hint: acceptedText(operation.kind),
     },
   )
 }

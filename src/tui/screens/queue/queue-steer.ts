@@ -1,8 +1,7 @@
 /** Steering of a queue run by keys. Requests are for the whole run and are divided among its tasks. */
 import { OPERATIONS, type OperationKind } from '../../../app/operations/list.ts'
 import type { SharedRun } from '../../../app/workbench.ts'
-import { declarationOf } from '../../../app/operations/facts.ts'
-import { isPicturedAs } from '../../run/run-screen.ts'
+import { obeys } from '../../../app/share/steerable.ts'
 import { nextRate } from '../../run/rate-limit.ts'
 import type { State } from '../../state/state.ts'
 import { taskAtCursor } from './queue-rows.ts'
@@ -24,11 +23,9 @@ export function steersShared(run: SharedRun, what: SharedSteer): boolean {
     case 'stop':
       return true
     case 'pause':
-      return kind !== null && (isPicturedAs(kind, 'copy') || declarationOf(kind).pauses === true)
     case 'rate':
-      return kind !== null && isPicturedAs(kind, 'copy')
     case 'workers':
-      return run.workersEach !== null
+      return kind !== null && obeys(kind, what)
   }
 }
 
