@@ -1,10 +1,11 @@
 /** Steering requests of slots: each is passed once, shared out, and leaves the state of the queue, in any order. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NO_REQUESTS, optionsSince, type SharedRequests } from '../../src/app/share/task-requests.ts'
+import { NO_REQUESTS, optionsSince, requestsOf, type SharedRequests } from '../../src/app/share/task-requests.ts'
 import { isUnknownTable } from '../../src/app/share/steered-tables.ts'
 import { refuseForOperation, withFullNames } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
+import type { ClaimedTask, TaskRequests } from '../../src/model/share/queue-port.ts'
 import type { DistributedRun, RunRequests } from '../../src/model/share/distributed.ts'
 import {
   ordersAfter,
@@ -89,6 +90,20 @@ test('numbers apply to the whole run and are divided, except lanes, which go to 
     { act: 'rate', rate: 250 },
     { act: 'workers', workers: 2 },
   ])
+})
+
+test('the rate of the command is for the whole run, also if its tasks have a table each', () => {
+  const rateOf = (operation: unknown, takesTurns: boolean, wishes: RunRequests = {}): unknown =>
+    requestsOf({ takesTurns, operation } as ClaimedTask, { wishes, working: 3 } as TaskRequests).wishes.rate
+  for (const takesTurns of [false, true]) {
+    expect(rateOf({ kind: 'copy', tables: ['a'], rate: 100 }, takesTurns)).toBe(100)
+    expect(rateOf({ kind: 'copy', tables: ['a'], rate: 100 }, takesTurns, { rate: null })).toBe(null)
+  }
+  const now = requestsOf(
+    { takesTurns: false, operation: { kind: 'copy', rate: 100 } } as ClaimedTask,
+    { wishes: {}, working: 3 } as TaskRequests,
+  )
+  expect(optionsSince(NO_REQUESTS, now, false)).toEqual([{ act: 'rate', rate: 33 }])
 })
 
 describe('the table of a request', () => {

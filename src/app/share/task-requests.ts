@@ -13,10 +13,9 @@ export function requestsOf(slot: ClaimedTask, { wishes, working }: TaskRequests)
 }
 
 /** The rate of the run's command applies to all of its tasks together, until another one is requested. */
-function askedRate({ takesTurns, operation }: ClaimedTask): Pick<RunRequests, 'rate'> {
+function askedRate({ operation }: ClaimedTask): Pick<RunRequests, 'rate'> {
+  // `archive run` accepts no rate from its worker: each of its tasks keeps the one of the command.
   if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
-  // In a run that is divided into parts (`Sharing`), each task applies the whole rate to its part.
-  if (!takesTurns && !('follow' in operation)) return {}
   return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }
 
