@@ -115,5 +115,5 @@ test('a folder that other users may write to is ignored, and the next run restri
   await using socket = await openControlSocket(RUN, steering())
   expect(socket).toBeDefined()
   expect(statSync(folder).mode & 0o777).toBe(0o700)
-  expect(await askRun(RUN)).toEqual({ paused: false, rate: null })
+  expect(await askRun(RUN)).toEqual({ paused: false, rate: null, command: null })
 })
