@@ -76,11 +76,6 @@ type KindShownAs<S extends RunScreen> = {
   [K in OperationKind]: (typeof SCREENS)[K] extends S ? K : never
 }[OperationKind]
 
-/** True if a kind of operation is shown on this screen. */
-export function isPicturedAs(kind: OperationKind, screen: RunScreen): boolean {
-  return SCREENS[kind] === screen
-}
-
 /** True if the run of an operation is shown on this screen. */
 export function isRunShownOn<S extends RunScreen>(
   operation: Operation,
