@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openExisting } from '../../src/engine/copy/open-stores.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { ALL } from '../support/backend.ts'
-import { perform, type Place } from '../support/copy-systems.ts'
+import { psql } from '../real/copy-postgresql-kit.ts'
+import { perform, type Place, type Ran } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import {
@@ -341,6 +342,82 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
       expect(steps(events).slice(0, 1)).toEqual(['taken back'])
       await expectWayBack(stage)
+    },
+  )
+
+  /** Exchanges the names of two columns of one type. */
+  const EXCHANGED = `BEGIN; ALTER TABLE ${SQL} RENAME "who's" TO x; ALTER TABLE ${SQL} RENAME big TO "who's"; ALTER TABLE ${SQL} RENAME x TO big; COMMIT`
+
+  /** The source is altered while try 1 waits for a writer; it is closed right after that. */
+  async function alteredInTry(stage: TwoStage, alter: string): Promise<Ran> {
+    const [holder, owner] = await Promise.all([psql(stage.source.url), psql(stage.source.url)])
+    await holder.run(`BEGIN; UPDATE ${SQL} SET qty = qty WHERE id = 2`)
+    let altered: Promise<void> | null = null
+    const ran = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 30_000 }), {
+      onEvent: (event) => {
+        if (event.type !== 'cutover.step' || event.step !== 'closing' || altered !== null) return
+        altered = owner.run(alter)
+        void sleep(1000).then(() => holder.run('COMMIT'))
+      },
+    })
+    await altered
+    await Promise.all([holder.close(), owner.close()])
+    expect(steps(ran.events)).toContain('closed')
+    return ran
+  }
+
+  /** The target is not opened; the source takes the writes again. */
+  async function expectRefused(stage: TwoStage, { finished, events }: Ran, code: string): Promise<void> {
+    expect(finished.error, JSON.stringify(events.slice(-5))).toMatchObject({ code })
+    expect(finished.exitCode).not.toBe(0)
+    expect(steps(events)).not.toContain('opened')
+    expect(steps(events)).not.toContain('went on')
+    expect(await isOpen(stage.source)).toBe(true)
+    expect(await statuses(stage)).toEqual(['given up'])
+  }
+
+  test.each([
+    ['columns that exchange their names', EXCHANGED],
+    ['a column that is added', `ALTER TABLE ${SQL} ADD COLUMN paid text DEFAULT 'yes'`],
+  ])('%s while the source is being closed: the target is not opened', { timeout: 120_000 }, async (_, alter) => {
+    // On two servers, because a replication slot waits for every transaction of its server.
+    const stage = await twoStage(server, 200, other)
+    const ran = await alteredInTry(stage, alter)
+    await expectRefused(stage, ran, 'TABLE_CHANGED')
+    const [again] = of(ran.events, 'cutover.step').filter(({ step }) => step === 'again')
+    expect(again?.detail).toBe(
+      `columns of public.${TABLE} were altered: all rows are compared once more, the source is open`,
+    )
+  })
+
+  test('a check that is added while the source is being closed is refused by name', { timeout: 120_000 }, async () => {
+    const stage = await twoStage(server, 200, other)
+    const ran = await alteredInTry(stage, `ALTER TABLE ${SQL} ADD CONSTRAINT "some 'qty'" CHECK (qty >= 0)`)
+    await expectRefused(stage, ran, 'NOT_SWITCHABLE')
+    expect(ran.finished.error?.message).toContain(`check some 'qty': the target does not have it`)
+    await stage.source.sql(`ALTER TABLE ${SQL} DROP CONSTRAINT "some 'qty'"`)
+    const { finished } = await perform(twoCutover(stage))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+  })
+
+  test.each([
+    ['values are converted', `ALTER TABLE ${SQL} ALTER COLUMN "who's" TYPE text USING 'moved ' || "who's"`],
+    ['columns exchange their names', EXCHANGED],
+    ['a column is added', `ALTER TABLE ${SQL} ADD COLUMN paid text DEFAULT 'yes'`],
+  ])(
+    'killed when both are proved equal, it opens the source if %s meanwhile',
+    { timeout: 120_000 },
+    async (_, alter) => {
+      const stage = await twoStage(server, 200)
+      const child = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 3 } })
+      expect((await child.ended).signal).toBe('SIGKILL')
+      expect([await isOpen(stage.source), await statuses(stage)]).toEqual([false, ['proved']])
+      const owner = await psql(stage.source.url)
+      await owner.run(alter)
+      await owner.close()
+      const ran = await perform(twoCutover(stage))
+      await expectRefused(stage, ran, 'TABLE_CHANGED')
+      expect(steps(ran.events)).toContain('taken back')
     },
   )
 

@@ -410,6 +410,9 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     expect(await changes(`TRUNCATE ${quoted(rest)}`)).toEqual([`public.${rest} was emptied or rewritten`])
     expect(await changes(`VACUUM FULL ${quoted(PUBLIC)}`)).toEqual([`public.${PUBLIC} was emptied or rewritten`])
     expect(await changes(detach, attach)).toEqual([`partition public.${part} was attached again`])
+    const altered = [`columns of public.${PUBLIC} were altered`]
+    expect(await changes(`ALTER TABLE ${quoted(PUBLIC)} RENAME "it's" TO other`)).toEqual(altered)
+    expect(await changes(`ALTER TABLE ${quoted(PUBLIC)} RENAME other TO "it's"`)).toEqual(altered)
     expect(
       await changes(
         `CREATE TABLE "ne'w" PARTITION OF ${quoted(TWIN)} FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')`,

@@ -44,7 +44,10 @@ export type SwitchLimits = {
 /** Comparison of rows by digest, for given keys on both sides. */
 export type SwitchProof = { readonly rows: bigint; readonly targetRows: bigint; readonly isEqual: boolean }
 
-/** Opaque snapshot of both tables' partitions, bounds and files: it changes if rows change outside of any stream. */
+/**
+ * Opaque snapshot of both tables' columns, partitions, bounds and files: it changes if rows change outside of any
+ * stream.
+ */
 export type SwitchMark = { readonly text: string }
 
 /** Furthest values of rows in the columns that sequences number. Opaque. */

@@ -208,10 +208,7 @@ export class AttemptSchedule {
     })
     if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
     await rereadLedger()
-    const findings = await this.#parts.findings()
-    const gate = findingsCheck(findings)
-    checks.set(gate)
-    if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
+    const findings = await this.findings()
     // Locks may have delayed this attempt, and the server may have invalidated the reverse stream's slot meanwhile.
     const fault = await this.#parts.reverseStreamFault(made)
     if (fault !== null) {
@@ -219,6 +216,15 @@ export class AttemptSchedule {
       return 'on'
     }
     return (await now.verify()) ? { made, findings, furthest: this.#furthest.values } : 'on'
+  }
+
+  /** Compares the definitions of both tables. @throws SluiceError NOT_SWITCHABLE for a refused one */
+  async findings(): Promise<readonly SwitchFinding[]> {
+    const findings = await this.#parts.findings()
+    const gate = findingsCheck(findings)
+    this.#parts.checks.set(gate)
+    if (gate.state === 'refused') throw new SluiceError('NOT_SWITCHABLE', gate.detail, { hint: gate.hint })
+    return findings
   }
 
   /** @returns true if all rows were found equal and the rows changed since are known; otherwise as `ready` */

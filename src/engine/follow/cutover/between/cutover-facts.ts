@@ -33,7 +33,7 @@ export type BetweenStep = 'closing' | 'session ended' | 'closed' | 'proved' | 'o
 
 export type DocumentFacts = Pick<
   BetweenDocument,
-  'token' | 'fence' | 'sessionsEnded' | 'mark' | 'proof' | 'earlier' | 'closingMs'
+  'token' | 'fence' | 'sessionsEnded' | 'mark' | 'sourceMark' | 'proof' | 'earlier' | 'closingMs'
 > & {
   readonly made?: CreatedStream
   readonly reversePosition?: string

@@ -13,6 +13,7 @@ import { CutoverWatch, type AttemptReady } from '../approach.ts'
 import { PauseLimit } from '../pause-limit.ts'
 import type { CreatedStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../cutover-row.ts'
+import { changeOf } from './change-of.ts'
 import { documentOf } from './document.ts'
 import type { OwnedStream } from './ledger.ts'
 import { attemptToken, isForeignToken, targetToken } from './token.ts'
@@ -148,6 +149,7 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
       made,
       reversePosition,
       mark: marks.target.text,
+      sourceMark: marks.source.text,
       proof: { position: proof.position, rows: String(rows), touched: String(touched) },
     }
     one.isProved = true
@@ -155,7 +157,7 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     requireOwner(await steps.proved(id, one.held, document(proved), reported))
     const goOn = facts.sequences.join(', ') || 'unchanged'
     report('proved', `${touched} changed rows are equal on both sides as of that position; sequences continue: ${goOn}`)
-    return await this.#open(one, marks.target, facts, made)
+    return await this.#open(one, marks, facts, made)
   }
 
   /** @returns the closed source; or the reason if its locks were not available */
@@ -215,11 +217,11 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     const keys = this.touched.keys(0)
     if (keys === null) return prove('all rows were removed at once')
     one.doing = `comparing ${keys.length} changed rows`
-    const [change, ...more] = [
-      ...(await closing.changesSince(from, marks.source, signal)),
-      ...(await opening.changesSince(to, marks.target, signal)),
-    ]
-    if (change !== undefined) return prove(more.length === 0 ? change : `${change}, and ${more.length} more`)
+    const change =
+      (await changeOf(closing, from, marks.source, signal)) ?? (await changeOf(opening, to, marks.target, signal))
+    if (change !== null) return prove(change)
+    // While the lock was awaited, the source may have got an index or a constraint.
+    await this.approach.findings()
     this.isComparing = true
     const [here, there] = await Promise.all([
       closing.digest(from, identity, keys, signal),
@@ -251,14 +253,17 @@ export class BetweenCutover extends CutoverWatch<BetweenFacts> {
     }
   }
 
-  async #open(one: Attempt, mark: SwitchMark, facts: BetweenFacts, made: CreatedStream): Promise<'end' | ReopenReason> {
+  async #open(one: Attempt, marks: Marks, facts: BetweenFacts, made: CreatedStream): Promise<'end' | ReopenReason> {
     const { closing, opening, from, to, steps, id, signal, report } = this.#parts
     // An operator may have opened the source manually.
     if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is no longer closed')
     const fault = await this.#parts.reverseStreamFault(made)
     if (fault !== null) return { next: 'on', why: `${fault}: try ${this.tried} is given up` }
+    // No lock keeps the source from being altered: inspect it last.
+    const change = await changeOf(closing, from, marks.source, signal)
+    if (change !== null) return prove(change)
     one.facts = facts
-    const outcome = await opening.open(to, mark, steps.opening(id, one.held), signal)
+    const outcome = await opening.open(to, marks.target, steps.opening(id, one.held), signal)
     if (outcome !== 'opened') one.facts = null
     if (outcome === 'fenced') throw leaseLost()
     if (outcome !== 'opened') return prove(outcome.changed.join('; '))

@@ -28,6 +28,8 @@ export type BetweenDocument = {
   readonly reverse?: ReverseStream
   /** Schema fingerprint of the target's table when it was proved. */
   readonly mark?: string
+  /** The same of the source's table. Absent in older documents. */
+  readonly sourceMark?: string
   readonly proof?: { readonly position: string; readonly rows: string; readonly touched: string }
   /** Cutover checks, findings, and the user. */
   readonly about?: unknown

@@ -6,8 +6,10 @@ import { tookText } from '../../../../shared/figures.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { BlockedTimes, type BlockedTime } from '../approach.ts'
+import { findingsCheck } from '../cutover-checks.ts'
 import { reverseFault } from '../reverse-stream.ts'
 import { hasSwitched, type CutoverRow } from '../cutover-row.ts'
+import { changeOf } from './change-of.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
 import { cutoverCapabilities, type CutoverCapabilities, type Between } from './sides.ts'
 import { targetToken } from './token.ts'
@@ -22,8 +24,8 @@ export type LeftOverResult = { readonly isOpen: boolean; readonly waited?: Block
 const END_MS = 30_000
 
 /**
- * Opens the target to writers if both sides were proved equal, the source is still closed, and the reverse stream
- * misses no change. Otherwise opens the source again.
+ * Opens the target to writers if both sides were proved equal, the source is still closed and was not altered, and the
+ * reverse stream misses no change. Otherwise opens the source again.
  * @param isWanted true if the command asks for a cutover of this table in this direction, and confirms it
  * @returns whether the target is open now; if not, how long the attempts blocked writers
  * @throws SluiceError LEDGER_BUSY if a running program makes the cutover
@@ -54,15 +56,16 @@ export async function finishLeftOver(
     const standing = await opens.steps.stateOf(row.id)
     if (standing === null) return { isOpen: false }
     const document = documentOf(standing.document)
-    const { token, closes, opens: to, mark, closingMs, reverse } = document
+    const { token, closes, opens: to, mark, closingMs } = document
     if (standing.status === 'preparing') return { isOpen: false, waited: blockedTimeOf(document) }
     const waits = new BlockedTimes(document.earlier)
     const paused = async (): Promise<void> => {
       waits.add(closingMs === undefined ? null : (await opens.steps.now()) - closingMs)
     }
     const isWhole = isWanted(closes.table) && standing.status === 'proved' && mark !== undefined && token !== undefined
-    const fault = isWhole && reverse !== undefined ? await reverseFault(able.back, reverse, [], signal) : null
-    if (isWhole && fault === null && (await able.closing.isClosed(closes.table, token, signal))) {
+    const isReady = isWhole && (await able.closing.isClosed(closes.table, token, signal))
+    const fault = isReady ? await openingFault(able, document, signal) : null
+    if (isReady && fault === null) {
       const outcome = await able.opening.open(to.table, { text: mark }, opens.steps.opening(row.id, held), signal)
       if (outcome === 'opened') {
         await paused()
@@ -89,6 +92,20 @@ export async function finishLeftOver(
   } finally {
     await opens.streams.lease.release(stream.id)
   }
+}
+
+/** Why the target may not be opened, although both sides were proved equal; null if it may. */
+async function openingFault(
+  { closing, opening, back }: CutoverCapabilities,
+  { closes, opens, reverse, sourceMark }: BetweenDocument,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const lost = reverse === undefined ? null : await reverseFault(back, reverse, [], signal)
+  if (lost !== null) return lost
+  const check = findingsCheck(await opening.inspect(opens.table, await closing.facts(closes.table, signal), signal))
+  if (check.state === 'refused') return check.detail
+  // The closed table can be altered: inspect it last.
+  return sourceMark === undefined ? null : await changeOf(closing, closes.table, { text: sourceMark }, signal)
 }
 
 /** State of the source after its release, as text for a message: another cutover may have closed it since. */

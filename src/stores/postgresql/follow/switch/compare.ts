@@ -53,7 +53,8 @@ export async function digestTableRows(
   keys: readonly RowKey[],
 ): Promise<SideDigest> {
   const { conditions, ...wanted } = await asked(session, side, identity, keys)
-  const sums: string[] = []
+  // Rows are hashed without names: the names distinguish columns that have exchanged theirs.
+  const sums = [wanted.row]
   const furthest: Furthest[] = []
   let rows = 0n
   for (const condition of conditions) {

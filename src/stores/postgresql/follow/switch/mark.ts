@@ -1,16 +1,26 @@
 /**
- * Detects changes of two tables that a stream does not report as row changes. Partitions may be added or removed, files
- * truncated or rewritten, and triggers of other tables may write rows into a guarded table.
+ * Detects changes of two tables that a stream does not report as row changes. Columns may be altered, partitions added
+ * or removed, files truncated or rewritten, and triggers of other tables may write rows into a guarded table.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
 import { BY_INDEX, readShapes, type Node } from '../replication/shapes.ts'
 import { nestedWrites } from './guard.ts'
 import type { CutoverTable } from './sides.ts'
 
-type Tree = { readonly oid: string; readonly nodes: readonly Node[]; readonly nested: Nested }
+type Tree = {
+  readonly oid: string
+  readonly nodes: readonly Node[]
+  /** Digest of the columns of each node, by OID. */
+  readonly columns: Readonly<Record<string, string>>
+  readonly nested: Nested
+}
+
+/** Older versions of sluice did not note the columns, and did not count writes by triggers of other tables. */
+type OldTree = Pick<Tree, 'oid' | 'nodes'> & Partial<Tree>
 
 type Nested = Awaited<ReturnType<typeof nestedWrites>>
 
@@ -30,8 +40,7 @@ export async function changesSinceMark(
   mark: SwitchMark,
   tables: readonly CutoverTable[],
 ): Promise<readonly string[]> {
-  // Older versions of sluice did not count writes by triggers of other tables.
-  const before = JSON.parse(mark.text) as readonly (Omit<Tree, 'nested'> & { readonly nested?: Nested })[]
+  const before = JSON.parse(mark.text) as readonly OldTree[]
   const now = await treesOf(session, tables)
   return tables.flatMap((table, at) => {
     const [old, fresh] = [before[at], now[at]]
@@ -46,19 +55,16 @@ export async function changesSinceMark(
       ...(old.nested === undefined ? [`writes of triggers into ${tableText(table)} were not counted`] : []),
       ...(isWritten ? [`a trigger of another table wrote into ${tableText(table)}`] : []),
       ...gone.map(({ name }) => `partition ${name} no longer belongs to ${tableText(table)}`),
-      ...fresh.nodes.flatMap((node) =>
-        changed(
-          node,
-          old.nodes.find(({ oid }) => oid === node.oid),
-        ),
-      ),
+      ...fresh.nodes.flatMap((node) => changed(node, old, fresh)),
     ]
   })
 }
 
-function changed(node: Node, before: Node | undefined): readonly string[] {
-  const { name } = node
+function changed(node: Node, old: OldTree, fresh: Tree): readonly string[] {
+  const { name, oid } = node
+  const before = old.nodes.find((one) => one.oid === oid)
   if (before === undefined) return [`partition ${name} is new`]
+  if (old.columns !== undefined && old.columns[oid] !== fresh.columns[oid]) return [`columns of ${name} were altered`]
   if (before.file !== node.file) return [`${name} was emptied or rewritten`]
   const isSame = (['parent', 'kind', 'bounds', 'attached'] as const).every((fact) => before[fact] === node[fact])
   return isSame ? [] : [`partition ${name} was attached again`]
@@ -72,10 +78,24 @@ async function treesOf(session: CopySession, tables: readonly CutoverTable[]): P
   )
   const trees: Tree[] = []
   for (const table of tables) {
-    const nested = await nestedWrites(session, table)
-    trees.push({ oid: table.oid, nodes: shapes.get(table.oid)?.shape.nodes ?? [], nested })
+    const nodes = shapes.get(table.oid)?.shape.nodes ?? []
+    const columns = await columnDigests(session, nodes)
+    trees.push({ oid: table.oid, nodes, columns, nested: await nestedWrites(session, table) })
   }
   return trees
+}
+
+/**
+ * Digests of the number, name, type and generation expression of each column, by OID of the node. The expression is
+ * read as it is stored: its text for users depends on the search path.
+ */
+async function columnDigests(session: CopySession, nodes: readonly Node[]): Promise<Tree['columns']> {
+  const rows = await session.ask(
+    `SELECT a.attrelid, pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, a.attgenerated, d.adbin::text), ', ' ORDER BY a.attnum))
+     FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
+     WHERE a.attrelid = ANY (${literal(`{${nodes.map(({ oid }) => oid).join(',')}}`)}::oid[]) AND a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid`,
+  )
+  return Object.fromEntries(rows.map(([oid, digest]) => [oid ?? '', digest ?? '']))
 }
 
 function lost(table: CutoverTable, gone: readonly Node[]): SluiceError {
