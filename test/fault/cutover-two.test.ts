@@ -348,10 +348,14 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
   /** Exchanges the names of two columns of one type. */
   const EXCHANGED = `BEGIN; ALTER TABLE ${SQL} RENAME "who's" TO x; ALTER TABLE ${SQL} RENAME big TO "who's"; ALTER TABLE ${SQL} RENAME x TO big; COMMIT`
 
+  const WRITES = `UPDATE ${SQL} SET qty = qty WHERE id = 2`
+  /** Without a changed row, no digest shows the other columns. */
+  const LOCKS = `LOCK TABLE ${SQL} IN ROW EXCLUSIVE MODE`
+
   /** The source is altered while try 1 waits for a writer; it is closed right after that. */
-  async function alteredInTry(stage: TwoStage, alter: string): Promise<Ran> {
+  async function alteredInTry(stage: TwoStage, alter: string, held = WRITES): Promise<Ran> {
     const [holder, owner] = await Promise.all([psql(stage.source.url), psql(stage.source.url)])
-    await holder.run(`BEGIN; UPDATE ${SQL} SET qty = qty WHERE id = 2`)
+    await holder.run(`BEGIN; ${held}`)
     const altered: Promise<void>[] = []
     const ran = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 30_000 }), {
       onEvent: (event) => {
@@ -382,12 +386,12 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
   }
 
   test.each([
-    ['columns that exchange their names', EXCHANGED],
-    ['a column that is added', `ALTER TABLE ${SQL} ADD COLUMN paid text DEFAULT 'yes'`],
-  ])('%s while the source is being closed: the target is not opened', { timeout: 120_000 }, async (_, alter) => {
+    ['columns that exchange their names', EXCHANGED, WRITES],
+    ['a column that is added', `ALTER TABLE ${SQL} ADD COLUMN paid text DEFAULT 'yes'`, LOCKS],
+  ])('%s while the source is being closed: the target is not opened', { timeout: 120_000 }, async (_, alter, held) => {
     // On two servers, because a replication slot waits for every transaction of its server.
     const stage = await twoStage(server, 200, other)
-    const ran = await alteredInTry(stage, alter)
+    const ran = await alteredInTry(stage, alter, held)
     await expectRefused(stage, ran)
     const [again] = of(ran.events, 'cutover.step').filter(({ step }) => step === 'again')
     expect(again?.detail).toBe(
