@@ -8,6 +8,7 @@ import { segmentAt, type LogSegment } from '../../delta/segment.ts'
 import { readTableState } from '../../delta/state.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { nullOn, SluiceError } from '../../shared/errors.ts'
+import { sortedJson } from '../../shared/sorted-json.ts'
 import type { LogSource } from './read-state.ts'
 
 /** @property differing names of differing parts; null if the log cannot build the version without the checkpoint */
@@ -61,13 +62,9 @@ async function contentsOf(source: ReplaySource, signal: AbortSignal): Promise<Re
   return contents
 }
 
-/** JSON with sorted fields. Absent values are left out: a checkpoint has a column for each field. */
+/** Absent values are left out: a checkpoint has a column for each field. */
 function textOf(value: object): string {
-  return JSON.stringify(value, (_, one: unknown) => {
-    if (one === null || typeof one !== 'object' || Array.isArray(one)) return one
-    const fields = Object.entries(one).filter(([, field]) => !isAbsent(field))
-    return Object.fromEntries(fields.toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  })
+  return sortedJson(value, isAbsent)
 }
 
 function isAbsent(field: unknown): boolean {

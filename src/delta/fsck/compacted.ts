@@ -8,6 +8,7 @@ import { fileKey } from '../replay.ts'
 import type { LeafColumn, StructType } from '../schema.ts'
 import { leafColumns } from '../schema.ts'
 import { partitionDifferences, statsComparer, type DifferentValues } from '../values/same.ts'
+import { sortedJson } from '../../shared/sorted-json.ts'
 
 type LatestFileActions = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
 
@@ -60,13 +61,6 @@ export class LatestActions {
 
 const REMOVED = 'removed'
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([, one]) => one !== null && one !== undefined)
-  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, sorted(one)]))
-}
-
 function protocolText({ minReaderVersion, minWriterVersion, readerFeatures, writerFeatures }: ProtocolAction): string {
   const features = [readerFeatures, writerFeatures].map((names) => (names ?? []).toSorted())
   return JSON.stringify([minReaderVersion, minWriterVersion, ...features])
@@ -75,11 +69,11 @@ function protocolText({ minReaderVersion, minWriterVersion, readerFeatures, writ
 function metadataText({ id, schemaString, partitionColumns, configuration }: MetadataAction): string {
   let schema: unknown = schemaString
   try {
-    schema = sorted(JSON.parse(schemaString))
+    schema = JSON.parse(schemaString)
   } catch {
     // The text is not JSON, so it is compared as text.
   }
-  return JSON.stringify([id, schema, partitionColumns ?? [], sorted(configuration ?? {})])
+  return sortedJson([id, schema, partitionColumns ?? [], configuration ?? {}], (field) => field == null)
 }
 
 /** A difference between a compaction file and its commits. */

@@ -5,7 +5,7 @@ import { errorFromInfo } from '../../../shared/errors.ts'
 import { declarationOf, planOf } from '../../operations/facts.ts'
 import type { Operation } from '../../operations/list.ts'
 import type { RunFinished } from '../../../engine/run/operation.ts'
-import { sortedJson } from './plan.ts'
+import { sortedJson } from '../../../shared/sorted-json.ts'
 
 /** Runs an operation to its end, and passes on its events. */
 export type Trial = (plan: Operation, onEvent: (event: Event) => void) => Promise<RunFinished>

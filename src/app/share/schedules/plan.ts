@@ -1,5 +1,6 @@
 /** Compares the confirmed operation of a destructive schedule with its current one. */
 import { SluiceError } from '../../../shared/errors.ts'
+import { sortedJson } from '../../../shared/sorted-json.ts'
 
 /** Names of fields in which two operations differ. */
 export function differences(one: unknown, other: unknown): readonly string[] {
@@ -18,15 +19,4 @@ export function planChanged(reason: string): SluiceError {
 
 function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
   return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
-}
-
-/** JSON with sorted fields. */
-export function sortedJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, part: unknown) =>
-      typeof part === 'object' && part !== null && !Array.isArray(part)
-        ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-        : part,
-    ) ?? ''
-  )
 }
