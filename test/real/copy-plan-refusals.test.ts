@@ -26,6 +26,27 @@ test('a type that cannot become another one is refused with its table', async ()
   expect(ran).toMatch(/"message":"v \(BLOB\) cannot become v \(BIGINT\)"[^}]*"where":"main\.t"/)
 })
 
+test.each([
+  [`v = 'a' || v = 'b'`, 'OR between conditions'],
+  [String.raw`v = 'a\\b'`, 'CHAR(92)'],
+])('a condition whose meaning depends on sql_mode is refused: %s', async (where, instead) => {
+  if ((await missing('mysql')) !== '') return
+  const [source, target] = [await makePlace('mysql', folder.path), await makePlace('sqlite', folder.path)]
+  await source.sql('CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(9))', `INSERT INTO t VALUES (1, 'a'), (2, 'b')`)
+  const ran = JSON.stringify(await perform(copyOf(source, target, 't', { where })))
+  expect(ran).toContain('"BAD_PREDICATE"')
+  expect(ran).toContain(instead)
+})
+
+test('a condition with the same signs within texts and names is copied', async () => {
+  if ((await missing('mysql')) !== '') return
+  const [source, target] = [await makePlace('mysql', folder.path), await makePlace('sqlite', folder.path)]
+  await source.sql('CREATE TABLE t (id INT PRIMARY KEY, `v"` VARCHAR(9))', `INSERT INTO t VALUES (1, '5"||'), (2, 'b')`)
+  const { finished } = await perform(copyOf(source, target, 't', { where: '`v"` = \'5"||\' AND "id" > 0 -- a || b' }))
+  expect(finished.error).toBeUndefined()
+  expect(await target.rows('SELECT id FROM t')).toEqual([['1']])
+})
+
 describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', (system) => {
   test('a floating point key is named as not used', { timeout: 60_000 }, async (context) => {
     const why = await missing(system)

@@ -56,6 +56,8 @@ export type StoreAbilities = {
   readonly numbering?: 'first of key' | 'whole key'
   /** Expressions of its SQL that DuckDB computes differently; absent if unknown. */
   readonly expressions?: ExpressionRules
+  /** Signs of its SQL that a setting of the session gives another meaning, each with what to write instead. */
+  readonly modalSigns?: Readonly<Record<string, string>>
   /** `single`: only one condition as `Times.condition` writes it, no combinations. Otherwise any SQL condition. */
   readonly conditions?: 'single'
 }

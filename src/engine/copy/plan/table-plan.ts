@@ -34,6 +34,8 @@ const LEAST_SIZE = 500
 
 /** Texts, quoted names and comments: brackets in them are ignored. */
 const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
+/** Texts, quoted names and comments of a condition without a backslash. */
+const SKIPPED_WITHOUT_ESCAPES = /'[^']*'|"[^"]*"|`[^`]*`|--[^\n]*|\/\*[\s\S]*?\*\//g
 
 /**
  * @param existing the table of the target; null if it has to be created
@@ -115,7 +117,7 @@ function refuseGiven(
   options: TableOptions,
 ): void {
   refuseViews(from, to, given, found)
-  if (options.where !== undefined) refuseUnbalanced(options.where)
+  if (options.where !== undefined) refuseCondition(from, options.where)
   if (options.decimal !== undefined && to.can.decimals !== 'declared') {
     throw new SluiceError('BAD_FLAG', '--decimal cannot be used with this target', {
       where: to.label,
@@ -199,6 +201,20 @@ function refuseKeys(
       { hint: `give --key the source columns of the target's key, or choose another --on-existing` },
     )
   }
+}
+
+/** @throws SluiceError BAD_PREDICATE */
+function refuseCondition({ can: { modalSigns = {} } }: CopyStore, where: string): void {
+  refuseUnbalanced(where)
+  const bare = where.includes('\\') ? where : where.replaceAll(SKIPPED_WITHOUT_ESCAPES, ' ')
+  const modal = Object.entries(modalSigns).find(([sign]) => bare.includes(sign))
+  if (modal === undefined) return
+  const [sign, instead] = modal
+  throw new SluiceError('BAD_PREDICATE', `--where contains ${sign}, which has two meanings in the source`, {
+    where,
+    reason: 'a setting of the session decides, and sessions of sluice may have another one than yours',
+    hint: `write ${instead}`,
+  })
 }
 
 /** Refuses a user's condition that would close the brackets that sluice adds. @throws SluiceError BAD_PREDICATE */

@@ -28,6 +28,11 @@ import { openView } from './view.ts'
 const WRITERS = 64
 /** Bytes of a packet that are reserved for everything but the value. */
 const PACKET_MARGIN = 1_024
+/** Signs that PIPES_AS_CONCAT and NO_BACKSLASH_ESCAPES of `sql_mode` give another meaning. */
+const MODAL_SIGNS = {
+  '\\': 'CHAR(92) for a backslash, and two single quotes for one within a text',
+  '||': 'OR between conditions, and CONCAT() for texts',
+}
 
 /**
  * @param url `mysql://user:password@host:port/database`, see `mysqlConfig`; `pool_size` is the number of readers of a
@@ -80,6 +85,7 @@ class Store implements CopyStore {
       folds: session.facts.foldsTables ? { tables: 'unicode', columns: true } : { columns: true },
       numbering: 'first of key',
       expressions: MYSQL_EXPRESSIONS,
+      modalSigns: MODAL_SIGNS,
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
       retryMs: config.retryMs,
     }
