@@ -1,10 +1,14 @@
-/** Refuses copies over tables that sluice itself keeps in a target: its ledger or a catalog. */
+/**
+ * Refuses tables of a target: those that sluice itself keeps there (ledger, catalog), and those whose rows a crash of the
+ * server may remove, because the ledger would still count them.
+ */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/common/own-tables.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
+import { onSide } from '../sides.ts'
 
 /** Use of the planned tables: rows are written, repaired where they differ, or only read. */
 export type PlanPurpose = 'write' | 'mend' | 'look'
@@ -34,6 +38,17 @@ export function refuseOwnTarget(
       ? 'the ledger in the target uses this name'
       : `sluice created it, and --on-existing ${onExisting} would overwrite its contents`,
     hint,
+  })
+}
+
+/** @throws SluiceError TABLE_REFUSED, and errors of the target */
+export async function refuseLosableTarget(name: TableName, to: CopyStore, signal: AbortSignal): Promise<void> {
+  const [found] = (await onSide('target', async () => to.offers.losable?.find([name], signal))) ?? []
+  if (found === undefined) return
+  throw new SluiceError('TABLE_REFUSED', `rows cannot be copied into this table: ${found.what}`, {
+    where: to.label,
+    reason: 'a crash of the server would remove copied rows, and the ledger would still show them as copied',
+    hint: `${found.remedy}, or copy into another table`,
   })
 }
 
