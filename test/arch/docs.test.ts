@@ -81,7 +81,7 @@ function has(text: string, examples: readonly string[]): boolean {
 
 describe('a recipe', () => {
   test('exists for each kind of extension', () => {
-    expect(RECIPES).toHaveLength(10)
+    expect(RECIPES).toHaveLength(11)
   })
 
   test.each(RECIPES)('names every place of its example: $title', ({ examples, within, files }) => {

@@ -308,6 +308,14 @@ it('the copied command of a run in another folder changes to that folder', async
   expect(copiedText(app)).toBe(`cd '/data/in here' && ${told.COMMAND}`)
 })
 
+it('y copies the command of the run under the cursor of the list', async () => {
+  const app = start([LIVE, ENDED], elsewhere().run)
+  await app.until('213')
+  await app.press(['2'], ENDED.run)
+  await app.press(['G', 'y'], 'copied')
+  expect(copiedText(app)).toContain('sluice copy')
+})
+
 it('an ended run shows its result, its totals and its curve', async () => {
   const curve = Array.from({ length: 50 }, (_, i) => ({
     at: ENDED.begunAt + i * 1000,

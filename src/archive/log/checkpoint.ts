@@ -20,7 +20,8 @@ export type CheckpointParts = {
   readonly now: () => number
 }
 
-const INTERVAL = 10
+/** Commits between two checkpoints; the table's property `delta.checkpointInterval` names it for other writers. */
+export const CHECKPOINT_INTERVAL = 10
 /** Retention of removed files if the table sets none, ms: the default of Delta. Readers of older versions need them. */
 const RETENTION_MS = 7 * 86_400_000
 
@@ -28,7 +29,7 @@ const RETENTION_MS = 7 * 86_400_000
 export function isCheckpointDue(version: number, newest: number | null): boolean {
   if (version === 0) return false
   // A checkpoint is also due if an earlier one is missing because its writer was killed.
-  return version % INTERVAL === 0 || version - (newest ?? 0) >= 2 * INTERVAL
+  return version % CHECKPOINT_INTERVAL === 0 || version - (newest ?? 0) >= 2 * CHECKPOINT_INTERVAL
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   type ArchiveCommitFacts,
   type Txn,
 } from './commit-text.ts'
+import { CHECKPOINT_INTERVAL } from './checkpoint.ts'
 import { foreignFilesError, TOKEN_APP, withTokenFeature } from './ownership-token.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
@@ -41,7 +42,10 @@ export type Author = {
 }
 
 /** Log cleanup is off, because only commits record all files. Not append-only, because commits remove files. */
-const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLogCleanup': 'false' }
+const CONFIGURATION = {
+  'delta.checkpointInterval': String(CHECKPOINT_INTERVAL),
+  'delta.enableExpiredLogCleanup': 'false',
+}
 
 /**
  * Adds the files of a partition, in place of files of an older attempt.

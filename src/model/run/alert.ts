@@ -38,11 +38,15 @@ export type AlertCause = StreamCause | RunCause
 /** Causes that are monitored for every shared run with `--alert`; the conditions of `--alert` do not name them. */
 export type QueueCause = 'worker-lost' | 'no-worker'
 
-export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = { ...STREAM_FORMS, ...RUN_FORMS }
+const FORMS = { ...STREAM_FORMS, ...RUN_FORMS } as const
+export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = FORMS
 export const ALERT_CAUSES = Object.keys(CAUSE_FORMS) as readonly AlertCause[]
 export const STREAM_CAUSES = Object.keys(STREAM_FORMS) as readonly StreamCause[]
 
-type Limited = 'lag' | 'stalled' | 'wal' | 'rate' | 'stuck'
+/** Causes whose form has a limit. */
+type Limited = {
+  [Cause in AlertCause]: (typeof FORMS)[Cause] extends { readonly limit: unknown } ? Cause : never
+}[AlertCause]
 
 /**
  * Limits in ms, bytes, or changes per second. The cause `rate` is raised below its limit, other causes above theirs. A

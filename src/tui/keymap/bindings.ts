@@ -189,7 +189,7 @@ const FIND = section('FIND AND SORT', 'screen', [
 ])
 
 const PROGRAM = section('PROGRAM', 'screen', [
-  ['clipboard', ['y'], 'copy name or command', is.canCopyText, { hint: 'copy', rank: 6, palette: true }],
+  ['clipboard', ['y'], 'copy name or command', is.canCopyText, { hint: 'clipboard', rank: 6, palette: true }],
   ['zoom', ['z'], 'zoom the pane', is.manyPanesOrZoom, { hint: 'zoom', rank: 8, palette: true }],
   ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true, help: ['1 2 3 4 5', 'screens'] }],
   ['screen.runs', ['2'], 'Runs screen', is.anywhere, { palette: true, unlisted: true }],

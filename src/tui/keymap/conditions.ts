@@ -232,7 +232,8 @@ export const onLog: When = (s) => s.screen === 'log'
 export const hasLog: When = (s) => onLog(s) && logRows(s).length > 0
 export const sortable: When = (s) => inList(s) || inTab('files')(s)
 export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
-export const canCopyText: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
+export const canCopyText: When = (s) =>
+  hasRow(s) || hasLog(s) || runsListed(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
 export const knowsQueue: When = (s) => s.queue !== null
 export const onQueue: When = (s) => queueView(s) !== null
 /** True on a screen from which one key opens the workers: the Runs screen, a queue run, the schedules. */

@@ -37,6 +37,6 @@ export const ASK_KEYS = section('ASK screen', 'screen', [
   ],
   ['ask.right', ['right'], 'a column to the right', is.hasAnswerRows, { help: ['← →', 'another column'] }],
   ['ask.value', ['enter'], 'the whole value', is.hasAnswerRows, { hint: 'whole value', rank: 2 }],
-  ['ask.copy', ['y'], 'copy the value', is.hasAnswerRows, { hint: 'copy', rank: 5 }],
+  ['ask.copy', ['y'], 'copy the value', is.hasAnswerRows, { hint: 'clipboard', rank: 5 }],
   ['ask.save', ['w'], 'save all rows to a file', is.hasWholeAnswer, { hint: 'save all', rank: 1, palette: true }],
 ])

@@ -1,4 +1,4 @@
-/** Keys of the Run screen. */
+/** Keys of the Runs screen: of its list, of an open run, and of workers, schedules and shared runs. */
 import * as is from '../../keymap/conditions.ts'
 import { section } from '../../keymap/binding.ts'
 
