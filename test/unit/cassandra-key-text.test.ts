@@ -2,6 +2,7 @@
 import { types } from 'cassandra-driver'
 import { describe, expect, it } from 'vitest'
 import { driverText } from '../../src/stores/cassandra/copy/key-text.ts'
+import { varintBytes } from '../../src/stores/cassandra/copy/numbers.ts'
 
 describe('the text of a key', () => {
   it.each([
@@ -18,9 +19,16 @@ describe('the text of a key', () => {
     },
     { value: -0, text: '-0' },
     { value: 12n, text: '12' },
+    { value: types.BigDecimal.fromBuffer(Buffer.from('fffffffd0c', 'hex')), text: '12e3' },
     { value: null, text: '' },
   ])('$text', ({ value, text }) => {
     expect(driverText(value)).toBe(text)
+  })
+
+  it('a decimal of more than 308 digits has one', () => {
+    const digits = `1${'0'.repeat(400)}`
+    const value = types.BigDecimal.fromBuffer(Buffer.concat([Buffer.alloc(4), varintBytes(BigInt(digits))]))
+    expect(driverText([value])).toBe(`[${digits}]`)
   })
 
   it('differs if the values differ', () => {

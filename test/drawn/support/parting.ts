@@ -46,7 +46,9 @@ export async function judgeParting(drawn: Parted, servers: Servers, folder: stri
     const made = await makeTable(system, source, withDatabase(drawn.table, source))
     if (made?.columns[1]?.name !== 'at') return { is: 'discarded', text: 'the server does not take it' }
     if (isElsewhere) await target.sql(...definitionsOf(system, made))
-    await source.sql(`CREATE INDEX ON ${system.quote(made.name)} (at)`, `ANALYZE ${system.quote(made.name)}`)
+    // The drawn search_path of the database may leave out the schema.
+    const name = `public.${system.quote(made.name)}`
+    await source.sql(`CREATE INDEX ON ${name} (at)`, `ANALYZE ${name}`)
     return await new Parting(system, made, source, target, join(own, 'address')).judged()
   } finally {
     for (const place of new Set([source, target])) await dropPlace(place)

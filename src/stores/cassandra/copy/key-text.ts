@@ -1,5 +1,7 @@
 /** Texts of values as the driver returns them: to compare keys, and to name them to users. */
+import cassandra from 'cassandra-driver'
 import { bytesText } from '../../../model/copy/bytes-text.ts'
+import { decimalText } from './scalars.ts'
 import { timestampText } from './time-values.ts'
 
 /**
@@ -23,6 +25,7 @@ export function driverText(value: unknown): string {
 function objectText(value: object): string {
   if (value instanceof Uint8Array) return bytesText(value)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : timestampText(value.getTime())
+  if (value instanceof cassandra.types.BigDecimal) return decimalText(value)
   if (value instanceof Map || value instanceof Set) return listText([...value])
   if (Array.isArray(value)) return listText(value)
   // The driver cannot print a tuple that contains null.

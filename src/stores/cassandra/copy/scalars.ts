@@ -7,7 +7,7 @@ import type { Cell } from '../../../model/copy/rows.ts'
 import { validText } from '../broken-text.ts'
 import { inetText } from './inet.ts'
 import { cassandraDurationText, timestampText, cassandraTimeText } from './time-values.ts'
-import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
+import { spelledDecimal, varintOf } from './numbers.ts'
 import type { SimpleName } from './types.ts'
 
 export type Given = Exclude<Cell, null>
@@ -43,8 +43,8 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
       return (value) => value as number
     case 'decimal':
       return spelled
-        ? (value) => spelledDecimal(decimalParts(value))
-        : (value) => canonicalDecimal(spelledDecimal(decimalParts(value)))
+        ? (value) => decimalText(value as cassandra.types.BigDecimal)
+        : (value) => canonicalDecimal(decimalText(value as cassandra.types.BigDecimal))
     case 'uuid':
     case 'timeuuid':
       return uuid
@@ -62,12 +62,12 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
 }
 
 /**
- * Unscaled value and scale of a decimal, read from the bytes: the driver prints decimals with a negative scale wrongly,
- * and hides their parts.
+ * Text of a decimal of the driver, read from the bytes: the driver prints decimals with a negative scale wrongly, never
+ * ends for those with more than 308 digits, and hides their parts.
  */
-function decimalParts(value: unknown): Decimal {
-  const bytes = BigDecimal.toBuffer(value as cassandra.types.BigDecimal)
-  return { unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) }
+export function decimalText(value: cassandra.types.BigDecimal): string {
+  const bytes = BigDecimal.toBuffer(value)
+  return spelledDecimal({ unscaled: varintOf(bytes.subarray(4)), scale: bytes.readInt32BE(0) })
 }
 
 function uuid(value: unknown): string {
