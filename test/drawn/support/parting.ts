@@ -105,7 +105,7 @@ class Parting {
     if ('is' in ran) return ran
     const difference = differenceOf(before, await this.#system.judge(fresh, this.#name), 0)
     if (difference !== '') return fault(`${step} silent`, difference)
-    const [[isParted] = []] = await fresh.rows(`SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = '${this.#name.replaceAll("'", "''")}'::regclass`) // prettier-ignore
+    const [[isParted] = []] = await fresh.rows(`SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = 'public.${this.#name.replaceAll("'", "''")}'::regclass`) // prettier-ignore
     if (isParted !== (revert ? 'f' : 't')) return fault(`${step} named`, `${this.#name} is not the one that takes over`)
     await this.#change(fresh)
     return EQUAL
