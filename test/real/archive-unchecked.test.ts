@@ -131,6 +131,29 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
   })
 })
 
+const noMysql = WITHOUT.get('mysql') ?? ''
+test.skipIf(noMysql !== '')(
+  `CHECKs are read with the characters that the dictionary of MariaDB lacks${noMysql}`,
+  async () => {
+    const place = await makePlace('mysql', folder)
+    await place.sql(
+      "SET sql_mode = 'ANSI_QUOTES', check_constraint_checks = 0",
+      `CREATE TABLE v (id bigint NOT NULL PRIMARY KEY, at datetime NOT NULL, mood varchar(9) COLLATE utf8mb4_bin CHECK (mood <> '🙁'),
+       own json, also varchar(9), CONSTRAINT also CHECK (also <> 'it''s ?' AND also LIKE '_%'),
+       CONSTRAINT slashed CHECK (also <> 'a\\\\b'))`,
+      `INSERT INTO v VALUES (1, '2020-01-01', '🙂', '{}', 'a'), (2, '2020-01-01', '🙁', '{}', 'a'), (3, '2020-01-01', '?', 'no', ''),
+       (4, '2020-01-01', '?', '{}', 'it''s ?')`,
+    )
+    const { run } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const ran = await perform({ ...run, tables: ['v'] } as Operation)
+    const [refused] = refusals(ran)
+    expect(refused?.message).toBe(
+      '2020-Q1 has 1 row that violates CHECK mood: 2; 2020-Q1 has 1 row that violates CHECK own: 3; 2020-Q1 has 2 rows that violate CHECK also, such as 3',
+    )
+    expect(warned(ran)).toContain('2020-Q1: rows could not be tested for CHECK slashed')
+  },
+)
+
 describe.each(['plain', 'native'] as const)('rows that violate CHECKs of domains, %s', (form) => {
   const why = WITHOUT.get('postgresql') ?? ''
 

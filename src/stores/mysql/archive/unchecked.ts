@@ -2,6 +2,7 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
 import { danglingSql } from '../../common/referring-sql.ts'
+import { mysqlDefinitions, plainExpression } from '../copy/definitions.ts'
 import { listMysqlObjects } from '../copy/object-list.ts'
 import { mysqlTableSql, quoted } from '../copy/names.ts'
 import type { MysqlSession } from '../session.ts'
@@ -18,13 +19,15 @@ export async function mysqlUnchecked(session: MysqlSession, table: TableName): P
     return [{ constraint: `foreign key ${name}`, violated }]
   })
   if (session.facts.flavour !== 'mariadb') return keys
-  const checks = await session.rows(
-    `SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
-     WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY LEVEL, CONSTRAINT_NAME`,
-    [table.schema ?? null, table.name],
-  )
-  return [
-    ...checks.map(([name, clause]) => ({ constraint: `CHECK ${String(name)}`, violated: `NOT (${String(clause)})` })),
-    ...keys,
-  ]
+  const { checks, columns } = await mysqlDefinitions(session, table)
+  const all = new Map([
+    ...[...columns].flatMap(([name, { check }]) => (check === null ? [] : [[name, check] as const])),
+    ...checks,
+  ])
+  return [...[...all].map(([name, check]) => unchecked(name, check)), ...keys]
+}
+
+function unchecked(name: string, check: string): UncheckedConstraint {
+  const expression = plainExpression(check.replace(/^CHECK\b/, ''), 'mariadb')
+  return { constraint: `CHECK ${name}`, violated: expression === null ? null : `NOT ${expression}` }
 }

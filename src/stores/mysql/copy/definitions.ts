@@ -60,6 +60,16 @@ export function lacksCharacters(text: string): boolean {
   return text.includes('?')
 }
 
+/**
+ * An expression in the syntax of our sessions, where a backslash is a plain character; null if other backslashes
+ * remain, whose meaning is not known.
+ */
+export function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | null {
+  // The dictionary of MySQL puts a backslash before every quote; a CREATE statement only before quotes within a text.
+  const plain = sql.replaceAll(String.raw`\'`, flavour === 'mysql' ? "'" : "''")
+  return plain.includes('\\') ? null : plain
+}
+
 /** Clauses after the type, in the order in which both servers print them. A clause may follow within a comment. */
 const CLAUSES = /^(.*?)( DEFAULT .*?)?( ON UPDATE .*?)?((?: COMMENT | CHECK | {2}(?!.* DEFAULT )).*)?$/s
 

@@ -4,7 +4,7 @@ import type { LeftBehind } from '../../../model/copy/dependencies.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { MysqlSession } from '../session.ts'
-import { lacksCharacters, mysqlDefinitions } from './definitions.ts'
+import { lacksCharacters, mysqlDefinitions, plainExpression } from './definitions.ts'
 import { listMysqlDependencies } from './dependency-list.ts'
 import { isDictionaryName } from './names.ts'
 
@@ -61,16 +61,6 @@ export class MysqlDependencies implements DependencyStore {
       return { ...table, columns }
     })
   }
-}
-
-/**
- * An expression in the syntax of our sessions, where a backslash is a plain character; null if other backslashes
- * remain, whose meaning is not known.
- */
-function plainExpression(sql: string, flavour: 'mysql' | 'mariadb'): string | null {
-  // The dictionary of MySQL puts a backslash before every quote; a CREATE statement only before quotes within a text.
-  const plain = sql.replaceAll(String.raw`\'`, flavour === 'mysql' ? "'" : "''")
-  return plain.includes('\\') ? null : plain
 }
 
 /** The next AUTO_INCREMENT number; null if the table has no such column. */
