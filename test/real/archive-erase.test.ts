@@ -2,7 +2,7 @@
  * Rows about a person are erased from a table, its archive and all older versions: a search finds them before, and
  * nowhere afterwards.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -384,6 +384,42 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
     rmSync(folder, { recursive: true, force: true })
   })
+})
+
+test('wrong statistics in the log hide no row: nothing to erase is only said of files that were opened', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-erase-'))
+  const place = await makePlace('sqlite', folder)
+  const bookings = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')))
+  const { run, drop } = commandsOf(bookings)
+  for (const one of [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
+  const [archive] = (await place.rows('SELECT archive FROM migration_archives'))[0] ?? []
+  const log = join(String(archive), '_delta_log')
+  for (const name of readdirSync(log)) {
+    const text = readFileSync(join(log, name), 'utf8')
+    writeFileSync(join(log, name), text.replaceAll(String.raw`{\"id\":0,`, String.raw`{\"id\":50,`))
+  }
+  const erase: Erase = { ...ERASE, from: place.url, where: 'id = 42' }
+  for (const one of [{ ...unconfirmed(erase), dryRun: true }, erase])
+    expect((await perform(one)).finished).toMatchObject({ exitCode: 0, totals: { rows: '1', partitions: '1' } })
+  // A file of another program, which no ledger has.
+  const last =
+    readdirSync(log)
+      .filter((name) => /^\d+\.json$/.test(name))
+      .toSorted()
+      .at(-1) ?? ''
+  const add = {
+    path: 'theirs.parquet',
+    partitionValues: { sluice_partition: '2020-Q1' },
+    size: 1,
+    modificationTime: 1,
+    dataChange: true,
+  }
+  const next = `${String(Number.parseInt(last, 10) + 1).padStart(20, '0')}.json`
+  writeFileSync(join(log, next), `${JSON.stringify({ add })}\n`)
+  const none = await perform({ ...erase, where: 'id = 43000' })
+  expect(none.finished).toMatchObject({ exitCode: 5, error: { code: 'ARCHIVE_CONFLICT' } })
+  expect(none.finished.error?.message).toContain('theirs.parquet')
+  rmSync(folder, { recursive: true, force: true })
 })
 
 const without = WITHOUT.get('postgresql') ?? ''

@@ -2,7 +2,7 @@
 import { removeFrom, erasePartition } from './erase-partition.ts'
 import { foundRows } from './found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../ledger/erasure-ledger.ts'
-import { filePrefixes, readArchive, type ArchiveRecord } from '../ledger/record.ts'
+import { filePrefixes, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { Destroyer } from '../steps/destroy-files.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
@@ -160,11 +160,8 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   const log = await (await context.log()).own(abort)
   const attached = await partitionsNow(context)
   let left = 0n
-  for (const [label, logged] of log?.files ?? []) {
+  for (const partition of refuseStrangeFiles(context.name, log?.files ?? new Map(), record)) {
     throwIfAborted(abort)
-    const partition = record.partitions.find((one) => one.label === label)
-    const strange = logged.find(({ path }) => partition?.files.every((file) => file.path !== path) ?? true)
-    if (partition === undefined || strange !== undefined) throw notInspected(context.name, strange?.path ?? label)
     const { files, source } = await foundRows(context, partition, wanted.test, new Set(), attached)
     left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
   }
@@ -179,6 +176,25 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
       hint: 'run the same command again; sluice archive verify checks the files',
     },
   )
+}
+
+export type LoggedFiles = ReadonlyMap<string, readonly { readonly path: string }[]>
+
+/**
+ * @returns partitions that have files in the log
+ * @throws SluiceError ARCHIVE_CONFLICT if the log names files that the ledger does not name
+ */
+export function refuseStrangeFiles(
+  name: string,
+  logged: LoggedFiles,
+  { partitions }: ArchiveRecord,
+): readonly ArchivedPartition[] {
+  return [...logged].map(([label, files]) => {
+    const partition = partitions.find((one) => one.label === label)
+    const strange = files.find(({ path }) => partition?.files.every((file) => file.path !== path) ?? true)
+    if (partition === undefined || strange !== undefined) throw notInspected(name, strange?.path ?? label)
+    return partition
+  })
 }
 
 function notInspected(name: string, path: string): SluiceError {
