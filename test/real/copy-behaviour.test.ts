@@ -211,6 +211,18 @@ test('too many quarantined rows end the table, and no other one', async () => {
   })
 })
 
+test('rows that an earlier run has quarantined count towards the limit', async () => {
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (id % 100 > 3))')
+  const interrupt = new Interrupter()
+  const onEvent = ({ type }: Event): void => void (type === 'chunk.done' && interrupt.requestStop())
+  // Each chunk has four rows that the target refuses.
+  await perform(copy({ workers: 1, maxAside: 7 }), { interrupt, onEvent })
+  const { finished, events } = await perform(copy({ workers: 1, maxAside: 7 }))
+  expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
+  expect(finished.error?.message).toBe('more than 7 rows of t were refused: the copy of this table ends')
+  expect(of(events, 'chunk.started')).toHaveLength(1)
+})
+
 test('a chunk that failed for too many refused rows is copied by the next run', async () => {
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n < 0 OR id > 100))')
   const given = copy({ maxAside: 10 })

@@ -11,7 +11,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
-import { tooManyQuarantined } from '../chunk/refused-rows.ts'
+import { overLimit } from '../chunk/chunk-quarantine.ts'
 import type { RowDifference } from '../diff/difference.ts'
 import { unprovedRange } from '../diff/explained.ts'
 import { openRows } from '../diff/outcome.ts'
@@ -242,7 +242,7 @@ class TableComparison {
     point: ReadPoint,
     begun: number,
   ): Promise<TallyOfChunk | null> {
-    const { database, owner, planning, plan, emit, name, maxAside } = this.#context
+    const { database, owner, planning, plan, emit, name } = this.#context
     const { piece, open, newer, extra, refused, removed } = comparison
     const { tally, proved, left } = this.#again
     const refusedRows = refusedRowsOf(plan, comparison)
@@ -283,7 +283,7 @@ class TableComparison {
     if (!closed) throw new SluiceError('LEASE_LOST', `another program changed chunk ${chunk.no} of ${name}`)
     proved.add(chunk.id)
     this.#again.open.delete(chunk.id)
-    if (refused.length > maxAside) this.#table.error ??= tooManyQuarantined(name, maxAside)
+    this.#table.error ??= await overLimit(this.#context, refused.length)
     return { read, written: repaired, skipped: read - repaired - quarantined, quarantined, bytes: 0n }
   }
 

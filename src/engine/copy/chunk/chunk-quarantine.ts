@@ -1,11 +1,13 @@
 /** Quarantined rows of a chunk: those of this attempt, and of the earlier attempts that it resumes. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
 import { ownerQuery } from '../ledger/stored-chunk.ts'
 import {
   endedLines,
   lineOf,
   numberRefusedRows,
+  quarantinedCount,
   quarantineLines,
   quarantineStatement,
   type RowToQuarantine,
@@ -86,4 +88,19 @@ export class ChunkQuarantine {
     for (const one of this.#rows) removeLine(before, lineOf(one))
     return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
   }
+}
+
+/**
+ * Error for a table with more quarantined rows than allowed. They are counted in the ledger: other processes and
+ * earlier runs have quarantined rows too.
+ * @param refused number of rows that the closed chunk has quarantined
+ * @returns null within the limit. A failed lookup must not fail a chunk that is closed: then only its rows count
+ */
+export async function overLimit(
+  { database, key, name, maxAside }: Pick<TableContext, 'database' | 'key' | 'name' | 'maxAside'>,
+  refused: number,
+): Promise<SluiceError | null> {
+  if (refused === 0) return null
+  const all = await quarantinedCount(database, key).catch(() => refused)
+  return all > maxAside ? tooManyQuarantined(name, maxAside) : null
 }

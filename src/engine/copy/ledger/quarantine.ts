@@ -248,6 +248,15 @@ export async function quarantinedRuns(
   return rows.map(([run]) => BigInt(String(run))).toSorted((a, b) => (a < b ? -1 : 1))
 }
 
+/** Number of a table's quarantined rows that are not replayed yet, over all runs of the ledger. */
+export async function quarantinedCount(database: LedgerDatabase, { schema, name }: TableKey): Promise<number> {
+  const [row] = await database.all(
+    'SELECT COUNT(*) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?',
+    [schema, name],
+  )
+  return Number(row?.[0] ?? 0)
+}
+
 /** Records that a row is in the target now, or gone from the source; does nothing if this is recorded already. */
 export function replayedStatement(database: LedgerDatabase, id: string): Statement {
   const { now } = ledgerDialect(database.dialect)

@@ -79,7 +79,6 @@ export async function startTable(
       begun,
       error: null,
       done: false,
-      quarantined: 0,
       busy: 0,
       ...(again === null ? {} : { again }),
     }
@@ -102,7 +101,7 @@ function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: C
     ms: Math.round(run.clock.ticks() - begun),
     error: error.info(),
   })
-  return { name, context: null, begun, error, done: true, quarantined: 0, busy: 0 }
+  return { name, context: null, begun, error, done: true, busy: 0 }
 }
 
 function contextOf(

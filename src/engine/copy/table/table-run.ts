@@ -42,7 +42,6 @@ export type TableRun = {
   error: SluiceError | null
   /** True once workers of this run take no more chunks of the table. */
   done: boolean
-  quarantined: number
   /** Number of the table's chunks that workers of this run are copying. */
   busy: number
   /** Chunks that `--again` compares once all chunks are copied; absent without `--again`. */

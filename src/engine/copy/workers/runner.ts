@@ -16,7 +16,8 @@ import type { TableContext } from '../table/context.ts'
 import { copyChunk, type ChunkResult } from '../chunk/copy-chunk.ts'
 import type { ChunkProgress } from '../chunk/forward-frames.ts'
 import { isOnePass } from '../chunk/one-pass.ts'
-import { notEmpty, tooManyQuarantined } from '../chunk/refused-rows.ts'
+import { overLimit } from '../chunk/chunk-quarantine.ts'
+import { notEmpty } from '../chunk/refused-rows.ts'
 import { failureKind, isOverload, yieldedText } from './failure.ts'
 import type { JobShare } from '../ledger/claim-search.ts'
 import type { ClaimedChunk, Steering } from './steering.ts'
@@ -227,7 +228,6 @@ class Worker {
   async #done(table: StartedTable, claim: Claim, result: ChunkResult, attempt: number, ms: number): Promise<void> {
     const { emit, name } = table.context
     const { tally } = result
-    table.quarantined += result.refusedRows.length
     emit({
       type: 'chunk.done',
       table: name,
@@ -239,8 +239,7 @@ class Worker {
       ...chunkKeyBounds(claim.range, table.context.plan),
       ...tallyOf(result, attempt),
     })
-    const { maxAside } = table.context
-    if (table.quarantined > maxAside) table.error ??= tooManyQuarantined(name, maxAside)
+    table.error ??= await overLimit(table.context, result.refusedRows.length)
     await table.context.periods?.progress.closed(claim.range, tally.written)
   }
 
@@ -335,7 +334,6 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
     // Reopen the table: workers claim no chunks of a table that was given up or reported as failed.
     table.done = false
     table.error = null
-    table.quarantined = 0
     delete table.ended
     return
   }

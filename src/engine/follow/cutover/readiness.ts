@@ -10,6 +10,7 @@ import type { ChangeSource, FollowedTable } from '../../../model/follow/port.ts'
 import type { SwitchFinding, SwitchRequest } from '../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../operations/cutover/declaration.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
+import { quarantinedCount } from '../../copy/ledger/quarantine.ts'
 import { targetTableNow } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { inspectSides, streamSides } from '../stream/preflight.ts'
@@ -190,12 +191,8 @@ export async function tableOf(
 }
 
 /** Check for quarantined rows; refused (ROWS_ASIDE) if there are any. */
-export async function quarantineCheck(database: LedgerDatabase, { schema, name }: TableKey): Promise<CutoverCheck> {
-  const [row] = await database.all(
-    'SELECT COUNT(*) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?',
-    [schema, name],
-  )
-  const count = Number(row?.[0] ?? 0)
+export async function quarantineCheck(database: LedgerDatabase, table: TableKey): Promise<CutoverCheck> {
+  const count = await quarantinedCount(database, table)
   if (count === 0) return { name: 'quarantine', state: 'ok', detail: 'no row is quarantined' }
   return {
     name: 'quarantine',
