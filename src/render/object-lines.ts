@@ -1,4 +1,5 @@
 /** Indexes and constraints of a copy as lines: planned, left out with the reason, and created. */
+import { OBJECT_WORDS } from '../model/copy/schema-object.ts'
 import type { CopyPlanLine, Event } from '../model/run/event.ts'
 import { errorDetails, type Block, type MakeBlock } from './block.ts'
 import { cutListed } from './copy-listings.ts'
@@ -65,11 +66,5 @@ function namesOf(made: ReadonlyMap<string, readonly string[]>): Block['details']
 
 const OBJECT = ['index or constraint', 'indexes or constraints'] as const
 
-const WORDS: Readonly<Record<string, readonly [string, string]>> = {
-  index: ['index', 'indexes'],
-  unique: ['unique constraint', 'unique constraints'],
-  check: ['check', 'checks'],
-  exclusion: ['exclusion constraint', 'exclusion constraints'],
-  default: ['default', 'defaults'],
-  'foreign key': ['foreign key', 'foreign keys'],
-}
+/** A later version may have further kinds. */
+const WORDS: Readonly<Record<string, readonly [one: string, many: string] | undefined>> = OBJECT_WORDS

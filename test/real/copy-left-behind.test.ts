@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { LeftBehind } from '../../src/model/copy/dependencies.ts'
 import { dependencyLines } from '../../src/model/copy/dependencies.ts'
+import { OBJECT_WORDS } from '../../src/model/copy/schema-object.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { ALL } from '../support/backend.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
@@ -43,12 +44,15 @@ const several = (
   more: Partial<Omit<CopyOperation, 'kind'>> = {},
 ): CopyOperation => ({ ...copyOf(from, to, '', more), tables })
 
-/** `kind table: names`, as in the plan and at the end. */
+/** `kind table: names`, as in the plan and at the end, without objects that `--with` creates. */
 function named({ events, finished }: Ran): readonly string[] {
   const plan = events.find((event) => event.type === 'plan.ready')
   const planned = plan?.type === 'plan.ready' ? (plan.leftBehind ?? []) : []
   expect(finished.leftBehind ?? []).toEqual(planned)
-  return planned.map(text).toSorted()
+  return planned
+    .filter(({ kind }) => !Object.hasOwn(OBJECT_WORDS, kind))
+    .map(text)
+    .toSorted()
 }
 
 function text({ kind, table, names }: LeftBehind): string {
@@ -468,6 +472,59 @@ describe('a plan names', () => {
     expect(dependencyLines([entry])).toEqual([
       'left behind: 40 triggers (t0, t1, t2, t3 and 36 more): to be created in the target by hand',
     ])
+  })
+})
+
+describe('indexes, constraints and defaults without --with', () => {
+  const lines = (ran: Ran): readonly string[] => {
+    expectDone(ran)
+    named(ran)
+    return dependencyLines(ran.finished.leftBehind ?? [])
+  }
+  const MADE = [
+    'CREATE TABLE parent (id bigint PRIMARY KEY, at timestamp DEFAULT now())',
+    `CREATE TABLE child (id serial PRIMARY KEY, parent bigint REFERENCES parent, email text UNIQUE, n int DEFAULT 7 CHECK (n > 0))`,
+    ...Array.from({ length: 30 }, (_, i) => `CREATE INDEX i${i} ON child (n, parent, (id + ${i}))`),
+  ]
+
+  test('are counted per table, with the option that creates them, and not if the target has them', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    await from.sql(...MADE)
+    const both = several(from, to, ['parent', 'child'])
+    const bare = await perform(both)
+    const plan = bare.events.find((event) => event.type === 'plan.ready')
+    const ofTable = plan?.type === 'plan.ready' ? (plan.copies ?? []).map((one) => one.leftBehind ?? []) : []
+    expect(ofTable.map((entries) => dependencyLines(entries))).toEqual([
+      ['left behind: 1 default: created only with --with all'],
+      ['left behind: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only with --with all'],
+    ])
+    expect(lines(bare)).toEqual([
+      'left behind of public.parent: 1 default: created only with --with all',
+      'left behind of public.child: 1 unique constraint, 30 indexes, 1 check, 1 foreign key, 1 default: created only with --with all',
+    ])
+    expect(lines(await perform({ ...both, with: ['constraints', 'defaults'] }))).toEqual([
+      'left behind: 30 indexes: created only with --with all',
+    ])
+    expect(lines(await perform(both))).toEqual(['left behind: 30 indexes: created only with --with indexes'])
+    await from.sql('DROP INDEX i0')
+    expect(lines(await perform({ ...both, with: ['indexes'] }))).toEqual([])
+    expect(lines(await perform(both))).toEqual([])
+  })
+
+  test('of another system are divided into those that --with creates and others', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'sqlite')
+    await from.sql(...MADE)
+    expect(lines(await perform(several(from, to, ['child'])))).toEqual([
+      'left behind: 1 unique constraint: created only with --with constraints',
+      'left behind: 30 indexes, 1 check, 1 foreign key, 1 default: cannot be created in this target by a copy; --with all --dry-run shows why',
+    ])
+  })
+
+  test('of many tables have one line', () => {
+    const entries = Array.from({ length: 5 }, (_, i): LeftBehind => {
+      return { kind: 'index', table: `t${i}`, names: ['a', 'b'], means: 'created only with --with indexes' }
+    })
+    expect(dependencyLines(entries)).toEqual(['left behind of 5 tables: 10 indexes: created only with --with indexes'])
   })
 })
 

@@ -1,7 +1,10 @@
 /** Dependencies that a copy does not transfer, as data, and as lines for the plan, JSON and the end of a run. */
 import type { Open } from '../run/dec.ts'
+import { OBJECT_WORDS, type ObjectKind } from './schema-object.ts'
+import { groupBy } from '../../shared/group-by.ts'
 
 export type LeftKind =
+  | ObjectKind
   | 'generated column'
   | 'column'
   | 'accepted loss'
@@ -66,7 +69,20 @@ type Words = { readonly one: string; readonly many: string; readonly means: stri
 
 const words = (one: string, means: string, many = `${one}s`): Words => ({ one, many, means })
 
+const NOT_CREATED = 'cannot be created in this target by a copy; --with all --dry-run shows why'
+
+function objectWords(kind: ObjectKind): Words {
+  const [one, many] = OBJECT_WORDS[kind]
+  return words(one, NOT_CREATED, many)
+}
+
 const KINDS: Readonly<Record<LeftKind, Words>> = {
+  index: objectWords('index'),
+  unique: objectWords('unique'),
+  check: objectWords('check'),
+  exclusion: objectWords('exclusion'),
+  'foreign key': objectWords('foreign key'),
+  default: objectWords('default'),
   'generated column': words(
     'generated column',
     'the target does not compute it, and its values are not copied unless --columns names it',
@@ -215,9 +231,38 @@ export function groupDependencies(
 /** Limit of names in a line; JSON has all names. */
 const SHOWN = 4
 
-/** One line per kind and meaning, over all tables: `left behind: 2 triggers (a, b): …`. */
+/**
+ * One line per kind and meaning, over all tables: `left behind: 2 triggers (a, b): …`. Indexes, constraints and
+ * defaults have one line per table.
+ */
 export function dependencyLines(entries: readonly LeftBehind[]): readonly string[] {
   const tables = new Set(entries.flatMap(({ table }) => (table === undefined ? [] : [table])))
+  const isObject = ({ kind }: LeftBehind): boolean => Object.hasOwn(OBJECT_WORDS, kind)
+  return [
+    ...otherLines(
+      entries.filter((one) => !isObject(one)),
+      tables,
+    ),
+    ...objectLines(entries.filter(isObject), tables),
+  ]
+}
+
+/** Counts per kind, since a table may have hundreds: `left behind of a: 2 indexes, 1 check: …`. */
+function objectLines(entries: readonly LeftBehind[], tables: ReadonlySet<string>): readonly string[] {
+  const isMany = new Set(entries.map(({ table }) => table)).size > SHOWN
+  const lines = groupBy(entries, ({ table, means }) => JSON.stringify([isMany ? null : table, means]))
+  return [...lines.values()].map((some) => {
+    const own = [...new Set(some.flatMap(({ table }) => table ?? []))]
+    const of = tables.size < 2 ? '' : ` of ${own.length === 1 ? own.join('') : `${own.length} tables`}`
+    const counts = [...groupBy(some, ({ kind }) => kind)].map(([kind, same]) => {
+      const count = same.reduce((sum, { names }) => sum + names.length, 0)
+      return `${count} ${count === 1 ? KINDS[kind].one : KINDS[kind].many}`
+    })
+    return `left behind${of}: ${counts.join(', ')}: ${some[0]?.means ?? ''}`
+  })
+}
+
+function otherLines(entries: readonly LeftBehind[], tables: ReadonlySet<string>): readonly string[] {
   const lines = new Map<string, { kind: LeftKind; means: string; names: Set<string> }>()
   for (const { kind, table, names, means } of entries) {
     const key = JSON.stringify([kind, means])

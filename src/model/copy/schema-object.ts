@@ -64,7 +64,17 @@ export type OtherObject = Named & {
 export type SchemaObject = IndexObject | ForeignKey | OtherObject
 export type ObjectKind = SchemaObject['kind']
 
-export function objectOptions({ kind }: SchemaObject): ObjectOptions {
+/** One and many objects of each kind, in texts. */
+export const OBJECT_WORDS: Readonly<Record<ObjectKind, readonly [one: string, many: string]>> = {
+  index: ['index', 'indexes'],
+  unique: ['unique constraint', 'unique constraints'],
+  check: ['check', 'checks'],
+  exclusion: ['exclusion constraint', 'exclusion constraints'],
+  default: ['default', 'defaults'],
+  'foreign key': ['foreign key', 'foreign keys'],
+}
+
+export function objectOptions({ kind }: Pick<SchemaObject, 'kind'>): ObjectOptions {
   if (kind === 'index') return 'indexes'
   return kind === 'default' ? 'defaults' : 'constraints'
 }

@@ -33,11 +33,15 @@ export type PlannedObject = {
 /** Plans by the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 
-/** @param options requested kinds; nothing is read if empty */
+/**
+ * @param options requested kinds; nothing is read if empty
+ * @param isListing true if nothing will be created: then no free names are searched
+ */
 export async function planObjects(
   { from, to, tables }: PlannedCopy,
   options: readonly ObjectOptions[],
   signal: AbortSignal,
+  isListing = false,
 ): Promise<ObjectPlans> {
   const plans = new Map<string, TablePlan>()
   for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
@@ -45,11 +49,8 @@ export async function planObjects(
   if (options.length === 0) return found
   const isOneDatabase = from.identity === to.identity
   const sameWords = from.objects().words === to.objects().words
-  const names = new Names(
-    to,
-    [...plans.values()].map(({ target }) => target.table),
-    signal,
-  )
+  const reserved = [...plans.values()].map(({ target }) => target.table)
+  const names = isListing ? null : new Names(to, reserved, signal)
   for (const [name, plan] of plans) {
     const passage: TranslationContext = { plan, plans, sameWords, from: from.objects().words }
     const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
@@ -101,7 +102,8 @@ function isNewKey(
 /** Context of the plan of one table's objects. */
 type ObjectContext = {
   readonly to: CopyStore
-  readonly names: Names
+  /** Null if nothing will be created. */
+  readonly names: Names | null
   readonly isOneDatabase: boolean
   /** Primary key of the source table. */
   readonly primary: SchemaObject | undefined
@@ -141,7 +143,8 @@ async function planTableObjects(
     }
     // An interrupted build has left this object: continue under its name.
     const [broken] = same
-    const free = broken === undefined ? await names.free(fitted, plan.target, there) : broken.name
+    const free =
+      broken !== undefined ? broken.name : names === null ? fitted.name : await names.free(fitted, plan.target, there)
     if (free === null) {
       const reason = `the name ${fitted.name} is taken in the target`
       planned.push({ name, kind, status: 'left', reason, ...widened })

@@ -8,6 +8,7 @@ import { begunPlans } from '../../ledger/begun-plans.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
 import { planObjects, withoutFiringKeys, type ObjectPlans } from '../../objects/plan-objects.ts'
+import { planUnrequested } from '../../objects/unrequested.ts'
 import { planLeftBehind } from '../../plan/left-behind.ts'
 import { withLedgerNames, planCopy, type PlannedCopy, type Planner } from '../../plan/plan-copy.ts'
 import { hashOfFields } from '../../plan/plan-hash.ts'
@@ -58,13 +59,15 @@ export async function planExtras(
 ): Promise<PlannedExtras> {
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
+  const options = operation.with ?? []
   const objects = await again(async () => {
-    const all = await planObjects(some, operation.with ?? [], abort)
+    const all = await planObjects(some, options, abort)
     if (companion === null) return all
     return await withoutFiringKeys(some, all, () => companion.checksKeys(operation, some.to, abort))
   })
-  const isReported = companion?.reportsDependencies === true
-  return { objects, left: isReported ? [] : await again(() => planLeftBehind(some, byPattern, objects, abort)) }
+  if (companion?.reportsDependencies === true) return { objects, left: [] }
+  const left = await again(() => planLeftBehind(some, byPattern, objects, abort))
+  return { objects, left: [...left, ...(await again(() => planUnrequested(some, options, abort)))] }
 }
 
 /** True if an earlier execution of the run has restarted its stream. */
