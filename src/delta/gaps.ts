@@ -63,6 +63,11 @@ export function gapText({ missing, lost }: Gaps): string | null {
   return `${missed} ${verb} missing in the log: ${means}`
 }
 
+/** Names commits by their versions: `commits 0 to 3, 5`. @param commits ascending, at least one */
+export function commitsText(commits: readonly { readonly version: number }[]): string {
+  return intervalsText('commit', mergedIntervals(commits.map(at))).join()
+}
+
 const at = ({ version }: { readonly version: number }): VersionInterval => ({ from: version, to: version })
 
 function isOne(spans: readonly VersionInterval[]): boolean {

@@ -30,6 +30,7 @@ import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { keyHash } from '../../src/shared/hash.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import type { SqlDatabase, SqlReader } from '../../src/model/run/sql-port.ts'
 import { BACKEND, ON_SERVER, openAt, shareOf } from '../support/backend.ts'
 import {
@@ -218,6 +219,47 @@ test('an import whose COMMITs are lost has all commits below its base; validate 
   expect((await validated(at)).differences).toBe(0)
   await database.write((transaction) => transaction.run('DELETE FROM delta_actions WHERE version = 1'))
   expect(differencesOf((await validated(at)).events)).toMatchObject([/^actions v1 .*/])
+})
+
+/** A log of which a cleanup removes commits as soon as `name` is read for the `time`th time. */
+function cleanedAt(table: string, name: string, time: number, cleanup: () => void): LogStore {
+  let reads = 0
+  return new Proxy(openLocalLog(table), {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target)
+      if (typeof value !== 'function') return value
+      return (...given: unknown[]): unknown => {
+        if (key === 'read' && String(given[0]).endsWith(name) && ++reads === time) cleanup()
+        return value.apply(target, given) as unknown
+      }
+    },
+  })
+}
+
+test.each([
+  { when: 'below the base', kept: [0, 1, 2, 5, 6], at: 5, time: 1, cleaned: [0, 1], named: 'commits 0 to 1' },
+  { when: 'in the first pass', kept: [0, 1, 2, 3, 4, 5, 6], at: 1, time: 1, cleaned: [0, 3], named: 'commits 0 to 3' },
+  { when: 'in the second pass', kept: [0, 1, 2, 3, 4, 5, 6], at: 2, time: 2, cleaned: [0, 3], named: 'commits 0 to 3' },
+  { when: 'of the base itself', kept: [4, 5, 6], at: 4, time: 1, cleaned: [4, 4], named: 'commit 4' },
+])('an import goes on from the checkpoint if commits are cleaned up during it: $when', async (given) => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const commits = [...REMOVING, [add('f')], [add('g')], [add('h')]]
+  writeLog(table, commits)
+  writeCheckpoint(table, 4, checkpointOf(commits, 4))
+  for (const version of commits.keys()) if (!given.kept.includes(version)) dropCommits(table, version, version)
+  const cleanup = (): void => dropCommits(table, given.cleaned[0] as number, given.cleaned[1] as number)
+  const log = cleanedAt(table, `${given.at}.json`, given.time, cleanup)
+  const notes: string[] = []
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  const result = await importInto(database, table, { log, batchSize: 1, onNote: (note) => notes.push(note) })
+  expect(result).toMatchObject({ status: 'completed', version: 6, historyFrom: 4 })
+  expect(notes.join('\n')).toContain(`a log cleanup removed ${given.named}`)
+  await using other = await openCatalog(join(folder.path, 'other.db'))
+  await importInto(other, table, { batchSize: 1 })
+  const cells = (one: SqlDatabase) => one.all('SELECT version, line, raw FROM delta_actions ORDER BY version, line')
+  expect(await cells(database)).toEqual(await cells(other))
+  expect((await validated({ catalog: database, log: openLocalLog(table), tableId: 't' })).differences).toBe(0)
 })
 
 test('a validation during which an import ends finds no difference', async () => {

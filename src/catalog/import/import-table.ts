@@ -14,6 +14,7 @@ import {
   type LogListing,
 } from '../../delta/listing.ts'
 import { logPathOf } from '../../delta/log-path.ts'
+import { commitsText } from '../../delta/gaps.ts'
 import { commitsOf, logHistory, type History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { keepLeaseAlive, releaseLease, type Lease } from '../lease.ts'
@@ -40,12 +41,34 @@ export type { ImportOptions, ImportResult } from './options.ts'
 const MAX_ROWS_OF_A_VERSION = 25_000
 
 /**
+ * Imports what the log has. If another writer's log cleanup removes a file that this import listed, it lists the log
+ * again and continues from what is left.
  * @throws SluiceError of the log (LOG_GAP, BAD_ACTION, TABLE_FEATURE …), of the catalog (TABLE_LOCKED, LEASE_LOST,
  * NO_SPACE …); the failure is recorded in `migration_status` if the catalog can still be written
  */
 export async function importTable(options: ImportOptions): Promise<ImportResult> {
+  const removed = new Set<string>()
+  const seen: Seen = { listing: null }
+  for (;;) {
+    // Older commits are listed again after a cleanup: only a whole listing shows which ones are gone.
+    const again = removed.size === 0 ? {} : { olderCompared: false }
+    try {
+      return await importOnce({ ...options, ...again }, seen)
+    } catch (error) {
+      const file = removedFile(error)
+      // A file that is gone although the log was listed again was not removed by a cleanup.
+      if (file === null || removed.has(file)) throw error
+      removed.add(file)
+    }
+  }
+}
+
+/** The listing of the last attempt; null before the first one. */
+type Seen = { listing: LogListing | null }
+
+async function importOnce(options: ImportOptions, seen: Seen): Promise<ImportResult> {
   const lease = await waitForLease(options)
-  const run = new ImportRun(options, lease)
+  const run = new ImportRun(options, lease, seen)
   const timer = keepLeaseAlive(options.database, lease)
   try {
     return await run.perform()
@@ -63,10 +86,12 @@ class ImportRun {
   replay: Replay | null = null
   readonly #o: ImportOptions
   readonly #lease: Lease
+  readonly #seen: Seen
 
-  constructor(options: ImportOptions, lease: Lease) {
+  constructor(options: ImportOptions, lease: Lease, seen: Seen) {
     this.#o = options
     this.#lease = lease
+    this.#seen = seen
     this.record = new ImportRecord(options, lease)
   }
 
@@ -78,6 +103,7 @@ class ImportRun {
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
+    this.#noteRemoved(listing)
     const stored = storedVersions(start)
     const commits = (): Promise<readonly CommitFile[]> => this.#commitsOfLog(listing)
     let retimed: number | null = null
@@ -147,6 +173,21 @@ class ImportRun {
       if (error instanceof SluiceError && error.code === 'LOG_GAP') return []
       throw error
     }
+  }
+
+  /** Names the commits that a cleanup removed since the last attempt. */
+  #noteRemoved(listing: LogListing): void {
+    const before = this.#seen.listing?.commits ?? []
+    this.#seen.listing = listing
+    const left = new Set(listing.commits.map(({ version }) => version))
+    this.#noteCleaned(before.filter(({ version }) => !left.has(version)))
+  }
+
+  #noteCleaned(commits: readonly CommitFile[]): void {
+    if (commits.length > 0)
+      this.#o.onNote(
+        `a log cleanup removed ${commitsText(commits)} during the import: the catalog lacks what was not read before`,
+      )
   }
 
   /** Loads the base checkpoint, then the commits, range by range. */
@@ -231,15 +272,29 @@ class ImportRun {
     if (record.batch.size >= batchSize) await record.flush(replay, null)
   }
 
-  /** Stores commits below the base. No version can be built from them, but an export can write them again. */
+  /**
+   * Stores commits below the base. No version can be built from them, but an export can write them again. Those that a
+   * cleanup has removed are left out.
+   */
   async #loadOrphans(replay: Replay, orphans: readonly CommitFile[], checkpoint: string): Promise<void> {
     const { log, interrupt, batchSize } = this.#o
+    const { actions } = this.record.batch
+    const gone: CommitFile[] = []
     for (const orphan of orphans) {
-      for await (const block of readCommit(log, orphan, interrupt.abort)) {
-        for (const line of block) replay.takeRawLine(orphan.version, line, false)
+      const before = actions.length
+      try {
+        for await (const block of readCommit(log, orphan, interrupt.abort)) {
+          for (const line of block) replay.takeRawLine(orphan.version, line, false)
+        }
+      } catch (error) {
+        if (removedFile(error) === null) throw error
+        // A large object may be removed while it is read: no part of it may stay.
+        actions.length = before
+        gone.push(orphan)
       }
       if (this.record.batch.size >= batchSize) await this.record.flush(replay, { checkpointRows: 0, checkpoint })
     }
+    this.#noteCleaned(gone)
   }
 
   async #loadCommits(replay: Replay, commits: readonly CommitFile[]): Promise<void> {
@@ -292,6 +347,12 @@ class ImportRun {
 function storedVersions({ kind, head }: Start): Versions | null {
   if (kind === 'rebase' || head === null || head.currentVersion === null) return null
   return { tableId: head.tableId, from: head.historyFrom ?? 0, to: head.currentVersion }
+}
+
+/** The file of the log that is gone, if that is why an import failed; else null. */
+function removedFile(error: unknown): string | null {
+  if (!(error instanceof SluiceError)) return null
+  return error.code === 'SOURCE_GONE' ? (error.where ?? error.message) : removedFile(error.cause)
 }
 
 function changedLog(label: string): SluiceError {
