@@ -100,6 +100,23 @@ describe('tables of a file to which changes cannot be applied are refused', () =
     expect(refusals.map(({ message }) => message)).toEqual(expected.map((one) => expect.stringMatching(one) as unknown))
   })
 
+  test.each(['sqlite', 'duckdb'] as const)(
+    '%s: the statements that a refusal prints drop unique indexes',
+    async (system) => {
+      const made = 'CREATE TABLE t (id INTEGER PRIMARY KEY, u INTEGER)'
+      await using target = await targetOf(system, made, 'CREATE UNIQUE INDEX "I ""i" ON t (u)')
+      const inspected = async () => {
+        const table = await tableOf(target, 't')
+        return (await target.changes.inspect(requestOf([{ ...table, catchingUp: true }]))).refusals
+      }
+      const [refusal] = await inspected()
+      const [, printed = ''] = /^drop them: (.*); and create them/.exec(refusal?.hint ?? '') ?? []
+      expect(printed).toMatch(/^DROP INDEX /)
+      await target.ledger.batch([bare(printed)])
+      expect(await inspected()).toEqual([])
+    },
+  )
+
   test('a live table may have unique indexes, and its triggers fire if fireTriggers is set', async () => {
     await using target = await targetOf(
       'sqlite',

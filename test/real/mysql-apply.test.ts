@@ -347,6 +347,13 @@ describe.skipIf(absent !== '')(`changes applied to MySQL ${absent}`, () => {
       const early = said(await preflight('more', sql, { catchingUp: true }))
       expect(early).toMatch(/unique indexes of .*more may refuse rows until it has caught up.*: u$/m)
       expect(early).toMatch(/foreign keys of .*more may refuse rows/)
+      // The printed statements run, and then nothing is in the way.
+      const made =
+        'CREATE TABLE loaded (id int PRIMARY KEY, u int, p int, UNIQUE `U ``u` (u), CONSTRAINT `W ``w` FOREIGN KEY (p) REFERENCES plain (id))'
+      const { refusals } = await preflight('loaded', [made], { catchingUp: true })
+      expect(refusals).toHaveLength(2)
+      for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and create them/.exec(hint)?.[1] ?? '')
+      expect(said(await preflight('loaded', [], { catchingUp: true }))).toBe('')
       const later = await preflight('more', [])
       expect(later.refusals).toEqual([])
       expect(later.notes.join('\n')).toMatch(/deleted and inserted, because of u\n.*|foreign keys are not checked/)

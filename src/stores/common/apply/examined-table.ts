@@ -2,7 +2,7 @@
  * Checks whether changes can be applied to a table, for systems that check unique indexes immediately, not at the end
  * of a transaction.
  */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, SchemaObject } from '../../../model/copy/schema-object.ts'
 import type { ChangeTable, FollowRefusal, TargetPreflight } from '../../../model/follow/port.ts'
 import { applyIndexes } from './indexes.ts'
@@ -39,6 +39,8 @@ export type ApplyRules = {
   readonly scans: boolean
   /** True if a changed row is updated in place where possible. */
   readonly overwrites: boolean
+  /** The statement that drops an index of the table. */
+  readonly dropIndex: (table: TableName, index: string) => string
 }
 
 /** Reasons why changes cannot be applied to a table, and notes. @param request as passed to `ChangeTarget.inspect` */
@@ -67,6 +69,11 @@ export function inspectedTable(
 }
 
 type Refuse = (message: string, hint: string) => void
+
+/** Hint for what may refuse rows until a table has caught up. @param dropped statements that drop it */
+export function droppedHint(dropped: readonly string[]): string {
+  return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
+}
 
 export const FOLDED_HINT = 'recreate the table with a column that is compared by its bytes'
 
@@ -135,10 +142,10 @@ function inspectTriggers(
 }
 
 function inspectIndexes(
-  { identity, catchingUp }: ChangeTable,
+  { table: { table }, identity, catchingUp }: ChangeTable,
   { objects }: TableState,
   name: string,
-  { scans, overwrites }: ApplyRules,
+  { system, scans, overwrites, dropIndex }: ApplyRules,
   refuse: Refuse,
   notes: string[],
 ): void {
@@ -157,7 +164,9 @@ function inspectIndexes(
   if (secondary.length > 0 && catchingUp === true) {
     refuse(
       `unique indexes of ${name} may refuse rows until it has caught up, because an older change can have a value of a row that was copied later: ${names}`,
-      'drop them, or create the table without them, and build them afterwards with --with indexes,constraints',
+      secondary.some(({ kind }) => kind === 'unique')
+        ? `create the table without them, because ${system} cannot drop them from a table; --with indexes,constraints builds them afterwards`
+        : droppedHint(secondary.map((index) => dropIndex(table, index.name))),
     )
   } else if (!overwrites) return
   else if (secondary.length > 0) {

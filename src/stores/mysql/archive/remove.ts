@@ -16,6 +16,7 @@ import { closeMysqlChunk } from '../copy/commit.ts'
 import { mysqlCanonicalDigest } from '../copy/digest.ts'
 import { mysqlSourceError, mysqlTargetError } from '../copy/errors.ts'
 import { mysqlTableSql } from '../copy/names.ts'
+import { ticked } from '../partition/maintenance/options.ts'
 import { mysqlRangeCondition } from '../copy/ranges.ts'
 import { refuseMysqlHiddenColumns } from '../copy/hidden-columns.ts'
 import { interruptibleMysql } from '../copy/sessions.ts'
@@ -113,7 +114,7 @@ function refuseUnfit({ table }: RemoveRequest, { engine }: MysqlTableShape): voi
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
       where,
       reason: 'rows that were not proved could be removed',
-      hint: `ALTER TABLE ${mysqlTableSql(table.table)} ENGINE = InnoDB, then run the same command again`,
+      hint: `ALTER TABLE ${ticked(table.table)} ENGINE = InnoDB, then run the same command again`,
     })
   }
 }

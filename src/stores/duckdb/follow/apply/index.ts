@@ -12,6 +12,7 @@ import type {
   FollowRefusal,
   TargetPreflight,
 } from '../../../../model/follow/port.ts'
+import { quotedName } from '../../../../shared/sql-text.ts'
 import { duckdbTables } from '../../copy/introspect.ts'
 import { DuckdbObjects } from '../../copy/objects.ts'
 import type { DuckdbCopySession, DuckdbParts } from '../../copy/session.ts'
@@ -19,7 +20,13 @@ import { duckdbRefusal } from '../../errors.ts'
 import { DuckdbChangedRows } from './rows.ts'
 
 /** DuckDB has no triggers, and always checks foreign keys. Columns are read fast, and joins use no index. */
-const RULES: ApplyRules = { system: 'DuckDB', foreignKeys: 'refused', scans: true, overwrites: false }
+const RULES: ApplyRules = {
+  system: 'DuckDB',
+  foreignKeys: 'refused',
+  scans: true,
+  overwrites: false,
+  dropIndex: ({ schema = 'main' }, index) => `DROP INDEX ${quotedName(schema)}.${quotedName(index)}`,
+}
 
 export class DuckdbApply implements ChangeTarget {
   readonly #parts: DuckdbParts

@@ -2,6 +2,7 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { IndexObject } from '../../../../model/copy/schema-object.ts'
 import {
+  droppedHint,
   inspectedTable,
   type ApplyRules,
   type InspectedColumn,
@@ -10,6 +11,8 @@ import {
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import { isSortable } from '../../copy/ranges.ts'
 import { baseTypeName, isByBytes, isText } from '../../copy/types.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+import { backquotedName } from '../../../../shared/sql-text.ts'
 import type { MysqlSession } from '../../session.ts'
 import { mayStage, missingRights, seesTriggers } from './rights.ts'
 import {
@@ -21,7 +24,13 @@ import {
   type IndexFacts,
 } from './shape.ts'
 
-const RULES: ApplyRules = { system: 'MySQL', foreignKeys: 'unchecked', scans: false, overwrites: true }
+const RULES: ApplyRules = {
+  system: 'MySQL',
+  foreignKeys: 'unchecked',
+  scans: false,
+  overwrites: true,
+  dropIndex: (table, index) => `ALTER TABLE ${ticked(table)} DROP INDEX ${backquotedName(index)}`,
+}
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 type Refuse = (message: string, hint: string) => void
@@ -107,7 +116,7 @@ async function inspectTable(
   if (request.catchingUp === true && own.length > 0) {
     refuse(
       `foreign keys of ${name} may refuse rows until the table has caught up: ${own.join(', ')}`,
-      'drop them, and build them afterwards with --with indexes,constraints',
+      droppedHint(own.map((key) => `ALTER TABLE ${ticked(table)} DROP FOREIGN KEY ${backquotedName(key)}`)),
     )
   }
 }

@@ -2,7 +2,7 @@
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import { textEquality } from '../../../../model/copy/text-equality.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
-import { fitsColumns, FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
+import { droppedHint, fitsColumns, FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isUsersTriggerSql, missingTable } from '../../server/relation.ts'
@@ -245,11 +245,6 @@ async function inspectForeignKeys(
       `${name}: tables outside of the stream refer to it; if the source truncates it, its rows are deleted one by one: ${texts(outside)}`,
     )
   }
-}
-
-/** @param dropped statements that drop the keys or indexes */
-function droppedHint(dropped: readonly string[]): string {
-  return `drop them: ${dropped.join('; ')}; and create them again when the table is live: copy --with indexes,constraints does that itself, partition run does not`
 }
 
 /** Hint for foreign keys that would act on changes. @param dropped statements that drop the keys */

@@ -3,12 +3,19 @@ import type Database from 'better-sqlite3'
 import { inspectedTable, type ApplyRules, type TableState } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
 import type { SqlRow } from '../../../../model/run/sql-port.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
 import { collationsOf } from '../../copy/keys.ts'
 import { sqliteColumns } from '../../copy/shape.ts'
 import { rowsOf } from '../../reader.ts'
 
-const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false, overwrites: true }
+const RULES: ApplyRules = {
+  system: 'SQLite',
+  foreignKeys: 'unchecked',
+  scans: false,
+  overwrites: true,
+  dropIndex: (_table, index) => `DROP INDEX ${quote(index)}`,
+}
 
 export function checkSqliteTarget(connection: Database.Database, request: ChangeRequest): TargetPreflight {
   const refusals: FollowRefusal[] = []
