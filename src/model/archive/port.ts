@@ -319,10 +319,28 @@ export type Referrer = {
   readonly stopsRemoval: boolean
   /** True if the table references itself. */
   readonly own: boolean
+  /** True for MATCH FULL: a row with some NULLs, but not all, violates the key. */
+  readonly full?: boolean
+  /** True if the key ends with a PERIOD, which several rows of the referenced table may cover together. */
+  readonly period?: boolean
+}
+
+/** A foreign key of a table, or one that references it. */
+export type TableKey = {
+  readonly key: Referrer
+  /** The referenced table. */
+  readonly parent: TableName
+  /** True if it is a key of the table or of its partitions. */
+  readonly leaves: boolean
+  /** True if it references the table or its partitions. */
+  readonly arrives: boolean
 }
 
 /** A referencing row: its referencing columns, as text; or `unknown`: why it could not be determined. Null if none. */
 export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
+
+/** A foreign key whose rows are counted. */
+export type CountedKey = Pick<TableKey, 'key' | 'parent'>
 
 /** Rows that reference a missing row; `unknown`: why they are not counted, as text. */
 export type Orphans = { readonly rows: bigint } | { readonly unknown: string }
@@ -334,6 +352,8 @@ export type DanglingRows = { readonly columns: readonly string[]; readonly to: T
 export interface ReferrerStore {
   /** Keys of other tables and of the table itself, sorted by table and name. */
   list(table: TableName, signal: AbortSignal): Promise<readonly Referrer[]>
+  /** Foreign keys of the table and those that reference it, with those of its partitions. */
+  keys(table: TableName, signal: AbortSignal): Promise<readonly TableKey[]>
   /**
    * Finds one row that references a row of the table.
    * @param condition selects rows of the table, in the SQL of the store; referencing rows that also match it are
@@ -349,11 +369,10 @@ export interface ReferrerStore {
     signal: AbortSignal,
   ): Promise<ReferringRow>
   /**
-   * Counts rows that reference a missing row of the table. Errors of the system become `unknown`; only a lost
-   * connection is thrown.
+   * Counts rows that reference a missing row. Errors of the system become `unknown`; only a lost connection is thrown.
    * @param budgetMs as in `referringRow`
    */
-  orphans(table: TableName, referrer: Referrer, budgetMs: number, signal: AbortSignal): Promise<Orphans>
+  orphans(key: CountedKey, budgetMs: number, signal: AbortSignal): Promise<Orphans>
   /**
    * Rows of the table that reference missing rows, by foreign key; keys without such rows are left out. Absent if
    * sessions of the store enforce foreign keys.

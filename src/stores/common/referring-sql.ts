@@ -1,6 +1,6 @@
 /** Finds rows that refer to rows of a table by a foreign key, in SQL that several systems understand. */
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { Referrer } from '../../model/archive/port.ts'
+import type { CountedKey, Referrer } from '../../model/archive/port.ts'
 
 export type ReferringDialect = {
   readonly quote: (name: string) => string
@@ -28,15 +28,18 @@ export function referringSql(
   return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)}${within})${besides} LIMIT 1`
 }
 
-/** @returns a statement for the number of rows that refer to a missing row; a NULL in a referring column is allowed */
+/**
+ * @param isGone true if the referenced table does not exist
+ * @returns a statement for the number of rows that refer to a missing row
+ */
 export function orphansSql(
-  table: TableName,
-  referrer: Referrer,
+  { key, parent }: CountedKey,
   { quote, table: tableSql }: Pick<ReferringDialect, 'quote' | 'table'>,
+  isGone = false,
 ): string {
-  const { table: child, columns } = referrer
-  const refers = columns.map((name) => `f.${quote(name)} IS NOT NULL`)
-  return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)})`
+  const given = key.columns.map((name) => `f.${quote(name)} IS NOT NULL`).join(key.full === true ? ' OR ' : ' AND ')
+  const rows = `SELECT count(*) FROM ${tableSql(key.table)} f WHERE (${given})`
+  return isGone ? rows : `${rows} AND NOT EXISTS (SELECT 1 FROM ${tableSql(parent)} t WHERE ${isReferred(key, quote)})`
 }
 
 /**

@@ -14,9 +14,9 @@ import { mayMerge } from '../../copy/plan/sorts-alike.ts'
 import { onSide } from '../../copy/sides.ts'
 import { followTable, ledgerKey, sourceOf, type FollowTable } from './followed-table.ts'
 import { logSpaceRefusal } from './log-space.ts'
-import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
 import { refuseStreamGap } from './stream-gap.ts'
+import { keyWarnings } from './unchecked-keys.ts'
 import type { OnlyStream } from '../progress/watch.ts'
 
 export type FollowingParts = StreamParts & {
@@ -93,9 +93,9 @@ export async function inspectSides(
   const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
   for (const message of [...(isBorn ? [] : preflight.notes), ...costs, ...reported.notes])
     run.emit({ type: 'log', level: 'note', message })
-  const followed = there.map(({ plan }) => plan.target.table)
+  const followed = tables.map(({ plan }) => plan.target.table)
   if (reported.checksKeys !== true)
-    for (const warning of await outsideWarnings(planned.to, followed, !isBorn, signal))
+    for (const warning of await keyWarnings(planned.to, followed, !isBorn, signal))
       run.emit({ type: 'log', level: 'warn', ...warning })
   return tables
 }

@@ -191,7 +191,7 @@ function inspectForeignKeys(
   if (all.length === 0) return
   if (foreignKeys === 'unchecked') {
     notes.push(
-      `${name}: foreign keys are not checked for changes, because the source has checked them: ${all.join(', ')}`,
+      `${name}: foreign keys are not checked for changes; a sign-off counts rows without a parent: ${all.join(', ')}`,
     )
     return
   }

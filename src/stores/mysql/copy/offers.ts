@@ -4,7 +4,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { mysqlColumnValues } from '../archive/column-values.ts'
 import { untilFlushed } from '../archive/flushed.ts'
 import { mysqlPeriodCounts, mysqlPeriodEffort } from '../archive/periods.ts'
-import { mysqlOrphans, mysqlReferrers, mysqlReferringRow } from '../archive/referrers.ts'
+import { mysqlKeys, mysqlOrphans, mysqlReferrers, mysqlReferringRow } from '../archive/referrers.ts'
 import { mysqlRowCondition } from '../archive/row-condition.ts'
 import { mysqlRowTriggers } from '../archive/row-triggers.ts'
 import { mysqlUnchecked } from '../archive/unchecked.ts'
@@ -100,10 +100,10 @@ function byRows(
     },
     referrers: {
       list: (table, signal) => ask(signal, (session) => mysqlReferrers(session, table)),
+      keys: (table, signal) => ask(signal, (session) => mysqlKeys(session, table)),
       referringRow: (table, referrer, condition, budgetMs, signal) =>
         ask(signal, (session) => mysqlReferringRow(session, table, referrer, condition, budgetMs)),
-      orphans: (table, referrer, budgetMs, signal) =>
-        ask(signal, (session) => mysqlOrphans(session, table, referrer, budgetMs)),
+      orphans: (key, budgetMs, signal) => ask(signal, (session) => mysqlOrphans(session, key, budgetMs)),
     },
     rowTriggers: { list: (table, signal) => ask(signal, (session) => mysqlRowTriggers(session, table)) },
     unchecked: { list: (table, signal) => ask(signal, (session) => mysqlUnchecked(session, table)) },

@@ -9,7 +9,7 @@ import { postgresColumnValues, postgresRowCondition } from '../archive/row-condi
 import { removalRefusal } from '../archive/foreseen.ts'
 import { PostgresPartitions } from '../archive/partitions.ts'
 import { postgresPeriodCounts, postgresPeriodEffort } from '../archive/periods.ts'
-import { postgresOrphans, postgresReferrers, postgresReferringRow } from '../archive/referrers.ts'
+import { postgresKeys, postgresOrphans, postgresReferrers, postgresReferringRow } from '../archive/referrers.ts'
 import { postgresRowTriggers } from '../archive/row-triggers.ts'
 import { postgresUnchecked } from '../archive/unchecked.ts'
 import type { Steps } from '../archive/steps.ts'
@@ -134,10 +134,10 @@ function byRows({
     },
     referrers: {
       list: (table, signal) => ask(signal, (session) => postgresReferrers(session, table)),
+      keys: (table, signal) => ask(signal, (session) => postgresKeys(session, table)),
       referringRow: (table, referrer, condition, budgetMs, signal) =>
         ask(signal, (session) => postgresReferringRow(session, table, referrer, condition, budgetMs)),
-      orphans: (table, referrer, budgetMs, signal) =>
-        ask(signal, (session) => postgresOrphans(session, table, referrer, budgetMs)),
+      orphans: (key, budgetMs, signal) => ask(signal, (session) => postgresOrphans(session, key, budgetMs)),
     },
     rowTriggers: {
       list: (table, signal) => ask(signal, (session) => postgresRowTriggers(session, table)),

@@ -1,7 +1,14 @@
 /** Foreign keys that refer to a table of SQLite, and the rows that refer to its rows. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { DanglingRows, Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
+import type {
+  CountedKey,
+  DanglingRows,
+  Orphans,
+  Referrer,
+  ReferringRow,
+  TableKey,
+} from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../copy/shape.ts'
@@ -17,26 +24,32 @@ const TOO_MANY = `it has more than ${MOST_ROWS} rows`
 type Link = {
   readonly child: string
   readonly id: number
+  readonly parent: string
   readonly from: string
   readonly to: string | null
   readonly onDelete: string
 }
 
 export function sqliteReferrers(connection: Database.Database, name: string): readonly Referrer[] {
+  return sqliteKeys(connection, name).flatMap(({ key, arrives }) => (arrives ? [key] : []))
+}
+
+/** See `ReferrerStore.keys`. */
+export function sqliteKeys(connection: Database.Database, name: string): readonly TableKey[] {
   const links = connection
     .prepare(
-      `SELECT l.name AS child, k.id, k."from", k."to", k.on_delete AS onDelete FROM pragma_table_list AS l, pragma_foreign_key_list(l.name) AS k
-       WHERE l.schema = 'main' AND l.type = 'table' AND lower(k."table") = lower(?) ORDER BY l.name, k.id, k.seq`,
+      `SELECT l.name AS child, k.id, k."table" AS parent, k."from", k."to", k.on_delete AS onDelete FROM pragma_table_list AS l, pragma_foreign_key_list(l.name) AS k
+       WHERE l.schema = 'main' AND l.type = 'table' AND lower(?) IN (lower(l.name), lower(k."table")) ORDER BY l.name, k.id, k.seq`,
     )
     .all(name) as readonly Link[]
-  if (links.length === 0) return []
-  const primary = sqliteColumns(connection, name)
-    .filter(({ pk }) => pk > 0)
-    .toSorted((a, b) => a.pk - b.pk)
   const byKey = groupBy(links, ({ child, id }) => JSON.stringify([child, id]))
   return [...byKey.values()].map((parts) => {
-    const [{ child, onDelete } = { child: '', onDelete: '' }] = parts
-    return {
+    const [{ child, parent, onDelete } = { child: '', parent: '', onDelete: '' }] = parts
+    const primary = sqliteColumns(connection, parent)
+      .filter(({ pk }) => pk > 0)
+      .toSorted((a, b) => a.pk - b.pk)
+    const [leaves, arrives] = [child, parent].map((one) => one.toLowerCase() === name.toLowerCase())
+    const key = {
       name: null,
       table: { name: child },
       columns: parts.map(({ from }) => from),
@@ -44,8 +57,9 @@ export function sqliteReferrers(connection: Database.Database, name: string): re
       onDelete,
       // Connections of sluice do not enforce foreign keys; the removal checks them itself.
       stopsRemoval: false,
-      own: child.toLowerCase() === name.toLowerCase(),
+      own: leaves === true && arrives === true,
     }
+    return { key, parent: { name: parent }, leaves: leaves === true, arrives: arrives === true }
   })
 }
 
@@ -68,10 +82,11 @@ export function sqliteReferringRow(
   return row === undefined ? null : { values: row.map(String) }
 }
 
-/** Number of rows of `referrer` whose referenced row does not exist; or the reason why it is unknown. */
-export function sqliteOrphans(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
-  if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
-  const sql = orphansSql(table, referrer, { quote, table: ({ name }) => quote(name) })
+/** Number of rows whose referenced row does not exist; or the reason why it is unknown. */
+export function sqliteOrphans(connection: Database.Database, counted: CountedKey): Orphans {
+  if (isLarge(connection, counted.key)) return { unknown: TOO_MANY }
+  const dialect = { quote, table: ({ name }: TableName) => quote(name) }
+  const sql = orphansSql(counted, dialect, sqliteColumns(connection, counted.parent.name).length === 0)
   try {
     return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
   } catch (error) {
@@ -91,24 +106,15 @@ export function danglingRows(
   { name }: TableName,
   condition: string | null,
 ): readonly DanglingRows[] {
-  const links = connection
-    .prepare(`SELECT id, "table" AS parent, "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
-    .all(name) as readonly (Pick<Link, 'id' | 'from' | 'to'> & { readonly parent: string })[]
-  const ids = new Set(links.map(({ id }) => id))
-  return [...ids].flatMap((id) => {
-    const key = links.filter((link) => link.id === id)
-    const parent = key[0]?.parent ?? ''
-    const columns = key.map(({ from }) => from)
-    const known = sqliteColumns(connection, parent)
-    const primary = known.filter(({ pk }) => pk > 0).toSorted((a, b) => a.pk - b.pk)
-    const same = key.map(({ from, to }, i) => `t.${quote(to ?? primary[i]?.name ?? from)} = f.${quote(from)}`)
-    const own = columns.map(quote)
-    const rows = `SELECT ${own.join(', ')} FROM ${quote(name)} WHERE ${[...own.map((column) => `${column} IS NOT NULL`), `(${condition ?? '1'})`].join(' AND ')}`
-    // If the parent table does not exist, no row of it can exist.
-    const gone =
-      known.length === 0 ? '1' : `NOT EXISTS (SELECT 1 FROM ${quote(parent)} AS t WHERE ${same.join(' AND ')})`
-    const count = connection.prepare(`SELECT count(*) FROM (${rows}) AS f WHERE ${gone}`).pluck().safeIntegers(true)
-    const many = count.get() as bigint
-    return many === 0n ? [] : [{ columns, to: { name: parent }, rows: many }]
+  return sqliteKeys(connection, name).flatMap(({ key, parent, leaves }) => {
+    if (!leaves) return []
+    const { columns } = key
+    // A table that does not exist has no row.
+    const isGone = sqliteColumns(connection, parent.name).length === 0
+    const child = `(SELECT ${columns.map(quote).join(', ')} FROM ${quote(name)} WHERE ${condition ?? '1'})`
+    const table = (one: TableName): string => (one === key.table ? child : quote(one.name))
+    const sql = orphansSql({ key, parent }, { quote, table }, isGone)
+    const rows = connection.prepare(sql).pluck().safeIntegers(true).get() as bigint
+    return rows === 0n ? [] : [{ columns, to: parent, rows }]
   })
 }

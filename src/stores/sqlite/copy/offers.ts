@@ -7,7 +7,7 @@ import type { Origin } from '../../../model/copy/identification-port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { sqliteColumnValues } from '../archive/column-values.ts'
 import { sqlitePeriodCounts, sqlitePeriodEffort } from '../archive/periods.ts'
-import { danglingRows, sqliteOrphans, sqliteReferrers, sqliteReferringRow } from '../archive/referrers.ts'
+import { danglingRows, sqliteKeys, sqliteOrphans, sqliteReferrers, sqliteReferringRow } from '../archive/referrers.ts'
 import { sqliteRowCondition } from '../archive/row-condition.ts'
 import { sqliteRowTriggers } from '../archive/row-triggers.ts'
 import { sqliteUnchecked } from '../archive/unchecked.ts'
@@ -84,9 +84,10 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
     },
     referrers: {
       list: ({ name }, signal) => within(signal, (one) => sqliteReferrers(one, name)),
+      keys: ({ name }, signal) => within(signal, (one) => sqliteKeys(one, name)),
       referringRow: (table, referrer, condition, _budgetMs, signal) =>
         within(signal, (one) => sqliteReferringRow(one, table, referrer, condition)),
-      orphans: (table, referrer, _budgetMs, signal) => within(signal, (one) => sqliteOrphans(one, table, referrer)),
+      orphans: (key, _budgetMs, signal) => within(signal, (one) => sqliteOrphans(one, key)),
       dangling: (table, condition, signal) => within(signal, (one) => danglingRows(one, table, condition)),
     },
     rowTriggers: { list: ({ name }, signal) => within(signal, (one) => sqliteRowTriggers(one, name)) },

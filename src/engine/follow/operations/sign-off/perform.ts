@@ -19,7 +19,7 @@ import { onSide } from '../../../copy/sides.ts'
 import { streamEnded } from '../../cutover/successor.ts'
 import { cdcOf } from '../../stream/known-stream.ts'
 import { checksKeys } from '../../stream/preflight.ts'
-import { outsideChecks } from '../../stream/outside-keys.ts'
+import { keyChecks } from '../../stream/unchecked-keys.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
@@ -142,7 +142,7 @@ async function storeSignOff(
         : check,
     ),
     ...(await objectChecks({ ...planned, tables }, copyOperation, run.interrupt.abort)),
-    ...(await outsideChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
+    ...(await keyChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
   ]
   // Group the checks by table.
   const order = [...new Set(checks.map(({ table = '' }) => table))]

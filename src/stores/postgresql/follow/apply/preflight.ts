@@ -224,7 +224,9 @@ async function inspectForeignKeys(
       isReplica ? droppedHint(dropped(own)) : leftOutHint(dropped(own)),
     )
   } else if (isReplica) {
-    notes.push(`${name}: foreign keys are not checked for changes, because the source has checked them: ${texts(rows)}`)
+    notes.push(
+      `${name}: foreign keys are not checked for changes; a sign-off counts rows without a parent: ${texts(rows)}`,
+    )
   } else if (request.fireTriggers) {
     const following = rows.filter(([, , follows]) => follows === 't')
     if (following.length > 0) {
