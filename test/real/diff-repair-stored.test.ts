@@ -96,6 +96,62 @@ describe.each(['sqlite', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => 
   })
 })
 
+describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
+  'rows of %s that exchange unique values',
+  {
+    timeout: 120_000,
+  },
+  (system) => {
+    const rows = (place: Place) => place.rows('SELECT id, u FROM t ORDER BY id')
+
+    async function exchanged(skip: (condition: boolean, why: string) => void, more = ''): Promise<[Place, Place]> {
+      const why = await missing(system)
+      skip(why !== '', why)
+      const [source, target] = [await makePlace(system, folder), await makePlace(system, folder)]
+      await source.sql('CREATE TABLE t (id bigint PRIMARY KEY, u varchar(9) UNIQUE)', "INSERT INTO t VALUES (1, 'a')")
+      await target.sql(`CREATE TABLE t (id bigint PRIMARY KEY, u varchar(9) UNIQUE${more})`)
+      await source.sql("INSERT INTO t VALUES (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e'), (6, 'f')")
+      expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+      return [source, target]
+    }
+    const AFTER = [['1', 'b'], ['2', 'a'], ['3', 'd'], ['4', 'e'], ['5', 'c'], ['6', 'f']] // prettier-ignore
+
+    test('are repaired together, and the repair is undone', async ({ skip }) => {
+      const [source, target] = await exchanged(skip)
+      const before = await rows(target)
+      await source.sql('DELETE FROM t WHERE id < 6')
+      await source.sql("INSERT INTO t VALUES (1, 'b'), (2, 'a'), (3, 'd'), (4, 'e'), (5, 'c')")
+      const repaired = await perform(fixOf(source, target))
+      expect(repaired.finished, JSON.stringify(messages(repaired))).toMatchObject({
+        exitCode: 0,
+        totals: { fixed: '5' },
+      })
+      expect(await rows(target)).toEqual(AFTER)
+      expect((await undoOf(target, repaired)).finished.exitCode).toBe(0)
+      expect(await rows(target)).toEqual(before)
+      expect((await perform(copyOf(source, target, 't', { again: true }))).finished.exitCode).toBe(0)
+      expect(await rows(target)).toEqual(AFTER)
+    })
+
+    test('are refused if a column of the target would lose its value', async ({ skip }) => {
+      const [source, target] = await exchanged(skip, ", note varchar(9) DEFAULT 'mine'")
+      const before = await rows(target)
+      await source.sql('DELETE FROM t WHERE id < 3')
+      await source.sql("INSERT INTO t VALUES (1, 'b'), (2, 'a')")
+      const refused = await perform(fixOf(source, target))
+      if (system === 'duckdb') {
+        // DuckDB exchanges the values in one statement, and keeps other columns.
+        expect(refused.finished).toMatchObject({ exitCode: 0, totals: { fixed: '2' } })
+        const kept = await target.rows("SELECT id, u FROM t WHERE note = 'mine' ORDER BY id LIMIT 2")
+        return expect(kept).toEqual([['1', 'b'], ['2', 'a']]) // prettier-ignore
+      }
+      expect(refused.finished).toMatchObject({ exitCode: 1, totals: { fixed: '0' } })
+      expect(JSON.stringify(refused.events)).toContain('delete the row of the target that has this value')
+      expect(await rows(target)).toEqual(before)
+    })
+  },
+)
+
 const BUSY_ROWS = 3000
 const MADE = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${BUSY_ROWS}) INSERT INTO t SELECT i, `
 

@@ -15,14 +15,30 @@ export type RefusedWrite = {
   readonly cause: unknown
 }
 
-/** @param code the system's name for the refusal, if it has one */
-export function rowRefused({ system, label, table, message, cause }: RefusedWrite, code?: string): SluiceError {
-  return new SluiceError('ROW_REFUSED', `${table}: ${message}`, {
+/** A row of which another row of the target has a value of a unique index. */
+export class ValueTaken extends SluiceError {
+  constructor(message: string, details: ConstructorParameters<typeof SluiceError>[2]) {
+    super('ROW_REFUSED', message, details)
+  }
+}
+
+/**
+ * @param code the system's name for the refusal, if it has one
+ * @param isTaken true if another row has a unique value of the row
+ */
+export function rowRefused(
+  { system, label, table, message, cause }: RefusedWrite,
+  code: string | undefined,
+  isTaken: boolean,
+): SluiceError {
+  const details = {
     where: `${label}, ${table}`,
     reason: `${system} refuses the row${code === undefined ? '' : ` (${code})`}`,
     hint: 'correct the row at the source or the constraint of the target; --on-existing decides what happens to existing rows',
     cause,
-  })
+  }
+  const text = `${table}: ${message}`
+  return isTaken ? new ValueTaken(text, details) : new SluiceError('ROW_REFUSED', text, details)
 }
 
 /** A value that is not a member of its column's enum. */

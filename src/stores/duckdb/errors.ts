@@ -154,5 +154,5 @@ export function duckdbRefusal(error: unknown, label: string, table: string): unk
   const refused = { system: 'DuckDB', label, table, message, cause: error }
   if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
   if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, label, 'target')
-  return rowRefused(refused)
+  return rowRefused(refused, undefined, /\bduplicate key\b/i.test(message))
 }

@@ -7,6 +7,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChunkRequest, ChunkWriter } from '../../../model/copy/target-port.ts'
 import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { ValueTaken } from '../../../stores/common/refusals.ts'
 import { withWriter } from '../../../stores/common/with-writer.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { comparedColumns, keyedTargetTable, writeColumns, writtenCells } from '../table/context.ts'
@@ -71,7 +72,7 @@ const NO_LEASE: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
 /**
  * Applies all changes of one `kindsOf` group in one write, without those that cannot be made. If the target refuses the
- * write, applies the changes one by one.
+ * write, applies the changes one by one, and those that exchange unique values together.
  * @param notesOf the ledger's statements for some of the changes
  * @returns the result per change. 'fixed' rows were read back only if the target's `atomic` is 'chunk'
  * @throws SluiceError LEASE_LOST if another process holds the lease
@@ -97,13 +98,49 @@ export async function changeTogether(
       const error = asSluiceError(thrown)
       if (error.code !== 'ROW_REFUSED' && error.code !== 'VALUE_REFUSED') throw thrown
       const [only] = some
-      if (only !== undefined && some.length === 1) return results.set(only, error)
+      if (only !== undefined && some.length === 1)
+        return results.set(only, error instanceof ValueTaken ? withTakenHint(error) : error)
       for (const one of some)
         for (const [, result] of await changeTogether(plan, [one], notesOf, repair)) results.set(one, result)
+      await replaceTogether(plan, some, results, notesOf, repair)
       return results
     }
   }
   return results
+}
+
+/**
+ * Deletes rows and inserts them with their new values, in one transaction: rows that exchange values of a unique index
+ * cannot be overwritten one after the other. Rows that are refused again keep their error.
+ * @param results of the changes one by one; gets the new results
+ */
+async function replaceTogether(
+  plan: TablePlan,
+  changes: readonly Change[],
+  results: Map<Change, ChangeResult>,
+  notesOf: (some: readonly Change[]) => Notes,
+  repair: TableRepair,
+): Promise<void> {
+  const taken = changes.filter((one) => results.get(one) instanceof ValueTaken && one.before !== null)
+  // Columns that are not copied would lose their values.
+  const isWhole = plan.target.columns.every(
+    ({ name, generated }) => generated === true || plan.columns.some(({ to }) => to === name),
+  )
+  if (taken.length === 0 || !isWhole || repair.to.can.atomic !== 'chunk') return
+  try {
+    const { isMade, others } = await change(plan, taken, notesOf(taken), repair, 'replace-range')
+    if (isMade) for (const one of taken) results.set(one, others.get(one) ?? 'fixed')
+  } catch (thrown) {
+    if (!ROW_ERRORS.has(asSluiceError(thrown).code)) throw thrown
+  }
+}
+
+function withTakenHint({ message, where, reason }: ValueTaken): ValueTaken {
+  return new ValueTaken(message, {
+    where,
+    reason,
+    hint: 'delete the row of the target that has this value, then run the same command again: it writes that row too, if the source has it',
+  })
 }
 
 /**
@@ -153,6 +190,7 @@ export async function change(
   changes: readonly Change[],
   { statements: notes, storedGuard }: Notes,
   { to, database, signal, hold }: TableRepair,
+  onExisting = onExistingOf(changes, to.can.atomic === 'row'),
 ): Promise<Outcome> {
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
@@ -168,7 +206,7 @@ export async function change(
     table: keyedTargetTable(plan),
     columns: writeColumns(plan),
     range: targetRange({ plan }, { by: 'keys', keys: changes.map(({ key }) => key) }),
-    onExisting: onExisting(changes, atomic === 'row'),
+    onExisting,
     careful: false,
     cursor: null,
     removed: changes.map(({ after, stamp }) => (after === null ? stamp : undefined)),
@@ -207,7 +245,7 @@ type Outcome = { readonly isMade: boolean; readonly others: ReadonlyMap<Change, 
 const NONE: ReadonlyMap<Change, ChangeResult> = new Map()
 const MADE: Outcome = { isMade: true, others: NONE }
 
-function onExisting(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
+function onExistingOf(changes: readonly Change[], byRow: boolean): ChunkRequest['onExisting'] {
   if (changes.some(({ after }) => after === null)) return 'replace-range'
   if (changes.some(({ before }) => before !== null)) return 'upsert'
   // If the target keeps each row at once (`byRow`), only `upsert` writes NULLs. New rows need no NULLs.

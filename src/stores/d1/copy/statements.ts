@@ -1,4 +1,5 @@
 /** Batches that run exactly once: the first statement fails if another worker owns the chunk, or if it has run. */
+import { ValueTaken } from '../../common/refusals.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'
@@ -115,6 +116,7 @@ export function d1WriteError(thrown: unknown, client: D1Client, table: string): 
       hint: 'run the same command again: the table may have changed since',
     })
   }
+  if (said.startsWith('UNIQUE constraint failed')) return new ValueTaken(said, details)
   return new SluiceError('ROW_REFUSED', said, details)
 }
 

@@ -122,7 +122,7 @@ export class Staging {
 
   #refusal(message: string): SluiceError {
     const table = tableText(this.#request.table.table)
-    return rowRefused({ system: 'DuckDB', label: this.#label, table, message, cause: undefined })
+    return rowRefused({ system: 'DuckDB', label: this.#label, table, message, cause: undefined }, undefined, false)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Maps errors during a copy: by side, and by whether a row, a table or the server is the cause. */
 import { StoredKeyError } from '../../common/as-stored.ts'
+import { ValueTaken } from '../../common/refusals.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { mysqlFailure, isConnectionGone, isLockLost } from '../error-numbers.ts'
 
@@ -12,6 +13,8 @@ const OF_ROW = new Set([
   139, 1048, 1062, 1118, 1138, 1153, 1216, 1217, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1451, 1452,
   1526, 1644, 1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
 ])
+const DUPLICATE = 1062
+const DIVISION = 1365
 const LOCK_WAIT = 1205
 /** Error number if the server reads a `?` in a user's condition as a parameter. */
 const WRONG_ARGUMENTS = 1210
@@ -98,12 +101,8 @@ export function mysqlTargetError(thrown: unknown, where: string): unknown {
     })
   }
   if (OF_ROW.has(errno)) {
-    return new SluiceError('ROW_REFUSED', message, {
-      where,
-      reason: `error ${errno} of the server`,
-      hint: rowHint(errno),
-      cause: thrown,
-    })
+    const details = { where, reason: `error ${errno} of the server`, hint: rowHint(errno), cause: thrown }
+    return errno === DUPLICATE ? new ValueTaken(message, details) : new SluiceError('ROW_REFUSED', message, details)
   }
   if (thrown instanceof SluiceError && thrown.code !== 'TARGET_CORRUPT') return thrown
   const code = state.startsWith('42') || state === 'HY000' ? 'TABLE_REFUSED' : 'TARGET_IO'
@@ -133,6 +132,18 @@ export function sourceLost(where: string, cause: unknown): SluiceError {
     kind: 'source',
     retryable: true,
     cause,
+  })
+}
+
+/**
+ * Error of an upsert that divides by zero where a row with another key has a unique value of the row. Other errors are
+ * returned unchanged.
+ */
+export function mysqlUpsertError(thrown: unknown, where: string): unknown {
+  if (serverFailureOf(thrown)?.errno !== DIVISION) return thrown
+  return new ValueTaken('a row with another key has a value of this row that must be unique', {
+    where,
+    hint: rowHint(DUPLICATE),
   })
 }
 

@@ -11,7 +11,7 @@ import { loadFileChunks, FILE_FORMAT } from '../load-file.ts'
 import { endOfBatch } from '../load.ts'
 import type { MysqlSession } from '../session.ts'
 import { numberText } from '../values.ts'
-import { rowHint, mysqlRowRefused } from './errors.ts'
+import { rowHint, mysqlRowRefused, mysqlUpsertError } from './errors.ts'
 import { quoted } from './names.ts'
 import { baseTypeName, isBytes, isOpaque, isText } from './types.ts'
 
@@ -52,17 +52,15 @@ export async function addRows(session: MysqlSession, into: InsertInto, rows: rea
 
 /** Overwrites rows with the same key. @returns number of rows, all of which were written @throws as `addRows` */
 export async function upsertRows(session: MysqlSession, into: InsertInto, rows: readonly SqlRow[]): Promise<number> {
-  return await inBatches(
-    session,
-    into,
-    rows,
-    insertHead(into),
-    upsertTail(into),
-    async ({ warnings, zeros }, batch) => {
-      if (warnings > 0) await refuseWarnings(session, into, batch.length, batch.length, zeros)
-      return batch.length
-    },
-  )
+  const check = async ({ warnings, zeros }: Done, batch: readonly SqlRow[]): Promise<number> => {
+    if (warnings > 0) await refuseWarnings(session, into, batch.length, batch.length, zeros)
+    return batch.length
+  }
+  try {
+    return await inBatches(session, into, rows, insertHead(into), upsertTail(into), check)
+  } catch (error) {
+    throw mysqlUpsertError(error, into.where)
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
-import { MemberRefused } from '../../common/refusals.ts'
+import { MemberRefused, ValueTaken } from '../../common/refusals.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { isPostgresReadOnly, lacksIdentity, postgresError, sqlStateOf } from './server-errors.ts'
 import { missingRight } from './missing-right.ts'
@@ -90,6 +90,7 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
     }
     if (state === '23503')
       return new SluiceError('ROW_REFUSED', server.message, { ...details, hint: foreignKeyHint(server.message) })
+    if (state === '23505' || state === '23P01') return new ValueTaken(server.message, details)
     if (server.routine === 'ExecFindPartition') {
       const hint = 'create a partition for it (CREATE TABLE … PARTITION OF …), then run the same command again'
       return new SluiceError('ROW_REFUSED', server.message, { ...details, hint })

@@ -64,5 +64,5 @@ export function sqliteRefusal(error: unknown, label: string, table: string): unk
   const refused = { system: 'SQLite', label, table, message, cause: error }
   if (table !== '' && code === 'SQLITE_ERROR') return tableRefused(refused)
   if (error instanceof SluiceError || !isSqliteRowError(error)) return sqliteCopyError(error, label, 'target')
-  return rowRefused(refused, code === '' ? undefined : code)
+  return rowRefused(refused, code === '' ? undefined : code, code === 'SQLITE_CONSTRAINT_UNIQUE')
 }
