@@ -103,8 +103,8 @@ describe('tables of a file to which changes cannot be applied are refused', () =
   test.each(['sqlite', 'duckdb'] as const)(
     '%s: the statements that a refusal prints drop unique indexes',
     async (system) => {
-      const made = 'CREATE TABLE t (id INTEGER PRIMARY KEY, u INTEGER)'
-      await using target = await targetOf(system, made, 'CREATE UNIQUE INDEX "I ""i" ON t (u)')
+      const plain = 'CREATE TABLE t (id INTEGER PRIMARY KEY, u INTEGER)'
+      await using target = await targetOf(system, plain, 'CREATE UNIQUE INDEX "I ""i" ON t (u)')
       const inspected = async () => {
         const table = await tableOf(target, 't')
         return (await target.changes.inspect(requestOf([{ ...table, catchingUp: true }]))).refusals

@@ -113,6 +113,7 @@ export const CI_EACH_DAY = [
   'test/real/cassandra-values.test.ts',
   'test/real/copy-again.test.ts',
   'test/real/copy-rights.test.ts',
+  'test/real/diff-renamed.test.ts',
   'test/real/durable-steps.test.ts',
   'test/real/grants.test.ts',
   'test/real/lake-cases.test.ts',

@@ -1,6 +1,7 @@
 /** Copies that were started, as recorded in the ledger. */
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import { renamedColumns } from '../plan/plan-hash.ts'
 import { tableKeyOf } from './owner.ts'
 
 export type BegunPlans = {
@@ -11,10 +12,18 @@ export type BegunPlans = {
    * @param source `CopyStore.identity`
    */
   placeOf(source: string, table: TableName, names: readonly [TableName, ...TableName[]]): Promise<TableName>
+  /** Columns that the copy of a table wrote under another name, by the source's name. @param source as in `placeOf` */
+  renamesOf(source: string, table: TableSpec, target: TableSpec): Promise<ReadonlyMap<string, string>>
 }
 
 /** @param database with a prepared ledger */
 export function begunPlans(database: LedgerDatabase): BegunPlans {
+  const planOf = async (source: string, table: TableName, target: TableName): Promise<string | null> => {
+    const { schema, name } = tableKeyOf(target)
+    const sql = 'SELECT plan FROM migration_plans WHERE schema_name = ? AND table_name = ? AND source_table = ?'
+    const [[plan] = []] = await database.all(sql, [schema, name, tableText(table)])
+    return plan !== undefined && isOf(String(plan), source) ? String(plan) : null
+  }
   return {
     hashOf: async (table) => {
       const { schema, name } = tableKeyOf(table)
@@ -24,13 +33,12 @@ export function begunPlans(database: LedgerDatabase): BegunPlans {
     },
     placeOf: async (source, table, names) => {
       if (names.length === 1) return names[0]
-      for (const one of names) {
-        const { schema, name } = tableKeyOf(one)
-        const sql = 'SELECT plan FROM migration_plans WHERE schema_name = ? AND table_name = ? AND source_table = ?'
-        const [[plan] = []] = await database.all(sql, [schema, name, tableText(table)])
-        if (plan !== undefined && isOf(String(plan), source)) return one
-      }
+      for (const one of names) if ((await planOf(source, table, one)) !== null) return one
       return names[0]
+    },
+    renamesOf: async (source, table, target) => {
+      const plan = await planOf(source, table.table, target.table)
+      return plan === null ? new Map() : renamedColumns(plan, table, target)
     },
   }
 }

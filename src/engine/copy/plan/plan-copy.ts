@@ -54,8 +54,8 @@ export type Planner = {
   readonly purpose?: PlanPurpose
   /** Extents found so far, so that planning twice queries the source once. */
   readonly extents?: Map<string, Extent>
-  /** Target names of earlier copies, from the ledger. */
-  readonly begun?: Pick<BegunPlans, 'placeOf'>
+  /** Target names and renamed columns of earlier copies, from the ledger. */
+  readonly begun?: Pick<BegunPlans, 'placeOf' | 'renamesOf'>
   /** Tables of a stream, by name: only these are planned, if they exist. */
   readonly followed?: ReadonlySet<string>
 }
@@ -191,23 +191,26 @@ async function planOne(
   planningContext: PlanningContext,
   old: Partial<TableOptions> = {},
 ): Promise<PlannedTable> {
-  const { from, to, views, again, signal } = planningContext
+  const { from, to, views, again, signal, begun } = planningContext
   const wanted = wantedName(source, operation)
   const accepted = acceptedColumns(source, operation.acceptLossy)
   const purpose = planningContext.purpose ?? 'write'
   const compares = purpose === 'look' || purpose === 'mend'
-  const options = {
+  let options: TableOptions = {
     ...tableOptions(operation, accepted),
     ...(compares ? { anyExpression: true as const } : {}),
     ...old,
   }
   try {
     const names = namesInTarget(wanted, source.table, from, to)
-    const targetName = (await planningContext.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
+    const targetName = (await begun?.placeOf(from.identity, source.table, names)) ?? names[0]
     const found = await again(() => targetTableNow(targetName, to, signal))
     refuseSchemaInName(found, operation, to)
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, purpose)
+    // A comparison without --rename compares the columns as they were copied.
+    if (compares && options.rename.size === 0 && found !== null)
+      options = { ...options, rename: (await begun?.renamesOf(from.identity, source, found)) ?? options.rename }
     if (found !== null && purpose === 'write') await again(() => refuseLosableTarget(targetName, to, signal))
     // The estimate may be wrong for a table that was never analysed, so tables with a small estimate are counted.
     const counted = source.rows <= COUNT_UP_TO

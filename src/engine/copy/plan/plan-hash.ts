@@ -3,8 +3,9 @@
  * To rename a field or hash more, add new rules and keep the old ones, so that copies started under them are resumed.
  */
 import { createHash } from 'node:crypto'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
+import { columnCalled } from './column-plans.ts'
 
 /** The hashed fields of a plan, by name, in the order of hashing. */
 export type HashedFields = Readonly<Record<string, unknown>>
@@ -83,6 +84,22 @@ export function isOfOtherTable(stored: string, source: string, { source: table }
   const then = JSON.parse(stored) as HashedFields | null
   const isNamed = then?.['source'] === source && then['table'] === tableText(table.table)
   return isNamed && typeof then[IDENTITY] === 'string' && then[IDENTITY] !== table.identity
+}
+
+/**
+ * Columns that a stored plan copied into another column than the one of their name, by the source's name.
+ * @param stored as in `PlanRow`
+ */
+export function renamedColumns(stored: string, source: TableSpec, target: TableSpec): ReadonlyMap<string, string> {
+  const { columns = [] } = JSON.parse(stored) as { readonly columns?: readonly string[] }
+  const renamed = new Map<string, string>()
+  for (const { name } of source.columns) {
+    const start = `${name} -> `
+    const rest = columns.find((one) => one.startsWith(start))?.slice(start.length)
+    const to = target.columns.find((one) => rest?.startsWith(`${one.name} as {`) === true)
+    if (to !== undefined && columnCalled(name, target) !== to) renamed.set(name, to.name)
+  }
+  return renamed
 }
 
 export function hashOfFields(essence: unknown): string {

@@ -5,6 +5,7 @@ import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { SourceView } from '../../../../model/copy/source-port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForDeletion } from '../../again/delete-extra.ts'
@@ -22,7 +23,7 @@ import { trackDiff } from '../../diff/tracked.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
 import { RunLedger } from '../../ledger/runs.ts'
-import { prepareLedger } from '../../ledger/schema.ts'
+import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore, storeOptions } from '../../open-stores.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openWithRetries, withRetries } from '../../workers/retries.ts'
@@ -64,7 +65,8 @@ export async function performDiff(operation: DiffOperation, run: DiffRun): Promi
     { emit: run.emit },
     stop,
   )
-  await using database = writes ? await to.ledger() : noDatabase()
+  await using known = writes ? await to.ledger() : await readableLedger(to, run)
+  const database = writes ? known : null
   const runId = BigInt(run.runId)
   const owner = { ...run.owner, runId }
   const runs = database === null ? null : new RunLedger(database, owner)
@@ -78,7 +80,9 @@ export async function performDiff(operation: DiffOperation, run: DiffRun): Promi
     tool: run.tool,
     actor: run.actor,
   }
-  return await recorded(runs, row, run.interrupt, () => diffAll(operation, { from, to, database, runId, owner }, run))
+  return await recorded(runs, row, run.interrupt, () =>
+    diffAll(operation, { from, to, database, known, runId, owner }, run),
+  )
 }
 
 async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
@@ -110,14 +114,14 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
 
 async function planned(
   operation: DiffOperation,
-  { from, to, database }: Stores,
+  { from, to, database, known }: Stores,
   planner: Planner,
   { interrupt }: DiffRun,
 ): Promise<PlannedCopy> {
   const found = await planCopy(requests(operation), from, to, {
     ...planner,
     purpose: operation.fix ? 'mend' : 'look',
-    ...(database === null ? {} : { begun: begunPlans(database) }),
+    ...(known === null ? {} : { begun: begunPlans(known) }),
   })
   if (operation.fix && database !== null) {
     const keys = found.tables.map(({ targetName }) => tableKeyOf(targetName))
@@ -161,7 +165,7 @@ async function compareTable(
       table: name,
       status: open === 0n ? 'ok' : 'failed',
       ms: Math.round(run.clock.ticks() - begun),
-      notes: [countsText(outcome, operation), ...lossyNotes(table.plan)],
+      notes: [countsText(outcome, operation), ...renamedNotes(table, operation), ...lossyNotes(table.plan)],
     })
   } catch (thrown) {
     const error = asSluiceError(thrown)
@@ -210,7 +214,19 @@ function lossyNotes({ columns }: TablePlan): readonly string[] {
   return lossy.length === 0 ? [] : [`compared after conversion to the types of the target: ${lossy.join(', ')}`]
 }
 
-type Stores = Omit<RepairContext, 'from'> & { readonly from: CopyStore; readonly owner: RunOwner }
+/** Names the columns that are compared under another name, because the ledger says that they were copied so. */
+function renamedNotes({ options: { rename } }: PlannedTable, operation: DiffOperation): readonly string[] {
+  if (rename.size === 0 || Object.keys(operation.rename).length > 0) return []
+  const pairs = [...rename].map(([from, to]) => `${from} with ${to}`)
+  return [`compared as they were copied: ${pairs.join(', ')} (--rename compares others)`]
+}
+
+type Stores = Omit<RepairContext, 'from'> & {
+  readonly from: CopyStore
+  readonly owner: RunOwner
+  /** Ledger that has the copies of the tables; null if there is none. */
+  readonly known: LedgerDatabase | null
+}
 
 type OpenedViews = Stores & {
   readonly source: SourceView
@@ -363,6 +379,18 @@ function totalsOf({ sum, tables, equal }: Compared): Readonly<Record<string, str
   }
 }
 
-function noDatabase(): null {
+/** The ledger of the target, for reading; null if it has none that this login can read. */
+async function readableLedger(to: CopyStore, run: DiffRun): Promise<LedgerDatabase | null> {
+  let ledger: LedgerDatabase | null = null
+  try {
+    ledger = await to.ledger()
+    if (await hasLedger(ledger)) return ledger
+  } catch (thrown) {
+    const { kind, message } = asSluiceError(thrown)
+    if (kind === 'stopped') throw thrown
+    const text = `columns are compared by their names, because the ledger of the target cannot be read: ${message}`
+    run.emit({ type: 'log', level: 'note', message: text })
+  }
+  await ledger?.[Symbol.asyncDispose]()
   return null
 }

@@ -1,0 +1,43 @@
+/** A comparison without --rename compares the columns as the ledger says that they were copied. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
+import { of } from '../fault/copy-kit.ts'
+import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-renamed-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test.for(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('%s', { timeout: 60_000 }, async (system, { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', why)
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
+  const named = 'CREATE TABLE crossed (k INTEGER PRIMARY KEY, a VARCHAR(9), b VARCHAR(9), c VARCHAR(9))'
+  await source.sql(named, "INSERT INTO crossed VALUES (1, 'a1', 'b1', 'c1'), (2, 'a2', 'b2', 'c2')")
+  await target.sql(named)
+  const { tables, from, to } = copyOf(source, target, 'crossed')
+  const rename = { a: 'b', b: 'a' }
+  const copied = await perform(copyOf(source, target, 'crossed', { rename, onExisting: 'append' }))
+  expect(copied.finished, JSON.stringify(copied.finished.error)).toMatchObject({ exitCode: 0 })
+  const diff = async (more: Partial<DiffOperation> = {}) =>
+    await perform({ kind: 'diff', from, to, tables, rename: {}, limit: 9, fix: false, deleteExtra: false, workers: 1, ...more }) // prettier-ignore
+  const plain = await diff()
+  expect(plain.finished, JSON.stringify(plain.finished.error)).toMatchObject({ exitCode: 0 })
+  expect(of(plain.events, 'table.finished')[0]?.notes?.join()).toContain(
+    'compared as they were copied: a with b, b with a',
+  )
+  expect((await diff({ rename })).finished).toMatchObject({ exitCode: 0 })
+  // Other pairs are compared if they are given.
+  expect((await diff({ rename: { a: 'a', b: 'b' } })).finished.totals).toMatchObject({ different: '2' })
+  await target.sql("UPDATE crossed SET b = 'other' WHERE k = 2")
+  expect((await diff({ fix: true })).finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+  expect(await target.rows('SELECT a, b, c FROM crossed ORDER BY k')).toEqual([
+    ['b1', 'a1', 'c1'],
+    ['b2', 'a2', 'c2'],
+  ])
+})
