@@ -255,6 +255,27 @@ describe('between two PostgreSQL', () => {
   })
 })
 
+describe('a foreign key to a table that is not copied', () => {
+  test.each(['postgresql', 'mysql', 'sqlite'] as const)('is found in %s if it was created by hand', async (system) => {
+    const [from, to] = [await makePlace('postgresql', folder), await makePlace(system, folder)]
+    await from.sql(
+      'CREATE TABLE parents (id int PRIMARY KEY)',
+      'CREATE TABLE rides (id int PRIMARY KEY, parent int CONSTRAINT to_parent REFERENCES parents (id) ON DELETE CASCADE)',
+      'INSERT INTO parents VALUES (1)',
+      'INSERT INTO rides VALUES (1, 1)',
+    )
+    const key = (action: string) => `FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE ${action}`
+    const ride = (action: string) => `CREATE TABLE rides (id int PRIMARY KEY, parent int, ${key(action)})`
+    await to.sql('CREATE TABLE parents (id int PRIMARY KEY)', 'INSERT INTO parents VALUES (1)', ride('SET NULL'))
+    const copy = copyAll(from, to, ['rides'], { with: ['constraints'] })
+    const left = await perform(copy)
+    expect(left.finished).toMatchObject({ exitCode: 0 })
+    expect(planned(left)).toMatchObject({ to_parent: 'left: public.parents is not copied' })
+    await to.sql('DROP TABLE rides', ride('CASCADE'), 'INSERT INTO rides VALUES (1, 1)')
+    expect(planned(await perform({ ...copy, dryRun: true }))).toMatchObject({ to_parent: 'there' })
+  })
+})
+
 describe('within other systems', () => {
   test('MySQL', { timeout: 60_000 }, async (context) => {
     const [from, to] = await places(context, 'mysql', 'mysql')

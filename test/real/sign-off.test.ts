@@ -402,4 +402,25 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     },
     120_000,
   )
+
+  test('of one table finds its foreign key to another table of the stream', async () => {
+    const rows = [
+      'CREATE TABLE parent (id int PRIMARY KEY)',
+      'CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent (id))',
+      'INSERT INTO parent VALUES (1)',
+      'INSERT INTO child VALUES (1, 1)',
+    ]
+    const one = await stageOf(server, rows, ['child', 'parent'])
+    const copy = { ...one.copy, with: ['constraints'] as const }
+    const { events } = await caughtUp({ ...one, copy })
+    const started = events.find(({ type }) => type === 'follow.started')
+    const { finished } = await perform({
+      kind: 'sign-off',
+      stream: started?.type === 'follow.started' ? started.stream : '',
+      from: one.source.url,
+      to: one.target.url,
+      tables: ['child'],
+    })
+    expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0 })
+  }, 60_000)
 })

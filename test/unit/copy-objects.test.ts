@@ -85,6 +85,7 @@ const passage = (more: Partial<TranslationContext> = {}): TranslationContext => 
     ['public.t', plan],
     ['public.parents', parents],
   ]),
+  elsewhere: ({ name }) => ({ schema: 'there', name }),
   from: 'postgresql',
   ...more,
 })

@@ -11,6 +11,7 @@ import {
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
+import { namesInTarget } from '../plan/target-name.ts'
 import { ORDERED, translateObject, type TranslationContext } from './translate.ts'
 
 export type PlannedObject = {
@@ -47,21 +48,18 @@ export async function planObjects(
   for (const { source, plan } of tables) if (plan !== null) plans.set(tableText(source.table), plan)
   const found = new Map<string, readonly PlannedObject[]>()
   if (options.length === 0) return found
-  const isOneDatabase = from.identity === to.identity
   const sameWords = from.objects().words === to.objects().words
   const reserved = [...plans.values()].map(({ target }) => target.table)
   const names = isListing ? null : new Names(to, reserved, signal)
   for (const [name, plan] of plans) {
-    const passage: TranslationContext = { plan, plans, sameWords, from: from.objects().words }
+    const elsewhere = (table: TableName): TableName => placeElsewhere(table, plan, { from, to })
+    const passage: TranslationContext = { plan, plans, elsewhere, sameWords, from: from.objects().words }
     const wanted = await onSide('source', () => from.objects().list(plan.source, signal))
     const chosen = wanted.filter(
       (object) => !isPrimary(object) && options.includes(objectOptions(object)) && !isNumbered(object, plan),
     )
     const there = await onSide('target', () => to.objects().list(plan.target, signal))
-    found.set(
-      name,
-      await planTableObjects(chosen, there, passage, { to, names, isOneDatabase, primary: wanted.find(isPrimary) }),
-    )
+    found.set(name, await planTableObjects(chosen, there, passage, { to, names, primary: wanted.find(isPrimary) }))
   }
   return found
 }
@@ -104,7 +102,6 @@ type ObjectContext = {
   readonly to: CopyStore
   /** Null if nothing will be created. */
   readonly names: Names | null
-  readonly isOneDatabase: boolean
   /** Primary key of the source table. */
   readonly primary: SchemaObject | undefined
 }
@@ -113,34 +110,27 @@ async function planTableObjects(
   wanted: readonly SchemaObject[],
   there: readonly SchemaObject[],
   passage: TranslationContext,
-  { to, names, isOneDatabase, primary }: ObjectContext,
+  { to, names, primary }: ObjectContext,
 ): Promise<readonly PlannedObject[]> {
   const { plan } = passage
   const held = [...there, ...(plan.create ? keyOf(plan.target) : [])]
   const planned: PlannedObject[] = []
   for (const object of wanted) {
     const { name, kind } = object
-    const translated =
-      object.broken === true ? { refused: 'it is not valid in the source' } : translateObject(object, passage)
-    const fitted = 'refused' in translated ? translated : to.objects().adapted(translated, plan.target)
-    if ('refused' in fitted) {
-      // Within one database, a foreign key to a table outside of the copy refers to the same table on both sides.
-      const own = isOneDatabase && kind === 'foreign key' ? there.find((one) => isSame(one, object)) : undefined
-      planned.push(
-        own === undefined
-          ? { name, kind, status: 'left', reason: fitted.refused }
-          : { name, kind, status: 'there', object: own },
-      )
-      continue
-    }
-    const widened = widenedBy(fitted, there, primary, plan)
-    const signature = signatureOf(fitted)
-    const same = held.filter((one) => equalKeys(signatureOf(one), signature, to))
-    const whole = same.find((one) => satisfies(one, fitted))
+    const { wanted: fitted, refused } = fittedFor(object, passage, to)
+    const signature = fitted === undefined ? null : signatureOf(fitted)
+    const same = held.filter((one) => signature !== null && equalKeys(signatureOf(one), signature, to))
+    // The user may have created by hand what a copy cannot create.
+    const whole = same.find((one) => fitted !== undefined && satisfies(one, fitted))
     if (whole !== undefined) {
       planned.push({ name, kind, status: 'there', object: whole })
       continue
     }
+    if (fitted === undefined || refused !== undefined) {
+      planned.push({ name, kind, status: 'left', reason: refused ?? '' })
+      continue
+    }
+    const widened = widenedBy(fitted, there, primary, plan)
     // An interrupted build has left this object: continue under its name.
     const [broken] = same
     const free =
@@ -155,6 +145,34 @@ async function planTableObjects(
     planned.push({ name, kind, status: 'build', object: final, ...noteOf(object, final), ...widened })
   }
   return planned
+}
+
+/** The object as the target would list it, and why a copy cannot create it; without `wanted` if it is not translated. */
+function fittedFor(
+  object: SchemaObject,
+  passage: TranslationContext,
+  to: CopyStore,
+): { readonly wanted?: SchemaObject; readonly refused?: string } {
+  if (object.broken === true) return { refused: 'it is not valid in the source' }
+  const translated = translateObject(object, passage)
+  const [wanted, refused] = 'refused' in translated ? [translated.wanted, translated] : [translated, {}]
+  if (wanted === undefined) return refused
+  const adapted = to.objects().adapted(wanted, passage.plan.target)
+  return 'refused' in adapted ? { wanted, ...adapted, ...refused } : { ...refused, wanted: adapted }
+}
+
+/**
+ * Within one database, a foreign key to a table outside of the copy refers to the same table on both sides. Otherwise
+ * the table is expected where a copy of it has its place: beside the tables of its schema.
+ */
+function placeElsewhere(
+  table: TableName,
+  { source, target }: TablePlan,
+  { from, to }: Pick<PlannedCopy, 'from' | 'to'>,
+): TableName {
+  if (from.identity === to.identity) return table
+  if (table.schema === source.table.schema) return { ...target.table, name: table.name }
+  return namesInTarget({ name: table.name }, table, from, to)[0]
 }
 
 /**
@@ -175,10 +193,6 @@ function widenedBy(
   const isThere =
     own.size > 0 && added.length > 0 && there.some((one) => one.broken !== true && signatureOf(one) === signature)
   return isThere ? { widenedBy: added } : {}
-}
-
-function isSame(there: SchemaObject, wanted: SchemaObject): boolean {
-  return satisfies(there, wanted) && signatureOf(there) === signatureOf(wanted)
 }
 
 /** True if the existing object is valid and enforced as required; an incomplete index is not. */

@@ -11,7 +11,8 @@ import {
   type SchemaObject,
 } from '../../../model/copy/schema-object.ts'
 
-export type Translated = SchemaObject | { readonly refused: string }
+/** @property wanted a refused object in words of the target, where the user may have created it by hand */
+export type Translated = SchemaObject | { readonly refused: string; readonly wanted?: SchemaObject }
 
 /** Context of a translation between two tables and two systems. */
 export type TranslationContext = {
@@ -20,6 +21,8 @@ export type TranslationContext = {
   readonly sameWords: boolean
   /** Plans of the same run's tables, by `tableText` of the source. */
   readonly plans: ReadonlyMap<string, TablePlan>
+  /** Name in the target of a table that this run does not copy. */
+  readonly elsewhere: (table: TableName) => TableName
   /** Name of the source's system, for messages. */
   readonly from: string
 }
@@ -106,8 +109,14 @@ function plainIndex(object: IndexObject, passage: TranslationContext): Translate
 /** Translates a foreign key. Refused if the run does not copy the referenced table: referenced rows may be missing. */
 function foreignKey(object: ForeignKey, passage: TranslationContext): Translated {
   const { plan, sameWords, from } = passage
+  const rename = (names: readonly string[], within: TablePlan): readonly string[] =>
+    names.map((name) => targetColumn(name, within) ?? name)
+  const own = { ...object, own: '', from: rename(object.from, plan), columns: rename(object.from, plan) }
   const other = planOf(object.to.table, passage)
-  if (other === undefined) return { refused: `${tableText(object.to.table)} is not copied` }
+  if (other === undefined) {
+    const wanted = { ...own, to: { ...object.to, table: passage.elsewhere(object.to.table) } }
+    return { refused: `${tableText(object.to.table)} is not copied`, wanted }
+  }
   if (object.rest !== '' && !sameWords) return { refused: `only ${from} supports ${object.rest}` }
   if (/\(/.test(object.onDelete) && object.from.some((name) => targetColumn(name, plan) !== name)) {
     return { refused: `${object.onDelete} names a column that has another name in the target` }
@@ -115,15 +124,7 @@ function foreignKey(object: ForeignKey, passage: TranslationContext): Translated
   const columns = object.to.columns.length === 0 ? other.source.key : object.to.columns
   const lost = columns.find((name) => targetColumn(name, other) === null)
   if (lost !== undefined) return { refused: `the column ${lost} of ${tableText(object.to.table)} is not copied` }
-  const rename = (names: readonly string[], within: TablePlan): readonly string[] =>
-    names.map((name) => targetColumn(name, within) ?? name)
-  return {
-    ...object,
-    own: '',
-    from: rename(object.from, plan),
-    columns: rename(object.from, plan),
-    to: { table: other.target.table, columns: rename(columns, other) },
-  }
+  return { ...own, to: { table: other.target.table, columns: rename(columns, other) } }
 }
 
 /** Plan of a table of this run; undefined if the run has none. SQLite ignores the case of names. */

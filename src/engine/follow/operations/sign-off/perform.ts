@@ -141,7 +141,7 @@ async function storeSignOff(
         ? withCutoverNote(check, from.identity === to.identity)
         : check,
     ),
-    ...(await objectChecks({ ...planned, tables }, copyOperation, run.interrupt.abort)),
+    ...(await objectChecks(planned, tables, copyOperation, run.interrupt.abort)),
     ...(await keyChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
   ]
   // Group the checks by table.
@@ -191,16 +191,20 @@ async function storeSignOff(
   return document
 }
 
-/** Checks for objects that --with can create. A requested object must exist, unless the stream omits it. */
+/**
+ * Checks for objects that --with can create. A requested object must exist, unless the stream omits it.
+ * @param tables that are signed off; their foreign keys may lead to any table of `planned`
+ */
 async function objectChecks(
   planned: PlannedCopy,
+  tables: PlannedCopy['tables'],
   operation: CopyOperation,
   signal: AbortSignal,
 ): Promise<readonly SignOffCheck[]> {
   const wanted = await planObjects(planned, operation.with ?? [], signal)
   const asked = await withoutFiringKeys(planned, wanted, () => checksKeys(operation, planned.to, signal))
   const all = await planObjects(planned, OBJECT_OPTIONS, signal)
-  return planned.tables.map(({ source, targetName }): SignOffCheck => {
+  return tables.map(({ source, targetName }): SignOffCheck => {
     const name = tableText(source.table)
     const head = { check: 'made by --with', table: tableText(targetName) }
     const lacks = ({ status, widenedBy }: PlannedObject): boolean => status !== 'there' && widenedBy === undefined
