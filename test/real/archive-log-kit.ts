@@ -129,6 +129,7 @@ export async function dataFile(
       max: { [first]: String(id), [second]: '"n"' },
       nullCount: { [first]: 0n, [second]: 0n },
     },
+    extents: {},
   }
 }
 

@@ -277,6 +277,36 @@ test('an archive that is of another table, has other columns, is damaged or is m
   expect(await place.rows(`SELECT count(*) FROM migration_archive_partitions`)).toEqual([['0']])
 })
 
+test('bounds that the rows contradict, or that differ between ledger and log, are not adopted', async () => {
+  const archived = await fresh('sqlite', 'plain')
+  const { place, archive } = archived
+  const { run, drop } = commandsOf(archived)
+  expect(await ended(run)).toBe('ok')
+  expect(await ended(drop)).toBe('ok')
+  const set = (to: string): Promise<void> =>
+    place.sql(`UPDATE migration_archive_partitions SET to_bound = '${to}' WHERE partition_name = '2020-Q1'`)
+  const [[end] = []] = await place.rows(
+    `SELECT to_bound FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`,
+  )
+  const [, wrong] = [await set('2020-01-02'), /^2020-Q1 other bounds: .*to 2020-01-02/]
+  expect(await findingsOf(adopt(archived, { to: undefined }))).toEqual([expect.stringMatching(wrong), 'PROOF_FAILED'])
+  await set(String(end))
+  // Rows of the third day are outside of these bounds, on which ledger and log will agree.
+  const log = join(archive, '_delta_log')
+  for (const name of readdirSync(log).filter((one) => one.endsWith('.json'))) {
+    const text = readFileSync(join(log, name), 'utf8')
+    writeFileSync(
+      join(log, name),
+      text.replaceAll(`"sluice.to":"${String(end)}","sluice.`, '"sluice.to":"2020-01-03","sluice.'),
+    )
+  }
+  await lose(place)
+  const bounds =
+    /^2020-Q1 other bounds: its rows are from 2020-01-01 .* to 2020-01-03 .*, and its bounds are .* to 2020-01-03/
+  expect(await findingsOf(adopt(archived))).toEqual([expect.stringMatching(bounds), 'PROOF_FAILED'])
+  expect(await place.rows(`SELECT count(*) FROM migration_archive_partitions`)).toEqual([['0']])
+})
+
 /** As an older version wrote it: without properties and without the new tags. */
 function madeOlder(archive: string): void {
   const log = join(archive, '_delta_log')

@@ -56,6 +56,7 @@ describe('actions', () => {
       max: { 'a"b': '9223372036854775807', t: '"ü\\n"' },
       nullCount: { 'a"b': 2n ** 60n },
     },
+    extents: {},
   }
 
   test('numbers keep all their digits', () => {

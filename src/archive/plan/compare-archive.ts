@@ -2,7 +2,7 @@
 import { digestSum } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
-import type { ArchiveFinding } from '../steps/find-damage.ts'
+import { boundFinding, type ArchiveFinding } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
 import { filesState } from '../steps/files-state.ts'
 import { localFiles } from '../steps/local-files.ts'
@@ -38,10 +38,10 @@ export async function* compareArchive(
     const columns = known.get(label)?.columns ?? context.archived.stored.columns
     const fence = state.txns.get(appIdOf(context, label)) ?? 0n
     const logged = state.files.get(label) ?? []
-    const own = await repairUnnamed(context, known.get(label), logged)
-    if (own !== null) {
-      const { digest, files } = own.partition
-      yield { label, proof: digest, files, fence, finding: null, repair: own }
+    const unnamed = await repairUnnamed(context, known.get(label), logged)
+    if (unnamed !== null) {
+      const { digest, files } = unnamed.partition
+      yield { label, proof: digest, files, fence, finding: null, repair: unnamed }
       continue
     }
     const files = await provedFiles(context, logged, columns)
@@ -53,8 +53,10 @@ export async function* compareArchive(
     } else if (finding?.finding === 'not in the log' && partition !== null) {
       yield { label, proof, files, fence, ...(await unnamedOrGone(context, partition, finding)) }
     } else {
-      const said = finding ?? (await differingFile(context, known.get(label), logged))
-      const repair = said === null && files.length > 0 ? leftInLog(known.get(label), fence) : null
+      const own = known.get(label)
+      const bounds = own !== undefined && isPublished(own.state) ? boundFinding(own, logged) : null
+      const said = finding ?? bounds ?? (await differingFile(context, own, logged))
+      const repair = said === null && files.length > 0 ? leftInLog(own, fence) : null
       yield { label, proof, files, fence, finding: said, repair }
     }
   }

@@ -4,7 +4,6 @@
  * or counted twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isByValue } from '../ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import {
   columnIn,
@@ -41,6 +40,7 @@ import { Ledgers } from '../work/find-ledger.ts'
 import { missingError, replacedText } from '../plan/missing-partitions.ts'
 import { refuseToAnswer } from '../plan/partition-archives.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
+import { rangeColumnName } from '../steps/range-column.ts'
 import { doubtOf } from '../steps/unsure-columns.ts'
 import { readOnlyArchive } from '../plan/table-changes.ts'
 import {
@@ -377,7 +377,6 @@ async function rangeColumn(
   signal: AbortSignal,
 ): Promise<QueryColumn | null> {
   // Values are not ranges: open all files. DuckDB skips rows by their statistics.
-  if (record !== null && isByValue(record)) return null
-  const name = record?.timeColumn ?? (await store.offers.partitions?.list(table, signal))?.by
+  const name = await rangeColumnName(store, table, record, signal)
   return columns.find((column) => column.name === name) ?? null
 }

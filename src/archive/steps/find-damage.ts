@@ -1,6 +1,6 @@
 /** Finds differences between an archive and its proof: in its log and its files, byte by byte and row by row. */
 import { stat } from 'node:fs/promises'
-import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveFindingEvent } from '../../model/archive/events.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { equalDigests } from '../../model/copy/rows.ts'
@@ -11,6 +11,7 @@ import { digestSum } from '../../model/copy/row-hash.ts'
 import { progress, type ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
 import type { LoggedFile, ArchiveLogState } from './log.ts'
+import { outsideText, rangeColumnOf } from './range-column.ts'
 
 export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
 /** Number of files and rows that were read of a partition. */
@@ -118,11 +119,12 @@ function* logFindings(partition: ArchivedPartition, logged: readonly LoggedFile[
     if (!inLedger.has(path))
       yield { finding: 'not in the ledger', partition: label, path, detail: 'the Delta log names it' }
   }
-  yield* boundFindings(partition, logged)
+  const bounds = boundFinding(partition, logged)
+  if (bounds !== null) yield bounds
 }
 
 /** Queries choose partitions by the bounds in the ledger: other bounds hide rows. The tags have those of the export. */
-function* boundFindings(partition: ArchivedPartition, logged: readonly LoggedFile[]): Generator<ArchiveFinding> {
+export function boundFinding(partition: ArchivedPartition, logged: readonly LoggedFile[]): ArchiveFinding | null {
   const { label } = partition
   const own = boundsText(label, partition.from, partition.to)
   for (const { path, tags } of logged) {
@@ -132,8 +134,9 @@ function* boundFindings(partition: ArchivedPartition, logged: readonly LoggedFil
     if (theirs === own) continue
     const detail = `${theirs} in the log, and ${own} in the ledger`
     // All files of a partition have the same tags.
-    return yield { finding: 'other bounds', partition: label, path, detail }
+    return { finding: 'other bounds', partition: label, path, detail }
   }
+  return null
 }
 
 function boundsText(label: string, from: string | null, to: string | null): string {
@@ -151,13 +154,21 @@ export async function fileFindings(
   const sums = []
   let rows = 0n
   const report = progress(context, partition, 'verifying', digest?.rows ?? 0n)
+  const range = await rangeColumnOf(context, partition)
+  let outside: ArchiveFinding | null = null
   for (const file of files) {
     throwIfAborted(context.interrupt.abort)
     const end = await oneFile(context, partition, file)
     if ('finding' in end) found.push({ ...end, partition: label, path: file.path })
     else {
-      sums.push(end)
+      sums.push(end.digest)
       rows += end.rows
+      // A ledger that was rebuilt from the log has the bounds of its tags: only the rows show whether these are right.
+      const text = range === null ? null : outsideText(partition, range, end.extents)
+      if (text !== null) {
+        const detail = `${text}, and its bounds are ${boundsText(label, partition.from, partition.to)}`
+        outside ??= { finding: 'other bounds', partition: label, path: file.path, detail }
+      }
     }
     report(rows, 0n)
   }
@@ -168,7 +179,7 @@ export async function fileFindings(
       detail: `${rows} rows, whose checksum differs from that of the source`,
     })
   }
-  return [...found, { files: files.length, rows }]
+  return [...found, ...(outside === null ? [] : [outside]), { files: files.length, rows }]
 }
 
 /** Reads all files of a partition. @returns findings; empty if the files are as proved */
@@ -183,7 +194,7 @@ async function oneFile(
   context: ArchiveContext,
   { columns }: ArchivedPartition,
   file: ArchivedFile,
-): Promise<Omit<ArchiveFinding, 'partition' | 'path'> | { readonly rows: bigint; readonly sum: string }> {
+): Promise<Omit<ArchiveFinding, 'partition' | 'path'> | InspectedFile> {
   const { interrupt } = context
   try {
     const head = await context.reader.head(file.path, interrupt.abort)
@@ -204,7 +215,7 @@ async function oneFile(
         detail: `${read.digest.rows} rows, and ${file.rows} when it was proved, or their values differ`,
       }
     }
-    return read.digest
+    return read
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     if (isUnread(context, thrown)) throw thrown

@@ -24,7 +24,11 @@ export type InspectedFile = WrittenFile & {
   readonly sha256: string
   readonly digest: Digest
   readonly stats: FileStats
+  /** Smallest and largest value of columns of dates, times and whole numbers, by physical names: exact, unlike `stats`. */
+  readonly extents: Readonly<Record<string, Extent>>
 }
+
+export type Extent = { readonly least: string; readonly most: string }
 
 /** A file of the archive as ledger and log name it. */
 export type ArchivedFile = {

@@ -279,7 +279,7 @@ function hintOf(
   if (finding === 'broken log')
     return `if the log of ${name} is broken, restore its missing commits from a backup of the archive, and a checkpoint that differs: until then, query and restore --into work without them`
   if (finding === 'other bounds')
-    return `write the bounds that the log has into from_bound and to_bound of migration_archive_partitions: until then, query may leave out rows of ${name}`
+    return `write the bounds that the log has, or, if they exclude rows, bounds that include all of them, into from_bound and to_bound of migration_archive_partitions: until then, query may leave out rows of ${name}`
   const isRestored = partitions.some(({ label, state }) => label === partition && state === 'RESTORED')
   return finding === 'not in the ledger' && isRestored
     ? `${adopt} removes from the log the files of partitions that the ledger calls RESTORED`

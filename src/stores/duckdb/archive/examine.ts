@@ -18,7 +18,7 @@ import { hashOfRow, hasLongRows, longRows } from './long-values.ts'
 import { archivedRows } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
 import { provedText, checksumSql } from './checksum-sql.ts'
-import { statsOf, statsSql } from './stats.ts'
+import { extentsOf, statsOf, statsSql } from './stats.ts'
 
 /** Maximum number of rows in memory when this program computes the checksum. */
 const ROWS = 1000
@@ -58,6 +58,7 @@ export async function checkArchivedFile(
           ? await longDigest(desk, named, columns, signal)
           : { rows: found, sum: checksumText(BigInt(sum)) },
       stats: statsOf(columns, found, facts),
+      extents: extentsOf(columns, facts),
     }
   } catch (error) {
     throw readError(error, file, signal)

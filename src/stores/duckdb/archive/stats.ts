@@ -2,7 +2,7 @@
  * Statistics of a file as in a Delta log, from its rows, not from its footer. Readers skip files by them, so they must
  * be true bounds; a bound that cannot be written exactly is a little wider.
  */
-import type { FileStats } from '../../../model/archive/archived-file.ts'
+import type { Extent, FileStats } from '../../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal } from './columns.ts'
@@ -51,6 +51,21 @@ export function statsOf(columns: readonly StoredColumn[], rows: bigint, facts: r
     if (to !== null) max[physical] = to
   }
   return { numRecords: rows, min, max, nullCount }
+}
+
+const ORDERED: ReadonlySet<string> = new Set(['byte', 'short', 'integer', 'long', 'date', 'timestamp', 'timestamp_ntz'])
+
+/** See `InspectedFile.extents`. @param facts results of `statsSql`, as texts */
+export function extentsOf(
+  columns: readonly StoredColumn[],
+  facts: readonly (string | null)[],
+): Readonly<Record<string, Extent>> {
+  const extents: Record<string, Extent> = {}
+  for (const [i, { physical, stored }] of columns.entries()) {
+    const [least, most] = facts.slice(i * PER_COLUMN + 1)
+    if (ORDERED.has(stored) && least != null && most != null) extents[physical] = { least, most }
+  }
+  return extents
 }
 
 /** A bound as JSON text; null if there is none. */
