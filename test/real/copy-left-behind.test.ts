@@ -452,6 +452,38 @@ describe('a plan names', () => {
     expect(named(beyond)).toEqual(['collation a, STRICT: k(', 'trigger b: stamped', 'view b: vs', 'view: alone'])
   })
 
+  test('conflict clauses of SQLite, unless the target has them', async (context) => {
+    const [from, to] = await places(context, 'sqlite', 'sqlite')
+    await from.sql(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY ON CONFLICT IGNORE, u TEXT UNIQUE ON CONFLICT REPLACE,
+         a TEXT CHECK (a <> 'ON CONFLICT FAIL') UNIQUE ON CONFLICT ABORT)`,
+    )
+    const ran = await perform(copyOf(from, to, 't'))
+    expectDone(ran)
+    expect(named(ran)).toEqual(['conflict clause t: ON CONFLICT IGNORE, ON CONFLICT REPLACE'])
+    await to.sql('CREATE TABLE u (id INTEGER PRIMARY KEY ON CONFLICT IGNORE, u TEXT, a TEXT)')
+    const beside = await perform(copyOf(from, to, 't', { toTable: 'u', restart: true }))
+    expect(named(beside)).toEqual(['conflict clause t: ON CONFLICT REPLACE'])
+  })
+
+  test('properties of a primary key of PostgreSQL; other constraints keep theirs', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    await from.sql(
+      'CREATE TABLE parent (id int PRIMARY KEY)',
+      `CREATE TABLE k (id int, v text, n int, PRIMARY KEY (id) INCLUDE (v) DEFERRABLE INITIALLY DEFERRED,
+         CONSTRAINT alone CHECK (n > 0) NO INHERIT, CONSTRAINT equal UNIQUE NULLS NOT DISTINCT (n),
+         CONSTRAINT later UNIQUE (v, n) DEFERRABLE)`,
+      'ALTER TABLE k ADD CONSTRAINT unproved CHECK (n < 9) NOT VALID',
+      'ALTER TABLE k ADD CONSTRAINT child FOREIGN KEY (n) REFERENCES parent NOT VALID',
+    )
+    const ran = await perform(several(from, to, ['parent', 'k'], { with: ['indexes', 'constraints'] }))
+    expectDone(ran)
+    expect(named(ran)).toEqual(['key property public.k: DEFERRABLE INITIALLY DEFERRED, INCLUDE (v)'])
+    const definitions = `SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+      WHERE conrelid = 'k'::regclass AND contype <> 'p' ORDER BY conname`
+    expect(await to.rows(definitions)).toEqual(await from.rows(definitions))
+  })
+
   test('a view in the database of both tables as one that a cutover recreates', async (context) => {
     const [place] = await places(context, 'postgresql', 'sqlite')
     await place.sql('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE VIEW ids AS SELECT id FROM t')

@@ -16,6 +16,8 @@ export type LeftKind =
   | 'unlogged'
   | 'strict'
   | 'without rowid'
+  | 'conflict clause'
+  | 'key property'
   | 'system versioning'
   | 'sequence'
   | 'shared sequence'
@@ -113,6 +115,16 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   unlogged: words('UNLOGGED table', 'the table of the target is an ordinary one'),
   strict: words('STRICT table', 'the target does not enforce the types of columns'),
   'without rowid': words('table WITHOUT ROWID', 'the table of the target has a rowid', 'tables WITHOUT ROWID'),
+  'conflict clause': words(
+    'conflict clause of constraints',
+    'the target refuses a row that violates a constraint',
+    'conflict clauses of constraints',
+  ),
+  'key property': words(
+    'property of the primary key',
+    'the key of a new table has its columns only',
+    'properties of the primary key',
+  ),
   'system versioning': words('system-versioned table', 'current rows are copied, but their history is not'),
   sequence: words(
     'column numbered by a sequence',

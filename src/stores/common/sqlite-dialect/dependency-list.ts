@@ -7,6 +7,7 @@ import { maskedCode, mentions } from '../definition-text.ts'
 import type { DependencyStore, DependencyScope } from '../../../model/copy/dependency-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { ListRows, SqliteListQuery } from './object-list.ts'
+import { declaredConflicts } from './table-facts.ts'
 import { streamOfName } from './stream-names.ts'
 
 /** Dependencies, sequences and generated columns of the tables of a database. */
@@ -68,6 +69,7 @@ export function untransferredIn(
     const options = declaredTableOptions(String(sql))
     if (options.includes('STRICT')) rows.push(['strict', table, null])
     if (options.includes('WITHOUT ROWID')) rows.push(['without rowid', table, null])
+    for (const word of declaredConflicts(String(sql))) rows.push(['conflict clause', table, `ON CONFLICT ${word}`])
     for (const { column, code } of columnsIn(String(sql), 'brackets')) {
       const collation = /\bCOLLATE\s+["'`[]?(NOCASE|RTRIM)\b/i.exec(code)?.[1]
       if (collation !== undefined)

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { floatKeyOf, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { maskedCode } from '../definition-text.ts'
 import { quote } from './ddl.ts'
 import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from './types.ts'
 
@@ -36,6 +37,12 @@ export type UniqueIndex = {
 /** As `TableSpec.identity`. @param sql its CREATE TABLE */
 export function sqliteIdentity(name: string, sql: string): string {
   return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
+}
+
+/** What constraints do with a row that violates them, if they declare it: `IGNORE`, `REPLACE` … ABORT is the default. */
+export function declaredConflicts(sql: string): readonly string[] {
+  const clauses = maskedCode(sql, 'brackets').matchAll(/\bON\s+CONFLICT\s+(ROLLBACK|FAIL|IGNORE|REPLACE)\b/gi)
+  return [...new Set([...clauses].map(([, word = '']) => word.toUpperCase()))]
 }
 
 /**

@@ -156,6 +156,14 @@ function tablesSql(tables: readonly string[]): string {
       UNION ALL SELECT t.key, 'comment', coalesce(c.attname, 'of the table') FROM t JOIN pg_catalog.pg_description d
           ON d.classoid = 'pg_catalog.pg_class'::regclass::oid AND d.objoid = t.oid
         LEFT JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum = d.objsubid AND d.objsubid > 0
+      UNION ALL SELECT t.key, 'key property', v.name FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid AND k.contype = 'p'
+        JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid CROSS JOIN LATERAL (VALUES
+          (CASE WHEN k.condeferrable THEN 'DEFERRABLE' || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END END),
+          (CASE WHEN pg_catalog.to_jsonb(k) ->> 'conperiod'::text = 'true' THEN 'WITHOUT OVERLAPS' END),
+          ((SELECT 'INCLUDE (' || pg_catalog.string_agg(a.attname::text, ', ' ORDER BY n) || ')'
+            FROM pg_catalog.generate_series(i.indnkeyatts, i.indnatts - 1) AS s (n)
+              JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[n]))) AS v (name)
+        WHERE v.name IS NOT NULL
       UNION ALL SELECT t.key, 'partitioning', NULL FROM t WHERE t.relkind = 'p'
       UNION ALL SELECT t.key, 'inheritance', NULL FROM t WHERE t.relkind = 'r' AND NOT t.relispartition AND EXISTS (
         SELECT FROM pg_catalog.pg_inherits i WHERE t.oid IN (i.inhparent, i.inhrelid))
