@@ -127,7 +127,7 @@ const POINTS: Readonly<Record<Form, Readonly<Record<Stage, readonly Point[]>>>> 
     ],
     restore: [
       { at: 'COMMIT state DETACHED', when: 'after' },
-      { at: 'INSERT OR ABORT INTO "bookings"', when: 'after' },
+      { at: 'INSERT INTO "bookings"', when: 'after' },
       { at: 'COMMIT state RESTORED', when: 'after' },
       { at: 'link ', when: 'before' },
     ],

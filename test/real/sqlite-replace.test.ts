@@ -73,3 +73,19 @@ it('a copy that appends or overwrites names the row, and keeps that of the targe
     expect(rows(`${mode}.db`, 'id = 700')).toEqual([])
   }
 })
+
+it('a trigger of the target that skips rows by OR IGNORE skips them for copied rows too', async () => {
+  sql(
+    'to.db',
+    `CREATE TABLE v (id INTEGER PRIMARY KEY, at TIMESTAMP NOT NULL, x TEXT UNIQUE);
+     CREATE TABLE years (y TEXT PRIMARY KEY);
+     CREATE TRIGGER counted AFTER INSERT ON v BEGIN INSERT OR IGNORE INTO years VALUES (substr(NEW.at, 1, 4)); END`,
+  )
+  for (const mode of ['refuse', 'upsert']) {
+    sql('to.db', 'DELETE FROM v')
+    const ends = ['--from', url('a.db'), '--to', url('to.db'), '--tables', 'v', '--on-existing', mode, '--restart']
+    const copied = await sluice('copy', ...ends)
+    expect(copied, copied.out + copied.err).toMatchObject({ code: 0 })
+    expect(rows('to.db', 'true')).toHaveLength(1400)
+  }
+})

@@ -119,6 +119,8 @@ export type TableSpec = {
   readonly floatKey?: string
   /** Set if NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
   readonly nullsEqual?: true
+  /** Set if constraints declare that a row which violates them is ignored, or replaces others. */
+  readonly declaresConflicts?: true
   /** Estimated by the system, or exact if counting costs nothing. */
   readonly rows: bigint
   readonly bytes: bigint

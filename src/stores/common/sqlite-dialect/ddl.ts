@@ -90,14 +90,14 @@ export type OnConflict = 'fail' | 'skip' | 'overwrite'
 /**
  * Start and end of an INSERT, around rows or a SELECT. `skip` and `overwrite` apply to the key only. Any other violated
  * constraint is an error, even one declared with ON CONFLICT REPLACE or IGNORE, which would silently remove or skip
- * rows.
+ * rows. OR ABORT stands only where such a constraint is declared: it also overrides OR IGNORE in the table's triggers.
  */
 export function insertEnds(
   table: TableSpec,
   columns: readonly string[],
   onConflict: OnConflict,
 ): { readonly head: string; readonly tail: string } {
-  const head = `INSERT OR ABORT INTO ${quote(table.table.name)} (${columns.map(quote).join(', ')}) `
+  const head = `INSERT ${table.declaresConflicts === true ? 'OR ABORT ' : ''}INTO ${quote(table.table.name)} (${columns.map(quote).join(', ')}) `
   if (onConflict === 'fail' || table.key.length === 0) return { head, tail: '' }
   const on = ` ON CONFLICT (${table.key.map(quote).join(', ')}) DO `
   if (onConflict === 'skip') return { head, tail: `${on}NOTHING` }

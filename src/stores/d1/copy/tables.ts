@@ -5,6 +5,7 @@ import type { D1Client, D1Row } from '../client.ts'
 import { inspectD1Tables, type Inspections } from './inspect-tables.ts'
 import type { D1Shape } from './shape.ts'
 import {
+  declaredConflicts,
   freeRowid,
   rowidBlocks,
   rowidColumn,
@@ -109,6 +110,7 @@ function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: I
     table: { name: shape.name },
     identity: sqliteIdentity(shape.name, shape.sql),
     columns,
+    ...(declaredConflicts(shape.sql).length === 0 ? {} : { declaresConflicts: true as const }),
     ...sqliteKeyOf(shape.alias, columns, shape.columns, shape.indexes),
     rows,
     bytes,

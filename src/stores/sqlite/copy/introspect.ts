@@ -7,6 +7,7 @@ import { definitionOf, sqliteColumns, sqliteShape, type SqliteShape } from './sh
 import { sizesOf } from './sizes.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
 import {
+  declaredConflicts,
   firstValuesSql,
   inferredType,
   dependsOnRows,
@@ -57,6 +58,7 @@ function specOf(
     table: { name },
     identity: sqliteIdentity(name, sql),
     columns,
+    ...(declaredConflicts(sql).length === 0 ? {} : { declaresConflicts: true as const }),
     ...sqliteKeyOf(shape.alias, columns, infos, sqliteUniqueIndexes(connection, name)),
     ...size,
     ...(shape.rowid === null ? {} : { blocks: blocksOf(connection, name, shape.rowid) }),
