@@ -172,6 +172,23 @@ test('a row that another program wrote under the key of a quarantined one stays,
   expect(await all(target)).toEqual(await all(source))
 })
 
+test('a row that --again could not overwrite is not overwritten by a retry, whose hint brings it', async () => {
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n <> 5))')
+  expect((await perform(copy())).finished.exitCode).toBe(0)
+  await source.sql('UPDATE t SET n = 5 WHERE id = 7')
+  expect((await perform(copy({ again: true }))).finished.error?.code).toBe('ROWS_ASIDE')
+  await source.sql('UPDATE t SET n = 6 WHERE id = 7')
+  const retry: Operation = { kind: 'retry-quarantine', to: target.url, from: source.url }
+  const refused = await perform(retry)
+  expect(refused.finished.exitCode).toBe(1)
+  expect(of(refused.events, 'row.aside').map(({ error }) => error.hint)).toEqual([
+    expect.stringMatching(/^run the same copy with --again: it overwrites the row/),
+  ])
+  expect((await perform(copy({ again: true }))).finished.exitCode).toBe(0)
+  expect(await all(target)).toEqual(await all(source))
+  expect((await perform(retry)).finished).toMatchObject({ exitCode: 0, totals: { read: '0' } })
+})
+
 test('a chunk that is copied again does not count rows that an earlier attempt quarantined', async () => {
   const upsert = copy({ onExisting: 'upsert' })
   await source.sql('UPDATE t SET n = NULL WHERE id IN (150, 177, 199)')

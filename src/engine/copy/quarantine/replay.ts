@@ -80,7 +80,7 @@ export async function replay(
       if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before)))
         throw new EqualKey([], 'run the same copy with --again: it names what to do about the two rows')
       const stays = stamps === undefined && (plan.onExisting === 'append' || plan.onExisting === 'refuse')
-      if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw writtenByOther(key, plan)
+      if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw holdsOtherValues(key, plan)
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
         // Until `commit`, nothing records whether this write was executed, so it must be repeatable.
@@ -276,14 +276,17 @@ function sharedKeyError(key: RowKey, { target }: TablePlan): SluiceError {
   )
 }
 
-/** Error: the row was written by another program since it was quarantined. */
-function writtenByOther(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
+/**
+ * Error: the target has a row with other values. Another program wrote it since the row was quarantined, or a
+ * comparison could not overwrite it. Only a repair records the values that it overwrites.
+ */
+function holdsOtherValues(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
     `${target.table.name} already has a row ${rowKeyText(key)}, with other values than the source`,
     {
-      reason: `another program wrote it, and a copy with --on-existing ${onExisting} overwrites no rows`,
-      hint: 'sluice diff shows both rows; sluice diff --fix overwrites the row of the target',
+      reason: `another program wrote it, or --again could not overwrite it; a copy with --on-existing ${onExisting} overwrites no rows`,
+      hint: 'run the same copy with --again: it overwrites the row, and records its old values; sluice diff shows both rows',
     },
   )
 }
