@@ -367,6 +367,23 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
+  test('MariaDB: compressed columns stay compressed', async (context) => {
+    const [from, to] = await places(context, 'mysql', 'mysql')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      `CREATE TABLE packed (id int PRIMARY KEY, v varchar(100) COMPRESSED NOT NULL, t longtext COMPRESSED COLLATE utf8mb4_bin,
+         b blob COMPRESSED, w varchar(20) CHARACTER SET latin1 COMPRESSED=zlib DEFAULT 'x')`,
+      "INSERT INTO packed VALUES (1, 'abc', repeat('é', 5000), x'00ff', 'y'), (2, '', '', NULL, NULL)",
+    )
+    const { finished } = await perform(copyAll(from, to, ['packed']))
+    expect(finished.error?.message ?? finished.exitCode).toBe(0)
+    for (const query of [
+      'SELECT id, v, t, hex(b), w FROM packed ORDER BY id',
+      "SELECT COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'packed' ORDER BY 1",
+    ])
+      expect(await to.rows(query)).toEqual(await from.rows(query))
+  })
+
   test('MySQL: a column that takes the time of each update', async (context) => {
     const [from, to] = await places(context, 'mysql', 'mysql')
     if (from === undefined || to === undefined) return

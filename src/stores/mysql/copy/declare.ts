@@ -89,7 +89,8 @@ function fraction(digits: number): string {
   return digits === 0 ? '' : `(${digits})`
 }
 
-const PLAIN = /^[a-z][a-z0-9 ]*(?:\(\d+(?:,\s*\d+)?\))?(?: unsigned)?(?: zerofill)?$/i
+/** MariaDB prints COMPRESSED in a comment that only MariaDB reads. */
+const PLAIN = /^[a-z][a-z0-9 ]*(?:\(\d+(?:,\s*\d+)?\))?(?: unsigned)?(?: zerofill)?(?: \/\*M?!\d+ COMPRESSED\*\/)?$/i
 
 /** True if a text is a type and nothing else: it is put into SQL unchanged. */
 export function isType(native: string): boolean {
