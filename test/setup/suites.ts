@@ -118,6 +118,7 @@ export const CI_EACH_DAY = [
   'test/real/grants.test.ts',
   'test/real/lake-cases.test.ts',
   'test/real/long-values.test.ts',
+  'test/real/mysql-invisible.test.ts',
   'test/real/mysql-trigger-stream.test.ts',
   'test/real/partition-mysql.test.ts',
   'test/real/planted-objects.test.ts',
