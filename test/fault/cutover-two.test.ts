@@ -48,8 +48,9 @@ async function rowsOf(place: Place): Promise<readonly (string | null)[]> {
   return (await place.rows(`SELECT t::text FROM ${SQL} t ORDER BY 1`)).map(([row]) => row ?? null)
 }
 
-async function statuses({ target }: TwoStage): Promise<readonly (string | null)[]> {
-  return (await target.rows('SELECT status FROM migration_switches ORDER BY turn, begun_ms')).map(
+/** Of the cutovers that open a database, which has them in its ledger. */
+async function statuses({ target }: TwoStage, opens = target): Promise<readonly (string | null)[]> {
+  return (await opens.rows('SELECT status FROM migration_switches ORDER BY turn, begun_ms')).map(
     ([status]) => status ?? null,
   )
 }
@@ -352,12 +353,13 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
   /** Without a changed row, no digest shows the other columns. */
   const LOCKS = `LOCK TABLE ${SQL} IN ROW EXCLUSIVE MODE`
 
-  /** The source is altered while try 1 waits for a writer; it is closed right after that. */
-  async function alteredInTry(stage: TwoStage, alter: string, held = WRITES): Promise<Ran> {
-    const [holder, owner] = await Promise.all([psql(stage.source.url), psql(stage.source.url)])
+  /** The side that closes is altered while try 1 waits for a writer; it is closed right after that. */
+  async function alteredInTry(stage: TwoStage, alter: string, held = WRITES, revert = false, at?: Place): Promise<Ran> {
+    const closes = revert ? stage.target : stage.source
+    const [holder, owner] = await Promise.all([psql(closes.url), psql((at ?? closes).url)])
     await holder.run(`BEGIN; ${held}`)
     const altered: Promise<void>[] = []
-    const ran = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 30_000 }), {
+    const ran = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 30_000, revert }), {
       onEvent: (event) => {
         if (event.type !== 'cutover.step' || event.step !== 'closing' || altered.length > 0) return
         altered.push(owner.run(alter))
@@ -373,16 +375,21 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
   /** Which of them comes first depends on the time at which the stream inspects the source. */
   const REFUSED = /^(?:STREAM_HALTED|NOT_SWITCHABLE|TABLE_REFUSED)$/
 
-  /** The target is not opened; the source takes the writes again. */
-  async function expectRefused(stage: TwoStage, { finished, events }: Ran, code = REFUSED): Promise<void> {
+  /** No side is opened; the one that was to be closed takes the writes again. */
+  async function expectRefused(
+    stage: TwoStage,
+    { finished, events }: Ran,
+    code = REFUSED,
+    [closes, opens] = [stage.source, stage.target],
+  ): Promise<void> {
     expect(finished.error, JSON.stringify(events.slice(-5))).toMatchObject({
       code: expect.stringMatching(code) as string,
     })
     expect(finished.exitCode).not.toBe(0)
     expect(steps(events)).not.toContain('opened')
     expect(steps(events)).not.toContain('went on')
-    expect(await isOpen(stage.source)).toBe(true)
-    expect(await statuses(stage)).toEqual(['given up'])
+    expect(await isOpen(closes)).toBe(true)
+    expect(await statuses(stage, opens)).toEqual(['given up'])
   }
 
   test.each([
@@ -398,6 +405,29 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       `columns of public.${TABLE} were altered: all rows are compared once more, the source is open`,
     )
   })
+
+  test.each([
+    ['columns of the new table exchange their names', 'target', EXCHANGED, WRITES],
+    ['a column is added to the new table', 'target', `ALTER TABLE ${SQL} ADD COLUMN paid text DEFAULT 'yes'`, LOCKS],
+    ['columns of the old table, which is to be opened, exchange their names', 'source', EXCHANGED, WRITES],
+  ] as const)('a cutover back opens nothing if %s during it', { timeout: 180_000 }, async (_, side, alter, held) => {
+    const stage = await twoStage(server, 200, other)
+    const forth = await perform(twoCutover(stage))
+    expect(forth.finished, JSON.stringify(forth.finished.error)).toMatchObject({ exitCode: 0 })
+    const ran = await alteredInTry(stage, alter, held, true, stage[side])
+    await expectRefused(stage, ran, REFUSED, [stage.target, stage.source])
+    await expect(stage.source.sql(`DELETE FROM ${SQL}`)).rejects.toThrow(/is closed: its rows follow|is about to take/)
+  })
+
+  test(
+    'columns of the target that exchange their names while the source is being closed: it is not opened',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await twoStage(server, 200, other)
+      const ran = await alteredInTry(stage, EXCHANGED, WRITES, false, stage.target)
+      await expectRefused(stage, ran)
+    },
+  )
 
   test('a check that is added while the source is being closed is refused by name', { timeout: 120_000 }, async () => {
     const stage = await twoStage(server, 200, other)
